@@ -1,0 +1,1 @@
+"""The `chisel` command: thin, no logic of its own."""
