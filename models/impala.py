@@ -1,0 +1,97 @@
+"""The convolutional embedder of Espeholt et al. 2018, in the form of Langosco et al. 2022.
+
+Every intermediate result is the output of a named module, so that it can be read, patched or routed
+by name: `embedder.block2.res1.resadd`. Names and state-dict keys are those of the published maze
+networks; modules without parameters do not appear in the state dict.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualAdd(nn.Module):
+    """The sum that ends a residual branch, as a module so that it has a name."""
+
+    def forward(self, skip: Tensor, branch: Tensor) -> Tensor:
+        """Add two tensors of one shape."""
+        return skip + branch
+
+
+class ResidualUnit(nn.Module):
+    """`x + conv2(relu(conv1(relu(x))))`; `[B, C, H, W]` to the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.relu1 = nn.ReLU()
+        self.conv1 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.relu2 = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.resadd = ResidualAdd()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the branch's output to `x`."""
+        added: Tensor = self.resadd(x, self.conv2(self.relu2(self.conv1(self.relu1(x)))))
+        return added
+
+
+def block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Convolve, halve the resolution, two residual units.
+
+    `[B, in, H, W]` to `[B, out, ceil(H / 2), ceil(W / 2)]`; children `conv`, `maxpool`, `res1`,
+    `res2`.
+    """
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1),
+            maxpool=nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            res1=ResidualUnit(out_channels),
+            res2=ResidualUnit(out_channels),
+        )
+    )
+
+
+def impala(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int) -> nn.Sequential:
+    """Build the embedder from images `[B, C, H, W]` to features `[B, hidden]`.
+
+    Children: `block1 … blockN`, then `relu3`, `flatten`, `fc`, `relufc`; these four names do not
+    change with the number of blocks (the published networks have three). Weights are torch's
+    default ones until `initialise`.
+
+    Args:
+        obs_shape: Height, width and channels of an image.
+        channels: Output channels of each block, at least one.
+        hidden: Number of features.
+
+    Raises:
+        ValueError: If a width is not positive or there is no block.
+    """
+    if not channels or min(channels) < 1 or hidden < 1:
+        raise ValueError(f"Impala needs positive widths, not channels={channels}, hidden={hidden}")
+    height, width, in_channels = obs_shape
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for number, out_channels in enumerate(channels, start=1):
+        layers[f"block{number}"] = block(in_channels, out_channels)
+        height, width, in_channels = (height + 1) // 2, (width + 1) // 2, out_channels
+    layers["relu3"] = nn.ReLU()
+    layers["flatten"] = nn.Flatten()
+    layers["fc"] = nn.Linear(in_channels * height * width, hidden)
+    layers["relufc"] = nn.ReLU()
+    return nn.Sequential(layers)
+
+
+def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
+    """Xavier-uniform weights and zero biases in every convolution and linear layer.
+
+    The initialisation of Langosco et al.'s embedder; draws come from `generator` alone, in the
+    order of `embedder.modules()`.
+    """
+    for module in embedder.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight, generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

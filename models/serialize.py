@@ -1,0 +1,240 @@
+"""Checkpoints that survive crashes and cannot run code.
+
+A file is written beside its target, synced, then renamed, and its sha256 is kept in a sidecar file
+that `sha256sum -c` understands. Reading verifies the digest before anything is parsed, and parses
+plain values and tensors only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from configs.errors import CheckpointError
+
+_NAME = re.compile(r"iter-(\d{8,})\.ckpt")
+_TEMPORARY = ".tmp"
+_LEAVES = (str, int, float, bool, type(None), bytes, torch.Tensor, torch.nn.Parameter, torch.dtype)
+
+
+def checkpoint_name(iteration: int) -> str:
+    """The file name of an iteration's checkpoint, such as `iter-00000012.ckpt`."""
+    return f"iter-{iteration:08d}.ckpt"
+
+
+def iteration_of(path: Path) -> int | None:
+    """The iteration in a checkpoint's file name; None for any other file."""
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the digest of `path` is kept."""
+    return path.with_name(path.name + ".sha256")
+
+
+def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
+    """Write `payload` so that a crash at any moment leaves a valid file, old or new.
+
+    Args:
+        path: The target; its folder is made if it does not exist.
+        payload: Dicts, lists and tuples of tensors, strings, numbers, bytes and None.
+
+    Returns:
+        The file's sha256, in hex.
+
+    Raises:
+        CheckpointError: If a value would not load again, or the disk refuses (full, read-only).
+    """
+    path = Path(path)
+    for where, value in _foreign(payload, ""):
+        raise CheckpointError(
+            f"cannot store {where}: a {type(value).__module__}.{type(value).__qualname__} "
+            "would not load safely; checkpoints hold plain values and tensors"
+        )
+    buffer = io.BytesIO()
+    torch.save(payload, buffer)
+    data = buffer.getbuffer()
+    digest = hashlib.sha256(data).hexdigest()
+    sidecar, line = sidecar_of(path), f"{digest}  {path.name}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # While a file of the same name is being replaced, the sidecar vouches for both.
+        known = sidecar.read_text() if path.exists() and sidecar.exists() else ""
+        write_atomically(sidecar, (line + known).encode())
+        write_atomically(path, data)
+        if known:
+            write_atomically(sidecar, line.encode())
+    except OSError as error:
+        raise CheckpointError(f"cannot write checkpoint {path}: {_reason(error)}") from error
+    return digest
+
+
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
+    """Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises:
+        OSError: If the disk refuses; `path` is then what it was.
+    """
+    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint after verifying its digest; tensors arrive on the CPU.
+
+    Raises:
+        CheckpointError: If the file or its digest is missing, if they disagree, or if the file
+            holds anything but plain values and tensors. Nothing in the file is executed.
+    """
+    path = Path(path)
+    data = _verified(path)
+    return load_plain(data, path)
+
+
+def load_plain(data: bytes, source: Path) -> dict[str, Any]:
+    """Parse the bytes of a torch file that holds a dict of plain values and tensors.
+
+    Raises:
+        CheckpointError: If it holds anything else; nothing is executed.
+    """
+    try:
+        payload = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # a malformed pickle can fail in any way
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        detail = f"it asks for {refused[1]}" if refused else str(error).splitlines()[0]
+        raise CheckpointError(f"refused to load {source}: {detail}") from error
+    if not isinstance(payload, dict):
+        raise CheckpointError(f"{source} holds a {type(payload).__name__}, not a dict")
+    return payload
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hex.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
+    """The checkpoint of the highest iteration whose digest is right.
+
+    Args:
+        folder: Where the checkpoints are.
+        warn: Called once for each damaged file that is newer, with its name and the one used.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    damaged: list[tuple[Path, str]] = []
+    for path in reversed(_checkpoints(Path(folder))):
+        try:
+            _verified(path)
+        except CheckpointError as error:
+            damaged.append((path, str(error)))
+            continue
+        for bad, reason in damaged:
+            warn(f"{bad.name} is not used: {reason}; using {path.name} instead")
+        return path
+    if damaged:
+        names = ", ".join(path.name for path, _ in damaged)
+        raise CheckpointError(f"no valid checkpoint in {folder}; damaged: {names}")
+    raise CheckpointError(f"no checkpoint in {folder}")
+
+
+def prune(folder: Path, keep_last: int, keep_every: int | None = None) -> list[Path]:
+    """Delete old checkpoints and what interrupted writes left behind.
+
+    Args:
+        folder: Where the checkpoints are.
+        keep_last: How many of the newest to keep, at least 1.
+        keep_every: Keep also iterations that this divides.
+
+    Returns:
+        The deleted checkpoints.
+
+    Raises:
+        CheckpointError: If the disk refuses.
+    """
+    if keep_last < 1:
+        raise ValueError(f"keep_last must be at least 1, not {keep_last}")
+    old = [
+        path
+        for path in _checkpoints(Path(folder))[:-keep_last]
+        if not keep_every or (iteration_of(path) or 0) % keep_every
+    ]
+    try:
+        for path in old:
+            path.unlink(missing_ok=True)
+            sidecar_of(path).unlink(missing_ok=True)
+        for leftover in Path(folder).glob(f".iter-*{_TEMPORARY}"):
+            leftover.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot prune {folder}: {_reason(error)}") from error
+    return old
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints in a folder, oldest iteration first."""
+    numbered = ((iteration_of(path), path) for path in folder.glob("iter-*.ckpt"))
+    return [path for _, path in sorted((n, path) for n, path in numbered if n is not None)]
+
+
+def _verified(path: Path) -> bytes:
+    """The bytes of a checkpoint whose digest its sidecar confirms."""
+    data = _read(path)
+    sidecar = sidecar_of(path)
+    if not sidecar.exists():
+        raise CheckpointError(f"{path} has no digest beside it ({sidecar.name})")
+    lines = (line.split() for line in _read(sidecar).decode(errors="replace").splitlines())
+    known = {fields[0] for fields in lines if fields[1:] == [path.name]}
+    if hashlib.sha256(data).hexdigest() not in known:
+        raise CheckpointError(f"{path} is damaged: its digest is not the one in {sidecar.name}")
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _foreign(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Places whose exact type the safe loader would refuse (numpy scalars are floats, too)."""
+    if type(value) in (dict, OrderedDict):
+        for key, item in value.items():
+            yield from _foreign(key, f"{where}[{key!r}] (key)")
+            yield from _foreign(item, f"{where}[{key!r}]")
+    elif type(value) in (list, tuple, set, torch.Size):
+        for index, item in enumerate(value):
+            yield from _foreign(item, f"{where}[{index}]")
+    elif type(value) not in _LEAVES:
+        yield where or "the payload", value
