@@ -1,6 +1,7 @@
 """Networks: plain torch modules whose every interesting intermediate has a name."""
 
-from models.actor_critic import ActorCritic, build
+from models.actor_critic import ActorCritic
+from models.build import build
 from models.serialize import (
     checkpoint_name,
     file_digest,

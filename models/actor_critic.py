@@ -1,16 +1,9 @@
-"""A policy and a value head on one embedder, and how a run's network is built."""
+"""A policy and a value head on one embedder."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-
-from configs import registry
-from configs.errors import ConfigError
-from models.impala import impala, initialise
-from models.spaces import Spaces
 
 
 class ActorCritic(nn.Module):
@@ -52,42 +45,3 @@ class ActorCritic(nn.Module):
         image = obs.float() if self.obs_range == 1 else obs.float() / self.obs_range
         features = self.embedder(image)
         return self.fc_policy(features), self.fc_value(features).squeeze(-1)
-
-
-def build_impala(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """The registered builder of `model.name: impala`."""
-    embedder = impala(spaces.obs_shape, config.channels, config.hidden)
-    initialise(embedder, generator)
-    return ActorCritic(
-        embedder,
-        hidden=config.hidden,
-        num_actions=spaces.num_actions,
-        obs_range=spaces.obs_range,
-        generator=generator,
-    )
-
-
-def build(config: Any, spaces: Spaces, *, seed: int = 0) -> ActorCritic:
-    """Build the network that `config.name` registers, with initial weights made from `seed`.
-
-    The same seed gives the same bits. The global random state is neither read nor changed, also
-    by layers whose constructors draw from it.
-
-    Args:
-        config: The `model` part of a run's config.
-        spaces: What the environment shows and accepts.
-        seed: Seed of the initial weights.
-
-    Raises:
-        ConfigError: If the name is unknown or the builder does not return an `ActorCritic`.
-    """
-    builder = registry.resolve("model", config.name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = builder(config, spaces, torch.Generator().manual_seed(seed))
-    if not isinstance(model, ActorCritic):
-        raise ConfigError(
-            f"model {config.name!r} built a {type(model).__name__}; models must return an "
-            "ActorCritic (give one your embedder)"
-        )
-    return model

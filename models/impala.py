@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from models.actor_critic import ActorCritic
+from models.spaces import Spaces
 
 
 class ResidualAdd(nn.Module):
@@ -95,3 +99,16 @@ def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
             nn.init.xavier_uniform_(module.weight, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def build_impala(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
+    """The registered builder of `model.name: impala`."""
+    embedder = impala(spaces.obs_shape, config.channels, config.hidden)
+    initialise(embedder, generator)
+    return ActorCritic(
+        embedder,
+        hidden=config.hidden,
+        num_actions=spaces.num_actions,
+        obs_range=spaces.obs_range,
+        generator=generator,
+    )

@@ -145,7 +145,7 @@ class TornFile:
 
 
 def failing(original, after, error, broken=None):
-    """`original` until its `after`-th call, then an error (or what `broken` makes of the result)."""
+    """`original` for `after` calls, then an error, or what `broken` makes of its result."""
     calls = {"n": 0}
 
     def call(*args, **kwargs):
