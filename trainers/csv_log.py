@@ -1,0 +1,65 @@
+"""One row of metrics per iteration in a CSV file that survives kills and resumes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FIRST_COLUMNS = ("iteration", "env_steps")
+
+
+class CsvLog:
+    """Appends rows to a CSV file, each whole and at once.
+
+    Opening cuts off the rows that a resumed run is going to repeat, and a row that a kill has torn.
+    New metrics become new columns at the end; missing ones are left empty.
+
+    Args:
+        path: The file; made with the first row.
+        last_iteration: Where the run goes on; rows past it are cut off. 0 starts afresh.
+    """
+
+    def __init__(self, path: Path, *, last_iteration: int) -> None:
+        self.path = path
+        header, rows = _read(path)
+        self.reached = max((int(row["iteration"]) for row in rows), default=0)
+        """The last iteration that the file held when it was opened."""
+        self._columns = header or list(FIRST_COLUMNS)
+        if path.exists():
+            self._rewrite([row for row in rows if int(row["iteration"]) <= last_iteration])
+
+    def write(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
+        """Append one row; the system has it when this returns."""
+        row = {"iteration": iteration, "env_steps": env_steps, **metrics}
+        new = [name for name in row if name not in self._columns]
+        if new or not self.path.exists():
+            self._columns += new
+            self._rewrite(_read(self.path)[1])
+        with self.path.open("ab", buffering=0) as file:
+            file.write(self._encode([row]))
+
+    def _encode(self, rows: list[dict[str, Any]]) -> bytes:
+        text = io.StringIO()
+        csv.DictWriter(text, self._columns, restval="", lineterminator="\n").writerows(rows)
+        return text.getvalue().encode()
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        header = self._encode([{name: name for name in self._columns}])
+        part = self.path.with_name(f".{self.path.name}.part")
+        part.write_bytes(header + self._encode(rows))
+        os.replace(part, self.path)
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Header and whole rows of a file; nothing if there is no file."""
+    if not path.exists():
+        return [], []
+    lines = path.read_text(errors="replace").splitlines(keepends=True)
+    reader = csv.reader(line for line in lines if line.endswith("\n"))
+    header = next(reader, [])
+    whole = [dict(zip(header, row, strict=True)) for row in reader if len(row) == len(header)]
+    return header, [row for row in whole if all(row[name].isdigit() for name in FIRST_COLUMNS)]

@@ -1,0 +1,64 @@
+"""What software a run was made with, so that its numbers can be traced."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = (
+    "chisel",
+    "gymnasium",
+    "lightning",
+    "numpy",
+    "omegaconf",
+    "procgen",
+    "procgen-mirror",
+    "torch",
+    "wandb",
+)
+"""Packages whose version can change a result or its log."""
+
+
+def versions() -> dict[str, str]:
+    """Python, the operating system, and each of `PACKAGES` that is installed."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """Commit of this project's repository, else of the working folder's; None outside any.
+
+    `-dirty` is appended when tracked files have changes that are not committed.
+    """
+    return commit_of(Path(__file__)) or commit_of(Path.cwd())
+
+
+def commit_of(path: Path) -> str | None:
+    """Commit of the repository that tracks a file, or that a folder is in.
+
+    An installed copy of a file, which its surrounding repository ignores, has none.
+    """
+    folder = path if path.is_dir() else path.parent
+    if path.is_file() and _git(folder, "ls-files", "--error-unmatch", path.name) is None:
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if changes else commit
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,120 @@
+"""Starting a Weights & Biases run that never stands in the way of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+INIT_SECONDS = 12.0
+"""How long a server may take to answer; giving up on it takes a few more."""
+FINISH_SECONDS = 60.0
+"""How long the end of a run waits for uploads; what is left can be sent with `wandb sync`."""
+
+Mode = Literal["offline", "online"]
+
+
+class IterationLogger(WandbLogger):
+    """Lightning's logger with one W&B row per iteration, whoever logs to it and how often.
+
+    W&B drops rows whose step goes backwards, and a run that is resumed offline doesn't know how far
+    it had come. Steps are therefore iterations, which the caller sets before logging.
+    """
+
+    iteration = 0
+    first_iteration = 0
+    """Rows of earlier iterations are known to W&B, and are not sent again."""
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Add to the iteration's row; `step` counts optimiser steps and is of no use here."""
+        if self.iteration >= self.first_iteration:
+            self.experiment.log(dict(metrics), step=self.iteration)
+
+
+@dataclass(frozen=True)
+class WandbRun:
+    """What a run is called and where it is kept."""
+
+    folder: Path
+    """W&B makes its `wandb/` in here."""
+    project: str
+    entity: str | None
+    name: str
+    group: str | None
+    tags: tuple[str, ...]
+    run_id: str | None
+    """Id of the run to go on with; None starts a new one."""
+    config: Mapping[str, Any]
+
+    def start(self, mode: Mode, warn: Callable[[str], None]) -> IterationLogger | None:
+        """Start it; offline, with one warning, when a server is asked for but can't be used.
+
+        Returns:
+            The logger, or None when W&B can't even write to the disk.
+        """
+        try:
+            return self._start(mode)
+        except Exception as error:  # wandb raises many kinds, and none of them may end a run
+            reason = _first_line(error)
+        if mode == "online":
+            warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {self.folder}`")
+            # The failed attempt holds the run's id until the service is gone.
+            wandb.teardown()
+            try:
+                return self._start("offline")
+            except Exception as error:
+                reason = _first_line(error)
+        warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
+        return None
+
+    def _start(self, mode: Mode) -> IterationLogger:
+        _no_telemetry()
+        # Process-wide: what is set for one run alone still lets wandb report home when offline.
+        wandb.setup(wandb.Settings(mode=mode, silent=True))
+        if mode == "online" and not wandb.login(prompt=False):
+            raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
+        run = wandb.init(
+            dir=str(self.folder),
+            project=self.project,
+            entity=self.entity,
+            name=self.name,
+            group=self.group,
+            tags=self.tags,
+            id=self.run_id,
+            resume="allow",
+            config=dict(self.config),
+            allow_val_change=True,
+            settings=wandb.Settings(
+                mode=mode,
+                silent=True,
+                quiet=True,
+                console="off",
+                init_timeout=INIT_SECONDS,
+                finish_timeout=FINISH_SECONDS,
+                save_code=False,
+            ),
+        )
+        run.define_metric("env_steps")
+        run.define_metric("*", step_metric="env_steps", step_sync=True)
+        return IterationLogger(experiment=run)
+
+
+def _no_telemetry() -> None:
+    """Keep wandb's reports about itself from holding up the end of the process for 20 s.
+
+    They are switched off by an environment variable or by this function only. It is not part of
+    wandb's public interface, so its absence is no fault.
+    """
+    try:
+        import_module("wandb.analytics.opentelemetry.opentelemetry_proxy").disable()
+    except (ImportError, AttributeError):
+        return
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
