@@ -1,1 +1,55 @@
-"""What to run: experiments as YAML and the typed schema that checks them. Imports only OmegaConf."""
+"""What to run: experiments as YAML and the typed schema that checks them, with nothing heavy."""
+
+from configs import registry
+from configs.catalog import experiments
+from configs.errors import (
+    CheckpointError,
+    ChiselError,
+    ConfigError,
+    EnvironmentFault,
+    NumericsError,
+    Stopped,
+)
+from configs.load import from_plain, load, override, to_yaml
+from configs.overrides import expand_seeds
+from configs.schema import (
+    EvalConfig,
+    ImpalaConfig,
+    LevelsConfig,
+    MazeConfig,
+    PPOConfig,
+    RunConfig,
+    TrackingConfig,
+    TrainerConfig,
+)
+from configs.suggest import hint, near
+from configs.typed import to_plain
+from configs.validate import validate
+
+__all__ = [
+    "CheckpointError",
+    "ChiselError",
+    "ConfigError",
+    "EnvironmentFault",
+    "EvalConfig",
+    "ImpalaConfig",
+    "LevelsConfig",
+    "MazeConfig",
+    "NumericsError",
+    "PPOConfig",
+    "RunConfig",
+    "Stopped",
+    "TrackingConfig",
+    "TrainerConfig",
+    "expand_seeds",
+    "experiments",
+    "from_plain",
+    "hint",
+    "load",
+    "near",
+    "override",
+    "registry",
+    "to_plain",
+    "to_yaml",
+    "validate",
+]

@@ -1,7 +1,7 @@
 """Every option of a run, with its type, its default and what it means.
 
-Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which class
-stands behind `env`, `model` and `algo` is decided by their `name` (see `configs.registry`).
+Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which
+class stands behind `env`, `model` and `algo` is decided by their `name` (see `configs.registry`).
 Ranges and rules between keys are in `configs.validate`.
 """
 
@@ -116,7 +116,7 @@ class TrainerConfig:
     compile: bool = False
     """torch.compile the network; pays on a GPU, not on a CPU."""
     threads: int | None = None
-    """torch's CPU threads; null takes what the machine has. Results depend on it in the last bits."""
+    """torch's CPU threads; null takes the machine's. Results depend on it in the last bits."""
     checkpoint_every: int = 10
     """Iterations between checkpoints."""
     keep_last: int = 3

@@ -1,0 +1,56 @@
+"""What a type hint of the schema means, in words that fit an error message."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+}
+
+
+@cache
+def hints_of(schema: type) -> Mapping[str, Any]:
+    """The type of every field of a schema, in order."""
+    resolved = get_type_hints(schema)
+    return {field.name: resolved[field.name] for field in fields(schema)}
+
+
+def group_of(hint: Any) -> type | None:
+    """The schema behind a hint whose value is a group of options; None for a single option."""
+    return hint if isinstance(hint, type) and is_dataclass(hint) else None
+
+
+def without_none(hint: Any) -> Any:
+    """The type of an optional value when it is given."""
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [member for member in get_args(hint) if member is not type(None)]
+        return rest[0] if len(rest) == 1 else hint
+    return hint
+
+
+def describe(hint: Any) -> str:
+    """A hint in words: `int | None` is "a whole number or null"."""
+    given = without_none(hint)
+    if given is not hint:
+        return f"{describe(given)} or null"
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(str(choice) for choice in get_args(hint))
+    if get_origin(hint) in (tuple, list):
+        member = get_args(hint)[0]
+        example = "[16, 32, 32]" if member is int else "[a, b]"
+        return f"a list such as {example}"
+    return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def choices(hint: Any) -> list[str]:
+    """The values a `Literal` hint allows, else none."""
+    given = without_none(hint)
+    return [str(choice) for choice in get_args(given)] if get_origin(given) is Literal else []

@@ -1,0 +1,73 @@
+"""From an experiment's name and overrides to a checked config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from configs import catalog, overrides, typed
+from configs.errors import ConfigError
+from configs.merge import merged
+from configs.schema import RunConfig
+from configs.unused import refuse_unused
+from configs.validate import validate
+
+
+def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:
+    """Load an experiment.
+
+    Args:
+        experiment: Name of a packaged experiment, like "maze/quick", or path of a YAML file.
+        settings: Overrides as `key=value`, like "algo.gamma=0.99".
+
+    Returns:
+        The frozen config; `env`, `model` and `algo` have the type their name registers.
+
+    Raises:
+        ConfigError: If anything is unknown, of the wrong type, impossible or contradictory. The
+            message is one line with the full key.
+    """
+    found = catalog.read(experiment)
+    return _finished(found.settings, _nested(settings), found.own)
+
+
+def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
+    """The config with `key=value` overrides applied, checked like a new one.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    return _finished(typed.to_plain(config), _nested(settings))
+
+
+def from_plain(plain: Mapping[str, Any]) -> RunConfig:
+    """The config that `to_plain` took apart, checked like a new one.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    return _finished(plain, {})
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The config as YAML that `load` reads back to an equal one."""
+    text: str = yaml.safe_dump(typed.to_plain(config), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _nested(settings: Sequence[str]) -> dict[str, Any]:
+    nested = overrides.nest(settings)
+    if "experiment" in nested:
+        raise ConfigError("experiment is the name of the file and cannot be set")
+    return nested
+
+
+def _finished(
+    given: Mapping[str, Any], over: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> RunConfig:
+    config = typed.build(merged(given, over))
+    refuse_unused(config, own or {}, over)
+    validate(config)
+    return config

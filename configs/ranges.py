@@ -1,0 +1,125 @@
+"""Which values of each option are possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from configs.errors import ConfigError
+from configs.schema import (
+    EvalConfig,
+    ImpalaConfig,
+    LevelsConfig,
+    MazeConfig,
+    PPOConfig,
+    RunConfig,
+    TrackingConfig,
+    TrainerConfig,
+)
+
+SEED_LIMIT = 2**31 - 1
+"""procgen's seeds are 32-bit signed integers."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval; `above` and `below` are bounds that the value may not reach itself."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies inside; NaN and infinities never do."""
+        lower = value > self.low if self.above else value >= self.low
+        upper = value < self.high if self.below else value <= self.high
+        return math.isfinite(value) and lower and upper
+
+    def __str__(self) -> str:
+        bounds = []
+        if self.low > -math.inf:
+            bounds.append(f"{'above' if self.above else 'at least'} {self.low}")
+        if self.high < math.inf:
+            bounds.append(f"{'below' if self.below else 'at most'} {self.high}")
+        return " and ".join(bounds) or "finite"
+
+
+COUNT = Range(low=1)
+NOT_NEGATIVE = Range(low=0)
+POSITIVE = Range(low=0, above=True)
+SEED = Range(low=0, high=SEED_LIMIT)
+DISCOUNT = Range(low=0, high=1)
+
+_RANGES: dict[type, Mapping[str, Range]] = {
+    RunConfig: {"frames": COUNT, "seed": SEED, "init_seed": SEED, "env_seed": SEED},
+    MazeConfig: {
+        "num_envs": COUNT,
+        "region": NOT_NEGATIVE,
+        "timeout": COUNT,
+        "num_threads": NOT_NEGATIVE,
+    },
+    LevelsConfig: {
+        "start": SEED,
+        "num": SEED,
+        "bank": Range(low=0, high=10_000_000),
+        "min_size": Range(low=3, high=31),
+        "max_size": Range(low=3, high=31),
+    },
+    ImpalaConfig: {"channels": COUNT, "hidden": COUNT},
+    PPOConfig: {
+        "num_steps": COUNT,
+        "num_minibatches": COUNT,
+        "update_epochs": COUNT,
+        "learning_rate": POSITIVE,
+        "adam_eps": POSITIVE,
+        "gamma": DISCOUNT,
+        "gae_lambda": DISCOUNT,
+        "clip_coef": POSITIVE,
+        "ent_coef": NOT_NEGATIVE,
+        "vf_coef": NOT_NEGATIVE,
+        "max_grad_norm": POSITIVE,
+        "target_kl": POSITIVE,
+        "norm_reward_gamma": DISCOUNT,
+        "reward_clip": POSITIVE,
+    },
+    TrainerConfig: {
+        "devices": COUNT,
+        "num_nodes": COUNT,
+        "threads": COUNT,
+        "checkpoint_every": COUNT,
+        "keep_last": COUNT,
+        "keep_every": COUNT,
+        "max_minutes": POSITIVE,
+    },
+    TrackingConfig: {"video_every": COUNT, "field_every": COUNT},
+    EvalConfig: {"levels": COUNT, "seed": SEED, "num_envs": COUNT},
+}
+
+
+def check_ranges(config: Any, prefix: str = "") -> None:
+    """Check every number of a config and its groups; null, where it is allowed, passes.
+
+    Raises:
+        ConfigError: For the first number that is out of range, NaN or infinite.
+    """
+    ranges = _RANGES.get(type(config), {})
+    for field in fields(config):
+        value, key = getattr(config, field.name), f"{prefix}{field.name}"
+        if is_dataclass(value):
+            check_ranges(value, f"{key}.")
+            continue
+        allowed = ranges.get(field.name, Range())
+        for number in _numbers(value):
+            if not allowed.holds(number):
+                raise ConfigError(f"{key} = {number}: must be {allowed}")
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    if isinstance(value, tuple | list):
+        for member in value:
+            yield from _numbers(member)
+    elif isinstance(value, float) or type(value) is int:
+        yield value

@@ -1,0 +1,30 @@
+"""Near matches for mistyped words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`, or None if nothing is close."""
+    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: a near match, or else everything that is known."""
+    names = sorted(known)
+    match = near(word, names)
+    if match is not None:
+        return f"did you mean {match!r}?"
+    return f"known: {', '.join(names)}" if names else "none is known"
+
+
+def shown(value: Any) -> str:
+    """A given value for an error message: on one line and not too long."""
+    if value is None:
+        return "null"
+    text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,177 @@
+"""Rules that types cannot express: ranges, and what must hold between options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from configs.errors import ConfigError
+from configs.ranges import check_ranges
+from configs.registry import names
+from configs.schema import ImpalaConfig, LevelsConfig, MazeConfig, PPOConfig, RunConfig
+
+WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
+"""Side of procgen's maze world in cells, by distribution mode."""
+
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
+_EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+
+
+def validate(config: RunConfig) -> None:
+    """Check a typed config.
+
+    Raises:
+        ConfigError: For the first rule that is broken; the message is one line with the full key.
+    """
+    for problem in _incomplete(config):
+        raise ConfigError(problem)
+    check_ranges(config)
+    for problem in _problems(config):
+        raise ConfigError(problem)
+
+
+def _incomplete(config: RunConfig) -> Iterator[str]:
+    if config.env is None:
+        yield f"env is missing; set env.name, one of {', '.join(names('env'))}"
+    if config.model is None:
+        yield f"model is missing; set model.name, one of {', '.join(names('model'))}"
+    if config.algo is None:
+        yield f"algo is missing; set algo.name, one of {', '.join(names('algo'))}"
+
+
+def _problems(config: RunConfig) -> Iterator[str]:
+    yield from _names(config)
+    if isinstance(config.env, MazeConfig):
+        yield from _maze(config.env)
+    if isinstance(config.model, ImpalaConfig):
+        yield from _impala(config.model)
+    if isinstance(config.algo, PPOConfig):
+        yield from _batch(config, config.algo)
+    yield from _checkpoints(config)
+
+
+def _names(config: RunConfig) -> Iterator[str]:
+    if config.name is not None and not _FOLDER.fullmatch(config.name):
+        yield (
+            f"name = {config.name!r}: becomes a folder, so up to 100 letters, digits and . _ = + - "
+            "with a letter or digit first"
+        )
+    if not _EXPERIMENT.fullmatch(config.experiment):
+        yield (
+            f"experiment = {config.experiment!r}: becomes a folder; rename the file to letters, "
+            "digits and . _ -"
+        )
+    texts = {
+        "runs_dir": config.runs_dir,
+        "init_from": config.init_from,
+        "tracking.project": config.tracking.project,
+        "tracking.entity": config.tracking.entity,
+        "tracking.group": config.tracking.group,
+    }
+    for key, text in texts.items():
+        if text is not None and not text.strip():
+            yield f"{key} is empty"
+
+
+def _maze(env: MazeConfig) -> Iterator[str]:
+    world = WORLD_SIZE[env.mode]
+    if env.cheese == "region" and env.region > world:
+        yield f"env.region = {env.region}: env.mode={env.mode} has worlds of {world} cells a side"
+    yield from _sizes(env.levels, env.mode, world)
+    yield from _bank(env.levels)
+
+
+def _sizes(levels: LevelsConfig, mode: str, world: int) -> Iterator[str]:
+    sizes = {"env.levels.min_size": levels.min_size, "env.levels.max_size": levels.max_size}
+    for key, size in sizes.items():
+        if size is None:
+            continue
+        if size % 2 == 0:
+            yield f"{key} = {size}: mazes have an odd number of cells a side, so {size + 1}?"
+        if size > world:
+            larger = [name for name, side in WORLD_SIZE.items() if side >= size]
+            yield (
+                f"{key} = {size}: env.mode={mode} has mazes up to {world}; choose at most {world}"
+                + (f" or env.mode={larger[0]}" if larger else "")
+            )
+    if levels.max_size is not None and levels.min_size > levels.max_size:
+        yield (
+            f"env.levels.min_size = {levels.min_size}: must be at most "
+            f"env.levels.max_size = {levels.max_size}"
+        )
+
+
+def _bank(levels: LevelsConfig) -> Iterator[str]:
+    if levels.start + levels.num > 2**31 - 1:
+        yield f"env.levels.num = {levels.num}: start + num must be at most {2**31 - 1}"
+    if levels.num and levels.bank > levels.num:
+        yield (
+            f"env.levels.bank = {levels.bank}: must be at most env.levels.num = {levels.num}, "
+            "the seeds it is made from"
+        )
+    if levels.bank:
+        return
+    filters = {
+        f"split={levels.split}": levels.split != "all",
+        f"max_size={levels.max_size}": levels.max_size is not None,
+        f"min_size={levels.min_size}": levels.min_size > 3,
+    }
+    for setting, used in filters.items():
+        if used:
+            yield (
+                f"env.levels.{setting} needs levels made ready beforehand; set env.levels.bank, "
+                "for example env.levels.bank=10000"
+            )
+
+
+def _impala(model: ImpalaConfig) -> Iterator[str]:
+    if len(model.channels) != 3:
+        yield (
+            f"model.channels = {list(model.channels)}: needs one number for each of the 3 blocks, "
+            "like [16, 32, 32]"
+        )
+
+
+def _batch(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
+    envs: int = config.env.num_envs
+    ranks = config.trainer.devices * config.trainer.num_nodes
+    if envs % ranks:
+        yield (
+            f"env.num_envs = {envs}: must divide evenly over {ranks} processes "
+            f"(trainer.devices × trainer.num_nodes), so {_round_up(envs, ranks)}?"
+        )
+    batch = envs // ranks * algo.num_steps
+    if batch % algo.num_minibatches:
+        yield (
+            f"algo.num_minibatches = {algo.num_minibatches}: must divide the batch of {batch} "
+            f"samples of each process, so {_divisor_near(batch, algo.num_minibatches)}?"
+        )
+    if batch == algo.num_minibatches and algo.norm_adv == "minibatch":
+        yield (
+            f"algo.num_minibatches = {algo.num_minibatches}: minibatches of one sample cannot be "
+            "normalised; use fewer or algo.norm_adv=batch"
+        )
+    iteration = envs * algo.num_steps
+    if config.frames < iteration:
+        yield (
+            f"frames = {config.frames}: less than one iteration of {iteration} "
+            f"(env.num_envs × algo.num_steps); set frames={iteration} or more"
+        )
+
+
+def _checkpoints(config: RunConfig) -> Iterator[str]:
+    every, keep = config.trainer.checkpoint_every, config.trainer.keep_every
+    if keep is not None and keep % every:
+        yield (
+            f"trainer.keep_every = {keep}: must be a multiple of trainer.checkpoint_every = "
+            f"{every}, so {_round_up(keep, every)}?"
+        )
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def _divisor_near(number: int, wanted: int) -> int:
+    """The largest divisor that is not above `wanted`."""
+    return next(d for d in range(min(wanted, number), 0, -1) if number % d == 0)

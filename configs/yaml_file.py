@@ -1,0 +1,95 @@
+"""Reads YAML strictly: one plain document, no duplicate keys, no aliases, no tags.
+
+Plain scalars stay text, except null; the schema gives them their types. So `name: 007` keeps its
+zeros, `learning_rate: 5e-4` is a number and `on` is not turned into True behind anyone's back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+"""More than any config; what is larger was given by mistake."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader without type guessing, aliases or repeated keys."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  the base class declares it this way
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith(":null")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                problem="aliases are not supported, write the value out",
+                problem_mark=self.get_mark(),
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be a word", problem_mark=key.start_mark
+                )
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def parse(text: str, source: str) -> Any:
+    """Parse one YAML document.
+
+    Args:
+        text: The document.
+        source: What to call it in an error message.
+
+    Raises:
+        ConfigError: If it is not plain YAML; the message names the line.
+    """
+    try:
+        return yaml.load(text, _StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = "" if mark is None else f", line {mark.line + 1}"
+        raise ConfigError(f"{source}{line}: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{source} is not readable YAML: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{source} is nested too deeply") from error
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises:
+        ConfigError: If the file is missing, too large, not text or not such a mapping.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path} has more than {MAX_BYTES:,} bytes; is it a config?")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; is it a config?") from error
+    data = parse(text, str(path))
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold keys and values, like `seed: 0`")
+    return data
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
