@@ -1,7 +1,10 @@
 """Networks: plain torch modules whose every interesting intermediate has a name."""
 
 from models.actor_critic import ActorCritic
+from models.agent import Agent
 from models.build import build
+from models.load import find_checkpoint, load_agent, save_agent
+from models.published import load_published
 from models.serialize import (
     checkpoint_name,
     file_digest,
@@ -12,17 +15,25 @@ from models.serialize import (
     write_checkpoint,
 )
 from models.spaces import Spaces, spaces_of, to_tensor
+from models.weights import load_weights, require_match
 
 __all__ = [
     "ActorCritic",
+    "Agent",
     "Spaces",
     "build",
     "checkpoint_name",
     "file_digest",
+    "find_checkpoint",
     "iteration_of",
     "latest_valid",
+    "load_agent",
+    "load_published",
+    "load_weights",
     "prune",
     "read_checkpoint",
+    "require_match",
+    "save_agent",
     "spaces_of",
     "to_tensor",
     "write_checkpoint",

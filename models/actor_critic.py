@@ -41,7 +41,9 @@ class ActorCritic(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `[B, A]` and values `[B]` of observations `[B, C, H, W]`, bytes or floats."""
-        # A true division, as in the published training code: multiplying by 1/255 differs in bits.
-        image = obs.float() if self.obs_range == 1 else obs.float() / self.obs_range
+        image = obs.to(self.fc_policy.weight.dtype)
+        if self.obs_range != 1:
+            # A true division, as where the published nets were trained: 1/255 differs in bits.
+            image = image / self.obs_range
         features = self.embedder(image)
         return self.fc_policy(features), self.fc_value(features).squeeze(-1)

@@ -28,7 +28,7 @@ def build(config: Any, spaces: Spaces, *, seed: int = 0) -> ActorCritic:
     """
     builder = registry.resolve("model", config.name)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # manual_seed would reseed GPUs, too
         model = builder(config, spaces, torch.Generator().manual_seed(seed))
     if not isinstance(model, ActorCritic):
         raise ConfigError(

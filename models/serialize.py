@@ -123,11 +123,24 @@ def load_plain(data: bytes, source: Path) -> dict[str, Any]:
         payload = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a malformed pickle can fail in any way
         refused = re.search(r"GLOBAL (\S+)", str(error))
-        detail = f"it asks for {refused[1]}" if refused else str(error).splitlines()[0]
+        lines = [*str(error).splitlines(), type(error).__name__]
+        detail = f"it asks for {refused[1]}" if refused else lines[0]
         raise CheckpointError(f"refused to load {source}: {detail}") from error
     if not isinstance(payload, dict):
         raise CheckpointError(f"{source} holds a {type(payload).__name__}, not a dict")
     return payload
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {_reason(error)}") from error
 
 
 def file_digest(path: Path) -> str:
@@ -136,7 +149,7 @@ def file_digest(path: Path) -> str:
     Raises:
         CheckpointError: If it cannot be read.
     """
-    return hashlib.sha256(_read(path)).hexdigest()
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
@@ -205,22 +218,15 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 def _verified(path: Path) -> bytes:
     """The bytes of a checkpoint whose digest its sidecar confirms."""
-    data = _read(path)
+    data = read_bytes(path)
     sidecar = sidecar_of(path)
     if not sidecar.exists():
         raise CheckpointError(f"{path} has no digest beside it ({sidecar.name})")
-    lines = (line.split() for line in _read(sidecar).decode(errors="replace").splitlines())
+    lines = (line.split() for line in read_bytes(sidecar).decode(errors="replace").splitlines())
     known = {fields[0] for fields in lines if fields[1:] == [path.name]}
     if hashlib.sha256(data).hexdigest() not in known:
         raise CheckpointError(f"{path} is damaged: its digest is not the one in {sidecar.name}")
     return data
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:

@@ -1,0 +1,39 @@
+"""A trained network with everything one must know to use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from configs.schema import RunConfig
+from models.actor_critic import ActorCritic
+from models.spaces import Spaces
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A network in evaluation mode, and where it comes from."""
+
+    model: ActorCritic
+    spaces: Spaces
+    """What the network was made for."""
+    config: RunConfig | None
+    """The run's config; None for published weights, which carry none."""
+    digest: str
+    """sha256 of the file the weights were read from, in hex."""
+    env_steps: int | None
+    """Environment steps trained for, if the file says so."""
+    source: Path
+    """That file."""
+
+    def outputs(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits `[B, A]` and values `[B]`, float32 on the CPU, wherever the network is."""
+        device = self.model.fc_policy.weight.device
+        logits, value = self.model(obs.to(device))
+        return logits.float().cpu(), value.float().cpu()
+
+    def policy(self, obs: torch.Tensor) -> torch.Tensor:
+        """Logits `[B, A]` of observations `[B, C, H, W]`, float32 on the CPU."""
+        return self.outputs(obs)[0]

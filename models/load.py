@@ -1,0 +1,168 @@
+"""One way from a path to an agent: runs, checkpoints, shipped folders, published weights."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+import configs
+from configs.errors import CheckpointError, ConfigError
+from configs.schema import RunConfig
+from models.agent import Agent
+from models.build import build
+from models.published import load_published, model_of_weights
+from models.serialize import file_digest, latest_valid, read_checkpoint, write_atomically
+from models.spaces import Spaces
+from models.weights import load_weights
+
+FORMAT = 1
+"""Of both the `chisel` part of a checkpoint and a shipped `agent.json`."""
+
+WEIGHTS, CONFIG, ABOUT = "weights.safetensors", "config.yaml", "agent.json"
+_PREFIX = "model."
+
+
+def load_agent(
+    path: Path | str,
+    *,
+    experiment_env: str | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Agent:
+    """Load an agent in evaluation mode, on the CPU.
+
+    Args:
+        path: A run's folder (its newest valid checkpoint), a `.ckpt` file, a shipped folder
+            (`save_agent`), or a published `.pth`.
+        experiment_env: For published weights, which carry no config: the experiment whose
+            environment they play in.
+        warn: Told when a damaged checkpoint is passed over.
+
+    Raises:
+        CheckpointError: If nothing can be loaded from there.
+        ConfigError: If `experiment_env` is given for anything but published weights.
+    """
+    path = Path(path)
+    if path.suffix == ".pth":
+        return _published(path, experiment_env)
+    if experiment_env is not None:
+        raise ConfigError(f"env={experiment_env} is for published .pth files; {path} has a config")
+    if (path / WEIGHTS).is_file():
+        return _shipped(path)
+    return _checkpoint(path if path.is_file() else find_checkpoint(path, warn))
+
+
+def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
+    """The newest valid checkpoint of a run's folder, or of a folder of checkpoints.
+
+    Raises:
+        CheckpointError: If the folder is missing, no run, a group of runs, or has none.
+    """
+    if not path.exists():
+        raise CheckpointError(f"there is no {path}")
+    if (path / "checkpoints").is_dir():
+        return latest_valid(path / "checkpoints", warn)
+    if (path / "group.yaml").is_file():
+        seeds = ", ".join(sorted(p.name for p in path.glob("seed-*"))) or "none yet"
+        raise CheckpointError(f"{path} is a group of runs; add the name of one: {seeds}")
+    return latest_valid(path, warn)
+
+
+def save_agent(folder: Path | str, agent: Agent) -> Path:
+    """Write an agent to ship: `weights.safetensors`, `config.yaml` and `agent.json`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CheckpointError: If the agent has no config or the disk refuses.
+    """
+    folder = Path(folder)
+    if agent.config is None:
+        raise CheckpointError(f"{agent.source} has no config to ship; load it with env=EXPERIMENT")
+    state = {k: v.detach().cpu().contiguous() for k, v in agent.model.state_dict().items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / WEIGHTS, safetensors.torch.save(state))
+        about = {
+            "format": FORMAT,
+            "spaces": agent.spaces.to_plain(),
+            "env_steps": agent.env_steps,
+            "sha256": file_digest(folder / WEIGHTS),
+            "made_from": agent.digest,
+        }
+        write_atomically(folder / CONFIG, configs.to_yaml(agent.config).encode())
+        write_atomically(folder / ABOUT, (json.dumps(about, indent=2) + "\n").encode())
+    except OSError as error:
+        raise CheckpointError(f"cannot write {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def _checkpoint(path: Path) -> Agent:
+    payload = read_checkpoint(path)
+    about = payload.get("chisel")
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else "none"
+        raise CheckpointError(f"{path} is not a checkpoint of format {FORMAT} (found {found})")
+    state = payload.get("state_dict")
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds no weights")
+    weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
+    config, spaces = _config(about.get("config"), path), Spaces.from_plain(about.get("spaces", {}))
+    digest, steps = file_digest(path), about.get("env_steps")
+    return _agent(config, spaces, weights, digest=digest, steps=steps, source=path)
+
+
+def _shipped(folder: Path) -> Agent:
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        weights = safetensors.torch.load_file(folder / WEIGHTS)
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"cannot read {folder}: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise CheckpointError(f"{folder / ABOUT} is not of format {FORMAT}")
+    digest = file_digest(folder / WEIGHTS)
+    if digest != about.get("sha256"):
+        raise CheckpointError(f"{folder / WEIGHTS} is damaged: {ABOUT} has another digest")
+    config, spaces = configs.load(str(folder / CONFIG)), Spaces.from_plain(about.get("spaces", {}))
+    steps = about.get("env_steps")
+    return _agent(config, spaces, weights, digest=digest, steps=steps, source=folder / WEIGHTS)
+
+
+def _published(path: Path, experiment_env: str | None) -> Agent:
+    agent = load_published(path)
+    if experiment_env is None:
+        return agent
+    model, _ = model_of_weights(agent.model.state_dict())
+    return replace(agent, config=replace(configs.load(experiment_env), model=model))
+
+
+def _agent(
+    config: RunConfig,
+    spaces: Spaces,
+    weights: dict[str, torch.Tensor],
+    *,
+    digest: str,
+    steps: int | None,
+    source: Path,
+) -> Agent:
+    model = build(config.model, spaces).eval()
+    load_weights(model, weights, source)
+    return Agent(model, spaces, config=config, digest=digest, env_steps=steps, source=source)
+
+
+def _config(plain: Any, source: Path) -> RunConfig:
+    """A checkpoint's config; what the schema refuses there is no fault of the user's arguments."""
+    if not isinstance(plain, dict):
+        raise CheckpointError(f"{source} holds no config")
+    try:
+        return configs.from_plain(plain)
+    except ConfigError as error:
+        raise CheckpointError(f"{source} was made with another schema: {error}") from error

@@ -1,0 +1,65 @@
+"""Weights go into the network they were made for, or a short list says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from configs.errors import CheckpointError
+
+_LINES = 10
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
+    """Copy `state` into `model`, which must have exactly these keys and shapes.
+
+    Raises:
+        CheckpointError: What is missing, unexpected or of another shape, in at most ten lines.
+    """
+    wanted = {key: list(tensor.shape) for key, tensor in model.state_dict().items()}
+    found = {key: list(tensor.shape) for key, tensor in state.items()}
+    require_match(source, found, wanted)
+    model.load_state_dict(state)
+
+
+def require_match(
+    source: Path | str, found: Mapping[str, Any], wanted: Mapping[str, Any], what: str = "network"
+) -> None:
+    """Compare plain values, nested dicts by their dotted keys.
+
+    Args:
+        source: Where `found` comes from.
+        found: What the checkpoint holds.
+        wanted: What this run needs.
+        what: What it should fit, for the message.
+
+    Raises:
+        CheckpointError: With one line for each difference, at most ten lines in all.
+    """
+    have, want = _flat(found), _flat(wanted)
+    lines = [f"  missing: {key} {want[key]}" for key in want if key not in have]
+    lines += [f"  unexpected: {key} {have[key]}" for key in have if key not in want]
+    lines += [
+        f"  {key}: the file has {have[key]}, this {what} {want[key]}"
+        for key in want
+        if key in have and have[key] != want[key]
+    ]
+    if not lines:
+        return
+    if len(lines) > _LINES - 1:
+        hidden = len(lines) - (_LINES - 2)
+        lines = [*lines[: _LINES - 2], f"  and {hidden} more"]
+    raise CheckpointError("\n".join([f"{source} does not fit this {what}:", *lines]))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,187 @@
+"""Runs, checkpoints and shipped folders give the agent back, or say why not."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+import configs
+from configs.errors import CheckpointError, ConfigError
+from models import (
+    Spaces,
+    build,
+    checkpoint_name,
+    load_agent,
+    load_weights,
+    require_match,
+    save_agent,
+    write_checkpoint,
+)
+
+SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
+
+
+@pytest.fixture
+def config():
+    return configs.load("maze/smoke", ["model.channels=[4,6,6]", "model.hidden=8", "name=a"])
+
+
+def checkpoint(folder, config, *, seed=0, iteration=4, about=None):
+    model = build(config.model, SPACES, seed=seed)
+    chisel = {
+        "format": 1,
+        "config": configs.to_plain(config),
+        "spaces": SPACES.to_plain(),
+        "iteration": iteration,
+        "env_steps": 1000 * iteration,
+    }
+    state = {f"model.{k}": v for k, v in model.state_dict().items()}
+    payload = {
+        "state_dict": state | {"norm.mean": torch.zeros(1)},
+        "chisel": chisel | (about or {}),
+    }
+    path = folder / checkpoint_name(iteration)
+    write_checkpoint(path, payload)
+    return path, model
+
+
+def assert_same_weights(model, other):
+    for key, tensor in other.state_dict().items():
+        assert torch.equal(model.state_dict()[key], tensor)
+
+
+def test_a_run_a_checkpoint_folder_and_a_file_give_the_newest_agent(tmp_path, config):
+    folder = tmp_path / "run" / "checkpoints"
+    checkpoint(folder, config, seed=1, iteration=3)
+    path, model = checkpoint(folder, config, seed=2, iteration=4)
+    for given in (tmp_path / "run", folder, path, str(path)):
+        agent = load_agent(given)
+        assert_same_weights(agent.model, model)
+        assert not agent.model.training
+        assert agent.config == config
+        assert agent.spaces == SPACES
+        assert agent.env_steps == 4000
+        assert agent.source == path
+        assert f"{agent.digest}  {path.name}" in path.with_suffix(".ckpt.sha256").read_text()
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path, config):
+    older, _ = checkpoint(tmp_path / "checkpoints", config, iteration=1)
+    newer, _ = checkpoint(tmp_path / "checkpoints", config, iteration=2)
+    newer.write_bytes(b"torn")
+    with pytest.warns(UserWarning, match=f"{newer.name} .* using {older.name}"):
+        assert load_agent(tmp_path).source == older
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_agent(newer)
+
+
+def test_a_shipped_folder_gives_the_agent_back(tmp_path, config):
+    path, model = checkpoint(tmp_path, config)
+    shipped = save_agent(tmp_path / "shipped", load_agent(path))
+    names = {p.name for p in shipped.iterdir()}
+    assert names == {"weights.safetensors", "config.yaml", "agent.json"}
+    agent = load_agent(shipped)
+    assert_same_weights(agent.model, model)
+    assert agent.config == config
+    assert agent.spaces == SPACES
+    assert agent.env_steps == 4000
+
+
+def test_a_changed_shipped_weight_is_noticed(tmp_path, config):
+    path, _ = checkpoint(tmp_path, config)
+    shipped = save_agent(tmp_path / "shipped", load_agent(path))
+    weights = shipped / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_agent(shipped)
+    weights.write_bytes(data[:100])
+    with pytest.raises(CheckpointError, match="cannot read"):
+        load_agent(shipped)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}'])
+def test_a_shipped_folder_with_a_bad_description_is_refused(tmp_path, config, text):
+    path, _ = checkpoint(tmp_path, config)
+    shipped = save_agent(tmp_path / "shipped", load_agent(path))
+    (shipped / "agent.json").write_text(text)
+    with pytest.raises(CheckpointError):
+        load_agent(shipped)
+
+
+def test_an_agent_without_config_is_not_shipped(tmp_path, config):
+    path, _ = checkpoint(tmp_path, config)
+    agent = dataclasses.replace(load_agent(path), config=None)
+    with pytest.raises(CheckpointError, match="no config"):
+        save_agent(tmp_path / "shipped", agent)
+
+
+def test_paths_that_hold_no_agent_say_what_is_wrong(tmp_path, config):
+    with pytest.raises(CheckpointError, match="there is no"):
+        load_agent(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="no checkpoint in"):
+        load_agent(tmp_path)
+    (tmp_path / "group.yaml").touch()
+    (tmp_path / "seed-0").mkdir()
+    with pytest.raises(CheckpointError, match=r"group of runs.*seed-0"):
+        load_agent(tmp_path)
+    path, _ = checkpoint(tmp_path / "x", config)
+    with pytest.raises(ConfigError, match=r"for published \.pth files"):
+        load_agent(path, experiment_env="maze/hard")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"format": 2}, {"config": None}, {"config": {"env": 3}}, {"spaces": {}}, {"spaces": {"x": 1}}],
+)
+def test_a_checkpoint_of_another_schema_is_refused(tmp_path, config, about):
+    path, _ = checkpoint(tmp_path, config, about=about)
+    with pytest.raises(CheckpointError) as refused:
+        load_agent(path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_file_without_our_header_is_refused(tmp_path):
+    path = tmp_path / checkpoint_name(1)
+    write_checkpoint(path, {"state_dict": {}})
+    with pytest.raises(CheckpointError, match="not a checkpoint of format 1"):
+        load_agent(path)
+
+
+@pytest.mark.parametrize(
+    ("spaces", "channels", "expected"),
+    [
+        (Spaces((25, 25, 3), "uint8", 1.0, 15), [4, 6, 6], "embedder.fc.weight"),
+        (Spaces((9, 9, 3), "uint8", 1.0, 5), [4, 6, 6], "fc_policy.weight"),
+        (SPACES, [8, 8, 8], "embedder.block1.conv.weight"),
+    ],
+)
+def test_weights_of_another_network_are_refused_with_a_short_diff(
+    config, spaces, channels, expected
+):
+    wanted = configs.override(config, [f"model.channels={channels}"]).model
+    model = build(wanted, spaces)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(CheckpointError) as refused:
+        load_weights(model, build(config.model, SPACES).state_dict(), "old.ckpt")
+    lines = str(refused.value).splitlines()
+    assert len(lines) <= 10
+    assert lines[0].startswith("old.ckpt does not fit")
+    assert expected in str(refused.value)
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_nested_descriptions_are_compared_by_dotted_keys():
+    found = {"spaces": SPACES.to_plain(), "same": 1}
+    wanted = {"spaces": SPACES.to_plain() | {"obs_shape": [64, 64, 3]}, "same": 1}
+    with pytest.raises(CheckpointError) as refused:
+        require_match("old.ckpt", found, wanted, "run")
+    assert "spaces.obs_shape: the file has [9, 9, 3], this run [64, 64, 3]" in str(refused.value)
+    assert "same" not in str(refused.value)
+    require_match("old.ckpt", found, found)
+
+
+def test_spaces_survive_json():
+    assert Spaces.from_plain(json.loads(json.dumps(SPACES.to_plain()))) == SPACES
