@@ -1,0 +1,105 @@
+"""Callbacks that watch a run: its log, its limits, and what is kept when numbers go bad."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from configs import NumericsError
+
+
+class LogIteration(Callback):
+    """Hands an iteration's metrics to the run's logs.
+
+    Args:
+        write: takes metrics, iteration and environment steps; called on the first process.
+    """
+
+    def __init__(self, write: Callable[[dict[str, float], int, int], None]) -> None:
+        self.write = write
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Log the finished iteration."""
+        module: Any = pl_module
+        metrics = module.metrics()
+        if trainer.is_global_zero:
+            self.write(metrics, module.iteration, module.env_steps)
+
+
+class StopAtBoundary(Callback):
+    """Ends training at an iteration boundary after SIGTERM, SIGUSR1, Ctrl-C or a time limit.
+
+    A checkpoint is saved there, so nothing is lost. A second Ctrl-C ends at once.
+
+    Args:
+        max_minutes: time limit; None for none.
+    """
+
+    def __init__(self, max_minutes: float | None) -> None:
+        self.max_minutes = max_minutes
+        self.signal: signal.Signals | None = None
+        self._old: dict[signal.Signals, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take over the signals, after Lightning has registered handlers of its own."""
+        self._started = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+            self._old[number] = signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is signal.SIGINT and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Agree with the other processes on whether to stop here."""
+        minutes = (time.monotonic() - self._started) / 60
+        expired = self.max_minutes is not None and minutes >= self.max_minutes
+        stop = self.signal is not None or expired
+        if trainer.strategy.reduce_boolean_decision(stop, all=False):
+            trainer.should_stop = True
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Give the signals back."""
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        self._old = {}
+
+
+class SaveCrash(Callback):
+    """Keeps the batch that made numbers go bad.
+
+    Args:
+        folder: where `crash/iter-<iteration>.pt` is written; it holds the last minibatch, the
+            rollout's columns and the weights.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Write the bundle and name it in the error."""
+        if not isinstance(exception, NumericsError):
+            return
+        module: Any = pl_module
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"iter-{module.iteration:08d}-rank{trainer.global_rank}.pt"
+        bundle = {
+            "error": str(exception),
+            "iteration": module.iteration,
+            "batch": module.batch,
+            "rollout": module.buffer.columns,
+            "weights": module.model.state_dict(),
+        }
+        torch.save(bundle, path)
+        exception.args = (f"{exception}; batch saved in {path}",)

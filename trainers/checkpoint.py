@@ -1,0 +1,76 @@
+"""When checkpoints are saved, and how Lightning is made to save them durably."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
+
+import models
+
+
+class DurableCheckpointIO(CheckpointIO):
+    """Lightning's way to the disk, through `models.write_checkpoint` and `read_checkpoint`.
+
+    Lightning's own stages in the temporary folder, doesn't sync, and swallows a PermissionError.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write, sync and rename; raises CheckpointError."""
+        models.write_checkpoint(Path(path), checkpoint)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read after checking the digest; nothing in the file is executed."""
+        return models.read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint and its digest."""
+        Path(path).unlink(missing_ok=True)
+        Path(f"{path}.sha256").unlink(missing_ok=True)
+
+
+class IterationCheckpoint(Checkpoint):
+    """Saves at iteration boundaries, and always at the last one before training ends.
+
+    A subclass of Lightning's `Checkpoint`, because those run after all other callbacks of an epoch:
+    by then the log is written and a request to stop is known.
+
+    Args:
+        folder: where checkpoints are kept.
+        every: iterations between checkpoints.
+        keep_last: newest checkpoints that are kept.
+        keep_every: iterations whose multiples are kept for good; None keeps none.
+        on_saved: called with each new checkpoint's path, on the first process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        every: int,
+        keep_last: int,
+        keep_every: int | None,
+        on_saved: Any = None,
+    ) -> None:
+        self.folder, self.every = folder, every
+        self.keep_last, self.keep_every, self.on_saved = keep_last, keep_every, on_saved
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save if it is time."""
+        iteration = int(pl_module.iteration)  # type: ignore[arg-type]  # every algorithm counts
+        last = trainer.should_stop or iteration == trainer.max_epochs
+        if not last and iteration % self.every:
+            return
+        path = self.folder / f"iter-{iteration:08d}.ckpt"
+        trainer.save_checkpoint(path)
+        if trainer.is_global_zero:
+            models.prune(self.folder, self.keep_last, self.keep_every)
+            if self.on_saved is not None:
+                self.on_saved(path)

@@ -1,0 +1,46 @@
+"""The few collective operations that training needs; with one process they cost nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process among them."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def sum_over_ranks(tensor: Tensor) -> Tensor:
+    """Elementwise sum over all processes; the argument is left as it is."""
+    if world_size() == 1:
+        return tensor
+    total = tensor.clone()
+    dist.all_reduce(total)
+    return total
+
+
+def gather(value: Any) -> list[Any]:
+    """What every process passed, in rank order, on every process."""
+    if world_size() == 1:
+        return [value]
+    gathered: list[Any] = [None] * world_size()
+    dist.all_gather_object(gathered, value)
+    return gathered
+
+
+def standardize(values: Tensor, eps: float = 1e-8) -> Tensor:
+    """Subtract the mean and divide by the (unbiased) deviation, both taken over all processes."""
+    count = sum_over_ranks(torch.tensor(float(values.numel()), device=values.device))
+    mean = sum_over_ranks(values.sum()) / count
+    centred = values - mean
+    variance = sum_over_ranks(centred.square().sum()) / (count - 1)
+    return centred / (variance.sqrt() + eps)

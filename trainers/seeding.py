@@ -1,0 +1,32 @@
+"""Independent random streams of a run, all derived from its seeds.
+
+Each stream depends on its seed, its name and the rank only, so that holding `init_seed` and varying
+`env_seed` changes the environments and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+from configs import RunConfig
+
+Stream = Literal["init", "env", "actions", "minibatches"]
+_STREAMS: tuple[Stream, ...] = ("init", "env", "actions", "minibatches")
+
+
+def derive(config: RunConfig, stream: Stream, rank: int = 0) -> int:
+    """A seed in [0, 2**31) for one stream of one process."""
+    own = {"init": config.init_seed, "env": config.env_seed}.get(stream)
+    seed = config.seed if own is None else own
+    sequence = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(stream), rank))
+    return int(sequence.generate_state(1)[0] >> 1)
+
+
+def generator(
+    config: RunConfig, stream: Stream, rank: int = 0, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A torch generator for one stream of one process."""
+    return torch.Generator(device).manual_seed(derive(config, stream, rank))
