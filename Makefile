@@ -1,0 +1,85 @@
+# Works on a fresh clone with nothing but Python 3.11 or 3.12 and make.
+# PIP_ARGS is passed on to pip, for example:
+#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := runs/maze/quick/demo
+
+PIP_ARGS ?=
+PYTHON ?= python3.11 python3.12 python3 python
+# Test processes: one per core, at most 8.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 || echo "$$n")
+# Tests share the cores among processes, so each of them keeps to one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test test-slow lint format types bench clean
+
+help:
+	@echo "make demo       train on small mazes, evaluate, draw vector fields (10 minutes)"
+	@echo "make test       everything that is quick to check (10 minutes)"
+	@echo "make test-slow  the rest"
+	@echo "make lint       style; make types: strict type check; make format: apply the style"
+	@echo "make bench      speed, beside other libraries"
+	@echo "make clean      remove $(VENV) and caches; runs/ stays"
+
+setup: $(INSTALLED)
+
+# Each step is one line of trouble at most: platform, interpreter, then the exact versions.
+$(INSTALLED): requirements.lock pyproject.toml
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "make: procgen, which draws the mazes, is \
+	built for Linux on x86-64 only, this is $$(uname -sm); there, 'pip install .' gives all of \
+	Chisel but the mazes" >&2; exit 1; }
+	@for python in $(PYTHON); do \
+	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+	    2>/dev/null || continue; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { no_venv=$$python; continue; }; \
+	  $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+	    2>/dev/null && exit 0; \
+	  exec "$$python" -m venv --clear $(VENV); \
+	done; \
+	if [ -n "$$no_venv" ]; then \
+	  echo "make: $$no_venv lacks the venv module (on Debian and Ubuntu: apt install \
+	python3-venv)" >&2; \
+	else \
+	  echo "make: needs Python 3.11 or 3.12, found none of: $(PYTHON); choose one by \
+	'make PYTHON=/path/to/python3.11'" >&2; \
+	fi; exit 1
+	$(BIN)/python -m pip install $(PIP_ARGS) -c requirements.lock \
+	  "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/python -m pip install $(PIP_ARGS) --no-deps -r requirements.lock
+	$(BIN)/python -m pip install $(PIP_ARGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(INSTALLED)
+	@rm -rf $(DEMO)
+	$(BIN)/chisel train maze/quick name=demo
+	$(BIN)/chisel eval $(DEMO)
+	$(BIN)/chisel study vector-field checkpoint=$(DEMO)
+	@echo "Everything is in $(DEMO)"
+
+test: $(INSTALLED)
+	$(PYTEST) -m "not slow"
+
+test-slow: $(INSTALLED)
+	$(PYTEST) -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
