@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from configs.schema import RunConfig
+from configs import RunConfig
 from models.actor_critic import ActorCritic
 from models.spaces import Spaces
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from configs import registry
-from configs.errors import ConfigError
+from configs import ConfigError, registry
 from models.actor_critic import ActorCritic
 from models.spaces import Spaces
 

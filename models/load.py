@@ -14,8 +14,7 @@ import safetensors.torch
 import torch
 
 import configs
-from configs.errors import CheckpointError, ConfigError
-from configs.schema import RunConfig
+from configs import CheckpointError, ConfigError, RunConfig
 from models.agent import Agent
 from models.build import build
 from models.published import load_published, model_of_weights

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from configs.errors import CheckpointError
-from configs.schema import ImpalaConfig
+from configs import CheckpointError, ImpalaConfig
 from models.agent import Agent
 from models.build import build
 from models.serialize import load_plain, read_bytes

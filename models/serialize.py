@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from configs.errors import CheckpointError
+from configs import CheckpointError
 
 _NAME = re.compile(r"iter-(\d{8,})\.ckpt")
 _TEMPORARY = ".tmp"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs.errors import CheckpointError, ConfigError
+from configs import CheckpointError, ConfigError
 
 
 @dataclass(frozen=True)

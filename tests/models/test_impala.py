@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from configs.schema import ImpalaConfig
+from configs import ImpalaConfig
 from models import ActorCritic, Spaces, build, to_tensor
 
 PIXELS = Spaces((64, 64, 3), "uint8", 255.0, 15)

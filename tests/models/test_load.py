@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import configs
-from configs.errors import CheckpointError, ConfigError
+from configs import CheckpointError, ConfigError
 from models import (
     Spaces,
     build,

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from configs.errors import CheckpointError
+from configs import CheckpointError
 from models import load_agent, load_published, to_tensor
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import models.serialize as serialize
-from configs.errors import CheckpointError
+from configs import CheckpointError
 from models import latest_valid, prune, read_checkpoint, write_checkpoint
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from configs.errors import ConfigError
+from configs import ConfigError
 from models import Spaces, spaces_of
 
 

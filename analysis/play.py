@@ -1,0 +1,95 @@
+"""One way to play a policy in a vector environment: evaluation, studies and videos use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from configs import EnvironmentFault, NumericsError
+from models import to_tensor
+
+Policy = Callable[[torch.Tensor], torch.Tensor]
+"""Observations `[B, C, H, W]` to logits `[B, A]`."""
+
+
+def random_policy(num_actions: int) -> Policy:
+    """The policy that takes every action equally often."""
+    return lambda obs: torch.zeros(len(obs), num_actions)
+
+
+def play(
+    policy: Policy,
+    env: Any,
+    *,
+    episodes_per_env: int,
+    generator: torch.Generator,
+    greedy: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> dict[str, NDArray[Any]]:
+    """Let every environment play exactly so many episodes.
+
+    Short episodes are not over-represented, as they would be if one counted whatever ends first.
+    The environment is reset first.
+
+    Args:
+        policy: Observations to logits.
+        env: A `StatefulVectorEnv` in SAME_STEP autoreset.
+        episodes_per_env: Episodes that count, per environment.
+        generator: Source of the sampled actions.
+        greedy: Take the likeliest action instead of sampling.
+        progress: Called with episodes finished and wanted whenever some finish.
+        context: What to run the policy under, such as an intervention.
+
+    Returns:
+        The facts of `infos["episode"]`, one row `[E, ...]` per episode in the order of environment,
+        then time; and `env`, the environment's number `[E]`.
+
+    Raises:
+        NumericsError: If the policy gives NaN.
+        EnvironmentFault: If an episode ends without the facts about it.
+    """
+    left = np.full(env.num_envs, episodes_per_env)
+    total = int(left.sum())
+    finished: list[dict[str, NDArray[Any]]] = []
+    obs, _ = env.reset()
+    with torch.inference_mode(), context():
+        while left.any():
+            # Environments that are through idle along; the network need not look at them.
+            active = np.flatnonzero(left)
+            logits = policy(to_tensor(obs if len(active) == env.num_envs else obs[active]))
+            actions = np.zeros(env.num_envs, np.int64)
+            actions[active] = _choose(logits, generator, greedy)
+            obs, _, terminated, truncated, infos = env.step(actions)
+            rows = np.flatnonzero((terminated | truncated) & (left > 0))
+            if len(rows):
+                finished.append(_facts(infos, rows))
+                left[rows] -= 1
+                if progress is not None:
+                    progress(total - int(left.sum()), total)
+    joined = {key: np.concatenate([part[key] for part in finished]) for key in finished[0]}
+    order = np.argsort(joined["env"], kind="stable")
+    return {key: values[order] for key, values in joined.items()}
+
+
+def _choose(logits: torch.Tensor, generator: torch.Generator, greedy: bool) -> NDArray[np.int64]:
+    probabilities = torch.softmax(logits.float().cpu(), dim=-1)
+    if probabilities.isnan().any():
+        raise NumericsError("the policy gave NaN; its weights or the observation are not finite")
+    if greedy:
+        chosen = probabilities.argmax(dim=-1)
+    else:
+        chosen = torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
+    return chosen.numpy()
+
+
+def _facts(infos: dict[str, Any], rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    if "episode" not in infos or not infos["_episode"][rows].all():
+        raise EnvironmentFault('an episode ended, but infos["episode"] does not tell of it')
+    facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
+    return facts | {"env": rows}
