@@ -1,6 +1,6 @@
 """What every environment of this project offers: a Gymnasium vector environment with state.
 
-The contract is checked by `envs.check_vector_env`, which users can run on environments of their own.
+The contract is checked by `envs.check_vector_env`, which users can run on their own environments.
 """
 
 from __future__ import annotations

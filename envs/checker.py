@@ -1,0 +1,372 @@
+"""Does a vector environment keep the contract that training relies on?
+
+Run `check_vector_env` on an environment of your own before you train in it: each fault it names
+would otherwise show up as a wrong learning curve.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from configs.errors import EnvironmentFault
+from envs.base import StatefulVectorEnv
+
+Make = Callable[[int], StatefulVectorEnv]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one call of `step` returned, copied."""
+
+    observations: NDArray[Any]
+    rewards: NDArray[Any]
+    terminated: NDArray[Any]
+    truncated: NDArray[Any]
+    infos: dict[str, Any]
+
+
+def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True) -> None:
+    """Play an environment with random actions and raise on the first broken rule.
+
+    Args:
+        make: Makes the environment from a seed. A few copies side by side are enough.
+        steps: Steps to play; some episodes must end within a third of them.
+        random_levels: False for a world without chance, which is the same under every seed.
+
+    Raises:
+        EnvironmentFault: Names what broke and what to change.
+    """
+    with _closing(make(1)) as env:
+        _check_declarations(env)
+        actions = _random_actions(env, steps)
+        _check_refusals(env)
+        played = _check_play(env, actions)
+    third = steps // 3
+    if not any((step.terminated | step.truncated).any() for step in played[:third]):
+        raise EnvironmentFault(
+            f"no episode ended in {third} random steps: raise `steps`, or give the check an "
+            "environment with a shorter time limit"
+        )
+    _check_seeds(make, actions[:third], played[:third], random_levels)
+    _check_round_trip(make, actions)
+
+
+class _closing:
+    """Closes an environment whatever happens."""
+
+    def __init__(self, env: StatefulVectorEnv) -> None:
+        self._env = env
+
+    def __enter__(self) -> StatefulVectorEnv:
+        return self._env
+
+    def __exit__(self, *exception: object) -> None:
+        self._env.close()
+
+
+def _require(holds: Any, message: str) -> None:
+    if not holds:
+        raise EnvironmentFault(message)
+
+
+# Declarations
+
+
+def _check_declarations(env: StatefulVectorEnv) -> None:
+    for name in ("num_envs", "single_observation_space", "single_action_space", "metadata"):
+        _require(hasattr(env, name), f"the environment has no `{name}`: add it")
+    mode = env.metadata.get("autoreset_mode")
+    _require(
+        mode is AutoresetMode.SAME_STEP,
+        f"metadata['autoreset_mode'] is {mode!r}: declare AutoresetMode.SAME_STEP and start the "
+        "next episode inside the step that ends one",
+    )
+    _require(
+        isinstance(env.single_observation_space, spaces.Box)
+        and len(env.single_observation_space.shape) == 3,
+        f"observations must be a Box of shape (H, W, C), not {env.single_observation_space}",
+    )
+    _require(
+        isinstance(env.single_action_space, spaces.Discrete) and env.single_action_space.start == 0,
+        f"actions must be Discrete from 0, not {env.single_action_space}",
+    )
+    num_envs: object = env.num_envs
+    _require(
+        isinstance(num_envs, int) and num_envs > 0,
+        f"num_envs is {num_envs!r}: it must be a positive int",
+    )
+
+
+def _num_actions(env: StatefulVectorEnv) -> int:
+    space = env.single_action_space
+    assert isinstance(space, spaces.Discrete)
+    return int(space.n)
+
+
+def _random_actions(env: StatefulVectorEnv, steps: int) -> NDArray[np.int64]:
+    return np.random.default_rng(0).integers(0, _num_actions(env), (steps, env.num_envs))
+
+
+def _check_refusals(env: StatefulVectorEnv) -> None:
+    env.reset()
+    num, actions = env.num_envs, _num_actions(env)
+    bad = {
+        f"{actions}, one past the last": np.full(num, actions),
+        "-1": np.full(num, -1),
+        "fractions": np.full(num, 0.5),
+        "one row too many": np.zeros(num + 1, np.int64),
+    }
+    for what, array in bad.items():
+        try:
+            env.step(array)
+        except Exception:  # any refusal will do; which error it is, is the environment's choice
+            continue
+        raise EnvironmentFault(
+            f"step accepts bad actions ({what}): check shape, type and range, and raise"
+        )
+
+
+# One run, every step looked at
+
+
+def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step]:
+    observations, infos = env.reset(seed=1)
+    _check_observations(env, observations, "reset")
+    _require(isinstance(infos, dict), f"reset returned infos of {type(infos)}: return a dict")
+    played: list[Step] = []
+    returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
+    for row in actions:
+        kept, looked_at = observations.copy(), env.observe()
+        _require(
+            np.array_equal(kept, looked_at),
+            "observe() differs from the observations just returned: return the same ones",
+        )
+        result = env.step(row)
+        _check_aliasing(kept, observations, looked_at)
+        _check_observations(env, result[0], "step")
+        _check_outcome(env, result)
+        observations = result[0]
+        returns += result[1]
+        lengths += 1
+        ended = result[2] | result[3]
+        _check_facts(env, ended, result[4], returns, lengths)
+        returns[ended], lengths[ended] = 0.0, 0
+        played.append(copy.deepcopy(Step(*result)))
+    return played
+
+
+def _check_observations(env: StatefulVectorEnv, observations: Any, source: str) -> None:
+    space = env.single_observation_space
+    assert isinstance(space, spaces.Box)
+    _require(
+        isinstance(observations, np.ndarray),
+        f"{source} returned observations of {type(observations)}: return one numpy array",
+    )
+    shape = (env.num_envs, *space.shape)
+    _require(
+        observations.shape == shape,
+        f"{source} returned observations of shape {observations.shape}, the space says {shape}",
+    )
+    _require(
+        observations.dtype == space.dtype,
+        f"{source} returned {observations.dtype} observations, the space says {space.dtype}",
+    )
+    within = (observations >= space.low) & (observations <= space.high)
+    _require(
+        within.all(),
+        f"{source} returned observations outside the space's bounds "
+        f"[{space.low.min()}, {space.high.max()}]: widen the bounds or mend the observations",
+    )
+
+
+def _check_aliasing(
+    kept: NDArray[Any], observations: NDArray[Any], looked_at: NDArray[Any]
+) -> None:
+    _require(
+        np.array_equal(kept, observations) and np.array_equal(kept, looked_at),
+        "a step wrote into observations returned before: return a copy each time",
+    )
+
+
+def _check_outcome(env: StatefulVectorEnv, result: tuple[Any, ...]) -> None:
+    _, rewards, terminated, truncated, infos = result
+    wanted = {"rewards": np.float64, "terminated": np.bool_, "truncated": np.bool_}
+    for (name, dtype), array in zip(wanted.items(), (rewards, terminated, truncated), strict=True):
+        _require(
+            isinstance(array, np.ndarray)
+            and array.shape == (env.num_envs,)
+            and array.dtype == dtype,
+            f"{name} must be {dtype.__name__} [{env.num_envs}], but are "
+            f"{getattr(array, 'dtype', type(array))} {list(np.shape(array))}",
+        )
+    _require(np.isfinite(rewards).all(), "a reward is NaN or infinite: rewards must be finite")
+    _require(isinstance(infos, dict), f"step returned infos of {type(infos)}: return a dict")
+    _require(
+        not (terminated & truncated).any(),
+        "an episode is both terminated and truncated: report one of them",
+    )
+    known = np.asarray(infos.get("_final_obs", np.zeros(env.num_envs, np.bool_)))
+    _require(
+        not truncated.any() or ("final_obs" in infos and not (truncated & ~known).any()),
+        "an episode is truncated without infos['final_obs']: give the last observation, or report "
+        "`terminated`, so that nothing is bootstrapped from the next episode",
+    )
+
+
+def _check_facts(
+    env: StatefulVectorEnv,
+    ended: NDArray[np.bool_],
+    infos: dict[str, Any],
+    returns: NDArray[np.float64],
+    lengths: NDArray[np.int64],
+) -> None:
+    if not ended.any():
+        _require(
+            "episode" not in infos and "_episode" not in infos,
+            "infos['episode'] is there although no episode ended: leave it out",
+        )
+        return
+    _require(
+        isinstance(infos.get("episode"), dict) and "_episode" in infos,
+        "an episode ended without infos['episode'] and infos['_episode']: report r, l and success",
+    )
+    facts = infos["episode"]
+    _require(
+        np.array_equal(infos["_episode"], ended),
+        "infos['_episode'] is not the mask of the episodes that ended (terminated | truncated)",
+    )
+    for name in ("r", "l", "success"):
+        _require(name in facts, f"infos['episode'] has no {name!r}: add it")
+    for name, array in facts.items():
+        _require(
+            isinstance(array, np.ndarray) and len(array) == env.num_envs,
+            f"infos['episode'][{name!r}] must be an array with {env.num_envs} rows",
+        )
+    _require(
+        facts["success"].dtype == np.bool_, "infos['episode']['success'] must be an array of bool"
+    )
+    _require(
+        np.array_equal(facts["l"][ended], lengths[ended]),
+        f"infos['episode']['l'] says {facts['l'][ended].tolist()} steps, but "
+        f"{lengths[ended].tolist()} were made: count every step, and start the next episode in "
+        "the step that ends one (SAME_STEP)",
+    )
+    _require(
+        np.allclose(facts["r"][ended], returns[ended], rtol=1e-5, atol=1e-6),
+        f"infos['episode']['r'] says {facts['r'][ended].tolist()}, but the rewards returned add "
+        f"up to {returns[ended].tolist()}",
+    )
+
+
+# Runs against runs
+
+
+def _run(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> Iterator[Step]:
+    for row in actions:
+        yield copy.deepcopy(Step(*env.step(row)))
+
+
+def _check_seeds(
+    make: Make, actions: NDArray[np.int64], played: list[Step], random_levels: bool
+) -> None:
+    with _closing(make(1)) as first, _closing(make(1)) as second:
+        same_start = np.array_equal(first.reset()[0], second.reset()[0])
+        differing = _first_difference(_run(first, actions), _run(second, actions))
+        _require(
+            same_start and differing is None,
+            f"two environments made with the same seed differ {_at(differing)}: draw everything "
+            "random from generators made from the seed",
+        )
+        first.reset(seed=1)
+        differing = _first_difference(iter(played), _run(first, actions))
+        _require(
+            differing is None,
+            f"reset(seed=1) twice gives different episodes {_at(differing)}: let it start every "
+            "generator and counter anew",
+        )
+    if not random_levels:
+        return
+    with _closing(make(1)) as first, _closing(make(2)) as other:
+        same_start = np.array_equal(first.reset()[0], other.reset()[0])
+        differing = _first_difference(_run(first, actions), _run(other, actions))
+        _require(
+            not same_start or differing is not None,
+            "environments made with different seeds play the same episodes: use the seed, or say "
+            "random_levels=False if nothing in this world is random",
+        )
+
+
+def _check_round_trip(make: Make, actions: NDArray[np.int64]) -> None:
+    third = len(actions) // 3
+    with _closing(make(1)) as env, _closing(make(3)) as fresh:
+        env.reset()
+        for row in actions[:third]:
+            last = env.step(row)[0]
+        state = env.get_state()
+        _check_plain(state, "get_state()")
+        _require(
+            np.array_equal(env.observe(), last), "get_state changes the observations: only read"
+        )
+        kept = copy.deepcopy(state)
+        expected = list(_run(env, actions[third:]))
+        _require(
+            state == kept,
+            "a step wrote into a state that get_state returned: return copies",
+        )
+        for target, what in ((fresh, "a fresh environment"), (env, "the same environment")):
+            target.set_state(copy.deepcopy(kept))
+            _require(
+                np.array_equal(target.observe(), last),
+                f"set_state in {what} does not bring the observations back",
+            )
+            differing = _first_difference(iter(expected), _run(target, actions[third:]))
+            _require(
+                differing is None,
+                f"a run restored in {what} differs {_at(differing)}: save generators, counters of "
+                "unfinished episodes and everything else that steps depend on",
+            )
+
+
+def _check_plain(value: Any, where: str) -> None:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _require(type(key) is str, f"{where} has the key {key!r}: keys must be str")
+            _check_plain(part, f"{where}[{key!r}]")
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _check_plain(part, f"{where}[{index}]")
+    else:
+        _require(
+            value is None or type(value) in (int, float, str, bytes, bool),
+            f"{where} is {type(value).__name__}: states are made of int, float, str, bytes, bool, "
+            "None, lists and dicts (use .tolist() or .tobytes())",
+        )
+
+
+def _first_difference(one: Iterator[Step], other: Iterator[Step]) -> int | None:
+    for number, (left, right) in enumerate(itertools.zip_longest(one, other)):
+        if left is None or right is None or not _same(vars(left), vars(right)):
+            return number
+    return None
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        equal_nan = left.dtype.kind == "f"
+        return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=equal_nan)
+    return bool(left == right)
+
+
+def _at(step: int | None) -> str:
+    return "at reset" if step is None else f"at step {step + 1}"

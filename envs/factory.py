@@ -1,0 +1,25 @@
+"""Environments by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from configs import registry
+from envs.base import StatefulVectorEnv
+
+
+def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVectorEnv:
+    """The environment that `config.name` is registered for.
+
+    Args:
+        config: An environment config, for example `configs.schema.MazeConfig`.
+        seed: Seed of everything random in the environment.
+        num_envs: Copies side by side; None takes `config.num_envs`.
+
+    Raises:
+        ConfigError: If the name is unknown or options do not go together.
+        EnvironmentFault: If the environment's extra is not installed.
+    """
+    maker = registry.resolve("env", config.name)
+    env: StatefulVectorEnv = maker(config, seed=seed, num_envs=num_envs)
+    return env

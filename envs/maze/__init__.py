@@ -1,0 +1,50 @@
+"""procgen's maze: state bytes, levels and their paths, the vector environment, a symbolic view.
+
+Importing this imports no procgen; the first game does.
+"""
+
+from envs.maze import paths
+from envs.maze.building import BankRecipe, build_bank
+from envs.maze.cheese import RegionCheese
+from envs.maze.levels import Level, LevelBank
+from envs.maze.make import make_evaluation, make_from_bank, make_maze
+from envs.maze.pictures import observe_states, render
+from envs.maze.rules import (
+    ACTION_OF_MOVE,
+    CHEESE,
+    FREE,
+    MOVE_DELTAS,
+    MOVE_OF_ACTION,
+    MOVES,
+    WALL,
+    Cell,
+)
+from envs.maze.splits import layout_digest, split_of
+from envs.maze.state import MazeState
+from envs.maze.vector import MazeVectorEnv
+
+__all__ = [
+    "ACTION_OF_MOVE",
+    "CHEESE",
+    "FREE",
+    "MOVES",
+    "MOVE_DELTAS",
+    "MOVE_OF_ACTION",
+    "WALL",
+    "BankRecipe",
+    "Cell",
+    "Level",
+    "LevelBank",
+    "MazeState",
+    "MazeVectorEnv",
+    "RegionCheese",
+    "build_bank",
+    "layout_digest",
+    "make_evaluation",
+    "make_from_bank",
+    "make_maze",
+    "observe_states",
+    "paths",
+    "render",
+    "split_of",
+]

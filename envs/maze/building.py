@@ -1,0 +1,143 @@
+"""Filling a bank: procgen makes levels, those of the wanted sizes and split are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from configs.errors import ConfigError
+from envs.maze.cheese import RegionCheese
+from envs.maze.levels import LevelBank
+from envs.maze.procgen_game import Look, ProcgenMaze
+from envs.maze.rules import MAX_SEED
+from envs.maze.splits import split_of
+from envs.maze.state import MazeState
+
+GAMES = 64
+"""Games that make levels side by side; part of what decides which levels a seed gives."""
+LISTED_SEEDS = 2**20
+"""Up to here a range of seeds is shuffled and walked; beyond, procgen draws from it."""
+
+
+@dataclass(frozen=True)
+class BankRecipe:
+    """Which levels go into a bank.
+
+    Attributes:
+        look: Mode and visual options.
+        count: How many levels.
+        sizes: Allowed sides of the inner maze.
+        start: First level seed; only used when `num` is not 0.
+        num: Consecutive seeds to take from; 0 means all.
+        split: Which layouts.
+        region: Side of the top-right region in which each level's cheese is laid for good;
+            None leaves it where procgen put it.
+    """
+
+    look: Look
+    count: int
+    sizes: tuple[int, ...]
+    start: int = 0
+    num: int = 0
+    split: Literal["all", "train", "validation", "test"] = "all"
+    region: int | None = None
+
+
+def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
+    """Make the levels of a recipe; the same recipe and seed give the same bank in any process.
+
+    Args:
+        recipe: Which levels.
+        seed: Decides which of the possible levels are taken, their order, and region cheese.
+        threads: procgen's worker threads; never changes the result.
+
+    Raises:
+        ConfigError: If too few levels fit the recipe.
+    """
+    levels_seed, cheese_seed = np.random.SeedSequence([seed, 0xBA17]).spawn(2)
+    generator = np.random.default_rng(levels_seed)
+    cheese_generator = np.random.default_rng(cheese_seed)
+    kept: list[MazeState] = []
+    bank: list[LevelBank] = []
+    tried = 0
+    listed = 0 < recipe.num <= LISTED_SEEDS
+    walk = _listed(recipe, generator, threads) if listed else _drawn(recipe, generator, threads)
+    for state in walk:
+        tried += 1
+        if _fits(state, recipe):
+            if recipe.region is not None:
+                RegionCheese(recipe.region).place(state, cheese_generator)
+            kept.append(state)
+        total = sum(map(len, bank)) + len(kept)
+        if total == recipe.count or len(kept) == GAMES:
+            bank.append(LevelBank.from_states(kept))
+            kept = []
+        if total == recipe.count:
+            return _joined(bank)
+        if not listed and tried >= 20_000 + 200 * recipe.count:
+            break
+    raise ConfigError(_too_few(recipe, sum(map(len, bank)) + len(kept), tried))
+
+
+def _fits(state: MazeState, recipe: BankRecipe) -> bool:
+    if state.maze_dim not in recipe.sizes:
+        return False
+    return recipe.split == "all" or split_of(state.grid) == recipe.split
+
+
+def _drawn(recipe: BankRecipe, generator: np.random.Generator, threads: int) -> Iterator[MazeState]:
+    """Levels without end, from procgen's own streams."""
+    seed = int(generator.integers(MAX_SEED))
+    start, num = (recipe.start, recipe.num) if recipe.num else (0, 0)
+    game = ProcgenMaze(GAMES, recipe.look, seed=seed, start=start, levels=num, threads=threads)
+    try:
+        while True:
+            for row in range(GAMES):
+                yield MazeState(game.read(row))
+            game.restart()
+    finally:
+        game.close()
+
+
+def _listed(
+    recipe: BankRecipe, generator: np.random.Generator, threads: int
+) -> Iterator[MazeState]:
+    """Every level of the range once, shuffled."""
+    seeds = recipe.start + generator.permutation(recipe.num)
+    game = ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)
+    scratch = MazeState(game.read(0))
+    try:
+        for first in range(0, len(seeds), GAMES):
+            batch = seeds[first : first + GAMES].tolist()
+            for row, seed in enumerate(batch):
+                scratch.seed_range = (seed, seed + 1)
+                game.write(row, scratch.buffer)
+            game.restart()
+            for row in range(len(batch)):
+                yield MazeState(game.read(row))
+    finally:
+        game.close()
+
+
+def _joined(parts: list[LevelBank]) -> LevelBank:
+    return LevelBank(
+        look=parts[0].look,
+        seeds=np.concatenate([part.seeds for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        worlds=np.concatenate([part.worlds for part in parts]),
+        starts=np.concatenate([part.starts for part in parts]),
+        backgrounds=np.concatenate([part.backgrounds for part in parts]),
+        shifts=np.concatenate([part.shifts for part in parts]),
+    )
+
+
+def _too_few(recipe: BankRecipe, found: int, tried: int) -> str:
+    where = f"seeds {recipe.start}…{recipe.start + recipe.num - 1}" if recipe.num else "all seeds"
+    return (
+        f"{recipe.count} levels are wanted, but only {found} of {tried} tried levels ({where}) "
+        f"have a size in {recipe.sizes[0]}…{recipe.sizes[-1]} and are in split {recipe.split!r}: "
+        "ask for fewer levels, more seeds or more sizes"
+    )

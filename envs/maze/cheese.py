@@ -1,0 +1,47 @@
+"""Where the cheese goes: as procgen placed it, or somewhere in the top-right region.
+
+The region has the semantics of Langosco et al.'s `maze_aisc`: the cheese lies uniformly on the free
+cells of the R×R block in the top right of the inner maze, never where the mouse starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.maze.rules import Cell
+from envs.maze.state import MazeState
+
+
+@dataclass(frozen=True)
+class RegionCheese:
+    """Cheese in the top-right region.
+
+    Attributes:
+        region: Side R in cells; a smaller maze is all region, 0 is exactly the corner cell.
+    """
+
+    region: int
+
+    def place(self, state: MazeState, generator: np.random.Generator) -> None:
+        """Move the cheese of a fresh level; without a free cell in the region there is none."""
+        cells = self.cells(state.open, state.mouse)
+        state.remove_cheese()
+        if len(cells):
+            row, col = cells[int(generator.integers(len(cells)))]
+            state.set_cheese([(int(row), int(col))])
+
+    def cells(self, open_cells: NDArray[np.bool_], start: Cell) -> NDArray[np.intp]:
+        """The cells to draw from, int `[n, 2]`.
+
+        Args:
+            open_cells: Where the mouse can go, bool `[d, d]`.
+            start: Where the mouse starts.
+        """
+        side = len(open_cells)
+        first = side - min(max(self.region, 1), side)
+        cells = np.argwhere(open_cells[first:, first:]) + first
+        allowed: NDArray[np.intp] = cells[(cells != start).any(axis=1)]
+        return allowed

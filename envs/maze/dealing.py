@@ -1,0 +1,190 @@
+"""Who decides which level the next episode plays: procgen's own stream, or a bank."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from configs.errors import EnvironmentFault
+from envs.maze import procgen_game
+from envs.maze.cheese import RegionCheese
+from envs.maze.levels import LevelBank
+from envs.maze.procgen_game import ProcgenMaze
+from envs.maze.state import MazeState
+
+
+class Dealer(Protocol):
+    """Prepares the first moment of each episode."""
+
+    def deal(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
+        """Put game `row` at the start of an episode, just after procgen has reset it.
+
+        What procgen reports of the step before (reward, `first`, `completed`) is kept.
+
+        Returns:
+            The state of the game, valid until the next deal, and the index of the level in the
+            bank (-1 if it is none of the bank's).
+        """
+        ...
+
+    def reseed(self, seed: np.random.SeedSequence) -> None:
+        """Start the draws anew."""
+        ...
+
+    def get_state(self) -> dict[str, Any]:
+        """What `set_state` needs to continue the draws; plain values."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue the draws."""
+        ...
+
+
+class StreamDealer:
+    """procgen's own levels, with the cheese moved if asked.
+
+    Args:
+        cheese: Where the cheese goes; None leaves it.
+        timeout: Steps after which episodes end.
+    """
+
+    def __init__(self, cheese: RegionCheese | None, timeout: int) -> None:
+        self._cheese = cheese
+        self._timeout = timeout
+        self._generator = np.random.default_rng(0)
+
+    def deal(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
+        """See `Dealer.deal`."""
+        state = MazeState(game.read(row))
+        edited = state.timeout != self._timeout
+        if edited:
+            state.timeout = self._timeout
+        if self._cheese:
+            self._cheese.place(state, self._generator)
+            edited = True
+        if edited:
+            game.write(row, state.buffer)
+        return state, -1
+
+    def reseed(self, seed: np.random.SeedSequence) -> None:
+        """See `Dealer.reseed`."""
+        self._generator = np.random.default_rng(seed)
+
+    def get_state(self) -> dict[str, Any]:
+        """See `Dealer.get_state`."""
+        return {"generator": generator_state(self._generator)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """See `Dealer.set_state`."""
+        set_generator_state(self._generator, state["generator"])
+
+
+class BankDealer:
+    """Levels of a bank: drawn uniformly, or each dealt exactly once.
+
+    Args:
+        make_bank: Makes the bank that belongs to a seed, when a saved state needs another one.
+        seed: Seed of the bank to begin with.
+        cheese: Where the cheese goes; None leaves it where the bank has it.
+        timeout: Steps after which episodes end.
+        once: For evaluation: with N games, game i plays levels i, i + N, i + 2N, …; afterwards it
+            repeats its first level (game i ≥ n plays level i mod n) with level index -1.
+    """
+
+    def __init__(
+        self,
+        make_bank: Callable[[int], LevelBank],
+        seed: int,
+        *,
+        cheese: RegionCheese | None,
+        timeout: int,
+        once: bool = False,
+    ) -> None:
+        self._make_bank = make_bank
+        self._seed = seed
+        self._cheese = cheese
+        self._once = once
+        self._timeout = timeout
+        self._generator = np.random.default_rng(0)
+        self._dealt: dict[int, int] = {}
+        self._take(make_bank(seed))
+
+    def _take(self, bank: LevelBank) -> None:
+        self.bank = bank
+        self._scratch = MazeState(procgen_game.template(bank.look))
+        self._scratch.timeout = self._timeout
+        # At each end procgen makes a level that is thrown away: let it be the cheapest one.
+        cheapest = max(int(bank.seeds[int(np.argmin(bank.sizes))]), 0)
+        self._scratch.seed_range = (cheapest, cheapest + 1)
+
+    def deal(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
+        """See `Dealer.deal`."""
+        index, reported = self._next(row, game.num)
+        state = self._scratch
+        self.bank.write(index, state)
+        if self._cheese:
+            self._cheese.place(state, self._generator)
+        state.set_outcome(
+            float(game.rewards[row]),
+            bool(game.first[row]),
+            bool(game.completed[row]),
+            int(game.previous_seeds[row]),
+        )
+        game.write(row, state.buffer)
+        return state, reported
+
+    def _next(self, row: int, num_games: int) -> tuple[int, int]:
+        if not self._once:
+            index = int(self._generator.integers(len(self.bank)))
+            return index, index
+        dealt = self._dealt.get(row, 0)
+        self._dealt[row] = dealt + 1
+        index = row + dealt * num_games
+        if index < len(self.bank):
+            return index, index
+        return row % len(self.bank), -1
+
+    def reseed(self, seed: np.random.SeedSequence) -> None:
+        """See `Dealer.reseed`. The bank stays: it is what the environment is made of."""
+        self._generator = np.random.default_rng(seed)
+        self._dealt = {}
+
+    def get_state(self) -> dict[str, Any]:
+        """See `Dealer.get_state`."""
+        return {
+            "generator": generator_state(self._generator),
+            "bank_seed": self._seed,
+            "bank_digest": self.bank.digest,
+            "dealt": [[row, dealt] for row, dealt in sorted(self._dealt.items())],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """See `Dealer.set_state`. Makes the saved bank if this one is of another seed.
+
+        Raises:
+            EnvironmentFault: If the state was saved with other levels than this config gives.
+        """
+        if state["bank_digest"] != self.bank.digest:
+            bank = self._make_bank(state["bank_seed"])
+            if bank.digest != state["bank_digest"]:
+                raise EnvironmentFault(
+                    "the saved state plays levels of another bank: use the env.levels settings "
+                    "(and procgen version) that it was saved with"
+                )
+            self._seed = state["bank_seed"]
+            self._take(bank)
+        set_generator_state(self._generator, state["generator"])
+        self._dealt = {row: dealt for row, dealt in state["dealt"]}
+
+
+def generator_state(generator: np.random.Generator) -> str:
+    """A generator's state as text: its numbers are wider than checkpoints like."""
+    return json.dumps(generator.bit_generator.state, sort_keys=True)
+
+
+def set_generator_state(generator: np.random.Generator, state: str) -> None:
+    """Continue a generator from `generator_state`."""
+    generator.bit_generator.state = json.loads(state)

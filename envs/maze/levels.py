@@ -1,0 +1,142 @@
+"""A bank of levels made ready beforehand.
+
+A level is kept as what makes it different from any other: walls, cheese, seed and background, about
+250 bytes on the easy worlds. `LevelBank.write` puts it into the bytes of a full state.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import ConfigError
+from envs.maze import procgen_game
+from envs.maze.procgen_game import Look
+from envs.maze.rules import CHEESE, Cell
+from envs.maze.splits import Split, split_of
+from envs.maze.state import MazeState
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level.
+
+    Attributes:
+        seed: procgen's level seed; -1 for a maze drawn by hand.
+        grid: Codes of the inner maze, uint8 `[size, size]`, row 0 at the bottom.
+        start: Where the mouse starts.
+        background: Which background is drawn, and how far it is shifted.
+    """
+
+    seed: int
+    grid: NDArray[np.uint8]
+    start: Cell
+    background: tuple[int, float]
+
+    @property
+    def size(self) -> int:
+        """Side of the inner maze in cells."""
+        return len(self.grid)
+
+    @property
+    def cheese(self) -> list[Cell]:
+        """Cells with cheese."""
+        return [(int(r), int(c)) for r, c in np.argwhere(self.grid == CHEESE)]
+
+    @property
+    def split(self) -> Split:
+        """The split that the layout belongs to."""
+        return split_of(self.grid)
+
+
+@dataclass(frozen=True, eq=False)
+class LevelBank:
+    """Levels of one mode, as arrays over the `n` levels.
+
+    Attributes:
+        look: Mode and visual options of the states made from the levels.
+        seeds: int32 `[n]`.
+        sizes: Sides of the inner mazes, int64 `[n]`.
+        worlds: Codes of all cells, uint8 `[n, world_dim, world_dim]`.
+        starts: Where the mouse starts, int64 `[n, 2]`.
+        backgrounds: int32 `[n]`.
+        shifts: float32 `[n]`.
+    """
+
+    look: Look
+    seeds: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+    worlds: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    backgrounds: NDArray[np.int32]
+    shifts: NDArray[np.float32]
+
+    @classmethod
+    def from_states(cls, states: Sequence[MazeState]) -> LevelBank:
+        """A bank of these mazes, for example drawn by hand, in this order.
+
+        Raises:
+            ConfigError: If there are none, or their worlds or visual options differ.
+        """
+        if not states:
+            raise ConfigError("a bank needs at least one level")
+        look = states[0].look
+        for number, state in enumerate(states):
+            if state.look != look:
+                raise ConfigError(f"level {number} has {state.look}, but level 0 has {look}")
+        backgrounds = [state.background for state in states]
+        return cls(
+            look=look,
+            seeds=np.array([state.level_seed for state in states], np.int32),
+            sizes=np.array([state.maze_dim for state in states], np.int64),
+            worlds=np.stack([state.world for state in states]),
+            starts=np.array([state.mouse for state in states], np.int64),
+            backgrounds=np.array([index for index, _ in backgrounds], np.int32),
+            shifts=np.array([shift for _, shift in backgrounds], np.float32),
+        )
+
+    def __len__(self) -> int:
+        """Number of levels."""
+        return len(self.seeds)
+
+    def __getitem__(self, index: int) -> Level:
+        """One level, copied out of the arrays."""
+        size = int(self.sizes[index])
+        margin = (self.worlds.shape[1] - size) // 2
+        inner = slice(margin, margin + size)
+        return Level(
+            seed=int(self.seeds[index]),
+            grid=self.worlds[index, inner, inner].copy(),
+            start=(int(self.starts[index, 0]), int(self.starts[index, 1])),
+            background=(int(self.backgrounds[index]), float(self.shifts[index])),
+        )
+
+    def write(self, index: int, state: MazeState) -> None:
+        """Turn `state` into the first moment of a level, keeping its random streams and timeout."""
+        state.set_world(self.worlds[index], int(self.sizes[index]))
+        row, col = self.starts[index].tolist()
+        state.set_mouse(row, col)
+        state.background = (int(self.backgrounds[index]), float(self.shifts[index]))
+        state.level_seed = int(self.seeds[index])
+        state.is_reflected = False
+        state.cur_time = 0
+
+    def state(self, index: int) -> MazeState:
+        """A fresh state at the first moment of a level."""
+        state = MazeState(procgen_game.template(self.look))
+        self.write(index, state)
+        return state
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hash of everything in the bank, to tell whether two banks are the same."""
+        text = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
+        for array in (self.seeds, self.sizes, self.worlds, self.starts, self.backgrounds):
+            text.update(np.ascontiguousarray(array).tobytes())
+        text.update(self.shifts.tobytes())
+        return text.hexdigest()

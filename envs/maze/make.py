@@ -1,0 +1,234 @@
+"""From a config to a maze environment, for training and for evaluation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from configs.errors import ConfigError
+from configs.schema import MazeConfig
+from envs.maze.building import BankRecipe, build_bank
+from envs.maze.cheese import RegionCheese
+from envs.maze.dealing import BankDealer, Dealer, StreamDealer
+from envs.maze.levels import LevelBank
+from envs.maze.procgen_game import Look, ProcgenMaze
+from envs.maze.rules import MAX_SEED, WORLD_OF_MODE
+from envs.maze.vector import MazeVectorEnv
+from envs.maze.views import PixelView, SymbolicView, View
+
+SplitName = Literal["all", "train", "validation", "test"]
+Cheese = Literal["as-trained", "anywhere"]
+
+
+def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> MazeVectorEnv:
+    """The environment an agent is trained in.
+
+    Args:
+        config: Which mazes.
+        seed: Decides levels, cheese and, with `levels.bank`, which levels are in the bank.
+        num_envs: Mazes side by side; None takes `config.num_envs`.
+
+    Raises:
+        ConfigError: If the options do not go together.
+        EnvironmentFault: If procgen is not installed.
+    """
+    check_maze(config)
+    cheese = RegionCheese(config.region) if config.cheese == "region" else None
+    dealer: Dealer
+    if config.levels.bank:
+        make_bank = functools.partial(
+            build_bank, training_recipe(config), threads=config.num_threads
+        )
+        dealer = BankDealer(make_bank, seed, cheese=cheese, timeout=config.timeout)
+    else:
+        dealer = StreamDealer(cheese, config.timeout)
+    return _assemble(config, dealer, num_envs or config.num_envs, seed)
+
+
+def make_evaluation(
+    config: MazeConfig,
+    *,
+    levels: int,
+    split: SplitName = "test",
+    seed: int = 0,
+    cheese: Cheese = "as-trained",
+    num_envs: int = 64,
+    sizes: Sequence[int] | None = None,
+) -> tuple[MazeVectorEnv, LevelBank]:
+    """An environment that deals each of `levels` levels exactly once, and those levels.
+
+    Game i of N plays levels i, i + N, i + 2N, … of the bank; `infos["episode"]["level_index"]`
+    says which, and is -1 in episodes beyond the last level. The levels come from all of procgen's
+    seeds, whatever range the agent was trained on; nothing random is shared with training.
+
+    Args:
+        config: What the agent was trained on.
+        levels: Number of levels.
+        split: Which layouts, whatever split the agent was trained on.
+        seed: Decides the levels and, as trained in a region, their cheese cells.
+        cheese: As in training, or anywhere in the maze (procgen's own placement).
+        num_envs: Mazes side by side; never more than there are levels.
+        sizes: Sides of the inner mazes; None means all that training allows.
+
+    Raises:
+        ConfigError: If a size is impossible or too few levels exist.
+        EnvironmentFault: If procgen is not installed.
+    """
+    check_maze(config)
+    if levels < 1:
+        raise ConfigError(f"levels = {levels}: an evaluation needs at least 1")
+    recipe = BankRecipe(
+        look=look_of(config),
+        count=levels,
+        sizes=_checked_sizes(config, sizes),
+        split=split,
+        region=config.region if config.cheese == "region" and cheese == "as-trained" else None,
+    )
+    # Keeps the streams apart from those of a training run with the same seed.
+    apart = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
+    make_bank = functools.partial(build_bank, recipe, threads=config.num_threads)
+    dealer = BankDealer(make_bank, apart, cheese=None, timeout=config.timeout, once=True)
+    return _assemble(config, dealer, min(num_envs, levels), apart), dealer.bank
+
+
+def make_from_bank(
+    config: MazeConfig, bank: LevelBank, *, seed: int = 0, num_envs: int | None = None
+) -> MazeVectorEnv:
+    """An environment that deals each level of your own bank once, for example mazes drawn by hand.
+
+    Args:
+        config: View, timeout and threads; its mode and visual options must be the bank's.
+        bank: The levels, with their cheese where it shall be.
+        seed: Unused by the mazes themselves; part of the saved state.
+        num_envs: Mazes side by side; None takes one per level.
+
+    Raises:
+        ConfigError: If the bank's look differs from the config's or a maze exceeds the view.
+    """
+    check_maze(config)
+    if bank.look != look_of(config):
+        raise ConfigError(f"the bank has {bank.look}, but the config {look_of(config)}")
+    if config.observation != "pixels" and int(bank.sizes.max()) > max_size(config):
+        raise ConfigError(
+            f"a maze of the bank has side {int(bank.sizes.max())}, but env.levels.max_size is "
+            f"{max_size(config)}"
+        )
+    dealer = BankDealer(lambda _: bank, seed, cheese=None, timeout=config.timeout, once=True)
+    return _assemble(config, dealer, num_envs or len(bank), seed)
+
+
+def look_of(config: MazeConfig) -> Look:
+    """Mode and visual options of a config."""
+    return Look(
+        mode=config.mode,
+        use_backgrounds=config.use_backgrounds,
+        use_monochrome_assets=config.use_monochrome_assets,
+        restrict_themes=config.restrict_themes,
+    )
+
+
+def max_size(config: MazeConfig) -> int:
+    """Largest inner maze that a config allows, in cells."""
+    return config.levels.max_size or WORLD_OF_MODE[config.mode]
+
+
+def training_recipe(config: MazeConfig) -> BankRecipe:
+    """The bank that training draws from."""
+    levels = config.levels
+    return BankRecipe(
+        look=look_of(config),
+        count=levels.bank,
+        sizes=_checked_sizes(config, None),
+        start=levels.start,
+        num=levels.num,
+        split=levels.split,
+    )
+
+
+def check_maze(config: MazeConfig) -> None:
+    """Refuse options that do not go together, before anything is made.
+
+    Raises:
+        ConfigError: With the key, what was given and what would be right.
+    """
+    levels, world = config.levels, WORLD_OF_MODE.get(config.mode)
+    if world is None:
+        raise ConfigError(f"env.mode = {config.mode!r}: known are {', '.join(WORLD_OF_MODE)}")
+    largest = levels.max_size or world
+    filtered = levels.min_size > 3 or largest < world or levels.split != "all"
+    seeds = levels.num or MAX_SEED
+    rules: list[tuple[bool, str]] = [
+        (
+            not config.use_generated_assets,
+            "env.use_generated_assets = true: procgen cannot save games with generated assets, "
+            "so training could not be resumed; leave it false",
+        ),
+        (config.num_envs >= 1, f"env.num_envs = {config.num_envs}: at least 1"),
+        (config.timeout >= 1, f"env.timeout = {config.timeout}: at least 1 step"),
+        (config.region >= 0, f"env.region = {config.region}: 0 (the corner) or more"),
+        (config.num_threads >= 0, f"env.num_threads = {config.num_threads}: 0 or more"),
+        (
+            levels.start >= 0 and levels.start + levels.num <= MAX_SEED,
+            f"env.levels: seeds {levels.start}…{levels.start + levels.num} leave 0…{MAX_SEED}",
+        ),
+        (
+            levels.num > 0 or levels.start == 0,
+            f"env.levels.start = {levels.start} needs env.levels.num: 0 means all seeds",
+        ),
+        (
+            0 <= levels.bank <= seeds,
+            f"env.levels.bank = {levels.bank}: 0…{seeds}, the number of seeds",
+        ),
+        (
+            levels.bank > 0 or not filtered,
+            "env.levels.min_size, max_size and split need env.levels.bank: with bank = 0 procgen "
+            "draws levels of every size and layout itself",
+        ),
+    ]
+    for holds, message in rules:
+        if not holds:
+            raise ConfigError(message)
+    _checked_sizes(config, None)
+
+
+def _checked_sizes(config: MazeConfig, sizes: Sequence[int] | None) -> tuple[int, ...]:
+    world, smallest = WORLD_OF_MODE[config.mode], config.levels.min_size
+    largest = max_size(config)
+    if not 3 <= smallest <= largest <= world or smallest % 2 == 0 or largest % 2 == 0:
+        raise ConfigError(
+            f"env.levels: sizes {smallest}…{largest} are impossible: min_size and max_size are "
+            f"odd, from 3 to {world} in mode {config.mode!r}"
+        )
+    if sizes is None:
+        return tuple(range(smallest, largest + 1, 2))
+    limit = world if config.observation == "pixels" else largest
+    wrong = [size for size in sizes if not 3 <= size <= limit or size % 2 == 0]
+    if wrong or not sizes:
+        raise ConfigError(f"sizes {list(sizes)}: odd numbers from 3 to {limit} are possible")
+    return tuple(sorted(set(sizes)))
+
+
+def _assemble(config: MazeConfig, dealer: Dealer, num_envs: int, seed: int) -> MazeVectorEnv:
+    levels = config.levels if isinstance(dealer, StreamDealer) else None
+
+    def make_game(game_seed: int) -> ProcgenMaze:
+        return ProcgenMaze(
+            num_envs,
+            look_of(config),
+            seed=game_seed,
+            start=levels.start if levels else 0,
+            levels=levels.num if levels else 0,
+            threads=config.num_threads,
+        )
+
+    return MazeVectorEnv(make_game, _view_maker(config, num_envs), dealer, seed=seed)
+
+
+def _view_maker(config: MazeConfig, num_envs: int) -> Callable[[ProcgenMaze], View]:
+    if config.observation == "pixels":
+        return PixelView
+    dtype = np.float32 if config.observation == "float" else np.uint8
+    return lambda game: SymbolicView(num_envs, max_size(config), dtype)

@@ -1,0 +1,186 @@
+"""The one file that knows procgen: a quiet import and thin calls into its C library.
+
+procgen is an extra. It is imported when the first game is made, never before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import EnvironmentFault
+from envs.maze.rules import NOOP_ACTION, RESET_ACTION, WORLD_OF_MODE
+
+STATE_CAPACITY = 65536
+"""Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What decides how a maze is drawn: procgen's mode and visual options.
+
+    `use_generated_assets` is missing on purpose: procgen aborts the process when the state of a
+    game with generated assets is read.
+    """
+
+    mode: str = "easy"
+    use_backgrounds: bool = True
+    use_monochrome_assets: bool = False
+    restrict_themes: bool = False
+
+    @property
+    def world_dim(self) -> int:
+        """Side of the world in cells."""
+        return WORLD_OF_MODE[self.mode]
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Undo what importing procgen and gym changes: notice, paths, variables, warnings."""
+    path, variables = list(sys.path), dict(os.environ)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            yield
+    finally:
+        sys.path[:] = path
+        for name in set(os.environ) - set(variables):
+            del os.environ[name]
+        os.environ.update(variables)
+
+
+@functools.cache
+def _game_class() -> Any:
+    """The gym3 environment class of procgen.
+
+    Raises:
+        EnvironmentFault: If procgen is missing or cannot be loaded.
+    """
+    try:
+        with _undisturbed():
+            from procgen import ProcgenGym3Env
+    except ModuleNotFoundError as error:
+        raise EnvironmentFault(
+            f"the maze environments need procgen, and {error.name} is not installed: "
+            "pip install 'chisel[procgen]'"
+        ) from error
+    except ImportError as error:
+        raise EnvironmentFault(f"procgen is installed but does not load: {error}") from error
+    return ProcgenGym3Env
+
+
+class ProcgenMaze:
+    """`num` maze games in one procgen instance.
+
+    The arrays `rewards`, `first`, `completed`, `previous_seeds`, `level_seeds` and `pixels` are
+    procgen's own buffers: `step`, `restart` and `write` change them, so copy what you keep.
+
+    Args:
+        num: Number of games.
+        look: Mode and visual options.
+        seed: Seed of the level streams, in [0, 2**31).
+        start: First level seed; only used when `levels` is not 0.
+        levels: Number of consecutive level seeds; 0 means all of them.
+        threads: procgen's worker threads; results never depend on it.
+        picture: Also draw the 512×512 `picture` of every game at each step, which is slow.
+
+    Raises:
+        EnvironmentFault: If procgen is not installed.
+    """
+
+    def __init__(
+        self,
+        num: int,
+        look: Look,
+        *,
+        seed: int,
+        start: int = 0,
+        levels: int = 0,
+        threads: int = 0,
+        picture: bool = False,
+    ) -> None:
+        self.num = num
+        self.look = look
+        self._env = _game_class()(
+            num,
+            "maze",
+            distribution_mode=look.mode,
+            use_backgrounds=look.use_backgrounds,
+            use_monochrome_assets=look.use_monochrome_assets,
+            restrict_themes=look.restrict_themes,
+            rand_seed=seed,
+            start_level=start,
+            num_levels=levels,
+            num_threads=threads,
+            render_mode="rgb_array" if picture else None,
+        )
+        # gym3 copies every buffer and makes a dict per game; both cost more than a step.
+        self._buffer = self._env._ffi.new(f"char[{STATE_CAPACITY}]")
+        self._actions = self._env._ac["action"]
+        self.rewards: NDArray[np.float32] = self._env._rew
+        self.first: NDArray[np.bool_] = self._env._first
+        self.completed: NDArray[np.uint8] = self._env._info["prev_level_complete"]
+        self.previous_seeds: NDArray[np.int32] = self._env._info["prev_level_seed"]
+        self.level_seeds: NDArray[np.int32] = self._env._info["level_seed"]
+        self.pixels: NDArray[np.uint8] = self._env._ob["rgb"]
+        self._wait()
+
+    def _wait(self) -> None:
+        self._env._c_lib.libenv_observe(self._env._c_env)
+
+    def step(self, actions: NDArray[np.integer[Any]]) -> None:
+        """Act in every game, actions int `[num]` in 0…14, and wait until the buffers are filled."""
+        self._actions[:] = actions
+        self._env._c_lib.libenv_act(self._env._c_env)
+        self._wait()
+
+    def restart(self, rows: NDArray[np.integer[Any]] | None = None) -> None:
+        """End episodes by force and load the next levels; the other games do nothing for a step."""
+        self._actions[:] = RESET_ACTION if rows is None else NOOP_ACTION
+        if rows is not None:
+            self._actions[rows] = RESET_ACTION
+        self._env._c_lib.libenv_act(self._env._c_env)
+        self._wait()
+
+    def read(self, row: int) -> bytearray:
+        """The whole state of one game (about 75 µs)."""
+        length = self._env.call_c_func("get_state", row, self._buffer, STATE_CAPACITY)
+        return bytearray(self._env._ffi.buffer(self._buffer, length))
+
+    def write(self, row: int, blob: bytes | bytearray) -> None:
+        """Put one game into a state and draw it (about 110 µs).
+
+        procgen aborts the process when the bytes are not a state, so pass what `read` returned or
+        what `MazeState` has checked.
+        """
+        data = self._env._ffi.from_buffer("char[]", blob)
+        self._env.call_c_func("set_state", row, data, len(blob))
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The large drawing of game 0, uint8 `[512, 512, 3]`; needs `picture=True`."""
+        self._wait()
+        drawn: NDArray[np.uint8] = self._env._info["rgb"][0]
+        return drawn.copy()
+
+    def close(self) -> None:
+        """Stop procgen's threads and free the games."""
+        self._env.close()
+
+
+@functools.cache
+def template(look: Look) -> bytes:
+    """A fresh state in the given look, the frame into which other mazes are written."""
+    game = ProcgenMaze(1, look, seed=0)
+    try:
+        return bytes(game.read(0))
+    finally:
+        game.close()

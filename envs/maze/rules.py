@@ -1,0 +1,43 @@
+"""The constants of procgen's maze: world sizes, cell codes, and what each action does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORLD_OF_MODE: Final[dict[str, int]] = {"easy": 15, "hard": 25, "memory": 31}
+"""Side of the world in cells, by procgen's distribution mode."""
+
+FREE: Final = 100
+WALL: Final = 51
+CHEESE: Final = 2
+"""Codes of the cells; the mouse is no cell but an entity."""
+
+DEFAULT_TIMEOUT: Final = 500
+"""Steps after which procgen ends an episode unless told otherwise."""
+
+MAX_SEED: Final = 2**31 - 1
+"""One past the largest level seed."""
+
+MOVES: Final = ("LEFT", "DOWN", "UP", "RIGHT", "NOOP")
+"""The five moves, in the order the literature on these agents uses."""
+
+MOVE_DELTAS: Final = ((0, -1), (-1, 0), (1, 0), (0, 1), (0, 0))
+"""(row, column) of each move; row 0 is the bottom of the maze."""
+
+MOVE_OF_ACTION: Final[NDArray[np.int64]] = np.array([0, 0, 0, 1, 4, 2, 3, 3, 3, 4, 4, 4, 4, 4, 4])
+"""Move made by each of procgen's 15 actions: diagonals go sideways, the last six do nothing."""
+MOVE_OF_ACTION.setflags(write=False)
+
+ACTION_OF_MOVE: Final = (1, 3, 5, 7, 4)
+"""The plain action of each move."""
+
+NUM_ACTIONS: Final = 15
+NOOP_ACTION: Final = 4
+RESET_ACTION: Final = -1
+"""procgen's own code for ending an episode by force; never an agent's action."""
+
+Cell = tuple[int, int]
+"""(row, column) in the inner maze; (0, 0) is the bottom left, where the mouse starts."""

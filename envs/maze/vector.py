@@ -1,0 +1,232 @@
+"""procgen's maze as a Gymnasium vector environment with state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from configs.errors import EnvironmentFault
+from envs.base import Plain
+from envs.maze.dealing import Dealer
+from envs.maze.episodes import EpisodeBook
+from envs.maze.procgen_game import ProcgenMaze
+from envs.maze.rules import MAX_SEED, NUM_ACTIONS
+from envs.maze.state import MazeState
+from envs.maze.views import View
+
+STATE_FORMAT = 1
+Seed = int | list[int | None] | None
+
+
+class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+    """`num_envs` mazes stepped side by side; see `envs.StatefulVectorEnv` for the contract.
+
+    procgen resets inside the step and gives no last observation, so every end, a time-out too, is
+    `terminated` and must not be bootstrapped from.
+
+    `infos["episode"]` has `r`, `l`, `success`, `level_seed`, `size` (side of the inner maze),
+    `cheese` (`[N, 2]` row and column in the inner maze, -1 if none), `shortest_path` (steps from
+    start to cheese, -1 if none) and `level_index` (-1 if the level is none of a bank's).
+
+    Args:
+        make_game: Makes the games from a seed.
+        make_view: Makes the view of those games.
+        dealer: Decides which level each episode plays.
+        seed: Seed of everything random.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # the base class does not say so
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+        "render_modes": [],
+    }
+
+    def __init__(
+        self,
+        make_game: Callable[[int], ProcgenMaze],
+        make_view: Callable[[ProcgenMaze], View],
+        dealer: Dealer,
+        *,
+        seed: int,
+    ) -> None:
+        self._make_game = make_game
+        self._make_view = make_view
+        self._dealer = dealer
+        self._running = False
+        self._start_games(seed)
+        self.num_envs = self._game.num
+        self.single_observation_space = self._view.space
+        self.single_action_space = spaces.Discrete(NUM_ACTIONS)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+
+    def _start_games(self, seed: int | list[int]) -> None:
+        games, draws = np.random.SeedSequence(seed).spawn(2)
+        self._game = self._make_game(int(np.random.default_rng(games).integers(MAX_SEED)))
+        self._view = self._make_view(self._game)
+        self._book = EpisodeBook(self._game.num)
+        self._dealer.reseed(draws)
+        self._fresh = True
+
+    def reset(
+        self, *, seed: Seed = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Start new episodes everywhere.
+
+        Args:
+            seed: Start all random streams anew from this seed (a list seeds them all together);
+                None lets them go on. A bank of levels stays the one the environment was made with.
+            options: None; there are none.
+
+        Returns:
+            Observations `[N, H, W, C]` and empty infos.
+
+        Raises:
+            EnvironmentFault: If there are options, or a list of seeds has gaps.
+        """
+        if options:
+            raise EnvironmentFault(f"the maze has no reset options, but got {sorted(options)}")
+        if seed is not None:
+            fresh_seed = _whole_seed(seed)
+            self._game.close()
+            self._start_games(fresh_seed)
+        elif not self._fresh:
+            self._game.restart()
+        self._fresh = False
+        self._running = True
+        self._begin(range(self.num_envs))
+        return self._view.read(), {}
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[
+        NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+    ]:
+        """Act in every maze.
+
+        Args:
+            actions: int `[N]` in 0…14.
+
+        Returns:
+            Observations `[N, H, W, C]`, rewards float64 `[N]`, terminated and truncated bool `[N]`,
+            infos.
+
+        Raises:
+            EnvironmentFault: If the actions have a wrong shape, type or value, or `reset` was not
+                called yet.
+        """
+        self._require_running()
+        checked = _checked_actions(actions, self.num_envs)
+        self._game.step(checked)
+        rewards = self._game.rewards.astype(np.float64)
+        ended = self._game.first.copy()
+        self._book.count(rewards)
+        self._view.move(checked)
+        infos: dict[str, Any] = {}
+        if ended.any():
+            infos = self._book.facts(ended, self._game.completed.astype(np.bool_))
+            self._begin(np.flatnonzero(ended).tolist())
+        return self._view.read(), rewards, ended, np.zeros(self.num_envs, np.bool_), infos
+
+    def _begin(self, rows: range | list[int]) -> None:
+        for row in rows:
+            state, level_index = self._dealer.deal(row, self._game)
+            self._book.begin(row, state, level_index)
+            self._view.begin(row, state)
+
+    def observe(self) -> NDArray[Any]:
+        """The current observations `[N, H, W, C]`, without stepping."""
+        self._require_running()
+        return self._view.read()
+
+    def maze_states(self) -> list[MazeState]:
+        """A copy of every game's state, to look at or to edit."""
+        self._require_running()
+        return [MazeState(self._game.read(row)) for row in range(self.num_envs)]
+
+    def get_state(self) -> dict[str, Plain]:
+        """Everything needed to replay; see `envs.StatefulVectorEnv`."""
+        self._require_running()
+        return {
+            "format": STATE_FORMAT,
+            "games": [bytes(self._game.read(row)) for row in range(self.num_envs)],
+            "episodes": dict(self._book.get_state()),
+            "dealer": self._dealer.get_state(),
+        }
+
+    def set_state(self, state: dict[str, Plain]) -> None:
+        """Continue exactly where `get_state` was called, also in a fresh environment.
+
+        Raises:
+            EnvironmentFault: If the state is damaged, or was saved with another number of mazes,
+                another mode or other levels. The environment has not changed then.
+        """
+        games = self._checked_games(state)
+        self._dealer.set_state(_part(state, "dealer"))
+        self._book.set_state(_part(state, "episodes"))
+        for row, game in enumerate(games):
+            self._game.write(row, game.buffer)
+            self._view.begin(row, game)
+        self._running, self._fresh = True, False
+
+    def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
+        if state.get("format") != STATE_FORMAT:
+            raise EnvironmentFault(
+                f"not a state of this environment: format {state.get('format')!r}"
+            )
+        blobs = state.get("games")
+        if not isinstance(blobs, list) or len(blobs) != self.num_envs:
+            count = len(blobs) if isinstance(blobs, list) else 0
+            raise EnvironmentFault(
+                f"the state has {count} mazes, this environment {self.num_envs}: "
+                "use the env.num_envs (and trainer.devices) that it was saved with"
+            )
+        games = [MazeState(blob) for blob in blobs]
+        for game in games:
+            if game.look != self._game.look:
+                raise EnvironmentFault(
+                    f"the state was saved with {game.look}, this environment has {self._game.look}"
+                )
+        return games
+
+    def _require_running(self) -> None:
+        if not self._running:
+            raise EnvironmentFault("call reset() (or set_state) before anything else")
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Free the games; called by `close`."""
+        self._game.close()
+
+
+def _checked_actions(actions: Any, num: int) -> NDArray[np.integer[Any]]:
+    array = np.asarray(actions)
+    if array.shape != (num,) or array.dtype.kind not in "iu":
+        raise EnvironmentFault(
+            f"actions must be {num} whole numbers, but got {array.dtype} of shape {array.shape}"
+        )
+    # procgen takes -1 as an order to reset, and larger numbers as moves that do not exist.
+    if array.min() < 0 or array.max() >= NUM_ACTIONS:
+        wrong = array[(array < 0) | (array >= NUM_ACTIONS)][0]
+        raise EnvironmentFault(f"action {wrong} does not exist: actions are 0…{NUM_ACTIONS - 1}")
+    return array
+
+
+def _whole_seed(seed: int | list[int | None]) -> int | list[int]:
+    if isinstance(seed, int):
+        return seed
+    whole = [value for value in seed if value is not None]
+    if len(whole) != len(seed) or not whole:
+        raise EnvironmentFault("a list of seeds must have a number for every maze")
+    return whole
+
+
+def _part(state: dict[str, Plain], name: str) -> dict[str, Any]:
+    part = state.get(name)
+    if not isinstance(part, dict):
+        raise EnvironmentFault(f"the state has no {name!r}: it is another environment's")
+    return part

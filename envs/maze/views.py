@@ -1,0 +1,131 @@
+"""What the agent sees: procgen's pixels, or planes of walls, mouse and cheese.
+
+The planes are kept up to date without reading procgen's state at every step: walls and cheese are
+known when an episode begins, and the mouse follows the rule of the game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from configs.errors import ConfigError
+from envs.maze.procgen_game import ProcgenMaze
+from envs.maze.rules import CHEESE, MOVE_DELTAS, MOVE_OF_ACTION, WALL
+from envs.maze.state import MazeState
+
+WALL_PLANE, MOUSE_PLANE, CHEESE_PLANE = 0, 1, 2
+PIXELS = 64
+
+
+class View(Protocol):
+    """Turns games into observations."""
+
+    @property
+    def space(self) -> spaces.Space[Any]:
+        """Space of one observation `[H, W, C]`."""
+        ...
+
+    def begin(self, row: int, state: MazeState) -> None:
+        """See a game from a new state on."""
+        ...
+
+    def move(self, actions: NDArray[np.integer[Any]]) -> None:
+        """Follow one step of every game."""
+        ...
+
+    def read(self) -> NDArray[Any]:
+        """Observations `[N, H, W, C]`, a fresh copy."""
+        ...
+
+
+class PixelView:
+    """procgen's own 64×64 image, row 0 at the top."""
+
+    def __init__(self, game: ProcgenMaze) -> None:
+        self.space: spaces.Space[Any] = spaces.Box(0, 255, (PIXELS, PIXELS, 3), np.uint8)
+        self._pixels = game.pixels
+
+    def begin(self, row: int, state: MazeState) -> None:
+        """Nothing to do: procgen draws."""
+
+    def move(self, actions: NDArray[np.integer[Any]]) -> None:
+        """Nothing to do: procgen draws."""
+
+    def read(self) -> NDArray[np.uint8]:
+        """See `View.read`."""
+        return self._pixels.copy()
+
+
+class SymbolicView:
+    """The middle of the world as planes of 0 and 1, row 0 at the top.
+
+    Args:
+        num: Number of games.
+        max_size: Largest inner maze; the view shows it with one ring of walls around.
+        dtype: uint8, or float32 with the same values.
+    """
+
+    def __init__(self, num: int, max_size: int, dtype: type[np.uint8] | type[np.float32]) -> None:
+        side = max_size + 2
+        self.space: spaces.Space[Any] = spaces.Box(0, 1, (side, side, 3), dtype)
+        self._planes = np.zeros((num, side, side, 3), dtype)
+        self._flat = self._planes.reshape(num, side * side, 3)
+        self._rows = np.arange(num)
+        self._mouse = np.zeros(num, np.int64)
+        # Up is towards the image's first row.
+        steps = [-row * side + col for row, col in MOVE_DELTAS]
+        self._step_of_action = np.array(steps)[MOVE_OF_ACTION]
+
+    def begin(self, row: int, state: MazeState) -> None:
+        """See `View.begin`."""
+        self._planes[row] = symbolic_planes(state, len(self._planes[row]))
+        self._mouse[row] = int(self._flat[row, :, MOUSE_PLANE].argmax())
+
+    def move(self, actions: NDArray[np.integer[Any]]) -> None:
+        """See `View.move`."""
+        target = self._mouse + self._step_of_action[actions]
+        blocked = self._flat[self._rows, target, WALL_PLANE] != 0
+        self._flat[self._rows, self._mouse, MOUSE_PLANE] = 0
+        self._mouse = np.where(blocked, self._mouse, target)
+        self._flat[self._rows, self._mouse, MOUSE_PLANE] = 1
+
+    def read(self) -> NDArray[Any]:
+        """See `View.read`."""
+        return self._planes.copy()
+
+
+def symbolic_planes(state: MazeState, side: int) -> NDArray[np.uint8]:
+    """Wall, mouse and cheese of one state, uint8 `[side, side, 3]`.
+
+    Raises:
+        ConfigError: If the maze is larger than the view.
+    """
+    size = state.maze_dim
+    if size + 2 > side:
+        raise ConfigError(
+            f"a maze of {size}×{size} does not fit a view of mazes up to {side - 2}×{side - 2}: "
+            f"set env.levels.max_size to at least {size}"
+        )
+    ring = (side - size) // 2
+    planes = np.zeros((side, side, 3), np.uint8)
+    planes[:, :, WALL_PLANE] = 1
+    upright = state.grid[::-1]
+    inner = planes[ring : ring + size, ring : ring + size]
+    inner[:, :, WALL_PLANE] = upright == WALL
+    inner[:, :, CHEESE_PLANE] = upright == CHEESE
+    row, col = state.mouse
+    inner[size - 1 - row, col, MOUSE_PLANE] = 1
+    return planes
+
+
+def symbolic_batch(states: Sequence[MazeState], max_size: int) -> NDArray[np.uint8]:
+    """`symbolic_planes` of many states, uint8 `[N, max_size + 2, max_size + 2, 3]`."""
+    side = max_size + 2
+    if not states:
+        return np.zeros((0, side, side, 3), np.uint8)
+    return np.stack([symbolic_planes(state, side) for state in states])
