@@ -61,13 +61,13 @@ def _options(schemas: Schemas) -> dict[str, Any]:
 
 def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) -> str:
     """Where a mistyped key may have been meant to go."""
-    everywhere = list(_all_keys(_options(schemas), ""))
-    if key in everywhere:
+    if "." in key:
         return "in a file, write groups as nested keys"
+    everywhere = list(_all_keys(_options(schemas), ""))
     match = near(key, parts)
     if match is not None:
         return f"did you mean {prefix}{match}?"
-    same = [full for full in everywhere if full.rpartition(".")[2] == key.rpartition(".")[2]]
+    same = [full for full in everywhere if full.rpartition(".")[2] == key]
     match = same[0] if same else near(f"{prefix}{key}", everywhere)
     return f"did you mean {match}?" if match else f"known here: {', '.join(parts)}"
 

@@ -1,0 +1,48 @@
+"""`chisel list`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from configs import ConfigError, experiments, registry
+
+HELP = """\
+usage: chisel list
+
+Names everything that can be trained and studied, one line each, with what other installed packages
+add."""
+
+TITLES: dict[registry.Kind, str] = {
+    "env": "environments",
+    "model": "models",
+    "algo": "algorithms",
+    "label": "labels",
+    "study": "studies",
+}
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Print every name with its summary."""
+    if arguments:
+        raise ConfigError(f"{arguments[0]}: chisel list takes nothing more")
+    print("\n\n".join(_section(title, entries) for title, entries in _sections() if entries))
+
+
+def _sections() -> list[tuple[str, dict[str, str]]]:
+    sections = [("experiments", experiments())]
+    for kind, title in TITLES.items():
+        sections.append((title, {name: _summary(kind, name) for name in registry.names(kind)}))
+    return sections
+
+
+def _summary(kind: registry.Kind, name: str) -> str:
+    """A plugin that cannot be loaded is listed with its fault: the others still work."""
+    try:
+        return registry.get(kind, name).summary
+    except ConfigError as error:
+        return f"({error})"
+
+
+def _section(title: str, entries: dict[str, str]) -> str:
+    width = max(map(len, entries))
+    return "\n".join([title, *(f"  {name:{width}}  {what}" for name, what in entries.items())])

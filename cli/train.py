@@ -1,0 +1,36 @@
+"""`chisel train`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import configs
+from cli.arguments import one_word
+
+USAGE = "chisel train EXPERIMENT [key=value …]"
+
+HELP = f"""\
+usage: {USAGE}
+
+Trains an agent. Everything it writes lies in runs/EXPERIMENT/NAME, which it prints at the end.
+EXPERIMENT is a name from `chisel list` or a YAML file. `chisel check` prints all options.
+
+  name=NAME              the run's folder; without it, one of date, time and seed
+  seed=0,1,2             three runs in one folder, with a summary over the seeds
+  init_from=RUN          start from the weights of another run
+  trainer.max_minutes=60 end early; `chisel resume` goes on
+  tracking.mode=online   send to Weights & Biases while training
+
+examples:
+  chisel train maze/quick
+  chisel train maze/quick name=slow algo.learning_rate=1e-4 frames=2e6"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Check the config, then train one run, or one per seed."""
+    experiment, settings = one_word(arguments, "EXPERIMENT", USAGE)
+    checked = [configs.load(experiment, one) for one in configs.expand_seeds(settings)]
+    import trainers  # heavy: only once the config is known to be good
+
+    folder = trainers.train(checked[0]) if len(checked) == 1 else trainers.train_seeds(checked)
+    print(folder)

@@ -1,0 +1,82 @@
+"""The rooms' names are common words: they must resolve to this project, and all be shipped."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.house.rooms import ROOMS, ROOT
+
+BUILT = [room for room in ROOMS if (ROOT / room / "__init__.py").is_file()]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("room", BUILT)
+def test_a_rooms_name_resolves_to_this_project(room: str) -> None:
+    spec = find_spec(room)
+    assert spec is not None
+    assert spec.origin == str(ROOT / room / "__init__.py")
+
+
+@pytest.mark.parametrize("room", BUILT)
+def test_no_other_installed_package_has_a_rooms_name(room: str) -> None:
+    """Otherwise the installed command could pick up that one instead."""
+    others = {
+        distribution.name
+        for distribution in distributions()
+        if distribution.name != "chisel"
+        and any(file.parts[0] in (room, f"{room}.py") for file in distribution.files or ())
+    }
+    assert not others
+
+
+def test_every_folder_with_code_is_a_package() -> None:
+    """A folder without `__init__.py` would be left out of the wheel."""
+    folders = {file.parent for room in ROOMS for file in (ROOT / room).glob("**/*.py")}
+    assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def test_every_room_is_packaged_and_type_checked() -> None:
+    packaged = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert [room for room in BUILT if room not in packaged or f"{room}.*" not in packaged] == []
+    assert [room for room in BUILT if room not in PYPROJECT["tool"]["mypy"]["packages"]] == []
+
+
+def test_the_lock_file_pins_every_dependency_within_its_range() -> None:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    pins = {}
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, _, version = line.partition("==")
+            assert version, f"{line} is no exact pin"
+            pins[canonicalize_name(name)] = version
+    project = PYPROJECT["project"]
+    asked = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    for requirement in map(Requirement, asked):
+        version = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{requirement} excludes {version}"
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("chisel-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {
+        path.relative_to(ROOT).as_posix()
+        for room in BUILT
+        for pattern in ("**/*.py", "**/*.yaml")
+        for path in (ROOT / room).glob(pattern)
+    }
+    assert {name for name in names if ".dist-info/" not in name} == expected
