@@ -14,6 +14,8 @@ WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 
 # Tests share the cores among processes, so each of them keeps to one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo test test-slow lint format types bench clean
@@ -33,12 +35,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "make: procgen, which draws the mazes, is \
 	built for Linux on x86-64 only, this is $$(uname -sm); there, 'pip install .' gives all of \
 	Chisel but the mazes" >&2; exit 1; }
-	@for python in $(PYTHON); do \
-	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
-	    2>/dev/null || continue; \
+	@fits() { "$$1" -c "$(FITS)" 2>/dev/null; }; \
+	fits $(BIN)/python && exit 0; \
+	for python in $(PYTHON); do \
+	  fits "$$python" || continue; \
 	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { no_venv=$$python; continue; }; \
-	  $(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
-	    2>/dev/null && exit 0; \
 	  exec "$$python" -m venv --clear $(VENV); \
 	done; \
 	if [ -n "$$no_venv" ]; then \

@@ -1,7 +1,8 @@
-"""Bad input ends with exit code 2 and one line that says what would be right, before torch loads."""
+"""Bad input ends with exit code 2 and one line that says what would be right."""
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "word without a value": ((*QUICK, "seed"), "seed", "key=value"),
     "option with dashes": ((*QUICK, "--algo.gamma=0.9"), "--algo.gamma=0.9", "algo.gamma=0.9"),
     "dashes and no value": ((*QUICK, "--seed"), "--seed", "seed=VALUE"),
-    "spaces around =": ((*QUICK, "seed =", "3"), "'seed '", "without spaces"),
+    "spaces around =": ((*QUICK, "seed =", "3"), "3", "without spaces"),
     "word after a setting": ((*QUICK, "seed=1", "frames"), "frames", "frames=VALUE"),
     "no value": ((*QUICK, "name="), "name=", "name=null"),
     "given twice": ((*QUICK, "seed=1", "seed=2"), "seed", "once"),
@@ -104,8 +105,7 @@ FILES: dict[str, tuple[str, str, str]] = {
     "duplicate key": ("seed: 1\nseed: 2\n", "'seed'", "line 2"),
     "nested duplicate": ("env:\n  region: 1\n  region: 2\n", "'region'", "line 3"),
     "alias bomb": (
-        "a: &a [x, x]\n"
-        + "".join(f"{n}: &{n} [*{o}, *{o}]\n" for o, n in zip("abcdefgh", "bcdefghi")),
+        "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{o}, *{o}]\n" for o, n in pairwise("abcdefghi")),
         "line 2",
         "write the value out",
     ),

@@ -6,6 +6,7 @@ import tomllib
 import zipfile
 from importlib.metadata import distributions
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_the_lock_file_pins_every_dependency_within_its_range() -> None:
             assert version, f"{line} is no exact pin"
             pins[canonicalize_name(name)] = version
     project = PYPROJECT["project"]
-    asked = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    asked = list(chain(project["dependencies"], *project["optional-dependencies"].values()))
     for requirement in map(Requirement, asked):
         version = pins[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement} excludes {version}"
