@@ -1,0 +1,61 @@
+"""Where results go, and what they say about where they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import configs
+from configs import ConfigError
+from models import Agent
+
+
+def study_folder(agent: Agent, study: str, out: Path | str | None) -> Path:
+    """The folder of a study's results, made if need be.
+
+    `out` if given; else `studies/<study>` of the run the agent comes from; for agents that come
+    from no run, `studies/<study>` of the current folder.
+
+    Raises:
+        ConfigError: If it cannot be made.
+    """
+    if out is not None:
+        folder = Path(out)
+    elif agent.source.parent.name == "checkpoints":
+        folder = agent.source.parent.parent / "studies" / study
+    else:
+        folder = Path("studies") / study
+    return make_folder(folder)
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made if need be.
+
+    Raises:
+        ConfigError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out={folder}: {error.strerror}") from error
+    return folder
+
+
+def provenance(agent: Agent, *, seed: int, command: str) -> dict[str, Any]:
+    """What a result must carry so that one can trust it and make it again."""
+    return {
+        "checkpoint": str(agent.source),
+        "sha256": agent.digest,
+        "env_steps": agent.env_steps,
+        "seed": seed,
+        "command": command,
+        "config": None if agent.config is None else configs.to_plain(agent.config),
+    }
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> Path:
+    """Write plain values; a nan is a mistake here, not a value."""
+    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path
