@@ -13,6 +13,8 @@ from lightning.pytorch.loggers import WandbLogger
 
 INIT_SECONDS = 12.0
 """How long a server may take to answer; giving up on it takes a few more."""
+FLUSH_SECONDS = 1.0
+"""How much of a run its W&B file may lack when the process is killed; metrics.csv lacks nothing."""
 FINISH_SECONDS = 60.0
 """How long the end of a run waits for uploads; what is left can be sent with `wandb sync`."""
 
@@ -76,7 +78,7 @@ class WandbRun:
         _no_telemetry()
         # Process-wide: what is set for one run alone still lets wandb report home when offline.
         wandb.setup(wandb.Settings(mode=mode, silent=True))
-        if mode == "online" and not wandb.login(prompt=False):
+        if mode == "online" and not wandb.login(prompt=False, verify=False):
             raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
         run = wandb.init(
             dir=str(self.folder),
@@ -97,6 +99,7 @@ class WandbRun:
                 init_timeout=INIT_SECONDS,
                 finish_timeout=FINISH_SECONDS,
                 save_code=False,
+                x_transaction_log_flush_interval=FLUSH_SECONDS,
             ),
         )
         run.define_metric("env_steps")

@@ -1,0 +1,183 @@
+"""What a run shows while it trains: a bar on a terminal, a line now and then in a log file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from configs import RunConfig
+
+LINE_SECONDS = 30.0
+LINE_SHARE = 0.1
+"""Without a terminal, a line is printed after so long or so large a share of the frames."""
+WIDE = 100
+"""Columns of a terminal that has room for everything."""
+SMOOTHING = 0.3
+"""Weight of the newest iteration in the speed that the time left is computed from."""
+
+
+class TrainingProgress(Callback):
+    """Return, success, speed and time left of a run. For the first process only.
+
+    The algorithm must offer `num_iterations`, `frames_per_iteration`, `env_steps` and `metrics()`.
+
+    Args:
+        config: The run's config; for its name and its time limit.
+        console: Where to draw; None takes the standard error.
+    """
+
+    def __init__(self, config: RunConfig, console: Console | None = None) -> None:
+        self.title = config.experiment or "training"
+        self.max_minutes = config.trainer.max_minutes
+        self.console = console or Console(stderr=True)
+        self.frames, self.speed = 0, math.nan
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the bar where a resumed run goes on."""
+        module: Any = pl_module
+        self.frames = module.num_iterations * module.frames_per_iteration
+        self._started = self._last = self._printed = time.monotonic()
+        self._printed_share = self._share(module.env_steps)
+        if self.console.is_terminal:
+            self._bar = _bar(self.console)
+            self._task = self._bar.add_task(
+                self.title,
+                total=self.frames,
+                completed=module.env_steps,
+                facts=_BLANK,
+                phase="rollout",
+            )
+            self._bar.start()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Show that an iteration is moving: long ones take minutes."""
+        if self._bar is not None:
+            done = (trainer.fit_loop.epoch_loop.batch_idx + 1) / trainer.num_training_batches
+            self._bar.update(self._task, phase=f"update {done:4.0%}")
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the finished iteration."""
+        module: Any = pl_module
+        now = time.monotonic()
+        newest = module.frames_per_iteration / max(now - self._last, 1e-9)
+        known = not math.isnan(self.speed)
+        self.speed = SMOOTHING * newest + (1 - SMOOTHING) * self.speed if known else newest
+        self._last = now
+        facts = self._facts(module.metrics(), module.env_steps, now)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=module.env_steps, phase="rollout", facts=facts)
+        else:
+            self._print(facts, module.env_steps, now)
+
+    def _facts(self, metrics: Mapping[str, float], env_steps: int, now: float) -> dict[str, str]:
+        return {
+            "returns": _number(metrics.get("charts/episodic_return", math.nan), ".2f"),
+            "success": _number(metrics.get("charts/success", math.nan), ".0%"),
+            "speed": _number(self.speed, ",.0f"),
+            "left": _clock(self._seconds_left(env_steps, now)),
+        }
+
+    def _seconds_left(self, env_steps: int, now: float) -> float:
+        left = max(self.frames - env_steps, 0) / self.speed
+        if self.max_minutes is not None:
+            left = min(left, max(self.max_minutes * 60 - (now - self._started), 0))
+        return left
+
+    def _share(self, env_steps: int) -> float:
+        return env_steps / max(self.frames, 1)
+
+    def _print(self, facts: dict[str, str], env_steps: int, now: float) -> None:
+        share = self._share(env_steps)
+        far = math.floor(share / LINE_SHARE) > math.floor(self._printed_share / LINE_SHARE)
+        if not far and now - self._printed < LINE_SECONDS:
+            return
+        self._printed, self._printed_share = now, share
+        line = (
+            f"{self.title}  {env_steps:,}/{self.frames:,} frames ({share:.0%})  "
+            f"return {facts['returns']}  success {facts['success']}  "
+            f"{facts['speed']} frames/s  {facts['left']} left"
+        )
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Give the terminal back before the error is shown."""
+        self._stop()
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave the last state on the screen."""
+        if self._bar is not None:
+            self._bar.update(self._task, phase="done")
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+_BLANK = {"returns": "–", "success": "–", "speed": "–", "left": "–:––"}
+
+
+class _Frames(TextColumn):
+    """Frames done of those planned, shortened."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        return Text(
+            f"{_short(task.completed)}/{_short(task.total or 0)}", style="progress.download"
+        )
+
+
+def _bar(console: Console) -> Progress:
+    columns: list[Any] = [
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=None),
+        _Frames(),
+        TextColumn("[dim]return[/] [cyan]{task.fields[facts][returns]}"),
+        TextColumn("[dim]success[/] [green]{task.fields[facts][success]}"),
+        TextColumn("{task.fields[facts][speed]} [dim]frames/s"),
+        TextColumn("[yellow]{task.fields[facts][left]}[/] [dim]left"),
+    ]
+    if console.width >= WIDE:
+        columns.insert(3, TextColumn("{task.percentage:>3.0f}%"))
+        columns.append(TextColumn("[dim]{task.fields[phase]:<11}"))
+    return Progress(*columns, console=console, refresh_per_second=2, expand=True)
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)
+
+
+def _short(count: float) -> str:
+    """A count in three or four characters: 950, 12k, 1.2M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            text = f"{count / size:.1f}" if count < 10 * size else f"{count / size:.0f}"
+            return text.removesuffix(".0") + unit
+    return f"{count:.0f}"
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    if math.isnan(seconds):
+        return "–:––"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
