@@ -30,6 +30,14 @@ GROUPS: dict[Kind, str] = {
 """The entry point group of each kind."""
 
 
+_REQUIRED: dict[Kind, tuple[str, ...]] = {
+    "env": ("name", "num_envs"),
+    "model": ("name",),
+    "algo": ("name",),
+}
+"""Options that the schema of each kind must have."""
+
+
 @dataclass(frozen=True)
 class Component:
     """One registered component."""
@@ -39,7 +47,8 @@ class Component:
     summary: str
     """One line for `chisel list`."""
     schema: type | None = None
-    """A frozen dataclass with its options, among them `name`; None for studies and labels."""
+    """A frozen dataclass with its options and their types, among them `name`, and `num_envs` for an
+    environment; None for studies and labels."""
 
 
 _BUILT_IN: dict[Kind, dict[str, Component]] = {
@@ -131,5 +140,11 @@ def _load(kind: Kind, point: EntryPoint) -> Component:
     if not isinstance(component, Component):
         raise ConfigError(
             f"{kind} {point.name!r}: {point.value} must be a configs.registry.Component"
+        )
+    options = getattr(component.schema, "__dataclass_fields__", {})
+    missing = [option for option in _REQUIRED.get(kind, ()) if option not in options]
+    if missing:
+        raise ConfigError(
+            f"{kind} {point.name!r}: its schema must be a dataclass with {' and '.join(missing)}"
         )
     return component

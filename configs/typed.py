@@ -65,10 +65,7 @@ def _schema(kind: registry.Kind, group: Any) -> type | None:
         raise ConfigError(
             f"{kind}.name = {shown(name)}: there is no such {kind}; {hint(name, known)}"
         )
-    schema = registry.get(kind, name).schema
-    if schema is None:
-        raise ConfigError(f"{kind}.name = {name!r}: its package registered it without a schema")
-    return schema
+    return registry.get(kind, name).schema
 
 
 def _prepared(leaf: Leaf) -> Leaf:
