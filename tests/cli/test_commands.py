@@ -1,0 +1,170 @@
+"""The command line: help, lists, checks, exit codes."""
+
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import configs
+from cli.main import COMMANDS, main
+
+CODES = {
+    configs.ConfigError: 2,
+    configs.CheckpointError: 3,
+    configs.NumericsError: 4,
+    configs.EnvironmentFault: 5,
+    configs.Stopped: 143,
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Stands in for the room that trains; records what it is asked to do."""
+    asked: list[Any] = []
+    room = types.ModuleType("trainers")
+    room.train = lambda config: asked.append(config) or Path("runs/one")
+    room.train_seeds = lambda several: asked.extend(several) or Path("runs/group")
+    room.resume = lambda run, overrides: asked.append((run, overrides)) or run
+    monkeypatch.setitem(sys.modules, "trainers", room)
+    return asked
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_help_names_every_command_with_an_example(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {command} " in printed for command in COMMANDS)
+    assert "chisel train maze/quick" in printed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: chisel {command}")
+    assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("chisel 0.")
+
+
+def test_list_names_everything_with_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in ("maze/quick", "maze", "impala", "ppo", "vector-field"):
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert len(line.split()) > 3
+
+
+def test_check_prints_every_option_resolved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "maze/quick", "seed=7", "algo.gamma=0.5"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed == configs.to_plain(configs.load("maze/quick", ["seed=7", "algo.gamma=0.5"]))
+
+
+def test_check_prints_one_document_per_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "maze/quick", "seed=0,4"]) == 0
+    documents = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [document["seed"] for document in documents] == [0, 4]
+
+
+def test_train_passes_the_checked_config_on_and_prints_the_folder(
+    trained: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "maze/smoke", "seed=3"]) == 0
+    assert trained == [configs.load("maze/smoke", ["seed=3"])]
+    assert capsys.readouterr().out == "runs/one\n"
+
+
+def test_train_with_several_seeds_trains_a_group(trained: list[Any]) -> None:
+    assert main(["train", "maze/smoke", "seed=3,5"]) == 0
+    assert [config.seed for config in trained] == [3, 5]
+
+
+def test_resume_checks_its_settings_against_the_run(
+    trained: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "runs" / "maze" / "smoke" / "mine"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(configs.to_yaml(configs.load("maze/smoke")))
+    assert main(["resume", str(run), "frames=4096"]) == 0
+    assert trained == [(run, ["frames=4096"])]
+    assert main(["resume", str(run), "frame=4096"]) == 2
+    assert "did you mean frames?" in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_there_is_a_checkpoint_fault_with_a_near_match(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path("runs/maze/smoke/mine")
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("")
+    for command in (["resume"], ["eval"]):
+        assert main([*command, "runs/maze/smoke/mien"]) == 3
+        assert "did you mean runs/maze/smoke/mine?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", CODES)
+def test_every_fault_has_its_exit_code_and_one_line(
+    error: type[Exception],
+    trained: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(config: object) -> Path:
+        raise error("first [red]line[/red]\nsecond line")
+
+    monkeypatch.setattr(sys.modules["trainers"], "train", fail)
+    assert main(["train", "maze/smoke"]) == CODES[error]
+    assert capsys.readouterr().err == "chisel: first [red]line[/red] second line\n"
+
+
+def test_ctrl_c_is_no_traceback(
+    trained: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(config: object) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["trainers"], "train", interrupt)
+    assert main(["train", "maze/smoke"]) == 130
+    assert capsys.readouterr().err == "chisel: interrupted\n"
+
+
+def test_what_nobody_foresaw_keeps_its_traceback(
+    trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(config: object) -> Path:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(sys.modules["trainers"], "train", fail)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main(["train", "maze/smoke"])
+
+
+def test_a_reader_that_stops_early_is_no_fault() -> None:
+    root = Path(__file__).parents[2]
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed_pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", "list"],
+            cwd=root,
+            stdout=closed_pipe,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
