@@ -34,6 +34,10 @@ class Dealer(Protocol):
         """Start the draws anew."""
         ...
 
+    def rewind(self) -> None:
+        """Begin again with the first level, if levels are dealt in an order."""
+        ...
+
     def get_state(self) -> dict[str, Any]:
         """What `set_state` needs to continue the draws; plain values."""
         ...
@@ -72,6 +76,9 @@ class StreamDealer:
     def reseed(self, seed: np.random.SeedSequence) -> None:
         """See `Dealer.reseed`."""
         self._generator = np.random.default_rng(seed)
+
+    def rewind(self) -> None:
+        """See `Dealer.rewind`: these levels have no order."""
 
     def get_state(self) -> dict[str, Any]:
         """See `Dealer.get_state`."""
@@ -150,6 +157,9 @@ class BankDealer:
     def reseed(self, seed: np.random.SeedSequence) -> None:
         """See `Dealer.reseed`. The bank stays: it is what the environment is made of."""
         self._generator = np.random.default_rng(seed)
+
+    def rewind(self) -> None:
+        """See `Dealer.rewind`."""
         self._dealt = {}
 
     def get_state(self) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class Level:
     @property
     def cheese(self) -> list[Cell]:
         """Cells with cheese."""
-        return [(int(r), int(c)) for r, c in np.argwhere(self.grid == CHEESE)]
+        rows, cols = np.nonzero(self.grid == CHEESE)
+        return list(zip(rows.tolist(), cols.tolist(), strict=True))
 
     @property
     def split(self) -> Split:

@@ -154,7 +154,8 @@ class MazeState:
     @property
     def cheese(self) -> list[Cell]:
         """Cells with cheese, from the bottom left; empty if there is none."""
-        return [(int(r), int(c)) for r, c in np.argwhere(self._inner() == CHEESE)]
+        rows, cols = np.nonzero(self._inner() == CHEESE)
+        return list(zip(rows.tolist(), cols.tolist(), strict=True))
 
     @property
     def look(self) -> Look:

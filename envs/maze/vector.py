@@ -80,7 +80,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
         Args:
             seed: Start all random streams anew from this seed (a list seeds them all together);
-                None lets them go on. A bank of levels stays the one the environment was made with.
+                None lets them go on. A bank of levels stays the one the environment was made with;
+                if each level is dealt once, the dealing begins again.
             options: None; there are none.
 
         Returns:
@@ -99,6 +100,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             self._game.restart()
         self._fresh = False
         self._running = True
+        self._dealer.rewind()
         self._begin(range(self.num_envs))
         return self._view.read(), {}
 

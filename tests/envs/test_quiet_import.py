@@ -1,0 +1,49 @@
+"""Users see nothing of procgen's habits: no notice, no foreign path, no import before it is needed."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_importing_the_room_imports_neither_procgen_nor_torch():
+    done = run(
+        "import sys, envs, envs.maze\n"
+        "assert not {'procgen', 'gym3', 'gym', 'torch'} & set(sys.modules), sys.modules.keys()"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("procgen")
+def test_making_mazes_prints_nothing_and_leaves_the_process_as_it_was():
+    done = run(
+        "import os, sys, warnings\n"
+        "from configs.schema import MazeConfig\n"
+        "from envs.maze import make_maze\n"
+        "before = list(sys.path), dict(os.environ), list(warnings.filters)\n"
+        "make_maze(MazeConfig(num_envs=2), seed=0).reset()\n"
+        "assert (list(sys.path), dict(os.environ), list(warnings.filters)) == before\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_procgen_one_line_says_what_to_install():
+    done = run(
+        "import sys\n"
+        "sys.modules['procgen'] = None\n"
+        "from configs.errors import EnvironmentFault\n"
+        "from configs.schema import MazeConfig\n"
+        "from envs.maze import make_maze\n"
+        "try:\n"
+        "    make_maze(MazeConfig(num_envs=2), seed=0)\n"
+        "except EnvironmentFault as fault:\n"
+        "    print(fault)\n"
+    )
+    assert "pip install 'chisel[procgen]'" in done.stdout
+    assert done.stdout.count("\n") == 1
