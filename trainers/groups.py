@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import configs
-from analysis import mean_interval
+from analysis import mean_over_seeds
 from configs import ConfigError, RunConfig
 from trainers import run, rundir
 
@@ -81,9 +79,8 @@ def summarise(folder: Path) -> dict[str, Any]:
     names = sorted(set.intersection(*(set(row) for row in last.values())))
     metrics: dict[str, Any] = {}
     for name in names:
-        values = np.array([row[name] for row in last.values()])
-        mean, low, high = mean_interval(values)
-        metrics[name] = {"mean": mean, "low": low, "high": high, "values": values.tolist()}
+        values = [row[name] for row in last.values()]
+        metrics[name] = mean_over_seeds(values).to_plain() | {"seeds": values}
     return {"runs": list(last), "metrics": metrics}
 
 

@@ -39,11 +39,13 @@ def train(config: RunConfig) -> Path:
         NumericsError: a number went bad; the batch is saved in the folder.
         Stopped: ended by a signal, resumable.
     """
-    if _rank() == 0:
-        config, folder = rundir.claim(config)
-    else:
-        folder = Path(config.runs_dir)
-    return _execute(config, folder, None)
+    if _rank() != 0:
+        return _execute(config, Path(config.runs_dir), None)
+    config, folder = rundir.claim(config)
+    try:
+        return _execute(config, folder, None)
+    finally:
+        rundir.discard_unused(folder)
 
 
 def train_in(folder: Path, config: RunConfig) -> Path:

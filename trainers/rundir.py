@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
+LOCK_FILE = ".lock"
 
 
 def claim(config: RunConfig) -> tuple[RunConfig, Path]:
@@ -37,6 +39,12 @@ def claim(config: RunConfig) -> tuple[RunConfig, Path]:
             f"on with `chisel resume {folder}`"
         )
     return replace(config, name=folder.name), folder
+
+
+def discard_unused(folder: Path) -> None:
+    """Remove the folder of a run that ended before it had anything to keep."""
+    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE}:
+        shutil.rmtree(folder)
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
@@ -85,7 +93,7 @@ def lock(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: another process trains in this folder.
     """
-    with (folder / ".lock").open("w") as handle:
+    with (folder / LOCK_FILE).open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -1,0 +1,99 @@
+"""The pages are true: their examples run, their links lead somewhere, their tables are complete."""
+
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+import cli.main
+import configs
+from configs import RunConfig
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+def blocks(page):
+    return [match.groups() for match in FENCE.finditer(page.read_text())]
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_relative_link_leads_to_a_file(page):
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{name(page)} links to {target}"
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(b[0] == "python" for b in blocks(p))], ids=name
+)
+def test_every_python_example_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": page.stem}
+    for language, _, text in blocks(page):
+        if language == "python":
+            exec(compile(text, name(page), "exec"), namespace)  # our own page
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(b[0] == "console" for b in blocks(p))], ids=name
+)
+def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for _, file, text in blocks(page):
+        if file:
+            Path(file).write_text(text)
+    for language, _, text in blocks(page):
+        for line in text.splitlines() if language == "console" else ():
+            if line.startswith("$ chisel "):
+                accept(line.removeprefix("$ chisel ").split(), capsys)
+
+
+def accept(words, capsys):
+    """Run what is quick; of a training check the config."""
+    if words[0] == "train":
+        for settings in configs.expand_seeds(words[2:]):
+            configs.load(words[1], settings)
+    elif words[0] in ("check", "list"):
+        assert cli.main.main(words) == 0, capsys.readouterr().err
+
+
+def keys(schema, prefix=""):
+    for field in fields(schema):
+        if field.name == "name" and prefix:
+            continue
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        if is_dataclass(default):
+            yield from keys(type(default), f"{prefix}{field.name}.")
+        elif field.name not in ("env", "model", "algo"):
+            yield prefix + field.name
+
+
+def every_option():
+    yield from keys(RunConfig)
+    for kind in ("env", "model", "algo"):
+        for component in configs.registry.names(kind):
+            yield from keys(configs.registry.get(kind, component).schema, f"{kind}.")
+
+
+def test_every_option_is_explained_and_no_other():
+    page = (ROOT / "docs/hyperparameters.md").read_text()
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    explained = {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
+    assert explained == set(every_option())
+
+
+def test_every_logged_metric_is_explained():
+    from tests.trainers.conftest import fit, make_ppo
+
+    module = make_ppo(iterations=1)
+    fit(module)
+    page = (ROOT / "docs/metrics.md").read_text()
+    explained = set(re.findall(r"^\| `([^`]+)`", page, re.MULTILINE))
+    assert explained == set(module.metrics())

@@ -1,0 +1,70 @@
+"""Whole runs as a user starts them: the command line in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import models
+
+pytest.importorskip("procgen", reason="the procgen extra is not installed")
+
+SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
+
+
+@pytest.fixture
+def chisel(tmp_path):
+    """Run `chisel ARGUMENTS` in a folder of its own; `wait=False` returns the process."""
+
+    def run(*arguments, wait=True, code=0, **environment):
+        command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
+        root = Path(__file__).parents[2]
+        settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)} | environment
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=os.environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if not wait:
+            return process
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == code, f"exit {process.returncode}, not {code}\n{out}\n{err}"
+        return out, err
+
+    return run
+
+
+def final(run):
+    """The newest checkpoint's weights and what else must agree between identical runs."""
+    newest = models.latest_valid(Path(run) / "checkpoints", pytest.fail)
+    payload = models.read_checkpoint(newest)
+    ranks = payload["chisel"]["ranks"]
+    return payload["state_dict"], payload["chisel"]["iteration"], ranks
+
+
+def identical(one, two):
+    weights_one, iteration_one, ranks_one = final(one)
+    weights_two, iteration_two, ranks_two = final(two)
+    assert iteration_one == iteration_two
+    assert weights_one.keys() == weights_two.keys()
+    return all(torch.equal(weights_one[k], weights_two[k]) for k in weights_one) and equal(
+        ranks_one, ranks_two
+    )
+
+
+def equal(one, two):
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, two)
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(equal(one[k], two[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(two) and all(map(equal, one, two))
+    return one == two

@@ -1,0 +1,93 @@
+"""Same seed, same bits: in fresh processes, after kills, after signals."""
+
+import random
+import signal
+import time
+
+import pytest
+from tests.system.conftest import SMOKE, identical
+
+import models
+
+
+def test_fresh_processes_agree_whatever_the_hash_seed_and_procgens_threads(chisel, tmp_path):
+    chisel("train", *SMOKE, "name=one", "env.num_threads=1", PYTHONHASHSEED="1")
+    chisel("train", *SMOKE, "name=two", "env.num_threads=4", PYTHONHASHSEED="2")
+    chisel("train", *SMOKE, "name=three", "seed=1")
+    runs = tmp_path / "runs/maze/smoke"
+    assert identical(runs / "one", runs / "two")
+    assert not identical(runs / "one", runs / "three")
+
+
+def killed_and_resumed(chisel, tmp_path, kills, number):
+    """SIGKILL at random moments after the run's folder exists, then resume to the end."""
+    moments = random.Random(number)
+    chisel("train", *SMOKE, "name=whole")
+    runs = tmp_path / "runs/maze/smoke"
+    landed = 0
+    for kill in range(kills):
+        run = runs / f"killed-{kill}"
+        process = chisel("train", *SMOKE, f"name={run.name}", wait=False)
+        wait_until((run / "config.yaml").exists, process)
+        time.sleep(moments.uniform(0, 4))
+        landed += process.poll() is None
+        process.kill()
+        process.communicate()
+        chisel("resume", run)
+        assert identical(runs / "whole", run), f"kill {kill} changed the outcome"
+    assert landed >= kills / 2, "most kills came after the end: they tested nothing"
+
+
+def wait_until(happened, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def test_five_runs_killed_at_random_moments_end_with_the_bits_of_one_that_was_not(chisel, tmp_path):
+    killed_and_resumed(chisel, tmp_path, kills=5, number=0)
+
+
+@pytest.mark.slow
+def test_twenty_runs_killed_at_random_moments_end_with_the_bits_of_one_that_was_not(
+    chisel, tmp_path
+):
+    killed_and_resumed(chisel, tmp_path, kills=20, number=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_a_signal_ends_at_the_next_boundary_with_a_checkpoint_and_exit_143(
+    number, chisel, tmp_path
+):
+    run = tmp_path / "runs/maze/smoke/stopped"
+    options = ["frames=256000", "trainer.checkpoint_every=100000"]
+    process = chisel("train", *SMOKE, *options, "name=stopped", wait=False)
+    wait_until(lambda: rows(run) >= 2, process)
+    before = rows(run)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"chisel resume {run.relative_to(tmp_path)}" in err
+    newest = models.latest_valid(run / "checkpoints", pytest.fail)
+    assert models.iteration_of(newest) == rows(run) <= before + 3
+
+
+def rows(run):
+    log = run / "metrics.csv"
+    return max(0, len(log.read_text().splitlines()) - 1) if log.exists() else 0
+
+
+def test_a_group_whose_second_seed_was_killed_resumes_and_is_summarised(chisel, tmp_path):
+    chisel("train", *SMOKE, "name=whole", "seed=0,1,2")
+    group = tmp_path / "runs/maze/smoke/killed"
+    process = chisel("train", *SMOKE, "name=killed", "seed=0,1,2", wait=False)
+    wait_until((group / "seed-1/checkpoints").exists, process)
+    process.kill()
+    process.communicate()
+    assert not (group / "summary.json").exists()
+    chisel("resume", group)
+    for seed in range(3):
+        assert identical(group.parent / "whole" / f"seed-{seed}", group / f"seed-{seed}")
+    assert (group / "summary.json").exists()

@@ -1,0 +1,42 @@
+"""Data-parallel training through Lightning, on CPU with two processes."""
+
+import csv
+
+import pytest
+from tests.system.conftest import SMOKE, final, identical
+
+import models
+
+TWO = ["trainer.devices=2", "trainer.accelerator=cpu"]
+
+
+@pytest.fixture
+def run(chisel, tmp_path):
+    chisel("train", *SMOKE, *TWO, "name=two", "algo.target_kl=1e-6")
+    return tmp_path / "runs/maze/smoke/two"
+
+
+def test_two_processes_leave_one_checkpoint_with_the_state_of_both(run):
+    _, iteration, ranks = final(run)
+    assert iteration == 8
+    assert len(ranks) == 2
+    assert ranks[0]["collector"]["env"] != ranks[1]["collector"]["env"]
+    with (run / "metrics.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [int(row["env_steps"]) for row in rows] == [256 * n for n in range(1, 9)]
+
+
+def test_two_processes_resume_to_the_same_bits(run, chisel, tmp_path):
+    chisel("train", *SMOKE, *TWO, "name=again", "algo.target_kl=1e-6")
+    again = run.parent / "again"
+    assert identical(run, again)
+    for path in (again / "checkpoints").glob("*.ckpt"):
+        if models.iteration_of(path) > 6:
+            path.unlink()
+    chisel("resume", again)
+    assert identical(run, again)
+
+
+def test_a_run_of_two_processes_cannot_be_resumed_by_one(run, chisel):
+    _, err = chisel("resume", run, "trainer.devices=1", "frames=4096", code=3)
+    assert "2 processes" in err
