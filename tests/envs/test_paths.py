@@ -42,9 +42,7 @@ def test_in_a_tree_the_path_is_what_remains_when_dead_ends_are_filled(seed):
     generator = np.random.default_rng(seed)
     open_cells = random_tree(generator, 13)
     end = tuple((generator.integers(0, 7, 2) * 2).tolist())
-    assert set(paths.shortest_path(open_cells, (0, 0), end)) == filled_path(
-        open_cells, (0, 0), end
-    )
+    assert set(paths.shortest_path(open_cells, (0, 0), end)) == filled_path(open_cells, (0, 0), end)
 
 
 @pytest.mark.parametrize("seed", range(20))

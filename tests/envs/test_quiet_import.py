@@ -1,4 +1,4 @@
-"""Users see nothing of procgen's habits: no notice, no foreign path, no import before it is needed."""
+"""Users see nothing of procgen's habits: no notice, no foreign path, no early import."""
 
 import subprocess
 import sys

@@ -1,0 +1,88 @@
+"""States can be looked at without playing them, and look as they do in play."""
+
+import numpy as np
+import pytest
+
+from configs.errors import ConfigError
+from configs.schema import LevelsConfig, MazeConfig
+from envs.maze import FREE, MazeState, make_maze, observe_states, render
+
+pytestmark = pytest.mark.usefixtures("procgen")
+
+PLAIN = {"use_backgrounds": False, "use_monochrome_assets": True, "restrict_themes": True}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        MazeConfig(),
+        MazeConfig(mode="memory"),
+        MazeConfig(mode="hard", **PLAIN),
+        MazeConfig(observation="symbolic"),
+        MazeConfig(observation="float", levels=LevelsConfig(bank=40, max_size=7)),
+    ],
+    ids=["easy", "memory", "hard-plain", "symbolic", "float"],
+)
+def test_states_are_observed_as_the_environment_observes_them(config):
+    env = make_maze(config, seed=0, num_envs=5)
+    observations, _ = env.reset()
+    generator = np.random.default_rng(0)
+    for _ in range(10):
+        seen = observe_states(env.maze_states(), config)
+        assert seen.dtype == observations.dtype
+        np.testing.assert_array_equal(seen, observations)
+        observations = env.step(generator.integers(0, 15, 5))[0]
+
+
+def test_the_configs_visual_options_win_over_the_states_own():
+    state = MazeState.from_drawing("M..\n.#.\n..C")
+    plain = observe_states([state], MazeConfig(**PLAIN))[0]
+    assert len(np.unique(plain.reshape(-1, 3), axis=0)) <= 4
+    assert len(np.unique(observe_states([state], MazeConfig())[0].reshape(-1, 3), axis=0)) > 50
+    assert state.look.use_backgrounds
+
+
+def test_observing_takes_nothing_from_the_states():
+    state = MazeState.from_drawing("M..\n.#.\n..C")
+    before = state.copy()
+    observe_states([state], MazeConfig(**PLAIN))
+    render(state)
+    assert state == before
+
+
+def test_no_states_are_no_observations():
+    assert observe_states([], MazeConfig()).shape == (0, 64, 64, 3)
+    assert observe_states([], MazeConfig(observation="symbolic")).shape == (0, 17, 17, 3)
+
+
+def test_a_maze_larger_than_the_view_or_of_another_mode_is_refused():
+    config = MazeConfig(observation="symbolic", levels=LevelsConfig(bank=1, max_size=7))
+    large = MazeState.from_grid(np.full((9, 9), FREE))
+    with pytest.raises(ConfigError, match="max_size to at least 9"):
+        observe_states([large], config)
+    with pytest.raises(ConfigError, match="mode"):
+        observe_states([large], MazeConfig(mode="hard"))
+
+
+def test_the_picture_is_procgens_and_shrinks_by_averaging():
+    state = MazeState.from_drawing("M..\n.#.\n..C")
+    picture = render(state)
+    assert (picture.shape, picture.dtype) == ((512, 512, 3), np.uint8)
+    small = render(state, size=64)
+    corner = picture[:8, :8].reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(small[0, 0], corner, atol=0.5)
+    np.testing.assert_array_equal(render(state), picture)
+    with pytest.raises(ConfigError, match="size = 100"):
+        render(state, size=100)
+
+
+def test_the_picture_shows_the_mouse_where_it_stands():
+    state = MazeState.from_grid(np.full((15, 15), FREE), mouse=(3, 12))
+    elsewhere = state.copy()
+    elsewhere.set_mouse(0, 0)
+    rows, cols = np.nonzero((render(state) != render(elsewhere)).any(axis=-1))
+    unit = 512 / 15
+    near = (np.abs(512 - 3.5 * unit - rows) < unit) & (np.abs(12.5 * unit - cols) < unit)
+    far = (np.abs(512 - 0.5 * unit - rows) < unit) & (np.abs(0.5 * unit - cols) < unit)
+    assert near.any()
+    assert (near | far).all()

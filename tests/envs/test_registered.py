@@ -1,0 +1,31 @@
+"""Every registered environment keeps the contract."""
+
+import pytest
+
+import envs
+from configs import registry
+from configs.errors import ConfigError
+from configs.schema import MazeConfig
+
+SHORT = {"maze": MazeConfig(num_envs=3, timeout=40)}
+"""A config of each registered environment whose episodes are short."""
+
+
+def test_every_built_in_environment_is_checked_here():
+    assert set(registry.names("env")) <= set(SHORT)
+
+
+@pytest.mark.usefixtures("procgen")
+@pytest.mark.parametrize("name", SHORT)
+def test_a_registered_environment_passes_the_checker(name):
+    envs.check_vector_env(lambda seed: envs.make(SHORT[name], seed=seed), steps=240)
+
+
+@pytest.mark.usefixtures("procgen")
+def test_num_envs_of_make_wins_over_the_configs():
+    assert envs.make(SHORT["maze"], seed=0, num_envs=2).num_envs == 2
+
+
+def test_an_unknown_name_is_a_config_error():
+    with pytest.raises(ConfigError, match="maze"):
+        envs.make(MazeConfig(name="mase"), seed=0)
