@@ -47,7 +47,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str)
     """Many fields on one page.
 
     Args:
-        rows: A label and fields for each row; the same number of fields in each.
+        rows: A label and fields for each row.
         title: One line above.
     """
     columns = max(len(fields) for _, fields in rows)
@@ -55,9 +55,11 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for (label, fields), line in zip(rows, axes, strict=True):
-        for field, ax in zip(fields, line, strict=True):
+        for field, ax in zip(fields, line, strict=False):
             draw_arrows(ax, field)
             ax.set_title(f"level {field.state.level_seed}", fontsize=8, pad=3)
+        for unused in line[len(fields) :]:
+            unused.set_axis_off()
         line[0].set_ylabel(label, fontsize=10, labelpad=6)
     figure.suptitle(title, fontsize=11.5, fontweight="bold")
     return figure
@@ -111,7 +113,7 @@ def draw_values(ax: Axes, field: VectorField) -> Any:
     values = np.full(state.open.shape, np.nan)
     values[field.cells[:, 0], field.cells[:, 1]] = field.values
     image = ax.imshow(values, origin="lower", cmap="viridis", interpolation="nearest")
-    size = 150 / (state.maze_dim + 2)  # in points: about half a square of a panel
+    size = max(7, 150 / (state.maze_dim + 2))  # in points: about half a square of a panel
     for row, col in state.cheese:
         ax.plot(col, row, "^", ms=size, mfc=_CHEESE, mec=_PAPER, mew=1.2, zorder=3)
     row, col = state.mouse

@@ -28,6 +28,7 @@ def play(
     *,
     episodes_per_env: int,
     generator: torch.Generator,
+    seed: int | None = None,
     greedy: bool = False,
     progress: Callable[[int, int], None] | None = None,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
@@ -42,6 +43,7 @@ def play(
         env: A `StatefulVectorEnv` in SAME_STEP autoreset.
         episodes_per_env: Episodes that count, per environment.
         generator: Source of the sampled actions.
+        seed: What the environment is reset with; None lets its streams go on.
         greedy: Take the likeliest action instead of sampling.
         progress: Called with episodes finished and wanted whenever some finish.
         context: What to run the policy under, such as an intervention.
@@ -57,7 +59,7 @@ def play(
     left = np.full(env.num_envs, episodes_per_env)
     total = int(left.sum())
     finished: list[dict[str, NDArray[Any]]] = []
-    obs, _ = env.reset()
+    obs, _ = env.reset(seed=seed)
     with torch.inference_mode(), context():
         while left.any():
             # Environments that are through idle along; the network need not look at them.

@@ -68,9 +68,9 @@ def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
         raise CheckpointError(f"there is no {path}")
     if (path / "checkpoints").is_dir():
         return latest_valid(path / "checkpoints", warn)
-    if (path / "group.yaml").is_file():
-        seeds = ", ".join(sorted(p.name for p in path.glob("seed-*"))) or "none yet"
-        raise CheckpointError(f"{path} is a group of runs; add the name of one: {seeds}")
+    seeds = sorted(member.name for member in path.glob("seed-*"))
+    if seeds:
+        raise CheckpointError(f"{path} is a group of runs; add one: {', '.join(seeds)}")
     return latest_valid(path, warn)
 
 

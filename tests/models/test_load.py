@@ -123,7 +123,6 @@ def test_paths_that_hold_no_agent_say_what_is_wrong(tmp_path, config):
         load_agent(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="no checkpoint in"):
         load_agent(tmp_path)
-    (tmp_path / "group.yaml").touch()
     (tmp_path / "seed-0").mkdir()
     with pytest.raises(CheckpointError, match=r"group of runs.*seed-0"):
         load_agent(tmp_path)

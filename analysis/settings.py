@@ -1,0 +1,67 @@
+"""What an analysis is told: an agent by its path, and settings as `key=value`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import configs
+from configs import ConfigError, MazeConfig, RunConfig
+from models import Agent, Spaces, load_agent, require_match, spaces_of
+
+Settings = Mapping[str, Any] | Sequence[str]
+
+
+def as_list(settings: Settings) -> list[str]:
+    """Settings as `key=value` texts."""
+    if isinstance(settings, Mapping):
+        return [f"{k}={'null' if v is None else v}" for k, v in settings.items()]
+    return list(settings)
+
+
+def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
+    """The agent itself, or the one behind a path.
+
+    Args:
+        agent: An agent, a run, a checkpoint, a shipped folder or a published `.pth`.
+        env: For published weights, the experiment whose environment they play in.
+
+    Raises:
+        CheckpointError: If there is none.
+        ConfigError: If `env` is given where the agent has a config of its own.
+    """
+    if not isinstance(agent, Agent):
+        return load_agent(agent, experiment_env=env)
+    if env is not None:
+        raise ConfigError(f"env={env} is for published .pth files")
+    return agent
+
+
+def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
+    """The config to study an agent under: its own, with settings on `eval.*` and `env.*`.
+
+    Raises:
+        ConfigError: If the agent has none, plays no maze, or a setting is not one of these.
+    """
+    if agent.config is None:
+        raise ConfigError(f"{agent.source} carries no config; say env=EXPERIMENT, like maze/hard")
+    for setting in settings:
+        if not setting.startswith(("eval.", "env.")):
+            raise ConfigError(f"{setting}: an evaluation takes eval.*=VALUE and env.*=VALUE")
+    config = configs.override(agent.config, settings) if settings else agent.config
+    if not isinstance(config.env, MazeConfig):
+        name = getattr(config.env, "name", None)
+        raise ConfigError(f"{agent.source} plays {name!r}; this works for maze agents")
+    return config
+
+
+def require_spaces(agent: Agent, env: Any) -> Spaces:
+    """The environment's spaces, which must be what the network was made for.
+
+    Raises:
+        CheckpointError: With what differs.
+    """
+    spaces = spaces_of(env)
+    require_match(agent.source, agent.spaces.to_plain(), spaces.to_plain(), "environment")
+    return spaces

@@ -1,0 +1,74 @@
+"""Studies by name, with their options checked before anything is loaded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from configs import ConfigError, hint, registry
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false"}
+_BOOLS = {"true": True, "false": False}
+
+
+def run(
+    name: str,
+    *,
+    checkpoint: Path | str | None = None,
+    out: Path | str | None = None,
+    **options: Any,
+) -> Path:
+    """Run a study.
+
+    Args:
+        name: A registered study, such as `vector-field`.
+        checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`, where one is needed.
+        out: Folder for the results; None is `studies/<study>` of the run.
+        options: The study's own options; text, as from a command line, is converted.
+
+    Returns:
+        The folder with the results.
+
+    Raises:
+        ConfigError: If the study or an option is unknown, or a value is impossible.
+        CheckpointError: If nothing can be loaded from `checkpoint`.
+    """
+    study = registry.resolve("study", name)
+    given = {"checkpoint": checkpoint, "out": out, **options}
+    return Path(study(**bind(name, study, {k: v for k, v in given.items() if v is not None})))
+
+
+def bind(name: str, study: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments for a study's function, each of the type its signature says.
+
+    Raises:
+        ConfigError: If one is unknown, missing or of the wrong type.
+    """
+    parameters = inspect.signature(study).parameters
+    types = get_type_hints(study)
+    for key in given:
+        if key not in parameters:
+            raise ConfigError(f"study {name}: no option {key!r}; {hint(key, parameters)}")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in given:
+            raise ConfigError(f"study {name} needs {key}=VALUE")
+    return {key: _typed(key, value, types[key]) for key, value in given.items()}
+
+
+def _typed(key: str, value: Any, wanted: Any) -> Any:
+    """The value itself if it fits; text is read as what is wanted."""
+    members = [member for member in get_args(wanted) if member is not type(None)]
+    if get_origin(wanted) is Literal:
+        if value not in members:
+            raise ConfigError(f"{key}={value}: {hint(str(value), map(str, members))}")
+        return value
+    kind = members[0] if members else wanted
+    if kind not in _WORDS:
+        return value
+    text = str(value)
+    try:
+        return _BOOLS[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"{key}={value}: must be {_WORDS[kind]}") from error
