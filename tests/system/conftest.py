@@ -17,18 +17,21 @@ pytest.importorskip("procgen", reason="the procgen extra is not installed")
 SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 
 
-@pytest.fixture
-def chisel(tmp_path):
-    """Run `chisel ARGUMENTS` in a folder of its own; `wait=False` returns the process."""
+def command_in(folder):
+    """`chisel` in a folder of its own, with one thread, hash seed 1 and procgen's default."""
 
     def run(*arguments, wait=True, code=0, **environment):
         command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
         root = Path(__file__).parents[2]
-        settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)} | environment
+        settings = {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(root),
+            "PYTHONHASHSEED": "1",
+        } | environment
         process = subprocess.Popen(
             command,
-            cwd=tmp_path,
-            env=os.environ | settings,
+            cwd=folder,
+            env=os.environ | settings | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -40,6 +43,20 @@ def chisel(tmp_path):
         return out, err
 
     return run
+
+
+@pytest.fixture
+def chisel(tmp_path):
+    """Run `chisel ARGUMENTS` in the test's folder; `wait=False` returns the process."""
+    return command_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A run of `maze/smoke` that nothing disturbed, to compare with; tests must not change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    command_in(folder)("train", *SMOKE, "name=run", "env.num_threads=1")
+    return folder / "runs/maze/smoke/run"
 
 
 def final(run):

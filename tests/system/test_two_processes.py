@@ -3,9 +3,9 @@
 import csv
 
 import pytest
-from tests.system.conftest import SMOKE, final, identical
 
 import models
+from tests.system.conftest import SMOKE, final, identical
 
 TWO = ["trainer.devices=2", "trainer.accelerator=cpu"]
 
