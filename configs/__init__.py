@@ -11,7 +11,7 @@ from configs.errors import (
     Stopped,
 )
 from configs.load import from_plain, load, override, to_yaml
-from configs.overrides import expand_seeds
+from configs.overrides import expand_seeds, parse_settings
 from configs.schema import (
     EvalConfig,
     ImpalaConfig,
@@ -48,6 +48,7 @@ __all__ = [
     "load",
     "near",
     "override",
+    "parse_settings",
     "registry",
     "to_plain",
     "to_yaml",

@@ -58,7 +58,7 @@ def to_yaml(config: RunConfig) -> str:
 
 
 def _nested(settings: Sequence[str]) -> dict[str, Any]:
-    nested = overrides.nest(settings)
+    nested = overrides.parse_settings(settings)
     if "experiment" in nested:
         raise ConfigError("experiment is the name of the file and cannot be set")
     return nested

@@ -36,8 +36,8 @@ def split(override: str) -> tuple[str, str]:
     return key, value
 
 
-def nest(overrides: Sequence[str]) -> dict[str, Any]:
-    """Turn `a.b=1` settings into nested dicts.
+def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """Turn `a.b=1` settings into nested dicts; values are text, lists of text, or None for null.
 
     Raises:
         ConfigError: If one is malformed, given twice, or sets both a group and a part of it.

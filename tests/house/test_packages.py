@@ -4,14 +4,16 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import distributions
+from importlib.metadata import distributions, packages_distributions
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from tests.house.rooms import ROOMS, ROOT
+from tests.house.rooms import ROOMS, ROOT, imports_of
 
 BUILT = [room for room in ROOMS if (ROOT / room / "__init__.py").is_file()]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -49,9 +51,6 @@ def test_every_room_is_packaged_and_type_checked() -> None:
 
 
 def test_the_lock_file_pins_every_dependency_within_its_range() -> None:
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
     pins = {}
     for line in (ROOT / "requirements.lock").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -81,3 +80,20 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(tmp_path: Path
         for path in (ROOT / room).glob(pattern)
     }
     assert {name for name in names if ".dist-info/" not in name} == expected
+
+
+def test_everything_imported_is_a_declared_dependency() -> None:
+    """What only happens to be installed, because something else needs it, may be gone tomorrow."""
+    project = PYPROJECT["project"]
+    extras = project["optional-dependencies"]
+    declared = {
+        canonicalize_name(Requirement(one).name)
+        for one in [*project["dependencies"], *extras["procgen"]]
+    } | {"gym3"}  # procgen is made of it and pins it
+    providers = packages_distributions()
+    for room in ROOMS:
+        for one in imports_of(room):
+            if one.top in sys.stdlib_module_names or one.top in ROOMS:
+                continue
+            offered = {canonicalize_name(name) for name in providers.get(one.top, [])}
+            assert offered & declared, f"{one}, which is no dependency in pyproject.toml"

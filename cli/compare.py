@@ -1,0 +1,37 @@
+"""`chisel compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cli.arguments import existing, take, words_and_settings
+from configs import ConfigError
+
+USAGE = "chisel compare RUN RUN … [out=FOLDER]"
+
+HELP = f"""\
+usage: {USAGE}
+
+Puts runs side by side: learning curves as a figure, final numbers and evaluations as a table. A RUN
+may be a folder of several seeds; then means come with 95 % intervals over the seeds.
+
+examples:
+  chisel compare runs/maze/quick/A runs/maze/quick/B
+  chisel compare runs/maze/quick/three-seeds runs/maze/quick/slow out=figures"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Compare runs and print the table."""
+    words, settings = words_and_settings(arguments)
+    out, unknown = take(settings, "out")
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: chisel compare takes runs and out=FOLDER only")
+    if not words:
+        raise ConfigError(f"RUN is missing; usage: {USAGE}")
+    runs = [existing(word) for word in words]
+    import analysis  # heavy: only once the arguments are known to be good
+    from cli.display import print_table
+
+    comparison = analysis.compare(runs, out=out)
+    print_table(comparison.table())
+    print(comparison.path)

@@ -1,0 +1,41 @@
+"""`chisel eval`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cli.arguments import check_settings, existing, one_word, take
+
+USAGE = "chisel eval RUN [eval.key=value …] [env.key=value …] [out=FOLDER]"
+
+HELP = f"""\
+usage: {USAGE}
+
+Plays held-out mazes, with the cheese as in training and with the cheese anywhere, beside a policy
+that acts at random. Prints a table with 95 % intervals and writes eval.json. RUN is a run's folder,
+a checkpoint, a folder of shipped weights, or a published .pth file with env=EXPERIMENT.
+
+  eval.levels=500     levels per setting
+  eval.split=test     which layouts; tune on validation, report on test, once
+  env.levels.max_size=9
+                      any option of the environment, as in `chisel check`
+
+examples:
+  chisel eval runs/maze/quick/NAME
+  chisel eval model_rand_region_5.pth env=maze/hard eval.levels=1000"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Evaluate an agent and print its scores."""
+    path, settings = one_word(arguments, "RUN", USAGE)
+    out, settings = take(settings, "out")
+    source = existing(path)
+    _, of_config = take(settings, "env")
+    check_settings(source, of_config)
+    import analysis  # heavy: only once the arguments are known to be good
+    from cli.display import print_table, progress_bars
+
+    with progress_bars() as progress:
+        evaluation = analysis.evaluate(source, overrides=settings, out=out, progress=progress)
+    print_table(evaluation.table())
+    print(evaluation.path)
