@@ -64,6 +64,8 @@ class Evaluation:
     scores: tuple[Score, ...]
     origin: dict[str, Any]
     """Checkpoint, digest, seed, command and config."""
+    data: Path
+    """The JSON file that holds it."""
 
     def score(self, cheese: Placement, player: Player = "agent", size: int | None = None) -> Score:
         """One of the scores.
@@ -154,8 +156,9 @@ def evaluate(
     ]
     words = ["chisel", "eval", str(loaded.source), *as_list(overrides)]
     origin = provenance(loaded, seed=config.eval.seed, command=shlex.join(words))
-    evaluation = Evaluation(tuple(scores), origin | {"levels": config.eval.levels})
-    write_json(study_folder(loaded, "eval", out) / "eval.json", evaluation.to_plain())
+    data = study_folder(loaded, "eval", out) / "eval.json"
+    evaluation = Evaluation(tuple(scores), origin | {"levels": config.eval.levels}, data)
+    write_json(data, evaluation.to_plain())
     return evaluation
 
 

@@ -34,4 +34,5 @@ def run(arguments: Sequence[str]) -> None:
 
     comparison = analysis.compare(runs, out=out)
     print_table(comparison.table())
-    print(comparison.path)
+    print(comparison.figure)
+    print(comparison.data)

@@ -38,4 +38,4 @@ def run(arguments: Sequence[str]) -> None:
     with progress_bars() as progress:
         evaluation = analysis.evaluate(source, overrides=settings, out=out, progress=progress)
     print_table(evaluation.table())
-    print(evaluation.path)
+    print(evaluation.data)
