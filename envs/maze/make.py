@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -35,7 +36,8 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         ConfigError: If the options do not go together.
         EnvironmentFault: If procgen is not installed.
     """
-    check_maze(config)
+    num_envs = config.num_envs if num_envs is None else num_envs
+    check_maze(dataclasses.replace(config, num_envs=num_envs))
     cheese = RegionCheese(config.region) if config.cheese == "region" else None
     dealer: Dealer
     if config.levels.bank:
@@ -45,7 +47,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         dealer = BankDealer(make_bank, seed, cheese=cheese, timeout=config.timeout)
     else:
         dealer = StreamDealer(cheese, config.timeout)
-    return _assemble(config, dealer, num_envs or config.num_envs, seed)
+    return _assemble(config, dealer, num_envs, seed)
 
 
 def make_evaluation(
@@ -78,8 +80,8 @@ def make_evaluation(
         EnvironmentFault: If procgen is not installed.
     """
     check_maze(config)
-    if levels < 1:
-        raise ConfigError(f"levels = {levels}: an evaluation needs at least 1")
+    if min(levels, num_envs) < 1:
+        raise ConfigError(f"levels = {levels} and num_envs = {num_envs}: at least 1 of each")
     recipe = BankRecipe(
         look=look_of(config),
         count=levels,
@@ -117,7 +119,7 @@ def make_from_bank(
             f"{max_size(config)}"
         )
     dealer = BankDealer(lambda _: bank, seed, cheese=None, timeout=config.timeout, once=True)
-    return _assemble(config, dealer, num_envs or len(bank), seed)
+    return _assemble(config, dealer, len(bank) if num_envs is None else num_envs, seed)
 
 
 def look_of(config: MazeConfig) -> Look:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -41,7 +41,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         seed: Seed of everything random.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # the base class does not say so
+    metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
         "autoreset_mode": AutoresetMode.SAME_STEP,
         "render_modes": [],
     }
@@ -219,8 +219,8 @@ def _checked_actions(actions: Any, num: int) -> NDArray[np.integer[Any]]:
 
 
 def _whole_seed(seed: int | list[int | None]) -> int | list[int]:
-    if isinstance(seed, int):
-        return seed
+    if not isinstance(seed, list):
+        return int(seed)
     whole = [value for value in seed if value is not None]
     if len(whole) != len(seed) or not whole:
         raise EnvironmentFault("a list of seeds must have a number for every maze")

@@ -24,6 +24,8 @@ def test_a_registered_environment_passes_the_checker(name):
 @pytest.mark.usefixtures("procgen")
 def test_num_envs_of_make_wins_over_the_configs():
     assert envs.make(SHORT["maze"], seed=0, num_envs=2).num_envs == 2
+    with pytest.raises(ConfigError, match="num_envs = 0"):
+        envs.make(SHORT["maze"], seed=0, num_envs=0)
 
 
 def test_an_unknown_name_is_a_config_error():
