@@ -1,6 +1,6 @@
 # Works on a fresh clone with nothing but Python 3.11 or 3.12 and make.
 # PIP_ARGS is passed on to pip, for example:
-#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+#   make demo PIP_ARGS="--extra-index-url URL-OF-AN-INDEX-WITH-CPU-BUILDS"
 
 VENV := .venv
 BIN := $(VENV)/bin

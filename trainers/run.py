@@ -204,6 +204,11 @@ def _fit(
             tracking.finish()
     if stop.signal is not None:
         raise Stopped(f"stopped by {stop.signal.name}; go on with `chisel resume {folder}`")
+    if module.iteration < module.num_iterations and _rank() == 0:
+        print(
+            f"trainer.max_minutes is over after {module.env_steps:,} of {config.frames:,} frames; "
+            f"go on with `chisel resume {folder}`"
+        )
 
 
 def _trainer(config: RunConfig, module: Any, callbacks: list[Any], loggers: list[Any]) -> L.Trainer:
