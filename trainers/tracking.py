@@ -188,7 +188,12 @@ def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:
 
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise ValueError(f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}")
-    first, *others = [Image.fromarray(frame) for frame in frames]
+    # One palette for all, without dithering: only what moves takes room in the file.
+    middle = Image.fromarray(frames[len(frames) // 2]).quantize()
+    first, *others = [
+        Image.fromarray(frame).quantize(palette=middle, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
     first.save(path, save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
 
 
