@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cli.arguments import check_settings, existing, one_word
+from cli.result import print_result
 
 USAGE = "chisel resume RUN [frames=…] [trainer.key=value …] [tracking.key=value …]"
 
@@ -26,4 +27,4 @@ def run(arguments: Sequence[str]) -> None:
     check_settings(folder, settings)
     import trainers  # heavy: only once the arguments are known to be good
 
-    print(trainers.resume(folder, settings))
+    print_result(trainers.resume(folder, settings))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import configs
 from cli.arguments import one_word
+from cli.result import print_result
 
 USAGE = "chisel train EXPERIMENT [key=value …]"
 
@@ -33,4 +34,4 @@ def run(arguments: Sequence[str]) -> None:
     import trainers  # heavy: only once the config is known to be good
 
     folder = trainers.train(checked[0]) if len(checked) == 1 else trainers.train_seeds(checked)
-    print(folder)
+    print_result(folder)

@@ -90,6 +90,14 @@ def test_train_passes_the_checked_config_on_and_prints_the_folder(
     assert capsys.readouterr().out == "runs/one\n"
 
 
+def test_only_the_first_of_several_processes_prints_the_folder(
+    trained: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["train", "maze/smoke"]) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_train_with_several_seeds_trains_a_group(trained: list[Any]) -> None:
     assert main(["train", "maze/smoke", "seed=3,5"]) == 0
     assert [config.seed for config in trained] == [3, 5]
