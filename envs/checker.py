@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
     Raises:
         EnvironmentFault: Names what broke and what to change.
     """
-    with _closing(make(1)) as env:
+    with closing(make(1)) as env:
         _check_declarations(env)
         actions = _random_actions(env, steps)
         _check_refusals(env)
@@ -58,19 +59,6 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
         )
     _check_seeds(make, actions[:third], played[:third], random_levels)
     _check_round_trip(make, actions)
-
-
-class _closing:
-    """Closes an environment whatever happens."""
-
-    def __init__(self, env: StatefulVectorEnv) -> None:
-        self._env = env
-
-    def __enter__(self) -> StatefulVectorEnv:
-        return self._env
-
-    def __exit__(self, *exception: object) -> None:
-        self._env.close()
 
 
 def _require(holds: Any, message: str) -> None:
@@ -278,7 +266,7 @@ def _run(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> Iterator[Step]:
 def _check_seeds(
     make: Make, actions: NDArray[np.int64], played: list[Step], random_levels: bool
 ) -> None:
-    with _closing(make(1)) as first, _closing(make(1)) as second:
+    with closing(make(1)) as first, closing(make(1)) as second:
         same_start = np.array_equal(first.reset()[0], second.reset()[0])
         differing = _first_difference(_run(first, actions), _run(second, actions))
         _require(
@@ -295,7 +283,7 @@ def _check_seeds(
         )
     if not random_levels:
         return
-    with _closing(make(1)) as first, _closing(make(2)) as other:
+    with closing(make(1)) as first, closing(make(2)) as other:
         same_start = np.array_equal(first.reset()[0], other.reset()[0])
         differing = _first_difference(_run(first, actions), _run(other, actions))
         _require(
@@ -307,7 +295,7 @@ def _check_seeds(
 
 def _check_round_trip(make: Make, actions: NDArray[np.int64]) -> None:
     third = len(actions) // 3
-    with _closing(make(1)) as env, _closing(make(3)) as fresh:
+    with closing(make(1)) as env, closing(make(3)) as fresh:
         env.reset()
         for row in actions[:third]:
             last = env.step(row)[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import itertools
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,35 +62,40 @@ def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
     levels_seed, cheese_seed = np.random.SeedSequence([seed, 0xBA17]).spawn(2)
     generator = np.random.default_rng(levels_seed)
     cheese_generator = np.random.default_rng(cheese_seed)
-    kept: list[MazeState] = []
-    bank: list[LevelBank] = []
-    tried = 0
-    listed = 0 < recipe.num <= LISTED_SEEDS
-    walk = _listed(recipe, generator, threads) if listed else _drawn(recipe, generator, threads)
-    for state in walk:
-        tried += 1
-        if _fits(state, recipe):
+    parts: list[LevelBank] = []
+    missing = recipe.count
+    with contextlib.closing(_fitting(recipe, generator, threads)) as fitting:
+        while missing:
+            # In batches, because a full state is a hundred times larger than a level.
+            batch = list(itertools.islice(fitting, min(missing, GAMES)))
+            if not batch:
+                raise ConfigError(_too_few(recipe, recipe.count - missing))
             if recipe.region is not None:
-                RegionCheese(recipe.region).place(state, cheese_generator)
-            kept.append(state)
-        total = sum(map(len, bank)) + len(kept)
-        if total == recipe.count or len(kept) == GAMES:
-            bank.append(LevelBank.from_states(kept))
-            kept = []
-        if total == recipe.count:
-            return _joined(bank)
-        if not listed and tried >= 20_000 + 200 * recipe.count:
-            break
-    raise ConfigError(_too_few(recipe, sum(map(len, bank)) + len(kept), tried))
+                for state in batch:
+                    RegionCheese(recipe.region).place(state, cheese_generator)
+            parts.append(LevelBank.from_states(batch))
+            missing -= len(batch)
+    return _joined(parts)
 
 
-def _fits(state: MazeState, recipe: BankRecipe) -> bool:
-    if state.maze_dim not in recipe.sizes:
-        return False
-    return recipe.split == "all" or split_of(state.grid) == recipe.split
+def _fitting(
+    recipe: BankRecipe, generator: np.random.Generator, threads: int
+) -> Generator[MazeState, None, None]:
+    """The levels that fit, until the range is used up or there is no hope of finding more."""
+    listed = 0 < recipe.num <= LISTED_SEEDS
+    walk = _listed if listed else _drawn
+    patience = None if listed else 20_000 + 200 * recipe.count
+    with contextlib.closing(walk(recipe, generator, threads)) as states:
+        for state in itertools.islice(states, patience):
+            if state.maze_dim not in recipe.sizes:
+                continue
+            if recipe.split == "all" or split_of(state.grid) == recipe.split:
+                yield state
 
 
-def _drawn(recipe: BankRecipe, generator: np.random.Generator, threads: int) -> Iterator[MazeState]:
+def _drawn(
+    recipe: BankRecipe, generator: np.random.Generator, threads: int
+) -> Generator[MazeState, None, None]:
     """Levels without end, from procgen's own streams."""
     seed = int(generator.integers(MAX_SEED))
     start, num = (recipe.start, recipe.num) if recipe.num else (0, 0)
@@ -104,7 +111,7 @@ def _drawn(recipe: BankRecipe, generator: np.random.Generator, threads: int) -> 
 
 def _listed(
     recipe: BankRecipe, generator: np.random.Generator, threads: int
-) -> Iterator[MazeState]:
+) -> Generator[MazeState, None, None]:
     """Every level of the range once, shuffled."""
     seeds = recipe.start + generator.permutation(recipe.num)
     game = ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)
@@ -134,10 +141,10 @@ def _joined(parts: list[LevelBank]) -> LevelBank:
     )
 
 
-def _too_few(recipe: BankRecipe, found: int, tried: int) -> str:
+def _too_few(recipe: BankRecipe, found: int) -> str:
     where = f"seeds {recipe.start}…{recipe.start + recipe.num - 1}" if recipe.num else "all seeds"
     return (
-        f"{recipe.count} levels are wanted, but only {found} of {tried} tried levels ({where}) "
-        f"have a size in {recipe.sizes[0]}…{recipe.sizes[-1]} and are in split {recipe.split!r}: "
-        "ask for fewer levels, more seeds or more sizes"
+        f"{recipe.count} levels are wanted, but only {found} were found ({where}) with a size in "
+        f"{recipe.sizes[0]}…{recipe.sizes[-1]} and in split {recipe.split!r}: ask for fewer "
+        "levels, more seeds or more sizes"
     )

@@ -28,10 +28,11 @@ class RegionCheese:
     def place(self, state: MazeState, generator: np.random.Generator) -> None:
         """Move the cheese of a fresh level; without a free cell in the region there is none."""
         cells = self.cells(state.open, state.mouse)
-        state.remove_cheese()
         if len(cells):
-            row, col = cells[int(generator.integers(len(cells)))]
-            state.set_cheese([(int(row), int(col))])
+            row, col = cells[int(generator.integers(len(cells)))].tolist()
+            state.set_cheese([(row, col)])
+        else:
+            state.remove_cheese()
 
     def cells(self, open_cells: NDArray[np.bool_], start: Cell) -> NDArray[np.intp]:
         """The cells to draw from, int `[n, 2]`.

@@ -15,8 +15,8 @@ from envs.maze.building import BankRecipe, build_bank
 from envs.maze.cheese import RegionCheese
 from envs.maze.dealing import BankDealer, Dealer, StreamDealer
 from envs.maze.levels import LevelBank
-from envs.maze.procgen_game import Look, ProcgenMaze
-from envs.maze.rules import MAX_SEED, WORLD_OF_MODE
+from envs.maze.options import check_maze, checked_sizes, look_of, max_size
+from envs.maze.procgen_game import ProcgenMaze
 from envs.maze.vector import MazeVectorEnv
 from envs.maze.views import PixelView, SymbolicView, View
 
@@ -85,7 +85,7 @@ def make_evaluation(
     recipe = BankRecipe(
         look=look_of(config),
         count=levels,
-        sizes=_checked_sizes(config, sizes),
+        sizes=checked_sizes(config, sizes),
         split=split,
         region=config.region if config.cheese == "region" and cheese == "as-trained" else None,
     )
@@ -122,95 +122,17 @@ def make_from_bank(
     return _assemble(config, dealer, len(bank) if num_envs is None else num_envs, seed)
 
 
-def look_of(config: MazeConfig) -> Look:
-    """Mode and visual options of a config."""
-    return Look(
-        mode=config.mode,
-        use_backgrounds=config.use_backgrounds,
-        use_monochrome_assets=config.use_monochrome_assets,
-        restrict_themes=config.restrict_themes,
-    )
-
-
-def max_size(config: MazeConfig) -> int:
-    """Largest inner maze that a config allows, in cells."""
-    return config.levels.max_size or WORLD_OF_MODE[config.mode]
-
-
 def training_recipe(config: MazeConfig) -> BankRecipe:
     """The bank that training draws from."""
     levels = config.levels
     return BankRecipe(
         look=look_of(config),
         count=levels.bank,
-        sizes=_checked_sizes(config, None),
+        sizes=checked_sizes(config, None),
         start=levels.start,
         num=levels.num,
         split=levels.split,
     )
-
-
-def check_maze(config: MazeConfig) -> None:
-    """Refuse options that do not go together, before anything is made.
-
-    Raises:
-        ConfigError: With the key, what was given and what would be right.
-    """
-    levels, world = config.levels, WORLD_OF_MODE.get(config.mode)
-    if world is None:
-        raise ConfigError(f"env.mode = {config.mode!r}: known are {', '.join(WORLD_OF_MODE)}")
-    largest = levels.max_size or world
-    filtered = levels.min_size > 3 or largest < world or levels.split != "all"
-    seeds = levels.num or MAX_SEED
-    rules: list[tuple[bool, str]] = [
-        (
-            not config.use_generated_assets,
-            "env.use_generated_assets = true: procgen cannot save games with generated assets, "
-            "so training could not be resumed; leave it false",
-        ),
-        (config.num_envs >= 1, f"env.num_envs = {config.num_envs}: at least 1"),
-        (config.timeout >= 1, f"env.timeout = {config.timeout}: at least 1 step"),
-        (config.region >= 0, f"env.region = {config.region}: 0 (the corner) or more"),
-        (config.num_threads >= 0, f"env.num_threads = {config.num_threads}: 0 or more"),
-        (
-            levels.start >= 0 and levels.start + levels.num <= MAX_SEED,
-            f"env.levels: seeds {levels.start}…{levels.start + levels.num} leave 0…{MAX_SEED}",
-        ),
-        (
-            levels.num > 0 or levels.start == 0,
-            f"env.levels.start = {levels.start} needs env.levels.num: 0 means all seeds",
-        ),
-        (
-            0 <= levels.bank <= seeds,
-            f"env.levels.bank = {levels.bank}: 0…{seeds}, the number of seeds",
-        ),
-        (
-            levels.bank > 0 or not filtered,
-            "env.levels.min_size, max_size and split need env.levels.bank: with bank = 0 procgen "
-            "draws levels of every size and layout itself",
-        ),
-    ]
-    for holds, message in rules:
-        if not holds:
-            raise ConfigError(message)
-    _checked_sizes(config, None)
-
-
-def _checked_sizes(config: MazeConfig, sizes: Sequence[int] | None) -> tuple[int, ...]:
-    world, smallest = WORLD_OF_MODE[config.mode], config.levels.min_size
-    largest = max_size(config)
-    if not 3 <= smallest <= largest <= world or smallest % 2 == 0 or largest % 2 == 0:
-        raise ConfigError(
-            f"env.levels: sizes {smallest}…{largest} are impossible: min_size and max_size are "
-            f"odd, from 3 to {world} in mode {config.mode!r}"
-        )
-    if sizes is None:
-        return tuple(range(smallest, largest + 1, 2))
-    limit = world if config.observation == "pixels" else largest
-    wrong = [size for size in sizes if not 3 <= size <= limit or size % 2 == 0]
-    if wrong or not sizes:
-        raise ConfigError(f"sizes {list(sizes)}: odd numbers from 3 to {limit} are possible")
-    return tuple(sorted(set(sizes)))
 
 
 def _assemble(config: MazeConfig, dealer: Dealer, num_envs: int, seed: int) -> MazeVectorEnv:

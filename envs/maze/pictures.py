@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigError
 from configs.schema import MazeConfig
-from envs.maze.make import look_of, max_size
+from envs.maze.options import look_of, max_size
 from envs.maze.procgen_game import Look, ProcgenMaze
 from envs.maze.state import MazeState
 from envs.maze.views import PIXELS, symbolic_batch

@@ -122,7 +122,7 @@ class TestBank:
         assert bank.seeds.tolist() != sorted(bank.seeds.tolist())
 
     def test_too_few_levels_are_explained(self):
-        with pytest.raises(ConfigError, match=r"30 levels are wanted, but only \d+ of 30 tried"):
+        with pytest.raises(ConfigError, match=r"30 levels are wanted, but only \d+ were found"):
             build_bank(BankRecipe(Look(), 30, (3,), num=30), 0)
 
     def test_a_bank_takes_little_memory(self):

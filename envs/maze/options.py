@@ -1,0 +1,95 @@
+"""What a maze config means, and which ones mean nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from configs.errors import ConfigError
+from configs.schema import MazeConfig
+from envs.maze.procgen_game import Look
+from envs.maze.rules import MAX_SEED, WORLD_OF_MODE
+
+
+def look_of(config: MazeConfig) -> Look:
+    """Mode and visual options of a config."""
+    return Look(
+        mode=config.mode,
+        use_backgrounds=config.use_backgrounds,
+        use_monochrome_assets=config.use_monochrome_assets,
+        restrict_themes=config.restrict_themes,
+    )
+
+
+def max_size(config: MazeConfig) -> int:
+    """Largest inner maze that a config allows, in cells."""
+    return config.levels.max_size or WORLD_OF_MODE[config.mode]
+
+
+def check_maze(config: MazeConfig) -> None:
+    """Refuse options that do not go together, before anything is made.
+
+    The command line has said so earlier; this is for configs made in Python.
+
+    Raises:
+        ConfigError: With the key, what was given and what would be right.
+    """
+    levels, world = config.levels, WORLD_OF_MODE.get(config.mode)
+    if world is None:
+        raise ConfigError(f"env.mode = {config.mode!r}: known are {', '.join(WORLD_OF_MODE)}")
+    largest = levels.max_size or world
+    filtered = levels.min_size > 3 or largest < world or levels.split != "all"
+    seeds = levels.num or MAX_SEED
+    rules: list[tuple[bool, str]] = [
+        (
+            not config.use_generated_assets,
+            "env.use_generated_assets = true: procgen cannot save games with generated assets, "
+            "so training could not be resumed; leave it false",
+        ),
+        (config.num_envs >= 1, f"env.num_envs = {config.num_envs}: at least 1"),
+        (config.timeout >= 1, f"env.timeout = {config.timeout}: at least 1 step"),
+        (config.region >= 0, f"env.region = {config.region}: 0 (the corner) or more"),
+        (config.num_threads >= 0, f"env.num_threads = {config.num_threads}: 0 or more"),
+        (
+            levels.start >= 0 and levels.start + levels.num <= MAX_SEED,
+            f"env.levels: seeds {levels.start}…{levels.start + levels.num} leave 0…{MAX_SEED}",
+        ),
+        (
+            levels.num > 0 or levels.start == 0,
+            f"env.levels.start = {levels.start} needs env.levels.num: 0 means all seeds",
+        ),
+        (
+            0 <= levels.bank <= seeds,
+            f"env.levels.bank = {levels.bank}: 0…{seeds}, the number of seeds",
+        ),
+        (
+            levels.bank > 0 or not filtered,
+            "env.levels.min_size, max_size and split need env.levels.bank: with bank = 0 procgen "
+            "draws levels of every size and layout itself",
+        ),
+    ]
+    for holds, message in rules:
+        if not holds:
+            raise ConfigError(message)
+    checked_sizes(config, None)
+
+
+def checked_sizes(config: MazeConfig, sizes: Sequence[int] | None) -> tuple[int, ...]:
+    """The sides of inner mazes to play, ascending; None means all that the config allows.
+
+    Raises:
+        ConfigError: If a size is even, too small, or larger than the world or the view.
+    """
+    world, smallest = WORLD_OF_MODE[config.mode], config.levels.min_size
+    largest = max_size(config)
+    if not 3 <= smallest <= largest <= world or smallest % 2 == 0 or largest % 2 == 0:
+        raise ConfigError(
+            f"env.levels: sizes {smallest}…{largest} are impossible: min_size and max_size are "
+            f"odd, from 3 to {world} in mode {config.mode!r}"
+        )
+    if sizes is None:
+        return tuple(range(smallest, largest + 1, 2))
+    limit = world if config.observation == "pixels" else largest
+    wrong = [size for size in sizes if not 3 <= size <= limit or size % 2 == 0]
+    if wrong or not sizes:
+        raise ConfigError(f"sizes {list(sizes)}: odd numbers from 3 to {limit} are possible")
+    return tuple(sorted(set(sizes)))
