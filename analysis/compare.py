@@ -9,27 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from rich.table import Table
 
+from analysis.curve_figures import METRICS, curves_figure
 from analysis.curves import Curve, read_curves
 from analysis.figures import save_figure
 from analysis.output import make_folder, write_json
-from analysis.stats import Estimate, band, mean_over_seeds
+from analysis.stats import Estimate, mean_over_seeds
 from configs import CheckpointError, ConfigError
-
-METRICS = {
-    "charts/success": "success",
-    "charts/episodic_return": "return",
-    "charts/episodic_length": "length of episodes",
-    "losses/entropy": "entropy of the policy",
-}
-"""What is drawn, where runs have it."""
 
 _TAIL = 0.05
 """The last value of a noisy curve is the mean of this share of its points."""
-_COLOURS = ("#1f77b4", "#d1495b", "#2e8b57", "#edae49", "#6a4c93", "#00798c", "#8d5524", "#555555")
 
 
 @dataclass(frozen=True)
@@ -43,7 +33,7 @@ class Line:
     last: dict[str, Estimate]
     """Of each metric at the end of training."""
     evaluation: dict[str, Estimate]
-    """`success` and `efficient` of each cheese placement, from `eval.json` where there is one."""
+    """`success` and `efficient` of each cheese placement, over the seeds with an `eval.json`."""
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -74,7 +64,7 @@ class Comparison:
             table.add_column(column, justify="right")
         for line in self.lines:
             cells = [_shown(line.last.get(name)) for name in last]
-            cells += [_shown(line.evaluation.get(name)) for name in found]
+            cells += [_shown(line.evaluation.get(name)) + _missing(line) for name in found]
             table.add_row(line.label, str(line.seeds), f"{line.env_steps:,}", *cells)
         return table
 
@@ -107,61 +97,6 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
         figure=save_figure(drawn, target / "curves.png", names),
         data=write_json(target / "compare.json", data),
     )
-
-
-def curves_figure(runs: dict[str, Sequence[Curve]]) -> Figure:
-    """One panel per metric: the mean over seeds, a 95 % band, and each seed faintly.
-
-    Args:
-        runs: Label to the curves of its seeds.
-    """
-    names = [m for m in METRICS if any(m in curve.metrics for s in runs.values() for curve in s)]
-    size = (5.0 * len(names) + 0.3, 3.6 + 0.22 * len(runs))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, max(len(names), 1), squeeze=False)[0]
-    for ax, name in zip(axes, names, strict=False):
-        for colour, seeds in zip(_cycle(len(runs)), runs.values(), strict=True):
-            _draw(ax, [curve for curve in seeds if name in curve.metrics], name, colour)
-        ax.set_title(METRICS[name], fontsize=10)
-        ax.set_xlabel("environment steps", fontsize=9)
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)
-    handles = [line for line in axes[0].get_lines() if not line.get_label().startswith("_")]
-    labels = [
-        f"{label} ({len(seeds)})" if len(seeds) > 1 else label for label, seeds in runs.items()
-    ]
-    figure.legend(handles, labels, loc="outside lower left", frameon=False, fontsize=9)
-    return figure
-
-
-def on_common_steps(
-    curves: Sequence[Curve], name: str
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """The curves of one metric at the same steps: where all have data, by linear interpolation."""
-    data = [curve.metrics[name] for curve in curves]
-    first = max(steps[0] for steps, _ in data)
-    last = min(steps[-1] for steps, _ in data)
-    grid = np.unique(np.concatenate([steps for steps, _ in data]))
-    grid = grid[(grid >= first) & (grid <= last)]
-    return grid, [np.interp(grid, steps, values) for steps, values in data]
-
-
-def _draw(ax: Any, curves: Sequence[Curve], name: str, colour: str) -> None:
-    if not curves:
-        ax.plot([], [], color=colour, label="run")
-        return
-    for curve in curves:
-        if len(curves) > 1:
-            ax.plot(*curve.metrics[name], color=colour, alpha=0.25, linewidth=0.7)
-    steps, values = on_common_steps(curves, name)
-    mean, low, high = band(values)
-    ax.plot(steps, mean, color=colour, linewidth=1.6, label="run")
-    ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-
-
-def _cycle(n: int) -> list[str]:
-    return [_COLOURS[i % len(_COLOURS)] for i in range(n)]
 
 
 def _seeds(folder: Path) -> list[Curve]:
@@ -197,10 +132,8 @@ def _evaluation(folders: Sequence[Path]) -> dict[str, Estimate]:
     """Over all mazes: a lone run with its own interval, several with that over seeds."""
     files = [folder / "studies" / "eval" / "eval.json" for folder in folders]
     found = [_scores(file) for file in files if file.is_file()]
-    if len(found) < len(folders) or not found:
-        return {}
-    if len(found) == 1:
-        return found[0]
+    if not found or len(folders) == 1:
+        return found[0] if found else {}
     names = set.intersection(*(set(scores) for scores in found))
     return {n: mean_over_seeds([scores[n].value for scores in found]) for n in sorted(names)}
 
@@ -221,6 +154,12 @@ def _scores(file: Path) -> dict[str, Estimate]:
 def _estimate(plain: dict[str, Any]) -> Estimate:
     value, low, high = (np.nan if plain[k] is None else plain[k] for k in ("value", "low", "high"))
     return Estimate(float(value), float(low), float(high), int(plain["n"]))
+
+
+def _missing(line: Line) -> str:
+    """A note if not every seed of a group was evaluated."""
+    evaluated = min((estimate.n for estimate in line.evaluation.values()), default=0)
+    return f" [{evaluated} of {line.seeds}]" if line.seeds > 1 and evaluated < line.seeds else ""
 
 
 def _shown(estimate: Estimate | None) -> str:

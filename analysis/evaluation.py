@@ -65,7 +65,7 @@ class Evaluation:
     origin: dict[str, Any]
     """Checkpoint, digest, seed, command and config."""
     data: Path
-    """The JSON file that holds it."""
+    """The JSON file that holds all this."""
 
     def score(self, cheese: Placement, player: Player = "agent", size: int | None = None) -> Score:
         """One of the scores.
@@ -155,7 +155,7 @@ def evaluate(
         for score in _scores_of(loaded, config, placement, progress)
     ]
     words = ["chisel", "eval", str(loaded.source), *as_list(overrides)]
-    origin = provenance(loaded, seed=config.eval.seed, command=shlex.join(words))
+    origin = provenance(loaded, config, seed=config.eval.seed, command=shlex.join(words))
     data = study_folder(loaded, "eval", out) / "eval.json"
     evaluation = Evaluation(tuple(scores), origin | {"levels": config.eval.levels}, data)
     write_json(data, evaluation.to_plain())

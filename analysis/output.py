@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from configs import ConfigError
+from configs import ConfigError, RunConfig
 from models import Agent
 
 
@@ -43,15 +43,22 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def provenance(agent: Agent, *, seed: int, command: str) -> dict[str, Any]:
-    """What a result must carry so that one can trust it and make it again."""
+def provenance(agent: Agent, config: RunConfig, *, seed: int, command: str) -> dict[str, Any]:
+    """What a result must carry so that one can trust it and make it again.
+
+    Args:
+        agent: What was studied.
+        config: The config it was studied under, with overrides.
+        seed: Of the study.
+        command: What to type to get the same result.
+    """
     return {
         "checkpoint": str(agent.source),
         "sha256": agent.digest,
         "env_steps": agent.env_steps,
         "seed": seed,
         "command": command,
-        "config": None if agent.config is None else configs.to_plain(agent.config),
+        "config": configs.to_plain(config),
     }
 
 

@@ -49,21 +49,23 @@ def run(
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     agent = take_agent(checkpoint, env=env)
-    config: MazeConfig = maze_run(agent).env
+    config = maze_run(agent)
     fields: dict[Placement, list[VectorField]] = {}
     for placement in PLACEMENTS:
-        bank = _levels(agent, config, levels, split, seed, placement)
-        fields[placement] = [draw_up(agent, config, bank, i, orientation) for i in range(levels)]
+        bank = _levels(agent, config.env, levels, split, seed, placement)
+        fields[placement] = [
+            field_of(agent, config.env, bank, index, orientation) for index in range(levels)
+        ]
     words = {"levels": levels, "split": split, "seed": seed, "orientation": orientation, "env": env}
     options = [f"{key}={value}" for key, value in words.items() if value is not None]
     command = ["chisel", "study", "vector-field", f"checkpoint={agent.source}", *options]
-    origin = provenance(agent, seed=seed, command=shlex.join(command))
+    origin = provenance(agent, config, seed=seed, command=shlex.join(command))
     folder = study_folder(agent, "vector-field", out)
     _write(folder, fields, origin)
     return folder
 
 
-def draw_up(
+def field_of(
     agent: Agent, config: MazeConfig, bank: LevelBank, index: int, orientation: Orientation
 ) -> VectorField:
     """The field of one level of a bank."""

@@ -1,24 +1,42 @@
 """Runs as a trainer leaves them, small enough to make in milliseconds."""
 
+import importlib.util
+
 import pytest
+import torch
 
 import configs
-from models import Spaces, build, checkpoint_name, write_checkpoint
+from models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
 
 SPACES = Spaces((11, 11, 3), "uint8", 1.0, 15)
-SMALL = ["model.channels=[2,3,3]", "model.hidden=8", "env.levels.bank=64", "eval.levels=10"]
+SMALL = [
+    "model.channels=[2,3,3]",
+    "model.hidden=8",
+    "env.levels.bank=64",
+    "env.timeout=20",
+    "env.num_threads=0",
+    "eval.levels=12",
+    "eval.num_envs=8",
+]
 
 
-def make_run(folder, *, seed=0, env_steps=12_000, settings=()):
-    """A run's folder with one checkpoint of an untrained maze agent; symbolic, mazes up to 9."""
-    config = configs.load("maze/quick", [*SMALL, f"name={folder.name}", *settings])
-    model = build(config.model, SPACES, seed=seed)
+def make_run(folder, *, logits=None):
+    """A run with one checkpoint of an untrained agent, symbolic, in mazes of up to 9 cells.
+
+    With `logits` the agent is blind: it gives these in every state.
+    """
+    config = configs.load("maze/quick", [*SMALL, f"name={folder.name}"])
+    model = build(config.model, SPACES)
+    if logits is not None:
+        with torch.no_grad():
+            model.fc_policy.weight.zero_()
+            model.fc_policy.bias.copy_(logits)
     about = {
         "format": 1,
         "config": configs.to_plain(config),
         "spaces": SPACES.to_plain(),
         "iteration": 3,
-        "env_steps": env_steps,
+        "env_steps": 12_000,
     }
     state = {f"model.{key}": value for key, value in model.state_dict().items()}
     path = folder / "checkpoints" / checkpoint_name(3)
@@ -30,3 +48,17 @@ def make_run(folder, *, seed=0, env_steps=12_000, settings=()):
 @pytest.fixture
 def run_folder(tmp_path):
     return make_run(tmp_path / "run")
+
+
+@pytest.fixture
+def rightward(tmp_path):
+    """An agent that goes right, whatever it sees."""
+    logits = torch.full((15,), -1e9)
+    logits[7] = 0
+    return load_agent(make_run(tmp_path / "rightward", logits=logits))
+
+
+@pytest.fixture(scope="session")
+def procgen():
+    if importlib.util.find_spec("procgen") is None:
+        pytest.skip("needs procgen: pip install 'chisel[procgen]'")

@@ -1,0 +1,126 @@
+"""Studies by name: options are checked first, results go where they should."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from analysis import studies
+from analysis.studies.registry import bind
+from configs import CheckpointError, ConfigError, registry
+from envs.maze import MazeState
+from models import load_agent, save_agent
+
+
+@pytest.mark.usefixtures("procgen")
+def test_vector_field_draws_each_maze_twice_and_says_where_it_comes_from(run_folder):
+    folder = studies.run("vector-field", checkpoint=run_folder, levels="2", seed=4)
+    assert folder == run_folder / "studies" / "vector-field"
+    pictures = [f"{n:02d}-{where}.png" for n in (0, 1) for where in ("anywhere", "as-trained")]
+    files = {path.name for path in folder.iterdir()}
+    assert files == {*pictures, "contact-sheet.png", "fields.json"}
+    found = json.loads((folder / "fields.json").read_text())
+    agent = load_agent(run_folder)
+    assert found["sha256"] == agent.digest
+    assert found["seed"] == 4
+    assert found["command"].startswith("chisel study vector-field checkpoint=")
+    assert [field["file"] for field in found["fields"]] == sorted(pictures, key=placement_first)
+    for number in (0, 1):
+        trained, anywhere = found["fields"][number], found["fields"][2 + number]
+        assert trained["level_seed"] == anywhere["level_seed"]
+        assert trained["cheese_placement"] == "as-trained"
+        walls = [
+            MazeState.from_drawing("\n".join(field["maze"])).open for field in (trained, anywhere)
+        ]
+        np.testing.assert_array_equal(*walls)
+        for square in trained["squares"]:
+            assert sum(square["probabilities"]) == pytest.approx(1)
+    assert agent.digest.encode() in (folder / pictures[0]).read_bytes()
+
+
+def placement_first(name):
+    number, placement = name.split("-", 1)
+    return (placement != "as-trained.png", number)
+
+
+@pytest.mark.usefixtures("procgen")
+def test_the_same_study_gives_the_same_json_and_out_is_honoured(run_folder, tmp_path):
+    texts = []
+    for number, orientation in enumerate(("left", "left", "right")):
+        out = tmp_path / str(number)
+        options = {"levels": 1, "orientation": orientation, "out": out}
+        assert studies.run("vector-field", checkpoint=run_folder, **options) == out
+        texts.append((out / "fields.json").read_text())
+    assert texts[0] == texts[1]
+    assert json.loads(texts[2])["fields"][0]["orientation"] == "right"
+    assert not (run_folder / "studies").exists()
+
+
+@pytest.mark.usefixtures("procgen")
+def test_an_agent_without_a_run_leaves_its_results_in_the_current_folder(
+    run_folder, tmp_path, monkeypatch
+):
+    shipped = save_agent(tmp_path / "shipped", load_agent(run_folder))
+    monkeypatch.chdir(tmp_path)
+    folder = studies.run("vector-field", checkpoint=shipped, levels=1)
+    assert folder == Path("studies") / "vector-field"
+    assert (tmp_path / folder / "contact-sheet.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "complaint"),
+    [
+        ("vector-fields", {}, "did you mean 'vector-field'"),
+        ("vector-field", {"checkpoint": None}, "needs checkpoint=VALUE"),
+        ("vector-field", {"level": 3}, "did you mean 'levels'"),
+        ("vector-field", {"levels": "six"}, "levels=six: must be a whole number"),
+        ("vector-field", {"levels": 2.5}, r"levels=2\.5: must be a whole number"),
+        ("vector-field", {"levels": 0}, "at least 1"),
+        ("vector-field", {"split": "tset"}, "did you mean 'test'"),
+        ("vector-field", {"env": "maze/hard"}, r"published \.pth"),
+    ],
+)
+def test_impossible_requests_are_refused(run_folder, name, options, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        studies.run(name, **{"checkpoint": run_folder, **options})
+    assert not (run_folder / "studies").exists()
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="there is no"):
+        studies.run("vector-field", checkpoint=tmp_path / "nothing")
+
+
+def example(
+    *,
+    number: int,
+    rate: float = 0.5,
+    flag: bool = False,
+    kind: Literal["a", "b"] = "a",
+    text: str | None = None,
+    limit: int | None = None,
+) -> None:
+    """Stands in for a study."""
+
+
+def test_text_options_become_what_the_signature_says():
+    given = {"number": "3", "rate": "1e-2", "flag": "true", "kind": "b", "text": "7", "limit": "9"}
+    expected = {"number": 3, "rate": 0.01, "flag": True, "kind": "b", "text": "7", "limit": 9}
+    assert bind("example", example, given) == expected
+    assert bind("example", example, expected) == expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"number": 1, "flag": "maybe"}, {"number": "1.5"}, {"number": 1, "rate": "fast"}],
+)
+def test_text_that_is_something_else_is_refused(given):
+    with pytest.raises(ConfigError):
+        bind("example", example, given)
+
+
+def test_every_registered_study_can_be_imported():
+    for name in registry.names("study"):
+        assert callable(registry.resolve("study", name))
