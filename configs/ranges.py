@@ -18,6 +18,7 @@ from configs.schema import (
     TrackingConfig,
     TrainerConfig,
 )
+from configs.suggest import shown
 
 SEED_LIMIT = 2**31 - 1
 """procgen's seeds are 32-bit signed integers."""
@@ -114,7 +115,7 @@ def check_ranges(config: Any, prefix: str = "") -> None:
         allowed = ranges.get(field.name, Range())
         for number in _numbers(value):
             if not allowed.holds(number):
-                raise ConfigError(f"{key} = {number}: must be {allowed}")
+                raise ConfigError(f"{key} = {shown(number)}: must be {allowed}")
 
 
 def _numbers(value: Any) -> Iterator[int | float]:

@@ -63,7 +63,7 @@ def _schema(kind: registry.Kind, group: Any) -> type | None:
         raise ConfigError(f"{kind}.name is missing; known: {', '.join(known)}")
     if name not in known:
         raise ConfigError(
-            f"{kind}.name = {shown(name)}: there is no such {kind}; {hint(name, known)}"
+            f"{kind}.name = {shown(name)}: there is no such {kind}; {hint(str(name), known)}"
         )
     return registry.get(kind, name).schema
 
