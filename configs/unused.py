@@ -31,8 +31,6 @@ _NEEDS = (
     _Needs("tracking.group", "tracking.mode", ("offline", "online")),
     _Needs("tracking.tags", "tracking.mode", ("offline", "online")),
     _Needs("tracking.log_artifacts", "tracking.mode", ("offline", "online")),
-    _Needs("tracking.video_every", "tracking.mode", ("offline", "online")),
-    _Needs("tracking.field_every", "tracking.mode", ("offline", "online")),
 )
 
 

@@ -64,7 +64,8 @@ class WandbRun:
         except Exception as error:  # wandb raises many kinds, and none of them may end a run
             reason = _first_line(error)
         if mode == "online":
-            warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {self.folder}`")
+            saved = self.folder / "wandb" / "offline-run-*"
+            warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {saved}`")
             # The failed attempt holds the run's id until the service is gone.
             wandb.teardown()
             try:

@@ -182,6 +182,6 @@ def test_a_dead_server_means_offline_with_one_warning(
     url = listener.url if server == "never answers" else "http://127.0.0.1:9"
     said = play(tmp_path, "log:1:3", "finish", mode="online", server=url)
     (warning,) = said["warnings"]
-    assert f"offline; upload later with `wandb sync {tmp_path}" in warning
+    assert f"offline; upload later with `wandb sync {tmp_path}/wandb/offline-run-*`" in warning
     (file,) = segments(tmp_path)
     assert [row["_step"] for row in wandb_file.history(file)] == [1, 2, 3]

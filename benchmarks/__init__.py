@@ -1,0 +1,1 @@
+"""Speed, side by side with peers. Not part of the wheel."""

@@ -1,0 +1,51 @@
+"""The network passes of one PPO iteration and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+import models
+from configs import RunConfig
+
+
+def run(config: RunConfig, boundary: Callable[[], None]) -> None:
+    """One forward pass per step, then every epoch's minibatches with their optimiser steps.
+
+    Frames are random bytes that are laid out as the environment's. `boundary` ends it by an
+    exception.
+    """
+    algo, num_envs = config.algo, config.env.num_envs
+    model = models.build(config.model, models.Spaces((64, 64, 3), "uint8", 255.0, 15))
+    if config.trainer.channels_last:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=algo.learning_rate, eps=algo.adam_eps, fused=True
+    )
+    step = _frames(num_envs)
+    minibatch = _frames(num_envs * algo.num_steps // algo.num_minibatches)
+    while True:
+        with torch.inference_mode(), _precision(config):
+            for _ in range(algo.num_steps):
+                model(step)
+        for _ in range(algo.update_epochs * algo.num_minibatches):
+            with _precision(config):
+                logits, values = model(minibatch)
+                loss = torch.log_softmax(logits.float(), -1)[:, 0].mean() + values.float().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        boundary()
+
+
+def _frames(count: int) -> torch.Tensor:
+    bytes_ = torch.randint(0, 256, (count, 64, 64, 3), dtype=torch.uint8)
+    return bytes_.permute(0, 3, 1, 2)
+
+
+def _precision(config: RunConfig) -> AbstractContextManager[object]:
+    if config.trainer.precision == "bf16-mixed":
+        return torch.autocast("cpu", torch.bfloat16)
+    return nullcontext()

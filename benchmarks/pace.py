@@ -1,0 +1,116 @@
+"""Contenders in processes of their own that run one after the other, some iterations at a time.
+
+Each keeps its threads, caches and memory to itself and is idle while another one runs, so that
+whatever else the machine does meets all alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Finished(BaseException):
+    """Leaves a contender's training loop, past every `except Exception` on the way."""
+
+
+class Pace:
+    """The contender's side: stops at the end of an iteration until told to go on.
+
+    Args:
+        answers: Where results are written, one JSON line each.
+    """
+
+    def __init__(self, answers: TextIO) -> None:
+        self.counters: dict[str, Callable[[], float]] = {
+            "wall_s": time.perf_counter,
+            "cpu_s": time.process_time,
+        }
+        """What is counted up while iterations run; an answer has the differences."""
+        self._answers = answers
+        self._asked = 1  # the first iteration warms up
+        self._begin()
+
+    def _begin(self) -> None:
+        self._left = self._asked
+        self._at_start = {name: count() for name, count in self.counters.items()}
+
+    def boundary(self) -> None:
+        """An iteration has ended.
+
+        Raises:
+            Finished: There is nothing more to measure.
+        """
+        self._left -= 1
+        if self._left:
+            return
+        counted = {n: count() - self._at_start.get(n, 0.0) for n, count in self.counters.items()}
+        answer = {"iterations": self._asked, "peak_mib": _peak_mib(), **counted}
+        print(json.dumps(answer), file=self._answers, flush=True)
+        order = sys.stdin.readline().strip()
+        if not order:
+            raise Finished
+        self._asked = int(order)
+        self._begin()
+
+
+class Contender:
+    """The measuring side of one process.
+
+    Args:
+        name: What `benchmarks.contenders` calls it.
+        arguments: Its other arguments.
+        env: Environment variables besides the inherited ones.
+    """
+
+    def __init__(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.contenders", name, *arguments],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the iterations that were asked for; the first answer is the warm-up's.
+
+        Raises:
+            RuntimeError: The process has ended.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with code {self._process.wait()}; see above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def run(self, iterations: int) -> dict[str, Any]:
+        """Let it run and measure."""
+        assert self._process.stdin is not None
+        print(iterations, file=self._process.stdin, flush=True)
+        return self.answer()
+
+    def stop(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=120)
+
+
+def _peak_mib() -> float:
+    """Largest resident memory of this process so far."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")

@@ -1,0 +1,60 @@
+"""Tables of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Part = dict[str, Any]
+
+
+def show(results: dict[str, Part], console: Console) -> None:
+    """Print the parts that a results file holds."""
+    parts: dict[str, Callable[[Part, Console], None]] = {
+        "ppo": _ppo,
+        "share": _share,
+        "memory": _memory,
+        "envs": _envs,
+    }
+    for name, print_part in parts.items():
+        if name in results:
+            print_part(results[name], console)
+
+
+def _ppo(part: Part, console: Console) -> None:
+    table = Table("PPO", "frames/s", "CPU-s per 1,000 frames")
+    for name, one in part["contenders"].items():
+        table.add_row(name, f"{one['frames_per_s']:.0f}", f"{one['cpu_s_per_1000']:.2f}")
+    console.print(table)
+    ratios = Table("times as fast", "wall", "CPU")
+    for name, one in part["ratios"].items():
+        ratios.add_row(name, f"{one['wall_s']:.2f}", f"{one['cpu_s']:.2f}")
+    console.print(ratios)
+
+
+def _share(part: Part, console: Console) -> None:
+    for precision, one in part.items():
+        if isinstance(one, dict) and "others_share" in one:
+            console.print(
+                f"Lightning, callbacks and logs, {precision}: {one['others_share']:.1%} of an "
+                f"iteration, {one['others_ms']:.0f} ms"
+            )
+
+
+def _memory(part: Part, console: Console) -> None:
+    table = Table("peak memory at 64 x 256", "MiB")
+    for name, peak in part["peak_mib"].items():
+        table.add_row(name, f"{peak:.0f}")
+    console.print(table)
+
+
+def _envs(part: Part, console: Console) -> None:
+    table = Table("64 mazes", "steps/s", "CPU-s per 1,000 steps")
+    for name, one in part.items():
+        if isinstance(one, dict) and "steps_per_s" in one:
+            table.add_row(name, f"{one['steps_per_s']:,.0f}", f"{one['cpu_s_per_1000']:.4f}")
+    console.print(table)
+    console.print(f"pixel adapter over raw gym3: {part['adapter_over_raw_wall_s']:.1%}")

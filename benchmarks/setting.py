@@ -1,0 +1,54 @@
+"""What every contender is given: the same environment, network and hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import configs
+from configs import RunConfig
+
+ISSUE = (
+    "env.observation=pixels",
+    "env.cheese=stock",
+    "env.num_envs=64",
+    "algo.num_steps=64",
+    "algo.num_minibatches=8",
+    "algo.update_epochs=3",
+    "algo.norm_adv=minibatch",
+    "algo.norm_reward_gamma=null",
+    "algo.anneal_lr=false",
+    "tracking.mode=disabled",
+    "trainer.progress=false",
+    "trainer.accelerator=cpu",
+    "trainer.checkpoint_every=1000000",
+)
+"""Impala 16-32-32 on 64x64 pixels, 64 envs of 64 steps, 8 minibatches, 3 epochs, easy mazes."""
+
+TOY = (
+    "env.num_envs=4",
+    "algo.num_steps=8",
+    "algo.num_minibatches=2",
+    "algo.update_epochs=1",
+    "model.channels=[4,4,4]",
+    "model.hidden=16",
+)
+"""The same in a second, to see that the harness works."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a measurement varies."""
+
+    precision: str = "32-true"
+    toy: bool = False
+    num_steps: int | None = None
+    """Steps per environment and iteration; None takes the issue's."""
+
+    def config(self, extra: Sequence[str] = ()) -> RunConfig:
+        """The run's config."""
+        overrides = [*ISSUE, *(TOY if self.toy else ()), f"trainer.precision={self.precision}"]
+        if self.num_steps is not None:
+            overrides.append(f"algo.num_steps={self.num_steps}")
+        chosen = dict(one.split("=", 1) for one in [*overrides, *extra])
+        return configs.load("maze/easy", [f"{key}={value}" for key, value in chosen.items()])

@@ -1,0 +1,73 @@
+"""How much of an iteration is ours and how much is Lightning, callbacks and logs.
+
+A stopwatch runs while PPO's own work is done (rollout, advantages, minibatches, losses, backward,
+clipping, optimiser step). The rest of the time between two rows of the log is the others'.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Stopwatch:
+    """Seconds spent inside wrapped functions; nested ones count once."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._depth, self._since = 0, 0.0
+
+    def _enter(self, depth: int) -> int:
+        """Change how many wrapped functions are running; returns how many were."""
+        now, before = time.perf_counter(), self._depth
+        if before:
+            self.seconds += now - self._since
+        self._since, self._depth = now, depth
+        return before
+
+    def wrap(self, function: Callable[..., Any], *, counts: bool = True) -> Callable[..., Any]:
+        """The function, timed; or, inside a timed one, left out of its time."""
+
+        @functools.wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            before = self._enter(self._depth + 1 if counts else 0)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._enter(before)
+
+        return timed
+
+
+def watch_ppo() -> Stopwatch:
+    """Put a stopwatch into the PPO of this process."""
+    from trainers.ppo import PPO
+    from trainers.rollout import MinibatchLoader
+
+    watch = Stopwatch()
+    for name in (
+        "on_train_epoch_start",
+        "training_step",
+        "backward",
+        "configure_gradient_clipping",
+        "optimizer_zero_grad",
+    ):
+        setattr(PPO, name, watch.wrap(getattr(PPO, name)))
+    step, minibatches = PPO.optimizer_step, MinibatchLoader.__iter__
+
+    def optimizer_step(
+        module: PPO, epoch: int, batch: int, optimizer: Any, closure: Callable[[], Any]
+    ) -> None:
+        # Lightning runs the loss and its backward in here; what is timed of it is timed there.
+        step(module, epoch, batch, optimizer, watch.wrap(closure, counts=False))
+
+    def timed_minibatches(loader: MinibatchLoader) -> Iterator[Any]:
+        drawn = minibatches(loader)
+        draw = watch.wrap(lambda: next(drawn, None))
+        return iter(draw, None)
+
+    PPO.optimizer_step = watch.wrap(optimizer_step)  # type: ignore[method-assign]  # this process only
+    MinibatchLoader.__iter__ = timed_minibatches  # type: ignore[method-assign]  # this process only
+    return watch
