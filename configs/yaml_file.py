@@ -7,7 +7,7 @@ zeros, `learning_rate: 5e-4` is a number and `on` is not turned into True behind
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -18,20 +18,12 @@ MAX_BYTES = 1_000_000
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader without type guessing, aliases or repeated keys."""
+    """SafeLoader without type guessing and repeated keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  the base class declares it this way
         first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith(":null")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases are not supported, write the value out",
-                problem_mark=self.get_mark(),
-            )
-        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -60,6 +52,7 @@ def parse(text: str, source: str) -> Any:
         ConfigError: If it is not plain YAML; the message names the line.
     """
     try:
+        _refuse_aliases_and_tags(text)
         return yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -89,6 +82,18 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold keys and values, like `seed: 0`")
     return data
+
+
+def _refuse_aliases_and_tags(text: str) -> None:
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            problem = "aliases are not supported, write the value out"
+        elif getattr(event, "tag", None) not in (None, "!"):
+            problem = "tags are not supported, write a plain value"
+        else:
+            continue
+        mark = cast(yaml.error.Mark, event.start_mark)  # the parser always sets it
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def _first_line(error: Exception) -> str:

@@ -86,7 +86,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "interpolation": ((*QUICK, "name=${oc.env:HOME}"), "name = ${oc.env:HOME}", "write the value"),
     "broken list": ((*QUICK, "tracking.tags=[a"), "tracking.tags", "expected ','"),
     "alias": ((*QUICK, "seed=*a"), "seed", "write the value out"),
-    "code in a value": ((*QUICK, "name=!!python/name:os.system ''"), "name", "could not determine"),
+    "code in a value": ((*QUICK, "name=!!python/name:os.system ''"), "name", "write a plain value"),
     "experiment set": ((*QUICK, "experiment=x"), "experiment", "name of the file"),
     "seeds that are words": ((*QUICK, "seed=0,one"), "seed=0,one", "seed=0,1,2"),
     "a seed twice": ((*QUICK, "seed=1,1"), "seed=1,1", "twice"),

@@ -5,6 +5,7 @@ import ast
 from tests.house.rooms import ROOT
 
 EVASIONS = {"skip", "skipif", "xfail", "importorskip"}
+EXTRAS = ("procgen", "stable_baselines3")
 
 
 def test_every_skipped_test_is_listed() -> None:
@@ -14,4 +15,6 @@ def test_every_skipped_test_is_listed() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in EVASIONS:
                 call = ast.unparse(node)
-                assert "procgen" in call or name in listed, f"{name}: {call} is not listed"
+                assert any(extra in call for extra in EXTRAS) or name in listed, (
+                    f"{name}: {call} is not listed"
+                )
