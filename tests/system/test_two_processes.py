@@ -1,19 +1,27 @@
 """Data-parallel training through Lightning, on CPU with two processes."""
 
 import csv
+import shutil
 
 import pytest
 
 import models
-from tests.system.conftest import SMOKE, final, identical
+from tests.system.conftest import SMOKE, command_in, final, identical
 
 TWO = ["trainer.devices=2", "trainer.accelerator=cpu"]
 
 
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """A finished run of two processes; tests must not change it."""
+    folder = tmp_path_factory.mktemp("both")
+    command_in(folder)("train", *SMOKE, *TWO, "name=two", "algo.target_kl=1e-6")
+    return folder / "runs/maze/smoke/two"
+
+
 @pytest.fixture
-def run(chisel, tmp_path):
-    chisel("train", *SMOKE, *TWO, "name=two", "algo.target_kl=1e-6")
-    return tmp_path / "runs/maze/smoke/two"
+def run(both, tmp_path):
+    return shutil.copytree(both, tmp_path / "runs/maze/smoke/two")
 
 
 def test_two_processes_leave_one_checkpoint_with_the_state_of_both(run):
@@ -26,15 +34,12 @@ def test_two_processes_leave_one_checkpoint_with_the_state_of_both(run):
     assert [int(row["env_steps"]) for row in rows] == [256 * n for n in range(1, 9)]
 
 
-def test_two_processes_resume_to_the_same_bits(run, chisel, tmp_path):
-    chisel("train", *SMOKE, *TWO, "name=again", "algo.target_kl=1e-6")
-    again = run.parent / "again"
-    assert identical(run, again)
-    for path in (again / "checkpoints").glob("*.ckpt"):
+def test_two_processes_resume_to_the_same_bits(run, both, chisel):
+    for path in (run / "checkpoints").glob("*.ckpt"):
         if models.iteration_of(path) > 6:
             path.unlink()
-    chisel("resume", again)
-    assert identical(run, again)
+    chisel("resume", run)
+    assert identical(run, both)
 
 
 def test_a_run_of_two_processes_cannot_be_resumed_by_one(run, chisel):
