@@ -55,17 +55,20 @@ class Comparison:
     data: Path
 
     def table(self) -> Table:
-        """One row per run or group, for a terminal."""
+        """One column per run or group, for a terminal."""
         table = Table(caption="mean and 95 % interval over seeds", caption_justify="left", box=None)
-        table.add_column("run")
-        last = [name for name in METRICS if any(name in line.last for line in self.lines)]
-        found = sorted({name for line in self.lines for name in line.evaluation})
-        for column in ("seeds", "steps", *(METRICS[name] for name in last), *found):
-            table.add_column(column, justify="right")
+        table.add_column("")
         for line in self.lines:
-            cells = [_shown(line.last.get(name)) for name in last]
-            cells += [_shown(line.evaluation.get(name)) + _missing(line) for name in found]
-            table.add_row(line.label, str(line.seeds), f"{line.env_steps:,}", *cells)
+            table.add_column(line.label, justify="right", overflow="fold")
+        table.add_row("seeds", *(str(line.seeds) for line in self.lines))
+        table.add_row("environment steps", *(f"{line.env_steps:,}" for line in self.lines))
+        for name, words in METRICS.items():
+            if any(name in line.last for line in self.lines):
+                cells = (_shown(line.last.get(name)) for line in self.lines)
+                table.add_row(f"last {words}", *cells)
+        for name in sorted({name for line in self.lines for name in line.evaluation}):
+            cells = (_shown(line.evaluation.get(name)) + _missing(line) for line in self.lines)
+            table.add_row(f"cheese {name}", *cells)
         return table
 
 

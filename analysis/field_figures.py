@@ -16,6 +16,7 @@ from analysis.fields import VectorField
 from envs.maze import MazeState, render
 
 _INK, _PAPER, _STONE = "#14141f", "#ffffff", "#3b3b45"
+_NONE = "#c9c9d1"
 _CHEESE, _MOUSE = "#ff7f0e", "#ffffff"
 _BORDER = 0.7
 """Cells of wall shown around the maze."""
@@ -61,7 +62,8 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str)
         for unused in line[len(fields) :]:
             unused.set_axis_off()
         line[0].set_ylabel(label, fontsize=10, labelpad=6)
-    figure.suptitle(title, fontsize=11.5, fontweight="bold")
+    fitting = 110 * size[0] / max(len(title), 1)  # points at which the title is as wide as the page
+    figure.suptitle(title, fontsize=min(11.5, fitting), fontweight="bold")
     return figure
 
 
@@ -90,12 +92,12 @@ def draw_arrows(ax: Axes, field: VectorField) -> None:
         pivot="mid",
         angles="xy",
         scale_units="xy",
-        scale=1.15,
+        scale=1.1,
         units="xy",
-        width=0.085,
-        headwidth=3.6,
-        headlength=3.6,
-        headaxislength=3.2,
+        width=0.07,
+        headwidth=3.8,
+        headlength=3.4,
+        headaxislength=3.0,
         minlength=0,
         color=_INK,
         zorder=3,
@@ -108,13 +110,19 @@ def draw_arrows(ax: Axes, field: VectorField) -> None:
 
 
 def draw_values(ax: Axes, field: VectorField) -> Any:
-    """The critic's value on each free square; returns what a colour bar needs."""
+    """The critic's value on each free square; returns what a colour bar needs.
+
+    A square with cheese has no colour: the episode ends there, so its value was never learnt.
+    """
     state = field.state
     values = np.full(state.open.shape, np.nan)
     values[field.cells[:, 0], field.cells[:, 1]] = field.values
+    for cell in state.cheese:
+        values[cell] = np.nan
     image = ax.imshow(values, origin="lower", cmap="viridis", interpolation="nearest")
     size = max(7, 150 / (state.maze_dim + 2))  # in points: about half a square of a panel
     for row, col in state.cheese:
+        ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, facecolor=_NONE, linewidth=0))
         ax.plot(col, row, "^", ms=size, mfc=_CHEESE, mec=_PAPER, mew=1.2, zorder=3)
     row, col = state.mouse
     ax.plot(col, row, "o", ms=0.8 * size, mfc=_MOUSE, mec=_INK, mew=1, zorder=3)

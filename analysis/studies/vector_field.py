@@ -61,7 +61,7 @@ def run(
     command = ["chisel", "study", "vector-field", f"checkpoint={agent.source}", *options]
     origin = provenance(agent, config, seed=seed, command=shlex.join(command))
     folder = study_folder(agent, "vector-field", out)
-    _write(folder, fields, origin)
+    _write(folder, fields, origin, heading=_heading(agent, config.experiment))
     return folder
 
 
@@ -89,8 +89,16 @@ def _levels(
     return bank
 
 
+def _heading(agent: Agent, experiment: str) -> str:
+    trained = "" if agent.env_steps is None else f" after {agent.env_steps:,} steps"
+    return f"{experiment or agent.source.stem}{trained}"
+
+
 def _write(
-    folder: Path, fields: Mapping[Placement, list[VectorField]], origin: dict[str, Any]
+    folder: Path,
+    fields: Mapping[Placement, list[VectorField]],
+    origin: dict[str, Any],
+    heading: str,
 ) -> None:
     stamp = f"sha256 {origin['sha256']}, seed {origin['seed']}"
     plain = []
@@ -106,6 +114,5 @@ def _write(
         for first in range(0, len(next(iter(fields.values()))), _COLUMNS)
         for placement, drawn in fields.items()
     ]
-    sheet = contact_sheet(rows, f"net probability of the moves, {origin['checkpoint']}")
-    save_figure(sheet, folder / "contact-sheet.png", stamp)
+    save_figure(contact_sheet(rows, heading), folder / "contact-sheet.png", stamp)
     write_json(folder / "fields.json", origin | {"fields": plain})

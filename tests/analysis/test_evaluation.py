@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import configs
 from analysis import bootstrap_mean, evaluate, proportion
 from analysis.evaluation import _by_size
 from configs import CheckpointError, ConfigError
 from envs.maze import WALL, make_evaluation
+from models import Spaces, build
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
@@ -141,3 +143,17 @@ def test_settings_that_mean_nothing_are_refused(run_folder, override, complaint)
 def test_an_agent_for_another_view_is_refused_with_what_differs(run_folder):
     with pytest.raises(CheckpointError, match=r"\[11, 11, 3\].*\[64, 64, 3\]"):
         evaluate(run_folder, overrides=["env.observation=pixels"])
+
+
+def test_published_weights_play_in_the_environment_of_an_experiment(tmp_path):
+    hard = configs.load("maze/hard", ["model.channels=[2,2,2]"])
+    model = build(hard.model, Spaces((64, 64, 3), "uint8", 255.0, 15))
+    path = tmp_path / "model.pth"
+    torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": {}}, path)
+    few = ["eval.levels=3", "eval.num_envs=3", "env.timeout=5", "env.num_threads=0"]
+    evaluation = evaluate(path, overrides=["env=maze/hard", *few], out=tmp_path / "out")
+    assert evaluation.score("anywhere").episodes == 3
+    assert evaluation.origin["config"]["env"]["mode"] == "hard"
+    assert evaluation.origin["config"]["env"]["timeout"] == 5
+    with pytest.raises(ConfigError, match="carries no config; say env=EXPERIMENT"):
+        evaluate(path, out=tmp_path / "out")
