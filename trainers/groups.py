@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import analysis
 import configs
-from analysis import mean_over_seeds
 from configs import ConfigError, RunConfig
 from trainers import run, rundir
 
 GROUP_FILE = "group.json"
-SUMMARY_FILE = "summary.json"
+SUMMARY = "studies/compare"
+"""Where a group's curves and final numbers are, with intervals over its seeds."""
 
 
 def train_seeds(seeds: Sequence[RunConfig]) -> Path:
     """Train one run per config, which differ in their seeds only, one after the other.
 
     Returns:
-        The group's folder: `seed-<n>/` for each run and `summary.json`.
+        The group's folder, with `seed-<n>/` for each run and a summary over the seeds.
 
     Raises:
         ConfigError: the name is taken or two configs share a seed.
@@ -64,27 +62,5 @@ def resume_group(folder: Path, overrides: Sequence[str] = ()) -> Path:
                 run.resume(member, overrides)
             else:
                 run.train_in(member, configs.override(config, overrides))
-        summary = summarise(folder)
-        part = folder / f".{SUMMARY_FILE}.part"
-        part.write_text(json.dumps(summary, indent=1))
-        os.replace(part, folder / SUMMARY_FILE)
+        analysis.compare([folder], out=folder / SUMMARY)
     return folder
-
-
-def summarise(folder: Path) -> dict[str, Any]:
-    """Last logged value of every metric, with mean and 95 % t-interval over the seeds."""
-    last = {
-        member.name: _last_row(member / "metrics.csv") for member in sorted(folder.glob("seed-*"))
-    }
-    names = sorted(set.intersection(*(set(row) for row in last.values())))
-    metrics: dict[str, Any] = {}
-    for name in names:
-        values = [row[name] for row in last.values()]
-        metrics[name] = mean_over_seeds(values).to_plain() | {"seeds": values}
-    return {"runs": list(last), "metrics": metrics}
-
-
-def _last_row(path: Path) -> dict[str, float]:
-    with path.open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    return {name: float(value) for name, value in rows[-1].items() if value}

@@ -71,11 +71,10 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     old = rundir.read_config(folder)
     config = configs.override(old, overrides)
     _check_resumable(old, config, folder)
-    checkpoints = folder / rundir.CHECKPOINTS
-    if not checkpoints.exists():
-        print(f"{folder} has no checkpoint yet: starting at its first frame", file=sys.stderr)
+    if rundir.never_saved(folder, old.trainer.checkpoint_every):
+        _warn(f"{folder} was ended before its first checkpoint: starting at its first frame")
         return _execute(config, folder, None)
-    newest = models.latest_valid(checkpoints, _warn)
+    newest = models.latest_valid(folder / rundir.CHECKPOINTS, _warn)
     return _execute(config, folder, newest)
 
 
@@ -108,7 +107,10 @@ def _execute(config: RunConfig, folder: Path, checkpoint: Path | None) -> Path:
         payload = None if checkpoint is None else models.read_checkpoint(checkpoint)["chisel"]
         module = _build(config, rank, payload)
         try:
-            _fit(config, folder, module, checkpoint, payload)
+            if payload is None or payload["iteration"] < module.num_iterations:
+                _fit(config, folder, module, checkpoint, payload)
+            elif rank == 0:
+                print(f"{folder} has all its {config.frames:,} frames; for more, add frames=…")
         finally:
             module.collector.env.close()
     return folder
@@ -130,9 +132,10 @@ def _build(config: RunConfig, rank: int, payload: dict[str, Any] | None) -> Any:
     spaces = models.spaces_of(env)
     model = models.build(config.model, spaces, seed=seeding.derive(config, "init"))
     if config.init_from is not None and payload is None:
-        models.load_weights(
-            model, models.load_agent(config.init_from).model.state_dict(), config.init_from
-        )
+        agent = models.load_agent(config.init_from)
+        found, wanted = agent.spaces.to_plain(), spaces.to_plain()
+        models.require_match(config.init_from, found, wanted, "environment")
+        models.load_weights(model, agent.model.state_dict(), config.init_from)
     if config.trainer.channels_last:
         # Each parameter by itself: torch's types know no memory_format for whole modules.
         for parameter in model.parameters():

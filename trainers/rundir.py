@@ -67,6 +67,18 @@ def read_config(folder: Path) -> RunConfig:
     return configs.load(str(path))
 
 
+def never_saved(folder: Path, checkpoint_every: int) -> bool:
+    """Whether a run was ended before its first checkpoint was due, so that none can be missing.
+
+    Its log tells: a checkpoint is saved after the row of the iteration it was due in.
+    """
+    if any((folder / CHECKPOINTS).glob("*.ckpt")):
+        return False
+    log = folder / "metrics.csv"
+    rows = len(log.read_text().splitlines()) - 1 if log.exists() else 0
+    return rows <= checkpoint_every
+
+
 def _make(folder: Path) -> bool:
     """Make a new folder; False if it exists."""
     try:

@@ -57,5 +57,17 @@ def test_a_finished_run_goes_on_when_more_frames_are_asked_for(chisel, run):
     assert iterations == ["iteration", *map(str, range(1, 11))]
 
 
+def test_a_run_whose_checkpoints_were_deleted_is_never_restarted(chisel, run):
+    shutil.rmtree(run / "checkpoints")
+    chisel("resume", run, code=3)
+
+
+def test_a_finished_run_is_left_as_it_is(chisel, run, finished):
+    out, _ = chisel("resume", run)
+    assert "frames=" in out
+    assert (run / "metrics.csv").read_bytes() == (finished / "metrics.csv").read_bytes()
+    assert identical(run, finished)
+
+
 def test_a_run_of_nothing_is_no_run(chisel, tmp_path):
     chisel("resume", tmp_path / "nothing", code=3)

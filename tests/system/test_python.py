@@ -55,6 +55,12 @@ def test_init_from_another_network_is_refused_and_leaves_no_folder(train, tmp_pa
     assert not (tmp_path / "maze/smoke/forked").exists()
 
 
+def test_init_from_a_run_that_saw_another_view_is_refused(train):
+    first = train("name=first")
+    with pytest.raises(CheckpointError, match="obs_shape"):
+        train("name=forked", f"init_from={first}", "env.levels.max_size=7")
+
+
 def test_the_initial_weights_follow_init_seed_and_the_mazes_env_seed(train):
     still = "algo.learning_rate=1e-20"
     base = train("name=a", "seed=1", still)

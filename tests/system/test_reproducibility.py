@@ -85,16 +85,16 @@ def rows(run):
 def test_a_group_whose_second_seed_was_killed_resumes_and_is_summarised(chisel, finished, tmp_path):
     group = tmp_path / "runs/maze/smoke/killed"
     process = chisel("train", *SMOKE, "name=killed", "seed=0,1,2", wait=False)
-    wait_until((group / "seed-1/checkpoints").exists, process)
+    wait_until((group / "seed-1/config.yaml").exists, process)
     process.kill()
     process.communicate()
-    assert not (group / "summary.json").exists()
+    assert not (group / "studies").exists()
     chisel("resume", group)
     assert identical(group / "seed-0", finished)
     assert not identical(group / "seed-1", finished)
     chisel("train", *SMOKE, "name=second", "seed=1")
     assert identical(group / "seed-1", group.parent / "second")
-    summary = json.loads((group / "summary.json").read_text())
-    assert summary["runs"] == ["seed-0", "seed-1", "seed-2"]
-    success = summary["metrics"]["charts/success"]
+    summary = json.loads((group / "studies/compare/compare.json").read_text())
+    success = summary["lines"][0]["last"]["charts/success"]
+    assert success["n"] == 3
     assert success["low"] <= success["value"] <= success["high"]
