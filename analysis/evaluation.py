@@ -29,6 +29,8 @@ PLACEMENTS: tuple[Placement, ...] = ("as-trained", "anywhere")
 EFFICIENT = 2
 """Success is efficient within this many times the shortest path."""
 
+_NOT_HELD_OUT = "training drew from all layouts, so it may have seen some of these"
+
 _LATER = {
     "ablate": "regions to ablate come with gradient routing, which this version has not",
     "steer": "steering vectors come with interventions, which this version has not",
@@ -63,7 +65,7 @@ class Evaluation:
 
     scores: tuple[Score, ...]
     origin: dict[str, Any]
-    """Checkpoint, digest, seed, command and config."""
+    """Checkpoint, digest, seed, command and config, and whether the levels were held out."""
     data: Path
     """The JSON file that holds all this."""
 
@@ -93,7 +95,8 @@ class Evaluation:
         table = Table(
             title=str(self.origin["checkpoint"]),
             caption="95 % intervals; efficient: within twice the shortest path; "
-            "at random: success / efficient of a policy that acts at random",
+            "at random: success / efficient of a policy that acts at random"
+            + ("" if self.origin["held_out"] else f"; {_NOT_HELD_OUT}"),
             title_justify="left",
             caption_justify="left",
             title_style="bold",
@@ -157,9 +160,16 @@ def evaluate(
     words = ["chisel", "eval", str(loaded.source), *as_list(overrides)]
     origin = provenance(loaded, config, seed=config.eval.seed, command=shlex.join(words))
     data = study_folder(loaded, "eval", out) / "eval.json"
-    evaluation = Evaluation(tuple(scores), origin | {"levels": config.eval.levels}, data)
+    origin |= {"levels": config.eval.levels, "held_out": _held_out(loaded, config.eval.split)}
+    evaluation = Evaluation(tuple(scores), origin, data)
     write_json(data, evaluation.to_plain())
     return evaluation
+
+
+def _held_out(agent: Agent, split: str) -> bool:
+    """Whether training kept away from the layouts that are played here."""
+    trained_on = "all" if agent.config is None else agent.config.env.levels.split
+    return trained_on not in ("all", split) and split != "all"
 
 
 def _split(settings: list[str]) -> tuple[list[str], str | None]:

@@ -236,12 +236,14 @@ def _trainer(config: RunConfig, module: Any, callbacks: list[Any], loggers: list
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Hold back Lightning's notices about hardware, workers and loggers: none apply here."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning.*")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
