@@ -12,6 +12,8 @@ from cli.main import main
 HEAVY = ("torch", "lightning", "wandb", "gymnasium", "trainers", "analysis", "models", "envs")
 
 QUICK = ("train", "maze/quick")
+BATCH = (*QUICK, "env.num_envs=64", "algo.num_steps=128")
+SIZES = (*QUICK, "env.levels.max_size=9")
 
 CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     # what is wrong: (arguments, full key or word that is named, what would be right)
@@ -40,12 +42,12 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "infinite": ((*QUICK, "algo.max_grad_norm=inf"), "algo.max_grad_norm = inf", "above 0"),
     "zero target": ((*QUICK, "algo.target_kl=0"), "algo.target_kl", "above 0"),
     "negative seed": ((*QUICK, "seed=-1"), "seed = -1", "at least 0"),
-    "batch not divisible": ((*QUICK, "algo.num_minibatches=7"), "algo.num_minibatches", "so 4?"),
-    "environments not divisible": ((*QUICK, "trainer.devices=3"), "env.num_envs = 64", "so 66?"),
-    "less than an iteration": ((*QUICK, "frames=100"), "frames = 100", "frames=8192"),
+    "batch not divisible": ((*BATCH, "algo.num_minibatches=7"), "algo.num_minibatches", "so 4?"),
+    "environments not divisible": ((*BATCH, "trainer.devices=3"), "env.num_envs = 64", "so 66?"),
+    "less than an iteration": ((*BATCH, "frames=100"), "frames = 100", "frames=8192"),
     "even size": ((*QUICK, "env.levels.max_size=8"), "env.levels.max_size = 8", "so 9?"),
     "size beyond the mode": ((*QUICK, "env.levels.max_size=21"), "max_size = 21", "env.mode=hard"),
-    "sizes crossed": ((*QUICK, "env.levels.min_size=11"), "env.levels.min_size", "at most"),
+    "sizes crossed": ((*SIZES, "env.levels.min_size=11"), "env.levels.min_size", "at most"),
     "split without a bank": (
         (*QUICK, "env.levels.bank=0"),
         "env.levels.split",
@@ -69,7 +71,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
         "algo.norm_reward=true",
     ),
     "kept checkpoints never made": (
-        (*QUICK, "trainer.keep_every=15"),
+        (*QUICK, "trainer.checkpoint_every=10", "trainer.keep_every=15"),
         "trainer.keep_every",
         "so 20?",
     ),
@@ -176,9 +178,9 @@ def test_files_that_are_no_text_are_refused(
     light: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (light / "bytes.yaml").write_bytes(b"\xff\xfe\x00\x01")
-    (light / "large.yaml").write_bytes(b"#" * 2_000_000)
+    (light / "large.yaml").write_bytes(b"#" * 200_000)
     assert "UTF-8" in refused(("check", "bytes.yaml"), capsys)
-    assert "1,000,000 bytes" in refused(("check", "large.yaml"), capsys)
+    assert "100,000 bytes" in refused(("check", "large.yaml"), capsys)
 
 
 def test_a_missing_file_is_compared_with_its_neighbours(
