@@ -170,7 +170,8 @@ class Tracking:
             act(self._run)
         except Exception as error:  # a log must not end the run that it is about
             if not self._warned:
-                self._warn(f"W&B: {error}; further failures are not reported")
+                reason = str(error) or type(error).__name__
+                self._warn(f"W&B: {reason}; further failures are not reported")
             self._warned = True
 
     def _media_path(self, name: str, iteration: int, suffix: str) -> Path:

@@ -5,100 +5,15 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import os
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-
-
-def _wandb_file() -> Any:
-    spec = spec_from_file_location("wandb_file", HERE / "wandb_file.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-wandb_file = _wandb_file()
-
-
-class Listener:
-    """A server that takes connections and never answers."""
-
-    def __init__(self) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.taken: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                self.taken.append(self.socket.accept()[0])
-            except OSError:
-                return
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.socket.close()
-    for connection in listener.taken:
-        connection.close()
-
+from tests.trainers import wandb_file
+from tests.trainers.wandb_play import Listener, kill, play, segments
 
 Crashed = tuple[Path, dict[str, Any], int]
-
-
-def play(
-    folder: Path, *steps: str, mode: str = "offline", server: str = "http://127.0.0.1:9"
-) -> dict[str, Any]:
-    """Act out a run; returns what the script printed, or {} if it was killed."""
-    folder.mkdir(exist_ok=True)
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
-    env = clean | {
-        "HOME": str(home),
-        "PYTHONPATH": str(ROOT),
-        "WANDB_API_KEY": "0" * 40,
-        "WANDB_BASE_URL": server,
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "wandb_script.py"), str(folder), mode, *steps],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if "kill" in steps:
-        assert done.returncode == -9, done.stderr
-        return {}
-    assert done.returncode == 0, done.stderr
-    *noise, result = done.stdout.splitlines()
-    assert noise == []
-    assert done.stderr == ""
-    parsed: dict[str, Any] = json.loads(result)
-    return parsed
-
-
-def segments(folder: Path) -> list[Path]:
-    """The run's W&B files in the order they were written."""
-    return sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +77,7 @@ def test_media_are_files_in_the_run_too(crashed: Crashed) -> None:
 
 
 def test_a_killed_and_resumed_run_keeps_its_id_and_never_goes_backwards(tmp_path: Path) -> None:
-    play(tmp_path, "log:1:7", "flush:6", "kill")
+    kill(tmp_path, "log:1:7", "flush:6")
     (tmp_path / "at").write_text("4")  # the newest checkpoint
     play(tmp_path, "log:5:12", "finish")
     first, second = segments(tmp_path)
@@ -173,15 +88,3 @@ def test_a_killed_and_resumed_run_keeps_its_id_and_never_goes_backwards(tmp_path
     assert missing <= {64 * 7}  # the row that was being made when the kill came
     with (tmp_path / "metrics.csv").open(newline="") as file:
         assert [int(row["iteration"]) for row in csv.DictReader(file)] == list(range(1, 13))
-
-
-@pytest.mark.parametrize("server", ["refuses", "never answers"])
-def test_a_dead_server_means_offline_with_one_warning(
-    tmp_path: Path, listener: Listener, server: str
-) -> None:
-    url = listener.url if server == "never answers" else "http://127.0.0.1:9"
-    said = play(tmp_path, "log:1:3", "finish", mode="online", server=url)
-    (warning,) = said["warnings"]
-    assert f"offline; upload later with `wandb sync {tmp_path}/wandb/offline-run-*`" in warning
-    (file,) = segments(tmp_path)
-    assert [row["_step"] for row in wandb_file.history(file)] == [1, 2, 3]

@@ -1,9 +1,10 @@
 """Acts out a run in a process of its own: `python wandb_script.py FOLDER MODE STEPS…`.
 
 Each step is `log:FROM:TO`, `flush:ITERATION` (wait until W&B's file has it), `kill`,
-`media:ITERATION`, `checkpoint`, `crash` or `finish`. A folder that holds an `id` file is resumed at
-the iteration in its `at` file. Warnings and the addresses that Python connects to are printed as
-JSON; sockets of the file system, which wandb talks to its own service through, are left out.
+`media:ITERATION`, `checkpoint`, `crash`, `finish` or `ask` (say so, and wait for a line of input).
+A folder that holds an `id` file is resumed at the iteration in its `at` file. Warnings and the
+addresses that Python connects to are printed as JSON; sockets of the file system, which wandb talks
+to its own service through, are left out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def start(folder: Path, mode: Any, warnings: list[str]) -> Any:
     from trainers import wandb_run
     from trainers.tracking import make_loggers
 
-    wandb_run.INIT_SECONDS = 2.0
+    wandb_run.INIT_SECONDS = 30.0 if "WAIT" in os.environ else 2.0
+    wandb_run.FINISH_SECONDS = 3.0
     config = RunConfig(
         experiment="maze/quick",
         env=MazeConfig(),
@@ -91,6 +93,11 @@ def crash(tracking: Any, folder: Path) -> None:
     tracking.failed(ValueError("the network exploded"))
 
 
+def ask(tracking: Any, folder: Path) -> None:
+    print("asked", flush=True)
+    sys.stdin.readline()
+
+
 def finish(tracking: Any, folder: Path) -> None:
     tracking.finish()
 
@@ -99,7 +106,7 @@ def main(folder: Path, mode: str, steps: list[str]) -> None:
     sys.addaudithook(watch)
     warnings: list[str] = []
     tracking = start(folder, mode, warnings)
-    acts = {act.__name__: act for act in (log, flush, kill, media, checkpoint, crash, finish)}
+    acts = {act.__name__: act for act in (log, flush, kill, media, checkpoint, crash, ask, finish)}
     for step in steps:
         name, *arguments = step.split(":")
         acts[name](tracking, folder, *arguments)

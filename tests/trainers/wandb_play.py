@@ -1,0 +1,84 @@
+"""Acting out runs in processes of their own, before servers that answer nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PATIENCE = 300
+"""Seconds that a script may take on a very busy machine."""
+
+
+class Listener:
+    """A server that takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.taken: list[socket.socket] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                self.taken.append(self.socket.accept()[0])
+            except OSError:
+                return
+
+
+def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> subprocess.Popen[str]:
+    """Begin to act out a run; see `wandb_script`."""
+    folder.mkdir(exist_ok=True)
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
+    ours = {
+        "HOME": str(home),
+        "PYTHONPATH": str(HERE.parents[1]),
+        "WANDB_API_KEY": "0" * 40,
+        "WANDB_BASE_URL": server,
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "wandb_script.py"), str(folder), mode, *steps],
+        env=clean | ours | extra,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Let it end; returns what the script printed, which is all that was printed."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, "")
+    (result,) = out.splitlines()
+    parsed: dict[str, Any] = json.loads(result)
+    return parsed
+
+
+def play(
+    folder: Path, *steps: str, mode: str = "offline", server: str = "http://127.0.0.1:9"
+) -> dict[str, Any]:
+    """Act out a run to its end."""
+    return end(start(folder, mode, server, *steps))
+
+
+def kill(folder: Path, *steps: str) -> None:
+    """Act out an offline run that is killed after these steps."""
+    process = start(folder, "offline", "http://127.0.0.1:9", *steps, "kill")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == -9, err
+
+
+def segments(folder: Path) -> list[Path]:
+    """The run's W&B files in the order they were written."""
+    return sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))

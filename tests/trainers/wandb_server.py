@@ -1,0 +1,96 @@
+"""The few answers of a W&B server that a run needs, and what it was sent."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class FakeWandb:
+    """Takes runs on a port of this machine until it is closed."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        """Logged rows in the order they came."""
+        self.runs: set[str] = set()
+        fake = self
+
+        class Handler(_Handler):
+            server_of = fake
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Die: further connections are refused, those that are open stay silent."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        """The data that a GraphQL operation returns."""
+        project = {"id": "p", "name": "chisel", "entity": {"id": "e", "name": "me"}}
+        name = given.get("name") or ""
+        bucket = {"id": "b", "name": name, "displayName": name, "config": "{}", "project": project}
+        if operation == "UpsertBucket":
+            self.runs.add(name)
+            return {"upsertBucket": {"bucket": bucket, "inserted": True}}
+        if operation == "RunResumeStatus":
+            return {"model": project | {"bucket": self._resumed(bucket)}}
+        if operation == "CreateRunFiles":
+            files = [{"name": n, "uploadUrl": f"{self.url}/{n}"} for n in given["files"]]
+            return {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": files}}
+        return {}
+
+    def _resumed(self, bucket: dict[str, Any]) -> dict[str, Any] | None:
+        if bucket["name"] not in self.runs:
+            return None
+        tail = [json.dumps({"_step": row["_step"], "_runtime": 1}) for row in self.rows[-1:]]
+        lines = {"historyLineCount": len(self.rows), "logLineCount": 0, "eventsLineCount": 0}
+        tails = {"historyTail": json.dumps(tail), "eventsTail": "[]", "summaryMetrics": "{}"}
+        return bucket | lines | tails | {"tags": [], "wandbConfig": '{"t": 1}'}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients hang up when they end."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_of: FakeWandb
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        """GraphQL, and the stream of rows."""
+        sent = json.loads(self._body())
+        if self.path.endswith("/graphql"):
+            name = sent.get("operationName") or sent["query"].split("(")[0].split()[-1]
+            self._reply({"data": self.server_of.answer(name, sent.get("variables", {}))})
+            return
+        history = (sent.get("files") or {}).get("wandb-history.jsonl", {"content": []})
+        self.server_of.rows += [json.loads(line) for line in history["content"]]
+        self._reply({"exitcode": None, "limits": {}})
+
+    def do_PUT(self) -> None:
+        """Uploaded files."""
+        self._body()
+        self._reply({})
+
+    def _body(self) -> bytes:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        return gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+
+    def _reply(self, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
