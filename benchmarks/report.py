@@ -57,4 +57,8 @@ def _envs(part: Part, console: Console) -> None:
         if isinstance(one, dict) and "steps_per_s" in one:
             table.add_row(name, f"{one['steps_per_s']:,.0f}", f"{one['cpu_s_per_1000']:.4f}")
     console.print(table)
-    console.print(f"pixel adapter over raw gym3: {part['adapter_over_raw_wall_s']:.1%}")
+    for raw in ("raw_gym3", "raw_gym3_with_infos"):
+        share = part[f"adapter_over_{raw}"]
+        console.print(
+            f"pixel adapter over {raw}: {share['wall_s']:.1%} (wall), {share['cpu_s']:.1%} (CPU)"
+        )

@@ -1,0 +1,5 @@
+"""`python -m benchmarks`: everything, as `make bench` runs it."""
+
+from benchmarks.throughput import main
+
+main()
