@@ -20,17 +20,18 @@ class LogIteration(Callback):
     """Hands an iteration's metrics to the run's logs.
 
     Args:
-        write: takes metrics, iteration and environment steps; called on the first process.
+        write: takes metrics, iteration and environment steps; None on all processes but the first,
+            which only take part in computing the metrics.
     """
 
-    def __init__(self, write: Callable[[dict[str, float], int, int], None]) -> None:
+    def __init__(self, write: Callable[[dict[str, float], int, int], None] | None) -> None:
         self.write = write
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log the finished iteration."""
         module: Any = pl_module
         metrics = module.metrics()
-        if trainer.is_global_zero:
+        if self.write is not None:
             self.write(metrics, module.iteration, module.env_steps)
 
 

@@ -22,6 +22,9 @@ from configs import CheckpointError, ConfigError, RunConfig, Stopped
 from trainers import rundir, seeding
 from trainers.callbacks import LogIteration, SaveCrash, StopAtBoundary
 from trainers.checkpoint import DurableCheckpointIO, IterationCheckpoint
+from trainers.media import media_callbacks
+from trainers.progress import TrainingProgress
+from trainers.tracking import Tracking, make_loggers
 from trainers.versions import git_commit, versions
 
 RESUMABLE = ("frames", "trainer", "tracking")
@@ -168,35 +171,12 @@ def _device(config: RunConfig) -> torch.device:
 def _fit(
     config: RunConfig, folder: Path, module: Any, checkpoint: Path | None, payload: Any
 ) -> None:
-    from trainers.media import media_callbacks
-    from trainers.progress import TrainingProgress
-    from trainers.tracking import make_loggers
-
     stop = StopAtBoundary(config.trainer.max_minutes)
-    saver = IterationCheckpoint(
-        folder / rundir.CHECKPOINTS,
-        every=config.trainer.checkpoint_every,
-        keep_last=config.trainer.keep_last,
-        keep_every=config.trainer.keep_every,
-    )
-    callbacks: list[Any] = [SaveCrash(folder / "crash"), stop, saver]
-    tracking = None
-    if _rank() == 0:
-        tracking = make_loggers(
-            config,
-            folder,
-            wandb_run_id=None if payload is None else payload["wandb_run_id"],
-            last_iteration=0 if payload is None else payload["iteration"],
-            warn=_warn,
-        )
-        module.about["wandb_run_id"] = tracking.run_id
-        saver.on_saved = tracking.checkpoint_saved
-        callbacks += media_callbacks(config, tracking)
-    callbacks.insert(0, LogIteration(tracking.log if tracking else lambda *_: None))
-    if config.trainer.progress and tracking:
-        callbacks.append(TrainingProgress(config))
-    trainer = _trainer(config, module, callbacks, tracking.loggers if tracking else [])
+    tracking = _open_logs(config, folder, payload) if _rank() == 0 else None
     try:
+        if tracking:
+            module.about["wandb_run_id"] = tracking.run_id
+        trainer = _trainer(config, module, [stop, *_callbacks(config, folder, tracking)], tracking)
         trainer.fit(module, ckpt_path=checkpoint)
     except BaseException as error:
         if tracking:
@@ -214,7 +194,36 @@ def _fit(
         )
 
 
-def _trainer(config: RunConfig, module: Any, callbacks: list[Any], loggers: list[Any]) -> L.Trainer:
+def _open_logs(config: RunConfig, folder: Path, payload: dict[str, Any] | None) -> Tracking:
+    return make_loggers(
+        config,
+        folder,
+        wandb_run_id=None if payload is None else payload["wandb_run_id"],
+        last_iteration=0 if payload is None else payload["iteration"],
+        warn=_warn,
+    )
+
+
+def _callbacks(config: RunConfig, folder: Path, tracking: Tracking | None) -> list[Any]:
+    """What watches a run; on the other processes only what all must take part in."""
+    options = config.trainer
+    saver = IterationCheckpoint(
+        folder / rundir.CHECKPOINTS,
+        every=options.checkpoint_every,
+        keep_last=options.keep_last,
+        keep_every=options.keep_every,
+        on_saved=tracking.checkpoint_saved if tracking else None,
+    )
+    watching: list[Any] = [SaveCrash(folder / "crash"), saver]
+    if tracking is None:
+        return [LogIteration(None), *watching]
+    shown = [TrainingProgress(config)] if options.progress else []
+    return [LogIteration(tracking.log), *watching, *media_callbacks(config, tracking), *shown]
+
+
+def _trainer(
+    config: RunConfig, module: Any, callbacks: list[Any], tracking: Tracking | None
+) -> L.Trainer:
     several = config.trainer.devices * config.trainer.num_nodes > 1
     return L.Trainer(
         accelerator="cpu" if _device(config).type == "cpu" else "gpu",
@@ -225,7 +234,7 @@ def _trainer(config: RunConfig, module: Any, callbacks: list[Any], loggers: list
         max_epochs=module.num_iterations,
         callbacks=callbacks,
         plugins=[DurableCheckpointIO()],
-        logger=loggers or False,
+        logger=(tracking.loggers if tracking else []) or False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

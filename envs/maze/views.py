@@ -66,13 +66,14 @@ class SymbolicView:
 
     Args:
         num: Number of games.
-        max_size: Largest inner maze; the view shows it with one ring of walls around.
+        max_size: Largest inner maze, and the side of the view.
         dtype: uint8, or float32 with the same values.
     """
 
     def __init__(self, num: int, max_size: int, dtype: type[np.uint8] | type[np.float32]) -> None:
+        self.space: spaces.Space[Any] = spaces.Box(0, 1, (max_size, max_size, 3), dtype)
+        # Kept with the ring of walls around it, so that every move has a cell to be checked.
         side = max_size + 2
-        self.space: spaces.Space[Any] = spaces.Box(0, 1, (side, side, 3), dtype)
         self._planes = np.zeros((num, side, side, 3), dtype)
         self._flat = self._planes.reshape(num, side * side, 3)
         self._rows = np.arange(num)
@@ -96,11 +97,11 @@ class SymbolicView:
 
     def read(self) -> NDArray[Any]:
         """See `View.read`."""
-        return self._planes.copy()
+        return self._planes[:, 1:-1, 1:-1].copy()
 
 
 def symbolic_planes(state: MazeState, side: int) -> NDArray[np.uint8]:
-    """Wall, mouse and cheese of one state, uint8 `[side, side, 3]`.
+    """Wall, mouse and cheese of one state with walls around, uint8 `[side, side, 3]`.
 
     Raises:
         ConfigError: If the maze is larger than the view.
@@ -124,8 +125,7 @@ def symbolic_planes(state: MazeState, side: int) -> NDArray[np.uint8]:
 
 
 def symbolic_batch(states: Sequence[MazeState], max_size: int) -> NDArray[np.uint8]:
-    """`symbolic_planes` of many states, uint8 `[N, max_size + 2, max_size + 2, 3]`."""
-    side = max_size + 2
+    """What `SymbolicView` shows of many states, uint8 `[N, max_size, max_size, 3]`."""
     if not states:
-        return np.zeros((0, side, side, 3), np.uint8)
-    return np.stack([symbolic_planes(state, side) for state in states])
+        return np.zeros((0, max_size, max_size, 3), np.uint8)
+    return np.stack([symbolic_planes(state, max_size + 2)[1:-1, 1:-1] for state in states])

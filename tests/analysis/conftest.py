@@ -8,7 +8,7 @@ import torch
 import configs
 from models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
 
-SPACES = Spaces((11, 11, 3), "uint8", 1.0, 15)
+SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
 SMALL = [
     "model.channels=[2,3,3]",
     "model.hidden=8",

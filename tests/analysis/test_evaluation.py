@@ -141,7 +141,7 @@ def test_settings_that_mean_nothing_are_refused(run_folder, override, complaint)
 
 
 def test_an_agent_for_another_view_is_refused_with_what_differs(run_folder):
-    with pytest.raises(CheckpointError, match=r"\[11, 11, 3\].*\[64, 64, 3\]"):
+    with pytest.raises(CheckpointError, match=r"\[9, 9, 3\].*\[64, 64, 3\]"):
         evaluate(run_folder, overrides=["env.observation=pixels"])
 
 

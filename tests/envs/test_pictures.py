@@ -52,7 +52,7 @@ def test_observing_takes_nothing_from_the_states():
 
 def test_no_states_are_no_observations():
     assert observe_states([], MazeConfig()).shape == (0, 64, 64, 3)
-    assert observe_states([], MazeConfig(observation="symbolic")).shape == (0, 17, 17, 3)
+    assert observe_states([], MazeConfig(observation="symbolic")).shape == (0, 15, 15, 3)
 
 
 def test_a_maze_larger_than_the_view_or_of_another_mode_is_refused():

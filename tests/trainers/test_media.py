@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,8 @@ import models
 import trainers
 from trainers import media
 
-pytest.importorskip("procgen", reason="the procgen extra is not installed")
+if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
+    pytest.skip("the procgen extra is not installed", allow_module_level=True)
 
 SMOKE = ("frames=512", "trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")
 
