@@ -19,7 +19,9 @@ def clone(tmp_path: Path) -> Path:
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make; programs in `folder/bin` come before those of the machine."""
-    env = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    # The tests may have been started by make, which tells its children so.
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    env["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
