@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +54,8 @@ class StopAtBoundary(Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take over the signals, after Lightning has registered handlers of its own."""
         self._started = time.monotonic()
+        if threading.current_thread() is not threading.main_thread():
+            return  # only the main thread may handle signals
         for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
             self._old[number] = signal.signal(number, self._note)
 
@@ -59,6 +63,8 @@ class StopAtBoundary(Callback):
         if self.signal is signal.SIGINT and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
+        again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
+        print(f"{self.signal.name}: saving at the end of this iteration{again}", file=sys.stderr)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Agree with the other processes on whether to stop here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class IterationCheckpoint(Checkpoint):
         every: int,
         keep_last: int,
         keep_every: int | None,
-        on_saved: Any = None,
+        on_saved: Callable[[Path], None] | None,
     ) -> None:
         self.folder, self.every = folder, every
         self.keep_last, self.keep_every, self.on_saved = keep_last, keep_every, on_saved

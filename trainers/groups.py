@@ -24,11 +24,13 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         The group's folder, with `seed-<n>/` for each run and a summary over the seeds.
 
     Raises:
-        ConfigError: the name is taken or two configs share a seed.
+        ConfigError: the name is taken, two configs share a seed, or several devices are asked for.
     """
     numbers = [config.seed for config in seeds]
     if len(set(numbers)) != len(numbers):
         raise ConfigError(f"seed: each seed once, please; got {','.join(map(str, numbers))}")
+    if seeds[0].trainer.devices * seeds[0].trainer.num_nodes > 1:
+        raise ConfigError("seed: with several devices, start one run for each seed")
     first, folder = rundir.claim(seeds[0])
     plain = [configs.to_plain(replace(config, name=first.name)) for config in seeds]
     (folder / GROUP_FILE).write_text(json.dumps({"runs": plain}, indent=1))

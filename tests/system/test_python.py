@@ -109,6 +109,13 @@ def test_two_processes_cannot_train_in_one_folder(train):
         trainers.resume(run, ["frames=1024"])
 
 
+def test_several_seeds_on_several_devices_are_refused(tmp_path):
+    settings = [*QUICK, f"runs_dir={tmp_path}", "trainer.devices=2", "trainer.accelerator=cpu"]
+    configs_ = [configs.load("maze/smoke", [*settings, f"seed={seed}"]) for seed in range(2)]
+    with pytest.raises(ConfigError, match="one run for each seed"):
+        trainers.train_seeds(configs_)
+
+
 def test_equal_seeds_in_a_group_are_refused(tmp_path):
     config = configs.load("maze/smoke", [*QUICK, f"runs_dir={tmp_path}", "name=twice"])
     with pytest.raises(ConfigError, match="each seed once"):

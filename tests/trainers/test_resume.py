@@ -29,7 +29,7 @@ def variant(name, seed=0):
 
 def saver(folder, **options):
     return IterationCheckpoint(
-        folder, **({"every": 1, "keep_last": 99, "keep_every": None} | options)
+        folder, **({"every": 1, "keep_last": 99, "keep_every": None, "on_saved": None} | options)
     )
 
 
