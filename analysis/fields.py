@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import NumericsError
+from analysis.play import action_probabilities
 from envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
 from models import to_tensor
 
@@ -105,9 +105,7 @@ def vector_field(
         placed.append(copy)
     with torch.inference_mode():
         logits, values = policy(to_tensor(observe(placed)))
-    actions = torch.softmax(logits.double().cpu(), dim=-1).numpy()
-    if np.isnan(actions).any():
-        raise NumericsError("the policy gave NaN; its weights or the observation are not finite")
+    actions = action_probabilities(logits.double()).numpy()
     return VectorField(
         cells=np.array(cells, np.int64).reshape(-1, 2),
         moves=sum_by_move(actions),

@@ -9,7 +9,7 @@ from typing import Any
 
 import configs
 from configs import ConfigError, RunConfig
-from models import Agent
+from models import CHECKPOINTS, Agent
 
 
 def study_folder(agent: Agent, study: str, out: Path | str | None) -> Path:
@@ -23,7 +23,7 @@ def study_folder(agent: Agent, study: str, out: Path | str | None) -> Path:
     """
     if out is not None:
         folder = Path(out)
-    elif agent.source.parent.name == "checkpoints":
+    elif agent.source.parent.name == CHECKPOINTS:
         folder = agent.source.parent.parent / "studies" / study
     else:
         folder = Path("studies") / study

@@ -79,10 +79,20 @@ def play(
     return {key: values[order] for key, values in joined.items()}
 
 
-def _choose(logits: torch.Tensor, generator: torch.Generator, greedy: bool) -> NDArray[np.int64]:
-    probabilities = torch.softmax(logits.float().cpu(), dim=-1)
+def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Softmax of logits `[B, A]` on the CPU, in their own precision.
+
+    Raises:
+        NumericsError: If the policy gave NaN.
+    """
+    probabilities = torch.softmax(logits.cpu(), dim=-1)
     if probabilities.isnan().any():
         raise NumericsError("the policy gave NaN; its weights or the observation are not finite")
+    return probabilities
+
+
+def _choose(logits: torch.Tensor, generator: torch.Generator, greedy: bool) -> NDArray[np.int64]:
+    probabilities = action_probabilities(logits.float())
     if greedy:
         chosen = probabilities.argmax(dim=-1)
     else:

@@ -24,9 +24,10 @@ from configs.schema import (
 )
 from configs.suggest import hint, near
 from configs.typed import to_plain
-from configs.validate import validate
+from configs.validate import WORLD_SIZE, validate
 
 __all__ = [
+    "WORLD_SIZE",
     "CheckpointError",
     "ChiselError",
     "ConfigError",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from configs.errors import ConfigError
-from configs.ranges import check_ranges
+from configs.ranges import SEED_LIMIT, check_ranges
 from configs.registry import names
 from configs.schema import ImpalaConfig, LevelsConfig, MazeConfig, PPOConfig, RunConfig
 
@@ -102,8 +102,8 @@ def _sizes(levels: LevelsConfig, mode: str, world: int) -> Iterator[str]:
 
 
 def _bank(levels: LevelsConfig) -> Iterator[str]:
-    if levels.start + levels.num > 2**31 - 1:
-        yield f"env.levels.num = {levels.num}: start + num must be at most {2**31 - 1}"
+    if levels.start + levels.num > SEED_LIMIT:
+        yield f"env.levels.num = {levels.num}: start + num must be at most {SEED_LIMIT}"
     if levels.num and levels.bank > levels.num:
         yield (
             f"env.levels.bank = {levels.bank}: must be at most env.levels.num = {levels.num}, "

@@ -3,21 +3,26 @@
 from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.build import build
-from models.load import find_checkpoint, load_agent, save_agent
+from models.load import FORMAT, find_checkpoint, load_agent, save_agent
 from models.published import load_published
 from models.serialize import (
+    CHECKPOINTS,
     checkpoint_name,
     file_digest,
     iteration_of,
     latest_valid,
     prune,
     read_checkpoint,
+    sidecar_of,
+    write_atomically,
     write_checkpoint,
 )
 from models.spaces import Spaces, spaces_of, to_tensor
 from models.weights import load_weights, require_match
 
 __all__ = [
+    "CHECKPOINTS",
+    "FORMAT",
     "ActorCritic",
     "Agent",
     "Spaces",
@@ -34,7 +39,9 @@ __all__ = [
     "read_checkpoint",
     "require_match",
     "save_agent",
+    "sidecar_of",
     "spaces_of",
     "to_tensor",
+    "write_atomically",
     "write_checkpoint",
 ]

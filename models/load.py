@@ -18,7 +18,13 @@ from configs import CheckpointError, ConfigError, RunConfig
 from models.agent import Agent
 from models.build import build
 from models.published import load_published, model_of_weights
-from models.serialize import file_digest, latest_valid, read_checkpoint, write_atomically
+from models.serialize import (
+    CHECKPOINTS,
+    file_digest,
+    latest_valid,
+    read_checkpoint,
+    write_atomically,
+)
 from models.spaces import Spaces
 from models.weights import load_weights
 
@@ -66,8 +72,8 @@ def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
     """
     if not path.exists():
         raise CheckpointError(f"there is no {path}")
-    if (path / "checkpoints").is_dir():
-        return latest_valid(path / "checkpoints", warn)
+    if (path / CHECKPOINTS).is_dir():
+        return latest_valid(path / CHECKPOINTS, warn)
     seeds = sorted(member.name for member in path.glob("seed-*"))
     if seeds:
         raise CheckpointError(f"{path} is a group of runs; add one: {', '.join(seeds)}")

@@ -20,6 +20,9 @@ import torch
 
 from configs import CheckpointError
 
+CHECKPOINTS = "checkpoints"
+"""The folder of a run that holds them."""
+
 _NAME = re.compile(r"iter-(\d{8,})\.ckpt")
 _TEMPORARY = ".tmp"
 _LEAVES = (str, int, float, bool, type(None), bytes, torch.Tensor, torch.nn.Parameter, torch.dtype)

@@ -34,7 +34,7 @@ class DurableCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: Any) -> None:
         """Delete a checkpoint and its digest."""
         Path(path).unlink(missing_ok=True)
-        Path(f"{path}.sha256").unlink(missing_ok=True)
+        models.sidecar_of(Path(path)).unlink(missing_ok=True)
 
 
 class IterationCheckpoint(Checkpoint):
@@ -69,7 +69,7 @@ class IterationCheckpoint(Checkpoint):
         last = trainer.should_stop or iteration == trainer.max_epochs
         if not last and iteration % self.every:
             return
-        path = self.folder / f"iter-{iteration:08d}.ckpt"
+        path = self.folder / models.checkpoint_name(iteration)
         trainer.save_checkpoint(path)
         if trainer.is_global_zero:
             models.prune(self.folder, self.keep_last, self.keep_every)

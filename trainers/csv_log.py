@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import models
 
 FIRST_COLUMNS = ("iteration", "env_steps")
 
@@ -49,9 +50,7 @@ class CsvLog:
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         header = self._encode([{name: name for name in self._columns}])
-        part = self.path.with_name(f".{self.path.name}.part")
-        part.write_bytes(header + self._encode(rows))
-        os.replace(part, self.path)
+        models.write_atomically(self.path, header + self._encode(rows))
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:

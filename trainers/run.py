@@ -77,7 +77,7 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     if rundir.never_saved(folder, old.trainer.checkpoint_every):
         _warn(f"{folder} was ended before its first checkpoint: starting at its first frame")
         return _execute(config, folder, None)
-    newest = models.latest_valid(folder / rundir.CHECKPOINTS, _warn)
+    newest = models.latest_valid(folder / models.CHECKPOINTS, _warn)
     return _execute(config, folder, newest)
 
 
@@ -140,14 +140,11 @@ def _build(config: RunConfig, rank: int, payload: dict[str, Any] | None) -> Any:
         models.require_match(config.init_from, found, wanted, "environment")
         models.load_weights(model, agent.model.state_dict(), config.init_from)
     if config.trainer.channels_last:
-        # Each parameter by itself: torch's types know no memory_format for whole modules.
-        for parameter in model.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
     if config.trainer.compile:
         model.compile()
     about = {
-        "format": 1,
+        "format": models.FORMAT,
         "config": configs.to_plain(config),
         "spaces": spaces.to_plain(),
         "versions": versions(),
@@ -208,7 +205,7 @@ def _callbacks(config: RunConfig, folder: Path, tracking: Tracking | None) -> li
     """What watches a run; on the other processes only what all must take part in."""
     options = config.trainer
     saver = IterationCheckpoint(
-        folder / rundir.CHECKPOINTS,
+        folder / models.CHECKPOINTS,
         every=options.checkpoint_every,
         keep_last=options.keep_last,
         keep_every=options.keep_every,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import configs
+import models
 from configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
-CHECKPOINTS = "checkpoints"
 LOCK_FILE = ".lock"
 
 
@@ -49,10 +48,7 @@ def discard_unused(folder: Path) -> None:
 
 def write_config(folder: Path, config: RunConfig) -> None:
     """Write the run's resolved config, replacing an older one in one step."""
-    target = folder / CONFIG_FILE
-    part = folder / f".{CONFIG_FILE}.part"
-    part.write_text(configs.to_yaml(config))
-    os.replace(part, target)
+    models.write_atomically(folder / CONFIG_FILE, configs.to_yaml(config).encode())
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -72,7 +68,7 @@ def never_saved(folder: Path, checkpoint_every: int) -> bool:
 
     Its log tells: a checkpoint is saved after the row of the iteration it was due in.
     """
-    if any((folder / CHECKPOINTS).glob("*.ckpt")):
+    if any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return False
     log = folder / "metrics.csv"
     rows = len(log.read_text().splitlines()) - 1 if log.exists() else 0

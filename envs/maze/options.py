@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from configs import WORLD_SIZE
 from configs.errors import ConfigError
 from configs.schema import MazeConfig
 from envs.maze.procgen_game import Look
-from envs.maze.rules import MAX_SEED, WORLD_OF_MODE
+from envs.maze.rules import MAX_SEED
 
 
 def look_of(config: MazeConfig) -> Look:
@@ -22,7 +23,7 @@ def look_of(config: MazeConfig) -> Look:
 
 def max_size(config: MazeConfig) -> int:
     """Largest inner maze that a config allows, in cells."""
-    return config.levels.max_size or WORLD_OF_MODE[config.mode]
+    return config.levels.max_size or WORLD_SIZE[config.mode]
 
 
 def check_maze(config: MazeConfig) -> None:
@@ -33,9 +34,9 @@ def check_maze(config: MazeConfig) -> None:
     Raises:
         ConfigError: With the key, what was given and what would be right.
     """
-    levels, world = config.levels, WORLD_OF_MODE.get(config.mode)
+    levels, world = config.levels, WORLD_SIZE.get(config.mode)
     if world is None:
-        raise ConfigError(f"env.mode = {config.mode!r}: known are {', '.join(WORLD_OF_MODE)}")
+        raise ConfigError(f"env.mode = {config.mode!r}: known are {', '.join(WORLD_SIZE)}")
     largest = levels.max_size or world
     filtered = levels.min_size > 3 or largest < world or levels.split != "all"
     seeds = levels.num or MAX_SEED
@@ -79,7 +80,7 @@ def checked_sizes(config: MazeConfig, sizes: Sequence[int] | None) -> tuple[int,
     Raises:
         ConfigError: If a size is even, too small, or larger than the world or the view.
     """
-    world, smallest = WORLD_OF_MODE[config.mode], config.levels.min_size
+    world, smallest = WORLD_SIZE[config.mode], config.levels.min_size
     largest = max_size(config)
     if not 3 <= smallest <= largest <= world or smallest % 2 == 0 or largest % 2 == 0:
         raise ConfigError(

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs import WORLD_SIZE
 from configs.errors import EnvironmentFault
-from envs.maze.rules import NOOP_ACTION, RESET_ACTION, WORLD_OF_MODE
+from envs.maze.rules import NOOP_ACTION, RESET_ACTION
 
 STATE_CAPACITY = 65536
 """Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
@@ -41,7 +42,7 @@ class Look:
     @property
     def world_dim(self) -> int:
         """Side of the world in cells."""
-        return WORLD_OF_MODE[self.mode]
+        return WORLD_SIZE[self.mode]
 
 
 @contextlib.contextmanager

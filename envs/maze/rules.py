@@ -1,4 +1,4 @@
-"""The constants of procgen's maze: world sizes, cell codes, and what each action does."""
+"""The constants of procgen's maze: cell codes, and what each action does."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-WORLD_OF_MODE: Final[dict[str, int]] = {"easy": 15, "hard": 25, "memory": 31}
-"""Side of the world in cells, by procgen's distribution mode."""
 
 FREE: Final = 100
 WALL: Final = 51

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from configs import WORLD_SIZE
 from configs.errors import ConfigError
 from envs.maze import drawing, layout, procgen_game
 from envs.maze.procgen_game import Look
-from envs.maze.rules import CHEESE, FREE, WALL, WORLD_OF_MODE, Cell
+from envs.maze.rules import CHEESE, FREE, WALL, Cell
 
 _MODE_OF_CODE = {0: "easy", 1: "hard", 10: "memory"}
 
@@ -56,12 +57,12 @@ class MazeState:
             ConfigError: If the maze is too large, a code is unknown, or the mouse is in a wall.
         """
         squared = _odd_square(_checked(grid))
-        fitting = [m for m, side in WORLD_OF_MODE.items() if side >= len(squared)]
+        fitting = [m for m, side in WORLD_SIZE.items() if side >= len(squared)]
         chosen = mode or (fitting[0] if fitting else "memory")
         if chosen not in fitting:
             raise ConfigError(
                 f"a maze of {len(squared)}×{len(squared)} does not fit the world of mode "
-                f"{chosen!r}: {', '.join(f'{m} {s}' for m, s in WORLD_OF_MODE.items())}"
+                f"{chosen!r}: {', '.join(f'{m} {s}' for m, s in WORLD_SIZE.items())}"
             )
         state = cls(procgen_game.template(Look(chosen)))
         state.level_seed = -1
