@@ -1,0 +1,50 @@
+"""No unit of a tensor, no row and no column of a weight belongs to two regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from torch import nn
+
+from routing.errors import RoutingError
+from routing.ownership import maker
+from routing.parameters import has_exact_gradient
+from routing.regions import Part, Regions
+from routing.sequentials import tensor_of
+from routing.sizes import widths
+
+
+def require_disjoint(model: nn.Module, regions: Regions) -> None:
+    """See to it that nothing is claimed by two regions; one may claim things more than once.
+
+    Raises:
+        RoutingError: Something is.
+    """
+    claims: dict[tuple[str, str], dict[int, str]] = {}
+    for region in regions.values():
+        for part in region.parts:
+            for place, numbers in _claimed(model, part):
+                taken = claims.setdefault(place, {})
+                for number in numbers:
+                    other = taken.setdefault(number, region.name)
+                    if other != region.name:
+                        raise RoutingError(
+                            f"regions {other} and {region.name} both have unit {number} of the "
+                            f"{place[1]} of {place[0]}; a unit belongs to one region at most"
+                        )
+
+
+def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[tuple[str, str], tuple[int, ...]]]:
+    """The places (module, what of it) of a part, with the numbers it claims there."""
+    if part.at != "parameters":
+        yield (tensor_of(model, part.module, part.at), part.at), part.units
+    layer = maker(model, part)
+    if layer is not None:
+        yield (layer, "rows"), part.units
+    if part.at == "output" and part.whole:
+        for name, inner in model.get_submodule(part.module).named_modules(prefix=part.module):
+            if has_exact_gradient(inner):
+                yield (name, "rows"), tuple(range(cast(Any, widths(inner)).output))
+    for consumer in part.consumers:
+        yield (consumer, "columns"), part.columns(model, consumer)

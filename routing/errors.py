@@ -1,0 +1,20 @@
+"""The error of this room, and near matches for mistyped words in its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RoutingError(ValueError):
+    """A route that the model at hand cannot have; one line that says what to type instead."""
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """The end of a message: a near match, or else everything that is known."""
+    names = [name for name in known if name]
+    match = get_close_matches(word, names, n=1, cutoff=0.6)
+    if match:
+        return f"did you mean {match[0]!r}?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"known: {shown}" if names else "none is known"

@@ -1,0 +1,232 @@
+"""Ways around the masks: what a region learns from examples that are routed away from it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from routing.dataflow import record
+from routing.errors import RoutingError
+from routing.export import without_routes
+from routing.ownership import owned
+from routing.places import edit_at
+from routing.readers import Reader, readers
+from routing.regions import Part, Region, Regions
+from routing.router import attach
+from routing.running import as_inputs, tensors_in
+
+Kind = Literal["tied", "reader", "path", "mixing"]
+Masks = Mapping[str, Mapping[str, Tensor]]
+"""Elements by parameter and region, as `Router.owned` gives them."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One way around a region's masks."""
+
+    kind: Kind
+    """`tied`: a parameter of the region is used elsewhere, too. `reader`: weights that read its
+    units learn from every example. `path`: gradient reaches it by a way without a mask. `mixing`:
+    the gradient of an example reaches it through others (batch statistics)."""
+    region: str
+    where: str
+    """A module or a parameter."""
+    message: str
+    """One line: what happens, and what to do about it."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list[Leak]:
+    """Look for ways in which regions learn from examples that are routed away from them.
+
+    Masks protect what makes a region's units. They don't protect the weights that read them
+    (`consumers` does), and they don't hold where a module mixes examples, such as BatchNorm in
+    training mode: an example that is masked everywhere still sends gradient through what it
+    contributed to the others' statistics.
+
+    Readers are found by following units while the example passes. The rest is measured: the example
+    is routed away from every region, whose gradient must then be exactly 0; once all of it, and
+    once its first row alone, with the loss of that row.
+
+    Args:
+        model: The network, routed or not; it stays as it is.
+        regions: Regions by name.
+        example: An input of the model, or a tuple of its inputs, with a batch of at least 2. The
+            network must return tensors `[B, …]`.
+
+    Returns:
+        What was found; empty if nothing was. Layers behind the first reader mix all regions as a
+        matter of course and are not listed.
+
+    Raises:
+        RoutingError: If the example has no batch, or the network returns nothing to learn from.
+    """
+    plain = without_routes(model)
+    known = Regions(list(regions.values()))
+    masks = owned(plain, known)
+    away = _measure(plain, known, example, first_alone=False)
+    everywhere = away.reached(masks)
+    alone = [
+        place
+        for place in _measure(plain, known, example, first_alone=True).reached(masks)
+        if place not in everywhere
+    ]
+    found = [*_tied(plain, masks), *_open_readers(plain, known, masks, example, away)]
+    found += _at_places(
+        "path",
+        everywhere,
+        "gets gradient from examples that are routed away from it: it is used on a way without a "
+        "mask, so add that place to the region",
+    )
+    norms = [name for name, m in plain.named_modules() if isinstance(m, _MIXING)]
+    mixer = f"BatchNorm ({', '.join(norms[:3])})" if norms else "something"
+    found += _at_places(
+        "mixing",
+        alone,
+        f"gets gradient of a masked example through others: {mixer} mixes examples; GroupNorm and "
+        "LayerNorm don't",
+    )
+    return found
+
+
+_MIXING = nn.modules.batchnorm._BatchNorm
+
+
+def _tied(model: nn.Module, masks: Masks) -> Iterator[Leak]:
+    """Parameters of a region that have a second name."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    for first, *others in names.values():
+        for region in masks.get(first, {}) if others else ():
+            yield Leak(
+                "tied",
+                region,
+                first,
+                f"{first} of region {region} is {others[0]} as well, and trained there by every "
+                "example; untie them",
+            )
+
+
+def _open_readers(
+    model: nn.Module, regions: Regions, masks: Masks, example: Any, away: _Measured
+) -> Iterator[Leak]:
+    """Weights that read a region's units and learn from examples that are routed away from all."""
+    parts = [(name, part) for name, region in regions.items() for part in region.parts]
+    recording = record(model, example, dict.fromkeys(part for _, part in parts))
+    told: set[tuple[str, str]] = set()
+    for region, part in parts:
+        siblings = [other for other in regions[region].parts if other != part]
+        for reader in readers(model, recording, part, siblings):
+            free = reader.elements & away.open_rows(reader.weight)
+            for mask in masks.get(reader.weight, {}).values():
+                free &= ~mask.cpu()
+            if free.any() and (region, reader.op.module) not in told:
+                told.add((region, reader.op.module))
+                share = float(free.sum() / reader.elements.sum())
+                advice = _advice(region, part, reader, share)
+                yield Leak("reader", region, reader.op.module, advice)
+
+
+def _advice(region: str, part: Part, reader: Reader, share: float) -> str:
+    what, cure = f"units of region {region}", "route the output of that module as well"
+    if reader.mixed_by is not None:
+        what += f", made one with others by {reader.mixed_by},"
+        cure = "no mask can tell them apart there"
+    elif reader.op.name in ("linear", "conv2d"):
+        cure = f"add consumers: [{reader.op.module}] to the part {part.module}"
+    return (
+        f"{reader.weight} reads {what} and {share:.0%} of what reads them learns from every "
+        f"example; {cure}, or accept that it is shared"
+    )
+
+
+def _at_places(kind: Kind, places: list[tuple[str, str]], what: str) -> Iterator[Leak]:
+    """One leak for each region, named after the first place."""
+    by_region: dict[str, list[str]] = {}
+    for region, place in places:
+        by_region.setdefault(region, []).append(place)
+    for region, (first, *others) in by_region.items():
+        more = f" (and {len(others)} more)" if others else ""
+        yield Leak(kind, region, first, f"{first}{more} of region {region} {what}")
+
+
+class _Measured(NamedTuple):
+    """Gradients of a batch that is routed away from all regions."""
+
+    parameters: dict[str, Tensor | None]
+    sites: list[tuple[str, Part, Tensor]]
+    """Regions and their parts with what goes into the mask there, whose gradient has passed it."""
+
+    def reached(self, masks: Masks) -> list[tuple[str, str]]:
+        """Regions and their places that got gradient all the same."""
+        found = [
+            (region, f"the {'input' if part.at == 'input' else 'output'} of {part.module}")
+            for region, part, value in self.sites
+            if value.grad is not None
+            and value.grad.movedim(part.axis, 0)[list(part.units)].count_nonzero()
+        ]
+        for name, by_region in masks.items():
+            gradient = self.parameters[name]
+            if gradient is not None:
+                found += [(r, name) for r, own in by_region.items() if gradient[own].any()]
+        return list(dict.fromkeys(found))
+
+    def open_rows(self, name: str) -> Tensor:
+        """Which rows of a weight got gradient: a mask that broadcasts to its shape."""
+        gradient = self.parameters[name]
+        if gradient is None:
+            return torch.tensor(False)
+        rows = gradient.reshape(len(gradient), -1).ne(0).any(1).cpu()
+        return rows.view(-1, *[1] * (gradient.dim() - 1))
+
+
+def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: bool) -> _Measured:
+    """Backward from the example, or from its first row with the others routed nowhere.
+
+    In training mode, since that is when it matters; on a copy, for the sake of running statistics.
+    """
+    model = copy.deepcopy(plain).train()
+    sites: list[tuple[str, Part, Tensor]] = []
+
+    def keep(region: str, part: Part, value: Tensor) -> None:
+        if value.requires_grad:
+            value.retain_grad()
+            sites.append((region, part, value))
+
+    for name, region in regions.items():
+        for part in region.parts:
+            if part.at != "parameters":  # before its mask is there
+                edit_at(model, part, partial(keep, name, part))
+    rules = {"away": dict.fromkeys(regions, 0.0)}
+    router = attach(model, {"regions": regions.to_plain(), "rules": rules})
+    inputs = as_inputs(example)
+    given = next(tensors_in(inputs))
+    if len(given) < 2:
+        raise RoutingError("leaks needs an example with a batch of at least 2")
+    labels = torch.zeros(len(given), dtype=torch.int64, device=given.device)
+    labels[1:] = -1 if first_alone else 0
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=devices), torch.enable_grad(), router.labels(labels):
+        torch.autograd.backward(_loss(model(*inputs), len(given), first_alone))
+    return _Measured({name: value.grad for name, value in model.named_parameters()}, sites)
+
+
+def _loss(returned: Any, batch: int, first_alone: bool) -> Tensor:
+    """A number that every output has another weight in, so that no symmetry hides a gradient."""
+    loss = torch.zeros((), dtype=torch.float64)
+    for output in tensors_in(returned):
+        if output.requires_grad and output.dim() and len(output) == batch:
+            values = output[: 1 if first_alone else None].flatten().double()
+            loss = loss.to(values) + values @ torch.linspace(1, 2, len(values)).to(values)
+    if not loss.requires_grad:
+        raise RoutingError("leaks needs a network that returns tensors [B, …] to learn from")
+    return loss

@@ -1,0 +1,171 @@
+"""Regions as they are declared, by names and words, found on a built model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Literal, cast
+
+from torch import nn
+
+from routing.disjoint import require_disjoint
+from routing.errors import RoutingError, hint
+from routing.parameters import has_exact_gradient
+from routing.regions import At, Part, Region, Regions
+from routing.sizes import Shapes, counts_units, probe, unit_count, widths
+from routing.units import parse_units
+
+_OPTIONS = ("module", "at", "units", "axis", "consumers", "size")
+_PLACES: tuple[At, ...] = ("output", "input", "parameters")
+
+
+def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -> Regions:
+    """Find on a built model what is declared by names and words.
+
+    Args:
+        model: Any network.
+        regions: By name a list of parts, each a mapping with `module` (dotted name; `*` and `?`
+            stand for any letters, dots too), `at` (`output`, `input` or `parameters`), `units` (see
+            `parse_units`; all where not given), `axis` (1 where not given) and `consumers`.
+        example: An input of the model (or a tuple of them), with which sizes of activations are
+            looked up exactly; without one they are told from the layers around and verified when
+            data first passes.
+
+    Raises:
+        RoutingError: Something isn't there, out of range, or claimed twice.
+    """
+    if not isinstance(regions, Mapping):
+        raise RoutingError(f"regions: needs a list of parts by name, not {regions!r}")
+    found = _Resolver(model, None if example is None else probe(model, example))
+    resolved = Regions([found.region(name, parts) for name, parts in regions.items()])
+    require_disjoint(model, resolved)
+    return resolved
+
+
+class _Resolver:
+    """Turns declared parts into resolved ones."""
+
+    def __init__(self, model: nn.Module, shapes: Shapes | None) -> None:
+        self._model, self._shapes = model, shapes
+        self._names = [name for name, _ in model.named_modules() if name]
+
+    def region(self, name: str, parts: Any) -> Region:
+        if not name:
+            raise RoutingError("regions: a name cannot be empty")
+        if isinstance(parts, str | Mapping) or not isinstance(parts, Sequence) or not parts:
+            raise RoutingError(
+                f"region {name}: needs a list of parts, as in [{{module: fc, units: '0:64'}}]"
+            )
+        try:
+            return Region(name, tuple(found for part in parts for found in self._part(part)))
+        except RoutingError as error:
+            raise RoutingError(f"region {name}: {error}") from None
+
+    def _part(self, part: Any) -> Iterator[Part]:
+        if not isinstance(part, Mapping) or not isinstance(part.get("module"), str):
+            raise RoutingError(f"every part needs a module, as in {{module: fc}}, not {part!r}")
+        for option in part:
+            if option not in _OPTIONS:
+                raise RoutingError(f"a part has no option {option!r}; {hint(option, _OPTIONS)}")
+        at = part.get("at", "output")
+        if at not in _PLACES:
+            raise RoutingError(f"at: {at!r} is no place; known: {', '.join(_PLACES)}")
+        pattern = part["module"]
+        if at == "parameters":
+            for module in self._layers(pattern, part):
+                yield self._rows(module, part)
+        else:
+            for module in self._matching(pattern):
+                yield self._activation(module, at, part)
+
+    def _matching(self, pattern: str) -> list[str]:
+        found = [name for name in self._names if fnmatchcase(name, pattern)]
+        if pattern in self._names:  # a name with brackets is no pattern
+            return [pattern]
+        if not found:
+            raise RoutingError(f"the model has no module {pattern!r}; {hint(pattern, self._names)}")
+        return found
+
+    def _layers(self, pattern: str, part: Mapping[str, Any]) -> list[str]:
+        """Modules whose parameters can be routed: those that match, or those inside the one."""
+        matching = self._matching(pattern)
+        layers = [name for name in matching if has_exact_gradient(self._model.get_submodule(name))]
+        if pattern != matching[0] or layers == matching:
+            if not layers:
+                raise RoutingError(f"no Linear or Conv2d matches {pattern!r}")
+            return layers
+        for option in ("units", "axis", "consumers"):
+            if part.get(option):
+                raise RoutingError(
+                    f"{pattern} is no Linear or Conv2d: its parameters are routed whole, "
+                    f"without {option}"
+                )
+        return self._inside(pattern)
+
+    def _inside(self, container: str) -> list[str]:
+        layers = []
+        for name, module in self._model.get_submodule(container).named_modules(prefix=container):
+            if has_exact_gradient(module):
+                layers.append(name)
+            elif any(True for _ in module.parameters(recurse=False)):
+                raise RoutingError(
+                    f"parameters of {name} ({type(module).__name__}) cannot be routed per example, "
+                    f"only those of Linear and Conv2d; route the output of {container}"
+                )
+        if not layers:
+            raise RoutingError(f"{container} has no parameters; route its output")
+        return layers
+
+    def _rows(self, module: str, part: Mapping[str, Any]) -> Part:
+        layer = self._model.get_submodule(module)
+        if part.get("axis") is not None:
+            raise RoutingError(f"{module}: rows of a weight need no axis")
+        size = cast(Any, widths(layer)).output
+        _require_size(part, size, f"the parameters of {module}")
+        units = _units(part, size, f"the parameters of {module}")
+        axis = -1 if isinstance(layer, nn.Linear) else 1
+        consumers = self._consumers(part, module, size)
+        return Part(module, "parameters", units, axis, size, consumers)
+
+    def _activation(
+        self, module: str, at: Literal["input", "output"], part: Mapping[str, Any]
+    ) -> Part:
+        axis = part.get("axis", 1)
+        if isinstance(axis, bool) or not isinstance(axis, int) or axis == 0:
+            raise RoutingError(f"axis: {axis!r} is no axis of units; 0 is the batch, -1 the last")
+        size = part.get("size")  # of a network whose sizes were told before
+        if size is None or counts_units(self._model.get_submodule(module), axis):
+            size = unit_count(self._model, module, at, axis, self._shapes)
+            _require_size(part, size, f"the {at} of {module}")
+        units = _units(part, size, f"the {at} of {module}")
+        return Part(module, at, units, axis, size, self._consumers(part, module, size))
+
+    def _consumers(self, part: Mapping[str, Any], module: str, size: int) -> tuple[str, ...]:
+        patterns = part.get("consumers") or ()
+        if isinstance(patterns, str) or not isinstance(patterns, Sequence):
+            raise RoutingError(f"consumers: needs a list of modules, not {patterns!r}")
+        names = dict.fromkeys(name for one in patterns for name in self._matching(str(one)))
+        for name in names:
+            consumer = self._model.get_submodule(name)
+            if not has_exact_gradient(consumer):
+                raise RoutingError(
+                    f"consumer {name} is a {type(consumer).__name__}; only Linear and Conv2d have "
+                    "columns"
+                )
+            reads = cast(Any, widths(consumer)).input
+            if reads % size or (reads != size and isinstance(consumer, nn.Conv2d)):
+                raise RoutingError(
+                    f"consumer {name} reads {reads} units, which are not the {size} of {module}"
+                )
+        return tuple(names)
+
+
+def _require_size(part: Mapping[str, Any], size: int, what: str) -> None:
+    """A part that was resolved before fits only a network of the same width."""
+    if part.get("size", size) != size:
+        raise RoutingError(f"{what} has {size} units, not {part['size']} as where it was resolved")
+
+
+def _units(part: Mapping[str, Any], size: int, what: str) -> tuple[int, ...]:
+    units = part.get("units")
+    return tuple(range(size)) if units is None else parse_units(units, size, what)

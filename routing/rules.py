@@ -1,0 +1,130 @@
+"""Rules: which label's gradient has which weight in which region."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from routing.errors import RoutingError, hint
+
+Row = dict[str, float]
+Table = dict[str, Row]
+
+
+class Rules:
+    """A table of labels and regions, one for all loss terms and maybe others for some.
+
+    Args:
+        regions: Their names, which number the columns.
+        rules: By label and region, any real weight; 1 where not named. The order of the labels is
+            their numbering.
+        unlabelled: By region, the weights of examples without a label.
+        terms: By loss term, entries that replace those of `rules`.
+
+    Raises:
+        RoutingError: A name is unknown or a weight is no finite number.
+    """
+
+    def __init__(
+        self,
+        regions: Iterable[str],
+        rules: Mapping[str, Any],
+        unlabelled: Mapping[str, Any],
+        terms: Mapping[str, Any],
+    ) -> None:
+        self.regions = tuple(regions)
+        self.rules = self._table("rules", rules)
+        self.unlabelled = self._row("unlabelled", unlabelled)
+        self.terms = {
+            term: self._table(f"terms.{term}", table)
+            for term, table in _mapping("terms", terms).items()
+        }
+        self.label_names = tuple(self.rules)
+        for term, table in self.terms.items():
+            for label in table:
+                if label not in self.rules:
+                    raise RoutingError(
+                        f"terms.{term}: no label {label!r}; {hint(label, self.label_names)}"
+                    )
+
+    def _table(self, key: str, table: Any) -> Table:
+        return {
+            str(label): self._row(f"{key}.{label}", row)
+            for label, row in _mapping(key, table).items()
+        }
+
+    def _row(self, key: str, row: Any) -> Row:
+        weights = {}
+        for region, weight in _mapping(key, row).items():
+            if region not in self.regions:
+                raise RoutingError(f"{key}: no region {region!r}; {hint(region, self.regions)}")
+            number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            if not number or not math.isfinite(weight):
+                raise RoutingError(f"{key}.{region}: {weight!r} is no weight; give a number")
+            weights[str(region)] = float(weight)
+        return weights
+
+    def table(self, term: str | None = None) -> Tensor:
+        """Weights `[K + 1, R + 1]`, float64; the last row is for the unlabelled.
+
+        The last column is 1: units that belong to all.
+        """
+        changes = {} if term is None else self.terms.get(term, {})
+        rows = [self.rules[label] | changes.get(label, {}) for label in self.label_names]
+        weights = [[row.get(region, 1.0) for region in self.regions] for row in rows]
+        weights.append([self.unlabelled.get(region, 1.0) for region in self.regions])
+        return torch.tensor([[*row, 1.0] for row in weights], dtype=torch.float64)
+
+    def weights(
+        self, labels: Tensor, term: str | None, strength: float, dtype: torch.dtype
+    ) -> Tensor:
+        """Weights `[*L, R + 1]` of every example: `1 + strength (weight - 1)`.
+
+        Args:
+            labels: Integers `[*L]`, -1 for unlabelled, or shares `[*L, K]` of every label, whose
+                rest is unlabelled.
+            term: A loss term; None, or one without rules of its own, takes the rules for all.
+            strength: How far the weights are moved from 1 to those of the table.
+            dtype: Precision of the result.
+        """
+        table = self.table(term)
+        table = torch.lerp(torch.ones_like(table), table, strength)  # exact at 0 and at 1
+        table = table.to(device=labels.device, dtype=dtype)
+        if not labels.is_floating_point():
+            return table[labels.long()]  # -1 is the last row
+        shares = labels.to(dtype)
+        return shares @ table[:-1] + (1 - shares.sum(-1, keepdim=True)) * table[-1]
+
+    def check(self, labels: Tensor) -> None:
+        """See to it that these are labels of examples.
+
+        Raises:
+            RoutingError: They are not; the message says what labels are.
+        """
+        count, names = len(self.label_names), ", ".join(self.label_names)
+        if labels.is_floating_point():
+            if labels.dim() < 2 or labels.shape[-1] != count:
+                raise RoutingError(
+                    f"soft labels have shape {list(labels.shape)}, not [B, {count}] ({names})"
+                )
+            sums = labels.sum(-1)
+            # Written so that NaN is refused as well.
+            if labels.numel() and not (labels.min() >= 0 and sums.max() <= 1 + 1e-4):
+                raise RoutingError("soft labels are shares: at least 0, adding up to at most 1")
+        elif labels.dtype == torch.bool or labels.is_complex() or labels.dim() == 0:
+            raise RoutingError(f"labels are integers [B], -1 for unlabelled, not {labels.dtype}")
+        elif labels.numel() and (labels.min() < -1 or labels.max() >= count):
+            raise RoutingError(
+                f"labels lie between -1 and {count - 1} ({names or 'there are no rules'}), "
+                f"not between {int(labels.min())} and {int(labels.max())}"
+            )
+
+
+def _mapping(key: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise RoutingError(f"{key}: needs a mapping, not {value!r}")
+    return value
