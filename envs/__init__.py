@@ -1,7 +1,19 @@
-"""Worlds: Gymnasium vector environments that can save and restore their whole state."""
+"""Worlds: Gymnasium vector environments that can save and restore their whole state; data sets."""
 
 from envs.base import Plain, StatefulVectorEnv
 from envs.checker import check_vector_env
+from envs.data import HALVES, DataSet, Examples, Part, half_of, load_data
 from envs.factory import make
 
-__all__ = ["Plain", "StatefulVectorEnv", "check_vector_env", "make"]
+__all__ = [
+    "HALVES",
+    "DataSet",
+    "Examples",
+    "Part",
+    "Plain",
+    "StatefulVectorEnv",
+    "check_vector_env",
+    "half_of",
+    "load_data",
+    "make",
+]

@@ -2,8 +2,10 @@
 
 from models.actor_critic import ActorCritic
 from models.agent import Agent
-from models.build import build
+from models.autoencoder import Reconstructions, SplitAutoencoder
+from models.build import build, build_split
 from models.load import FORMAT, find_checkpoint, load_agent, save_agent
+from models.load_split import TrainedSplit, holds_split, load_split
 from models.published import load_published
 from models.serialize import (
     CHECKPOINTS,
@@ -25,15 +27,21 @@ __all__ = [
     "FORMAT",
     "ActorCritic",
     "Agent",
+    "Reconstructions",
     "Spaces",
+    "SplitAutoencoder",
+    "TrainedSplit",
     "build",
+    "build_split",
     "checkpoint_name",
     "file_digest",
     "find_checkpoint",
+    "holds_split",
     "iteration_of",
     "latest_valid",
     "load_agent",
     "load_published",
+    "load_split",
     "load_weights",
     "prune",
     "read_checkpoint",

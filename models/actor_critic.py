@@ -19,6 +19,8 @@ class ActorCritic(nn.Module):
         num_actions: Number of discrete actions.
         obs_range: What observations are divided by; see `Spaces.obs_range`.
         generator: Source of the heads' initial weights.
+        critic: A network from `[B, C, H, W]` floats to values `[B, 1]`, initialised, that shares
+            nothing with the policy; None reads values off the features.
     """
 
     def __init__(
@@ -29,21 +31,43 @@ class ActorCritic(nn.Module):
         num_actions: int,
         obs_range: float,
         generator: torch.Generator,
+        critic: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.obs_range = obs_range
         self.embedder = embedder
-        self.fc_policy = nn.Linear(hidden, num_actions)
-        self.fc_value = nn.Linear(hidden, 1)
-        for head, gain in ((self.fc_policy, 0.01), (self.fc_value, 1.0)):
-            nn.init.orthogonal_(head.weight, gain=gain, generator=generator)
-            nn.init.zeros_(head.bias)
+        self.fc_policy = _head(hidden, num_actions, 0.01, generator)
+        if critic is None:
+            self.fc_value = _head(hidden, 1, 1.0, generator)
+        self.critic = critic
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `[B, A]` and values `[B]` of observations `[B, C, H, W]`, bytes or floats."""
+        return self.heads(self.features(obs), obs)
+
+    def features(self, obs: Tensor) -> Tensor:
+        """Features `[B, hidden]` of observations `[B, C, H, W]`, bytes or floats."""
+        features: Tensor = self.embedder(self._image(obs))
+        return features
+
+    def heads(self, features: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `[B, A]` and values `[B]` of features `[B, hidden]`.
+
+        A critic of its own reads the values off the observations instead.
+        """
+        values = self.fc_value(features) if self.critic is None else self.critic(self._image(obs))
+        return self.fc_policy(features), values.squeeze(-1)
+
+    def _image(self, obs: Tensor) -> Tensor:
         image = obs.to(self.fc_policy.weight.dtype)
         if self.obs_range != 1:
             # A true division, as where the published nets were trained: 1/255 differs in bits.
             image = image / self.obs_range
-        features = self.embedder(image)
-        return self.fc_policy(features), self.fc_value(features).squeeze(-1)
+        return image
+
+
+def _head(inputs: int, outputs: int, gain: float, generator: torch.Generator) -> nn.Linear:
+    head = nn.Linear(inputs, outputs)
+    nn.init.orthogonal_(head.weight, gain=gain, generator=generator)
+    nn.init.zeros_(head.bias)
+    return head

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,6 +29,8 @@ class Agent:
     """Environment steps trained for, if the file says so."""
     source: Path
     """That file."""
+    regions: Mapping[str, Any] | None = None
+    """The regions it was routed with, resolved on the network, in plain values; None if none."""
 
     def outputs(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `[B, A]` and values `[B]`, float32 on the CPU, wherever the network is."""

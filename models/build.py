@@ -8,6 +8,7 @@ import torch
 
 from configs import ConfigError, registry
 from models.actor_critic import ActorCritic
+from models.autoencoder import SplitAutoencoder
 from models.spaces import Spaces
 
 
@@ -25,13 +26,32 @@ def build(config: Any, spaces: Spaces, *, seed: int = 0) -> ActorCritic:
     Raises:
         ConfigError: If the name is unknown or the builder does not return an `ActorCritic`.
     """
-    builder = registry.resolve("model", config.name)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # manual_seed would reseed GPUs, too
-        model = builder(config, spaces, torch.Generator().manual_seed(seed))
+    model = _built(config, spaces, seed)
     if not isinstance(model, ActorCritic):
         raise ConfigError(
             f"model {config.name!r} built a {type(model).__name__}; models must return an "
             "ActorCritic (give one your embedder)"
         )
     return model
+
+
+def build_split(config: Any, spaces: Spaces, *, seed: int = 0) -> SplitAutoencoder:
+    """The same for a run that learns from a data set.
+
+    Raises:
+        ConfigError: If the name is unknown or the builder does not return a `SplitAutoencoder`.
+    """
+    model = _built(config, spaces, seed)
+    if not isinstance(model, SplitAutoencoder):
+        raise ConfigError(
+            f"model {config.name!r} built a {type(model).__name__}; a data set needs a "
+            "SplitAutoencoder"
+        )
+    return model
+
+
+def _built(config: Any, spaces: Spaces, seed: int) -> Any:
+    builder = registry.resolve("model", config.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # manual_seed would reseed GPUs, too
+        return builder(config, spaces, torch.Generator().manual_seed(seed))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -102,6 +102,7 @@ def save_agent(folder: Path | str, agent: Agent) -> Path:
             "env_steps": agent.env_steps,
             "sha256": file_digest(folder / WEIGHTS),
             "made_from": agent.digest,
+            "regions": agent.regions,
         }
         write_atomically(folder / CONFIG, configs.to_yaml(agent.config).encode())
         write_atomically(folder / ABOUT, (json.dumps(about, indent=2) + "\n").encode())
@@ -111,6 +112,29 @@ def save_agent(folder: Path | str, agent: Agent) -> Path:
 
 
 def _checkpoint(path: Path) -> Agent:
+    saved = read_saved(path)
+    digest = file_digest(path)
+    return _agent(saved, digest=digest, source=path)
+
+
+class Saved(NamedTuple):
+    """What a checkpoint holds for those who don't train on."""
+
+    config: RunConfig
+    spaces: Spaces
+    weights: dict[str, torch.Tensor]
+    steps: int | None
+    """Environment steps or examples trained for."""
+    regions: Mapping[str, Any] | None
+    """Those that gradients were routed to, resolved, in plain values; None if there are none."""
+
+
+def read_saved(path: Path) -> Saved:
+    """Read a checkpoint's network and what it was made from.
+
+    Raises:
+        CheckpointError: If the file is damaged or of another kind.
+    """
     payload = read_checkpoint(path)
     about = payload.get("chisel")
     if not isinstance(about, dict) or about.get("format") != FORMAT:
@@ -121,8 +145,8 @@ def _checkpoint(path: Path) -> Agent:
         raise CheckpointError(f"{path} holds no weights")
     weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
     config, spaces = _config(about.get("config"), path), Spaces.from_plain(about.get("spaces", {}))
-    digest, steps = file_digest(path), about.get("env_steps")
-    return _agent(config, spaces, weights, digest=digest, steps=steps, source=path)
+    routing = about.get("routing") or {}
+    return Saved(config, spaces, weights, about.get("env_steps"), routing.get("regions") or None)
 
 
 def _shipped(folder: Path) -> Agent:
@@ -137,8 +161,8 @@ def _shipped(folder: Path) -> Agent:
     if digest != about.get("sha256"):
         raise CheckpointError(f"{folder / WEIGHTS} is damaged: {ABOUT} has another digest")
     config, spaces = configs.load(str(folder / CONFIG)), Spaces.from_plain(about.get("spaces", {}))
-    steps = about.get("env_steps")
-    return _agent(config, spaces, weights, digest=digest, steps=steps, source=folder / WEIGHTS)
+    saved = Saved(config, spaces, weights, about.get("env_steps"), about.get("regions"))
+    return _agent(saved, digest=digest, source=folder / WEIGHTS)
 
 
 def _published(path: Path, experiment_env: str | None) -> Agent:
@@ -149,18 +173,18 @@ def _published(path: Path, experiment_env: str | None) -> Agent:
     return replace(agent, config=replace(configs.load(experiment_env), model=model))
 
 
-def _agent(
-    config: RunConfig,
-    spaces: Spaces,
-    weights: dict[str, torch.Tensor],
-    *,
-    digest: str,
-    steps: int | None,
-    source: Path,
-) -> Agent:
-    model = build(config.model, spaces).eval()
-    load_weights(model, weights, source)
-    return Agent(model, spaces, config=config, digest=digest, env_steps=steps, source=source)
+def _agent(saved: Saved, *, digest: str, source: Path) -> Agent:
+    model = build(saved.config.model, saved.spaces).eval()
+    load_weights(model, saved.weights, source)
+    return Agent(
+        model,
+        saved.spaces,
+        config=saved.config,
+        digest=digest,
+        env_steps=saved.steps,
+        source=source,
+        regions=saved.regions,
+    )
 
 
 def _config(plain: Any, source: Path) -> RunConfig:

@@ -23,6 +23,7 @@ class Spaces:
     obs_high: float
     """Largest value of an observation; 255 for colour images, 1 for symbolic planes."""
     num_actions: int
+    """0 for a data set, which has none."""
 
     @property
     def obs_range(self) -> float:

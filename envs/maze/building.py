@@ -11,7 +11,9 @@ from typing import Literal
 import numpy as np
 
 from configs.errors import ConfigError
+from envs.maze import paths
 from envs.maze.cheese import RegionCheese
+from envs.maze.goals import corner_of
 from envs.maze.levels import LevelBank
 from envs.maze.procgen_game import Look, ProcgenMaze
 from envs.maze.rules import MAX_SEED
@@ -35,8 +37,8 @@ class BankRecipe:
         start: First level seed; only used when `num` is not 0.
         num: Consecutive seeds to take from; 0 means all.
         split: Which layouts.
-        region: Side of the top-right region in which each level's cheese is laid for good;
-            None leaves it where procgen put it.
+        cheese: Lays each level's cheese for good; None leaves it where procgen put it.
+        decision: Only levels where neither of cheese and corner lies on the path to the other.
     """
 
     look: Look
@@ -45,7 +47,8 @@ class BankRecipe:
     start: int = 0
     num: int = 0
     split: Literal["all", "train", "validation", "test"] = "all"
-    region: int | None = None
+    cheese: RegionCheese | None = None
+    decision: bool = False
 
 
 def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
@@ -64,22 +67,22 @@ def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
     cheese_generator = np.random.default_rng(cheese_seed)
     parts: list[LevelBank] = []
     missing = recipe.count
-    with contextlib.closing(_fitting(recipe, generator, threads)) as fitting:
+    with contextlib.closing(_fitting(recipe, generator, cheese_generator, threads)) as fitting:
         while missing:
             # In batches, because a full state is a hundred times larger than a level.
             batch = list(itertools.islice(fitting, min(missing, GAMES)))
             if not batch:
                 raise ConfigError(_too_few(recipe, recipe.count - missing))
-            if recipe.region is not None:
-                for state in batch:
-                    RegionCheese(recipe.region).place(state, cheese_generator)
             parts.append(LevelBank.from_states(batch))
             missing -= len(batch)
     return _joined(parts)
 
 
 def _fitting(
-    recipe: BankRecipe, generator: np.random.Generator, threads: int
+    recipe: BankRecipe,
+    generator: np.random.Generator,
+    cheese_generator: np.random.Generator,
+    threads: int,
 ) -> Generator[MazeState, None, None]:
     """The levels that fit, until the range is used up or there is no hope of finding more."""
     listed = 0 < recipe.num <= LISTED_SEEDS
@@ -89,8 +92,17 @@ def _fitting(
         for state in itertools.islice(states, patience):
             if state.maze_dim not in recipe.sizes:
                 continue
-            if recipe.split == "all" or split_of(state.grid) == recipe.split:
+            if recipe.split not in ("all", split_of(state.grid)):
+                continue
+            if recipe.cheese:
+                recipe.cheese.place(state, cheese_generator)
+            if not recipe.decision or _decides(state):
                 yield state
+
+
+def _decides(state: MazeState) -> bool:
+    corner = corner_of(state.maze_dim)
+    return paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
 
 
 def _drawn(
@@ -143,8 +155,9 @@ def _joined(parts: list[LevelBank]) -> LevelBank:
 
 def _too_few(recipe: BankRecipe, found: int) -> str:
     where = f"seeds {recipe.start}…{recipe.start + recipe.num - 1}" if recipe.num else "all seeds"
+    decision = " and with a decision square" if recipe.decision else ""
     return (
         f"{recipe.count} levels are wanted, but only {found} were found ({where}) with a size in "
-        f"{recipe.sizes[0]}…{recipe.sizes[-1]} and in split {recipe.split!r}: ask for fewer "
-        "levels, more seeds or more sizes"
+        f"{recipe.sizes[0]}…{recipe.sizes[-1]} and in split {recipe.split!r}{decision}: ask for "
+        "fewer levels, more seeds or more sizes"
     )

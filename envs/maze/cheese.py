@@ -21,9 +21,11 @@ class RegionCheese:
 
     Attributes:
         region: Side R in cells; a smaller maze is all region, 0 is exactly the corner cell.
+        spare_corner: Never in the corner cell itself, which is another goal.
     """
 
     region: int
+    spare_corner: bool = False
 
     def place(self, state: MazeState, generator: np.random.Generator) -> None:
         """Move the cheese of a fresh level; without a free cell in the region there is none."""
@@ -42,7 +44,15 @@ class RegionCheese:
             start: Where the mouse starts.
         """
         side = len(open_cells)
-        first = side - min(max(self.region, 1), side)
+        first = region_start(side, self.region)
         cells = np.argwhere(open_cells[first:, first:]) + first
-        allowed: NDArray[np.intp] = cells[(cells != start).any(axis=1)]
-        return allowed
+        allowed = (cells != start).any(axis=1)
+        if self.spare_corner:
+            allowed &= (cells != side - 1).any(axis=1)
+        drawn: NDArray[np.intp] = cells[allowed]
+        return drawn
+
+
+def region_start(size: int, region: int) -> int:
+    """First row, and first column, of the top-right region of a maze with `size` cells a side."""
+    return size - min(max(region, 1), size)

@@ -8,20 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.maze import paths
+from envs.maze.cheese import region_start
+from envs.maze.goals import NOTHING, corner_of
 from envs.maze.state import MazeState
 
 
 class EpisodeBook:
-    """Counters and facts of `num` episodes running side by side."""
+    """Counters and facts of `num` episodes running side by side.
 
-    def __init__(self, num: int) -> None:
+    Args:
+        num: Number of episodes.
+        region: Side of the top-right region that the fact `in_region` is about.
+        corner_ends: Whether the corner is a goal too, to which a path may be the shortest.
+    """
+
+    def __init__(self, num: int, *, region: int, corner_ends: bool) -> None:
+        self._region = region
+        self._corner_ends = corner_ends
         self._columns: dict[str, NDArray[Any]] = {
             "r": np.zeros(num, np.float64),
             "l": np.zeros(num, np.int64),
             "level_seed": np.zeros(num, np.int64),
             "size": np.zeros(num, np.int64),
             "cheese": np.full((num, 2), -1, np.int64),
+            "in_region": np.zeros(num, np.bool_),
+            "cheese_path": np.full(num, -1, np.int64),
+            "corner_path": np.full(num, -1, np.int64),
             "shortest_path": np.full(num, -1, np.int64),
+            "decision": np.zeros(num, np.bool_),
             "level_index": np.full(num, -1, np.int64),
         }
         self._returns = self._columns["r"]
@@ -29,29 +43,33 @@ class EpisodeBook:
 
     def begin(self, row: int, state: MazeState, level_index: int) -> None:
         """Note the first moment of an episode. With several cheeses the nearest one counts."""
-        cheese = state.cheese
-        found = paths.nearest(state.open, state.mouse, cheese)
+        size, known = state.maze_dim, state.cheese
+        found = paths.to_goals(state.open, state.mouse, known, corner_of(size))
+        cheese = found.cheese or (known[0] if known else (-1, -1))
+        ways = [found.cheese_path, found.corner_path if self._corner_ends else -1]
         column = self._columns
         self._returns[row] = 0.0
         self._lengths[row] = 0
         column["level_seed"][row] = state.level_seed
-        column["size"][row] = state.maze_dim
+        column["size"][row] = size
+        column["cheese"][row] = cheese
+        column["in_region"][row] = min(cheese) >= region_start(size, self._region)
+        column["cheese_path"][row] = found.cheese_path
+        column["corner_path"][row] = found.corner_path
+        column["shortest_path"][row] = min((way for way in ways if way >= 0), default=-1)
+        column["decision"][row] = found.decision
         column["level_index"][row] = level_index
-        if found:
-            column["cheese"][row], column["shortest_path"][row] = found
-        else:
-            column["cheese"][row] = cheese[0] if cheese else -1
-            column["shortest_path"][row] = -1
 
     def count(self, rewards: NDArray[np.float64]) -> None:
         """Add one step to every episode."""
         self._returns += rewards
         self._lengths += 1
 
-    def facts(self, ended: NDArray[np.bool_], success: NDArray[np.bool_]) -> dict[str, Any]:
+    def facts(self, ended: NDArray[np.bool_], outcome: NDArray[np.int64]) -> dict[str, Any]:
         """Infos of a step in which episodes ended; rows are valid where `ended`."""
         episode = {name: column.copy() for name, column in self._columns.items()}
-        episode["success"] = success
+        episode["outcome"] = outcome
+        episode["success"] = outcome != NOTHING
         return {"episode": episode, "_episode": ended.copy()}
 
     def get_state(self) -> dict[str, list[Any]]:

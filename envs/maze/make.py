@@ -9,14 +9,17 @@ from typing import Literal
 
 import numpy as np
 
+from configs import WORLD_SIZE
 from configs.errors import ConfigError
 from configs.schema import MazeConfig
 from envs.maze.building import BankRecipe, build_bank
 from envs.maze.cheese import RegionCheese
 from envs.maze.dealing import BankDealer, Dealer, StreamDealer
+from envs.maze.goals import corner_of
 from envs.maze.levels import LevelBank
 from envs.maze.options import check_maze, checked_sizes, look_of, max_size
 from envs.maze.procgen_game import ProcgenMaze
+from envs.maze.rules import FREE
 from envs.maze.vector import MazeVectorEnv
 from envs.maze.views import PixelView, SymbolicView, View
 
@@ -38,7 +41,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
     """
     num_envs = config.num_envs if num_envs is None else num_envs
     check_maze(dataclasses.replace(config, num_envs=num_envs))
-    cheese = RegionCheese(config.region) if config.cheese == "region" else None
+    cheese = cheese_of(config)
     dealer: Dealer
     if config.levels.bank:
         make_bank = functools.partial(
@@ -59,6 +62,7 @@ def make_evaluation(
     cheese: Cheese = "as-trained",
     num_envs: int = 64,
     sizes: Sequence[int] | None = None,
+    decision: bool = False,
 ) -> tuple[MazeVectorEnv, LevelBank]:
     """An environment that deals each of `levels` levels exactly once, and those levels.
 
@@ -74,6 +78,8 @@ def make_evaluation(
         cheese: As in training, or anywhere in the maze (procgen's own placement).
         num_envs: Mazes side by side; never more than there are levels.
         sizes: Sides of the inner mazes; None means all that training allows.
+        decision: Only levels where neither of cheese and top-right corner lies on the path to the
+            other, so that the mouse shows which one it wants.
 
     Raises:
         ConfigError: If a size is impossible or too few levels exist.
@@ -87,7 +93,8 @@ def make_evaluation(
         count=levels,
         sizes=checked_sizes(config, sizes),
         split=split,
-        region=config.region if config.cheese == "region" and cheese == "as-trained" else None,
+        cheese=cheese_of(config, cheese),
+        decision=decision,
     )
     # Keeps the streams apart from those of a training run with the same seed.
     apart = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
@@ -108,7 +115,8 @@ def make_from_bank(
         num_envs: Mazes side by side; None takes one per level.
 
     Raises:
-        ConfigError: If the bank's look differs from the config's or a maze exceeds the view.
+        ConfigError: If the bank's look differs from the config's, a maze exceeds the view, or the
+            corner cannot be a goal of its own.
     """
     check_maze(config)
     if bank.look != look_of(config):
@@ -118,8 +126,35 @@ def make_from_bank(
             f"a maze of the bank has side {int(bank.sizes.max())}, but env.levels.max_size is "
             f"{max_size(config)}"
         )
+    if config.goals == "cheese-and-corner":
+        _check_corners(bank)
     dealer = BankDealer(lambda _: bank, seed, cheese=None, timeout=config.timeout, once=True)
     return _assemble(config, dealer, len(bank) if num_envs is None else num_envs, seed)
+
+
+def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese | None:
+    """How the cheese of a config is laid; None leaves it where procgen put it.
+
+    Args:
+        config: Which mazes.
+        cheese: As in training, or anywhere in the maze.
+    """
+    spare = config.goals == "cheese-and-corner"
+    if config.cheese == "region" and cheese == "as-trained":
+        return RegionCheese(config.region, spare)
+    # procgen may put it into the corner, which must stay free if it is a goal.
+    return RegionCheese(WORLD_SIZE[config.mode], spare) if spare else None
+
+
+def _check_corners(bank: LevelBank) -> None:
+    for index in range(len(bank)):
+        level = bank[index]
+        corner = corner_of(level.size)
+        if level.grid[corner] != FREE or level.start == corner:
+            raise ConfigError(
+                f"the top-right corner of level {index} is not free: with "
+                "env.goals=cheese-and-corner it is a goal, apart from the cheese and the start"
+            )
 
 
 def training_recipe(config: MazeConfig) -> BankRecipe:
@@ -148,7 +183,14 @@ def _assemble(config: MazeConfig, dealer: Dealer, num_envs: int, seed: int) -> M
             threads=config.num_threads,
         )
 
-    return MazeVectorEnv(make_game, _view_maker(config, num_envs), dealer, seed=seed)
+    return MazeVectorEnv(
+        make_game,
+        _view_maker(config, num_envs),
+        dealer,
+        seed=seed,
+        region=config.region,
+        corner_ends=config.goals == "cheese-and-corner",
+    )
 
 
 def _view_maker(config: MazeConfig, num_envs: int) -> Callable[[ProcgenMaze], View]:

@@ -67,6 +67,16 @@ def check_maze(config: MazeConfig) -> None:
             "env.levels.min_size, max_size and split need env.levels.bank: with bank = 0 procgen "
             "draws levels of every size and layout itself",
         ),
+        (
+            levels.bank > 0 or config.goals == "cheese",
+            f"env.goals = {config.goals!r} needs env.levels.bank: procgen loads no level of its "
+            "own where the corner ends an episode",
+        ),
+        (
+            config.region >= 2 or config.goals == "cheese" or config.cheese == "stock",
+            f"env.region = {config.region}: with env.goals = {config.goals!r} the cheese lies "
+            "beside the corner, so at least 2",
+        ),
     ]
     for holds, message in rules:
         if not holds:

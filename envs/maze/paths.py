@@ -116,6 +116,58 @@ def nearest(open_cells: Open, start: Cell, targets: Iterable[Cell]) -> tuple[Cel
     return None
 
 
+@dataclass(frozen=True)
+class GoalPaths:
+    """How far the two goals of a maze are; -1 where no path leads.
+
+    Attributes:
+        cheese: The cheese with the shortest path from the start; None if none can be reached.
+        cheese_path: Steps to it.
+        corner_path: Steps to the corner.
+        decision: Whether both can be reached and neither lies on the path to the other: whether the
+            maze has a `decision_square`.
+    """
+
+    cheese: Cell | None
+    cheese_path: int
+    corner_path: int
+    decision: bool
+
+
+def to_goals(open_cells: Open, start: Cell, cheese: Iterable[Cell], corner: Cell) -> GoalPaths:
+    """Paths to the nearest cheese and to the corner, in one search that ends when it has both."""
+    width, field = _field(open_cells)
+    wanted, at_corner = {_flat(cell, width) for cell in cheese}, _flat(corner, width)
+    at_start = _flat(start, width)
+    parents = {at_start: -1}
+    field[at_start] = 0
+    frontier, steps = [at_start], 0
+    at_cheese = cheese_path = corner_path = -1
+    while frontier and (at_cheese < 0 or corner_path < 0):
+        reached: list[int] = []
+        for cell in frontier:
+            if cell in wanted and at_cheese < 0:
+                at_cheese, cheese_path = cell, steps
+            if cell == at_corner:
+                corner_path = steps
+            for neighbour in (cell - 1, cell + 1, cell - width, cell + width):
+                if field[neighbour]:
+                    field[neighbour] = 0
+                    parents[neighbour] = cell
+                    reached.append(neighbour)
+        frontier = reached
+        steps += 1
+    found = None if at_cheese < 0 else _cell(at_cheese, width)
+    if min(cheese_path, corner_path) < 0:
+        return GoalPaths(found, cheese_path, corner_path, False)
+    near, far = at_cheese, at_corner
+    if cheese_path > corner_path:
+        near, far = far, near
+    for _ in range(abs(cheese_path - corner_path)):
+        far = parents[far]
+    return GoalPaths(found, cheese_path, corner_path, near != far)
+
+
 def decision_square(
     open_cells: Open, start: Cell, cheese: Cell, corner: Cell | None = None
 ) -> Cell | None:

@@ -15,12 +15,13 @@ from configs.errors import EnvironmentFault
 from envs.base import Plain
 from envs.maze.dealing import Dealer
 from envs.maze.episodes import EpisodeBook
+from envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
 from envs.maze.procgen_game import ProcgenMaze
 from envs.maze.rules import MAX_SEED, NUM_ACTIONS
 from envs.maze.state import MazeState
 from envs.maze.views import View
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 Seed = int | list[int | None] | None
 
 
@@ -30,15 +31,22 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     procgen resets inside the step and gives no last observation, so every end, a time-out too, is
     `terminated` and must not be bootstrapped from.
 
-    `infos["episode"]` has `r`, `l`, `success`, `level_seed`, `size` (side of the inner maze),
-    `cheese` (`[N, 2]` row and column in the inner maze, -1 if none), `shortest_path` (steps from
-    start to cheese, -1 if none) and `level_index` (-1 if the level is none of a bank's).
+    `infos["episode"]` has `r`, `l`, `outcome` (0 nothing, 1 the cheese, 2 the corner), `success`
+    (whether a goal was reached), `level_seed`, `level_index` (-1 if the level is none of a bank's),
+    `size` (side of the inner maze), `cheese` (`[N, 2]` row and column in the inner maze, -1 if
+    none), `in_region` (whether it lies in the top-right region), `cheese_path` and `corner_path`
+    (steps from the start to the cheese and to the top-right corner, -1 if there is no path),
+    `shortest_path` (steps to the nearest goal, -1 if there is none) and `decision` (whether
+    neither of cheese and corner lies on the path to the other).
 
     Args:
         make_game: Makes the games from a seed.
         make_view: Makes the view of those games.
         dealer: Decides which level each episode plays.
         seed: Seed of everything random.
+        region: Side of the top-right region that the fact `in_region` is about.
+        corner_ends: Whether the top-right corner ends episodes with a reward too; the dealer must
+            then be one of a bank, because procgen only loads a level by itself where it ended one.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
@@ -53,7 +61,10 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         dealer: Dealer,
         *,
         seed: int,
+        region: int,
+        corner_ends: bool = False,
     ) -> None:
+        self._region, self._corner_ends = region, corner_ends
         self._make_game = make_game
         self._make_view = make_view
         self._dealer = dealer
@@ -69,7 +80,9 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         games, draws = np.random.SeedSequence(seed).spawn(2)
         self._game = self._make_game(int(np.random.default_rng(games).integers(MAX_SEED)))
         self._view = self._make_view(self._game)
-        self._book = EpisodeBook(self._game.num)
+        num, world = self._game.num, self._game.look.world_dim
+        self._book = EpisodeBook(num, region=self._region, corner_ends=self._corner_ends)
+        self._corner = CornerGoal(num, world) if self._corner_ends else None
         self._dealer.reseed(draws)
         self._fresh = True
 
@@ -127,11 +140,17 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._game.step(checked)
         rewards = self._game.rewards.astype(np.float64)
         ended = self._game.first.copy()
+        outcome = np.where(self._game.completed, REACHED_CHEESE, NOTHING)
+        if self._corner:
+            reached = self._corner.reached(checked)
+            rewards[reached] = REWARD
+            ended |= reached
+            outcome[reached] = REACHED_CORNER
         self._book.count(rewards)
         self._view.move(checked)
         infos: dict[str, Any] = {}
         if ended.any():
-            infos = self._book.facts(ended, self._game.completed.astype(np.bool_))
+            infos = self._book.facts(ended, outcome)
             self._begin(np.flatnonzero(ended).tolist())
         return self._view.read(), rewards, ended, np.zeros(self.num_envs, np.bool_), infos
 
@@ -139,7 +158,12 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         for row in rows:
             state, level_index = self._dealer.deal(row, self._game)
             self._book.begin(row, state, level_index)
-            self._view.begin(row, state)
+            self._watch(row, state)
+
+    def _watch(self, row: int, state: MazeState) -> None:
+        self._view.begin(row, state)
+        if self._corner:
+            self._corner.begin(row, state)
 
     def observe(self) -> NDArray[Any]:
         """The current observations `[N, H, W, C]`, without stepping."""
@@ -156,6 +180,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._require_running()
         return {
             "format": STATE_FORMAT,
+            "corner_ends": self._corner_ends,
             "games": [bytes(self._game.read(row)) for row in range(self.num_envs)],
             "episodes": dict(self._book.get_state()),
             "dealer": self._dealer.get_state(),
@@ -173,7 +198,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._book.set_state(_part(state, "episodes"))
         for row, game in enumerate(games):
             self._game.write(row, game.buffer)
-            self._view.begin(row, game)
+            self._watch(row, game)
         self._running, self._fresh = True, False
 
     def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
@@ -181,6 +206,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             raise EnvironmentFault(
                 f"not a state of this environment: format {state.get('format')!r}"
             )
+        if state.get("corner_ends") != self._corner_ends:
+            raise EnvironmentFault("the state was saved with other env.goals")
         blobs = state.get("games")
         if not isinstance(blobs, list) or len(blobs) != self.num_envs:
             count = len(blobs) if isinstance(blobs, list) else 0

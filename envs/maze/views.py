@@ -14,8 +14,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from configs.errors import ConfigError
+from envs.maze.mice import Mice
 from envs.maze.procgen_game import ProcgenMaze
-from envs.maze.rules import CHEESE, MOVE_DELTAS, MOVE_OF_ACTION, WALL
+from envs.maze.rules import CHEESE, WALL
 from envs.maze.state import MazeState
 
 WALL_PLANE, MOUSE_PLANE, CHEESE_PLANE = 0, 1, 2
@@ -72,28 +73,22 @@ class SymbolicView:
 
     def __init__(self, num: int, max_size: int, dtype: type[np.uint8] | type[np.float32]) -> None:
         self.space: spaces.Space[Any] = spaces.Box(0, 1, (max_size, max_size, 3), dtype)
-        # Kept with the ring of walls around it, so that every move has a cell to be checked.
-        side = max_size + 2
+        self._mice = Mice(num, max_size)
+        side = self._mice.side
         self._planes = np.zeros((num, side, side, 3), dtype)
         self._flat = self._planes.reshape(num, side * side, 3)
         self._rows = np.arange(num)
-        self._mouse = np.zeros(num, np.int64)
-        # Up is towards the image's first row.
-        steps = [-row * side + col for row, col in MOVE_DELTAS]
-        self._step_of_action = np.array(steps)[MOVE_OF_ACTION]
 
     def begin(self, row: int, state: MazeState) -> None:
         """See `View.begin`."""
-        self._planes[row] = symbolic_planes(state, len(self._planes[row]))
-        self._mouse[row] = int(self._flat[row, :, MOUSE_PLANE].argmax())
+        self._planes[row] = symbolic_planes(state, self._mice.side)
+        self._mice.begin(row, state)
 
     def move(self, actions: NDArray[np.integer[Any]]) -> None:
         """See `View.move`."""
-        target = self._mouse + self._step_of_action[actions]
-        blocked = self._flat[self._rows, target, WALL_PLANE] != 0
-        self._flat[self._rows, self._mouse, MOUSE_PLANE] = 0
-        self._mouse = np.where(blocked, self._mouse, target)
-        self._flat[self._rows, self._mouse, MOUSE_PLANE] = 1
+        self._flat[self._rows, self._mice.at, MOUSE_PLANE] = 0
+        self._mice.move(actions)
+        self._flat[self._rows, self._mice.at, MOUSE_PLANE] = 1
 
     def read(self) -> NDArray[Any]:
         """See `View.read`."""

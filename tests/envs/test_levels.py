@@ -12,6 +12,7 @@ from envs.maze import (
     BankRecipe,
     LevelBank,
     MazeState,
+    RegionCheese,
     build_bank,
     layout_digest,
     observe_states,
@@ -68,7 +69,7 @@ class TestBank:
         assert not layouts["validation"] & layouts["test"]
 
     def test_the_same_recipe_and_seed_give_the_same_bank_with_any_threads(self):
-        recipe = BankRecipe(Look(), 150, SMALL, split="train", region=3)
+        recipe = BankRecipe(Look(), 150, SMALL, split="train", cheese=RegionCheese(3))
         one, other = build_bank(recipe, 5, threads=0), build_bank(recipe, 5, threads=3)
         assert one.digest == other.digest
         assert build_bank(recipe, 6).digest != one.digest

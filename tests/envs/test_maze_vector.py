@@ -30,6 +30,16 @@ CONFIGS = {
         restrict_themes=True,
     ),
     "float": MazeConfig(num_envs=6, timeout=60, observation="float"),
+    "two-goals": MazeConfig(num_envs=6, timeout=60, goals="cheese-and-corner", levels=BANK),
+    "two-goals-region-symbolic": MazeConfig(
+        num_envs=6,
+        timeout=60,
+        goals="cheese-and-corner",
+        cheese="region",
+        region=3,
+        levels=BANK,
+        observation="symbolic",
+    ),
 }
 every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 
@@ -308,6 +318,11 @@ def test_stepping_before_reset_is_refused():
         (MazeConfig(region=-1), "region = -1"),
         (MazeConfig(timeout=0), "timeout = 0"),
         (MazeConfig(num_envs=0), "num_envs = 0"),
+        (MazeConfig(goals="cheese-and-corner"), "needs env.levels.bank"),
+        (
+            MazeConfig(goals="cheese-and-corner", cheese="region", region=1, levels=BANK),
+            "region = 1: .*at least 2",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(config, message):

@@ -5,9 +5,12 @@ import pytest
 import envs
 from configs import registry
 from configs.errors import ConfigError
-from configs.schema import MazeConfig
+from configs.schema import MazeConfig, OversightConfig
 
-SHORT = {"maze": MazeConfig(num_envs=3, timeout=40)}
+SHORT = {
+    "maze": MazeConfig(num_envs=3, timeout=40),
+    "oversight": OversightConfig(num_envs=3, max_steps=10),
+}
 """A config of each registered environment whose episodes are short."""
 
 

@@ -1,0 +1,109 @@
+"""An autoencoder whose encoding has two halves, with a certificate for each half.
+
+A certificate is a decoder that sees one half only and teaches the encoder nothing: how well it
+reconstructs a picture tells what that half knows (Cloud et al. 2024, section 4.1 and appendix B).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from configs import ConfigError
+from models.spaces import Spaces
+
+HALVES = ("first", "second")
+
+
+class Reconstructions(NamedTuple):
+    """What the network makes of a batch of pictures."""
+
+    encoding: Tensor
+    """`[B, code]`, before anything that is attached to the module `code`."""
+    decoded: Tensor
+    """`[B, H, W]`, by the decoder."""
+    first: Tensor
+    """`[B, H, W]`, by the certificate of the first half."""
+    second: Tensor
+    """The same of the second half."""
+
+
+class SplitAutoencoder(nn.Module):
+    """Pictures `[B, H, W]` to an encoding `[B, code]` and back.
+
+    Children: `encoder`, `code`, `decoder`, and `certificates` with `first` and `second`; all but
+    `code` are layers `fc1`, `relu1`, `fc2`, … `code` only passes the encoding on to the decoder:
+    it is where the encoding is routed, while penalties see what goes into it.
+
+    Args:
+        image_shape: Height and width of a picture.
+        hidden: Units of the encoder's layers; decoder and certificates mirror them.
+        code: Units of the encoding, an even number.
+        generator: Source of the initial weights: torch's usual distribution, uniform within
+            ±1/√inputs.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int],
+        *,
+        hidden: Sequence[int],
+        code: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        pixels, back = image_shape[0] * image_shape[1], hidden[::-1]
+        self.encoder = layers([pixels, *hidden, code], last_bias=False)
+        self.code = nn.Identity()
+        self.decoder = layers([code, *back, pixels])
+        self.certificates = nn.ModuleDict(
+            {half: layers([code // 2, *back, pixels]) for half in HALVES}
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                for weights in module.parameters():
+                    bound = module.in_features**-0.5
+                    nn.init.uniform_(weights, -bound, bound, generator=generator)
+
+    def forward(self, images: Tensor) -> Reconstructions:
+        """Encode, decode, and let both certificates try."""
+        encoding: Tensor = self.encoder(images.flatten(1))
+        decoded = self.decoder(self.code(encoding))
+        halves = encoding.detach().chunk(2, dim=1)
+        certified = [
+            certificate(half)
+            for certificate, half in zip(self.certificates.values(), halves, strict=True)
+        ]
+        pictures = [flat.unflatten(1, self.image_shape) for flat in (decoded, *certified)]
+        return Reconstructions(encoding, *pictures)
+
+
+def layers(sizes: Sequence[int], *, last_bias: bool = True) -> nn.Sequential:
+    """Linear layers `fc1`, `fc2`, … with `relu1`, … between them."""
+    modules: OrderedDict[str, nn.Module] = OrderedDict()
+    for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
+        last = number == len(sizes) - 1
+        modules[f"fc{number}"] = nn.Linear(inputs, outputs, bias=last_bias or not last)
+        if not last:
+            modules[f"relu{number}"] = nn.ReLU()
+    return nn.Sequential(modules)
+
+
+def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -> SplitAutoencoder:
+    """The registered builder of `model.name: autoencoder`.
+
+    Raises:
+        ConfigError: If pictures have more than one channel.
+    """
+    height, width, channels = spaces.obs_shape
+    if channels != 1:
+        raise ConfigError(f"model.name = autoencoder: pictures have {channels} channels, not 1")
+    return SplitAutoencoder(
+        (height, width), hidden=config.hidden, code=config.code, generator=generator
+    )

@@ -1,0 +1,123 @@
+"""The networks of the oversight gridworld (Cloud et al. 2024, appendix F).
+
+Sizes, layers and initial weights are those of the paper's code: a policy made of fully connected
+experts, mixed by a gate that sees the board through a 1×1 convolution, and a value network of its
+own, which shares nothing with the policy.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.actor_critic import ActorCritic
+from models.mixture import Mixture
+from models.spaces import Spaces
+
+CRITIC_CHANNELS = 16
+CRITIC_SIZES = (256, 32, 1)
+
+
+class AgainstLast(nn.Module):
+    """Logits `[B, K - 1]` to `[B, K]`: the last expert's is 0, so two experts share a sigmoid."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Append a column of zeros."""
+        return nn.functional.pad(logits, (0, 1))
+
+
+def expert(inputs: int, hidden: int) -> nn.Sequential:
+    """Boards to features `[B, hidden]`: `flatten`, `fc1`, `relu1`, `fc2`, `relu2`."""
+    return nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(inputs, hidden),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(hidden, hidden),
+            relu2=nn.ReLU(),
+        )
+    )
+
+
+def gate_net(obs_shape: tuple[int, int, int], hidden: int, experts: int) -> nn.Sequential:
+    """Boards to logits `[B, experts]`; nothing non-linear follows the convolution."""
+    height, width, channels = obs_shape
+    layers: OrderedDict[str, nn.Module] = OrderedDict(conv=nn.Conv2d(channels, channels, 1))
+    layers.update(expert(channels * height * width, hidden).named_children())
+    layers["fc3"] = nn.Linear(hidden, experts - 1)
+    layers["against_last"] = AgainstLast()
+    return nn.Sequential(layers)
+
+
+class LinearCritic(nn.Module):
+    """Boards `[B, C, H, W]` to values `[B, 1]`: `conv`, then `fc1`, `fc2`, `fc3`.
+
+    The paper's code has no non-linearity between these layers. So their weights are multiplied
+    together before they meet a batch, which gives the same values and gradients at a hundredth of
+    the cost. The layers' own outputs are therefore never computed, and cannot be routed or read.
+    """
+
+    def __init__(self, obs_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        height, width, channels = obs_shape
+        first, second, last = CRITIC_SIZES
+        self.conv = nn.Conv2d(channels, CRITIC_CHANNELS, 1)
+        self.fc1 = nn.Linear(CRITIC_CHANNELS * height * width, first)
+        self.fc2 = nn.Linear(first, second)
+        self.fc3 = nn.Linear(second, last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """One weight per plane and cell, and one bias."""
+        after_fc1 = self.fc3.weight @ self.fc2.weight
+        by_channel = (after_fc1 @ self.fc1.weight).view(CRITIC_CHANNELS, -1)
+        weight = self.conv.weight.flatten(1).T @ by_channel
+        assert self.conv.bias is not None
+        bias = self.conv.bias @ by_channel.sum(1)
+        bias = bias + after_fc1 @ self.fc1.bias + self.fc3.weight @ self.fc2.bias + self.fc3.bias
+        return nn.functional.linear(image.flatten(1), weight.flatten().unsqueeze(0), bias)
+
+
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Default weights of torch, uniform within ±1/√fan-in, from `generator`; biases 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = layer.weight[0].numel() ** -0.5
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
+    """The registered builder of `model.name: grid-experts`."""
+    names: Sequence[str] = config.experts
+    height, width, channels = spaces.obs_shape
+    experts = {name: expert(height * width * channels, config.hidden) for name in names}
+    gate = gate_net(spaces.obs_shape, config.hidden, len(names))
+    return _agent(Mixture(experts, gate), config.hidden, spaces, generator)
+
+
+def build_grid_mlp(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
+    """The registered builder of `model.name: grid-mlp`: one expert and no gate, for baselines."""
+    height, width, channels = spaces.obs_shape
+    return _agent(
+        expert(height * width * channels, config.hidden), config.hidden, spaces, generator
+    )
+
+
+def _agent(
+    embedder: nn.Module, hidden: int, spaces: Spaces, generator: torch.Generator
+) -> ActorCritic:
+    model = ActorCritic(
+        embedder,
+        hidden=hidden,
+        num_actions=spaces.num_actions,
+        obs_range=spaces.obs_range,
+        generator=generator,
+        critic=LinearCritic(spaces.obs_shape),
+    )
+    initialise(model, generator)
+    return model

@@ -1,0 +1,59 @@
+"""From a path to a trained split autoencoder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs import CheckpointError, RunConfig
+from models.autoencoder import SplitAutoencoder
+from models.build import build_split
+from models.load import find_checkpoint, read_saved
+from models.serialize import file_digest
+from models.weights import load_weights
+
+
+@dataclass(frozen=True)
+class TrainedSplit:
+    """A network in evaluation mode, on the CPU, and where it comes from."""
+
+    model: SplitAutoencoder
+    config: RunConfig
+    digest: str
+    """sha256 of the file the weights were read from, in hex."""
+    env_steps: int | None
+    """Examples trained on."""
+    source: Path
+    """That file."""
+
+
+def holds_split(path: Path) -> bool:
+    """Whether a run, a group of runs or a checkpoint is of one that learnt from a data set.
+
+    False where no checkpoint is found: what loads agents then says why, and warns of damage.
+    """
+    first = min(path.glob("seed-*"), default=path)
+    if not first.is_dir() and first.suffix != ".ckpt":
+        return False
+    try:
+        file = first if first.is_file() else find_checkpoint(first, lambda _: None)
+        return read_saved(file).config.data is not None
+    except CheckpointError:
+        return False
+
+
+def load_split(path: Path, warn: Callable[[str], None] = warnings.warn) -> TrainedSplit:
+    """Load the network of a run's newest valid checkpoint, or of a checkpoint.
+
+    Raises:
+        CheckpointError: If there is none, or it is of a run in an environment.
+    """
+    file = path if path.is_file() else find_checkpoint(path, warn)
+    saved = read_saved(file)
+    if saved.config.data is None:
+        raise CheckpointError(f"{path} learnt in an environment, not from a data set")
+    model = build_split(saved.config.model, saved.spaces).eval()
+    load_weights(model, saved.weights, file)
+    return TrainedSplit(model, saved.config, file_digest(file), saved.steps, file)

@@ -1,0 +1,94 @@
+"""A mixture is the shares times the experts, and stays a policy when an expert is taken out."""
+
+import pytest
+import torch
+from torch import nn
+
+import routing
+from models.gridworld import AgainstLast
+from models.mixture import Mixture
+
+
+def mixture(names=("diamond", "ghost"), features=6, seed=0):
+    torch.manual_seed(seed)
+    experts = {
+        name: nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, features), nn.Tanh())
+        for name in names
+    }
+    gate = nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, len(names)))
+    return Mixture(experts, gate)
+
+
+def without(model, index):
+    """Zero one unit of the gate's output, as an ablation does."""
+
+    def hook(module, inputs, shares):
+        shares = shares.clone()
+        shares[:, index] = 0
+        return shares
+
+    return model.gate.register_forward_hook(hook)
+
+
+def test_features_are_the_experts_weighted_by_the_softmax_of_the_logits():
+    model, image = mixture(("a", "b", "c")), torch.randn(5, 2, 3, 4)
+    logits = model.gate_net(image)
+    shares = logits.exp() / logits.exp().sum(1, keepdim=True)
+    by_hand = sum(shares[:, [k]] * e(image) for k, e in enumerate(model.experts.values()))
+    torch.testing.assert_close(model(image), by_hand)
+
+
+@pytest.mark.parametrize(("index", "left"), [(0, "ghost"), (1, "diamond")])
+def test_with_one_of_two_experts_ablated_the_other_passes_through_whole(index, left):
+    model, image = mixture(), torch.randn(5, 2, 3, 4)
+    without(model, index)
+    torch.testing.assert_close(model(image), model.experts[left](image))
+
+
+def test_of_three_experts_the_remaining_two_share_in_the_same_proportion():
+    model, image = mixture(("a", "b", "c")), torch.randn(5, 2, 3, 4)
+    odds = model.gate_net(image).exp()
+    a, _, c = (expert(image) for expert in model.experts.values())
+    expected = (odds[:, [0]] * a + odds[:, [2]] * c) / (odds[:, [0]] + odds[:, [2]])
+    without(model, 1)
+    torch.testing.assert_close(model(image), expected)
+
+
+def test_with_no_expert_left_features_are_zero():
+    model, image = mixture(), torch.randn(5, 2, 3, 4)
+    without(model, 0)
+    without(model, 1)
+    assert torch.equal(model(image), torch.zeros(5, 6))
+
+
+def test_gradient_is_that_of_the_plain_weighted_sum():
+    model, image = mixture(), torch.randn(5, 2, 3, 4)
+    target = torch.randn(5, 6)
+    (model(image) - target).square().sum().backward()
+    found = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    share = torch.sigmoid(model.gate_net(image)[:, :1] - model.gate_net(image)[:, 1:])
+    diamond, ghost = (expert(image) for expert in model.experts.values())
+    (share * diamond + (1 - share) * ghost - target).square().sum().backward()
+    for grad, parameter in zip(found, model.parameters(), strict=True):
+        torch.testing.assert_close(grad, parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_the_names_that_routes_use_exist():
+    names = dict(mixture().named_modules())
+    assert {"experts.diamond", "experts.ghost", "gate_net", "gate"} <= names.keys()
+
+
+def test_routing_knows_how_many_experts_the_gate_shares_among():
+    """From an example, also where the layer before has fewer units: the gridworld's one logit."""
+    model = mixture()
+    model.gate_net = nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, 1), AgainstLast())
+    part = {"module": "gate", "units": "1"}
+    regions = routing.resolve(model, {"ghost": [part]}, torch.zeros(1, 2, 3, 4))
+    assert regions["ghost"].parts[0].units == (1,)
+    assert regions["ghost"].parts[0].size == 2
+
+
+def test_one_expert_is_refused():
+    with pytest.raises(ValueError, match="at least two"):
+        mixture(("alone",))
