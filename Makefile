@@ -5,7 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-DEMO := runs/maze/quick/demo
+DEMO := runs/maze/routed-quick/demo
 
 PIP_ARGS ?=
 PYTHON ?= python3.11 python3.12 python3 python
@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help setup demo test test-slow lint format types bench clean
 
 help:
-	@echo "make demo       train on small mazes, evaluate, draw vector fields (10 minutes)"
+	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (10 minutes)"
 	@echo "make test       everything that is quick to check (10 minutes)"
 	@echo "make test-slow  the rest"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
@@ -57,9 +57,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 demo: $(INSTALLED)
 	@rm -rf $(DEMO)
-	$(BIN)/chisel train maze/quick name=demo
+	$(BIN)/chisel train maze/routed-quick name=demo
 	$(BIN)/chisel eval $(DEMO)
-	$(BIN)/chisel study vector-field checkpoint=$(DEMO)
+	$(BIN)/chisel study localization checkpoint=$(DEMO)
 	@echo "Everything is in $(DEMO)"
 
 test: $(INSTALLED)

@@ -1,29 +1,89 @@
 """What a checkpoint does and why: play, evaluation, fields, statistics, studies, figures."""
 
+from analysis.ablation_figures import ablation_figure
+from analysis.ablation_matrix import AblationMatrix, ablation_matrix
+from analysis.agent_ablation import agent_ablation_matrix
 from analysis.compare import Comparison, compare
-from analysis.evaluation import Evaluation, Score, evaluate
+from analysis.evaluation import Evaluation, evaluate
 from analysis.field_figures import contact_sheet, field_figure
 from analysis.fields import VectorField, vector_field
 from analysis.figures import save_figure
+from analysis.gradient_mass import GradientMass, sides_of
+from analysis.localization import Condition, Localization, LocalizedRun, Snapshot
+from analysis.localization_report import write_localization
+from analysis.maze_ablation import maze_ablation_matrix
+from analysis.output import make_folder, provenance, study_folder, write_json
+from analysis.oversight import (
+    OversightEvaluation,
+    OversightScore,
+    evaluate_oversight,
+    oversight_ceiling,
+    plays_oversight,
+)
+from analysis.oversight_curves import (
+    OversightReturns,
+    OversightSummary,
+    oversight_figure,
+    oversight_returns,
+    summarise_oversight,
+)
 from analysis.play import Policy, play, random_policy
+from analysis.region_elements import Elements
+from analysis.relearning import Relearning, RelearningCurve, relearning_figure
+from analysis.scores import Score
+from analysis.split import SplitEvaluation, cross_own, evaluate_split, split_errors
 from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, proportion
 
 __all__ = [
+    "AblationMatrix",
     "Comparison",
+    "Condition",
+    "Elements",
     "Estimate",
     "Evaluation",
+    "GradientMass",
+    "Localization",
+    "LocalizedRun",
+    "OversightEvaluation",
+    "OversightReturns",
+    "OversightScore",
+    "OversightSummary",
     "Policy",
+    "Relearning",
+    "RelearningCurve",
     "Score",
+    "Snapshot",
+    "SplitEvaluation",
     "VectorField",
+    "ablation_figure",
+    "ablation_matrix",
+    "agent_ablation_matrix",
     "bootstrap_mean",
     "compare",
     "contact_sheet",
+    "cross_own",
     "evaluate",
+    "evaluate_oversight",
+    "evaluate_split",
     "field_figure",
+    "make_folder",
+    "maze_ablation_matrix",
     "mean_over_seeds",
+    "oversight_ceiling",
+    "oversight_figure",
+    "oversight_returns",
     "play",
+    "plays_oversight",
     "proportion",
+    "provenance",
     "random_policy",
+    "relearning_figure",
     "save_figure",
+    "sides_of",
+    "split_errors",
+    "study_folder",
+    "summarise_oversight",
     "vector_field",
+    "write_json",
+    "write_localization",
 ]

@@ -33,7 +33,8 @@ class Line:
     last: dict[str, Estimate]
     """Of each metric at the end of training."""
     evaluation: dict[str, Estimate]
-    """`success` and `efficient` of each cheese placement, over the seeds with an `eval.json`."""
+    """`success`, `efficient` and, with two goals, each goal's share, of each cheese placement, over
+    the seeds with an `eval.json`."""
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -146,12 +147,17 @@ def _scores(file: Path) -> dict[str, Estimate]:
         scores = json.loads(file.read_text(encoding="utf-8"))["scores"]
         chosen = [s for s in scores if s["player"] == "agent" and s["size"] is None]
         return {
-            f"{score['cheese']}: {kind}": _estimate(score[kind])
+            f"{score['cheese']}: {kind}": _estimate(share)
             for score in chosen
-            for kind in ("success", "efficient")
+            for kind, share in _shares(score).items()
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file} is not an evaluation: {error!r}") from error
+
+
+def _shares(score: dict[str, Any]) -> dict[str, Any]:
+    goals = {f"P({name})": share for name, share in score.get("outcomes", {}).items()}
+    return {"success": score["success"], "efficient": score["efficient"], **goals}
 
 
 def _estimate(plain: dict[str, Any]) -> Estimate:

@@ -20,6 +20,9 @@ METRICS = {
     "charts/episodic_return": "return",
     "charts/episodic_length": "length of episodes",
     "losses/entropy": "entropy of the policy",
+    "losses/reconstruction": "error of the decoder, summed over labels",
+    "split/first": "cross/own error, first half",
+    "split/second": "cross/own error, second half",
 }
 """What is drawn, where runs have it."""
 
@@ -49,7 +52,7 @@ def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
         for label, seeds in runs.items():
             _draw(ax, [seed for seed in seeds if name in seed.metrics], name, colours[label])
         ax.set_title(METRICS[name], fontsize=10)
-        ax.set_xlabel("environment steps", fontsize=9)
+        ax.set_xlabel("environment steps, or examples", fontsize=9)
         ax.grid(alpha=0.25, linewidth=0.6)
         ax.spines[["top", "right"]].set_visible(False)
         ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)

@@ -32,6 +32,7 @@ def play(
     greedy: bool = False,
     progress: Callable[[int, int], None] | None = None,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    whole_batches: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Let every environment play exactly so many episodes.
 
@@ -47,6 +48,8 @@ def play(
         greedy: Take the likeliest action instead of sampling.
         progress: Called with episodes finished and wanted whenever some finish.
         context: What to run the policy under, such as an intervention.
+        whole_batches: Show the policy environments too that are through: for interventions that
+            take something from other examples.
 
     Returns:
         The facts of `infos["episode"]`, one row `[E, ...]` per episode in the order of environment,
@@ -64,7 +67,10 @@ def play(
         while left.any():
             # Environments that are through idle along; the network need not look at them.
             active = np.flatnonzero(left)
-            logits = policy(to_tensor(obs if len(active) == env.num_envs else obs[active]))
+            if whole_batches or len(active) == env.num_envs:
+                logits = policy(to_tensor(obs))[active]
+            else:
+                logits = policy(to_tensor(obs[active]))
             actions = np.zeros(env.num_envs, np.int64)
             actions[active] = _choose(logits, generator, greedy)
             obs, _, terminated, truncated, infos = env.step(actions)

@@ -18,6 +18,7 @@ def show(results: dict[str, Part], console: Console) -> None:
         "share": _share,
         "memory": _memory,
         "envs": _envs,
+        "routing": _routing,
     }
     for name, print_part in parts.items():
         if name in results:
@@ -62,3 +63,14 @@ def _envs(part: Part, console: Console) -> None:
         console.print(
             f"pixel adapter over {raw}: {share['wall_s']:.1%} (wall), {share['cpu_s']:.1%} (CPU)"
         )
+
+
+def _routing(part: Part, console: Console) -> None:
+    table = Table("five routed sites, over a plain step", "memory", "wall", "CPU", "fastest, CPU")
+    for allocator in ("default", "keeping"):
+        for name, one in part[allocator].items():
+            for form, spent in one["overhead"].items():
+                wall, cpu = spent["wall_s"]["median"], spent["cpu_s"]["median"]
+                numbers = (f"{ratio:+.1%}" for ratio in (wall, cpu, spent["cpu_s"]["fastest"]))
+                table.add_row(f"{name}: {form}", allocator, *numbers)
+    console.print(table)

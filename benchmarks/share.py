@@ -43,7 +43,7 @@ class Stopwatch:
 
 def watch_ppo() -> Stopwatch:
     """Put a stopwatch into the PPO of this process."""
-    from trainers.ppo import PPO
+    from trainers.onpolicy import OnPolicy
     from trainers.rollout import MinibatchLoader
 
     watch = Stopwatch()
@@ -54,11 +54,11 @@ def watch_ppo() -> Stopwatch:
         "configure_gradient_clipping",
         "optimizer_zero_grad",
     ):
-        setattr(PPO, name, watch.wrap(getattr(PPO, name)))
-    step, minibatches = PPO.optimizer_step, MinibatchLoader.__iter__
+        setattr(OnPolicy, name, watch.wrap(getattr(OnPolicy, name)))
+    step, minibatches = OnPolicy.optimizer_step, MinibatchLoader.__iter__
 
     def optimizer_step(
-        module: PPO, epoch: int, batch: int, optimizer: Any, closure: Callable[[], Any]
+        module: OnPolicy, epoch: int, batch: int, optimizer: Any, closure: Callable[[], Any]
     ) -> None:
         # Lightning runs the loss and its backward in here; what is timed of it is timed there.
         step(module, epoch, batch, optimizer, watch.wrap(closure, counts=False))
@@ -68,6 +68,6 @@ def watch_ppo() -> Stopwatch:
         draw = watch.wrap(lambda: next(drawn, None))
         return iter(draw, None)
 
-    PPO.optimizer_step = watch.wrap(optimizer_step)  # type: ignore[method-assign]  # this process only
+    OnPolicy.optimizer_step = watch.wrap(optimizer_step)  # type: ignore[method-assign]  # this process only
     MinibatchLoader.__iter__ = timed_minibatches  # type: ignore[method-assign]  # this process only
     return watch

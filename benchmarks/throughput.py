@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import environments, machine
+from benchmarks import environments, machine, routing_overhead
 from benchmarks.pace import Contender
 from benchmarks.report import show
 from benchmarks.setting import Setting
@@ -104,8 +104,13 @@ def share(toy: bool, rounds: int) -> dict[str, Any]:
     return results
 
 
+def routing(toy: bool, rounds: int) -> dict[str, Any]:
+    """What gradient routing adds to a training step, in many short turns."""
+    return routing_overhead.measure_apart(toy=toy, rounds=rounds if toy else 10 * rounds)
+
+
 PARTS: dict[str, Callable[[bool, int], dict[str, Any]]] = {
-    one.__name__: one for one in (envs, ppo, share, memory)
+    one.__name__: one for one in (envs, ppo, share, memory, routing)
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cli.arguments import check_settings, existing, one_word, take
 
-USAGE = "chisel eval RUN [eval.key=value …] [env.key=value …] [out=FOLDER]"
+USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [eval.key=value …] [env.key=value …] [out=FOLDER]"
 
 HELP = f"""\
 usage: {USAGE}
@@ -14,7 +14,11 @@ usage: {USAGE}
 Plays held-out mazes, with the cheese as in training and with the cheese anywhere, beside a policy
 that acts at random. Prints a table with 95 % intervals and writes eval.json. RUN is a run's folder,
 a checkpoint, a folder of shipped weights, or a published .pth file with env=EXPERIMENT.
+Agents of diamond and ghost play eval.levels fresh boards, whole and without each of their regions.
 
+  ablate=REGION[:MODE],…
+                      switch regions off that gradients were routed to; MODE is zero (if left out),
+                      mean, resample, or a factor; the file is then eval-ablate-REGION-MODE.json
   eval.levels=500     levels per setting
   eval.split=test     which layouts; tune on validation, report on test, once
   env.levels.max_size=9
@@ -22,6 +26,7 @@ a checkpoint, a folder of shipped weights, or a published .pth file with env=EXP
 
 examples:
   chisel eval runs/maze/quick/NAME
+  chisel eval runs/maze/routed/NAME ablate=corner,cheese:0.5
   chisel eval model_rand_region_5.pth env=maze/hard eval.levels=1000"""
 
 
@@ -31,11 +36,20 @@ def run(arguments: Sequence[str]) -> None:
     out, settings = take(settings, "out")
     source = existing(path)
     _, of_config = take(settings, "env")
+    _, of_config = take(of_config, "ablate")
     check_settings(source, of_config)
     import analysis  # heavy: only once the arguments are known to be good
+    import models
     from cli.display import print_table, progress_bars
 
+    if models.holds_split(source):
+        split = analysis.evaluate_split(source, overrides=settings, out=out)
+        print_table(split.table())
+        print(split.data)
+        print(split.figure)
+        return
+    play = analysis.evaluate_oversight if analysis.plays_oversight(source) else analysis.evaluate
     with progress_bars() as progress:
-        evaluation = analysis.evaluate(source, overrides=settings, out=out, progress=progress)
+        evaluation = play(source, overrides=settings, out=out, progress=progress)
     print_table(evaluation.table())
     print(evaluation.data)

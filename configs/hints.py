@@ -43,6 +43,8 @@ def describe(hint: Any) -> str:
         return f"{describe(given)} or null"
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(hint))
+    if get_origin(hint) is dict:
+        return "a group of names with a value each"
     if get_origin(hint) in (tuple, list):
         member = get_args(hint)[0]
         example = "[16, 32, 32]" if member is int else "[a, b]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin
 
 from configs.errors import ConfigError
 from configs.hints import describe, group_of, hints_of
@@ -12,7 +12,7 @@ from configs.schema import RunConfig
 from configs.suggest import near, shown
 
 Schemas = Mapping[Component, type | None]
-"""The schema of each component: `env`, `model`, `algo`; None where there is no such component."""
+"""The schema of each component (`env`, `data`, `model`, `algo`); None where there is none."""
 
 
 class Leaf(NamedTuple):
@@ -42,7 +42,7 @@ def _leaves(
             raise ConfigError(f"unknown key {full}; {_instead(str(key), prefix, parts, schemas)}")
         hint = parts[key]
         group = group_of(hint)
-        if group is None and isinstance(value, Mapping):
+        if group is None and isinstance(value, Mapping) and get_origin(hint) is not dict:
             raise ConfigError(f"{full} has no parts; it is {describe(hint)}")
         if group is None or (value is None and key in schemas):
             yield Leaf(full, value, hint)

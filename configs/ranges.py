@@ -9,11 +9,21 @@ from typing import Any
 
 from configs.errors import ConfigError
 from configs.schema import (
+    AutoencoderConfig,
+    AutoencoderNetConfig,
     EvalConfig,
+    ExpertsConfig,
+    GridExpertsConfig,
+    GridMlpConfig,
     ImpalaConfig,
+    LabelsConfig,
     LevelsConfig,
     MazeConfig,
+    MnistConfig,
+    OversightConfig,
     PPOConfig,
+    ReinforceConfig,
+    RoutingConfig,
     RunConfig,
     TrackingConfig,
     TrainerConfig,
@@ -53,6 +63,7 @@ NOT_NEGATIVE = Range(low=0)
 POSITIVE = Range(low=0, above=True)
 SEED = Range(low=0, high=SEED_LIMIT)
 DISCOUNT = Range(low=0, high=1)
+SHARE = Range(low=0, high=1)
 
 _RANGES: dict[type, Mapping[str, Range]] = {
     RunConfig: {"frames": COUNT, "seed": SEED, "init_seed": SEED, "env_seed": SEED},
@@ -62,6 +73,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "timeout": COUNT,
         "num_threads": NOT_NEGATIVE,
     },
+    OversightConfig: {"num_envs": COUNT, "oversight": SHARE, "max_steps": COUNT},
     LevelsConfig: {
         "start": SEED,
         "num": SEED,
@@ -70,6 +82,40 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "max_size": Range(low=3, high=31),
     },
     ImpalaConfig: {"channels": COUNT, "hidden": COUNT},
+    AutoencoderNetConfig: {"hidden": COUNT, "code": Range(low=2)},
+    MnistConfig: {"validation": Range(low=0, high=59_999)},
+    AutoencoderConfig: {
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
+        "weight_decay": NOT_NEGATIVE,
+        "l1_coef": NOT_NEGATIVE,
+        "corr_coef": NOT_NEGATIVE,
+    },
+    ExpertsConfig: {"channels": COUNT, "hidden": COUNT, "gate_channels": COUNT},
+    LabelsConfig: {
+        "share": SHARE,
+        "recall": SHARE,
+        "precision": SHARE,
+        "correlation": Range(low=0, high=1, below=True),
+        "delay": NOT_NEGATIVE,
+    },
+    RoutingConfig: {
+        "start": NOT_NEGATIVE,
+        "ramp": NOT_NEGATIVE,
+        "gate_coef": NOT_NEGATIVE,
+        "l1": NOT_NEGATIVE,
+        "drop": SHARE,
+    },
+    GridExpertsConfig: {"hidden": COUNT},
+    GridMlpConfig: {"hidden": COUNT},
+    ReinforceConfig: {
+        "num_steps": COUNT,
+        "learning_rate": POSITIVE,
+        "adam_eps": POSITIVE,
+        "gamma": DISCOUNT,
+        "ent_coef": NOT_NEGATIVE,
+        "vf_coef": NOT_NEGATIVE,
+    },
     PPOConfig: {
         "num_steps": COUNT,
         "num_minibatches": COUNT,
@@ -119,7 +165,9 @@ def check_ranges(config: Any, prefix: str = "") -> None:
 
 
 def _numbers(value: Any) -> Iterator[int | float]:
-    if isinstance(value, tuple | list):
+    if isinstance(value, Mapping):
+        yield from _numbers(list(value.values()))
+    elif isinstance(value, tuple | list):
         for member in value:
             yield from _numbers(member)
     elif isinstance(value, float) or type(value) is int:

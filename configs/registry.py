@@ -1,8 +1,9 @@
 """Names of components, and where each is found, without importing any of them.
 
-Other packages add theirs through entry points: in the group `chisel.envs`, `chisel.models`,
-`chisel.algos`, `chisel.studies` or `chisel.labels`, an entry point whose name is the component's
-and whose object is a `Component`. Keep that object in a module that imports nothing heavy.
+Other packages add theirs through entry points: in the group `chisel.envs`, `chisel.data`,
+`chisel.models`, `chisel.algos`, `chisel.studies` or `chisel.labels`, an entry point whose name is
+the component's and whose object is a `Component`. Keep that object in a module that imports nothing
+heavy.
 """
 
 from __future__ import annotations
@@ -14,14 +15,28 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, get_args
 
 from configs.errors import ConfigError
-from configs.schema import ImpalaConfig, MazeConfig, PPOConfig
+from configs.schema import (
+    AutoencoderConfig,
+    AutoencoderNetConfig,
+    DigitsConfig,
+    ExpertsConfig,
+    GridExpertsConfig,
+    GridMlpConfig,
+    ImpalaConfig,
+    MazeConfig,
+    MnistConfig,
+    OversightConfig,
+    PPOConfig,
+    ReinforceConfig,
+)
 from configs.suggest import hint
 
-Kind = Literal["env", "model", "algo", "study", "label"]
+Kind = Literal["env", "data", "model", "algo", "study", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 GROUPS: dict[Kind, str] = {
     "env": "chisel.envs",
+    "data": "chisel.data",
     "model": "chisel.models",
     "algo": "chisel.algos",
     "study": "chisel.studies",
@@ -32,6 +47,7 @@ GROUPS: dict[Kind, str] = {
 
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "env": ("name", "num_envs"),
+    "data": ("name",),
     "model": ("name",),
     "algo": ("name",),
 }
@@ -56,22 +72,94 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "maze": Component(
             "envs.maze:make_maze", "procgen's maze, as pixels or as planes", MazeConfig
         ),
+        "oversight": Component(
+            "envs.oversight:make_oversight",
+            "diamond and ghost, where only some ends of episodes are overseen",
+            OversightConfig,
+        ),
+    },
+    "data": {
+        "digits": Component(
+            "envs.data:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
+        ),
+        "mnist": Component(
+            "envs.data:load_mnist", "MNIST's 70,000 digits of 28x28, from idx files", MnistConfig
+        ),
     },
     "model": {
         "impala": Component(
             "models.impala:build_impala", "the convolutional network of IMPALA", ImpalaConfig
         ),
+        "experts": Component(
+            "models.experts:build_experts", "small Impala trunks mixed by a gate", ExpertsConfig
+        ),
+        "grid-experts": Component(
+            "models.gridworld:build_grid_experts",
+            "the gridworld's fully connected experts, gate and value network",
+            GridExpertsConfig,
+        ),
+        "grid-mlp": Component(
+            "models.gridworld:build_grid_mlp", "one of those experts alone", GridMlpConfig
+        ),
+        "autoencoder": Component(
+            "models.autoencoder:build_autoencoder",
+            "an autoencoder with a certificate for each half of its encoding",
+            AutoencoderNetConfig,
+        ),
     },
     "algo": {
         "ppo": Component("trainers.ppo:build_ppo", "proximal policy optimisation", PPOConfig),
+        "reinforce": Component(
+            "trainers.reinforce:build_reinforce",
+            "REINFORCE with a learnt baseline, one update per rollout",
+            ReinforceConfig,
+        ),
+        "autoencoder": Component(
+            "trainers.build_split:build_split",
+            "an autoencoder whose halves learn different digits",
+            AutoencoderConfig,
+        ),
     },
     "study": {
         "vector-field": Component(
             "analysis.studies.vector_field:run",
             "where an agent would step, and what it expects, at every free square",
         ),
+        "leaks": Component(
+            "trainers.studies.leaks:run_study",
+            "whether regions stay exactly where they are when other labels are learnt",
+        ),
+        "localization": Component(
+            "trainers.studies.localization:run_study",
+            "where labelled and unlabelled gradients fall, and what ablating each region does",
+        ),
+        "relearning": Component(
+            "trainers.studies.relearning:run_study",
+            "how fast what an ablation took away is learnt again",
+        ),
+        "oversight": Component(
+            "trainers.studies.oversight:run_study",
+            "trains every agent of diamond and ghost, and compares their true returns",
+        ),
     },
-    "label": {},
+    "label": {
+        "maze-goal": Component(
+            "trainers.labels:maze_goal", "which goal of the maze ended the episode: cheese, corner"
+        ),
+        "overseen-goal": Component(
+            "trainers.labels:overseen_goal",
+            "which object ended it, where its cell was overseen: diamond, ghost",
+        ),
+        "digit-half": Component("trainers.labels:digit_half", "digits 0-4, low, or 5-9, high"),
+        "overseen-end": Component(
+            "trainers.labels:overseen_end",
+            "what an overseer can tell of an episode's end: diamond, ghost, nothing",
+        ),
+        "cheese-region": Component(
+            "trainers.labels:cheese_region",
+            "where the cheese lay: elsewhere, or in the top-right region: corner",
+        ),
+    },
 }
 
 

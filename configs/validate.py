@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from configs.errors import ConfigError
 from configs.ranges import SEED_LIMIT, check_ranges
 from configs.registry import names
-from configs.schema import ImpalaConfig, LevelsConfig, MazeConfig, PPOConfig, RunConfig
+from configs.schema import (
+    ExpertsConfig,
+    GridExpertsConfig,
+    ImpalaConfig,
+    LevelsConfig,
+    MazeConfig,
+    PPOConfig,
+    ReinforceConfig,
+    RunConfig,
+)
+from configs.validate_data import data_problems, source_problems
+from configs.validate_routing import routing_problems
 
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""
@@ -31,8 +42,7 @@ def validate(config: RunConfig) -> None:
 
 
 def _incomplete(config: RunConfig) -> Iterator[str]:
-    if config.env is None:
-        yield f"env is missing; set env.name, one of {', '.join(names('env'))}"
+    yield from source_problems(config)
     if config.model is None:
         yield f"model is missing; set model.name, one of {', '.join(names('model'))}"
     if config.algo is None:
@@ -45,9 +55,18 @@ def _problems(config: RunConfig) -> Iterator[str]:
         yield from _maze(config.env)
     if isinstance(config.model, ImpalaConfig):
         yield from _impala(config.model)
+    if isinstance(config.model, ExpertsConfig):
+        yield from _expert_names(config.model.experts)
+        yield from _expert_blocks(config.model)
+    if isinstance(config.model, GridExpertsConfig):
+        yield from _expert_names(config.model.experts)
+    if isinstance(config.algo, PPOConfig | ReinforceConfig):
+        yield from _iteration(config, config.algo.num_steps)
     if isinstance(config.algo, PPOConfig):
-        yield from _batch(config, config.algo)
+        yield from _minibatches(config, config.algo)
     yield from _checkpoints(config)
+    yield from data_problems(config)
+    yield from routing_problems(config)
 
 
 def _names(config: RunConfig) -> Iterator[str]:
@@ -77,8 +96,23 @@ def _maze(env: MazeConfig) -> Iterator[str]:
     world = WORLD_SIZE[env.mode]
     if env.cheese == "region" and env.region > world:
         yield f"env.region = {env.region}: env.mode={env.mode} has worlds of {world} cells a side"
+    if env.goals != "cheese":
+        yield from _two_goals(env)
     yield from _sizes(env.levels, env.mode, world)
     yield from _bank(env.levels)
+
+
+def _two_goals(env: MazeConfig) -> Iterator[str]:
+    if not env.levels.bank:
+        yield (
+            f"env.goals = {env.goals!r} needs levels made ready beforehand; set env.levels.bank, "
+            "for example env.levels.bank=10000"
+        )
+    if env.cheese == "region" and env.region < 2:
+        yield (
+            f"env.region = {env.region}: with env.goals={env.goals} the cheese lies beside the "
+            "corner; use at least 2"
+        )
 
 
 def _sizes(levels: LevelsConfig, mode: str, world: int) -> Iterator[str]:
@@ -132,7 +166,21 @@ def _impala(model: ImpalaConfig) -> Iterator[str]:
         )
 
 
-def _batch(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
+def _expert_names(names: Sequence[str]) -> Iterator[str]:
+    if len(set(names)) < max(2, len(names)):
+        yield f"model.experts = {list(names)}: needs two different names or more"
+    for name in names:
+        if not name.isidentifier():
+            yield f"model.experts: {name!r} becomes a module's name, so letters, digits and _ only"
+
+
+def _expert_blocks(model: ExpertsConfig) -> Iterator[str]:
+    for key in ("channels", "gate_channels"):
+        if not getattr(model, key):
+            yield f"model.{key} is empty; it needs a number for each block, like [8, 16, 16]"
+
+
+def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
     envs: int = config.env.num_envs
     ranks = config.trainer.devices * config.trainer.num_nodes
     if envs % ranks:
@@ -140,7 +188,17 @@ def _batch(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
             f"env.num_envs = {envs}: must divide evenly over {ranks} processes "
             f"(trainer.devices × trainer.num_nodes), so {_round_up(envs, ranks)}?"
         )
-    batch = envs // ranks * algo.num_steps
+    iteration = envs * num_steps
+    if config.frames < iteration:
+        yield (
+            f"frames = {config.frames}: less than one iteration of {iteration} "
+            f"(env.num_envs × algo.num_steps); set frames={iteration} or more"
+        )
+
+
+def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
+    ranks = config.trainer.devices * config.trainer.num_nodes
+    batch = config.env.num_envs // ranks * algo.num_steps
     if batch % algo.num_minibatches:
         yield (
             f"algo.num_minibatches = {algo.num_minibatches}: must divide the batch of {batch} "
@@ -150,12 +208,6 @@ def _batch(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
         yield (
             f"algo.num_minibatches = {algo.num_minibatches}: minibatches of one sample cannot be "
             "normalised; use fewer or algo.norm_adv=batch"
-        )
-    iteration = envs * algo.num_steps
-    if config.frames < iteration:
-        yield (
-            f"frames = {config.frames}: less than one iteration of {iteration} "
-            f"(env.num_envs × algo.num_steps); set frames={iteration} or more"
         )
 
 

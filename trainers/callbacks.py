@@ -99,13 +99,14 @@ class SaveCrash(Callback):
         if not isinstance(exception, NumericsError):
             return
         module: Any = pl_module
+        buffer = getattr(module, "buffer", None)  # a run on a data set has none
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"iter-{module.iteration:08d}-rank{trainer.global_rank}.pt"
         bundle = {
             "error": str(exception),
             "iteration": module.iteration,
             "batch": module.batch,
-            "rollout": module.buffer.columns,
+            "rollout": None if buffer is None else buffer.columns,
             "weights": module.model.state_dict(),
         }
         torch.save(bundle, path)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from configs import EnvironmentFault, NumericsError
 from envs import StatefulVectorEnv
+from trainers.labels import LabelBook
 from trainers.losses import action_log_prob
 from trainers.rollout import RolloutBuffer
 
@@ -30,10 +31,18 @@ class Collector:
         env: in SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
         seed: where the environment starts.
         generator: of the sampled actions, on the device of the policy.
+        labels: told of the episodes that end; None if nothing is labelled.
     """
 
-    def __init__(self, env: StatefulVectorEnv, *, seed: int, generator: torch.Generator) -> None:
-        self.env, self.generator = env, generator
+    def __init__(
+        self,
+        env: StatefulVectorEnv,
+        *,
+        seed: int,
+        generator: torch.Generator,
+        labels: LabelBook | None = None,
+    ) -> None:
+        self.env, self.generator, self.labels = env, generator, labels
         self.episodes: deque[list[float]] = deque(maxlen=EPISODE_WINDOW)
         self.obs, _ = env.reset(seed=seed)
 
@@ -88,6 +97,8 @@ class Collector:
         if truncated.any():
             self._bootstrap(truncated & ~terminated, infos, policy, buffer["bootstrap"][t])
         self._count(infos)
+        if self.labels is not None:
+            self.labels.note(t, infos)
 
     def _bootstrap(
         self, truncated: NDArray[np.bool_], infos: dict[str, Any], policy: Policy, into: Tensor
@@ -96,9 +107,11 @@ class Collector:
         known = truncated & np.asarray(infos.get("_final_obs", np.zeros_like(truncated)))
         rows = np.flatnonzero(known)
         if rows.size:
-            final = np.stack([np.asarray(infos["final_obs"][row]) for row in rows])
-            _, values = policy(torch.from_numpy(final).to(into.device))
-            into[torch.from_numpy(rows).to(into.device)] = values.float()
+            # All environments go through the network, which may treat them differently by number.
+            last = self.obs.copy()
+            last[rows] = np.stack([np.asarray(infos["final_obs"][row]) for row in rows])
+            _, values = policy(torch.from_numpy(last).to(into.device))
+            into[torch.from_numpy(rows).to(into.device)] = values[rows].float()
 
     def _count(self, infos: dict[str, Any]) -> None:
         if "episode" not in infos:

@@ -29,6 +29,13 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float 
     return 0.5 * error
 
 
+def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean of values `[B]`; with weights `[B]` of their products, so that 0 leaves an example out
+    and the loss shrinks by the share left out.
+    """
+    return values.mean() if weights is None else (values * weights).mean()
+
+
 def divergence(log_ratio: Tensor, clip_coef: float) -> dict[str, Tensor]:
     """How far the policy moved: CleanRL's `old_approx_kl` (k1), `approx_kl` (k3) and `clipfrac`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -23,6 +23,10 @@ WIDE = 100
 SMOOTHING = 0.3
 """Weight of the newest iteration in the speed that the time left is computed from."""
 
+_OF_AGENTS = (("return", "charts/episodic_return", ".2f"), ("success", "charts/success", ".0%"))
+_OF_SPLITS = (("error", "losses/reconstruction", ".3f"), ("split", "split/first", ".2f"))
+"""What is shown of an iteration: word, metric, format."""
+
 
 class TrainingProgress(Callback):
     """Return, success, speed and time left of a run. For the first process only.
@@ -36,6 +40,7 @@ class TrainingProgress(Callback):
 
     def __init__(self, config: RunConfig, console: Console | None = None) -> None:
         self.title = config.experiment or "training"
+        self.shown = _OF_AGENTS if config.data is None else _OF_SPLITS
         self.max_minutes = config.trainer.max_minutes
         self.console = console or Console(stderr=True)
         self.frames, self.speed = 0, math.nan
@@ -49,12 +54,12 @@ class TrainingProgress(Callback):
         self._started = self._last = self._printed = time.monotonic()
         self._printed_share = self._share(module.env_steps)
         if self.console.is_terminal:
-            self._bar = _bar(self.console)
+            self._bar = _bar(self.console, [word for word, _, _ in self.shown])
             self._task = self._bar.add_task(
                 self.title,
                 total=self.frames,
                 completed=module.env_steps,
-                facts=_BLANK,
+                facts={"speed": "–", "left": "–:––"} | {word: "–" for word, _, _ in self.shown},
                 phase="rollout",
             )
             self._bar.start()
@@ -82,9 +87,8 @@ class TrainingProgress(Callback):
             self._print(facts, module.env_steps, now)
 
     def _facts(self, metrics: Mapping[str, float], env_steps: int, now: float) -> dict[str, str]:
-        return {
-            "returns": _number(metrics.get("charts/episodic_return", math.nan), ".2f"),
-            "success": _number(metrics.get("charts/success", math.nan), ".0%"),
+        facts = {word: _number(metrics.get(key, math.nan), form) for word, key, form in self.shown}
+        return facts | {
             "speed": _number(self.speed, ",.0f"),
             "left": _clock(self._seconds_left(env_steps, now)),
         }
@@ -104,9 +108,9 @@ class TrainingProgress(Callback):
         if not far and now - self._printed < LINE_SECONDS:
             return
         self._printed, self._printed_share = now, share
+        news = "".join(f"{word} {facts[word]}  " for word, _, _ in self.shown)
         line = (
-            f"{self.title}  {env_steps:,}/{self.frames:,} frames ({share:.0%})  "
-            f"return {facts['returns']}  success {facts['success']}  "
+            f"{self.title}  {env_steps:,}/{self.frames:,} frames ({share:.0%})  {news}"
             f"{facts['speed']} frames/s  {facts['left']} left"
         )
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -129,9 +133,6 @@ class TrainingProgress(Callback):
             self._bar = None
 
 
-_BLANK = {"returns": "–", "success": "–", "speed": "–", "left": "–:––"}
-
-
 class _Frames(TextColumn):
     """Frames done of those planned, shortened."""
 
@@ -144,14 +145,16 @@ class _Frames(TextColumn):
         )
 
 
-def _bar(console: Console) -> Progress:
+def _bar(console: Console, words: Sequence[str]) -> Progress:
     columns: list[Any] = [
         SpinnerColumn(finished_text="✓"),
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=None),
         _Frames(),
-        TextColumn("[dim]return[/] [cyan]{task.fields[facts][returns]}"),
-        TextColumn("[dim]success[/] [green]{task.fields[facts][success]}"),
+        *(
+            TextColumn(f"[dim]{word}[/] [{colour}]{{task.fields[facts][{word}]}}")
+            for word, colour in zip(words, ("cyan", "green"), strict=True)
+        ),
         TextColumn("{task.fields[facts][speed]} [dim]frames/s"),
         TextColumn("[yellow]{task.fields[facts][left]}[/] [dim]left"),
     ]

@@ -115,18 +115,41 @@ def _execute(config: RunConfig, folder: Path, checkpoint: Path | None) -> Path:
             elif rank == 0:
                 print(f"{folder} has all its {config.frames:,} frames; for more, add frames=…")
         finally:
-            module.collector.env.close()
+            if config.env is not None:
+                module.collector.env.close()
     return folder
 
 
 def _build(config: RunConfig, rank: int, payload: dict[str, Any] | None) -> Any:
-    """Environment, network and algorithm of this process."""
+    """Environment or data set, network and algorithm of this process."""
     world = config.trainer.devices * config.trainer.num_nodes
     if payload is not None and len(payload["ranks"]) != world:
         raise CheckpointError(
             f"the checkpoint was saved by {len(payload['ranks'])} processes and can't go on with "
             f"{world}; resume with as many, or start a new run with init_from="
         )
+    about = {
+        "format": models.FORMAT,
+        "config": configs.to_plain(config),
+        "versions": versions(),
+        "git": git_commit(),
+        "wandb_run_id": None,
+        "routing": None if payload is None else payload.get("routing"),
+    }
+    if config.data is not None:
+        learn = configs.registry.resolve("algo", config.algo.name)
+        module = learn(config, about=about, fresh=payload is None)
+    else:
+        module = _build_player(config, rank, payload, about)
+    if config.trainer.compile:
+        module.model.compile()  # after routes are attached to it
+    return module
+
+
+def _build_player(
+    config: RunConfig, rank: int, payload: dict[str, Any] | None, about: dict[str, Any]
+) -> Any:
+    world = config.trainer.devices * config.trainer.num_nodes
     env = envs.make(
         config.env,
         seed=seeding.derive(config, "env", rank),
@@ -141,17 +164,8 @@ def _build(config: RunConfig, rank: int, payload: dict[str, Any] | None) -> Any:
         models.load_weights(model, agent.model.state_dict(), config.init_from)
     if config.trainer.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
-    if config.trainer.compile:
-        model.compile()
-    about = {
-        "format": models.FORMAT,
-        "config": configs.to_plain(config),
-        "spaces": spaces.to_plain(),
-        "versions": versions(),
-        "git": git_commit(),
-        "wandb_run_id": None,
-    }
     build = configs.registry.resolve("algo", config.algo.name)
+    about = about | {"spaces": spaces.to_plain()}
     return build(config, env, model, rank=rank, device=_device(config), about=about)
 
 

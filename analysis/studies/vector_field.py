@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from analysis.evaluation import PLACEMENTS, Placement
 from analysis.field_figures import contact_sheet, field_figure
 from analysis.fields import Orientation, VectorField, vector_field
 from analysis.figures import save_figure
+from analysis.held_out import PLACEMENTS, Placement
 from analysis.output import provenance, study_folder, write_json
 from analysis.settings import maze_run, require_spaces, take_agent
 from configs import ConfigError, MazeConfig

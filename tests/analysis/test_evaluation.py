@@ -9,7 +9,8 @@ import torch
 
 import configs
 from analysis import bootstrap_mean, evaluate, proportion
-from analysis.evaluation import _by_size
+from analysis.held_out import once_each
+from analysis.scores import scores_by_size
 from configs import CheckpointError, ConfigError
 from envs.maze import WALL, make_evaluation
 from models import Spaces, build
@@ -62,7 +63,8 @@ def test_efficiency_means_at_most_twice_the_shortest_path():
         "l": np.array([8, 9, 4, 6, 20, 6]),
         "r": np.array([10.0, 10, 0, 10, 0, 10]),
     }
-    scores = {s.size: s for s in _by_size(facts, "anywhere", "agent", np.random.default_rng(0))}
+    found = scores_by_size(once_each(facts), "anywhere", "agent", np.random.default_rng(0))
+    scores = {s.size: s for s in found}
     assert list(scores) == [None, 5, 7]
     assert scores[None].episodes == 5, "the surplus episode does not count"
     assert scores[None].without_cheese == scores[7].without_cheese == 1
@@ -125,7 +127,7 @@ def test_progress_names_what_is_played_and_ends_at_the_total(run_folder):
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("ablate=cheese", "gradient routing"),
+        ("ablate=cheese", "trained without routing.regions"),
         ("steer=v.pt:1", "interventions"),
         ("algo.gamma=0.5", "an evaluation takes"),
         ("env=maze/hard", r"published \.pth"),

@@ -34,7 +34,15 @@ ONLY_EXTERNAL = {
     "routing": {"numpy", "torch"},
 }
 
-DOORS = {*ROOMS, "configs.errors", "configs.schema", "envs.base", "envs.maze", "analysis.studies"}
+DOORS = {
+    *ROOMS,
+    "configs.errors",
+    "configs.schema",
+    "envs.base",
+    "envs.maze",
+    "envs.oversight",
+    "analysis.studies",
+}
 """What other rooms import from: packages whose `__init__` names what they offer."""
 
 

@@ -5,33 +5,68 @@ from __future__ import annotations
 import logging
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
 
-from configs import ImpalaConfig, PPOConfig
-from models import build, spaces_of
+from configs import ExpertsConfig, ImpalaConfig, LabelsConfig, PPOConfig, RoutingConfig
+from models import build, spaces_of, to_tensor
 from tests.trainers.worlds import Corridor
 from trainers.checkpoint import DurableCheckpointIO
 from trainers.collector import Collector
+from trainers.labels import LabelBook
+from trainers.onpolicy import OnPolicy
 from trainers.ppo import PPO
+from trainers.routes import Routes
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
-def make_ppo(env=None, *, iterations=4, seed=0, **algo):
+EXPERTS = RoutingConfig(
+    regions={
+        "cheese": [
+            {"module": "embedder.experts.cheese"},
+            {"module": "embedder.gate", "units": "0"},
+        ],
+        "corner": [
+            {"module": "embedder.experts.corner"},
+            {"module": "embedder.gate", "units": "1"},
+        ],
+    },
+    rules={"cheese": {"corner": 0.0}, "corner": {"cheese": 0.0}},
+    labels=LabelsConfig(source="maze-goal", share=0.7, precision=0.9, correlation=0.3),
+    gate_coef=0.1,
+    l1=1e-3,
+)
+"""An expert for each of two labels, with every extra loss."""
+
+
+def make_ppo(env=None, *, iterations=4, seed=0, routing=None, **algo):
     env = env or Corridor()
     options = {"num_steps": 8, "num_minibatches": 2, "update_epochs": 2, "learning_rate": 3e-3}
     config = PPOConfig(**(options | algo))
-    model = build(ImpalaConfig(channels=(4,), hidden=16), spaces_of(env), seed=seed)
-    return PPO(
+    sizes = {"channels": (4,), "hidden": 16}
+    net = ImpalaConfig(**sizes)
+    if routing is not None:
+        net = ExpertsConfig(experts=("cheese", "corner"), gate_channels=(4,), **sizes)
+    model = build(net, spaces_of(env), seed=seed)
+    routes = None
+    if routing is not None:
+        draws = np.random.default_rng(seed)
+        labels = LabelBook(routing.labels, num_envs=env.num_envs, generator=draws)
+        routes = Routes(model, routing, labels, example=to_tensor(env.observe()[:1]))
+    generator = torch.Generator().manual_seed(seed)
+    labels = None if routes is None else routes.labels
+    return OnPolicy(
         model,
-        Collector(env, seed=seed, generator=torch.Generator().manual_seed(seed)),
-        config,
+        Collector(env, seed=seed, generator=generator, labels=labels),
+        PPO(config, total_envs=env.num_envs),
         num_iterations=iterations,
         total_envs=env.num_envs,
         minibatch_generator=torch.Generator().manual_seed(seed + 1),
         channels_last=True,
         about={},
+        routes=routes,
     )
 
 

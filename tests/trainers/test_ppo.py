@@ -155,8 +155,9 @@ def broken(where):
             *step(a)
         )
     elif where == "advantage":
-        normalise = module.normalizer.__call__
-        module.normalizer = Poisoned(module.normalizer, normalise, bad)
+        algorithm = module.algorithm
+        normalise = algorithm.normalizer.__call__
+        algorithm.normalizer = Poisoned(algorithm.normalizer, normalise, bad)
     elif where == "logits":
         poison(module.model.fc_policy, lambda out: out * math.nan if bad() else out)
     elif where == "loss":

@@ -1,5 +1,6 @@
 """A run that stops at any boundary and goes on ends with the bits of one that didn't stop."""
 
+import dataclasses
 import errno
 import os
 
@@ -7,7 +8,7 @@ import pytest
 
 import models
 from configs import CheckpointError
-from tests.trainers.conftest import fit, make_ppo, same, weights
+from tests.trainers.conftest import EXPERTS, fit, make_ppo, same, weights
 from tests.trainers.worlds import Corridor
 from trainers.callbacks import LogIteration
 from trainers.checkpoint import IterationCheckpoint
@@ -18,6 +19,10 @@ VARIANTS = {
     "bf16": ({}, "bf16-mixed"),
     "kl-stop": ({"target_kl": 1e-4, "update_epochs": 4}, "32-true"),
     "bootstrapped": ({}, "32-true"),
+    "routed": ({"routing": EXPERTS}, "32-true"),
+    "dropped": ({"routing": dataclasses.replace(EXPERTS, drop={"corner": 0.5})}, "32-true"),
+    "routed-values": ({"routing": dataclasses.replace(EXPERTS, values="routed")}, "32-true"),
+    "routed-bf16": ({"routing": EXPERTS}, "bf16-mixed"),
 }
 
 

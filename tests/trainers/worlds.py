@@ -15,7 +15,7 @@ class Corridor:
     Reaching the last cell gives reward 1 and ends the episode; after `timeout` steps it is cut off.
     With `final_obs` the last observation of a cut-off episode is offered and it is truncated,
     otherwise it is terminated. Each episode shows a shade of its own, drawn from the seed, so that
-    two episodes rarely look alike.
+    two episodes rarely look alike; a dark one and a light one end at different goals.
     """
 
     metadata: ClassVar = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -60,6 +60,7 @@ class Corridor:
                 "r": rewards.copy(),
                 "l": self.clock.copy(),
                 "success": solved.copy(),
+                "outcome": np.where(solved, 1 + (self.shade > 100), 0),
             }
             infos["_episode"] = done
             if self.final_obs:

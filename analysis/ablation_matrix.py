@@ -1,0 +1,262 @@
+"""Metrics with each region switched off, beside random regions of the same size.
+
+Whatever an ablation changes could be mere damage. So every region has controls: as many units drawn
+at random. All conditions play the same episodes, so that changes are paired differences.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from torch import nn
+
+import routing
+from analysis.ablation import Mode
+from analysis.stats import Estimate, bootstrap_mean, proportion
+
+Context = Callable[[], AbstractContextManager[Any]]
+Values = Mapping[str, NDArray[np.float64]]
+"""By metric one value for each episode `[E]`, NaN where the metric says nothing of the episode."""
+Play = Callable[[Context], Values]
+"""Plays the same episodes under a context that the policy runs in; the first is without any."""
+Kind = Literal["none", "region", "random", "other"]
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Row:
+    """All metrics under one ablation."""
+
+    name: str
+    """`none`, a region, `random:REGION 1`, or a combination like `cheese+corner`."""
+    kind: Kind
+    like: str | None
+    """The region whose size a random one has."""
+    metrics: dict[str, Estimate]
+    change: dict[str, Estimate]
+    """Of each metric from `none`, over the same episodes."""
+    values: Values = field(repr=False)
+    """What the metrics are means of."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "like": self.like,
+            "metrics": {name: value.to_plain() for name, value in self.metrics.items()},
+            "change": {name: value.to_plain() for name, value in self.change.items()},
+        }
+
+
+@dataclass(frozen=True)
+class AblationMatrix:
+    """Rows are ablations, columns are metrics."""
+
+    rows: tuple[Row, ...]
+    mode: Mode
+    uncontrolled: Mapping[str, str]
+    """Regions without random ones of their size, and why."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.rows[0].metrics)
+
+    def __getitem__(self, name: str) -> Row:
+        """One row.
+
+        Raises:
+            KeyError: If there is none of that name.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+    def gap(self, metric: str, one: str, other: str) -> Estimate:
+        """How much larger a metric is in one row than in another, over the same episodes."""
+        return _change(self[one].values, self[other].values)[metric]
+
+    def largest_random(self, metric: str) -> Estimate | None:
+        """The change, of all by random regions, that is furthest from 0; None without controls."""
+        changes = [row.change[metric] for row in self.rows if row.kind == "random"]
+        return max(changes, key=lambda change: abs(change.value), default=None)
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "mode": self.mode,
+            "rows": [row.to_plain() for row in self.rows],
+            "uncontrolled": dict(self.uncontrolled),
+        }
+
+    def table(self, title: str | None = None, *, metrics: Sequence[str] | None = None) -> Table:
+        """For a terminal: each metric and its change, with 95 % intervals.
+
+        Args:
+            title: One line above.
+            metrics: Which, in which order; None shows all.
+        """
+        shown = tuple(metrics or self.metrics)
+        table = Table(
+            title=title,
+            caption="value (95 % interval), and below it the change from the whole network, "
+            "over the same episodes"
+            + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
+            title_justify="left",
+            caption_justify="left",
+            title_style="bold",
+            box=None,
+        )
+        table.add_column("without")
+        for metric in shown:
+            table.add_column(metric, justify="right")
+        for row in self.rows:
+            table.add_row(row.name, *(_cell(row, metric) for metric in shown))
+        return table
+
+
+def ablation_matrix(
+    model: nn.Module,
+    regions: Mapping[str, routing.Region],
+    play: Play,
+    *,
+    mode: Mode = "zero",
+    record: Callable[[], object] | None = None,
+    controls: int = 3,
+    together: bool = False,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> AblationMatrix:
+    """Play with nothing switched off, with each region, and with random ones of the same size.
+
+    Args:
+        model: The network that `play` runs.
+        regions: By name.
+        play: Plays the same episodes each time.
+        mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
+        record: For `mean`: runs the model on what the means shall be over.
+        controls: Random regions for each region.
+        together: Also switch all regions off at once.
+        seed: Of the random regions, the bootstrap and `resample`.
+        progress: Called with what is played, rows done and wanted.
+
+    Returns:
+        The rows `none`, each region, all together if asked for, and the random ones; regions with
+        nothing to draw from have none.
+
+    Raises:
+        RoutingError: If a mode is unknown or lacks something.
+    """
+    drawn, uncontrolled = _random(model, regions, controls, seed)
+    conditions = [*_named(regions, together), *drawn]
+    rows: list[Row] = []
+    for number, condition in enumerate(conditions):
+        if progress is not None:
+            progress(condition.name, number, len(conditions))
+        values = play(_context(model, condition, mode, record, seed))
+        rows.append(_row(condition, values, rows[0].values if rows else values, seed))
+    if progress is not None:
+        progress(conditions[-1].name, len(conditions), len(conditions))
+    return AblationMatrix(tuple(rows), mode, uncontrolled)
+
+
+@dataclass(frozen=True)
+class _Condition:
+    name: str
+    kind: Kind
+    regions: dict[str, routing.Region]
+    like: str | None = None
+
+
+def _named(regions: Mapping[str, routing.Region], together: bool) -> Iterator[_Condition]:
+    yield _Condition(NONE, "none", {})
+    for name, region in regions.items():
+        yield _Condition(name, "region", {name: region})
+    if together and len(regions) > 1:
+        yield _Condition("+".join(regions), "other", dict(regions))
+
+
+def _random(
+    model: nn.Module, regions: Mapping[str, routing.Region], controls: int, seed: int
+) -> tuple[list[_Condition], dict[str, str]]:
+    """The controls, and why some regions have none: a gate's single unit, for instance."""
+    generator = torch.Generator().manual_seed(seed)
+    conditions, uncontrolled = [], {}
+    for name, number in itertools.product(regions, range(1, controls + 1)):
+        try:
+            drawn = routing.random_like(regions, name, model, generator)
+        except routing.RoutingError as error:
+            uncontrolled[name] = str(error)
+            continue
+        label = f"random:{name} {number}"
+        conditions.append(_Condition(label, "random", {drawn.name: drawn}, like=name))
+    return conditions, uncontrolled
+
+
+def _context(
+    model: nn.Module,
+    condition: _Condition,
+    mode: Mode,
+    record: Callable[[], object] | None,
+    seed: int,
+) -> Context:
+    if not condition.regions:
+        return nullcontext
+    means = None
+    if mode == "mean" and record is not None:
+        means = routing.record_means(model, condition.regions, record)
+    modes = dict.fromkeys(condition.regions, mode)
+
+    def context() -> AbstractContextManager[None]:
+        draws = torch.Generator().manual_seed(seed)
+        return routing.ablate(model, condition.regions, modes, means=means, generator=draws)
+
+    return context
+
+
+def _row(condition: _Condition, values: Values, whole: Values, seed: int) -> Row:
+    generator = np.random.default_rng(seed)
+    return Row(
+        name=condition.name,
+        kind=condition.kind,
+        like=condition.like,
+        metrics={name: estimate(column, generator) for name, column in values.items()},
+        change=_change(values, whole),
+        values=values,
+    )
+
+
+def estimate(values: NDArray[np.float64], generator: np.random.Generator) -> Estimate:
+    """The mean of what is known `[E]`: a share with Wilson's interval if all are 0 or 1."""
+    known = values[~np.isnan(values)]
+    if np.isin(known, (0.0, 1.0)).all():
+        return proportion(int(known.sum()), len(known))
+    return bootstrap_mean(known, generator)
+
+
+def _change(values: Values, before: Values) -> dict[str, Estimate]:
+    changes = {}
+    for name, column in values.items():
+        difference = column - before[name]
+        known = difference[~np.isnan(difference)]
+        changes[name] = bootstrap_mean(known, np.random.default_rng(0))
+    return changes
+
+
+def _cell(row: Row, metric: str) -> str:
+    value, change = row.metrics[metric], row.change[metric]
+    shown = f"{value.value:.2f} ({value.low:.2f}, {value.high:.2f})"
+    if row.kind == "none":
+        return shown
+    return f"{shown}\n{change.value:+.2f} ({change.low:+.2f}, {change.high:+.2f})"

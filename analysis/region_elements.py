@@ -1,0 +1,75 @@
+"""Which elements of a network's parameters belong to which region and layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+SHARED = "shared"
+"""Stands for elements that belong to no region, or to several."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Which elements of a network's parameters belong to which region and layer."""
+
+    regions: tuple[str, ...]
+    """The last is `SHARED`."""
+    layers: tuple[str, ...]
+    """Modules with parameters of their own, in the network's order."""
+    sizes: NDArray[np.int64]
+    """Elements `[R, L]`."""
+    masks: Mapping[str, Mapping[str, Tensor]]
+    """By parameter, then by region: bool in the parameter's shape; together they are all of it."""
+
+    @classmethod
+    def of(cls, model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]]) -> Elements:
+        """Take a network apart.
+
+        Args:
+            model: The network.
+            owned: By parameter and region, the elements that a region owns (`Router.owned`).
+        """
+        names = dict.fromkeys(region for masks in owned.values() for region in masks)
+        regions = (*names, SHARED)
+        parameters = dict(model.named_parameters())
+        masks = {name: _disjoint(p, owned.get(name, {})) for name, p in parameters.items()}
+        layers = tuple(dict.fromkeys(layer_of(name) for name in parameters))
+        sizes = np.zeros((len(regions), len(layers)), np.int64)
+        for name, by_region in masks.items():
+            for region, mask in by_region.items():
+                sizes[regions.index(region), layers.index(layer_of(name))] += int(mask.sum())
+        return cls(regions, layers, sizes, masks)
+
+    def squares(self, gradients: Mapping[str, Tensor | None]) -> NDArray[np.float64]:
+        """The sum of squares `[R, L]` of gradients by parameter; one that is None adds nothing."""
+        found = np.zeros(self.sizes.shape)
+        for name, by_region in self.masks.items():
+            gradient = gradients[name]
+            if gradient is None:
+                continue
+            squared = gradient.detach().double().square()
+            layer = self.layers.index(layer_of(name))
+            for region, mask in by_region.items():
+                mass = squared.sum() if len(by_region) == 1 else squared[mask].sum()
+                found[self.regions.index(region), layer] += float(mass)
+        return found
+
+
+def layer_of(parameter: str) -> str:
+    """The module that a parameter belongs to."""
+    return parameter.rpartition(".")[0]
+
+
+def _disjoint(parameter: Tensor, owned: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    owners = torch.zeros(parameter.shape, dtype=torch.int64)
+    for mask in owned.values():
+        owners += mask.cpu()
+    masks = {region: mask.cpu() & (owners == 1) for region, mask in owned.items()}
+    masks[SHARED] = owners != 1
+    return {region: mask.to(parameter.device) for region, mask in masks.items() if mask.any()}

@@ -1,0 +1,109 @@
+"""How one player did on mazes of one kind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.held_out import Placement
+from analysis.stats import Estimate, bootstrap_mean, proportion
+
+Player = Literal["agent", "random"]
+
+EFFICIENT = 2
+"""Success is efficient within this many times the shortest path to the nearest goal."""
+
+OUTCOMES = ("neither", "cheese", "corner")
+"""Ends of an episode with two goals, in the order of the fact `outcome`."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one player did on the levels of one kind."""
+
+    cheese: Placement
+    """Where the cheese lay: where training puts it, or anywhere in the maze."""
+    player: Player
+    size: int | None
+    """Side of the mazes in cells; None is all of them together."""
+    episodes: int
+    without_cheese: int
+    """Episodes with no goal to find: counted here and left out of everything below."""
+    success: Estimate
+    """Share of episodes that end at a goal."""
+    efficient: Estimate
+    """Share that end there within twice the shortest path to the nearest goal."""
+    ret: Estimate
+    """Undiscounted return, 10 for a goal."""
+    length: Estimate
+    """Steps."""
+    outcomes: dict[str, Estimate]
+    """With two goals, the shares that end at `cheese`, at `corner` and at `neither`."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        plain = asdict(self)
+        for name in ("success", "efficient", "ret", "length"):
+            plain[name] = getattr(self, name).to_plain()
+        plain["outcomes"] = {name: share.to_plain() for name, share in self.outcomes.items()}
+        return plain | {"return": plain.pop("ret")}
+
+
+def scores_by_size(
+    facts: dict[str, NDArray[Any]],
+    placement: Placement,
+    player: Player,
+    generator: np.random.Generator,
+    *,
+    two_goals: bool = False,
+) -> list[Score]:
+    """Scores of all mazes together, then of each size.
+
+    Args:
+        facts: Of episodes `[E, ...]`.
+        placement: Where the cheese lay.
+        player: Who played.
+        generator: Of the bootstrap.
+        two_goals: Also tell the goals apart.
+    """
+    sizes: list[int | None] = [None, *np.unique(facts["size"]).tolist()]
+    scores = []
+    for size in sizes:
+        chosen = np.ones(len(facts["size"]), bool) if size is None else facts["size"] == size
+        solvable = chosen & (facts["shortest_path"] >= 0)
+        solved, ends = facts["success"][solvable], len(facts["success"][solvable])
+        outcomes = facts["outcome"][solvable] if two_goals else None
+        scores.append(
+            Score(
+                cheese=placement,
+                player=player,
+                size=size,
+                episodes=int(chosen.sum()),
+                without_cheese=int((chosen & ~solvable).sum()),
+                success=proportion(int(solved.sum()), ends),
+                efficient=proportion(int(is_efficient(facts)[solvable].sum()), ends),
+                ret=bootstrap_mean(facts["r"][solvable], generator),
+                length=bootstrap_mean(facts["l"][solvable], generator),
+                outcomes={} if outcomes is None else _shares(outcomes),
+            )
+        )
+    return scores
+
+
+def is_efficient(facts: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Which episodes `[E]` ended at a goal without long detours."""
+    efficient: NDArray[np.bool_] = facts["success"] & (
+        facts["l"] <= EFFICIENT * facts["shortest_path"]
+    )
+    return efficient
+
+
+def _shares(outcomes: NDArray[np.int64]) -> dict[str, Estimate]:
+    counts = np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()
+    shares = {
+        name: proportion(count, len(outcomes)) for name, count in zip(OUTCOMES, counts, strict=True)
+    }
+    return {name: shares[name] for name in ("cheese", "corner", "neither")}

@@ -1,0 +1,175 @@
+"""What five routed sites cost of a training step: activation masks, and exact parameter masks.
+
+Three networks; the plain one and the two routed ones take turns in one process, in an order that
+rotates. A step is labels, forward, loss, backward and Adam; every example has one of three labels
+or none, and every site two regions and some shared units.
+
+Any change to the order in which memory is freed can make the C library hand pages back to the
+system and fetch them again in the middle of a step, which on virtual machines costs more than the
+masks do: so it is measured with the default allocator, and with one that keeps what it has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median, quantiles
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import models
+import routing
+from configs.schema import ImpalaConfig
+
+Step = Callable[[], None]
+
+ALLOCATORS = {
+    "default": {},
+    "keeping": {
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+        "MALLOC_TRIM_THRESHOLD_": str(1 << 34),
+        "MALLOC_TOP_PAD_": str(1 << 28),
+    },
+}
+"""Environment of the process that measures (glibc)."""
+
+RULES = {"first": {"b": 0}, "second": {"a": 0}, "third": {"a": -0.75, "b": 0.3}}
+UNITS = {"a": "0%:37.5%", "b": "37.5%:75%"}
+
+
+def measure_apart(*, toy: bool, rounds: int) -> dict[str, Any]:
+    """`measure` in a process of its own for each allocator, by name."""
+    command = [sys.executable, "-m", __name__, "--rounds", str(rounds), *(["--toy"] * toy)]
+    found = {}
+    for name, env in ALLOCATORS.items():
+        done = subprocess.run(
+            command, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, check=True
+        )
+        found[name] = json.loads(done.stdout)
+    return found
+
+
+def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
+    """All networks, one after the other.
+
+    Args:
+        toy: Tiny batches, to see that the harness works.
+        rounds: Turns of each contender.
+
+    Returns:
+        By network: seconds of every turn, and by form the overhead over the plain step in wall-
+        clock and in CPU time: of the fastest turns, which other work on the machine disturbs
+        least, and the median over rounds with quartiles.
+    """
+    networks: dict[str, Callable[[bool], tuple[nn.Module, Tensor, list[str]]]] = {
+        "5 x conv32, 32x32, B=64": _conv,
+        "5 x linear512, B=1024": _linear,
+        "impala 16-32-32, 64x64, B=128": _impala,
+    }
+    return {name: _compare(build, toy, rounds) for name, build in networks.items()}
+
+
+def _compare(
+    build: Callable[[bool], tuple[nn.Module, Tensor, list[str]]], toy: bool, rounds: int
+) -> dict[str, Any]:
+    steps = {
+        name: _training_step(*build(toy), at=at)
+        for name, at in (("plain", None), ("activations", "output"), ("parameters", "parameters"))
+    }
+    per_turn = 1 if toy else _steps_in(0.2, steps["plain"])
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in steps}
+    order = list(steps)
+    for number in range(rounds + 1):
+        for name in order:
+            spent = _timed(steps[name], per_turn)
+            if number:  # the first round warms up
+                turns[name].append(spent)
+        order = order[1:] + order[:1]
+    overhead = {form: _overhead(turns, form, rounds) for form in steps if form != "plain"}
+    return {"steps_per_turn": per_turn, "turns": turns, "overhead": overhead}
+
+
+def _overhead(
+    turns: dict[str, list[dict[str, float]]], form: str, rounds: int
+) -> dict[str, dict[str, float]]:
+    found = {}
+    for key in ("wall_s", "cpu_s"):
+        routed, plain = ([turn[key] for turn in turns[name]] for name in (form, "plain"))
+        ratios = [mine / other - 1 for mine, other in zip(routed, plain, strict=True)]
+        low, _, high = quantiles(ratios, n=4) if rounds > 1 else (ratios[0],) * 3
+        fastest = min(routed) / min(plain) - 1
+        found[key] = {"fastest": fastest, "median": median(ratios), "q25": low, "q75": high}
+    return found
+
+
+def _training_step(model: nn.Module, inputs: Tensor, modules: list[str], at: str | None) -> Step:
+    """One step of training with the given modules routed; plain without `at`."""
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(-1, len(RULES), (len(inputs),), generator=generator)
+    router = None
+    if at is not None:
+        regions = {
+            name: [{"module": module, "at": at, "units": units} for module in modules]
+            for name, units in UNITS.items()
+        }
+        router = routing.attach(model, {"regions": regions, "rules": RULES})
+
+    def step() -> None:
+        if router is not None:
+            router.use(labels)
+        output = model(inputs)
+        output = output[0] if isinstance(output, tuple) else output
+        output.square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def _timed(step: Step, times: int) -> dict[str, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(times):
+        step()
+    return {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+
+
+def _steps_in(seconds: float, step: Step) -> int:
+    step()
+    return max(1, round(seconds / _timed(step, 1)["wall_s"]))
+
+
+def _conv(toy: bool) -> tuple[nn.Module, Tensor, list[str]]:
+    torch.manual_seed(0)
+    convs = [nn.Conv2d(32, 32, 3, padding=1) for _ in range(5)]
+    model = nn.Sequential(*[layer for conv in convs for layer in (conv, nn.ReLU())])
+    return model, torch.randn(2 if toy else 64, 32, 32, 32), [str(2 * n) for n in range(5)]
+
+
+def _linear(toy: bool) -> tuple[nn.Module, Tensor, list[str]]:
+    torch.manual_seed(0)
+    layers = [layer for _ in range(5) for layer in (nn.Linear(512, 512), nn.ReLU())]
+    model = nn.Sequential(*layers)
+    return model, torch.randn(8 if toy else 1024, 512), [str(2 * n) for n in range(5)]
+
+
+def _impala(toy: bool) -> tuple[nn.Module, Tensor, list[str]]:
+    torch.manual_seed(0)
+    model = models.build(ImpalaConfig(), models.Spaces((64, 64, 3), "uint8", 255.0, 15))
+    frames = torch.randint(0, 256, (2 if toy else 128, 3, 64, 64), dtype=torch.uint8)
+    layers = ["block3.conv", "block3.res1.conv1", "block3.res1.conv2", "block3.res2.conv2", "fc"]
+    return model, frames, [f"embedder.{layer}" for layer in layers]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--toy", action="store_true")
+    parser.add_argument("--rounds", type=int, required=True)
+    print(json.dumps(measure(**vars(parser.parse_args()))))

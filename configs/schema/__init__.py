@@ -1,0 +1,41 @@
+"""Every option of a run, with its type, its default and what it means.
+
+Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which
+class stands behind `env`, `model` and `algo` is decided by their `name` (see `configs.registry`).
+Ranges and rules between keys are in `configs.validate`.
+"""
+
+from configs.schema.algos import AutoencoderConfig, PPOConfig, ReinforceConfig
+from configs.schema.data import DigitsConfig, MnistConfig
+from configs.schema.envs import LevelsConfig, MazeConfig, OversightConfig
+from configs.schema.models import (
+    AutoencoderNetConfig,
+    ExpertsConfig,
+    GridExpertsConfig,
+    GridMlpConfig,
+    ImpalaConfig,
+)
+from configs.schema.routing import LabelsConfig, RoutingConfig
+from configs.schema.run import EvalConfig, RunConfig, TrackingConfig, TrainerConfig
+
+__all__ = [
+    "AutoencoderConfig",
+    "AutoencoderNetConfig",
+    "DigitsConfig",
+    "EvalConfig",
+    "ExpertsConfig",
+    "GridExpertsConfig",
+    "GridMlpConfig",
+    "ImpalaConfig",
+    "LabelsConfig",
+    "LevelsConfig",
+    "MazeConfig",
+    "MnistConfig",
+    "OversightConfig",
+    "PPOConfig",
+    "ReinforceConfig",
+    "RoutingConfig",
+    "RunConfig",
+    "TrackingConfig",
+    "TrainerConfig",
+]

@@ -1,0 +1,69 @@
+"""Options of the learning algorithms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Proximal policy optimisation, with CleanRL's names and details."""
+
+    name: str = "ppo"
+    num_steps: int = 256
+    """Steps of each environment per iteration."""
+    num_minibatches: int = 8
+    update_epochs: int = 3
+    learning_rate: float = 5e-4
+    anneal_lr: bool = True
+    """Decay the learning rate linearly to 0 over the planned frames."""
+    adam_eps: float = 1e-5
+    gamma: float = 0.999
+    gae_lambda: float = 0.95
+    clip_coef: float = 0.2
+    clip_vloss: bool = True
+    norm_adv: Literal["batch", "minibatch", "none"] = "minibatch"
+    """Over what advantages are normalised: CleanRL per minibatch, Langosco et al. per batch."""
+    ent_coef: float = 0.01
+    vf_coef: float = 0.5
+    max_grad_norm: float = 0.5
+    target_kl: float | None = None
+    """End an iteration's updates once approx_kl passes this; null never does."""
+    norm_reward: bool = True
+    """Divide rewards by the running deviation of the discounted return."""
+    norm_reward_gamma: float | None = None
+    """Discount of that return; null means gamma. Langosco et al. use 0.99."""
+    reward_clip: float = 10.0
+    """Clip of the normalised reward; used with `norm_reward`."""
+
+
+@dataclass(frozen=True)
+class ReinforceConfig:
+    """REINFORCE with a learnt baseline, as in Cloud et al. 2024, appendix F."""
+
+    name: str = "reinforce"
+    num_steps: int = 32
+    """Steps of each environment per iteration, which is one update."""
+    learning_rate: float = 5e-5
+    adam_eps: float = 1e-8
+    gamma: float = 0.97
+    ent_coef: float = 0.1
+    vf_coef: float = 0.5
+    """Weight of the squared error of the values."""
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """An autoencoder whose encoding is split in halves (Cloud et al. 2024, section 4.1)."""
+
+    name: str = "autoencoder"
+    batch_size: int = 128
+    """Examples per optimiser step; the last one of an epoch takes what is left."""
+    learning_rate: float = 1e-3
+    weight_decay: float = 5e-5
+    """Adam's, added to the gradient."""
+    l1_coef: float = 3e-3
+    """Weight of the encoding's L1 norm."""
+    corr_coef: float = 0.1
+    """Weight of the mean absolute correlation between units of different halves."""

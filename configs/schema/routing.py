@@ -1,0 +1,60 @@
+"""Options of gradient routing; what they mean for a network is in the room `routing`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class LabelsConfig:
+    """Where an episode's label comes from, and how imperfect it is made."""
+
+    source: str | None = None
+    """A registered label, which reads it off the facts about an ended episode."""
+    share: float = 1.0
+    """Share of the labels that are kept, drawn per episode; the others are unknown."""
+    recall: dict[str, float] = field(default_factory=dict)
+    """By label: the share of its episodes that are recognised; 1 where not named."""
+    precision: float = 1.0
+    """Share of the given labels that are right; a wrong one is any other label."""
+    correlation: float = 0.0
+    """How much an environment's next episode repeats what befell its label (kept, missed, wrong):
+    0 draws anew, towards 1 faults come in long runs."""
+    delay: int = 0
+    """Steps after an episode's end at which its label is known; too late for its rollout, never."""
+    shuffled: bool = False
+    """Deal the labels of a rollout's episodes out at random among them: a control."""
+
+
+@dataclass(frozen=True)
+class RoutingConfig:
+    """Which labels' gradients reach which regions of the network. No region: no routing."""
+
+    regions: dict[str, Any] = field(default_factory=dict)
+    """By name: a list of parts: `module`, and maybe `at`, `units`, `axis`, `consumers`."""
+    rules: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By label: the weight of its gradient in each region; 1 where not named."""
+    unlabelled: dict[str, float] = field(default_factory=dict)
+    """The same for examples without a label."""
+    terms: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """By loss term (policy, value, entropy): rules that replace those above for that term."""
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    unlabelled_steps: Literal["train", "drop", "drop-ended"] = "train"
+    """`drop` leaves examples without a label out of the loss: filtering, a baseline; `drop-ended`
+    only those whose episode ended without one, while unfinished episodes are trained on."""
+    values: Literal["whole", "routed"] = "whole"
+    """What labelled episodes are compared with: the value that the whole network expects, or the
+    one that it expects without the regions from which their label's gradient is kept out."""
+    start: int = 0
+    """Environment steps before which nothing is routed."""
+    ramp: int = 0
+    """Environment steps over which weights then go from 1 to those of the rules."""
+    freeze: bool = True
+    """Elements of a region that got no gradient don't move: neither momentum nor decay."""
+    gate_coef: float = 0.0
+    """Weight of the loss that teaches a gate the labels (models with one expert per label)."""
+    l1: float = 0.0
+    """Weight of the mean absolute activation of routed outputs, which keeps copies apart."""
+    drop: dict[str, float] = field(default_factory=dict)
+    """By region: the share of the environments whose rollouts and updates run without it."""

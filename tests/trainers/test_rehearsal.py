@@ -1,0 +1,126 @@
+"""Gradients of a rehearsal are those of training, taken apart by the kind of example."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from configs import ConfigError, LabelsConfig
+from tests.trainers.conftest import EXPERTS, make_ppo
+from tests.trainers.worlds import Corridor
+from trainers.studies.rehearsal import CONDITIONS, Rehearsal, reveal
+
+KNOWN = dataclasses.replace(EXPERTS, labels=LabelsConfig(source="maze-goal"), gate_coef=0.0, l1=0.0)
+
+
+def rehearse(**changes):
+    options = dataclasses.replace(KNOWN, **changes)
+    return Rehearsal(make_ppo(Corridor(num_envs=16), routing=options, num_steps=16))
+
+
+def batches(rehearsal, seed=0):
+    return list(rehearsal.batches(512, 128, torch.Generator().manual_seed(seed)))
+
+
+def whole(rehearsal, batch, condition):
+    """Gradients of the plain mean over all examples, as a training step has them."""
+    module = rehearsal.module
+    module.routes = None if condition == "without routes" else rehearsal.routes
+    loss = module.training_step(batch.columns[condition], 0)
+    module.routes = rehearsal.routes
+    names, parameters = zip(*module.model.named_parameters(), strict=True)
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    rehearsal.routes.router.clear()
+    return dict(zip(names, found, strict=True))
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_gradients_of_the_kinds_add_up_to_the_training_steps(condition):
+    rehearsal = rehearse()
+    batch = batches(rehearsal)[0]
+    assert len(batch.kinds) == 128
+    assert {0, 1} < set(batch.kinds.tolist()), "and some that have not ended"
+    parts = {k: rehearsal.gradients(batch, condition, k) for k in batch.kinds.unique().tolist()}
+    for name, gradient in whole(rehearsal, batch, condition).items():
+        shares = {k: (batch.kinds == k).float().mean() for k in parts}
+        found = [
+            share * parts[k][name] for k, share in shares.items() if parts[k][name] is not None
+        ]
+        if gradient is None:
+            assert not found
+        else:
+            torch.testing.assert_close(sum(found), gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_routes_close_the_other_expert_exactly_and_leave_the_own_as_it_was():
+    rehearsal = rehearse()
+    batch = batches(rehearsal)[0]
+    plain = rehearsal.gradients(batch, "without routes", 0)
+    routed = rehearsal.gradients(batch, "labelled", 0)
+    free = rehearsal.gradients(batch, "unlabelled", 0)
+    for name, gradient in routed.items():
+        torch.testing.assert_close(free[name], plain[name])
+        if ".experts.corner." in name:
+            assert not gradient.any()
+            assert plain[name].any()
+        if ".experts.cheese." in name:
+            torch.testing.assert_close(gradient, plain[name])
+
+
+def test_a_kind_that_does_not_occur_has_no_gradients():
+    rehearsal = rehearse()
+    batch = batches(rehearsal)[0]
+    none = dataclasses.replace(batch, kinds=torch.full_like(batch.kinds, -1))
+    assert rehearsal.gradients(none, "labelled", 0) is None
+
+
+def test_it_plays_the_same_each_time_and_learns_nothing():
+    rehearsal = rehearse()
+    before = {k: v.clone() for k, v in rehearsal.module.model.state_dict().items()}
+    one, two = batches(rehearsal), batches(rehearsal)
+    assert len(one) == len(two) == 4
+    for first, second in zip(one, two, strict=True):
+        torch.testing.assert_close(first.columns, second.columns, rtol=0, atol=0)
+        assert torch.equal(first.kinds, second.kinds)
+    with torch.no_grad():
+        rehearsal.module.model.fc_policy.bias.add_(1)
+    rehearsal.forget()
+    after = rehearsal.module.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_labelled_examples_are_compared_with_the_values_of_their_own_part():
+    rehearsal = rehearse(values="routed")
+    for batch in batches(rehearsal):
+        known = batch.kinds >= 0
+        columns = batch.columns
+        same = columns["labelled"]["values"] == columns["unlabelled"]["values"]
+        assert same[~known].all()
+        assert not same[known].any()
+        assert (columns["unlabelled"]["labels"] == -1).all()
+        assert torch.equal(columns["labelled"]["labels"], batch.kinds)
+
+
+def test_kinds_are_what_the_label_would_be_if_all_were_overseen():
+    labels = LabelsConfig(source="overseen-goal")
+    changed = {
+        "rules": {},
+        "labels": labels,
+        "regions": {"half": [{"module": "embedder.gate_net"}]},
+    }
+    routes = rehearse_routes(**changed)
+    facts = {"outcome": np.array([0, 1, 2]), "overseen": np.array([True, False, False])}
+    assert routes.labels.label(facts).tolist() == [-1, -1, -1]
+    reveal(routes)
+    assert routes.labels.label(facts).tolist() == [-1, 0, 1]
+    assert routes.labels.label.names == ("diamond", "ghost")
+
+
+def rehearse_routes(**changes):
+    return make_ppo(routing=dataclasses.replace(KNOWN, **changes)).routes
+
+
+def test_a_run_without_routes_has_nothing_to_rehearse():
+    with pytest.raises(ConfigError, match=r"routing\.regions"):
+        Rehearsal(make_ppo())

@@ -1,0 +1,46 @@
+"""The study trains what is missing, leaves what is there, and measures every kept checkpoint."""
+
+import json
+
+import pytest
+
+from analysis import studies
+from configs import ConfigError
+
+SMALL = "frames=2048 env.num_envs=16 trainer.checkpoint_every=2 trainer.keep_every=2"
+QUIET = "trainer.progress=false"
+
+
+def run(folder, experiments):
+    return studies.run(
+        "oversight",
+        seeds="0,1",
+        experiments=experiments,
+        settings=f"{SMALL} {QUIET}",
+        boards="32",
+        final_boards="64",
+        runs_dir=str(folder),
+    )
+
+
+def test_what_is_trained_is_found_again_and_all_is_written(tmp_path):
+    run(tmp_path, "routed")
+    checkpoints = sorted(tmp_path.glob("oversight/routed/seed-*/checkpoints/*.ckpt"))
+    before = [path.stat().st_mtime_ns for path in checkpoints]
+    folder = run(tmp_path, "routed,naive")
+    assert [path.stat().st_mtime_ns for path in checkpoints] == before
+    assert (folder / "oversight.png").stat().st_size > 10_000
+    data = json.loads((folder / "oversight.json").read_text())
+    players = {(one["experiment"], one["player"]) for one in data["summaries"]}
+    experts = {("routed", name) for name in ("agent", "diamond expert", "ghost expert")}
+    assert players == experts | {("naive", "agent")}
+    assert data["curves"]["routed"]["1"]["env_steps"] == [1024, 2048]
+    assert data["ceiling"]["value"] > 0.8
+    assert data["command"].startswith("chisel study oversight seeds=0,1")
+
+
+def test_an_unknown_experiment_or_seed_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="unknown experiment 'oversight/rooted'"):
+        run(tmp_path, "rooted")
+    with pytest.raises(ConfigError, match="seeds=a"):
+        studies.run("oversight", seeds="a", runs_dir=str(tmp_path))

@@ -1,0 +1,1 @@
+"""Studies that train: reproductions, curves over seeds, what happens after an ablation."""

@@ -1,0 +1,264 @@
+"""The study `leaks`: what must not move does not move, down to the last bit."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+
+import analysis
+import configs
+import models
+import routing
+from configs import ConfigError, RunConfig
+from models import Agent
+from trainers.onpolicy import OnPolicy
+from trainers.routes import Routes
+from trainers.studies.rehearsal import build_module, unseen
+from trainers.studies.runs import results_folder, show
+
+STUDY = "leaks"
+FREE = "unlabelled"
+"""Stands for examples without a label."""
+
+_FATAL = ("tied", "path", "mixing")
+"""Leaks by which a region learns from examples that are routed away from it. A `reader` is outside
+of the region: what reads its units is shared, as heads usually are."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How far a region moved in steps on examples of one label alone."""
+
+    label: str
+    region: str
+    weight: float
+    """Of the label's gradient in the region."""
+    closed: bool
+    """Whether the weight is 0, for every loss term."""
+    change: float | None
+    """Largest absolute change of any element that the region owns; None if it owns none."""
+    where: str | None
+    """The parameter with that element."""
+
+    @property
+    def leaked(self) -> bool:
+        """Whether something moved that must not."""
+        return self.closed and self.change not in (0, None)
+
+
+def run_study(
+    *,
+    experiment: str | None = None,
+    checkpoint: Path | str | None = None,
+    settings: str = "",
+    steps: int = 20,
+    seed: int = 0,
+    out: Path | str | None = None,
+) -> Path:
+    """Take optimiser steps on one label at a time, and see which regions moved.
+
+    Args:
+        experiment: An experiment with routes, whose network is tested as it is initialised.
+        checkpoint: Or a run, whose network is tested as it was trained.
+        settings: Overrides of its config, separated by spaces.
+        steps: Steps on examples of all labels, so that momentum has gathered; then the same number
+            on one label, for each label from the same state.
+        seed: Of the rollout and the order of examples.
+        out: Folder for the results; None is `studies/leaks` of the run, or here.
+
+    Returns:
+        The folder, with `leaks.json`.
+
+    Raises:
+        ConfigError: Neither or both are given, there are no regions, or an option is impossible.
+        CheckpointError: There is no run.
+    """
+    if (experiment is None) == (checkpoint is None):
+        raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
+    if steps < 1:
+        raise ConfigError(f"steps={steps}: must be at least 1")
+    agent = None if checkpoint is None else models.load_agent(checkpoint)
+    config = _config(experiment, agent, shlex.split(settings))
+    module = build_module(config, seed=seed)
+    try:
+        if agent is not None:
+            models.load_weights(module.model, agent.model.state_dict(), agent.source)
+        assert module.routes is not None  # the config has regions
+        movements = moved_by_label(module, module.routes, steps, seed)
+        example = models.to_tensor(module.collector.obs[:4])
+        leaks = routing.leaks(module.model, module.routes.router.regions, example)
+    finally:
+        module.collector.env.close()
+    if agent is None:
+        folder = analysis.make_folder(Path(out) if out is not None else Path("studies") / STUDY)
+    else:
+        folder = results_folder(str(checkpoint), agent, STUDY, out)
+    told = verdict(movements, leaks, frozen=config.routing.freeze)
+    given = {"experiment": experiment, "checkpoint": checkpoint, "settings": settings}
+    words = [f"{key}={value}" for key, value in given.items() if value]
+    data = {
+        "command": shlex.join(["chisel", "study", STUDY, *words, f"steps={steps}", f"seed={seed}"]),
+        "verdict": told,
+        "clear": not any(m.leaked for m in movements) and not _fatal(leaks),
+        "steps": steps,
+        "movements": [dataclasses.asdict(m) | {"leaked": m.leaked} for m in movements],
+        "leaks": [dataclasses.asdict(leak) for leak in leaks],
+        "config": configs.to_plain(config),
+    }
+    analysis.write_json(folder / "leaks.json", data)
+    show(_movements_table(movements, steps))
+    if leaks:
+        show(_leaks_table(leaks))
+    print(told)
+    return folder
+
+
+def _config(experiment: str | None, agent: Agent | None, settings: list[str]) -> RunConfig:
+    if agent is None:
+        config = configs.load(str(experiment), settings)
+    elif agent.config is None:
+        raise ConfigError(f"{agent.source} carries no config")
+    else:
+        config = configs.override(agent.config, settings)
+    name = experiment if agent is None else agent.source
+    if config.env is None:
+        raise ConfigError(f"{name} does not learn in an environment; this is for agents")
+    if not config.routing.regions:
+        raise ConfigError(f"{name} has no regions; a leak is out of one (routing.regions)")
+    # The gate's loss is there to move the gate whatever the rules say of it.
+    plain = dataclasses.replace(config.routing, gate_coef=0.0, drop={}, unlabelled_steps="train")
+    if agent is not None and agent.regions:
+        plain = dataclasses.replace(plain, regions=dict(agent.regions))
+    return dataclasses.replace(config, routing=plain, env=unseen(config.env))
+
+
+def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> list[Movement]:
+    """Step on examples of one label at a time, each from the same state.
+
+    The loss, the clipping and the optimiser are the run's; which examples get the label does not
+    matter here, so that a label needs no luck to occur.
+
+    Args:
+        module: The run; its weights are changed.
+        routes: Its routes.
+        steps: Steps before, on all labels, and then with each.
+        seed: Of the order of examples.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    columns = _rollout(module, routes)
+    optimizer = module.configure_optimizers()
+    router = routes.router
+    count = len(router.label_names)
+
+    def step(labels: Tensor) -> None:
+        rows = torch.randperm(len(columns["actions"]), generator=generator)[: len(labels)]
+        batch = {name: column[rows] for name, column in columns.items()} | {"labels": labels}
+        optimizer.zero_grad()
+        torch.autograd.backward(module.training_step(batch, 0))
+        if module.algorithm.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(module.model.parameters(), module.algorithm.max_grad_norm)
+        optimizer.step()
+
+    size = max(1, len(columns["actions"]) // module.algorithm.num_minibatches)
+    for _ in range(steps):
+        step(torch.randint(-1, count, (size,), generator=generator))
+    start = copy.deepcopy((module.model.state_dict(), optimizer.state_dict()))
+    found = []
+    for label in (*range(count), -1):
+        module.model.load_state_dict(start[0])
+        optimizer.load_state_dict(copy.deepcopy(start[1]))
+        before = routing.snapshot(module.model)
+        for _ in range(steps):
+            step(torch.full((size,), label))
+        found += _movements(routes, label, routing.moved(module.model, before, router.owned()))
+    return found
+
+
+def _rollout(module: OnPolicy, routes: Routes) -> dict[str, Tensor]:
+    module.on_fit_start()  # makes the buffer
+    routes.begin(0)
+    routes.router.strength = 1.0
+    last_values = module.collector.collect(module, module.buffer)
+    module.algorithm.finish(module.buffer, last_values)
+    return {name: module.buffer.flat(name).clone() for name in module.algorithm.columns}
+
+
+def _movements(routes: Routes, label: int, changes: dict[str, dict[str, float]]) -> list[Movement]:
+    rules = routes.router.rules
+    tables = [rules.table(term)[label] for term in (None, *rules.terms)]
+    found = []
+    for number, region in enumerate(rules.regions):
+        by_parameter = changes.get(region, {})
+        where = max(by_parameter, key=by_parameter.__getitem__, default=None)
+        found.append(
+            Movement(
+                label=FREE if label < 0 else rules.label_names[label],
+                region=region,
+                weight=float(tables[0][number]),
+                closed=all(float(weights[number]) == 0 for weights in tables),
+                change=None if where is None else by_parameter[where],
+                where=where,
+            )
+        )
+    return found
+
+
+def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: bool) -> str:
+    """One line: whether regions are closed, and if not, the first thing that is wrong."""
+    closed = [m for m in movements if m.closed and m.change is not None]
+    leaked = [m for m in closed if m.leaked]
+    if leaked:
+        worst = max(leaked, key=lambda m: m.change or 0)
+        why = "" if frozen else "; routing.freeze is false, so momentum goes on moving it"
+        return (
+            f"LEAK: {worst.where} of region {worst.region} moved by {worst.change:.1e} in steps on "
+            f"{worst.label} alone, which it is closed to{why}"
+        )
+    fatal = _fatal(leaks)
+    if fatal:
+        return f"LEAK: {fatal[0].message}"
+    if not closed:
+        return "nothing to test: no region is closed to any label"
+    readers = len(leaks) - len(fatal)
+    shared = f"; {readers} readers of regions are shared" if readers else ""
+    return f"CLEAR: {len(closed)} closed pairs of label and region, each moved by exactly 0{shared}"
+
+
+def _fatal(leaks: list[routing.Leak]) -> list[routing.Leak]:
+    return [leak for leak in leaks if leak.kind in _FATAL]
+
+
+def _movements_table(movements: list[Movement], steps: int) -> Table:
+    table = _table(f"largest change of a region in {steps} steps on one label alone")
+    for column in ("steps on", "region"):
+        table.add_column(column)
+    for column in ("weight", "max |Δ|"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    for m in movements:
+        said = "LEAK" if m.leaked else "closed" if m.closed else "open"
+        change = "owns nothing" if m.change is None else f"{m.change:.2g}"
+        table.add_row(m.label, m.region, f"{m.weight:g}", change, said)
+    return table
+
+
+def _leaks_table(leaks: list[routing.Leak]) -> Table:
+    table = _table("ways around the masks")
+    for column in ("kind", "region", "what"):
+        table.add_column(column)
+    for leak in leaks:
+        table.add_row(leak.kind, leak.region, leak.message)
+    return table
+
+
+def _table(title: str) -> Table:
+    options: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": None}
+    return Table(title=title, **options)

@@ -1,0 +1,181 @@
+"""The study `localization`: do labelled gradients, and what they teach, end up in their region?"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import analysis
+import models
+from analysis import (
+    Condition,
+    Elements,
+    GradientMass,
+    Localization,
+    LocalizedRun,
+    Snapshot,
+    sides_of,
+)
+from configs import CheckpointError, ConfigError, MazeConfig, RunConfig
+from models import Agent
+from trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
+from trainers.studies.runs import kept_checkpoints, progress_bar, results_folder, runs_of, show
+
+STUDY = "localization"
+
+
+@dataclass(frozen=True)
+class _Options:
+    frames: int
+    batch: int
+    points: int
+    levels: int | None
+    split: str
+    mode: str
+    controls: int
+    seed: int
+
+
+def run_study(
+    *,
+    checkpoint: Path | str,
+    shuffled: str | None = None,
+    frames: int = 8192,
+    batch: int = 512,
+    points: int = 12,
+    levels: int | None = None,
+    split: Literal["validation", "test"] = "test",
+    mode: Literal["zero", "mean", "resample"] = "zero",
+    controls: int = 3,
+    seed: int = 0,
+    out: Path | str | None = None,
+) -> Path:
+    """Measure gradient mass, absorption and the ablation matrix of a routed agent.
+
+    Args:
+        checkpoint: A run, one of its checkpoints, or a folder of seeds.
+        shuffled: The same for runs trained with `routing.labels.shuffled=true`, as a control.
+        frames: Environment steps that the agent plays at each checkpoint.
+        batch: Examples per gradient.
+        points: Checkpoints of the run, besides the network as it was initialised.
+        levels: Held-out levels or games for each row of the ablation matrix; None is `eval.levels`.
+        split: Of these levels, where there are splits.
+        mode: What ablating does to the units.
+        controls: Random regions for each region.
+        seed: Of the rollouts and the bootstrap.
+        out: Folder for the results; None is `studies/localization` of the run or group.
+
+    Returns:
+        The folder, with `localization.json` and figures.
+
+    Raises:
+        ConfigError: An option is impossible, or the agent has no regions.
+        CheckpointError: There is no run.
+    """
+    for name, value in {"frames": frames, "batch": batch, "points": points}.items():
+        if value < 1:
+            raise ConfigError(f"{name}={value}: must be at least 1")
+    options = _Options(frames, batch, points, levels, split, mode, controls, seed)
+    given = {"shuffled": shuffled, "frames": frames, "batch": batch, "points": points}
+    given |= {"levels": levels, "split": split, "mode": mode, "controls": controls, "seed": seed}
+    settings = [f"{key}={value}" for key, value in given.items() if value is not None]
+    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    first = models.load_agent(runs_of(checkpoint)[0])
+    folder = results_folder(checkpoint, first, STUDY, out)
+    studied = _localization(checkpoint, options, command)
+    control = None if shuffled is None else _localization(shuffled, options, command)
+    for table in analysis.write_localization(folder, studied, control):
+        show(table)
+    return folder
+
+
+def _localization(checkpoint: Path | str, options: _Options, command: str) -> Localization:
+    return Localization(tuple(_run(path, options, command) for path in runs_of(checkpoint)))
+
+
+def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
+    agent = models.load_agent(path)
+    rehearsal = rehearse(agent, seed=options.seed)
+    try:
+        snapshots = _snapshots(rehearsal, agent, path, options)
+    finally:
+        rehearsal.close()
+    router = rehearsal.routes.router
+    assert agent.config is not None  # or there would have been nothing to rehearse
+    return LocalizedRun(
+        analysis.provenance(agent, agent.config, seed=options.seed, command=command),
+        sides_of(rehearsal.kinds, tuple(router.regions), router.rules.rules),
+        snapshots,
+        analysis.agent_ablation_matrix(
+            agent,
+            overrides=_evaluation(agent.config, options),
+            mode=options.mode,
+            controls=options.controls,
+        ),
+    )
+
+
+def _evaluation(config: RunConfig, options: _Options) -> list[str]:
+    settings = [] if options.levels is None else [f"eval.levels={options.levels}"]
+    if isinstance(config.env, MazeConfig):  # other worlds have no splits
+        settings.append(f"eval.split={options.split}")
+    return settings
+
+
+def _snapshots(
+    rehearsal: Rehearsal, agent: Agent, path: Path, options: _Options
+) -> tuple[Snapshot, ...]:
+    """The network as initialised, unless it started from weights, and at its checkpoints."""
+    if agent.source.parent.name != models.CHECKPOINTS:
+        raise CheckpointError(f"{agent.source} has weights alone; this needs a run's checkpoint")
+    moments: list[Path | None] = [agent.source]
+    if path.is_dir():
+        untrained = agent.config is not None and agent.config.init_from is None
+        kept = kept_checkpoints(agent.source.parent.parent, options.points)
+        moments = [*([None] if untrained else []), *kept]
+    found = []
+    with progress_bar(len(moments)) as bar:
+        for moment in moments:
+            if moment is None:
+                rehearsal.forget()
+            else:
+                rehearsal.load(moment)
+            found.append(snapshot(rehearsal, options.frames, options.batch, options.seed))
+            bar.advance(bar.task_ids[0])
+    return tuple(found)
+
+
+def snapshot(rehearsal: Rehearsal, frames: int, batch: int, seed: int) -> Snapshot:
+    """Where gradients fall with the weights as they are.
+
+    Args:
+        rehearsal: Of the run.
+        frames: Environment steps to play.
+        batch: Examples per gradient, roughly.
+        seed: Of the order in which examples are taken.
+    """
+    router, kinds = rehearsal.routes.router, rehearsal.kinds
+    elements = Elements.of(rehearsal.module.model, router.owned())
+    # Without rules of their own, unlabelled examples are learnt from as if nothing were routed.
+    plain = all(weight == 1 for weight in router.rules.unlabelled.values())
+    measured = [c for c in CONDITIONS if not (plain and c == "unlabelled")]
+    rows: dict[Condition, list[NDArray[np.float64]]] = {condition: [] for condition in measured}
+    generator = torch.Generator().manual_seed(seed)
+    for examples in rehearsal.batches(frames, batch, generator):
+        for condition in measured:
+            row = np.full((len(kinds), *elements.sizes.shape), np.nan)
+            for kind in range(len(kinds)):
+                gradients = rehearsal.gradients(examples, condition, kind)
+                if gradients is not None:
+                    row[kind] = elements.squares(gradients)
+            rows[condition].append(row)
+    masses = {c: GradientMass(kinds, elements, np.stack(found)) for c, found in rows.items()}
+    if plain:
+        masses["unlabelled"] = masses["without routes"]
+    return Snapshot(rehearsal.env_steps, masses)

@@ -1,0 +1,228 @@
+"""A run's own losses on rollouts that nothing is learnt from: what studies differentiate."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import configs
+import envs
+import models
+from analysis import Condition
+from configs import CheckpointError, ConfigError, LabelsConfig, MazeConfig, RunConfig
+from models import Agent
+from trainers import seeding
+from trainers.labels import UNKNOWN, Facts, Label
+from trainers.onpolicy import OnPolicy
+from trainers.routes import Routes
+
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
+
+BANK = 1000
+"""Mazes of the validation split that rollouts are played in."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The same examples under each condition."""
+
+    columns: Mapping[Condition, dict[str, Tensor]]
+    """By condition, what a minibatch holds; `[B, ...]`."""
+    kinds: Tensor
+    """What the labels would be, int64 `[B]`; negative where an episode has none or has not ended
+    within its rollout."""
+
+
+class Rehearsal:
+    """Collects rollouts as training does, and gives the gradients that training would have.
+
+    Args:
+        module: a run as it is built, on the CPU, whose labels are all known and whose extra losses
+            (gate, L1) are off: they are not routed.
+
+    Raises:
+        ConfigError: the run has no routes.
+    """
+
+    def __init__(self, module: OnPolicy) -> None:
+        if module.routes is None:
+            raise ConfigError("a rehearsal needs a run with routing.regions")
+        self.module, self.routes = module, module.routes
+        self.env_steps = 0
+        self._start = module.collector.get_state()
+        self._untrained = {k: v.clone() for k, v in module.model.state_dict().items()}
+        self._fresh = self._algorithm = module.algorithm.get_state()
+        module.on_fit_start()  # makes the buffer
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The labels' names."""
+        return self.routes.labels.names
+
+    def load(self, file: Path) -> int:
+        """Take over what a checkpoint of the run has learnt; returns its environment steps.
+
+        Raises:
+            CheckpointError: It is damaged, or of another kind.
+        """
+        weights = models.load_agent(file).model.state_dict()
+        try:
+            about = models.read_checkpoint(file)["chisel"]
+            self._algorithm, self.env_steps = about["algorithm"], int(about["env_steps"])
+        except KeyError as error:
+            raise CheckpointError(f"{file} is no checkpoint of an agent: no {error}") from error
+        models.load_weights(self.module.model, weights, file)
+        return self.env_steps
+
+    def forget(self) -> None:
+        """Go back to the network as it was initialised."""
+        self.module.model.load_state_dict(self._untrained)
+        self._algorithm, self.env_steps = self._fresh, 0
+
+    def batches(self, frames: int, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Play on from the same beginning each time.
+
+        Args:
+            frames: environment steps, rounded to whole rollouts of the run; at least one.
+            size: examples per batch, roughly.
+            generator: of the order in which a rollout's examples are taken.
+        """
+        self.module.collector.set_state(self._start)
+        self.module.algorithm.set_state(self._algorithm)
+        for _ in range(max(1, round(frames / self.module.frames_per_iteration))):
+            columns, kinds = self._rollout()
+            order = torch.randperm(len(kinds), generator=generator)
+            for rows in order.chunk(max(1, len(order) // size)):
+                taken = {
+                    condition: {name: column[rows] for name, column in of.items()}
+                    for condition, of in columns.items()
+                }
+                yield Batch(taken, kinds[rows])
+
+    def _rollout(self) -> tuple[dict[Condition, dict[str, Tensor]], Tensor]:
+        """The flat columns of one rollout under each condition, and the kind of each example."""
+        module, buffer = self.module, self.module.buffer
+        self.routes.begin(self.env_steps)
+        last_values = module.collector.collect(module, buffer)
+        raw = {name: column.clone() for name, column in buffer.columns.items()}
+        state = module.algorithm.get_state()
+        with torch.inference_mode():
+            self.routes.finish(buffer.columns, module)  # may change what values were expected
+        kinds = buffer.flat("labels").clone()
+        module.algorithm.finish(buffer, last_values)
+        known = self._columns()
+        for name, column in raw.items():
+            buffer.columns[name] = column
+        buffer.columns["labels"] = torch.full_like(raw["actions"], UNKNOWN)
+        module.algorithm.set_state(state)
+        module.algorithm.finish(buffer, last_values)
+        unknown = self._columns()
+        return {"without routes": unknown, "labelled": known, "unlabelled": unknown}, kinds
+
+    def _columns(self) -> dict[str, Tensor]:
+        names = (*self.module.algorithm.columns, "labels")
+        return {name: self.module.buffer.flat(name).clone() for name in names}
+
+    def gradients(
+        self, batch: Batch, condition: Condition, kind: int
+    ) -> dict[str, Tensor | None] | None:
+        """Gradients by parameter of the mean loss over a batch's examples of one kind.
+
+        Whatever the loss normalises over a minibatch, it does over the whole batch, as in training.
+
+        Returns:
+            None if the batch has no such example.
+        """
+        chosen = batch.kinds == kind
+        if not chosen.any():
+            return None
+        weights = chosen.float() * (len(chosen) / chosen.sum())
+        columns = batch.columns[condition] | {"weights": weights}
+        self.module.routes = None if condition == "without routes" else self.routes
+        try:
+            loss = self.module.training_step(columns, 0)
+            parameters = dict(self.module.model.named_parameters())
+            found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        finally:
+            self.module.routes = self.routes
+            self.routes.router.clear()
+        return dict(zip(parameters, found, strict=True))
+
+    def close(self) -> None:
+        """Free the environment."""
+        self.module.collector.env.close()
+
+
+def rehearse(agent: Agent, *, seed: int) -> Rehearsal:
+    """The rehearsal of an agent's run, in environments that training has not seen.
+
+    Mazes are those of the validation split, if training kept to its own.
+
+    Raises:
+        ConfigError: The agent has no regions, or does not learn in an environment.
+    """
+    module = build_module(_rehearsed(agent), seed=seed)
+    assert module.routes is not None  # `_rehearsed` has labels
+    reveal(module.routes)
+    return Rehearsal(module)
+
+
+def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
+    """A run's module on the CPU, not trained yet, with its environment.
+
+    Args:
+        config: the run's.
+        seed: of everything but the initial weights, which are the run's.
+    """
+    own = config.seed if config.init_seed is None else config.init_seed
+    config = dataclasses.replace(config, seed=seed, env_seed=None, init_seed=own)
+    env = envs.make(config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs)
+    model = models.build(config.model, models.spaces_of(env), seed=seeding.derive(config, "init"))
+    build = configs.registry.resolve("algo", config.algo.name)
+    cpu = torch.device("cpu")
+    module: OnPolicy = build(config, env, model, rank=0, device=cpu, about={})
+    return module
+
+
+def _rehearsed(agent: Agent) -> RunConfig:
+    config = agent.config
+    if config is None or config.env is None:
+        raise ConfigError(f"{agent.source} did not learn in an environment; this is for agents")
+    if not agent.regions:
+        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
+    routing = dataclasses.replace(
+        config.routing,
+        regions=dict(agent.regions),
+        labels=LabelsConfig(source=config.routing.labels.source),
+        unlabelled_steps="train",
+        gate_coef=0.0,
+        l1=0.0,
+        drop={},
+    )
+    return dataclasses.replace(config, routing=routing, env=unseen(config.env))
+
+
+def unseen(env: Any) -> Any:
+    """The options of the same environment in a few levels that training kept away from."""
+    if not isinstance(env, MazeConfig) or not env.levels.bank:
+        return env
+    split = "validation" if env.levels.split == "train" else env.levels.split
+    levels = dataclasses.replace(env.levels, bank=min(env.levels.bank, BANK), split=split)
+    return dataclasses.replace(env, levels=levels)
+
+
+def reveal(routes: Routes) -> None:
+    """Let the label book see the labels of episodes that nobody oversaw, too."""
+    label = routes.labels.label
+
+    def read(facts: Facts) -> np.ndarray[Any, np.dtype[np.int64]]:
+        seen = {"overseen": np.ones_like(facts["overseen"])} if "overseen" in facts else {}
+        return label.read(facts | seen)
+
+    routes.labels.label = Label(label.names, read)

@@ -1,0 +1,248 @@
+"""The study `relearning`: an agent is trained on without a region; what comes back, and how fast?
+
+The region's units are held at zero in rollouts and updates. That is what a region erased for good
+amounts to: zero weights on both sides of a unit get no gradient, and a gate's unit, whose zero
+shares the rest out, no weight can express. Training is plain, with a fresh optimiser: nothing is
+routed any more, as when somebody else trains on an agent that they were given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import analysis
+import configs
+import models
+import routing
+from analysis import AblationMatrix, Relearning, RelearningCurve
+from configs import ConfigError, LabelsConfig, MazeConfig, RoutingConfig, RunConfig, hint
+from models import Agent
+from trainers import rundir, seeding
+from trainers.run import resume, train
+from trainers.studies.runs import kept_checkpoints, results_folder, runs_of, show
+
+STUDY = "relearning"
+CONTROL = "random"
+"""The control's region in the runs that are trained on."""
+
+Parts = list[dict[str, Any]]
+"""A region in plain values."""
+
+
+@dataclass(frozen=True)
+class _Variant:
+    name: str
+    region: str
+    parts: Parts
+    fresh: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The name of its run's folder."""
+        return self.name.replace(" ", "-").replace(",", "")
+
+
+def run_study(
+    *,
+    checkpoint: Path | str,
+    region: str,
+    frames: int = 200_000,
+    points: int = 8,
+    controls: int = 1,
+    fresh: bool = True,
+    levels: int = 500,
+    metric: str | None = None,
+    settings: str = "",
+    seed: int = 1,
+    out: Path | str | None = None,
+) -> Path:
+    """Train on without a region, without random ones of its size, and from scratch.
+
+    Args:
+        checkpoint: A run, or a folder of seeds.
+        region: Which region is switched off.
+        frames: Environment steps to train on for.
+        points: Times at which held-out episodes are played, besides the beginning.
+        controls: Random regions of the same size.
+        fresh: Also train a newly initialised network without the region.
+        levels: Held-out levels or games each time.
+        metric: What is regained once it is 90 % of what it was; None takes the first there is of
+            `P(REGION)`, `success` and `return`.
+        settings: Overrides of the run's config, separated by spaces; another task, for instance.
+        seed: Added to the run's own, for training on.
+        out: Folder for results and runs; None is `studies/relearning-REGION` of the run or group.
+
+    Returns:
+        The folder, with `relearning.json`, a figure and the runs.
+
+    Raises:
+        ConfigError: There is no such region, or an option is impossible.
+        CheckpointError: There is no run.
+    """
+    for name, value in {"frames": frames, "points": points, "levels": levels}.items():
+        if value < 1:
+            raise ConfigError(f"{name}={value}: must be at least 1")
+    agents = {path: models.load_agent(path) for path in runs_of(checkpoint)}
+    first = next(iter(agents.values()))
+    planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
+    folder = results_folder(checkpoint, first, f"{STUDY}-{region}", out)
+    curves: dict[str, list[RelearningCurve]] = {}
+    whole: dict[str, list[float]] = {}
+    for path, variant in [(run, one) for run, variants in planned.items() for one in variants]:
+        config = _config(agents[path], variant, frames, points, seed, shlex.split(settings))
+        name = "-".join([variant.slug, *([path.name] if len(agents) > 1 else [])])
+        config = dataclasses.replace(config, name=name, runs_dir=str(folder / "runs"))
+        start = _start(agents[path], variant, config)
+        before = _played(start, levels)
+        chosen = _metric(metric, region, before.metrics)  # may be refused: before any training
+        if variant is planned[path][0]:
+            for key, estimate in before["none"].metrics.items():
+                whole.setdefault(key, []).append(estimate.value)
+        kept = kept_checkpoints(_trained(config), points + 1)
+        stages = [(0, before)]
+        for agent in map(models.load_agent, kept):
+            stages.append((agent.env_steps or 0, _played(agent, levels)))
+        curves.setdefault(variant.name, []).append(_curve(variant.region, stages))
+    relearning = Relearning(region, chosen, whole, curves)
+    given: dict[str, Any] = {"region": region, "frames": frames, "points": points}
+    given |= {"controls": controls, "fresh": fresh, "levels": levels, "metric": metric}
+    given |= {"settings": settings or None, "seed": seed}
+    words = [f"{key}={value}" for key, value in given.items() if value is not None]
+    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *words])
+    origins = [
+        analysis.provenance(agent, _config_of(agent), seed=seed, command=command)
+        for agent in agents.values()
+    ]
+    data = relearning.to_plain() | {"command": command, "of": origins}
+    analysis.write_json(folder / "relearning.json", data)
+    title = f"{_config_of(first).experiment}: trained on without {region}"
+    figure = analysis.relearning_figure(relearning, title)
+    analysis.save_figure(figure, folder / "relearning.png", command)
+    show(relearning.table())
+    return folder
+
+
+def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
+    """A metric that there is.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    wanted = [asked] if asked is not None else [f"P({region})", "success", "return"]
+    found = next((name for name in wanted if name in metrics), None)
+    if found is None:
+        raise ConfigError(f"metric={asked}: {hint(str(asked), metrics)}")
+    return found
+
+
+def _config_of(agent: Agent) -> RunConfig:
+    if agent.config is None or agent.config.env is None:
+        raise ConfigError(f"{agent.source} did not learn in an environment; this is for agents")
+    return agent.config
+
+
+def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Variant]:
+    _config_of(agent)
+    if not agent.regions:
+        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
+    if region not in agent.regions:
+        raise ConfigError(f"region={region}: no such region; {hint(region, agent.regions)}")
+    own = f"without {region}"
+    parts = agent.regions[region]
+    found = [_Variant(own, region, parts)]
+    generator = torch.Generator().manual_seed(0)
+    try:
+        regions = routing.Regions.from_plain(agent.regions, agent.model)
+        for number in range(1, controls + 1):
+            drawn = routing.random_like(regions, region, agent.model, generator)
+            drawn_parts = routing.Regions([drawn]).to_plain()[drawn.name]
+            found.append(_Variant(f"without random {number}", CONTROL, drawn_parts))
+    except routing.RoutingError as error:
+        raise ConfigError(f"controls: {error}; controls=0 goes without") from error
+    if fresh:
+        found.append(_Variant(f"from scratch, {own}", region, parts, fresh=True))
+    return found
+
+
+def _declared(parts: Parts) -> Parts:
+    """Resolved parts as a config takes them: sizes are looked up anew."""
+    return [{key: value for key, value in part.items() if key != "size"} for part in parts]
+
+
+def _config(
+    agent: Agent, variant: _Variant, frames: int, points: int, seed: int, settings: list[str]
+) -> RunConfig:
+    """The run's config, trained on plainly while the region is dropped everywhere."""
+    config = _config_of(agent)
+    iterations = max(1, frames // (config.algo.num_steps * config.env.num_envs))
+    every = max(1, iterations // points)
+    algo = config.algo
+    if getattr(algo, "anneal_lr", False):
+        algo = dataclasses.replace(algo, anneal_lr=False)
+    changed = dataclasses.replace(
+        config,
+        frames=frames,
+        seed=config.seed + seed,
+        init_seed=None,
+        env_seed=None,
+        init_from=None if variant.fresh else str(agent.source),
+        algo=algo,
+        routing=RoutingConfig(
+            regions={variant.region: _declared(variant.parts)},
+            labels=LabelsConfig(source=config.routing.labels.source),
+            drop={variant.region: 1.0},
+            freeze=False,
+        ),
+        trainer=dataclasses.replace(
+            config.trainer, checkpoint_every=every, keep_every=every, max_minutes=None
+        ),
+        tracking=dataclasses.replace(config.tracking, mode="disabled"),
+    )
+    return configs.override(changed, settings)
+
+
+def _start(agent: Agent, variant: _Variant, config: RunConfig) -> Agent:
+    """The agent that is trained on, or a new one, with the region to be ablated."""
+    start = dataclasses.replace(agent, config=config, regions={variant.region: variant.parts})
+    if not variant.fresh:
+        return start
+    model = models.build(config.model, agent.spaces, seed=seeding.derive(config, "init"))
+    return dataclasses.replace(start, model=model.eval())
+
+
+def _played(agent: Agent, levels: int) -> AblationMatrix:
+    """Held-out episodes, with the region and without it."""
+    mazes = agent.config is not None and isinstance(agent.config.env, MazeConfig)
+    split = ["eval.split=test"] if mazes else []
+    overrides = [f"eval.levels={levels}", *split]
+    return analysis.agent_ablation_matrix(agent, overrides=overrides, controls=0)
+
+
+def _curve(region: str, stages: list[tuple[int, AblationMatrix]]) -> RelearningCurve:
+    metrics = {
+        name: np.array([matrix[region].metrics[name].value for _, matrix in stages])
+        for name in stages[0][1].metrics
+    }
+    return RelearningCurve(np.array([frames for frames, _ in stages]), metrics)
+
+
+def _trained(config: RunConfig) -> Path:
+    """The folder of the finished run: trained, resumed, or found as it is.
+
+    Raises:
+        ConfigError: A run of that name was trained with other settings.
+    """
+    folder = Path(config.runs_dir) / config.experiment / str(config.name)
+    if not (folder / rundir.CONFIG_FILE).is_file():
+        return train(config)
+    if configs.to_plain(rundir.read_config(folder)) != configs.to_plain(config):
+        raise ConfigError(f"out: {folder} was trained with other settings; choose another folder")
+    return resume(folder)
