@@ -21,6 +21,7 @@ _FOR_ENVIRONMENTS = (
     "routing.gate_coef",
     "routing.l1",
     "routing.drop",
+    "routing.dropped_steps",
     "routing.labels.correlation",
     "routing.labels.delay",
 )

@@ -24,6 +24,13 @@ def routing_problems(config: RunConfig) -> Iterator[str]:
     if routing.values == "routed" and (routing.drop or routing.terms):
         other = "drop" if routing.drop else "terms"
         yield f"routing.values = routed: does not go together with routing.{other}; leave it out"
+    if sum(routing.drop.values()) > 1:
+        yield "routing.drop: an environment runs without one region at most; shares add up to 1"
+    if routing.dropped_steps != "train" and not routing.drop:
+        yield (
+            f"routing.dropped_steps = {routing.dropped_steps}: nothing is dropped; "
+            "set routing.drop.REGION, or leave it out"
+        )
     yield from _labels(config)
 
 

@@ -130,9 +130,7 @@ class _Resolver:
     def _activation(
         self, module: str, at: Literal["input", "output"], part: Mapping[str, Any]
     ) -> Part:
-        axis = part.get("axis", 1)
-        if isinstance(axis, bool) or not isinstance(axis, int) or axis == 0:
-            raise RoutingError(f"axis: {axis!r} is no axis of units; 0 is the batch, -1 the last")
+        axis = _axis(part.get("axis", 1))
         size = part.get("size")  # of a network whose sizes were told before
         if size is None or counts_units(self._model.get_submodule(module), axis):
             size = unit_count(self._model, module, at, axis, self._shapes)
@@ -158,6 +156,14 @@ class _Resolver:
                     f"consumer {name} reads {reads} units, which are not the {size} of {module}"
                 )
         return tuple(names)
+
+
+def _axis(given: Any) -> int:
+    """A number, or the text of one, as it comes from a config file."""
+    text = str(given)
+    if isinstance(given, bool) or not text.removeprefix("-").isdecimal() or int(text) == 0:
+        raise RoutingError(f"axis: {given!r} is no axis of units; 0 is the batch, -1 the last")
+    return int(text)
 
 
 def _require_size(part: Mapping[str, Any], size: int, what: str) -> None:

@@ -68,7 +68,7 @@ class Routes:
         self._dropped: dict[str, Tensor] = {}
         self.columns = (
             "labels",
-            *(["weights"] if options.unlabelled_steps != "train" else []),
+            *(["weights"] if _weighs(options) else []),
             *map(_dropped, options.drop),
         )
 
@@ -113,10 +113,10 @@ class Routes:
         """Before a rollout: the schedule, an empty label book, and who runs without what."""
         self.router.strength = strength_at(self.options, env_steps)
         self.labels.begin()
-        self._dropped = {
-            name: torch.from_numpy(self.labels.draw() < share)
-            for name, share in self.options.drop.items()
-        }
+        draws, upto = self.labels.draw(), 0.0
+        for name, share in self.options.drop.items():  # at most one in each environment
+            upto, since = upto + share, upto
+            self._dropped[name] = torch.from_numpy((draws >= since) & (draws < upto))
         self._drop.use(self._dropped)
 
     def finish(self, columns: dict[str, Tensor], policy: Policy) -> None:
@@ -138,8 +138,17 @@ class Routes:
         for name, flags in self._dropped.items():
             columns[_dropped(name)] = flags.to(dones.device).expand(*dones.shape)
         if "weights" in self.columns:
-            ended = self.options.unlabelled_steps == "drop-ended"
-            columns["weights"] = (labels != UNKNOWN if ended else labels >= 0).float()
+            columns["weights"] = self._learnt_from(labels).float()
+
+    def _learnt_from(self, labels: Tensor) -> Tensor:
+        """Which steps bool `[T, N]` are in the loss."""
+        known, everywhere = labels >= 0, torch.ones_like(labels, dtype=torch.bool)
+        chosen = {"train": everywhere, "drop": known, "drop-ended": labels != UNKNOWN}
+        learnt = chosen[self.options.unlabelled_steps]
+        if self.options.dropped_steps == "labelled":
+            for flags in self._dropped.values():
+                learnt = learnt & (known | ~flags.to(labels.device))
+        return learnt
 
     def forward(
         self, model: ActorCritic, obs: Tensor, batch: dict[str, Tensor]
@@ -255,6 +264,11 @@ def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tenso
         for region in options.regions
     }
     return {region: labels for region, labels in flags.items() if labels.any()}
+
+
+def _weighs(options: RoutingConfig) -> bool:
+    """Whether some steps are left out of the loss."""
+    return options.unlabelled_steps != "train" or options.dropped_steps != "train"
 
 
 def _dropped(region: str) -> str:

@@ -57,4 +57,8 @@ class RoutingConfig:
     l1: float = 0.0
     """Weight of the mean absolute activation of routed outputs, which keeps copies apart."""
     drop: dict[str, float] = field(default_factory=dict)
-    """By region: the share of the environments whose rollouts and updates run without it."""
+    """By region: the share of the environments whose rollouts and updates run without it; each
+    runs without one region at most."""
+    dropped_steps: Literal["train", "labelled"] = "train"
+    """Where a region is dropped, learn from all steps, or from `labelled` ones alone: what is left
+    of the network would else be rewarded for the other label's goal, too."""

@@ -77,6 +77,8 @@ def test_percentages_cut_any_layer_into_disjoint_pieces(size):
         ({"module": "fc", "at": "weights"}, "known: output, input, parameters"),
         ({"module": "fc", "unit": "3"}, "did you mean 'units'?"),
         ({"module": "fc", "axis": 0}, "0 is the batch"),
+        ({"module": "fc", "axis": "0"}, "0 is the batch"),
+        ({"module": "fc", "axis": "last"}, "'last' is no axis"),
         ({"module": "relu1", "at": "parameters"}, "has no parameters; route its output"),
         ({"module": "fc", "consumers": ["tanh"]}, "consumer tanh is a Tanh"),
         ({"module": "fc", "consumers": ["conv2"]}, "reads 8 units, which are not the 10 of fc"),
@@ -90,6 +92,12 @@ def test_what_the_model_does_not_have_is_one_line_that_names_the_region(part, me
     assert str(error.value).startswith("region a: ")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_numbers_may_be_text_as_they_are_in_a_config(axis):
+    as_text = one(module="fc", units=["1", "3"], axis=str(axis))
+    assert as_text == one(module="fc", units=[1, 3], axis=axis)
 
 
 def test_wildcards_match_several_modules_and_parameters_match_layers_only():

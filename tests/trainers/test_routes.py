@@ -126,6 +126,27 @@ def test_the_policy_that_acted_without_a_region_is_updated_without_it():
     assert ratios == [0.0] * 3
 
 
+def test_where_a_region_is_dropped_unlabelled_steps_can_be_left_out_of_the_loss():
+    dropping = dataclasses.replace(
+        PLAIN,
+        drop={"corner": 0.4, "cheese": 0.4},
+        dropped_steps="labelled",
+        labels=labels_of(share=0.5),
+    )
+    seen = []
+
+    class Watch(Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            without = [batch["without corner"], batch["without cheese"]]
+            assert not (without[0] & without[1]).any(), "one region at most"
+            left_out = (without[0] | without[1]) & (batch["labels"] < 0)
+            assert torch.equal(batch["weights"], (~left_out).float())
+            seen.append(left_out.any() and not left_out.all())
+
+    fit(make_ppo(Corridor(num_envs=16), iterations=3, routing=dropping), callbacks=[Watch()])
+    assert any(seen)
+
+
 def test_terms_of_their_own_reach_where_their_rules_say():
     terms = {"value": {"cheese": {"features": 0.0}}, "policy": {"cheese": {"features": 1.0}}}
     forked = dataclasses.replace(

@@ -134,7 +134,13 @@ def _config(experiment: str | None, agent: Agent | None, settings: list[str]) ->
     if not config.routing.regions:
         raise ConfigError(f"{name} has no regions; a leak is out of one (routing.regions)")
     # The gate's loss is there to move the gate whatever the rules say of it.
-    plain = dataclasses.replace(config.routing, gate_coef=0.0, drop={}, unlabelled_steps="train")
+    plain = dataclasses.replace(
+        config.routing,
+        gate_coef=0.0,
+        drop={},
+        dropped_steps="train",
+        unlabelled_steps="train",
+    )
     if agent is not None and agent.regions:
         plain = dataclasses.replace(plain, regions=dict(agent.regions))
     return dataclasses.replace(config, routing=plain, env=unseen(config.env))

@@ -38,7 +38,7 @@ def run_study(
         runs_dir: Where runs are, or will be: `RUNS_DIR/oversight/EXPERIMENT/seed-N`.
         out: Folder for the results; None is `studies/oversight` there.
 
-    OversightReturns:
+    Returns:
         The folder, with `oversight.json` and `oversight.png`.
 
     Raises:

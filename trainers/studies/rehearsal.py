@@ -204,6 +204,7 @@ def _rehearsed(agent: Agent) -> RunConfig:
         gate_coef=0.0,
         l1=0.0,
         drop={},
+        dropped_steps="train",
     )
     return dataclasses.replace(config, routing=routing, env=unseen(config.env))
 

@@ -173,8 +173,14 @@ def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Va
 
 
 def _declared(parts: Parts) -> Parts:
-    """Resolved parts as a config takes them: sizes are looked up anew."""
-    return [{key: value for key, value in part.items() if key != "size"} for part in parts]
+    """Resolved parts as a config file has them: numbers are text, and sizes are looked up anew."""
+    return [
+        {key: _as_text(value) for key, value in part.items() if key != "size"} for part in parts
+    ]
+
+
+def _as_text(value: Any) -> Any:
+    return [str(one) for one in value] if isinstance(value, list) else str(value)
 
 
 def _config(
