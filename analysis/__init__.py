@@ -12,7 +12,14 @@ from analysis.gradient_mass import GradientMass, sides_of
 from analysis.localization import Condition, Localization, LocalizedRun, Snapshot
 from analysis.localization_report import write_localization
 from analysis.maze_ablation import maze_ablation_matrix
-from analysis.output import make_folder, provenance, study_folder, write_json
+from analysis.output import (
+    make_folder,
+    provenance,
+    results_folder,
+    show,
+    study_folder,
+    write_json,
+)
 from analysis.oversight import (
     OversightEvaluation,
     OversightScore,
@@ -25,12 +32,15 @@ from analysis.oversight_curves import (
     OversightSummary,
     oversight_figure,
     oversight_returns,
+    oversight_table,
     summarise_oversight,
 )
 from analysis.play import Policy, play, random_policy
 from analysis.region_elements import Elements
 from analysis.relearning import Relearning, RelearningCurve, relearning_figure
 from analysis.scores import Score
+from analysis.selective import selective_regions
+from analysis.settings import runs_of
 from analysis.split import SplitEvaluation, cross_own, evaluate_split, split_errors
 from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, proportion
 
@@ -72,13 +82,18 @@ __all__ = [
     "oversight_ceiling",
     "oversight_figure",
     "oversight_returns",
+    "oversight_table",
     "play",
     "plays_oversight",
     "proportion",
     "provenance",
     "random_policy",
     "relearning_figure",
+    "results_folder",
+    "runs_of",
     "save_figure",
+    "selective_regions",
+    "show",
     "sides_of",
     "split_errors",
     "study_folder",

@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 import configs
+from analysis.settings import runs_of
 from configs import ConfigError, RunConfig
 from models import CHECKPOINTS, Agent
+
+_WIDTH_OF_FILES = 140
+"""Columns when standard output is no terminal and has no width of its own."""
 
 
 def study_folder(agent: Agent, study: str, out: Path | str | None) -> Path:
@@ -28,6 +35,19 @@ def study_folder(agent: Agent, study: str, out: Path | str | None) -> Path:
     else:
         folder = Path("studies") / study
     return make_folder(folder)
+
+
+def results_folder(
+    checkpoint: Path | str, agent: Agent, study: str, out: Path | str | None
+) -> Path:
+    """Where a study's results go: `out`, or `studies/STUDY` of the run, or of the group.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
+    several = runs_of(checkpoint) != [Path(checkpoint)]
+    target = Path(checkpoint) / "studies" / study if several and out is None else out
+    return study_folder(agent, study, target)
 
 
 def make_folder(folder: Path) -> Path:
@@ -66,3 +86,9 @@ def write_json(path: Path, data: Mapping[str, Any]) -> Path:
     """Write plain values; a nan is a mistake here, not a value."""
     path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path
+
+
+def show(table: Table) -> None:
+    """Print a table to standard output."""
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDTH_OF_FILES)).print(table)

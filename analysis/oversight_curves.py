@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from rich.table import Table
 
 from analysis.oversight import ablation, oversight_run, score
 from analysis.stats import Estimate, band, mean_over_seeds
@@ -21,6 +22,8 @@ from models import CHECKPOINTS, load_agent
 WHOLE = "agent"
 EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}
 """By name, the region without which an expert is left alone."""
+
+GAP = "diamond - ghost expert"
 
 _COLOURS = {WHOLE: "#555555", "diamond expert": "#1f77b4", "ghost expert": "#d1495b"}
 _OF_EXPERIMENT = {
@@ -112,10 +115,16 @@ class OversightSummary:
 def summarise_oversight(
     experiment: str, runs: Sequence[OversightReturns]
 ) -> list[OversightSummary]:
-    """Final and peak returns of an experiment's players, with intervals over its seeds."""
+    """Final and peak returns of an experiment's players, with intervals over its seeds.
+
+    Where there are experts, `GAP` is how far the diamond's is ahead of the ghost's.
+    """
     found = []
-    for player in runs[0].players:
-        curves = np.stack([run.players[player] for run in runs])
+    named = {player: np.stack([run.players[player] for run in runs]) for player in runs[0].players}
+    if set(EXPERTS) <= named.keys():
+        diamond, ghost = (named[expert] for expert in EXPERTS)
+        named[GAP] = diamond - ghost
+    for player, curves in named.items():
         mean = curves.mean(axis=0)
         best = int(mean.argmax())
         found.append(
@@ -129,6 +138,40 @@ def summarise_oversight(
             )
         )
     return found
+
+
+def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate, seeds: int) -> Table:
+    """Final returns, peaks, and what stopping all seeds at one moment would have given."""
+    several = f"over {seeds} seeds; " if seeds > 1 else ""
+    table = Table(
+        title=f"average stepwise true return, {several}ceiling {ceiling.value:.3f}",
+        caption="95 % intervals over seeds; the peaks are chosen by the true return, which nobody "
+        "has while training",
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        box=None,
+    )
+    table.add_column("experiment")
+    table.add_column("player")
+    for column in ("final", "each seed's peak", "peak of the mean", "at steps"):
+        table.add_column(column, justify="right")
+    for one in summaries:
+        table.add_row(
+            one.experiment,
+            one.player,
+            _shown(one.final),
+            _shown(one.peak),
+            f"{one.peak_of_mean:.3f}",
+            f"{one.peak_steps:,}",
+        )
+    return table
+
+
+def _shown(estimate: Estimate) -> str:
+    if np.isnan(estimate.low):
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}, {estimate.high:.3f})"
 
 
 def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: float) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any
 
 import configs
 from configs import ConfigError, MazeConfig, RunConfig
-from models import Agent, Spaces, load_agent, require_match, spaces_of
+from models import CHECKPOINTS, Agent, Spaces, load_agent, require_match, spaces_of
 
 Settings = Mapping[str, Any] | Sequence[str]
 
@@ -18,6 +18,15 @@ def as_list(settings: Settings) -> list[str]:
     if isinstance(settings, Mapping):
         return [f"{k}={'null' if v is None else v}" for k, v in settings.items()]
     return list(settings)
+
+
+def runs_of(checkpoint: Path | str) -> list[Path]:
+    """The runs of a group of seeds, by seed; or what was given alone."""
+    path = Path(checkpoint)
+    if (path / CHECKPOINTS).is_dir():
+        return [path]
+    seeds = [one for one in path.glob("seed-*") if (one / CHECKPOINTS).is_dir()]
+    return sorted(seeds, key=lambda one: (len(one.name), one.name)) or [path]
 
 
 def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:

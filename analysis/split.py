@@ -16,7 +16,7 @@ from rich.table import Table
 import configs
 from analysis.figures import save_figure
 from analysis.output import make_folder, write_json
-from analysis.settings import Settings, as_list
+from analysis.settings import Settings, as_list, runs_of
 from analysis.split_figures import reconstructions_figure
 from analysis.stats import Estimate, mean_over_seeds
 from configs import ConfigError, RunConfig
@@ -127,7 +127,7 @@ class SplitEvaluation:
             title=f"seed {seeds}, {self.part} examples",
             caption="errors per pixel, which runs from -1 to 1; cross/own: error on the other "
             "half's digits over that on its own"
-            + ("; mean and 95 % interval over seeds, [least, greatest]" if self._several else ""),
+            + (r"; mean and 95 % interval over seeds, \[least, greatest]" if self._several else ""),
             title_justify="left",
             caption_justify="left",
             title_style="bold",
@@ -171,7 +171,7 @@ def evaluate_split(
         ConfigError: If an override is wrong, or that part of the data set is empty.
     """
     run = Path(run)
-    trained = [load_split(member) for member in sorted(run.glob("seed-*")) or [run]]
+    trained = [load_split(member) for member in runs_of(run)]
     settings = as_list(overrides)
     config = _config(trained[0], settings)
     data = load_data(config.data)

@@ -125,6 +125,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.vector_field:run",
             "where an agent would step, and what it expects, at every free square",
         ),
+        "selective-ablation": Component(
+            "analysis.studies.selective_ablation:run",
+            "what the units that tell two goals apart do, without any routing: a baseline",
+        ),
         "leaks": Component(
             "trainers.studies.leaks:run_study",
             "whether regions stay exactly where they are when other labels are learnt",
@@ -145,6 +149,9 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     "label": {
         "maze-goal": Component(
             "trainers.labels:maze_goal", "which goal of the maze ended the episode: cheese, corner"
+        ),
+        "maze-end": Component(
+            "trainers.labels:maze_end", "how its episode ended: cheese, corner, or nothing"
         ),
         "overseen-goal": Component(
             "trainers.labels:overseen_goal",

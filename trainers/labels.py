@@ -50,6 +50,10 @@ def _outcome(facts: Facts) -> NDArray[np.int64]:
     return np.asarray(facts["outcome"], dtype=np.int64) - 1
 
 
+def _maze_end(facts: Facts) -> NDArray[np.int64]:
+    return np.where(facts["outcome"] == 0, 2, _outcome(facts))
+
+
 def _overseen_outcome(facts: Facts) -> NDArray[np.int64]:
     return np.where(facts["overseen"], _outcome(facts), UNKNOWN)
 
@@ -68,6 +72,9 @@ def _digit_half(facts: Facts) -> NDArray[np.int64]:
 
 maze_goal = Label(("cheese", "corner"), _outcome)
 """Which goal of the maze ended the episode."""
+
+maze_end = Label(("cheese", "corner", "nothing"), _maze_end)
+"""The same, where a time-out is known to be one."""
 
 overseen_goal = Label(("diamond", "ghost"), _overseen_outcome)
 """Which object of the oversight gridworld ended it, where that cell was overseen."""

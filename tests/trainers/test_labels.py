@@ -34,6 +34,16 @@ def test_a_label_covers_all_steps_of_its_episode_in_the_rollout_and_no_other():
     assert torch.equal(labels.column(6, 4), expected)
 
 
+def test_a_time_out_is_known_as_such_where_the_source_says_how_episodes_end():
+    labels = LabelBook(
+        LabelsConfig(source="maze-end"), num_envs=4, generator=np.random.default_rng(0)
+    )
+    labels.begin()
+    labels.note(0, ends([0, 1, 2], [0, 1, 2]))
+    assert labels.names == ("cheese", "corner", "nothing")
+    assert labels.column(1, 4)[0].tolist() == [2, 0, 1, UNFINISHED]
+
+
 def test_an_episode_from_the_last_rollout_is_labelled_from_this_rollouts_first_step():
     labels = book()
     labels.begin()

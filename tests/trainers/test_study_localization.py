@@ -7,10 +7,10 @@ import pytest
 
 import configs
 import trainers
-from analysis import studies
+from analysis import results_folder, runs_of, studies
 from configs import CheckpointError, ConfigError
 from models import load_agent, save_agent
-from trainers.studies.runs import kept_checkpoints, results_folder, runs_of
+from trainers.studies.runs import kept_checkpoints
 
 SMALL = [
     *("frames=1536", "env.num_envs=16", "model.hidden=16", "trainer.progress=false"),

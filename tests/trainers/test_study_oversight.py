@@ -32,8 +32,8 @@ def test_what_is_trained_is_found_again_and_all_is_written(tmp_path):
     assert (folder / "oversight.png").stat().st_size > 10_000
     data = json.loads((folder / "oversight.json").read_text())
     players = {(one["experiment"], one["player"]) for one in data["summaries"]}
-    experts = {("routed", name) for name in ("agent", "diamond expert", "ghost expert")}
-    assert players == experts | {("naive", "agent")}
+    experts = ("agent", "diamond expert", "ghost expert", "diamond - ghost expert")
+    assert players == {("routed", name) for name in experts} | {("naive", "agent")}
     assert data["curves"]["routed"]["1"]["env_steps"] == [1024, 2048]
     assert data["ceiling"]["value"] > 0.8
     assert data["command"].startswith("chisel study oversight seeds=0,1")

@@ -22,7 +22,6 @@ from models import Agent
 from trainers.onpolicy import OnPolicy
 from trainers.routes import Routes
 from trainers.studies.rehearsal import build_module, unseen
-from trainers.studies.runs import results_folder, show
 
 STUDY = "leaks"
 FREE = "unlabelled"
@@ -100,7 +99,7 @@ def run_study(
     if agent is None:
         folder = analysis.make_folder(Path(out) if out is not None else Path("studies") / STUDY)
     else:
-        folder = results_folder(str(checkpoint), agent, STUDY, out)
+        folder = analysis.results_folder(str(checkpoint), agent, STUDY, out)
     told = verdict(movements, leaks, frozen=config.routing.freeze)
     given = {"experiment": experiment, "checkpoint": checkpoint, "settings": settings}
     words = [f"{key}={value}" for key, value in given.items() if value]
@@ -114,9 +113,9 @@ def run_study(
         "config": configs.to_plain(config),
     }
     analysis.write_json(folder / "leaks.json", data)
-    show(_movements_table(movements, steps))
+    analysis.show(_movements_table(movements, steps))
     if leaks:
-        show(_leaks_table(leaks))
+        analysis.show(_leaks_table(leaks))
     print(told)
     return folder
 

@@ -25,7 +25,7 @@ from analysis import (
 from configs import CheckpointError, ConfigError, MazeConfig, RunConfig
 from models import Agent
 from trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
-from trainers.studies.runs import kept_checkpoints, progress_bar, results_folder, runs_of, show
+from trainers.studies.runs import kept_checkpoints, progress_bar
 
 STUDY = "localization"
 
@@ -86,17 +86,19 @@ def run_study(
     given |= {"levels": levels, "split": split, "mode": mode, "controls": controls, "seed": seed}
     settings = [f"{key}={value}" for key, value in given.items() if value is not None]
     command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
-    first = models.load_agent(runs_of(checkpoint)[0])
-    folder = results_folder(checkpoint, first, STUDY, out)
+    first = models.load_agent(analysis.runs_of(checkpoint)[0])
+    folder = analysis.results_folder(checkpoint, first, STUDY, out)
     studied = _localization(checkpoint, options, command)
     control = None if shuffled is None else _localization(shuffled, options, command)
     for table in analysis.write_localization(folder, studied, control):
-        show(table)
+        analysis.show(table)
     return folder
 
 
 def _localization(checkpoint: Path | str, options: _Options, command: str) -> Localization:
-    return Localization(tuple(_run(path, options, command) for path in runs_of(checkpoint)))
+    return Localization(
+        tuple(_run(path, options, command) for path in analysis.runs_of(checkpoint))
+    )
 
 
 def _run(path: Path, options: _Options, command: str) -> LocalizedRun:

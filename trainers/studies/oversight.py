@@ -112,4 +112,5 @@ def _write(
     analysis.write_json(folder / "oversight.json", data)
     figure = analysis.oversight_figure(returns, ceiling.value)
     analysis.save_figure(figure, folder / "oversight.png", command)
+    analysis.show(analysis.oversight_table(summaries, ceiling, len(next(iter(plans.values())))))
     return folder

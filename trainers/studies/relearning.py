@@ -27,7 +27,7 @@ from configs import ConfigError, LabelsConfig, MazeConfig, RoutingConfig, RunCon
 from models import Agent
 from trainers import rundir, seeding
 from trainers.run import resume, train
-from trainers.studies.runs import kept_checkpoints, results_folder, runs_of, show
+from trainers.studies.runs import kept_checkpoints
 
 STUDY = "relearning"
 CONTROL = "random"
@@ -90,10 +90,10 @@ def run_study(
     for name, value in {"frames": frames, "points": points, "levels": levels}.items():
         if value < 1:
             raise ConfigError(f"{name}={value}: must be at least 1")
-    agents = {path: models.load_agent(path) for path in runs_of(checkpoint)}
+    agents = {path: models.load_agent(path) for path in analysis.runs_of(checkpoint)}
     first = next(iter(agents.values()))
     planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
-    folder = results_folder(checkpoint, first, f"{STUDY}-{region}", out)
+    folder = analysis.results_folder(checkpoint, first, f"{STUDY}-{region}", out)
     curves: dict[str, list[RelearningCurve]] = {}
     whole: dict[str, list[float]] = {}
     for path, variant in [(run, one) for run, variants in planned.items() for one in variants]:
@@ -126,7 +126,7 @@ def run_study(
     title = f"{_config_of(first).experiment}: trained on without {region}"
     figure = analysis.relearning_figure(relearning, title)
     analysis.save_figure(figure, folder / "relearning.png", command)
-    show(relearning.table())
+    analysis.show(relearning.table())
     return folder
 
 
