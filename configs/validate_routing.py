@@ -21,9 +21,8 @@ def routing_problems(config: RunConfig) -> Iterator[str]:
     routing = config.routing
     yield from _regions(routing.regions)
     yield from _named(routing)
-    if routing.values == "routed" and (routing.drop or routing.terms):
-        other = "drop" if routing.drop else "terms"
-        yield f"routing.values = routed: does not go together with routing.{other}; leave it out"
+    if routing.values == "routed" and routing.terms:
+        yield "routing.values = routed: does not go together with routing.terms; leave one out"
     if sum(routing.drop.values()) > 1:
         yield "routing.drop: an environment runs without one region at most; shares add up to 1"
     if routing.dropped_steps != "train" and not routing.drop:

@@ -132,7 +132,7 @@ class Routes:
         columns["labels"] = labels
         if self._kept_out:
             for obs, values, known in zip(columns["obs"], columns["values"], labels, strict=True):
-                self._drop.use(self._outside(known))
+                self._drop.use(self._outside(known, self._dropped))
                 values.copy_(torch.where(known >= 0, policy(obs)[1].float(), values))
             self._drop.clear()
         for name, flags in self._dropped.items():
@@ -155,12 +155,13 @@ class Routes:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits for the policy, values, and logits for the entropy, each with its routes."""
         self.router.use(batch["labels"].clamp(min=UNKNOWN))
-        self._drop.use({name: batch[_dropped(name)] for name in self.options.drop})
+        dropped = {name: batch[_dropped(name)] for name in self.options.drop}
+        self._drop.use(dropped)
         if not self.options.terms:
             logits, values = model(obs)
             self._drop.clear()
             if self._kept_out:
-                values = self._routed_values(model, obs, batch)
+                values = self._routed_values(model, obs, self._outside(batch["labels"], dropped))
             return logits, values, logits
         features = model.features(obs)
         self._drop.clear()
@@ -170,21 +171,24 @@ class Routes:
         )
         return logits[0], values[1], entropy[0]
 
-    def _routed_values(self, model: ActorCritic, obs: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Values `[B]` of labelled examples without the regions their label is kept out of."""
+    def _routed_values(self, model: ActorCritic, obs: Tensor, outside: dict[str, Tensor]) -> Tensor:
+        """Values `[B]` without the regions outside of which each example is."""
         seen = dict(self._seen)
-        self._drop.use(self._outside(batch["labels"]))
+        self._drop.use(outside)
         values: Tensor = model(obs)[1]
         self._drop.clear()
         self._seen = seen  # the extra losses are about the whole network
         return values
 
-    def _outside(self, labels: Tensor) -> dict[str, Tensor]:
-        """By region, the examples `[B]` whose label's gradient is kept out of it."""
-        return {
+    def _outside(self, labels: Tensor, dropped: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """By region, the examples `[B]` that ran without it or whose label is kept out of it."""
+        outside = {
             name: (labels >= 0) & flags.to(labels.device)[labels.clamp(min=0)]
             for name, flags in self._kept_out.items()
         }
+        for name, flags in dropped.items():
+            outside[name] = outside.get(name, False) | flags.to(labels.device)
+        return outside
 
     def losses(
         self, batch: dict[str, Tensor], log_ratio: Tensor | None

@@ -89,8 +89,10 @@ def test_a_gate_learns_which_goal_the_picture_tells():
     assert losses[-1] < 0.8 * max(losses)
 
 
-def test_a_routed_value_is_that_of_the_network_without_the_other_region():
-    module = make_ppo(routing=dataclasses.replace(PLAIN, values="routed"), num_steps=16)
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_routed_value_is_that_of_the_network_without_the_other_and_the_dropped_region(share):
+    routed = dataclasses.replace(PLAIN, values="routed", drop={"corner": share})
+    module = make_ppo(Corridor(num_envs=16), routing=routed, num_steps=16)
     taken = {}
 
     class First(Callback):
@@ -98,17 +100,20 @@ def test_a_routed_value_is_that_of_the_network_without_the_other_region():
             if not taken:
                 taken.update({k: v.clone() for k, v in module.buffer.columns.items()})
                 with torch.no_grad():
-                    for name in ("none", "cheese", "corner"):
-                        zero = {name: "zero"} if name != "none" else {}
+                    for gone in ((), ("cheese",), ("corner",), ("cheese", "corner")):
+                        zero = dict.fromkeys(gone, "zero")
                         with routing.ablate(module.model, module.routes.router.regions, zero):
-                            taken[name] = module(taken["obs"].flatten(0, 1))[1].view(16, -1)
+                            taken[gone] = module(taken["obs"].flatten(0, 1))[1].view(16, -1)
 
     fit(module, epochs=1, callbacks=[First()])
-    labels, values = taken["labels"], taken["values"]
+    labels, values, dropped = taken["labels"], taken["values"], taken["without corner"]
     assert {-2, 0, 1} <= set(labels.unique().tolist())
-    for label, without in ((-2, "none"), (-1, "none"), (0, "corner"), (1, "cheese")):
-        where = labels == label
-        torch.testing.assert_close(values[where], taken[without][where], rtol=1e-5, atol=1e-6)
+    assert dropped.any() == (share > 0)
+    for label, outside in ((-2, ()), (-1, ()), (0, ("corner",)), (1, ("cheese",))):
+        for was_dropped in (False, True):
+            where = (labels == label) & (dropped == was_dropped)
+            gone = tuple(sorted({*outside, *(["corner"] if was_dropped else [])}))
+            torch.testing.assert_close(values[where], taken[gone][where], rtol=1e-5, atol=1e-6)
 
 
 def test_the_policy_that_acted_without_a_region_is_updated_without_it():
