@@ -37,10 +37,14 @@ class LogIteration(Callback):
             self.write(metrics, module.iteration, module.env_steps)
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+
 class StopAtBoundary(Callback):
     """Ends training at an iteration boundary after SIGTERM, SIGUSR1, Ctrl-C or a time limit.
 
-    A checkpoint is saved there, so nothing is lost. A second Ctrl-C ends at once.
+    A checkpoint is saved there, so nothing is lost. A second Ctrl-C ends at once. Make it before
+    the trainer, which has handlers of its own, and `release` the signals when training is over.
 
     Args:
         max_minutes: time limit; None for none.
@@ -49,15 +53,15 @@ class StopAtBoundary(Callback):
     def __init__(self, max_minutes: float | None) -> None:
         self.max_minutes = max_minutes
         self.signal: signal.Signals | None = None
-        self._old: dict[signal.Signals, Any] = {}
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take over the signals, after Lightning has registered handlers of its own."""
         self._started = time.monotonic()
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread may handle signals
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-            self._old[number] = signal.signal(number, self._note)
+        for number in _SIGNALS:
+            signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is signal.SIGINT and number == signal.SIGINT:
@@ -74,11 +78,11 @@ class StopAtBoundary(Callback):
         if trainer.strategy.reduce_boolean_decision(stop, all=False):
             trainer.should_stop = True
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-        self._old = {}
+    def release(self) -> None:
+        """Give the signals back: Lightning leaves its handler, which swallows SIGTERM for good."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
 
 
 class SaveCrash(Callback):

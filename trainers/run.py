@@ -194,6 +194,7 @@ def _fit(
             tracking.failed(error)
         raise
     finally:
+        stop.release()
         if tracking:
             tracking.finish()
     if stop.signal is not None:

@@ -1,6 +1,7 @@
 """The same from Python: `trainers.train` and what its options promise."""
 
 import math
+import signal
 
 import pytest
 import torch
@@ -86,6 +87,13 @@ def test_a_time_limit_ends_early_and_resumably(train, capsys):
     assert "chisel resume" in capsys.readouterr().out
     trainers.resume(run, ["trainer.max_minutes=null"])
     assert final(run)[1] == 3
+
+
+def test_after_training_signals_do_what_they_did_before(train):
+    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    train("name=short")
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def test_bf16_training_keeps_plain_float_weights_under_the_same_names(train):
