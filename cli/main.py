@@ -19,7 +19,8 @@ COMMANDS = {
     "compare": ("cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("cli.study", "an analysis: a table, a JSON file, figures"),
 }
-"""Every command: its module, which offers `HELP` and `run(arguments)`, and what it does."""
+"""Every command: its module, and what it does. A module offers `HELP`, `run(arguments)`, and maybe
+`about(word)` for help on what the command is given."""
 
 HELP = """\
 usage: chisel COMMAND …
@@ -79,7 +80,8 @@ def _dispatch(arguments: Sequence[str]) -> None:
         raise ConfigError(_unknown(command))
     module = import_module(COMMANDS[command][0])
     if any(argument in ("-h", "--help") for argument in rest):
-        print(module.HELP)
+        asked = [argument for argument in rest if argument not in ("-h", "--help")]
+        print(module.about(asked[0]) if asked and hasattr(module, "about") else module.HELP)
         return
     module.run(rest)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 
 from cli.arguments import existing, one_word
 from configs import parse_settings, registry
@@ -15,10 +16,12 @@ usage: {USAGE}
 Runs a study from `chisel list` and prints the folder with its tables, JSON and figures: that is
 studies/STUDY in the run, unless out= names another. checkpoint is a run's folder, a checkpoint, a
 folder of shipped weights, or a published .pth file with env=EXPERIMENT.
+`chisel study STUDY --help` lists a study's options.
 
 examples:
   chisel study vector-field checkpoint=runs/maze/quick/NAME
-  chisel study vector-field checkpoint=runs/maze/quick/NAME levels=12 split=train out=figures"""
+  chisel study vector-field checkpoint=runs/maze/quick/NAME levels=12 split=train out=figures
+  chisel study localization checkpoint=runs/maze/routed/NAME"""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -31,3 +34,29 @@ def run(arguments: Sequence[str]) -> None:
     from analysis import studies  # heavy: only once the arguments are known to be good
 
     print(studies.run(name, **options))
+
+
+def about(name: str) -> str:
+    """What a study does, and its options with their defaults."""
+    study = registry.resolve("study", name)
+    summary, _, details = (inspect.getdoc(study) or "").partition("\n\nArgs:\n")
+    parameters = inspect.signature(study).parameters
+    lines = [f"usage: chisel study {name} {_words(parameters)}", "", summary, ""]
+    for line in details.partition("\n\n")[0].splitlines():
+        option, colon, _ = line.strip().partition(":")
+        default = _default(parameters[option]) if colon and option in parameters else ""
+        lines.append(line.replace(":", f" (={default}):", 1) if default else line)
+    return "\n".join(lines).rstrip()
+
+
+def _words(parameters: Mapping[str, inspect.Parameter]) -> str:
+    needed = [f"{key}={key.upper()}" for key, one in parameters.items() if one.default is one.empty]
+    return " ".join([*needed, "[key=value …]"])
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    """As one would type it; nothing if there is none."""
+    if parameter.default in (parameter.empty, None):
+        return ""
+    default = str(parameter.default)
+    return default.lower() if isinstance(parameter.default, bool) else default
