@@ -27,7 +27,7 @@ UNTOUCHED = 4
 
 
 class State(NamedTuple):
-    """The clock is not on the board, nor is an object under the agent."""
+    """The clock is not on the board."""
 
     agent: Cell
     thing: Cell
@@ -53,7 +53,7 @@ def _step(grid: Grid, state: State, action: int, *, vase: bool) -> Outcome[State
     taken_off = _on_belt(grid, state.thing) and thing[0] != state.thing[0]
     clock = min(state.clock + 1, UNTOUCHED + 1)
     arrival = 0.0
-    if _on_belt(grid, thing):  # the belt moves last, under the agent too
+    if _on_belt(grid, thing):  # the belt moves last
         thing = beside(thing, RIGHT)
         arrived = thing == grid.one(">")
         arrival = (not vase) - 2.0 * (clock > UNTOUCHED) if arrived else 0.0
