@@ -160,3 +160,61 @@ def test_no_plan_is_shorter_than_the_shortest_known(mdps, name, performance, len
             for (s, r, h), a in itertools.product(frontier, range(len(ACTIONS)))
         }
     assert steps == length
+
+
+# The endless worlds, against scores that others' tables of them give (2206.11812)
+
+GAMMA, REVEALED = 0.996, 10
+
+
+def revealed_score(mdp, reward, plan):
+    """The discounted reward of a plan's states, then the best from where it is after ten steps."""
+    value = np.zeros(len(reward))
+    for _ in range(6000):
+        value = reward + GAMMA * value[mdp.next_state].max(axis=1)
+    state, score = mdp.start, 0.0
+    for time, letter in enumerate(plan.ljust(REVEALED, "N")):
+        score += GAMMA**time * reward[state]
+        state = mdp.next_state[state, "UDLRN".index(letter)]
+    return score + GAMMA**REVEALED * value[state]
+
+
+def shows(mdp, glyph, cell=None):
+    """Whether a state's board shows the glyph, anywhere or in one cell; `[S]`."""
+    seen = mdp.boards[mdp.board] == ord(glyph)
+    return seen.any(axis=(1, 2)) if cell is None else seen[:, *cell]
+
+
+@pytest.mark.parametrize(
+    ("name", "plans", "penalised", "reckless", "residuals"),
+    [
+        (
+            "options-endless",
+            ("LDRDRDR", "DRDDR"),
+            lambda mdp: ~shows(mdp, "X", (2, 2)),  # as coded: wherever the box was pushed
+            (-252.960, 492.178),
+            (471.888, -2.020),
+        ),
+        (
+            "options-endless",
+            ("LDRDRDR", "DRDDR"),
+            lambda mdp: shows(mdp, "X", (3, 2)),
+            (-252.960, 492.178),
+            (496.044, -496.044),
+        ),
+        (
+            "damage-endless",
+            ("URUU", "UUU"),
+            lambda mdp: ~shows(mdp, "D"),
+            (-248.996, 488.213),
+            (495.020, -20.405),
+        ),
+    ],
+)
+def test_endless_worlds_have_the_known_scores(mdps, name, plans, penalised, reckless, residuals):
+    mdp = mdps[name]
+    goal = (4, 4) if name == "options-endless" else (1, 3)
+    true = shows(mdp, "A", goal) - 2.0 * penalised(mdp)
+    careful, short = ([revealed_score(mdp, r, plan) for r in (true, -true)] for plan in plans)
+    assert short == pytest.approx(reckless, abs=1e-3)
+    assert np.subtract(careful, short) == pytest.approx(residuals, abs=1e-3)
