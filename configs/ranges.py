@@ -105,6 +105,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "start": NOT_NEGATIVE,
         "ramp": NOT_NEGATIVE,
         "gate_coef": NOT_NEGATIVE,
+        "alone_coef": NOT_NEGATIVE,
         "l1": NOT_NEGATIVE,
         "drop": SHARE,
     },

@@ -19,6 +19,7 @@ _FOR_ENVIRONMENTS = (
     "routing.terms",
     "routing.unlabelled_steps",
     "routing.gate_coef",
+    "routing.alone_coef",
     "routing.l1",
     "routing.drop",
     "routing.dropped_steps",

@@ -21,8 +21,9 @@ def routing_problems(config: RunConfig) -> Iterator[str]:
     routing = config.routing
     yield from _regions(routing.regions)
     yield from _named(routing)
-    if routing.values == "routed" and routing.terms:
-        yield "routing.values = routed: does not go together with routing.terms; leave one out"
+    if routing.terms and (routing.values == "routed" or routing.alone_coef):
+        other = "alone_coef" if routing.alone_coef else "values = routed"
+        yield f"routing.terms: does not go together with routing.{other}; leave one out"
     if sum(routing.drop.values()) > 1:
         yield "routing.drop: an environment runs without one region at most; shares add up to 1"
     if routing.dropped_steps != "train" and not routing.drop:

@@ -130,7 +130,7 @@ class Routes:
         dones = columns["dones"]
         labels = self.labels.column(*dones.shape).to(dones.device)
         columns["labels"] = labels
-        if self._kept_out:
+        if self.options.values == "routed":
             for obs, values, known in zip(columns["obs"], columns["values"], labels, strict=True):
                 self._drop.use(self._outside(known, self._dropped))
                 values.copy_(torch.where(known >= 0, policy(obs)[1].float(), values))
@@ -161,7 +161,10 @@ class Routes:
             logits, values = model(obs)
             self._drop.clear()
             if self._kept_out:
-                values = self._routed_values(model, obs, self._outside(batch["labels"], dropped))
+                outside = self._outside(batch["labels"], dropped)
+                alone = self._without(model, obs, outside)
+                self._seen["whole"], self._seen["alone"] = logits.detach(), alone[0]
+                values = alone[1] if self.options.values == "routed" else values
             return logits, values, logits
         features = model.features(obs)
         self._drop.clear()
@@ -171,14 +174,16 @@ class Routes:
         )
         return logits[0], values[1], entropy[0]
 
-    def _routed_values(self, model: ActorCritic, obs: Tensor, outside: dict[str, Tensor]) -> Tensor:
-        """Values `[B]` without the regions outside of which each example is."""
+    def _without(
+        self, model: ActorCritic, obs: Tensor, outside: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Logits and values without the regions outside of which each example is."""
         seen = dict(self._seen)
         self._drop.use(outside)
-        values: Tensor = model(obs)[1]
+        output: tuple[Tensor, Tensor] = model(obs)
         self._drop.clear()
         self._seen = seen  # the extra losses are about the whole network
-        return values
+        return output
 
     def _outside(self, labels: Tensor, dropped: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """By region, the examples `[B]` that ran without it or whose label is kept out of it."""
@@ -193,13 +198,16 @@ class Routes:
     def losses(
         self, batch: dict[str, Tensor], log_ratio: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The gate's and the sparsity loss, and what is logged of each route."""
+        """The gate's loss, that of acting alone, sparsity; and what is logged of each route."""
         labels = batch["labels"]
         logged: dict[str, Tensor] = {}
         total = torch.zeros((), device=labels.device)
         if self.options.gate_coef:
             logged["gate_loss"] = self._gate_loss(labels)
             total = total + self.options.gate_coef * logged["gate_loss"]
+        if self.options.alone_coef:
+            logged["alone_loss"] = self._alone_loss(labels)
+            total = total + self.options.alone_coef * logged["alone_loss"]
         if self.options.l1:
             sites = [value for key, value in self._seen.items() if key.startswith("l1 ")]
             logged["l1"] = torch.stack([site.float().abs().mean() for site in sites]).mean()
@@ -215,6 +223,19 @@ class Routes:
         wanted = self._expert.to(labels.device)[labels.clamp(min=0)]
         losses = nn.functional.cross_entropy(logits, wanted, reduction="none")
         return torch.where(known, losses, 0.0).sum() / known.sum().clamp(min=1)
+
+    def _alone_loss(self, labels: Tensor) -> Tensor:
+        """KL(whole ‖ alone) on labelled examples, a mean over them; 0 without any.
+
+        The coherence loss of Cloud et al. 2024 (appendix A, "tug of war"): parts of a sum, each
+        trained on what the others leave over, need not be able to do anything by themselves.
+        """
+        whole, alone = (
+            torch.log_softmax(self._seen[key].float(), dim=-1) for key in ("whole", "alone")
+        )
+        divergences = (whole.exp() * (whole - alone)).sum(-1)
+        known = labels >= 0
+        return torch.where(known, divergences, 0.0).sum() / known.sum().clamp(min=1)
 
     def _route_metrics(self, labels: Tensor, log_ratio: Tensor | None) -> dict[str, Tensor]:
         """Share, divergence and clip fraction of each label; NaN where it has no example."""
@@ -260,8 +281,8 @@ def make_routes(
 
 
 def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """By region, which labels `[K]` have weight 0 there; nothing if values are the whole's."""
-    if options.values == "whole":
+    """By region, which labels `[K]` have weight 0 there; nothing if nobody asks."""
+    if options.values == "whole" and not options.alone_coef:
         return {}
     flags = {
         region: torch.tensor([options.rules.get(name, {}).get(region, 1.0) == 0 for name in names])

@@ -54,6 +54,9 @@ class RoutingConfig:
     """Elements of a region that got no gradient don't move: neither momentum nor decay."""
     gate_coef: float = 0.0
     """Weight of the loss that teaches a gate the labels (models with one expert per label)."""
+    alone_coef: float = 0.0
+    """Weight of the divergence, on labelled examples, from the whole policy of the one without the
+    regions that their label's gradient is kept out of: what is left learns to act alone."""
     l1: float = 0.0
     """Weight of the mean absolute activation of routed outputs, which keeps copies apart."""
     drop: dict[str, float] = field(default_factory=dict)

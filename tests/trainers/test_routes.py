@@ -116,6 +116,34 @@ def test_a_routed_value_is_that_of_the_network_without_the_other_and_the_dropped
             torch.testing.assert_close(values[where], taken[gone][where], rtol=1e-5, atol=1e-6)
 
 
+def test_acting_alone_is_learnt_by_what_a_label_leaves_open_and_by_the_heads():
+    module = make_ppo(routing=dataclasses.replace(PLAIN, alone_coef=1.0))
+    regions = module.routes.router.regions
+    with torch.no_grad():  # a new policy is nearly uniform, whatever it reads
+        module.model.fc_policy.weight.mul_(100)
+    obs = torch.from_numpy(module.collector.obs)
+    labels = torch.arange(len(obs)) % 3 - 1
+    images = module._images(obs)
+    module.routes.forward(module.model, images, {"labels": labels})
+    loss, logged = module.routes.losses({"labels": labels}, None)
+    with torch.no_grad():
+        whole = module(obs)[0].log_softmax(-1)
+        expected = []
+        for label, gone in ((0, "corner"), (1, "cheese")):
+            with routing.ablate(module.model, regions, {gone: "zero"}):
+                alone = module(obs)[0].log_softmax(-1)
+            expected += (whole.exp() * (whole - alone)).sum(-1)[labels == label].tolist()
+    assert logged["alone_loss"].item() == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+    assert loss.item() == logged["alone_loss"].item() > 1e-4
+
+    labels = torch.zeros_like(labels)  # all of them "cheese"
+    module.routes.forward(module.model, images, {"labels": labels})
+    module.routes.losses({"labels": labels}, None)[0].backward()
+    moved = {n for n, p in module.model.named_parameters() if p.grad is not None and p.grad.any()}
+    assert {"fc_policy.weight", "embedder.experts.cheese.fc.weight"} <= moved
+    assert not [name for name in moved if ".experts.corner." in name]
+
+
 def test_the_policy_that_acted_without_a_region_is_updated_without_it():
     dropping = dataclasses.replace(PLAIN, drop={"corner": 0.5, "cheese": 0.5})
     ratios = []

@@ -136,6 +136,7 @@ def _config(experiment: str | None, agent: Agent | None, settings: list[str]) ->
     plain = dataclasses.replace(
         config.routing,
         gate_coef=0.0,
+        alone_coef=0.0,
         drop={},
         dropped_steps="train",
         unlabelled_steps="train",

@@ -202,6 +202,7 @@ def _rehearsed(agent: Agent) -> RunConfig:
         labels=LabelsConfig(source=config.routing.labels.source),
         unlabelled_steps="train",
         gate_coef=0.0,
+        alone_coef=0.0,
         l1=0.0,
         drop={},
         dropped_steps="train",
