@@ -2,6 +2,13 @@
 
 from impact import rules
 from impact.copies import copies
+from impact.delayed import (
+    Prefix,
+    Revelation,
+    optimal_prefix,
+    prefix_score,
+    values_once_revealed,
+)
 from impact.expected_maximum import Maximum, expected_maximum
 from impact.howard import Optimum, optimal_values
 from impact.orbits import (
@@ -12,6 +19,7 @@ from impact.orbits import (
     orbit,
     permutations,
 )
+from impact.penalty_and_power import PenaltyAndPower, penalty_and_power, rank_correlation
 from impact.power import Integral, exact_power, integrated_power, optimality_probability
 from impact.power_sampled import SampledPower, ability, sampled_power, uniform_rewards
 from impact.retarget import Retargeting, lottery_preference, retargeting
@@ -24,7 +32,10 @@ __all__ = [
     "Integral",
     "Maximum",
     "Optimum",
+    "PenaltyAndPower",
+    "Prefix",
     "Retargeting",
+    "Revelation",
     "SampledPower",
     "TooLargeError",
     "ability",
@@ -37,13 +48,18 @@ __all__ = [
     "holds_optimum",
     "integrated_power",
     "lottery_preference",
+    "optimal_prefix",
     "optimal_values",
     "optimality_probability",
     "orbit",
+    "penalty_and_power",
     "permutations",
+    "prefix_score",
+    "rank_correlation",
     "retargeting",
     "rules",
     "sampled_power",
     "uniform_rewards",
+    "values_once_revealed",
     "visit_distributions",
 ]
