@@ -185,8 +185,12 @@ def test_residuals_on_options_are_exactly_those_of_the_papers_code():
         assert np.allclose(aup - standard, [471.888, -2.020, 496.044], atol=5e-4, rtol=0)
 
 
-def test_residuals_on_damage_have_the_measured_spread():
-    """13 of 20 seeds spared the dog, with residuals from 490 to 495; the others gained 0 to 4."""
+def test_residuals_on_damage_lie_where_those_of_the_papers_code_lie():
+    """From 490 to 495 where the dog is spared, from 0 to 4 where it is not.
+
+    How many seeds spare it (13 of 20 there) depends on how far Q-learning gets, not on what is
+    optimal, which is what is computed here.
+    """
     _, transitions, goal, gone = damage()
     arrives = goal[transitions].astype(float)
     true = np.array([goal - 2.0 * gone, 2.0 * gone - goal])
@@ -203,8 +207,7 @@ def test_residuals_on_damage_have_the_measured_spread():
     assert np.all(np.where(spared, np.abs(residuals[:, 0] - 492.5) < 2.6, True))
     assert np.all(np.where(spared, True, np.abs(residuals[:, 0] - 2) <= 2))
     assert np.all((residuals[:, 1] >= -20.5) & (residuals[:, 1] <= 0))
-    # 13 of 20 there: two samples of 20 of one proportion differ by 9 or more in 1 of 200 cases.
-    assert abs(spared.sum() - 13) < 9
+    assert 0 < spared.sum() < 20
 
 
 def test_aup_is_near_the_optimal_prefix_where_the_standard_agent_is_far():
