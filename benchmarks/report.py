@@ -19,6 +19,7 @@ def show(results: dict[str, Part], console: Console) -> None:
         "memory": _memory,
         "envs": _envs,
         "routing": _routing,
+        "power": _power,
     }
     for name, print_part in parts.items():
         if name in results:
@@ -73,4 +74,12 @@ def _routing(part: Part, console: Console) -> None:
                 wall, cpu = spent["wall_s"]["median"], spent["cpu_s"]["median"]
                 numbers = (f"{ratio:+.1%}" for ratio in (wall, cpu, spent["cpu_s"]["fastest"]))
                 table.add_row(f"{name}: {form}", allocator, *numbers)
+    console.print(table)
+
+
+def _power(part: Part, console: Console) -> None:
+    table = Table("POWER, one core", "wall", "CPU")
+    for name, one in part.items():
+        if isinstance(one, dict) and "parts" in one:
+            table.add_row(name, *(f"{1e6 * one[key]:,.1f} µs" for key in ("wall_s", "cpu_s")))
     console.print(table)

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import environments, machine, routing_overhead
+from benchmarks import power as power_costs
 from benchmarks.pace import Contender
 from benchmarks.report import show
 from benchmarks.setting import Setting
@@ -109,8 +110,13 @@ def routing(toy: bool, rounds: int) -> dict[str, Any]:
     return routing_overhead.measure_apart(toy=toy, rounds=rounds if toy else 10 * rounds)
 
 
+def power(toy: bool, rounds: int) -> dict[str, Any]:
+    """What POWER costs, by reward, world or orbit."""
+    return power_costs.measure_apart(toy=toy, rounds=rounds if toy else 3 * rounds)
+
+
 PARTS: dict[str, Callable[[bool, int], dict[str, Any]]] = {
-    one.__name__: one for one in (envs, ppo, share, memory, routing)
+    one.__name__: one for one in (envs, ppo, share, memory, routing, power)
 }
 
 

@@ -1,0 +1,137 @@
+"""What POWER costs on one core: sampled on grids, exact on a small world, and counted over orbits.
+
+Plain batched value iteration to the same tolerance, in numpy, takes turns with the estimator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import impact
+
+TOLERANCE = 1e-8
+GRIDS = {"3x3, gamma .6": (3, 0.6), "7x7, gamma .9": (7, 0.9), "7x7, gamma .99": (7, 0.99)}
+ORBIT_GAMMAS = (0.1, 0.5, 0.99)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+FIGURE_1 = np.array(
+    [[1, 2, 5], [1, 1, 1], [3, 4, 4], [4, 4, 4], [3, 4, 4], [6, 7, 7], [6, 7, 7], [6, 7, 7]]
+)
+"""Figure 1 of Turner et al. (2021): nothing, left or right of a star."""
+
+Job = tuple[Callable[[], object], int]
+"""What to run in a turn, and into how many parts its time is divided."""
+
+
+def measure_apart(*, toy: bool, rounds: int) -> dict[str, Any]:
+    """`measure` in a process of its own, with one thread."""
+    command = [sys.executable, "-m", __name__, "--rounds", str(rounds), *(["--toy"] * toy)]
+    env = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
+    """All jobs, one after the other.
+
+    Args:
+        toy: Few rewards, to see that the harness works.
+        rounds: Turns of each.
+
+    Returns:
+        By job the seconds of every turn and the medians per part: a reward, a world, all cases.
+    """
+    jobs = _jobs(toy)
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
+    for number in range(rounds + 1):
+        for name, (run, _) in jobs.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            run()
+            spent = {
+                "wall_s": time.perf_counter() - wall,
+                "cpu_s": time.process_time() - cpu,
+            }
+            if number:  # the first round compiles
+                turns[name].append(spent)
+    return {
+        name: {
+            "parts": parts,
+            "turns": turns[name],
+            **{key: median(one[key] for one in turns[name]) / parts for key in ("wall_s", "cpu_s")},
+        }
+        for name, (_, parts) in jobs.items()
+    }
+
+
+def _jobs(toy: bool) -> dict[str, Job]:
+    jobs: dict[str, Job] = {}
+    for name, (side, gamma) in GRIDS.items():
+        world, generator = _grid(side), np.random.default_rng(0)
+        many, few = (8, 2) if toy else (20_000, 50)
+        jobs[f"sampled, {name}"] = _sampled(world, gamma, many, generator), many
+        jobs[f"value iteration, {name}"] = _swept(world, gamma, few, generator), few
+    jobs["exact, figure 1, all 8 states"] = lambda: impact.exact_power(FIGURE_1, 0.9), 1
+    jobs["orbits, 8! permutations x 15 cases"] = lambda: _orbits(5 if not toy else 1), 1
+    return jobs
+
+
+def _grid(side: int) -> NDArray[np.int64]:
+    """Next states `[S, 5]` of an empty square: up, down, left, right, stay."""
+    row, col = np.divmod(np.arange(side * side), side)
+    moves = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
+    ends = [(row + r).clip(0, side - 1) * side + (col + c).clip(0, side - 1) for r, c in moves]
+    return np.stack(ends, axis=1)
+
+
+def _sampled(
+    world: NDArray[np.int64], gamma: float, draws: int, generator: np.random.Generator
+) -> Callable[[], object]:
+    return lambda: impact.sampled_power(world, gamma, draws, generator, tolerance=TOLERANCE)
+
+
+def _swept(
+    world: NDArray[np.int64], gamma: float, draws: int, generator: np.random.Generator
+) -> Callable[[], object]:
+    def run() -> object:
+        rewards = generator.random((draws, len(world)))
+        values = np.zeros_like(rewards)
+        while True:
+            new = (1 - gamma) * rewards + gamma * values[:, world].max(axis=-1)
+            if np.abs(new - values).max() <= TOLERANCE * (1 - gamma):
+                return new
+            values = new
+
+    return run
+
+
+def _orbits(rewards: int) -> object:
+    """Optimality of right against left in every permutation, at three discounts each."""
+    generator = np.random.default_rng(0)
+    counts = []
+    for _ in range(rewards):
+        every = impact.orbit(generator.random(8))
+        for gamma in ORBIT_GAMMAS:
+            found = impact.futures(FIGURE_1, 0, gamma)
+            options = [found.beginning_with(action) for action in range(3)]
+            held = impact.holds_optimum(options, every)
+            counts.append(impact.compare_orbit(held[:, 2], held[:, 1]))
+    return counts
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--toy", action="store_true")
+    parser.add_argument("--rounds", type=int, required=True)
+    print(json.dumps(measure(**vars(parser.parse_args()))))

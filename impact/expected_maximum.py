@@ -1,0 +1,141 @@
+"""The expected maximum of linear forms of independent uniform rewards, exactly."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+from impact.regions import Region, regions
+
+
+class Maximum(NamedTuple):
+    """Of linear forms of random rewards."""
+
+    mean: float
+    """Of the largest form."""
+    shares: NDArray[np.float64]
+    """`[n]`, probability of each form being the largest."""
+
+
+def expected_maximum(forms: NDArray[np.float64]) -> Maximum:
+    """E max of `forms @ R` for rewards that are independent and uniform on [0, 1].
+
+    What all forms have in common adds its mean. The others fall into blocks that share no state:
+    given a value t, the blocks' maxima are below it independently, with probabilities that are
+    piecewise polynomials in t. So only a block's own states count as dimensions.
+
+    Args:
+        forms: Coefficients `[n, S]`, at least 0, no two rows the same.
+
+    Raises:
+        TooLargeError: If a block has too many states or forms.
+    """
+    common = forms.min(axis=0)
+    rest = forms - common
+    rest[rest < 1e-13] = 0  # what differs by rounding does not differ
+    mean, shares = float(common.sum() / 2), np.zeros(len(forms))
+    blocks = _blocks(rest)
+    if not blocks:  # a single form
+        return Maximum(mean, np.ones(len(forms)))
+    split = [regions(rest[np.ix_(rows, states)]) for rows, states in blocks]
+    highest, won = _one_block(split[0]) if len(split) == 1 else _race(split)
+    for (rows, _), shares_of_block in zip(blocks, won, strict=True):
+        shares[rows] = shares_of_block
+    return Maximum(mean + highest, shares)
+
+
+def _blocks(forms: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Forms and the states that they share with each other and with no others.
+
+    A form that is zero everywhere belongs to no block: it is below all others.
+    """
+    unseen = forms > 0
+    found = []
+    while unseen.any():
+        rows = unseen.any(axis=1) & (np.arange(len(forms)) == unseen.any(axis=1).argmax())
+        while True:
+            states = forms[rows].any(axis=0)
+            wider = forms[:, states].any(axis=1)
+            if (wider == rows).all():
+                break
+            rows = wider
+        found.append((np.flatnonzero(rows), np.flatnonzero(states)))
+        unseen[rows] = False
+    return found
+
+
+def _one_block(block: list[Region]) -> tuple[float, list[NDArray[np.float64]]]:
+    """A linear form's mean over a simplex is the mean of its corners."""
+    mean = sum(float(one.volumes @ one.corners.mean(axis=1)) for one in block)
+    return mean, [np.array([one.volumes.sum() for one in block])]
+
+
+def _race(split: list[list[Region]]) -> tuple[float, list[NDArray[np.float64]]]:
+    """E max over blocks is `T - ∫ Π_b P(block b below t) dt`; and who wins how often.
+
+    Between two neighbouring corner values every factor is a polynomial, so that Gauss's rule is
+    exact and its nodes determine the derivative.
+    """
+    ends = _breaks(np.concatenate([one.corners.ravel() for block in split for one in block]))
+    degree = sum(block[0].corners.shape[1] - 1 for block in split)
+    gauss: Any = legendre.leggauss  # has no type
+    nodes, weights = gauss(degree // 2 + 2)
+    half = np.diff(ends)[:, None] / 2
+    at = ends[:-1, None] + half * (1 + nodes)
+    below = [
+        np.array([one.volumes @ _below(one.corners, at.ravel()) for one in block]).reshape(
+            -1, *at.shape
+        )
+        for block in split
+    ]
+    together = [parts.sum(axis=0) for parts in below]
+    mean = ends[-1] - float((half * weights * np.prod(together, axis=0)).sum())
+    slope = _derivative(nodes)
+    won = []
+    for number, parts in enumerate(below):
+        others = [all_parts for at, all_parts in enumerate(together) if at != number]
+        others_below = weights * np.prod(others, axis=0)
+        won.append(((parts @ slope.T) * others_below).sum(axis=(1, 2)))
+    return mean, won
+
+
+def _breaks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corner values, ascending from 0, each once."""
+    ascending = np.unique(np.append(values, 0.0))
+    kept: NDArray[np.float64] = ascending[np.append(True, np.diff(ascending) > 1e-12)]
+    return kept
+
+
+def _derivative(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix from values of a polynomial at the nodes to its slopes there (Lagrange)."""
+    apart = nodes[:, None] - nodes + np.eye(len(nodes))
+    scale = apart.prod(axis=1)
+    slopes = scale[:, None] / scale / apart * (1 - np.eye(len(nodes)))
+    return np.asarray(slopes - np.diag(slopes.sum(axis=1)))
+
+
+def _below(corners: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares `[N, T]` of simplices in which a linear form is below a level.
+
+    The recursion of Varsi (1973) adds and multiplies positive numbers only.
+
+    Args:
+        corners: The form's values at the corners `[N, D + 1]`, ascending.
+        levels: `[T]`
+    """
+    height = corners[:, None] - levels[:, None]  # [N, T, D + 1]
+    size = corners.shape[1]
+    low = (height <= 0).sum(axis=-1)
+    share: NDArray[np.float64] = (low == size).astype(np.float64)
+    for lower in range(1, size):
+        chosen = low == lower
+        below, above = height[chosen][:, :lower].T, height[chosen][:, lower:].T
+        parts = [np.ones(chosen.sum()), *(np.zeros(chosen.sum()) for _ in above)]
+        for x in below:
+            for number, y in enumerate(above, start=1):
+                parts[number] = (y * parts[number] - x * parts[number - 1]) / (y - x)
+        share[chosen] = parts[-1]
+    return share

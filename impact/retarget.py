@@ -1,0 +1,90 @@
+"""Whether a way to decide can be retargeted, from one set of outcomes to another.
+
+A function that says how much A and B are preferred under parameters θ is retargetable from A to B
+by n permutations if each of them turns every θ that prefers A into one that prefers B, and no two
+of them turn any into the same. Then B is preferred at least n times as often in the orbit (Turner
+and Tadepalli 2022). It need not be about rewards or optimal policies: θ may be anything that
+can be permuted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impact.orbits import TIE, Comparison, compare_orbit, orbit, permutations
+from impact.rules import Rule
+from impact.transitions import TooLargeError
+
+MOST_ENTRIES = 6
+"""All 720 permutations are applied to all 720 parameters."""
+
+Preference = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Parameters `[N, d]` to how much A and how much B are preferred, each `[N]`."""
+
+
+class Retargeting(NamedTuple):
+    """What permuting its parameters does to a decision."""
+
+    counts: Comparison
+    """In how many elements of the orbit B is preferred to A (`more`), and A to B (`less`)."""
+    permutations: NDArray[np.int8]
+    """`[n, d]`, permutations with disjoint images that retarget from A to B; found greedily, so
+    there may be more. Empty if there are none, or nothing prefers A."""
+
+
+def lottery_preference(
+    rule: Rule, first: Sequence[int], second: Sequence[int], lotteries: NDArray[Any] | None = None
+) -> Preference:
+    """How likely a rule is to choose from A and from B.
+
+    Args:
+        rule: See `impact.rules`.
+        first: Options that make A.
+        second: Options that make B.
+        lotteries: Probabilities `[n, d]` of d outcomes under each of n options, whose utilities
+            are the parameters; None if the options are the outcomes.
+    """
+
+    def preference(
+        utilities: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        chances = rule(utilities if lotteries is None else utilities @ lotteries.T)
+        return chances[:, list(first)].sum(axis=1), chances[:, list(second)].sum(axis=1)
+
+    return preference
+
+
+def retargeting(preference: Preference, parameters: NDArray[Any]) -> Retargeting:
+    """Which permutations retarget a preference, on one orbit.
+
+    Args:
+        preference: How much A and B are preferred, for any parameters.
+        parameters: Some element `[d]` of the orbit.
+
+    Raises:
+        TooLargeError: Above 6 parameters.
+    """
+    size = len(parameters)
+    if size > MOST_ENTRIES:
+        raise TooLargeError(
+            f"{size} parameters have too many permutations to compose (at most {MOST_ENTRIES}); "
+            "compare_orbit counts preferences in larger orbits"
+        )
+    every = orbit(parameters)
+    for_a, for_b = preference(every)
+    counts = compare_orbit(for_b, for_a)
+    distinct, first = np.unique(every, axis=0, return_index=True)
+    prefer_a, prefer_b = (for_a > for_b + TIE)[first], (for_b > for_a + TIE)[first]
+    place = {row.tobytes(): at for at, row in enumerate(distinct)}
+    taken, chosen = np.zeros(len(distinct), bool), []
+    for order in permutations(size):
+        moved = np.ascontiguousarray(distinct[prefer_a][:, order])
+        image = np.array([place[row.tobytes()] for row in moved], np.int64)
+        if len(image) and prefer_b[image].all() and not taken[image].any():
+            taken[image] = True
+            chosen.append(order)
+    return Retargeting(counts, np.array(chosen, np.int8).reshape(-1, size))

@@ -1,0 +1,161 @@
+"""What an agent's time can be spent on: visit distributions, by enumerating policies.
+
+Only decisions that a policy comes to face tell it apart from another one, so policies are grown
+from the start state along the states that they reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impact.chains import long_run
+from impact.transitions import TooLargeError, check_discount, matrix
+
+MOST_POLICIES = 20_000
+"""Policies enumerated before giving up: a few seconds' worth."""
+
+_AT_A_TIME = 2_000
+"""Policies whose equations are solved together."""
+
+
+@dataclass(frozen=True)
+class Futures:
+    """All that deterministic policies can make of the time after a state, each once."""
+
+    forms: NDArray[np.float64]
+    """`[n, S]`, rows adding up to 1: `(1 - γ)/γ (f - e_s)` of every visit distribution f, the
+    discounted share of the time from the next step on; at γ = 0 the distribution of the next state,
+    at γ = 1 the recurrent state distributions (RSDs). POWER is the expected maximum of
+    `forms @ R`."""
+    first: NDArray[np.bool_]
+    """`[n, A]`, whether an action can begin it."""
+
+    def beginning_with(self, action: int) -> NDArray[np.float64]:
+        """Forms `[m, S]` that an action can begin."""
+        begun: NDArray[np.float64] = self.forms[self.first[:, action]]
+        return begun
+
+
+def futures(
+    transitions: NDArray[Any], state: int, gamma: float, *, most: int = MOST_POLICIES
+) -> Futures:
+    """All futures from a state (Turner et al. 2021), normalised.
+
+    Args:
+        transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
+        state: Where the agent is.
+        gamma: Discount in [0, 1].
+        most: Policies to enumerate before giving up.
+
+    Raises:
+        TooLargeError: If there are more policies than `most` that differ in where they lead.
+        ValueError: On impossible transitions, state or discount.
+    """
+    check_discount(gamma)
+    likely = matrix(transitions)
+    if not 0 <= state < len(likely):
+        raise ValueError(f"state {state}: states are 0 to {len(likely) - 1}")
+    policies = _policies(likely, state, most)
+    forms = np.concatenate(
+        [
+            _forms(likely, policies[start : start + _AT_A_TIME], state, gamma)
+            for start in range(0, len(policies), _AT_A_TIME)
+        ]
+    )
+    same_row = (likely[state, :, None] == likely[state, None]).all(axis=-1)
+    first = same_row[policies[:, state]]
+    kept, number = _distinct(forms)
+    begun = np.zeros((len(kept), first.shape[1]), bool)
+    np.logical_or.at(begun, number, first)
+    return Futures(forms[kept], begun)
+
+
+def visit_distributions(
+    transitions: NDArray[Any], state: int, gamma: float, *, most: int = MOST_POLICIES
+) -> NDArray[np.float64]:
+    """F(s): discounted expected visits `[n, S]`, rows adding up to `1 / (1 - γ)`, 0 < γ < 1.
+
+    Raises:
+        TooLargeError: If there are too many policies; see `futures`.
+        ValueError: On impossible transitions or state, or at γ = 0 and γ = 1, where `futures` has
+            the limits.
+    """
+    if not 0 < gamma < 1:
+        raise ValueError(f"gamma = {gamma}: visits are counted for 0 < gamma < 1; see futures")
+    visits = gamma / (1 - gamma) * futures(transitions, state, gamma, most=most).forms
+    visits[:, state] += 1
+    return visits
+
+
+def _policies(likely: NDArray[np.float64], state: int, most: int) -> NDArray[np.int64]:
+    """Policies `[n, S]` that differ in a state they reach; -1 in states they do not."""
+    choices = [np.unique(rows, axis=0, return_index=True)[1] for rows in likely]
+    leads = likely > 0
+    grown, found = [np.full(len(likely), -1)], []
+    while grown:
+        policy = grown.pop()
+        undecided = _undecided(leads, policy, state)
+        if undecided is None:
+            found.append(policy)
+        else:
+            for action in choices[undecided]:
+                longer = policy.copy()
+                longer[undecided] = action
+                grown.append(longer)
+        if len(found) + len(grown) > most:
+            raise TooLargeError(_size(leads, choices, state, most))
+    return np.array(found)
+
+
+def _undecided(leads: NDArray[np.bool_], policy: NDArray[np.int64], state: int) -> int | None:
+    """A state that the policy reaches and says nothing about."""
+    reached, waiting = {state}, [state]
+    while waiting:
+        at = waiting.pop()
+        if policy[at] < 0:
+            return at
+        new = set(np.flatnonzero(leads[at, policy[at]]).tolist()) - reached
+        reached |= new
+        waiting.extend(new)
+    return None
+
+
+def _size(leads: NDArray[np.bool_], choices: list[NDArray[np.int64]], state: int, most: int) -> str:
+    reached, waiting = {state}, [state]
+    while waiting:
+        new = set(np.flatnonzero(leads[waiting.pop()].any(axis=0)).tolist()) - reached
+        reached |= new
+        waiting.extend(new)
+    policies = 10.0 ** min(300.0, float(np.log10([len(choices[at]) for at in reached]).sum()))
+    return (
+        f"too large to enumerate: {len(reached)} states within reach of state {state}, about "
+        f"{policies:.0e} policies, more than {most} of which differ; sampled_power estimates POWER "
+        "without enumerating"
+    )
+
+
+def _forms(
+    likely: NDArray[np.float64], policies: NDArray[np.int64], state: int, gamma: float
+) -> NDArray[np.float64]:
+    """`(1 - γ) P(s) (I - γ P)^-1` of each policy `[n, S]`, at γ = 1 its limit."""
+    rows = np.arange(len(likely))
+    chains = likely[rows, policies]
+    chains[policies < 0] = 0  # not reached: any equation that can be solved will do
+    chains += (policies < 0)[..., None] * np.eye(len(likely))
+    if gamma == 1:
+        return np.array([long_run(chain)[state] for chain in chains])
+    system = np.eye(len(likely)) - gamma * chains.transpose(0, 2, 1)
+    next_state = (1 - gamma) * chains[:, state]
+    return np.linalg.solve(system, next_state[..., None])[..., 0]
+
+
+def _distinct(forms: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the distinct rows, and for every row the number of the one like it."""
+    # The odd offset keeps values that matter, such as 0 and 1/2, away from where rounding turns.
+    rounded = np.floor(forms * 2.0**36 + 0.381966).astype(np.int64)
+    _, kept, number = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    return kept, number.reshape(-1)
