@@ -1,0 +1,36 @@
+"""Agents in the repository can be loaded, fit their configs and do what they were trained for."""
+
+from pathlib import Path
+
+import pytest
+
+import analysis
+import models
+
+ROOT = Path(__file__).parents[2]
+AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))
+
+
+def test_there_are_agents_and_each_is_small_and_listed():
+    page = (ROOT / "agents/README.md").read_text()
+    assert AGENTS
+    for folder in AGENTS:
+        assert f"`{folder.relative_to(ROOT / 'agents')}`" in page
+        assert (folder / "weights.safetensors").stat().st_size <= 5_000_000
+        assert (folder / "metrics.csv").is_file()
+
+
+@pytest.mark.parametrize("folder", AGENTS, ids=lambda one: str(one.relative_to(ROOT / "agents")))
+def test_an_agent_solves_most_held_out_levels_and_its_regions_can_be_ablated(
+    folder, tmp_path, procgen
+):
+    agent = models.load_agent(folder)
+    assert agent.config is not None
+    assert agent.config.runs_dir == "runs"
+    settings = ["eval.levels=32", "eval.num_envs=16"]
+    whole = analysis.evaluate(agent, overrides=settings, out=tmp_path)
+    assert whole.score("anywhere").efficient.value > 0.7
+    if agent.regions:
+        region = next(iter(agent.regions))
+        without = analysis.evaluate(agent, overrides=[*settings, f"ablate={region}"], out=tmp_path)
+        assert without.score("anywhere").outcomes != whole.score("anywhere").outcomes
