@@ -30,7 +30,7 @@ ONLY_IN = {
 
 ONLY_EXTERNAL = {
     "configs": {"omegaconf", "yaml"},
-    "impact": {"numpy", "torch"},
+    "impact": {"numba", "numpy", "torch"},
     "routing": {"numpy", "torch"},
 }
 
