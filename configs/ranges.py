@@ -15,6 +15,7 @@ from configs.schema import (
     ExpertsConfig,
     GridExpertsConfig,
     GridMlpConfig,
+    GridworldConfig,
     ImpalaConfig,
     LabelsConfig,
     LevelsConfig,
@@ -74,6 +75,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "num_threads": NOT_NEGATIVE,
     },
     OversightConfig: {"num_envs": COUNT, "oversight": SHARE, "max_steps": COUNT},
+    GridworldConfig: {"num_envs": COUNT, "max_steps": COUNT},
     LevelsConfig: {
         "start": SEED,
         "num": SEED,

@@ -22,6 +22,7 @@ from configs.schema import (
     ExpertsConfig,
     GridExpertsConfig,
     GridMlpConfig,
+    GridworldConfig,
     ImpalaConfig,
     MazeConfig,
     MnistConfig,
@@ -76,6 +77,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "envs.oversight:make_oversight",
             "diamond and ghost, where only some ends of episodes are overseen",
             OversightConfig,
+        ),
+        "gridworld": Component(
+            "envs.gridworlds:make_gridworld",
+            "small worlds in which the short way has a side effect",
+            GridworldConfig,
         ),
     },
     "data": {

@@ -7,7 +7,7 @@ Ranges and rules between keys are in `configs.validate`.
 
 from configs.schema.algos import AutoencoderConfig, PPOConfig, ReinforceConfig
 from configs.schema.data import DigitsConfig, MnistConfig
-from configs.schema.envs import LevelsConfig, MazeConfig, OversightConfig
+from configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
 from configs.schema.models import (
     AutoencoderNetConfig,
     ExpertsConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "ExpertsConfig",
     "GridExpertsConfig",
     "GridMlpConfig",
+    "GridworldConfig",
     "ImpalaConfig",
     "LabelsConfig",
     "LevelsConfig",

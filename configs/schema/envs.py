@@ -75,3 +75,29 @@ class OversightConfig:
     faithful: bool = False
     """Behave as the paper's code: after an episode's end its last board is shown once more, and
     episodes may last one step more than `max_steps`."""
+
+
+@dataclass(frozen=True)
+class GridworldConfig:
+    """The side-effect gridworlds of Turner et al. (1902.09725 and 2206.11812)."""
+
+    name: str = "gridworld"
+    num_envs: int = 32
+    """Copies stepped side by side, over all ranks together."""
+    world: Literal[
+        "options",
+        "damage",
+        "correction",
+        "offset",
+        "interference",
+        "vase",
+        "burning",
+        "burning-fire",
+        "conveyor-sushi",
+        "options-endless",
+        "damage-endless",
+    ] = "options"
+    """Which world. In the endless ones the goal pays in every step and ends nothing."""
+    max_steps: int | None = None
+    """Steps after which an episode is cut off; null is the world's own, 100, or 20 for those with
+    a belt."""

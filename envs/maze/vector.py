@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from configs.errors import EnvironmentFault
+from envs.actions import checked_actions
 from envs.base import Plain
 from envs.maze.dealing import Dealer
 from envs.maze.episodes import EpisodeBook
@@ -136,7 +137,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
                 called yet.
         """
         self._require_running()
-        checked = _checked_actions(actions, self.num_envs)
+        # procgen would take -1 as an order to reset, and larger numbers as moves of its own.
+        checked = checked_actions(actions, self.num_envs, NUM_ACTIONS)
         self._game.step(checked)
         rewards = self._game.rewards.astype(np.float64)
         ended = self._game.first.copy()
@@ -230,19 +232,6 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     def close_extras(self, **kwargs: Any) -> None:
         """Free the games; called by `close`."""
         self._game.close()
-
-
-def _checked_actions(actions: Any, num: int) -> NDArray[np.integer[Any]]:
-    array = np.asarray(actions)
-    if array.shape != (num,) or array.dtype.kind not in "iu":
-        raise EnvironmentFault(
-            f"actions must be {num} whole numbers, but got {array.dtype} of shape {array.shape}"
-        )
-    # procgen takes -1 as an order to reset, and larger numbers as moves that do not exist.
-    if array.min() < 0 or array.max() >= NUM_ACTIONS:
-        wrong = array[(array < 0) | (array >= NUM_ACTIONS)][0]
-        raise EnvironmentFault(f"action {wrong} does not exist: actions are 0…{NUM_ACTIONS - 1}")
-    return array
 
 
 def _whole_seed(seed: int | list[int | None]) -> int | list[int]:

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from configs.errors import EnvironmentFault
+from envs.actions import checked_actions
 from envs.base import Plain
 from envs.oversight import board
 
@@ -120,7 +121,8 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """
         self._require_running()
         boards = self._boards
-        at = board.NEXT_CELL[boards[:, board.AGENT], _checked_actions(actions, self.num_envs)]
+        moves = checked_actions(actions, self.num_envs, len(board.MOVES))
+        at = board.NEXT_CELL[boards[:, board.AGENT], moves]
         boards[:, board.AGENT] = at
         self._lengths += 1
         on_diamond = at == boards[:, board.DIAMOND]
@@ -196,20 +198,6 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     def _require_running(self) -> None:
         if not self._running:
             raise EnvironmentFault("call reset() (or set_state) before anything else")
-
-
-def _checked_actions(actions: Any, num: int) -> NDArray[np.integer[Any]]:
-    array = np.asarray(actions)
-    if array.shape != (num,) or array.dtype.kind not in "iu":
-        raise EnvironmentFault(
-            f"actions must be {num} whole numbers, but got {array.dtype} of shape {array.shape}"
-        )
-    if array.min() < 0 or array.max() >= len(board.MOVES):
-        wrong = array[(array < 0) | (array >= len(board.MOVES))][0]
-        raise EnvironmentFault(
-            f"action {wrong} does not exist: actions are 0…{len(board.MOVES) - 1}"
-        )
-    return array
 
 
 def _whole_seed(seed: int | list[int | None]) -> int | list[int]:

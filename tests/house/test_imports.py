@@ -39,6 +39,7 @@ DOORS = {
     "configs.errors",
     "configs.schema",
     "envs.base",
+    "envs.gridworlds",
     "envs.maze",
     "envs.oversight",
     "analysis.studies",

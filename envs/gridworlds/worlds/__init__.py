@@ -1,0 +1,45 @@
+"""All worlds by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from configs import hint
+from configs.errors import ConfigError
+from envs.gridworlds.world import World
+from envs.gridworlds.worlds.correction import CORRECTION
+from envs.gridworlds.worlds.damage import DAMAGE, DAMAGE_ENDLESS
+from envs.gridworlds.worlds.interference import INTERFERENCE
+from envs.gridworlds.worlds.offset import CONVEYOR_SUSHI, OFFSET
+from envs.gridworlds.worlds.options import OPTIONS, OPTIONS_ENDLESS
+from envs.gridworlds.worlds.vase import BURNING, BURNING_FIRE, VASE
+
+_ALL: tuple[World[Any], ...] = (
+    OPTIONS,
+    DAMAGE,
+    CORRECTION,
+    OFFSET,
+    INTERFERENCE,
+    VASE,
+    BURNING,
+    BURNING_FIRE,
+    CONVEYOR_SUSHI,
+    OPTIONS_ENDLESS,
+    DAMAGE_ENDLESS,
+)
+
+WORLDS: Mapping[str, World[Any]] = MappingProxyType({world.name: world for world in _ALL})
+"""By name; the first five are the paper's."""
+
+
+def find_world(name: str) -> World[Any]:
+    """The world of that name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in WORLDS:
+        raise ConfigError(f"unknown gridworld {name!r}; {hint(name, WORLDS)}")
+    return WORLDS[name]
