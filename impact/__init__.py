@@ -7,7 +7,7 @@ from impact.episodes import Episode, follow, replay
 from impact.learning import Learned, labels_of, learn
 from impact.lookahead import Lookahead, lookahead
 from impact.options import AS_PUBLISHED, AS_RELEASED, EXACT, PRESETS, Learning, Options
-from impact.penalty import Penalty, impact_of
+from impact.penalty import Penalty, impact_of, step_penalty
 from impact.planning import best_plan, penalties
 from impact.values import optimal_q, reachability
 from impact.worlds import World, check_world
@@ -46,6 +46,7 @@ __all__ = [
     "random_rewards",
     "reachability",
     "replay",
+    "step_penalty",
     "step_rewards",
     "sweep",
 ]

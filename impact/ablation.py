@@ -107,7 +107,7 @@ def sweep(
     """
     if option not in {one.name for one in fields(Options)}:
         raise ValueError(
-            f"option {option!r}: options are {', '.join(f.name for f in fields(Options))}"
+            f"option = {option!r}: options are {', '.join(f.name for f in fields(Options))}"
         )
     settings = [replace(options, **{option: value}) for value in values]
     return Sweep(

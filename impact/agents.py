@@ -13,7 +13,7 @@ from impact.episodes import Episode, follow, replay
 from impact.learning import labels_of, learn
 from impact.lookahead import Lookahead
 from impact.options import Options
-from impact.penalty import Baseline, Deviation, Penalty, impact_of
+from impact.penalty import Baseline, Deviation, Penalty, step_penalty
 from impact.planning import best_plan, penalties
 from impact.values import optimal_q, reachability
 from impact.worlds import World
@@ -129,7 +129,7 @@ def exact_policy(world: World, q: NDArray[np.float64], options: Options) -> NDAr
             those of doing nothing.
         options: λ, γ and scale.
     """
-    penalty = impact_of(q, q[:, :, [world.noop]], "absolute", options.scale)
+    penalty = step_penalty(q, world.noop, scale=options.scale)
     paid = np.where(world.terminal[:, None], 0, world.reward - options.lam * penalty)
     values = optimal_q(world.next_state, paid[None], options.gamma)[0]
     # Equal but for rounding is equal: the lowest action, as in the planner.

@@ -71,54 +71,71 @@ class Memory(NamedTuple):
     """`[H]`, of the last evaluation; -1 after its end"""
 
 
+# Rows are addressed by number below: a slice costs more than what is done with it.
+
+
 @_compiled
-def _explore(draws: np.random.Generator, values: NDArray[np.float64], greedy: float) -> int:
-    """The greedy action, lowest of equals, with the given probability; or one of the others."""
-    best = int(values.argmax())
+def _greedy(values: NDArray[np.float64], row: int) -> int:
+    """The best action of a row, the lowest of equals."""
+    best = 0
+    for action in range(1, values.shape[1]):
+        if values[row, action] > values[row, best]:
+            best = action
+    return best
+
+
+@_compiled
+def _explore(
+    draws: np.random.Generator, values: NDArray[np.float64], row: int, greedy: float
+) -> int:
+    """The greedy action with the given probability, otherwise one of the others."""
+    best = _greedy(values, row)
     drawn = draws.random()
     if drawn < greedy:
         return best
-    others = len(values) - 1
+    others = values.shape[1] - 1
     other = min(int((drawn - greedy) / (1 - greedy) * others), others - 1)
     return other if other < best else other + 1
 
 
 @_compiled
-def _penalty(auxiliary: NDArray[np.float64], action: int, noop: int, scale: int) -> float:
-    """Penalty of an action by auxiliary values `[A, K]`."""
-    count = auxiliary.shape[1]
-    total, size = 0.0, 0.0
+def _learn_auxiliary(place: Place, rates: Rates, memory: Memory, state: int, action: int) -> None:
+    """Move auxiliary values of one action to what is paid on arrival and ahead from there."""
+    auxiliary, best, arrival = memory.auxiliary, memory.best, place.arrival
+    following = place.next_state[state, action]
+    row, to = place.row[state], place.row[following]
+    count = arrival.shape[1]
     for one in range(count):
-        null = auxiliary[noop, one]
-        gap = abs(auxiliary[action, one] - null)
-        if scale == EACH:
-            total += gap / abs(null) if null != 0 else gap
-        else:
-            total += gap
-            size += abs(null)
-    if scale == EACH:
-        return total / count if count else 0.0
-    if scale == SUM and size != 0:
-        return total / size
-    return total
+        target = arrival[following, one] + rates.gamma * best[to, one]
+        auxiliary[row, action, one] += rates.step_size * (target - auxiliary[row, action, one])
+    if rates.clip:
+        for one in range(count):
+            auxiliary[row, action, one] = min(max(auxiliary[row, action, one], 0.0), 1.0)
+    for one in range(count):
+        best[row, one] = auxiliary[row, 0, one]
+    for other in range(1, auxiliary.shape[1]):
+        for one in range(count):
+            best[row, one] = max(best[row, one], auxiliary[row, other, one])
 
 
 @_compiled
-def _learn_auxiliary(
-    memory: Memory, row: int, action: int, paid: NDArray[np.float64], to: int, rates: Rates
-) -> None:
-    """Move auxiliary values `[K]` of one action to what was paid and is ahead in row `to`."""
-    auxiliary, best = memory.auxiliary[row], memory.best[row]
-    old, ahead = auxiliary[action], memory.best[to]
-    for one in range(len(paid)):
-        old[one] += rates.step_size * (paid[one] + rates.gamma * ahead[one] - old[one])
-    if rates.clip:
-        for one in range(len(paid)):
-            old[one] = min(max(old[one], 0.0), 1.0)
-    best[:] = auxiliary[0]
-    for other in range(1, len(auxiliary)):
-        for one in range(len(paid)):
-            best[one] = max(best[one], auxiliary[other, one])
+def _penalty(auxiliary: NDArray[np.float64], row: int, action: int, noop: int, scale: int) -> float:
+    """Penalty of an action, by the auxiliary values of a row."""
+    count = auxiliary.shape[2]
+    total, size = 0.0, 0.0
+    if count == 0:
+        return 0.0
+    if scale == EACH:
+        for one in range(count):
+            null = auxiliary[row, noop, one]
+            gap = abs(auxiliary[row, action, one] - null)
+            total += gap / (abs(null) if null != 0 else 1.0)
+        return total / count
+    for one in range(count):
+        null = auxiliary[row, noop, one]
+        total += abs(auxiliary[row, action, one] - null)
+        size += abs(null)
+    return total / size if scale == SUM and size != 0 else total
 
 
 @_compiled
@@ -129,7 +146,7 @@ def _evaluate(place: Place, memory: Memory) -> float:
     for step in range(len(memory.actions)):
         if place.terminal[state]:
             break
-        action = int(memory.values[place.row[state]].argmax())
+        action = _greedy(memory.values, place.row[state])
         memory.actions[step] = action
         performance += place.hidden[state, action]
         state = place.next_state[state, action]
@@ -150,13 +167,13 @@ def learn_tables(draws: np.random.Generator, place: Place, rates: Rates, memory:
             if place.terminal[state]:
                 break
             row = place.row[state]
-            action = _explore(draws, values[row], greedy)
+            action = _explore(draws, values, row, greedy)
+            _learn_auxiliary(place, rates, memory, state, action)
+            penalty = _penalty(memory.auxiliary, row, action, place.noop, rates.scale)
+            reward = place.reward[state, action] - rates.lam * penalty
             following = place.next_state[state, action]
             to = place.row[following]
-            _learn_auxiliary(memory, row, action, place.arrival[following], to, rates)
-            penalty = _penalty(memory.auxiliary[row], action, place.noop, rates.scale)
-            reward = place.reward[state, action] - rates.lam * penalty
-            target = reward + rates.gamma * values[to].max()
+            target = reward + rates.gamma * values[to, _greedy(values, to)]
             values[row, action] += rates.step_size * (target - values[row, action])
             state = following
         if episode % rates.evaluate_every == 0:

@@ -41,11 +41,13 @@ class Learning:
     def __post_init__(self) -> None:
         for name in ("episodes", "max_steps", "evaluate_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)}: at least 1 is needed")
+                raise ValueError(f"{name} = {getattr(self, name)}: at least 1")
         if not 0 < self.step_size <= 1:
-            raise ValueError(f"step_size {self.step_size}: it lies above 0 and up to 1")
+            raise ValueError(f"step_size = {self.step_size}: above 0 and at most 1")
         if not all(0 <= share <= 1 for share in (*self.greedy, self.switch)):
-            raise ValueError(f"greedy {self.greedy} and switch {self.switch} are shares in 0…1")
+            raise ValueError(
+                f"greedy = {self.greedy}, switch = {self.switch}: shares lie between 0 and 1"
+            )
 
     @property
     def evaluations(self) -> int:
@@ -102,12 +104,12 @@ class Options:
         one_of("ends", self.ends, Ends)
         if self.n_rewards < 0 or self.horizon < 1:
             raise ValueError(
-                f"n_rewards {self.n_rewards} and horizon {self.horizon}: at least 0 and 1"
+                f"n_rewards = {self.n_rewards}, horizon = {self.horizon}: at least 0 and 1"
             )
         if self.gamma == 1 and (self.tables == "exact" or self.ends == "absorbing"):
-            raise ValueError("gamma 1: exact values and absorbing ends need a gamma below 1")
+            raise ValueError("gamma = 1: exact values and absorbing ends need a discount below 1")
         if self.tables == "exact" and self.keyed_by == "board":
-            raise ValueError("keyed_by board: exact tables are those of states; give state")
+            raise ValueError("keyed_by = 'board': exact tables are those of states; give 'state'")
 
 
 AS_RELEASED = Options()

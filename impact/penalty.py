@@ -48,6 +48,23 @@ def impact_of(
     return np.asarray(gap.sum(axis=0) / np.where(total == 0, 1, total))
 
 
+def step_penalty(
+    q: NDArray[np.float64],
+    noop: int,
+    deviation: Deviation = "absolute",
+    scale: Scale = "each",
+) -> NDArray[np.float64]:
+    """Model-free AUP's penalty `[S, A]`: what is attained by acting against by doing nothing.
+
+    Args:
+        q: Auxiliary action values `[K, S, A]`.
+        noop: The action of doing nothing, which is free.
+        deviation: What counts as impact; see `impact_of`.
+        scale: What it is measured by; see `impact_of`.
+    """
+    return impact_of(q, q[:, :, noop, None], deviation, scale)
+
+
 @dataclass(frozen=True)
 class Penalty:
     """A form of the AUP penalty for planning.
@@ -86,4 +103,4 @@ def one_of(name: str, word: str, choices: object) -> None:
         ValueError: With the words there are.
     """
     if word not in get_args(choices):
-        raise ValueError(f"{name} {word!r}: one of {', '.join(get_args(choices))} is needed")
+        raise ValueError(f"{name} = {word!r}: one of {', '.join(get_args(choices))}")

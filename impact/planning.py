@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from impact.lookahead import Lookahead
 from impact.penalty import Penalty, impact_of
+from impact.transitions import check_discount
 from impact.worlds import World
 
 Levels = tuple[NDArray[np.float64], ...]
@@ -91,9 +92,8 @@ def check_weights(lam: float, gamma: float) -> None:
         ValueError: With the value given.
     """
     if not (lam >= 0 and np.isfinite(lam)):
-        raise ValueError(f"lambda {lam}: the weight of a penalty is a number from 0 up")
-    if not 0 <= gamma <= 1:
-        raise ValueError(f"gamma {gamma}: a discount lies between 0 and 1")
+        raise ValueError(f"lambda = {lam}: the weight of a penalty is at least 0")
+    check_discount(gamma)
 
 
 def _idle(world: World, steps: int) -> NDArray[np.intp]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impact.transitions import check_discount, matrix, successors
+
 _PATIENCE = 1000
 """Policies tried; a dozen is usual."""
 _ROUNDING = 1e-13
@@ -27,11 +29,13 @@ def optimal_q(
         gamma: Discount in [0, 1).
 
     Raises:
-        ValueError: If γ is out of range or a row of `transitions` is no distribution.
+        ValueError: If γ is out of range, a row of `transitions` is no distribution, or `rewards`
+            has another size.
     """
-    check_transitions(transitions)
-    if not 0 <= gamma < 1:
-        raise ValueError(f"gamma {gamma}: values without horizon need 0 <= gamma < 1")
+    following = successors(transitions)
+    leads = matrix(transitions) if following is None else following
+    if check_discount(gamma) == 1:
+        raise ValueError("gamma = 1: without a horizon values need a discount below 1")
     if rewards.ndim != 3 or rewards.shape[1:] != transitions.shape[:2]:
         raise ValueError(
             f"rewards {list(rewards.shape)}: [K, {transitions.shape[0]}, {transitions.shape[1]}]"
@@ -40,7 +44,7 @@ def optimal_q(
     slack = _ROUNDING * float(np.abs(rewards).max(initial=0.0)) / (1 - gamma)
     policy = rewards.argmax(axis=-1)
     for _ in range(_PATIENCE):
-        q = rewards + gamma * _ahead(transitions, _evaluate(transitions, rewards, policy, gamma))
+        q = rewards + gamma * _ahead(leads, _evaluate(leads, rewards, policy, gamma))
         gain = q.max(axis=-1) - _chosen(q, policy)
         if not (gain > slack).any():
             return q
@@ -58,8 +62,7 @@ def reachability(
     Raises:
         ValueError: If γ is outside [0, 1].
     """
-    if not 0 <= gamma <= 1:
-        raise ValueError(f"gamma {gamma}: a discount lies between 0 and 1")
+    check_discount(gamma)
     q = np.clip(rewards, 0, 1)
     while True:  # longer ways become known in every round, until there are none
         further = np.clip(rewards + gamma * q.max(axis=-1)[:, next_state], 0, 1)
@@ -68,51 +71,26 @@ def reachability(
         q = further
 
 
-def check_transitions(transitions: NDArray[Any]) -> None:
-    """See to it that each state and action leads somewhere.
-
-    Raises:
-        ValueError: If next states `[S, A]` are none, or probabilities `[S, A, S]` do not add up.
-    """
-    states = len(transitions)
-    if transitions.ndim == 2 and np.issubdtype(transitions.dtype, np.integer):
-        if transitions.size and transitions.min() >= 0 and transitions.max() < states:
-            return
-        raise ValueError(f"transitions lead outside the {states} states")
-    if transitions.ndim != 3 or transitions.shape[-1] != states:
-        raise ValueError(
-            f"transitions {list(transitions.shape)}: next states [S, A], whole numbers, or "
-            "probabilities [S, A, S] are needed"
-        )
-    off = (transitions < 0).any(axis=-1) | ~(np.abs(transitions.sum(axis=-1) - 1) < 1e-9)
-    if off.any():
-        state, action = np.argwhere(off)[0]
-        raise ValueError(
-            f"transitions: the row of state {state}, action {action} is no distribution "
-            f"(sum {transitions[state, action].sum():.6g})"
-        )
-
-
-def _ahead(transitions: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ahead(leads: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Expected values `[K, S, A]` of the next state."""
-    if transitions.ndim == 2:
-        return np.asarray(values[:, transitions])
-    return np.asarray(np.einsum("sat,kt->ksa", transitions, values, optimize=True))
+    if leads.ndim == 2:
+        return np.asarray(values[:, leads])
+    return np.asarray(np.einsum("sat,kt->ksa", leads, values, optimize=True))
 
 
 def _evaluate(
-    transitions: NDArray[Any],
+    leads: NDArray[Any],
     rewards: NDArray[np.float64],
     policy: NDArray[np.intp],
     gamma: float,
 ) -> NDArray[np.float64]:
     """Values `[K, S]` of policies `[K, S]`."""
-    paid, states = _chosen(rewards, policy), np.arange(len(transitions))
-    if transitions.ndim == 3:
-        chains = transitions[states, policy]
+    paid, states = _chosen(rewards, policy), np.arange(len(leads))
+    if leads.ndim == 3:
+        chains = leads[states, policy]
         solved = np.linalg.solve(np.eye(len(states)) - gamma * chains, paid[..., None])
         return np.asarray(solved[..., 0])
-    to, factor = transitions[states, policy], gamma
+    to, factor = leads[states, policy], gamma
     while factor > 1e-18:  # what is paid in m steps, and where they lead, becomes that of 2 m
         paid = paid + factor * np.take_along_axis(paid, to, axis=1)
         to = np.take_along_axis(to, to, axis=1)

@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from impact.transitions import successors
+
 
 class World(Protocol):
     """A deterministic world as plain arrays; any object that has them will do."""
@@ -46,17 +48,15 @@ def check_world(world: World) -> None:
     Raises:
         ValueError: They do not; the message names the table.
     """
-    following = world.next_state
-    if following.ndim != 2 or not np.issubdtype(following.dtype, np.integer):
-        raise ValueError(f"next_state {list(following.shape)}: whole numbers [S, A] are needed")
+    following = successors(world.next_state)
+    if following is None or world.next_state.ndim != 2:
+        raise ValueError("next_state: one next state for each state and action [S, A] is needed")
     states, actions = following.shape
     if not 0 <= world.start < states or not 0 <= world.noop < actions or actions < 2:
         raise ValueError(
-            f"start {world.start} and noop {world.noop} must be one of {states} states and one of "
-            f"{actions} actions, of which there are at least 2"
+            f"start = {world.start}, noop = {world.noop}: one of {states} states and one of "
+            f"{actions} actions, at least 2"
         )
-    if following.min() < 0 or following.max() >= states:
-        raise ValueError(f"next_state leads outside the {states} states")
     for name, table, shape in (
         ("reward", world.reward, (states, actions)),
         ("hidden", world.hidden, (states, actions)),

@@ -60,7 +60,7 @@ def test_learned_values_of_states_become_the_exact_ones(ends):
     exact = slow_values(world, rewards, 0.9, absorbing=ends == "absorbing")
     acting = ~world.terminal & (np.arange(12) != 1)  # where one can be
     np.testing.assert_allclose(found.auxiliary[:, acting], exact[:, acting], atol=1e-9)
-    penalty = impact.impact_of(exact, exact[:, :, [4]], "absolute", "each")
+    penalty = impact.step_penalty(exact, 4)
     paid = np.where(world.terminal[:, None], 0, world.reward - options.lam * penalty)
     best = impact.optimal_q(world.next_state, paid[None], 0.9)[0]
     np.testing.assert_allclose(found.values[acting], best[acting], atol=1e-9)
@@ -82,12 +82,12 @@ def test_learning_needs_nothing_but_its_generator():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"lam": -0.1}, "lambda -0.1"),
-        ({"gamma": 1.1}, "gamma 1.1"),
-        ({"gamma": 1.0, "ends": "absorbing"}, "gamma 1"),
-        ({"tables": "exact"}, "keyed_by board"),
-        ({"n_rewards": -1}, "n_rewards -1"),
-        ({"scale": "all"}, "scale 'all'"),
+        ({"lam": -0.1}, "lambda = -0.1"),
+        ({"gamma": 1.1}, "gamma = 1.1"),
+        ({"gamma": 1.0, "ends": "absorbing"}, "gamma = 1"),
+        ({"tables": "exact"}, "keyed_by = "),
+        ({"n_rewards": -1}, "n_rewards = -1"),
+        ({"scale": "all"}, "scale = 'all'"),
     ],
 )
 def test_options_that_cannot_be_are_one_line(given, message):

@@ -157,10 +157,10 @@ def test_weights_out_of_range_are_one_line(lam, gamma):
     world = vase_world()
     nodes = impact.lookahead(world, world.board, 2)
     levels = impact.penalties(world, nodes, np.zeros((0, 12, 5)), impact.Penalty())
-    with pytest.raises(ValueError, match=r"^(lambda|gamma) [^\n]+$"):
+    with pytest.raises(ValueError, match=r"^(lambda|gamma) = [^\n]+$"):
         impact.best_plan(world, nodes, levels, lam, gamma)
 
 
 def test_a_form_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(ValueError, match="baseline 'begin': one of start, inaction, stepwise"):
+    with pytest.raises(ValueError, match="baseline = 'begin': one of start, inaction, stepwise"):
         impact.Penalty(baseline="begin")

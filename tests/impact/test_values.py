@@ -95,7 +95,7 @@ PAID = np.ones((1, 2, 2))
 
 @pytest.mark.parametrize("gamma", [-0.1, 1, 1.5, np.nan])
 def test_a_discount_out_of_range_is_one_line(gamma):
-    with pytest.raises(ValueError, match=r"^gamma .*0 <= gamma < 1$"):
+    with pytest.raises(ValueError, match=r"^gamma = [^\n]*discount[^\n]*$"):
         impact.optimal_q(SURE, PAID, gamma)
 
 
@@ -103,13 +103,13 @@ def test_a_discount_out_of_range_is_one_line(gamma):
 def test_a_row_that_is_no_distribution_is_named(row):
     chances = np.full((2, 2, 2), 0.5)
     chances[1, 0] = row
-    with pytest.raises(ValueError, match=r"state 1, action 0 .*distribution[^\n]*$"):
+    with pytest.raises(ValueError, match=r"^state 1, action 0: these are no probabilities [^\n]*$"):
         impact.optimal_q(chances, PAID, 0.9)
 
 
 @pytest.mark.parametrize("transitions", [SURE + 1, SURE - 1, SURE * 1.0, np.ones((2, 2, 3))])
 def test_transitions_to_nowhere_are_refused(transitions):
-    with pytest.raises(ValueError, match="transitions"):
+    with pytest.raises(ValueError, match=r"transitions \[|leads to"):
         impact.optimal_q(transitions, PAID, 0.9)
 
 
