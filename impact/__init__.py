@@ -1,6 +1,9 @@
 """Penalties and power: what an agent's actions leave possible. No network is trained here."""
 
 from impact import rules
+from impact.ablation import Outcomes, Sweep, ablate, sweep
+from impact.agents import AGENTS, AUP, MODEL_FREE, STANDARD, Agent, exact_policy
+from impact.auxiliary import indicator_rewards, random_rewards, step_rewards
 from impact.copies import copies
 from impact.delayed import (
     Prefix,
@@ -9,8 +12,12 @@ from impact.delayed import (
     prefix_score,
     values_once_revealed,
 )
+from impact.episodes import Episode, follow, replay
 from impact.expected_maximum import Maximum, expected_maximum
 from impact.howard import Optimum, optimal_values
+from impact.learning import Learned, labels_of, learn
+from impact.lookahead import Lookahead, lookahead
+from impact.options import AS_PUBLISHED, AS_RELEASED, EXACT, PRESETS, Learning, Options
 from impact.orbits import (
     Comparison,
     best_values,
@@ -19,46 +26,86 @@ from impact.orbits import (
     orbit,
     permutations,
 )
+from impact.penalty import Penalty, impact_of, step_penalty
 from impact.penalty_and_power import PenaltyAndPower, penalty_and_power, rank_correlation
+from impact.planning import best_plan, penalties
 from impact.power import Integral, exact_power, integrated_power, optimality_probability
 from impact.power_sampled import SampledPower, ability, sampled_power, uniform_rewards
 from impact.retarget import Retargeting, lottery_preference, retargeting
 from impact.transitions import TooLargeError
+from impact.values import optimal_q, reachability
 from impact.visits import Futures, futures, visit_distributions
+from impact.worlds import World, check_world
 
 __all__ = [
+    "AGENTS",
+    "AS_PUBLISHED",
+    "AS_RELEASED",
+    "AUP",
+    "EXACT",
+    "MODEL_FREE",
+    "PRESETS",
+    "STANDARD",
+    "Agent",
     "Comparison",
+    "Episode",
     "Futures",
     "Integral",
+    "Learned",
+    "Learning",
+    "Lookahead",
     "Maximum",
     "Optimum",
+    "Options",
+    "Outcomes",
+    "Penalty",
     "PenaltyAndPower",
     "Prefix",
     "Retargeting",
     "Revelation",
     "SampledPower",
+    "Sweep",
     "TooLargeError",
+    "World",
     "ability",
+    "ablate",
+    "best_plan",
     "best_values",
+    "check_world",
     "compare_orbit",
     "copies",
+    "exact_policy",
     "exact_power",
     "expected_maximum",
+    "follow",
     "futures",
     "holds_optimum",
+    "impact_of",
+    "indicator_rewards",
     "integrated_power",
+    "labels_of",
+    "learn",
+    "lookahead",
     "lottery_preference",
     "optimal_prefix",
+    "optimal_q",
     "optimal_values",
     "optimality_probability",
     "orbit",
+    "penalties",
     "penalty_and_power",
     "permutations",
     "prefix_score",
+    "random_rewards",
     "rank_correlation",
+    "reachability",
+    "replay",
     "retargeting",
     "rules",
     "sampled_power",
+    "step_penalty",
+    "step_rewards",
+    "sweep",
     "uniform_rewards",
     "values_once_revealed",
     "visit_distributions",
