@@ -123,6 +123,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
     RoutingConfig: {
         "start": NOT_NEGATIVE,
         "ramp": NOT_NEGATIVE,
+        "drop_start": NOT_NEGATIVE,
         "gate_coef": NOT_NEGATIVE,
         "alone_coef": NOT_NEGATIVE,
         "l1": NOT_NEGATIVE,

@@ -23,6 +23,7 @@ _FOR_ENVIRONMENTS = (
     "routing.l1",
     "routing.drop",
     "routing.dropped_steps",
+    "routing.drop_start",
     "routing.labels.correlation",
     "routing.labels.delay",
 )

@@ -26,11 +26,10 @@ def routing_problems(config: RunConfig) -> Iterator[str]:
         yield f"routing.terms: does not go together with routing.{other}; leave one out"
     if sum(routing.drop.values()) > 1:
         yield "routing.drop: an environment runs without one region at most; shares add up to 1"
-    if routing.dropped_steps != "train" and not routing.drop:
-        yield (
-            f"routing.dropped_steps = {routing.dropped_steps}: nothing is dropped; "
-            "set routing.drop.REGION, or leave it out"
-        )
+    for key, default in (("dropped_steps", "train"), ("drop_start", 0)):
+        given = getattr(routing, key)
+        if given != default and not routing.drop:
+            yield f"routing.{key} = {given}: nothing is dropped; set routing.drop.REGION too"
     yield from _labels(config)
 
 

@@ -115,7 +115,7 @@ class Routes:
         self.labels.begin()
         draws, upto = self.labels.draw(), 0.0
         for name, share in self.options.drop.items():  # at most one in each environment
-            upto, since = upto + share, upto
+            upto, since = upto + share * (env_steps >= self.options.drop_start), upto
             self._dropped[name] = torch.from_numpy((draws >= since) & (draws < upto))
         self._drop.use(self._dropped)
 

@@ -62,6 +62,8 @@ class RoutingConfig:
     drop: dict[str, float] = field(default_factory=dict)
     """By region: the share of the environments whose rollouts and updates run without it; each
     runs without one region at most."""
+    drop_start: int = 0
+    """Environment steps before which nothing is dropped: first there must be something to keep."""
     dropped_steps: Literal["train", "labelled"] = "train"
     """Where a region is dropped, learn from all steps, or from `labelled` ones alone: what is left
     of the network would else be rewarded for the other label's goal, too."""

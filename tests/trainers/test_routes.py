@@ -159,6 +159,18 @@ def test_the_policy_that_acted_without_a_region_is_updated_without_it():
     assert ratios == [0.0] * 3
 
 
+def test_nothing_is_dropped_before_its_start():
+    late = dataclasses.replace(PLAIN, drop={"corner": 1.0}, drop_start=2 * 8 * 16)
+    shares = []
+
+    class Watch(Callback):
+        def on_train_epoch_end(self, trainer, module):
+            shares.append(float(module.buffer["without corner"].float().mean()))
+
+    fit(make_ppo(Corridor(num_envs=16), iterations=4, routing=late), callbacks=[Watch()])
+    assert shares == [0, 0, 1, 1]
+
+
 def test_where_a_region_is_dropped_unlabelled_steps_can_be_left_out_of_the_loss():
     dropping = dataclasses.replace(
         PLAIN,

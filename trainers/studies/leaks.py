@@ -139,6 +139,7 @@ def _config(experiment: str | None, agent: Agent | None, settings: list[str]) ->
         alone_coef=0.0,
         drop={},
         dropped_steps="train",
+        drop_start=0,
         unlabelled_steps="train",
     )
     if agent is not None and agent.regions:

@@ -206,6 +206,7 @@ def _rehearsed(agent: Agent) -> RunConfig:
         l1=0.0,
         drop={},
         dropped_steps="train",
+        drop_start=0,
     )
     return dataclasses.replace(config, routing=routing, env=unseen(config.env))
 
