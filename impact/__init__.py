@@ -1,6 +1,6 @@
 """Penalties and power: what an agent's actions leave possible. No network is trained here."""
 
-from impact import rules
+from impact import examples, rules
 from impact.copies import copies
 from impact.delayed import (
     Prefix,
@@ -43,6 +43,7 @@ __all__ = [
     "compare_orbit",
     "copies",
     "exact_power",
+    "examples",
     "expected_maximum",
     "futures",
     "holds_optimum",
