@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import impact
 from analysis.power_map import CellPower, Place
 
-_WALL, _NOWHERE, _INK, _PAPER = "#3b3b45", "#c9c9d1", "#14141f", "#ffffff"
+_NOWHERE, _INK, _PAPER = "#c9c9d1", "#14141f", "#ffffff"
 _COLOURS = ("#1f77b4", "#d1495b", "#2e8b57", "#edae49", "#6a4c93")
 _MOST_NUMBERS = 60
 """Cells that still have room for their number."""

@@ -187,9 +187,7 @@ def _say(power: StatePower, relation: impact.PenaltyAndPower, draws: int) -> Non
     exact, states = int(power.exact.sum()), len(power.exact)
     table.add_row("states", f"{states}, of them {exact} exact, the others from {draws:,} draws")
     if exact:
-        table.add_row(
-            "sampled against exact", f"at most {power.furthest:.1f} σ apart"
-        )
+        table.add_row("sampled against exact", f"at most {power.furthest:.1f} σ apart")
     table.add_row(
         "AUP penalty and |change in POWER|",
         f"rank correlation {relation.rank_correlation:.3f} over states and actions",
