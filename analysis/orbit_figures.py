@@ -19,6 +19,8 @@ _COLOURS = {
     "ℓ↖": "#edae49",
     "∅": "#7a7a85",
 }
+_APART = {"ℓ◁": 0.006, "ℓ↖": -0.006}
+"""Their curves end in the same point."""
 _MORE, _LESS, _EQUAL = "#1f77b4", "#d1495b", "#dcdce2"
 
 
@@ -37,7 +39,8 @@ def _curves(ax: Axes, forms: Sequence[ClosedForm]) -> None:
     power = np.array([impact.exact_power(examples.figure_1(), g, states) for g in gammas])
     for (name, colour), curve in zip(_COLOURS.items(), power.T, strict=True):
         ax.plot(gammas, curve, color=colour, lw=1.6)
-        ax.text(1.015, curve[-1], name, color=colour, va="center", fontsize=11)
+        place = curve[-1] + _APART.get(name, 0.0)
+        ax.text(1.03, place, name, color=colour, va="center", fontsize=11)
         known = [form for form in forms if form.quantity == f"POWER({name})"]
         ax.plot([f.gamma for f in known], [f.exact for f in known], "o", color=colour, ms=4.5)
     ax.set_xlabel("discount γ", fontsize=9)

@@ -123,7 +123,8 @@ def orbit_counts(draws: int, generator: np.random.Generator) -> list[OrbitCount]
     found += [_count(name, reward, 0.5, "right", "left") for name, reward in random]
     for gamma in (0.5, 0.99, 1.0):
         found += [_count(name, reward, gamma, "right", "∅") for name, reward in random]
-    found += [_power_count(name, reward, 0.5) for name, reward in random]
+    for own in (False, True):
+        found += [_value_count(name, reward, 0.5, own=own) for name, reward in random]
     return found
 
 
@@ -144,14 +145,21 @@ def _count(
     return OrbitCount(name, gamma, more, less, counts, published, proofs)
 
 
-def _power_count(name: str, reward: NDArray[np.float64], gamma: float) -> OrbitCount:
-    """Not what is optimal, but where more can be had: the POWER of a reward known for certain."""
+def _value_count(name: str, reward: NDArray[np.float64], gamma: float, *, own: bool) -> OrbitCount:
+    """Not what is optimal, but where more can be had, if the reward is known for certain.
+
+    Args:
+        own: Whether the reward of the state itself counts (V*), or only what follows (POWER).
+    """
     world, rewards = examples.figure_1(), impact.orbit(reward)
-    right, left = (
-        impact.futures(world, state, gamma).forms for state in (examples.RIGHT, examples.LEFT)
-    )
+    forms = []
+    for state in (examples.RIGHT, examples.LEFT):
+        after = impact.futures(world, state, gamma).forms
+        forms.append((1 - gamma) * np.eye(8)[state] + gamma * after if own else after)
+    right, left = forms
     counts = impact.compare_orbit(
         impact.best_values(right, rewards), impact.best_values(left, rewards)
     )
+    what = "V*" if own else "POWER"
     proofs = len(impact.copies(left, right))
-    return OrbitCount(name, gamma, "POWER(r▷)", "POWER(ℓ◁)", counts, None, proofs)
+    return OrbitCount(name, gamma, f"{what}(r▷)", f"{what}(ℓ◁)", counts, None, proofs)
