@@ -141,6 +141,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",
         ),
+        "power-map": Component(
+            "analysis.studies.power_map:run",
+            "how much can still be done, by where the agent is, and what AUP penalises beside it",
+        ),
+        "power-orbits": Component(
+            "analysis.studies.power_orbits:run",
+            "POWER in closed form, and what most reward functions prefer",
+        ),
+        "delayed-specification": Component(
+            "analysis.studies.delayed_specification:run",
+            "what AUP is worth when the true reward is revealed later",
+        ),
         "leaks": Component(
             "trainers.studies.leaks:run_study",
             "whether regions stay exactly where they are when other labels are learnt",

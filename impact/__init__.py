@@ -1,6 +1,6 @@
 """Penalties and power: what an agent's actions leave possible. No network is trained here."""
 
-from impact import rules
+from impact import examples, rules
 from impact.ablation import Outcomes, Sweep, ablate, sweep
 from impact.agents import AGENTS, AUP, MODEL_FREE, STANDARD, Agent, exact_policy
 from impact.auxiliary import indicator_rewards, random_rewards, step_rewards
@@ -76,6 +76,7 @@ __all__ = [
     "copies",
     "exact_policy",
     "exact_power",
+    "examples",
     "expected_maximum",
     "follow",
     "futures",

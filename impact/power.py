@@ -50,6 +50,7 @@ def exact_power(
 
     Raises:
         TooLargeError: If there are too many policies, or too many states that belong together.
+        ArithmeticError: If futures are too alike for the geometry; sampled_power needs none.
         ValueError: On impossible transitions, states or discount.
     """
     wanted = range(len(transitions)) if states is None else states

@@ -162,6 +162,8 @@ def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:
             return np.array([[at for at in range(face.bit_length()) if face >> at & 1]])
         apex = face & -face
         bases = {face & side for side in on_side if not side & apex} - {0}
+        if not bases:
+            raise ArithmeticError("rounding spoilt a region: a face without sides")
         pieces = [split(base, dimensions - 1) for base in bases]
         return np.insert(np.concatenate(pieces), 0, apex.bit_length() - 1, axis=1)
 

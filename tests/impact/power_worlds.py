@@ -4,40 +4,31 @@ import itertools
 
 import numpy as np
 
-STAR, NOTHING, LEFT, TOP_LEFT, BOTTOM_LEFT, RIGHT, TOP_RIGHT, BOTTOM_RIGHT = range(8)
-
-FIGURE_1 = np.array(
-    [
-        [NOTHING, LEFT, RIGHT],
-        [NOTHING, NOTHING, NOTHING],
-        [TOP_LEFT, BOTTOM_LEFT, BOTTOM_LEFT],
-        [BOTTOM_LEFT, BOTTOM_LEFT, BOTTOM_LEFT],
-        [TOP_LEFT, BOTTOM_LEFT, BOTTOM_LEFT],
-        [TOP_RIGHT, BOTTOM_RIGHT, BOTTOM_RIGHT],
-        [TOP_RIGHT, BOTTOM_RIGHT, BOTTOM_RIGHT],
-        [TOP_RIGHT, BOTTOM_RIGHT, BOTTOM_RIGHT],
-    ]
+from impact.examples import (
+    BOTTOM_LEFT,
+    BOTTOM_RIGHT,
+    LEFT,
+    NOTHING,
+    RIGHT,
+    STAR,
+    START,
+    TOP_LEFT,
+    TOP_RIGHT,
+    figure_1,
+    open_grid,
+    wait_world,
 )
-"""Figure 1 of Turner et al. 2021; the star's actions lead to nothing, to the left, to the right."""
 
-START, CANDY, WAIT, CHOCOLATE, HUG = range(5)
-WAIT_WORLD = np.array([[CANDY, WAIT], [CANDY, CANDY], [CHOCOLATE, HUG], [3, 3], [4, 4]])
+__all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "LEFT", "NOTHING", "RIGHT", "STAR", "START"]
+__all__ += ["TOP_LEFT", "TOP_RIGHT"]
+
+FIGURE_1, WAIT_WORLD, grid = figure_1(), wait_world(), open_grid
 
 
 def fan(children):
     """A state from which each action leads into another absorbing state."""
     ends = np.arange(1, children + 1)
     return np.vstack([ends, np.repeat(ends[:, None], children, axis=1)])
-
-
-def grid(side):
-    """An empty square; actions up, down, left, right, stay."""
-    rows = []
-    for row, col in itertools.product(range(side), repeat=2):
-        moves = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
-        at = [(min(max(row + r, 0), side - 1), min(max(col + c, 0), side - 1)) for r, c in moves]
-        rows.append([r * side + c for r, c in at])
-    return np.array(rows)
 
 
 def random_certain(states, actions, seed):

@@ -1,0 +1,175 @@
+"""POWER at every state of a gridworld, by the cell that the agent is in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import impact
+from configs import ConfigError, hint
+from envs.gridworlds import WORLDS, tabular
+
+_OPEN = re.compile(r"grid(\d+)")
+_SIDES = range(2, 21)
+_WALL, _FLOOR, _AGENT = (ord(glyph) for glyph in "# A")
+
+_MOST_POLICIES = 100
+"""What is integrated exactly: a tenth of a second per state. More would rarely reach further."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tabular world whose every state has the agent in some cell."""
+
+    name: str
+    next_state: NDArray[Any]
+    """`[S, A]`."""
+    noop: int
+    cell: NDArray[np.int64]
+    """`[S, 2]`, row and column of the agent."""
+    board: NDArray[np.uint8]
+    """`[H, W]`, what is seen at the start, one ASCII code per cell."""
+    unchanged: NDArray[np.bool_]
+    """`[S]`, whether all looks as at the start but for where the agent is."""
+
+
+def find_place(name: str) -> Place:
+    """A gridworld by name, or `gridN`, an empty square of N × N.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    side = _OPEN.fullmatch(name)
+    if side is not None:
+        return _open_grid(name, int(side[1]))
+    if name not in WORLDS:
+        raise ConfigError(f"world={name}: {hint(name, [*WORLDS, 'grid3', 'grid7'])}")
+    world = tabular(name)
+    boards = world.boards[world.board]  # [S, H, W]
+    agent = boards == _AGENT
+    cell = np.argwhere(agent)[:, 1:]
+    if len(cell) != len(boards):
+        raise ConfigError(f"world={name}: some of its boards do not show exactly one agent")
+    start = np.where(agent[world.start], _FLOOR, boards[world.start]).astype(np.uint8)
+    # What the agent stands on cannot be seen.
+    unchanged = ((boards == start) | agent).all(axis=(1, 2))
+    return Place(name, world.next_state, world.noop, cell, start, unchanged)
+
+
+def _open_grid(name: str, side: int) -> Place:
+    if side not in _SIDES:
+        raise ConfigError(f"world={name}: grids have {_SIDES[0]} to {_SIDES[-1]} cells a side")
+    cell = np.stack(np.divmod(np.arange(side * side), side), axis=1)
+    board = np.full((side, side), _FLOOR, np.uint8)
+    moves = impact.examples.open_grid(side)
+    return Place(name, moves, impact.examples.STAY, cell, board, np.ones(len(cell), bool))
+
+
+@dataclass(frozen=True)
+class StatePower:
+    """POWER by state."""
+
+    mean: NDArray[np.float64]
+    """`[S]`"""
+    standard_error: NDArray[np.float64]
+    """`[S]`, 0 where it is exact."""
+    exact: NDArray[np.bool_]
+    """`[S]`"""
+    furthest: float
+    """Largest distance of a sampled value from the exact one where both are known, in standard
+    errors; nan if none is."""
+
+
+def state_power(
+    place: Place, gamma: float, draws: int, generator: np.random.Generator
+) -> StatePower:
+    """POWER of every state: exactly where that is quick, else from drawn rewards.
+
+    Args:
+        place: The world.
+        gamma: Discount in [0, 1].
+        draws: Reward functions, uniform on [0, 1] in each state.
+        generator: Of the draws.
+
+    Raises:
+        ValueError: On an impossible discount or number of draws.
+    """
+    sampled = impact.sampled_power(place.next_state, gamma, draws, generator)
+    mean, error = sampled.mean.copy(), sampled.standard_error.copy()
+    exact = np.zeros(len(mean), bool)
+    for state in range(len(mean)):
+        try:
+            (mean[state],) = impact.exact_power(
+                place.next_state, gamma, [state], most=_MOST_POLICIES
+            )
+        except (impact.TooLargeError, ArithmeticError):
+            continue
+        error[state], exact[state] = 0.0, True
+    spread = sampled.standard_error[exact]
+    away = np.abs(mean - sampled.mean)[exact] / np.where(spread > 0, spread, np.inf)
+    return StatePower(mean, error, exact, float(away.max()) if len(away) else float("nan"))
+
+
+@dataclass(frozen=True)
+class CellPower:
+    """POWER by the agent's cell, a mean over states that share it."""
+
+    mean: NDArray[np.float64]
+    """`[H, W]`, nan where the agent never is."""
+    standard_error: NDArray[np.float64]
+    """`[H, W]`, an upper bound: as if states that share a cell erred together, which they nearly do
+    as they share their draws."""
+    states: NDArray[np.int64]
+    """`[H, W]`, how many."""
+    ends: NDArray[np.bool_]
+    """`[H, W]`, whether nothing can be done any more in any of them."""
+
+
+def by_cell(place: Place, power: StatePower, states: NDArray[np.bool_]) -> CellPower:
+    """Mean POWER of some of the states `[S]` in each cell."""
+    rows, columns = place.cell[states].T
+    count = np.zeros(place.board.shape, np.int64)
+    np.add.at(count, (rows, columns), 1)
+    means = []
+    for values in (power.mean, power.standard_error):
+        total = np.zeros(place.board.shape)
+        np.add.at(total, (rows, columns), values[states])
+        means.append(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))
+    going_on = np.zeros(place.board.shape, bool)
+    stuck = (place.next_state == np.arange(len(states))[:, None]).all(axis=1)
+    going_on[tuple(place.cell[states & ~stuck].T)] = True
+    return CellPower(means[0], means[1], count, (count > 0) & ~going_on)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published value beside ours."""
+
+    where: str
+    published: float
+    measured: float
+    three_sigma: float
+    """Of the difference, the published value's rounding included."""
+
+
+_PUBLISHED = {"corner": 0.805, "edge": 0.836, "centre": 0.862}
+_PUBLISHED_DRAWS, _ROUNDING = 50_000, 5e-4
+_PLACES = np.array([0, 1, 0, 1, 2, 1, 0, 1, 0])
+
+
+def beside_published(place: Place, power: StatePower, gamma: float, draws: int) -> list[Published]:
+    """The 3×3 grid at γ = .6, the only map with published values; nothing for any other."""
+    if (place.name, gamma) != ("grid3", 0.6):
+        return []
+    rows = []
+    for number, (where, published) in enumerate(_PUBLISHED.items()):
+        here = number == _PLACES
+        ours = float(power.standard_error[here].mean())
+        theirs = ours * np.sqrt(draws / _PUBLISHED_DRAWS)  # the same spread, other draws
+        margin = 3 * float(np.hypot(ours, theirs)) + _ROUNDING
+        rows.append(Published(where, published, float(power.mean[here].mean()), margin))
+    return rows

@@ -1,0 +1,88 @@
+"""What studies of tabular worlds share: where they go, what they say about where they come from."""
+
+from __future__ import annotations
+
+import math
+import platform
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from analysis.output import make_folder
+from configs import ConfigError
+
+_PACKAGES = ("chisel", "numpy", "numba", "torch")
+"""Whose version can change a result."""
+
+
+def tabular_folder(study: str, out: Path | str | None) -> Path:
+    """`out`, or `studies/STUDY` of the current folder, made if need be.
+
+    Raises:
+        ConfigError: If it cannot be made.
+    """
+    return make_folder(Path("studies") / study if out is None else Path(out))
+
+
+def study_command(study: str, options: Mapping[str, Any]) -> str:
+    """What to type to get the same result."""
+    settings = [f"{key}={value}" for key, value in options.items()]
+    return shlex.join(["chisel", "study", study, *settings])
+
+
+def origin(command: str, seed: int) -> dict[str, Any]:
+    """Command, seed and versions, for JSON."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"command": command, "seed": seed, "versions": found}
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the room of penalties and power refuses is the user's to mend: one line, exit code 2.
+
+    Raises:
+        ConfigError: In place of a ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def check_at_least(least: int, **given: int) -> None:
+    """Check that options are large enough.
+
+    Raises:
+        ConfigError: If one is not.
+    """
+    for key, value in given.items():
+        if value < least:
+            raise ConfigError(f"{key}={value}: must be at least {least}")
+
+
+def numbers(key: str, text: str) -> list[float]:
+    """An option that lists numbers, separated by commas.
+
+    Raises:
+        ConfigError: If one is no number.
+    """
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"{key}={text}: numbers, separated by commas") from error
+    if not all(map(math.isfinite, found)):
+        raise ConfigError(f"{key}={text}: finite numbers")
+    return found
+
+
+def no_nan(value: float) -> float | None:
+    """For JSON, which knows no nan: null."""
+    return None if math.isnan(value) else value
