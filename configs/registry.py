@@ -141,6 +141,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",
         ),
+        "aup-ablation": Component(
+            "analysis.studies.aup_ablation:run",
+            "AUP and its variants in the side-effect worlds, beside the paper's verdicts",
+        ),
+        "aup-sweep": Component(
+            "analysis.studies.aup_sweep:run",
+            "model-free AUP by discount, weight and number of auxiliary rewards",
+        ),
+        "aup-phase": Component(
+            "analysis.studies.aup_phase:run",
+            "what becomes of AUP's outcomes as λ grows, by what ends of episodes are worth",
+        ),
         "leaks": Component(
             "trainers.studies.leaks:run_study",
             "whether regions stay exactly where they are when other labels are learnt",
