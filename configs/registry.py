@@ -152,6 +152,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "delayed-specification": Component(
             "analysis.studies.delayed_specification:run",
             "what AUP is worth when the true reward is revealed later",
+        ),
         "aup-ablation": Component(
             "analysis.studies.aup_ablation:run",
             "AUP and its variants in the side-effect worlds, beside the paper's verdicts",
