@@ -13,10 +13,8 @@ from configs.errors import (
 from configs.load import from_plain, load, override, to_yaml
 from configs.overrides import expand_seeds, parse_settings
 from configs.schema import (
-    AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
-    AuxiliaryConfig,
     DigitsConfig,
     EvalConfig,
     ExpertsConfig,
@@ -42,10 +40,8 @@ from configs.validate import WORLD_SIZE, validate
 
 __all__ = [
     "WORLD_SIZE",
-    "AupConfig",
     "AutoencoderConfig",
     "AutoencoderNetConfig",
-    "AuxiliaryConfig",
     "CheckpointError",
     "ChiselError",
     "ConfigError",
