@@ -1,5 +1,6 @@
 """The pages are true: their examples run, their links lead somewhere, their tables are complete."""
 
+import dataclasses
 import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 import cli.main
 import configs
+from analysis.studies.registry import bind
 from configs import RunConfig
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +63,9 @@ def accept(words, capsys):
     if words[0] == "train":
         for settings in configs.expand_seeds(words[2:]):
             configs.load(words[1], settings)
+    elif words[0] == "study":
+        study = configs.registry.resolve("study", words[1])
+        bind(words[1], study, configs.parse_settings(words[2:]))
     elif words[0] in ("check", "list"):
         assert cli.main.main(words) == 0, capsys.readouterr().err
 
@@ -97,7 +102,8 @@ def test_every_logged_metric_is_explained():
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
     split = build_split(configs.load("digits/split", small), about={}, fresh=True)
     logged = set()
-    for module in (make_ppo(iterations=1, routing=EXPERTS), split):
+    every = dataclasses.replace(EXPERTS, alone_coef=0.1)
+    for module in (make_ppo(iterations=1, routing=every), split):
         fit(module)
         logged |= {any_label(metric) for metric in module.metrics()}
     page = (ROOT / "docs/metrics.md").read_text()

@@ -1,0 +1,207 @@
+"""The studies of POWER, small: what they write is what the worlds are known to give."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import cli.main
+import impact
+from analysis import studies
+from analysis.delayed import aup_policy, best_actions, find_task, standard_policy
+from analysis.power_map import by_cell, find_place, state_power
+from configs import ConfigError
+from tests.impact import side_effect_worlds
+
+NEW = ("power-map", "power-orbits", "delayed-specification")
+
+
+def results(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def test_power_map_of_a_gridworld_is_exact_at_its_goal_and_says_where_it_comes_from(tmp_path):
+    folder = studies.run("power-map", world="options", draws="50", seed="3", out=tmp_path)
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"power-map.json", "power-map.png", "penalty-and-power.png"}
+    found = results(folder, "power-map")
+    command = "chisel study power-map world=options gamma=0.9 draws=50 seed=3"
+    assert found["command"] == command
+    assert command.encode() in (folder / "power-map.png").read_bytes()
+    assert {"python", "numpy"} <= found["versions"].keys()
+    assert len(found["states"]) == 60
+    at_goal = [one for one in found["states"] if one["cell"] == [4, 4]]
+    assert len(at_goal) == 6
+    for one in at_goal:
+        assert one["exact"]
+        assert one["power"] == pytest.approx(1 / 2, abs=1e-12)
+    assert all(1 / 2 < one["power"] < 1 for one in found["states"] if one not in at_goal)
+    unmoved = found["cells"]["all else as at the start"]
+    assert [2, 2] not in [one["cell"] for one in unmoved]  # the box stands there
+    assert all(one["states"] == 1 for one in unmoved)
+    assert sum(one["states"] for one in found["cells"]["mean over all states"]) == 60
+
+
+def test_power_map_of_nine_cells_agrees_with_its_published_values(tmp_path):
+    options = {"world": "grid3", "gamma": 0.6, "draws": 4000}
+    found = results(studies.run("power-map", **options, out=tmp_path), "power-map")
+    assert [one["where"] for one in found["published"]] == ["corner", "edge", "centre"]
+    for one in found["published"]:
+        assert abs(one["measured"] - one["published"]) < one["three_sigma"]
+    assert "all else as at the start" not in found["cells"]
+
+
+def test_published_values_are_shown_for_no_other_discount(tmp_path):
+    options = {"world": "grid3", "gamma": 0.7, "draws": 10}
+    assert not results(studies.run("power-map", **options, out=tmp_path), "power-map")["published"]
+
+
+def test_a_cell_has_the_mean_of_the_states_that_share_it():
+    place = find_place("damage")
+    power = state_power(place, 0.9, 20, np.random.default_rng(0))
+    cells = by_cell(place, power, place.unchanged)
+    for cell in np.ndindex(*place.board.shape):
+        here = (place.cell == cell).all(axis=1) & place.unchanged
+        assert cells.states[cell] == here.sum()
+        mean = power.mean[here].mean() if here.any() else math.nan
+        assert cells.mean[cell] == pytest.approx(mean, nan_ok=True)
+    # Nothing can be done at the goal, where the episode is over.
+    assert np.argwhere(cells.ends).tolist() == [[1, 3]]
+
+
+@pytest.mark.parametrize("gamma", [0, 1])
+def test_both_ends_of_the_discount_are_mapped(tmp_path, gamma):
+    options = {"world": "correction", "gamma": gamma, "draws": 10}
+    found = results(studies.run("power-map", **options, out=tmp_path), "power-map")
+    assert all(0 < one["power"] < 1 for one in found["states"])
+
+
+def test_power_orbits_gives_closed_forms_published_counts_and_the_negative_control(tmp_path):
+    folder = studies.run("power-orbits", gammas="0.3,1", draws=4, out=tmp_path)
+    assert {path.name for path in folder.iterdir()} == {"power-orbits.json", "power-orbits.png"}
+    found = results(folder, "power-orbits")
+    assert found["closed_forms"]
+    for one in found["closed_forms"]:
+        assert one["measured"] == pytest.approx(one["exact"], abs=1e-6)
+    known = [one for one in found["orbits"] if one["published"]]
+    assert len(known) == 6
+    for one in known:
+        assert [one["counts"]["more"], one["counts"]["less"]] == one["published"]
+        assert one["proofs"] == 1
+    control = [one for one in found["orbits"] if one["less"] == "∅"]
+    for one in control:
+        assert one["proofs"] == (2 if one["gamma"] == 1 else 0)
+    agree = {one["counts"]["more"] > one["counts"]["less"] for one in control if one["gamma"] < 0.6}
+    assert agree == {True, False}
+
+
+def test_delayed_specification_finds_the_published_residuals_of_options(tmp_path):
+    options = {"worlds": "options", "draws": 20, "seeds": 2}
+    found = results(
+        studies.run("delayed-specification", **options, out=tmp_path), "delayed-specification"
+    )
+    fixed = {one["truth"]: one for one in found["residuals"] if one["revelation"] == "fixed"}
+    expected = {
+        "true, as coded": 471.888,
+        "inverted, as coded": -2.020,
+        "true, corner only": 496.044,
+        "inverted, corner only": -496.044,
+    }
+    for truth, value in expected.items():
+        assert np.allclose(fixed[truth]["by_seed"], value, atol=5e-4, rtol=0)
+    for one in found["regrets"]:
+        assert 0 <= one["aup"]["value"] < one["standard"]
+
+
+def test_a_single_seed_has_no_interval_and_other_settings_no_published_values(tmp_path):
+    options = {"worlds": "damage", "draws": 5, "seeds": 1, "time": 3, "auxiliary": 2}
+    found = results(
+        studies.run("delayed-specification", **options, out=tmp_path), "delayed-specification"
+    )
+    assert {one["revelation"] for one in found["residuals"]} == {"fixed", "geometric", "random"}
+    for one in found["residuals"]:
+        assert one["mean"]["low"] is None
+        assert one["published"] == ""
+
+
+def test_the_task_options_is_the_world_written_down_for_the_tests_of_impact():
+    """States are matched by walking both worlds from their starts."""
+    task = find_task("options")
+    states, transitions, goal, moved, corner = side_effect_worlds.options()
+    match = {0: task.start}
+    for state in range(len(states)):
+        for action in range(5):
+            there = match.setdefault(
+                int(transitions[state, action]), int(task.next_state[match[state], action])
+            )
+            assert there == task.next_state[match[state], action]
+    order = [match[state] for state in range(len(states))]
+    assert (task.goal[order] == goal).all()
+    assert (task.true["true, as coded"][order] == goal - 2.0 * moved).all()
+    assert (task.true["true, corner only"][order] == goal - 2.0 * corner).all()
+
+
+def test_best_actions_are_those_of_value_iteration_on_rewards_by_action():
+    generator, gamma = np.random.default_rng(0), 0.9
+    following, reward = generator.integers(0, 7, (7, 3)), generator.random((7, 3))
+    values = np.zeros(7)
+    for _ in range(400):
+        values = (reward + gamma * values[following]).max(axis=1)
+    best = (reward + gamma * values[following]).argmax(axis=1)
+    assert (best_actions(following, reward, gamma) == best).all()
+
+
+def test_without_weight_aup_is_the_standard_agent():
+    task = find_task("damage")
+    auxiliary = np.random.default_rng(0).random((3, len(task.goal)))
+    assert (aup_policy(task, 0.9, 0.0, auxiliary) == standard_policy(task, 0.9)).all()
+
+
+@pytest.mark.parametrize(
+    ("study", "options", "complaint"),
+    [
+        ("power-map", {"world": "opitons"}, "did you mean 'options'"),
+        ("power-map", {"world": "grid99"}, "2 to 20 cells a side"),
+        ("power-map", {"gamma": 1.5}, r"gamma=1\.5: between 0 and 1"),
+        ("power-map", {"gamma": "nan"}, "between 0 and 1"),
+        ("power-map", {"draws": 1}, "draws=1: must be at least 2"),
+        ("power-map", {"seed": -1}, "seed=-1"),
+        ("power-orbits", {"gammas": "a"}, "separated by commas"),
+        ("power-orbits", {"gammas": "2"}, "gamma = 2"),
+        ("power-orbits", {"draws": 0}, "at least 1"),
+        ("delayed-specification", {"worlds": "sushi"}, "worlds=sushi"),
+        ("delayed-specification", {"gamma": 1}, "below 1"),
+        ("delayed-specification", {"weight": -1}, "weight=-1"),
+        ("delayed-specification", {"time": 0}, "time=0"),
+    ],
+)
+def test_impossible_requests_are_refused_before_anything_is_written(
+    tmp_path, study, options, complaint
+):
+    with pytest.raises(ConfigError, match=complaint):
+        studies.run(study, **options, out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("study", NEW)
+def test_help_explains_every_option(study, capsys):
+    assert cli.main.main(["study", study, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "seed (=0): " in shown
+
+
+def test_what_impact_refuses_ends_with_one_line_and_exit_code_2(capsys):
+    assert cli.main.main(["study", "power-orbits", "gammas=2"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_futures_too_alike_for_the_geometry_are_an_arithmetic_error():
+    """In Correction's states; the map samples these."""
+    place, kinds = find_place("correction"), set()
+    for state in range(len(place.next_state)):
+        try:
+            impact.exact_power(place.next_state, 0.99, [state], most=200)
+        except (impact.TooLargeError, ArithmeticError) as error:
+            kinds.add(type(error))
+    assert kinds <= {impact.TooLargeError, ArithmeticError}
