@@ -35,8 +35,8 @@ class Residual:
     """Share of seeds, and rewards if random, in which AUP does better."""
     reward_error: float
     """Standard error of the mean residual over random rewards; 0 if there is but one."""
-    published: str
-    """The published residual; nothing if there is none for this time."""
+    reference: str
+    """The reference residual; nothing if there is none for this time."""
 
     @property
     def mean(self) -> Estimate:
@@ -51,7 +51,7 @@ class Residual:
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
         keys = ("world", "revelation", "truth", "standard", "median", "above", "reward_error")
-        plain = {key: getattr(self, key) for key in keys} | {"published": self.published}
+        plain = {key: getattr(self, key) for key in keys} | {"reference": self.reference}
         return plain | {"mean": self.mean.to_plain(), "by_seed": self.aup.tolist()}
 
 
@@ -76,7 +76,7 @@ class Regret:
         return plain | {"aup": spread, "by_seed": self.aup.tolist()}
 
 
-_PUBLISHED = {
+_REFERENCE = {
     ("options", RANDOM): "16.290",
     ("options", "true, as coded"): "+471.888",
     ("options", "inverted, as coded"): "-2.020",
@@ -88,7 +88,7 @@ _PUBLISHED = {
 }
 """Recomputed on tables of the published code: revealed after 10 steps, 20 seeds of AUP by
 Q-learning."""
-PUBLISHED = {"gamma": 0.996, "time": 10, "weight": 0.01, "auxiliary": 15}
+REFERENCE = {"gamma": 0.996, "time": 10, "weight": 0.01, "auxiliary": 15}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Setting:
 
 
 def residuals(
-    task: Task, setting: Setting, revelations: Mapping[str, Revelation], published: str | None
+    task: Task, setting: Setting, revelations: Mapping[str, Revelation], reference: str | None
 ) -> tuple[list[Residual], list[Regret]]:
     """Scores from the start under random and true rewards, for every time of revelation.
 
@@ -113,7 +113,7 @@ def residuals(
         task: The world.
         setting: Of the agents and rewards.
         revelations: By name.
-        published: The one that published values belong to; None if none does.
+        reference: The one that reference values belong to; None if none does.
 
     Raises:
         ValueError: On an impossible discount.
@@ -133,7 +133,7 @@ def residuals(
         scores = np.array(
             [_scores(task, p, rewards, values, setting, revelation) for p in policies]
         )
-        known = _PUBLISHED if name == published else {}
+        known = _REFERENCE if name == reference else {}
         found += _residuals(task, name, scores, setting.draws, known)
         regrets.append(_regret(task, name, scores, rewards, values, setting, revelation))
     return found, regrets
@@ -156,7 +156,7 @@ def _residuals(
     name: str,
     scores: NDArray[np.float64],
     draws: int,
-    published: Mapping[tuple[str, str], str],
+    reference: Mapping[tuple[str, str], str],
 ) -> list[Residual]:
     """From scores `[1 + seeds, draws + truths]`, the standard agent's first."""
     found = []
@@ -174,7 +174,7 @@ def _residuals(
                 median=float(np.median(difference)),
                 above=float((difference > 1e-9).mean()),
                 reward_error=_standard_error(difference.mean(axis=0)),
-                published=published.get((task.world, truth), ""),
+                reference=reference.get((task.world, truth), ""),
             )
         )
     return found

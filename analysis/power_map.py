@@ -146,30 +146,31 @@ def by_cell(place: Place, power: StatePower, states: NDArray[np.bool_]) -> CellP
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published value beside ours."""
+class Reference:
+    """A reference value beside ours."""
 
     where: str
-    published: float
+    reference: float
     measured: float
     three_sigma: float
-    """Of the difference, the published value's rounding included."""
+    """Of the difference, the reference value's rounding included."""
 
 
-_PUBLISHED = {"corner": 0.805, "edge": 0.836, "centre": 0.862}
-_PUBLISHED_DRAWS, _ROUNDING = 50_000, 5e-4
+# Drawn independently; POWERplay's stored figure shows .805 to .807, .835 to .837, and .862.
+_REFERENCE = {"corner": 0.805, "edge": 0.836, "centre": 0.862}
+_REFERENCE_DRAWS, _ROUNDING = 50_000, 5e-4
 _PLACES = np.array([0, 1, 0, 1, 2, 1, 0, 1, 0])
 
 
-def beside_published(place: Place, power: StatePower, gamma: float, draws: int) -> list[Published]:
-    """The 3×3 grid at γ = .6, the only map with published values; nothing for any other."""
+def beside_reference(place: Place, power: StatePower, gamma: float, draws: int) -> list[Reference]:
+    """The 3×3 grid at γ = .6, the only map with reference values; nothing for any other."""
     if (place.name, gamma) != ("grid3", 0.6):
         return []
     rows = []
-    for number, (where, published) in enumerate(_PUBLISHED.items()):
+    for number, (where, reference) in enumerate(_REFERENCE.items()):
         here = number == _PLACES
         ours = float(power.standard_error[here].mean())
-        theirs = ours * np.sqrt(draws / _PUBLISHED_DRAWS)  # the same spread, other draws
+        theirs = ours * np.sqrt(draws / _REFERENCE_DRAWS)  # the same spread, other draws
         margin = 3 * float(np.hypot(ours, theirs)) + _ROUNDING
-        rows.append(Published(where, published, float(power.mean[here].mean()), margin))
+        rows.append(Reference(where, reference, float(power.mean[here].mean()), margin))
     return rows

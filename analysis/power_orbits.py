@@ -86,8 +86,8 @@ class OrbitCount(NamedTuple):
     more: str
     less: str
     counts: Comparison
-    published: tuple[int, int] | None
-    """None if there is no published count."""
+    reference: tuple[int, int] | None
+    """An independent count; None if there is none."""
     proofs: int
     """Copies that prove that most rewards prefer `more` to `less`, so many to one; 0 proves
     nothing."""
@@ -95,7 +95,7 @@ class OrbitCount(NamedTuple):
 
 _LINEAR = np.arange(8) / 7
 _ONE, _TWO = np.eye(8)[0], np.eye(8)[:2].sum(axis=0)
-_PUBLISHED: tuple[tuple[str, NDArray[np.float64], float, tuple[int, int]], ...] = (
+_REFERENCE: tuple[tuple[str, NDArray[np.float64], float, tuple[int, int]], ...] = (
     ("(0, …, 7)/7", _LINEAR, 0.1, (13440, 13440)),
     ("(0, …, 7)/7", _LINEAR, 0.5, (14796, 11710)),
     ("(0, …, 7)/7", _LINEAR, 0.99, (19232, 11420)),
@@ -106,7 +106,7 @@ _PUBLISHED: tuple[tuple[str, NDArray[np.float64], float, tuple[int, int]], ...] 
 
 
 def orbit_counts(draws: int, generator: np.random.Generator) -> list[OrbitCount]:
-    """Published counts of right against left, then random rewards, then the negative control.
+    """Reference counts of right against left, then random rewards, then the negative control.
 
     Right holds a copy of left. With discount it holds no copy of ∅, so that right against ∅ must
     not be certified; without, it holds two.
@@ -117,8 +117,8 @@ def orbit_counts(draws: int, generator: np.random.Generator) -> list[OrbitCount]
     """
     random = [(f"uniform, no. {n + 1}", generator.random(8)) for n in range(draws)]
     found = [
-        _count(name, reward, gamma, "right", "left", published)
-        for name, reward, gamma, published in _PUBLISHED
+        _count(name, reward, gamma, "right", "left", reference)
+        for name, reward, gamma, reference in _REFERENCE
     ]
     found += [_count(name, reward, 0.5, "right", "left") for name, reward in random]
     for gamma in (0.5, 0.99, 1.0):
@@ -134,7 +134,7 @@ def _count(
     gamma: float,
     more: str,
     less: str,
-    published: tuple[int, int] | None = None,
+    reference: tuple[int, int] | None = None,
 ) -> OrbitCount:
     all_futures = impact.futures(examples.figure_1(), examples.STAR, gamma)
     of = {word: all_futures.beginning_with(action) for word, action in _FIRST.items()}
@@ -142,7 +142,7 @@ def _count(
     held = impact.holds_optimum([of[more], of[less], of[other]], impact.orbit(reward))
     counts = impact.compare_orbit(held[:, 0], held[:, 1])
     proofs = len(impact.copies(of[less], of[more], of[other]))
-    return OrbitCount(name, gamma, more, less, counts, published, proofs)
+    return OrbitCount(name, gamma, more, less, counts, reference, proofs)
 
 
 def _value_count(name: str, reward: NDArray[np.float64], gamma: float, *, own: bool) -> OrbitCount:

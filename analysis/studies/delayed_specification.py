@@ -9,7 +9,7 @@ from rich.table import Table
 
 from analysis.delayed import find_task
 from analysis.delayed_figures import residuals_figure
-from analysis.delayed_residuals import PUBLISHED, Regret, Residual, Setting, residuals
+from analysis.delayed_residuals import REFERENCE, Regret, Residual, Setting, residuals
 from analysis.figures import save_figure
 from analysis.output import show, write_json
 from analysis.stats import Estimate, mean_over_seeds
@@ -74,7 +74,7 @@ def run(
     options = {"worlds": worlds, "gamma": gamma, "time": time, "weight": weight}
     options |= {"auxiliary": auxiliary, "draws": draws, "seeds": seeds, "seed": seed}
     revelations = _revelations(time)
-    fixed = next(iter(revelations)) if options.items() >= PUBLISHED.items() else None
+    fixed = next(iter(revelations)) if options.items() >= REFERENCE.items() else None
     setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
     found: list[Residual] = []
     regrets: list[Regret] = []
@@ -110,7 +110,7 @@ def _revelations(time: int) -> dict[str, Revelation]:
 def _residual_table(found: Sequence[Residual], title: str) -> Table:
     table = Table(title=f"{title}: AUP less standard")
     words = ("world", "true reward", "revealed")
-    numbers = ("standard", "residual, 95 %", "range", "median", "above 0", "published")
+    numbers = ("standard", "residual, 95 %", "range", "median", "above 0", "reference")
     for heading in words:
         table.add_column(heading)
     for heading in numbers:
@@ -125,7 +125,7 @@ def _residual_table(found: Sequence[Residual], title: str) -> Table:
             f"{one.aup.min():+.2f} … {one.aup.max():+.2f}",
             f"{one.median:+.3f}",
             f"{one.above:.1%}",
-            one.published,
+            one.reference,
         )
     return table
 

@@ -17,9 +17,9 @@ from analysis.power_figures import map_figure, penalty_figure
 from analysis.power_map import (
     CellPower,
     Place,
-    Published,
+    Reference,
     StatePower,
-    beside_published,
+    beside_reference,
     by_cell,
     find_place,
     state_power,
@@ -80,11 +80,11 @@ def run(
     maps = {_ALL: by_cell(place, power, np.ones(len(power.mean), bool))}
     if not place.unchanged.all():
         maps[_START] = by_cell(place, power, place.unchanged)
-    published = beside_published(place, power, gamma, draws)
+    reference = beside_reference(place, power, gamma, draws)
     options = {"world": world, "gamma": gamma, "draws": draws, "seed": seed}
     command = study_command(STUDY, options)
     folder = tabular_folder(STUDY, out)
-    results = _plain(place, power, maps, relation, published)
+    results = _plain(place, power, maps, relation, reference)
     write_json(folder / "power-map.json", origin(command, seed) | options | results)
     title = f"POWER of {world}, γ = {gamma:g}"
     save_figure(map_figure(place, maps, title), folder / "power-map.png", command)
@@ -97,8 +97,8 @@ def run(
     )
     save_figure(scatter, folder / "penalty-and-power.png", command)
     show(_ends(maps, title))
-    if published:
-        show(_beside(published))
+    if reference:
+        show(_beside(reference))
     _say(power, relation, draws)
     return folder
 
@@ -108,7 +108,7 @@ def _plain(
     power: StatePower,
     maps: Mapping[str, CellPower],
     relation: impact.PenaltyAndPower,
-    published: list[Published],
+    reference: list[Reference],
 ) -> dict[str, Any]:
     states = zip(
         place.cell.tolist(),
@@ -123,7 +123,7 @@ def _plain(
         "states": [dict(zip(keys, one, strict=True)) for one in states],
         "cells": {name: list(_cells(one)) for name, one in maps.items()},
         "furthest_sampled_from_exact_in_standard_errors": no_nan(power.furthest),
-        "published": [asdict(one) for one in published],
+        "reference": [asdict(one) for one in reference],
         "penalty_and_power": {
             "penalty": relation.penalty.tolist(),
             "penalty_standard_error": relation.penalty_error.tolist(),
@@ -169,13 +169,13 @@ def _ends(maps: Mapping[str, CellPower], title: str) -> Table:
     return table
 
 
-def _beside(rows: list[Published]) -> Table:
-    table = Table(title="beside the published values, 50,000 draws")
-    for heading in ("cell", "POWER", "published", "difference", "3 σ", "agrees"):
+def _beside(rows: list[Reference]) -> Table:
+    table = Table(title="beside the reference values, 50,000 draws")
+    for heading in ("cell", "POWER", "reference", "difference", "3 σ", "agrees"):
         table.add_column(heading, justify="left" if heading == "cell" else "right")
     for one in rows:
-        difference = one.measured - one.published
-        values = (one.measured, one.published)
+        difference = one.measured - one.reference
+        values = (one.measured, one.reference)
         agrees = "yes" if abs(difference) <= one.three_sigma else "no"
         shown = [f"{value:.4f}" for value in values]
         table.add_row(one.where, *shown, f"{difference:+.4f}", f"{one.three_sigma:.4f}", agrees)

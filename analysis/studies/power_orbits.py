@@ -85,14 +85,14 @@ def _forms_table(forms: Sequence[ClosedForm]) -> Table:
 
 def _counts_table(counts: Sequence[OrbitCount]) -> Table:
     table = Table(title="figure 1: in how many of 40,320 permutations a choice alone is optimal")
-    for heading in ("reward", "γ", "first", "second", "counts", "published", "this orbit", "most?"):
+    for heading in ("reward", "γ", "first", "second", "counts", "reference", "this orbit", "most?"):
         words = heading in ("reward", "first", "second", "most?")
         table.add_column(heading, justify="left" if words else "right")
     for one in counts:
-        published = "" if one.published is None else "{} : {}".format(*one.published)
+        reference = "" if one.reference is None else "{} : {}".format(*one.reference)
         measured = f"{one.counts.more} : {one.counts.less}"
         agrees = "agrees" if one.counts.holds() else "disagrees"
         proof = f"proven, {one.proofs} to 1" if one.proofs else "not proven: no copy"
         names = (one.reward, f"{one.gamma:g}", one.more, one.less)
-        table.add_row(*names, measured, published, agrees, proof)
+        table.add_row(*names, measured, reference, agrees, proof)
     return table
