@@ -147,6 +147,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.delayed_specification:run",
             "what AUP is worth when the true reward is revealed later",
         ),
+        "aup-ablation": Component(
+            "analysis.studies.aup_ablation:run",
+            "AUP and its variants in the side-effect worlds, beside the paper's verdicts",
+        ),
+        "aup-sweep": Component(
+            "analysis.studies.aup_sweep:run",
+            "model-free AUP by discount, weight and number of auxiliary rewards",
+        ),
+        "aup-phase": Component(
+            "analysis.studies.aup_phase:run",
+            "what becomes of AUP's outcomes as λ grows, by what ends of episodes are worth",
+        ),
         "leaks": Component(
             "trainers.studies.leaks:run_study",
             "whether regions stay exactly where they are when other labels are learnt",
