@@ -18,7 +18,6 @@ from analysis.figures import save_figure
 from analysis.output import make_folder, show, write_json
 from analysis.side_effects import PAPER_WORLDS, Keys, Preset
 from analysis.stats import proportion
-from configs import ConfigError
 from envs.gridworlds import tabular
 from impact import AGENTS, Agent, ablate
 

@@ -1,0 +1,143 @@
+"""The study `aup-phase`: outcomes as λ grows, by what ends of episodes are worth."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from analysis import side_effects
+from analysis.aup_figures import outcome_figure
+from analysis.figures import save_figure
+from analysis.output import make_folder, show, write_json
+from analysis.side_effects import OUTCOMES, PAPER_WORLDS
+from configs import ConfigError
+from envs.gridworlds import tabular
+from impact import AUP, MODEL_FREE, Agent, Options, ablate
+
+STUDY = "aup-phase"
+
+LAMBDAS = "0,.05,.1,.2,.4,.667,.8,.95,1.05,1.3,2,4"
+ROWS = {"zero": "ends worth 0", "absorbing": "ends go on paying"}
+"""What auxiliary values of terminal states are; see `impact.Options.ends`."""
+
+_AGENTS: Mapping[str, Agent] = {"planner": AUP, "model-free": MODEL_FREE}
+
+
+def run(
+    *,
+    agent: Literal["planner", "model-free"] = "planner",
+    lambdas: str = LAMBDAS,
+    draws: int = 20,
+    rewards: int = 30,
+    rewards_by: Literal["board", "state"] = "state",
+    worlds: str = PAPER_WORLDS,
+    seed: int = 0,
+    out: Path | str | None = None,
+) -> Path:
+    """Let AUP act with exact values at each λ, where ends are worth 0 and where they go on paying.
+
+    Args:
+        agent: The planner, or what model-free AUP learns in the end.
+        lambdas: Weights of the penalty, with commas between.
+        draws: Sets of auxiliary rewards; each is met at every λ.
+        rewards: How many a set has.
+        rewards_by: They are drawn for every board or for every state.
+        worlds: Which, with commas between.
+        seed: Of everything drawn.
+        out: Folder for the results; None is `studies/aup-phase`.
+
+    Returns:
+        The folder, with `aup-phase.json` and `aup-phase.png`.
+
+    Raises:
+        ConfigError: If an option is impossible.
+    """
+    side_effects.one_of("rewards_by", rewards_by, Literal["board", "state"])
+    names, values = side_effects.worlds_named(worlds), _numbers(lambdas)
+    given: dict[str, Any] = {"n_rewards": rewards, "rewards_by": rewards_by}
+    settings = {
+        (ends, name): [
+            side_effects.options_for(name, "exact", lam=value, ends=ends, **given)
+            for value in values
+        ]
+        for ends in ROWS
+        for name in names
+    }
+    side_effects.trials(seed, names[0], draws)  # refused before the folder is made
+    words = {"agent": agent, "lambdas": lambdas, "draws": draws, "rewards": rewards}
+    words |= {"rewards_by": rewards_by, "worlds": worlds, "seed": seed}
+    command = shlex.join(["chisel", "study", STUDY, *(f"{k}={v}" for k, v in words.items())])
+    folder = make_folder(Path(out) if out is not None else Path("studies") / STUDY)
+    counts = {key: np.zeros((len(values), 4), np.int64) for key in settings}
+    jobs = [
+        _job(
+            counts[key][number],
+            key[1],
+            options,
+            _AGENTS[agent],
+            side_effects.trials(seed, key[1], draws),
+        )
+        for key, points in settings.items()
+        for number, options in enumerate(points)
+    ]
+    side_effects.in_turn("points", jobs)
+    data = {
+        "command": command,
+        "options": {n: asdict(side_effects.options_for(n, "exact", **given)) for n in names},
+        "outcomes": OUTCOMES,
+        "lambdas": values,
+        "phases": [
+            {"ends": ends, "world": name, "counts": found.tolist()}
+            for (ends, name), found in counts.items()
+        ],
+    }
+    write_json(folder / f"{STUDY}.json", data)
+    panels = {(ROWS[ends], name): found for (ends, name), found in counts.items()}
+    ticks = {row: [f"{value:g}" for value in values] for row in ROWS.values()}
+    below_one = sum(value < 1 for value in values) - 0.5
+    title = f"AUP ({agent}, exact values) by λ, {draws} draws a bar; dotted: λ = 1"
+    figure = outcome_figure(panels, ticks, title, cliff=dict.fromkeys(ROWS.values(), below_one))
+    save_figure(figure, folder / f"{STUDY}.png", command)
+    for ends in ROWS:
+        show(_table(ends, values, {name: counts[ends, name] for name in names}))
+    return folder
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return sorted({float(word) for word in text.split(",")})
+    except ValueError as error:
+        raise ConfigError(f"lambdas={text}: numbers with commas between, like .1,.5,1") from error
+
+
+def _job(
+    row: NDArray[np.int64],
+    name: str,
+    options: Options,
+    agent: Agent,
+    draws: Sequence[np.random.Generator],
+) -> Callable[[], None]:
+    def job() -> None:
+        found = ablate(tabular(name), options, draws, (agent,), threads=side_effects.threads())
+        row[:] = side_effects.outcome_counts(found.performance)[0]
+
+    return job
+
+
+def _table(ends: str, values: Sequence[float], counts: Mapping[str, NDArray[Any]]) -> Table:
+    caption = f"Trials that ended: {' / '.join(OUTCOMES)}"
+    table = Table(title=f"AUP by λ, {ROWS[ends]}", caption=caption)
+    table.add_column("λ", justify="right")
+    for name in counts:
+        table.add_column(name, justify="right")
+    for number, value in enumerate(values):
+        rows = (" / ".join(map(str, found[number])) for found in counts.values())
+        table.add_row(f"{value:g}", *rows)
+    return table
