@@ -70,8 +70,12 @@ def ablation_grid(cells: Mapping[tuple[str, str], Cell], title: str) -> Figure:
     ax.spines[:].set_visible(False)
     figure.suptitle(title, fontsize=11, fontweight="bold")
     note = "Passes of trials, 95 % interval, and the paper's verdict (✓ ✗)"
-    marks = {"dashed: an artefact": any(cell.artefact for cell in cells.values())}
-    marks["thick: the majority says otherwise"] = not all(cell.agrees for cell in cells.values())
+    marks = {
+        "Dashed: an artefact of how values were learned": any(
+            cell.artefact for cell in cells.values()
+        )
+    }
+    marks["Thick: the majority says otherwise"] = not all(cell.agrees for cell in cells.values())
     note = ". ".join([note, *(text for text, shown in marks.items() if shown)])
     figure.supxlabel(note, fontsize=8, color=_FAINT)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +59,9 @@ def options_for(world: str, preset: str, keys: Keys = "preset", **changes: Any) 
         raise ConfigError(f"preset={preset}: {hint(preset, PRESETS)}")
     options = PRESETS[preset]
     learning = replace(options.learning, max_steps=find_world(world).max_steps)
-    keyed = {} if keys == "preset" else {"keyed_by": keys}
+    keyed_by = options.keyed_by if keys == "preset" else keys
     try:
-        return replace(options, learning=learning, **keyed, **changes)
+        return replace(options, learning=learning, keyed_by=keyed_by, **changes)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -107,13 +107,3 @@ def in_turn(title: str, jobs: Sequence[Callable[[], None]]) -> None:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         for job in bar.track(jobs):
             job()
-
-
-def one_of(name: str, value: str, choices: object) -> None:
-    """Refuse a word that is none of a `Literal`'s.
-
-    Raises:
-        ConfigError: With a suggestion.
-    """
-    if value not in get_args(choices):
-        raise ConfigError(f"{name}={value}: {hint(value, get_args(choices))}")

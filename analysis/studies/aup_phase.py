@@ -59,7 +59,6 @@ def run(
     Raises:
         ConfigError: If an option is impossible.
     """
-    side_effects.one_of("rewards_by", rewards_by, Literal["board", "state"])
     names, values = side_effects.worlds_named(worlds), _numbers(lambdas)
     given: dict[str, Any] = {"n_rewards": rewards, "rewards_by": rewards_by}
     settings = {
