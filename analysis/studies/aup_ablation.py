@@ -37,7 +37,7 @@ PUBLISHED = {
 
 ARTEFACTS = {
     ("Starting state", "interference"): "passes once values are kept by state instead of by board",
-    ("Inaction", "offset"): "what passes there are come from tables that are not yet learned",
+    ("Inaction", "offset"): "fewer pass the better values are learned, fewest with exact ones",
 }
 """Cells that say something of how values were learned rather than of the penalty."""
 
