@@ -23,6 +23,12 @@ WHOLE = "agent"
 EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}
 """By name, the region without which an expert is left alone."""
 
+_EXPERT = "diamond expert"
+"""Who is deployed after routing."""
+
+_NOT_ROUTED = ("unrouted", "unlabelled")
+"""Experiments with experts that nothing routed: what is deployed is the whole agent."""
+
 GAP = "diamond - ghost expert"
 
 _COLOURS = {WHOLE: "#555555", "diamond expert": "#1f77b4", "ghost expert": "#d1495b"}
@@ -175,7 +181,7 @@ def _shown(estimate: Estimate) -> str:
 
 
 def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: float) -> Figure:
-    """Left the experts of the routed and the unrouted network, right all agents side by side.
+    """Left the experts of networks that have them, right what would be deployed, side by side.
 
     Args:
         runs: By experiment, its seeds.
@@ -183,17 +189,16 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
     """
     figure = Figure(figsize=(10, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for experiment, style in (("routed", "-"), ("unrouted", ":")):
-        for player, colour in _COLOURS.items():
-            if experiment in runs and player in runs[experiment][0].players:
-                label = f"{experiment}: {player}"
-                _draw(left, runs[experiment], player, colour, label, style)
     for experiment, seeds in runs.items():
-        if experiment == "unrouted":
-            continue
-        player = "diamond expert" if experiment == "routed" else WHOLE
-        label = f"{experiment}: {player}" if experiment == "routed" else experiment
-        _draw(right, seeds, player, _OF_EXPERIMENT.get(experiment, "#000000"), label, "-")
+        with_experts, not_routed = _EXPERT in seeds[0].players, experiment in _NOT_ROUTED
+        if with_experts and experiment != "unlabelled":
+            for player, colour in _COLOURS.items():
+                style = ":" if not_routed else "-"
+                _draw(left, seeds, player, colour, f"{experiment}: {player}", style)
+        if experiment != "unrouted":
+            deployed = _EXPERT if with_experts and not not_routed else WHOLE
+            label = experiment if deployed == WHOLE else f"{experiment}: {deployed}"
+            _draw(right, seeds, deployed, _OF_EXPERIMENT.get(experiment, "#000000"), label, "-")
     for ax, title in ((left, "experts of one network"), (right, "beside the baselines")):
         ax.axhline(ceiling, color="#999999", linewidth=0.8, linestyle="--", zorder=0)
         ax.axhline(0, color="#dddddd", linewidth=0.8, zorder=0)
