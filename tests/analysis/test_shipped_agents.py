@@ -29,7 +29,7 @@ def test_an_agent_solves_most_held_out_levels_and_its_regions_can_be_ablated(
     assert agent.config.runs_dir == "runs"
     settings = ["eval.levels=32", "eval.num_envs=16"]
     whole = analysis.evaluate(agent, overrides=settings, out=tmp_path)
-    assert whole.score("anywhere").efficient.value > 0.7
+    assert whole.scores[0].efficient.value > 0.7  # with the cheese as in training
     if agent.regions:
         region = next(iter(agent.regions))
         without = analysis.evaluate(agent, overrides=[*settings, f"ablate={region}"], out=tmp_path)
