@@ -8,7 +8,7 @@ from typing import Any
 
 import configs
 from configs import ConfigError, MazeConfig, RunConfig
-from models import CHECKPOINTS, Agent, Spaces, load_agent, require_match, spaces_of
+from models import Agent, Spaces, holds_agent, load_agent, require_match, spaces_of
 
 Settings = Mapping[str, Any] | Sequence[str]
 
@@ -23,9 +23,9 @@ def as_list(settings: Settings) -> list[str]:
 def runs_of(checkpoint: Path | str) -> list[Path]:
     """The runs of a group of seeds, by seed; or what was given alone."""
     path = Path(checkpoint)
-    if (path / CHECKPOINTS).is_dir():
+    if holds_agent(path):
         return [path]
-    seeds = [one for one in path.glob("seed-*") if (one / CHECKPOINTS).is_dir()]
+    seeds = [one for one in path.glob("seed-*") if holds_agent(one)]
     return sorted(seeds, key=lambda one: (len(one.name), one.name)) or [path]
 
 

@@ -64,6 +64,11 @@ def load_agent(
     return _checkpoint(path if path.is_file() else find_checkpoint(path, warn))
 
 
+def holds_agent(path: Path) -> bool:
+    """Whether a folder is one run, or one agent's shipped weights."""
+    return (path / CHECKPOINTS).is_dir() or (path / WEIGHTS).is_file()
+
+
 def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
     """The newest valid checkpoint of a run's folder, or of a folder of checkpoints.
 
