@@ -42,6 +42,8 @@ DOORS = {
     "envs.gridworlds",
     "envs.maze",
     "envs.oversight",
+    "analysis.interventions",
+    "analysis.steering",
     "analysis.studies",
 }
 """What other rooms import from: packages whose `__init__` names what they offer."""

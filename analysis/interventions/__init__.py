@@ -1,0 +1,40 @@
+"""Reading and changing what goes on inside a network while it runs: any module of any model.
+
+    with intervene(model, {"embedder.block2.res1.resadd": add(vector, -1)}):
+        logits, values = model(obs)
+
+An edit is a plain function from an activation to what takes its place; `record` reads activations;
+`with_weights` adds a difference between two checkpoints to the weights.
+"""
+
+from analysis.interventions.edits import (
+    add,
+    clamp,
+    clamp_each,
+    compose,
+    mean,
+    project_out,
+    resample,
+    scale,
+    zero,
+)
+from analysis.interventions.hooks import Edit, intervene, record, recording
+from analysis.interventions.weights import weight_difference, with_weights
+
+__all__ = [
+    "Edit",
+    "add",
+    "clamp",
+    "clamp_each",
+    "compose",
+    "intervene",
+    "mean",
+    "project_out",
+    "record",
+    "recording",
+    "resample",
+    "scale",
+    "weight_difference",
+    "with_weights",
+    "zero",
+]
