@@ -6,7 +6,7 @@ from analysis.agent_ablation import agent_ablation_matrix
 from analysis.compare import Comparison, compare
 from analysis.evaluation import Evaluation, evaluate
 from analysis.field_figures import contact_sheet, field_figure
-from analysis.fields import VectorField, vector_field
+from analysis.fields import VectorField, mouse_at, vector_field
 from analysis.figures import save_figure
 from analysis.gradient_mass import GradientMass, sides_of
 from analysis.localization import Condition, Localization, LocalizedRun, Snapshot
@@ -79,6 +79,7 @@ __all__ = [
     "make_folder",
     "maze_ablation_matrix",
     "mean_over_seeds",
+    "mouse_at",
     "oversight_ceiling",
     "oversight_figure",
     "oversight_returns",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,14 +97,8 @@ def vector_field(
         NumericsError: If the policy gives NaN.
     """
     cells = paths.free_cells(state.open)
-    placed = []
-    for row, col in cells:
-        copy = state.copy()
-        copy.set_mouse(row, col)
-        copy.is_reflected = orientation == "right"
-        placed.append(copy)
     with torch.inference_mode():
-        logits, values = policy(to_tensor(observe(placed)))
+        logits, values = policy(to_tensor(observe(mouse_at(state, cells, orientation))))
     actions = action_probabilities(logits.double()).numpy()
     return VectorField(
         cells=np.array(cells, np.int64).reshape(-1, 2),
@@ -113,6 +107,17 @@ def vector_field(
         state=state.copy(),
         orientation=orientation,
     )
+
+
+def mouse_at(state: MazeState, cells: Iterable[Cell], orientation: Orientation) -> list[MazeState]:
+    """Copies of a maze with the mouse on each of these cells, facing one way."""
+    placed = []
+    for row, col in cells:
+        copy = state.copy()
+        copy.set_mouse(row, col)
+        copy.is_reflected = orientation == "right"
+        placed.append(copy)
+    return placed
 
 
 def sum_by_move(actions: NDArray[np.float64]) -> NDArray[np.float64]:

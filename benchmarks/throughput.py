@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import environments, machine, routing_overhead
+from benchmarks import fields as field_costs
 from benchmarks import power as power_costs
 from benchmarks.pace import Contender
 from benchmarks.report import show
@@ -115,8 +116,13 @@ def power(toy: bool, rounds: int) -> dict[str, Any]:
     return power_costs.measure_apart(toy=toy, rounds=rounds if toy else 3 * rounds)
 
 
+def fields(toy: bool, rounds: int) -> dict[str, Any]:
+    """Observations of all squares of one maze, in many short turns."""
+    return field_costs.measure(toy=toy, rounds=rounds if toy else 7 * rounds)
+
+
 PARTS: dict[str, Callable[[bool, int], dict[str, Any]]] = {
-    one.__name__: one for one in (envs, ppo, share, memory, routing, power)
+    one.__name__: one for one in (envs, ppo, share, memory, routing, power, fields)
 }
 
 

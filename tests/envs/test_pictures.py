@@ -1,11 +1,22 @@
 """States can be looked at without playing them, and look as they do in play."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from configs.errors import ConfigError
 from configs.schema import LevelsConfig, MazeConfig
-from envs.maze import FREE, MazeState, make_maze, observe_states, render
+from envs.maze import (
+    ACTION_OF_MOVE,
+    FREE,
+    MOVE_DELTAS,
+    MazeState,
+    make_maze,
+    observe_states,
+    paths,
+    render,
+)
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
@@ -32,6 +43,58 @@ def test_states_are_observed_as_the_environment_observes_them(config):
         assert seen.dtype == observations.dtype
         np.testing.assert_array_equal(seen, observations)
         observations = env.step(generator.integers(0, 15, 5))[0]
+
+
+DRAWING = """
+    .#...
+    .#.#.
+    ...#.
+    .#.#.
+    M#.#C
+"""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [MazeConfig(num_threads=0), MazeConfig(num_threads=0, **PLAIN)],
+    ids=["full", "plain"],
+)
+def test_every_square_of_a_maze_is_seen_to_the_byte_as_by_a_mouse_that_walked_there(config):
+    state = MazeState.from_drawing(DRAWING)
+    env = make_maze(config, seed=0, num_envs=1)
+    env.reset()
+    look = env.maze_states()[0].look
+    state.look = look
+    game = {**env.get_state(), "games": [state.to_bytes()]}
+    seen = set()
+    for cell in set(paths.free_cells(state.open)) - {tuple(state.cheese[0])}:
+        path = paths.shortest_path(state.open, state.mouse, cell)
+        # A push against the wall turns the mouse: here both ways, on every square that has one.
+        pushes = [move for move in (0, 3) if not is_open(state, cell, move)]
+        for push in [None, *pushes]:
+            env.set_state(game)
+            moves = [move_between(*pair) for pair in itertools.pairwise(path)]
+            for move in moves + ([] if push is None else [push]):
+                env.step(np.array([ACTION_OF_MOVE[move]]))
+            reflected = env.maze_states()[0].is_reflected
+            copy = state.copy()
+            copy.set_mouse(*cell)
+            copy.is_reflected = reflected
+            np.testing.assert_array_equal(observe_states([copy], config), env.observe())
+            seen.add((cell, reflected))
+    env.close()
+    assert len(seen) > 16
+    assert {cell for cell, _ in seen} | {(0, 4)} == set(paths.free_cells(state.open))
+
+
+def move_between(one, other):
+    return MOVE_DELTAS.index((other[0] - one[0], other[1] - one[1]))
+
+
+def is_open(state, cell, move):
+    row, col = np.add(cell, MOVE_DELTAS[move])
+    side = state.maze_dim
+    return bool(0 <= row < side and 0 <= col < side and state.open[row, col])
 
 
 def test_the_configs_visual_options_win_over_the_states_own():
