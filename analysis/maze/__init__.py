@@ -1,0 +1,39 @@
+"""Exact figures of a policy in a maze: a Markov chain over squares and the way the mouse faces."""
+
+from analysis.maze.chain import MazeChain, chain_of, fields_of
+from analysis.maze.comparison import comparison_figure
+from analysis.maze.effects import (
+    Agreement,
+    mean_total_variation,
+    total_variation,
+    value_agreement,
+    visited_variation,
+)
+from analysis.maze.solve import (
+    Outcomes,
+    expected_length,
+    expected_return,
+    occupancy,
+    outcomes,
+    reach,
+    reach_field,
+)
+
+__all__ = [
+    "Agreement",
+    "MazeChain",
+    "Outcomes",
+    "chain_of",
+    "comparison_figure",
+    "expected_length",
+    "expected_return",
+    "fields_of",
+    "mean_total_variation",
+    "occupancy",
+    "outcomes",
+    "reach",
+    "reach_field",
+    "total_variation",
+    "value_agreement",
+    "visited_variation",
+]

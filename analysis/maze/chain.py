@@ -1,0 +1,115 @@
+"""A policy in one maze as a Markov chain over squares and the way the mouse faces."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from analysis.fields import Observe, Outputs, VectorField, vector_field
+from envs.maze import MOVE_DELTAS, MOVES, Cell
+
+LEFT, RIGHT = 0, 1
+"""How the mouse faces: first axis of everything that is given by state."""
+
+
+@dataclass(frozen=True, eq=False)
+class MazeChain:
+    """States are (orientation, square), `2 × n` of them; state `o * n + s` in flat arrays.
+
+    A move goes to the next square if that is free, else the mouse stays; going left or right turns
+    the mouse, against a wall too.
+    """
+
+    cells: NDArray[np.int64]
+    """Row and column of each free square, `[n, 2]`."""
+    moves: NDArray[np.float64]
+    """Probabilities of LEFT, DOWN, UP, RIGHT and NOOP in each state, `[2, n, 5]`."""
+    after: NDArray[np.int64]
+    """The flat state that each move leads to, `[2, n, 5]`."""
+    ends: NDArray[np.bool_]
+    """Squares where an episode ends, `[n]`."""
+    start: int
+    """The flat state in which an episode begins."""
+
+    def at(self, cell: Cell) -> int:
+        """The square's index.
+
+        Raises:
+            KeyError: If it is a wall.
+        """
+        found = np.flatnonzero((self.cells == cell).all(axis=1))
+        if not len(found):
+            raise KeyError(cell)
+        return int(found[0])
+
+    @functools.cached_property
+    def matrix(self) -> Any:
+        """Transitions, sparse `[2n, 2n]`; also from squares that end an episode."""
+        states = 2 * len(self.cells)
+        rows = np.repeat(np.arange(states), len(MOVES))
+        entries = self.moves.ravel(), (rows, self.after.ravel())
+        return sparse.csr_array(entries, shape=(states, states))
+
+    def states_of(self, squares: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Flat states `[2n]` of squares `[n]`, facing either way."""
+        return np.tile(squares, 2)
+
+
+def fields_of(policy: Outputs, state: Any, observe: Observe) -> tuple[VectorField, VectorField]:
+    """The two fields of a maze: of a mouse that faces left, and right."""
+    left, right = (
+        vector_field(policy, state, observe, orientation=side) for side in ("left", "right")
+    )
+    return left, right
+
+
+def chain_of(
+    left: VectorField, right: VectorField, *, ends: Iterable[Cell] | None = None
+) -> MazeChain:
+    """The chain of a policy that is known at every square, facing either way.
+
+    It begins where the fields' state has its mouse.
+
+    Args:
+        left: The field of a mouse that faces left.
+        right: The same maze's with a mouse that faces right.
+        ends: Squares that end an episode; None means those with cheese.
+
+    Raises:
+        ValueError: If the fields are not of one maze, or do not face left and right.
+        KeyError: If an end is in a wall.
+    """
+    if (left.orientation, right.orientation) != ("left", "right"):
+        raise ValueError(
+            f"a chain needs a field that faces left and one that faces right, not "
+            f"{left.orientation} and {right.orientation}"
+        )
+    state = left.state
+    if not np.array_equal(state.grid, right.state.grid) or state.mouse != right.state.mouse:
+        raise ValueError("the two fields are of different mazes")
+    count, number = len(left.cells), np.full(state.open.shape, -1)
+    number[left.cells[:, 0], left.cells[:, 1]] = np.arange(count)
+    after = np.empty((2, count, len(MOVES)), np.int64)
+    padded = np.pad(number, 1, constant_values=-1)
+    for move, (up, right_) in enumerate(MOVE_DELTAS):
+        there = padded[left.cells[:, 0] + 1 + up, left.cells[:, 1] + 1 + right_]
+        square = np.where(there < 0, np.arange(count), there)
+        for facing in (LEFT, RIGHT):
+            turned = {"LEFT": LEFT, "RIGHT": RIGHT}.get(MOVES[move], facing)
+            after[facing, :, move] = turned * count + square
+    ending = np.zeros(count, np.bool_)
+    for cell in state.cheese if ends is None else ends:
+        ending[left.at(cell)] = True
+    return MazeChain(
+        cells=left.cells,
+        moves=np.stack([left.moves, right.moves]),
+        after=after,
+        ends=ending,
+        start=(RIGHT if state.is_reflected else LEFT) * count + left.at(state.mouse),
+    )

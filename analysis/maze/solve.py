@@ -1,0 +1,222 @@
+"""What a chain does, solved instead of sampled: reaching, occupancy, length, return.
+
+Everything is given without a limit of time (a linear system) and for episodes of at most `steps`
+steps (as many products of the matrix), which is how procgen's timeout works: the step that reaches
+the goal may be the last one. Steps count from the chain's start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from analysis.maze.chain import MazeChain
+from envs.maze import Cell
+
+
+def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None) -> float:
+    """The probability of ever standing on one of these squares before the episode is over.
+
+    Args:
+        chain: A policy in a maze.
+        cells: One square or several.
+        steps: Longest episode; None means without limit.
+
+    Raises:
+        KeyError: If a square is a wall.
+    """
+    return float(reach_field(chain, cells, steps=steps).ravel()[chain.start])
+
+
+def reach_field(
+    chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None
+) -> NDArray[np.float64]:
+    """`reach` from every state, `[2, n]`: orientation, square."""
+    wanted = chain.states_of(_squares(chain, cells))
+    stop = wanted | chain.states_of(chain.ends)
+    if steps is None:
+        found = _absorbed(chain, stop, wanted.astype(np.float64))
+    else:
+        found = wanted.astype(np.float64)
+        going = _going(chain, stop)
+        for _ in range(steps):
+            found = np.where(stop, wanted, going @ found)
+    return found.reshape(2, -1)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Probabilities of what happens in an episode that may pass the corner and go on."""
+
+    cheese: float
+    """Of reaching the cheese."""
+    corner: float
+    """Of standing in the corner at some time."""
+    cheese_first: float
+    """Of reaching the cheese without having been in the corner."""
+    corner_first: float
+    """Of being in the corner, whatever follows. With the one before and after it sums to 1."""
+    neither: float
+    """Of never being at either."""
+
+
+def outcomes(
+    chain: MazeChain, cheese: Cell | Sequence[Cell], corner: Cell, *, steps: int | None = None
+) -> Outcomes:
+    """Which goal is reached, and which first. A cheese in the corner counts as cheese.
+
+    Args:
+        chain: A policy in a maze.
+        cheese: Where the cheese is; an empty sequence if there is none.
+        corner: The other goal.
+        steps: Longest episode; None means without limit.
+    """
+    cells = _listed(cheese)
+    either = reach(chain, [*cells, corner], steps=steps)
+    first = 0.0 if not cells else _first(chain, cells, corner, steps)
+    return Outcomes(
+        cheese=reach(chain, cells, steps=steps) if cells else 0.0,
+        corner=reach(chain, corner, steps=steps),
+        cheese_first=first,
+        corner_first=either - first,
+        neither=1 - either,
+    )
+
+
+def occupancy(chain: MazeChain, *, steps: int | None = None) -> NDArray[np.float64]:
+    """Expected number of times that the mouse acts in each state, `[2, n]`.
+
+    The ends of an episode are not acted in: 0 there. All together are the expected length.
+
+    Raises:
+        ValueError: If, without a limit, an episode may never end.
+    """
+    stop = chain.states_of(chain.ends)
+    going = _going(chain, stop)
+    now = np.zeros(len(stop))
+    now[chain.start] = 0.0 if stop[chain.start] else 1.0
+    if steps is None:
+        visits = _visits(chain, going, stop, now)
+    else:
+        forward = going.T.tocsr()
+        visits = np.zeros(len(stop))
+        for _ in range(steps):
+            visits += now
+            now = np.where(stop, 0.0, forward @ now)
+    return visits.reshape(2, -1)
+
+
+def expected_length(chain: MazeChain, *, steps: int | None = None) -> float:
+    """Expected steps of an episode; raises as `occupancy` does."""
+    return float(occupancy(chain, steps=steps).sum())
+
+
+def expected_return(
+    chain: MazeChain, *, gamma: float = 1.0, reward: float = 10.0, steps: int | None = None
+) -> float:
+    """Expected return where every end pays `reward`: `E[γ^(T-1)] · reward` if it comes at step T.
+
+    Args:
+        chain: A policy in a maze.
+        gamma: Discount, in 0…1.
+        reward: procgen pays 10.
+        steps: Longest episode; None means without limit.
+
+    Raises:
+        ValueError: If the discount is impossible.
+    """
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma = {gamma}: a discount is in 0…1")
+    stop = chain.states_of(chain.ends)
+    if stop[chain.start]:
+        return 0.0
+    going = _going(chain, stop)
+    pays = reward * (going @ stop.astype(np.float64))
+    if steps is not None:
+        worth = np.zeros(len(stop))
+        for _ in range(steps):
+            worth = pays + gamma * np.where(stop, 0.0, going @ worth)
+        return float(worth[chain.start])
+    if gamma == 1:
+        return reward * float(_absorbed(chain, stop, stop.astype(np.float64))[chain.start])
+    inner = ~stop
+    system = np.eye(int(inner.sum())) - gamma * going[inner][:, inner].toarray()
+    worth = np.zeros(len(stop))
+    worth[inner] = np.linalg.solve(system, pays[inner])
+    return float(worth[chain.start])
+
+
+def _first(chain: MazeChain, cheese: Sequence[Cell], corner: Cell, steps: int | None) -> float:
+    """The cheese before the corner: reach it where the corner ends everything as well."""
+    ends = chain.ends | _squares(chain, corner)
+    closed = MazeChain(chain.cells, chain.moves, chain.after, ends, chain.start)
+    return reach(closed, cheese, steps=steps)
+
+
+def _going(chain: MazeChain, stop: NDArray[np.bool_]) -> sparse.csr_array:
+    """Transitions `[2n, 2n]`, none of them out of states where everything stops."""
+    return sparse.csr_array(sparse.diags_array((~stop).astype(np.float64)) @ chain.matrix)
+
+
+def _absorbed(
+    chain: MazeChain, stop: NDArray[np.bool_], worth: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Expected worth `[2n]` of the stopping state that each state ends up in, 0 where in none.
+
+    States from which nothing stops are left out of the system, which would be singular with them.
+    """
+    going = _going(chain, stop)
+    inner = _leads_to(going, stop) & ~stop
+    rows = going[inner]
+    found = np.where(stop, worth, 0.0)
+    system = np.eye(int(inner.sum())) - rows[:, inner].toarray()
+    found[inner] = np.linalg.solve(system, rows[:, stop] @ worth[stop])
+    return found
+
+
+def _visits(
+    chain: MazeChain,
+    going: sparse.csr_array,
+    stop: NDArray[np.bool_],
+    now: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    begin = np.zeros(len(stop), np.bool_)
+    begin[chain.start] = True
+    inner = _leads_to(going.T.tocsr(), begin) & ~stop
+    if (inner & ~_leads_to(going, stop)).any():
+        raise ValueError("an episode of this policy may never end; give the longest as steps=")
+    visits = np.zeros(len(stop))
+    system = np.eye(int(inner.sum())) - going[inner][:, inner].toarray().T
+    visits[inner] = np.linalg.solve(system, now[inner])
+    return visits
+
+
+def _leads_to(going: sparse.csr_array, ends: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """States `[2n]` from which a way with any probability leads into one of `ends`."""
+    if not ends.any():
+        return np.zeros(len(ends), np.bool_)
+    # One more state, which all ends lead to, from which the search goes backwards.
+    back = sparse.csr_array(going.T > 0)
+    gathered = sparse.csr_array(ends[None].astype(np.int8))
+    graph = sparse.block_array([[back, None], [gathered, sparse.csr_array((1, 1))]], format="csr")
+    order = csgraph.breadth_first_order(graph, len(ends), return_predecessors=False)
+    found = np.zeros(len(ends) + 1, np.bool_)
+    found[order] = True
+    return found[:-1]
+
+
+def _squares(chain: MazeChain, cells: Cell | Sequence[Cell]) -> NDArray[np.bool_]:
+    squares = np.zeros(len(chain.cells), np.bool_)
+    for cell in _listed(cells):
+        squares[chain.at(cell)] = True
+    return squares
+
+
+def _listed(cells: Cell | Sequence[Cell]) -> list[Cell]:
+    """One cell or several as a list of cells."""
+    return [(int(row), int(col)) for row, col in np.reshape(cells, (-1, 2))]
