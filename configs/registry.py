@@ -131,6 +131,14 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.vector_field:run",
             "where an agent would step, and what it expects, at every free square",
         ),
+        "channels": Component(
+            "analysis.studies.channels:run",
+            "which channels follow the cheese, what they vote for, what they do",
+        ),
+        "retarget": Component(
+            "analysis.studies.retarget:run",
+            "how well a maze agent is led to each square by clamping channels there",
+        ),
         "selective-ablation": Component(
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",

@@ -46,7 +46,8 @@ def reach_field(
         going = _going(chain, stop)
         for _ in range(steps):
             found = np.where(stop, wanted, going @ found)
-    return found.reshape(2, -1)
+    # Rounding in the linear system may lead a hair above 1.
+    return found.clip(0, 1).reshape(2, -1)
 
 
 @dataclass(frozen=True)
