@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ import configs
 from analysis.settings import runs_of
 from configs import ConfigError, RunConfig
 from models import CHECKPOINTS, Agent
+
+TABLES = "tables.json"
+"""The file in a study's folder that holds its tables."""
 
 _WIDTH_OF_FILES = 140
 """Columns when standard output is no terminal and has no width of its own."""
@@ -92,3 +95,20 @@ def show(table: Table) -> None:
     """Print a table to standard output."""
     console = Console()
     (console if console.is_terminal else Console(width=_WIDTH_OF_FILES)).print(table)
+
+
+def keep_tables(folder: Path, tables: Sequence[Table]) -> Path:
+    """Print tables, and write their text to `tables.json`, from which a report takes them."""
+    plain = []
+    for table in tables:
+        show(table)
+        cells = [list(map(str, column.cells)) for column in table.columns]
+        plain.append(
+            {
+                "title": str(table.title or ""),
+                "caption": str(table.caption or ""),
+                "columns": [str(column.header) for column in table.columns],
+                "rows": [list(row) for row in zip(*cells, strict=True)],
+            }
+        )
+    return write_json(folder / TABLES, {"tables": plain})

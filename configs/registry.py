@@ -139,6 +139,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.retarget:run",
             "how well a maze agent is led to each square by clamping channels there",
         ),
+        "behaviour": Component(
+            "analysis.studies.behaviour:run",
+            "which properties of a maze decide whether an agent goes to the cheese",
+        ),
         "selective-ablation": Component(
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",

@@ -6,6 +6,7 @@ Importing this imports no procgen; the first game does.
 from envs.maze import paths
 from envs.maze.building import BankRecipe, build_bank
 from envs.maze.cheese import RegionCheese
+from envs.maze.goals import CornerGoal
 from envs.maze.levels import Level, LevelBank
 from envs.maze.make import make_evaluation, make_from_bank, make_maze
 from envs.maze.pictures import observe_states, render
@@ -33,6 +34,7 @@ __all__ = [
     "WALL",
     "BankRecipe",
     "Cell",
+    "CornerGoal",
     "Level",
     "LevelBank",
     "MazeState",

@@ -1,0 +1,41 @@
+"""Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
+
+from analysis.behaviour.corners import cheese_in_corners
+from analysis.behaviour.episodes import decision_episodes, plain_episodes
+from analysis.behaviour.frame import Frame
+from analysis.behaviour.heat import HeatMap, heat_map
+from analysis.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
+from analysis.behaviour.regression import Data, Regression, inflation, prepare, regress
+from analysis.behaviour.run import Behaviour, behaviour, statistics
+from analysis.behaviour.signs import SignTest, sign_flips
+from analysis.behaviour.summary import misgeneralisation
+from analysis.behaviour.tree import Tree, over_seeds
+from analysis.behaviour.validation import Validation, cross_validate, drop_one
+
+__all__ = [
+    "METRICS",
+    "PUBLISHED",
+    "Behaviour",
+    "Data",
+    "Frame",
+    "HeatMap",
+    "Regression",
+    "SignTest",
+    "Tree",
+    "Validation",
+    "behaviour",
+    "cheese_in_corners",
+    "cross_validate",
+    "decision_episodes",
+    "drop_one",
+    "heat_map",
+    "inflation",
+    "maze_metrics",
+    "misgeneralisation",
+    "over_seeds",
+    "plain_episodes",
+    "prepare",
+    "regress",
+    "sign_flips",
+    "statistics",
+]

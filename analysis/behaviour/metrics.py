@@ -1,0 +1,91 @@
+"""Distances in a maze that may explain where an agent goes.
+
+These are the 16 of the published statistics on procgen's maze (procgen-tools' `metrics.py`): three
+kinds of distance between four places, and how far out the cheese lies. Two things differ: there is
+one decision square (`envs.maze.paths.decision_square`), and the region has the side that the agent
+was trained with instead of 5.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs import ConfigError
+from envs.maze import WALL, Cell, Level, paths
+
+KINDS = ("euclid", "taxi", "steps")
+"""Straight, along rows and columns, and along the shortest path; all in cells."""
+
+PAIRS = ("cheese_square", "cheese_corner", "square_corner", "cheese_region", "square_region")
+"""`square` is the decision square and `corner` the top-right one; of the region the nearest open
+cell counts."""
+
+METRICS = (*(f"{kind}_{pair}" for pair in PAIRS for kind in KINDS), "cheese_norm")
+"""Names of the metrics. `cheese_norm` is the cheese's distance from the bottom left of the world,
+walls around the maze included: where it lies in what a network sees."""
+
+PUBLISHED = ("euclid_cheese_corner", "steps_cheese_square", "euclid_cheese_square")
+"""The three that the published statistics end with."""
+
+
+def maze_metrics(level: Level, *, region: int, world_dim: int) -> dict[str, float]:
+    """All metrics of a level, in cells, in the order of `METRICS`.
+
+    Args:
+        level: A maze with one cheese and a decision square.
+        region: Side of the top-right region; a smaller maze is all region.
+        world_dim: Side of the world in whose middle the maze lies.
+
+    Raises:
+        ConfigError: If the maze has no cheese, more than one, or no decision square.
+    """
+    open_cells = level.grid != WALL
+    cheese, square = decision_of(level)
+    corner = (level.size - 1, level.size - 1)
+    side = min(max(region, 1), level.size)
+    near = np.argwhere(open_cells[-side:, -side:]) + level.size - side
+    margin = (world_dim - level.size) // 2
+    found = {"cheese_norm": math.hypot(cheese[0] + margin, cheese[1] + margin)}
+    from_cheese = paths.distances(open_cells, cheese)
+    from_square = paths.distances(open_cells, square)
+    found |= _distances("cheese_square", cheese, np.array([square]), from_cheese)
+    found |= _distances("cheese_corner", cheese, np.array([corner]), from_cheese)
+    found |= _distances("square_corner", square, np.array([corner]), from_square)
+    found |= _distances("cheese_region", cheese, near, from_cheese)
+    found |= _distances("square_region", square, near, from_square)
+    return {name: found[name] for name in METRICS}
+
+
+def decision_of(level: Level) -> tuple[Cell, Cell]:
+    """The cheese and the decision square of a level.
+
+    Raises:
+        ConfigError: If the maze has no cheese, more than one, or no decision square.
+    """
+    name = f"level {level.seed}" if level.seed >= 0 else "a maze drawn by hand"
+    if len(level.cheese) != 1:
+        raise ConfigError(f"{name} has {len(level.cheese)} cheeses; these statistics are about one")
+    cheese = level.cheese[0]
+    square = paths.decision_square(level.grid != WALL, level.start, cheese)
+    if square is None:
+        raise ConfigError(
+            f"{name} has no decision square: the cheese at {cheese} and the top-right corner don't "
+            "lie on two ways that part; use levels that have one"
+        )
+    return cheese, square
+
+
+def _distances(
+    pair: str, start: Cell, ends: NDArray[np.intp], steps: NDArray[np.int32]
+) -> dict[str, float]:
+    """The three distances from a cell to the nearest of `ends` `[n, 2]`."""
+    offsets = np.abs(ends - start)
+    reached = steps[ends[:, 0], ends[:, 1]]
+    return {
+        f"euclid_{pair}": float(np.hypot(offsets[:, 0], offsets[:, 1]).min()),
+        f"taxi_{pair}": float(offsets.sum(axis=1).min()),
+        f"steps_{pair}": float(reached[reached >= 0].min()),
+    }

@@ -1,0 +1,72 @@
+"""Results as estimates under names, so that those of several seeds can be joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from analysis.stats import Estimate, mean_over_seeds
+
+Tree: TypeAlias = Mapping[str, "Tree | Estimate"]
+
+
+def branch(tree: Tree, *names: str) -> Tree:
+    """What lies under some names.
+
+    Raises:
+        KeyError: If there is no such branch.
+    """
+    for name in names:
+        under = tree[name]
+        if isinstance(under, Estimate):
+            raise KeyError(name)
+        tree = under
+    return tree
+
+
+def leaves(tree: Tree, *names: str) -> dict[str, Estimate]:
+    """The estimates directly under some names."""
+    under = branch(tree, *names)
+    return {name: value for name, value in under.items() if isinstance(value, Estimate)}
+
+
+def over_seeds(trees: Sequence[Tree]) -> Tree:
+    """Means over runs with Student's t intervals; a lone tree as it is, with its own.
+
+    Only what every run has is kept. A value that is not finite in some run stays so, without an
+    interval.
+
+    Args:
+        trees: Of runs that differ in their seed only.
+    """
+    if len(trees) == 1:
+        return trees[0]
+    joined: dict[str, Tree | Estimate] = {}
+    for name, first in trees[0].items():
+        members = [tree[name] for tree in trees if name in tree]
+        if len(members) < len(trees):
+            continue
+        if isinstance(first, Estimate):
+            joined[name] = _mean([m for m in members if isinstance(m, Estimate)])
+        else:
+            joined[name] = over_seeds([m for m in members if not isinstance(m, Estimate)])
+    return joined
+
+
+def to_plain(tree: Tree) -> dict[str, Any]:
+    """For JSON, which knows neither nan nor infinity: null."""
+    return {name: _plain(value) for name, value in tree.items()}
+
+
+def _mean(values: Sequence[Estimate]) -> Estimate:
+    strange = [value.value for value in values if not math.isfinite(value.value)]
+    if strange:
+        return Estimate(strange[0], math.nan, math.nan, len(values))
+    return mean_over_seeds([value.value for value in values])
+
+
+def _plain(value: Tree | Estimate) -> dict[str, Any]:
+    if not isinstance(value, Estimate):
+        return to_plain(value)
+    return {k: None if v is not None and math.isinf(v) else v for k, v in value.to_plain().items()}
