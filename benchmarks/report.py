@@ -87,7 +87,12 @@ def _power(part: Part, console: Console) -> None:
 
 
 def _fields(part: Part, console: Console) -> None:
+    seen, led = part["observations"], part["retarget"]
     console.print(
-        f"observations of {part['squares']} squares of one maze: {1e3 * part['wall_s']:.0f} ms "
-        f"(wall), {1e3 * part['cpu_s']:.0f} ms (CPU)"
+        f"observations of {seen['squares']} squares of one maze: {1e3 * seen['wall_s']:.0f} ms "
+        f"(wall), {1e3 * seen['cpu_s']:.0f} ms (CPU)"
+    )
+    console.print(
+        f"retargeting map, {led['targets']} targets, {led['pairs']} pairs of target and square: "
+        f"{led['wall_s']:.1f} s (wall), {led['cpu_s']:.1f} s (CPU)"
     )

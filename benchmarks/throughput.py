@@ -117,7 +117,7 @@ def power(toy: bool, rounds: int) -> dict[str, Any]:
 
 
 def fields(toy: bool, rounds: int) -> dict[str, Any]:
-    """Observations of all squares of one maze, in many short turns."""
+    """Observations of all squares of a maze, and a map of where a mouse can be led."""
     return field_costs.measure(toy=toy, rounds=rounds if toy else 7 * rounds)
 
 

@@ -52,10 +52,18 @@ def channel_sheet(
 
 
 def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> None:
-    gap = np.full((len(left), max(1, left.shape[1] // 10)), np.nan)
-    both = np.concatenate([left, gap, right], axis=1)
-    limit = float(np.nanmax(np.abs(both))) or 1.0
-    ax.imshow(both, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    limit = float(max(np.abs(left).max(), np.abs(right).max())) or 1.0
+    for place, values in enumerate((left, right)):
+        from_ = 1.04 * place
+        ax.imshow(
+            values,
+            extent=(from_, from_ + 1, 0, 1),
+            cmap="RdBu_r",
+            vmin=-limit,
+            vmax=limit,
+            interpolation="nearest",
+        )
+    ax.set_xlim(-0.1, 2.14)
 
 
 def retarget_figure(found: RetargetMap, title: str) -> Figure:

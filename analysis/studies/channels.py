@@ -47,7 +47,7 @@ def run(
     module: str = LAYER,
     levels: int = 20,
     cells: int = 12,
-    top: int = 8,
+    top: int = 4,
     hits: float = 0.5,
     controls: int = 5,
     split: Literal["validation", "test"] = "test",
@@ -117,7 +117,7 @@ def run(
     write_json(folder / f"{STUDY}.json", origin | data)
     stamp = f"sha256 {studied.agent.digest}, seed {seed}"
     notes = {c: f"r={tracking.correlation[c]:.2f}" for c in goal}
-    sheet = _sheet(studied, known[0], notes)
+    sheet = _sheet(studied, max(known, key=lambda state: state.maze_dim), notes)
     save_figure(sheet, folder / "sheet.png", stamp)
     overview = _overview(tracking, zeros, averages, goal, effects, module)
     save_figure(overview, folder / f"{STUDY}.png", stamp)
@@ -236,10 +236,10 @@ def _overview(
                 label=None if place else label,
             )
     right.set_xticks(range(len(effects)), list(effects))
-    right.set_ylim(bottom=0)
+    right.set_ylim(0, 1.35 * right.get_ylim()[1])  # room for the legend
     right.set_ylabel("mean total variation (95 %)")
     right.set_title("channels taken from another maze", fontsize=10)
-    right.legend(fontsize=8, frameon=False)
+    right.legend(fontsize=8, frameon=False, loc="upper left")
     figure.suptitle(f"Channels of {module}", fontsize=11.5, fontweight="bold")
     return figure
 

@@ -39,7 +39,7 @@ def run(
     channels: str = "auto",
     strength: float = 3.0,
     levels: int = 6,
-    top: int = 8,
+    top: int = 4,
     hits: float = 0.5,
     ceiling: bool = True,
     split: Literal["validation", "test"] = "test",

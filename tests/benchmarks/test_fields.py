@@ -10,8 +10,11 @@ if importlib.util.find_spec("procgen") is None:
     pytest.skip("the procgen extra is not installed", allow_module_level=True)
 
 
-def test_all_squares_of_a_maze_are_seen_in_every_turn():
+def test_all_squares_of_a_maze_are_seen_and_led_to_in_every_turn():
     found = fields.measure(toy=True, rounds=2)
-    assert found["squares"] == 3 * 3 + 8  # a tree over nine rooms has eight doors
-    assert len(found["turns"]) == 2
-    assert found["cpu_s"] > 0
+    seen, led = found["observations"], found["retarget"]
+    assert seen["squares"] == 3 * 3 + 8  # a tree over nine rooms has eight doors
+    assert led["targets"] == 16
+    assert led["pairs"] >= 16
+    assert (len(seen["turns"]), len(led["turns"])) == (2, 1)
+    assert min(seen["cpu_s"], led["cpu_s"]) > 0

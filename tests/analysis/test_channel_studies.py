@@ -1,0 +1,88 @@
+"""The studies `channels` and `retarget` write what they say, twice the same; nonsense is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from analysis import studies
+from analysis.channels.detection import Tracking
+from analysis.channels.recipe import goal_channels, named_channels
+from configs import ConfigError
+
+pytestmark = pytest.mark.usefixtures("procgen")
+
+LAYER = "embedder.block1.conv"
+FEW = {"module": LAYER, "hits": 0, "top": 1}
+
+
+def test_channels_writes_tables_intervals_and_figures(run_folder):
+    folder = studies.run("channels", checkpoint=run_folder, levels=2, cells=4, controls=1, **FEW)
+    assert folder == run_folder / "studies" / "channels"
+    assert {path.name for path in folder.iterdir()} == {
+        "channels.json",
+        "channels.png",
+        "sheet.png",
+    }
+    found = json.loads((folder / "channels.json").read_text())
+    assert found["command"].startswith("chisel study channels checkpoint=")
+    assert len(found["channels"]) == 2
+    assert len(found["goal_channels"]) == 1
+    for row in found["channels"]:
+        assert -1 <= row["correlation"] <= 1
+        assert 0 <= row["zero"] <= 1
+        assert sum(row["votes"].values()) == pytest.approx(0, abs=1e-5)
+    for name in ("goal", "random", "as strong"):
+        effects = found["resampling"][name]
+        assert effects["difference"]["value"] == pytest.approx(
+            effects["different"]["value"] - effects["same"]["value"]
+        )
+    (goal,) = found["resampling"]["goal"]["sets"]
+    (control,) = found["resampling"]["random"]["sets"]
+    assert sorted(goal + control) == [0, 1]
+
+
+def test_retarget_writes_a_map_of_every_maze_and_the_same_one_twice(run_folder, tmp_path):
+    texts = []
+    for number in range(2):
+        options = {"levels": 2, "out": tmp_path / str(number)} | FEW
+        studies.run("retarget", checkpoint=run_folder, **options)
+        texts.append((tmp_path / str(number) / "retarget.json").read_text())
+    assert texts[0] == texts[1]
+    found = json.loads(texts[0])
+    files = {path.name for path in (tmp_path / "0").iterdir()}
+    assert files == {"retarget.json", "retarget.png", "00.png", "01.png"}
+    for maze in found["mazes"]:
+        for name in ("base", "control", "clamped", "moved"):
+            assert len(maze[name]) == len(maze["targets"])
+            assert all(0 <= value <= 1 for value in maze[name])
+        assert min(maze["off_path"]) == 0
+    base = np.mean([np.mean(maze["base"]) for maze in found["mazes"]])
+    assert found["summary"]["base"]["value"] == pytest.approx(base)
+
+
+@pytest.mark.parametrize(
+    ("study", "options", "complaint"),
+    [
+        ("channels", {"levels": 0}, "at least 1"),
+        ("channels", {"module": "embedder.block9"}, "did you mean"),
+        ("channels", {"module": "embedder.fc"}, "has no places"),
+        ("retarget", {"module": LAYER, "channels": "7"}, "has channels 0…1"),
+        ("retarget", {"module": LAYER, "channels": "x"}, "numbers with commas"),
+        ("retarget", {"module": LAYER, "levels": 0}, "at least 1"),
+    ],
+)
+def test_impossible_requests_are_one_line(run_folder, study, options, complaint):
+    with pytest.raises(ConfigError, match=complaint) as error:
+        studies.run(study, checkpoint=run_folder, **options)
+    assert "\n" not in str(error.value)
+    assert not (run_folder / "studies").exists()
+
+
+def test_if_no_channel_follows_the_cheese_it_says_how_far_the_best_one_is():
+    zeros = np.zeros(3)
+    found = Tracking(np.array([0.1, 0.5, 0]), np.array([0.2, 0.3, 0]), zeros, zeros, zeros)
+    assert goal_channels(found, 2, 0.3) == [1]
+    with pytest.raises(ConfigError, match="the best in 30%"):
+        goal_channels(found, 2, 0.5)
+    assert named_channels("2,0", 3) == [2, 0]
