@@ -1,4 +1,4 @@
-"""The studies `channels` and `retarget` write what they say, twice the same; nonsense is refused."""
+"""The studies `channels` and `retarget` write what they say, and refuse nonsense in one line."""
 
 import json
 
