@@ -14,19 +14,19 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from analysis.ablation import Ablation, ablation_of, name_of, parse_modes
+from analysis.ablation import ablation_of, parse_modes
+from analysis.changes import Changes
 from analysis.held_out import PLACEMENTS, Placement, held_out, placements_of
 from analysis.output import provenance, study_folder, write_json
 from analysis.play import Policy, random_policy
 from analysis.scores import Player, Score, scores_by_size
 from analysis.settings import Settings, as_list, maze_run, take_agent
 from analysis.stats import Estimate
+from analysis.steering import steering_of
 from configs import ConfigError, RunConfig
 from models import Agent
 
 _NOT_HELD_OUT = "training drew from all layouts, so it may have seen some of these"
-
-_LATER = {"steer": "steering vectors come with interventions, which this version has not"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,11 @@ class Evaluation:
         """The scores for a terminal, those of the random policy beside the agent's."""
         outcomes = self.scores[0].outcomes
         ablated = ", ".join(f"{k} ({v})" for k, v in self.origin.get("ablate", {}).items())
+        steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in self.origin.get("steer", ()))
         table = Table(
-            title=str(self.origin["checkpoint"]) + (f", without {ablated}" if ablated else ""),
+            title=str(self.origin["checkpoint"])
+            + (f", without {ablated}" if ablated else "")
+            + (f", plus {steered}" if steered else ""),
             caption="95 % intervals; efficient: within twice the shortest path"
             + (" to the nearest goal" if outcomes else "")
             + f"; at random: {'cheese / corner' if outcomes else 'success / efficient'} of a "
@@ -115,30 +118,34 @@ def evaluate(
     Args:
         agent: An agent, or where to load one from.
         overrides: `key=value` on `eval.*` and `env.*`; `ablate=REGION[:MODE],…` to switch regions
-            off (see `parse_modes`); `env=EXPERIMENT` for published weights.
-        out: Folder for `eval.json`, or `eval-ablate-….json`; None is `studies/eval` of the run.
+            off (see `parse_modes`); `steer=FILE:COEFF,…` to add vectors (after ablating, where both
+            are given); `env=EXPERIMENT` for published weights.
+        out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; None is
+            `studies/eval` of the run.
         progress: Called with what is played, episodes done and wanted.
 
     Raises:
-        ConfigError: If a setting is unknown or impossible, or there is no region to ablate.
-        CheckpointError: If there is no agent, or its network is for another environment.
+        ConfigError: If a setting is unknown or impossible, there is no region to ablate, or a
+            vector does not fit.
+        CheckpointError: If there is no agent or no vector, or the network is for another
+            environment.
     """
     settings, bare = _split(as_list(overrides))
     modes = parse_modes(bare["ablate"]) if "ablate" in bare else {}
     loaded = take_agent(agent, env=bare.get("env"))
     config = maze_run(loaded, settings)
-    ablation = ablation_of(loaded, config, modes) if modes else None
+    steering = steering_of(loaded, bare["steer"]) if "steer" in bare else None
+    changes = Changes(ablation_of(loaded, config, modes) if modes else None, steering)
     scores = [
         score
         for placement in placements_of(config.env)
-        for score in _scores_of(loaded, config, placement, ablation, progress)
+        for score in _scores_of(loaded, config, placement, changes, progress)
     ]
     words = ["chisel", "eval", str(loaded.source), *as_list(overrides)]
     origin = provenance(loaded, config, seed=config.eval.seed, command=shlex.join(words))
     origin |= {"levels": config.eval.levels, "held_out": _held_out(loaded, config.eval.split)}
-    if ablation is not None:
-        origin |= ablation.to_plain()
-    name = f"eval-ablate-{name_of(modes)}.json" if modes else "eval.json"
+    origin |= changes.to_plain()
+    name = f"eval{changes.name}.json"
     evaluation = Evaluation(tuple(scores), origin, study_folder(loaded, "eval", out) / name)
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation
@@ -151,7 +158,7 @@ def _held_out(agent: Agent, split: str) -> bool:
 
 
 def _split(settings: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Settings of the config, and those that are none: `ablate` and `env`.
+    """Settings of the config, and those that are none: `ablate`, `steer` and `env`.
 
     Raises:
         ConfigError: If one of the latter is given twice.
@@ -159,9 +166,7 @@ def _split(settings: list[str]) -> tuple[list[str], dict[str, str]]:
     rest, bare = [], {}
     for setting in settings:
         key, _, value = setting.partition("=")
-        if key in _LATER:
-            raise ConfigError(f"{setting}: {_LATER[key]}")
-        if key not in ("ablate", "env"):
+        if key not in ("ablate", "steer", "env"):
             rest.append(setting)
         elif key in bare:
             raise ConfigError(f"{setting}: {key} is given twice")
@@ -174,7 +179,7 @@ def _scores_of(
     agent: Agent,
     config: RunConfig,
     placement: Placement,
-    ablation: Ablation | None,
+    changes: Changes,
     progress: Callable[[str, int, int], None] | None,
 ) -> list[Score]:
     scores = []
@@ -184,12 +189,12 @@ def _scores_of(
         for player, policy in players:
             stream = _stream(config.eval.seed, placement, player)
             label = f"{player}, cheese {placement}"
-            ablated = ablation if player == "agent" else None
+            acts = player == "agent"
             facts = mazes.play(
                 policy,
                 torch.Generator().manual_seed(int(stream.integers(2**62))),
-                context=ablated or nullcontext,
-                whole_batches=ablated is not None and ablated.whole_batches,
+                context=changes if acts else nullcontext,
+                whole_batches=acts and changes.whole_batches,
                 progress=None if progress is None else functools.partial(progress, label),
             )
             two_goals = config.env.goals != "cheese"

@@ -25,10 +25,12 @@ import configs
 import envs
 import routing
 from analysis.ablation import Ablation, name_of, parse_modes, regions_of
+from analysis.changes import Changes
 from analysis.output import provenance, study_folder, write_json
 from analysis.play import Policy, action_probabilities
 from analysis.settings import Settings, as_list, take_agent
 from analysis.stats import Estimate, bootstrap_mean, proportion
+from analysis.steering import steering_of
 from configs import ConfigError, EvalConfig, OversightConfig, RunConfig, hint
 from envs.oversight import Script, scripted
 from models import Agent, to_tensor
@@ -131,35 +133,46 @@ def evaluate_oversight(
 ) -> OversightEvaluation:
     """Play fresh boards, and write `eval.json`.
 
-    The agent plays whole and without each of its regions; or, if `ablate` is given, with that alone
-    switched off. Actions are sampled. The same settings give the same numbers.
+    The agent plays whole and without each of its regions; or, if `ablate` or `steer` is given, with
+    that alone. Actions are sampled. The same settings give the same numbers.
 
     Args:
         agent: An agent, or where to load one from.
         overrides: `key=value` on `eval.*` (`eval.levels` boards, `eval.num_envs` side by side,
-            `eval.seed`) and `env.*`; `ablate=REGION[:zero|:resample|:FACTOR],…`.
-        out: Folder for `eval.json`, or `eval-ablate-….json`; None is `studies/eval` of the run.
+            `eval.seed`) and `env.*`; `ablate=REGION[:zero|:resample|:FACTOR],…`;
+            `steer=FILE:COEFF,…`.
+        out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; None is
+            `studies/eval` of the run.
         progress: Called with who plays, steps done and wanted.
 
     Raises:
-        ConfigError: If a setting is unknown or impossible, or there is no region to ablate.
-        CheckpointError: If there is no agent.
+        ConfigError: If a setting is unknown or impossible, there is no region to ablate, or a
+            vector does not fit.
+        CheckpointError: If there is no agent or no vector.
     """
     loaded = take_agent(agent, env=None)
     settings = as_list(overrides)
-    ablate = [one.partition("=")[2] for one in settings if one.startswith("ablate=")]
-    config = oversight_run(loaded, [one for one in settings if not one.startswith("ablate=")])
+    ablate, steer = (
+        [one.partition("=")[2] for one in settings if one.startswith(key)]
+        for key in ("ablate=", "steer=")
+    )
+    config = oversight_run(
+        loaded, [one for one in settings if not one.startswith(("ablate=", "steer="))]
+    )
     modes = parse_modes(",".join(ablate)) if ablate else {}
+    changes = Changes(
+        ablation(loaded, modes, config.eval.seed) if modes else None,
+        steering_of(loaded, ",".join(steer)) if steer else None,
+    )
     scores = []
-    for number, (name, policy, context) in enumerate(_players(loaded, config, modes)):
+    for number, (name, policy, context) in enumerate(_players(loaded, config, changes)):
         told = None if progress is None else functools.partial(progress, name)
         scores.append(score(name, policy, config, number, context, told))
     command = shlex.join(["chisel", "eval", str(loaded.source), *settings])
     origin = provenance(loaded, config, seed=config.eval.seed, command=command)
-    file = f"eval-ablate-{name_of(modes)}.json" if modes else "eval.json"
-    evaluation = OversightEvaluation(
-        tuple(scores), origin, study_folder(loaded, "eval", out) / file
-    )
+    origin |= changes.to_plain()
+    file = study_folder(loaded, "eval", out) / f"eval{changes.name}.json"
+    evaluation = OversightEvaluation(tuple(scores), origin, file)
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation
 
@@ -174,7 +187,7 @@ def oversight_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
         raise ConfigError(f"{agent.source} doesn't play diamond and ghost")
     for setting in settings:
         if not setting.startswith(("eval.", "env.")):
-            raise ConfigError(f"{setting}: an evaluation takes eval.*, env.* and ablate=")
+            raise ConfigError(f"{setting}: an evaluation takes eval.*, env.*, ablate= and steer=")
         if setting.startswith(("eval.split", "env.reward")):
             raise ConfigError(
                 f"{setting}: these boards have no splits, and the true reward is what is measured"
@@ -187,10 +200,12 @@ Context = Callable[[], AbstractContextManager[Any]]
 
 
 def _players(
-    agent: Agent, config: RunConfig, modes: Mapping[str, str | float]
+    agent: Agent, config: RunConfig, changes: Changes
 ) -> Iterator[tuple[str, Policy, Context]]:
-    if modes:
-        yield f"without {name_of(modes)}", agent.policy, ablation(agent, modes, config.eval.seed)
+    words = [f"without {name_of(changes.ablation.modes)}"] if changes.ablation else []
+    words += [f"plus {changes.steering.name}"] if changes.steering else []
+    if words:
+        yield ", ".join(words), agent.policy, changes
     else:
         yield "agent", agent.policy, nullcontext
         for region in regions_of(agent) if agent.regions else ():

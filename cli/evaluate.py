@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cli.arguments import check_settings, existing, one_word, take
 
-USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [eval.key=value …] [env.key=value …] [out=FOLDER]"
+USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [steer=FILE:COEFF,…] [key=value …] [out=FOLDER]"
 
 HELP = f"""\
 usage: {USAGE}
@@ -19,6 +19,8 @@ Agents of diamond and ghost play eval.levels fresh boards, whole and without eac
   ablate=REGION[:MODE],…
                       switch regions off that gradients were routed to; MODE is zero (if left out),
                       mean, resample, or a factor; the file is then eval-ablate-REGION-MODE.json
+  steer=FILE:COEFF,…  add vectors to activations, as `chisel study steering-vector` makes them; the
+                      file is then eval-steer-FILE-COEFF.json. After ablating, if both are given
   eval.levels=500     levels per setting
   eval.split=test     which layouts; tune on validation, report on test, once
   env.levels.max_size=9
@@ -37,6 +39,7 @@ def run(arguments: Sequence[str]) -> None:
     source = existing(path)
     _, of_config = take(settings, "env")
     _, of_config = take(of_config, "ablate")
+    _, of_config = take(of_config, "steer")
     check_settings(source, of_config)
     import analysis  # heavy: only once the arguments are known to be good
     import models

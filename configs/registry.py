@@ -143,6 +143,14 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.behaviour:run",
             "which properties of a maze decide whether an agent goes to the cheese",
         ),
+        "steering-vector": Component(
+            "analysis.studies.steering_vector:run",
+            "the difference between two sets of states, as a vector to steer an agent by",
+        ),
+        "cheese-vector": Component(
+            "analysis.studies.cheese_vector:run",
+            "where the mouse turns without its cheese's activations, by layer, beside controls",
+        ),
         "selective-ablation": Component(
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",

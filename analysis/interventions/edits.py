@@ -41,11 +41,13 @@ def add(vector: Tensor, coeff: float | Tensor = 1.0) -> Edit:
 
     def edit(values: Tensor) -> Tensor:
         given = _fitting(vector, values, "the vector")
-        if not isinstance(coeff, Tensor) or coeff.dim() == 0:
-            return values + coeff * given
-        if len(coeff) != len(values):
-            raise ConfigError(f"{len(coeff)} coefficients for {len(values)} examples")
-        return values + coeff.to(values).view(-1, *[1] * (values.dim() - 1)) * given
+        factor = torch.as_tensor(coeff).to(values)
+        if factor.dim() > 0:
+            if len(factor) != len(values):
+                raise ConfigError(f"{len(factor)} coefficients for {len(values)} examples")
+            factor = factor.view(-1, *[1] * (values.dim() - 1))
+        steered: Tensor = values + factor * given
+        return steered
 
     return edit
 

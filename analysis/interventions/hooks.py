@@ -44,7 +44,7 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
             idle.discard(name)
             before = _one_tensor(name, output)
-            after = edit(before.clone())
+            after: Any = edit(before.clone())  # by other people, who may return anything
             if not isinstance(after, Tensor) or after.shape != before.shape:
                 shape = list(after.shape) if isinstance(after, Tensor) else type(after).__name__
                 raise ConfigError(

@@ -1,0 +1,47 @@
+"""Steering vectors: differences of activations, added while an agent acts, beside controls."""
+
+from analysis.steering.cheese import (
+    Bench,
+    Row,
+    baseline,
+    bench,
+    cheese_vectors,
+    compared,
+    removed,
+    start_gap,
+    steered,
+    sweep,
+)
+from analysis.steering.controls import random_like, shuffled
+from analysis.steering.crossroads import Crossroads, crossroads
+from analysis.steering.making import averaged, difference, mean_difference, policy_layers
+from analysis.steering.maze_states import with_and_without
+from analysis.steering.option import Steering, parse_steer, steering_of
+from analysis.steering.vectors import SteeringVector, load_vector
+
+__all__ = [
+    "Bench",
+    "Crossroads",
+    "Row",
+    "Steering",
+    "SteeringVector",
+    "averaged",
+    "baseline",
+    "bench",
+    "cheese_vectors",
+    "compared",
+    "crossroads",
+    "difference",
+    "load_vector",
+    "mean_difference",
+    "parse_steer",
+    "policy_layers",
+    "random_like",
+    "removed",
+    "shuffled",
+    "start_gap",
+    "steered",
+    "steering_of",
+    "sweep",
+    "with_and_without",
+]

@@ -1,0 +1,85 @@
+"""Mazes at the square where the mouse shows what it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs import ConfigError
+from envs.maze import MOVE_DELTAS, Cell, MazeState, paths
+
+CHOICES = ("cheese", "corner", "neither")
+
+
+@dataclass(frozen=True)
+class Crossroads:
+    """`n` mazes with a decision square each."""
+
+    starts: tuple[MazeState, ...]
+    """With the mouse where its level starts."""
+    states: tuple[MazeState, ...]
+    """The same with the mouse on the decision square, facing as in `starts`."""
+    squares: tuple[Cell, ...]
+    to_cheese: NDArray[np.int64]
+    """Index into `MOVES` of the first step to the cheese, `[n]`."""
+    to_corner: NDArray[np.int64]
+    """The same to the top-right corner."""
+
+    def __len__(self) -> int:
+        """Number of mazes."""
+        return len(self.starts)
+
+    def choices(self, moves: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P(cheese), P(corner) and P(neither) `[n, 3]` of move probabilities `[n, 5]`."""
+        rows = np.arange(len(self))
+        cheese, corner = moves[rows, self.to_cheese], moves[rows, self.to_corner]
+        neither = np.maximum(moves.sum(1) - cheese - corner, 0)  # rounding
+        return np.stack([cheese, corner, neither], axis=1)
+
+
+def crossroads(states: Sequence[MazeState]) -> Crossroads:
+    """Find the decision squares.
+
+    Args:
+        states: Mazes with one cheese, the mouse at its start; not changed.
+
+    Raises:
+        ConfigError: If a maze has not exactly one cheese, or no decision square.
+    """
+    squares, moved, moves = [], [], []
+    for state in states:
+        square, steps = _at(state)
+        copy = state.copy()
+        copy.set_mouse(*square)
+        squares.append(square)
+        moved.append(copy)
+        moves.append(steps)
+    to_cheese, to_corner = np.array(moves, np.int64).reshape(-1, 2).T
+    return Crossroads(
+        tuple(one.copy() for one in states), tuple(moved), tuple(squares), to_cheese, to_corner
+    )
+
+
+def _at(state: MazeState) -> tuple[Cell, tuple[int, int]]:
+    """The decision square, and the moves to the cheese and to the corner."""
+    if len(state.cheese) != 1:
+        raise ConfigError(
+            f"maze {state.level_seed} has {len(state.cheese)} cheeses, but one is needed"
+        )
+    (cheese,), corner = state.cheese, (state.maze_dim - 1, state.maze_dim - 1)
+    square = paths.decision_square(state.open, state.mouse, cheese, corner)
+    if square is None:
+        raise ConfigError(
+            f"maze {state.level_seed} has no decision square: the ways to cheese and corner do not "
+            "part"
+        )
+    tree = paths.path_tree(state.open, square)
+    first, second = (_move(square, tree.path_to(goal)[1]) for goal in (cheese, corner))
+    return square, (first, second)
+
+
+def _move(a: Cell, b: Cell) -> int:
+    return MOVE_DELTAS.index((b[0] - a[0], b[1] - a[1]))

@@ -1,0 +1,171 @@
+"""Making vectors: mean activations over some states minus those over others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from analysis.interventions import record
+from analysis.steering.vectors import SteeringVector, observations_of
+from configs import ConfigError
+from models import Agent, to_tensor
+
+_AT_A_TIME = 512
+"""Observations in one forward pass while activations are recorded."""
+
+
+def activations(
+    model: nn.Module,
+    modules: Iterable[str],
+    obs: Tensor,
+    call: Callable[[Tensor], object] | None = None,
+) -> dict[str, Tensor]:
+    """Outputs of modules over observations.
+
+    Args:
+        model: Any network.
+        modules: Their names.
+        obs: `[N, …]`.
+        call: What feeds the model; None calls it with a batch as it is.
+
+    Returns:
+        By name `[N, …]`, on the network's device.
+
+    Raises:
+        ConfigError: If there is no such module or its output is not one tensor.
+    """
+    feed = call or model
+
+    def run() -> None:
+        for first in range(0, len(obs), _AT_A_TIME):
+            feed(obs[first : first + _AT_A_TIME])
+
+    return record(model, modules, run)
+
+
+def mean_difference(
+    model: nn.Module,
+    module: str,
+    with_states: Tensor,
+    without_states: Tensor,
+    call: Callable[[Tensor], object] | None = None,
+) -> Tensor:
+    """Mean output of a module over some inputs minus that over others, `[C, …]`, float32.
+
+    Args:
+        model: Any network.
+        module: The module's name.
+        with_states: Inputs `[N, …]`.
+        without_states: Inputs `[M, …]`; M need not be N.
+        call: What feeds the model; None calls it with a batch as it is.
+    """
+    first, second = (
+        activations(model, [module], obs, call)[module].double().mean(0)
+        for obs in (with_states, without_states)
+    )
+    return (first - second).float().cpu()
+
+
+def difference(
+    agent: Agent,
+    module: str,
+    with_states: NDArray[Any],
+    without_states: NDArray[Any],
+    states: Mapping[str, Any] | None = None,
+) -> SteeringVector:
+    """The steering vector between two sets of states of any agent.
+
+    Args:
+        agent: Whose activations.
+        module: Whose output.
+        with_states: Observations `[N, H, W, C]` in which something is the case.
+        without_states: Observations `[M, H, W, C]` in which it is not.
+        states: What to write down about them, plain values.
+
+    Raises:
+        ConfigError: If the observations are not what the agent sees, or there is no such module.
+    """
+    for name, obs in (("with_states", with_states), ("without_states", without_states)):
+        check_observations(agent, obs, name)
+    vector = mean_difference(
+        agent.model, module, to_tensor(with_states), to_tensor(without_states), agent.outputs
+    )
+    origin = {"checkpoint": str(agent.source), "sha256": agent.digest, **(states or {})}
+    origin["counts"] = [len(with_states), len(without_states)]
+    return SteeringVector(module, vector, observations_of(agent), origin)
+
+
+def averaged(vectors: Sequence[SteeringVector]) -> SteeringVector:
+    """The mean of vectors of one module.
+
+    Raises:
+        ConfigError: If there is none, or they are for different modules, shapes or observations.
+    """
+    if not vectors:
+        raise ConfigError("there is no vector to average")
+    first = vectors[0]
+    for one in vectors:
+        if (one.module, one.vector.shape, one.observations) != (
+            first.module,
+            first.vector.shape,
+            first.observations,
+        ):
+            raise ConfigError(
+                f"vectors at {first.module} {list(first.vector.shape)} and {one.module} "
+                f"{list(one.vector.shape)} cannot be averaged: one module, shape and observation"
+            )
+    mean = torch.stack([one.vector.double() for one in vectors]).mean(0).float()
+    origin = {"averaged": [dict(one.origin) for one in vectors]}
+    return SteeringVector(first.module, mean, first.observations, origin)
+
+
+def check_observations(agent: Agent, obs: NDArray[Any], what: str) -> None:
+    """Check that an agent could be shown these.
+
+    Raises:
+        ConfigError: If not; the message has both shapes and types.
+    """
+    spaces = agent.spaces
+    if obs.shape[1:] != spaces.obs_shape or obs.dtype != np.dtype(spaces.obs_dtype):
+        raise ConfigError(
+            f"{what} has {obs.dtype} {list(obs.shape)}, but {agent.source} sees "
+            f"{spaces.obs_dtype} [N, {', '.join(map(str, spaces.obs_shape))}]"
+        )
+    if not len(obs):
+        raise ConfigError(f"{what} has no states")
+
+
+def policy_layers(agent: Agent) -> list[str]:
+    """Every module without children on whose output the policy depends, in order of names.
+
+    Found by asking for gradients: what only the critic reads is left out.
+    """
+    named = [(name, one) for name, one in agent.model.named_modules() if not list(one.children())]
+    outputs: dict[str, Tensor] = {}
+    handles = [one.register_forward_hook(_keeper(outputs, name)) for name, one in named]
+    height, width, channels = agent.spaces.obs_shape
+    try:
+        with torch.enable_grad():
+            logits = agent.policy(torch.zeros(2, channels, height, width))
+            candidates = [name for name, output in outputs.items() if output.requires_grad]
+            gradients: Sequence[Tensor | None] = torch.autograd.grad(
+                logits.sum(), [outputs[name] for name in candidates], allow_unused=True
+            )
+    finally:
+        for handle in handles:
+            handle.remove()
+    reached = {n for n, gradient in zip(candidates, gradients, strict=True) if gradient is not None}
+    return [name for name, _ in named if name in reached]
+
+
+def _keeper(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+    def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.is_floating_point() and output.dim() > 1:
+            outputs[name] = output
+
+    return keep
