@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import functools
+import math
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from analysis.field_figures import contact_sheet, field_figure
-from analysis.fields import Orientation, VectorField, vector_field
+from analysis.fields import VectorField
 from analysis.figures import save_figure
 from analysis.held_out import PLACEMENTS, Placement
+from analysis.maze import (
+    chain_of,
+    expected_length,
+    expected_return,
+    fields_of,
+    outcomes,
+    value_agreement,
+)
 from analysis.output import provenance, study_folder, write_json
 from analysis.settings import maze_run, require_spaces, take_agent
 from configs import ConfigError, MazeConfig
@@ -44,33 +54,52 @@ def run(
         out: Folder for the results; None is `studies/vector-field` of the run.
 
     Returns:
-        The folder, with a PNG per maze and placement, `contact-sheet.png` and `fields.json`.
+        The folder, with a PNG per maze and placement, `contact-sheet.png` and `fields.json`, which
+        also says what becomes of an episode, exactly, within the timeout.
     """
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     agent = take_agent(checkpoint, env=env)
     config = maze_run(agent)
     fields: dict[Placement, list[VectorField]] = {}
+    exact: dict[Placement, list[dict[str, Any]]] = {}
     for placement in PLACEMENTS:
         bank = _levels(agent, config.env, levels, split, seed, placement)
-        fields[placement] = [
-            field_of(agent, config.env, bank, index, orientation) for index in range(levels)
-        ]
+        observe = functools.partial(observe_states, config=config.env)
+        both = [fields_of(agent.outputs, bank.state(index), observe) for index in range(levels)]
+        fields[placement] = [pair[orientation == "right"] for pair in both]
+        exact[placement] = [_exact(*pair, config.env) for pair in both]
     words = {"levels": levels, "split": split, "seed": seed, "orientation": orientation, "env": env}
     options = [f"{key}={value}" for key, value in words.items() if value is not None]
     command = ["chisel", "study", "vector-field", f"checkpoint={agent.source}", *options]
     origin = provenance(agent, config, seed=seed, command=shlex.join(command))
     folder = study_folder(agent, "vector-field", out)
-    _write(folder, fields, origin, heading=_heading(agent, config.experiment))
+    _write(folder, fields, exact, origin, heading=_heading(agent, config.experiment))
     return folder
 
 
-def field_of(
-    agent: Agent, config: MazeConfig, bank: LevelBank, index: int, orientation: Orientation
-) -> VectorField:
-    """The field of one level of a bank."""
-    observe = functools.partial(observe_states, config=config)
-    return vector_field(agent.outputs, bank.state(index), observe, orientation=orientation)
+def _exact(left: VectorField, right: VectorField, config: MazeConfig) -> dict[str, Any]:
+    """What becomes of an episode that begins at the start, solved from both fields."""
+    state = left.state
+    corner = (state.maze_dim - 1, state.maze_dim - 1)
+    both = config.goals == "cheese-and-corner"
+    chain = chain_of(left, right, ends=[*state.cheese, corner] if both else None)
+    steps = config.timeout
+    return {
+        "timeout": steps,
+        **asdict(outcomes(chain, state.cheese, corner, steps=steps)),
+        "length": expected_length(chain, steps=steps),
+        "return": expected_return(chain, steps=steps),
+        "critic_agrees": {
+            field.orientation: _or_null(value_agreement(chain, field).share)
+            for field in (left, right)
+        },
+    }
+
+
+def _or_null(share: float) -> float | None:
+    """For JSON: no square with a choice gives nan."""
+    return None if math.isnan(share) else share
 
 
 def _levels(
@@ -97,6 +126,7 @@ def _heading(agent: Agent, experiment: str) -> str:
 def _write(
     folder: Path,
     fields: Mapping[Placement, list[VectorField]],
+    exact: Mapping[Placement, list[dict[str, Any]]],
     origin: dict[str, Any],
     heading: str,
 ) -> None:
@@ -108,7 +138,9 @@ def _write(
             title = f"level {field.state.level_seed}, {side}×{side}, cheese {placement}"
             name = f"{number:02d}-{placement}.png"
             save_figure(field_figure(field, title), folder / name, stamp)
-            plain.append({"file": name, "cheese_placement": placement, **field.to_plain()})
+            solved = {"exact": exact[placement][number]}
+            about = {"file": name, "cheese_placement": placement}
+            plain.append(about | field.to_plain() | solved)
     rows = [
         (f"cheese {placement}", drawn[first : first + _COLUMNS])
         for first in range(0, len(next(iter(fields.values()))), _COLUMNS)

@@ -37,6 +37,10 @@ def test_vector_field_draws_each_maze_twice_and_says_where_it_comes_from(run_fol
         np.testing.assert_array_equal(*walls)
         for square in trained["squares"]:
             assert sum(square["probabilities"]) == pytest.approx(1)
+        exact = trained["exact"]
+        assert exact["cheese_first"] + exact["corner_first"] + exact["neither"] == pytest.approx(1)
+        assert exact["return"] == pytest.approx(10 * exact["cheese"])
+        assert 0 < exact["length"] <= exact["timeout"] == 20
     assert agent.digest.encode() in (folder / pictures[0]).read_bytes()
 
 
