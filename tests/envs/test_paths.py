@@ -66,6 +66,17 @@ def test_there_is_nothing_to_decide_when_a_goal_is_out_of_reach():
     assert paths.decision_square(open_cells, (0, 0), (0, 2)) is None
 
 
+@pytest.mark.parametrize("cheese", [(2, 2), (4, 4), (2, 4), (0, 4)])
+def test_there_is_nothing_to_decide_when_one_goal_is_on_the_way_to_the_other(cheese):
+    """Public code has two definitions that differ just here."""
+    open_cells = np.zeros((5, 5), bool)  # one corridor, the corner half-way
+    way = [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (3, 2), (4, 2), (4, 3), (4, 4)]
+    way += [(3, 4), (2, 4), (1, 4), (0, 4)]
+    open_cells[tuple(np.transpose(way))] = True
+    assert paths.decision_square(open_cells, (0, 0), cheese) is None
+    assert not paths.to_goals(open_cells, (0, 0), [cheese], (4, 4)).decision
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_nearest_target_is_the_one_with_the_least_distance(seed):
     generator = np.random.default_rng(seed)

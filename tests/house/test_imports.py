@@ -42,7 +42,9 @@ DOORS = {
     "envs.gridworlds",
     "envs.maze",
     "envs.oversight",
+    "analysis.channels",
     "analysis.interventions",
+    "analysis.maze",
     "analysis.steering",
     "analysis.studies",
 }
