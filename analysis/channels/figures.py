@@ -54,7 +54,7 @@ def channel_sheet(
 def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> None:
     limit = float(max(np.abs(left).max(), np.abs(right).max())) or 1.0
     for place, values in enumerate((left, right)):
-        from_ = 1.04 * place
+        from_ = 1.12 * place
         ax.imshow(
             values,
             extent=(from_, from_ + 1, 0, 1),
@@ -63,7 +63,7 @@ def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> No
             vmax=limit,
             interpolation="nearest",
         )
-    ax.set_xlim(-0.1, 2.14)
+    ax.set_xlim(-0.1, 2.22)
 
 
 def retarget_figure(found: RetargetMap, title: str) -> Figure:
