@@ -8,6 +8,7 @@ from analysis.evaluation import Evaluation, evaluate
 from analysis.field_figures import contact_sheet, field_figure
 from analysis.fields import VectorField, mouse_at, vector_field
 from analysis.figures import save_figure
+from analysis.films import write_gif
 from analysis.gradient_mass import GradientMass, sides_of
 from analysis.localization import Condition, Localization, LocalizedRun, Snapshot
 from analysis.localization_report import write_localization
@@ -100,6 +101,7 @@ __all__ = [
     "study_folder",
     "summarise_oversight",
     "vector_field",
+    "write_gif",
     "write_json",
     "write_localization",
 ]

@@ -99,16 +99,17 @@ def show(table: Table) -> None:
 
 def keep_tables(folder: Path, tables: Sequence[Table]) -> Path:
     """Print tables, and write their text to `tables.json`, from which a report takes them."""
-    plain = []
     for table in tables:
         show(table)
-        cells = [list(map(str, column.cells)) for column in table.columns]
-        plain.append(
-            {
-                "title": str(table.title or ""),
-                "caption": str(table.caption or ""),
-                "columns": [str(column.header) for column in table.columns],
-                "rows": [list(row) for row in zip(*cells, strict=True)],
-            }
-        )
-    return write_json(folder / TABLES, {"tables": plain})
+    return write_json(folder / TABLES, {"tables": [plain_table(table) for table in tables]})
+
+
+def plain_table(table: Table) -> dict[str, Any]:
+    """A table's text: `title`, `caption`, `columns` and `rows`."""
+    cells = [list(map(str, column.cells)) for column in table.columns]
+    return {
+        "title": str(table.title or ""),
+        "caption": str(table.caption or ""),
+        "columns": [str(column.header) for column in table.columns],
+        "rows": [list(row) for row in zip(*cells, strict=True)],
+    }

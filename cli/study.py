@@ -30,7 +30,8 @@ def run(arguments: Sequence[str]) -> None:
     registry.get("study", name)
     options = parse_settings(settings)
     if options.get("checkpoint") is not None:
-        existing(str(options["checkpoint"]))
+        for part in str(options["checkpoint"]).split(","):
+            existing(part)
     from analysis import studies  # heavy: only once the arguments are known to be good
 
     print(studies.run(name, **options))

@@ -151,6 +151,14 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.cheese_vector:run",
             "where the mouse turns without its cheese's activations, by layer, beside controls",
         ),
+        "over-training": Component(
+            "analysis.studies.over_training:run",
+            "behaviour at every checkpoint that a run kept, and a film of one maze's field",
+        ),
+        "report": Component(
+            "analysis.studies.report:run",
+            "one page, to be read offline, of all that the other studies find on a checkpoint",
+        ),
         "selective-ablation": Component(
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import configs
+from analysis import write_gif
 from configs import RunConfig
 from trainers.csv_log import CsvLog
 from trainers.versions import git_commit, versions
@@ -177,25 +178,6 @@ class Tracking:
     def _media_path(self, name: str, iteration: int, suffix: str) -> Path:
         self.media.mkdir(exist_ok=True)
         return self.media / f"{name}-{iteration:08d}.{suffix}"
-
-
-def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:
-    """Write frames `[T, H, W, 3]` as an animated GIF that repeats for ever.
-
-    Raises:
-        ValueError: If the frames have another shape or type.
-    """
-    from PIL import Image
-
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
-        raise ValueError(f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}")
-    # One palette for all, without dithering: only what moves takes room in the file.
-    middle = Image.fromarray(frames[len(frames) // 2]).quantize()
-    first, *others = [
-        Image.fromarray(frame).quantize(palette=middle, dither=Image.Dither.NONE)
-        for frame in frames
-    ]
-    first.save(path, save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
 
 
 def _wandb() -> Any:

@@ -65,11 +65,11 @@ def out_of_fold(data: Data, generator: np.random.Generator, *, folds: int = FOLD
     """Predictions of each episode by a model of the other folds; see `cross_validate`."""
     distinct, member = np.unique(data.groups, return_inverse=True)
     fold = generator.permutation(np.arange(len(distinct)) % folds)[member]
-    odds, base = np.zeros(len(data.y)), np.zeros(len(data.y))
+    odds = np.zeros(len(data.y))
     for number in np.unique(fold):
-        inside, rest = fold == number, fold != number
-        odds[inside], base[inside] = _predict(data, rest, data.z[inside], generator)
-    return _compare(odds, base, data.y, data.groups)
+        inside = fold == number
+        odds[inside] = _predict(data, ~inside, data.z[inside], generator)
+    return _compare(odds, data.y, data.groups)
 
 
 def carried_over(first: Data, second: Data, generator: np.random.Generator) -> Prediction:
@@ -77,8 +77,8 @@ def carried_over(first: Data, second: Data, generator: np.random.Generator) -> P
 
     Both must have been z-scored by the same means and deviations.
     """
-    odds, base = _predict(first, np.ones(len(first.y), np.bool_), second.z, generator)
-    return _compare(odds, np.full(len(second.y), base), second.y, second.groups)
+    odds = _predict(first, np.ones(len(first.y), np.bool_), second.z, generator)
+    return _compare(odds, second.y, second.groups)
 
 
 def validation(
@@ -138,25 +138,29 @@ def means(
 
 def _predict(
     data: Data, rows: NDArray[np.bool_], z: Floats, generator: np.random.Generator
-) -> tuple[Floats, float]:
-    """Log-odds `[E]` of the cheese by a fit to some rows, and those of their base rate."""
+) -> Floats:
+    """Log-odds `[E]` of the cheese by a fit to some rows."""
     y = data.y[rows]
-    # Half an episode of each kind more: a base rate of exactly 0 or 1 would promise certainty.
-    base = float(special.logit((y.sum() + 0.5) / (len(y) + 1)))
     if not y.any() or y.all():
-        return np.full(len(z), base), base
+        return np.full(len(z), _base_odds(y))
     line = fit(data.z[rows], y, int(generator.integers(2**31 - 1)))
-    return line.log_odds(z), base
+    return line.log_odds(z)
 
 
-def _compare(
-    odds: Floats, base: Floats, y: NDArray[np.bool_], groups: NDArray[np.int64]
-) -> Prediction:
+def _compare(odds: Floats, y: NDArray[np.bool_], groups: NDArray[np.int64]) -> Prediction:
     sign = np.where(y, 1.0, -1.0)
+    # The base rate is that of the predicted episodes themselves, which favours it. From the other
+    # folds it would be worse than a coin wherever it is near one half.
+    base = _base_odds(y)
     return Prediction(
         log_loss=np.logaddexp(0, -sign * odds),
         hit=((odds > 0) == y).astype(np.float64),
         base_log_loss=np.logaddexp(0, -sign * base),
-        base_hit=((base > 0) == y).astype(np.float64),
+        base_hit=(y == (base > 0)).astype(np.float64),
         groups=groups,
     )
+
+
+def _base_odds(y: NDArray[np.bool_]) -> float:
+    """Log-odds of a base rate, with half an episode of each kind more, so that none is certain."""
+    return float(special.logit((y.sum() + 0.5) / (len(y) + 1)))

@@ -26,7 +26,8 @@ def make_run(folder, *, logits=None, edit=None, overrides=(), regions=None):
     With `logits` the agent is blind: it gives these in every state. `edit` changes the network in
     place; `regions` are those that a router would have stored.
     """
-    config = configs.load("maze/quick", [*SMALL, *overrides, f"name={folder.name}"])
+    settings = {one.partition("=")[0]: one for one in [*SMALL, *overrides]}
+    config = configs.load("maze/quick", [*settings.values(), f"name={folder.name}"])
     model = build(config.model, SPACES)
     with torch.no_grad():
         if logits is not None:

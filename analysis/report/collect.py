@@ -1,0 +1,83 @@
+"""What a study left in its folder: figures, tables, data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.output import TABLES
+from configs import CheckpointError
+
+FIGURES = (".png", ".gif")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a folder holds, in the order of names."""
+
+    figures: tuple[Path, ...]
+    tables: tuple[dict[str, Any], ...]
+    """As `analysis.output.plain_table` gives them."""
+    data: tuple[Path, ...]
+    """JSON and CSV files."""
+    command: str | None
+    """What to type to get the same results, if the data say."""
+
+
+def findings(folder: Path) -> Findings:
+    """Look through a study's folder.
+
+    Raises:
+        CheckpointError: If a JSON file there cannot be read.
+    """
+    files = sorted(folder.iterdir())
+    tables: list[dict[str, Any]] = []
+    command = None
+    data = []
+    for file in files:
+        if file.name == TABLES:
+            tables += _read(file)["tables"]
+        elif file.suffix in (".json", ".csv"):
+            data.append(file)
+            if file.suffix == ".json":
+                command = command or _command(_read(file))
+    figures = tuple(file for file in files if file.suffix in FIGURES)
+    return Findings(figures, tuple(tables), tuple(data), command)
+
+
+def is_about(folder: Path, digests: list[str]) -> bool:
+    """Whether a folder holds results, and they are about checkpoints of exactly these digests."""
+    named: set[str] = set()
+    for file in folder.glob("*.json"):
+        if file.name != TABLES:
+            named |= set(_digests(_read(file)))
+    return bool(named) and named == set(digests)
+
+
+def _digests(data: Any) -> list[str]:
+    """Of the checkpoint itself, or of each of the runs."""
+    if not isinstance(data, dict):
+        return []
+    found = [data["sha256"]] if isinstance(data.get("sha256"), str) else []
+    runs = data.get("runs")
+    for one in runs if isinstance(runs, list) else ():
+        found += _digests(one)
+    return found
+
+
+def _command(data: Any) -> str | None:
+    if not isinstance(data, dict):
+        return None
+    runs = data.get("runs")
+    first = runs[0] if isinstance(runs, list) and runs else {}
+    command = data.get("command") or (first.get("command") if isinstance(first, dict) else None)
+    return command if isinstance(command, str) else None
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}; delete it to run again") from error

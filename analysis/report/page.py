@@ -1,0 +1,137 @@
+"""The page: a template, and a function for each part. Everything that comes in is escaped."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from analysis.report.collect import Findings
+
+SHOWN = 40_000
+"""Bytes of a data file up to which it is shown, folded; a larger one is only named."""
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.45 system-ui, sans-serif; color: #14141f; margin: 2em auto; padding: 0 1.5em;
+  max-width: 1600px; }}
+h2 {{ border-bottom: 2px solid #14141f; margin-top: 2em; }}
+h3, h4 {{ margin: .6em 0 .3em; overflow-wrap: anywhere; }}
+.side {{ display: flex; flex-wrap: wrap; gap: 2em; align-items: flex-start; }}
+.side > div {{ flex: 1 1 30em; min-width: 0; }}
+img {{ max-width: 100%; height: auto; display: block; margin: .5em 0; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right; }}
+th:first-child, td:first-child {{ text-align: left; }}
+p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; }}
+pre, code {{ font-size: 12px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one study found on one checkpoint, or on all seeds together."""
+
+    label: str
+    found: Findings | None
+    note: str = ""
+    """Why there is nothing, or what else to say."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One study, its checkpoints side by side."""
+
+    title: str
+    panels: Sequence[Panel]
+
+
+def page(
+    title: str,
+    checkpoints: Mapping[str, Any],
+    sections: Sequence[Section],
+    configs: Mapping[str, str],
+    origin: Mapping[str, Any],
+) -> str:
+    """The whole page as HTML with its pictures inside; it links to nothing.
+
+    Args:
+        title: Of the page.
+        checkpoints: A table, as `analysis.output.plain_table` gives it.
+        sections: Studies.
+        configs: The YAML of each checkpoint's config by its label.
+        origin: Facts about the report itself, such as its command.
+    """
+    parts = [table(checkpoints), *(section(one) for one in sections), "<h2>Configs</h2>"]
+    parts += [folded(label, text) for label, text in configs.items()]
+    facts = "\n".join(f"{name}: {value}" for name, value in origin.items())
+    parts.append(folded("how this page was made", facts))
+    return _PAGE.format(title=escape(title), body="\n".join(parts))
+
+
+def section(one: Section) -> str:
+    """A study's heading and panels."""
+    panels = "\n".join(panel(each) for each in one.panels)
+    return f'<h2>{escape(one.title)}</h2>\n<div class="side">\n{panels}\n</div>'
+
+
+def panel(one: Panel) -> str:
+    """Figures, tables and data of one checkpoint."""
+    parts = [f"<h3>{escape(one.label)}</h3>"]
+    if one.note:
+        parts.append(f'<p class="note">{escape(one.note)}</p>')
+    if one.found is not None:
+        parts += [picture(file) for file in one.found.figures]
+        parts += [table(each) for each in one.found.tables]
+        parts += [data(file) for file in one.found.data]
+        if one.found.command:
+            parts.append(f"<p class='note'><code>{escape(one.found.command)}</code></p>")
+    return f"<div>{''.join(parts)}</div>"
+
+
+def picture(file: Path) -> str:
+    """A figure inside the page."""
+    kind = file.suffix.removeprefix(".")
+    text = base64.b64encode(file.read_bytes()).decode("ascii")
+    return f'<img alt="{escape(file.stem)}" src="data:image/{kind};base64,{text}">'
+
+
+def table(plain: Mapping[str, Any]) -> str:
+    """A table with its title and caption."""
+    heads = "".join(f"<th>{escape(str(name))}</th>" for name in plain["columns"])
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in plain["rows"]
+    )
+    title = f"<h4>{escape(plain['title'])}</h4>" if plain["title"] else ""
+    caption = f'<p class="note">{escape(plain["caption"])}</p>' if plain["caption"] else ""
+    return f'{title}<div class="scroll"><table><tr>{heads}</tr>{rows}</table></div>{caption}'
+
+
+def data(file: Path) -> str:
+    """A data file, folded; only its name and size if it is large."""
+    size = file.stat().st_size
+    if size > SHOWN:
+        return f'<p class="note">{escape(str(file))}: {size / 1000:,.0f} kB</p>'
+    return folded(file.name, file.read_text(encoding="utf-8"))
+
+
+def folded(title: str, text: str) -> str:
+    """Text to be opened with a click."""
+    return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"

@@ -1,0 +1,212 @@
+"""The study `report`: one page of all that the other studies find on a checkpoint, or on seeds."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.table import Table
+
+import configs
+from analysis.compare import compare
+from analysis.output import make_folder, plain_table
+from analysis.report.collect import Findings, findings, is_about
+from analysis.report.page import Panel, Section, page
+from analysis.settings import runs_of, take_agent
+from analysis.studies import registry as studies
+from analysis.tabular_studies import origin
+from configs import CheckpointError, ConfigError, registry
+from models import CHECKPOINTS, Agent
+
+STUDY = "report"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A study that the report runs."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    groups: bool = False
+    """Whether it takes a folder of seeds, and then is run on all of them at once."""
+
+
+ENTRIES = (
+    Entry("behaviour", {"levels": 500}, groups=True),
+    Entry("vector-field", {"levels": 4}),
+    Entry("over-training", {"levels": 200, "points": 8}, groups=True),
+    Entry("cheese-vector"),
+    Entry("channels"),
+    Entry("retarget"),
+    Entry("localization", {"levels": 200, "points": 4}, groups=True),
+)
+"""In the order of the page. One that is not registered here, or does not apply, is named with the
+reason."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One column of the page: an agent, or the seeds of a group."""
+
+    path: Path
+    agents: tuple[Agent, ...]
+    home: Path
+    """Where its studies leave their results."""
+    role: Literal["alone", "group", "member"] = "alone"
+    """Whether it is a group of seeds, or one of a group that is shown too."""
+
+    @property
+    def digests(self) -> list[str]:
+        """Of the checkpoints it is about."""
+        return [agent.digest for agent in self.agents]
+
+
+def run(
+    *,
+    checkpoint: Path | str,
+    only: str | None = None,
+    again: bool = False,
+    env: str | None = None,
+    out: Path | str | None = None,
+) -> Path:
+    """Write one HTML page, to be read offline, with the figures and tables of all studies.
+
+    Results that a study has left for the same checkpoint are taken; what is missing is run.
+
+    Args:
+        checkpoint: A run, a checkpoint, a folder of seeds, a shipped folder or a published `.pth`;
+            several, with commas between, are shown side by side.
+        only: Names of studies with commas between; None runs all that the report knows.
+        again: Run every study, also where results are there.
+        env: For published weights, the experiment whose environment they play in.
+        out: Folder for the page; None is `studies/report` of the run or group.
+
+    Returns:
+        The folder, with `report.html`.
+
+    Raises:
+        ConfigError: If a name in `only` is none of the report's studies.
+        CheckpointError: If nothing can be loaded from a checkpoint.
+    """
+    entries = _entries(only)
+    words = {"only": only, "again": again or None, "env": env}
+    settings = [f"{key}={value}" for key, value in words.items() if value is not None]
+    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    parts = [Path(part) for part in str(checkpoint).split(",")]
+    folder = _folder(parts, out)
+    subjects = [subject for part in parts for subject in _subjects(part, env, folder)]
+    alone = [subject for subject in subjects if subject.role != "group"]
+    sections = _training([subject.path for subject in alone], folder)
+    for entry in entries:
+        panels = [_panel(entry, one, env, again) for one in subjects if _wanted(entry, one)]
+        sections.append(Section(entry.name, panels))
+    sections += _others(subjects, {entry.name for entry in entries})
+    agents = {str(one.path): one.agents[0] for one in alone}
+    yamls = {
+        label: configs.to_yaml(agent.config) for label, agent in agents.items() if agent.config
+    }
+    title = "Report on " + ", ".join(map(str, parts))
+    text = page(title, plain_table(_checkpoints(agents)), sections, yamls, origin(command, 0))
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _entries(only: str | None) -> list[Entry]:
+    if only is None:
+        return list(ENTRIES)
+    known = {entry.name: entry for entry in ENTRIES}
+    for name in only.split(","):
+        if name not in known:
+            raise ConfigError(f"only={name}: {configs.hint(name, known)}")
+    return [known[name] for name in only.split(",")]
+
+
+def _folder(parts: Sequence[Path], out: Path | str | None) -> Path:
+    if out is not None:
+        return make_folder(Path(out))
+    first = parts[0]
+    has_home = len(parts) == 1 and ((first / CHECKPOINTS).is_dir() or runs_of(first) != [first])
+    return make_folder((first if has_home else Path()) / "studies" / STUDY)
+
+
+def _subjects(part: Path, env: str | None, folder: Path) -> list[Subject]:
+    """An agent; or all seeds of a group together, and then each of them."""
+    runs = runs_of(part)
+    agents = [take_agent(path, env=env) for path in runs]
+    found = []
+    if len(runs) > 1:
+        found.append(Subject(part, tuple(agents), part / "studies", "group"))
+    for path, agent in zip(runs, agents, strict=True):
+        # Weights that are no run's have no place for results: they go beside the page, each apart.
+        in_run = (path / CHECKPOINTS).is_dir()
+        home = path / "studies" if in_run else folder / agent.digest[:12]
+        found.append(Subject(path, (agent,), home, "member" if len(runs) > 1 else "alone"))
+    return found
+
+
+def _wanted(entry: Entry, subject: Subject) -> bool:
+    """A study that takes groups is run on the group, not on each of its seeds."""
+    return subject.role == "alone" or entry.groups == (subject.role == "group")
+
+
+def _panel(entry: Entry, subject: Subject, env: str | None, again: bool) -> Panel:
+    label, folder = str(subject.path), subject.home / entry.name
+    if entry.name not in registry.names("study"):
+        return Panel(label, None, f"Skipped: this version has no study {entry.name}.")
+    try:
+        if again or not is_about(folder, subject.digests):
+            takes = inspect.signature(registry.resolve("study", entry.name)).parameters
+            given = entry.options | ({"env": env} if env and "env" in takes else {})
+            studies.run(entry.name, checkpoint=subject.path, out=folder, **given)
+        return Panel(label, findings(folder))
+    except (CheckpointError, ConfigError) as error:
+        return Panel(label, None, f"Skipped: {' '.join(str(error).split())}.")
+
+
+def _training(runs: Sequence[Path], folder: Path) -> list[Section]:
+    """Learning curves of those with a log, in one figure."""
+    logged = [path for path in runs if (path / "metrics.csv").is_file()]
+    if not logged:
+        return []
+    curves = compare(logged, make_folder(folder / "training"))
+    found = Findings((curves.figure,), (plain_table(curves.table()),), (), None)
+    return [Section("training", [Panel("learning curves", found)])]
+
+
+def _others(subjects: Sequence[Subject], done: set[str]) -> list[Section]:
+    """What other studies and evaluations have left about these checkpoints."""
+    names = sorted(
+        {
+            folder.name
+            for subject in subjects
+            for folder in subject.home.glob("*/")
+            if folder.name not in {*done, STUDY} and is_about(folder, subject.digests)
+        }
+    )
+    return [
+        Section(
+            name,
+            [
+                Panel(str(one.path), findings(one.home / name))
+                for one in subjects
+                if is_about(one.home / name, one.digests)
+            ],
+        )
+        for name in names
+    ]
+
+
+def _checkpoints(agents: dict[str, Agent]) -> Table:
+    table = Table(title="Checkpoints")
+    for name in ("checkpoint", "experiment", "seed", "steps", "sha256"):
+        table.add_column(name)
+    for label, agent in agents.items():
+        config = agent.config
+        steps = "" if agent.env_steps is None else f"{agent.env_steps:,}"
+        about = ("", "") if config is None else (config.experiment, str(config.seed))
+        table.add_row(label, *about, steps, agent.digest)
+    return table
