@@ -117,6 +117,7 @@ def test_where_the_corner_is_a_goal_the_cheese_is_not_put_there(tmp_path):
     assert sums == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_study_writes_everything_for_a_group_of_seeds(tmp_path, capsys):
     for seed in (0, 1):
         make_run(
