@@ -13,8 +13,10 @@ from configs.errors import (
 from configs.load import from_plain, load, override, to_yaml
 from configs.overrides import expand_seeds, parse_settings
 from configs.schema import (
+    AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
+    AuxiliaryConfig,
     DigitsConfig,
     EvalConfig,
     ExpertsConfig,
@@ -40,8 +42,10 @@ from configs.validate import WORLD_SIZE, validate
 
 __all__ = [
     "WORLD_SIZE",
+    "AupConfig",
     "AutoencoderConfig",
     "AutoencoderNetConfig",
+    "AuxiliaryConfig",
     "CheckpointError",
     "ChiselError",
     "ConfigError",

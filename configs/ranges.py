@@ -9,8 +9,10 @@ from typing import Any
 
 from configs.errors import ConfigError
 from configs.schema import (
+    AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
+    AuxiliaryConfig,
     EvalConfig,
     ExpertsConfig,
     GridExpertsConfig,
@@ -66,6 +68,23 @@ SEED = Range(low=0, high=SEED_LIMIT)
 DISCOUNT = Range(low=0, high=1)
 SHARE = Range(low=0, high=1)
 
+_PPO: Mapping[str, Range] = {
+    "num_steps": COUNT,
+    "num_minibatches": COUNT,
+    "update_epochs": COUNT,
+    "learning_rate": POSITIVE,
+    "adam_eps": POSITIVE,
+    "gamma": DISCOUNT,
+    "gae_lambda": DISCOUNT,
+    "clip_coef": POSITIVE,
+    "ent_coef": NOT_NEGATIVE,
+    "vf_coef": NOT_NEGATIVE,
+    "max_grad_norm": POSITIVE,
+    "target_kl": POSITIVE,
+    "norm_reward_gamma": DISCOUNT,
+    "reward_clip": POSITIVE,
+}
+
 _RANGES: dict[type, Mapping[str, Range]] = {
     RunConfig: {"frames": COUNT, "seed": SEED, "init_seed": SEED, "env_seed": SEED},
     MazeConfig: {
@@ -120,21 +139,23 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "ent_coef": NOT_NEGATIVE,
         "vf_coef": NOT_NEGATIVE,
     },
-    PPOConfig: {
-        "num_steps": COUNT,
-        "num_minibatches": COUNT,
-        "update_epochs": COUNT,
+    PPOConfig: _PPO,
+    AupConfig: {
+        **_PPO,
+        "aup_lambda": NOT_NEGATIVE,
+        "aup_lambda_start": NOT_NEGATIVE,
+        "aup_lambda_ramp": NOT_NEGATIVE,
+    },
+    AuxiliaryConfig: {
+        "num": COUNT,
+        "steps": NOT_NEGATIVE,
+        "gamma": Range(low=0, high=1, below=True),
+        "replay": COUNT,
+        "updates": COUNT,
+        "batch_size": COUNT,
         "learning_rate": POSITIVE,
-        "adam_eps": POSITIVE,
-        "gamma": DISCOUNT,
-        "gae_lambda": DISCOUNT,
-        "clip_coef": POSITIVE,
-        "ent_coef": NOT_NEGATIVE,
-        "vf_coef": NOT_NEGATIVE,
-        "max_grad_norm": POSITIVE,
-        "target_kl": POSITIVE,
-        "norm_reward_gamma": DISCOUNT,
-        "reward_clip": POSITIVE,
+        "final_learning_rate": POSITIVE,
+        "tau": Range(low=0, high=1, above=True),
     },
     TrainerConfig: {
         "devices": COUNT,

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 
 from configs.errors import ConfigError
 from configs.schema import (
+    AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
     DigitsConfig,
@@ -115,6 +116,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     },
     "algo": {
         "ppo": Component("trainers.ppo:build_ppo", "proximal policy optimisation", PPOConfig),
+        "aup": Component(
+            "trainers.aup:build_aup",
+            "PPO with a penalty on changing what the agent could attain",
+            AupConfig,
+        ),
         "reinforce": Component(
             "trainers.reinforce:build_reinforce",
             "REINFORCE with a learnt baseline, one update per rollout",

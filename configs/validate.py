@@ -18,6 +18,7 @@ from configs.schema import (
     ReinforceConfig,
     RunConfig,
 )
+from configs.validate_aup import aup_problems
 from configs.validate_data import data_problems, source_problems
 from configs.validate_routing import routing_problems
 
@@ -64,6 +65,7 @@ def _problems(config: RunConfig) -> Iterator[str]:
         yield from _iteration(config, config.algo.num_steps)
     if isinstance(config.algo, PPOConfig):
         yield from _minibatches(config, config.algo)
+    yield from aup_problems(config)
     yield from _checkpoints(config)
     yield from data_problems(config)
     yield from routing_problems(config)

@@ -28,6 +28,9 @@ class StatefulVectorEnv(Protocol):
     valid where `infos["_episode"]` (bool `[N]`): at least `r` (undiscounted return), `l` (length in
     steps) and `success` (bool). Both keys are absent in steps where no episode ends.
 
+    Where one of the actions is to do nothing, an attribute `noop` says which; penalties on impact
+    compare with it.
+
     Observations returned by `reset`, `step` and `observe` belong to the caller: later steps do not
     write into them.
     """

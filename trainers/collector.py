@@ -94,6 +94,9 @@ class Collector:
         buffer["rewards"][t] = torch.from_numpy(np.asarray(rewards, dtype=np.float32))
         buffer["dones"][t] = torch.from_numpy(terminated | truncated)
         buffer["bootstrap"][t] = 0.0
+        if buffer.arrivals:
+            buffer["terminated"][t] = torch.from_numpy(terminated)
+            self._arrive(terminated | truncated, infos, buffer, t)
         if truncated.any():
             self._bootstrap(truncated & ~terminated, infos, policy, buffer["bootstrap"][t])
         self._count(infos)
@@ -112,6 +115,20 @@ class Collector:
             last[rows] = np.stack([np.asarray(infos["final_obs"][row]) for row in rows])
             _, values = policy(torch.from_numpy(last).to(into.device))
             into[torch.from_numpy(rows).to(into.device)] = values[rows].float()
+
+    def _arrive(
+        self, ended: NDArray[np.bool_], infos: dict[str, Any], buffer: RolloutBuffer, t: int
+    ) -> None:
+        """What the step led to: not the first observation of the next episode.
+
+        Where the environment doesn't tell an episode's last observation, the one before stands in.
+        """
+        arrived = buffer["next_obs"][t].copy_(torch.from_numpy(self.obs))
+        for row in np.flatnonzero(ended):
+            if "final_obs" in infos and infos["_final_obs"][row]:
+                arrived[row] = torch.from_numpy(np.asarray(infos["final_obs"][row]))
+            else:
+                arrived[row] = buffer["obs"][t, row]
 
     def _count(self, infos: dict[str, Any]) -> None:
         if "episode" not in infos:

@@ -58,6 +58,13 @@ class Algorithm(Protocol):
     """Where the global norm of the gradient is clipped; None never does."""
     target_kl: float | None
     """End an iteration's updates once `approx_kl` passes this; None never does."""
+    wants_arrivals: bool
+    """Whether rollouts must keep what each step led to; see `RolloutBuffer`."""
+
+    @property
+    def explores(self) -> bool:
+        """Whether the next iteration acts uniformly at random and leaves the network as it is."""
+        ...
 
     def learning_rate(self, progress: float) -> float:
         """The step size when `progress` (0 to 1) of the planned iterations are done."""
@@ -73,6 +80,10 @@ class Algorithm(Protocol):
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
         """The loss of a minibatch."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """What is logged of the rollout that was finished last, beside the losses."""
         ...
 
     def get_state(self) -> dict[str, Any]:
@@ -118,7 +129,7 @@ class OnPolicy(L.LightningModule):
         self.num_iterations, self.total_envs = num_iterations, total_envs
         self.minibatch_generator, self.channels_last = minibatch_generator, channels_last
         self.about, self.routes = about, routes
-        self.iteration = 0
+        self.iteration, self._exploring = 0, False
         self.frames_per_iteration = algorithm.num_steps * total_envs
         self.batch: dict[str, Tensor] = {}
         self._steps: list[dict[str, Tensor]] = []
@@ -158,6 +169,7 @@ class OnPolicy(L.LightningModule):
             obs.shape[1:],
             torch.from_numpy(obs).dtype,
             self.device,
+            arrivals=self.algorithm.wants_arrivals,
         )
 
     def train_dataloader(self) -> MinibatchLoader:
@@ -175,13 +187,15 @@ class OnPolicy(L.LightningModule):
         self.iteration += 1
         self._started = time.perf_counter()
         self._steps, self._metrics = [], {}
+        self._exploring = self.algorithm.explores
         rate = self.algorithm.learning_rate((self.iteration - 1) / self.num_iterations)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
         if self.routes is not None:
             self.routes.begin(self.env_steps - self.frames_per_iteration)
         with self.trainer.precision_plugin.forward_context():
-            last_values = self.collector.collect(self, self.buffer)
+            policy = self._at_random if self._exploring else self
+            last_values = self.collector.collect(policy, self.buffer)
         if self.routes is not None:
             with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
                 self.routes.finish(self.buffer.columns, self)
@@ -191,8 +205,16 @@ class OnPolicy(L.LightningModule):
             raise NumericsError(f"iteration {self.iteration}: {error}") from error
         self._collected = time.perf_counter()
 
+    def _at_random(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits and values of a policy that knows nothing."""
+        actions = int(self.collector.env.single_action_space.n)  # type: ignore[attr-defined]  # discrete
+        logits = torch.zeros(len(obs), actions, device=obs.device)
+        return logits, logits[:, 0]
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
         """End the iteration's updates when the policy has moved further than `target_kl`."""
+        if self._exploring:
+            return -1
         limit, done = self.algorithm.target_kl, batch_idx % self.algorithm.num_minibatches == 0
         if limit is None or not done or not self._steps:
             return None
@@ -248,7 +270,9 @@ class OnPolicy(L.LightningModule):
         `EPISODE_WINDOW` episodes of each process.
         """
         if not self._metrics:
-            self._metrics = self._episode_metrics() | self._loss_metrics() | self._speed_metrics()
+            losses = {} if self._exploring else self._loss_metrics()
+            own = self._episode_metrics() | losses | self.algorithm.metrics()
+            self._metrics = own | self._speed_metrics()
         return self._metrics
 
     def _episode_metrics(self) -> dict[str, float]:

@@ -32,6 +32,9 @@ class PPO:
         total_envs: environments over all processes.
     """
 
+    wants_arrivals = False
+    explores = False
+
     def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
         self.options = options
         self.columns: tuple[str, ...] = MINIBATCH_COLUMNS
@@ -112,6 +115,10 @@ class PPO:
         with torch.no_grad():
             terms |= divergence(log_ratio, clip)
         return Losses(loss, terms, log_ratio)
+
+    def metrics(self) -> dict[str, float]:
+        """Nothing beside the losses."""
+        return {}
 
     def get_state(self) -> dict[str, Any]:
         """The statistics of rewards."""

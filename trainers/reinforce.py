@@ -49,6 +49,8 @@ class Reinforce:
     update_epochs = 1
     max_grad_norm: float | None = None
     target_kl: float | None = None
+    wants_arrivals = False
+    explores = False
 
     def __init__(self, options: ReinforceConfig) -> None:
         self.options = options
@@ -87,6 +89,10 @@ class Reinforce:
             - options.ent_coef * terms["entropy"]
         )
         return Losses(loss, terms)
+
+    def metrics(self) -> dict[str, float]:
+        """Nothing beside the losses."""
+        return {}
 
     def get_state(self) -> dict[str, Any]:
         """Nothing is kept between iterations."""

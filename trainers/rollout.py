@@ -20,6 +20,8 @@ class RolloutBuffer:
         obs_shape: shape of one observation.
         obs_dtype: its dtype.
         device: where the columns live.
+        arrivals: keep what each step led to: `next_obs`, which at an episode's end is not the next
+            row's `obs`, and whether the episode was `terminated` there, not cut off.
     """
 
     def __init__(
@@ -29,6 +31,8 @@ class RolloutBuffer:
         obs_shape: tuple[int, ...],
         obs_dtype: torch.dtype,
         device: torch.device,
+        *,
+        arrivals: bool = False,
     ) -> None:
         self.num_steps, self.num_envs = num_steps, num_envs
         size = (num_steps, num_envs)
@@ -39,6 +43,10 @@ class RolloutBuffer:
         for name in ("log_probs", "values", "rewards", "bootstrap", "advantages", "returns"):
             self.columns[name] = torch.zeros(size, device=device)
         self.columns["dones"] = torch.zeros(size, dtype=torch.bool, device=device)
+        self.arrivals = arrivals
+        if arrivals:
+            self.columns["next_obs"] = torch.zeros_like(self.columns["obs"])
+            self.columns["terminated"] = torch.zeros_like(self.columns["dones"])
 
     def __getitem__(self, name: str) -> Tensor:
         return self.columns[name]

@@ -13,8 +13,8 @@ import torch
 
 from configs import RunConfig
 
-Stream = Literal["init", "env", "actions", "minibatches", "labels"]
-_STREAMS: tuple[Stream, ...] = ("init", "env", "actions", "minibatches", "labels")
+Stream = Literal["init", "env", "actions", "minibatches", "labels", "auxiliary"]
+_STREAMS: tuple[Stream, ...] = ("init", "env", "actions", "minibatches", "labels", "auxiliary")
 
 
 def derive(config: RunConfig, stream: Stream, rank: int = 0) -> int:

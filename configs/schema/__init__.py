@@ -5,7 +5,13 @@ class stands behind `env`, `model` and `algo` is decided by their `name` (see `c
 Ranges and rules between keys are in `configs.validate`.
 """
 
-from configs.schema.algos import AutoencoderConfig, PPOConfig, ReinforceConfig
+from configs.schema.algos import (
+    AupConfig,
+    AutoencoderConfig,
+    AuxiliaryConfig,
+    PPOConfig,
+    ReinforceConfig,
+)
 from configs.schema.data import DigitsConfig, MnistConfig
 from configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
 from configs.schema.models import (
@@ -19,8 +25,10 @@ from configs.schema.routing import LabelsConfig, RoutingConfig
 from configs.schema.run import EvalConfig, RunConfig, TrackingConfig, TrainerConfig
 
 __all__ = [
+    "AupConfig",
     "AutoencoderConfig",
     "AutoencoderNetConfig",
+    "AuxiliaryConfig",
     "DigitsConfig",
     "EvalConfig",
     "ExpertsConfig",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -36,6 +36,49 @@ class PPOConfig:
     """Discount of that return; null means gamma. Langosco et al. use 0.99."""
     reward_clip: float = 10.0
     """Clip of the normalised reward; used with `norm_reward`."""
+
+
+@dataclass(frozen=True)
+class AuxiliaryConfig:
+    """How the auxiliary Q-functions are learnt, in a phase that comes before the agent's."""
+
+    num: int = 30
+    """Auxiliary rewards."""
+    steps: int = 100_000
+    """Environment steps of the phase, rounded up to whole iterations; acted uniformly at random."""
+    learn_on: bool = False
+    """Go on learning them from the agent's own steps, with `final_learning_rate`."""
+    gamma: float = 0.996
+    """Discount of the Q-functions, which is raised from 0 in the first half of the phase."""
+    replay: int = 50_000
+    """The newest transitions, which are learnt from."""
+    updates: int = 200
+    """Optimiser steps per iteration."""
+    batch_size: int = 256
+    """Transitions per optimiser step."""
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 1e-5
+    """Where the learning rate is decayed to in the second half of the phase."""
+    tau: float = 0.1
+    """How far the target network moves towards the network in each step; 1 is without a target."""
+
+
+@dataclass(frozen=True)
+class AupConfig(PPOConfig):
+    """Attainable utility preservation (1902.09725) on PPO, whose options it has, too."""
+
+    name: str = "aup"
+    aup_lambda: float = 0.6662
+    """Weight of the penalty."""
+    aup_lambda_start: float | None = None
+    """Weight at the start of the ramp; null is `aup_lambda`."""
+    aup_lambda_ramp: int = 0
+    """Environment steps after the auxiliary phase in which the weight grows linearly."""
+    deviation: Literal["absolute", "decrease"] = "absolute"
+    """Penalise every change of an attainable utility, or only its decrease."""
+    scale: Literal["noop", "none"] = "noop"
+    """Divide each change by the value of doing nothing (at least 1), or leave it."""
+    aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     ) -> None:
         self.world, self.mdp = world, tabular(world, limit=limit)
         """The world, and its table."""
+        self.noop = self.mdp.noop
+        """The action of doing nothing."""
         self.num_envs = num_envs
         self._planes = board_planes(self.mdp.boards, world.planes)
         actions = self.mdp.next_state.shape[1]

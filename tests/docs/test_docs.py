@@ -96,14 +96,15 @@ def test_every_option_is_explained_and_no_other():
 
 
 def test_every_logged_metric_is_explained():
-    from tests.trainers.conftest import EXPERTS, fit, make_ppo
+    from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
     from trainers.build_split import build_split
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
     split = build_split(configs.load("digits/split", small), about={}, fresh=True)
     logged = set()
+    aup = make_aup(iterations=2, phase=1, aux={"learn_on": True})
     every = dataclasses.replace(EXPERTS, alone_coef=0.1)
-    for module in (make_ppo(iterations=1, routing=every), split):
+    for module in (make_ppo(iterations=1, routing=every), aup, split):
         fit(module)
         logged |= {any_label(metric) for metric in module.metrics()}
     page = (ROOT / "docs/metrics.md").read_text()

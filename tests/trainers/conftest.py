@@ -9,9 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from configs import ExpertsConfig, ImpalaConfig, LabelsConfig, PPOConfig, RoutingConfig
+import models
+from configs import (
+    AupConfig,
+    AuxiliaryConfig,
+    ExpertsConfig,
+    GridworldConfig,
+    ImpalaConfig,
+    LabelsConfig,
+    PPOConfig,
+    RoutingConfig,
+    RunConfig,
+)
 from models import build, spaces_of, to_tensor
 from tests.trainers.worlds import Corridor
+from trainers.aup import build_aup
 from trainers.checkpoint import DurableCheckpointIO
 from trainers.collector import Collector
 from trainers.labels import LabelBook
@@ -41,10 +53,12 @@ EXPERTS = RoutingConfig(
 """An expert for each of two labels, with every extra loss."""
 
 
+TINY = {"num_steps": 8, "num_minibatches": 2, "update_epochs": 2, "learning_rate": 3e-3}
+
+
 def make_ppo(env=None, *, iterations=4, seed=0, routing=None, **algo):
     env = env or Corridor()
-    options = {"num_steps": 8, "num_minibatches": 2, "update_epochs": 2, "learning_rate": 3e-3}
-    config = PPOConfig(**(options | algo))
+    config = PPOConfig(**(TINY | algo))
     sizes = {"channels": (4,), "hidden": 16}
     net = ImpalaConfig(**sizes)
     if routing is not None:
@@ -68,6 +82,24 @@ def make_ppo(env=None, *, iterations=4, seed=0, routing=None, **algo):
         about={},
         routes=routes,
     )
+
+
+def aup_config(*, iterations=4, seed=0, phase=2, aux=None, **algo):
+    """A run of 4 environments whose auxiliary phase lasts `phase` iterations."""
+    options = {"num": 3, "steps": 32 * phase, "updates": 2, "batch_size": 16, "replay": 50}
+    return RunConfig(
+        frames=32 * iterations,
+        seed=seed,
+        env=GridworldConfig(num_envs=4),
+        model=ImpalaConfig(channels=(4,), hidden=16),
+        algo=AupConfig(**(TINY | algo), aux=AuxiliaryConfig(**(options | (aux or {})))),
+    )
+
+
+def make_aup(env=None, *, build=build_aup, **options):
+    env, config = env or Corridor(timeout=6, final_obs=True), aup_config(**options)
+    model = models.build(config.model, spaces_of(env), seed=config.seed)
+    return build(config, env, model, rank=0, device=torch.device("cpu"), about={})
 
 
 def fit(module, *, callbacks=(), checkpoint=None, precision="32-true", epochs=None):

@@ -19,6 +19,7 @@ class Corridor:
     """
 
     metadata: ClassVar = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    noop = 0
 
     def __init__(self, num_envs=4, length=5, timeout=8, final_obs=False, floating=False):
         self.num_envs, self.length, self.timeout, self.final_obs = (

@@ -1,0 +1,45 @@
+"""What must hold where a penalty on impact is learnt with the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from configs.schema import AupConfig, RunConfig
+
+
+def aup_problems(config: RunConfig) -> Iterator[str]:
+    """One line for every rule about `algo.name: aup`."""
+    algo = config.algo
+    if not isinstance(algo, AupConfig):
+        return
+    devices = config.trainer.devices * config.trainer.num_nodes
+    if devices > 1:
+        yield (
+            f"algo.name = aup: learns its auxiliary values in one process, not in {devices}; "
+            "set trainer.devices=1"
+        )
+    yield from _phases(config, algo)
+    yield from _ramp(algo)
+
+
+def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
+    iteration = config.env.num_envs * algo.num_steps
+    before = -(-algo.aux.steps // iteration)
+    if before >= config.frames // iteration:
+        yield (
+            f"algo.aux.steps = {algo.aux.steps}: leaves the agent nothing of frames = "
+            f"{config.frames}; set frames={(before + 1) * iteration} or more"
+        )
+    if not algo.aux.steps and not algo.aux.learn_on and algo.aup_lambda:
+        yield (
+            "algo.aux.steps = 0: nothing would be learnt to tell an impact by; set a number of "
+            "steps, or algo.aux.learn_on=true"
+        )
+
+
+def _ramp(algo: AupConfig) -> Iterator[str]:
+    if (algo.aup_lambda_start is None) != (algo.aup_lambda_ramp == 0):
+        yield (
+            f"algo.aup_lambda_ramp = {algo.aup_lambda_ramp}: a ramp needs a weight to start from "
+            "and a length; set algo.aup_lambda_start and algo.aup_lambda_ramp, or neither"
+        )
