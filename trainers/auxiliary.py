@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from configs import NumericsError
 from models import ActorCritic
@@ -50,7 +50,8 @@ class AuxiliaryValues:
     ) -> None:
         self.network, self.rewards = network.to(device), rewards
         self.target = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
+        self._learnt, self._copies = _used(self.network), _used(self.target)
+        self.optimizer = torch.optim.Adam(self._learnt, fused=True)
         self.gamma, self.batch_size, self.tau = gamma, batch_size, tau
         self.replay, self.generator = Replay(replay, device), generator
 
@@ -106,9 +107,8 @@ class AuxiliaryValues:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        pairs = zip(self.target.parameters(), self.network.parameters(), strict=True)
-        for target, source in pairs:
-            target.lerp_(source, self.tau)
+        for copied, learnt in zip(self._copies, self._learnt, strict=True):
+            copied.lerp_(learnt, self.tau)
 
     def get_state(self) -> dict[str, Any]:
         """Networks, optimiser, replay, rewards and generator."""
@@ -129,3 +129,8 @@ class AuxiliaryValues:
         self.replay.set_state(state["replay"])
         self.rewards.set_state(state["rewards"])
         self.generator.set_state(state["generator"].cpu())
+
+
+def _used(network: ActorCritic) -> list[nn.Parameter]:
+    """What the policy head's outputs depend on."""
+    return [*network.embedder.parameters(), *network.fc_policy.parameters()]
