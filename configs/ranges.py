@@ -155,7 +155,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "batch_size": COUNT,
         "learning_rate": POSITIVE,
         "final_learning_rate": POSITIVE,
-        "tau": Range(low=0, high=1, above=True),
+        "sweeps": COUNT,
     },
     TrainerConfig: {
         "devices": COUNT,

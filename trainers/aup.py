@@ -17,8 +17,10 @@ from trainers import seeding
 from trainers.auxiliary import AuxiliaryValues
 from trainers.auxiliary_rewards import RewardPerView
 from trainers.build import build_on_policy
+from trainers.fingerprints import Fingerprints
 from trainers.onpolicy import Losses, OnPolicy, Outputs
 from trainers.ppo import PPO
+from trainers.replay import Replay
 from trainers.rollout import RolloutBuffer
 
 SMALLEST_SCALE = 1.0
@@ -125,16 +127,13 @@ class Aup:
             self.auxiliary.replay.clear()
 
     def _learn(self, buffer: RolloutBuffer) -> None:
-        """First the discount is raised, so that `1 - γ` falls geometrically; then steps shrink."""
+        """In the second half of the phase steps shrink geometrically."""
         aux = self.options.aux
         share = self._done / self._before if self.explores else 1.0
-        raised, decayed = min(1.0, 2 * share), max(0.0, 2 * share - 1)
-        shrunk = (aux.final_learning_rate / aux.learning_rate) ** decayed
+        shrunk = (aux.final_learning_rate / aux.learning_rate) ** max(0.0, 2 * share - 1)
         self.auxiliary.add(buffer)
         self._metrics["aup/td_error"] = self.auxiliary.learn(
-            aux.updates,
-            learning_rate=aux.learning_rate * shrunk,
-            gamma=1 - (1 - aux.gamma) ** raised,
+            aux.updates, learning_rate=aux.learning_rate * shrunk
         )
 
     def weight(self) -> float:
@@ -212,17 +211,20 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
     options: AupConfig = config.algo
     aux, spaces = options.aux, models.spaces_of(env)
     seed = seeding.derive(config, "auxiliary")
+    draws = np.random.default_rng(seed)
     height, width, channels = spaces.obs_shape
     obs_bytes = height * width * channels * np.dtype(spaces.obs_dtype).itemsize
-    outputs = dataclasses.replace(spaces, num_actions=aux.num * spaces.num_actions)
+    inputs = dataclasses.replace(spaces, obs_dtype="float32", obs_high=1.0)
+    outputs = dataclasses.replace(inputs, num_actions=aux.num * spaces.num_actions)
     auxiliary = AuxiliaryValues(
         models.build(config.model, outputs, seed=seed),
-        RewardPerView(aux.num, obs_bytes, np.random.default_rng(seed)),
+        RewardPerView(aux.num, Fingerprints.draw(obs_bytes, draws)),
         gamma=aux.gamma,
-        replay=aux.replay,
+        replay=Replay(aux.replay, Fingerprints.draw(obs_bytes, draws), device),
         batch_size=aux.batch_size,
-        tau=aux.tau,
+        sweeps=aux.sweeps,
         generator=torch.Generator().manual_seed(seed),
+        obs_shape=spaces.obs_shape,
         device=device,
     )
     frames = options.num_steps * config.env.num_envs

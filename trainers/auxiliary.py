@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from configs import NumericsError
 from models import ActorCritic
 from trainers.auxiliary_rewards import AuxiliaryRewards
+from trainers.backups import Graph, backed_up
 from trainers.replay import Replay
 from trainers.rollout import RolloutBuffer
+from trainers.standardizer import Standardizer
 
 
 class AuxiliaryValues:
-    """Q-learning of K rewards at once, off-policy, with a replay and a target network.
+    """Q-learning of K rewards at once, off-policy, from a replay.
 
-    What the network puts out is `(1 - γ) Q`, a weighted mean of rewards whatever the discount is.
-    Thus γ can be raised from 0 while it learns (François-Lavet et al. 2015), and values that differ
-    little between discounts are known long before `1 / (1 - γ)` passes.
+    Each time it learns, it draws the rows for all its steps, computes their targets once with the
+    network as it is (see `backed_up`), and fits the network to them. What the network puts out is
+    `(1 - γ) Q`, a weighted mean of rewards.
 
     A reward is paid on arrival, also where the episode ends; what would come after a true end is
-    worth 0, and beyond a time-out the values go on.
+    worth 0, and beyond a time-out the values go on. The network's guesses are kept within the
+    rewards that were seen, so that what it makes up for actions never tried can't raise itself.
 
     Args:
         network: its policy head's `[B, K * A]` outputs are the values; nothing else of it is used.
         rewards: the K rewards.
         gamma: discount in [0, 1).
-        replay: transitions kept.
+        replay: transitions to learn from.
         batch_size: transitions per step.
-        tau: share by which the target network follows in each step.
+        sweeps: how far targets look ahead.
         generator: CPU generator that draws from the replay.
+        obs_shape: of one observation, in the environment's layout.
         device: where the network lives.
     """
 
@@ -42,28 +46,30 @@ class AuxiliaryValues:
         rewards: AuxiliaryRewards,
         *,
         gamma: float,
-        replay: int,
+        replay: Replay,
         batch_size: int,
-        tau: float,
+        sweeps: int,
         generator: torch.Generator,
+        obs_shape: tuple[int, ...],
         device: torch.device,
     ) -> None:
         self.network, self.rewards = network.to(device), rewards
-        self.target = copy.deepcopy(self.network).requires_grad_(False)
-        self._learnt, self._copies = _used(self.network), _used(self.target)
-        self.optimizer = torch.optim.Adam(self._learnt, fused=True)
-        self.gamma, self.batch_size, self.tau = gamma, batch_size, tau
-        self.replay, self.generator = Replay(replay, device), generator
+        used = [*network.embedder.parameters(), *network.fc_policy.parameters()]
+        self.optimizer = torch.optim.Adam(used, fused=True)
+        self.standardizer = Standardizer(obs_shape, device)
+        self.gamma, self.batch_size, self.sweeps = gamma, batch_size, sweeps
+        self.replay, self.generator = replay, generator
 
     @torch.no_grad()
     def values(self, obs: Tensor) -> Tensor:
         """Q `[B, K, A]`, in units of the rewards, of observations in the environment's layout."""
-        return self._outputs(self.network, obs) / (1 - self.gamma)
+        return self._outputs(obs).transpose(1, 2) / (1 - self.gamma)
 
-    def _outputs(self, network: ActorCritic, obs: Tensor) -> Tensor:
-        image = obs.movedim(-1, 1).contiguous() if obs.dim() == 4 else obs
-        outputs: Tensor = network.fc_policy(network.features(image))
-        return outputs.reshape(len(obs), self.rewards.num, -1)
+    def _outputs(self, obs: Tensor) -> Tensor:
+        """`(1 - γ) Q` `[B, A, K]`."""
+        image = self.standardizer(obs).movedim(-1, 1).contiguous()
+        outputs: Tensor = self.network.fc_policy(self.network.features(image))
+        return outputs.reshape(len(obs), -1, self.rewards.num)
 
     def add(self, buffer: RolloutBuffer) -> None:
         """Keep a rollout's transitions; it must have arrivals."""
@@ -71,51 +77,62 @@ class AuxiliaryValues:
         rows = {name: buffer.flat(name) for name in names}
         self.replay.add(rows | {"rewards": self.rewards(rows["next_obs"])})
 
-    def learn(self, updates: int, *, learning_rate: float, gamma: float) -> float:
+    def learn(self, updates: int, *, learning_rate: float) -> float:
         """Take optimiser steps; returns the mean absolute error of `(1 - γ) Q`.
-
-        Args:
-            updates: how many.
-            learning_rate: Adam's.
-            gamma: discount of these steps.
 
         Raises:
             NumericsError: the error is not finite.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        total = torch.zeros((), device=self.replay.device)
-        for _ in range(updates):
-            error = self._errors(self.replay.sample(self.batch_size, self.generator), gamma)
+        draws = torch.randint(
+            len(self.replay), (updates, self.batch_size), generator=self.generator
+        )
+        drawn, batches = draws.unique(return_inverse=True)
+        rows = self.replay.rows(drawn)
+        self.standardizer.update(rows["obs"])
+        targets = self._targets(rows)
+        total = torch.zeros((), device=targets.device)
+        for batch in batches.to(targets.device):
+            found = self._outputs(rows["obs"][batch])
+            every = torch.arange(len(batch), device=batch.device)
+            error = found[every, rows["actions"][batch]] - targets[batch]
+            weight = rows["weight"][batch].unsqueeze(1)
             self.optimizer.zero_grad()
-            error.square().mean().backward()  # type: ignore[no-untyped-call]  # torch's stubs
+            (weight * error.square()).mean().backward()  # type: ignore[no-untyped-call]  # torch's
             self.optimizer.step()
-            self._follow()
-            total += error.detach().abs().mean()
+            total += (weight * error.detach().abs()).mean() / weight.mean()
         if not bool(torch.isfinite(total)):
             raise NumericsError("auxiliary values are not finite; lower algo.aux.learning_rate")
         return float(total) / updates
 
-    def _errors(self, rows: dict[str, Tensor], gamma: float) -> Tensor:
-        """Output minus target `[B, K]`."""
-        with torch.no_grad():
-            best = self._outputs(self.target, rows["next_obs"]).amax(-1)
-            goes_on = (~rows["terminated"]).unsqueeze(1)
-            wanted = (1 - gamma) * rows["rewards"] + gamma * goes_on * best
-        every = torch.arange(len(wanted), device=wanted.device)
-        return self._outputs(self.network, rows["obs"])[every, :, rows["actions"]] - wanted
-
     @torch.no_grad()
-    def _follow(self) -> None:
-        for copied, learnt in zip(self._copies, self._learnt, strict=True):
-            copied.lerp_(learnt, self.tau)
+    def _targets(self, rows: dict[str, Tensor]) -> Tensor:
+        """`[R, K]`, of the rows drawn."""
+        prints = [self.replay.fingerprints(rows[name]) for name in ("obs", "next_obs")]
+        _, first, numbers = np.unique(
+            np.concatenate(prints), return_index=True, return_inverse=True
+        )
+        device, count = rows["obs"].device, len(rows["obs"])
+        places = torch.from_numpy(numbers.reshape(-1)).to(device)
+        distinct = torch.cat([rows["obs"], rows["next_obs"]])[torch.from_numpy(first).to(device)]
+        graph = Graph(
+            source=places[:count],
+            action=rows["actions"],
+            arrival=places[count:],
+            ends=rows["terminated"],
+            weight=rows["weight"],
+        )
+        low, high = rows["rewards"].amin(0).clamp_max(0), rows["rewards"].amax(0).clamp_min(0)
+        guesses = self._outputs(distinct).clamp(low, high)
+        return backed_up(graph, rows["rewards"], guesses, gamma=self.gamma, sweeps=self.sweeps)
 
     def get_state(self) -> dict[str, Any]:
-        """Networks, optimiser, replay, rewards and generator."""
+        """Network, optimiser, replay, rewards and generator."""
         return {
             "network": self.network.state_dict(),
-            "target": self.target.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "standardizer": self.standardizer.get_state(),
             "replay": self.replay.get_state(),
             "rewards": self.rewards.get_state(),
             "generator": self.generator.get_state(),
@@ -124,13 +141,8 @@ class AuxiliaryValues:
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
         self.network.load_state_dict(state["network"])
-        self.target.load_state_dict(state["target"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.standardizer.set_state(state["standardizer"])
         self.replay.set_state(state["replay"])
         self.rewards.set_state(state["rewards"])
         self.generator.set_state(state["generator"].cpu())
-
-
-def _used(network: ActorCritic) -> list[nn.Parameter]:
-    """What the policy head's outputs depend on."""
-    return [*network.embedder.parameters(), *network.fc_policy.parameters()]

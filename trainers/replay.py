@@ -1,65 +1,122 @@
-"""The newest transitions, to learn from more than once."""
+"""Transitions to learn from more than once, each distinct one kept once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from trainers.fingerprints import Fingerprints, joined
 
 
 class Replay:
-    """A ring of rows; a full one forgets its oldest.
+    """The newest distinct transitions, and how often each was seen.
+
+    A walk through a small world sees a few transitions ten thousand times and others once. Drawn as
+    often as they were seen, the rare ones would be learnt last; here all are drawn alike. A row's
+    `weight` is its share of what followed the same action on the same observation, so that means
+    over what may follow are those of the world.
 
     Args:
-        capacity: rows kept.
-        device: where they are kept.
+        capacity: rows kept; a full replay forgets the oldest.
+        fingerprints: tell observations apart.
+        device: where rows are kept.
     """
 
-    def __init__(self, capacity: int, device: torch.device) -> None:
-        self.capacity, self.device = capacity, device
-        self.columns: dict[str, Tensor] = {}
-        """`[capacity, ...]` each; made by the first rows."""
-        self._size, self._next = 0, 0
+    def __init__(self, capacity: int, fingerprints: Fingerprints, device: torch.device) -> None:
+        self.capacity, self.fingerprints, self.device = capacity, fingerprints, device
+        self.clear()
 
     def __len__(self) -> int:
-        return self._size
-
-    def add(self, rows: Mapping[str, Tensor]) -> None:
-        """Keep rows `[B, ...]` of every column, the newest last."""
-        if not self.columns:
-            self.columns = {
-                name: torch.zeros(
-                    self.capacity, *rows[name].shape[1:], dtype=rows[name].dtype, device=self.device
-                )
-                for name in rows
-            }
-        newest = {name: column[-self.capacity :] for name, column in rows.items()}
-        count = len(next(iter(newest.values())))
-        places = (self._next + torch.arange(count, device=self.device)) % self.capacity
-        for name, column in self.columns.items():
-            column[places] = newest[name].to(self.device)
-        self._next = (self._next + count) % self.capacity
-        self._size = min(self._size + count, self.capacity)
-
-    def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw rows `[count, ...]` with replacement, by a CPU generator."""
-        places = torch.randint(self._size, (count,), generator=generator).to(self.device)
-        return {name: column[places] for name, column in self.columns.items()}
+        return len(self._places)
 
     def clear(self) -> None:
         """Forget all, and free the memory."""
-        self.columns, self._size, self._next = {}, 0, 0
+        self.columns: dict[str, Tensor] = {}
+        """`[capacity, ...]` each, made by the first rows."""
+        self._next = 0
+        self._places: dict[int, int] = {}
+        self._keys = np.zeros(self.capacity, np.uint64)
+        self._pairs = np.zeros(self.capacity, np.uint64)
+        self._counts = np.zeros(self.capacity, np.int64)
+
+    def add(self, rows: Mapping[str, Tensor]) -> None:
+        """Keep transitions `[B, ...]`: `obs`, `actions`, `next_obs`, `terminated`, and others."""
+        actions = rows["actions"].cpu().numpy().astype(np.uint64)
+        ends = rows["terminated"].cpu().numpy().astype(np.uint64)
+        pairs = joined(self.fingerprints(rows["obs"]), actions)
+        keys = joined(joined(pairs, self.fingerprints(rows["next_obs"])), ends)
+        distinct, first, counts = np.unique(keys, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        fresh: list[int] = []
+        for key, row, count in zip(distinct[order], first[order], counts[order], strict=True):
+            place = self._places.get(int(key))
+            if place is None:
+                place = self._claim(key, pairs[row])
+                fresh.append(int(row))
+            self._counts[place] += count
+        self._write(rows, fresh)
+
+    def _claim(self, key: np.uint64, pair: np.uint64) -> int:
+        """The place of a new row; what it held is forgotten."""
+        place, self._next = self._next, (self._next + 1) % self.capacity
+        if self._counts[place]:
+            del self._places[int(self._keys[place])]
+        self._keys[place], self._pairs[place], self._counts[place] = key, pair, 0
+        self._places[int(key)] = place
+        return place
+
+    def _write(self, rows: Mapping[str, Tensor], fresh: list[int]) -> None:
+        """Copy new rows, of which `_next` is the place after the last one."""
+        if not self.columns:
+            for name, column in rows.items():
+                size = (self.capacity, *column.shape[1:])
+                self.columns[name] = torch.zeros(size, dtype=column.dtype, device=self.device)
+        kept = torch.tensor(fresh[-self.capacity :], dtype=torch.int64)
+        places = (self._next - len(kept) + torch.arange(len(kept))) % self.capacity
+        for name, column in self.columns.items():
+            column[places.to(self.device)] = rows[name][kept.to(rows[name].device)].to(self.device)
+
+    def weights(self) -> Tensor:
+        """Float32 `[len(self)]`; those of the same observation and action sum up to 1."""
+        counts, pairs = self._counts[: len(self)], self._pairs[: len(self)]
+        _, group = np.unique(pairs, return_inverse=True)
+        shares: NDArray[np.float64] = counts / np.bincount(group, counts)[group]
+        return torch.from_numpy(shares.astype(np.float32)).to(self.device)
+
+    def rows(self, places: Tensor) -> dict[str, Tensor]:
+        """Rows `[B, ...]` of every column, and their `weight`; places are below `len(self)`."""
+        places = places.to(self.device)
+        rows = {name: column[places] for name, column in self.columns.items()}
+        return rows | {"weight": self.weights()[places]}
 
     def get_state(self) -> dict[str, Any]:
         """The rows that there are."""
-        rows = {name: column[: self._size] for name, column in self.columns.items()}
-        return {"rows": rows, "next": self._next}
+        size = len(self)
+        bookkeeping = {"keys": self._keys.view(np.int64), "pairs": self._pairs.view(np.int64)}
+        return {
+            "next": self._next,
+            "rows": {name: column[:size].clone() for name, column in self.columns.items()},
+            "counts": torch.from_numpy(self._counts[:size].copy()),
+            **{name: torch.from_numpy(v[:size].copy()) for name, v in bookkeeping.items()},
+            "fingerprints": self.fingerprints.get_state(),
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
         self.clear()
-        if state["rows"]:
-            self.add(state["rows"])
+        self.fingerprints.set_state(state["fingerprints"])
+        size = len(state["counts"])
+        for name, kept in state["rows"].items():
+            full = torch.zeros(self.capacity, *kept.shape[1:], dtype=kept.dtype, device=self.device)
+            full[:size] = kept.to(self.device)
+            self.columns[name] = full
+        self._counts[:size] = state["counts"].cpu().numpy()
+        self._keys[:size] = state["keys"].cpu().numpy().view(np.uint64)
+        self._pairs[:size] = state["pairs"].cpu().numpy().view(np.uint64)
+        self._places = {int(key): place for place, key in enumerate(self._keys[:size])}
         self._next = state["next"]

@@ -44,23 +44,23 @@ class AuxiliaryConfig:
 
     num: int = 30
     """Auxiliary rewards."""
-    steps: int = 100_000
+    steps: int = 300_000
     """Environment steps of the phase, rounded up to whole iterations; acted uniformly at random."""
     learn_on: bool = False
     """Go on learning them from the agent's own steps, with `final_learning_rate`."""
     gamma: float = 0.996
-    """Discount of the Q-functions, which is raised from 0 in the first half of the phase."""
+    """Discount of the Q-functions."""
     replay: int = 50_000
-    """The newest transitions, which are learnt from."""
-    updates: int = 200
+    """The newest distinct transitions, which are learnt from."""
+    updates: int = 80
     """Optimiser steps per iteration."""
     batch_size: int = 256
     """Transitions per optimiser step."""
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-5
     """Where the learning rate is decayed to in the second half of the phase."""
-    tau: float = 0.1
-    """How far the target network moves towards the network in each step; 1 is without a target."""
+    sweeps: int = 200
+    """How many steps targets look ahead through the transitions at hand; 1 is usual Q-learning."""
 
 
 @dataclass(frozen=True)

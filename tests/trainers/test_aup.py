@@ -189,7 +189,7 @@ def test_an_environment_that_names_no_action_of_doing_nothing_is_refused():
         (["algo.aup_lambda_start=0"], "a ramp needs a weight to start from"),
         (["algo.aup_lambda=-1"], r"algo\.aup_lambda = -1.*at least 0"),
         (["algo.aux.gamma=1"], r"algo\.aux\.gamma = 1.*below 1"),
-        (["algo.aux.tau=0"], r"algo\.aux\.tau = 0.*above 0"),
+        (["algo.aux.sweeps=0"], r"algo\.aux\.sweeps = 0.*at least 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(settings, message):

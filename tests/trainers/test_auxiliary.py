@@ -13,9 +13,12 @@ from envs.gridworlds import board_planes
 from tests.trainers.worlds import Corridor
 from trainers.aup import make_aup
 from trainers.auxiliary_rewards import RewardPerView
+from trainers.backups import Graph, backed_up
 from trainers.collector import Collector
+from trainers.fingerprints import Fingerprints
 from trainers.replay import Replay
 from trainers.rollout import RolloutBuffer
+from trainers.standardizer import Standardizer
 
 CPU = torch.device("cpu")
 NOTHING = 4
@@ -28,7 +31,7 @@ def views(count=3000, seed=0):
 
 
 def per_view(num=5, seed=0, obs_bytes=24):
-    return RewardPerView(num, obs_bytes, np.random.default_rng(seed))
+    return RewardPerView(num, Fingerprints.draw(obs_bytes, np.random.default_rng(seed)))
 
 
 def test_a_reward_depends_on_the_view_alone():
@@ -70,21 +73,54 @@ def test_rewards_are_functions_of_floats_and_of_wide_numbers_too():
         assert len(rewards.unique(dim=0)) == len(obs)
 
 
-@pytest.mark.parametrize("sizes", [[3, 3, 3], [10], [7, 25, 1], [12, 0, 5]])
-def test_a_replay_holds_the_newest_rows_also_after_its_state_was_restored(sizes):
-    replay, kept, number = Replay(10, CPU), [], 0
-    for size in sizes:
-        rows = torch.arange(number, number + size)
-        number += size
-        kept = (kept + rows.tolist())[-10:]
-        replay.add({"a": rows, "b": rows[:, None] * 2.0})
-        again = Replay(10, CPU)
-        again.set_state(replay.get_state())
-        replay = again
-        assert sorted(replay.columns["a"][: len(replay)].tolist()) == kept
-    drawn = replay.sample(200, torch.Generator().manual_seed(0))
-    assert set(drawn["a"].tolist()) == set(kept)
-    assert torch.equal(drawn["b"][:, 0], drawn["a"] * 2.0)
+def transitions(count, seed):
+    """Few different ones, of 12 observations that differ in one byte, and 2 actions."""
+    rng = np.random.default_rng(seed)
+    obs, after = (torch.zeros(count, 4, 3, 2, dtype=torch.uint8) for _ in range(2))
+    obs[:, 0, 0, 0] = torch.from_numpy(rng.integers(0, 12, count))
+    after[:, 0, 0, 0] = torch.from_numpy(rng.integers(0, 3, count))
+    return {
+        "obs": obs,
+        "actions": torch.from_numpy(rng.integers(0, 2, count)),
+        "next_obs": after,
+        "terminated": torch.from_numpy(rng.random(count) < 0.2),
+        "rewards": after[:, 0, 0, :1] * 0.5,
+    }
+
+
+def as_tuples(rows):
+    places = rows["obs"][:, 0, 0, 0], rows["actions"], rows["next_obs"][:, 0, 0, 0]
+    return list(zip(*(one.tolist() for one in (*places, rows["terminated"])), strict=True))
+
+
+def replay(capacity):
+    return Replay(capacity, Fingerprints.draw(24, np.random.default_rng(0)), CPU)
+
+
+@pytest.mark.parametrize("capacity", [1000, 20, 3])
+def test_a_replay_keeps_the_newest_distinct_transitions_also_after_it_was_restored(capacity):
+    """Against a list that forgets its head; weights are shares of what was counted."""
+    kept, counts, found = [], {}, replay(capacity)
+    for seed, count in enumerate([5, 40, 1, 30]):
+        rows = transitions(count, seed)
+        for one in dict.fromkeys(as_tuples(rows)):
+            if one not in kept:
+                kept.append(one)
+                counts[one] = 0
+            counts[one] += as_tuples(rows).count(one)
+            kept = kept[-capacity:]
+        if capacity == 3:
+            counts = {one: counts[one] for one in kept}
+        found.add(rows)
+        again = replay(capacity)
+        again.set_state(found.get_state())
+        found = again
+        now = found.rows(torch.arange(len(found)))
+        assert sorted(as_tuples(now)) == sorted(kept)
+        assert torch.equal(now["rewards"], now["next_obs"][:, 0, 0, :1] * 0.5)
+        for one, weight in zip(as_tuples(now), now["weight"].tolist(), strict=True):
+            alike = sum(counts[other] for other in kept if other[:2] == one[:2])
+            assert weight == pytest.approx(counts[one] / alike)
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -110,6 +146,56 @@ def test_rollouts_tell_what_each_step_led_to(told):
             assert bool(buffer["terminated"][t, row]) == bool(terminated[row])
         before = after
     assert ends > 10
+
+
+def by_hand(steps, guesses, gamma, sweeps):
+    """Targets of steps (source, action, arrival, ends, weight, reward), one after the other."""
+    values = np.array(guesses)  # [M, A]
+    for _ in range(sweeps):
+        targets = [
+            (1 - gamma) * paid + gamma * (not ends) * values[arrival].max()
+            for _, _, arrival, ends, _, paid in steps
+        ]
+        values = np.array(guesses)
+        values[[step[0] for step in steps]] = -np.inf
+        for source, action in {step[:2] for step in steps}:
+            alike = [i for i, step in enumerate(steps) if step[:2] == (source, action)]
+            shares = np.array([steps[i][4] for i in alike])
+            values[source, action] = shares @ [targets[i] for i in alike] / shares.sum()
+    return targets
+
+
+@pytest.mark.parametrize("sweeps", [1, 2, 9])
+def test_targets_look_ahead_as_a_slow_transcription_does(sweeps):
+    """Five observations, three actions; some never tried, some with several outcomes."""
+    rng = np.random.default_rng(1)
+    steps = [
+        (*rng.integers((4, 2, 5)).tolist(), bool(rng.random() < 0.2), rng.random(), rng.random())
+        for _ in range(14)
+    ]
+    guesses = rng.random((5, 3))
+    source, action, arrival, ends, weight, rewards = (
+        torch.tensor(column) for column in zip(*steps, strict=True)
+    )
+    found = backed_up(
+        Graph(source, action, arrival, ends, weight),
+        rewards[:, None],
+        torch.from_numpy(guesses.astype(np.float32))[..., None],
+        gamma=0.7,
+        sweeps=sweeps,
+    )
+    assert found[:, 0].tolist() == pytest.approx(by_hand(steps, guesses, 0.7, sweeps), abs=1e-6)
+
+
+def test_standardised_observations_have_mean_0_and_deviation_1_where_they_vary():
+    obs = torch.from_numpy(np.random.default_rng(0).integers(0, 9, (500, 4, 3, 2)).astype(np.uint8))
+    obs[:, 0] = 7
+    standardizer = Standardizer((4, 3, 2), CPU)
+    standardizer.update(obs)
+    found = standardizer(obs)
+    assert (found[:, 0] == 0).all()
+    assert found.mean(0).abs().max() < 1e-5
+    assert (found[:, 1:].std(0) - 1).abs().max() < 0.03
 
 
 class BoardModel(NamedTuple):
