@@ -3,6 +3,7 @@
 from analysis.ablation_figures import ablation_figure
 from analysis.ablation_matrix import AblationMatrix, ablation_matrix
 from analysis.agent_ablation import agent_ablation_matrix
+from analysis.board_values import BoardModel, board_model, board_values, exact_episode
 from analysis.compare import Comparison, compare
 from analysis.evaluation import Evaluation, evaluate
 from analysis.field_figures import contact_sheet, field_figure
@@ -47,6 +48,7 @@ from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, proportion
 
 __all__ = [
     "AblationMatrix",
+    "BoardModel",
     "Comparison",
     "Condition",
     "Elements",
@@ -69,6 +71,8 @@ __all__ = [
     "ablation_figure",
     "ablation_matrix",
     "agent_ablation_matrix",
+    "board_model",
+    "board_values",
     "bootstrap_mean",
     "compare",
     "contact_sheet",
@@ -76,6 +80,7 @@ __all__ = [
     "evaluate",
     "evaluate_oversight",
     "evaluate_split",
+    "exact_episode",
     "field_figure",
     "make_folder",
     "maze_ablation_matrix",

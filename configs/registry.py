@@ -193,6 +193,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.aup_phase:run",
             "what becomes of AUP's outcomes as λ grows, by what ends of episodes are worth",
         ),
+        "aup-learned": Component(
+            "trainers.studies.aup_learned:run_study",
+            "trains PPO with and without AUP in gridworlds, and compares penalties with exact ones",
+        ),
         "leaks": Component(
             "trainers.studies.leaks:run_study",
             "whether regions stay exactly where they are when other labels are learnt",

@@ -11,7 +11,8 @@ from torch import Tensor
 from configs import NumericsError
 from models import ActorCritic
 from trainers.auxiliary_rewards import AuxiliaryRewards
-from trainers.backups import Graph, backed_up
+from trainers.backups import Backup, Graph, backed_up
+from trainers.last_layer import correct_last_layer
 from trainers.replay import Replay
 from trainers.rollout import RolloutBuffer
 from trainers.standardizer import Standardizer
@@ -20,20 +21,20 @@ from trainers.standardizer import Standardizer
 class AuxiliaryValues:
     """Q-learning of K rewards at once, off-policy, from a replay.
 
-    Each time it learns, it draws the rows for all its steps, computes their targets once with the
-    network as it is (see `backed_up`), and fits the network to them. What the network puts out is
-    `(1 - γ) Q`, a weighted mean of rewards.
+    Each time it learns, it takes as many rows as it can look at in its steps, computes targets once
+    (see `backed_up`), and fits the network to them, each distinct observation with all the actions
+    tried there. What the network puts out is `(1 - γ) Q`, a weighted mean of rewards.
 
     A reward is paid on arrival, also where the episode ends; what would come after a true end is
     worth 0, and beyond a time-out the values go on. The network's guesses are kept within the
-    rewards that were seen, so that what it makes up for actions never tried can't raise itself.
+    rewards' range, so that what it makes up for actions never tried can't raise itself.
 
     Args:
         network: its policy head's `[B, K * A]` outputs are the values; nothing else of it is used.
         rewards: the K rewards.
         gamma: discount in [0, 1).
         replay: transitions to learn from.
-        batch_size: transitions per step.
+        batch_size: observations per step.
         sweeps: how far targets look ahead.
         generator: CPU generator that draws from the replay.
         obs_shape: of one observation, in the environment's layout.
@@ -63,13 +64,20 @@ class AuxiliaryValues:
     @torch.no_grad()
     def values(self, obs: Tensor) -> Tensor:
         """Q `[B, K, A]`, in units of the rewards, of observations in the environment's layout."""
-        return self._outputs(obs).transpose(1, 2) / (1 - self.gamma)
+        return self._guesses(obs).transpose(1, 2) / (1 - self.gamma)
+
+    def _guesses(self, obs: Tensor) -> Tensor:
+        """`(1 - γ) Q` `[B, A, K]`, as it may be at all."""
+        return self._outputs(obs).clamp(self.rewards.low, self.rewards.high)
 
     def _outputs(self, obs: Tensor) -> Tensor:
-        """`(1 - γ) Q` `[B, A, K]`."""
-        image = self.standardizer(obs).movedim(-1, 1).contiguous()
-        outputs: Tensor = self.network.fc_policy(self.network.features(image))
+        """What the network takes `(1 - γ) Q` `[B, A, K]` to be."""
+        outputs: Tensor = self.network.fc_policy(self._features(obs))
         return outputs.reshape(len(obs), -1, self.rewards.num)
+
+    def _features(self, obs: Tensor) -> Tensor:
+        """`[B, H]`, what the last layer sees."""
+        return self.network.features(self.standardizer(obs).movedim(-1, 1).contiguous())
 
     def add(self, buffer: RolloutBuffer) -> None:
         """Keep a rollout's transitions; it must have arrivals."""
@@ -85,30 +93,38 @@ class AuxiliaryValues:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        draws = torch.randint(
-            len(self.replay), (updates, self.batch_size), generator=self.generator
-        )
-        drawn, batches = draws.unique(return_inverse=True)
-        rows = self.replay.rows(drawn)
-        self.standardizer.update(rows["obs"])
-        targets = self._targets(rows)
-        total = torch.zeros((), device=targets.device)
-        for batch in batches.to(targets.device):
-            found = self._outputs(rows["obs"][batch])
-            every = torch.arange(len(batch), device=batch.device)
-            error = found[every, rows["actions"][batch]] - targets[batch]
-            weight = rows["weight"][batch].unsqueeze(1)
+        order = torch.randperm(len(self.replay), generator=self.generator)
+        obs, targets = self._targets(self.replay.rows(order[: updates * self.batch_size]))
+        total = torch.zeros((), device=obs.device)
+        for _ in range(updates):
+            batch = self._batch(len(obs)).to(obs.device)
+            tried = targets.tried[batch].unsqueeze(2)
+            error = (self._outputs(obs[batch]) - targets.values[batch]) * tried
             self.optimizer.zero_grad()
-            (weight * error.square()).mean().backward()  # type: ignore[no-untyped-call]  # torch's
+            count = tried.sum() * self.rewards.num
+            (error.square().sum() / count).backward()  # type: ignore[no-untyped-call]  # torch's
             self.optimizer.step()
-            total += (weight * error.detach().abs()).mean() / weight.mean()
+            total += error.detach().abs().sum() / count
+        self._correct(obs, targets)
         if not bool(torch.isfinite(total)):
             raise NumericsError("auxiliary values are not finite; lower algo.aux.learning_rate")
         return float(total) / updates
 
     @torch.no_grad()
-    def _targets(self, rows: dict[str, Tensor]) -> Tensor:
-        """`[R, K]`, of the rows drawn."""
+    def _correct(self, obs: Tensor, targets: Backup) -> None:
+        """See `correct_last_layer`."""
+        errors = targets.values - self._outputs(obs)
+        correct_last_layer(self.network.fc_policy, self._features(obs), errors, targets.tried)
+
+    def _batch(self, count: int) -> Tensor:
+        """All observations if they are few enough, or some drawn at random."""
+        if count <= self.batch_size:
+            return torch.arange(count)
+        return torch.randint(count, (self.batch_size,), generator=self.generator)
+
+    @torch.no_grad()
+    def _targets(self, rows: dict[str, Tensor]) -> tuple[Tensor, Backup]:
+        """The distinct observations `[M, ...]` acted on, and their targets."""
         prints = [self.replay.fingerprints(rows[name]) for name in ("obs", "next_obs")]
         _, first, numbers = np.unique(
             np.concatenate(prints), return_index=True, return_inverse=True
@@ -116,6 +132,7 @@ class AuxiliaryValues:
         device, count = rows["obs"].device, len(rows["obs"])
         places = torch.from_numpy(numbers.reshape(-1)).to(device)
         distinct = torch.cat([rows["obs"], rows["next_obs"]])[torch.from_numpy(first).to(device)]
+        self.standardizer.update(distinct)
         graph = Graph(
             source=places[:count],
             action=rows["actions"],
@@ -123,9 +140,10 @@ class AuxiliaryValues:
             ends=rows["terminated"],
             weight=rows["weight"],
         )
-        low, high = rows["rewards"].amin(0).clamp_max(0), rows["rewards"].amax(0).clamp_min(0)
-        guesses = self._outputs(distinct).clamp(low, high)
-        return backed_up(graph, rows["rewards"], guesses, gamma=self.gamma, sweeps=self.sweeps)
+        guesses = self._guesses(distinct)
+        found = backed_up(graph, rows["rewards"], guesses, gamma=self.gamma, sweeps=self.sweeps)
+        known = found.tried.any(1)
+        return distinct[known], Backup(found.values[known], found.tried[known])
 
     def get_state(self) -> dict[str, Any]:
         """Network, optimiser, replay, rewards and generator."""

@@ -16,6 +16,10 @@ class AuxiliaryRewards(Protocol):
 
     num: int
     """K."""
+    low: float
+    """No reward is below it, nor is it above 0, which is what comes after an end."""
+    high: float
+    """No reward is above it, nor is it below 0."""
 
     def __call__(self, obs: Tensor) -> Tensor:
         """Rewards float32 `[B, K]` of observations `[B, ...]` in the environment's layout."""
@@ -40,6 +44,8 @@ class RewardPerView:
         num: K.
         fingerprints: tell observations apart.
     """
+
+    low, high = 0.0, 1.0
 
     def __init__(self, num: int, fingerprints: Fingerprints) -> None:
         self.num, self._fingerprints = num, fingerprints

@@ -44,7 +44,7 @@ class AuxiliaryConfig:
 
     num: int = 30
     """Auxiliary rewards."""
-    steps: int = 300_000
+    steps: int = 200_000
     """Environment steps of the phase, rounded up to whole iterations; acted uniformly at random."""
     learn_on: bool = False
     """Go on learning them from the agent's own steps, with `final_learning_rate`."""
@@ -52,10 +52,10 @@ class AuxiliaryConfig:
     """Discount of the Q-functions."""
     replay: int = 50_000
     """The newest distinct transitions, which are learnt from."""
-    updates: int = 80
+    updates: int = 20
     """Optimiser steps per iteration."""
     batch_size: int = 256
-    """Transitions per optimiser step."""
+    """Observations per optimiser step."""
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-5
     """Where the learning rate is decayed to in the second half of the phase."""

@@ -1,0 +1,253 @@
+"""The study `aup-learned`: PPO with and without AUP, and whether what AUP learns is right."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+import analysis
+import configs
+import models
+from analysis import Estimate
+from configs import AupConfig, ConfigError, RunConfig
+from envs.gridworlds import find_world, render, tabular
+from trainers import groups, run
+from trainers.studies.aup_penalties import (
+    Episode,
+    Penalties,
+    compare_penalties,
+    exact_values,
+    greedy_episode,
+    learnt,
+    make_world,
+    visited_boards,
+)
+from trainers.tracking import write_gif
+
+STUDY = "aup-learned"
+FOLDER = "gridworld"
+WORLDS = "options,damage,interference,offset"
+EXACT = {"AUP, exact": "stepwise", "starting state, exact": "start"}
+"""Agents without a network, with the auxiliary rewards of the runs, and their baselines."""
+_COPIES, _FRAMES_PER_SECOND, _CELL = 32, 3, 24
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run.
+
+    Attributes:
+        episode: what the agent does in the end.
+        penalties: learnt beside exact ones; None where none are learnt.
+        exact: performance of the agents of `EXACT`, for the same auxiliary rewards.
+    """
+
+    episode: Episode
+    penalties: Penalties | None
+    exact: dict[str, float]
+
+
+Results = dict[tuple[str, str], list[Measured]]
+"""By experiment and world, one for each seed."""
+
+
+def run_study(
+    *,
+    worlds: str = WORLDS,
+    seeds: str = "0,1,2,3,4,5,6,7,8,9",
+    experiments: str = "ppo,aup-ppo",
+    settings: str = "",
+    train: bool = True,
+    runs_dir: str = "runs",
+    out: Path | str | None = None,
+) -> Path:
+    """Train what is not trained yet; say how it ends and how far learnt penalties are off.
+
+    Args:
+        worlds: Which gridworlds.
+        seeds: Seeds of each experiment and world. Those that settings were chosen on are above 99.
+        experiments: Which of `gridworld/…`.
+        settings: Overrides for all of them, separated by spaces.
+        train: Train what is missing; otherwise measure what there is.
+        runs_dir: Where runs are, or will be: `RUNS_DIR/gridworld/EXPERIMENT/WORLD-seed-N`.
+        out: Folder for the results; None is `studies/aup-learned` there.
+
+    Returns:
+        The folder, with `aup-learned.json`, and an animated episode of the first seed of each.
+
+    Raises:
+        ConfigError: A world, an experiment or a seed is unknown, or there is no run.
+    """
+    folder = Path(out) if out is not None else Path(runs_dir) / "studies" / STUDY
+    analysis.make_folder(folder)
+    results: Results = {}
+    for world in (find_world(name.strip()).name for name in worlds.split(",")):
+        for name in (name.strip() for name in experiments.split(",")):
+            plans = _plans(name, world, seeds, settings, runs_dir)
+            found = [_measured(plan) for plan in plans if train or _folder(plan).is_dir()]
+            if found:
+                results[name, world] = found
+                _film(found[0].episode, world, folder / f"{name}-{world}.gif")
+    if not results:
+        raise ConfigError(f"runs_dir={runs_dir}: no runs there; train=true trains them")
+    given = {"worlds": worlds, "seeds": seeds, "experiments": experiments, "settings": settings}
+    command = shlex.join(["chisel", "study", STUDY, *(f"{k}={v}" for k, v in given.items() if v)])
+    analysis.write_json(folder / f"{STUDY}.json", _to_plain(results) | {"command": command})
+    analysis.show(_outcomes_table(results))
+    if any(one.penalties for runs in results.values() for one in runs):
+        analysis.show(_penalties_table(results))
+    return folder
+
+
+def _plans(name: str, world: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
+    if not seeds.replace(",", "").replace(" ", "").isdigit():
+        raise ConfigError(f"seeds={seeds}: whole numbers, like 0,1,2")
+    fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", f"env.world={world}"]
+    fixed += shlex.split(settings)
+    return [
+        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name={world}-seed-{seed}"])
+        for seed in map(int, seeds.split(","))
+    ]
+
+
+def _folder(plan: RunConfig) -> Path:
+    return Path(plan.runs_dir) / plan.experiment / str(plan.name)
+
+
+def _measured(plan: RunConfig) -> Measured:
+    folder = _folder(plan)
+    if not folder.is_dir():
+        run.train(plan)
+    elif (models.load_agent(folder).env_steps or 0) < _whole_iterations(plan):
+        groups.resume(folder)
+    agent = models.load_agent(folder)
+    config = agent.config or plan
+    env = make_world(config, _COPIES)
+    episode = greedy_episode(agent, env)
+    if not isinstance(config.algo, AupConfig):
+        return Measured(episode, None, {})
+    algorithm, max_steps = learnt(folder, config, env), config.env.max_steps or env.world.max_steps
+    q = exact_values(algorithm, config, env)
+    boards = visited_boards(agent, env, max_steps, config.seed)
+    exact = {
+        name: analysis.exact_episode(
+            env.mdp,
+            q,
+            "start" if baseline == "start" else "stepwise",
+            weight=config.algo.aup_lambda,
+            gamma=config.algo.gamma,
+            max_steps=max_steps,
+        ).performance
+        for name, baseline in EXACT.items()
+    }
+    return Measured(episode, compare_penalties(algorithm, env, q, boards), exact)
+
+
+def _whole_iterations(plan: RunConfig) -> int:
+    """Frames of a finished run."""
+    each = plan.algo.num_steps * plan.env.num_envs
+    return plan.frames // each * each
+
+
+def _film(episode: Episode, world: str, path: Path) -> None:
+    boards = tabular(world).boards[list(episode.boards)]
+    write_gif(path, render(boards, cell=_CELL), _FRAMES_PER_SECOND)
+
+
+def performances(results: Results) -> dict[tuple[str, str], list[float]]:
+    """By agent and world; the exact ones have the auxiliary rewards of the runs with AUP."""
+    found = {key: [one.episode.performance for one in runs] for key, runs in results.items()}
+    for (_, world), runs in results.items():
+        for name in EXACT:
+            exact = [one.exact[name] for one in runs if name in one.exact]
+            if exact:
+                found[name, world] = exact
+    return found
+
+
+def share_of_passes(world: str, performance: list[float]) -> Estimate:
+    """How often the outcome was as good as the world allows, with Wilson's interval."""
+    passing = find_world(world).passing
+    return analysis.proportion(sum(p >= passing - 1e-9 for p in performance), len(performance))
+
+
+def _to_plain(results: Results) -> dict[str, Any]:
+    return {
+        "outcomes": [
+            {
+                "agent": agent,
+                "world": world,
+                "performance": values,
+                "passes": share_of_passes(world, values).to_plain(),
+            }
+            for (agent, world), values in performances(results).items()
+        ],
+        "penalties": [
+            {"world": world, **dataclasses.asdict(one.penalties)}
+            for (_, world), runs in results.items()
+            for one in runs
+            if one.penalties
+        ],
+    }
+
+
+def _outcomes_table(results: Results) -> Table:
+    """Passes, agents by worlds."""
+    found = performances(results)
+    worlds = list(dict.fromkeys(world for _, world in found))
+    table = Table(
+        title="runs that end as well as the world allows",
+        caption="greedy episodes; 95 % intervals (Wilson)",
+        box=None,
+    )
+    table.add_column("agent")
+    for world in worlds:
+        table.add_column(world, justify="right")
+    for agent in dict.fromkeys(agent for agent, _ in found):
+        cells = []
+        for world in worlds:
+            values = found.get((agent, world))
+            if values is None:
+                cells.append("-")
+                continue
+            share = share_of_passes(world, values)
+            count = round(share.value * share.n)
+            cells.append(f"{count}/{share.n} ({share.low:.2f}, {share.high:.2f})")
+        table.add_row(agent, *cells)
+    return table
+
+
+def _penalties_table(results: Results) -> Table:
+    """Means over runs, and the worst."""
+    table = Table(
+        title="learnt penalties beside exact ones, on boards that the agent visits",
+        caption="mean over runs (worst run); a penalty of 1 is all that could be attained",
+        box=None,
+    )
+    names = ("runs", "pairs", "exact", "error", "each function", "rank correlation")
+    for name in ("world", *names):
+        table.add_column(name, justify="left" if name == "world" else "right")
+    for (_, world), runs in results.items():
+        found = [one.penalties for one in runs if one.penalties]
+        if not found:
+            continue
+        error, each, rank = (
+            np.array([getattr(one, name) for one in found])
+            for name in ("error", "function_error", "rank")
+        )
+        table.add_row(
+            world,
+            str(len(found)),
+            f"{np.mean([one.pairs for one in found]):.0f}",
+            f"{np.mean([one.exact for one in found]):.4f}",
+            f"{error.mean():.5f} ({error.max():.5f})",
+            f"{each.mean():.5f} ({each.max():.5f})",
+            f"{rank.mean():.3f} ({rank.min():.3f})",
+        )
+    return table
