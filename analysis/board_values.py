@@ -34,7 +34,8 @@ def board_model(mdp: TabularMDP, max_steps: int) -> BoardModel:
         after = np.zeros(states)
         np.add.at(after, mdp.next_state, here[:, None] / actions)
         here = np.where(mdp.terminal, 0.0, after)
-    by_board = np.bincount(mdp.board, visits, boards)
+    by_board = np.zeros(boards)
+    np.add.at(by_board, mdp.board, visits)
     share = visits / np.maximum(by_board, np.finfo(float).tiny)[mdp.board]
     arrivals, goes_on = (np.zeros((boards, actions, boards)) for _ in range(2))
     place = mdp.board[:, None], np.arange(actions)[None], mdp.board[mdp.next_state]

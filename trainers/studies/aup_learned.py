@@ -151,7 +151,7 @@ def _measured(plan: RunConfig) -> Measured:
 
 def _whole_iterations(plan: RunConfig) -> int:
     """Frames of a finished run."""
-    each = plan.algo.num_steps * plan.env.num_envs
+    each = int(plan.algo.num_steps * plan.env.num_envs)
     return plan.frames // each * each
 
 
