@@ -24,8 +24,8 @@ from analysis.steering.controls import random_like, shuffled
 from analysis.steering.crossroads import CHOICES, Crossroads, crossroads
 from analysis.steering.making import activations
 from analysis.steering.maze_states import without_cheese, world_cell
-from configs import ConfigError
-from envs.maze import Cell, MazeState, paths
+from configs import ConfigError, NumericsError
+from envs.maze import MOVES, Cell, MazeState, paths
 from models import Agent, to_tensor
 
 NEAR = 2
@@ -168,13 +168,16 @@ def sweep(
         progress: Called with layers done and wanted.
 
     Returns:
-        Rows named as `KINDS`.
+        Rows named as `KINDS`; choices are nan where a vector leaves the network without an answer.
     """
     rows = []
     for number, (module, own) in enumerate(vectors.items()):
         for kind, given in zip(KINDS, (own, *_controls(own, generator)), strict=True):
             for coeff in coeffs:
-                moves = steered(on, module, given, coeff)
+                try:
+                    moves = steered(on, module, given, coeff)
+                except NumericsError:  # a gate pushed off its range, for instance
+                    moves = np.full((len(on.mazes), len(MOVES)), np.nan)
                 rows.append(_row(on, kind, moves, module=module, coeff=coeff))
         if progress is not None:
             progress(number + 1, len(vectors))

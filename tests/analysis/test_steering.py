@@ -177,6 +177,14 @@ def test_a_sweep_has_every_layer_coefficient_and_control_and_zero_is_nothing(age
             np.testing.assert_allclose(row.choices, close(on)[0].choices, atol=1e-6)
 
 
+def test_where_the_network_has_no_answer_a_sweep_says_so(agent, procgen):
+    on = bench_of(agent)
+    endless = {"fc_policy": torch.full((2, 15), torch.inf)}
+    (row, *_) = sweep(on, endless, [1.0], torch.Generator().manual_seed(0))
+    assert row.to_plain()["cheese"]["mean"] == {"value": None, "low": None, "high": None, "n": 2}
+    assert row.to_plain()["cheese"]["median"]["value"] is None
+
+
 def test_transfer_uses_one_donor_for_same_near_and_far(seeker, procgen):
     rows = {row.name: row for row in close(bench_of(seeker))}
     counts = {len(rows[name].mazes) for name in ("same cell", "nearby", "elsewhere")}
