@@ -76,7 +76,8 @@ def project_out(direction: Tensor) -> Edit:
             amount = (values * along).sum(1, keepdim=True)
         else:
             raise _misfit(along, values, "the direction")
-        return values - amount * along
+        kept: Tensor = values - amount * along
+        return kept
 
     return edit
 

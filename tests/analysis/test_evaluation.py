@@ -128,7 +128,7 @@ def test_progress_names_what_is_played_and_ends_at_the_total(run_folder):
     ("override", "complaint"),
     [
         ("ablate=cheese", "trained without routing.regions"),
-        ("steer=v.pt:1", "interventions"),
+        ("steer=v.pt", "needs FILE:COEFF"),
         ("algo.gamma=0.5", "an evaluation takes"),
         ("env=maze/hard", r"published \.pth"),
         ("eval.level=3", "did you mean"),
