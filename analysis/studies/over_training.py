@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from rich.table import Table
 
 from analysis.behaviour.course_figures import course_figure, field_frames
@@ -54,7 +55,7 @@ def run(
         levels: Held-out mazes for each measure, the same for every checkpoint.
         split: Which layouts.
         points: Checkpoints that are measured at most, spread evenly.
-        maze: Which of the levels is filmed.
+        maze: Which of the levels is filmed, counted from the largest.
         seed: Of levels and sampled actions.
         out: Folder for the results; None is `studies/over-training` of the run or group.
 
@@ -111,7 +112,9 @@ def _fields(
     config = maze_run(last, overrides)
     with held_out(last, config, "anywhere", levels=levels, split=split, decision=True) as mazes:
         bank = mazes.bank
-    return [field_of(load_agent(file), config.env, bank, maze, "left") for file in files]
+    # Small mazes are the most frequent and show the least.
+    level = int(np.argsort(-bank.sizes, kind="stable")[maze])
+    return [field_of(load_agent(file), config.env, bank, level, "left") for file in files]
 
 
 def _plain(
