@@ -55,7 +55,7 @@ def board_values(
     # One more board, where nothing is paid, takes in what ends.
     leads = np.zeros((boards + 1, actions, boards + 1))
     leads[:-1, :, :-1] = model.goes_on
-    leads[..., -1] = 1 - leads[..., :-1].sum(-1)
+    leads[..., -1] = np.maximum(1 - leads[..., :-1].sum(-1), 0)  # rounding may go below 0
     paid = np.zeros((len(rewards), boards + 1, actions))
     paid[:, :-1] = np.einsum("bac,kc->kba", model.arrivals, rewards)
     return impact.optimal_q(leads, paid, gamma)[:, :-1]
