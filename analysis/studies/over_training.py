@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,14 +20,14 @@ from analysis.behaviour.over_training import (
 )
 from analysis.behaviour.tables import text
 from analysis.behaviour.tree import to_plain
-from analysis.fields import VectorField
+from analysis.fields import VectorField, vector_field
 from analysis.figures import save_figure
 from analysis.films import frames_of, write_gif
 from analysis.held_out import Split, held_out
 from analysis.output import keep_tables, provenance, results_folder, write_json
 from analysis.settings import maze_run, runs_of, take_agent
-from analysis.studies.vector_field import field_of
 from configs import ConfigError
+from envs.maze import observe_states
 from models import CHECKPOINTS, load_agent
 
 STUDY = "over-training"
@@ -114,7 +115,8 @@ def _fields(
         bank = mazes.bank
     # Small mazes are the most frequent and show the least.
     level = int(np.argsort(-bank.sizes, kind="stable")[maze])
-    return [field_of(load_agent(file), config.env, bank, level, "left") for file in files]
+    state, observe = bank.state(level), functools.partial(observe_states, config=config.env)
+    return [vector_field(load_agent(file).outputs, state, observe) for file in files]
 
 
 def _plain(

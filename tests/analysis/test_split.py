@@ -138,8 +138,12 @@ def test_a_run_goes_on_further_than_planned(group, tmp_path):
 
 
 @pytest.mark.slow
-def test_routing_splits_the_digits_and_the_same_losses_alone_do_not(tmp_path):
-    """The goal of these experiments, for one seed that no setting was chosen by."""
+def test_routing_splits_the_digits_far_beyond_what_the_same_losses_alone_do(tmp_path):
+    """For one seed that no setting was chosen by.
+
+    A control's half is above the goal of 1.15 in some seeds (docs/split.md has all), so that one
+    seed can only say that it stays far below a routed one's.
+    """
     found = {}
     for name in ("split", "unrouted", "shuffled"):
         settings = ["seed=5", "trainer.progress=false", "trainer.accelerator=cpu", "name=one"]
@@ -147,4 +151,4 @@ def test_routing_splits_the_digits_and_the_same_losses_alone_do_not(tmp_path):
         evaluation = analysis.evaluate_split(run, overrides=["eval.split=validation"])
         found[name] = [evaluation.ratio("mae", half).value for half in ("first", "second")]
     assert min(found["split"]) >= 1.4, found
-    assert max(found["unrouted"] + found["shuffled"]) <= 1.15, found
+    assert max(found["unrouted"] + found["shuffled"]) <= min(found["split"]) - 0.4, found

@@ -28,7 +28,6 @@ from trainers.studies.aup_penalties import (
     make_world,
     visited_boards,
 )
-from trainers.tracking import write_gif
 
 STUDY = "aup-learned"
 FOLDER = "gridworld"
@@ -157,7 +156,7 @@ def _whole_iterations(plan: RunConfig) -> int:
 
 def _film(episode: Episode, world: str, path: Path) -> None:
     boards = tabular(world).boards[list(episode.boards)]
-    write_gif(path, render(boards, cell=_CELL), _FRAMES_PER_SECOND)
+    analysis.write_gif(path, render(boards, cell=_CELL), _FRAMES_PER_SECOND)
 
 
 def performances(results: Results) -> dict[tuple[str, str], list[float]]:
