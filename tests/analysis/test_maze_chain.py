@@ -10,6 +10,7 @@ import torch
 import configs
 import models
 from analysis import VectorField, play, save_figure
+from analysis.fields import mouse_at
 from analysis.maze import (
     chain_of,
     comparison_figure,
@@ -26,6 +27,7 @@ from analysis.maze import (
 )
 from envs.maze import (
     ACTION_OF_MOVE,
+    MOVE_OF_ACTION,
     LevelBank,
     MazeState,
     make_evaluation,
@@ -205,6 +207,55 @@ def assert_agrees(found, success, lengths, timeout):
     assert abs(lengths.mean() - length) < 4.5 * max(lengths.std(), 0.1) / np.sqrt(n)
 
 
+def assert_steps_agree(found, state, config, *, games=8, steps=300, seed=0):
+    """Follow the chain beside the real game, move by move, without tolerance; states it met."""
+    env = make_from_bank(config, LevelBank.from_states([state] * games))
+    rng, count = np.random.default_rng(seed), len(found.cells)
+    # All of procgen's actions, each of the five moves equally often.
+    often = 1 / (5 * np.bincount(MOVE_OF_ACTION)[MOVE_OF_ACTION])
+    seen = np.concatenate(
+        [observe_states(mouse_at(state, found.cells, side), config) for side in ("left", "right")]
+    )
+    obs, _ = env.reset()
+    here, age, met = np.full(games, found.start), np.zeros(games, int), {found.start}
+    for _ in range(steps):
+        np.testing.assert_array_equal(obs, seen[here])
+        actions = rng.choice(15, size=games, p=often)
+        obs, _, ended, _, infos = env.step(actions)
+        here, age = found.after.reshape(2 * count, 5)[here, MOVE_OF_ACTION[actions]], age + 1
+        arrived = found.ends[here % count]
+        np.testing.assert_array_equal(ended, arrived | (age == config.timeout))
+        if ended.any():
+            np.testing.assert_array_equal(infos["episode"]["success"][ended], arrived[ended])
+            np.testing.assert_array_equal(infos["episode"]["l"][ended], age[ended])
+        here, age = np.where(ended, found.start, here), np.where(ended, 0, age)
+        game = env.maze_states()
+        assert here.tolist() == [one.is_reflected * count + found.at(one.mouse) for one in game]
+        met.update(here.tolist())
+    env.close()
+    return met
+
+
+RARELY_LOST = """
+    ...#.
+    ##.#.
+    .....
+    ##.##
+    M...C
+"""
+
+
+@pytest.mark.parametrize("view", ["pixels", "symbolic"])
+def test_every_step_of_the_real_game_is_the_chains_and_shows_what_the_field_saw(view):
+    """Chance has no part in it, as it has where shares of rare failures are compared."""
+    settings = [f"env.observation={view}", "env.num_threads=0", "env.timeout=60"]
+    config = configs.load("maze/quick", [*settings, "env.levels.max_size=5"]).env
+    state = MazeState.from_drawing(RARELY_LOST, mode="easy")
+    state.look = dataclasses.replace(state.look, **look(config))
+    met = assert_steps_agree(chain(state, [0.2] * 5), state, config)
+    assert len(met) > 22  # of 32 in which an episode goes on
+
+
 @pytest.mark.parametrize("view", ["pixels", "symbolic"])
 def test_two_thousand_episodes_of_the_real_game_agree(view):
     settings = [f"env.observation={view}", "env.num_threads=0", "env.timeout=9"]
@@ -242,8 +293,13 @@ def test_two_thousand_episodes_in_each_of_fifty_mazes_agree_with_a_trained_agent
         state = bank.state(index)
         fields = fields_of(hesitant, state, observe)
         tables = np.maximum(np.stack([one.moves for one in fields]), 1e-12)
-        success, lengths = rollouts(state, config, tables, 2000, seed=index)
-        assert_agrees(chain_of(*fields), success, lengths, 60)
+        found = chain_of(*fields)
+        assert_steps_agree(found, state, config, seed=index)
+        # Not the draws of seeds 0…49: in maze 18 those of seed 18 lose 25 episodes of 2,000, with 8
+        # expected. The chain alone, fed with the same draws, loses 25 as well, in the same mean
+        # length; over the stream's next 498,000 episodes it loses as many as it should.
+        success, lengths = rollouts(state, config, tables, 2000, seed=1000 + index)
+        assert_agrees(found, success, lengths, 60)
 
 
 # How much an intervention changes
