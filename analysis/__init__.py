@@ -19,6 +19,7 @@ from analysis.output import (
     provenance,
     results_folder,
     show,
+    study_command,
     study_folder,
     write_json,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "show",
     "sides_of",
     "split_errors",
+    "study_command",
     "study_folder",
     "summarise_oversight",
     "vector_field",

@@ -52,10 +52,7 @@ class VectorField:
         Raises:
             KeyError: If it is a wall.
         """
-        found = np.flatnonzero((self.cells == cell).all(axis=1))
-        if not len(found):
-            raise KeyError(cell)
-        return int(found[0])
+        return row_of(self.cells, cell)
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -73,6 +70,18 @@ class VectorField:
                 )
             ],
         }
+
+
+def row_of(cells: NDArray[np.int64], cell: Cell) -> int:
+    """Which row of the squares `[n, 2]` is a cell.
+
+    Raises:
+        KeyError: If none is.
+    """
+    found = np.flatnonzero((cells == cell).all(axis=1))
+    if not len(found):
+        raise KeyError(cell)
+    return int(found[0])
 
 
 def vector_field(

@@ -110,6 +110,38 @@ def held_out(
         env.close()
 
 
+def held_out_levels(
+    agent: Agent,
+    config: MazeConfig,
+    placement: Placement,
+    *,
+    levels: int,
+    split: Split,
+    seed: int,
+    decision: bool = False,
+) -> LevelBank:
+    """The levels alone, for what looks at mazes without playing them; as `held_out` chooses them.
+
+    Raises:
+        ConfigError: If there are too few such levels.
+        CheckpointError: If the agent is for another environment.
+    """
+    env, bank = make_evaluation(
+        config,
+        levels=levels,
+        split=split,
+        seed=seed,
+        cheese=placement,
+        num_envs=1,
+        decision=decision,
+    )
+    try:
+        require_spaces(agent, env)
+    finally:
+        env.close()
+    return bank
+
+
 def once_each(facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """One row for each level, in their order."""
     # In the last round some games have no level left and play an old one again.

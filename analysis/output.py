@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,19 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise ConfigError(f"out={folder}: {error.strerror}") from error
     return folder
+
+
+def study_command(
+    study: str, options: Mapping[str, Any], checkpoint: Path | str | None = None
+) -> str:
+    """What to type to get the same result; options that are None are left out."""
+    given = {"checkpoint": checkpoint, **options}
+    settings = [f"{key}={_typed(value)}" for key, value in given.items() if value is not None]
+    return shlex.join(["chisel", "study", study, *settings])
+
+
+def _typed(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def provenance(agent: Agent, config: RunConfig, *, seed: int, command: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,23 @@ def as_list(settings: Settings) -> list[str]:
     if isinstance(settings, Mapping):
         return [f"{k}={'null' if v is None else v}" for k, v in settings.items()]
     return list(settings)
+
+
+def numbers(key: str, text: str) -> list[float]:
+    """An option that lists numbers, in the order given.
+
+    Raises:
+        ConfigError: If one is no number, or not finite.
+    """
+    try:
+        found = [float(part) for part in str(text).split(",")]
+    except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise ConfigError(
+            f"{key}={text}: finite numbers with commas, like .5,1 (separated by commas, not blanks)"
+        )
+    return found
 
 
 def runs_of(checkpoint: Path | str) -> list[Path]:

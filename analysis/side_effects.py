@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from configs import ConfigError, hint
-from envs.gridworlds import WORLDS, find_world
-from impact import AGENTS, PRESETS, Options
+from envs.gridworlds import WORLDS, find_world, tabular
+from impact import AGENTS, PRESETS, Agent, Options, ablate
 
 PAPER_WORLDS = "options,damage,correction,offset,interference"
 """Those of Turner et al. (2020), in the order of their table."""
@@ -83,6 +84,36 @@ def outcome_counts(performance: NDArray[np.float64]) -> NDArray[np.int64]:
     """How many trials `[..., N]` came to each of `OUTCOMES` `[..., 4]`."""
     nearest = np.clip(np.round(performance), -2, 1)
     return np.stack([(nearest == kind).sum(axis=-1) for kind in (-2, -1, 0, 1)], axis=-1)
+
+
+def count_outcomes(
+    row: NDArray[np.int64],
+    world: str,
+    options: Options,
+    agent: Agent,
+    draws: Sequence[np.random.Generator],
+) -> Callable[[], None]:
+    """A job that lets an agent act and writes how many trials came to each of `OUTCOMES` `[4]`."""
+
+    def job() -> None:
+        found = ablate(tabular(world), options, draws, (agent,), threads=threads())
+        row[:] = outcome_counts(found.performance)[0]
+
+    return job
+
+
+def outcome_table(
+    title: str, sign: str, ticks: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
+) -> Table:
+    """Outcomes `[P, 4]` by world, a row for each of P values of what is changed."""
+    table = Table(title=title, caption=f"Trials that ended: {' / '.join(OUTCOMES)}")
+    table.add_column(sign, justify="right")
+    for name in counts:
+        table.add_column(name, justify="right")
+    for number, tick in enumerate(ticks):
+        rows = (" / ".join(map(str, found[number])) for found in counts.values())
+        table.add_row(tick, *rows)
+    return table
 
 
 def passed(world: str, performance: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -25,12 +24,6 @@ def tabular_folder(study: str, out: Path | str | None) -> Path:
         ConfigError: If it cannot be made.
     """
     return make_folder(Path("studies") / study if out is None else Path(out))
-
-
-def study_command(study: str, options: Mapping[str, Any]) -> str:
-    """What to type to get the same result."""
-    settings = [f"{key}={value}" for key, value in options.items()]
-    return shlex.join(["chisel", "study", study, *settings])
 
 
 def origin(command: str, seed: int) -> dict[str, Any]:
@@ -66,21 +59,6 @@ def check_at_least(least: int, **given: int) -> None:
     for key, value in given.items():
         if value < least:
             raise ConfigError(f"{key}={value}: must be at least {least}")
-
-
-def numbers(key: str, text: str) -> list[float]:
-    """An option that lists numbers, separated by commas.
-
-    Raises:
-        ConfigError: If one is no number.
-    """
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(f"{key}={text}: numbers, separated by commas") from error
-    if not all(map(math.isfinite, found)):
-        raise ConfigError(f"{key}={text}: finite numbers")
-    return found
 
 
 def no_nan(value: float) -> float | None:

@@ -12,10 +12,10 @@ import numpy as np
 
 from analysis.channels.cut import Cut
 from analysis.channels.detection import Tracking, goal_tracking
-from analysis.held_out import Split
-from analysis.settings import maze_run, require_spaces, take_agent
+from analysis.held_out import Split, held_out_levels
+from analysis.settings import maze_run, take_agent
 from configs import ConfigError, RunConfig
-from envs.maze import MazeState, make_evaluation, observe_states
+from envs.maze import MazeState, observe_states
 from models import Agent
 
 LAYER = "embedder.block2.res1.resadd"
@@ -42,13 +42,9 @@ class Subject:
             ConfigError: If there are too few.
             CheckpointError: If the agent is for another environment.
         """
-        env, bank = make_evaluation(
-            self.config.env, levels=count, split=split, seed=seed, cheese="anywhere", num_envs=1
+        bank = held_out_levels(
+            self.agent, self.config.env, "anywhere", levels=count, split=split, seed=seed
         )
-        try:
-            require_spaces(self.agent, env)
-        finally:
-            env.close()
         return [bank.state(index) for index in range(count)]
 
     def tracking(self, mazes: Sequence[MazeState], cells: int, seed: int) -> Tracking:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from analysis.fields import Observe, Outputs, VectorField, vector_field
+from analysis.fields import Observe, Outputs, VectorField, row_of, vector_field
 from envs.maze import MOVE_DELTAS, MOVES, Cell
 
 LEFT, RIGHT = 0, 1
@@ -43,10 +43,7 @@ class MazeChain:
         Raises:
             KeyError: If it is a wall.
         """
-        found = np.flatnonzero((self.cells == cell).all(axis=1))
-        if not len(found):
-            raise KeyError(cell)
-        return int(found[0])
+        return row_of(self.cells, cell)
 
     @functools.cached_property
     def matrix(self) -> Any:

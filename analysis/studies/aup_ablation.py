@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from rich.table import Table
 from analysis import side_effects
 from analysis.aup_figures import Cell, ablation_grid, learning_figure
 from analysis.figures import save_figure
-from analysis.output import make_folder, show, write_json
+from analysis.output import show, study_command, write_json
 from analysis.side_effects import PAPER_WORLDS, Keys, Preset
 from analysis.stats import proportion
+from analysis.tabular_studies import tabular_folder
 from envs.gridworlds import tabular
 from impact import AGENTS, Agent, ablate
 
@@ -93,8 +93,8 @@ def run(
                 jobs.append(_job(parts, name, options[name], agents, some))
     words = {"preset": preset, "seeds": seeds, "rr_seeds": rr_seeds, "worlds": worlds}
     words |= {"keys": keys, "seed": seed}
-    command = shlex.join(["chisel", "study", STUDY, *(f"{k}={v}" for k, v in words.items())])
-    folder = make_folder(Path(out) if out is not None else Path("studies") / STUDY)
+    command = study_command(STUDY, words)
+    folder = tabular_folder(STUDY, out)
     side_effects.in_turn("trials", jobs)
     found = {key: _joined(one) for key, one in parts.items()}
     cells = {key: _cell(*key, trial.performance) for key, trial in found.items()}

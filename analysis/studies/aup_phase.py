@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from rich.table import Table
 
 from analysis import side_effects
 from analysis.aup_figures import outcome_figure
 from analysis.figures import save_figure
-from analysis.output import make_folder, show, write_json
+from analysis.output import show, study_command, write_json
+from analysis.settings import numbers
 from analysis.side_effects import OUTCOMES, PAPER_WORLDS
-from configs import ConfigError
-from envs.gridworlds import tabular
-from impact import AUP, MODEL_FREE, Agent, Options, ablate
+from analysis.tabular_studies import tabular_folder
+from impact import AUP, MODEL_FREE, Agent
 
 STUDY = "aup-phase"
 
@@ -59,7 +56,7 @@ def run(
     Raises:
         ConfigError: If an option is impossible.
     """
-    names, values = side_effects.worlds_named(worlds), _numbers(lambdas)
+    names, values = side_effects.worlds_named(worlds), sorted({*numbers("lambdas", lambdas)})
     given: dict[str, Any] = {"n_rewards": rewards, "rewards_by": rewards_by}
     settings = {
         (ends, name): [
@@ -72,11 +69,11 @@ def run(
     side_effects.trials(seed, names[0], draws)  # refused before the folder is made
     words = {"agent": agent, "lambdas": lambdas, "draws": draws, "rewards": rewards}
     words |= {"rewards_by": rewards_by, "worlds": worlds, "seed": seed}
-    command = shlex.join(["chisel", "study", STUDY, *(f"{k}={v}" for k, v in words.items())])
-    folder = make_folder(Path(out) if out is not None else Path("studies") / STUDY)
+    command = study_command(STUDY, words)
+    folder = tabular_folder(STUDY, out)
     counts = {key: np.zeros((len(values), 4), np.int64) for key in settings}
     jobs = [
-        _job(
+        side_effects.count_outcomes(
             counts[key][number],
             key[1],
             options,
@@ -105,38 +102,7 @@ def run(
     figure = outcome_figure(panels, ticks, title, cliff=dict.fromkeys(ROWS.values(), below_one))
     save_figure(figure, folder / f"{STUDY}.png", command)
     for ends in ROWS:
-        show(_table(ends, values, {name: counts[ends, name] for name in names}))
+        heading, row = f"AUP by λ, {ROWS[ends]}", ROWS[ends]
+        of_each = {name: counts[ends, name] for name in names}
+        show(side_effects.outcome_table(heading, "λ", ticks[row], of_each))
     return folder
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return sorted({float(word) for word in text.split(",")})
-    except ValueError as error:
-        raise ConfigError(f"lambdas={text}: numbers with commas between, like .1,.5,1") from error
-
-
-def _job(
-    row: NDArray[np.int64],
-    name: str,
-    options: Options,
-    agent: Agent,
-    draws: Sequence[np.random.Generator],
-) -> Callable[[], None]:
-    def job() -> None:
-        found = ablate(tabular(name), options, draws, (agent,), threads=side_effects.threads())
-        row[:] = side_effects.outcome_counts(found.performance)[0]
-
-    return job
-
-
-def _table(ends: str, values: Sequence[float], counts: Mapping[str, NDArray[Any]]) -> Table:
-    caption = f"Trials that ended: {' / '.join(OUTCOMES)}"
-    table = Table(title=f"AUP by λ, {ROWS[ends]}", caption=caption)
-    table.add_column("λ", justify="right")
-    for name in counts:
-        table.add_column(name, justify="right")
-    for number, value in enumerate(values):
-        rows = (" / ".join(map(str, found[number])) for found in counts.values())
-        table.add_row(f"{value:g}", *rows)
-    return table

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rich.table import Table
 
 from analysis import side_effects
 from analysis.aup_figures import outcome_figure
 from analysis.figures import save_figure
-from analysis.output import make_folder, show, write_json
+from analysis.output import show, study_command, write_json
 from analysis.side_effects import OUTCOMES, PAPER_WORLDS, Keys, Preset
+from analysis.tabular_studies import tabular_folder
 from configs import ConfigError, hint
-from envs.gridworlds import tabular
-from impact import MODEL_FREE, Options, ablate
+from impact import MODEL_FREE
 
 STUDY = "aup-sweep"
 
@@ -73,11 +69,17 @@ def run(
     side_effects.trials(seed, names[0], trials)  # refused before the folder is made
     words = {"over": over, "trials": trials, "worlds": worlds, "preset": preset}
     words |= {"keys": keys, "seed": seed}
-    command = shlex.join(["chisel", "study", STUDY, *(f"{k}={v}" for k, v in words.items())])
-    folder = make_folder(Path(out) if out is not None else Path("studies") / STUDY)
+    command = study_command(STUDY, words)
+    folder = tabular_folder(STUDY, out)
     counts = {key: np.zeros((len(points), 4), np.int64) for key, points in settings.items()}
     jobs = [
-        _job(counts[one, name][number], name, options, side_effects.trials(seed, name, trials))
+        side_effects.count_outcomes(
+            counts[one, name][number],
+            name,
+            options,
+            MODEL_FREE,
+            side_effects.trials(seed, name, trials),
+        )
         for (one, name), points in settings.items()
         for number, options in enumerate(points)
     ]
@@ -97,7 +99,8 @@ def run(
     title = f"Model-free AUP, {preset}, {trials} trials a bar"
     save_figure(outcome_figure(panels, ticks, title), folder / f"{STUDY}.png", command)
     for one in swept:
-        show(_table(one, {name: counts[one, name] for name in names}))
+        heading, of_each = f"Model-free AUP by {_SIGNS[one]}", {n: counts[one, n] for n in names}
+        show(side_effects.outcome_table(heading, _SIGNS[one], ticks[_SIGNS[one]], of_each))
     return folder
 
 
@@ -107,29 +110,6 @@ def _swept(over: str) -> list[str]:
         if one not in GRIDS:
             raise ConfigError(f"over={one}: {hint(one, GRIDS)}")
     return list(dict.fromkeys(found))
-
-
-def _job(
-    row: NDArray[np.int64], name: str, options: Options, draws: Sequence[np.random.Generator]
-) -> Callable[[], None]:
-    def job() -> None:
-        threads = side_effects.threads()
-        found = ablate(tabular(name), options, draws, (MODEL_FREE,), threads=threads)
-        row[:] = side_effects.outcome_counts(found.performance)[0]
-
-    return job
-
-
-def _table(one: str, counts: Mapping[str, NDArray[Any]]) -> Table:
-    title = f"Model-free AUP by {_SIGNS[one]}"
-    table = Table(title=title, caption=f"Trials that ended: {' / '.join(OUTCOMES)}")
-    table.add_column(_SIGNS[one], justify="right")
-    for name in counts:
-        table.add_column(name, justify="right")
-    for number, value in enumerate(GRIDS[one]):
-        rows = (" / ".join(map(str, found[number])) for found in counts.values())
-        table.add_row(_number(value), *rows)
-    return table
 
 
 def _number(value: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +22,7 @@ from analysis.behaviour.run import Behaviour, behaviour
 from analysis.behaviour.tables import tables_of
 from analysis.behaviour.tree import Tree, over_seeds, to_plain
 from analysis.figures import save_figure
-from analysis.output import keep_tables, provenance, results_folder, write_json
+from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
 from analysis.settings import maze_run, runs_of, take_agent
 from configs import ConfigError
 
@@ -65,8 +64,7 @@ def run(
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     words = {"levels": levels, "split": split, "variables": variables, "seed": seed, "env": env}
-    settings = [f"{key}={value}" for key, value in words.items() if value is not None]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    command = study_command(STUDY, words, checkpoint)
     found, origins = [], []
     for path in runs_of(checkpoint):
         agent = take_agent(path, env=env)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -28,7 +27,7 @@ from analysis.channels import (
 )
 from analysis.channels.recipe import LAYER, Subject, goal_channels, subject
 from analysis.figures import save_figure
-from analysis.output import provenance, show, study_folder, write_json
+from analysis.output import provenance, show, study_command, study_folder, write_json
 from analysis.stats import Estimate, bootstrap_mean
 from configs import ConfigError
 from envs.maze import MOVES, MazeState
@@ -91,9 +90,8 @@ def run(
     said = np.concatenate([votes(studied.cut, one.obs) for one in swept])
     folder = study_folder(studied.agent, STUDY, out)
     words = {"module": module, "levels": levels, "cells": cells, "top": top, "hits": hits}
-    words |= {"controls": controls, "split": split, "seed": seed}
-    given = [f"{key}={value}" for key, value in words.items()] + ([f"env={env}"] if env else [])
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *given])
+    words |= {"controls": controls, "split": split, "seed": seed, "env": env}
+    command = study_command(STUDY, words, checkpoint)
     origin = provenance(studied.agent, studied.config, seed=seed, command=command)
     rows = [
         row | {"zero": z, "mean": m, "votes": dict(zip(MOVES, v, strict=True))}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,14 +13,13 @@ import torch
 from rich.table import Table
 
 from analysis.figures import save_figure
-from analysis.held_out import Placement, Split
-from analysis.output import provenance, show, study_folder, write_json
-from analysis.settings import maze_run, require_spaces, take_agent
+from analysis.held_out import Placement, Split, held_out_levels
+from analysis.output import provenance, show, study_command, study_folder, write_json
+from analysis.settings import maze_run, numbers, take_agent
 from analysis.steering.cheese import (
     KINDS,
     Bench,
     Row,
-    baseline,
     bench,
     cheese_vectors,
     compared,
@@ -33,7 +31,7 @@ from analysis.steering.figures import choices_figure, curves_figure, sweep_figur
 from analysis.steering.making import policy_layers
 from analysis.steering.vectors import shape_of
 from configs import ConfigError, MazeConfig
-from envs.maze import MazeState, make_evaluation, observe_states
+from envs.maze import MazeState, observe_states
 from models import Agent
 
 STUDY = "cheese-vector"
@@ -85,7 +83,7 @@ def run(
         ConfigError: If a layer or option is impossible, or there are too few such mazes.
         CheckpointError: If there is no agent, or it is for another environment.
     """
-    numbers = parse_numbers("coeffs", coeffs)
+    points = sorted({*numbers("coeffs", coeffs)})
     agent = take_agent(checkpoint, env=env)
     config = maze_run(agent)
     modules = _layers(agent, layers, module)
@@ -93,12 +91,11 @@ def run(
     on = bench(agent, states, functools.partial(observe_states, config=config.env))
     draws, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     close = compared(on, module, coeff, draws, generator)
-    rows = sweep(on, cheese_vectors(on, modules), numbers, generator) if modules else []
+    rows = sweep(on, cheese_vectors(on, modules), points, generator) if modules else []
     words: dict[str, Any] = {"module": module, "coeff": coeff, "layers": layers, "coeffs": coeffs}
     words |= {"levels": levels, "split": split, "cheese": cheese, "orientation": orientation}
     words |= {"seed": seed, "env": env}
-    settings = [f"{key}={value}" for key, value in words.items() if value is not None]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    command = study_command(STUDY, words, checkpoint)
     folder = study_folder(agent, STUDY, out)
     data = provenance(agent, config, seed=seed, command=command) | _plain(on, module, close, rows)
     write_json(folder / f"{STUDY}.json", data)
@@ -127,32 +124,13 @@ def maze_states(
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     made = dataclasses.replace(config, goals="cheese") if not decision else config
-    game, bank = make_evaluation(
-        made, levels=levels, split=split, seed=seed, cheese=cheese, decision=decision
+    bank = held_out_levels(
+        agent, made, cheese, levels=levels, split=split, seed=seed, decision=decision
     )
-    try:
-        require_spaces(agent, game)
-    finally:
-        game.close()
     states = [bank.state(number) for number in range(levels)]
     for state in states:
         state.is_reflected = orientation == "right"
     return states
-
-
-def parse_numbers(key: str, text: str) -> list[float]:
-    """Numbers with commas between, ascending.
-
-    Raises:
-        ConfigError: If one is none, or not finite.
-    """
-    try:
-        numbers = sorted({float(word) for word in str(text).split(",")})
-    except ValueError:
-        numbers = [float("nan")]
-    if not np.isfinite(numbers).all():
-        raise ConfigError(f"{key}={text}: finite numbers with commas between, like -1,1")
-    return numbers
 
 
 def _layers(agent: Agent, layers: str, module: str) -> list[str]:
@@ -169,7 +147,6 @@ def _layers(agent: Agent, layers: str, module: str) -> list[str]:
 
 
 def _plain(on: Bench, module: str, close: Sequence[Row], rows: Sequence[Row]) -> dict[str, Any]:
-    before = baseline(on)
     return {
         "levels": [state.level_seed for state in on.mazes.starts],
         "decision_squares": [list(square) for square in on.mazes.squares],
@@ -179,7 +156,7 @@ def _plain(on: Bench, module: str, close: Sequence[Row], rows: Sequence[Row]) ->
             row.to_plain() | {"choices": row.choices.tolist(), "mazes": row.mazes.tolist()}
             for row in close
         ],
-        "before": before.to_plain(),
+        "before": close[0].to_plain(),
         "sweep": [row.to_plain() for row in rows],
     }
 

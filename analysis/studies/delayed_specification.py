@@ -11,13 +11,12 @@ from analysis.delayed import find_task
 from analysis.delayed_figures import residuals_figure
 from analysis.delayed_residuals import REFERENCE, Regret, Residual, Setting, residuals
 from analysis.figures import save_figure
-from analysis.output import show, write_json
+from analysis.output import show, study_command, write_json
 from analysis.stats import Estimate, mean_over_seeds
 from analysis.tabular_studies import (
     check_at_least,
     origin,
     refusals,
-    study_command,
     tabular_folder,
 )
 from configs import ConfigError, hint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +23,7 @@ from analysis.fields import VectorField, vector_field
 from analysis.figures import save_figure
 from analysis.films import frames_of, write_gif
 from analysis.held_out import Split, held_out
-from analysis.output import keep_tables, provenance, results_folder, write_json
+from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
 from analysis.settings import maze_run, runs_of, take_agent
 from configs import ConfigError
 from envs.maze import observe_states
@@ -75,8 +74,7 @@ def run(
     measures = measure.split(",")
     words = {"measure": measure, "levels": levels, "split": split, "points": points}
     words |= {"maze": maze, "seed": seed}
-    settings = [f"{key}={value}" for key, value in words.items()]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    command = study_command(STUDY, words, checkpoint)
     overrides = [f"eval.seed={seed}", f"eval.split={split}"]
     files = {path: checkpoints_of(path, points) for path in runs}
     courses = [

@@ -12,7 +12,7 @@ from rich.table import Table
 
 import impact
 from analysis.figures import save_figure
-from analysis.output import show, write_json
+from analysis.output import show, study_command, write_json
 from analysis.power_figures import map_figure, penalty_figure
 from analysis.power_map import (
     CellPower,
@@ -29,7 +29,6 @@ from analysis.tabular_studies import (
     no_nan,
     origin,
     refusals,
-    study_command,
     tabular_folder,
 )
 from configs import ConfigError

@@ -10,14 +10,13 @@ from rich.table import Table
 
 from analysis.figures import save_figure
 from analysis.orbit_figures import orbits_figure
-from analysis.output import show, write_json
+from analysis.output import show, study_command, write_json
 from analysis.power_orbits import ClosedForm, OrbitCount, closed_forms, orbit_counts
+from analysis.settings import numbers
 from analysis.tabular_studies import (
     check_at_least,
-    numbers,
     origin,
     refusals,
-    study_command,
     tabular_folder,
 )
 

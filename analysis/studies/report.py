@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.table import Table
 
 import configs
 from analysis.compare import compare
-from analysis.output import make_folder, plain_table
+from analysis.output import make_folder, plain_table, study_command
 from analysis.report.collect import Findings, findings, is_about
 from analysis.report.page import Panel, Section, page
 from analysis.settings import runs_of, take_agent
@@ -94,8 +93,7 @@ def run(
     """
     entries = _entries(only)
     words = {"only": only, "again": again or None, "env": env}
-    settings = [f"{key}={value}" for key, value in words.items() if value is not None]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    command = study_command(STUDY, words, checkpoint)
     parts = [Path(part) for part in str(checkpoint).split(",")]
     folder = _folder(parts, out)
     subjects = [subject for part in parts for subject in _subjects(part, env, folder)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from rich.table import Table
 from analysis.channels import RetargetMap, random_channels, retarget_figure, retarget_map
 from analysis.channels.recipe import LAYER, Subject, goal_channels, named_channels, subject
 from analysis.figures import save_figure
-from analysis.output import provenance, show, study_folder, write_json
+from analysis.output import provenance, show, study_command, study_folder, write_json
 from analysis.stats import Estimate, bootstrap_mean
 from configs import ConfigError
 from envs.maze import paths
@@ -88,10 +87,9 @@ def run(
         maps.append(_map(studied, state, chosen, values, ceiling))
         controls.append(_map(studied, state, others, values, False).clamped)
     words = {"module": module, "channels": channels, "strength": strength, "levels": levels}
-    words |= {"top": top, "hits": hits, "ceiling": str(ceiling).lower(), "split": split}
-    words |= {"seed": seed} | ({"env": env} if env else {})
-    given = [f"{key}={value}" for key, value in words.items()]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *given])
+    words |= {"top": top, "hits": hits, "ceiling": ceiling, "split": split}
+    words |= {"seed": seed, "env": env}
+    command = study_command(STUDY, words, checkpoint)
     folder = study_folder(studied.agent, STUDY, out)
     origin = provenance(studied.agent, studied.config, seed=seed, command=command)
     scores = [_scores(one, control) for one, control in zip(maps, controls, strict=True)]

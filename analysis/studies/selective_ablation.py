@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,7 @@ from analysis.ablation_figures import ablation_figure
 from analysis.ablation_seeds import over_seeds
 from analysis.figures import save_figure
 from analysis.maze_ablation import maze_ablation_matrix
-from analysis.output import provenance, results_folder, show, write_json
+from analysis.output import provenance, results_folder, show, study_command, write_json
 from analysis.selective import selective_regions
 from analysis.settings import maze_run, runs_of, take_agent
 
@@ -45,8 +44,7 @@ def run(
     """
     words = {"module": module, "share": share, "levels": levels, "split": split}
     words |= {"controls": controls}
-    settings = [f"{key}={value}" for key, value in words.items()]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    command = study_command(STUDY, words, checkpoint)
     matrices, origins = [], []
     for path in runs_of(checkpoint):
         agent = take_agent(path, env=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,16 +15,16 @@ from torch import Tensor
 
 from analysis.figures import save_figure
 from analysis.interventions import add, intervene
-from analysis.output import provenance, show, study_folder, write_json
+from analysis.output import provenance, show, study_command, study_folder, write_json
 from analysis.play import action_probabilities
-from analysis.settings import maze_run, take_agent
+from analysis.settings import maze_run, numbers, take_agent
 from analysis.stats import Estimate, bootstrap_mean
 from analysis.steering.controls import random_like, shuffled
 from analysis.steering.figures import curves_figure
 from analysis.steering.making import check_observations, difference
 from analysis.steering.maze_states import Named, with_and_without
 from analysis.steering.vectors import SteeringVector, shape_of
-from analysis.studies.cheese_vector import maze_states, parse_numbers
+from analysis.studies.cheese_vector import maze_states
 from configs import ConfigError
 from envs.maze import observe_states
 from models import Agent, to_tensor
@@ -74,7 +73,7 @@ def run(
         ConfigError: If a file or the module does not fit the agent, or an option is impossible.
         CheckpointError: If there is no agent.
     """
-    numbers = parse_numbers("coeffs", coeffs)
+    points = sorted({*numbers("coeffs", coeffs)})
     agent = take_agent(checkpoint, env=env)
     if agent.config is None:
         raise ConfigError(f"{agent.source} carries no config; say env=EXPERIMENT, like maze/hard")
@@ -88,19 +87,18 @@ def run(
         words |= {"with_states": str(with_states), "without_states": str(without_states)}
     words |= {"coeffs": coeffs, "seed": seed, "env": env}
     vector = difference(agent, module, *sets, {k: v for k, v in words.items() if k != "coeffs"})
-    effects = _effects(agent, vector, sets, numbers, torch.Generator().manual_seed(seed))
-    settings = [f"{key}={value}" for key, value in words.items() if value is not None]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    effects = _effects(agent, vector, sets, points, torch.Generator().manual_seed(seed))
+    command = study_command(STUDY, words, checkpoint)
     folder = study_folder(agent, STUDY, out)
     vector.save(folder / VECTOR)
     data = provenance(agent, agent.config, seed=seed, command=command)
     data |= {"module": module, "norm": vector.norm, "counts": vector.origin["counts"]}
-    data["effects"] = _plain(effects, numbers)
+    data["effects"] = _plain(effects, points)
     write_json(folder / f"{STUDY}.json", data)
     title = f"How much the policy changes, {module}"
-    figure = curves_figure(effects, numbers, title)
+    figure = curves_figure(effects, points, title)
     save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {command}")
-    show(_table(effects, numbers, f"{title} (vector of norm {vector.norm:.3g})"))
+    show(_table(effects, points, f"{title} (vector of norm {vector.norm:.3g})"))
     return folder
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal
 from analysis.field_figures import contact_sheet, field_figure
 from analysis.fields import VectorField
 from analysis.figures import save_figure
-from analysis.held_out import PLACEMENTS, Placement
+from analysis.held_out import PLACEMENTS, Placement, held_out_levels
 from analysis.maze import (
     chain_of,
     expected_length,
@@ -22,10 +21,10 @@ from analysis.maze import (
     outcomes,
     value_agreement,
 )
-from analysis.output import provenance, study_folder, write_json
-from analysis.settings import maze_run, require_spaces, take_agent
+from analysis.output import provenance, study_command, study_folder, write_json
+from analysis.settings import maze_run, take_agent
 from configs import ConfigError, MazeConfig
-from envs.maze import LevelBank, make_evaluation, observe_states
+from envs.maze import observe_states
 from models import Agent
 
 _COLUMNS = 6
@@ -64,15 +63,14 @@ def run(
     fields: dict[Placement, list[VectorField]] = {}
     exact: dict[Placement, list[dict[str, Any]]] = {}
     for placement in PLACEMENTS:
-        bank = _levels(agent, config.env, levels, split, seed, placement)
+        bank = held_out_levels(agent, config.env, placement, levels=levels, split=split, seed=seed)
         observe = functools.partial(observe_states, config=config.env)
         both = [fields_of(agent.outputs, bank.state(index), observe) for index in range(levels)]
         fields[placement] = [pair[orientation == "right"] for pair in both]
         exact[placement] = [_exact(*pair, config.env) for pair in both]
     words = {"levels": levels, "split": split, "seed": seed, "orientation": orientation, "env": env}
-    options = [f"{key}={value}" for key, value in words.items() if value is not None]
-    command = ["chisel", "study", "vector-field", f"checkpoint={agent.source}", *options]
-    origin = provenance(agent, config, seed=seed, command=shlex.join(command))
+    command = study_command("vector-field", words, agent.source)
+    origin = provenance(agent, config, seed=seed, command=command)
     folder = study_folder(agent, "vector-field", out)
     _write(folder, fields, exact, origin, heading=_heading(agent, config.experiment))
     return folder
@@ -100,22 +98,6 @@ def _exact(left: VectorField, right: VectorField, config: MazeConfig) -> dict[st
 def _or_null(share: float) -> float | None:
     """For JSON: no square with a choice gives nan."""
     return None if math.isnan(share) else share
-
-
-def _levels(
-    agent: Agent,
-    config: MazeConfig,
-    levels: int,
-    split: Literal["all", "train", "validation", "test"],
-    seed: int,
-    placement: Placement,
-) -> LevelBank:
-    env, bank = make_evaluation(config, levels=levels, split=split, seed=seed, cheese=placement)
-    try:
-        require_spaces(agent, env)
-    finally:
-        env.close()
-    return bank
 
 
 def _heading(agent: Agent, experiment: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -84,8 +83,7 @@ def run_study(
     options = _Options(frames, batch, points, levels, split, mode, controls, seed)
     given = {"shuffled": shuffled, "frames": frames, "batch": batch, "points": points}
     given |= {"levels": levels, "split": split, "mode": mode, "controls": controls, "seed": seed}
-    settings = [f"{key}={value}" for key, value in given.items() if value is not None]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *settings])
+    command = analysis.study_command(STUDY, given, checkpoint)
     first = models.load_agent(analysis.runs_of(checkpoint)[0])
     folder = analysis.results_folder(checkpoint, first, STUDY, out)
     studied = _localization(checkpoint, options, command)

@@ -115,8 +115,7 @@ def run_study(
     given: dict[str, Any] = {"region": region, "frames": frames, "points": points}
     given |= {"controls": controls, "fresh": fresh, "levels": levels, "metric": metric}
     given |= {"settings": settings or None, "seed": seed}
-    words = [f"{key}={value}" for key, value in given.items() if value is not None]
-    command = shlex.join(["chisel", "study", STUDY, f"checkpoint={checkpoint}", *words])
+    command = analysis.study_command(STUDY, given, checkpoint)
     origins = [
         analysis.provenance(agent, _config_of(agent), seed=seed, command=command)
         for agent in agents.values()
