@@ -157,6 +157,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.cheese_vector:run",
             "where the mouse turns without its cheese's activations, by layer, beside controls",
         ),
+        "probes": Component(
+            "analysis.studies.probes:run",
+            "what of a maze a linear probe reads off each layer, beside controls",
+        ),
         "over-training": Component(
             "analysis.studies.over_training:run",
             "behaviour at every checkpoint that a run kept, and a film of one maze's field",

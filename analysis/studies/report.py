@@ -41,6 +41,7 @@ ENTRIES = (
     Entry("cheese-vector"),
     Entry("channels"),
     Entry("retarget"),
+    Entry("probes", {"levels": 500, "validation": 200, "test": 300}),
     Entry("localization", {"levels": 200, "points": 4}, groups=True),
 )
 """In the order of the page. One that is not registered here, or does not apply, is named with the

@@ -1,0 +1,27 @@
+"""Linear probes: what of a maze can be read off each layer by one matrix, beside controls."""
+
+from analysis.probes.facts import Fact, maze_facts, vote_facts
+from analysis.probes.figures import probes_figure
+from analysis.probes.layers import Probed, probe_layers, probe_network
+from analysis.probes.ridge import Kernel, kernel
+from analysis.probes.sample import Sample, sample_of, states_of
+from analysis.probes.scores import Reading, read, shuffled, skill
+
+__all__ = [
+    "Fact",
+    "Kernel",
+    "Probed",
+    "Reading",
+    "Sample",
+    "kernel",
+    "maze_facts",
+    "probe_layers",
+    "probe_network",
+    "probes_figure",
+    "read",
+    "sample_of",
+    "shuffled",
+    "skill",
+    "states_of",
+    "vote_facts",
+]

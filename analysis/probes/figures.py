@@ -1,0 +1,62 @@
+"""A picture of what can be read off each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.probes.layers import Probed
+from analysis.stats import Estimate
+
+_KINDS = {"skill": "#c2410c", "untrained": "#2563eb", "shuffled": "#9ca3af"}
+_LABELS = {"skill": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
+_COLUMNS = 5
+"""Facts side by side."""
+
+
+def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
+    """A panel for each fact: layers from the input at the top to the policy, and their skill.
+
+    Args:
+        rows: What `probe_layers` gave.
+        title: One line above.
+    """
+    facts = list(dict.fromkeys(row.fact for row in rows))
+    layers = list(dict.fromkeys(row.layer for row in rows))
+    columns = min(_COLUMNS, len(facts))
+    lines = -(-len(facts) // columns)
+    size = (2.6 + 1.9 * columns, (1.0 + 0.15 * len(layers)) * lines + 0.6)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+    for unused in axes[len(facts) :]:
+        unused.set_axis_off()
+    for ax, fact in zip(axes, facts, strict=False):
+        _panel(ax, [row for row in rows if row.fact == fact])
+        ax.set_title(fact, fontsize=9)
+        ax.set_yticks(range(len(layers)), layers, fontsize=6)
+        ax.set_ylim(len(layers) - 0.4, -0.6)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=3, fontsize=8, frameon=False)
+    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    return figure
+
+
+def _panel(ax: Axes, rows: Sequence[Probed]) -> None:
+    places = np.arange(len(rows))
+    for kind, colour in _KINDS.items():
+        found: list[Estimate] = [getattr(row, kind) for row in rows]
+        values = np.array([(one.value, one.low, one.high) for one in found])
+        # A probe of noise can be far below 0; how far says nothing.
+        values = np.clip(values, -0.25, 1.02)
+        ax.plot(values[:, 0], places, ".-", ms=4, lw=1, color=colour, label=_LABELS[kind])
+        ax.fill_betweenx(places, values[:, 1], values[:, 2], color=colour, alpha=0.18, linewidth=0)
+    ax.axvline(0, color="#111827", lw=0.6)
+    ax.set_xlim(-0.27, 1.05)
+    ax.set_xticks([0, 0.5, 1])
+    ax.tick_params(axis="x", labelsize=7)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(alpha=0.2, linewidth=0.6)
+    ax.spines[["top", "right"]].set_visible(False)
