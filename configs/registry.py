@@ -161,6 +161,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.probes:run",
             "what of a maze a linear probe reads off each layer, beside controls",
         ),
+        "integrated-gradients": Component(
+            "analysis.studies.integrated_gradients:run",
+            "which channels and places of a layer account for the decision for the cheese",
+        ),
         "over-training": Component(
             "analysis.studies.over_training:run",
             "behaviour at every checkpoint that a run kept, and a film of one maze's field",

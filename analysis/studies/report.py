@@ -41,6 +41,7 @@ ENTRIES = (
     Entry("cheese-vector"),
     Entry("channels"),
     Entry("retarget"),
+    Entry("integrated-gradients"),
     Entry("probes", {"levels": 500, "validation": 200, "test": 300}),
     Entry("localization", {"levels": 200, "points": 4}, groups=True),
 )

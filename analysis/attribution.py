@@ -1,0 +1,130 @@
+"""Integrated gradients: how much of a decision each number of a layer accounts for.
+
+Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1, taken at a
+layer instead of the input: the mean gradient of a score along the straight line from a baseline to
+the activations, times the difference of the two. Attributions add up to the difference of the score
+(completeness), as far as the line is walked in small enough steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.channels.cut import Cut
+from configs import ConfigError, NumericsError
+from envs.maze import MOVE_OF_ACTION, MOVES
+
+Score = Callable[[Tensor], Tensor]
+"""Activations of all examples `[N, …]` to what is explained of each `[N]`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What each activation of `N` examples accounts for."""
+
+    values: NDArray[np.float64]
+    """`[N, …]`, like the activations, in the score's units."""
+    score: NDArray[np.float64]
+    """At the activations `[N]`."""
+    baseline: NDArray[np.float64]
+    """At the baseline `[N]`."""
+
+    @property
+    def difference(self) -> NDArray[np.float64]:
+        """What the attributions have to add up to `[N]`."""
+        return self.score - self.baseline
+
+    @property
+    def total(self) -> NDArray[np.float64]:
+        """What they add up to `[N]`."""
+        summed: NDArray[np.float64] = self.values.reshape(len(self.values), -1).sum(axis=1)
+        return summed
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Error of completeness `[N]`, from walking in steps: 0 for a linear score."""
+        return self.total - self.difference
+
+    @property
+    def by_channel(self) -> NDArray[np.float64]:
+        """Summed over places `[N, C]`."""
+        if self.values.ndim == 2:
+            return self.values
+        summed: NDArray[np.float64] = self.values.reshape(*self.values.shape[:2], -1).sum(axis=2)
+        return summed
+
+
+def integrated_gradients(
+    score: Score, activations: Tensor, baseline: Tensor, *, steps: int = 64
+) -> Attribution:
+    """Attribute a score to activations.
+
+    The integral is taken by the midpoint rule. Networks of ReLUs have gradients that jump along the
+    line, so that rules of higher order gain nothing.
+
+    Args:
+        score: What is explained. Examples must not depend on each other.
+        activations: `[N, …]`.
+        baseline: Where the line begins `[N, …]`, or one for all `[1, …]`.
+        steps: Gradients taken along the line.
+
+    Raises:
+        ConfigError: If there is no step or the shapes differ.
+        NumericsError: If a gradient is not finite.
+    """
+    if steps < 1:
+        raise ConfigError(f"steps={steps}: at least 1")
+    if baseline.shape[1:] != activations.shape[1:] or len(baseline) not in (1, len(activations)):
+        raise ConfigError(
+            f"the baseline has shape {list(baseline.shape)}, but activations are "
+            f"{list(activations.shape)}"
+        )
+    start = baseline.detach().expand_as(activations)
+    step = activations.detach() - start
+    mean = torch.zeros_like(step, dtype=torch.float64)
+    for number in range(steps):
+        point = (start + step * ((number + 0.5) / steps)).requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(score(point).sum(), point)
+        mean += slope.double() / steps
+    if not mean.isfinite().all():
+        raise NumericsError("a gradient along the way to the baseline is not finite")
+    with torch.no_grad():
+        ends = [score(end).double().cpu().numpy() for end in (start + step, start)]
+    return Attribution((mean * step.double()).cpu().numpy(), ends[0], ends[1])
+
+
+def log_odds(cut: Cut, obs: Tensor, toward: NDArray[np.int64], against: NDArray[np.int64]) -> Score:
+    """Log-odds of one move against another, log P(toward) − log P(against), as a score.
+
+    A move's probability is the sum over the actions that make it.
+
+    Args:
+        cut: Network and layer whose activations the score takes.
+        obs: The observations they come from `[N, C, H, W]`.
+        toward: Index into `MOVES` for each example `[N]`.
+        against: The same.
+    """
+    rows = torch.arange(len(obs))
+    first, second = torch.from_numpy(toward), torch.from_numpy(against)
+
+    def score(activations: Tensor) -> Tensor:
+        moves = move_log_probabilities(cut.differentiable(activations, obs))
+        return moves[rows, first] - moves[rows, second]
+
+    return score
+
+
+def move_log_probabilities(logits: Tensor) -> Tensor:
+    """Log-probabilities of the five moves `[N, 5]` from logits of the 15 actions `[N, 15]`."""
+    actions = torch.log_softmax(logits.cpu().double(), dim=-1)
+    member = torch.from_numpy(MOVE_OF_ACTION.copy())
+    return torch.stack(
+        [torch.logsumexp(actions[:, member == move], dim=-1) for move in range(len(MOVES))], dim=-1
+    )
