@@ -166,7 +166,12 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "keep_every": COUNT,
         "max_minutes": POSITIVE,
     },
-    TrackingConfig: {"video_every": COUNT, "field_every": COUNT},
+    TrackingConfig: {
+        "video_every": COUNT,
+        "field_every": COUNT,
+        "studies_every": COUNT,
+        "studies_levels": COUNT,
+    },
     EvalConfig: {"levels": COUNT, "seed": SEED, "num_envs": COUNT},
 }
 

@@ -9,6 +9,7 @@ from configs.errors import ConfigError
 from configs.ranges import SEED_LIMIT, check_ranges
 from configs.registry import names
 from configs.schema import (
+    STUDIES_WHILE_TRAINING,
     ExpertsConfig,
     GridExpertsConfig,
     ImpalaConfig,
@@ -18,6 +19,7 @@ from configs.schema import (
     ReinforceConfig,
     RunConfig,
 )
+from configs.suggest import hint
 from configs.validate_aup import aup_problems
 from configs.validate_data import data_problems, source_problems
 from configs.validate_routing import routing_problems
@@ -67,6 +69,7 @@ def _problems(config: RunConfig) -> Iterator[str]:
         yield from _minibatches(config, config.algo)
     yield from aup_problems(config)
     yield from _checkpoints(config)
+    yield from _studies(config)
     yield from data_problems(config)
     yield from routing_problems(config)
 
@@ -220,6 +223,22 @@ def _checkpoints(config: RunConfig) -> Iterator[str]:
             f"trainer.keep_every = {keep}: must be a multiple of trainer.checkpoint_every = "
             f"{every}, so {_round_up(keep, every)}?"
         )
+
+
+def _studies(config: RunConfig) -> Iterator[str]:
+    given, every = config.tracking.studies, config.tracking.studies_every
+    for name in given:
+        if name not in STUDIES_WHILE_TRAINING:
+            yield f"tracking.studies: no {name!r}; {hint(name, STUDIES_WHILE_TRAINING)}"
+    if given and every is None:
+        yield "tracking.studies needs tracking.studies_every, the iterations between them, like 50"
+    if every is not None and not given:
+        yield (
+            f"tracking.studies_every = {every} has no effect without tracking.studies, like "
+            "tracking.studies=[success]"
+        )
+    if given and config.env is not None and not isinstance(config.env, MazeConfig):
+        yield f"tracking.studies: they are of maze agents, not of {config.env.name!r}; leave it out"
 
 
 def _round_up(value: int, multiple: int) -> int:

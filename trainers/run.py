@@ -26,6 +26,7 @@ from trainers.media import media_callbacks
 from trainers.progress import TrainingProgress
 from trainers.tracking import Tracking, make_loggers
 from trainers.versions import git_commit, versions
+from trainers.watching import study_callbacks
 
 RESUMABLE = ("frames", "trainer", "tracking")
 """Parts of a config that may change when a run goes on."""
@@ -230,7 +231,8 @@ def _callbacks(config: RunConfig, folder: Path, tracking: Tracking | None) -> li
     if tracking is None:
         return [LogIteration(None), *watching]
     shown = [TrainingProgress(config)] if options.progress else []
-    return [LogIteration(tracking.log), *watching, *media_callbacks(config, tracking), *shown]
+    watching += media_callbacks(config, tracking) + study_callbacks(config, folder, tracking)
+    return [LogIteration(tracking.log), *watching, *shown]
 
 
 def _trainer(

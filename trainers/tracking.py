@@ -37,18 +37,19 @@ def make_loggers(
 
     Args:
         config: The run's config.
-        run_dir: Its folder; gets `metrics.csv`, `media/` and `wandb/`.
+        run_dir: Its folder; gets `metrics.csv`, `studies.csv`, `media/` and `wandb/`.
         wandb_run_id: Id of the W&B run to go on with, from the checkpoint.
         last_iteration: Iteration of the checkpoint; 0 starts afresh.
         warn: Told, in one line, what W&B could not do.
     """
     csv = CsvLog(run_dir / "metrics.csv", last_iteration=last_iteration)
+    studies = CsvLog(run_dir / "studies.csv", last_iteration=last_iteration)
     run = None
     if config.tracking.mode != "disabled":
         run = _start_wandb(config, run_dir, wandb_run_id, warn)
     if run is not None and wandb_run_id is not None:
         run.first_iteration = max(csv.reached + 1, run.experiment.step)
-    return Tracking(run_dir, csv, run, config.tracking.log_artifacts, warn)
+    return Tracking(run_dir, csv, studies, run, config.tracking.log_artifacts, warn)
 
 
 def _start_wandb(
@@ -78,6 +79,7 @@ class Tracking:
     Args:
         run_dir: The run's folder.
         csv: Its CSV file.
+        studies: The one of what is measured now and then; made with its first row.
         run: Its W&B run, if any.
         log_artifacts: Whether checkpoints go to W&B as artifacts.
         warn: Told what W&B could not do.
@@ -87,12 +89,13 @@ class Tracking:
         self,
         run_dir: Path,
         csv: CsvLog,
+        studies: CsvLog,
         run: IterationLogger | None,
         log_artifacts: bool,
         warn: Warn,
     ) -> None:
         self.media = run_dir / "media"
-        self._csv, self._run, self._warn = csv, run, warn
+        self._csv, self._studies, self._run, self._warn = csv, studies, run, warn
         self._log_artifacts = log_artifacts
         self._warned = False
 
@@ -110,6 +113,11 @@ class Tracking:
         """Log a finished iteration."""
         self._csv.write(metrics, iteration, env_steps)
         self._send(lambda: {**metrics, "iteration": iteration, "env_steps": env_steps}, iteration)
+
+    def log_studies(self, values: Mapping[str, float], iteration: int, env_steps: int) -> None:
+        """Log what studies found after an iteration that has been logged."""
+        self._studies.write(values, iteration, env_steps)
+        self._send(lambda: dict(values), iteration)
 
     def log_figure(self, name: str, figure: Figure, iteration: int) -> Path:
         """Write a matplotlib figure as PNG into `media/`, and log it."""

@@ -5,6 +5,7 @@ from analysis.behaviour.episodes import decision_episodes, plain_episodes
 from analysis.behaviour.frame import Frame
 from analysis.behaviour.heat import HeatMap, heat_map
 from analysis.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
+from analysis.behaviour.over_training import MEASURES
 from analysis.behaviour.regression import Data, Regression, inflation, prepare, regress
 from analysis.behaviour.run import Behaviour, behaviour, statistics
 from analysis.behaviour.signs import SignTest, sign_flips
@@ -13,6 +14,7 @@ from analysis.behaviour.tree import Tree, over_seeds
 from analysis.behaviour.validation import Validation, cross_validate, drop_one
 
 __all__ = [
+    "MEASURES",
     "METRICS",
     "PUBLISHED",
     "Behaviour",

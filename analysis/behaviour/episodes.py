@@ -15,7 +15,7 @@ from analysis.behaviour.frame import Frame
 from analysis.behaviour.metrics import decision_of, maze_metrics
 from analysis.held_out import HeldOut, Placement, Split, held_out
 from analysis.scores import OUTCOMES
-from configs import RunConfig
+from configs import ConfigError, RunConfig
 from envs.maze import Level, LevelBank, layout_digest
 from models import Agent
 
@@ -53,7 +53,7 @@ def decision_episodes(
         `col_corner` (cheese minus corner), and `METRICS`.
 
     Raises:
-        ConfigError: If there are too few such levels.
+        ConfigError: If there are too few such levels, or none is left.
         CheckpointError: If the agent is for another environment.
     """
     with held_out(agent, config, "anywhere", levels=levels, split=split, decision=True) as mazes:
@@ -65,7 +65,12 @@ def decision_episodes(
 
         frame = frame_of(facts, mazes.bank, of)
     if config.env.cheese == "region" if outside is None else outside:
-        return frame.where(~frame["in_region"])
+        frame = frame.where(~frame["in_region"])
+        if not len(frame):
+            raise ConfigError(
+                f"none of {levels} levels has its cheese outside the top-right {region}×{region}: "
+                "the mazes are too small, or the levels too few"
+            )
     return frame
 
 

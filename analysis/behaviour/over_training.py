@@ -15,6 +15,7 @@ from analysis.behaviour.summary import ENDS, GAP, ends, misgeneralisation
 from analysis.behaviour.tree import Tree, leaves, over_seeds
 from analysis.held_out import Split
 from analysis.stats import Estimate
+from analysis.steering.course import cheese_vector_curves
 from configs import ConfigError, RunConfig
 from models import CHECKPOINTS, Agent, iteration_of, load_agent
 
@@ -50,6 +51,7 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
     "success": ("success", success),
     "p-cheese": ("decision square, cheese outside its region", p_cheese),
     "regression": ("log-odds of the cheese per deviation", regression),
+    "cheese-vector": ("P(cheese) at the decision square", cheese_vector_curves),
 }
 """Words and function of each. Whatever gives estimates of an agent can stand here."""
 

@@ -51,7 +51,8 @@ def run(
     Args:
         checkpoint: A run, or a folder of seeds; the film is of the first.
         measure: With commas between: success (cheese as trained, and anywhere), p-cheese (levels
-            with a decision square), regression (coefficients of the published variables).
+            with a decision square), regression (coefficients of the published variables),
+            cheese-vector (P(cheese) without the cheese's activations, and controls).
         levels: Held-out mazes for each measure, the same for every checkpoint.
         split: Which layouts.
         points: Checkpoints that are measured at most, spread evenly.

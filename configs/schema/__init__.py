@@ -22,9 +22,16 @@ from configs.schema.models import (
     ImpalaConfig,
 )
 from configs.schema.routing import LabelsConfig, RoutingConfig
-from configs.schema.run import EvalConfig, RunConfig, TrackingConfig, TrainerConfig
+from configs.schema.run import (
+    STUDIES_WHILE_TRAINING,
+    EvalConfig,
+    RunConfig,
+    TrackingConfig,
+    TrainerConfig,
+)
 
 __all__ = [
+    "STUDIES_WHILE_TRAINING",
     "AupConfig",
     "AutoencoderConfig",
     "AutoencoderNetConfig",

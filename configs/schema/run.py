@@ -34,6 +34,9 @@ class TrainerConfig:
     """Show the progress bar."""
 
 
+STUDIES_WHILE_TRAINING = ("success", "p-cheese", "regression", "cheese-vector")
+
+
 @dataclass(frozen=True)
 class TrackingConfig:
     """Weights & Biases. A CSV log is always written."""
@@ -49,6 +52,12 @@ class TrackingConfig:
     """Iterations between episode videos; null logs none."""
     field_every: int | None = None
     """Iterations between vector fields; null logs none."""
+    studies: tuple[str, ...] = ()
+    """Measures of the study over-training to be logged meanwhile, of `STUDIES_WHILE_TRAINING`."""
+    studies_every: int | None = None
+    """Iterations between them."""
+    studies_levels: int = 100
+    """Held-out mazes of the validation split for each of them."""
 
 
 @dataclass(frozen=True)

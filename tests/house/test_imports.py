@@ -42,6 +42,7 @@ DOORS = {
     "envs.gridworlds",
     "envs.maze",
     "envs.oversight",
+    "analysis.behaviour",
     "analysis.channels",
     "analysis.interventions",
     "analysis.maze",

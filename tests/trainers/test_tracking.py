@@ -29,7 +29,8 @@ class Broken:
 
 def broken(folder: Path, warnings: list[str]) -> Tracking:
     log = CsvLog(folder / "metrics.csv", last_iteration=0)
-    return Tracking(folder, log, Broken(), True, warnings.append)  # type: ignore[arg-type]  # a stub
+    studies = CsvLog(folder / "studies.csv", last_iteration=0)
+    return Tracking(folder, log, studies, Broken(), True, warnings.append)  # type: ignore[arg-type]  # a stub
 
 
 def film(length: int = 5) -> Any:
@@ -41,6 +42,7 @@ def test_a_failing_wandb_is_warned_of_once_and_stops_nothing(tmp_path: Path) -> 
     tracking = broken(tmp_path, warnings)
     for iteration in (1, 2):
         tracking.log({"x": 1.0}, iteration, iteration)
+    tracking.log_studies({"y": 2.0}, 2, 2)
     tracking.log_video("episodes", film(), 2)
     tracking.log_figure("field", Figure(), 2)
     tracking.checkpoint_saved(tmp_path / "missing.ckpt")
@@ -50,6 +52,7 @@ def test_a_failing_wandb_is_warned_of_once_and_stops_nothing(tmp_path: Path) -> 
     with (tmp_path / "metrics.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 2
     assert len(list((tmp_path / "media").iterdir())) == 2
+    assert (tmp_path / "studies.csv").read_text() == "iteration,env_steps,y\n2,2,2.0\n"
 
 
 def test_disabled_tracking_writes_the_csv_and_imports_no_wandb(tmp_path: Path) -> None:
