@@ -39,6 +39,7 @@ from analysis.oversight_curves import (
     summarise_oversight,
 )
 from analysis.play import Policy, play, random_policy
+from analysis.progress import progress_bars
 from analysis.region_elements import Elements
 from analysis.relearning import Relearning, RelearningCurve, relearning_figure
 from analysis.scores import Score
@@ -93,6 +94,7 @@ __all__ = [
     "oversight_table",
     "play",
     "plays_oversight",
+    "progress_bars",
     "proportion",
     "provenance",
     "random_policy",

@@ -149,6 +149,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.behaviour:run",
             "which properties of a maze decide whether an agent goes to the cheese",
         ),
+        "region-sweep": Component(
+            "analysis.studies.region_sweep:run",
+            "agents trained with the cheese in different regions, side by side on the same mazes",
+        ),
         "steering-vector": Component(
             "analysis.studies.steering_vector:run",
             "the difference between two sets of states, as a vector to steer an agent by",

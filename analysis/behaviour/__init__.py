@@ -10,8 +10,8 @@ from analysis.behaviour.regression import Data, Regression, inflation, prepare, 
 from analysis.behaviour.run import Behaviour, behaviour, statistics
 from analysis.behaviour.signs import SignTest, sign_flips
 from analysis.behaviour.summary import misgeneralisation
-from analysis.behaviour.tree import Tree, over_seeds
 from analysis.behaviour.validation import Validation, cross_validate, drop_one
+from analysis.tree import Tree, over_seeds
 
 __all__ = [
     "MEASURES",

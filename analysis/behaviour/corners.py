@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis.behaviour.episodes import frame_of, watched
 from analysis.behaviour.summary import ends
-from analysis.behaviour.tree import Tree
 from analysis.held_out import HeldOut, Split, held_out
 from analysis.settings import require_spaces
+from analysis.tree import Tree
 from configs import ConfigError, RunConfig
 from envs.maze import WALL, LevelBank, MazeState, make_from_bank
 from models import Agent

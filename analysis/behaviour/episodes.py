@@ -21,8 +21,9 @@ from models import Agent
 
 Progress = Callable[[int, int], None]
 
-FACTS = ("level_seed", "size", "in_region", "corner", "l")
-"""Facts of an episode that are kept as they are; `l` is its length in steps."""
+FACTS = ("level_seed", "size", "in_region", "corner", "l", "cheese_path")
+"""Facts of an episode that are kept as they are; `l` is its length in steps, `cheese_path` that of
+the shortest way from the start to the cheese."""
 
 
 def decision_episodes(

@@ -12,8 +12,8 @@ from analysis.behaviour.frame import Frame
 from analysis.behaviour.heat import ORIGINS, HeatMap
 from analysis.behaviour.metrics import METRICS
 from analysis.behaviour.summary import ENDS
-from analysis.behaviour.tree import Tree, branch, leaves
 from analysis.stats import Estimate
+from analysis.tree import Tree, branch, leaves
 
 _INK, _GREY = "#14141f", "#9a9aa5"
 _COLOURS = {"P(cheese)": "#edae49", "P(corner)": "#1f77b4", "P(neither)": _GREY}

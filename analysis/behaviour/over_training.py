@@ -12,10 +12,10 @@ from analysis.behaviour.episodes import decision_episodes
 from analysis.behaviour.metrics import PUBLISHED
 from analysis.behaviour.regression import prepare, regress
 from analysis.behaviour.summary import ENDS, GAP, ends, misgeneralisation
-from analysis.behaviour.tree import Tree, leaves, over_seeds
 from analysis.held_out import Split
 from analysis.stats import Estimate
 from analysis.steering.course import cheese_vector_curves
+from analysis.tree import Tree, leaves, over_seeds
 from configs import ConfigError, RunConfig
 from models import CHECKPOINTS, Agent, iteration_of, load_agent
 

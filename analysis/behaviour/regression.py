@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from analysis.behaviour.frame import Frame
-from analysis.behaviour.tree import Tree
 from analysis.stats import Estimate
+from analysis.tree import Tree
 from configs import ConfigError
 
 Floats = NDArray[np.float64]

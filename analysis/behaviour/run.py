@@ -14,10 +14,10 @@ from analysis.behaviour.metrics import METRICS
 from analysis.behaviour.regression import inflation, prepare, regress
 from analysis.behaviour.signs import sign_flips
 from analysis.behaviour.summary import ends, misgeneralisation
-from analysis.behaviour.tree import Tree
 from analysis.behaviour.validation import carried_over, cross_validate, drop_one, validation
 from analysis.held_out import Split
 from analysis.stats import Estimate
+from analysis.tree import Tree
 from configs import RunConfig
 from models import Agent
 

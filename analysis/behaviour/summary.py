@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from analysis.behaviour.episodes import plain_episodes
 from analysis.behaviour.frame import Frame
 from analysis.behaviour.regression import Floats
-from analysis.behaviour.tree import Tree
 from analysis.behaviour.validation import means
-from analysis.held_out import Split, placements_of
+from analysis.held_out import Placement, Split, placements_of
+from analysis.tree import Tree
 from configs import RunConfig
 from models import Agent
 
@@ -47,10 +47,22 @@ def misgeneralisation(
         progress: Called with what is played, episodes done and wanted.
 
     Returns:
-        `ENDS` under `OFF`; for agents whose cheese was in a region also under `ON`, `OUTSIDE` and
-        `GAP`.
+        See `summarised`.
     """
-    frames = {
+    frames = played(agent, config, levels=levels, split=split, progress=progress)
+    return summarised(frames, generator)
+
+
+def played(
+    agent: Agent,
+    config: RunConfig,
+    *,
+    levels: int,
+    split: Split = "test",
+    progress: Progress | None = None,
+) -> dict[Placement, Frame]:
+    """The episodes behind `misgeneralisation`, by where the cheese lies."""
+    return {
         placement: plain_episodes(
             agent,
             config,
@@ -61,6 +73,19 @@ def misgeneralisation(
         )
         for placement in placements_of(config.env)
     }
+
+
+def summarised(frames: Mapping[Placement, Frame], generator: np.random.Generator) -> Tree:
+    """How the same mazes end with the cheese as in training and anywhere.
+
+    Args:
+        frames: What `played` gave.
+        generator: Of the intervals, over layouts.
+
+    Returns:
+        `ENDS` under `OFF`; for agents whose cheese was in a region also under `ON`, `OUTSIDE` and
+        `GAP`.
+    """
     off = frames["anywhere"]
     if "as-trained" not in frames:
         return {OFF: ends(off, generator)}

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from analysis.behaviour.summary import ENDS
-from analysis.behaviour.tree import Tree, branch, leaves
 from analysis.stats import Estimate
+from analysis.tree import Tree, branch, leaves
 
 
 def tables_of(tree: Tree, spread: str) -> list[Table]:

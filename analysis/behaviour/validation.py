@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from analysis.behaviour.regression import Data, Floats, fit
-from analysis.behaviour.tree import Tree
 from analysis.stats import Estimate
+from analysis.tree import Tree
 
 FOLDS = 10
 

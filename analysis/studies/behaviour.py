@@ -20,10 +20,10 @@ from analysis.behaviour.heat import ORIGINS, heat_map
 from analysis.behaviour.metrics import PUBLISHED
 from analysis.behaviour.run import Behaviour, behaviour
 from analysis.behaviour.tables import tables_of
-from analysis.behaviour.tree import Tree, over_seeds, to_plain
 from analysis.figures import save_figure
 from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
 from analysis.settings import maze_run, runs_of, take_agent
+from analysis.tree import Tree, over_seeds, to_plain
 from configs import ConfigError
 
 STUDY = "behaviour"

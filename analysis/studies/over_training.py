@@ -18,13 +18,13 @@ from analysis.behaviour.over_training import (
     measure_course,
 )
 from analysis.behaviour.tables import text
-from analysis.behaviour.tree import to_plain
 from analysis.fields import VectorField, vector_field
 from analysis.figures import save_figure
 from analysis.films import frames_of, write_gif
 from analysis.held_out import Split, held_out
 from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
 from analysis.settings import maze_run, runs_of, take_agent
+from analysis.tree import to_plain
 from configs import ConfigError
 from envs.maze import observe_states
 from models import CHECKPOINTS, load_agent

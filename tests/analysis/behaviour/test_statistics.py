@@ -19,9 +19,9 @@ from analysis.behaviour import (
     statistics,
 )
 from analysis.behaviour.regression import redrawn, z_scores
-from analysis.behaviour.tree import to_plain
 from analysis.behaviour.validation import means
 from analysis.stats import Estimate
+from analysis.tree import to_plain
 from configs import ConfigError
 
 TRUE = {"far": -1.5, "near": 0.8, "idle": 0.0}

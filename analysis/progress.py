@@ -1,0 +1,38 @@
+"""Progress bars in a terminal, for analyses that tell how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much is wanted."""
+
+
+@contextmanager
+def progress_bars() -> Iterator[Tell]:
+    """Bars on a terminal's standard error, one for each label, gone at the end.
+
+    Yields:
+        A function of a label, what is done and what is wanted.
+    """
+    console = Console(stderr=True)
+    tasks: dict[str, TaskID] = {}
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def show(label: str, done: int, wanted: int) -> None:
+            if label not in tasks:
+                tasks[label] = progress.add_task(label, total=wanted)
+            progress.update(tasks[label], completed=done, total=wanted)
+
+        yield show
+
+
+def labelled(tell: Tell, prefix: str) -> Tell:
+    """The same with a prefix before every label, such as the seed's name; none if it is empty."""
+    if not prefix:
+        return tell
+    return lambda label, done, wanted: tell(f"{prefix}: {label}", done, wanted)
