@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,24 @@ def runs_of(checkpoint: Path | str) -> list[Path]:
         return [path]
     seeds = [one for one in path.glob("seed-*") if holds_agent(one)]
     return sorted(seeds, key=lambda one: (len(one.name), one.name)) or [path]
+
+
+def names_of(runs: Sequence[Path]) -> list[str]:
+    """What to call the runs of a group in labels and files, as `seed-0`; nothing for a lone one."""
+    return [""] if len(runs) == 1 else [path.name for path in runs]
+
+
+@contextmanager
+def naming(run: str) -> Iterator[None]:
+    """Within the context, what is wrong with one run of a group is said with its name.
+
+    Args:
+        run: As `names_of` gives it; nothing is added for a lone one.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{run}: {error}" if run else str(error)) from error
 
 
 def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:

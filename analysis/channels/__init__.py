@@ -1,6 +1,5 @@
 """Channels of a maze agent: which follow the cheese, what they do, leading the mouse by them."""
 
-from analysis.channels.cut import Cut
 from analysis.channels.detection import Tracking, goal_tracking, with_cheese
 from analysis.channels.figures import channel_sheet, retarget_figure
 from analysis.channels.places import layer_cell, view_side
@@ -17,6 +16,7 @@ from analysis.channels.resampling import (
 )
 from analysis.channels.retarget import RetargetMap, Ways, path_probability, retarget_map, ways_of
 from analysis.channels.votes import move_logits, votes
+from analysis.cut import Cut
 
 __all__ = [
     "Cut",

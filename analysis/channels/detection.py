@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.channels.cut import Cut
 from analysis.channels.places import layer_cell, view_side
+from analysis.cut import Cut
 from analysis.fields import Observe
 from configs import ConfigError, MazeConfig
 from envs.maze import MazeState, paths

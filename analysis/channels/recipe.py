@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.channels.cut import Cut
 from analysis.channels.detection import Tracking, goal_tracking
+from analysis.cut import Cut
 from analysis.held_out import Split, held_out_levels
 from analysis.settings import maze_run, take_agent
 from configs import ConfigError, RunConfig

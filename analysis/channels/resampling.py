@@ -6,7 +6,7 @@ another maze with the cheese in the same place, and does harm with the cheese el
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.channels.cut import Cut
 from analysis.channels.detection import with_cheese
+from analysis.cut import Cut
 from analysis.fields import Observe, mouse_at, sum_by_move
 from analysis.interventions import Edit, mean, resample, zero
 from analysis.play import action_probabilities
@@ -113,18 +113,24 @@ def resampled(
 
 
 def ablation_sweep(
-    watched: Sequence[Watched], means: Tensor
+    watched: Sequence[Watched],
+    means: Tensor,
+    progress: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Effects of ablating each channel alone by zero and by its mean, `[C]` each.
 
     Args:
         watched: Mazes, over which effects are averaged.
         means: The layer's mean output over other mazes, `[C, H, W]`.
+        progress: Called with channels done and wanted.
     """
     count = means.shape[0]
-    zeros = [[one.effect(zero(c)) for one in watched] for c in range(count)]
-    averages = [[one.effect(mean(means, c)) for one in watched] for c in range(count)]
-    return np.mean(zeros, axis=1), np.mean(averages, axis=1)
+    zeros, averages = [], []
+    for c in range(count):
+        zeros.append(np.mean([one.effect(zero(c)) for one in watched]))
+        averages.append(np.mean([one.effect(mean(means, c)) for one in watched]))
+        progress(c + 1, count)
+    return np.array(zeros), np.array(averages)
 
 
 def matched_channels(

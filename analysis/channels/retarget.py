@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.channels.cut import BATCH, Cut
 from analysis.channels.detection import with_cheese
 from analysis.channels.places import layer_cell, view_side
+from analysis.cut import BATCH, Cut
 from analysis.fields import Observe, sum_by_move
 from analysis.interventions import clamp_each
 from analysis.play import action_probabilities

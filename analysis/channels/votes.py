@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.channels.cut import Cut
+from analysis.cut import Cut
 from envs.maze import MOVE_OF_ACTION, MOVES
 
 

@@ -2,7 +2,6 @@
 
 from analysis.steering.cheese import (
     Bench,
-    Row,
     baseline,
     bench,
     cheese_vectors,
@@ -17,12 +16,14 @@ from analysis.steering.crossroads import Crossroads, crossroads
 from analysis.steering.making import averaged, difference, mean_difference, policy_layers
 from analysis.steering.maze_states import with_and_without
 from analysis.steering.option import Steering, parse_steer, steering_of
+from analysis.steering.rows import Row, SeedRow, join_rows
 from analysis.steering.vectors import SteeringVector, load_vector
 
 __all__ = [
     "Bench",
     "Crossroads",
     "Row",
+    "SeedRow",
     "Steering",
     "SteeringVector",
     "averaged",
@@ -32,6 +33,7 @@ __all__ = [
     "compared",
     "crossroads",
     "difference",
+    "join_rows",
     "load_vector",
     "mean_difference",
     "parse_steer",

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from analysis.cut import keep
 from analysis.fields import Observe, sum_by_move
 from analysis.interventions import add, intervene
 from analysis.play import action_probabilities
-from analysis.stats import Estimate, bootstrap_mean
 from analysis.steering.controls import random_like, shuffled
-from analysis.steering.crossroads import CHOICES, Crossroads, crossroads
+from analysis.steering.crossroads import Crossroads, crossroads
 from analysis.steering.making import activations
 from analysis.steering.maze_states import without_cheese, world_cell
+from analysis.steering.rows import Row
 from configs import ConfigError, NumericsError
 from envs.maze import MOVES, Cell, MazeState, paths
 from models import Agent, to_tensor
@@ -47,41 +47,6 @@ class Bench:
     """The same without cheese."""
     at_square: Tensor
     at_square_without: Tensor
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the mouse chose at the decision squares of some mazes under one condition."""
-
-    name: str
-    choices: NDArray[np.float64]
-    """P(cheese), P(corner), P(neither), `[m, 3]`."""
-    mazes: NDArray[np.int64]
-    """Which of the bench's mazes, `[m]`."""
-    module: str | None = None
-    coeff: float | None = None
-
-    def mean(self, choice: str) -> Estimate:
-        """Mean of one choice over mazes, with its bootstrap interval."""
-        return bootstrap_mean(self._of(choice), np.random.default_rng(0))
-
-    def median(self, choice: str) -> Estimate:
-        """Median of one choice over mazes, with its bootstrap interval."""
-        values = self._of(choice)
-        draws = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
-        low, high = np.quantile(np.median(values[draws], axis=1), [0.025, 0.975])
-        return Estimate(float(np.median(values)), float(low), float(high), len(values))
-
-    def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
-        about: dict[str, Any] = {"name": self.name, "module": self.module, "coeff": self.coeff}
-        for choice in CHOICES:
-            mean, median = self.mean(choice).to_plain(), self.median(choice).to_plain()
-            about[choice] = {"mean": mean, "median": median}
-        return about
-
-    def _of(self, choice: str) -> NDArray[np.float64]:
-        return self.choices[:, CHOICES.index(choice)]
 
 
 def bench(agent: Agent, states: Sequence[MazeState], observe: Observe) -> Bench:
@@ -122,7 +87,7 @@ def moves_of(agent: Agent, obs: Tensor) -> NDArray[np.float64]:
     """Probabilities of the five moves `[n, 5]`."""
     with torch.inference_mode():
         logits = agent.policy(obs)
-    return sum_by_move(action_probabilities(logits.double()).numpy())
+    return _moves(logits)
 
 
 def steered(
@@ -160,6 +125,8 @@ def sweep(
 ) -> list[Row]:
     """Every layer and coefficient, with the vector and with its controls.
 
+    What comes before a layer is computed once for all of them.
+
     Args:
         on: The mazes.
         vectors: What `cheese_vectors` gave.
@@ -171,11 +138,12 @@ def sweep(
         Rows named as `KINDS`; choices are nan where a vector leaves the network without an answer.
     """
     rows = []
+    kept = keep(on.agent.model, list(vectors), on.at_square)
     for number, (module, own) in enumerate(vectors.items()):
         for kind, given in zip(KINDS, (own, *_controls(own, generator)), strict=True):
             for coeff in coeffs:
                 try:
-                    moves = steered(on, module, given, coeff)
+                    moves = _moves(kept.logits(module, add(given, coeff)))
                 except NumericsError:  # a gate pushed off its range, for instance
                     moves = np.full((len(on.mazes), len(MOVES)), np.nan)
                 rows.append(_row(on, kind, moves, module=module, coeff=coeff))
@@ -224,6 +192,10 @@ def start_gap(on: Bench, module: str) -> float:
     own = cheese_vectors(on, [module])[module]
     there = steered(on, module, own, -1.0, on.at_start)
     return float(np.abs(there - moves_of(on.agent, on.at_start_without)).max())
+
+
+def _moves(logits: Tensor) -> NDArray[np.float64]:
+    return sum_by_move(action_probabilities(logits.float().double()).numpy())
 
 
 def _controls(own: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -8,18 +8,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.stats import Estimate
-from analysis.steering.cheese import KINDS, Row
+from analysis.steering.cheese import KINDS
 from analysis.steering.crossroads import CHOICES
+from analysis.steering.rows import Condition, Row, SeedRow
 
 _COLOURS = {"vector": "#c2410c", "random": "#64748b", "shuffled": "#0e7490"}
 _OF_CHOICES = {"cheese": "#f59e0b", "corner": "#2563eb", "neither": "#9ca3af"}
 
 
-def sweep_figure(rows: Sequence[Row], before: Row, title: str) -> Figure:
+def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Figure:
     """How P(cheese) and P(neither) change on average, by layer and coefficient.
 
     Args:
-        rows: What `sweep` gave.
+        rows: What `sweep` gave, or these of several seeds joined.
         before: The choices without intervention.
         title: One line above.
     """
@@ -73,6 +74,36 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
     ax.set_xticks(range(len(rows)), names, fontsize=8)
     ax.set_ylim(-0.02, 1.02)
     ax.set_ylabel("probability at the decision square")
+    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
+    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    return figure
+
+
+def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
+    """Medians and means over mazes by condition: over seeds with intervals, small dots each seed.
+
+    Args:
+        rows: What `join_rows` made of `compared`.
+        title: One line above.
+    """
+    figure = Figure(figsize=(1.1 * len(rows) + 1.2, 6.2), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True)
+    for ax, words in zip(axes, ("median", "mean"), strict=True):
+        for number, choice in enumerate(CHOICES):
+            colour = _OF_CHOICES[choice]
+            for place, row in enumerate(rows):
+                at = place + 0.27 * (number - 1)
+                value = row.median(choice) if words == "median" else row.mean(choice)
+                probabilities = [one.of(choice) for one in row.seeds]
+                seeds = [np.median(p) if words == "median" else p.mean() for p in probabilities]
+                ax.bar(at, value.value, width=0.22, color=colour, alpha=0.75)
+                ax.plot([at] * 2, [value.low, value.high], color="#111827", lw=1.2)
+                ax.plot([at + 0.05] * len(seeds), seeds, "o", ms=3, mfc="white", mec="#111827")
+            ax.bar(0, 0, color=colour, alpha=0.75, label=f"P({choice})" if ax is axes[0] else None)
+        ax.set_ylim(0, 1.02)
+        ax.set_ylabel(f"{words} over mazes")
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
     figure.legend(loc="outside upper right", ncols=3, fontsize=8)
     figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
     return figure

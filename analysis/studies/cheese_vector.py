@@ -10,25 +10,22 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from rich.table import Table
 
-from analysis.figures import save_figure
 from analysis.held_out import Placement, Split, held_out_levels
-from analysis.output import provenance, show, study_command, study_folder, write_json
-from analysis.settings import maze_run, numbers, take_agent
+from analysis.output import provenance, results_folder, study_command
+from analysis.progress import Tell, labelled, progress_bars
+from analysis.settings import maze_run, names_of, numbers, runs_of, take_agent
 from analysis.steering.cheese import (
-    KINDS,
     Bench,
-    Row,
     bench,
     cheese_vectors,
     compared,
     start_gap,
     sweep,
 )
-from analysis.steering.crossroads import CHOICES
-from analysis.steering.figures import choices_figure, curves_figure, sweep_figure
 from analysis.steering.making import policy_layers
+from analysis.steering.results import Found, write_found
+from analysis.steering.rows import Row
 from analysis.steering.vectors import shape_of
 from configs import ConfigError, MazeConfig
 from envs.maze import MazeState, observe_states
@@ -62,7 +59,7 @@ def run(
     report them on test, with layers=none.
 
     Args:
-        checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
+        checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
         module: The layer that is looked at closely.
         coeff: How often its vector is added there.
         layers: Layers of the sweep: all on which the policy depends, none, or names with commas.
@@ -73,35 +70,69 @@ def run(
         orientation: Which way the mouse faces.
         seed: Which mazes of the split, and of everything drawn.
         env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/cheese-vector` of the run.
+        out: Folder for the results; None is `studies/cheese-vector` of the run or group.
 
     Returns:
-        The folder, with `cheese-vector.json`, `choices.png` and, with a sweep, `layers.png` and
-        `coefficients.png`.
+        The folder, with `cheese-vector.json`, `tables.json`, `choices.png` and, with a sweep,
+        `layers.png` and `coefficients.png`. Of a folder of seeds these are means over seeds with
+        intervals over them, and each seed has a `SEED-choices.png` and its numbers under `runs`.
 
     Raises:
         ConfigError: If a layer or option is impossible, or there are too few such mazes.
         CheckpointError: If there is no agent, or it is for another environment.
     """
     points = sorted({*numbers("coeffs", coeffs)})
-    agent = take_agent(checkpoint, env=env)
-    config = maze_run(agent)
-    modules = _layers(agent, layers, module)
-    states = maze_states(agent, config.env, levels, split, seed, cheese, orientation, decision=True)
-    on = bench(agent, states, functools.partial(observe_states, config=config.env))
-    draws, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    close = compared(on, module, coeff, draws, generator)
-    rows = sweep(on, cheese_vectors(on, modules), points, generator) if modules else []
+    mazes = functools.partial(
+        maze_states,
+        levels=levels,
+        split=split,
+        seed=seed,
+        cheese=cheese,
+        orientation=orientation,
+        decision=True,
+    )
     words: dict[str, Any] = {"module": module, "coeff": coeff, "layers": layers, "coeffs": coeffs}
     words |= {"levels": levels, "split": split, "cheese": cheese, "orientation": orientation}
     words |= {"seed": seed, "env": env}
     command = study_command(STUDY, words, checkpoint)
-    folder = study_folder(agent, STUDY, out)
-    data = provenance(agent, config, seed=seed, command=command) | _plain(on, module, close, rows)
-    write_json(folder / f"{STUDY}.json", data)
-    _draw(folder, close, rows, module, f"sha256 {agent.digest}, {command}")
-    show(_table(close, f"{module}, coefficient {coeff:g}: {len(on.mazes)} {split} mazes"))
+    runs = runs_of(checkpoint)
+    found, origins = [], []
+    with progress_bars() as tell:
+        for path, name in zip(runs, names_of(runs), strict=True):
+            agent = take_agent(path, env=env)
+            config = maze_run(agent)
+            modules = _layers(agent, layers, module)
+            on = bench(
+                agent,
+                mazes(agent, config.env),
+                functools.partial(observe_states, config=config.env),
+            )
+            told = labelled(tell, name)
+            found.append(_study(name, on, module, coeff, modules, points, seed, told))
+            origins.append(provenance(agent, config, seed=seed, command=command))
+    folder = results_folder(checkpoint, agent, STUDY, out)
+    title = f"{module}, coefficient {coeff:g}: {levels} {split} mazes"
+    write_found(folder, found, origins, module, title)
     return folder
+
+
+def _study(
+    name: str,
+    on: Bench,
+    module: str,
+    coeff: float,
+    modules: Sequence[str],
+    coeffs: Sequence[float],
+    seed: int,
+    tell: Tell,
+) -> Found:
+    draws, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    close = compared(on, module, coeff, draws, generator)
+    rows: list[Row] = []
+    if modules:
+        told = functools.partial(tell, "layers")
+        rows = sweep(on, cheese_vectors(on, modules), coeffs, generator, told)
+    return Found(name, on, start_gap(on, module), close, rows)
 
 
 def maze_states(
@@ -144,57 +175,3 @@ def _layers(agent: Agent, layers: str, module: str) -> list[str]:
     for name in names:
         shape_of(agent, name)
     return names
-
-
-def _plain(on: Bench, module: str, close: Sequence[Row], rows: Sequence[Row]) -> dict[str, Any]:
-    return {
-        "levels": [state.level_seed for state in on.mazes.starts],
-        "decision_squares": [list(square) for square in on.mazes.squares],
-        "module": module,
-        "start_gap": start_gap(on, module),
-        "compared": [
-            row.to_plain() | {"choices": row.choices.tolist(), "mazes": row.mazes.tolist()}
-            for row in close
-        ],
-        "before": close[0].to_plain(),
-        "sweep": [row.to_plain() for row in rows],
-    }
-
-
-def _draw(
-    folder: Path, close: Sequence[Row], rows: Sequence[Row], module: str, origin: str
-) -> None:
-    title = f"{module}, coefficient {close[1].coeff:g}"
-    save_figure(choices_figure(close, title), folder / "choices.png", origin)
-    if not rows:
-        return
-    before = close[0]
-    heading = "Change of mean probabilities at decision squares"
-    save_figure(sweep_figure(rows, before, heading), folder / "layers.png", origin)
-    swept = [row.module for row in rows]
-    shown = module if module in swept else swept[0]
-    of_it = [row for row in rows if row.module == shown]
-    points = sorted({float(row.coeff or 0) for row in of_it})
-    panels = {
-        f"P({choice})": {
-            kind: [row.mean(choice) for row in of_it if row.name == kind] for kind in KINDS
-        }
-        for choice in CHOICES
-    }
-    figure = curves_figure(panels, points, f"{shown}: mean over mazes")
-    save_figure(figure, folder / "coefficients.png", origin)
-
-
-def _table(rows: Sequence[Row], title: str) -> Table:
-    table = Table(
-        title=title,
-        caption="median (mean) at the decision square; 95 % intervals of means in the JSON file",
-        box=None,
-    )
-    table.add_column("added")
-    for column in ("n", *(f"P({choice})" for choice in CHOICES)):
-        table.add_column(column, justify="right")
-    for row in rows:
-        cells = (f"{row.median(c).value:.3f} ({row.mean(c).value:.3f})" for c in CHOICES)
-        table.add_row(row.name, str(len(row.mazes)), *cells)
-    return table

@@ -388,7 +388,8 @@ def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     options = {"levels": "6", "layers": f"{LAYER},embedder.fc", "coeffs": "-1,1"}
     folder = studies.run("cheese-vector", checkpoint=run, **options)
     files = {path.name for path in folder.iterdir()}
-    assert files == {"cheese-vector.json", "choices.png", "layers.png", "coefficients.png"}
+    figures = {"choices.png", "layers.png", "coefficients.png"}
+    assert files == {"cheese-vector.json", "tables.json", *figures}
     found = json.loads((folder / "cheese-vector.json").read_text())
     assert found["sha256"] == load_agent(run).digest
     assert len(found["levels"]) == len(set(found["levels"])) == 6
@@ -401,6 +402,34 @@ def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     again = studies.run("cheese-vector", checkpoint=run, out=tmp_path / "again", **options)
     same = json.loads((again / "cheese-vector.json").read_text())
     assert same["compared"] == found["compared"]
+
+
+@pytest.mark.usefixtures("procgen")
+def test_seeds_have_rows_of_their_own_and_means_with_students_interval(tmp_path):
+    for seed in range(3):
+        make_run(tmp_path / "group" / f"seed-{seed}", overrides=[f"init_seed={seed}"])
+    options = {"levels": 5, "layers": LAYER, "coeffs": "-1"}
+    folder = studies.run("cheese-vector", checkpoint=tmp_path / "group", **options)
+    assert folder == tmp_path / "group" / "studies" / "cheese-vector"
+    each = {f"seed-{n}-choices.png" for n in range(3)}
+    figures = {path.name for path in folder.glob("*.png")}
+    assert figures == {"choices.png", "layers.png", "coefficients.png", *each}
+    found = json.loads((folder / "cheese-vector.json").read_text())
+    assert len({run["sha256"] for run in found["runs"]}) == 3
+    for kind in ("compared", "sweep"):
+        assert [row["name"] for row in found[kind]] == [
+            row["name"] for row in found["runs"][0][kind]
+        ]
+        for number, row in enumerate(found[kind]):
+            for of in ("mean", "median"):
+                values = [run[kind][number]["cheese"][of]["value"] for run in found["runs"]]
+                half = 4.302653 * np.std(values, ddof=1) / np.sqrt(3)
+                joined = row["cheese"][of]
+                assert joined["value"] == pytest.approx(np.mean(values))
+                assert joined["high"] - joined["value"] == pytest.approx(half, abs=1e-9)
+    alone = studies.run("cheese-vector", checkpoint=tmp_path / "group" / "seed-2", **options)
+    lone = json.loads((alone / "cheese-vector.json").read_text())
+    assert lone["compared"] == found["runs"][2]["compared"]
 
 
 @pytest.mark.usefixtures("procgen")
