@@ -102,7 +102,7 @@ def measure_course(
     *,
     levels: int,
     split: Split,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Course:
     """Measure every checkpoint on the same levels.
 
@@ -112,7 +112,7 @@ def measure_course(
         measures: Names in `MEASURES`.
         levels: How many mazes for each.
         split: Which layouts.
-        progress: Called with the file's name, checkpoints done and wanted.
+        progress: Called with checkpoints done and wanted.
 
     Raises:
         ConfigError: If a measure is unknown or there are too few levels.
@@ -127,7 +127,7 @@ def measure_course(
         points.append({name: MEASURES[name][1](agent, config, levels, split) for name in measures})
         steps.append(agent.env_steps or 0)
         if progress is not None:
-            progress(file.name, number + 1, len(files))
+            progress(number + 1, len(files))
     return Course(steps, list(points))
 
 

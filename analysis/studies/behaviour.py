@@ -22,7 +22,8 @@ from analysis.behaviour.run import Behaviour, behaviour
 from analysis.behaviour.tables import tables_of
 from analysis.figures import save_figure
 from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
-from analysis.settings import maze_run, runs_of, take_agent
+from analysis.progress import labelled, progress_bars
+from analysis.settings import maze_run, names_of, naming, runs_of, take_agent
 from analysis.tree import Tree, over_seeds, to_plain
 from configs import ConfigError
 
@@ -65,13 +66,19 @@ def run(
         raise ConfigError(f"levels={levels}: must be at least 1")
     words = {"levels": levels, "split": split, "variables": variables, "seed": seed, "env": env}
     command = study_command(STUDY, words, checkpoint)
+    runs, chosen = runs_of(checkpoint), variables.split(",")
     found, origins = [], []
-    for path in runs_of(checkpoint):
-        agent = take_agent(path, env=env)
-        config = maze_run(agent, [f"eval.seed={seed}", f"eval.split={split}"])
-        chosen = variables.split(",")
-        found.append(behaviour(agent, config, variables=chosen, levels=levels, split=split))
-        origins.append(provenance(agent, config, seed=seed, command=command))
+    with progress_bars() as tell:
+        for path, label in zip(runs, names_of(runs), strict=True):
+            agent = take_agent(path, env=env)
+            config = maze_run(agent, [f"eval.seed={seed}", f"eval.split={split}"])
+            told = labelled(tell, label)
+            with naming(label):
+                one = behaviour(
+                    agent, config, variables=chosen, levels=levels, split=split, progress=told
+                )
+            found.append(one)
+            origins.append(provenance(agent, config, seed=seed, command=command))
     folder = results_folder(checkpoint, agent, STUDY, out)
     name = config.experiment or agent.source.stem
     _write(folder, found, origins, f"{name}, {split} layouts")

@@ -23,7 +23,8 @@ from analysis.figures import save_figure
 from analysis.films import frames_of, write_gif
 from analysis.held_out import Split, held_out
 from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
-from analysis.settings import maze_run, runs_of, take_agent
+from analysis.progress import progress_bars
+from analysis.settings import maze_run, names_of, runs_of, take_agent
 from analysis.tree import to_plain
 from configs import ConfigError
 from envs.maze import observe_states
@@ -78,16 +79,18 @@ def run(
     command = study_command(STUDY, words, checkpoint)
     overrides = [f"eval.seed={seed}", f"eval.split={split}"]
     files = {path: checkpoints_of(path, points) for path in runs}
-    courses = [
-        measure_course(
-            files[path],
-            lambda agent: maze_run(agent, overrides),
-            measures,
-            levels=levels,
-            split=split,
-        )
-        for path in runs
-    ]
+    with progress_bars() as tell:
+        courses = [
+            measure_course(
+                files[path],
+                lambda agent: maze_run(agent, overrides),
+                measures,
+                levels=levels,
+                split=split,
+                progress=functools.partial(tell, f"{name} checkpoints".strip()),
+            )
+            for path, name in zip(runs, names_of(runs), strict=True)
+        ]
     fields = _fields(files[runs[0]], overrides, split, levels, maze)
     agents = [take_agent(files[path][-1], env=None) for path in runs]
     config = maze_run(agents[0], overrides)

@@ -43,6 +43,9 @@ ENTRIES = (
     Entry("retarget"),
     Entry("integrated-gradients"),
     Entry("probes", {"levels": 500, "validation": 200, "test": 300}),
+    Entry("cheese-vector", groups=True),
+    Entry("channels", groups=True),
+    Entry("retarget", groups=True),
     Entry("localization", {"levels": 200, "points": 4}, groups=True),
 )
 """In the order of the page. One that is not registered here, or does not apply, is named with the

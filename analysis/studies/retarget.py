@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from rich.table import Table
 
-from analysis.channels import RetargetMap, random_channels, retarget_figure, retarget_map
+from analysis.channels import RetargetMap, random_channels, retarget_map
+from analysis.channels.detection import Tracking
 from analysis.channels.recipe import LAYER, Subject, goal_channels, named_channels, subject
-from analysis.figures import save_figure
-from analysis.output import provenance, show, study_command, study_folder, write_json
-from analysis.stats import Estimate, bootstrap_mean
+from analysis.channels.retarget_results import Clamps, Found, write_retarget
+from analysis.output import provenance, results_folder, study_command
+from analysis.progress import Tell, labelled, progress_bars
+from analysis.settings import names_of, naming, runs_of
 from configs import ConfigError
-from envs.maze import paths
+from envs.maze import MazeState
 
 STUDY = "retarget"
 _DETECTION = 20
 """Validation mazes in which channels are found and their usual values are read."""
-_KINDS = {
-    "base": "nothing done",
-    "control": "other channels clamped",
-    "clamped": "channels clamped",
-    "moved": "cheese really there",
-}
-_COLOURS = {"base": "#9a9aa6", "control": "#1f77b4", "clamped": "#ff7f0e", "moved": "#2ca02c"}
 
 
 def run(
@@ -53,7 +45,7 @@ def run(
     channels clamped to the same values, and of really moving the cheese.
 
     Args:
-        checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
+        checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
         module: The layer, such as `embedder.block2.res1.resadd`.
         channels: Numbers with commas between; auto finds those that follow the cheese.
         strength: A channel is clamped to so many times its usual rise at the cheese.
@@ -64,67 +56,72 @@ def run(
         split: Of the mazes.
         seed: Of everything drawn.
         env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/retarget` of the run.
+        out: Folder for the results; None is `studies/retarget` of the run or group.
 
     Returns:
-        The folder, with `retarget.json`, a PNG per maze and `retarget.png`.
+        The folder, with `retarget.json`, `tables.json`, a PNG per maze and `retarget.png`. In a
+        folder of seeds each has channels and values of its own, its figures are called
+        `SEED-00.png` and so on, and the curves are means over seeds.
 
     Raises:
         ConfigError: If an option is impossible, there is no such module, or no channel is found.
     """
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
-    studied = subject(checkpoint, module, env)
-    known = studied.tracking(studied.mazes(_DETECTION, "validation", seed), 12, seed)
-    count = len(known.correlation)
-    auto = channels == "auto"
-    chosen = goal_channels(known, top, hits) if auto else named_channels(channels, count)
-    rise = known.at_cheese[chosen] - known.elsewhere[chosen]
-    values = (known.elsewhere[chosen] + strength * rise).tolist()
-    others = random_channels(count, chosen, np.random.default_rng([seed, 1]))
-    maps, controls = [], []
-    for state in studied.mazes(levels, split, seed):
-        maps.append(_map(studied, state, chosen, values, ceiling))
-        controls.append(_map(studied, state, others, values, False).clamped)
     words = {"module": module, "channels": channels, "strength": strength, "levels": levels}
     words |= {"top": top, "hits": hits, "ceiling": ceiling, "split": split}
     words |= {"seed": seed, "env": env}
     command = study_command(STUDY, words, checkpoint)
-    folder = study_folder(studied.agent, STUDY, out)
-    origin = provenance(studied.agent, studied.config, seed=seed, command=command)
-    scores = [_scores(one, control) for one, control in zip(maps, controls, strict=True)]
-    summary = _summary(scores, np.random.default_rng([seed, 2]))
-    off = [off_path(one) for one in maps]
-    data = {
-        "module": module,
-        "channels": chosen,
-        "values": values,
-        "control_channels": others,
-        "summary": {name: one.to_plain() for name, one in summary.items()},
-        "mazes": [_plain(one, s, o) for one, s, o in zip(maps, scores, off, strict=True)],
-    }
-    write_json(folder / f"{STUDY}.json", origin | data)
-    stamp = f"sha256 {studied.agent.digest}, seed {seed}"
-    for number, one in enumerate(maps):
-        side = one.state.maze_dim
-        title = f"level {one.state.level_seed}, {side}×{side}: channels {_listed(chosen)}"
-        save_figure(retarget_figure(one, title), folder / f"{number:02d}.png", stamp)
-    save_figure(_curves(scores, maps, off), folder / f"{STUDY}.png", stamp)
-    show(_table(summary, chosen, values))
+    runs = runs_of(checkpoint)
+    found, origins = [], []
+    with progress_bars() as tell:
+        for path, name in zip(runs, names_of(runs), strict=True):
+            studied = subject(path, module, env)
+            known = studied.tracking(studied.mazes(_DETECTION, "validation", seed), 12, seed)
+            count = len(known.correlation)
+            with naming(name):
+                auto = channels == "auto"
+                chosen = (
+                    goal_channels(known, top, hits) if auto else named_channels(channels, count)
+                )
+            mazes = studied.mazes(levels, split, seed)
+            clamps = _clamps(known, chosen, strength, seed)
+            found.append(_study(name, studied, mazes, clamps, ceiling, labelled(tell, name)))
+            origins.append(provenance(studied.agent, studied.config, seed=seed, command=command))
+    folder = results_folder(checkpoint, studied.agent, STUDY, out)
+    write_retarget(folder, found, origins, seed)
     return folder
 
 
-def off_path(found: RetargetMap) -> NDArray[np.int64]:
-    """Steps from each target to the way from the start to the top-right corner, `[n]`."""
-    state = found.state
-    corner = (state.maze_dim - 1, state.maze_dim - 1)
-    way = paths.shortest_path(state.open, state.mouse, corner) or [state.mouse]
-    steps = np.stack([paths.distances(state.open, cell) for cell in way]).min(axis=0)
-    return np.array([steps[cell] for cell in found.targets], np.int64)
+def _clamps(known: Tracking, chosen: list[int], strength: float, seed: int) -> Clamps:
+    rise = known.at_cheese[chosen] - known.elsewhere[chosen]
+    values = (known.elsewhere[chosen] + strength * rise).tolist()
+    others = random_channels(len(known.correlation), chosen, np.random.default_rng([seed, 1]))
+    return Clamps(chosen, values, others)
+
+
+def _study(
+    name: str,
+    studied: Subject,
+    mazes: Sequence[MazeState],
+    clamps: Clamps,
+    ceiling: bool,
+    tell: Tell,
+) -> Found:
+    maps, controls = [], []
+    for number, state in enumerate(mazes):
+        maps.append(_map(studied, state, clamps.channels, clamps.values, ceiling))
+        controls.append(_map(studied, state, clamps.controls, clamps.values, False).clamped)
+        tell("mazes", number + 1, len(mazes))
+    return Found(name, studied.cut.module, clamps, maps, controls)
 
 
 def _map(
-    studied: Subject, state: Any, channels: Sequence[int], values: Sequence[float], ceiling: bool
+    studied: Subject,
+    state: MazeState,
+    channels: Sequence[int],
+    values: Sequence[float],
+    ceiling: bool,
 ) -> RetargetMap:
     return retarget_map(
         studied.cut,
@@ -135,76 +132,3 @@ def _map(
         values=values,
         ceiling=ceiling,
     )
-
-
-def _scores(found: RetargetMap, control: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    scores = {"base": found.base, "control": control, "clamped": found.clamped}
-    return scores if found.moved is None else scores | {"moved": found.moved}
-
-
-def _summary(
-    scores: Sequence[dict[str, NDArray[np.float64]]], generator: np.random.Generator
-) -> dict[str, Estimate]:
-    """Means over squares, then over mazes, with intervals over mazes; and gains over base."""
-    found = {}
-    for name in scores[0]:
-        means = np.array([one[name].mean() for one in scores])
-        found[name] = bootstrap_mean(means, generator)
-        if name != "base":
-            gains = means - np.array([one["base"].mean() for one in scores])
-            found[f"{name} over base"] = bootstrap_mean(gains, generator)
-    return found
-
-
-def _plain(
-    found: RetargetMap, scores: dict[str, NDArray[np.float64]], off: NDArray[np.int64]
-) -> dict[str, Any]:
-    return {
-        "level_seed": found.state.level_seed,
-        "maze": found.state.draw().splitlines(),
-        "targets": [list(cell) for cell in found.targets],
-        "distance": found.distance.tolist(),
-        "off_path": off.tolist(),
-        **{name: values.tolist() for name, values in scores.items()},
-    }
-
-
-def _curves(
-    scores: Sequence[dict[str, NDArray[np.float64]]],
-    maps: Sequence[RetargetMap],
-    off: Sequence[NDArray[np.int64]],
-) -> Figure:
-    """Means over the squares of all mazes by how far they are from the start and from the way."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    along = (
-        ("steps from the start", [one.distance for one in maps]),
-        ("steps off the way to the top-right corner", off),
-    )
-    for ax, (label, steps) in zip(axes, along, strict=True):
-        every = np.concatenate(list(steps))
-        for name in scores[0]:
-            values = np.concatenate([one[name] for one in scores])
-            found = [values[every == step].mean() for step in np.unique(every)]
-            ax.plot(np.unique(every), found, "o-", ms=3, c=_COLOURS[name], label=_KINDS[name])
-        ax.set(xlabel=label, ylim=(0, 1))
-    axes[0].set_ylabel("normalised path probability")
-    axes[1].legend(fontsize=8, frameon=False)
-    figure.suptitle("Leading the mouse", fontsize=11.5, fontweight="bold")
-    return figure
-
-
-def _table(summary: dict[str, Estimate], chosen: Sequence[int], values: Sequence[float]) -> Table:
-    clamps = ", ".join(f"{c} at {v:.2f}" for c, v in zip(chosen, values, strict=True))
-    table = Table(title="Normalised path probability", caption=f"clamped: channels {clamps}")
-    for name in ("", "mean over mazes", "95 %"):
-        table.add_column(name, justify="right" if name else "left")
-    for name, one in summary.items():
-        words = name.split(" ", 1)
-        text = " ".join([_KINDS[words[0]], *words[1:]])
-        table.add_row(text, f"{one.value:.3f}", f"{one.low:.3f}, {one.high:.3f}")
-    return table
-
-
-def _listed(chosen: Sequence[int]) -> str:
-    return ", ".join(map(str, chosen))

@@ -9,6 +9,8 @@ from analysis import studies
 from analysis.channels.detection import Tracking
 from analysis.channels.recipe import goal_channels, named_channels
 from configs import ConfigError
+from models import load_agent
+from tests.analysis.conftest import make_run
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
@@ -23,6 +25,7 @@ def test_channels_writes_tables_intervals_and_figures(run_folder):
         "channels.json",
         "channels.png",
         "sheet.png",
+        "tables.json",
     }
     found = json.loads((folder / "channels.json").read_text())
     assert found["command"].startswith("chisel study channels checkpoint=")
@@ -51,7 +54,7 @@ def test_retarget_writes_a_map_of_every_maze_and_the_same_one_twice(run_folder, 
     assert texts[0] == texts[1]
     found = json.loads(texts[0])
     files = {path.name for path in (tmp_path / "0").iterdir()}
-    assert files == {"retarget.json", "retarget.png", "00.png", "01.png"}
+    assert files == {"retarget.json", "tables.json", "retarget.png", "00.png", "01.png"}
     for maze in found["mazes"]:
         for name in ("base", "control", "clamped", "moved"):
             assert len(maze[name]) == len(maze["targets"])
@@ -59,6 +62,73 @@ def test_retarget_writes_a_map_of_every_maze_and_the_same_one_twice(run_folder, 
         assert min(maze["off_path"]) == 0
     base = np.mean([np.mean(maze["base"]) for maze in found["mazes"]])
     assert found["summary"]["base"]["value"] == pytest.approx(base)
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """Three seeds in a folder."""
+    for seed in range(3):
+        make_run(tmp_path / "group" / f"seed-{seed}", overrides=[f"init_seed={seed}"])
+    return tmp_path / "group"
+
+
+def assert_over_seeds(joined, values):
+    """A mean with Student's t interval; of three values t is 4.3027."""
+    assert joined["value"] == pytest.approx(np.mean(values))
+    assert joined["n"] == 3
+    half = 4.302653 * np.std(values, ddof=1) / np.sqrt(3)
+    assert joined["high"] - joined["value"] == pytest.approx(half, abs=1e-9)
+
+
+def test_channels_of_seeds_are_found_for_each_and_effects_joined(seeds):
+    folder = studies.run("channels", checkpoint=seeds, levels=2, cells=4, controls=1, **FEW)
+    assert folder == seeds / "studies" / "channels"
+    each = {f"seed-{n}-{name}.png" for n in range(3) for name in ("channels", "sheet")}
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"channels.json", "tables.json", "resampling.png", *each}
+    found = json.loads((folder / "channels.json").read_text())
+    digests = [run["sha256"] for run in found["runs"]]
+    assert digests == [load_agent(seeds / f"seed-{n}").digest for n in range(3)]
+    for name, kinds in found["resampling"].items():
+        for kind, joined in kinds.items():
+            values = [run["resampling"][name][kind]["value"] for run in found["runs"]]
+            assert_over_seeds(joined, values)
+    alone = studies.run(
+        "channels", checkpoint=seeds / "seed-1", levels=2, cells=4, controls=1, **FEW
+    )
+    lone = json.loads((alone / "channels.json").read_text())
+    assert lone["channels"] == found["runs"][1]["channels"]
+    assert lone["resampling"] == found["runs"][1]["resampling"]
+
+
+def test_retargeting_of_seeds_has_clamps_of_each_and_gains_joined(seeds):
+    folder = studies.run("retarget", checkpoint=seeds, levels=2, **FEW)
+    found = json.loads((folder / "retarget.json").read_text())
+    assert {path.name for path in folder.glob("*.png")} == {
+        "retarget.png",
+        *(f"seed-{n}-{maze:02d}.png" for n in range(3) for maze in range(2)),
+    }
+    assert len({tuple(run["values"]) for run in found["runs"]}) == 3
+    for name, joined in found["summary"].items():
+        assert_over_seeds(joined, [run["summary"][name]["value"] for run in found["runs"]])
+
+
+def test_squares_near_the_way_are_those_beside_it(run_folder):
+    folder = studies.run("retarget", checkpoint=run_folder, levels=3, **FEW)
+    found = json.loads((folder / "retarget.json").read_text())
+    gains = []
+    for maze in found["mazes"]:
+        squares = zip(maze["off_path"], maze["base"], maze["moved"], strict=True)
+        near = [moved - base for off, base, moved in squares if 1 <= off <= 3]
+        gains += [np.mean(near)] if near else []
+    gain = found["summary"]["moved over base, near the way"]
+    assert gain["value"] == pytest.approx(np.mean(gains))
+    assert gain["n"] == len(gains)
+
+
+def test_what_is_wrong_with_one_seed_is_said_with_its_name(seeds):
+    with pytest.raises(ConfigError, match=r"^seed-0: no channel peaks"):
+        studies.run("channels", checkpoint=seeds, levels=2, cells=4, module=LAYER, hits=1.1)
 
 
 @pytest.mark.parametrize(
