@@ -18,12 +18,13 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-slow lint format types bench clean
+.PHONY: help setup demo test test-slow test-published published-file lint format types bench clean
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (10 minutes)"
 	@echo "make test       everything that is quick to check (10 minutes)"
 	@echo "make test-slow  the rest"
+	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
 	@echo "make bench      speed, beside other libraries"
 	@echo "make clean      remove $(VENV) and caches; runs/ stays"
@@ -67,6 +68,15 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(PYTEST) -m slow
+
+# In one process: the tests share what they measure.
+test-published: published-file $(INSTALLED)
+	CHISEL_PUBLISHED_PTH="$(PTH)" $(BIN)/python -m pytest tests/published/test_published_net.py
+
+published-file:
+	@[ -n "$(PTH)" ] || { echo "make: type make test-published PTH=/path/to/model_rand_region_5.pth; \
+	the file is not part of this repository" >&2; exit 1; }
+	@[ -f "$(PTH)" ] || { echo "make: there is no file $(PTH)" >&2; exit 1; }
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
