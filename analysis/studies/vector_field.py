@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from rich.table import Table
+
 from analysis.field_figures import contact_sheet, field_figure
-from analysis.fields import VectorField
 from analysis.figures import save_figure
 from analysis.held_out import PLACEMENTS, Placement, held_out_levels
-from analysis.maze import (
-    chain_of,
-    expected_length,
-    expected_return,
-    fields_of,
-    outcomes,
-    value_agreement,
-)
-from analysis.output import provenance, study_command, study_folder, write_json
+from analysis.maze import comparison_figure
+from analysis.maze.sides import Side, change, side_of
+from analysis.other_side import OtherSide, other_side
+from analysis.output import keep_tables, provenance, study_command, study_folder, write_json
 from analysis.settings import maze_run, take_agent
-from configs import ConfigError, MazeConfig
+from analysis.stats import bootstrap_mean
+from configs import ConfigError
 from envs.maze import observe_states
 from models import Agent
 
 _COLUMNS = 6
 """Mazes side by side on a contact sheet."""
+
+Sides = Mapping[Placement, Sequence[Side]]
 
 
 def run(
@@ -38,10 +36,15 @@ def run(
     split: Literal["all", "train", "validation", "test"] = "test",
     seed: int = 0,
     orientation: Literal["left", "right"] = "left",
+    steer: str | None = None,
+    ablate: str | None = None,
+    other: str | None = None,
     env: str | None = None,
     out: Path | str | None = None,
 ) -> Path:
-    """Draw an agent's policy and values on some levels.
+    """Draw an agent's policy and values on some levels; or what an intervention makes of them.
+
+    With steer, ablate or other, each maze is drawn before, after, and as the difference.
 
     Args:
         checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
@@ -49,55 +52,48 @@ def run(
         split: Which layouts.
         seed: Which mazes of the split.
         orientation: Which way the mouse faces.
+        steer: Vectors to add, FILE:COEFF with commas between, as `chisel eval` takes them.
+        ablate: Regions to switch off, REGION[:MODE] with commas between.
+        other: Another checkpoint that sees the same, as the side after.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/vector-field` of the run.
 
     Returns:
         The folder, with a PNG per maze and placement, `contact-sheet.png` and `fields.json`, which
-        also says what becomes of an episode, exactly, within the timeout.
+        also says what becomes of an episode, exactly, within the timeout. Compared, also a
+        `…-change.png` for each, and `tables.json`.
+
+    Raises:
+        ConfigError: If an option is impossible or an intervention does not fit.
+        CheckpointError: If there is no agent or vector, or the other sees something else.
     """
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     agent = take_agent(checkpoint, env=env)
     config = maze_run(agent)
-    fields: dict[Placement, list[VectorField]] = {}
-    exact: dict[Placement, list[dict[str, Any]]] = {}
+    compared = other_side(agent, config, steer=steer, ablate=ablate, other=other)
+    observe = functools.partial(observe_states, config=config.env)
+    before: dict[Placement, list[Side]] = {}
+    after: dict[Placement, list[Side]] = {}
     for placement in PLACEMENTS:
         bank = held_out_levels(agent, config.env, placement, levels=levels, split=split, seed=seed)
-        observe = functools.partial(observe_states, config=config.env)
-        both = [fields_of(agent.outputs, bank.state(index), observe) for index in range(levels)]
-        fields[placement] = [pair[orientation == "right"] for pair in both]
-        exact[placement] = [_exact(*pair, config.env) for pair in both]
-    words = {"levels": levels, "split": split, "seed": seed, "orientation": orientation, "env": env}
+        states = [bank.state(index) for index in range(levels)]
+        before[placement] = [side_of(agent.outputs, one, observe, config.env) for one in states]
+        if compared is not None:
+            with compared.context():
+                sides = [side_of(compared.outputs, one, observe, config.env) for one in states]
+            after[placement] = sides
+    words: dict[str, Any] = {"levels": levels, "split": split, "seed": seed}
+    words |= {"orientation": orientation}
+    words |= {"steer": steer, "ablate": ablate, "other": other, "env": env}
     command = study_command("vector-field", words, agent.source)
     origin = provenance(agent, config, seed=seed, command=command)
     folder = study_folder(agent, "vector-field", out)
-    _write(folder, fields, exact, origin, heading=_heading(agent, config.experiment))
+    heading = _heading(agent, config.experiment)
+    _write(folder, before, after, compared, origin, orientation, heading)
+    if compared is not None:
+        keep_tables(folder, [_table(before, after, compared.name)])
     return folder
-
-
-def _exact(left: VectorField, right: VectorField, config: MazeConfig) -> dict[str, Any]:
-    """What becomes of an episode that begins at the start, solved from both fields."""
-    state = left.state
-    corner = (state.maze_dim - 1, state.maze_dim - 1)
-    both = config.goals == "cheese-and-corner"
-    chain = chain_of(left, right, ends=[*state.cheese, corner] if both else None)
-    steps = config.timeout
-    return {
-        "timeout": steps,
-        **asdict(outcomes(chain, state.cheese, corner, steps=steps)),
-        "length": expected_length(chain, steps=steps),
-        "return": expected_return(chain, steps=steps),
-        "critic_agrees": {
-            field.orientation: _or_null(value_agreement(chain, field).share)
-            for field in (left, right)
-        },
-    }
-
-
-def _or_null(share: float) -> float | None:
-    """For JSON: no square with a choice gives nan."""
-    return None if math.isnan(share) else share
 
 
 def _heading(agent: Agent, experiment: str) -> str:
@@ -107,26 +103,73 @@ def _heading(agent: Agent, experiment: str) -> str:
 
 def _write(
     folder: Path,
-    fields: Mapping[Placement, list[VectorField]],
-    exact: Mapping[Placement, list[dict[str, Any]]],
+    before: Sides,
+    after: Sides,
+    compared: OtherSide | None,
     origin: dict[str, Any],
+    orientation: str,
     heading: str,
 ) -> None:
     stamp = f"sha256 {origin['sha256']}, seed {origin['seed']}"
     plain = []
-    for placement, drawn in fields.items():
-        for number, field in enumerate(drawn):
-            side = field.state.maze_dim
-            title = f"level {field.state.level_seed}, {side}×{side}, cheese {placement}"
+    for placement, sides in before.items():
+        for number, side in enumerate(sides):
+            field = side.facing(orientation)
+            dim = field.state.maze_dim
+            title = f"level {field.state.level_seed}, {dim}×{dim}, cheese {placement}"
             name = f"{number:02d}-{placement}.png"
             save_figure(field_figure(field, title), folder / name, stamp)
-            solved = {"exact": exact[placement][number]}
-            about = {"file": name, "cheese_placement": placement}
-            plain.append(about | field.to_plain() | solved)
-    rows = [
-        (f"cheese {placement}", drawn[first : first + _COLUMNS])
-        for first in range(0, len(next(iter(fields.values()))), _COLUMNS)
-        for placement, drawn in fields.items()
-    ]
-    save_figure(contact_sheet(rows, heading), folder / "contact-sheet.png", stamp)
-    write_json(folder / "fields.json", origin | {"fields": plain})
+            about: dict[str, Any] = {"file": name, "cheese_placement": placement}
+            about |= field.to_plain() | {"exact": side.exact()}
+            if compared is not None:
+                there = after[placement][number]
+                figure = comparison_figure(
+                    field, there.facing(orientation), f"{title}; after: {compared.name}"
+                )
+                save_figure(figure, folder / f"{number:02d}-{placement}-change.png", stamp)
+                about["after"] = there.facing(orientation).to_plain() | {"exact": there.exact()}
+                about["total_variation"] = change(side, there)
+            plain.append(about)
+    sheet = contact_sheet(_rows(before, after, orientation), heading)
+    save_figure(sheet, folder / "contact-sheet.png", stamp)
+    side_after = {} if compared is None else {"after": dict(compared.plain)}
+    write_json(folder / "fields.json", origin | side_after | {"fields": plain})
+
+
+def _rows(before: Sides, after: Sides, orientation: str) -> list[tuple[str, list[Any]]]:
+    """Labels and fields of the contact sheet: what is compared, one below the other."""
+    rows = []
+    for first in range(0, len(next(iter(before.values()))), _COLUMNS):
+        for placement in before:
+            for when, sides in (("", before), ("after: ", after)):
+                if placement in sides:
+                    some = sides[placement][first : first + _COLUMNS]
+                    fields = [side.facing(orientation) for side in some]
+                    rows.append((f"{when}cheese {placement}", fields))
+    return rows
+
+
+def _table(before: Sides, after: Sides, name: str) -> Table:
+    table = Table(
+        title=f"After: {name}",
+        caption="exact, within the timeout; total variation of the policy over squares, and "
+        "weighted by how often the policy before is there. 95 % intervals over mazes",
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+    )
+    for head in ("cheese", "n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"):
+        table.add_column(head, justify="left" if head == "cheese" else "right")
+    generator = np.random.default_rng(0)
+    for placement, sides in before.items():
+        pairs = list(zip(sides, after[placement], strict=True))
+        ends = [[side.exact() for side in pair] for pair in pairs]
+        moved = [change(*pair) for pair in pairs]
+        columns = [
+            [both[k][goal] for both in ends] for goal in ("cheese", "corner") for k in (0, 1)
+        ]
+        columns += [[one[key] for one in moved] for key in ("squares", "visited")]
+        cells = [bootstrap_mean(column, generator) for column in columns]
+        texts = [f"{one.value:.2f} ({one.low:.2f}, {one.high:.2f})" for one in cells]
+        table.add_row(placement, str(len(pairs)), *texts)
+    return table

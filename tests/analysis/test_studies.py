@@ -6,12 +6,14 @@ from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 
 from analysis import studies
 from analysis.studies.registry import bind
 from configs import CheckpointError, ConfigError, registry
 from envs.maze import MazeState
 from models import load_agent, save_agent
+from tests.analysis.conftest import make_run, right_or_up
 
 
 @pytest.mark.usefixtures("procgen")
@@ -128,3 +130,52 @@ def test_text_that_is_something_else_is_refused(given):
 def test_every_registered_study_can_be_imported():
     for name in registry.names("study"):
         assert callable(registry.resolve("study", name))
+
+
+def units_of_right(model):
+    """The weights of `right_or_up`, without its first hidden unit: what ablating `right` leaves."""
+    right_or_up(model)
+    with torch.no_grad():
+        model.embedder.fc.bias[0] = 0
+
+
+@pytest.mark.usefixtures("procgen")
+def test_a_field_is_compared_with_that_under_an_intervention_or_of_another_checkpoint(
+    right_then_up, tmp_path
+):
+    """The agent goes right; without its region `right` it goes up, as does the other checkpoint."""
+    settings = ["env.goals=cheese-and-corner", "env.cheese=stock"]
+    there = make_run(tmp_path / "there", edit=units_of_right, overrides=settings)
+    found = []
+    for number, side in enumerate(({"ablate": "right"}, {"other": there})):
+        out = tmp_path / str(number)
+        studies.run("vector-field", checkpoint=right_then_up, levels=2, out=out, **side)
+        names = {path.name for path in out.iterdir()}
+        changes = {f"{n:02d}-{p}-change.png" for n in (0, 1) for p in ("anywhere", "as-trained")}
+        assert changes < names
+        assert "tables.json" in names
+        found.append(json.loads((out / "fields.json").read_text()))
+    ablated, other = found
+    assert ablated["after"] == {"ablate": {"right": "zero"}}
+    assert other["after"]["other"]["sha256"] == load_agent(there).digest
+    assert ablated["fields"] == other["fields"]
+    for field in ablated["fields"]:
+        assert field["total_variation"]["squares"] == pytest.approx(1)
+        assert field["total_variation"]["visited"] == pytest.approx(1)
+        for when, move in ((field, "RIGHT"), (field["after"], "UP")):
+            place = field["moves"].index(move)
+            for square in when["squares"]:
+                assert square["probabilities"][place] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"other": "there", "ablate": "right"}, "a side of its own"),
+        ({"ablate": "left"}, "no such region"),
+        ({"steer": "file"}, "needs FILE:COEFF"),
+    ],
+)
+def test_impossible_comparisons_are_refused(right_then_up, options, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        studies.run("vector-field", checkpoint=right_then_up, **options)
