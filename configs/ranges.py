@@ -148,7 +148,9 @@ _RANGES: dict[type, Mapping[str, Range]] = {
     },
     AuxiliaryConfig: {
         "num": COUNT,
+        "hidden": COUNT,
         "steps": NOT_NEGATIVE,
+        "seekers": SHARE,
         "gamma": Range(low=0, high=1, below=True),
         "replay": COUNT,
         "updates": COUNT,

@@ -18,6 +18,11 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
             f"algo.name = aup: learns its auxiliary values in one process, not in {devices}; "
             "set trainer.devices=1"
         )
+    if algo.aux.hidden is not None and not isinstance(getattr(config.model, "hidden", None), int):
+        yield (
+            f"algo.aux.hidden = {algo.aux.hidden}: model.name={config.model.name} has no number of "
+            "features model.hidden; leave algo.aux.hidden out"
+        )
     yield from _phases(config, algo)
     yield from _ramp(algo)
 

@@ -17,6 +17,8 @@ from trainers import seeding
 from trainers.auxiliary import AuxiliaryValues
 from trainers.auxiliary_rewards import RewardPerView
 from trainers.build import build_on_policy
+from trainers.collector import Policy
+from trainers.explorer import Explorer
 from trainers.fingerprints import Fingerprints
 from trainers.onpolicy import Losses, OnPolicy, Outputs
 from trainers.ppo import PPO
@@ -60,13 +62,14 @@ def penalty(
 class Aup:
     """PPO on rewards from which the penalty is subtracted; an `Algorithm` for `OnPolicy`.
 
-    First comes the auxiliary phase, which acts at random, learns the auxiliary values and leaves
-    the agent as it is; then the agent learns.
+    First comes the auxiliary phase, which explores, learns the auxiliary values and leaves the
+    agent as it is; then the agent learns.
 
     Args:
         options: hyperparameters.
         ppo: what learns from the shaped rewards.
         auxiliary: the auxiliary values.
+        scout: who acts in the auxiliary phase.
         noop: action of doing nothing.
         frames_per_iteration: environment steps of a rollout.
         num_iterations: planned iterations of both phases.
@@ -79,12 +82,14 @@ class Aup:
         options: AupConfig,
         ppo: PPO,
         auxiliary: AuxiliaryValues,
+        scout: Explorer,
         *,
         noop: int,
         frames_per_iteration: int,
         num_iterations: int,
     ) -> None:
         self.options, self.ppo, self.auxiliary, self.noop = options, ppo, auxiliary, noop
+        self.scout = scout
         self.columns, self.num_steps = ppo.columns, ppo.num_steps
         self.num_minibatches, self.update_epochs = ppo.num_minibatches, ppo.update_epochs
         self.adam_eps, self.max_grad_norm, self.target_kl = (
@@ -101,6 +106,11 @@ class Aup:
     def explores(self) -> bool:
         """Whether the next iteration is one of the auxiliary phase."""
         return self._done < self._before
+
+    @property
+    def explorer(self) -> Policy | None:
+        """Who acts in the auxiliary phase."""
+        return self.scout if self.explores else None
 
     def learning_rate(self, progress: float) -> float:
         """PPO's, annealed over the agent's phase alone."""
@@ -131,7 +141,11 @@ class Aup:
         aux = self.options.aux
         share = self._done / self._before if self.explores else 1.0
         shrunk = (aux.final_learning_rate / aux.learning_rate) ** max(0.0, 2 * share - 1)
-        self.auxiliary.add(buffer)
+        if self.explores:
+            self.auxiliary.add(buffer, self.scout.counts(self.num_steps))
+            self.scout.plan()
+        else:
+            self.auxiliary.add(buffer)
         self._metrics["aup/td_error"] = self.auxiliary.learn(
             aux.updates, learning_rate=aux.learning_rate * shrunk
         )
@@ -179,6 +193,7 @@ class Aup:
         """Go on from `get_state`."""
         self._done = state["done"]
         self.auxiliary.set_state(state["auxiliary"])
+        self.scout.plan()
         self.ppo.set_state(state["ppo"])
 
 
@@ -216,8 +231,11 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
     obs_bytes = height * width * channels * np.dtype(spaces.obs_dtype).itemsize
     inputs = dataclasses.replace(spaces, obs_dtype="float32", obs_high=1.0)
     outputs = dataclasses.replace(inputs, num_actions=aux.num * spaces.num_actions)
+    network = config.model
+    if aux.hidden is not None:
+        network = dataclasses.replace(network, hidden=aux.hidden)
     auxiliary = AuxiliaryValues(
-        models.build(config.model, outputs, seed=seed),
+        models.build(network, outputs, seed=seed),
         RewardPerView(aux.num, Fingerprints.draw(obs_bytes, draws)),
         gamma=aux.gamma,
         replay=Replay(aux.replay, Fingerprints.draw(obs_bytes, draws), device),
@@ -227,11 +245,18 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
         obs_shape=spaces.obs_shape,
         device=device,
     )
+    scout = Explorer(
+        auxiliary.replay,
+        num_envs=config.env.num_envs,
+        seekers=round(aux.seekers * config.env.num_envs),
+        num_actions=spaces.num_actions,
+    )
     frames = options.num_steps * config.env.num_envs
     return Aup(
         options,
         PPO(options, total_envs=config.env.num_envs),
         auxiliary,
+        scout,
         noop=int(noop),
         frames_per_iteration=frames,
         num_iterations=max(1, config.frames // frames),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from configs import NumericsError
@@ -79,11 +80,11 @@ class AuxiliaryValues:
         """`[B, H]`, what the last layer sees."""
         return self.network.features(self.standardizer(obs).movedim(-1, 1).contiguous())
 
-    def add(self, buffer: RolloutBuffer) -> None:
-        """Keep a rollout's transitions; it must have arrivals."""
+    def add(self, buffer: RolloutBuffer, counts: NDArray[np.float64] | None = None) -> None:
+        """Keep a rollout's transitions, with what each counts `[T * N]`; it must have arrivals."""
         names = ("obs", "actions", "next_obs", "terminated")
         rows = {name: buffer.flat(name) for name in names}
-        self.replay.add(rows | {"rewards": self.rewards(rows["next_obs"])})
+        self.replay.add(rows | {"rewards": self.rewards(rows["next_obs"])}, counts)
 
     def learn(self, updates: int, *, learning_rate: float) -> float:
         """Take optimiser steps; returns the mean absolute error of `(1 - γ) Q`.

@@ -29,9 +29,18 @@ def correct_last_layer(layer: nn.Linear, features: Tensor, errors: Tensor, tried
     biases = layer.bias.view(errors.shape[1:])
     for action, rows in enumerate(tried.T):
         if rows.any():
-            known = inputs[rows]
-            gram = known.T @ known
-            gram.diagonal().add_(RIDGE * gram.diagonal().sum())
-            change = torch.linalg.solve(gram, known.T @ errors[rows, action].double())
+            change = _ridge(inputs[rows], errors[rows, action].double())
             weights[action] += change[:-1].T.to(weights.dtype)
             biases[action] += change[-1].to(biases.dtype)
+
+
+def _ridge(inputs: Tensor, outputs: Tensor) -> Tensor:
+    """Ridge regression `[H, K]` of `[M, K]` on `[M, H]`, by the smaller Gram matrix of the two."""
+    few = len(inputs) < inputs.shape[1]
+    gram = inputs @ inputs.T if few else inputs.T @ inputs
+    gram.diagonal().add_(RIDGE * gram.diagonal().sum())
+    if few:
+        solved: Tensor = torch.linalg.solve(gram, outputs)
+        return inputs.T @ solved
+    solved = torch.linalg.solve(gram, inputs.T @ outputs)
+    return solved

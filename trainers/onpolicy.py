@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from configs import NumericsError
 from models import ActorCritic
-from trainers.collector import Collector
+from trainers.collector import Collector, Policy
 from trainers.distributed import gather, rank, sum_over_ranks
 from trainers.losses import explained_variance
 from trainers.rollout import MinibatchLoader, RolloutBuffer
@@ -62,8 +62,8 @@ class Algorithm(Protocol):
     """Whether rollouts must keep what each step led to; see `RolloutBuffer`."""
 
     @property
-    def explores(self) -> bool:
-        """Whether the next iteration acts uniformly at random and leaves the network as it is."""
+    def explorer(self) -> Policy | None:
+        """Who acts in the next iteration, which leaves the network as it is; None: the network."""
         ...
 
     def learning_rate(self, progress: float) -> float:
@@ -187,15 +187,15 @@ class OnPolicy(L.LightningModule):
         self.iteration += 1
         self._started = time.perf_counter()
         self._steps, self._metrics = [], {}
-        self._exploring = self.algorithm.explores
+        explorer = self.algorithm.explorer
+        self._exploring = explorer is not None
         rate = self.algorithm.learning_rate((self.iteration - 1) / self.num_iterations)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
         if self.routes is not None:
             self.routes.begin(self.env_steps - self.frames_per_iteration)
         with self.trainer.precision_plugin.forward_context():
-            policy = self._at_random if self._exploring else self
-            last_values = self.collector.collect(policy, self.buffer)
+            last_values = self.collector.collect(explorer or self, self.buffer)
         if self.routes is not None:
             with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
                 self.routes.finish(self.buffer.columns, self)
@@ -204,12 +204,6 @@ class OnPolicy(L.LightningModule):
         except NumericsError as error:
             raise NumericsError(f"iteration {self.iteration}: {error}") from error
         self._collected = time.perf_counter()
-
-    def _at_random(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits and values of a policy that knows nothing."""
-        actions = int(self.collector.env.single_action_space.n)  # type: ignore[attr-defined]  # discrete
-        logits = torch.zeros(len(obs), actions, device=obs.device)
-        return logits, logits[:, 0]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
         """End the iteration's updates when the policy has moved further than `target_kl`."""

@@ -13,6 +13,7 @@ from envs import StatefulVectorEnv
 from models import ActorCritic
 from trainers.advantages import gae
 from trainers.build import build_on_policy
+from trainers.collector import Policy
 from trainers.distributed import gather, rank, standardize
 from trainers.losses import action_log_prob, divergence, policy_loss, value_loss, weighted_mean
 from trainers.onpolicy import Losses, OnPolicy, Outputs
@@ -33,7 +34,7 @@ class PPO:
     """
 
     wants_arrivals = False
-    explores = False
+    explorer: Policy | None = None
 
     def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
         self.options = options

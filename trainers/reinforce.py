@@ -11,6 +11,7 @@ from configs import NumericsError, ReinforceConfig, RunConfig
 from envs import StatefulVectorEnv
 from models import ActorCritic
 from trainers.build import build_on_policy
+from trainers.collector import Policy
 from trainers.losses import action_log_prob, weighted_mean
 from trainers.onpolicy import Losses, OnPolicy, Outputs
 from trainers.rollout import RolloutBuffer
@@ -50,7 +51,7 @@ class Reinforce:
     max_grad_norm: float | None = None
     target_kl: float | None = None
     wants_arrivals = False
-    explores = False
+    explorer: Policy | None = None
 
     def __init__(self, options: ReinforceConfig) -> None:
         self.options = options

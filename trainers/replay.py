@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainers.backups import Graph
 from trainers.fingerprints import Fingerprints, joined
 
 
@@ -19,7 +20,7 @@ class Replay:
     A walk through a small world sees a few transitions ten thousand times and others once. Drawn as
     often as they were seen, the rare ones would be learnt last; here all are drawn alike. A row's
     `weight` is its share of what followed the same action on the same observation, so that means
-    over what may follow are those of the world.
+    over what may follow are those of the world; steps may count less than once in that.
 
     Args:
         capacity: rows kept; a full replay forgets the oldest.
@@ -42,31 +43,40 @@ class Replay:
         self._places: dict[int, int] = {}
         self._keys = np.zeros(self.capacity, np.uint64)
         self._pairs = np.zeros(self.capacity, np.uint64)
-        self._counts = np.zeros(self.capacity, np.int64)
+        self._ends = np.zeros((self.capacity, 2), np.uint64)
+        self._counts = np.zeros(self.capacity)
 
-    def add(self, rows: Mapping[str, Tensor]) -> None:
-        """Keep transitions `[B, ...]`: `obs`, `actions`, `next_obs`, `terminated`, and others."""
+    def add(self, rows: Mapping[str, Tensor], counts: NDArray[np.float64] | None = None) -> None:
+        """Keep transitions.
+
+        Args:
+            rows: `[B, ...]` each: `obs`, `actions`, `next_obs`, `terminated`, and others.
+            counts: `[B]`, above 0: what each counts in weights; None is 1.
+        """
         actions = rows["actions"].cpu().numpy().astype(np.uint64)
-        ends = rows["terminated"].cpu().numpy().astype(np.uint64)
-        pairs = joined(self.fingerprints(rows["obs"]), actions)
-        keys = joined(joined(pairs, self.fingerprints(rows["next_obs"])), ends)
-        distinct, first, counts = np.unique(keys, return_index=True, return_counts=True)
+        ended = rows["terminated"].cpu().numpy().astype(np.uint64)
+        ends = np.stack([self.fingerprints(rows[name]) for name in ("obs", "next_obs")], 1)
+        pairs = joined(ends[:, 0], actions)
+        keys = joined(joined(pairs, ends[:, 1]), ended)
+        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        sums = np.bincount(inverse.reshape(-1), counts)
         order = np.argsort(first)
         fresh: list[int] = []
-        for key, row, count in zip(distinct[order], first[order], counts[order], strict=True):
+        for key, row, count in zip(distinct[order], first[order], sums[order], strict=True):
             place = self._places.get(int(key))
             if place is None:
-                place = self._claim(key, pairs[row])
+                place = self._claim(key)
+                self._pairs[place], self._ends[place] = pairs[row], ends[row]
                 fresh.append(int(row))
             self._counts[place] += count
         self._write(rows, fresh)
 
-    def _claim(self, key: np.uint64, pair: np.uint64) -> int:
+    def _claim(self, key: np.uint64) -> int:
         """The place of a new row; what it held is forgotten."""
         place, self._next = self._next, (self._next + 1) % self.capacity
         if self._counts[place]:
             del self._places[int(self._keys[place])]
-        self._keys[place], self._pairs[place], self._counts[place] = key, pair, 0
+        self._keys[place], self._counts[place] = key, 0
         self._places[int(key)] = place
         return place
 
@@ -87,6 +97,23 @@ class Replay:
         _, group = np.unique(pairs, return_inverse=True)
         shares: NDArray[np.float64] = counts / np.bincount(group, counts)[group]
         return torch.from_numpy(shares.astype(np.float32)).to(self.device)
+
+    def graph(self) -> tuple[NDArray[np.uint64], Graph]:
+        """All rows as transitions between M observations, on the CPU, and their fingerprints.
+
+        Returns:
+            Fingerprints `[M]`, ascending: an observation's number is its place among them.
+        """
+        size = len(self)
+        prints, numbers = np.unique(self._ends[:size], return_inverse=True)
+        ends = torch.from_numpy(numbers.reshape(size, 2))
+        return prints, Graph(
+            source=ends[:, 0],
+            action=self.columns["actions"][:size].cpu(),
+            arrival=ends[:, 1],
+            ends=self.columns["terminated"][:size].cpu(),
+            weight=self.weights().cpu(),
+        )
 
     def rows(self, places: Tensor) -> dict[str, Tensor]:
         """Rows `[B, ...]` of every column, and their `weight`; places are below `len(self)`."""
@@ -115,6 +142,8 @@ class Replay:
             full = torch.zeros(self.capacity, *kept.shape[1:], dtype=kept.dtype, device=self.device)
             full[:size] = kept.to(self.device)
             self.columns[name] = full
+        for side, name in enumerate(("obs", "next_obs") if size else ()):
+            self._ends[:size, side] = self.fingerprints(state["rows"][name])
         self._counts[:size] = state["counts"].cpu().numpy()
         self._keys[:size] = state["keys"].cpu().numpy().view(np.uint64)
         self._pairs[:size] = state["pairs"].cpu().numpy().view(np.uint64)

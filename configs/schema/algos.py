@@ -44,8 +44,12 @@ class AuxiliaryConfig:
 
     num: int = 30
     """Auxiliary rewards."""
+    hidden: int | None = None
+    """Features of the network that learns them; null is the agent's `model.hidden`."""
     steps: int = 200_000
-    """Environment steps of the phase, rounded up to whole iterations; acted uniformly at random."""
+    """Environment steps of the phase, rounded up to whole iterations."""
+    seekers: float = 0.25
+    """Share of the environments that seek what was never tried; the others walk at random."""
     learn_on: bool = False
     """Go on learning them from the agent's own steps, with `final_learning_rate`."""
     gamma: float = 0.996

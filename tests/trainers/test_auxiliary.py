@@ -124,6 +124,34 @@ def test_a_replay_keeps_the_newest_distinct_transitions_also_after_it_was_restor
             assert weight == pytest.approx(counts[one] / alike)
 
 
+def test_steps_that_hardly_count_decide_only_where_no_others_do():
+    rows = {name: torch.cat([one, one]) for name, one in transitions(40, 1).items()}
+    counts = np.tile([1.0, 1e-6], 40)
+    counts[rows["obs"][:, 0, 0, 0] == 3] = 1e-6
+    found = replay(1000)
+    found.add(rows, counts)
+    now, seen = found.rows(torch.arange(len(found))), as_tuples(rows)
+    for one, weight in zip(as_tuples(now), now["weight"].tolist(), strict=True):
+        alike = [c for other, c in zip(seen, counts, strict=True) if other[:2] == one[:2]]
+        own = [c for other, c in zip(seen, counts, strict=True) if other == one]
+        assert weight == pytest.approx(sum(own) / sum(alike), rel=1e-5)
+        assert weight > 0
+
+
+def test_a_replay_is_a_graph_of_its_observations_also_after_it_was_restored():
+    found, again = replay(20), replay(20)
+    found.add(transitions(40, 2))
+    again.set_state(found.get_state())
+    now = found.rows(torch.arange(len(found)))
+    for one in (found, again):
+        prints, graph = one.graph()
+        assert np.array_equal(prints[graph.source.numpy()], found.fingerprints(now["obs"]))
+        assert np.array_equal(prints[graph.arrival.numpy()], found.fingerprints(now["next_obs"]))
+        assert torch.equal(graph.action, now["actions"])
+        assert torch.equal(graph.ends, now["terminated"])
+        assert torch.equal(graph.weight, now["weight"])
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_rollouts_tell_what_each_step_led_to(told):
     """Against a second environment that plays the same actions."""
@@ -269,7 +297,7 @@ def learnt_and_exact(settings):
     numbers = {board.numpy().tobytes(): number for number, board in enumerate(boards)}
     tried = np.zeros((len(boards), 5), int)
     while algorithm.explores:
-        collector.collect(lambda obs: (torch.zeros(len(obs), 5), last), buffer)
+        collector.collect(algorithm.explorer, buffer)
         acted_on = [numbers[obs.tobytes()] for obs in buffer.flat("obs").numpy()]
         np.add.at(tried, (acted_on, buffer.flat("actions").numpy()), 1)
         algorithm.finish(buffer, last)
@@ -307,9 +335,9 @@ def test_values_converge_to_exact_ones_in_a_small_world():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("world", ["options", "damage"])
+@pytest.mark.parametrize("world", ["options", "damage", "interference", "offset"])
 def test_learnt_penalties_are_exact_to_two_thousandths_and_rank_alike(world):
-    """On all pairs that the random walk tried, the rarest included."""
+    """On all pairs that were tried, the rarest included."""
     found = learnt_and_exact([f"env.world={world}"])
     wrong, acting = errors(found)
     assert wrong.mean() < 0.002
@@ -319,21 +347,25 @@ def test_learnt_penalties_are_exact_to_two_thousandths_and_rank_alike(world):
         for q in (found.learnt, found.known)
     )
     assert np.abs(learnt - known).mean() < 0.002
-    assert spearmanr(learnt, known).statistic > 0.95
+    # To 4 digits, as in the study: many exact ones are 0, whose order would be that of rounding.
+    assert spearmanr(learnt.round(4), known.round(4)).statistic > 0.95
 
 
-def test_the_last_layer_is_corrected_exactly_where_that_can_be_and_changed_as_little_as_will_do():
+@pytest.mark.parametrize("observations", [9, 70])
+def test_the_last_layer_is_corrected_as_far_as_can_be_and_changed_as_little_as_will_do(
+    observations,
+):
     """Against the pseudo-inverse, action by action; what was not tried says nothing."""
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(9, 20, generator=generator)
-    errors = torch.randn(9, 3, 2, generator=generator)
-    tried = torch.rand(9, 3, generator=generator) < 0.7
+    features = torch.randn(observations, 20, generator=generator)
+    errors = torch.randn(observations, 3, 2, generator=generator)
+    tried = torch.rand(observations, 3, generator=generator) < 0.7
     tried[:, 2] = False
     layer = torch.nn.Linear(20, 6)
     before = {name: value.detach().clone() for name, value in layer.named_parameters()}
     correct_last_layer(layer, features, errors, tried)
     change = torch.cat([layer.weight - before["weight"], (layer.bias - before["bias"])[:, None]], 1)
-    inputs = torch.cat([features, torch.ones(9, 1)], 1).double()
+    inputs = torch.cat([features, torch.ones(observations, 1)], 1).double()
     for action in range(3):
         rows = tried[:, action]
         wanted = torch.linalg.pinv(inputs[rows]) @ errors[rows, action].double()
