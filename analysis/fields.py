@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from analysis.frame import Frame
 from analysis.play import action_probabilities
 from envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
 from models import to_tensor
@@ -53,6 +54,12 @@ class VectorField:
             KeyError: If it is a wall.
         """
         return row_of(self.cells, cell)
+
+    def to_frame(self) -> Frame:
+        """A row for each square: where it is, the probability of each move, and the value."""
+        rows, cols = self.cells.T
+        moves = dict(zip(MOVES, self.moves.T, strict=True))
+        return Frame({"row": rows, "col": cols, **moves, "value": self.values})
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from analysis.frame import Frame
 from analysis.stats import Estimate, mean_over_seeds
 
 Tree: TypeAlias = Mapping[str, "Tree | Estimate"]
@@ -57,6 +58,20 @@ def over_seeds(trees: Sequence[Tree]) -> Tree:
 def to_plain(tree: Tree) -> dict[str, Any]:
     """For JSON, which knows neither nan nor infinity: null."""
     return {name: _plain(value) for name, value in tree.items()}
+
+
+def to_frame(tree: Tree) -> Frame:
+    """A row for each estimate: `name` (its names, with slashes between), value, low, high, n."""
+    rows = [{"name": name, **vars(value)} for name, value in _flat(tree)]
+    return Frame.of_rows(rows)
+
+
+def _flat(tree: Tree) -> Iterator[tuple[str, Estimate]]:
+    for name, value in tree.items():
+        if isinstance(value, Estimate):
+            yield name, value
+        else:
+            yield from ((f"{name}/{rest}", one) for rest, one in _flat(value))
 
 
 def _mean(values: Sequence[Estimate]) -> Estimate:

@@ -2,7 +2,6 @@
 
 from analysis.behaviour.corners import cheese_in_corners
 from analysis.behaviour.episodes import decision_episodes, plain_episodes
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.heat import HeatMap, heat_map
 from analysis.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
 from analysis.behaviour.over_training import MEASURES
@@ -11,6 +10,7 @@ from analysis.behaviour.run import Behaviour, behaviour, statistics
 from analysis.behaviour.signs import SignTest, sign_flips
 from analysis.behaviour.summary import misgeneralisation
 from analysis.behaviour.validation import Validation, cross_validate, drop_one
+from analysis.frame import Frame
 from analysis.tree import Tree, over_seeds
 
 __all__ = [

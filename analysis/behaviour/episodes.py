@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.behaviour.corner import CornerWatch
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.metrics import decision_of, maze_metrics
+from analysis.frame import Frame
 from analysis.held_out import HeldOut, Placement, Split, held_out
 from analysis.scores import OUTCOMES
 from configs import ConfigError, RunConfig

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.heat import ORIGINS, HeatMap
 from analysis.behaviour.metrics import METRICS
 from analysis.behaviour.summary import ENDS
+from analysis.frame import Frame
 from analysis.stats import Estimate
 from analysis.tree import Tree, branch, leaves
 

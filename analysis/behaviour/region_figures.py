@@ -53,6 +53,9 @@ def regions_figure(sweep: Sweep, title: str) -> Figure:
         _finish(ax, sweep.settings)
     for ax in axes[:3]:
         ax.set_ylim(-0.03, 1.03)
+    if not any("coefficients" in sweep.joined(setting) for setting in sweep.settings):
+        words = "nearly all episodes\nend alike: no regression"
+        axes[3].text(0.5, 0.6, words, transform=axes[3].transAxes, ha="center", fontsize=8.5)
     axes[3].axhline(0, color="#14141f", lw=0.8, alpha=0.5)
     figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
@@ -69,7 +72,7 @@ def _curve(ax: Axes, sweep: Sweep, of: Curve, colour: str, shift: float, label: 
             continue
         seeds = sweep.of(setting)
         if len(seeds) > 1:
-            _seeds(ax, seeds, of, colour, place + shift)
+            _seeds(ax, seeds, of, colour, place + shift + 0.045)
         if not np.isnan(value.low):
             ax.plot([place + shift] * 2, [value.low, value.high], color=colour, lw=1.6)
         ax.plot(place + shift, value.value, "o", ms=5, color=colour)

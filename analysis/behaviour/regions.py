@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.behaviour.episodes import decision_episodes
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.metrics import PUBLISHED
 from analysis.behaviour.regression import prepare, regress
 from analysis.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summarised
 from analysis.behaviour.validation import cross_validate, means
+from analysis.frame import Frame
 from analysis.held_out import Split, held_out_levels
 from analysis.progress import Tell
 from analysis.scores import EFFICIENT

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from analysis.behaviour.frame import Frame
+from analysis.frame import Frame
 from analysis.stats import Estimate
 from analysis.tree import Tree
 from configs import ConfigError

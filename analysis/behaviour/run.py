@@ -9,12 +9,12 @@ import numpy as np
 
 from analysis.behaviour.corners import cheese_in_corners
 from analysis.behaviour.episodes import decision_episodes
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.metrics import METRICS
 from analysis.behaviour.regression import inflation, prepare, regress
 from analysis.behaviour.signs import sign_flips
 from analysis.behaviour.summary import ends, misgeneralisation
 from analysis.behaviour.validation import carried_over, cross_validate, drop_one, validation
+from analysis.frame import Frame
 from analysis.held_out import Split
 from analysis.stats import Estimate
 from analysis.tree import Tree

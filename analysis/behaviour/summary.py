@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from analysis.behaviour.episodes import plain_episodes
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.regression import Floats
 from analysis.behaviour.validation import means
+from analysis.frame import Frame
 from analysis.held_out import Placement, Split, placements_of
 from analysis.tree import Tree
 from configs import RunConfig

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analysis.channels.places import layer_cell, view_side
 from analysis.cut import Cut
 from analysis.fields import Observe
+from analysis.frame import Frame
 from configs import ConfigError, MazeConfig
 from envs.maze import MazeState, paths
 from models import to_tensor
@@ -37,6 +38,10 @@ class Tracking:
         """The channels with the largest correlation, whatever its sign; those at 0 never."""
         order = np.argsort(-np.abs(self.correlation), kind="stable")[:count]
         return [int(c) for c in order if self.correlation[c] != 0]
+
+    def to_frame(self) -> Frame:
+        """A row for each channel."""
+        return Frame.of_rows(self.to_plain())
 
     def to_plain(self) -> list[dict[str, Any]]:
         """For JSON, a row for each channel."""

@@ -37,7 +37,7 @@ def channel_sheet(
     count, words = len(with_cheese), notes or {}
     columns = min(_COLUMNS, count)
     lines = math.ceil(count / columns)
-    figure = Figure(figsize=(2.05 * columns, 1.3 * lines + 0.5), layout="constrained")
+    figure = Figure(figsize=(2.05 * columns, 1.15 * lines + 0.5), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for channel, ax in enumerate(axes):
         ax.set_axis_off()

@@ -14,6 +14,7 @@ from analysis.channels.detection import with_cheese
 from analysis.channels.places import layer_cell, view_side
 from analysis.cut import BATCH, Cut
 from analysis.fields import Observe, sum_by_move
+from analysis.frame import Frame
 from analysis.interventions import clamp_each
 from analysis.play import action_probabilities
 from configs import MazeConfig
@@ -97,6 +98,13 @@ class RetargetMap:
     """The channels are clamped at the target's place."""
     moved: NDArray[np.float64] | None
     """The cheese really lies on the target: the ceiling. None if not asked for."""
+
+    def to_frame(self) -> Frame:
+        """A row for each target."""
+        rows, cols = np.array(self.targets, np.int64).reshape(-1, 2).T
+        columns = {"row": rows, "col": cols, "distance": self.distance}
+        columns |= {"base": self.base, "clamped": self.clamped}
+        return Frame(columns if self.moved is None else columns | {"moved": self.moved})
 
 
 def retarget_map(

@@ -173,7 +173,8 @@ def _curves(found: Sequence[Found]) -> Figure:
     left.set(xlabel="steps from the start", ylim=(0, 1))
     left.set_ylabel("normalised path probability")
     right.set_xlabel("steps off the way to the top-right corner")
-    right.legend(fontsize=8, frameon=False)
+    lines, words = right.get_legend_handles_labels()
+    figure.legend(lines, words, loc="outside lower center", ncols=len(lines), fontsize=8)
     seeds = "" if len(found) == 1 else f", {len(found)} training seeds"
     figure.suptitle(f"Leading the mouse{seeds}", fontsize=11.5, fontweight="bold")
     return figure

@@ -9,6 +9,7 @@ from analysis.maze.effects import (
     value_agreement,
     visited_variation,
 )
+from analysis.maze.sides import Side, change, side_of
 from analysis.maze.solve import (
     Outcomes,
     expected_length,
@@ -23,7 +24,9 @@ __all__ = [
     "Agreement",
     "MazeChain",
     "Outcomes",
+    "Side",
     "chain_of",
+    "change",
     "comparison_figure",
     "expected_length",
     "expected_return",
@@ -33,6 +36,7 @@ __all__ = [
     "outcomes",
     "reach",
     "reach_field",
+    "side_of",
     "total_variation",
     "value_agreement",
     "visited_variation",

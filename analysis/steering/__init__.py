@@ -16,7 +16,7 @@ from analysis.steering.crossroads import Crossroads, crossroads
 from analysis.steering.making import averaged, difference, mean_difference, policy_layers
 from analysis.steering.maze_states import with_and_without
 from analysis.steering.option import Steering, parse_steer, steering_of
-from analysis.steering.rows import Row, SeedRow, join_rows
+from analysis.steering.rows import Row, SeedRow, choices_frame, join_rows
 from analysis.steering.vectors import SteeringVector, load_vector
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "baseline",
     "bench",
     "cheese_vectors",
+    "choices_frame",
     "compared",
     "crossroads",
     "difference",

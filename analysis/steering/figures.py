@@ -113,6 +113,9 @@ def curves_figure(
     panels: Mapping[str, Mapping[str, Sequence[Estimate]]],
     coeffs: Sequence[float],
     title: str,
+    ylabel: str = "",
+    *,
+    whole: bool = True,
 ) -> Figure:
     """Means with 95 % bands over coefficients.
 
@@ -121,6 +124,8 @@ def curves_figure(
             coefficient.
         coeffs: Ascending.
         title: One line above.
+        ylabel: What is drawn.
+        whole: Show all of 0…1, so that figures compare; otherwise only as far as the bands go.
     """
     figure = Figure(figsize=(3.3 * len(panels) + 0.6, 3.3), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -132,10 +137,13 @@ def curves_figure(
             ax.fill_between(coeffs, low, high, color=colour, alpha=0.18, linewidth=0)
         ax.set_title(name, fontsize=9)
         ax.set_xlabel("coefficient", fontsize=8)
-        ax.set_ylim(-0.02, 1.02)
         ax.grid(alpha=0.25)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
+    highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
+    top = 1.0 if whole or not highest > 0 else 1.15 * highest
+    axes[0].set_ylim(-0.02 * top, 1.02 * top)
+    axes[0].set_ylabel(ylabel, fontsize=8)
     axes[0].legend(fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=10, fontweight="bold")
     return figure

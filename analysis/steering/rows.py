@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.frame import Frame
 from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds
 from analysis.steering.crossroads import CHOICES
 
@@ -133,6 +134,20 @@ def join_rows(of_each: Sequence[Sequence[Row]]) -> list[SeedRow]:
         for condition in tables[0]
         if all(condition in table for table in tables)
     ]
+
+
+def choices_frame(rows: Sequence[Row]) -> Frame:
+    """A row for each condition and maze: its name, module and coefficient, the maze's number, and
+    the probability of each of `CHOICES`.
+    """
+    return Frame.of_rows(
+        [
+            {"name": row.name, "module": row.module or "", "coeff": row.coeff or 0.0, "maze": maze}
+            | dict(zip(CHOICES, choices, strict=True))
+            for row in rows
+            for maze, choices in zip(row.mazes.tolist(), row.choices.tolist(), strict=True)
+        ]
+    )
 
 
 def _plain(row: Condition) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from analysis.behaviour.figures import (
     heat_figure,
     regression_figure,
 )
-from analysis.behaviour.frame import Frame
 from analysis.behaviour.heat import ORIGINS, heat_map
 from analysis.behaviour.metrics import PUBLISHED
 from analysis.behaviour.run import Behaviour, behaviour
 from analysis.behaviour.tables import tables_of
 from analysis.figures import save_figure
+from analysis.frame import Frame
 from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
 from analysis.progress import labelled, progress_bars
 from analysis.settings import maze_run, names_of, naming, runs_of, take_agent

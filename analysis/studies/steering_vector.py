@@ -96,7 +96,7 @@ def run(
     data["effects"] = _plain(effects, points)
     write_json(folder / f"{STUDY}.json", data)
     title = f"How much the policy changes, {module}"
-    figure = curves_figure(effects, points, title)
+    figure = curves_figure(effects, points, title, "mean total variation", whole=False)
     save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {command}")
     show(_table(effects, points, f"{title} (vector of norm {vector.norm:.3g})"))
     return folder

@@ -13,8 +13,7 @@ from rich.table import Table
 from analysis.field_figures import contact_sheet, field_figure
 from analysis.figures import save_figure
 from analysis.held_out import PLACEMENTS, Placement, held_out_levels
-from analysis.maze import comparison_figure
-from analysis.maze.sides import Side, change, side_of
+from analysis.maze import Side, change, comparison_figure, side_of
 from analysis.other_side import OtherSide, other_side
 from analysis.output import keep_tables, provenance, study_command, study_folder, write_json
 from analysis.settings import maze_run, take_agent

@@ -1,4 +1,4 @@
-"""A table of episodes: named columns of one length, for Python, CSV and JSON."""
+"""A table: named columns of one length, for Python, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class Frame:
         shapes = {column.shape for column in self.columns.values()}
         if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
             raise ValueError(f"columns must be one-dimensional and of one length, not {shapes}")
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Frame:
+        """A table of rows that all have the first one's names."""
+        return cls({name: np.array([row[name] for row in rows]) for name in rows[0]})
 
     def __len__(self) -> int:
         """Number of rows."""
