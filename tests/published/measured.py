@@ -41,14 +41,19 @@ SEEDS = 100
 
 def measured(function: Callable[[Agent], Found]) -> Callable[[Agent], Found]:
     """Measure once; what a network of another kind cannot give fails the test in one line."""
-    once = functools.lru_cache(maxsize=1)(function)
+    kept: dict[str, Found] = {}
+    refused: dict[str, str] = {}
 
     @functools.wraps(function)
     def guarded(net: Agent) -> Found:
-        try:
-            return once(net)
-        except (ConfigError, NumericsError) as error:
-            pytest.fail(f"cannot be measured: {error}", pytrace=False)
+        if net.digest not in kept | refused:
+            try:
+                kept[net.digest] = function(net)
+            except (ConfigError, NumericsError) as error:
+                refused[net.digest] = str(error)
+        if net.digest in refused:
+            pytest.fail(f"cannot be measured: {refused[net.digest]}", pytrace=False)
+        return kept[net.digest]
 
     return guarded
 
