@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -66,14 +67,20 @@ class Row:
 
     def mean(self, choice: str) -> Estimate:
         """Mean of one choice over mazes, with its bootstrap interval."""
-        return bootstrap_mean(self.of(choice), np.random.default_rng(0))
+        return self._means[choice]
 
     def median(self, choice: str) -> Estimate:
         """Median of one choice over mazes, with its bootstrap interval."""
-        values = self.of(choice)
-        draws = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
-        low, high = np.quantile(np.median(values[draws], axis=1), [0.025, 0.975])
-        return Estimate(float(np.median(values)), float(low), float(high), len(values))
+        return self._medians[choice]
+
+    # Tables, figures and files ask for these again and again; a sweep has hundreds of rows.
+    @functools.cached_property
+    def _means(self) -> dict[str, Estimate]:
+        return {choice: _mean(self.of(choice)) for choice in CHOICES}
+
+    @functools.cached_property
+    def _medians(self) -> dict[str, Estimate]:
+        return {choice: _median(self.of(choice)) for choice in CHOICES}
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -148,6 +155,34 @@ def choices_frame(rows: Sequence[Row]) -> Frame:
             for maze, choices in zip(row.mazes.tolist(), row.choices.tolist(), strict=True)
         ]
     )
+
+
+@functools.lru_cache(maxsize=4)
+def _counts(n: int) -> NDArray[np.float64]:
+    """How often `bootstrap_mean` draws each of n distinct values, `[2000, n]`."""
+    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=2000)
+    return draws.astype(np.float64)
+
+
+@functools.lru_cache(maxsize=4)
+def _draws(n: int) -> NDArray[np.int64]:
+    """Which of n values are drawn `[2000, n]`."""
+    return np.random.default_rng(0).integers(n, size=(2000, n))
+
+
+def _mean(values: NDArray[np.float64]) -> Estimate:
+    """What `bootstrap_mean` gives, without drawing the same numbers again for every row."""
+    n, distinct = len(values), np.unique(values)
+    if n < 2 or len(distinct) < n:
+        return bootstrap_mean(values, np.random.default_rng(0))
+    low, high = np.quantile(_counts(n) @ distinct / n, [0.025, 0.975])
+    return Estimate(float(values.mean()), float(low), float(high), n)
+
+
+def _median(values: NDArray[np.float64]) -> Estimate:
+    medians = np.median(values[_draws(len(values))], axis=1)
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return Estimate(float(np.median(values)), float(low), float(high), len(values))
 
 
 def _plain(row: Condition) -> dict[str, Any]:
