@@ -22,6 +22,7 @@ from configs import ConfigError
 from envs.maze import observe_states
 from models import Agent
 
+STUDY = "vector-field"
 _COLUMNS = 6
 """Mazes side by side on a contact sheet."""
 
@@ -55,7 +56,8 @@ def run(
         ablate: Regions to switch off, REGION[:MODE] with commas between.
         other: Another checkpoint that sees the same, as the side after.
         env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/vector-field` of the run.
+        out: Folder for the results; None is `studies/vector-field` of the run, or
+            `studies/vector-field-compared`.
 
     Returns:
         The folder, with a PNG per maze and placement, `contact-sheet.png` and `fields.json`, which
@@ -85,9 +87,10 @@ def run(
     words: dict[str, Any] = {"levels": levels, "split": split, "seed": seed}
     words |= {"orientation": orientation}
     words |= {"steer": steer, "ablate": ablate, "other": other, "env": env}
-    command = study_command("vector-field", words, agent.source)
+    command = study_command(STUDY, words, agent.source)
     origin = provenance(agent, config, seed=seed, command=command)
-    folder = study_folder(agent, "vector-field", out)
+    # Apart from the plain fields, which a report looks for.
+    folder = study_folder(agent, STUDY if compared is None else f"{STUDY}-compared", out)
     heading = _heading(agent, config.experiment)
     _write(folder, before, after, compared, origin, orientation, heading)
     if compared is not None:
