@@ -54,7 +54,8 @@ def other_side(
         require_match(there.source, there.spaces.to_plain(), agent.spaces.to_plain(), "agent")
         about: dict[str, Any] = {"checkpoint": str(there.source), "sha256": there.digest}
         about["env_steps"] = there.env_steps
-        return OtherSide(there.outputs, nullcontext, str(other), {"other": about})
+        name = "/".join(Path(other).parts[-2:])
+        return OtherSide(there.outputs, nullcontext, name, {"other": about})
     if steer is None and ablate is None:
         return None
     changes = Changes(
