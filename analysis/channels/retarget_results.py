@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from rich.table import Table
 
@@ -196,6 +197,7 @@ def _along(
         if len(found) > 1:
             ax.fill_between(steps, low, high, color=_COLOURS[name], alpha=0.15, linewidth=0)
     ax.spines[["top", "right"]].set_visible(False)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.25, linewidth=0.6)
 
 
