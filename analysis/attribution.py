@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.channels.cut import Cut
+from analysis.cut import Cut
 from configs import ConfigError, NumericsError
 from envs.maze import MOVE_OF_ACTION, MOVES
 
