@@ -8,8 +8,9 @@ import torch
 
 from analysis.held_out import Split, held_out_levels
 from analysis.stats import Estimate
-from analysis.steering.cheese import Row, baseline, bench, cheese_vectors, removed, steered
+from analysis.steering.cheese import baseline, bench, cheese_vectors, removed, steered
 from analysis.steering.controls import random_like
+from analysis.steering.rows import Row
 from configs import RunConfig
 from envs.maze import observe_states
 from models import Agent
