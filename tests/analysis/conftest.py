@@ -28,7 +28,7 @@ def make_run(folder, *, logits=None, edit=None, overrides=(), regions=None):
     """
     settings = {one.partition("=")[0]: one for one in [*SMALL, *overrides]}
     config = configs.load("maze/quick", [*settings.values(), f"name={folder.name}"])
-    model = build(config.model, SPACES)
+    model = build(config.model, SPACES, seed=config.init_seed or 0)
     with torch.no_grad():
         if logits is not None:
             model.fc_policy.weight.zero_()

@@ -22,9 +22,11 @@ def agent_of(experiment):
     """With every number drawn, so that no layer is blind."""
     config = configs.load(experiment, SMALL[experiment])
     model = build(config.model, SPACES).eval()
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0, 0.3, generator=torch.Generator().manual_seed(parameter.numel()))
+        for name, parameter in model.named_parameters():
+            # A gate that saturates shuts an expert out for good.
+            parameter.normal_(0, 0.01 if ".gate_net." in name else 0.3, generator=generator)
     return Agent(model, SPACES, config, "0" * 64, None, source="here")
 
 
