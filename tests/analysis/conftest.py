@@ -7,6 +7,7 @@ import torch
 
 import configs
 from models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
+from tests.analysis.cheese_seeker import cheese_seeker
 
 SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
 SMALL = [
@@ -94,3 +95,9 @@ def right_then_up(tmp_path):
 def procgen():
     if importlib.util.find_spec("procgen") is None:
         pytest.skip("needs procgen: pip install 'chisel[procgen]'")
+
+
+@pytest.fixture(scope="module")
+def seeker():
+    """One for each file of tests."""
+    return cheese_seeker()

@@ -13,16 +13,15 @@ from analysis.channels import Cut
 from analysis.steering.crossroads import crossroads
 from analysis.steering.maze_states import without_cheese
 from configs import ConfigError, NumericsError
-from envs.maze import ACTION_OF_MOVE, MOVES
-from models import ActorCritic, to_tensor
-from tests.analysis.test_channels import (
+from envs.maze import MOVES
+from models import to_tensor
+from tests.analysis.cheese_seeker import (
     CHEESE,
     IDLE,
     MOUSE,
     PULL,
     SIDE,
     WALLS,
-    CheeseSeeker,
     maze,
     observe,
 )
@@ -78,22 +77,6 @@ def test_a_moves_probability_is_that_of_all_its_actions():
     moves = move_log_probabilities(logits).exp()
     np.testing.assert_allclose(moves.sum(1), 1)
     np.testing.assert_allclose(moves[:, MOVES.index("RIGHT")], actions[:, 6:9].sum(1))
-
-
-@pytest.fixture(scope="module")
-def seeker():
-    """Goes where the cheese is as the crow flies: logits `PULL × difference` of the four moves."""
-    generator = torch.Generator().manual_seed(0)
-    model = ActorCritic(
-        CheeseSeeker(), hidden=2, num_actions=15, obs_range=1, generator=generator
-    ).eval()
-    with torch.no_grad():
-        model.fc_policy.weight.zero_()
-        model.fc_policy.bias.fill_(-100)
-        for move, (feature, sign) in enumerate(((0, -1), (1, -1), (1, 1), (0, 1))):
-            model.fc_policy.weight[ACTION_OF_MOVE[move], feature] = sign * PULL
-            model.fc_policy.bias[ACTION_OF_MOVE[move]] = 0
-    return model
 
 
 def vote(cell, toward, against):

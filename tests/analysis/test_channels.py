@@ -1,13 +1,11 @@
 """A network of known weights: its cheese channel, what clamping and resampling do, on paper."""
 
-import functools
 import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import configs
 from analysis import save_figure
@@ -33,58 +31,22 @@ from analysis.channels import (
 )
 from analysis.interventions import clamp_each, intervene, zero
 from configs import ConfigError
-from envs.maze import ACTION_OF_MOVE, MazeState, observe_states, paths
+from envs.maze import MazeState, observe_states, paths
 from models import ActorCritic, Spaces, build, to_tensor
+from tests.analysis.cheese_seeker import (
+    CHEESE,
+    CONFIG,
+    IDLE,
+    MAZES,
+    MOUSE,
+    PULL,
+    WALLS,
+    CheeseSeeker,
+    maze,
+    observe,
+)
 
 pytestmark = pytest.mark.usefixtures("procgen")
-
-CONFIG = configs.load(
-    "maze/quick", ["env.observation=symbolic", "env.levels.max_size=5", "env.num_threads=0"]
-).env
-SIDE, CHEESE, MOUSE, WALLS, IDLE = 5, 0, 1, 2, 3
-PULL = 2.0
-
-
-class CheeseSeeker(nn.Module):
-    """Features are differences of columns and rows of the cheese and of the mouse.
-
-    The layer `maps` has four channels: cheese, mouse, walls, and one that is always 0.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.maps = nn.Conv2d(3, 4, kernel_size=1, bias=False)
-        self.read = nn.Flatten()
-        self.fc = nn.Linear(4 * SIDE * SIDE, 2, bias=False)
-        with torch.no_grad():
-            self.maps.weight.zero_()
-            for channel, plane in ((CHEESE, 2), (MOUSE, 1), (WALLS, 0)):
-                self.maps.weight[channel, plane] = 1
-            weight = torch.zeros(2, 4, SIDE, SIDE)
-            across = torch.arange(SIDE).float().expand(SIDE, SIDE) - 2
-            along = 2 - torch.arange(SIDE).float()[:, None].expand(SIDE, SIDE)  # row 0 is the top
-            for sign, channel in ((1, CHEESE), (-1, MOUSE)):
-                weight[0, channel], weight[1, channel] = sign * across, sign * along
-            self.fc.weight.copy_(weight.reshape(2, -1))
-
-    def forward(self, x):
-        return self.fc(self.read(self.maps(x)))
-
-
-@pytest.fixture(scope="module")
-def seeker():
-    """Goes where the cheese is as the crow flies: logits `PULL × difference` of the four moves."""
-    generator = torch.Generator().manual_seed(0)
-    model = ActorCritic(
-        CheeseSeeker(), hidden=2, num_actions=15, obs_range=1, generator=generator
-    ).eval()
-    with torch.no_grad():
-        model.fc_policy.weight.zero_()
-        model.fc_policy.bias.fill_(-100)
-        for move, (feature, sign) in enumerate(((0, -1), (1, -1), (1, 1), (0, 1))):
-            model.fc_policy.weight[ACTION_OF_MOVE[move], feature] = sign * PULL
-            model.fc_policy.bias[ACTION_OF_MOVE[move]] = 0
-    return model
 
 
 def probabilities(mouse, cheese):
@@ -92,21 +54,6 @@ def probabilities(mouse, cheese):
     up, right = np.subtract(cheese or (2, 2), mouse)
     logits = PULL * np.array([-right, -up, up, right])
     return np.exp(logits) / np.exp(logits).sum()
-
-
-MAZES = [
-    "..C..\n#.#.#\n.....\n.#.##\nM#...",
-    ".#...\n.#.#.\n...#.\n.#.#.\nM#.#C",
-    ".....\n####.\n.....\n.####\nM...C",
-    "C.#..\n.####\n.....\n####.\nM....",
-]
-
-
-def maze(number=0):
-    return MazeState.from_drawing(MAZES[number], mode="easy")
-
-
-observe = functools.partial(observe_states, config=CONFIG)
 
 
 def cut(model):
