@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from analysis import mouse_at
 from configs.errors import ConfigError
 from configs.schema import LevelsConfig, MazeConfig
 from envs.maze import (
@@ -43,6 +44,21 @@ def test_states_are_observed_as_the_environment_observes_them(config):
         assert seen.dtype == observations.dtype
         np.testing.assert_array_equal(seen, observations)
         observations = env.step(generator.integers(0, 15, 5))[0]
+
+
+def test_many_states_drawn_at_once_keep_their_order_and_look():
+    config = MazeConfig(num_threads=0)
+    env = make_maze(config, seed=1, num_envs=3)
+    env.reset()
+    states = [
+        turned
+        for state in env.maze_states()
+        for cell in paths.free_cells(state.open)
+        for turned in mouse_at(state, [cell], "right")
+    ][:150]
+    one_by_one = np.concatenate([observe_states([state], config) for state in states])
+    np.testing.assert_array_equal(observe_states(states, config), one_by_one)
+    assert len(np.unique(one_by_one.reshape(len(states), -1), axis=0)) == len(states) > 100
 
 
 DRAWING = """
