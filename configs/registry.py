@@ -177,6 +177,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "analysis.studies.report:run",
             "one page, to be read offline, of all that the other studies find on a checkpoint",
         ),
+        "ablation": Component(
+            "analysis.studies.ablation:run",
+            "what an agent does without each of its regions, beside random ones of the same size",
+        ),
         "selective-ablation": Component(
             "analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from analysis.ablation_figures import ablation_figure
-from analysis.ablation_seeds import over_seeds
-from analysis.figures import save_figure
+from analysis.ablation_report import write_ablation
 from analysis.maze_ablation import maze_ablation_matrix
-from analysis.output import provenance, results_folder, show, study_command, write_json
+from analysis.output import provenance, results_folder, study_command
+from analysis.progress import labelled, progress_bars
 from analysis.selective import selective_regions
-from analysis.settings import maze_run, runs_of, take_agent
+from analysis.settings import maze_run, names_of, naming, runs_of, take_agent
 
 STUDY = "selective-ablation"
 
@@ -40,28 +39,31 @@ def run(
         out: Folder for the results; None is `studies/selective-ablation` of the run or group.
 
     Returns:
-        The folder, with `selective-ablation.json` and a figure.
+        The folder, with `selective-ablation.json`, its table and a figure.
     """
     words = {"module": module, "share": share, "levels": levels, "split": split}
     words |= {"controls": controls}
     command = study_command(STUDY, words, checkpoint)
+    runs = runs_of(checkpoint)
+    overrides = [f"eval.levels={levels}", f"eval.split={split}"]
     matrices, origins = [], []
-    for path in runs_of(checkpoint):
-        agent = take_agent(path, env=None)
-        overrides = [f"eval.levels={levels}", f"eval.split={split}"]
-        config = maze_run(agent, overrides)
-        regions = selective_regions(agent, config, module=module, share=share)
-        matrices.append(
-            maze_ablation_matrix(agent, overrides=overrides, regions=regions, controls=controls)
-        )
-        origin = provenance(agent, config, seed=config.eval.seed, command=command)
-        origins.append(origin | {"regions": regions.to_plain()})
+    with progress_bars() as tell:
+        for path, name in zip(runs, names_of(runs), strict=True):
+            agent = take_agent(path, env=None)
+            with naming(name):
+                config = maze_run(agent, overrides)
+                regions = selective_regions(agent, config, module=module, share=share)
+                matrix = maze_ablation_matrix(
+                    agent,
+                    overrides=overrides,
+                    regions=regions,
+                    controls=controls,
+                    progress=labelled(tell, name),
+                )
+            matrices.append(matrix)
+            origin = provenance(agent, config, seed=config.eval.seed, command=command)
+            origins.append(origin | {"regions": regions.to_plain()})
     folder = results_folder(checkpoint, agent, STUDY, out)
-    together = over_seeds(matrices)
-    data = {"ablation": together.to_plain(), "runs": origins}
-    data["of_each"] = [matrix.to_plain() for matrix in matrices]
-    write_json(folder / "selective-ablation.json", data)
     title = f"{config.experiment}: without the {share:.0%} of {module} most selective for a goal"
-    save_figure(ablation_figure(together, title), folder / "selective-ablation.png", command)
-    show(together.table(title))
+    write_ablation(folder, STUDY, matrices, origins, title)
     return folder

@@ -95,5 +95,6 @@ def test_the_study_writes_each_run_and_their_mean(wanderer, tmp_path, capsys):
     assert {file.name for file in out.iterdir()} == {
         "selective-ablation.json",
         "selective-ablation.png",
+        "tables.json",
     }
     assert "random:corner" in capsys.readouterr().out

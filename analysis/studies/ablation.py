@@ -1,0 +1,73 @@
+"""The study `ablation`: what an agent does without each of its regions, beside random ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from analysis.ablation_report import write_ablation
+from analysis.agent_ablation import agent_ablation_matrix
+from analysis.output import provenance, results_folder, study_command
+from analysis.progress import labelled, progress_bars
+from analysis.settings import names_of, naming, runs_of, take_agent
+from configs import ConfigError, MazeConfig
+
+STUDY = "ablation"
+
+
+def run(
+    *,
+    checkpoint: Path | str,
+    levels: int | None = None,
+    split: Literal["validation", "test"] = "test",
+    mode: Literal["zero", "mean", "resample"] = "zero",
+    controls: int = 3,
+    out: Path | str | None = None,
+) -> Path:
+    """Play without each region, and without random ones of the same size.
+
+    Shipped weights do; `localization` also asks where gradients fall, and needs a run for that.
+
+    Args:
+        checkpoint: An agent, or a folder of seeds.
+        levels: Held-out levels or games for each row; None is `eval.levels`.
+        split: Of these levels, where there are splits.
+        mode: What ablating does to the units.
+        controls: Random regions for each region.
+        out: Folder for the results; None is `studies/ablation` of the run or group.
+
+    Returns:
+        The folder, with `ablation.json`, its table and a figure.
+
+    Raises:
+        ConfigError: An option is impossible, or an agent has no regions.
+    """
+    words = {"levels": levels, "split": split, "mode": mode, "controls": controls}
+    command = study_command(STUDY, words, checkpoint)
+    runs = runs_of(checkpoint)
+    matrices, origins = [], []
+    with progress_bars() as tell:
+        for path, name in zip(runs, names_of(runs), strict=True):
+            agent = take_agent(path, env=None)
+            if agent.config is None:
+                raise ConfigError(f"{agent.source} carries no config, so it has no regions")
+            settings = [] if levels is None else [f"eval.levels={levels}"]
+            if isinstance(agent.config.env, MazeConfig):  # other worlds have no splits
+                settings.append(f"eval.split={split}")
+            with naming(name):
+                matrices.append(
+                    agent_ablation_matrix(
+                        agent,
+                        overrides=settings,
+                        mode=mode,
+                        controls=controls,
+                        progress=labelled(tell, name),
+                    )
+                )
+            seed = agent.config.eval.seed
+            origins.append(provenance(agent, agent.config, seed=seed, command=command))
+    folder = results_folder(checkpoint, agent, STUDY, out)
+    seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
+    title = f"{agent.config.experiment or agent.source}{seeds}: without each region"
+    write_ablation(folder, STUDY, matrices, origins, title)
+    return folder
