@@ -47,6 +47,7 @@ from analysis.selective import selective_regions
 from analysis.settings import runs_of
 from analysis.split import SplitEvaluation, cross_own, evaluate_split, split_errors
 from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, proportion
+from analysis.tables import new_table
 
 __all__ = [
     "AblationMatrix",
@@ -88,6 +89,8 @@ __all__ = [
     "maze_ablation_matrix",
     "mean_over_seeds",
     "mouse_at",
+    "new_table",
+    "new_table",
     "oversight_ceiling",
     "oversight_figure",
     "oversight_returns",

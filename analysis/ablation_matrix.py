@@ -21,6 +21,7 @@ from torch import nn
 import routing
 from analysis.ablation import Mode
 from analysis.stats import Estimate, bootstrap_mean, proportion
+from analysis.tables import new_table
 
 Context = Callable[[], AbstractContextManager[Any]]
 Values = Mapping[str, NDArray[np.float64]]
@@ -108,15 +109,11 @@ class AblationMatrix:
             metrics: Which, in which order; None shows all.
         """
         shown = tuple(metrics or self.metrics)
-        table = Table(
+        table = new_table(
             title=title,
             caption="value (95 % interval), and below it the change from the whole network, "
             "over the same episodes"
             + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
-            title_justify="left",
-            caption_justify="left",
-            title_style="bold",
-            box=None,
         )
         table.add_column("without")
         for metric in shown:

@@ -16,6 +16,7 @@ from analysis.curves import Curve, read_curves
 from analysis.figures import save_figure
 from analysis.output import make_folder, write_json
 from analysis.stats import Estimate, mean_over_seeds
+from analysis.tables import new_table
 from configs import CheckpointError, ConfigError
 
 _TAIL = 0.05
@@ -57,7 +58,7 @@ class Comparison:
 
     def table(self) -> Table:
         """One column per run or group, for a terminal."""
-        table = Table(caption="mean and 95 % interval over seeds", caption_justify="left", box=None)
+        table = new_table(caption="mean and 95 % interval over seeds")
         table.add_column("")
         for line in self.lines:
             table.add_column(line.label, justify="right", overflow="fold")

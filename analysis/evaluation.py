@@ -23,6 +23,7 @@ from analysis.scores import Player, Score, scores_by_size
 from analysis.settings import Settings, as_list, maze_run, take_agent
 from analysis.stats import Estimate
 from analysis.steering import steering_of
+from analysis.tables import new_table
 from configs import ConfigError, RunConfig
 from models import Agent
 
@@ -59,7 +60,7 @@ class Evaluation:
         outcomes = self.scores[0].outcomes
         ablated = ", ".join(f"{k} ({v})" for k, v in self.origin.get("ablate", {}).items())
         steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in self.origin.get("steer", ()))
-        table = Table(
+        table = new_table(
             title=str(self.origin["checkpoint"])
             + (f", without {ablated}" if ablated else "")
             + (f", plus {steered}" if steered else ""),
@@ -68,10 +69,6 @@ class Evaluation:
             + f"; at random: {'cheese / corner' if outcomes else 'success / efficient'} of a "
             "policy that acts at random"
             + ("" if self.origin["held_out"] else f"; {_NOT_HELD_OUT}"),
-            title_justify="left",
-            caption_justify="left",
-            title_style="bold",
-            box=None,
         )
         for column in ("cheese", "maze"):
             table.add_column(column)

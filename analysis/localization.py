@@ -13,6 +13,7 @@ from analysis.ablation_matrix import AblationMatrix
 from analysis.ablation_seeds import over_seeds
 from analysis.gradient_mass import MEAN, GradientMass, Sides
 from analysis.stats import Estimate, mean_over_seeds
+from analysis.tables import new_table
 
 Condition = Literal["without routes", "labelled", "unlabelled"]
 """How the same examples are learnt from: with plain gradients, with their labels, as unlabelled."""
@@ -162,7 +163,7 @@ class Localization:
 
 def mass_table(localization: Localization) -> Table:
     """For a terminal: whose gradient falls where."""
-    table = _table(
+    table = new_table(
         "gradient mass: sums of squared gradients by kind of example and region",
         "on rollouts of the agent itself; a 0 is exact",
     )
@@ -180,7 +181,7 @@ def mass_table(localization: Localization) -> Table:
 
 def absorption_table(localization: Localization, shuffled: Localization | None) -> Table:
     """For a terminal: absorption at the beginning and at the end of training."""
-    table = _table(
+    table = new_table(
         "absorption: of unlabelled examples' gradient in own and foreign regions, the share in own",
         f"95 % intervals over {localization.of}; a region that attracts more of everything raises "
         "one kind's share as it lowers the other's, so look at the mean",
@@ -211,11 +212,6 @@ def _shown(share: Estimate, digits: int) -> str:
     if np.isnan(share.low):
         return f"{share.value:.{digits}f}"
     return f"{share.value:.{digits}f} ({share.low:.{digits}f}, {share.high:.{digits}f})"
-
-
-def _table(title: str, caption: str) -> Table:
-    options = {"title_justify": "left", "caption_justify": "left", "title_style": "bold"}
-    return Table(title=title, caption=caption, box=None, **options)  # type: ignore[arg-type]
 
 
 def _together(shares: Sequence[Mapping[str, Estimate]]) -> dict[str, Estimate]:

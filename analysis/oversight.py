@@ -31,6 +31,7 @@ from analysis.play import Policy, action_probabilities
 from analysis.settings import Settings, as_list, take_agent
 from analysis.stats import Estimate, bootstrap_mean, proportion
 from analysis.steering import steering_of
+from analysis.tables import new_table
 from configs import ConfigError, EvalConfig, OversightConfig, RunConfig, hint
 from envs.oversight import Script, scripted
 from models import Agent, to_tensor
@@ -88,13 +89,9 @@ class OversightEvaluation:
 
     def table(self) -> Table:
         """The scores for a terminal."""
-        table = Table(
+        table = new_table(
             title=str(self.origin["checkpoint"]),
             caption="return: mean over all steps of the true return to go; 95 % intervals",
-            title_justify="left",
-            caption_justify="left",
-            title_style="bold",
-            box=None,
         )
         table.add_column("player")
         for column in ("return", "to diamond", "to ghost", "length"):

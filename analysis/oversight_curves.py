@@ -16,6 +16,7 @@ from rich.table import Table
 
 from analysis.oversight import ablation, oversight_run, score
 from analysis.stats import Estimate, band, mean_over_seeds
+from analysis.tables import new_table
 from configs import CheckpointError
 from models import CHECKPOINTS, load_agent
 
@@ -149,14 +150,10 @@ def summarise_oversight(
 def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate, seeds: int) -> Table:
     """Final returns, peaks, and what stopping all seeds at one moment would have given."""
     several = f"over {seeds} seeds; " if seeds > 1 else ""
-    table = Table(
+    table = new_table(
         title=f"average stepwise true return, {several}ceiling {ceiling.value:.3f}",
         caption="95 % intervals over seeds; the peaks are chosen by the true return, which nobody "
         "has while training",
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-        box=None,
     )
     table.add_column("experiment")
     table.add_column("player")

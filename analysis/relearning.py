@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from analysis.stats import Estimate, band, mean_over_seeds
+from analysis.tables import new_table
 
 _COLOURS = ("#d1495b", "#9a9aa5", "#1f77b4", "#2e8b57", "#edae49", "#6a4c93")
 _INK = "#14141f"
@@ -72,14 +73,10 @@ class Relearning:
     def table(self) -> Table:
         """For a terminal: each metric at the beginning and at the end."""
         first = next(iter(self.variants.values()))[0]
-        table = Table(
+        table = new_table(
             title=f"trained on without {self.region}, from 0 to {first.frames[-1]:,} frames",
             caption="means over seeds where there are several; regained: frames until "
             f"{self.metric} is 90 % of the whole network's",
-            title_justify="left",
-            caption_justify="left",
-            title_style="bold",
-            box=None,
         )
         table.add_column("")
         for metric in self.whole:

@@ -19,6 +19,7 @@ from analysis.output import make_folder, write_json
 from analysis.settings import Settings, as_list, runs_of
 from analysis.split_figures import reconstructions_figure
 from analysis.stats import Estimate, mean_over_seeds
+from analysis.tables import new_table
 from configs import ConfigError, RunConfig
 from envs import HALVES, Examples, Part, half_of, load_data
 from models import CHECKPOINTS, SplitAutoencoder, TrainedSplit, load_split
@@ -123,15 +124,11 @@ class SplitEvaluation:
     def table(self) -> Table:
         """Errors and ratios for a terminal."""
         seeds = ", ".join(str(score.seed) for score in self.scores)
-        table = Table(
+        table = new_table(
             title=f"seed {seeds}, {self.part} examples",
             caption="errors per pixel, which runs from -1 to 1; cross/own: error on the other "
             "half's digits over that on its own"
             + (r"; mean and 95 % interval over seeds, \[least, greatest]" if self._several else ""),
-            title_justify="left",
-            caption_justify="left",
-            title_style="bold",
-            box=None,
         )
         table.add_column("reconstructed by")
         for kind in ("MAE", "MSE"):

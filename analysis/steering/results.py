@@ -17,6 +17,7 @@ from analysis.steering.cheese import KINDS, Bench
 from analysis.steering.crossroads import CHOICES
 from analysis.steering.figures import choices_figure, curves_figure, seeds_figure, sweep_figure
 from analysis.steering.rows import Condition, Row, join_rows
+from analysis.tables import new_table
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,10 @@ def _draw_sweep(
 
 
 def _table(rows: Sequence[Condition], title: str) -> Table:
-    table = Table(
+    table = new_table(
         title=title,
         caption="median (mean) over mazes at the decision square; means over seeds where n counts "
         "these; 95 % intervals in the JSON file",
-        box=None,
     )
     table.add_column("added")
     for column in ("n", *(f"P({choice})" for choice in CHOICES)):

@@ -26,6 +26,7 @@ from analysis.stats import Estimate, bootstrap_mean
 from analysis.steering.crossroads import Crossroads, crossroads
 from analysis.steering.maze_states import without_cheese
 from analysis.studies.cheese_vector import maze_states
+from analysis.tables import new_table
 from configs import ConfigError, MazeConfig
 from envs.maze import observe_states
 from models import to_tensor
@@ -262,7 +263,7 @@ def _table(
 ) -> Table:
     draws = np.random.default_rng(0)
     verdict = "" if complete["holds"] else "; raise steps="
-    table = Table(
+    table = new_table(
         title=title,
         caption=(
             "log-odds of the first step to the cheese against that to the corner, mean over mazes, "
@@ -270,9 +271,6 @@ def _table(
             f"{complete['within']} of {complete['of']} mazes (largest error "
             f"{complete['largest_relative_gap']:.2g}){verdict}"
         ),
-        title_justify="left",
-        caption_justify="left",
-        box=None,
     )
     table.add_column("what", min_width=60)
     table.add_column("log-odds", justify="right")

@@ -21,6 +21,7 @@ from analysis.probes.layers import INPUT
 from analysis.settings import maze_run, take_agent
 from analysis.steering.making import policy_layers
 from analysis.steering.vectors import shape_of
+from analysis.tables import new_table
 from configs import ConfigError, RunConfig
 from envs.maze import observe_states
 from models import Agent, build, to_tensor
@@ -147,12 +148,9 @@ def _plain(rows: Sequence[Probed], sample: Sample, config: RunConfig) -> dict[st
 
 
 def _best_table(rows: Sequence[Probed]) -> Table:
-    table = Table(
+    table = new_table(
         title="Where each fact is read best",
         caption=f"{_CAPTION}; layers chosen on validation layouts; 95 % intervals over layouts",
-        title_justify="left",
-        caption_justify="left",
-        box=None,
     )
     for name in ("fact", "layer"):
         table.add_column(name)
@@ -165,12 +163,9 @@ def _best_table(rows: Sequence[Probed]) -> Table:
 
 
 def _layer_table(rows: Sequence[Probed]) -> Table:
-    table = Table(
+    table = new_table(
         title="Skill by layer",
         caption=f"{_CAPTION}; controls and intervals are in the figure and in the JSON file",
-        title_justify="left",
-        caption_justify="left",
-        box=None,
     )
     table.add_column("layer", no_wrap=True)
     facts = list(dict.fromkeys(row.fact for row in rows))

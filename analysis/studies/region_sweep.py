@@ -25,6 +25,7 @@ from analysis.figures import save_figure
 from analysis.output import keep_tables, make_folder, provenance, study_command, write_json
 from analysis.progress import labelled, progress_bars
 from analysis.settings import maze_run, runs_of, take_agent
+from analysis.tables import new_table
 from analysis.tree import Tree, leaves, to_plain
 from configs import ConfigError
 
@@ -174,9 +175,7 @@ def _regression_table(sweep: Sweep) -> Table:
 
 
 def _table(title: str, caption: str) -> Table:
-    table = Table(
-        title=title, caption=caption, title_justify="left", caption_justify="left", box=None
-    )
+    table = new_table(title=title, caption=caption)
     table.add_column("trained with")
     table.add_column("agent")
     return table

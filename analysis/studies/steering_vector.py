@@ -25,6 +25,7 @@ from analysis.steering.making import check_observations, difference
 from analysis.steering.maze_states import Named, with_and_without
 from analysis.steering.vectors import SteeringVector, shape_of
 from analysis.studies.cheese_vector import maze_states
+from analysis.tables import new_table
 from configs import ConfigError
 from envs.maze import observe_states
 from models import Agent, to_tensor
@@ -180,7 +181,7 @@ def _plain(effects: Effects, coeffs: Sequence[float]) -> list[dict[str, Any]]:
 
 
 def _table(effects: Effects, coeffs: Sequence[float], title: str) -> Table:
-    table = Table(title=title, caption="mean total variation over actions", box=None)
+    table = new_table(title=title, caption="mean total variation over actions")
     table.add_column("states")
     table.add_column("added")
     for coeff in coeffs:

@@ -18,6 +18,7 @@ from analysis.other_side import OtherSide, other_side
 from analysis.output import keep_tables, provenance, study_command, study_folder, write_json
 from analysis.settings import maze_run, take_agent
 from analysis.stats import bootstrap_mean
+from analysis.tables import new_table
 from configs import ConfigError
 from envs.maze import observe_states
 from models import Agent
@@ -152,13 +153,10 @@ def _rows(before: Sides, after: Sides, orientation: str) -> list[tuple[str, list
 
 
 def _table(before: Sides, after: Sides, name: str) -> Table:
-    table = Table(
+    table = new_table(
         title=f"After: {name}",
         caption="exact, within the timeout; total variation of the policy over squares, and "
         "weighted by how often the policy before is there. 95 % intervals over mazes",
-        title_justify="left",
-        caption_justify="left",
-        box=None,
     )
     for head in ("cheese", "n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"):
         table.add_column(head, justify="left" if head == "cheese" else "right")

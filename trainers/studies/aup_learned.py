@@ -200,10 +200,9 @@ def _outcomes_table(results: Results) -> Table:
     """Passes, agents by worlds."""
     found = performances(results)
     worlds = list(dict.fromkeys(world for _, world in found))
-    table = Table(
+    table = analysis.new_table(
         title="runs that end as well as the world allows",
         caption="greedy episodes; 95 % intervals (Wilson)",
-        box=None,
     )
     table.add_column("agent")
     for world in worlds:
@@ -224,10 +223,9 @@ def _outcomes_table(results: Results) -> Table:
 
 def _penalties_table(results: Results) -> Table:
     """Means over runs, and the worst."""
-    table = Table(
+    table = analysis.new_table(
         title="learnt penalties beside exact ones, on boards that the agent visits",
         caption="mean over runs (worst run); a penalty of 1 is all that could be attained",
-        box=None,
     )
     names = ("runs", "pairs", "exact", "error", "each function", "rank correlation")
     for name in ("world", *names):
