@@ -49,10 +49,11 @@ def run(
     with progress_bars() as tell:
         for path, name in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=None)
-            if agent.config is None:
+            config = agent.config
+            if config is None:
                 raise ConfigError(f"{agent.source} carries no config, so it has no regions")
             settings = [] if levels is None else [f"eval.levels={levels}"]
-            if isinstance(agent.config.env, MazeConfig):  # other worlds have no splits
+            if isinstance(config.env, MazeConfig):  # other worlds have no splits
                 settings.append(f"eval.split={split}")
             with naming(name):
                 matrices.append(
@@ -64,10 +65,10 @@ def run(
                         progress=labelled(tell, name),
                     )
                 )
-            seed = agent.config.eval.seed
-            origins.append(provenance(agent, agent.config, seed=seed, command=command))
+            origins.append(provenance(agent, config, seed=config.eval.seed, command=command))
     folder = results_folder(checkpoint, agent, STUDY, out)
     seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
-    title = f"{agent.config.experiment or agent.source}{seeds}: without each region"
+    what = origins[0]["config"]["experiment"] or agent.source
+    title = f"{what}{seeds}: without each region"
     write_ablation(folder, STUDY, matrices, origins, title)
     return folder
