@@ -1,5 +1,7 @@
 """The penalty is the paper's, plain PPO is its special case, and a run goes on to the bit."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ import torch
 import configs
 import models
 from configs import ConfigError
+from configs.schema import AutoencoderNetConfig
+from configs.validate_aup import aup_problems
 from tests.trainers.conftest import fit, make_aup, same, weights
 from tests.trainers.test_resume import saver, timeless
 from tests.trainers.worlds import Corridor
@@ -197,3 +201,11 @@ def test_what_makes_no_sense_is_refused_in_one_line(settings, message):
     with pytest.raises(ConfigError, match=message) as error:
         configs.load("gridworld/aup-ppo", settings)
     assert "\n" not in str(error.value)
+
+
+def test_a_width_for_auxiliary_networks_needs_a_network_with_one_width():
+    config = configs.load("gridworld/aup-ppo", ["algo.aux.hidden=64"])
+    assert list(aup_problems(config)) == []
+    many = dataclasses.replace(config, model=AutoencoderNetConfig(hidden=(64, 32)))
+    (problem,) = aup_problems(many)
+    assert "has no number of features model.hidden; leave algo.aux.hidden out" in problem
