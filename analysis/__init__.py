@@ -90,7 +90,6 @@ __all__ = [
     "mean_over_seeds",
     "mouse_at",
     "new_table",
-    "new_table",
     "oversight_ceiling",
     "oversight_figure",
     "oversight_returns",

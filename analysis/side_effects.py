@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from analysis.tables import new_table
 from configs import ConfigError, hint
 from envs.gridworlds import WORLDS, find_world, tabular
 from impact import AGENTS, PRESETS, Agent, Options, ablate
@@ -106,7 +107,7 @@ def outcome_table(
     title: str, sign: str, ticks: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
 ) -> Table:
     """Outcomes `[P, 4]` by world, a row for each of P values of what is changed."""
-    table = Table(title=title, caption=f"Trials that ended: {' / '.join(OUTCOMES)}")
+    table = new_table(title=title, caption=f"Trials that ended: {' / '.join(OUTCOMES)}")
     table.add_column(sign, justify="right")
     for name in counts:
         table.add_column(name, justify="right")

@@ -18,6 +18,7 @@ from analysis.channels.figures import channel_sheet
 from analysis.figures import save_figure
 from analysis.output import keep_tables, write_json
 from analysis.stats import Estimate
+from analysis.tables import new_table
 from analysis.tree import Tree, branch, leaves, over_seeds, to_plain
 from envs.maze import MOVES
 
@@ -171,7 +172,7 @@ def _effects(ax: Axes, effects: Mapping[str, Mapping[str, Estimate]]) -> None:
 
 
 def _table(found: Found) -> Table:
-    table = Table(
+    table = new_table(
         title=_of(found, f"channels of {found.module} that follow the cheese"),
         caption="votes: mean of activation × gradient of each move's logit, less the mean of moves",
     )
@@ -196,7 +197,7 @@ def _resampling_table(found: Found) -> Table:
 
 def _effects_table(effects: Tree, caption: str, of: str = "") -> Table:
     title = "channels taken from another maze"
-    table = Table(title=f"{of}: {title}" if of else title, caption=caption)
+    table = new_table(title=f"{of}: {title}" if of else title, caption=caption)
     for name in ("channels", "same cell", "another cell", "difference"):
         table.add_column(name, justify="right")
     for name in branch(effects):

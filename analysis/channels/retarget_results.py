@@ -19,6 +19,7 @@ from analysis.channels.retarget import RetargetMap
 from analysis.figures import save_figure
 from analysis.output import keep_tables, write_json
 from analysis.stats import Estimate, band, bootstrap_mean
+from analysis.tables import new_table
 from analysis.tree import leaves, over_seeds, to_plain
 from envs.maze import paths
 
@@ -209,7 +210,7 @@ def _about(found: Found) -> str:
 
 
 def _table(summary: Mapping[str, Estimate], caption: str, over: str) -> Table:
-    table = Table(title="Normalised path probability", caption=caption)
+    table = new_table(title="Normalised path probability", caption=caption)
     for name in ("", f"mean over {over}", "95 %"):
         table.add_column(name, justify="right" if name else "left")
     for name, one in summary.items():

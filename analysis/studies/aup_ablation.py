@@ -17,6 +17,7 @@ from analysis.figures import save_figure
 from analysis.output import show, study_command, write_json
 from analysis.side_effects import PAPER_WORLDS, Keys, Preset
 from analysis.stats import proportion
+from analysis.tables import new_table
 from analysis.tabular_studies import tabular_folder
 from envs.gridworlds import tabular
 from impact import AGENTS, Agent, ablate
@@ -190,7 +191,7 @@ def _table(cells: dict[tuple[str, str], Cell], names: tuple[str, ...], title: st
         " others are marked !. * : an artefact of how values were learned. "
         "In brackets 95 % intervals (Wilson)."
     )
-    table = Table(title=title, caption=caption)
+    table = new_table(title=title, caption=caption)
     table.add_column("agent")
     for name in names:
         table.add_column(name, justify="right")

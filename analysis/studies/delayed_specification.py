@@ -13,6 +13,7 @@ from analysis.delayed_residuals import REFERENCE, Regret, Residual, Setting, res
 from analysis.figures import save_figure
 from analysis.output import show, study_command, write_json
 from analysis.stats import Estimate, mean_over_seeds
+from analysis.tables import new_table
 from analysis.tabular_studies import (
     check_at_least,
     origin,
@@ -107,7 +108,7 @@ def _revelations(time: int) -> dict[str, Revelation]:
 
 
 def _residual_table(found: Sequence[Residual], title: str) -> Table:
-    table = Table(title=f"{title}: AUP less standard")
+    table = new_table(title=f"{title}: AUP less standard")
     words = ("world", "true reward", "revealed")
     numbers = ("standard", "residual, 95 %", "range", "median", "above 0", "reference")
     for heading in words:
@@ -130,7 +131,7 @@ def _residual_table(found: Sequence[Residual], title: str) -> Table:
 
 
 def _regret_table(regrets: Sequence[Regret]) -> Table:
-    table = Table(title="over random rewards: what the optimal prefix scores more")
+    table = new_table(title="over random rewards: what the optimal prefix scores more")
     for heading in ("world", "revealed"):
         table.add_column(heading)
     for heading in ("optimal prefix", "standard's regret", "AUP's, 95 % over seeds"):

@@ -25,6 +25,7 @@ from analysis.held_out import Split, held_out
 from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
 from analysis.progress import progress_bars
 from analysis.settings import maze_run, names_of, runs_of, take_agent
+from analysis.tables import new_table
 from analysis.tree import to_plain
 from configs import ConfigError
 from envs.maze import observe_states
@@ -134,7 +135,7 @@ def _plain(
 
 
 def _table(course: Course, measure: str, spread: str) -> Table:
-    table = Table(title=measure, caption=f"95 % intervals over {spread}", title_justify="left")
+    table = new_table(title=measure, caption=f"95 % intervals over {spread}")
     table.add_column("steps", justify="right")
     names = course.names(measure)
     for name in names:

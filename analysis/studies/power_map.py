@@ -24,6 +24,7 @@ from analysis.power_map import (
     find_place,
     state_power,
 )
+from analysis.tables import new_table
 from analysis.tabular_studies import (
     check_at_least,
     no_nan,
@@ -149,7 +150,7 @@ def _cells(cells: CellPower) -> list[dict[str, Any]]:
 
 def _ends(maps: Mapping[str, CellPower], title: str) -> Table:
     """The highest and the lowest cells of each map."""
-    table = Table(title=f"{title}: highest and lowest cells")
+    table = new_table(title=f"{title}: highest and lowest cells")
     for heading in ("map", "row, column", "POWER", "95 %", "states"):
         table.add_column(heading, justify="left" if heading == "map" else "right")
     for name, cells in maps.items():
@@ -169,7 +170,7 @@ def _ends(maps: Mapping[str, CellPower], title: str) -> Table:
 
 
 def _beside(rows: list[Reference]) -> Table:
-    table = Table(title="beside the reference values, 50,000 draws")
+    table = new_table(title="beside the reference values, 50,000 draws")
     for heading in ("cell", "POWER", "reference", "difference", "3 σ", "agrees"):
         table.add_column(heading, justify="left" if heading == "cell" else "right")
     for one in rows:
@@ -182,7 +183,8 @@ def _beside(rows: list[Reference]) -> Table:
 
 
 def _say(power: StatePower, relation: impact.PenaltyAndPower, draws: int) -> None:
-    table = Table(title="in short", show_header=False)
+    table = new_table("in short")
+    table.show_header = False
     exact, states = int(power.exact.sum()), len(power.exact)
     table.add_row("states", f"{states}, of them {exact} exact, the others from {draws:,} draws")
     if exact:

@@ -13,6 +13,7 @@ from analysis.orbit_figures import orbits_figure
 from analysis.output import show, study_command, write_json
 from analysis.power_orbits import ClosedForm, OrbitCount, closed_forms, orbit_counts
 from analysis.settings import numbers
+from analysis.tables import new_table
 from analysis.tabular_studies import (
     check_at_least,
     origin,
@@ -66,7 +67,7 @@ def run(
 def _forms_table(forms: Sequence[ClosedForm]) -> Table:
     """A row for each quantity, its values over γ beside its formula."""
     gammas = sorted({form.gamma for form in forms})
-    table = Table(title="rewards uniform on [0, 1]: as computed; furthest from the closed form")
+    table = new_table(title="rewards uniform on [0, 1]: as computed; furthest from the closed form")
     table.add_column("world, quantity")
     table.add_column("closed form")
     for gamma in gammas:
@@ -83,7 +84,7 @@ def _forms_table(forms: Sequence[ClosedForm]) -> Table:
 
 
 def _counts_table(counts: Sequence[OrbitCount]) -> Table:
-    table = Table(title="figure 1: in how many of 40,320 permutations a choice alone is optimal")
+    table = new_table("figure 1: in how many of 40,320 permutations a choice alone is optimal")
     for heading in ("reward", "γ", "first", "second", "counts", "reference", "this orbit", "most?"):
         words = heading in ("reward", "first", "second", "most?")
         table.add_column(heading, justify="left" if words else "right")

@@ -17,6 +17,7 @@ from analysis.report.collect import Findings, findings, is_about
 from analysis.report.page import Panel, Section, page
 from analysis.settings import runs_of, take_agent
 from analysis.studies import registry as studies
+from analysis.tables import new_table
 from analysis.tabular_studies import origin
 from configs import CheckpointError, ConfigError, registry
 from models import CHECKPOINTS, Agent
@@ -204,7 +205,7 @@ def _others(subjects: Sequence[Subject], done: set[str]) -> list[Section]:
 
 
 def _checkpoints(agents: dict[str, Agent]) -> Table:
-    table = Table(title="Checkpoints")
+    table = new_table(title="Checkpoints")
     for name in ("checkpoint", "experiment", "seed", "steps", "sha256"):
         table.add_column(name)
     for label, agent in agents.items():

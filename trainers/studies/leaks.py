@@ -7,7 +7,6 @@ import dataclasses
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.table import Table
@@ -244,7 +243,7 @@ def _fatal(leaks: list[routing.Leak]) -> list[routing.Leak]:
 
 
 def _movements_table(movements: list[Movement], steps: int) -> Table:
-    table = _table(f"largest change of a region in {steps} steps on one label alone")
+    table = analysis.new_table(f"largest change of a region in {steps} steps on one label alone")
     for column in ("steps on", "region"):
         table.add_column(column)
     for column in ("weight", "max |Δ|"):
@@ -258,14 +257,9 @@ def _movements_table(movements: list[Movement], steps: int) -> Table:
 
 
 def _leaks_table(leaks: list[routing.Leak]) -> Table:
-    table = _table("ways around the masks")
+    table = analysis.new_table("ways around the masks")
     for column in ("kind", "region", "what"):
         table.add_column(column)
     for leak in leaks:
         table.add_row(leak.kind, leak.region, leak.message)
     return table
-
-
-def _table(title: str) -> Table:
-    options: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": None}
-    return Table(title=title, **options)
