@@ -27,6 +27,8 @@ def agent_ablation_matrix(
     agent: Agent,
     *,
     overrides: Settings = (),
+    levels: int | None = None,
+    split: str | None = None,
     mode: Mode = "zero",
     controls: int = 3,
     progress: Callable[[str, int, int], None] | None = None,
@@ -39,6 +41,8 @@ def agent_ablation_matrix(
     Args:
         agent: Who plays.
         overrides: `key=value` on `eval.*` and `env.*`.
+        levels: Held-out levels or games for each row; None is `eval.levels`.
+        split: Of these levels, where there are splits; None is `eval.split`.
         mode: What is done to the units.
         controls: Random regions for each region.
         progress: Called with what is played, rows done and wanted.
@@ -46,11 +50,16 @@ def agent_ablation_matrix(
     Raises:
         ConfigError: If the agent has no regions or they cannot be ablated so.
     """
+    settings = as_list(overrides)
+    if levels is not None:
+        settings.append(f"eval.levels={levels}")
     if agent.config is not None and isinstance(agent.config.env, MazeConfig):
+        if split is not None:  # other worlds have none
+            settings.append(f"eval.split={split}")
         return maze_ablation_matrix(
-            agent, overrides=overrides, mode=mode, controls=controls, progress=progress
+            agent, overrides=settings, mode=mode, controls=controls, progress=progress
         )
-    config = _run(agent, as_list(overrides))
+    config = _run(agent, settings)
 
     def episodes(context: Context = nullcontext, seed: int = config.eval.seed) -> Values:
         return _metrics(agent, _play(agent, config, context, seed, whole=mode == "resample"))

@@ -10,7 +10,6 @@ from analysis.agent_ablation import agent_ablation_matrix
 from analysis.output import provenance, results_folder, study_command
 from analysis.progress import labelled, progress_bars
 from analysis.settings import names_of, naming, runs_of, take_agent
-from configs import ConfigError, MazeConfig
 
 STUDY = "ablation"
 
@@ -49,22 +48,19 @@ def run(
     with progress_bars() as tell:
         for path, name in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=None)
-            config = agent.config
-            if config is None:
-                raise ConfigError(f"{agent.source} carries no config, so it has no regions")
-            settings = [] if levels is None else [f"eval.levels={levels}"]
-            if isinstance(config.env, MazeConfig):  # other worlds have no splits
-                settings.append(f"eval.split={split}")
             with naming(name):
                 matrices.append(
                     agent_ablation_matrix(
                         agent,
-                        overrides=settings,
+                        levels=levels,
+                        split=split,
                         mode=mode,
                         controls=controls,
                         progress=labelled(tell, name),
                     )
                 )
+            config = agent.config
+            assert config is not None  # or there would have been nothing to play
             origins.append(provenance(agent, config, seed=config.eval.seed, command=command))
     folder = results_folder(checkpoint, agent, STUDY, out)
     seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"

@@ -21,7 +21,7 @@ from analysis import (
     Snapshot,
     sides_of,
 )
-from configs import CheckpointError, ConfigError, MazeConfig, RunConfig
+from configs import CheckpointError, ConfigError
 from models import Agent
 from trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
 from trainers.studies.runs import kept_checkpoints, progress_bar
@@ -114,18 +114,12 @@ def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
         snapshots,
         analysis.agent_ablation_matrix(
             agent,
-            overrides=_evaluation(agent.config, options),
+            levels=options.levels,
+            split=options.split,
             mode=options.mode,
             controls=options.controls,
         ),
     )
-
-
-def _evaluation(config: RunConfig, options: _Options) -> list[str]:
-    settings = [] if options.levels is None else [f"eval.levels={options.levels}"]
-    if isinstance(config.env, MazeConfig):  # other worlds have no splits
-        settings.append(f"eval.split={options.split}")
-    return settings
 
 
 def _snapshots(

@@ -23,7 +23,7 @@ import configs
 import models
 import routing
 from analysis import AblationMatrix, Relearning, RelearningCurve
-from configs import ConfigError, LabelsConfig, MazeConfig, RoutingConfig, RunConfig, hint
+from configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from models import Agent
 from trainers import rundir, seeding
 from trainers.run import resume, train
@@ -225,10 +225,7 @@ def _start(agent: Agent, variant: _Variant, config: RunConfig) -> Agent:
 
 def _played(agent: Agent, levels: int) -> AblationMatrix:
     """Held-out episodes, with the region and without it."""
-    mazes = agent.config is not None and isinstance(agent.config.env, MazeConfig)
-    split = ["eval.split=test"] if mazes else []
-    overrides = [f"eval.levels={levels}", *split]
-    return analysis.agent_ablation_matrix(agent, overrides=overrides, controls=0)
+    return analysis.agent_ablation_matrix(agent, levels=levels, split="test", controls=0)
 
 
 def _curve(region: str, stages: list[tuple[int, AblationMatrix]]) -> RelearningCurve:
