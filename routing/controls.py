@@ -40,19 +40,23 @@ def random_like(
         A region for `ablate` and `record_means`, named `random:NAME`.
 
     Raises:
-        RoutingError: If there is no such region, or nothing to draw from.
+        RoutingError: If there is no such region, or nothing to draw from but the region itself.
     """
     if name not in regions:
         raise RoutingError(f"no region {name!r}; {hint(name, regions)}")
     parts: dict[_Place, list[int]] = {}
     sizes = {_place(part): part.size for region in regions.values() for part in region.parts}
+    has_others = False
     for lanes in _lanes_by_kind(regions).values():
         order = torch.randperm(len(lanes), generator=generator, device=generator.device).tolist()
         for position, count in enumerate(_counts(regions[name], lanes)):
+            has_others |= 0 < count < len(lanes)
             for places, unit in (lanes[index] for index in order[:count]):
                 parts.setdefault(places[position], []).append(unit)
     if not parts:
         raise RoutingError(f"region {name} has no place with {SMALLEST} units to draw from")
+    if not has_others:
+        raise RoutingError(f"region {name} has all the units that a control would be drawn from")
     for module, _, _ in parts:
         model.get_submodule(module)
     return Region(

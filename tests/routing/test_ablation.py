@@ -333,3 +333,13 @@ def test_a_control_needs_a_region_and_somewhere_to_draw_from():
     gate_only = {name: routing.Region(name, region.parts[-1:]) for name, region in regions.items()}
     with pytest.raises(RoutingError, match="no place with 8 units"):
         random_like(gate_only, "a", net, torch.Generator())
+
+
+def test_a_region_with_all_units_of_its_places_has_no_control_unless_another_is_as_large():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8))
+    alone = regions_of(model, a={"module": "2"})
+    with pytest.raises(RoutingError, match="region a has all the units"):
+        random_like(alone, "a", model, torch.Generator())
+    shared = regions_of(model, a={"module": "2"}, b={"module": "0", "units": "0:4"})
+    control = random_like(shared, "a", model, torch.Generator().manual_seed(0))
+    assert {part.module for part in control.parts} == {"0", "2"}
