@@ -33,7 +33,8 @@ def run(
         split: Of these levels, where there are splits.
         mode: What ablating does to the units.
         controls: Random regions for each region.
-        out: Folder for the results; None is `studies/ablation` of the run or group.
+        out: Folder for the results; None is `studies/ablation` of the run or group, with another
+            mode than zero `studies/ablation-MODE`.
 
     Returns:
         The folder, with `ablation.json`, its table and a figure.
@@ -62,9 +63,11 @@ def run(
             config = agent.config
             assert config is not None  # or there would have been nothing to play
             origins.append(provenance(agent, config, seed=config.eval.seed, command=command))
-    folder = results_folder(checkpoint, agent, STUDY, out)
+    named = STUDY if mode == "zero" else f"{STUDY}-{mode}"
+    folder = results_folder(checkpoint, agent, named, out)
     seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
     what = origins[0]["config"]["experiment"] or agent.source
-    title = f"{what}{seeds}: without each region"
+    how = "" if mode == "zero" else f" ({mode} ablation)"
+    title = f"{what}{seeds}: without each region{how}"
     write_ablation(folder, STUDY, matrices, origins, title)
     return folder

@@ -31,12 +31,15 @@ def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_pa
     assert "random:corner 1" in capsys.readouterr().out
 
 
-def test_a_folder_of_seeds_gives_means_over_them(tmp_path):
-    group = tmp_path / "group"
-    group.mkdir()
+def group_of_two(folder):
+    folder.mkdir()
     for seed in (10, 11):
-        (group / f"seed-{seed}").symlink_to(ROUTED / f"seed-{seed}")
-    _, found = study(group, tmp_path / "out", levels=24)
+        (folder / f"seed-{seed}").symlink_to(ROUTED / f"seed-{seed}")
+    return folder
+
+
+def test_a_folder_of_seeds_gives_means_over_them(tmp_path):
+    _, found = study(group_of_two(tmp_path / "group"), tmp_path / "out", levels=24)
     assert [run["config"]["seed"] for run in found["runs"]] == [10, 11]
 
     def value(table):
@@ -46,6 +49,17 @@ def test_a_folder_of_seeds_gives_means_over_them(tmp_path):
     assert each[0] != each[1]
     for name, mean in value(found["ablation"]).items():
         assert mean == pytest.approx(np.mean([one[name] for one in each]))
+
+
+def test_ablations_of_two_modes_lie_side_by_side_and_say_which_they_are(tmp_path):
+    group = group_of_two(tmp_path / "group")
+    found = {}
+    for mode in ("zero", "mean"):
+        folder, found[mode] = study(group, None, levels=8, mode=mode)
+        assert folder == group / "studies" / {"zero": "ablation", "mean": "ablation-mean"}[mode]
+        tables = json.loads((folder / "tables.json").read_text())["tables"]
+        assert ["mean ablation" in one["title"] for one in tables] == [mode == "mean"]
+    assert found["zero"]["ablation"] != found["mean"]["ablation"]
 
 
 def test_an_agent_without_regions_is_refused_in_one_line(tmp_path):
