@@ -10,13 +10,7 @@ import models
 ROOT = Path(__file__).parents[2]
 AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))
 UNFINISHED = {"maze-easy/seed-0"}
-CUT_EARLY = {
-    "maze-routed-shuffled",
-    "maze-filtered",
-    "maze-routed-shuffled-quarter",
-    "maze-filtered-quarter",
-    "maze-routed-context",
-}
+CUT_EARLY = {"maze-routed-shuffled", "maze-filtered", "maze-routed-context"}
 """Controls, to be held against others cut alike, and a half-trained agent: they do something."""
 
 
