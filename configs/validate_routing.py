@@ -8,6 +8,7 @@ from typing import Any
 from configs.registry import names
 from configs.schema import RoutingConfig, RunConfig
 from configs.suggest import hint
+from configs.validate_inert import inert_problems
 
 TERMS = ("policy", "value", "entropy")
 """Loss terms that may have rules of their own."""
@@ -30,7 +31,12 @@ def routing_problems(config: RunConfig) -> Iterator[str]:
         given = getattr(routing, key)
         if given != default and not routing.drop:
             yield f"routing.{key} = {given}: nothing is dropped; set routing.drop.REGION too"
+    for name in routing.unprotected:
+        if name not in routing.regions:
+            yield f"routing.unprotected: no region {name!r}; {hint(name, routing.regions)}"
     yield from _labels(config)
+    if config.env is not None:
+        yield from inert_problems(config)
 
 
 def _regions(regions: Mapping[str, Any]) -> Iterator[str]:

@@ -7,13 +7,16 @@ from routing.erasing import erase
 from routing.errors import RoutingError
 from routing.export import slice_units, without_routes
 from routing.leaks import Leak, leaks
-from routing.movement import moved, snapshot
+from routing.movement import UNTESTED, moved, snapshot
 from routing.optimizer import RoutedAdam
+from routing.protection import UnprotectedRegion
 from routing.regions import Part, Region, Regions
 from routing.resolving import resolve
+from routing.resting import keep_resting
 from routing.router import Router, attach
 
 __all__ = [
+    "UNTESTED",
     "ForwardDrop",
     "Leak",
     "Part",
@@ -22,9 +25,11 @@ __all__ = [
     "RoutedAdam",
     "Router",
     "RoutingError",
+    "UnprotectedRegion",
     "ablate",
     "attach",
     "erase",
+    "keep_resting",
     "leaks",
     "moved",
     "random_like",

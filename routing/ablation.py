@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from routing.errors import RoutingError, hint
 from routing.places import Edit, along, edit_at, select
 from routing.regions import Part, Region
+from routing.resolving import uncalled
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
@@ -49,8 +50,9 @@ def ablate(
         generator: For `resample`: source of the draws.
 
     Raises:
-        RoutingError: A region or a mode is unknown, what a mode needs is missing, or, when data
-            passes, a batch has one example and cannot be resampled.
+        RoutingError: A region or a mode is unknown, what a mode needs is missing; when data
+            passes, a batch has one example and cannot be resampled; or, at the end, the model ran
+            and never passed a place of a region.
     """
     model = getattr(model, "_orig_mod", model)
     edits = [
@@ -58,12 +60,27 @@ def ablate(
         for name, mode in modes.items()
         for part, edit in _edits(_region(regions, name), mode, means, generator)
     ]
+    passed: set[Part] = set()
+    ran = False
+
+    def note(module: nn.Module, args: object, output: object) -> None:
+        nonlocal ran
+        ran = True
+
+    def noting(part: Part, edit: Edit, values: Tensor) -> Tensor | None:
+        passed.add(part)
+        return edit(values)
+
     with contextlib.ExitStack() as stack:
         if "torch._dynamo" in sys.modules:  # otherwise nothing has been compiled
             stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.callback(model.register_forward_hook(note).remove)
         for part, edit in edits:
-            stack.callback(edit_at(model, part, edit).remove)
+            stack.callback(edit_at(model, part, partial(noting, part, edit)).remove)
         yield
+    missing = [part for part, _ in edits if part not in passed]
+    if ran and missing:
+        raise RoutingError(uncalled(missing[0].module, attention=False))
 
 
 def record_means(

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, cast
 
 from torch import nn
 
+from routing.dataflow import Recording
 from routing.errors import RoutingError
+from routing.exclusive import claimed
 from routing.ownership import maker
 from routing.parameters import has_exact_gradient
+from routing.places import select
 from routing.regions import Part, Regions
 from routing.sequentials import tensor_of
 from routing.sizes import widths
 
 
-def require_disjoint(model: nn.Module, regions: Regions) -> None:
+def require_disjoint(
+    model: nn.Module, regions: Regions, recording: Recording | None = None
+) -> None:
     """See to it that nothing is claimed by two regions; one may claim things more than once.
+
+    Args:
+        model: The network.
+        regions: Found on it.
+        recording: Of the regions' sites, if there is an example: then units are also followed
+            through what is between two modules.
 
     Raises:
         RoutingError: Something is.
@@ -33,6 +45,29 @@ def require_disjoint(model: nn.Module, regions: Regions) -> None:
                             f"regions {other} and {region.name} both have unit {number} of the "
                             f"{place[1]} of {place[0]}; a unit belongs to one region at most"
                         )
+
+    if recording is not None:
+        _require_apart(regions, recording)
+
+
+def _require_apart(regions: Regions, recording: Recording) -> None:
+    """No unit at one region's site goes on to be another's."""
+    idle = claimed(recording, ())
+    values = {op.part: op.inputs[0] for op in recording.ops if op.part is not None}
+    parts = {name: [p for p in r.parts if p in values] for name, r in regions.items()}
+    closed = {name: claimed(recording, its) for name, its in parts.items() if its}
+    for name, other in itertools.permutations(closed, 2):
+        for part in parts[name]:
+            value = values[part]
+            mask = select(part, closed[other][value]) & closed[other][value]
+            if value in idle:
+                mask = mask & ~idle[value]
+            if mask.any():
+                unit = int(mask.movedim(part.axis, 0).flatten(1).any(1).nonzero()[0])
+                raise RoutingError(
+                    f"regions {other} and {name} both have unit {unit} of the {part.at} of "
+                    f"{part.module}; a unit belongs to one region at most"
+                )
 
 
 def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[tuple[str, str], tuple[int, ...]]]:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from routing.dataflow import record
 from routing.errors import RoutingError
+from routing.exclusive import exclusive
 from routing.export import parts_of
 from routing.outputs import ablated_outputs, outputs, require_same
 from routing.ownership import owned
@@ -29,9 +31,9 @@ def erase(
 
     What goes are the rows that make a region's units, the columns of its consumers, and everything
     inside a module whose whole output it is (`Router.owned`). The network then computes what it
-    does with the regions ablated to zero. That is certain where a region is the output of a Linear
-    or Conv2d, of an activation behind one in an `nn.Sequential`, or their parameters; elsewhere it
-    is verified with an example.
+    does with the regions ablated to zero. That is certain where no weights are tied and a region is
+    the output of a Linear or Conv2d, of an activation behind one in an `nn.Sequential`, or their
+    parameters; elsewhere it is verified with an example.
 
     Args:
         model: The network, changed in place.
@@ -52,11 +54,11 @@ def erase(
                     f"zero weights may not switch off the {part.at} of {part.module}: give erase "
                     "an example input, so that it can be verified"
                 )
-        _zero(model, regions, names)
+        _zero(model, regions, names, None)
         return
     expected = ablated_outputs(model, regions, names, example)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
-    _zero(model, regions, names)
+    _zero(model, regions, names, example)
     try:
         require_same(outputs(model, example), expected, "with zero weights")
     except RoutingError:
@@ -66,16 +68,29 @@ def erase(
         raise
 
 
-def _zero(model: nn.Module, regions: Mapping[str, Region], names: Iterable[str]) -> None:
-    masks = owned(model, Regions([regions[name] for name in names]))
+def _zero(
+    model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any
+) -> None:
+    chosen = Regions([regions[name] for name in names])
+    found = None
+    if example is not None:
+        found = exclusive(model, record(model, example, chosen.sites()), chosen)
+    masks = owned(model, chosen, found)
     with torch.no_grad():
         for parameter, by_region in masks.items():
             for mask in by_region.values():
                 model.get_parameter(parameter).masked_fill_(mask, 0)
 
 
+def _has_ties(model: nn.Module) -> bool:
+    """Whether some parameter has two names, so that zeros in one place are zeros in another."""
+    return len(list(model.parameters())) < len(list(model.named_parameters(remove_duplicate=False)))
+
+
 def _is_certain(model: nn.Module, part: Part) -> bool:
     """Whether zero rows make zero units here, without a look at what the network computes."""
+    if _has_ties(model):
+        return False
     if part.at != "input" and isinstance(model.get_submodule(part.module), nn.Linear | nn.Conv2d):
         return True
     made_by = None if part.at == "parameters" else producer(model, part.module, part.at)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from routing.dataflow import Recording, record
 from routing.errors import RoutingError, hint
+from routing.hooks import remove_hooks
 from routing.outputs import ablated_outputs, outputs, require_same
 from routing.regions import Part, Region
 from routing.slicing import Cut, plan
@@ -73,9 +74,8 @@ def parts_of(regions: Mapping[str, Region], names: Iterable[str]) -> list[Part]:
 def without_routes(model: nn.Module) -> nn.Module:
     """A copy of the model as it was before `attach`, with nothing of this package in it."""
     plain: nn.Module = copy.deepcopy(getattr(model, "_orig_mod", model))
+    remove_hooks(plain)
     for module in plain.modules():
-        if _is_ours(getattr(module.__dict__.get("forward"), "__func__", None)):
-            del module.__dict__["forward"]
         for hooks in (module._forward_hooks, module._forward_pre_hooks):
             for key in [key for key, hook in hooks.items() if _is_ours(hook)]:
                 del hooks[key]

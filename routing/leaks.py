@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from routing.dataflow import record
+from routing.dataflow import Recording, record
 from routing.errors import RoutingError
+from routing.exclusive import Exclusive, exclusive
 from routing.export import without_routes
 from routing.ownership import owned
 from routing.places import edit_at
@@ -21,7 +22,7 @@ from routing.regions import Part, Region, Regions
 from routing.router import attach
 from routing.running import as_inputs, tensors_in
 
-Kind = Literal["tied", "reader", "path", "mixing"]
+Kind = Literal["tied", "reader", "path", "mixing", "untested"]
 Masks = Mapping[str, Mapping[str, Tensor]]
 """Elements by parameter and region, as `Router.owned` gives them."""
 
@@ -33,7 +34,8 @@ class Leak:
     kind: Kind
     """`tied`: a parameter of the region is used elsewhere, too. `reader`: weights that read its
     units learn from every example. `path`: gradient reaches it by a way without a mask. `mixing`:
-    the gradient of an example reaches it through others (batch statistics)."""
+    the gradient of an example reaches it through others (batch statistics). `untested`: it owns
+    nothing that could be looked at."""
     region: str
     where: str
     """A module or a parameter."""
@@ -71,7 +73,9 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
     """
     plain = without_routes(model)
     known = Regions(list(regions.values()))
-    masks = owned(plain, known)
+    recording = record(plain, example, known.sites())
+    found_alone = exclusive(plain, recording, known)
+    masks = owned(plain, known, found_alone)
     away = _measure(plain, known, example, first_alone=False)
     everywhere = away.reached(masks)
     alone = [
@@ -79,7 +83,8 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
         for place in _measure(plain, known, example, first_alone=True).reached(masks)
         if place not in everywhere
     ]
-    found = [*_tied(plain, masks), *_open_readers(plain, known, masks, example, away)]
+    found = [*_untested(known, found_alone), *_tied(plain, masks, found_alone)]
+    found += _open_readers(plain, known, masks, recording, away)
     found += _at_places(
         "path",
         everywhere,
@@ -100,13 +105,30 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
 _MIXING = nn.modules.batchnorm._BatchNorm
 
 
-def _tied(model: nn.Module, masks: Masks) -> Iterator[Leak]:
-    """Parameters of a region that have a second name."""
+def _untested(regions: Regions, alone: Exclusive) -> Iterator[Leak]:
+    """Regions of which nothing could be looked at."""
+    for name, region in regions.items():
+        if not alone.regions[name]:
+            where = region.parts[0].module
+            yield Leak(
+                "untested",
+                name,
+                where,
+                f"UNTESTED: no parameter acts through the units of region {name} alone, so that "
+                "nothing says whether it is closed",
+            )
+
+
+def _tied(model: nn.Module, masks: Masks, alone: Exclusive) -> Iterator[Leak]:
+    """Parameters of a region that have a second name, where no mask is."""
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
     for first, *others in names.values():
-        for region in masks.get(first, {}) if others else ():
+        for region, mask in masks.get(first, {}).items() if others else ():
+            masked = alone.regions[region].get(first, torch.zeros_like(mask))
+            if not (mask & ~masked).any():  # wherever it is used
+                continue
             yield Leak(
                 "tied",
                 region,
@@ -117,11 +139,10 @@ def _tied(model: nn.Module, masks: Masks) -> Iterator[Leak]:
 
 
 def _open_readers(
-    model: nn.Module, regions: Regions, masks: Masks, example: Any, away: _Measured
+    model: nn.Module, regions: Regions, masks: Masks, recording: Recording, away: _Measured
 ) -> Iterator[Leak]:
     """Weights that read a region's units and learn from examples that are routed away from all."""
     parts = [(name, part) for name, region in regions.items() for part in region.parts]
-    recording = record(model, example, dict.fromkeys(part for _, part in parts))
     told: set[tuple[str, str]] = set()
     for region, part in parts:
         siblings = [other for other in regions[region].parts if other != part]
@@ -207,7 +228,7 @@ def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: b
             if part.at != "parameters":  # before its mask is there
                 edit_at(model, part, partial(keep, name, part))
     rules = {"away": dict.fromkeys(regions, 0.0)}
-    router = attach(model, {"regions": regions.to_plain(), "rules": rules})
+    router = attach(model, {"regions": regions.to_plain(), "rules": rules, "freeze": False})
     inputs = as_inputs(example)
     given = next(tensors_in(inputs))
     if len(given) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 
 SHARED = "shared"
 """Stands for elements that no region owns."""
+
+UNTESTED = "UNTESTED"
+"""Stands for what cannot be said of a region."""
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
@@ -30,9 +34,12 @@ def moved(
         owned: Masks of elements by parameter and region (`Router.owned`).
 
     Returns:
-        By region, then by parameter; `shared` has what no region owns.
+        By region, then by parameter; `shared` has what no region owns. A region that is not
+        protected also has `UNTESTED`, with NaN: it may move, or own nothing that could be looked
+        at.
     """
-    found: dict[str, dict[str, float]] = {}
+    loose = getattr(owned, "unprotected", ())
+    found: dict[str, dict[str, float]] = {region: {UNTESTED: math.nan} for region in loose}
     for name, parameter in model.named_parameters():
         change = (parameter.detach() - before[name]).abs()
         free = torch.ones_like(change, dtype=torch.bool)

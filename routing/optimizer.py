@@ -141,6 +141,15 @@ class RoutedAdam(torch.optim.Optimizer):
                         elements.put(moment, torch.zeros_like(elements.of(moment)))
                     state["steps"][owners] = 0
 
+    def untouched(self) -> list[str]:
+        """Regions of which no element has been moved by any step; empty before the first step."""
+        steps: dict[str, int] = {}
+        for parameter in self._parts:
+            for owners, count in self.state.get(parameter, {}).get("steps", {}).items():
+                for region in owners:
+                    steps[region] = max(steps.get(region, 0), count)
+        return sorted(region for region, count in steps.items() if not count)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As every torch optimiser's.
 

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from routing.exclusive import Exclusive
 from routing.regions import Part, Regions
 from routing.sequentials import producer, tensor_of
-from routing.sizes import counts_units, widths
+from routing.sizes import counts_units, is_transposed_linear, widths
 
 
-def owned(model: nn.Module, regions: Regions) -> dict[str, dict[str, Tensor]]:
-    """By parameter name and region, a mask (bool, in the parameter's shape) of its elements.
+class Owned(dict[str, dict[str, Tensor]]):
+    """By parameter name and region, a mask (bool, in the parameter's shape) of its elements."""
+
+    unprotected: tuple[str, ...] = ()
+    """Regions that may move in steps in which no gradient of theirs is let through."""
+
+
+def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) -> Owned:
+    """Collect the elements of parameters that belong to each region.
 
     A region owns
 
@@ -21,11 +29,27 @@ def owned(model: nn.Module, regions: Regions) -> dict[str, dict[str, Tensor]]:
     - of the layer before an activation that it has (in an `nn.Sequential`, with nothing but
       elementwise modules between): the same;
     - of a module whose whole output it has: all parameters inside;
-    - of consumers: the columns that read its units.
+    - of consumers: the columns that read its units;
+    - where the network was recorded: all elements that act through its units alone.
 
     Rows of one region and columns of another cross: such an element is masked by both, and belongs
     to both.
+
+    Args:
+        model: The network.
+        regions: Found on it.
+        found: What `exclusive` says of them, if there is a recording.
     """
+    masks = Owned(declared(model, regions))
+    for region, elements in ({} if found is None else found.regions).items():
+        for name, mask in elements.items():
+            by_region = masks.setdefault(name, {})
+            by_region[region] = mask | by_region.get(region, torch.zeros_like(mask))
+    return masks
+
+
+def declared(model: nn.Module, regions: Regions) -> dict[str, dict[str, Tensor]]:
+    """What regions own as far as the order of modules tells; see `owned`."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found: dict[str, dict[str, Tensor]] = {}
     for region in regions.values():
@@ -50,6 +74,8 @@ def maker(model: nn.Module, part: Part) -> str | None:
     layer = model.get_submodule(name)
     made = widths(layer)
     assert made is not None  # layers make units
+    if "weight" not in layer._parameters:  # it is computed of others (`weight_norm`)
+        return None
     return name if counts_units(layer, part.axis) and part.size == made.output else None
 
 
@@ -67,7 +93,8 @@ def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
 def _rows(module: nn.Module, units: tuple[int, ...]) -> Iterator[tuple[Tensor, Tensor]]:
     """Elements of weight and bias that make these units of the output."""
     for parameter in module.parameters(recurse=False):
-        if isinstance(module, nn.modules.conv._ConvTransposeNd) and parameter.dim() > 1:
+        transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
+        if parameter.dim() > 1 and (transposed or is_transposed_linear(module)):
             yield _second_axis(module, units)  # its weight is [in, out / groups, …]
             continue
         mask = torch.zeros_like(parameter, dtype=torch.bool)

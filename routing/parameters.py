@@ -9,7 +9,6 @@ on upstream is made from the unscaled `δ`. So any mixture of labels may stand i
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MethodType
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from routing.errors import RoutingError
+from routing.hooks import RoutedForward, Uses
 from routing.mask import align, scaled
 
 
@@ -162,14 +162,18 @@ def _as_autocast(*tensors: Tensor | None) -> list[Tensor | None]:
 
 
 def has_exact_gradient(module: nn.Module) -> bool:
-    """Whether the gradient of this module's weight can be scaled per example."""
-    return isinstance(module, nn.Linear | nn.Conv2d)
+    """Whether the gradient of this module's weight can be scaled per example.
+
+    A weight that is computed (`weight_norm`) has none of its own.
+    """
+    weight = module._parameters.get("weight")
+    return isinstance(module, nn.Linear | nn.Conv2d) and weight is not None
 
 
-def replace_forward(layer: nn.Module, name: str, scales: Callable[[], Scales | None]) -> None:
-    """Let this instance ask for `scales` in every forward; none at the moment leaves it plain.
-
-    A bound method, so that a deep copy of the layer runs with its own weights.
+def replace_forward(
+    layer: nn.Module, name: str, scales: Callable[[], Scales], in_use: Uses
+) -> None:
+    """Let this instance ask for `scales` in every forward while labels are in use.
 
     Raises:
         RoutingError: The layer doesn't compute what its class does.
@@ -188,13 +192,11 @@ def replace_forward(layer: nn.Module, name: str, scales: Callable[[], Scales | N
         spans = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
         if any(span % 2 for span in spans):
             raise RoutingError(f"{name}: padding='same' of an even kernel; give it numbers")
-    plain = type(layer).forward
 
-    def routed(self: Any, input: Tensor) -> Tensor:
-        found = scales()
-        return plain(self, input) if found is None else forward(self, input, found, name)
+    def routed(layer: Any, input: Tensor) -> Tensor:
+        return forward(layer, input, scales(), name)
 
-    layer.__dict__["forward"] = MethodType(routed, layer)
+    layer.__dict__["forward"] = RoutedForward(layer, routed, in_use)
 
 
 _ForwardOf: dict[Any, Callable[[Any, Tensor, Scales, str], Tensor]] = {

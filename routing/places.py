@@ -36,10 +36,21 @@ def edit_at(model: nn.Module, part: Part, edit: Edit) -> RemovableHandle:
 
         return module.register_forward_pre_hook(before)
 
-    def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> Tensor | None:
-        return edit(_checked(output, part))
+    def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        edited = edit(_checked(first_of(output), part))
+        return None if edited is None else with_first(output, edited)
 
     return module.register_forward_hook(after)
+
+
+def first_of(output: Any) -> Any:
+    """What of a module's output has units: the first of a tuple (attention, blocks), or itself."""
+    return output[0] if type(output) is tuple and output else output
+
+
+def with_first(output: Any, value: Tensor) -> Any:
+    """The output with another first tensor."""
+    return (value, *output[1:]) if type(output) is tuple else value
 
 
 def select(part: Part, values: Tensor) -> Tensor:
@@ -60,8 +71,18 @@ def _checked(value: Any, part: Part) -> Tensor:
     where = f"the {side_of(part)} of {part.module}"
     if not isinstance(value, Tensor):
         raise RoutingError(f"{where} is a {type(value).__name__}, not a tensor with units")
-    if not -value.dim() <= part.axis < value.dim() or value.shape[part.axis] != part.size:
-        raise RoutingError(
-            f"{where} has shape {list(value.shape)}, not {part.size} units on axis {part.axis}"
-        )
+    require_units(where, value.shape, part.axis, part.size)
     return value
+
+
+def require_units(where: str, shape: torch.Size, axis: int, size: int) -> None:
+    """See to it that a tensor has this many units on this axis.
+
+    Raises:
+        RoutingError: It has not.
+    """
+    if not -len(shape) <= axis < len(shape) or shape[axis] != size:
+        raise RoutingError(
+            f"{where} has shape {list(shape)}, not {size} units on axis {axis}: set the part's "
+            "axis, or resolve it with an example input"
+        )

@@ -80,6 +80,11 @@ class Regions(Mapping[str, Region]):
     def __len__(self) -> int:
         return len(self._regions)
 
+    def sites(self) -> list[Part]:
+        """Parts at which activations pass, each once."""
+        parts = [part for region in self.values() for part in region.parts]
+        return list(dict.fromkeys(part for part in parts if part.at != "parameters"))
+
     def coverage(self) -> dict[str, dict[str, float]]:
         """The share of units that each region has in each place, and what is `shared` by all."""
         shares: dict[str, dict[str, float]] = {}

@@ -8,11 +8,13 @@ from typing import Any, Literal, cast
 
 from torch import nn
 
+from routing.axes import axis_for
+from routing.dataflow import Recording, record
 from routing.disjoint import require_disjoint
 from routing.errors import RoutingError, hint
 from routing.parameters import has_exact_gradient
 from routing.regions import At, Part, Region, Regions
-from routing.sizes import Shapes, counts_units, probe, unit_count, widths
+from routing.sizes import counts_units, unit_count, widths
 from routing.units import parse_units
 
 _OPTIONS = ("module", "at", "units", "axis", "consumers", "size")
@@ -26,27 +28,38 @@ def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -
         model: Any network.
         regions: By name a list of parts, each a mapping with `module` (dotted name; `*` and `?`
             stand for any letters, dots too), `at` (`output`, `input` or `parameters`), `units` (see
-            `parse_units`; all where not given), `axis` (1 where not given) and `consumers`.
-        example: An input of the model (or a tuple of them), with which sizes of activations are
-            looked up exactly; without one they are told from the layers around and verified when
-            data first passes.
+            `parse_units`; all where not given), `axis` of the units (where not given, the layer's:
+            the last of a Linear, LayerNorm, Embedding or attention, 1 of a convolution or
+            BatchNorm) and `consumers`.
+        example: An input of the model (or a tuple of them), with which sizes and axes of
+            activations are looked up exactly; without one they are told from the layers around and
+            verified when data first passes.
 
     Raises:
-        RoutingError: Something isn't there, out of range, or claimed twice.
+        RoutingError: Something isn't there, out of range, claimed twice, or, with an example, in a
+            module whose forward is not called.
     """
+    return resolve_recorded(model, regions, example)[0]
+
+
+def resolve_recorded(
+    model: nn.Module, regions: Mapping[str, Any], example: Any = None
+) -> tuple[Regions, Recording | None]:
+    """Resolve regions, and record their sites if there is an example; see `resolve`."""
     if not isinstance(regions, Mapping):
         raise RoutingError(f"regions: needs a list of parts by name, not {regions!r}")
-    found = _Resolver(model, None if example is None else probe(model, example))
+    found = _Resolver(model, None if example is None else record(model, example, ()))
     resolved = Regions([found.region(name, parts) for name, parts in regions.items()])
-    require_disjoint(model, resolved)
-    return resolved
+    recording = None if example is None else record(model, example, resolved.sites())
+    require_disjoint(model, resolved, recording)
+    return resolved, recording
 
 
 class _Resolver:
     """Turns declared parts into resolved ones."""
 
-    def __init__(self, model: nn.Module, shapes: Shapes | None) -> None:
-        self._model, self._shapes = model, shapes
+    def __init__(self, model: nn.Module, recording: Recording | None) -> None:
+        self._model, self._recording = model, recording
         self._names = [name for name, _ in model.named_modules() if name]
 
     def region(self, name: str, parts: Any) -> Region:
@@ -73,10 +86,19 @@ class _Resolver:
         pattern = part["module"]
         if at == "parameters":
             for module in self._layers(pattern, part):
+                self._require_called(module)
                 yield self._rows(module, part)
         else:
             for module in self._matching(pattern):
+                self._require_called(module)
                 yield self._activation(module, at, part)
+
+    def _require_called(self, name: str) -> None:
+        """A module whose weights are used without calling it has no site."""
+        parent = self._model.get_submodule(name.rpartition(".")[0])
+        attention = isinstance(parent, nn.MultiheadAttention)
+        if attention or (self._recording is not None and name not in self._recording.called):
+            raise RoutingError(uncalled(name, attention))
 
     def _matching(self, pattern: str) -> list[str]:
         found = [name for name in self._names if fnmatchcase(name, pattern)]
@@ -130,10 +152,13 @@ class _Resolver:
     def _activation(
         self, module: str, at: Literal["input", "output"], part: Mapping[str, Any]
     ) -> Part:
-        axis = _axis(part.get("axis", 1))
+        given = part.get("axis")
+        axis = axis_for(
+            self._model, module, at, None if given is None else _axis(given), self._recording
+        )
         size = part.get("size")  # of a network whose sizes were told before
         if size is None or counts_units(self._model.get_submodule(module), axis):
-            size = unit_count(self._model, module, at, axis, self._shapes)
+            size = unit_count(self._model, module, at, axis, self._recording)
             _require_size(part, size, f"the {at} of {module}")
         units = _units(part, size, f"the {at} of {module}")
         return Part(module, at, units, axis, size, self._consumers(part, module, size))
@@ -147,15 +172,30 @@ class _Resolver:
             consumer = self._model.get_submodule(name)
             if not has_exact_gradient(consumer):
                 raise RoutingError(
-                    f"consumer {name} is a {type(consumer).__name__}; only Linear and Conv2d have "
-                    "columns"
+                    f"consumer {name} is a {type(consumer).__name__}; only the columns of a plain "
+                    "Linear or Conv2d can be routed"
                 )
+            self._require_called(name)
             reads = cast(Any, widths(consumer)).input
             if reads % size or (reads != size and isinstance(consumer, nn.Conv2d)):
                 raise RoutingError(
                     f"consumer {name} reads {reads} units, which are not the {size} of {module}"
                 )
         return tuple(names)
+
+
+def uncalled(name: str, attention: bool) -> str:
+    """The message for a module that cannot be a site because its forward doesn't run."""
+    parent = name.rpartition(".")[0]
+    if attention:
+        return (
+            f"{name} is not called: nn.MultiheadAttention uses its weights by itself; route the "
+            f"output of {parent}, or use a module that calls its projections"
+        )
+    return (
+        f"{name} is not called when the model runs, so nothing can be routed there; route a module "
+        "that is called"
+    )
 
 
 def _axis(given: Any) -> int:

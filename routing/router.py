@@ -12,13 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from routing.dataflow import Recording, changed_in_place
 from routing.errors import RoutingError
+from routing.exclusive import exclusive
+from routing.hooks import RunHook, SiteHook, remove_hooks
 from routing.mask import align, scale_gradient
-from routing.ownership import owned
+from routing.ownership import Owned, owned
 from routing.parameters import Scales, replace_forward
+from routing.protection import require_protected
 from routing.regions import Regions
-from routing.resolving import resolve
+from routing.resolving import resolve_recorded, uncalled
 from routing.rules import Rules
+from routing.running import tensors_in
 from routing.sequentials import tensor_of
 from routing.sites import Site, activation_sites, layer_sites
 
@@ -33,22 +38,55 @@ def attach(
 ) -> Router:
     """Route a model's gradients, without a change to its outputs or its state dict.
 
-    Attach before the model is compiled, and before it is wrapped for several processes.
+    Attach before the model is compiled, and before it is wrapped for several processes. A copy of
+    the model is a plain one.
 
     Args:
         model: Any network.
-        options: `regions` (see `resolve`), `rules`, `unlabelled` and `terms` (see `Rules`); other
-            keys are not looked at. What `Router.to_plain` gave restores a router exactly.
+        options: `regions` (see `resolve`), `rules`, `unlabelled` and `terms` (see `Rules`);
+            `unprotected`, names of regions that may move in steps which they are closed to;
+            `freeze` (true if not given): whether any region is to be kept still. Other keys are not
+            looked at. What `Router.to_plain` gave restores a router exactly.
         fork: The module whose output feeds the loss terms; regions there are routed where
             `Router.fork` is called and not by themselves.
-        example: An input of the model, with which sizes are looked up exactly; see `resolve`.
+        example: An input of the model (or a tuple of them), its batch on axis 0. With it sizes and
+            axes are looked up exactly, and the graph that runs says which parameters act through a
+            region's units alone. Needed where modules are called in another order than an
+            `nn.Sequential` calls them.
 
     Raises:
-        RoutingError: The model has no such region, or the rules speak of something unknown.
+        RoutingError: The model has no such region, the rules speak of something unknown, or a
+            region that they close could move all the same.
     """
-    regions = resolve(model, options.get("regions", {}), example)
+    remove_hooks(model, copied_only=True)
+    regions, recording = resolve_recorded(model, options.get("regions", {}), example)
     rules = Rules(regions, *(options.get(key, {}) for key in _KEYS[1:]))
-    return Router(model, regions, rules, fork)
+    found = None if recording is None else exclusive(model, recording, regions)
+    masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
+    freeze = bool(options.get("freeze", True))
+    masks.unprotected = require_protected(rules, masks, found, unprotected, freeze)
+    if recording is not None:
+        _require_batch(recording, regions, example)
+    in_place = None if recording is None else _changed_in_place(recording, regions)
+    return Router(model, regions, rules, fork, masks, in_place, unprotected)
+
+
+def _changed_in_place(recording: Recording, regions: Regions) -> set[tuple[str, str]]:
+    """Places (module, side) whose tensor the model changes behind the site."""
+    parts = regions.sites()
+    return {(part.module, part.at) for part in parts if changed_in_place(recording, part)}
+
+
+def _require_batch(recording: Recording, regions: Regions, example: Any) -> None:
+    """Labels number examples, so the first axis of every site must."""
+    batch = next(tensors_in(example)).shape[:1]
+    for part in regions.sites():
+        shape = recording.shape_at(part.module, part.at)
+        if shape is not None and shape[:1] != batch:
+            raise RoutingError(
+                f"the {part.at} of {part.module} has shape {list(shape)} for a batch of "
+                f"{list(batch)}: axis 0 of what is routed must be the batch"
+            )
 
 
 class Router:
@@ -60,29 +98,51 @@ class Router:
     enabled, every forward pass must be on that batch; without labels nothing is routed.
 
     Labels must hold until the backward pass has run if activations are recomputed in it
-    (checkpointing); otherwise only during the forward pass.
+    (checkpointing); otherwise only during the forward pass. They are the same for all threads.
     """
 
-    def __init__(self, model: nn.Module, regions: Regions, rules: Rules, fork: str | None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        regions: Regions,
+        rules: Rules,
+        fork: str | None,
+        masks: Owned,
+        in_place: set[tuple[str, str]] | None,
+        unprotected: tuple[str, ...],
+    ) -> None:
         self.regions, self.rules = regions, rules
         self.strength = 1.0
         """Effective weights are `1 + strength (weight - 1)`, as of the next labels."""
-        self._model, self._fork = model, fork
+        self._model, self._fork, self._owned = model, fork, masks
+        self._unprotected = unprotected
+        # A view must not be changed by what follows; where that is not known, copies are safe.
+        self._in_place = in_place
         self._dtype = _precision_of(model)
-        # What follows ReLU(inplace=True) and its like must not change a view.
-        self._copy = any(getattr(module, "inplace", False) is True for module in model.modules())
         self._slots: dict[tuple[int, ...], int] = {}
         self._owners: list[Tensor] = []
         self._masks: dict[str | None, list[Tensor]] | None = None
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
         self._at_fork: list[tuple[Site, int]] = []
+        self._waiting: set[str] = set()
+        """Modules with a site that no labelled batch has passed; with an example all are known."""
+        self._has_run = False
         try:
             self._route_activations()
             self._route_parameters()
         except RoutingError:
             self.detach()
             raise
+        if in_place is not None:
+            self._waiting.clear()
+        if self._waiting:
+            hook = RunHook(self._note_run, self._in_use)
+            self._undo.append(model.register_forward_hook(hook).remove)
+
+    def _note_run(self) -> None:
+        if not torch.compiler.is_compiling():
+            self._has_run = True
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -90,7 +150,7 @@ class Router:
         return self.rules.label_names
 
     def _route_activations(self) -> None:
-        sites = activation_sites(self.regions)
+        sites = activation_sites(self._model, self.regions)
         fork = None
         if self._fork is not None:
             if self._fork not in dict(self._model.named_modules()):
@@ -98,16 +158,26 @@ class Router:
             fork = tensor_of(self._model, self._fork, "output")
         for site in sites:
             slot = self._slot(site.owners)
-            module = self._model.get_submodule(site.module)
-            if site.at == "input":
-                handle = module.register_forward_pre_hook(self._input_hook(site, slot))
-            elif tensor_of(self._model, site.module, "output") == fork:
+            at_fork = site.at == "output" and tensor_of(self._model, site.module, "output") == fork
+            if at_fork:
                 self._at_fork.append((site, slot))
-                continue
             else:
-                handle = module.register_forward_hook(self._output_hook(site, slot))
-            self._undo.append(handle.remove)
+                self._hook(site, slot)
         self._check_terms()
+
+    def _hook(self, site: Site, slot: int) -> None:
+        module = self._model.get_submodule(site.module)
+        route = partial(self._routed, site=site, slot=slot, term=None)
+        hook = SiteHook(route, self._in_use, site.what)
+        self._waiting.add(site.module)
+        if site.at == "input":
+            self._undo.append(module.register_forward_pre_hook(hook).remove)
+        else:
+            self._undo.append(module.register_forward_hook(hook).remove)
+
+    def _in_use(self) -> bool:
+        """Whether gradients are routed now."""
+        return self._masks is not None and torch.is_grad_enabled()
 
     def _check_terms(self) -> None:
         """Rules for a loss term must have a place where that term is told apart."""
@@ -128,8 +198,9 @@ class Router:
             rows = None if site.rows is None else self._slot(site.rows)
             columns = None if site.columns is None else self._slot(site.columns)
             layer = self._model.get_submodule(site.module)
-            scales = self._scales(rows, columns, site.module in heads)
-            replace_forward(layer, site.module, scales)
+            scales = self._scales(site.module, rows, columns, site.module in heads)
+            replace_forward(layer, site.module, scales, self._in_use)
+            self._waiting.add(site.module)
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:
@@ -151,39 +222,20 @@ class Router:
             self._owners.append(torch.tensor(owners))
         return self._slots[owners]
 
-    def _input_hook(self, site: Site, slot: int) -> Callable[..., Any]:
-        def route(module: nn.Module, args: tuple[Any, ...]) -> Any:
-            if self._masks is None or not torch.is_grad_enabled():
-                return None
-            if len(args) != 1:
-                raise RoutingError(
-                    f"{site.what} is {len(args)} positional arguments; only one can be routed"
-                )
-            return (self._routed(args[0], site, slot, None),)
-
-        return route
-
-    def _output_hook(self, site: Site, slot: int) -> Callable[..., Any]:
-        def route(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-            return self._routed(output, site, slot, None)
-
-        return route
-
     def _routed(self, x: Any, site: Site, slot: int, term: str | None) -> Any:
-        if self._masks is None or not torch.is_grad_enabled():
-            return x
         site.check(x)
+        self._passed(site.module)
         if not x.requires_grad:
             return x
         mask = align(self._mask(slot, term), x.shape, site.axis, site.what)
-        return scale_gradient(x, mask, copy=self._copy)
+        copy = self._in_place is None or (site.module, site.at) in self._in_place
+        return scale_gradient(x, mask, copy=copy)
 
     def _scales(
-        self, rows: int | None, columns: int | None, head: bool
-    ) -> Callable[[], Scales | None]:
-        def scales() -> Scales | None:
-            if self._masks is None or not torch.is_grad_enabled():
-                return None
+        self, module: str, rows: int | None, columns: int | None, head: bool
+    ) -> Callable[[], Scales]:
+        def scales() -> Scales:
+            self._passed(module)
             term = self._term if head else None
             return Scales(
                 None if rows is None else self._mask(rows, term),
@@ -191,6 +243,23 @@ class Router:
             )
 
         return scales
+
+    def _passed(self, module: str) -> None:
+        """Note that a labelled batch has passed a module's site."""
+        if self._waiting and not torch.compiler.is_compiling():
+            self._waiting.discard(module)
+
+    def _require_passed(self) -> None:
+        """After the first labelled batch: every site must have been on its way.
+
+        Raises:
+            RoutingError: One was not.
+        """
+        if self._has_run and self._waiting:
+            missing, self._waiting = sorted(self._waiting), set()
+            self.clear()
+            raise RoutingError(uncalled(missing[0], attention=False))
+        self._has_run = False
 
     def _mask(self, slot: int, term: str | None) -> Tensor:
         assert self._masks is not None
@@ -200,8 +269,10 @@ class Router:
         """Route forward passes by these labels until `clear`.
 
         Raises:
-            RoutingError: They are no labels.
+            RoutingError: They are no labels, or a region is at a module which the labelled batch
+                before was not passed to.
         """
+        self._require_passed()
         self.rules.check(labels)
         self._term = None
         self._masks = {
@@ -216,14 +287,19 @@ class Router:
 
     def clear(self) -> None:
         """Route nothing until the next labels."""
-        self._masks, self._term = None, None
+        self._masks, self._term, self._has_run = None, None, False
 
     @contextmanager
     def labels(self, labels: Tensor) -> Iterator[None]:
-        """`use` these labels inside; the backward pass belongs inside as well."""
+        """`use` these labels inside; the backward pass belongs inside as well.
+
+        Raises:
+            RoutingError: As `use`, and at the end of the first batch for that batch.
+        """
         self.use(labels)
         try:
             yield
+            self._require_passed()
         finally:
             self.clear()
 
@@ -247,9 +323,13 @@ class Router:
             features = self._routed(features, site, slot, term)
         return features
 
-    def owned(self) -> dict[str, dict[str, Tensor]]:
+    def is_at_fork(self, module: str) -> bool:
+        """Whether a module's output is routed where `fork` is called."""
+        return any(site.module == module for site, _ in self._at_fork)
+
+    def owned(self) -> Owned:
         """Elements of parameters that regions have for themselves; see `routing.ownership`."""
-        return owned(self._model, self.regions)
+        return self._owned
 
     def to_plain(self) -> dict[str, Any]:
         """What `attach` restores this router from: resolved regions and rules, in plain values."""
@@ -258,6 +338,7 @@ class Router:
             "rules": self.rules.rules,
             "unlabelled": self.rules.unlabelled,
             "terms": self.rules.terms,
+            "unprotected": list(self._unprotected),
         }
 
     def detach(self) -> None:

@@ -68,6 +68,15 @@ class Rules:
             weights[str(region)] = float(weight)
         return weights
 
+    def closes(self, region: str) -> bool:
+        """Whether the gradient of some label, or of examples without one, is kept out of a region.
+
+        For every loss term: a label that one term lets in does move the region.
+        """
+        number = self.regions.index(region)
+        tables = torch.stack([self.table(term)[:, number] for term in (None, *self.terms)])
+        return bool((tables == 0).all(0).any())
+
     def table(self, term: str | None = None) -> Tensor:
         """Weights `[K + 1, R + 1]`, float64; the last row is for the unlabelled.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from routing.errors import RoutingError
-from routing.regions import Regions
-from routing.sizes import widths
+from routing.regions import Region, Regions
+from routing.sizes import axis_of, widths
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Site:
     axis: int
     owners: tuple[int, ...]
     """The number of each unit's region; that of the last region + 1 where units are shared."""
+    last: bool = False
+    """Whether it is a layer with its units on the last axis, whatever `axis` says."""
 
     @property
     def what(self) -> str:
@@ -38,6 +41,11 @@ class Site:
         size = len(self.owners)
         if not -x.dim() <= self.axis < x.dim():
             raise RoutingError(f"{self.what} has shape {list(x.shape)}, no axis {self.axis}")
+        if self.last and self.axis % x.dim() != x.dim() - 1:
+            raise RoutingError(
+                f"{self.what} has shape {list(x.shape)} with its units on the last axis, not on "
+                f"{self.axis}: leave the part's axis out"
+            )
         if x.shape[self.axis] != size:
             raise RoutingError(
                 f"{self.what} has {x.shape[self.axis]} units on axis {self.axis}, not {size} as "
@@ -54,7 +62,7 @@ class LayerSite:
     columns: tuple[int, ...] | None = None
 
 
-def activation_sites(regions: Regions) -> list[Site]:
+def activation_sites(model: nn.Module, regions: Regions) -> list[Site]:
     """Where activations are masked, in the order of declaration.
 
     Raises:
@@ -65,7 +73,8 @@ def activation_sites(regions: Regions) -> list[Site]:
         for part in region.parts:
             if part.at == "parameters":
                 continue
-            nobody = Site(part.module, part.at, part.axis, (len(regions),) * part.size)
+            last = axis_of(model.get_submodule(part.module)) == -1
+            nobody = Site(part.module, part.at, part.axis, (len(regions),) * part.size, last)
             site = sites.get((part.module, part.at), nobody)
             if (site.axis, len(site.owners)) != (part.axis, part.size):
                 raise RoutingError(
@@ -77,7 +86,7 @@ def activation_sites(regions: Regions) -> list[Site]:
     return list(sites.values())
 
 
-def layer_sites(model: nn.Module, regions: Regions) -> list[LayerSite]:
+def layer_sites(model: nn.Module, regions: Mapping[str, Region]) -> list[LayerSite]:
     """Where gradients of weights are masked, in the order of declaration."""
     sites: dict[str, LayerSite] = {}
     for number, region in enumerate(regions.values()):

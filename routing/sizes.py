@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from routing.errors import RoutingError
 
-_REARRANGING = (nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
+if TYPE_CHECKING:
+    from routing.dataflow import Recording
 
-Shapes = Mapping[tuple[str, str], torch.Size]
+_REARRANGING = (nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
 
 
 class Widths(NamedTuple):
@@ -32,59 +31,40 @@ def widths(module: nn.Module) -> Widths | None:
         return Widths(module.num_features, module.num_features)
     if isinstance(module, nn.GroupNorm):
         return Widths(module.num_channels, module.num_channels)
-    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+    if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) == 1:
         return Widths(module.normalized_shape[-1], module.normalized_shape[-1])
+    if isinstance(module, nn.MultiheadAttention):
+        return Widths(module.embed_dim, module.embed_dim)
+    if is_transposed_linear(module):
+        return Widths(*module.get_parameter("weight").shape)
     return None
+
+
+def axis_of(module: nn.Module) -> int | None:
+    """The axis on which a layer makes its units; None for a module that doesn't tell."""
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return -1 - len(module.kernel_size)
+    if isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm):
+        return 1
+    last = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention)
+    return -1 if isinstance(module, last) or is_transposed_linear(module) else None
+
+
+def is_transposed_linear(module: nn.Module) -> bool:
+    """Whether this is a `Conv1D` as in GPT-2: a Linear whose weight is `[in, out]`."""
+    return type(module).__name__ == "Conv1D" and isinstance(getattr(module, "nf", None), int)
 
 
 def counts_units(module: nn.Module, axis: int) -> bool:
     """Whether a layer's units are on this axis of its input and output; `widths` is their number.
 
-    A Linear's axis 1 is taken for the last one: its data are `[B, F]` unless -1 is said.
+    A Linear's axis 1 is the last one as long as its data are `[B, F]`, and other data are refused
+    when they pass.
     """
-    if isinstance(module, nn.modules.conv._ConvNd):
-        return axis in (1, -1 - len(module.kernel_size))
-    if isinstance(module, nn.Linear | nn.LayerNorm):
-        return axis in (1, -1)
-    return widths(module) is not None and axis == 1
-
-
-def probe(model: nn.Module, example: Any) -> Shapes:
-    """Shapes of every module's output and first input, by `(name, "output" or "input")`.
-
-    One forward pass without gradient and in evaluation mode, so that running statistics and the
-    modules' modes are left as they were.
-
-    Args:
-        model: Any network.
-        example: Its input, or a tuple of its inputs.
-    """
-    shapes: dict[tuple[str, str], torch.Size] = {}
-    modes = {module: module.training for module in model.modules()}
-    handles = [
-        module.register_forward_hook(_recorder(shapes, name))
-        for name, module in model.named_modules()
-    ]
-    try:
-        model.eval()
-        with torch.no_grad():
-            model(*(example if isinstance(example, tuple) else (example,)))
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
-    return shapes
-
-
-def _recorder(shapes: dict[tuple[str, str], torch.Size], name: str) -> Any:
-    def record(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if args and isinstance(args[0], Tensor):
-            shapes[name, "input"] = args[0].shape
-        if isinstance(output, Tensor):
-            shapes[name, "output"] = output.shape
-
-    return record
+    own = axis_of(module)
+    if widths(module) is None or own is None:
+        return False
+    return axis in (1, own)
 
 
 def unit_count(
@@ -92,28 +72,30 @@ def unit_count(
     name: str,
     at: Literal["input", "output"],
     axis: int,
-    shapes: Shapes | None = None,
+    recording: Recording | None = None,
 ) -> int:
     """How many units there are at a module's output or input.
 
-    Where `shapes` doesn't tell, a layer's own numbers do, and for a module that has none (an
+    Where there is no recording, a layer's own numbers do, and for a module that has none (an
     activation, a sum, a container) the nearest layer before it in order of registration; what is
     said of such a module is verified when data first passes it.
 
     Raises:
         RoutingError: Nothing tells.
     """
-    if shapes is not None:
-        shape = shapes.get((name, at))
+    if recording is not None:
+        shape = recording.shape_at(name, at)
         if shape is None:
             raise RoutingError(f"the {at} of {name} is no tensor, or the example never passes it")
         if not -len(shape) < axis < len(shape):
             raise RoutingError(f"the {at} of {name} has shape {list(shape)}, no axis {axis}")
         return shape[axis]
     module = model.get_submodule(name)
-    own = widths(module)
-    if own is None:
-        found = _from_neighbours(model, name, at)
+    if isinstance(module, nn.Embedding):
+        found = module.embedding_dim if at == "output" and axis == -1 else None
+    elif (own := widths(module)) is None:
+        neighbour = neighbour_of(model, name, at)
+        found = None if neighbour is None else neighbour.units
     else:
         found = getattr(own, at) if counts_units(module, axis) else None
     if found is None:
@@ -124,22 +106,30 @@ def unit_count(
     return found
 
 
-def _from_neighbours(model: nn.Module, name: str, at: str) -> int | None:
-    """The size that the layers before (after, behind a rearrangement) have."""
+class Neighbour(NamedTuple):
+    """A layer whose units are those of another module, as far as the order of modules tells."""
+
+    layer: nn.Module
+    units: int
+
+
+def neighbour_of(model: nn.Module, name: str, at: str) -> Neighbour | None:
+    """The layer before (after, behind a rearrangement) a module that has no units of its own."""
     leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
     inside = [i for i, (n, _) in enumerate(leaves) if n == name or n.startswith(f"{name}.")]
     if not inside:
         return None
     if at == "input":
-        entered = widths(leaves[inside[0]][1])
+        first = leaves[inside[0]][1]
+        entered = widths(first)
         if entered is not None:
-            return entered.input
+            return Neighbour(first, entered.input)
     last = inside[-1] if at == "output" else inside[0] - 1
     for _, leaf in reversed(leaves[: last + 1]):
         if isinstance(leaf, _REARRANGING):
             break
         own = widths(leaf)
         if own is not None:
-            return own.output
-    following = (widths(leaf) for _, leaf in leaves[last + 1 :])
-    return next((own.input for own in following if own is not None), None)
+            return Neighbour(leaf, own.output)
+    following = ((leaf, widths(leaf)) for _, leaf in leaves[last + 1 :])
+    return next((Neighbour(leaf, own.input) for leaf, own in following if own is not None), None)

@@ -91,7 +91,7 @@ def _router(
         raise ConfigError("routing.regions needs labels; set routing.labels.source=digit-half")
     try:
         asked = asdict(options) | {"rules": ordered_rules(options.rules, names)}
-        return routing.attach(model, resolved or asked)
+        return routing.attach(model, {**asked, **(resolved or {})})
     except routing.RoutingError as error:
         raise ConfigError(f"routing: {error}") from error
 

@@ -28,6 +28,20 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
     return total
 
 
+def mean_over_ranks(values: Tensor, counted: Tensor) -> Tensor:
+    """Mean of values `[B]` over the examples that are counted, on whichever process they are.
+
+    As a loss: DDP averages the gradients of all processes, so each returns its own sum times the
+    number of processes over the count of all. 0 where no process counts any.
+
+    Args:
+        values: `[B]`.
+        counted: bool `[B]`.
+    """
+    total = sum_over_ranks(counted.sum())
+    return torch.where(counted, values, 0.0).sum() * world_size() / total.clamp(min=1)
+
+
 def gather(value: Any) -> list[Any]:
     """What every process passed, in rank order, on every process."""
     if world_size() == 1:

@@ -8,6 +8,7 @@ with a rollout is the `Algorithm`'s.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import Any, NamedTuple, Protocol
 
@@ -256,6 +257,17 @@ class OnPolicy(L.LightningModule):
                 + (f", from {', '.join(culprits)})" if culprits else ")")
             )
         step["grad_norm"] = norm
+
+    def on_fit_end(self) -> None:
+        """Say which regions no gradient ever reached."""
+        if self.routes is None or rank() != 0:
+            return
+        for region in self.routes.untouched(self.trainer.optimizers[0]):
+            print(
+                f"warning: region {region} never got a gradient in this run: no example that "
+                "reaches it was learnt from, or the rest of the network does not listen to it",
+                file=sys.stderr,
+            )
 
     def metrics(self) -> dict[str, float]:
         """What the finished iteration logs, with CleanRL's names (computed once).

@@ -15,11 +15,15 @@ from configs import ConfigError, RoutingConfig, RunConfig, hint
 from models import ActorCritic
 from trainers import seeding
 from trainers.collector import Policy
+from trainers.distributed import mean_over_ranks
 from trainers.labels import UNKNOWN, LabelBook
 from trainers.losses import divergence
 
 FORK = "embedder"
 """The module whose output feeds both heads."""
+
+_SPARSE = "l1 "
+"""Begins the keys of activations that are kept sparse."""
 
 ROUTE_CLIP = 0.2
 """Where `routes/*/clipfrac` counts a ratio as clipped: PPO's usual `clip_coef`."""
@@ -53,12 +57,13 @@ class Routes:
         try:
             self.router = routing.attach(
                 model,
-                resolved or asked,
+                {**asked, **(resolved or {})},
                 fork=FORK if options.terms else None,
                 example=example,
             )
         except routing.RoutingError as error:
             raise ConfigError(f"routing: {error}") from error
+        _require_reachable(options, labels.names)
         self._watch(model)
         self._kept_out = _kept_out(options, labels.names)
         self._drop = routing.ForwardDrop(
@@ -89,10 +94,15 @@ class Routes:
             self._expert = torch.tensor([experts.index(name) for name in self.labels.names])
             gate.register_forward_hook(self._keeper("gate"), prepend=True)
         if self.options.l1:
-            parts = [part for region in self.router.regions.values() for part in region.parts]
-            for name in {part.module: None for part in parts if part.at == "output"}:
+            parts = [part for part in self.router.regions.sites() if part.at == "output"]
+            if not parts:
+                raise ConfigError(
+                    "routing.l1: no region is at a module's output, where activations could be "
+                    "sparse; leave it out"
+                )
+            for name in dict.fromkeys(part.module for part in parts):
                 module = model.get_submodule(name)
-                module.register_forward_hook(self._keeper(f"l1 {name}"))
+                module.register_forward_hook(self._keeper(f"{_SPARSE}{name}"))
 
     def _keeper(self, key: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -108,6 +118,17 @@ class Routes:
         return routing.RoutedAdam(
             model.named_parameters(), lr=lr, eps=eps, owned=self.router.owned()
         )
+
+    @property
+    def _judges_by_part(self) -> bool:
+        """Whether labelled steps are compared with the values of their part of the network."""
+        return self.options.values == "routed" and self.router.strength > 0
+
+    def untouched(self, optimizer: torch.optim.Optimizer) -> list[str]:
+        """Regions that own parameters and never got a gradient; empty before the first step."""
+        if not isinstance(optimizer, routing.RoutedAdam):
+            return []
+        return optimizer.untouched()
 
     def begin(self, env_steps: int) -> None:
         """Before a rollout: the schedule, an empty label book, and who runs without what."""
@@ -130,7 +151,7 @@ class Routes:
         dones = columns["dones"]
         labels = self.labels.column(*dones.shape).to(dones.device)
         columns["labels"] = labels
-        if self.options.values == "routed":
+        if self._judges_by_part:
             for obs, values, known in zip(columns["obs"], columns["values"], labels, strict=True):
                 self._drop.use(self._outside(known, self._dropped))
                 values.copy_(torch.where(known >= 0, policy(obs)[1].float(), values))
@@ -164,10 +185,13 @@ class Routes:
                 outside = self._outside(batch["labels"], dropped)
                 alone = self._without(model, obs, outside)
                 self._seen["whole"], self._seen["alone"] = logits.detach(), alone[0]
-                values = alone[1] if self.options.values == "routed" else values
+                values = alone[1] if self._judges_by_part else values
             return logits, values, logits
         features = model.features(obs)
         self._drop.clear()
+        for key in [key for key in self._seen if key.startswith(_SPARSE)]:
+            if self.router.is_at_fork(key.removeprefix(_SPARSE)):
+                self._seen[key] = self.router.fork(self._seen[key], "sparsity")
         logits, values, entropy = (
             model.heads(self.router.fork(features, term), obs)
             for term in ("policy", "value", "entropy")
@@ -207,9 +231,10 @@ class Routes:
             total = total + self.options.gate_coef * logged["gate_loss"]
         if self.options.alone_coef:
             logged["alone_loss"] = self._alone_loss(labels)
-            total = total + self.options.alone_coef * logged["alone_loss"]
+            strength = self.router.strength  # before routing.start there is nothing to act alone
+            total = total + strength * self.options.alone_coef * logged["alone_loss"]
         if self.options.l1:
-            sites = [value for key, value in self._seen.items() if key.startswith("l1 ")]
+            sites = [value for key, value in self._seen.items() if key.startswith(_SPARSE)]
             logged["l1"] = torch.stack([site.float().abs().mean() for site in sites]).mean()
             total = total + self.options.l1 * logged["l1"]
         self._seen = {}
@@ -217,12 +242,12 @@ class Routes:
             return total, logged | self._route_metrics(labels, log_ratio)
 
     def _gate_loss(self, labels: Tensor) -> Tensor:
-        """Cross-entropy of the gate on labelled examples, a mean over all; 0 without any."""
+        """Cross-entropy of the gate on labelled examples, a mean over them; 0 without any."""
         logits = self._seen["gate"].float()
         known = labels >= 0
         wanted = self._expert.to(labels.device)[labels.clamp(min=0)]
         losses = nn.functional.cross_entropy(logits, wanted, reduction="none")
-        return torch.where(known, losses, 0.0).sum() / known.sum().clamp(min=1)
+        return mean_over_ranks(losses, known)
 
     def _alone_loss(self, labels: Tensor) -> Tensor:
         """KL(whole ‖ alone) on labelled examples, a mean over them; 0 without any.
@@ -234,8 +259,7 @@ class Routes:
             torch.log_softmax(self._seen[key].float(), dim=-1) for key in ("whole", "alone")
         )
         divergences = (whole.exp() * (whole - alone)).sum(-1)
-        known = labels >= 0
-        return torch.where(known, divergences, 0.0).sum() / known.sum().clamp(min=1)
+        return mean_over_ranks(divergences, labels >= 0)
 
     def _route_metrics(self, labels: Tensor, log_ratio: Tensor | None) -> dict[str, Tensor]:
         """Share, divergence and clip fraction of each label; NaN where it has no example."""
@@ -289,6 +313,25 @@ def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tenso
         for region in options.regions
     }
     return {region: labels for region, labels in flags.items() if labels.any()}
+
+
+def _require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
+    """See to it that every region learns from some example.
+
+    Raises:
+        ConfigError: One is closed to all that is learnt from.
+    """
+    tables = [options.rules] + [{**options.rules, **rules} for rules in options.terms.values()]
+    for region in options.regions:
+        closed = all(
+            table.get(name, {}).get(region, 1.0) == 0 for table in tables for name in names
+        )
+        unlabelled = options.unlabelled_steps != "drop" and options.unlabelled.get(region, 1.0)
+        if closed and not unlabelled:
+            raise ConfigError(
+                f"routing.rules: region {region} is closed to every label, and to examples without "
+                "one, so it never learns; give one of them a weight other than 0"
+            )
 
 
 def _weighs(options: RoutingConfig) -> bool:

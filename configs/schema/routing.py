@@ -22,7 +22,8 @@ class LabelsConfig:
     """How much an environment's next episode repeats what befell its label (kept, missed, wrong):
     0 draws anew, towards 1 faults come in long runs."""
     delay: int = 0
-    """Steps after an episode's end at which its label is known; too late for its rollout, never."""
+    """Steps after an episode's end at which its label is known; too late for its rollout, never.
+    Steps of an episode that were taken in an earlier rollout stay unlabelled in any case."""
     shuffled: bool = False
     """Deal the labels of a rollout's episodes out at random among them: a control."""
 
@@ -44,19 +45,22 @@ class RoutingConfig:
     """`drop` leaves examples without a label out of the loss: filtering, a baseline; `drop-ended`
     only those whose episode ended without one, while unfinished episodes are trained on."""
     values: Literal["whole", "routed"] = "whole"
-    """What labelled episodes are compared with: the value that the whole network expects, or the
-    one that it expects without the regions from which their label's gradient is kept out."""
+    """What labelled episodes are compared with: the value that the whole network expects, or, from
+    `start` on, the one that it expects without the regions that their label is kept out of."""
     start: int = 0
     """Environment steps before which nothing is routed."""
     ramp: int = 0
     """Environment steps over which weights then go from 1 to those of the rules."""
     freeze: bool = True
     """Elements of a region that got no gradient don't move: neither momentum nor decay."""
+    unprotected: list[str] = field(default_factory=list)
+    """Regions of which that need not hold, because no parameter acts through their units alone."""
     gate_coef: float = 0.0
     """Weight of the loss that teaches a gate the labels (models with one expert per label)."""
     alone_coef: float = 0.0
     """Weight of the divergence, on labelled examples, from the whole policy of the one without the
-    regions that their label's gradient is kept out of: what is left learns to act alone."""
+    regions that their label's gradient is kept out of: what is left learns to act alone. Grows
+    from 0 with the rules (`start`, `ramp`)."""
     l1: float = 0.0
     """Weight of the mean absolute activation of routed outputs, which keeps copies apart."""
     drop: dict[str, float] = field(default_factory=dict)

@@ -165,7 +165,8 @@ def test_a_gate_shares_out_what_an_ablated_expert_had():
 
 def test_afterwards_the_network_is_what_it_was_even_after_an_exception():
     model = mlp()
-    router = routing.attach(model, {"regions": {"a": [{"module": "1", "units": "0:3"}]}})
+    regions = {"a": [{"module": "1", "units": "0:3"}]}
+    router = routing.attach(model, {"regions": regions}, example=X)
     before = model(X)
     during = []
 
@@ -249,6 +250,7 @@ def test_what_cannot_be_resampled_or_recorded_is_said():
         model(X[:1])
     with pytest.raises(RoutingError, match="no data passed 1 while"):
         record_means(model, regions, lambda: None)
+    regions = regions_of(model, a={"module": "1", "units": "0:3", "axis": 1})
     with (
         ablate(model, regions, {"a": "zero"}),
         pytest.raises(RoutingError, match=r"the output of 1 has shape \[6\], not 6 units on axis"),

@@ -25,7 +25,7 @@ def squares(output, number):
 
 
 def routed_gradients(model, options, labels, inputs, loss):
-    router = routing.attach(model, options)
+    router = routing.attach(model, options, example=inputs[:1])
     model.zero_grad()
     with router.labels(labels):
         outputs = model(inputs)

@@ -1,6 +1,7 @@
 """What labels, rules and terms do to gradients, and what they never do to outputs."""
 
 import copy
+import io
 
 import pytest
 import torch
@@ -122,14 +123,20 @@ def test_owned_elements_are_rows_producers_columns_and_whole_modules():
 def test_units_on_another_axis_than_a_layers_are_no_rows_of_it():
     model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU())
     options = {"rules": {"off": {"a": 0}}}
-    for module in "01":
-        part = {"module": module, "axis": 3, "units": "0:2"}
-        router = routing.attach(
-            model, options | {"regions": {"a": [part]}}, example=torch.randn(1, 2, 4, 4)
-        )
-        assert router.owned() == {}
-        router.detach()
-        assert dict(routing.attach(model, router.to_plain()).regions) == dict(router.regions)
+    example = torch.randn(1, 2, 4, 4)
+    regions = {"a": [{"module": "0", "axis": 3, "units": "0:2"}]}
+    with pytest.raises(RoutingError, match="has its units on axis 1, not 3: leave axis out"):
+        routing.attach(model, options | {"regions": regions}, example=example)
+    options |= {"regions": {"a": [{"module": "1", "axis": 3, "units": "0:2"}]}}
+    with pytest.raises(RoutingError, match="no parameter acts through its units alone"):
+        routing.attach(model, options, example=example)
+    options |= {"unprotected": ["a"]}
+    with pytest.warns(routing.UnprotectedRegion, match="region a is unprotected: no parameter"):
+        router = routing.attach(model, options, example=example)
+    assert router.owned() == {}
+    with pytest.warns(routing.UnprotectedRegion):
+        again = routing.attach(model, router.to_plain())
+    assert dict(again.regions) == dict(router.regions)
 
 
 def test_without_labels_or_after_them_gradients_are_plain():
@@ -248,17 +255,45 @@ def test_detaching_leaves_nothing_behind():
     model(images(3)).sum().backward()
 
 
-def test_a_deep_copy_runs_on_its_own_weights_with_the_same_routes():
+def copied(model):
+    return copy.deepcopy(model)
+
+
+def saved_and_loaded(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("duplicate", [copied, saved_and_loaded, lambda m: copied(copied(m))])
+def test_a_copy_is_plain_runs_on_its_own_weights_and_takes_routes_of_its_own(duplicate):
     model, inputs = mixed_net(), images()
     router = routing.attach(model, OPTIONS)
-    twin = copy.deepcopy(model)
+    twin = duplicate(model)
     with torch.no_grad():
         for parameter in twin.parameters():
             parameter.mul_(1.5)
     expected = mixed_net()
     expected.load_state_dict(twin.state_dict())
-    fresh = routing.attach(expected, OPTIONS)
-    equal(gradients(twin, inputs, router, LABELS), gradients(expected, inputs, fresh, LABELS))
+    equal(gradients(twin, inputs), gradients(expected, inputs))
+    other = OPTIONS | {"rules": {"first": {"a": 0}, "second": {"b": 0.5}}}
+    mine, fresh = routing.attach(twin, other), routing.attach(expected, other)
+    equal(gradients(twin, inputs, mine, LABELS), gradients(expected, inputs, fresh, LABELS))
+    first = mixed_net()
+    again = routing.attach(first, OPTIONS)
+    equal(gradients(model, inputs, router, LABELS), gradients(first, inputs, again, LABELS))
+
+
+def test_labels_of_the_first_model_are_refused_in_a_copy():
+    model, inputs = mixed_net(), images()
+    router = routing.attach(model, OPTIONS)
+    twin = copy.deepcopy(model)
+    with router.labels(LABELS):
+        with torch.no_grad():
+            twin(inputs)
+        with pytest.raises(RoutingError, match="copy of a routed model, without routes: attach"):
+            twin(inputs)
 
 
 def test_activations_that_work_in_place_may_follow_a_mask():
@@ -292,7 +327,9 @@ def test_a_mask_at_a_skip_connection_lets_the_other_path_pass():
     model = Skip().double()
     options = {"regions": {"a": [{"module": "probe"}]}, "rules": {"off": {"a": 0}}}
     inputs = torch.randn(5, 3, dtype=torch.float64)
-    router = routing.attach(model, options)
+    with pytest.raises(RoutingError, match="no parameter acts through its units alone"):
+        routing.attach(model, options, example=inputs)
+    router = routing.attach(model, options | {"freeze": False}, example=inputs)
     with router.labels(torch.zeros(5, dtype=torch.long)):
         model(inputs).sum().backward()
     torch.testing.assert_close(model.fc.bias.grad, torch.full((4,), 10.0, dtype=torch.float64))
@@ -434,27 +471,33 @@ def test_another_batch_than_the_labels_is_refused_only_where_gradients_flow():
 
 
 class Pair(nn.Module):
-    def __init__(self):
+    def __init__(self, as_list=False):
         super().__init__()
-        self.fc = nn.Linear(3, 4)
+        self.fc, self.as_list = nn.Linear(3, 4), as_list
 
     def forward(self, x, y=None):
-        return self.fc(x), y
+        return [self.fc(x), y] if self.as_list else (self.fc(x), y)
 
 
-def test_only_a_tensor_can_be_routed():
+def test_of_a_tuple_the_first_tensor_is_routed_and_anything_else_is_refused():
     labels = torch.tensor([0, 0])
-    model = nn.ModuleDict({"pair": Pair()})
-    router = routing.attach(
-        model,
-        OPTIONS
-        | {"regions": {"a": [{"module": "pair"}], "b": [{"module": "pair.fc", "at": "input"}]}},
-    )
-    with router.labels(labels), pytest.raises(RoutingError, match="the output of pair is a tuple"):
+    model = nn.Sequential(Pair())
+    options = {"regions": {"a": [{"module": "0"}]}, "rules": {"x": {"a": 0}}}
+    router = routing.attach(model, options, example=torch.randn(2, 3))
+    assert sorted(router.owned()) == ["0.fc.bias", "0.fc.weight"]
+    with router.labels(labels):
+        first, second = model(torch.randn(2, 3))
+        first.sum().backward()
+    assert second is None
+    assert not model[0].fc.weight.grad.any()
+    router.detach()
+    model = nn.ModuleDict({"pair": Pair(as_list=True)})
+    router = routing.attach(model, options | {"regions": {"a": [{"module": "pair"}]}})
+    with router.labels(labels), pytest.raises(RoutingError, match="the output of pair is a list"):
         model["pair"](torch.randn(2, 3))
     router.detach()
     options = {"regions": {"a": [{"module": "pair", "at": "input"}]}, "rules": {"x": {"a": 0}}}
-    router = routing.attach(model, options)
+    router = routing.attach(model, options | {"freeze": False})
     with router.labels(labels), pytest.raises(RoutingError, match="2 positional arguments"):
         model["pair"](torch.randn(2, 3), torch.randn(2, 3))
 
@@ -470,9 +513,10 @@ def test_a_size_told_wrongly_from_neighbours_is_found_when_data_passes():
 
     model = nn.Sequential(Twice())
     options = {"regions": {"a": [{"module": "0", "units": "50%:100%"}]}, "rules": {"x": {"a": 0}}}
+    options |= {"freeze": False}  # either half of the output is made by the same weights
     router = routing.attach(model, options)
     router.use(torch.zeros(2, dtype=torch.long))
-    with pytest.raises(RoutingError, match=r"has 8 units on axis 1, not 4 .* an example input"):
+    with pytest.raises(RoutingError, match=r"has 8 units on axis -1, not 4 .* an example input"):
         model(torch.randn(2, 3))
     router.detach()
     router = routing.attach(model, options, example=torch.randn(2, 3))

@@ -10,7 +10,7 @@ import configs
 import trainers
 from analysis import studies
 from configs import ConfigError, LabelsConfig
-from routing import Leak
+from routing import Leak, UnprotectedRegion
 from tests.trainers.conftest import EXPERTS, make_ppo, same, weights
 from trainers.studies.leaks import Movement, moved_by_label, verdict
 
@@ -62,13 +62,14 @@ def test_every_label_starts_from_the_same_state():
     assert same(weights(one), weights(two))
 
 
-def test_a_region_without_parameters_of_its_own_cannot_leak():
+def test_a_region_without_parameters_of_its_own_is_refused_or_untested():
     regions = {"gate": [{"module": "embedder.gate", "units": "0"}]}
-    found = movements(
-        make_ppo(
-            routing=dataclasses.replace(ROUTED, regions=regions, rules={"cheese": {"gate": 0}})
-        )
-    )
+    routed = dataclasses.replace(ROUTED, regions=regions, rules={"cheese": {"gate": 0}})
+    with pytest.raises(ConfigError, match="region gate is closed to a label and cannot be kept"):
+        make_ppo(routing=routed)
+    with pytest.warns(UnprotectedRegion):
+        found = movements(make_ppo(routing=dataclasses.replace(routed, unprotected=["gate"])))
+    assert "UNTESTED: region gate" in verdict(list(found.values()), [], frozen=True)
     assert found["cheese", "gate"].change is None
     assert found["cheese", "gate"].closed
     assert not found["cheese", "gate"].leaked
@@ -88,7 +89,7 @@ MIXING = Leak("mixing", "b", "norm", "norm mixes examples")
         ([STILL], [READER, MIXING], True, "LEAK: norm mixes examples"),
         ([STILL, MOVED], [MIXING], True, "LEAK: w of region b moved by 1.0e-03 in steps on a"),
         ([MOVED], [], False, "routing.freeze is false"),
-        ([dataclasses.replace(MOVED, closed=False)], [], True, "nothing to test"),
+        ([dataclasses.replace(MOVED, closed=False)], [], True, "UNTESTED: no region is closed"),
     ],
 )
 def test_the_verdict_is_one_line(moved, leaks, frozen, says):

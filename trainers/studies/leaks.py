@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,8 @@ class Movement:
     closed: bool
     """Whether the weight is 0, for every loss term."""
     change: float | None
-    """Largest absolute change of any element that the region owns; None if it owns none."""
+    """Largest absolute change of any element that the region owns; None if that is untested: it
+    owns none, is unprotected, or got no gradient in the steps before."""
     where: str | None
     """The parameter with that element."""
 
@@ -105,7 +107,7 @@ def run_study(
     data = {
         "command": shlex.join(["chisel", "study", STUDY, *words, f"steps={steps}", f"seed={seed}"]),
         "verdict": told,
-        "clear": not any(m.leaked for m in movements) and not _fatal(leaks),
+        "clear": told.startswith("CLEAR"),
         "steps": steps,
         "movements": [dataclasses.asdict(m) | {"leaked": m.leaked} for m in movements],
         "leaks": [dataclasses.asdict(leak) for leak in leaks],
@@ -176,6 +178,7 @@ def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> l
     size = max(1, len(columns["actions"]) // module.algorithm.num_minibatches)
     for _ in range(steps):
         step(torch.randint(-1, count, (size,), generator=generator))
+    asleep = routes.untouched(optimizer)
     start = copy.deepcopy((module.model.state_dict(), optimizer.state_dict()))
     found = []
     for label in (*range(count), -1):
@@ -184,7 +187,8 @@ def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> l
         before = routing.snapshot(module.model)
         for _ in range(steps):
             step(torch.full((size,), label))
-        found += _movements(routes, label, routing.moved(module.model, before, router.owned()))
+        changes = routing.moved(module.model, before, router.owned())
+        found += _movements(routes, label, changes, asleep)
     return found
 
 
@@ -197,12 +201,19 @@ def _rollout(module: OnPolicy, routes: Routes) -> dict[str, Tensor]:
     return {name: module.buffer.flat(name).clone() for name in module.algorithm.columns}
 
 
-def _movements(routes: Routes, label: int, changes: dict[str, dict[str, float]]) -> list[Movement]:
+def _movements(
+    routes: Routes, label: int, changes: dict[str, dict[str, float]], asleep: Collection[str]
+) -> list[Movement]:
+    """What one label moved; regions that are asleep, because nothing ever reached them, show
+    nothing.
+    """
     rules = routes.router.rules
     tables = [rules.table(term)[label] for term in (None, *rules.terms)]
     found = []
     for number, region in enumerate(rules.regions):
         by_parameter = changes.get(region, {})
+        if routing.UNTESTED in by_parameter or region in asleep:
+            by_parameter = {}
         where = max(by_parameter, key=by_parameter.__getitem__, default=None)
         found.append(
             Movement(
@@ -231,8 +242,14 @@ def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: boo
     fatal = _fatal(leaks)
     if fatal:
         return f"LEAK: {fatal[0].message}"
+    untested = sorted({m.region for m in movements if m.closed and m.change is None})
+    if untested:
+        return (
+            f"UNTESTED: region {', '.join(untested)} is closed to a label, and nothing could be "
+            "seen to rest: it owns no parameters, or no gradient ever reached it"
+        )
     if not closed:
-        return "nothing to test: no region is closed to any label"
+        return "UNTESTED: no region is closed to any label"
     readers = len(leaks) - len(fatal)
     shared = f"; {readers} readers of regions are shared" if readers else ""
     return f"CLEAR: {len(closed)} closed pairs of label and region, each moved by exactly 0{shared}"
@@ -251,7 +268,7 @@ def _movements_table(movements: list[Movement], steps: int) -> Table:
     table.add_column("")
     for m in movements:
         said = "LEAK" if m.leaked else "closed" if m.closed else "open"
-        change = "owns nothing" if m.change is None else f"{m.change:.2g}"
+        change = "UNTESTED" if m.change is None else f"{m.change:.2g}"
         table.add_row(m.label, m.region, f"{m.weight:g}", change, said)
     return table
 
