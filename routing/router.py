@@ -246,7 +246,7 @@ class Router:
 
     def _passed(self, module: str) -> None:
         """Note that a labelled batch has passed a module's site."""
-        if self._waiting and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and self._waiting:
             self._waiting.discard(module)
 
     def _require_passed(self) -> None:
