@@ -125,21 +125,32 @@ def test_a_single_seed_has_no_interval_and_other_settings_no_reference_values(tm
         assert one["reference"] == ""
 
 
-def test_the_task_options_is_the_world_written_down_for_the_tests_of_impact():
-    """States are matched by walking both worlds from their starts."""
-    task = find_task("options")
-    states, transitions, goal, moved, corner = side_effect_worlds.options()
+def numbered_as(task, transitions):
+    """The task's states in the other world's order, found by walking both from their starts."""
     match = {0: task.start}
-    for state in range(len(states)):
-        for action in range(5):
-            there = match.setdefault(
-                int(transitions[state, action]), int(task.next_state[match[state], action])
-            )
-            assert there == task.next_state[match[state], action]
-    order = [match[state] for state in range(len(states))]
+    for state, row in enumerate(transitions):
+        for there, here in zip(row, task.next_state[match[state]], strict=True):
+            assert match.setdefault(int(there), int(here)) == here
+    assert sorted(match.values()) == list(range(len(task.goal)))
+    return [match[state] for state in range(len(transitions))]
+
+
+def test_the_task_options_is_the_world_written_down_for_the_tests_of_impact():
+    task = find_task("options")
+    _, transitions, goal, moved, corner = side_effect_worlds.options()
+    order = numbered_as(task, transitions)
     assert (task.goal[order] == goal).all()
     assert (task.true["true, as coded"][order] == goal - 2.0 * moved).all()
     assert (task.true["true, corner only"][order] == goal - 2.0 * corner).all()
+
+
+def test_the_task_damage_is_the_world_written_down_for_the_tests_of_impact():
+    task = find_task("damage")
+    _, transitions, goal, gone, _ = side_effect_worlds.damage()
+    order = numbered_as(task, transitions)
+    assert (task.goal[order] == goal).all()
+    assert (task.true["true, as coded"][order] == goal - 2.0 * gone).all()
+    assert (task.true["inverted, as coded"] == -task.true["true, as coded"]).all()
 
 
 def test_best_actions_are_those_of_value_iteration_on_rewards_by_action():
