@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 import impact
 from analysis.delayed import Task, aup_policy, standard_policy
-from analysis.stats import Estimate, mean_over_seeds
+from analysis.stats import Estimate, mean_over_seeds, t_quantile
+from analysis.tabular_studies import no_nan
 from impact import Revelation
 
 RANDOM = "any reward"
-_NORMAL = 1.96
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,31 @@ class Residual:
     """Over seeds, and rewards if random."""
     above: float
     """Share of seeds, and rewards if random, in which AUP does better."""
+    rewards: int | None
+    """How many random ones; None if the true reward is known."""
     reward_error: float
-    """Standard error of the mean residual over random rewards; 0 if there is but one."""
+    """Standard error of the mean residual over random rewards, nan of a single one; 0 if the true
+    reward is known."""
     reference: str
     """The reference residual; nothing if there is none for this time."""
 
     @property
     def mean(self) -> Estimate:
-        """Over AUP's seeds, with Student's interval, and over rewards if these are random.
+        """Over AUP's seeds, with Student's interval, and over rewards if these are random, too.
 
         Both spreads are added as if independent, which is a little too wide.
         """
         seeds = mean_over_seeds(self.aup)
-        half = float(np.hypot(seeds.high - seeds.value, _NORMAL * self.reward_error))
+        half = seeds.high - seeds.value
+        if self.rewards is not None:
+            half = float(np.hypot(half, t_quantile(self.rewards) * self.reward_error))
         return Estimate(seeds.value, seeds.value - half, seeds.value + half, seeds.n)
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
         keys = ("world", "revelation", "truth", "standard", "median", "above", "reward_error")
         plain = {key: getattr(self, key) for key in keys} | {"reference": self.reference}
+        plain["reward_error"] = no_nan(self.reward_error)
         return plain | {"mean": self.mean.to_plain(), "by_seed": self.aup.tolist()}
 
 
@@ -164,6 +170,7 @@ def _residuals(
     truths |= {truth: slice(draws + n, draws + n + 1) for n, truth in enumerate(task.true)}
     for truth, columns in truths.items():
         difference = scores[1:, columns] - scores[0, columns]
+        rewards = draws if truth == RANDOM else None
         found.append(
             Residual(
                 world=task.world,
@@ -173,7 +180,8 @@ def _residuals(
                 aup=difference.mean(axis=1),
                 median=float(np.median(difference)),
                 above=float((difference > 1e-9).mean()),
-                reward_error=_standard_error(difference.mean(axis=0)),
+                rewards=rewards,
+                reward_error=_standard_error(difference.mean(axis=0)) if rewards else 0.0,
                 reference=reference.get((task.world, truth), ""),
             )
         )
@@ -181,7 +189,7 @@ def _residuals(
 
 
 def _standard_error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
 def _regret(

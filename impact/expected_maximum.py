@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from impact.regions import Region, regions
 
+_ADD_UP = 1e-6
+"""How far a block may take shares from adding up to 1: its regions fill the cube no better."""
+
 
 class Maximum(NamedTuple):
     """Of linear forms of random rewards."""
@@ -32,6 +35,7 @@ def expected_maximum(forms: NDArray[np.float64]) -> Maximum:
 
     Raises:
         TooLargeError: If a block has too many states or forms.
+        ArithmeticError: If rounding spoilt the geometry: shares do not add up to 1.
     """
     common = forms.min(axis=0)
     rest = forms - common
@@ -44,6 +48,11 @@ def expected_maximum(forms: NDArray[np.float64]) -> Maximum:
     highest, won = _one_block(split[0]) if len(split) == 1 else _race(split)
     for (rows, _), shares_of_block in zip(blocks, won, strict=True):
         shares[rows] = shares_of_block
+    if not abs(shares.sum() - 1) <= _ADD_UP * len(blocks):  # nan, too
+        raise ArithmeticError(
+            f"shares add up to {shares.sum()}, not to 1: rounding spoilt them; sampled_power "
+            "needs no geometry"
+        )
     return Maximum(mean + highest, shares)
 
 
@@ -76,13 +85,14 @@ def _one_block(block: list[Region]) -> tuple[float, list[NDArray[np.float64]]]:
 def _race(split: list[list[Region]]) -> tuple[float, list[NDArray[np.float64]]]:
     """E max over blocks is `T - ∫ Π_b P(block b below t) dt`; and who wins how often.
 
-    Between two neighbouring corner values every factor is a polynomial, so that Gauss's rule is
-    exact and its nodes determine the derivative.
+    Between two neighbouring corner values every factor is a polynomial whose degree is the block's
+    dimension. Gauss's rule of n nodes is exact up to degree 2n - 1, that of the whole product, and
+    n nodes determine a polynomial, and so its derivative, up to degree n - 1: that of each factor.
     """
     ends = _breaks(np.concatenate([one.corners.ravel() for block in split for one in block]))
-    degree = sum(block[0].corners.shape[1] - 1 for block in split)
+    degrees = [block[0].corners.shape[1] - 1 for block in split]
     gauss: Any = legendre.leggauss  # has no type
-    nodes, weights = gauss(degree // 2 + 2)
+    nodes, weights = gauss(1 + max(sum(degrees) // 2, *degrees))
     half = np.diff(ends)[:, None] / 2
     at = ends[:-1, None] + half * (1 + nodes)
     below = [

@@ -119,6 +119,7 @@ AS_PUBLISHED = Options(lam=1 / 1.5, scale="sum", null="max")
 """The formulas of the paper, which the public code followed when its figures were made."""
 
 EXACT = Options(lam=1 / 1.5, scale="sum", null="max", tables="exact", keyed_by="state")
-"""The formulas of the paper with exact values of true states: what the method does by itself."""
+"""The formulas of the paper with exact values of true states. Rewards are drawn by board, as in the
+others; `replace(EXACT, rewards_by="state")` draws one for every state."""
 
 PRESETS = {"as-published": AS_PUBLISHED, "as-released": AS_RELEASED, "exact": EXACT}

@@ -73,6 +73,7 @@ def optimality_probability(
 
     Raises:
         TooLargeError: If there are too many policies, or too many states that belong together.
+        ArithmeticError: If futures are too alike for the geometry; sampled_power needs none.
         ValueError: On impossible transitions, state or discount.
     """
     found = futures(transitions, state, gamma, most=most)

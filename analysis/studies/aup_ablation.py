@@ -67,7 +67,8 @@ def run(
     """Let the seven agents of the AUP paper's ablation act, many times over.
 
     Args:
-        preset: The public code, the paper's formulas, or these with exact values of states.
+        preset: The public code, the paper's formulas, or these with exact values of states; all
+            three draw rewards by board.
         seeds: Trials of each agent in each world, each with auxiliary rewards of its own.
         rr_seeds: The same for relative reachability, which has little chance in it and is slow.
         worlds: Which, with commas between.

@@ -24,6 +24,7 @@ from analysis.power_map import (
     find_place,
     state_power,
 )
+from analysis.stats import t_quantile
 from analysis.tables import new_table
 from analysis.tabular_studies import (
     check_at_least,
@@ -39,7 +40,6 @@ STUDY = "power-map"
 _ALL, _START = "mean over all states", "all else as at the start"
 _SHOWN = 5
 """Cells at either end of the table."""
-_NORMAL = 1.96
 
 
 def run(
@@ -96,7 +96,7 @@ def run(
         f"{world}, γ = {gamma:g}: rank correlation {relation.rank_correlation:.2f}",
     )
     save_figure(scatter, folder / "penalty-and-power.png", command)
-    show(_ends(maps, title))
+    show(_ends(maps, title, draws))
     if reference:
         show(_beside(reference))
     _say(power, relation, draws)
@@ -148,7 +148,7 @@ def _cells(cells: CellPower) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: -one["power"])
 
 
-def _ends(maps: Mapping[str, CellPower], title: str) -> Table:
+def _ends(maps: Mapping[str, CellPower], title: str, draws: int) -> Table:
     """The highest and the lowest cells of each map."""
     table = new_table(title=f"{title}: highest and lowest cells")
     for heading in ("map", "row, column", "POWER", "95 %", "states"):
@@ -159,7 +159,7 @@ def _ends(maps: Mapping[str, CellPower], title: str) -> Table:
         for number, one in enumerate(ordered):
             if number < _SHOWN or number >= len(ordered) - _SHOWN:
                 row, column = one["cell"]
-                half = f"± {_NORMAL * one['standard_error']:.4f}"
+                half = f"± {t_quantile(draws) * one['standard_error']:.4f}"
                 half = half if one["standard_error"] else "exact"
                 value = f"{one['power']:.4f}"
                 table.add_row(name, f"{row}, {column}", value, half, str(one["states"]))

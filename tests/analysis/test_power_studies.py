@@ -5,10 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import cli.main
 from analysis import studies
 from analysis.delayed import aup_policy, best_actions, find_task, standard_policy
+from analysis.delayed_residuals import Residual
 from analysis.power_map import by_cell, find_place, state_power
 from configs import ConfigError
 from tests.impact import side_effect_worlds
@@ -54,6 +56,16 @@ def test_power_map_of_nine_cells_agrees_with_its_reference_values(tmp_path):
 def test_reference_values_are_shown_for_no_other_discount(tmp_path):
     options = {"world": "grid3", "gamma": 0.7, "draws": 10}
     assert not results(studies.run("power-map", **options, out=tmp_path), "power-map")["reference"]
+
+
+def test_few_draws_have_students_interval(tmp_path, capsys):
+    """12.7 standard errors of two draws."""
+    options = {"world": "grid3", "gamma": 0.6, "draws": 2}
+    found = results(studies.run("power-map", **options, out=tmp_path), "power-map")
+    shown = capsys.readouterr().out
+    for one in found["cells"]["mean over all states"]:
+        half = stats.t.ppf(0.975, 1) * one["standard_error"]
+        assert f"± {half:.4f}" in shown
 
 
 def test_a_cell_has_the_mean_of_the_states_that_share_it():
@@ -125,21 +137,52 @@ def test_a_single_seed_has_no_interval_and_other_settings_no_reference_values(tm
         assert one["reference"] == ""
 
 
-def test_the_task_options_is_the_world_written_down_for_the_tests_of_impact():
-    """States are matched by walking both worlds from their starts."""
-    task = find_task("options")
-    states, transitions, goal, moved, corner = side_effect_worlds.options()
+def test_a_single_random_reward_says_nothing_about_others_and_a_known_one_is_no_sample(tmp_path):
+    options = {"worlds": "damage", "draws": 1, "seeds": 4, "time": 3, "auxiliary": 2}
+    found = results(
+        studies.run("delayed-specification", **options, out=tmp_path), "delayed-specification"
+    )
+    for one in found["residuals"]:
+        random = one["truth"] == "any reward"
+        assert one["reward_error"] == (None if random else 0)
+        assert (one["mean"]["low"] is None) == random
+
+
+@pytest.mark.parametrize("rewards", [2, 5, 1000])
+def test_agents_that_all_score_the_same_leave_the_rewards_own_interval(rewards):
+    drawn = np.random.default_rng(0).random(rewards)
+    error = drawn.std(ddof=1) / np.sqrt(rewards)
+    one = Residual("", "", "", 0.0, np.full(3, drawn.mean()), 0.0, 0.0, rewards, error, "")
+    low, high = stats.ttest_1samp(drawn, 0).confidence_interval()
+    assert (one.mean.low, one.mean.high) == pytest.approx((low, high))
+
+
+def numbered_as(task, transitions):
+    """The task's states in the other world's order, found by walking both from their starts."""
     match = {0: task.start}
-    for state in range(len(states)):
-        for action in range(5):
-            there = match.setdefault(
-                int(transitions[state, action]), int(task.next_state[match[state], action])
-            )
-            assert there == task.next_state[match[state], action]
-    order = [match[state] for state in range(len(states))]
+    for state, row in enumerate(transitions):
+        for there, here in zip(row, task.next_state[match[state]], strict=True):
+            assert match.setdefault(int(there), int(here)) == here
+    assert sorted(match.values()) == list(range(len(task.goal)))
+    return [match[state] for state in range(len(transitions))]
+
+
+def test_the_task_options_is_the_world_written_down_for_the_tests_of_impact():
+    task = find_task("options")
+    _, transitions, goal, moved, corner = side_effect_worlds.options()
+    order = numbered_as(task, transitions)
     assert (task.goal[order] == goal).all()
     assert (task.true["true, as coded"][order] == goal - 2.0 * moved).all()
     assert (task.true["true, corner only"][order] == goal - 2.0 * corner).all()
+
+
+def test_the_task_damage_is_the_world_written_down_for_the_tests_of_impact():
+    task = find_task("damage")
+    _, transitions, goal, gone, _ = side_effect_worlds.damage()
+    order = numbered_as(task, transitions)
+    assert (task.goal[order] == goal).all()
+    assert (task.true["true, as coded"][order] == goal - 2.0 * gone).all()
+    assert (task.true["inverted, as coded"] == -task.true["true, as coded"]).all()
 
 
 def test_best_actions_are_those_of_value_iteration_on_rewards_by_action():

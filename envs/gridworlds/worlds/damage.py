@@ -21,8 +21,8 @@ MARKED_MAP = ("####L", *MAP[1:])
 
 ROUND = ((2, 1), (2, 2), (2, 3), (2, 2))
 """The dog's way, one cell per step; by the board alone, the two visits of the middle look alike."""
-MARKER = "LLRR"
-"""Which way the dog last left the middle, by its place in the round."""
+MARKER = "LRRL"
+"""Which way the dog last went, by its place in the round; to the left before it went anywhere."""
 
 
 class State(NamedTuple):
