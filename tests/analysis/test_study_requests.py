@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models
-from analysis import Request, as_typed, studies
+from analysis import Request, as_typed, evaluate, studies
 from analysis.homes import home_of
 from analysis.signed import signed
 from analysis.studies.registry import bind
@@ -141,6 +141,28 @@ def test_results_of_two_agents_and_of_two_options_share_no_folder(tmp_path, monk
         assert found["study"]["files"] == sorted(file.name for file in folder.iterdir())
         for picture in folder.glob("*.png"):
             assert found["sha256"].encode() in picture.read_bytes()
+
+
+@pytest.mark.usefixtures("procgen")
+def test_evaluations_of_two_agents_lie_apart_and_their_commands_find_the_agents(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    run = make_run(tmp_path / "run")
+    newest = load_agent(run).source
+    before = newest.with_name(models.checkpoint_name(1))
+    models.write_checkpoint(before, models.read_checkpoint(newest) | {"epoch": 0})
+    shipped = save_agent(Path("agents") / "maze", load_agent(run))
+    found = {}
+    for one in (run, before, shipped):
+        done = evaluate(one, overrides=["eval.levels=2", "eval.num_envs=2"])
+        command, agent = done.origin["command"], load_agent(one)
+        assert load_agent(shlex.split(command)[2]).digest == agent.digest
+        assert json.loads(done.data.read_text())["sha256"] == agent.digest
+        found[one] = done.data.parent
+    assert found[run] == run / "studies" / "eval"
+    assert found[before] == run / "studies" / "eval-iter-00000001"
+    assert found[shipped].parent == Path("studies/eval")
 
 
 @pytest.mark.usefixtures("procgen")
