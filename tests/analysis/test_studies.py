@@ -119,6 +119,12 @@ def test_text_options_become_what_the_signature_says():
     assert bind("example", example, expected) == expected
 
 
+def test_a_number_for_text_is_taken_as_typed_and_a_list_is_refused():
+    assert bind("example", example, {"number": 1, "text": 5}) == {"number": 1, "text": "5"}
+    with pytest.raises(ConfigError, match="must be text, like text=a,b without brackets"):
+        bind("example", example, {"number": 1, "text": ["5", "6"]})
+
+
 @pytest.mark.parametrize(
     "given",
     [{}, {"number": 1, "flag": "maybe"}, {"number": "1.5"}, {"number": 1, "rate": "fast"}],

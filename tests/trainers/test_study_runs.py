@@ -6,7 +6,7 @@ import configs
 import models
 from configs import ConfigError
 from trainers import rundir
-from trainers.studies.runs import is_finished, require_same, run_folder, trained
+from trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
 
 SMALL = ["frames=1024", "env.num_envs=16", "model.hidden=16", "trainer.checkpoint_every=1"]
 QUIET = ["trainer.progress=false", "tracking.mode=disabled", "name=a"]
@@ -24,6 +24,16 @@ def recorded(folder):
     run_folder(plain).mkdir(parents=True)
     rundir.write_config(run_folder(plain), plain)
     return run_folder(plain)
+
+
+def test_seeds_are_whole_numbers_and_each_counts_once():
+    assert seeds_of("5, 06,700") == [5, 6, 700]
+    for wrong in ("", "a", "5,,6", "5;6", "-1", "1.5", "²", "5,"):
+        with pytest.raises(ConfigError, match="whole numbers"):
+            seeds_of(wrong)
+    for twice in ("5,5", "5,05"):
+        with pytest.raises(ConfigError, match="each seed once"):
+            seeds_of(twice)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from trainers.studies.aup_penalties import (
     make_world,
     visited_boards,
 )
-from trainers.studies.runs import is_finished, require_same, run_folder, trained
+from trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
 
 STUDY = "aup-learned"
 FOLDER = "gridworld"
@@ -108,13 +108,11 @@ def run_study(
 
 
 def _plans(name: str, world: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
-    if not seeds.replace(",", "").replace(" ", "").isdigit():
-        raise ConfigError(f"seeds={seeds}: whole numbers, like 0,1,2")
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", f"env.world={world}"]
     fixed += shlex.split(settings)
     return [
         configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name={world}-seed-{seed}"])
-        for seed in map(int, seeds.split(","))
+        for seed in seeds_of(seeds)
     ]
 
 

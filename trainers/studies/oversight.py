@@ -9,8 +9,8 @@ from pathlib import Path
 import analysis
 import configs
 from analysis import OversightReturns
-from configs import ConfigError, RunConfig
-from trainers.studies.runs import trained
+from configs import RunConfig
+from trainers.studies.runs import seeds_of, trained
 
 STUDY = FOLDER = "oversight"
 EXPERIMENTS = "routed,unrouted,naive,naive-early-stopped,filtered,oracle"
@@ -61,12 +61,10 @@ def run_study(
 
 
 def _plans(name: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
-    if not seeds.replace(",", "").replace(" ", "").isdigit():
-        raise ConfigError(f"seeds={seeds}: whole numbers, like 5,6,7")
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", *shlex.split(settings)]
     return [
-        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={int(seed)}", f"name=seed-{int(seed)}"])
-        for seed in seeds.split(",")
+        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name=seed-{seed}"])
+        for seed in seeds_of(seeds)
     ]
 
 

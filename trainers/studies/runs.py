@@ -24,6 +24,21 @@ _ELSEWHERE = {"name", "runs_dir", "tracking", *(f"trainer.{key}" for key in _LIM
 """Parts of a config that say nothing of what was trained."""
 
 
+def seeds_of(text: str) -> list[int]:
+    """The seeds that an option lists.
+
+    Raises:
+        ConfigError: One is no whole number from 0, or is there twice: it would count twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ConfigError(f"seeds={text}: whole numbers with commas between, like 5,6,7")
+    found = [int(part) for part in parts]
+    if len(set(found)) < len(found):
+        raise ConfigError(f"seeds={text}: each seed once, please")
+    return found
+
+
 def run_folder(config: RunConfig) -> Path:
     """Where a run of that config and name is, or will be."""
     return Path(config.runs_dir) / config.experiment / str(config.name)
