@@ -15,6 +15,7 @@ from analysis.localization import Condition, Localization, LocalizedRun, Snapsho
 from analysis.localization_report import write_localization
 from analysis.maze_ablation import maze_ablation_matrix
 from analysis.output import (
+    as_typed,
     make_folder,
     provenance,
     results_folder,
@@ -42,6 +43,7 @@ from analysis.play import Policy, play, random_policy
 from analysis.progress import progress_bars
 from analysis.region_elements import Elements
 from analysis.relearning import Relearning, RelearningCurve, relearning_figure
+from analysis.request import Request
 from analysis.scores import Score
 from analysis.selective import selective_regions
 from analysis.settings import runs_of
@@ -67,6 +69,7 @@ __all__ = [
     "Policy",
     "Relearning",
     "RelearningCurve",
+    "Request",
     "Score",
     "Snapshot",
     "SplitEvaluation",
@@ -74,6 +77,7 @@ __all__ = [
     "ablation_figure",
     "ablation_matrix",
     "agent_ablation_matrix",
+    "as_typed",
     "board_model",
     "board_values",
     "bootstrap_mean",

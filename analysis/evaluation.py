@@ -17,7 +17,7 @@ from rich.table import Table
 from analysis.ablation import ablation_of, parse_modes
 from analysis.changes import Changes
 from analysis.held_out import PLACEMENTS, Placement, held_out, placements_of
-from analysis.output import provenance, study_folder, write_json
+from analysis.output import provenance, study_folder, typed_source, write_json
 from analysis.play import Policy, random_policy
 from analysis.scores import Player, Score, scores_by_size
 from analysis.settings import Settings, as_list, maze_run, take_agent
@@ -138,7 +138,7 @@ def evaluate(
         for placement in placements_of(config.env)
         for score in _scores_of(loaded, config, placement, changes, progress)
     ]
-    words = ["chisel", "eval", str(loaded.source), *as_list(overrides)]
+    words = ["chisel", "eval", typed_source(loaded), *as_list(overrides)]
     origin = provenance(loaded, config, seed=config.eval.seed, command=shlex.join(words))
     origin |= {"levels": config.eval.levels, "held_out": _held_out(loaded, config.eval.split)}
     origin |= changes.to_plain()

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 import configs
+from analysis.homes import home_of, joined
 from analysis.settings import runs_of
 from configs import ConfigError, RunConfig
-from models import CHECKPOINTS, Agent
+from models import WEIGHTS, Agent
 
 TABLES = "tables.json"
 """The file in a study's folder that holds its tables."""
@@ -23,43 +24,41 @@ _WIDTH_OF_FILES = 140
 """Columns when standard output is no terminal and has no width of its own."""
 
 
-def study_folder(agent: Agent, study: str, out: Path | str | None) -> Path:
+def study_folder(agent: Agent, study: str, out: Path | str | None, words: str = "") -> Path:
     """The folder of a study's results, made if need be.
 
-    `out` if given; else `studies/<study>` of the run the agent comes from; for agents that come
-    from no run, `studies/<study>` of the current folder.
+    Args:
+        agent: What was studied.
+        study: Its name.
+        out: The folder itself; None is that of `home_of`.
+        words: Options that are not at their defaults, for the folder's name.
 
     Raises:
         ConfigError: If it cannot be made.
     """
-    if out is not None:
-        folder = Path(out)
-    elif agent.source.parent.name == CHECKPOINTS:
-        folder = agent.source.parent.parent / "studies" / study
-    else:
-        folder = Path("studies") / study
-    return make_folder(folder)
+    return make_folder(home_of(agent.source, agent.digest, study, words) if out is None else out)
 
 
 def results_folder(
-    checkpoint: Path | str, agent: Agent, study: str, out: Path | str | None
+    checkpoint: Path | str, agent: Agent, study: str, out: Path | str | None, words: str = ""
 ) -> Path:
     """Where a study's results go: `out`, or `studies/STUDY` of the run, or of the group.
 
     Raises:
         ConfigError: It cannot be made.
     """
-    several = runs_of(checkpoint) != [Path(checkpoint)]
-    target = Path(checkpoint) / "studies" / study if several and out is None else out
-    return study_folder(agent, study, target)
+    if out is None and runs_of(checkpoint) != [Path(checkpoint)]:
+        out = Path(checkpoint) / "studies" / joined(study, words)
+    return study_folder(agent, study, out, words)
 
 
-def make_folder(folder: Path) -> Path:
+def make_folder(folder: Path | str) -> Path:
     """The folder, made if need be.
 
     Raises:
         ConfigError: If it cannot be made.
     """
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,14 +69,28 @@ def make_folder(folder: Path) -> Path:
 def study_command(
     study: str, options: Mapping[str, Any], checkpoint: Path | str | None = None
 ) -> str:
-    """What to type to get the same result; options that are None are left out."""
+    """What to type to get the same result; options that are None, or empty text, are left out."""
     given = {"checkpoint": checkpoint, **options}
-    settings = [f"{key}={_typed(value)}" for key, value in given.items() if value is not None]
+    settings = [f"{k}={as_typed(v)}" for k, v in given.items() if v is not None and v != ""]
     return shlex.join(["chisel", "study", study, *settings])
 
 
-def _typed(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def as_typed(value: Any) -> str:
+    """A setting's value as the command line reads it back; text that means more is quoted."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    text = str(value)
+    try:
+        same = configs.parse_settings([f"key={text}"]) == {"key": text}
+    except ConfigError:
+        same = False
+    return text if same or isinstance(value, list | dict) else json.dumps(text, ensure_ascii=False)
+
+
+def typed_source(agent: Agent) -> str:
+    """What to type for an agent: where it was loaded from; of shipped weights their folder."""
+    shipped = agent.source.name == WEIGHTS
+    return str(agent.source.parent if shipped else agent.source)
 
 
 def provenance(agent: Agent, config: RunConfig, *, seed: int, command: str) -> dict[str, Any]:

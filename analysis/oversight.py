@@ -26,7 +26,7 @@ import envs
 import routing
 from analysis.ablation import Ablation, name_of, parse_modes, regions_of
 from analysis.changes import Changes
-from analysis.output import provenance, study_folder, write_json
+from analysis.output import provenance, study_folder, typed_source, write_json
 from analysis.play import Policy, action_probabilities
 from analysis.settings import Settings, as_list, take_agent
 from analysis.stats import Estimate, bootstrap_mean, proportion
@@ -165,7 +165,7 @@ def evaluate_oversight(
     for number, (name, policy, context) in enumerate(_players(loaded, config, changes)):
         told = None if progress is None else functools.partial(progress, name)
         scores.append(score(name, policy, config, number, context, told))
-    command = shlex.join(["chisel", "eval", str(loaded.source), *settings])
+    command = shlex.join(["chisel", "eval", typed_source(loaded), *settings])
     origin = provenance(loaded, config, seed=config.eval.seed, command=command)
     origin |= changes.to_plain()
     file = study_folder(loaded, "eval", out) / f"eval{changes.name}.json"

@@ -15,6 +15,7 @@ from rich.table import Table
 
 import configs
 from analysis.figures import save_figure
+from analysis.homes import home_of
 from analysis.output import make_folder, write_json
 from analysis.settings import Settings, as_list, runs_of
 from analysis.split_figures import reconstructions_figure
@@ -22,7 +23,7 @@ from analysis.stats import Estimate, mean_over_seeds
 from analysis.tables import new_table
 from configs import ConfigError, RunConfig
 from envs import HALVES, Examples, Part, half_of, load_data
-from models import CHECKPOINTS, SplitAutoencoder, TrainedSplit, load_split
+from models import SplitAutoencoder, TrainedSplit, load_split
 
 Errors = Mapping[str, Mapping[str, float]]
 """By who reconstructs (`decoded`, `first`, `second`), then by kind of digit (`low`, `high`)."""
@@ -177,7 +178,7 @@ def evaluate_split(
     if not len(examples):
         raise ConfigError(f"eval.split = {part}: this data set was made without")
     scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
-    folder = make_folder(Path(out) if out is not None else _home(run) / "studies" / "split")
+    folder = make_folder(_home(run, trained[0]) if out is None else out)
     drawn = reconstructions_figure(trained[0].model, examples)
     evaluation = SplitEvaluation(
         tuple(scores),
@@ -205,12 +206,11 @@ def _part(config: RunConfig) -> Part:
     raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
 
 
-def _home(run: Path) -> Path:
-    """The folder of a run or group; for a checkpoint, of the run it is in."""
-    if run.is_dir() and run.name != CHECKPOINTS:
-        return run
-    folder = run if run.is_dir() else run.parent
-    return folder.parent if folder.name == CHECKPOINTS else Path()
+def _home(run: Path, first: TrainedSplit) -> Path:
+    """The folder for results on a run, a group or a checkpoint."""
+    if runs_of(run) != [run]:
+        return run / "studies" / "split"
+    return home_of(first.source, first.digest, "split")
 
 
 def _score(trained: TrainedSplit, examples: Examples) -> SplitScore:

@@ -14,8 +14,9 @@ HELP = f"""\
 usage: {USAGE}
 
 Runs a study from `chisel list` and prints the folder with its tables, JSON and figures: that is
-studies/STUDY in the run, unless out= names another. checkpoint is a run's folder, a checkpoint, a
-folder of shipped weights, or a published .pth file with env=EXPERIMENT.
+studies/STUDY in the run, with other options than the defaults studies/STUDY-OPTIONS, unless out=
+names another. checkpoint is a run's folder, a checkpoint, a folder of shipped weights, or a
+published .pth file with env=EXPERIMENT; what is no run's is in studies/STUDY/NAME-DIGEST here.
 `chisel study STUDY --help` lists a study's options.
 
 examples:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from analysis.ablation_report import write_ablation
 from analysis.agent_ablation import agent_ablation_matrix
-from analysis.output import provenance, results_folder, study_command
 from analysis.progress import labelled, progress_bars
+from analysis.request import Request
 from analysis.settings import names_of, naming, runs_of, take_agent
 
 STUDY = "ablation"
@@ -42,8 +42,7 @@ def run(
     Raises:
         ConfigError: An option is impossible, or an agent has no regions.
     """
-    words = {"levels": levels, "split": split, "mode": mode, "controls": controls}
-    command = study_command(STUDY, words, checkpoint)
+    asked = Request.of(STUDY, run, locals())
     runs = runs_of(checkpoint)
     matrices, origins = [], []
     with progress_bars() as tell:
@@ -62,12 +61,12 @@ def run(
                 )
             config = agent.config
             assert config is not None  # or there would have been nothing to play
-            origins.append(provenance(agent, config, seed=config.eval.seed, command=command))
+            origins.append(asked.provenance(agent, config, seed=config.eval.seed))
     named = STUDY if mode == "zero" else f"{STUDY}-{mode}"
-    folder = results_folder(checkpoint, agent, named, out)
     seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
     what = origins[0]["config"]["experiment"] or agent.source
     how = "" if mode == "zero" else f" ({mode} ablation)"
     title = f"{what}{seeds}: without each region{how}"
-    write_ablation(folder, STUDY, matrices, origins, title)
+    with asked.results(asked.folder(agent, stem=named, but=("mode",))) as folder:
+        write_ablation(folder, STUDY, matrices, origins, title)
     return folder

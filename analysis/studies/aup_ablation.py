@@ -14,11 +14,11 @@ from rich.table import Table
 from analysis import side_effects
 from analysis.aup_figures import Cell, ablation_grid, learning_figure
 from analysis.figures import save_figure
-from analysis.output import show, study_command, write_json
+from analysis.output import show, write_json
+from analysis.request import Request
 from analysis.side_effects import PAPER_WORLDS, Keys, Preset
 from analysis.stats import proportion
 from analysis.tables import new_table
-from analysis.tabular_studies import tabular_folder
 from envs.gridworlds import tabular
 from impact import AGENTS, Agent, ablate
 
@@ -83,6 +83,7 @@ def run(
     Raises:
         ConfigError: If an option is impossible.
     """
+    asked = Request.of(STUDY, run, locals())
     names = side_effects.worlds_named(worlds)
     options = {name: side_effects.options_for(name, preset, keys) for name in names}
     parts: dict[tuple[str, str], list[_Trials]] = {}
@@ -93,30 +94,28 @@ def run(
             for first in range(0, count, _AT_A_TIME):
                 some = draws[first : first + _AT_A_TIME]
                 jobs.append(_job(parts, name, options[name], agents, some))
-    words = {"preset": preset, "seeds": seeds, "rr_seeds": rr_seeds, "worlds": worlds}
-    words |= {"keys": keys, "seed": seed}
-    command = study_command(STUDY, words)
-    folder = tabular_folder(STUDY, out)
+    folder = asked.folder()
     side_effects.in_turn("trials", jobs)
     found = {key: _joined(one) for key, one in parts.items()}
     cells = {key: _cell(*key, trial.performance) for key, trial in found.items()}
     data = {
-        "command": command,
+        "command": asked.command,
         "options": {name: asdict(one) for name, one in options.items()},
         "agreement": _agreement(cells),
         "cells": [_plain(key, cells[key], found[key]) for key in cells],
     }
-    write_json(folder / f"{STUDY}.json", data)
     title = f"Passes in the side-effect worlds, {preset}" + (
         "" if keys == "preset" else f", {keys} keys"
     )
-    save_figure(ablation_grid(cells, title), folder / f"{STUDY}.png", command)
+    figures = {STUDY: ablation_grid(cells, title)}
     curves = {key: one.curves for key, one in found.items() if np.isfinite(one.curves).all()}
     if curves:
         schedule = options[names[0]].learning
-        save_figure(
-            learning_figure(curves, schedule.evaluate_every), folder / "aup-learning.png", command
-        )
+        figures["aup-learning"] = learning_figure(curves, schedule.evaluate_every)
+    with asked.results(folder):
+        write_json(folder / f"{STUDY}.json", data)
+        for name, figure in figures.items():
+            save_figure(figure, folder / f"{name}.png", asked.command)
     show(_table(cells, names, title))
     return folder
 

@@ -12,10 +12,10 @@ import numpy as np
 from analysis import side_effects
 from analysis.aup_figures import outcome_figure
 from analysis.figures import save_figure
-from analysis.output import show, study_command, write_json
+from analysis.output import show, write_json
+from analysis.request import Request
 from analysis.settings import numbers
 from analysis.side_effects import OUTCOMES, PAPER_WORLDS
-from analysis.tabular_studies import tabular_folder
 from impact import AUP, MODEL_FREE, Agent
 
 STUDY = "aup-phase"
@@ -56,6 +56,7 @@ def run(
     Raises:
         ConfigError: If an option is impossible.
     """
+    asked = Request.of(STUDY, run, locals())
     names, values = side_effects.worlds_named(worlds), sorted({*numbers("lambdas", lambdas)})
     given: dict[str, Any] = {"n_rewards": rewards, "rewards_by": rewards_by}
     settings = {
@@ -67,10 +68,7 @@ def run(
         for name in names
     }
     side_effects.trials(seed, names[0], draws)  # refused before the folder is made
-    words = {"agent": agent, "lambdas": lambdas, "draws": draws, "rewards": rewards}
-    words |= {"rewards_by": rewards_by, "worlds": worlds, "seed": seed}
-    command = study_command(STUDY, words)
-    folder = tabular_folder(STUDY, out)
+    folder = asked.folder()
     counts = {key: np.zeros((len(values), 4), np.int64) for key in settings}
     jobs = [
         side_effects.count_outcomes(
@@ -85,7 +83,7 @@ def run(
     ]
     side_effects.in_turn("points", jobs)
     data = {
-        "command": command,
+        "command": asked.command,
         "options": {n: asdict(side_effects.options_for(n, "exact", **given)) for n in names},
         "outcomes": OUTCOMES,
         "lambdas": values,
@@ -94,13 +92,14 @@ def run(
             for (ends, name), found in counts.items()
         ],
     }
-    write_json(folder / f"{STUDY}.json", data)
     panels = {(ROWS[ends], name): found for (ends, name), found in counts.items()}
     ticks = {row: [f"{value:g}" for value in values] for row in ROWS.values()}
     below_one = sum(value < 1 for value in values) - 0.5
     title = f"AUP ({agent}, exact values) by λ, {draws} draws a bar; dotted: λ = 1"
     figure = outcome_figure(panels, ticks, title, cliff=dict.fromkeys(ROWS.values(), below_one))
-    save_figure(figure, folder / f"{STUDY}.png", command)
+    with asked.results(folder):
+        write_json(folder / f"{STUDY}.json", data)
+        save_figure(figure, folder / f"{STUDY}.png", asked.command)
     for ends in ROWS:
         heading, row = f"AUP by λ, {ROWS[ends]}", ROWS[ends]
         of_each = {name: counts[ends, name] for name in names}

@@ -11,9 +11,9 @@ import numpy as np
 from analysis import side_effects
 from analysis.aup_figures import outcome_figure
 from analysis.figures import save_figure
-from analysis.output import show, study_command, write_json
+from analysis.output import show, write_json
+from analysis.request import Request
 from analysis.side_effects import OUTCOMES, PAPER_WORLDS, Keys, Preset
-from analysis.tabular_studies import tabular_folder
 from configs import ConfigError, hint
 from impact import MODEL_FREE
 
@@ -57,6 +57,7 @@ def run(
     Raises:
         ConfigError: If an option is impossible.
     """
+    asked = Request.of(STUDY, run, locals())
     names, swept = side_effects.worlds_named(worlds), _swept(over)
     settings = {
         (one, name): [
@@ -67,10 +68,7 @@ def run(
         for name in names
     }
     side_effects.trials(seed, names[0], trials)  # refused before the folder is made
-    words = {"over": over, "trials": trials, "worlds": worlds, "preset": preset}
-    words |= {"keys": keys, "seed": seed}
-    command = study_command(STUDY, words)
-    folder = tabular_folder(STUDY, out)
+    folder = asked.folder()
     counts = {key: np.zeros((len(points), 4), np.int64) for key, points in settings.items()}
     jobs = [
         side_effects.count_outcomes(
@@ -85,7 +83,7 @@ def run(
     ]
     side_effects.in_turn("points", jobs)
     data = {
-        "command": command,
+        "command": asked.command,
         "options": {n: asdict(side_effects.options_for(n, preset, keys)) for n in names},
         "outcomes": OUTCOMES,
         "sweeps": [
@@ -93,11 +91,12 @@ def run(
             for (one, name), found in counts.items()
         ],
     }
-    write_json(folder / f"{STUDY}.json", data)
     panels = {(_SIGNS[one], name): found for (one, name), found in counts.items()}
     ticks = {_SIGNS[one]: [_number(value) for value in GRIDS[one]] for one in swept}
     title = f"Model-free AUP, {preset}, {trials} trials a bar"
-    save_figure(outcome_figure(panels, ticks, title), folder / f"{STUDY}.png", command)
+    with asked.results(folder):
+        write_json(folder / f"{STUDY}.json", data)
+        save_figure(outcome_figure(panels, ticks, title), folder / f"{STUDY}.png", asked.command)
     for one in swept:
         heading, of_each = f"Model-free AUP by {_SIGNS[one]}", {n: counts[one, n] for n in names}
         show(side_effects.outcome_table(heading, _SIGNS[one], ticks[_SIGNS[one]], of_each))

@@ -21,8 +21,9 @@ from analysis.behaviour.run import Behaviour, behaviour
 from analysis.behaviour.tables import tables_of
 from analysis.figures import save_figure
 from analysis.frame import Frame
-from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
+from analysis.output import keep_tables, write_json
 from analysis.progress import labelled, progress_bars
+from analysis.request import Request
 from analysis.settings import maze_run, names_of, naming, runs_of, take_agent
 from analysis.tree import Tree, over_seeds, to_plain
 from configs import ConfigError
@@ -62,10 +63,9 @@ def run(
             ended alike.
         CheckpointError: If there is no agent, or its network is for another environment.
     """
+    asked = Request.of(STUDY, run, locals())
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
-    words = {"levels": levels, "split": split, "variables": variables, "seed": seed, "env": env}
-    command = study_command(STUDY, words, checkpoint)
     runs, chosen = runs_of(checkpoint), variables.split(",")
     found, origins = [], []
     with progress_bars() as tell:
@@ -78,10 +78,10 @@ def run(
                     agent, config, variables=chosen, levels=levels, split=split, progress=told
                 )
             found.append(one)
-            origins.append(provenance(agent, config, seed=seed, command=command))
-    folder = results_folder(checkpoint, agent, STUDY, out)
+            origins.append(asked.provenance(agent, config, seed=seed))
     name = config.experiment or agent.source.stem
-    _write(folder, found, origins, f"{name}, {split} layouts")
+    with asked.results(asked.folder(agent)) as folder:
+        _write(folder, found, origins, f"{name}, {split} layouts")
     return folder
 
 

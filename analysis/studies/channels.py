@@ -25,8 +25,8 @@ from analysis.channels import (
 )
 from analysis.channels.recipe import LAYER, Subject, goal_channels, subject
 from analysis.channels.results import Found, write_channels
-from analysis.output import provenance, results_folder, study_command
 from analysis.progress import Tell, labelled, progress_bars
+from analysis.request import Request
 from analysis.settings import names_of, naming, runs_of
 from analysis.stats import Estimate, bootstrap_mean
 from configs import ConfigError
@@ -78,11 +78,9 @@ def run(
     Raises:
         ConfigError: If an option is impossible, there is no such module, or no channel is found.
     """
+    asked = Request.of(STUDY, run, locals())
     if min(levels, controls, top) < 1:
         raise ConfigError(f"levels={levels}, controls={controls}, top={top}: at least 1 of each")
-    words = {"module": module, "levels": levels, "cells": cells, "top": top, "hits": hits}
-    words |= {"controls": controls, "split": split, "seed": seed, "env": env}
-    command = study_command(STUDY, words, checkpoint)
     runs = runs_of(checkpoint)
     found, origins = [], []
     with progress_bars() as tell:
@@ -95,9 +93,9 @@ def run(
             pool = studied.mazes(levels * _POOL, split, seed)
             told = labelled(tell, name)
             found.append(_study(name, studied, known, tracking, goal, pool, controls, seed, told))
-            origins.append(provenance(studied.agent, studied.config, seed=seed, command=command))
-    folder = results_folder(checkpoint, studied.agent, STUDY, out)
-    write_channels(folder, found, origins)
+            origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
+    with asked.results(asked.folder(studied.agent)) as folder:
+        write_channels(folder, found, origins)
     return folder
 
 

@@ -6,14 +6,14 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from analysis.held_out import Placement, Split, held_out_levels
-from analysis.output import provenance, results_folder, study_command
 from analysis.progress import Tell, labelled, progress_bars
+from analysis.request import Request
 from analysis.settings import maze_run, names_of, numbers, runs_of, take_agent
 from analysis.steering.cheese import (
     Bench,
@@ -81,6 +81,7 @@ def run(
         ConfigError: If a layer or option is impossible, or there are too few such mazes.
         CheckpointError: If there is no agent, or it is for another environment.
     """
+    asked = Request.of(STUDY, run, locals())
     points = sorted({*numbers("coeffs", coeffs)})
     mazes = functools.partial(
         maze_states,
@@ -91,10 +92,6 @@ def run(
         orientation=orientation,
         decision=True,
     )
-    words: dict[str, Any] = {"module": module, "coeff": coeff, "layers": layers, "coeffs": coeffs}
-    words |= {"levels": levels, "split": split, "cheese": cheese, "orientation": orientation}
-    words |= {"seed": seed, "env": env}
-    command = study_command(STUDY, words, checkpoint)
     runs = runs_of(checkpoint)
     found, origins = [], []
     with progress_bars() as tell:
@@ -109,10 +106,10 @@ def run(
             )
             told = labelled(tell, name)
             found.append(_study(name, on, module, coeff, modules, points, seed, told))
-            origins.append(provenance(agent, config, seed=seed, command=command))
-    folder = results_folder(checkpoint, agent, STUDY, out)
+            origins.append(asked.provenance(agent, config, seed=seed))
     title = f"{module}, coefficient {coeff:g}: {levels} {split} mazes"
-    write_found(folder, found, origins, module, title)
+    with asked.results(asked.folder(agent)) as folder:
+        write_found(folder, found, origins, module, title)
     return folder
 
 

@@ -11,14 +11,14 @@ from analysis.delayed import find_task
 from analysis.delayed_figures import residuals_figure
 from analysis.delayed_residuals import REFERENCE, Regret, Residual, Setting, residuals
 from analysis.figures import save_figure
-from analysis.output import show, study_command, write_json
+from analysis.output import show, write_json
+from analysis.request import Request
 from analysis.stats import Estimate, mean_over_seeds
 from analysis.tables import new_table
 from analysis.tabular_studies import (
     check_at_least,
     origin,
     refusals,
-    tabular_folder,
 )
 from configs import ConfigError, hint
 from impact import Revelation
@@ -61,6 +61,7 @@ def run(
     Raises:
         ConfigError: On an unknown world or an impossible number.
     """
+    asked = Request.of(STUDY, run, locals())
     names = [name.strip() for name in worlds.split(",")]
     for name in names:
         if name not in _WORLDS:
@@ -71,10 +72,8 @@ def run(
         raise ConfigError(f"weight={weight}: at least 0, and finite")
     check_at_least(1, time=time, auxiliary=auxiliary, draws=draws, seeds=seeds)
     check_at_least(0, seed=seed)
-    options = {"worlds": worlds, "gamma": gamma, "time": time, "weight": weight}
-    options |= {"auxiliary": auxiliary, "draws": draws, "seeds": seeds, "seed": seed}
     revelations = _revelations(time)
-    fixed = next(iter(revelations)) if options.items() >= REFERENCE.items() else None
+    fixed = next(iter(revelations)) if asked.options.items() >= REFERENCE.items() else None
     setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
     found: list[Residual] = []
     regrets: list[Regret] = []
@@ -83,16 +82,16 @@ def run(
             more, also = residuals(find_task(name), setting, revelations, fixed)
             found += more
             regrets += also
-    command = study_command(STUDY, options)
-    folder = tabular_folder(STUDY, out)
     results = {
         "residuals": [one.to_plain() for one in found],
         "regrets": [one.to_plain() for one in regrets],
     }
-    write_json(folder / "delayed-specification.json", origin(command, seed) | options | results)
+    data = origin(asked.command, seed) | asked.options | results
     title = f"residuals, γ = {gamma:g}, the reward revealed after {time} steps on average"
     figure = residuals_figure(found, title)
-    save_figure(figure, folder / "delayed-specification.png", command)
+    with asked.results(asked.folder()) as folder:
+        write_json(folder / f"{STUDY}.json", data)
+        save_figure(figure, folder / f"{STUDY}.png", asked.command)
     show(_residual_table(found, title))
     show(_regret_table(regrets))
     return folder

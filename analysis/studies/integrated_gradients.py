@@ -20,7 +20,8 @@ from analysis.behaviour.tables import text
 from analysis.channels import Cut, layer_cell, random_channels, view_side
 from analysis.channels.recipe import LAYER
 from analysis.figures import save_figure
-from analysis.output import keep_tables, provenance, study_command, study_folder, write_json
+from analysis.output import keep_tables, write_json
+from analysis.request import Request
 from analysis.settings import maze_run, take_agent
 from analysis.stats import Estimate, bootstrap_mean
 from analysis.steering.crossroads import Crossroads, crossroads
@@ -92,6 +93,7 @@ def run(
         ConfigError: If the layer is unknown, an option is impossible, or there are too few mazes.
         CheckpointError: If there is no agent, or it is for another environment.
     """
+    request = Request.of(STUDY, run, locals())
     if levels < 2 or not tolerance > 0:
         raise ConfigError(f"levels={levels}, tolerance={tolerance}: at least 2, and above 0")
     agent = take_agent(checkpoint, env=env)
@@ -108,23 +110,20 @@ def run(
     found = integrated_gradients(asked.score, asked.maps, asked.baseline, steps=steps)
     draws = np.random.default_rng([seed, 0x16])
     swapped = _swapped(asked, found, top, draws)
-    words = {"module": module, "baseline": baseline, "levels": levels, "split": split}
-    words |= {"steps": steps, "tolerance": tolerance, "top": top, "seed": seed, "env": env}
-    command = study_command(STUDY, words, checkpoint)
-    folder = study_folder(agent, STUDY, out)
     by_channel = [bootstrap_mean(column, draws) for column in found.by_channel.T]
     complete = _completeness(found, tolerance)
-    data = provenance(agent, config, seed=seed, command=command)
+    data = request.provenance(agent, config, seed=seed)
     data |= {"module": module, "baseline": baseline, "completeness": complete}
     data |= _plain(asked, found, by_channel, swapped)
     data["near_cheese"] = _near_cheese(asked, found, config.env, draws)
-    write_json(folder / f"{STUDY}.json", data)
     start = {"no-cheese": "the maze without cheese", "zeros": "zeros"}[baseline]
     title = f"{module} against {start}, {levels} {split} mazes"
     shown = _examples(asked, found, config.env)
     figure = attribution_figure(by_channel, found, swapped, shown, title)
-    save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {command}")
-    keep_tables(folder, [_table(asked, found, by_channel, swapped, complete, title)])
+    with request.results(request.folder(agent)) as folder:
+        write_json(folder / f"{STUDY}.json", data)
+        save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {request.command}")
+        keep_tables(folder, [_table(asked, found, by_channel, swapped, complete, title)])
     return folder
 
 

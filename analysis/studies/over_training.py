@@ -22,8 +22,9 @@ from analysis.fields import VectorField, vector_field
 from analysis.figures import save_figure
 from analysis.films import frames_of, write_gif
 from analysis.held_out import Split, held_out
-from analysis.output import keep_tables, provenance, results_folder, study_command, write_json
+from analysis.output import keep_tables, write_json
 from analysis.progress import progress_bars
+from analysis.request import Request
 from analysis.settings import maze_run, names_of, runs_of, take_agent
 from analysis.tables import new_table
 from analysis.tree import to_plain
@@ -68,6 +69,7 @@ def run(
     Raises:
         ConfigError: If fewer than two checkpoints were kept, or an option is impossible.
     """
+    asked = Request.of(STUDY, run, locals())
     if not 0 <= maze < levels:
         raise ConfigError(f"maze={maze}: 0…{levels - 1}, the number of a level")
     runs = runs_of(checkpoint)
@@ -75,9 +77,6 @@ def run(
     if alone:
         raise ConfigError(f"{alone[0]} is no run with checkpoints: a course needs a run's folder")
     measures = measure.split(",")
-    words = {"measure": measure, "levels": levels, "split": split, "points": points}
-    words |= {"maze": maze, "seed": seed}
-    command = study_command(STUDY, words, checkpoint)
     overrides = [f"eval.seed={seed}", f"eval.split={split}"]
     files = {path: checkpoints_of(path, points) for path in runs}
     with progress_bars() as tell:
@@ -95,16 +94,16 @@ def run(
     fields = _fields(files[runs[0]], overrides, split, levels, maze)
     agents = [take_agent(files[path][-1], env=None) for path in runs]
     config = maze_run(agents[0], overrides)
-    origins = [provenance(agent, config, seed=seed, command=command) for agent in agents]
-    folder = results_folder(checkpoint, agents[0], STUDY, out)
+    origins = [asked.provenance(agent, config, seed=seed) for agent in agents]
     course = courses[0] if len(runs) == 1 else courses_over_seeds(courses)
     spread = "layouts" if len(runs) == 1 else f"{len(runs)} training seeds"
-    write_json(folder / f"{STUDY}.json", _plain(course, measures, spread, origins))
     drawn = course_figure(course, measures, f"{config.experiment} over training, {split} layouts")
-    save_figure(drawn, folder / f"{STUDY}.png", command)
     frames = frames_of(field_frames(fields, courses[0].steps))
-    write_gif(folder / "field.gif", frames, FPS)
-    keep_tables(folder, [_table(course, name, spread) for name in measures])
+    with asked.results(asked.folder(agents[0])) as folder:
+        write_json(folder / f"{STUDY}.json", _plain(course, measures, spread, origins))
+        save_figure(drawn, folder / f"{STUDY}.png", asked.command)
+        write_gif(folder / "field.gif", frames, FPS)
+        keep_tables(folder, [_table(course, name, spread) for name in measures])
     return folder
 
 

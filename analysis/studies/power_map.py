@@ -12,7 +12,7 @@ from rich.table import Table
 
 import impact
 from analysis.figures import save_figure
-from analysis.output import show, study_command, write_json
+from analysis.output import show, write_json
 from analysis.power_figures import map_figure, penalty_figure
 from analysis.power_map import (
     CellPower,
@@ -24,6 +24,7 @@ from analysis.power_map import (
     find_place,
     state_power,
 )
+from analysis.request import Request
 from analysis.stats import t_quantile
 from analysis.tables import new_table
 from analysis.tabular_studies import (
@@ -31,7 +32,6 @@ from analysis.tabular_studies import (
     no_nan,
     origin,
     refusals,
-    tabular_folder,
 )
 from configs import ConfigError
 from envs.gridworlds import ACTIONS
@@ -67,6 +67,7 @@ def run(
     Raises:
         ConfigError: On an unknown world or an impossible number.
     """
+    asked = Request.of(STUDY, run, locals())
     if not 0 <= gamma <= 1:
         raise ConfigError(f"gamma={gamma}: between 0 and 1")
     check_at_least(2, draws=draws)
@@ -81,13 +82,8 @@ def run(
     if not place.unchanged.all():
         maps[_START] = by_cell(place, power, place.unchanged)
     reference = beside_reference(place, power, gamma, draws)
-    options = {"world": world, "gamma": gamma, "draws": draws, "seed": seed}
-    command = study_command(STUDY, options)
-    folder = tabular_folder(STUDY, out)
     results = _plain(place, power, maps, relation, reference)
-    write_json(folder / "power-map.json", origin(command, seed) | options | results)
     title = f"POWER of {world}, γ = {gamma:g}"
-    save_figure(map_figure(place, maps, title), folder / "power-map.png", command)
     scatter = penalty_figure(
         relation,
         place.noop,
@@ -95,7 +91,10 @@ def run(
         ACTIONS,
         f"{world}, γ = {gamma:g}: rank correlation {relation.rank_correlation:.2f}",
     )
-    save_figure(scatter, folder / "penalty-and-power.png", command)
+    with asked.results(asked.folder()) as folder:
+        write_json(folder / "power-map.json", origin(asked.command, seed) | asked.options | results)
+        save_figure(map_figure(place, maps, title), folder / "power-map.png", asked.command)
+        save_figure(scatter, folder / "penalty-and-power.png", asked.command)
     show(_ends(maps, title, draws))
     if reference:
         show(_beside(reference))

@@ -10,15 +10,15 @@ from rich.table import Table
 
 from analysis.figures import save_figure
 from analysis.orbit_figures import orbits_figure
-from analysis.output import show, study_command, write_json
+from analysis.output import show, write_json
 from analysis.power_orbits import ClosedForm, OrbitCount, closed_forms, orbit_counts
+from analysis.request import Request
 from analysis.settings import numbers
 from analysis.tables import new_table
 from analysis.tabular_studies import (
     check_at_least,
     origin,
     refusals,
-    tabular_folder,
 )
 
 STUDY = "power-orbits"
@@ -48,17 +48,17 @@ def run(
     Raises:
         ConfigError: On an impossible number.
     """
+    asked = Request.of(STUDY, run, locals())
     check_at_least(1, draws=draws)
     check_at_least(0, seed=seed)
     with refusals():
         forms = closed_forms(numbers("gammas", gammas))
         counts = orbit_counts(draws, np.random.default_rng(seed))
-    command = study_command(STUDY, {"gammas": gammas, "draws": draws, "seed": seed})
-    folder = tabular_folder(STUDY, out)
     plain = [one._asdict() | {"counts": one.counts._asdict()} for one in counts]
     results = {"closed_forms": [one._asdict() for one in forms], "orbits": plain}
-    write_json(folder / "power-orbits.json", origin(command, seed) | results)
-    save_figure(orbits_figure(forms, counts), folder / "power-orbits.png", command)
+    with asked.results(asked.folder()) as folder:
+        write_json(folder / "power-orbits.json", origin(asked.command, seed) | results)
+        save_figure(orbits_figure(forms, counts), folder / "power-orbits.png", asked.command)
     show(_forms_table(forms))
     show(_counts_table(counts))
     return folder

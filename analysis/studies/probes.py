@@ -14,10 +14,11 @@ from rich.table import Table
 
 from analysis.behaviour.tables import text
 from analysis.figures import save_figure
-from analysis.output import keep_tables, provenance, study_command, study_folder, write_json
+from analysis.output import keep_tables, write_json
 from analysis.probes import Probed, Sample, probe_layers, probes_figure, sample_of, states_of
 from analysis.probes.facts import vote_facts
 from analysis.probes.layers import INPUT
+from analysis.request import Request
 from analysis.settings import maze_run, take_agent
 from analysis.steering.making import policy_layers
 from analysis.steering.vectors import shape_of
@@ -70,6 +71,7 @@ def run(
         ConfigError: If a layer is unknown, an option impossible, or there are too few mazes.
         CheckpointError: If there is no agent, or it is for another environment.
     """
+    asked = Request.of(STUDY, run, locals())
     counts = {"levels": levels, "validation": validation, "test": test}
     for key, count in counts.items():
         if count < _FEWEST:
@@ -80,15 +82,13 @@ def run(
     sample = _sample(agent, config, list(counts.values()), seed)
     fresh = dataclasses.replace(agent, model=build(config.model, agent.spaces, seed=seed).eval())
     rows = probe_layers(agent, fresh, sample, names, np.random.default_rng([seed, 0x9B1]))
-    words: dict[str, Any] = {"layers": layers, **counts, "seed": seed, "env": env}
-    command = study_command(STUDY, words, checkpoint)
-    folder = study_folder(agent, STUDY, out)
-    data = provenance(agent, config, seed=seed, command=command) | _plain(rows, sample, config)
-    write_json(folder / f"{STUDY}.json", data)
+    data = asked.provenance(agent, config, seed=seed) | _plain(rows, sample, config)
     title = f"{config.experiment or agent.source.stem}: what a linear probe reads off each layer"
-    origin = f"sha256 {agent.digest}, {command}"
-    save_figure(probes_figure(rows, title), folder / f"{STUDY}.png", origin)
-    keep_tables(folder, [_best_table(rows), _layer_table(rows)])
+    origin = f"sha256 {agent.digest}, {asked.command}"
+    with asked.results(asked.folder(agent)) as folder:
+        write_json(folder / f"{STUDY}.json", data)
+        save_figure(probes_figure(rows, title), folder / f"{STUDY}.png", origin)
+        keep_tables(folder, [_best_table(rows), _layer_table(rows)])
     return folder
 
 

@@ -22,8 +22,9 @@ from analysis.behaviour.regions import (
 from analysis.behaviour.summary import ENDS, GAP, OFF, ON
 from analysis.behaviour.tables import text
 from analysis.figures import save_figure
-from analysis.output import keep_tables, make_folder, provenance, study_command, write_json
+from analysis.output import keep_tables, write_json
 from analysis.progress import labelled, progress_bars
+from analysis.request import Request
 from analysis.settings import maze_run, runs_of, take_agent
 from analysis.tables import new_table
 from analysis.tree import Tree, leaves, to_plain
@@ -51,7 +52,8 @@ def run(
         levels: Held-out mazes of each kind.
         split: Which layouts.
         seed: Of levels, sampled actions and everything else drawn.
-        out: Folder for the results; None is `studies/region-sweep` of the current folder.
+        out: Folder for the results; None is one for these agents in
+            `studies/region-sweep` of the current folder.
 
     Returns:
         The folder, with `region-sweep.json`, `region-sweep.png` and `tables.json`.
@@ -61,10 +63,9 @@ def run(
             there are too few levels.
         CheckpointError: If there is no agent.
     """
+    asked = Request.of(STUDY, run, locals())
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
-    words = {"levels": levels, "split": split, "seed": seed}
-    command = study_command(STUDY, words, checkpoint)
     paths = [path for part in str(checkpoint).split(",") for path in runs_of(part)]
     labels = ["/".join(path.parts[-2:]) for path in paths]
     agents = [take_agent(path, env=None) for path in paths]
@@ -80,12 +81,12 @@ def run(
             tree = measure(agent, config, beyond=beyond, levels=levels, split=split, tell=told)
             found.append(Trained(label, setting_of(config.env), tree))
     origins = [
-        provenance(agent, config, seed=seed, command=command)
+        asked.provenance(agent, config, seed=seed)
         for agent, config in zip(agents, configs, strict=True)
     ]
-    folder = make_folder(Path("studies") / STUDY if out is None else Path(out))
     title = f"Trained with the cheese in different regions, {split} layouts"
-    _write(folder, Sweep(tuple(found)), origins, beyond, title)
+    with asked.results(asked.folder(*agents)) as folder:
+        _write(folder, Sweep(tuple(found)), origins, beyond, title)
     return folder
 
 

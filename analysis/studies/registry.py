@@ -65,6 +65,10 @@ def _typed(key: str, value: Any, wanted: Any) -> Any:
             raise ConfigError(f"{key}={value}: {hint(str(value), map(str, members))}")
         return value
     kind = members[0] if members else wanted
+    if kind is str and not isinstance(value, str | Path):
+        if isinstance(value, list | dict):
+            raise ConfigError(f"{key}={value}: must be text, like {key}=a,b without brackets")
+        return str(value)
     if kind not in _WORDS:
         return value
     text = str(value)

@@ -12,9 +12,10 @@ from rich.table import Table
 
 import configs
 from analysis.compare import compare
-from analysis.output import make_folder, plain_table, study_command
+from analysis.output import make_folder, plain_table
 from analysis.report.collect import Findings, findings, is_about
 from analysis.report.page import Panel, Section, page
+from analysis.request import Request
 from analysis.settings import runs_of, take_agent
 from analysis.studies import registry as studies
 from analysis.tables import new_table
@@ -97,9 +98,8 @@ def run(
         ConfigError: If a name in `only` is none of the report's studies.
         CheckpointError: If nothing can be loaded from a checkpoint.
     """
+    command = Request.of(STUDY, run, locals()).command
     entries = _entries(only)
-    words = {"only": only, "again": again or None, "env": env}
-    command = study_command(STUDY, words, checkpoint)
     parts = [Path(part) for part in str(checkpoint).split(",")]
     folder = _folder(parts, out)
     subjects = [subject for part in parts for subject in _subjects(part, env, folder)]

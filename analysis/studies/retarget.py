@@ -12,8 +12,8 @@ from analysis.channels import RetargetMap, random_channels, retarget_map
 from analysis.channels.detection import Tracking
 from analysis.channels.recipe import LAYER, Subject, goal_channels, named_channels, subject
 from analysis.channels.retarget_results import Clamps, Found, write_retarget
-from analysis.output import provenance, results_folder, study_command
 from analysis.progress import Tell, labelled, progress_bars
+from analysis.request import Request
 from analysis.settings import names_of, naming, runs_of
 from configs import ConfigError
 from envs.maze import MazeState
@@ -66,12 +66,9 @@ def run(
     Raises:
         ConfigError: If an option is impossible, there is no such module, or no channel is found.
     """
+    asked = Request.of(STUDY, run, locals())
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
-    words = {"module": module, "channels": channels, "strength": strength, "levels": levels}
-    words |= {"top": top, "hits": hits, "ceiling": ceiling, "split": split}
-    words |= {"seed": seed, "env": env}
-    command = study_command(STUDY, words, checkpoint)
     runs = runs_of(checkpoint)
     found, origins = [], []
     with progress_bars() as tell:
@@ -87,9 +84,9 @@ def run(
             mazes = studied.mazes(levels, split, seed)
             clamps = _clamps(known, chosen, strength, seed)
             found.append(_study(name, studied, mazes, clamps, ceiling, labelled(tell, name)))
-            origins.append(provenance(studied.agent, studied.config, seed=seed, command=command))
-    folder = results_folder(checkpoint, studied.agent, STUDY, out)
-    write_retarget(folder, found, origins, seed)
+            origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
+    with asked.results(asked.folder(studied.agent)) as folder:
+        write_retarget(folder, found, origins, seed)
     return folder
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from analysis.ablation_report import write_ablation
 from analysis.maze_ablation import maze_ablation_matrix
-from analysis.output import provenance, results_folder, study_command
 from analysis.progress import labelled, progress_bars
+from analysis.request import Request
 from analysis.selective import selective_regions
 from analysis.settings import maze_run, names_of, naming, runs_of, take_agent
 
@@ -41,9 +41,7 @@ def run(
     Returns:
         The folder, with `selective-ablation.json`, its table and a figure.
     """
-    words = {"module": module, "share": share, "levels": levels, "split": split}
-    words |= {"controls": controls}
-    command = study_command(STUDY, words, checkpoint)
+    asked = Request.of(STUDY, run, locals())
     runs = runs_of(checkpoint)
     overrides = [f"eval.levels={levels}", f"eval.split={split}"]
     matrices, origins = [], []
@@ -61,9 +59,9 @@ def run(
                     progress=labelled(tell, name),
                 )
             matrices.append(matrix)
-            origin = provenance(agent, config, seed=config.eval.seed, command=command)
+            origin = asked.provenance(agent, config, seed=config.eval.seed)
             origins.append(origin | {"regions": regions.to_plain()})
-    folder = results_folder(checkpoint, agent, STUDY, out)
     title = f"{config.experiment}: without the {share:.0%} of {module} most selective for a goal"
-    write_ablation(folder, STUDY, matrices, origins, title)
+    with asked.results(asked.folder(agent)) as folder:
+        write_ablation(folder, STUDY, matrices, origins, title)
     return folder

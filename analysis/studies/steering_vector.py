@@ -15,8 +15,9 @@ from torch import Tensor
 
 from analysis.figures import save_figure
 from analysis.interventions import add, intervene
-from analysis.output import provenance, show, study_command, study_folder, write_json
+from analysis.output import show, write_json
 from analysis.play import action_probabilities
+from analysis.request import Request
 from analysis.settings import maze_run, numbers, take_agent
 from analysis.stats import Estimate, bootstrap_mean
 from analysis.steering.controls import random_like, shuffled
@@ -74,6 +75,7 @@ def run(
         ConfigError: If a file or the module does not fit the agent, or an option is impossible.
         CheckpointError: If there is no agent.
     """
+    asked = Request.of(STUDY, run, locals())
     points = sorted({*numbers("coeffs", coeffs)})
     agent = take_agent(checkpoint, env=env)
     if agent.config is None:
@@ -86,19 +88,18 @@ def run(
     else:
         sets = _of_files(agent, with_states, without_states)
         words |= {"with_states": str(with_states), "without_states": str(without_states)}
-    words |= {"coeffs": coeffs, "seed": seed, "env": env}
-    vector = difference(agent, module, *sets, {k: v for k, v in words.items() if k != "coeffs"})
+    words |= {"seed": seed, "env": env}
+    vector = difference(agent, module, *sets, words)
     effects = _effects(agent, vector, sets, points, torch.Generator().manual_seed(seed))
-    command = study_command(STUDY, words, checkpoint)
-    folder = study_folder(agent, STUDY, out)
-    vector.save(folder / VECTOR)
-    data = provenance(agent, agent.config, seed=seed, command=command)
+    data = asked.provenance(agent, agent.config, seed=seed)
     data |= {"module": module, "norm": vector.norm, "counts": vector.origin["counts"]}
     data["effects"] = _plain(effects, points)
-    write_json(folder / f"{STUDY}.json", data)
     title = f"How much the policy changes, {module}"
     figure = curves_figure(effects, points, title, "mean total variation", whole=False)
-    save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {command}")
+    with asked.results(asked.folder(agent)) as folder:
+        vector.save(folder / VECTOR)
+        write_json(folder / f"{STUDY}.json", data)
+        save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {asked.command}")
     show(_table(effects, points, f"{title} (vector of norm {vector.norm:.3g})"))
     return folder
 

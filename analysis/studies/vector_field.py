@@ -15,7 +15,8 @@ from analysis.figures import save_figure
 from analysis.held_out import PLACEMENTS, Placement, held_out_levels
 from analysis.maze import Side, change, comparison_figure, side_of
 from analysis.other_side import OtherSide, other_side
-from analysis.output import keep_tables, provenance, study_command, study_folder, write_json
+from analysis.output import keep_tables, write_json
+from analysis.request import Request
 from analysis.settings import maze_run, take_agent
 from analysis.stats import bootstrap_mean
 from analysis.tables import new_table
@@ -57,8 +58,7 @@ def run(
         ablate: Regions to switch off, REGION[:MODE] with commas between.
         other: Another checkpoint that sees the same, as the side after.
         env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/vector-field` of the run, or
-            `studies/vector-field-compared`.
+        out: Folder for the results; None is `studies/vector-field` of the run.
 
     Returns:
         The folder, with a PNG per maze and placement, `contact-sheet.png` and `fields.json`, which
@@ -69,6 +69,7 @@ def run(
         ConfigError: If an option is impossible or an intervention does not fit.
         CheckpointError: If there is no agent or vector, or the other sees something else.
     """
+    asked = Request.of(STUDY, run, locals())
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     agent = take_agent(checkpoint, env=env)
@@ -85,17 +86,12 @@ def run(
             with compared.context():
                 sides = [side_of(compared.outputs, one, observe, config.env) for one in states]
             after[placement] = sides
-    words: dict[str, Any] = {"levels": levels, "split": split, "seed": seed}
-    words |= {"orientation": orientation}
-    words |= {"steer": steer, "ablate": ablate, "other": other, "env": env}
-    command = study_command(STUDY, words, agent.source)
-    origin = provenance(agent, config, seed=seed, command=command)
-    # Apart from the plain fields, which a report looks for.
-    folder = study_folder(agent, STUDY if compared is None else f"{STUDY}-compared", out)
+    origin = asked.provenance(agent, config, seed=seed)
     heading = _heading(agent, config.experiment)
-    _write(folder, before, after, compared, origin, orientation, heading)
-    if compared is not None:
-        keep_tables(folder, [_table(before, after, compared.name)])
+    with asked.results(asked.folder(agent)) as folder:
+        _write(folder, before, after, compared, origin, orientation, heading)
+        if compared is not None:
+            keep_tables(folder, [_table(before, after, compared.name)])
     return folder
 
 

@@ -19,7 +19,7 @@ from tests.analysis.conftest import make_run, right_or_up
 @pytest.mark.usefixtures("procgen")
 def test_vector_field_draws_each_maze_twice_and_says_where_it_comes_from(run_folder):
     folder = studies.run("vector-field", checkpoint=run_folder, levels="2", seed=4)
-    assert folder == run_folder / "studies" / "vector-field"
+    assert folder == run_folder / "studies" / "vector-field-levels-2-seed-4"
     pictures = [f"{n:02d}-{where}.png" for n in (0, 1) for where in ("anywhere", "as-trained")]
     files = {path.name for path in folder.iterdir()}
     assert files == {*pictures, "contact-sheet.png", "fields.json"}
@@ -71,7 +71,8 @@ def test_an_agent_without_a_run_leaves_its_results_in_the_current_folder(
     shipped = save_agent(tmp_path / "shipped", load_agent(run_folder))
     monkeypatch.chdir(tmp_path)
     folder = studies.run("vector-field", checkpoint=shipped, levels=1)
-    assert folder == Path("studies") / "vector-field"
+    name = f"shipped-{load_agent(shipped).digest[:8]}-levels-1"
+    assert folder == Path("studies") / "vector-field" / name
     assert (tmp_path / folder / "contact-sheet.png").is_file()
 
 
@@ -116,6 +117,12 @@ def test_text_options_become_what_the_signature_says():
     expected = {"number": 3, "rate": 0.01, "flag": True, "kind": "b", "text": "7", "limit": 9}
     assert bind("example", example, given) == expected
     assert bind("example", example, expected) == expected
+
+
+def test_a_number_for_text_is_taken_as_typed_and_a_list_is_refused():
+    assert bind("example", example, {"number": 1, "text": 5}) == {"number": 1, "text": "5"}
+    with pytest.raises(ConfigError, match="must be text, like text=a,b without brackets"):
+        bind("example", example, {"number": 1, "text": ["5", "6"]})
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ def test_ablations_of_two_modes_lie_side_by_side_and_say_which_they_are(tmp_path
     found = {}
     for mode in ("zero", "mean"):
         folder, found[mode] = study(group, None, levels=8, mode=mode)
-        assert folder == group / "studies" / {"zero": "ablation", "mean": "ablation-mean"}[mode]
+        name = {"zero": "ablation", "mean": "ablation-mean"}[mode]
+        assert folder == group / "studies" / f"{name}-levels-8-controls-1"
         tables = json.loads((folder / "tables.json").read_text())["tables"]
         assert ["mean ablation" in one["title"] for one in tables] == [mode == "mean"]
     assert found["zero"]["ablation"] != found["mean"]["ablation"]

@@ -40,7 +40,7 @@ def test_starting_state_fails_interference_where_stepwise_passes():
         assert [episode.performance for episode in found] == [1, -1]
 
 
-def run(folder, experiments, settings):
+def run(folder, experiments, settings, **options):
     return studies.run(
         "aup-learned",
         worlds="vase",
@@ -48,6 +48,7 @@ def run(folder, experiments, settings):
         experiments=experiments,
         settings=f"{SMALL} {settings}",
         runs_dir=str(folder),
+        **options,
     )
 
 
@@ -69,6 +70,20 @@ def test_what_is_trained_is_found_again_and_all_is_written(tmp_path):
     assert all(one["world"] == "vase" and one["pairs"] > 3 for one in data["penalties"])
     with Image.open(folder / "aup-ppo-vase.gif") as film:
         assert film.n_frames > 1
+
+
+def test_what_was_trained_otherwise_or_not_to_its_end_is_not_measured(tmp_path, capsys):
+    run(tmp_path, "ppo", "trainer.checkpoint_every=1")
+    for train in ("true", "false"):
+        with pytest.raises(ConfigError, match=r"learning_rate=.*, not algo\.learning_rate=0\.01; "):
+            run(tmp_path, "ppo", "trainer.checkpoint_every=1 algo.learning_rate=0.01", train=train)
+    for file in tmp_path.glob("gridworld/ppo/vase-seed-1/checkpoints/iter-00000006.ckpt*"):
+        file.unlink()
+    folder = run(tmp_path, "ppo", "trainer.checkpoint_every=1", train="false")
+    assert "vase-seed-1 has not come to its end; train=true goes on" in capsys.readouterr().err
+    (found,) = json.loads((folder / "aup-learned.json").read_text())["outcomes"]
+    assert len(found["performance"]) == 1
+    assert not list(tmp_path.glob("gridworld/ppo/vase-seed-1/checkpoints/iter-00000006.ckpt"))
 
 
 def test_an_unknown_world_or_seed_is_one_line(tmp_path):

@@ -122,7 +122,7 @@ def test_a_run_is_tested_as_it_was_trained(tmp_path):
     run = trainers.train(config)
     torch.manual_seed(0)
     folder = studies.run("leaks", checkpoint=run, steps=1)
-    assert folder == run / "studies" / "leaks"
+    assert folder == run / "studies" / "leaks-steps-1"
     assert json.loads((folder / "leaks.json").read_text())["clear"]
 
 

@@ -37,6 +37,22 @@ def test_what_is_trained_is_found_again_and_all_is_written(tmp_path):
     assert data["curves"]["routed"]["1"]["env_steps"] == [1024, 2048]
     assert data["ceiling"]["value"] > 0.8
     assert data["command"].startswith("chisel study oversight seeds=0,1")
+    assert f"final_boards=64 runs_dir={tmp_path}" in data["command"]
+
+
+def test_what_was_trained_with_other_settings_is_not_reported_as_what_is_asked_for(tmp_path):
+    """Half as many of the frames, the rate that the experiment has; then other rates and frames."""
+    given = {"seeds": "5", "experiments": "routed", "boards": 8, "final_boards": 8}
+    given |= {"runs_dir": str(tmp_path)}
+    small = SMALL.replace("2048", "1024")
+    studies.run("oversight", settings=f"{small} {QUIET}", **given)
+    for setting in ("algo.learning_rate=0.01", "frames=4096"):
+        key = setting.partition("=")[0]
+        other = f"{small if key != 'frames' else small.partition(' ')[2]} {QUIET} {setting}"
+        said = f"seed-5 was trained with other settings: {key}=.*, not {setting}; runs_dir=FOLDER"
+        with pytest.raises(ConfigError, match=said):
+            studies.run("oversight", settings=other, **given)
+        assert len(list(tmp_path.glob("studies/*/oversight.json"))) == 1
 
 
 def test_an_unknown_experiment_or_seed_is_one_line(tmp_path):

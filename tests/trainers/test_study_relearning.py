@@ -34,12 +34,18 @@ def finished(group):
     return study(group / "seed-0", fresh=True)
 
 
+def runs_of(group):
+    """Where runs are, whatever the options."""
+    return group / "seed-0" / "studies" / "relearning-diamond" / "runs"
+
+
 def read(folder):
     return json.loads((folder / "relearning.json").read_text())
 
 
 def test_each_variant_starts_as_the_ablated_agent_plays(group, finished):
-    assert finished == group / "seed-0" / "studies" / "relearning-diamond"
+    name = "relearning-diamond-frames-1024-points-2-levels-30"
+    assert finished == group / "seed-0" / "studies" / name
     found, agent = read(finished), load_agent(group / "seed-0")
     assert list(found["variants"]) == [
         "without diamond",
@@ -59,7 +65,7 @@ def test_each_variant_starts_as_the_ablated_agent_plays(group, finished):
 def test_the_region_stays_as_it_was_and_the_rest_learns(group, finished):
     before = load_agent(group / "seed-0").model.state_dict()
     for variant, region in (("without-diamond", "diamond"), ("without-random-1", "random")):
-        agent = load_agent(finished / "runs" / "oversight" / "routed" / variant)
+        agent = load_agent(runs_of(group) / "oversight" / "routed" / variant)
         assert list(agent.regions) == [region]
         after = agent.model.state_dict()
         assert not torch.equal(after["fc_policy.weight"], before["fc_policy.weight"])
@@ -67,7 +73,7 @@ def test_the_region_stays_as_it_was_and_the_rest_learns(group, finished):
         for name, masks in owned.items():
             mask = masks[region]
             assert torch.equal(after[name][mask], before[name][mask])
-    fresh = load_agent(finished / "runs/oversight/routed/from-scratch-without-diamond")
+    fresh = load_agent(runs_of(group) / "oversight/routed/from-scratch-without-diamond")
     fresh_weights = fresh.model.state_dict()["embedder.experts.ghost.fc1.weight"]
     assert not torch.equal(fresh_weights, before["embedder.experts.ghost.fc1.weight"])
     assert fresh.config.init_from is None
@@ -75,14 +81,15 @@ def test_the_region_stays_as_it_was_and_the_rest_learns(group, finished):
 
 
 def test_what_was_trained_is_found_again_unless_it_was_another(group, finished, tmp_path):
-    files = sorted(finished.glob("runs/**/*.ckpt"))
+    files = sorted(runs_of(group).glob("**/*.ckpt"))
+    assert files
     times = [file.stat().st_mtime_ns for file in files]
     before = read(finished)
-    study(group / "seed-0")
+    again = study(group / "seed-0")
     assert [file.stat().st_mtime_ns for file in files] == times
-    shown = read(finished)["variants"]
+    shown = read(again)["variants"]
     assert shown == {name: before["variants"][name] for name in shown}
-    with pytest.raises(ConfigError, match="other settings"):
+    with pytest.raises(ConfigError, match="other settings: seed=1, not seed=7; out=FOLDER"):
         study(group / "seed-0", seed=7)
 
 

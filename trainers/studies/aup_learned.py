@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ import models
 from analysis import Estimate
 from configs import AupConfig, ConfigError, RunConfig
 from envs.gridworlds import find_world, render, tabular
-from trainers import groups, run
 from trainers.studies.aup_penalties import (
     Episode,
     Penalties,
@@ -28,6 +28,7 @@ from trainers.studies.aup_penalties import (
     make_world,
     visited_boards,
 )
+from trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
 
 STUDY = "aup-learned"
 FOLDER = "gridworld"
@@ -73,31 +74,33 @@ def run_study(
         seeds: Seeds of each experiment and world. Those that settings were chosen on are above 99.
         experiments: Which of `gridworld/…`.
         settings: Overrides for all of them, separated by spaces.
-        train: Train what is missing; otherwise measure what there is.
+        train: Train what is missing; otherwise measure what there is, as far as it is finished.
         runs_dir: Where runs are, or will be: `RUNS_DIR/gridworld/EXPERIMENT/WORLD-seed-N`.
-        out: Folder for the results; None is `studies/aup-learned` there.
+        out: Folder for the results; None is `RUNS_DIR/studies/aup-learned`.
 
     Returns:
         The folder, with `aup-learned.json`, and an animated episode of the first seed of each.
 
     Raises:
-        ConfigError: A world, an experiment or a seed is unknown, or there is no run.
+        ConfigError: A world, an experiment or a seed is unknown, there is no run, or one of that
+            name was trained with other settings.
     """
-    folder = Path(out) if out is not None else Path(runs_dir) / "studies" / STUDY
-    analysis.make_folder(folder)
+    asked = analysis.Request.of(STUDY, run_study, locals())
+    folder = asked.folder(home=runs_dir, but=("runs_dir",))
     results: Results = {}
     for world in (find_world(name.strip()).name for name in worlds.split(",")):
         for name in (name.strip() for name in experiments.split(",")):
             plans = _plans(name, world, seeds, settings, runs_dir)
-            found = [_measured(plan) for plan in plans if train or _folder(plan).is_dir()]
+            found = [_measured(plan) for plan in plans if train or _is_there(plan)]
             if found:
                 results[name, world] = found
-                _film(found[0].episode, world, folder / f"{name}-{world}.gif")
     if not results:
         raise ConfigError(f"runs_dir={runs_dir}: no runs there; train=true trains them")
-    given = {"worlds": worlds, "seeds": seeds, "experiments": experiments, "settings": settings}
-    command = shlex.join(["chisel", "study", STUDY, *(f"{k}={v}" for k, v in given.items() if v)])
-    analysis.write_json(folder / f"{STUDY}.json", _to_plain(results) | {"command": command})
+    with asked.results(folder):
+        data = _to_plain(results) | {"command": asked.command}
+        analysis.write_json(folder / f"{STUDY}.json", data)
+        for (name, world), runs in results.items():
+            _film(runs[0].episode, world, folder / f"{name}-{world}.gif")
     analysis.show(_outcomes_table(results))
     if any(one.penalties for runs in results.values() for one in runs):
         analysis.show(_penalties_table(results))
@@ -105,26 +108,28 @@ def run_study(
 
 
 def _plans(name: str, world: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
-    if not seeds.replace(",", "").replace(" ", "").isdigit():
-        raise ConfigError(f"seeds={seeds}: whole numbers, like 0,1,2")
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", f"env.world={world}"]
     fixed += shlex.split(settings)
     return [
         configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name={world}-seed-{seed}"])
-        for seed in map(int, seeds.split(","))
+        for seed in seeds_of(seeds)
     ]
 
 
-def _folder(plan: RunConfig) -> Path:
-    return Path(plan.runs_dir) / plan.experiment / str(plan.name)
+def _is_there(plan: RunConfig) -> bool:
+    """Whether such a run was trained; one that has not come to its end is named and left out."""
+    folder = run_folder(plan)
+    if not folder.is_dir():
+        return False
+    require_same(folder, plan, option="runs_dir")
+    finished = is_finished(folder, plan)
+    if not finished:
+        print(f"warning: {folder} has not come to its end; train=true goes on", file=sys.stderr)
+    return finished
 
 
 def _measured(plan: RunConfig) -> Measured:
-    folder = _folder(plan)
-    if not folder.is_dir():
-        run.train(plan)
-    elif (models.load_agent(folder).env_steps or 0) < _whole_iterations(plan):
-        groups.resume(folder)
+    folder = trained(plan, option="runs_dir")
     agent = models.load_agent(folder)
     config = agent.config or plan
     env = make_world(config, _COPIES)
@@ -146,12 +151,6 @@ def _measured(plan: RunConfig) -> Measured:
         for name, baseline in EXACT.items()
     }
     return Measured(episode, compare_penalties(algorithm, env, q, boards), exact)
-
-
-def _whole_iterations(plan: RunConfig) -> int:
-    """Frames of a finished run."""
-    each = int(plan.algo.num_steps * plan.env.num_envs)
-    return plan.frames // each * each
 
 
 def _film(episode: Episode, world: str, path: Path) -> None:

@@ -81,6 +81,7 @@ def run_study(
         ConfigError: Neither or both are given, there are no regions, or an option is impossible.
         CheckpointError: There is no run.
     """
+    asked = analysis.Request.of(STUDY, run_study, locals())
     if (experiment is None) == (checkpoint is None):
         raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
     if steps < 1:
@@ -97,15 +98,9 @@ def run_study(
         leaks = routing.leaks(module.model, module.routes.router.regions, example)
     finally:
         module.collector.env.close()
-    if agent is None:
-        folder = analysis.make_folder(Path(out) if out is not None else Path("studies") / STUDY)
-    else:
-        folder = analysis.results_folder(str(checkpoint), agent, STUDY, out)
     told = verdict(movements, leaks, frozen=config.routing.freeze)
-    given = {"experiment": experiment, "checkpoint": checkpoint, "settings": settings}
-    words = [f"{key}={value}" for key, value in given.items() if value]
     data = {
-        "command": shlex.join(["chisel", "study", STUDY, *words, f"steps={steps}", f"seed={seed}"]),
+        "command": asked.command,
         "verdict": told,
         "clear": told.startswith("CLEAR"),
         "steps": steps,
@@ -113,7 +108,8 @@ def run_study(
         "leaks": [dataclasses.asdict(leak) for leak in leaks],
         "config": configs.to_plain(config),
     }
-    analysis.write_json(folder / "leaks.json", data)
+    with asked.results(asked.folder(*([agent] if agent else []))) as folder:
+        analysis.write_json(folder / "leaks.json", data)
     analysis.show(_movements_table(movements, steps))
     if leaks:
         analysis.show(_leaks_table(leaks))

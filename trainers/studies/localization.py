@@ -77,18 +77,18 @@ def run_study(
         ConfigError: An option is impossible, or the agent has no regions.
         CheckpointError: There is no run.
     """
+    asked = analysis.Request.of(STUDY, run_study, locals())
     for name, value in {"frames": frames, "batch": batch, "points": points}.items():
         if value < 1:
             raise ConfigError(f"{name}={value}: must be at least 1")
     options = _Options(frames, batch, points, levels, split, mode, controls, seed)
-    given = {"shuffled": shuffled, "frames": frames, "batch": batch, "points": points}
-    given |= {"levels": levels, "split": split, "mode": mode, "controls": controls, "seed": seed}
-    command = analysis.study_command(STUDY, given, checkpoint)
     first = models.load_agent(analysis.runs_of(checkpoint)[0])
-    folder = analysis.results_folder(checkpoint, first, STUDY, out)
-    studied = _localization(checkpoint, options, command)
-    control = None if shuffled is None else _localization(shuffled, options, command)
-    for table in analysis.write_localization(folder, studied, control):
+    folder = asked.folder(first)
+    studied = _localization(checkpoint, options, asked.command)
+    control = None if shuffled is None else _localization(shuffled, options, asked.command)
+    with asked.results(folder):
+        tables = analysis.write_localization(folder, studied, control)
+    for table in tables:
         analysis.show(table)
     return folder
 

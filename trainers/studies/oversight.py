@@ -8,12 +8,11 @@ from pathlib import Path
 
 import analysis
 import configs
-import models
 from analysis import OversightReturns
-from configs import ConfigError, RunConfig
-from trainers import groups, run
+from configs import RunConfig
+from trainers.studies.runs import seeds_of, trained
 
-FOLDER = "oversight"
+STUDY = FOLDER = "oversight"
 EXPERIMENTS = "routed,unrouted,naive,naive-early-stopped,filtered,oracle"
 
 
@@ -36,50 +35,37 @@ def run_study(
         boards: Fresh boards per checkpoint and player.
         final_boards: The same for the last checkpoint.
         runs_dir: Where runs are, or will be: `RUNS_DIR/oversight/EXPERIMENT/seed-N`.
-        out: Folder for the results; None is `studies/oversight` there.
+        out: Folder for the results; None is `RUNS_DIR/studies/oversight`.
 
     Returns:
         The folder, with `oversight.json` and `oversight.png`.
 
     Raises:
-        ConfigError: An experiment or a seed is unknown.
+        ConfigError: An experiment or a seed is unknown, or a run of that name was trained with
+            other settings.
     """
+    asked = analysis.Request.of(STUDY, run_study, locals())
     names = [name.strip() for name in experiments.split(",")]
     plans = {name: _plans(name, seeds, settings, runs_dir) for name in names}
+    folder = asked.folder(home=runs_dir, but=("runs_dir",))
     returns: dict[str, list[OversightReturns]] = {}
     for name, planned in plans.items():
-        folders = [_trained(config) for config in planned]
+        folders = [trained(config, option="runs_dir") for config in planned]
         returns[name] = [
             analysis.oversight_returns(folder, boards=boards, final_boards=final_boards)
             for folder in folders
         ]
-    given = {"seeds": seeds, "experiments": experiments, "settings": settings, "boards": boards}
-    words = [f"{key}={value}" for key, value in given.items() if value]
-    command = shlex.join(["chisel", "study", "oversight", *words])
-    folder = Path(out) if out is not None else Path(runs_dir) / "studies" / "oversight"
-    return _write(folder, returns, plans, command, final_boards)
+    with asked.results(folder):
+        _write(folder, returns, plans, asked.command, final_boards)
+    return folder
 
 
 def _plans(name: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
-    if not seeds.replace(",", "").replace(" ", "").isdigit():
-        raise ConfigError(f"seeds={seeds}: whole numbers, like 5,6,7")
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", *shlex.split(settings)]
     return [
-        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={int(seed)}", f"name=seed-{int(seed)}"])
-        for seed in seeds.split(",")
+        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name=seed-{seed}"])
+        for seed in seeds_of(seeds)
     ]
-
-
-def _trained(config: RunConfig) -> Path:
-    """The folder of a finished run: trained, resumed, or found as it is."""
-    folder = Path(config.runs_dir) / config.experiment / str(config.name)
-    if not folder.is_dir():
-        return run.train(config)
-    agent = models.load_agent(folder)
-    per_iteration = config.algo.num_steps * config.env.num_envs
-    if (agent.env_steps or 0) < config.frames // per_iteration * per_iteration:
-        groups.resume(folder)
-    return folder
 
 
 def _write(
@@ -88,8 +74,7 @@ def _write(
     plans: Mapping[str, Sequence[RunConfig]],
     command: str,
     final_boards: int,
-) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+) -> None:
     first = next(iter(plans.values()))[0]
     ceiling = analysis.oversight_ceiling(first, boards=final_boards)
     summaries = [
@@ -113,4 +98,3 @@ def _write(
     figure = analysis.oversight_figure(returns, ceiling.value)
     analysis.save_figure(figure, folder / "oversight.png", command)
     analysis.show(analysis.oversight_table(summaries, ceiling, len(next(iter(plans.values())))))
-    return folder

@@ -25,9 +25,8 @@ import routing
 from analysis import AblationMatrix, Relearning, RelearningCurve
 from configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from models import Agent
-from trainers import rundir, seeding
-from trainers.run import resume, train
-from trainers.studies.runs import kept_checkpoints
+from trainers import seeding
+from trainers.studies.runs import kept_checkpoints, trained
 
 STUDY = "relearning"
 CONTROL = "random"
@@ -79,52 +78,48 @@ def run_study(
         settings: Overrides of the run's config, separated by spaces; another task, for instance.
         seed: Added to the run's own, for training on.
         out: Folder for results and runs; None is `studies/relearning-REGION` of the run or group.
+            Runs are there whatever the options, and serve again where they were trained alike.
 
     Returns:
-        The folder, with `relearning.json`, a figure and the runs.
+        The folder, with `relearning.json` and a figure.
 
     Raises:
         ConfigError: There is no such region, or an option is impossible.
         CheckpointError: There is no run.
     """
+    asked = analysis.Request.of(STUDY, run_study, locals())
     for name, value in {"frames": frames, "points": points, "levels": levels}.items():
         if value < 1:
             raise ConfigError(f"{name}={value}: must be at least 1")
     agents = {path: models.load_agent(path) for path in analysis.runs_of(checkpoint)}
     first = next(iter(agents.values()))
     planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
-    folder = analysis.results_folder(checkpoint, first, f"{STUDY}-{region}", out)
+    runs = analysis.results_folder(checkpoint, first, f"{STUDY}-{region}", out) / "runs"
     curves: dict[str, list[RelearningCurve]] = {}
     whole: dict[str, list[float]] = {}
     for path, variant in [(run, one) for run, variants in planned.items() for one in variants]:
         config = _config(agents[path], variant, frames, points, seed, shlex.split(settings))
         name = "-".join([variant.slug, *([path.name] if len(agents) > 1 else [])])
-        config = dataclasses.replace(config, name=name, runs_dir=str(folder / "runs"))
+        config = dataclasses.replace(config, name=name, runs_dir=str(runs))
         start = _start(agents[path], variant, config)
         before = _played(start, levels)
         chosen = _metric(metric, region, before.metrics)  # may be refused: before any training
         if variant is planned[path][0]:
             for key, estimate in before["none"].metrics.items():
                 whole.setdefault(key, []).append(estimate.value)
-        kept = kept_checkpoints(_trained(config), points + 1)
+        kept = kept_checkpoints(trained(config, option="out"), points + 1)
         stages = [(0, before)]
         for agent in map(models.load_agent, kept):
             stages.append((agent.env_steps or 0, _played(agent, levels)))
         curves.setdefault(variant.name, []).append(_curve(variant.region, stages))
     relearning = Relearning(region, chosen, whole, curves)
-    given: dict[str, Any] = {"region": region, "frames": frames, "points": points}
-    given |= {"controls": controls, "fresh": fresh, "levels": levels, "metric": metric}
-    given |= {"settings": settings or None, "seed": seed}
-    command = analysis.study_command(STUDY, given, checkpoint)
-    origins = [
-        analysis.provenance(agent, _config_of(agent), seed=seed, command=command)
-        for agent in agents.values()
-    ]
-    data = relearning.to_plain() | {"command": command, "of": origins}
-    analysis.write_json(folder / "relearning.json", data)
+    origins = [asked.provenance(agent, _config_of(agent), seed=seed) for agent in agents.values()]
+    data = relearning.to_plain() | {"command": asked.command, "of": origins}
     title = f"{_config_of(first).experiment}: trained on without {region}"
     figure = analysis.relearning_figure(relearning, title)
-    analysis.save_figure(figure, folder / "relearning.png", command)
+    with asked.results(asked.folder(first, stem=f"{STUDY}-{region}", but=("region",))) as folder:
+        analysis.write_json(folder / "relearning.json", data)
+        analysis.save_figure(figure, folder / "relearning.png", asked.command)
     analysis.show(relearning.table())
     return folder
 
@@ -234,17 +229,3 @@ def _curve(region: str, stages: list[tuple[int, AblationMatrix]]) -> RelearningC
         for name in stages[0][1].metrics
     }
     return RelearningCurve(np.array([frames for frames, _ in stages]), metrics)
-
-
-def _trained(config: RunConfig) -> Path:
-    """The folder of the finished run: trained, resumed, or found as it is.
-
-    Raises:
-        ConfigError: A run of that name was trained with other settings.
-    """
-    folder = Path(config.runs_dir) / config.experiment / str(config.name)
-    if not (folder / rundir.CONFIG_FILE).is_file():
-        return train(config)
-    if configs.to_plain(rundir.read_config(folder)) != configs.to_plain(config):
-        raise ConfigError(f"out: {folder} was trained with other settings; choose another folder")
-    return resume(folder)

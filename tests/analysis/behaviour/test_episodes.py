@@ -126,7 +126,7 @@ def test_the_study_writes_everything_for_a_group_of_seeds(tmp_path, capsys):
         )
     options = {"checkpoint": tmp_path / "group", "levels": 200, "split": "train"}
     folder = analysis.studies.run("behaviour", **options)
-    assert folder == tmp_path / "group" / "studies" / "behaviour"
+    assert folder == tmp_path / "group" / "studies" / "behaviour-levels-200-split-train"
     names = ("behaviour.json", "episodes.csv", "tables.json", "ends.png", "regression.png")
     assert all((folder / name).is_file() for name in names)
     found = json.loads((folder / "behaviour.json").read_text())
