@@ -56,7 +56,9 @@ ACTIONS = {
 }
 OBSERVATIONS = {
     "flat": spaces.Box(0, 1, (4,)),
-    "flat, each with its own bounds": spaces.Box(np.zeros((3, 2)), np.arange(6.0).reshape(3, 2)),
+    "flat, each with its own bounds": spaces.Box(
+        np.zeros((2, 2), np.uint8), np.eye(2, dtype=np.uint8), dtype=np.uint8
+    ),
     "videos": spaces.Box(0, 1, (2, 4, 4, 1)),
     "numbers": spaces.Discrete(5),
     "switches": spaces.MultiBinary([4, 4, 1]),
