@@ -59,20 +59,29 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
     shown, others = _examples(space, device), _examples(space, device, seed=1)
     others[0] = shown[0]
     with _as_it_was(model, device), torch.no_grad():
+        before = {name: value.clone() for name, value in model.named_buffers()}
         state = torch.get_rng_state()
         first = _calls(model, run, shown)
         drew = not torch.equal(torch.get_rng_state(), state)
         again = _calls(model, run, shown)
         if drew or not _alike(first[-1].gave, again[-1].gave):
-            raise _refusal(_blamed(model, first, again), "is random or remembers what it was asked")
+            raise _refusal(_blamed(model, first, again), "is random or remembers")
         beside = [_first(call) for call in _calls(model, run, others)]
         alone = [_first(call) for call in first]
         if not _alike(alone[-1].gave, beside[-1].gave):
             raise _refusal(_blamed(model, alone, beside), "looks at the rest of the batch")
+        _refuse_moved(model, before)
         model.eval()
         resting = _calls(model, run, shown)
         if not _alike(first[-1].gave, resting[-1].gave):
             raise _refusal(_blamed(model, first, resting), "answers differently in evaluation mode")
+
+
+def _refuse_moved(model: nn.Module, before: Mapping[str, Tensor]) -> None:
+    """Refuse buffers that change when the network is asked; those that count calls may."""
+    for name, value in model.named_buffers():
+        if value.is_floating_point() and not torch.equal(value, before[name]):
+            raise _refusal(_called(model, name.rpartition(".")[0]), "keeps statistics of its input")
 
 
 def _refusal(where: str, what: str) -> ConfigError:
@@ -88,8 +97,12 @@ def _blamed(model: nn.Module, one: list[Call], other: list[Call]) -> str:
         if left.name != right.name:
             break
         if left.name and _alike(left.given, right.given) and not _alike(left.gave, right.gave):
-            return f"{left.name} ({type(model.get_submodule(left.name)).__name__})"
-    return "the network"
+            return _called(model, left.name)
+    return _called(model, "")
+
+
+def _called(model: nn.Module, name: str) -> str:
+    return f"{name} ({type(model.get_submodule(name)).__name__})" if name else "the network"
 
 
 def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
