@@ -40,7 +40,12 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
             the model; or, at the end, if the model or a part of it ran without calling a module.
     """
     modules = find_modules(model, edits)
-    idle, ran, mine = set(edits), threading.Event(), threading.get_ident()
+    idle, mine = set(edits), threading.get_ident()
+    ran = False
+
+    def note(*_: Any) -> None:
+        nonlocal ran
+        ran |= threading.get_ident() == mine
 
     def hook_of(name: str, edit: Edit) -> Callable[..., Any]:
         edit = edit_at(name, modules[name], edit)
@@ -64,11 +69,11 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         for part in model.modules():
-            stack.callback(part.register_forward_hook(lambda *_: ran.set()).remove)
+            stack.callback(part.register_forward_hook(note).remove)
         for name, edit in edits.items():
             stack.callback(modules[name].register_forward_hook(hook_of(name, edit)).remove)
         yield
-    if ran.is_set() and idle:
+    if ran and idle:
         raise ConfigError(f"the model ran without calling {sorted(idle)[0]}: nothing was changed")
 
 

@@ -95,7 +95,5 @@ def test_boards_of_the_oversight_world_are_not_drawn(tmp_path):
 def test_training_refuses_a_wrapped_environment_by_its_name(env, monkeypatch):
     wrapped = vector.RecordEpisodeStatistics(env, stats_key="gymnasium")
     monkeypatch.setattr(registry, "resolve", lambda *_: lambda *_, **__: wrapped)
-    with pytest.raises(
-        EnvironmentFault, match=r"^RecordEpisodeStatistics hides .* `observe`"
-    ):
+    with pytest.raises(EnvironmentFault, match=r"^RecordEpisodeStatistics hides .* `observe`"):
         envs.make(OversightConfig(), seed=0, num_envs=3)
