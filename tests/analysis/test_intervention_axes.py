@@ -22,6 +22,7 @@ from analysis.interventions import (
     with_weights,
     zero,
 )
+from analysis.steering import shuffled
 from configs import ConfigError
 
 UNITS = 4
@@ -253,6 +254,13 @@ def test_an_edit_that_never_takes_place_is_no_silent_success(name):
         intervene(net, {module: zero()}),
     ):
         run(net)
+
+
+def test_a_shuffle_of_channels_does_not_guess_them_either():
+    for over in ("channels", "cells"):
+        with pytest.raises(ConfigError, match=r"shape \[5, 4\] don't say which axis"):
+            shuffled(torch.ones(2, 5, 4), torch.Generator(), over)
+    assert shuffled(torch.ones(2, 5, 4), torch.Generator()).shape == (2, 5, 4)
 
 
 def in_thread(work):
