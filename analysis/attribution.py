@@ -53,7 +53,7 @@ class Attribution:
 
     @property
     def by_channel(self) -> NDArray[np.float64]:
-        """Summed over places `[N, C]`."""
+        """Summed over places `[N, C]`, of activations whose channels are on axis 1."""
         if self.values.ndim == 2:
             return self.values
         summed: NDArray[np.float64] = self.values.reshape(*self.values.shape[:2], -1).sum(axis=2)

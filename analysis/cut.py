@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analysis.interventions import Edit, find_modules, intervene, record
+from analysis.interventions import Edit, edit_at, find_modules, intervene, record
 from models import ActorCritic
 
 BATCH = 512
@@ -46,6 +46,8 @@ class Cut:
                 before.
         """
         rest = _rest(self.model, self.module)
+        if edit is not None:
+            edit = edit_at(self.module, self.model.get_submodule(self.module), edit)
         found = []
         with torch.no_grad():
             for part, seen in zip(
@@ -92,6 +94,7 @@ class Kept:
                 return logits
             kept, rest = self.outputs[place.kept], nn.Sequential(*place.rest)
             if place.whole:
+                edit = edit_at(module, self.model.get_submodule(module), edit)
                 return self._policy(rest(edit(kept.clone())))
             with intervene(self.model, {module: edit}):
                 return self._policy(rest(kept))

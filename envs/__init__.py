@@ -3,6 +3,7 @@
 from envs.base import Plain, StatefulVectorEnv
 from envs.checker import check_vector_env
 from envs.data import HALVES, DataSet, Examples, Part, half_of, load_data
+from envs.declarations import check_declarations, check_observations
 from envs.factory import make
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Part",
     "Plain",
     "StatefulVectorEnv",
+    "check_declarations",
+    "check_observations",
     "check_vector_env",
     "half_of",
     "load_data",

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from configs.errors import EnvironmentFault
 from envs.base import StatefulVectorEnv
+from envs.declarations import (
+    check_bounds,
+    check_complete,
+    check_declarations,
+    check_observations,
+    require,
+)
 
 Make = Callable[[int], StatefulVectorEnv]
+
+RARE = 1e-3
+"""Last observations that all look like the first of the next episode are taken for that where
+chance does so more rarely."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,8 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
         EnvironmentFault: Names what broke and what to change.
     """
     with closing(make(1)) as env:
-        _check_declarations(env)
+        check_declarations(env)
+        check_complete(env, env.num_envs)
         actions = _random_actions(env, steps)
         _check_refusals(env)
         played = _check_play(env, actions)
@@ -57,41 +69,9 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
             f"no episode ended in {third} random steps: raise `steps`, or give the check an "
             "environment with a shorter time limit"
         )
+    _check_last_observations(played)
     _check_seeds(make, actions[:third], played[:third], random_levels)
     _check_round_trip(make, actions)
-
-
-def _require(holds: Any, message: str) -> None:
-    if not holds:
-        raise EnvironmentFault(message)
-
-
-# Declarations
-
-
-def _check_declarations(env: StatefulVectorEnv) -> None:
-    for name in ("num_envs", "single_observation_space", "single_action_space", "metadata"):
-        _require(hasattr(env, name), f"the environment has no `{name}`: add it")
-    mode = env.metadata.get("autoreset_mode")
-    _require(
-        mode is AutoresetMode.SAME_STEP,
-        f"metadata['autoreset_mode'] is {mode!r}: declare AutoresetMode.SAME_STEP and start the "
-        "next episode inside the step that ends one",
-    )
-    _require(
-        isinstance(env.single_observation_space, spaces.Box)
-        and len(env.single_observation_space.shape) == 3,
-        f"observations must be a Box of shape (H, W, C), not {env.single_observation_space}",
-    )
-    _require(
-        isinstance(env.single_action_space, spaces.Discrete) and env.single_action_space.start == 0,
-        f"actions must be Discrete from 0, not {env.single_action_space}",
-    )
-    num_envs: object = env.num_envs
-    _require(
-        isinstance(num_envs, int) and num_envs > 0,
-        f"num_envs is {num_envs!r}: it must be a positive int",
-    )
 
 
 def _num_actions(env: StatefulVectorEnv) -> int:
@@ -128,19 +108,19 @@ def _check_refusals(env: StatefulVectorEnv) -> None:
 
 def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step]:
     observations, infos = env.reset(seed=1)
-    _check_observations(env, observations, "reset")
-    _require(isinstance(infos, dict), f"reset returned infos of {type(infos)}: return a dict")
+    check_observations(env, observations, "reset")
+    require(isinstance(infos, dict), f"reset returned infos of {type(infos)}: return a dict")
     played: list[Step] = []
     returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
     for row in actions:
         kept, looked_at = observations.copy(), env.observe()
-        _require(
+        require(
             np.array_equal(kept, looked_at),
             "observe() differs from the observations just returned: return the same ones",
         )
         result = env.step(row)
         _check_aliasing(kept, observations, looked_at)
-        _check_observations(env, result[0], "step")
+        check_observations(env, result[0], "step")
         _check_outcome(env, result)
         observations = result[0]
         returns += result[1]
@@ -152,34 +132,10 @@ def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step
     return played
 
 
-def _check_observations(env: StatefulVectorEnv, observations: Any, source: str) -> None:
-    space = env.single_observation_space
-    assert isinstance(space, spaces.Box)
-    _require(
-        isinstance(observations, np.ndarray),
-        f"{source} returned observations of {type(observations)}: return one numpy array",
-    )
-    shape = (env.num_envs, *space.shape)
-    _require(
-        observations.shape == shape,
-        f"{source} returned observations of shape {observations.shape}, the space says {shape}",
-    )
-    _require(
-        observations.dtype == space.dtype,
-        f"{source} returned {observations.dtype} observations, the space says {space.dtype}",
-    )
-    within = (observations >= space.low) & (observations <= space.high)
-    _require(
-        within.all(),
-        f"{source} returned observations outside the space's bounds "
-        f"[{space.low.min()}, {space.high.max()}]: widen the bounds or mend the observations",
-    )
-
-
 def _check_aliasing(
     kept: NDArray[Any], observations: NDArray[Any], looked_at: NDArray[Any]
 ) -> None:
-    _require(
+    require(
         np.array_equal(kept, observations) and np.array_equal(kept, looked_at),
         "a step wrote into observations returned before: return a copy each time",
     )
@@ -189,25 +145,64 @@ def _check_outcome(env: StatefulVectorEnv, result: tuple[Any, ...]) -> None:
     _, rewards, terminated, truncated, infos = result
     wanted = {"rewards": np.float64, "terminated": np.bool_, "truncated": np.bool_}
     for (name, dtype), array in zip(wanted.items(), (rewards, terminated, truncated), strict=True):
-        _require(
+        require(
             isinstance(array, np.ndarray)
             and array.shape == (env.num_envs,)
             and array.dtype == dtype,
             f"{name} must be {dtype.__name__} [{env.num_envs}], but are "
             f"{getattr(array, 'dtype', type(array))} {list(np.shape(array))}",
         )
-    _require(np.isfinite(rewards).all(), "a reward is NaN or infinite: rewards must be finite")
-    _require(isinstance(infos, dict), f"step returned infos of {type(infos)}: return a dict")
-    _require(
+    require(np.isfinite(rewards).all(), "a reward is NaN or infinite: rewards must be finite")
+    require(isinstance(infos, dict), f"step returned infos of {type(infos)}: return a dict")
+    require(
         not (terminated & truncated).any(),
         "an episode is both terminated and truncated: report one of them",
     )
-    known = np.asarray(infos.get("_final_obs", np.zeros(env.num_envs, np.bool_)))
-    _require(
+    known = _known(infos, env.num_envs)
+    require(
         not truncated.any() or ("final_obs" in infos and not (truncated & ~known).any()),
         "an episode is truncated without infos['final_obs']: give the last observation, or report "
         "`terminated`, so that nothing is bootstrapped from the next episode",
     )
+    for row in np.flatnonzero(known & (terminated | truncated)):
+        last, space = np.asarray(infos["final_obs"][row]), env.single_observation_space
+        require(
+            last.shape == space.shape,
+            f"infos['final_obs'][{row}] has shape {last.shape}, the space says {space.shape}",
+        )
+        assert isinstance(space, spaces.Box)
+        check_bounds(space, last, f"infos['final_obs'][{row}]")
+
+
+def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
+    """Where an episode's last observation is given, bool `[N]`."""
+    require(
+        ("final_obs" in infos) == ("_final_obs" in infos),
+        "infos['final_obs'] and infos['_final_obs'] go together: give both or none",
+    )
+    known: NDArray[np.bool_] = np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
+    return known
+
+
+def _check_last_observations(played: Sequence[Step]) -> None:
+    """Notice last observations that are the first of the next episode.
+
+    One pair may look alike by chance, the more easily the more often the first one is seen at all.
+    """
+    seen = Counter(row.tobytes() for step in played for row in step.observations)
+    for kind in ("terminated", "truncated"):
+        alike, chance = True, 1.0
+        for step in played:
+            ended = getattr(step, kind)
+            for row in np.flatnonzero(ended & _known(step.infos, len(ended))):
+                first = step.observations[row].tobytes()
+                alike &= np.asarray(step.infos["final_obs"][row]).tobytes() == first
+                chance *= seen[first] / seen.total()
+        require(
+            not alike or chance > RARE,
+            f"infos['final_obs'] of {kind} episodes is the first observation of the next one: "
+            "copy the last one before starting anew",
+        )
 
 
 def _check_facts(
@@ -218,37 +213,37 @@ def _check_facts(
     lengths: NDArray[np.int64],
 ) -> None:
     if not ended.any():
-        _require(
+        require(
             "episode" not in infos and "_episode" not in infos,
             "infos['episode'] is there although no episode ended: leave it out",
         )
         return
-    _require(
+    require(
         isinstance(infos.get("episode"), dict) and "_episode" in infos,
         "an episode ended without infos['episode'] and infos['_episode']: report r, l and success",
     )
     facts = infos["episode"]
-    _require(
+    require(
         np.array_equal(infos["_episode"], ended),
         "infos['_episode'] is not the mask of the episodes that ended (terminated | truncated)",
     )
     for name in ("r", "l", "success"):
-        _require(name in facts, f"infos['episode'] has no {name!r}: add it")
+        require(name in facts, f"infos['episode'] has no {name!r}: add it")
     for name, array in facts.items():
-        _require(
+        require(
             isinstance(array, np.ndarray) and len(array) == env.num_envs,
             f"infos['episode'][{name!r}] must be an array with {env.num_envs} rows",
         )
-    _require(
+    require(
         facts["success"].dtype == np.bool_, "infos['episode']['success'] must be an array of bool"
     )
-    _require(
+    require(
         np.array_equal(facts["l"][ended], lengths[ended]),
         f"infos['episode']['l'] says {facts['l'][ended].tolist()} steps, but "
         f"{lengths[ended].tolist()} were made: count every step, and start the next episode in "
         "the step that ends one (SAME_STEP)",
     )
-    _require(
+    require(
         np.allclose(facts["r"][ended], returns[ended], rtol=1e-5, atol=1e-6),
         f"infos['episode']['r'] says {facts['r'][ended].tolist()}, but the rewards returned add "
         f"up to {returns[ended].tolist()}",
@@ -269,14 +264,14 @@ def _check_seeds(
     with closing(make(1)) as first, closing(make(1)) as second:
         same_start = np.array_equal(first.reset()[0], second.reset()[0])
         differing = _first_difference(_run(first, actions), _run(second, actions))
-        _require(
+        require(
             same_start and differing is None,
             f"two environments made with the same seed differ {_at(differing)}: draw everything "
             "random from generators made from the seed",
         )
         first.reset(seed=1)
         differing = _first_difference(iter(played), _run(first, actions))
-        _require(
+        require(
             differing is None,
             f"reset(seed=1) twice gives different episodes {_at(differing)}: let it start every "
             "generator and counter anew",
@@ -286,7 +281,7 @@ def _check_seeds(
     with closing(make(1)) as first, closing(make(2)) as other:
         same_start = np.array_equal(first.reset()[0], other.reset()[0])
         differing = _first_difference(_run(first, actions), _run(other, actions))
-        _require(
+        require(
             not same_start or differing is not None,
             "environments made with different seeds play the same episodes: use the seed, or say "
             "random_levels=False if nothing in this world is random",
@@ -301,23 +296,23 @@ def _check_round_trip(make: Make, actions: NDArray[np.int64]) -> None:
             last = env.step(row)[0]
         state = env.get_state()
         _check_plain(state, "get_state()")
-        _require(
+        require(
             np.array_equal(env.observe(), last), "get_state changes the observations: only read"
         )
         kept = copy.deepcopy(state)
         expected = list(_run(env, actions[third:]))
-        _require(
+        require(
             state == kept,
             "a step wrote into a state that get_state returned: return copies",
         )
         for target, what in ((fresh, "a fresh environment"), (env, "the same environment")):
             target.set_state(copy.deepcopy(kept))
-            _require(
+            require(
                 np.array_equal(target.observe(), last),
                 f"set_state in {what} does not bring the observations back",
             )
             differing = _first_difference(iter(expected), _run(target, actions[third:]))
-            _require(
+            require(
                 differing is None,
                 f"a run restored in {what} differs {_at(differing)}: save generators, counters of "
                 "unfinished episodes and everything else that steps depend on",
@@ -327,13 +322,13 @@ def _check_round_trip(make: Make, actions: NDArray[np.int64]) -> None:
 def _check_plain(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for key, part in value.items():
-            _require(type(key) is str, f"{where} has the key {key!r}: keys must be str")
+            require(type(key) is str, f"{where} has the key {key!r}: keys must be str")
             _check_plain(part, f"{where}[{key!r}]")
     elif isinstance(value, list):
         for index, part in enumerate(value):
             _check_plain(part, f"{where}[{index}]")
     else:
-        _require(
+        require(
             value is None or type(value) in (int, float, str, bytes, bool),
             f"{where} is {type(value).__name__}: states are made of int, float, str, bytes, bool, "
             "None, lists and dicts (use .tolist() or .tobytes())",

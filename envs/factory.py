@@ -6,6 +6,7 @@ from typing import Any
 
 from configs import registry
 from envs.base import StatefulVectorEnv
+from envs.declarations import check_complete, check_declarations
 
 
 def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVectorEnv:
@@ -18,8 +19,10 @@ def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVect
 
     Raises:
         ConfigError: If the name is unknown or options do not go together.
-        EnvironmentFault: If the environment's extra is not installed.
+        EnvironmentFault: If the environment's extra is not installed, or it cannot be trained in.
     """
     maker = registry.resolve("env", config.name)
     env: StatefulVectorEnv = maker(config, seed=seed, num_envs=num_envs)
+    check_declarations(env)
+    check_complete(env, config.num_envs if num_envs is None else num_envs)
     return env

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from configs import CheckpointError, ConfigError
@@ -57,16 +58,23 @@ def spaces_of(env: Any) -> Spaces:
     """Read the spaces of a vector environment with image observations and discrete actions.
 
     Raises:
-        ConfigError: If its observations are not `[H, W, C]` boxes or its actions not discrete.
+        ConfigError: If its observations are not `[H, W, C]` boxes, or its actions not numbered
+            from 0.
     """
     obs, action = env.single_observation_space, env.single_action_space
-    shape = getattr(obs, "shape", None)
-    if shape is None or len(shape) != 3 or not hasattr(obs, "high"):
-        raise ConfigError(f"models need a Box of observations [H, W, C]; the environment has {obs}")
-    if not hasattr(action, "n"):
-        raise ConfigError(f"models need a Discrete action space; the environment has {action}")
+    found = [" ".join(str(space).split()) for space in (obs, action)]
+    if not isinstance(obs, spaces.Box) or len(obs.shape) != 3:
+        raise ConfigError(
+            f"models need a Box of observations [H, W, C]; the environment has {found[0]}"
+        )
+    if not isinstance(action, spaces.Discrete) or action.start != 0:
+        raise ConfigError(
+            "models need a Discrete action space from 0, such as Discrete(4); the environment has "
+            f"{found[1]}"
+        )
+    height, width, channels = obs.shape
     return Spaces(
-        obs_shape=(int(shape[0]), int(shape[1]), int(shape[2])),
+        obs_shape=(height, width, channels),
         obs_dtype=np.dtype(obs.dtype).name,
         obs_high=float(np.max(obs.high)),
         num_actions=int(action.n),

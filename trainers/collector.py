@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs import EnvironmentFault, NumericsError
-from envs import StatefulVectorEnv
+from envs import StatefulVectorEnv, check_declarations, check_observations
 from trainers.labels import LabelBook
 from trainers.losses import action_log_prob
 from trainers.rollout import RolloutBuffer
@@ -32,6 +32,10 @@ class Collector:
         seed: where the environment starts.
         generator: of the sampled actions, on the device of the policy.
         labels: told of the episodes that end; None if nothing is labelled.
+
+    Raises:
+        EnvironmentFault: the environment cannot be trained in, by its declarations or by what
+            `reset` returns.
     """
 
     def __init__(
@@ -42,9 +46,11 @@ class Collector:
         generator: torch.Generator,
         labels: LabelBook | None = None,
     ) -> None:
+        check_declarations(env)
         self.env, self.generator, self.labels = env, generator, labels
         self.episodes: deque[list[float]] = deque(maxlen=EPISODE_WINDOW)
         self.obs, _ = env.reset(seed=seed)
+        check_observations(env, self.obs, "reset")
 
     @torch.inference_mode()
     def collect(self, policy: Policy, buffer: RolloutBuffer) -> Tensor:

@@ -201,13 +201,14 @@ def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @contextmanager
 def _at_rest(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in eval mode, and afterwards as it was."""
-    training = model.training
+    """The model in eval mode, and afterwards every module as it was."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield model
     finally:
-        model.train(training)
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _on_device(model: nn.Module, device: torch.device) -> Outputs:

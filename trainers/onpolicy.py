@@ -22,6 +22,7 @@ from models import ActorCritic
 from trainers.collector import Collector, Policy
 from trainers.distributed import gather, rank, sum_over_ranks
 from trainers.losses import explained_variance
+from trainers.repeatable import require_repeatable
 from trainers.rollout import MinibatchLoader, RolloutBuffer
 from trainers.routes import Routes
 
@@ -109,6 +110,9 @@ class OnPolicy(L.LightningModule):
         channels_last: memory layout of the inputs of convolutions.
         about: what identifies the run (config, spaces, versions), stored in every checkpoint.
         routes: labels and gradient routing; None trains without.
+
+    Raises:
+        ConfigError: the network would not answer the same observation alike each time.
     """
 
     def __init__(
@@ -136,6 +140,7 @@ class OnPolicy(L.LightningModule):
         self._steps: list[dict[str, Tensor]] = []
         self._metrics: dict[str, float] = {}
         self._restored: dict[str, Any] | None = None
+        require_repeatable(model, self, collector.env.single_observation_space)
 
     @property
     def env_steps(self) -> int:

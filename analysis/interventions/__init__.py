@@ -18,7 +18,7 @@ from analysis.interventions.edits import (
     scale,
     zero,
 )
-from analysis.interventions.hooks import Edit, find_modules, intervene, record, recording
+from analysis.interventions.hooks import Edit, edit_at, find_modules, intervene, record, recording
 from analysis.interventions.weights import weight_difference, with_weights
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "clamp",
     "clamp_each",
     "compose",
+    "edit_at",
     "find_modules",
     "intervene",
     "mean",

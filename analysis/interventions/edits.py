@@ -1,8 +1,11 @@
 """Edits as plain functions: each returns a function from an activation to another one.
 
-Activations are `[B, C, …]`: axis 0 the examples, axis 1 the units (channels of an image, features
-of a vector). Whatever is added or put in may be given once, `[C, …]`, for all examples, or one for
-each, `[B, C, …]`. `units` are indices as Python's (-1 is the last); None means all.
+Activations are `[B, …]`: axis 0 the examples. The units (channels of an image, features of a vector
+or of a token) are on the axis that the layer tells when `intervene` runs the edit: the last of a
+Linear, Embedding or LayerNorm, axis 1 of a convolution. Where a module doesn't tell it, as an
+activation function of tokens `[B, T, C]` doesn't, `axis` must. Whatever is added or put in may be
+given once for all examples, like one activation, or once for each, `[B, …]`; or as `[C]`, a number
+for each unit at every place. `units` are indices as Python's (-1 is the last); None means all.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from analysis.interventions.axes import units_axis
 from analysis.interventions.hooks import Edit
 from configs import ConfigError
 
@@ -31,16 +35,17 @@ def compose(*edits: Edit) -> Edit:
     return edit
 
 
-def add(vector: Tensor, coeff: float | Tensor = 1.0) -> Edit:
+def add(vector: Tensor, coeff: float | Tensor = 1.0, *, axis: int | None = None) -> Edit:
     """Add `coeff * vector` (Turner et al. 2023).
 
     Args:
-        vector: `[C, …]` like one example's activation, or `[B, C, …]`.
+        vector: Like one example's activation, one for each example, or `[C]`.
         coeff: One number, or one for each example `[B]`.
+        axis: Of the units; None is what the layer tells.
     """
 
     def edit(values: Tensor) -> Tensor:
-        given = _fitting(vector, values, "the vector")
+        given = _fitting(vector, values, axis, "the vector")
         factor = torch.as_tensor(coeff).to(values)
         if factor.dim() > 0:
             if len(factor) != len(values):
@@ -52,12 +57,13 @@ def add(vector: Tensor, coeff: float | Tensor = 1.0) -> Edit:
     return edit
 
 
-def project_out(direction: Tensor) -> Edit:
+def project_out(direction: Tensor, *, axis: int | None = None) -> Edit:
     """Take away the component along a direction.
 
     Args:
-        direction: `[C, …]` like one example's activation: that component of the whole activation;
-            or `[C]`: that of the channels at every place.
+        direction: Like one example's activation: that component of the whole activation; or `[C]`:
+            that of the units at every place.
+        axis: Of the units; None is what the layer tells.
 
     Raises:
         ConfigError: If the direction is zero.
@@ -71,11 +77,9 @@ def project_out(direction: Tensor) -> Edit:
         along = unit.to(values)
         if along.shape == values.shape[1:]:
             amount = (values * along).flatten(1).sum(1).view(-1, *[1] * (values.dim() - 1))
-        elif along.shape == values.shape[1:2]:
-            along = along.view(-1, *[1] * (values.dim() - 2))
-            amount = (values * along).sum(1, keepdim=True)
         else:
-            raise _misfit(along, values, "the direction")
+            along, where = _by_unit(along, values, axis, "the direction")
+            amount = (values * along).sum(where, keepdim=True)
         kept: Tensor = values - amount * along
         return kept
 
@@ -83,7 +87,11 @@ def project_out(direction: Tensor) -> Edit:
 
 
 def clamp(
-    channels: int | Sequence[int], cells: Sequence[Cell] | None, value: float | Tensor
+    channels: int | Sequence[int],
+    cells: Sequence[Cell] | None,
+    value: float | Tensor,
+    *,
+    axis: int | None = None,
 ) -> Edit:
     """Set channels to a value at some cells, or everywhere.
 
@@ -91,83 +99,89 @@ def clamp(
         channels: One or several.
         cells: Where in the activation `[B, C, H, W]`; None means at every place.
         value: One number, or one for each channel `[c]`.
+        axis: Of the channels; None is what the layer tells.
     """
 
     def edit(values: Tensor) -> Tensor:
-        chosen = _units(channels, values)
+        edited, by_unit = _editable(values, axis)
+        chosen = _units(channels, by_unit)
         put = _per_channel(value, chosen, values)
-        edited = values.clone()
         if cells is None:
-            edited[:, chosen] = put.view(-1, *[1] * (values.dim() - 2))
+            by_unit[:, chosen] = put.view(-1, *[1] * (values.dim() - 2))
             return edited
-        rows, cols = _cells(torch.tensor(list(cells)).view(-1, 2), values).unbind(1)
-        edited[:, chosen[:, None], rows, cols] = put[:, None]
+        rows, cols = _cells(torch.tensor(list(cells)).view(-1, 2), by_unit).unbind(1)
+        by_unit[:, chosen[:, None], rows, cols] = put[:, None]
         return edited
 
     return edit
 
 
-def clamp_each(channels: int | Sequence[int], cells: Tensor, value: float | Tensor) -> Edit:
+def clamp_each(
+    channels: int | Sequence[int],
+    cells: Tensor,
+    value: float | Tensor,
+    *,
+    axis: int | None = None,
+) -> Edit:
     """Set channels to a value at another cell in each example.
 
     Args:
         channels: One or several.
         cells: Row and column for each example, integers `[B, 2]`.
         value: One number, or one for each channel `[c]`.
+        axis: Of the channels; None is what the layer tells.
     """
 
     def edit(values: Tensor) -> Tensor:
         if len(cells) != len(values):
             raise ConfigError(f"{len(cells)} cells for {len(values)} examples: one for each")
-        chosen = _units(channels, values)
-        rows, cols = _cells(cells, values).unbind(1)
-        edited = values.clone()
+        edited, by_unit = _editable(values, axis)
+        chosen = _units(channels, by_unit)
+        put = _per_channel(value, chosen, values)
+        rows, cols = _cells(cells, by_unit).unbind(1)
         examples = torch.arange(len(values), device=values.device)[:, None]
-        edited[examples, chosen, rows[:, None], cols[:, None]] = _per_channel(value, chosen, values)
+        by_unit[examples, chosen, rows[:, None], cols[:, None]] = put
         return edited
 
     return edit
 
 
-def scale(factor: float, units: Units = None) -> Edit:
+def scale(factor: float, units: Units = None, *, axis: int | None = None) -> Edit:
     """Multiply units; 1 leaves them as they are."""
-    return _where(units, lambda values: values * factor)
+    return _where(units, axis, lambda values: values * factor)
 
 
-def zero(units: Units = None) -> Edit:
+def zero(units: Units = None, *, axis: int | None = None) -> Edit:
     """Set units to zero."""
-    return _where(units, torch.zeros_like)
+    return _where(units, axis, torch.zeros_like)
 
 
-def mean(values: Tensor, units: Units = None) -> Edit:
+def mean(values: Tensor, units: Units = None, *, axis: int | None = None) -> Edit:
     """Put recorded means in.
 
     Args:
-        values: `[C, …]` like one example's activation, or `[C]`: one number for each unit.
+        values: Like one example's activation, or `[C]`: one number for each unit.
         units: Which are replaced.
+        axis: Of the units; None is what the layer tells.
     """
-
-    def means(activation: Tensor) -> Tensor:
-        given = values
-        if values.dim() == 1 and len(values) == activation.shape[1]:
-            given = values.view(-1, *[1] * (activation.dim() - 2)).expand(activation.shape[1:])
-        return _fitting(given, activation, "the means")
-
-    return _where(units, means)
+    return _where(units, axis, lambda found: _fitting(values, found, axis, "the means"))
 
 
-def resample(source: Tensor | torch.Generator, units: Units = None) -> Edit:
+def resample(
+    source: Tensor | torch.Generator, units: Units = None, *, axis: int | None = None
+) -> Edit:
     """Take units from other inputs ("causal scrubbing").
 
     Args:
-        source: Activations of a donor, `[C, …]` or one for each example `[B, C, …]`; or a generator
+        source: Activations of a donor, like one example's or one for each example; or a generator
             that draws, at every call, another example of the same batch for each.
         units: Which are replaced.
+        axis: Of the units; None is what the layer tells.
     """
 
     def donors(values: Tensor) -> Tensor:
         if isinstance(source, Tensor):
-            return _fitting(source, values, "the donor")
+            return _fitting(source, values, axis, "the donor")
         if len(values) < 2:
             raise ConfigError("resampling within a batch needs at least 2 examples")
         order = torch.randperm(len(values), generator=source, device=source.device)
@@ -175,32 +189,37 @@ def resample(source: Tensor | torch.Generator, units: Units = None) -> Edit:
         other[order] = order.roll(1)  # one cycle: nobody keeps its own
         return values[other.to(values.device)]
 
-    return _where(units, donors)
+    return _where(units, axis, donors)
 
 
-def _where(units: Units, replacement: Edit) -> Edit:
+def _where(units: Units, axis: int | None, replacement: Edit) -> Edit:
     """Replace some units by those of `replacement(values)`."""
 
     def edit(values: Tensor) -> Tensor:
         if units is None:
             return replacement(values).expand_as(values).clone()
-        chosen = _units(units, values)
-        edited = values.clone()
-        edited[:, chosen] = replacement(values).expand_as(values)[:, chosen]
+        edited, by_unit = _editable(values, axis)
+        chosen = _units(units, by_unit)
+        others = replacement(values).expand_as(values).movedim(units_axis(values, axis), 1)
+        by_unit[:, chosen] = others[:, chosen]
         return edited
 
     return edit
 
 
-def _units(units: int | Sequence[int], values: Tensor) -> Tensor:
-    if values.dim() < 2:
-        raise ConfigError(f"an activation of shape {list(values.shape)} has no axis of units")
-    size = values.shape[1]
+def _editable(values: Tensor, axis: int | None) -> tuple[Tensor, Tensor]:
+    """A copy of an activation, and a view of the copy with the units on axis 1."""
+    edited = values.clone()
+    return edited, edited.movedim(units_axis(values, axis), 1)
+
+
+def _units(units: int | Sequence[int], by_unit: Tensor) -> Tensor:
+    size = by_unit.shape[1]
     chosen = [units] if isinstance(units, int) else list(units)
     for unit in chosen:
         if not -size <= unit < size:
             raise ConfigError(f"unit {unit} is out of range: the layer has {size} (0…{size - 1})")
-    return torch.tensor([unit % size for unit in chosen], dtype=torch.long, device=values.device)
+    return torch.tensor([unit % size for unit in chosen], dtype=torch.long, device=by_unit.device)
 
 
 def _cells(cells: Tensor, values: Tensor) -> Tensor:
@@ -220,10 +239,21 @@ def _per_channel(value: float | Tensor, chosen: Tensor, values: Tensor) -> Tenso
     return put.expand(len(chosen))
 
 
-def _fitting(given: Tensor, values: Tensor, what: str) -> Tensor:
-    if given.shape not in (values.shape, values.shape[1:]):
+def _fitting(given: Tensor, values: Tensor, axis: int | None, what: str) -> Tensor:
+    """What is put in, so that it can be added to an activation."""
+    if given.shape in (values.shape, values.shape[1:]):
+        return given.to(values)
+    return _by_unit(given, values, axis, what)[0].to(values)
+
+
+def _by_unit(given: Tensor, values: Tensor, axis: int | None, what: str) -> tuple[Tensor, int]:
+    """A number for each unit `[C]` at every place `[1, …, C, …]`, and the units' axis."""
+    if given.dim() != 1:
         raise _misfit(given, values, what)
-    return given.to(values)
+    where = units_axis(values, axis)
+    if len(given) != values.shape[where]:
+        raise _misfit(given, values, what)
+    return given.view(-1, *[1] * (values.dim() - 1 - where)), where
 
 
 def _misfit(given: Tensor, values: Tensor, what: str) -> ConfigError:

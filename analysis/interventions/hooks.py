@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from analysis.interventions.axes import units_of
 from configs import ConfigError, hint
 
 Edit = Callable[[Tensor], Tensor]
@@ -22,7 +24,11 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
     Contexts can be nested: a later one acts on what an earlier one gave. An edit is given a copy of
     the activation, so that one that writes into it changes nothing else (the output of an identity
     or of a flattening shares its memory with what came before). Leaving the context, also through
-    an exception, puts everything back.
+    an exception, puts everything back. Of a module that returns one tensor and something else, as
+    attention and the blocks of transformers do, that tensor is edited.
+
+    Only the thread that entered the context may run the model meanwhile: the edits are the model's,
+    so another thread would get them, too, and is refused. Give each thread a model of its own.
 
     Args:
         model: Any network, not compiled.
@@ -30,42 +36,52 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
 
     Raises:
         ConfigError: If there is no such module, the model is compiled; or, when data passes, if the
-            module's output is not one tensor or an edit changes its shape; or, at the end, if the
-            model ran without calling a module.
+            module's output has not one tensor, an edit changes its shape, or another thread runs
+            the model; or, at the end, if the model or a part of it ran without calling a module.
     """
     modules = find_modules(model, edits)
-    idle, runs = set(edits), 0
+    idle, mine = set(edits), threading.get_ident()
+    ran = False
 
-    def ran(*_: Any) -> None:
-        nonlocal runs
-        runs += 1
+    def note(*_: Any) -> None:
+        nonlocal ran
+        ran |= threading.get_ident() == mine
 
-    def hook_of(name: str, edit: Edit) -> Callable[..., Tensor]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+    def hook_of(name: str, edit: Edit) -> Callable[..., Any]:
+        edit = edit_at(name, modules[name], edit)
+
+        def hook(module: nn.Module, _inputs: Any, output: Any) -> Any:
+            if threading.get_ident() != mine:
+                raise ConfigError(
+                    f"{name} is edited by another thread: give each thread a copy of the model"
+                )
             idle.discard(name)
-            before = _one_tensor(name, output)
+            place, before = _tensor_of(name, module, output)
             after: Any = edit(before.clone())  # by other people, who may return anything
             if not isinstance(after, Tensor) or after.shape != before.shape:
                 shape = list(after.shape) if isinstance(after, Tensor) else type(after).__name__
                 raise ConfigError(
                     f"{name}: an edit made {shape} of {list(before.shape)}; shapes must stay"
                 )
-            return after
+            return after if place is None else _with_part(output, place, after)
 
         return hook
 
     with contextlib.ExitStack() as stack:
-        stack.callback(model.register_forward_hook(ran).remove)
+        for part in model.modules():
+            stack.callback(part.register_forward_hook(note).remove)
         for name, edit in edits.items():
             stack.callback(modules[name].register_forward_hook(hook_of(name, edit)).remove)
         yield
-    if runs and idle:
+    if ran and idle:
         raise ConfigError(f"the model ran without calling {sorted(idle)[0]}: nothing was changed")
 
 
 @contextlib.contextmanager
 def recording(model: nn.Module, modules: Iterable[str]) -> Iterator[dict[str, list[Tensor]]]:
     """Within the context, keep what some modules return, after interventions around this one.
+
+    Only what the thread that entered the context runs is kept.
 
     Args:
         model: Any network, not compiled.
@@ -80,10 +96,12 @@ def recording(model: nn.Module, modules: Iterable[str]) -> Iterator[dict[str, li
     names = list(modules)
     found = find_modules(model, names)
     kept: dict[str, list[Tensor]] = {name: [] for name in names}
+    mine = threading.get_ident()
 
     def hook_of(name: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            kept[name].append(_one_tensor(name, output).detach().clone())
+        def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
+            if threading.get_ident() == mine:
+                kept[name].append(_tensor_of(name, module, output)[1].detach().clone())
 
         return hook
 
@@ -138,9 +156,46 @@ def find_modules(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]
     return {name: known[name] for name in names}
 
 
-def _one_tensor(name: str, output: Any) -> Tensor:
-    if not isinstance(output, Tensor):
-        raise ConfigError(
-            f"{name} returns a {type(output).__name__}, not one tensor: choose a module inside it"
-        )
-    return output
+def edit_at(name: str, module: nn.Module, edit: Edit) -> Edit:
+    """An edit that finds units where this module has them, for activations taken from it before."""
+
+    def edited(values: Tensor) -> Tensor:
+        with units_of(name, module):
+            return edit(values)
+
+    return edited
+
+
+def _tensor_of(name: str, module: nn.Module, output: Any) -> tuple[int | None, Tensor]:
+    """The one tensor of floats in an output, and its place where the output is a tuple or list."""
+    if isinstance(output, Tensor):
+        return None, output
+    parts = list(output) if isinstance(output, tuple | list) else []
+    if isinstance(module, nn.MultiheadAttention):
+        return 0, parts[0]  # the weights come second
+    floats = [n for n, part in enumerate(parts) if _has_floats(part)]
+    if len(floats) == 1 and isinstance(parts[floats[0]], Tensor):
+        return floats[0], parts[floats[0]]
+    inside = f" but ({', '.join(type(part).__name__ for part in parts)})" if parts else ""
+    raise ConfigError(
+        f"{name} returns a {type(output).__name__}, not one tensor{inside}: choose a module inside "
+        "it"
+    )
+
+
+def _has_floats(value: Any) -> bool:
+    """Whether there may be floating-point numbers in it: a tensor of them, or what is no plain."""
+    if isinstance(value, Tensor):
+        return value.is_floating_point()
+    if isinstance(value, tuple | list):
+        return any(map(_has_floats, value))
+    return not isinstance(value, int | str | None)
+
+
+def _with_part(output: Any, place: int, part: Tensor) -> Any:
+    """The same tuple or list with another tensor in one place."""
+    parts = [*output]
+    parts[place] = part
+    if hasattr(output, "_fields"):
+        return type(output)(*parts)
+    return type(output)(parts)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -33,13 +36,17 @@ def with_weights(
 ) -> Iterator[None]:
     """Within the context, `coeff * difference` is added to the weights; then every byte is back.
 
+    Other threads that run the model meanwhile run it with these weights: give each thread a model
+    of its own. A thread that wants to change the weights, too, is refused.
+
     Args:
         model: The network.
         difference: By the parameter's name; those that are not named stay.
         coeff: In what measure.
 
     Raises:
-        ConfigError: If the network has no such parameter or it has another shape.
+        ConfigError: If the network has no such parameter or it has another shape, or another
+            thread is changing its weights.
     """
     weights = _floating(model)
     for name, change in difference.items():
@@ -49,16 +56,34 @@ def with_weights(
             raise ConfigError(
                 f"{name} has shape {list(weights[name].shape)}, not {list(change.shape)}"
             )
-    saved = {name: weights[name].detach().clone() for name in difference}
+    with _alone(model):
+        saved = {name: weights[name].detach().clone() for name in difference}
+        try:
+            with torch.no_grad():
+                for name, change in difference.items():
+                    weights[name].add_(change.to(weights[name]), alpha=coeff)
+            yield
+        finally:
+            with torch.no_grad():
+                for name, value in saved.items():
+                    weights[name].copy_(value)
+
+
+_locks: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
+"""Held by the thread that changes a network's weights: two would put back what the other added."""
+
+
+@contextlib.contextmanager
+def _alone(model: nn.Module) -> Iterator[None]:
+    lock = _locks.setdefault(model, threading.RLock())
+    if not lock.acquire(blocking=False):
+        raise ConfigError(
+            "another thread is changing the weights of this model: give each thread a copy of it"
+        )
     try:
-        with torch.no_grad():
-            for name, change in difference.items():
-                weights[name].add_(change.to(weights[name]), alpha=coeff)
         yield
     finally:
-        with torch.no_grad():
-            for name, value in saved.items():
-                weights[name].copy_(value)
+        lock.release()
 
 
 def _floating(model: nn.Module) -> dict[str, Tensor]:

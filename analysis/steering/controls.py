@@ -41,8 +41,14 @@ def shuffled(vectors: Tensor, generator: torch.Generator, over: Over = "all") ->
         `[N, C, …]`.
 
     Raises:
-        ConfigError: If there are no cells to shuffle.
+        ConfigError: If there are no cells to shuffle, or vectors `[N, T, C]` or `[N, C, T]` don't
+            say which axis has the channels.
     """
+    if over != "all" and vectors.dim() == 3:
+        raise ConfigError(
+            f"vectors of shape {list(vectors.shape[1:])} don't say which axis has the channels: "
+            "shuffle them over all"
+        )
     if over == "cells" and vectors.dim() < 3:
         raise ConfigError(f"vectors of shape {list(vectors.shape[1:])} have no cells to shuffle")
     return torch.stack([_permuted(one, generator, over) for one in vectors])

@@ -46,7 +46,9 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
         "autoreset_mode": AutoresetMode.SAME_STEP,
         "render_modes": ["rgb_array"],
+        "render_fps": 4,
     }
+    render_mode = "rgb_array"
 
     def __init__(
         self,

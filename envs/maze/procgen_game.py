@@ -72,11 +72,17 @@ def _game_class() -> Any:
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
             f"the maze environments need procgen, and {error.name} is not installed: "
-            "pip install 'chisel[procgen]'"
+            "pip install 'chisel[procgen]' (Linux on x86-64)"
         ) from error
     except ImportError as error:
         raise EnvironmentFault(f"procgen is installed but does not load: {error}") from error
     return ProcgenGym3Env
+
+
+def _open_once(ffi: Any) -> None:
+    """Let later games share procgen's library: cffi never forgets one, 10 kB for each game."""
+    if not hasattr(ffi.dlopen, "cache_info"):
+        ffi.dlopen = functools.cache(ffi.dlopen)
 
 
 class ProcgenMaze:
@@ -124,6 +130,7 @@ class ProcgenMaze:
             num_threads=threads,
             render_mode="rgb_array" if picture else None,
         )
+        _open_once(self._env._ffi)
         # gym3 copies every buffer and makes a dict per game; both cost more than a step.
         self._buffer = self._env._ffi.new(f"char[{STATE_CAPACITY}]")
         self._actions = self._env._ac["action"]

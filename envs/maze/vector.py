@@ -52,8 +52,10 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
         "autoreset_mode": AutoresetMode.SAME_STEP,
-        "render_modes": [],
+        "render_modes": ["rgb_array"],
+        "render_fps": 15,
     }
+    render_mode = "rgb_array"
 
     def __init__(
         self,
@@ -171,6 +173,11 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """The current observations `[N, H, W, C]`, without stepping."""
         self._require_running()
         return self._view.read()
+
+    def render(self) -> tuple[NDArray[np.uint8], ...]:
+        """Procgen's small picture of each maze, uint8 `[64, 64, 3]`, whatever the agent sees."""
+        self._require_running()
+        return tuple(self._game.pixels.copy())
 
     def maze_states(self) -> list[MazeState]:
         """A copy of every game's state, to look at or to edit."""

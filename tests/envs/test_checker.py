@@ -35,6 +35,12 @@ class DeclaresNextStep(Corridor):
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
 
+class DeclaresNoMode(Corridor):
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.metadata = {}
+
+
 class FlatSpace(Corridor):
     def __init__(self, seed):
         super().__init__(seed)
@@ -107,6 +113,33 @@ class BothFlags(Changed):
 class NoFinalObservation(Changed):
     def change(self, o, r, te, tr, i):
         return o, r, te, tr, {k: v for k, v in i.items() if "final" not in k}
+
+
+class FinalIsNext(Changed):
+    """The buffer was written over before it was given away."""
+
+    def change(self, o, r, te, tr, i):
+        return o, r, te, tr, {**i, "final_obs": o.copy()} if i else i
+
+
+class CutOffFinalIsNext(Changed):
+    """Only where the time was up."""
+
+    def change(self, o, r, te, tr, i):
+        if i:
+            i["final_obs"][tr] = o[tr]
+        return o, r, te, tr, i
+
+
+class FinalOfOtherShape(Changed):
+    def change(self, o, r, te, tr, i):
+        return o, r, te, tr, {**i, "final_obs": i["final_obs"][:, 0]} if i else i
+
+
+class FinalWithoutMask(Changed):
+    def change(self, o, r, te, tr, i):
+        i.pop("_final_obs", None)
+        return o, r, te, tr, i
 
 
 class NoFacts(Changed):
@@ -229,6 +262,7 @@ class NeverEnds(Corridor):
 FAULTS = {
     NextStep: "start the next episode in the step",
     DeclaresNextStep: "declare AutoresetMode.SAME_STEP",
+    DeclaresNoMode: r"is None: declare AutoresetMode.SAME_STEP",
     FlatSpace: r"Box of shape \(H, W, C\)",
     WrongShape: r"shape \(3, 2, 1\), the space says \(3, 1, 2, 1\)",
     WrongDtype: "int64 observations, the space says uint8",
@@ -240,6 +274,10 @@ FAULTS = {
     IntFlags: "terminated must be bool",
     BothFlags: "both terminated and truncated",
     NoFinalObservation: r"without infos\['final_obs'\]",
+    FinalIsNext: "of terminated episodes is the first observation of the next one",
+    CutOffFinalIsNext: "of truncated episodes is the first observation of the next one",
+    FinalOfOtherShape: r"has shape \(2, 1\), the space says \(1, 2, 1\)",
+    FinalWithoutMask: "go together",
     NoFacts: "report r, l and success",
     FactsAlways: "leave it out",
     WrongMask: "not the mask",
@@ -276,6 +314,17 @@ def test_each_fault_is_named(broken, message):
 
 def test_a_world_without_chance_passes_when_it_says_so():
     envs.check_vector_env(IgnoresSeed, steps=180, random_levels=False)
+
+
+class AlwaysTheSame(Corridor):
+    """Shows nothing, so that every observation is like every other."""
+
+    def observe(self):
+        return np.zeros((self.num_envs, 1, 2, 1), np.uint8)
+
+
+def test_last_observations_may_look_like_the_next_ones_where_all_do():
+    envs.check_vector_env(AlwaysTheSame, steps=180)
 
 
 def test_a_faulty_environment_is_closed():

@@ -9,6 +9,8 @@ from gymnasium import spaces
 from configs import ConfigError
 from models import Spaces, spaces_of
 
+IMAGE = spaces.Box(0, 1, (4, 4, 1))
+
 
 def env(obs, action):
     return SimpleNamespace(single_observation_space=obs, single_action_space=action)
@@ -31,7 +33,12 @@ def test_only_byte_colours_are_divided(dtype, high):
     [
         (spaces.Box(0, 1, (4,)), spaces.Discrete(2), r"\[H, W, C\]"),
         (spaces.Discrete(3), spaces.Discrete(2), r"\[H, W, C\]"),
-        (spaces.Box(0, 1, (4, 4, 1)), spaces.Box(0, 1, (2,)), "Discrete action space"),
+        (spaces.MultiBinary([4, 4, 1]), spaces.Discrete(2), r"\[H, W, C\]"),
+        (IMAGE, spaces.Box(0, 1, (2,)), "Discrete action space"),
+        (IMAGE, spaces.MultiBinary(4), "Discrete action space"),
+        (IMAGE, spaces.MultiDiscrete([3, 3]), "Discrete action space"),
+        (IMAGE, spaces.Discrete(4, start=1), "from 0, such as"),
+        (IMAGE, spaces.Discrete(4, start=-1), "from 0, such as"),
     ],
 )
 def test_spaces_that_no_model_fits_are_refused(obs, action, complaint):

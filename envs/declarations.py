@@ -1,0 +1,131 @@
+"""What an environment says of itself, looked at before its first step.
+
+Nothing that is trained or played here could be right in an environment refused by these checks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorWrapper
+from numpy.typing import NDArray
+
+from configs.errors import EnvironmentFault
+
+ATTRIBUTES = ("num_envs", "single_observation_space", "single_action_space", "metadata")
+METHODS = ("reset", "step", "observe", "get_state", "set_state", "close")
+
+
+def require(holds: Any, message: str) -> None:
+    """Raise an `EnvironmentFault` unless something holds."""
+    if not holds:
+        raise EnvironmentFault(message)
+
+
+def check_declarations(env: Any) -> None:
+    """Refuse an environment that cannot be trained in, without stepping it.
+
+    Args:
+        env: Any object.
+
+    Raises:
+        EnvironmentFault: If it is no `StatefulVectorEnv` in SAME_STEP autoreset whose observations
+            are boxes `[H, W, C]` and whose actions are numbered from 0; says what would be right.
+    """
+    for name in ATTRIBUTES:
+        require(hasattr(env, name), _missing(env, name))
+    mode = env.metadata.get("autoreset_mode") if isinstance(env.metadata, dict) else None
+    require(
+        mode is AutoresetMode.SAME_STEP,
+        f"metadata['autoreset_mode'] is {mode!r}: declare AutoresetMode.SAME_STEP and start the "
+        "next episode inside the step that ends one",
+    )
+    seen, actions = env.single_observation_space, env.single_action_space
+    require(
+        isinstance(seen, spaces.Box) and len(seen.shape) == 3,
+        f"observations must be a Box of shape (H, W, C), not {_in_words(seen)}",
+    )
+    require(
+        isinstance(actions, spaces.Discrete) and actions.start == 0,
+        f"actions must be Discrete from 0, such as Discrete(4), not {_in_words(actions)}",
+    )
+    count: object = env.num_envs
+    require(
+        isinstance(count, int) and count > 0, f"num_envs is {count!r}: it must be a positive int"
+    )
+
+
+def check_complete(env: Any, num_envs: int) -> None:
+    """Refuse an environment that checkpoints could not hold, or of another size.
+
+    Args:
+        env: Whose declarations were checked.
+        num_envs: How many copies were asked for.
+
+    Raises:
+        EnvironmentFault: If a method of `StatefulVectorEnv` is missing, or copies.
+    """
+    for name in METHODS:
+        require(hasattr(env, name), _missing(env, name))
+    require(
+        env.num_envs == num_envs,
+        f"the environment was made with {env.num_envs} copies where {num_envs} were asked for: "
+        "pass num_envs on",
+    )
+
+
+def check_observations(env: Any, observations: Any, source: str) -> None:
+    """Check observations of all copies against the space.
+
+    Args:
+        env: Whose declarations were checked.
+        observations: What it returned.
+        source: Which of its methods did.
+
+    Raises:
+        EnvironmentFault: If they are no array of the space's shape, type and bounds.
+    """
+    require(
+        isinstance(observations, np.ndarray),
+        f"{source} returned observations of {type(observations)}: return one numpy array",
+    )
+    shape = (env.num_envs, *env.single_observation_space.shape)
+    require(
+        observations.shape == shape,
+        f"{source} returned observations of shape {observations.shape}, the space says {shape}",
+    )
+    check_bounds(env.single_observation_space, observations, source)
+
+
+def check_bounds(space: spaces.Box, observations: NDArray[Any], source: str) -> None:
+    """Check type and bounds of observations `[..., H, W, C]`.
+
+    Raises:
+        EnvironmentFault: If they are not the space's.
+    """
+    require(
+        observations.dtype == space.dtype,
+        f"{source} returned {observations.dtype} observations, the space says {space.dtype}",
+    )
+    within = (observations >= space.low) & (observations <= space.high)
+    require(
+        within.all(),
+        f"{source} returned observations outside the space's bounds "
+        f"[{space.low.min()}, {space.high.max()}]: widen the bounds or mend the observations",
+    )
+
+
+def _missing(env: Any, name: str) -> str:
+    kind = type(env).__name__
+    if isinstance(env, VectorWrapper):
+        return f"{kind} hides the environment's `{name}`: give the environment without that wrapper"
+    if name == ATTRIBUTES[0]:
+        return f"{kind} has no `{name}`: give a vector environment, see envs.StatefulVectorEnv"
+    return f"the environment has no `{name}`: add it, see envs.StatefulVectorEnv"
+
+
+def _in_words(space: Any) -> str:
+    """A space on one line, whatever bounds it prints."""
+    return " ".join(str(space).split())

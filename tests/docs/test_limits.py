@@ -1,0 +1,147 @@
+"""Every message on the page of limits is what one gets, and no other is on it."""
+
+import re
+import sys
+import threading
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from torch import nn
+
+import configs
+import envs
+import models
+from analysis.interventions import intervene, with_weights, zero
+from configs import ChiselError
+from envs.maze import procgen_game
+from models import ActorCritic, Spaces
+from tests.envs.corridor import Corridor
+from trainers.repeatable import require_repeatable
+
+PAGE = Path(__file__).parents[2] / "docs/limits.md"
+IMAGE = spaces.Box(0, 1, (4, 4, 1), np.uint8)
+
+
+def declared(**attributes):
+    env = Corridor(0)
+    for name, value in attributes.items():
+        setattr(env, name, value)
+    envs.check_declarations(env)
+
+
+class OneAtATime(gymnasium.Env):
+    observation_space, action_space = IMAGE, spaces.Discrete(2)
+
+
+def gymnasiums_own():
+    made = gymnasium.vector.SyncVectorEnv([OneAtATime], autoreset_mode=AutoresetMode.SAME_STEP)
+    envs.declarations.check_complete(made, 1)
+
+
+def without_procgen():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "procgen", None)
+        procgen_game._game_class.__wrapped__()
+
+
+def policy(middle):
+    torch.manual_seed(0)
+    embedder = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), middle)
+    model = ActorCritic(embedder, hidden=8, num_actions=2, obs_range=1, generator=torch.Generator())
+    require_repeatable(model, lambda obs: model(obs.permute(0, 3, 1, 2)), IMAGE)
+
+
+class Remembers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.state = nn.GRUCell(8, 8), None
+
+    def forward(self, x):
+        self.state = self.cell(x, self.state)
+        return self.state
+
+
+def bare_model():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(configs.registry, "resolve", lambda *_: lambda *_: nn.Linear(2, 2))
+        models.build(configs.ImpalaConfig(), Spaces((4, 4, 1), "uint8", 1.0, 2))
+
+
+def edit(net, edits, x):
+    with intervene(net, edits):
+        net(x)
+
+
+def in_two_threads(context):
+    """What a thread is told that runs a model, or changes its weights, which another one edits."""
+    net, raised = nn.Sequential(nn.Linear(4, 4)), []
+
+    def other():
+        try:
+            context(net, inside=True)
+        except ChiselError as error:
+            raised.append(error)
+
+    with context(net, inside=False):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    raise raised[0]
+
+
+def steered(net, *, inside):
+    return net(torch.zeros(1, 4)) if inside else intervene(net, {"0": zero()})
+
+
+def reweighted(net, *, inside):
+    weights = with_weights(net, {"0.bias": torch.ones(4)})
+    return weights.__enter__() if inside else weights
+
+
+def compiled():
+    net = nn.Sequential(nn.ReLU())
+    net.compile()
+    return net
+
+
+TOKENS = torch.zeros(2, 5, 4)
+PROVOKED = [
+    lambda: declared(metadata={"autoreset_mode": AutoresetMode.NEXT_STEP}),
+    lambda: declared(metadata={}),
+    lambda: declared(single_observation_space=spaces.Box(-1, 1, (4,))),
+    lambda: declared(single_action_space=spaces.Box(-1, 1, (2,))),
+    lambda: declared(single_action_space=spaces.MultiBinary(4)),
+    lambda: declared(single_action_space=spaces.Discrete(4, start=1)),
+    lambda: envs.check_declarations(OneAtATime()),
+    gymnasiums_own,
+    lambda: configs.load("maze/easy", ["env.name=coinrun"]),
+    without_procgen,
+    lambda: policy(nn.Dropout(0.1)),
+    lambda: policy(nn.BatchNorm1d(8)),
+    lambda: policy(Remembers()),
+    bare_model,
+    lambda: configs.load("maze/easy", ["algo.name=dqn"]),
+    lambda: edit(nn.Sequential(nn.ReLU()), {"0": zero([3])}, TOKENS),
+    lambda: edit(nn.Sequential(nn.LSTM(4, 4)), {"0": zero()}, TOKENS),
+    lambda: edit(nn.TransformerEncoderLayer(4, 2, 8), {"self_attn.out_proj": zero()}, TOKENS),
+    lambda: edit(compiled(), {"0": zero()}, TOKENS),
+    lambda: in_two_threads(steered),
+    lambda: in_two_threads(reweighted),
+]
+
+
+def message(provoke):
+    with pytest.raises(ChiselError) as caught:
+        provoke()
+    return " ".join(str(caught.value).split())
+
+
+def test_every_message_on_the_page_is_what_one_gets():
+    blocks = re.findall(r"^```text\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    told = [" ".join(block.split()) for block in blocks]
+    assert told == [message(provoke) for provoke in PROVOKED]

@@ -1,0 +1,183 @@
+"""Refuses networks that would answer the same observation differently the next time.
+
+Rollouts ask on all environments at once, updates on minibatches, evaluation in evaluation mode.
+PPO's ratio is 1 before the first update, and what is evaluated is what was trained, only where
+answers depend on the observation and the weights alone: not on chance, on the rest of the batch, on
+the mode, or on what was asked before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from configs import ConfigError
+
+EXAMPLES = 5
+"""Observations shown at a time."""
+TOLERANCE = 1e-3
+"""How far answers may be apart, in units of the largest: rounding of fused layers."""
+
+SEQUENCE = (tuple, list)
+
+Run = Callable[[Tensor], object]
+"""Feeds the network observations `[B, H, W, C]`."""
+
+
+class Call(NamedTuple):
+    """What one module was given and gave."""
+
+    name: str
+    given: list[Tensor]
+    gave: list[Tensor]
+
+
+def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> None:
+    """Ask a network several times, as training and evaluation would, and compare.
+
+    Weights, buffers, modes and torch's random state are afterwards as before. Modules are asked in
+    the mode that each is in.
+
+    Args:
+        model: The network, not compiled.
+        run: Feeds it.
+        space: A box of observations `[H, W, C]`; random ones are shown.
+
+    Raises:
+        ConfigError: If an answer depends on anything but the observation; names the module where
+            that can be told.
+    """
+    assert isinstance(space, spaces.Box)
+    device = next((one.device for one in model.parameters()), torch.device("cpu"))
+    shown, others = _examples(space, device), _examples(space, device, seed=1)
+    others[0] = shown[0]
+    with _as_it_was(model, device), torch.no_grad():
+        before = {name: value.clone() for name, value in model.named_buffers()}
+        state = torch.get_rng_state()
+        first = _calls(model, run, shown)
+        drew = not torch.equal(torch.get_rng_state(), state)
+        _refuse_moved(model, before)
+        again = _calls(model, run, shown)
+        if drew or not _alike(first[-1].gave, again[-1].gave):
+            raise _refusal(_blamed(model, first, again), "is random or remembers")
+        beside = _calls(model, run, others)
+        if not _alike(first[-1].gave, beside[-1].gave, rows=1):
+            raise _refusal(_blamed(model, first, beside, rows=1), "looks at the rest of the batch")
+        model.eval()
+        resting = _calls(model, run, shown)
+        if not _alike(first[-1].gave, resting[-1].gave):
+            raise _refusal(_blamed(model, first, resting), "answers differently in evaluation mode")
+
+
+def _refuse_moved(model: nn.Module, before: Mapping[str, Tensor]) -> None:
+    """Refuse statistics that change when the network is asked; what counts calls may."""
+    for name, value in model.named_buffers():
+        if value.is_floating_point() and not torch.equal(value, before[name]):
+            raise _refusal(_called(model, name.rpartition(".")[0]), "keeps statistics of its input")
+
+
+def _refusal(where: str, what: str) -> ConfigError:
+    return ConfigError(
+        f"{where} {what}: a policy must answer alike in rollouts, updates and evaluation; take "
+        "LayerNorm or GroupNorm instead of batch statistics, and no dropout or noise"
+    )
+
+
+def _blamed(model: nn.Module, one: list[Call], other: list[Call], rows: int = EXAMPLES) -> str:
+    """The innermost module that gave something else for the same."""
+    for left, right in zip(one, other, strict=False):
+        if left.name != right.name:
+            break
+        same = _alike(left.given, right.given, rows)
+        if left.name and same and not _alike(left.gave, right.gave, rows):
+            return _called(model, left.name)
+    return _called(model, "")
+
+
+def _called(model: nn.Module, name: str) -> str:
+    return f"{name} ({type(model.get_submodule(name)).__name__})" if name else "the network"
+
+
+def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
+    """What passed each module, in the order in which they were done: the whole network last."""
+    done: list[Call] = []
+    given: list[list[Tensor]] = []
+
+    def before(_module: nn.Module, args: Any, kwargs: Any) -> None:
+        given.append(_copies([args, kwargs]))
+
+    def after(name: str) -> Callable[..., None]:
+        return lambda _module, _args, gave: done.append(Call(name, given.pop(), _copies(gave)))
+
+    with contextlib.ExitStack() as stack:
+        for name, module in model.named_modules():
+            handle = module.register_forward_pre_hook(before, with_kwargs=True, prepend=True)
+            stack.callback(handle.remove)
+            stack.callback(module.register_forward_hook(after(name)).remove)
+        run(obs)
+    return done
+
+
+def _copies(value: Any) -> list[Tensor]:
+    """Copies of all tensors in nested tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        return [value.detach().clone()]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return [one for part in value for one in _copies(part)] if isinstance(value, SEQUENCE) else []
+
+
+def _alike(one: list[Tensor], other: list[Tensor], rows: int = EXAMPLES) -> bool:
+    """Whether tensors agree about the first examples; what is not by example, as a whole."""
+    return len(one) == len(other) and all(
+        _close(*pair, rows) for pair in zip(one, other, strict=True)
+    )
+
+
+def _close(one: Tensor, other: Tensor, rows: int) -> bool:
+    if one.shape != other.shape:
+        return False
+    one, other = one.double(), other.double()
+    largest = float(one.abs().nan_to_num().amax()) if one.numel() else 0.0
+    if one.dim() and len(one) == EXAMPLES:
+        one, other = one[:rows], other[:rows]
+    return torch.allclose(one, other, rtol=0, atol=TOLERANCE * largest, equal_nan=True)
+
+
+def _examples(space: spaces.Box, device: torch.device, seed: int = 0) -> Tensor:
+    """Random observations `[EXAMPLES, H, W, C]` within the bounds, or ±1 where there is none."""
+    draws, shape = np.random.default_rng(seed), (EXAMPLES, *space.shape)
+    if np.issubdtype(space.dtype, np.integer):
+        drawn: NDArray[Any] = draws.integers(
+            space.low.astype(np.int64), space.high.astype(np.int64), shape, endpoint=True
+        )
+    else:
+        low, high = (
+            np.where(np.isfinite(ends), ends, instead).astype(np.float64)
+            for ends, instead in ((space.low, -1.0), (space.high, 1.0))
+        )
+        drawn = draws.uniform(low, np.maximum(low, high), shape)
+    return torch.from_numpy(drawn.astype(space.dtype)).to(device)
+
+
+@contextlib.contextmanager
+def _as_it_was(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Put every module's mode, every buffer and torch's random state back afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
