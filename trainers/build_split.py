@@ -91,7 +91,8 @@ def _router(
         raise ConfigError("routing.regions needs labels; set routing.labels.source=digit-half")
     try:
         asked = asdict(options) | {"rules": ordered_rules(options.rules, names)}
-        return routing.attach(model, {**asked, **(resolved or {})})
+        example = torch.zeros(2, *model.image_shape)
+        return routing.attach(model, {**asked, **(resolved or {})}, example=example)
     except routing.RoutingError as error:
         raise ConfigError(f"routing: {error}") from error
 
