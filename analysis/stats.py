@@ -14,6 +14,10 @@ _NORMAL_975 = 1.959963984540054
 """97.5 % quantile of the normal distribution: half of the 5 % lies above it."""
 
 
+FEW = 30
+"""Below so many values a bootstrap interval is too narrow, and Student's t stands in for it."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A value with the ends of its 95 % interval."""
@@ -49,15 +53,32 @@ def proportion(successes: int, n: int) -> Estimate:
     return Estimate(p, low, high, n)
 
 
-def mean_over_seeds(values: ArrayLike) -> Estimate:
-    """A mean of few independent runs with Student's t interval."""
-    sample = np.asarray(values, np.float64)
+def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = None) -> Estimate:
+    """A mean of few independent runs with Student's t interval, cut to `within` where it is known.
+
+    It leans on runs being roughly normal around their mean. Where a run fails now and then it
+    covers far less than it says, and no formula mends that: show the runs themselves. Runs that
+    are all equal say nothing of their spread: the ends are nan, or as `bootstrap_mean` has them.
+
+    Args:
+        values: One of each run, `[n]`.
+        within: The least and the largest value that the quantity can have.
+
+    Raises:
+        ValueError: If a value lies outside `within`.
+    """
+    sample = _sample(values, within)
     n = len(sample)
+    mean = float(sample.mean()) if n else math.nan
     if n < 2:
-        return Estimate(float(sample.mean()) if n else math.nan, math.nan, math.nan, n)
-    half = t_quantile(n) * sample.std(ddof=1) / math.sqrt(n)
-    mean = float(sample.mean())
-    return Estimate(mean, mean - float(half), mean + float(half), n)
+        return Estimate(mean, math.nan, math.nan, n)
+    if np.ptp(sample) == 0:
+        if within is None:
+            return Estimate(mean, math.nan, math.nan, n)
+        return bootstrap_mean(sample, np.random.default_rng(0), within=within)
+    half = t_quantile(n) * float(sample.std(ddof=1)) / math.sqrt(n)
+    low, high = (-math.inf, math.inf) if within is None else within
+    return Estimate(mean, max(mean - half, low), min(mean + half, high), n)
 
 
 def t_quantile(n: int) -> float:
@@ -66,25 +87,81 @@ def t_quantile(n: int) -> float:
 
 
 def bootstrap_mean(
-    values: ArrayLike, generator: np.random.Generator, *, resamples: int = 2000
+    values: ArrayLike,
+    generator: np.random.Generator,
+    *,
+    resamples: int = 2000,
+    within: tuple[float, float] | None = None,
 ) -> Estimate:
-    """A mean of many episodes with its percentile bootstrap interval."""
-    sample = np.asarray(values, np.float64)
+    """A mean of many independent values (levels, layouts, episodes) with its interval.
+
+    Without a range: Student's t below 30 values, from there on the percentile bootstrap. Within a
+    range: values get random weights (the Bayesian bootstrap), together with one value more at that
+    end of the range to which the interval is sought (Gaffke 2005). It never leaves the range, has a
+    width where all values are equal, is that of Clopper and Pearson for values at the two ends
+    only, and covers with few values and near the ends, too.
+
+    Args:
+        values: `[n]`.
+        generator: Source of the draws.
+        resamples: How often weights are drawn.
+        within: The least and the largest value that the quantity can have, such as (0, 1) for a
+            probability and (-1, 1) for the change of one.
+
+    Raises:
+        ValueError: If a value lies outside `within`.
+    """
+    sample = _sample(values, within)
     n = len(sample)
-    if n < 2:
-        return Estimate(float(sample.mean()) if n else math.nan, math.nan, math.nan, n)
+    if n < 2 or (within is None and n < FEW):
+        return mean_over_seeds(sample)
     # How often each value is drawn: as good as drawing indices, with far less to add up.
     distinct, counts = np.unique(sample, return_counts=True)
-    draws = generator.multinomial(n, counts / n, size=resamples)
-    low, high = np.quantile(draws @ distinct / n, [0.025, 0.975])
+    if within is None:
+        draws = generator.multinomial(n, counts / n, size=resamples)
+        low, high = np.quantile(draws @ distinct / n, [0.025, 0.975])
+    else:
+        low, high = _ends_within(distinct, counts, generator, resamples, within)
     return Estimate(float(sample.mean()), float(low), float(high), n)
 
 
-def band(curves: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...]:
-    """Mean curve `[T]` and the ends of its t interval over curves `[T]`; nan with one curve."""
+def band(
+    curves: Sequence[NDArray[np.float64]], *, within: tuple[float, float] | None = None
+) -> tuple[NDArray[np.float64], ...]:
+    """Mean curve `[T]` and the ends of its t interval over curves `[T]`, cut to `within`; nan with
+    one curve.
+    """
     stacked = np.stack(curves)
     mean = stacked.mean(axis=0)
     if len(stacked) < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     half = t_quantile(len(stacked)) * stacked.std(axis=0, ddof=1) / math.sqrt(len(stacked))
-    return mean, mean - half, mean + half
+    low, high = (-np.inf, np.inf) if within is None else within
+    return mean, np.maximum(mean - half, low), np.minimum(mean + half, high)
+
+
+def _ends_within(
+    distinct: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    generator: np.random.Generator,
+    resamples: int,
+    within: tuple[float, float],
+) -> tuple[float, float]:
+    """Ends of the interval of a mean of `distinct` values that came up `counts` times."""
+    weights = generator.standard_gamma(counts, size=(resamples, len(counts)))
+    more = generator.standard_gamma(1.0, size=resamples)
+    sums, total = weights @ distinct, weights.sum(axis=1) + more
+    low = np.quantile((sums + more * within[0]) / total, 0.025)
+    high = np.quantile((sums + more * within[1]) / total, 0.975)
+    return max(float(low), within[0]), min(float(high), within[1])
+
+
+def _sample(values: ArrayLike, within: tuple[float, float] | None) -> NDArray[np.float64]:
+    """Values as floats; those beyond the range by rounding alone are put back into it."""
+    sample = np.asarray(values, np.float64)
+    if within is None or not len(sample):
+        return sample
+    rounding = 1e-6 * (within[1] - within[0])
+    if sample.min() < within[0] - rounding or sample.max() > within[1] + rounding:
+        raise ValueError(f"values from {sample.min()} to {sample.max()} are not within {within}")
+    return sample.clip(*within)
