@@ -45,7 +45,10 @@ class Residual:
         Both spreads are added as if independent, which is a little too wide.
         """
         seeds = mean_over_seeds(self.aup)
-        half = float(np.hypot(seeds.high - seeds.value, _NORMAL * self.reward_error))
+        of_rewards, spread = _NORMAL * self.reward_error, seeds.high - seeds.value
+        if len(self.aup) > 1 and np.ptp(self.aup) == 0 and of_rewards:
+            spread = 0.0
+        half = float(np.hypot(spread, of_rewards))
         return Estimate(seeds.value, seeds.value - half, seeds.value + half, seeds.n)
 
     def to_plain(self) -> dict[str, Any]:

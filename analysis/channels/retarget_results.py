@@ -122,15 +122,17 @@ def _summary(found: Found, generator: np.random.Generator) -> dict[str, Estimate
     summary = {}
     for name in scores[0]:
         means = np.array([one[name].mean() for one in scores])
-        summary[name] = bootstrap_mean(means, generator)
+        summary[name] = bootstrap_mean(means, generator, within=(0, 1))
         if name == "base":
             continue
         changes = [one[name] - one["base"] for one in scores]
         gains = np.array([change.mean() for change in changes])
-        summary[f"{name} over base"] = bootstrap_mean(gains, generator)
+        summary[f"{name} over base"] = bootstrap_mean(gains, generator, within=(-1, 1))
         near = [c[rows].mean() for c, rows in zip(changes, beside, strict=True) if rows.any()]
         if near:
-            summary[f"{name} over base, near the way"] = bootstrap_mean(near, generator)
+            summary[f"{name} over base, near the way"] = bootstrap_mean(
+                near, generator, within=(-1, 1)
+            )
     return summary
 
 
@@ -193,7 +195,7 @@ def _along(
         for agent, some in zip(found, every, strict=True):
             values = np.concatenate([one[name] for one in agent.scores()])
             curves.append(np.array([values[some == step].mean() for step in steps]))
-        mean, low, high = band(curves)
+        mean, low, high = band(curves, within=(0, 1))
         ax.plot(steps, mean, "o-", ms=3, c=_COLOURS[name], label=_KINDS[name])
         if len(found) > 1:
             ax.fill_between(steps, low, high, color=_COLOURS[name], alpha=0.15, linewidth=0)

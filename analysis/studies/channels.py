@@ -195,9 +195,9 @@ def _estimates(effects: Sequence[Resampled], generator: np.random.Generator) -> 
         np.array([getattr(one, kind) for one in effects]) for kind in ("same", "different")
     )
     return {
-        "same": bootstrap_mean(same, generator),
-        "different": bootstrap_mean(different, generator),
-        "difference": bootstrap_mean(different - same, generator),
+        "same": bootstrap_mean(same, generator, within=(0, 1)),
+        "different": bootstrap_mean(different, generator, within=(0, 1)),
+        "difference": bootstrap_mean(different - same, generator, within=(-1, 1)),
     }
 
 

@@ -169,7 +169,7 @@ def _table(before: Sides, after: Sides, name: str) -> Table:
             [both[k][goal] for both in ends] for goal in ("cheese", "corner") for k in (0, 1)
         ]
         columns += [[one[key] for one in moved] for key in ("squares", "visited")]
-        cells = [bootstrap_mean(column, generator) for column in columns]
+        cells = [bootstrap_mean(column, generator, within=(0, 1)) for column in columns]
         texts = [f"{one.value:.2f} ({one.low:.2f}, {one.high:.2f})" for one in cells]
         table.add_row(placement, str(len(pairs)), *texts)
     return table
