@@ -62,9 +62,10 @@ def proportion(successes: int, n: int) -> Estimate:
 def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = None) -> Estimate:
     """A mean of few independent runs with Student's t interval, cut to `within` where it is known.
 
-    It leans on runs being roughly normal around their mean. Where a run fails now and then it
-    covers far less than it says, and no formula mends that: show the runs themselves. Runs that
-    are all equal say nothing of their spread: the ends are nan, or as `bootstrap_mean` has them.
+    Also of few mazes of which each is a mean over many squares. It leans on values being roughly
+    normal around their mean. Where a run fails now and then it covers far less than it says, and no
+    formula mends that: show the runs themselves. Runs that are all equal say nothing of their
+    spread: the ends are nan, or as `bootstrap_mean` has them.
 
     Args:
         values: One of each run, `[n]`.
