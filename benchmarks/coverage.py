@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds
 
 TRIALS, RESAMPLES, SEED = 1000, 1000, 0
+METHODS = ("percentile bootstrap", "`mean_over_seeds`", "`bootstrap_mean`")
 SIZES = (3, 5, 10, 30, 100, 300)
 
 Floats = NDArray[np.float64]
@@ -98,11 +99,12 @@ def _cell(estimates: tuple[Estimate, ...], mean: float) -> str:
 
 def main() -> None:
     """Print the table as Markdown."""
-    print("| data | n | percentile bootstrap | `mean_over_seeds` | `bootstrap_mean` |")
-    print("|---|---|---|---|---|")
+    print(f"| data | interval | {' | '.join(f'n = {n}' for n in SIZES)} |")
+    print("|---" * (2 + len(SIZES)) + "|")
     for case in CASES:
-        for n in SIZES:
-            print(f"| {case.words} | {n} | {' | '.join(covered(case, n))} |", flush=True)
+        by_method = zip(*(covered(case, n) for n in SIZES), strict=True)
+        for words, cells in zip(METHODS, by_method, strict=True):
+            print(f"| {case.words} | {words} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ img {{ max-width: 100%; height: auto; display: block; margin: .5em 0; }}
 table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
-p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; }}
+p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; white-space: pre-line; }}
 pre, code {{ font-size: 12px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style>
 </head>
