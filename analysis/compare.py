@@ -135,7 +135,7 @@ def _seeds(folder: Path) -> list[Curve]:
 
 def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
     of_seeds = _last_values(seeds)
-    last = {k: mean_over_seeds(v, within=RANGES.get(k)) for k, v in of_seeds.items()}
+    last = {k: mean_over_seeds(v, within=_range(k, v)) for k, v in of_seeds.items()}
     found = [evaluation_of(seed) for seed in seeds]
     notes = [one for one in found if isinstance(one, str) and one]
     evaluated = [one for one in found if isinstance(one, Evaluated)]
@@ -164,6 +164,12 @@ def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
         settings=settings,
         notes=tuple(notes),
     )
+
+
+def _range(name: str, values: Sequence[float]) -> tuple[float, float] | None:
+    """A metric's; none if an environment of yours means something else by the name."""
+    within = RANGES.get(name)
+    return within if within and within[0] <= min(values) and max(values) <= within[1] else None
 
 
 def _last_values(seeds: Sequence[Curve]) -> dict[str, list[float]]:

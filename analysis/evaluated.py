@@ -96,6 +96,8 @@ def _estimate(plain: Mapping[str, Any], within: tuple[float, float]) -> Estimate
     value, low, high = (
         math.nan if plain[k] is None else plain[k] for k in ("value", "low", "high")
     )
+    if not (math.isnan(value) or within[0] <= value <= within[1]):
+        raise ValueError(f"{value} is not within {within}")
     return Estimate(float(value), float(low), float(high), int(plain["n"]), within)
 
 

@@ -250,3 +250,16 @@ def test_a_torn_evaluation_is_named(tmp_path):
     (run / "studies" / "eval" / "eval.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"eval\.json is not an evaluation"):
         compare([run], tmp_path / "out")
+
+
+def test_an_impossible_share_is_no_evaluation_and_another_success_is_compared_as_it_is(tmp_path):
+    group = tmp_path / "group"
+    for seed, success in enumerate((1.5, 3)):
+        write_log(group / f"seed-{seed}", np.full(40, success))
+    line = compare([group], tmp_path / "out").lines[0]
+    assert line.last["charts/success"] == mean_over_seeds([1.5, 3])
+    write_evaluation(group / "seed-0", 0.5)
+    file = group / "seed-0" / "studies" / "eval" / "eval.json"
+    file.write_text(file.read_text().replace('"value": 0.5', '"value": 1.5'))
+    with pytest.raises(CheckpointError, match="is not an evaluation"):
+        compare([group], tmp_path / "out")
