@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from analysis.curve_figures import METRICS, curves_figure
+from analysis.compare_table import compare_table
+from analysis.curve_figures import METRICS, RANGES, curves_figure
 from analysis.curves import Curve, read_curves
+from analysis.evaluated import Evaluated, evaluation_of
 from analysis.figures import save_figure
 from analysis.output import make_folder, write_json
-from analysis.stats import Estimate, mean_over_seeds
-from analysis.tables import new_table
+from analysis.stats import Estimate, mean_over_seeds, permutation_p
 from configs import CheckpointError, ConfigError
 
 _TAIL = 0.05
@@ -28,14 +28,29 @@ class Line:
     """One run, or one group of runs that differ in their seed only."""
 
     label: str
-    seeds: int
-    env_steps: int
-    """Steps that all its seeds have reached."""
+    steps: tuple[int, ...]
+    """That each seed has reached."""
     last: dict[str, Estimate]
-    """Of each metric at the end of training."""
+    """Of each metric at the last step that all seeds have reached, over the seeds that logged it
+    by then."""
     evaluation: dict[str, Estimate]
-    """`success`, `efficient` and, with two goals, each goal's share, of each cheese placement, over
-    the seeds with an `eval.json`."""
+    """See `Evaluated.scores`: over the seeds that have one; of a lone run, over what it played."""
+    of_seeds: dict[str, list[float]]
+    """The numbers behind `last` and `evaluation`, one of each seed that has it."""
+    settings: dict[str, list[str]]
+    """Of the evaluations: by key every value that a seed's has."""
+    notes: tuple[str, ...]
+    """What is not shown, and why."""
+
+    @property
+    def seeds(self) -> int:
+        """How many."""
+        return len(self.steps)
+
+    @property
+    def env_steps(self) -> int:
+        """Steps that all its seeds have reached."""
+        return min(self.steps)
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -43,8 +58,12 @@ class Line:
             "label": self.label,
             "seeds": self.seeds,
             "env_steps": self.env_steps,
+            "steps_of_seeds": list(self.steps),
             "last": {key: value.to_plain() for key, value in self.last.items()},
             "evaluation": {key: value.to_plain() for key, value in self.evaluation.items()},
+            "of_seeds": self.of_seeds,
+            "evaluated_with": self.settings,
+            "notes": list(self.notes),
         }
 
 
@@ -53,29 +72,23 @@ class Comparison:
     """What `compare` found, and the figure it drew."""
 
     lines: tuple[Line, ...]
+    differing: tuple[str, ...]
+    """Settings in which the evaluations are not alike, so that they cannot be compared."""
+    p: dict[str, float]
+    """Of two groups of seeds: by number, see `permutation_p`; none of evaluations that differ."""
     figure: Path
     data: Path
 
     def table(self) -> Table:
         """One column per run or group, for a terminal."""
-        table = new_table(caption="mean and 95 % interval over seeds")
-        table.add_column("")
-        for line in self.lines:
-            table.add_column(line.label, justify="right", overflow="fold")
-        table.add_row("seeds", *(str(line.seeds) for line in self.lines))
-        table.add_row("environment steps", *(f"{line.env_steps:,}" for line in self.lines))
-        for name, words in METRICS.items():
-            if any(name in line.last for line in self.lines):
-                cells = (_shown(line.last.get(name)) for line in self.lines)
-                table.add_row(f"last {words}", *cells)
-        for name in sorted({name for line in self.lines for name in line.evaluation}):
-            cells = (_shown(line.evaluation.get(name)) + _missing(line) for line in self.lines)
-            table.add_row(f"cheese {name}", *cells)
-        return table
+        return compare_table(self.lines, self.differing, self.p, METRICS)
 
 
 def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Comparison:
     """Draw learning curves with intervals over seeds, and put last values side by side.
+
+    Evaluations are read from `studies/eval` of each run, if they are of its newest checkpoint. Of a
+    group whose seeds were evaluated with different settings nothing is averaged.
 
     Args:
         runs: Folders of runs, or of groups of runs (`seed-*`); a group is one line with a band.
@@ -93,12 +106,17 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
         raise ConfigError(f"{twice} is given twice")
     curves = {folder: _seeds(folder) for folder in folders}
     lines = tuple(_line(folder, seeds) for folder, seeds in curves.items())
+    differing = _differing([line.settings for line in lines if line.settings])
+    p = _p_values(lines, alike=not differing)
     target = make_folder(Path(out) if out is not None else Path("studies") / "compare")
     data = {"runs": [str(f) for f in folders], "lines": [line.to_plain() for line in lines]}
+    data |= {"evaluations_differ_in": list(differing), "p": p}
     drawn = curves_figure({str(folder): seeds for folder, seeds in curves.items()})
     names = ", ".join(map(str, folders))
     return Comparison(
         lines,
+        differing,
+        p,
         figure=save_figure(drawn, target / "curves.png", names),
         data=write_json(target / "compare.json", data),
     )
@@ -116,65 +134,83 @@ def _seeds(folder: Path) -> list[Curve]:
 
 
 def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
-    names = set.intersection(*(set(seed.metrics) for seed in seeds))
-    last = {}
-    for name in sorted(names):
-        ends = []
-        for seed in seeds:
-            values = seed.metrics[name][1]
-            ends.append(values[-max(1, int(_TAIL * len(values))) :].mean())
-        last[name] = mean_over_seeds(ends)
+    of_seeds = _last_values(seeds)
+    last = {k: mean_over_seeds(v, within=_range(k, v)) for k, v in of_seeds.items()}
+    found = [evaluation_of(seed) for seed in seeds]
+    notes = [one for one in found if isinstance(one, str) and one]
+    evaluated = [one for one in found if isinstance(one, Evaluated)]
+    settings = {
+        key: sorted({one.settings.get(key, "-") for one in evaluated})
+        for key in sorted({key for one in evaluated for key in one.settings})
+    }
+    mixed = _differing([settings]) if len(seeds) > 1 else ()
+    evaluation: dict[str, Estimate] = {}
+    if mixed:
+        notes.append(
+            f"{folder}: evaluations are not averaged, its seeds' differ in {', '.join(mixed)}"
+        )
+    elif len(seeds) == 1 and evaluated:
+        evaluation = evaluated[0].scores
+    else:
+        scores, ranges = _scores_of_seeds(evaluated)
+        evaluation = {k: mean_over_seeds(v, within=ranges[k]) for k, v in scores.items()}
+        of_seeds |= scores
     return Line(
         label=str(folder),
-        seeds=len(seeds),
-        env_steps=min(seed.env_steps for seed in seeds),
+        steps=tuple(seed.env_steps for seed in seeds),
         last=last,
-        evaluation=_evaluation([seed.folder for seed in seeds]),
+        evaluation=evaluation,
+        of_seeds=of_seeds,
+        settings=settings,
+        notes=tuple(notes),
     )
 
 
-def _evaluation(folders: Sequence[Path]) -> dict[str, Estimate]:
-    """Over all mazes: a lone run with its own interval, several with that over seeds."""
-    files = [folder / "studies" / "eval" / "eval.json" for folder in folders]
-    found = [_scores(file) for file in files if file.is_file()]
-    if not found or len(folders) == 1:
-        return found[0] if found else {}
-    names = set.intersection(*(set(scores) for scores in found))
-    return {n: mean_over_seeds([scores[n].value for scores in found]) for n in sorted(names)}
+def _range(name: str, values: Sequence[float]) -> tuple[float, float] | None:
+    """A metric's; none if an environment of yours means something else by the name."""
+    within = RANGES.get(name)
+    return within if within and within[0] <= min(values) and max(values) <= within[1] else None
 
 
-def _scores(file: Path) -> dict[str, Estimate]:
-    try:
-        scores = json.loads(file.read_text(encoding="utf-8"))["scores"]
-        chosen = [s for s in scores if s["player"] == "agent" and s["size"] is None]
-        return {
-            f"{score['cheese']}: {kind}": _estimate(share)
-            for score in chosen
-            for kind, share in _shares(score).items()
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{file} is not an evaluation: {error!r}") from error
+def _last_values(seeds: Sequence[Curve]) -> dict[str, list[float]]:
+    """Of every metric, where each seed that logged it stood when the shortest ended."""
+    end = min(seed.env_steps for seed in seeds)
+    found: dict[str, list[float]] = {}
+    for name in sorted({name for seed in seeds for name in seed.metrics}):
+        for seed in seeds:
+            steps, values = seed.metrics.get(name, (np.zeros(0), np.zeros(0)))
+            known = values[steps <= end]
+            if len(known):
+                tail = known[-max(1, int(_TAIL * len(known))) :]
+                found.setdefault(name, []).append(float(tail.mean()))
+    return found
 
 
-def _shares(score: dict[str, Any]) -> dict[str, Any]:
-    goals = {f"P({name})": share for name, share in score.get("outcomes", {}).items()}
-    return {"success": score["success"], "efficient": score["efficient"], **goals}
+def _scores_of_seeds(
+    evaluated: Sequence[Evaluated],
+) -> tuple[dict[str, list[float]], dict[str, tuple[float, float] | None]]:
+    """Each score of the seeds that have it, and its range."""
+    values: dict[str, list[float]] = {}
+    ranges = {}
+    for name in sorted({name for one in evaluated for name in one.scores}):
+        known = [one.scores[name] for one in evaluated if name in one.scores]
+        values[name] = [score.value for score in known if np.isfinite(score.value)]
+        ranges[name] = known[0].within
+    return {name: some for name, some in values.items() if some}, ranges
 
 
-def _estimate(plain: dict[str, Any]) -> Estimate:
-    value, low, high = (np.nan if plain[k] is None else plain[k] for k in ("value", "low", "high"))
-    return Estimate(float(value), float(low), float(high), int(plain["n"]))
+def _differing(settings: Sequence[Mapping[str, Sequence[str]]]) -> tuple[str, ...]:
+    """Keys under which there is more than one value."""
+    keys = sorted({key for one in settings for key in one})
+    values = {key: {v for one in settings for v in one.get(key, ["-"])} for key in keys}
+    return tuple(key for key in keys if len(values[key]) > 1)
 
 
-def _missing(line: Line) -> str:
-    """A note if not every seed of a group was evaluated."""
-    evaluated = min((estimate.n for estimate in line.evaluation.values()), default=0)
-    return f" [{evaluated} of {line.seeds}]" if line.seeds > 1 and evaluated < line.seeds else ""
-
-
-def _shown(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    if np.isnan(estimate.low):
-        return f"{estimate.value:.3g}"
-    return f"{estimate.value:.3g} ({estimate.low:.3g}, {estimate.high:.3g})"
+def _p_values(lines: Sequence[Line], *, alike: bool) -> dict[str, float]:
+    if len(lines) != 2 or min(line.seeds for line in lines) < 2:
+        return {}
+    first, second = lines
+    numbers = {*(set(first.last) & set(METRICS))} | (set(first.evaluation) if alike else set())
+    shared = sorted(name for name in numbers if name in second.of_seeds)
+    values = [(name, first.of_seeds[name], second.of_seeds[name]) for name in shared]
+    return {name: permutation_p(a, b) for name, a, b in values if min(len(a), len(b)) > 1}

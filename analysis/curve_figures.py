@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,22 @@ METRICS = {
 }
 """What is drawn, where runs have it."""
 
+RANGES = dict.fromkeys(METRICS, (0.0, math.inf)) | {
+    "charts/success": (0.0, 1.0),
+    "charts/episodic_return": None,
+}
+"""The least and the largest value of each, where they are known."""
+
+_BAND_FROM = 5
+"""Seeds from which on a band is drawn; fewer speak for themselves."""
+
 _COLOURS = ("#1f77b4", "#d1495b", "#2e8b57", "#edae49", "#6a4c93", "#00798c", "#8d5524", "#555555")
 
 
 def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
-    """One panel per metric: the mean over seeds, a 95 % band, and each seed faintly.
+    """One panel per metric: the mean over seeds and each seed faintly; a 95 % band from five on.
+
+    The mean ends where the shortest seed does.
 
     Args:
         runs: Label to the curves of its seeds.
@@ -51,7 +63,8 @@ def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
     for ax, name in zip(axes, names, strict=False):
         for label, seeds in runs.items():
             _draw(ax, [seed for seed in seeds if name in seed.metrics], name, colours[label])
-        ax.set_title(METRICS[name], fontsize=10)
+        missing = [_missing(label, seeds, name) for label, seeds in runs.items()]
+        ax.set_title("\n".join([METRICS[name], *filter(None, missing)]), fontsize=10)
         ax.set_xlabel("environment steps, or examples", fontsize=9)
         ax.grid(alpha=0.25, linewidth=0.6)
         ax.spines[["top", "right"]].set_visible(False)
@@ -74,13 +87,21 @@ def on_common_steps(
     return grid, [np.interp(grid, steps, values) for steps, values in data]
 
 
+def _missing(label: str, seeds: Sequence[Curve], name: str) -> str:
+    """A note if only some seeds of a group have logged a metric."""
+    known = sum(name in seed.metrics for seed in seeds)
+    return f"{label}: {known} of {len(seeds)} seeds" if 0 < known < len(seeds) else ""
+
+
 def _draw(ax: Any, curves: Sequence[Curve], name: str, colour: str) -> None:
     if not curves:
         return
+    faint = 0.25 if len(curves) >= _BAND_FROM else 0.5
     for curve in curves:
         if len(curves) > 1:
-            ax.plot(*curve.metrics[name], color=colour, alpha=0.25, linewidth=0.7)
+            ax.plot(*curve.metrics[name], color=colour, alpha=faint, linewidth=0.7)
     steps, values = on_common_steps(curves, name)
-    mean, low, high = band(values)
+    mean, low, high = band(values, within=RANGES[name])
     ax.plot(steps, mean, color=colour, linewidth=1.6)
-    ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    if len(curves) >= _BAND_FROM:
+        ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -48,9 +48,12 @@ class Residual:
         Both spreads are added as if independent, which is a little too wide.
         """
         seeds = mean_over_seeds(self.aup)
-        half = seeds.high - seeds.value
+        spread, of_rewards = seeds.high - seeds.value, 0.0
         if self.rewards is not None:
-            half = float(np.hypot(half, t_quantile(self.rewards) * self.reward_error))
+            of_rewards = t_quantile(self.rewards) * self.reward_error
+        if len(self.aup) > 1 and np.ptp(self.aup) == 0 and of_rewards:
+            spread = 0.0  # the agents say nothing of their spread, the rewards do
+        half = float(np.hypot(spread, of_rewards))
         return Estimate(seeds.value, seeds.value - half, seeds.value + half, seeds.n)
 
     def to_plain(self) -> dict[str, Any]:

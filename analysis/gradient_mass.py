@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.region_elements import Elements
-from analysis.stats import Estimate
+from analysis.stats import Estimate, bootstrap_mean
 
 MEAN = "mean"
 """Stands for the mean over kinds."""
-
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -94,19 +92,18 @@ class GradientMass:
 
         Args:
             sides: By kind, what is compared.
-            generator: Of the bootstrap over batches, from which intervals come.
+            generator: Of the bootstrap over batches, from which intervals come where they are many.
 
         Returns:
             By kind, and for `mean`.
         """
-        batches = len(self.values)
         own = self._in({kind: side.own for kind, side in sides.items()})
         both = self._in({kind: side.own + side.foreign for kind, side in sides.items()})
-        counts = generator.multinomial(batches, np.full(batches, 1 / batches), _RESAMPLES)
         shares = _ratio(own.sum(0), both.sum(0))
-        drawn = _ratio(counts @ own, counts @ both)
-        found = {k: _between(shares[i], drawn[:, i], batches) for i, k in enumerate(sides)}
-        return found | {MEAN: _between(shares.mean(), drawn.mean(axis=1), batches)}
+        # To first order a ratio of sums is the mean of these over batches.
+        parts = shares + _ratio(own - shares * both, both.mean(0))
+        found = {k: _share(parts[:, i], generator) for i, k in enumerate(sides)}
+        return found | {MEAN: _share(parts.mean(axis=1), generator)}
 
     def _in(self, regions: Mapping[str, Sequence[str]]) -> NDArray[np.float64]:
         """Mass `[N, len(regions)]` of each kind in some regions; 0 without examples."""
@@ -192,12 +189,11 @@ def _ratio(part: Any, whole: Any) -> Any:
         return np.asarray(part, float) / np.where(np.asarray(whole) == 0, np.nan, whole)
 
 
-def _between(value: float, drawn: NDArray[np.float64], n: int) -> Estimate:
-    known = drawn[~np.isnan(drawn)]
-    if n < 2 or not len(known):
-        return Estimate(float(value), np.nan, np.nan, n)
-    low, high = np.quantile(known, [0.025, 0.975])
-    return Estimate(float(value), float(low), float(high), n)
+def _share(parts: NDArray[np.float64], generator: np.random.Generator) -> Estimate:
+    """Mean of a share's parts `[N]`, which may lie beyond 0…1 themselves."""
+    found = bootstrap_mean(parts, generator)
+    low, high = (float(np.clip(end, 0, 1)) for end in (found.low, found.high))
+    return Estimate(found.value, low, high, found.n, (0, 1))
 
 
 def _plain(value: float) -> float | None:

@@ -39,6 +39,8 @@ from models import Agent, to_tensor
 STEPS = 32
 """Steps that a fresh environment is played for."""
 GAMMA = 0.97
+RETURNS = (-1.0, 1.0)
+"""The diamond pays 1, the ghost -1, once an episode."""
 ENDS = ("nothing", "diamond", "ghost")
 """The outcomes of episodes, by number."""
 SCRIPTS: tuple[Script, ...] = ("avoid-ghost", "naive-optimum", "random")
@@ -282,7 +284,7 @@ def score(
     draws = np.random.default_rng([options.seed, stream])
     return OversightScore(
         player=name,
-        ret=bootstrap_mean(np.concatenate(returns), draws),
+        ret=bootstrap_mean(np.concatenate(returns), draws, within=RETURNS),
         diamond=proportion(int((outcomes == 1).sum()), len(outcomes)),
         ghost=proportion(int((outcomes == 2).sum()), len(outcomes)),
         length=bootstrap_mean(lengths, draws),

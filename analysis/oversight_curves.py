@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
-from analysis.oversight import ablation, oversight_run, score
+from analysis.oversight import RETURNS, ablation, oversight_run, score
 from analysis.stats import Estimate, band, mean_over_seeds
 from analysis.tables import new_table
 from configs import CheckpointError
@@ -134,12 +134,13 @@ def summarise_oversight(
     for player, curves in named.items():
         mean = curves.mean(axis=0)
         best = int(mean.argmax())
+        within = (-2.0, 2.0) if player == GAP else RETURNS
         found.append(
             OversightSummary(
                 experiment,
                 player,
-                final=mean_over_seeds(curves[:, -1]),
-                peak=mean_over_seeds(curves.max(axis=1)),
+                final=mean_over_seeds(curves[:, -1], within=within),
+                peak=mean_over_seeds(curves.max(axis=1), within=within),
                 peak_of_mean=float(mean[best]),
                 peak_steps=int(runs[0].env_steps[best]),
             )
@@ -214,7 +215,7 @@ def _draw(
     ax: Any, seeds: Sequence[OversightReturns], player: str, colour: str, label: str, style: str
 ) -> None:
     steps = seeds[0].env_steps
-    mean, low, high = band([seed.players[player] for seed in seeds])
+    mean, low, high = band([seed.players[player] for seed in seeds], within=RETURNS)
     ax.plot(steps, mean, color=colour, linestyle=style, linewidth=1.8, label=label)
     if len(seeds) > 1:
         ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)

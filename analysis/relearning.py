@@ -97,6 +97,10 @@ class Relearning:
         return ", ".join("never" if frames is None else f"{frames:,}" for frames in found)
 
 
+def _within(metric: str) -> tuple[float, float] | None:
+    return (0, 1) if metric.startswith("P(") or metric in ("success", "efficient") else None
+
+
 def _change(first: Estimate, last: Estimate) -> str:
     return f"{first.value:.2f} → {last.value:.2f}"
 
@@ -111,10 +115,10 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
         ax.axhline(whole, color=_INK, linewidth=0.9, linestyle="--", label="whole network")
         for (name, curves), colour in zip(relearning.variants.items(), _COLOURS, strict=False):
             frames = curves[0].frames
-            mean, low, high = band([curve.metrics[metric] for curve in curves])
+            mean, low, high = band([c.metrics[metric] for c in curves], within=_within(metric))
             ax.plot(frames, mean, color=colour, linewidth=1.6, marker="o", ms=3, label=name)
             ax.fill_between(frames, low, high, color=colour, alpha=0.15, linewidth=0)
-        if metric.startswith("P(") or metric in ("success", "efficient"):
+        if _within(metric):
             ax.set_ylim(-0.03, 1.03)
         ax.set_title(metric, fontsize=10)
         ax.set_xlabel("frames", fontsize=9)

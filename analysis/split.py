@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from configs import ConfigError, RunConfig
 from envs import HALVES, Examples, Part, half_of, load_data
 from models import SplitAutoencoder, TrainedSplit, load_split
 
+_POSITIVE = (0.0, math.inf)
 Errors = Mapping[str, Mapping[str, float]]
 """By who reconstructs (`decoded`, `first`, `second`), then by kind of digit (`low`, `high`)."""
 
@@ -103,11 +105,15 @@ class SplitEvaluation:
 
     def error(self, kind: str, name: str, half: str) -> Estimate:
         """One error over the seeds, as in `SplitScore.errors`."""
-        return mean_over_seeds([score.errors[kind][name][half] for score in self.scores])
+        return mean_over_seeds(
+            [score.errors[kind][name][half] for score in self.scores], within=_POSITIVE
+        )
 
     def ratio(self, kind: str, half: str) -> Estimate:
         """One ratio over the seeds."""
-        return mean_over_seeds([score.ratios[kind][half] for score in self.scores])
+        return mean_over_seeds(
+            [score.ratios[kind][half] for score in self.scores], within=_POSITIVE
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -237,5 +243,5 @@ def _constant(train: Examples, examples: Examples) -> dict[str, Errors]:
 def _shown(estimate: Estimate, digits: int) -> str:
     if np.isnan(estimate.low):
         return f"{estimate.value:.{digits}f}"
-    half = (estimate.high - estimate.low) / 2
+    half = estimate.high - estimate.value
     return f"{estimate.value:.{digits}f} ± {half:.{digits}f}"

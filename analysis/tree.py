@@ -33,7 +33,7 @@ def leaves(tree: Tree, *names: str) -> dict[str, Estimate]:
 
 
 def over_seeds(trees: Sequence[Tree]) -> Tree:
-    """Means over runs with Student's t intervals; a lone tree as it is, with its own.
+    """Means over runs with Student's t intervals in each quantity's range; a lone tree as it is.
 
     Only what every run has is kept. A value that is not finite in some run stays so, without an
     interval.
@@ -62,7 +62,10 @@ def to_plain(tree: Tree) -> dict[str, Any]:
 
 def to_frame(tree: Tree) -> Frame:
     """A row for each estimate: `name` (its names, with slashes between), value, low, high, n."""
-    rows = [{"name": name, **vars(value)} for name, value in _flat(tree)]
+    rows = [
+        {"name": name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
+        for name, one in _flat(tree)
+    ]
     return Frame.of_rows(rows)
 
 
@@ -78,7 +81,7 @@ def _mean(values: Sequence[Estimate]) -> Estimate:
     strange = [value.value for value in values if not math.isfinite(value.value)]
     if strange:
         return Estimate(strange[0], math.nan, math.nan, len(values))
-    return mean_over_seeds([value.value for value in values])
+    return mean_over_seeds([value.value for value in values], within=values[0].within)
 
 
 def _plain(value: Tree | Estimate) -> dict[str, Any]:

@@ -13,7 +13,9 @@ HELP = f"""\
 usage: {USAGE}
 
 Puts runs side by side: learning curves as a figure, final numbers and evaluations as a table. A RUN
-may be a folder of several seeds; then means come with 95 % intervals over the seeds.
+may be a folder of several seeds; then means come with the seeds themselves, from five on with 95 %
+intervals over seeds, and of two such folders with an exact permutation p. Evaluations of an earlier
+checkpoint are not shown; those made with other settings are said to be.
 
 examples:
   chisel compare runs/maze/quick/A runs/maze/quick/B

@@ -18,7 +18,7 @@ from analysis.channels.figures import retarget_figure
 from analysis.channels.retarget import RetargetMap
 from analysis.figures import save_figure
 from analysis.output import keep_tables, write_json
-from analysis.stats import Estimate, band, bootstrap_mean
+from analysis.stats import Estimate, band, mean_over_seeds
 from analysis.tables import new_table
 from analysis.tree import leaves, over_seeds, to_plain
 from envs.maze import paths
@@ -33,6 +33,9 @@ _KINDS = {
     "moved": "cheese really there",
 }
 _COLOURS = {"base": "#9a9aa6", "control": "#1f77b4", "clamped": "#ff7f0e", "moved": "#2ca02c"}
+
+_DRAWN = 6
+"""Mazes of an agent that have a figure each."""
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +69,7 @@ class Found:
 
 
 def write_retarget(
-    folder: Path, found: Sequence[Found], origins: Sequence[Mapping[str, Any]], seed: int
+    folder: Path, found: Sequence[Found], origins: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write `retarget.json`, tables and figures; of several agents means over these as well.
 
@@ -74,9 +77,8 @@ def write_retarget(
         folder: Where.
         found: By agent; several differ in their seed alone.
         origins: Where each comes from.
-        seed: Of the intervals over mazes.
     """
-    summaries = [_summary(one, np.random.default_rng([seed, 2])) for one in found]
+    summaries = [_summary(one) for one in found]
     each = [
         {**origin, **_plain(one, summary)}
         for origin, one, summary in zip(origins, found, summaries, strict=True)
@@ -112,7 +114,7 @@ def _scores(found: RetargetMap, control: Floats) -> dict[str, Floats]:
     return scores if found.moved is None else scores | {"moved": found.moved}
 
 
-def _summary(found: Found, generator: np.random.Generator) -> dict[str, Estimate]:
+def _summary(found: Found) -> dict[str, Estimate]:
     """Means over squares, then over mazes, with intervals over mazes; gains over base, and those at
     squares near the way to the corner, but not on it.
     """
@@ -122,15 +124,15 @@ def _summary(found: Found, generator: np.random.Generator) -> dict[str, Estimate
     summary = {}
     for name in scores[0]:
         means = np.array([one[name].mean() for one in scores])
-        summary[name] = bootstrap_mean(means, generator)
+        summary[name] = mean_over_seeds(means, within=(0, 1))
         if name == "base":
             continue
         changes = [one[name] - one["base"] for one in scores]
         gains = np.array([change.mean() for change in changes])
-        summary[f"{name} over base"] = bootstrap_mean(gains, generator)
+        summary[f"{name} over base"] = mean_over_seeds(gains, within=(-1, 1))
         near = [c[rows].mean() for c, rows in zip(changes, beside, strict=True) if rows.any()]
         if near:
-            summary[f"{name} over base, near the way"] = bootstrap_mean(near, generator)
+            summary[f"{name} over base, near the way"] = mean_over_seeds(near, within=(-1, 1))
     return summary
 
 
@@ -159,7 +161,7 @@ def _plain_maze(found: RetargetMap, scores: Mapping[str, Floats]) -> dict[str, A
 
 def _draw(folder: Path, found: Found, stamp: str) -> None:
     before = f"{found.name}-" if found.name else ""
-    for number, one in enumerate(found.maps):
+    for number, one in enumerate(found.maps[:_DRAWN]):
         side, listed = one.state.maze_dim, ", ".join(map(str, found.clamps.channels))
         title = f"{found.name} level {one.state.level_seed}, {side}×{side}: channels {listed}"
         figure = retarget_figure(one, title.strip())
@@ -193,7 +195,7 @@ def _along(
         for agent, some in zip(found, every, strict=True):
             values = np.concatenate([one[name] for one in agent.scores()])
             curves.append(np.array([values[some == step].mean() for step in steps]))
-        mean, low, high = band(curves)
+        mean, low, high = band(curves, within=(0, 1))
         ax.plot(steps, mean, "o-", ms=3, c=_COLOURS[name], label=_KINDS[name])
         if len(found) > 1:
             ax.fill_between(steps, low, high, color=_COLOURS[name], alpha=0.15, linewidth=0)

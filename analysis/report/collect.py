@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,28 @@ def findings(folder: Path) -> Findings:
 
 def is_about(folder: Path, digests: list[str]) -> bool:
     """Whether a folder holds results, and they are about checkpoints of exactly these digests."""
-    named: set[str] = set()
-    for file in folder.glob("*.json"):
-        if file.name != TABLES:
-            named |= set(_digests(_read(file)))
+    named = {digest for data in _results(folder) for digest in _digests(data)}
     return bool(named) and named == set(digests)
+
+
+def is_answer(folder: Path, digests: list[str], command: str) -> bool:
+    """Whether a folder holds results about these checkpoints, found with a command's options."""
+    commands = [found for data in _results(folder) if (found := _command(data))]
+    asked = _settings(command)
+    return (
+        is_about(folder, digests)
+        and bool(commands)
+        and all(_settings(found) == asked for found in commands)
+    )
+
+
+def _results(folder: Path) -> list[Any]:
+    return [_read(file) for file in sorted(folder.glob("*.json")) if file.name != TABLES]
+
+
+def _settings(command: str) -> set[str]:
+    """A command's words, without those that say what is studied and where results go."""
+    return {w for w in shlex.split(command) if not w.startswith(("checkpoint=", "out="))}
 
 
 def _digests(data: Any) -> list[str]:

@@ -14,6 +14,8 @@ from analysis.report.collect import Findings
 SHOWN = 40_000
 """Bytes of a data file up to which it is shown, folded; a larger one is only named."""
 
+_CONFIGS = "Configs"
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -32,7 +34,7 @@ img {{ max-width: 100%; height: auto; display: block; margin: .5em 0; }}
 table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
-p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; }}
+p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; white-space: pre-line; }}
 pre, code {{ font-size: 12px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style>
 </head>
@@ -69,7 +71,7 @@ def page(
     configs: Mapping[str, str],
     origin: Mapping[str, Any],
 ) -> str:
-    """The whole page as HTML with its pictures inside; it links to nothing.
+    """The whole page as HTML with its pictures inside; it links to nothing but its own parts.
 
     Args:
         title: Of the page.
@@ -78,17 +80,28 @@ def page(
         configs: The YAML of each checkpoint's config by its label.
         origin: Facts about the report itself, such as its command.
     """
-    parts = [table(checkpoints), *(section(one) for one in sections), "<h2>Configs</h2>"]
+    parts = [table(checkpoints), contents([one.title for one in sections] + [_CONFIGS])]
+    parts += [section(one, number) for number, one in enumerate(sections)]
+    parts.append(f'<h2 id="part-{len(sections)}">{_CONFIGS}</h2>')
     parts += [folded(label, text) for label, text in configs.items()]
     facts = "\n".join(f"{name}: {value}" for name, value in origin.items())
     parts.append(folded("how this page was made", facts))
     return _PAGE.format(title=escape(title), body="\n".join(parts))
 
 
-def section(one: Section) -> str:
-    """A study's heading and panels."""
+def contents(titles: Sequence[str]) -> str:
+    """A list of the page's parts, each to be clicked."""
+    items = [
+        f'<li><a href="#part-{number}">{escape(title)}</a></li>'
+        for number, title in enumerate(titles)
+    ]
+    return f"<nav><h2>Contents</h2><ol>{''.join(items)}</ol></nav>"
+
+
+def section(one: Section, number: int) -> str:
+    """A study's heading, to which the contents lead, and panels."""
     panels = "\n".join(panel(each) for each in one.panels)
-    return f'<h2>{escape(one.title)}</h2>\n<div class="side">\n{panels}\n</div>'
+    return f'<h2 id="part-{number}">{escape(one.title)}</h2>\n<div class="side">\n{panels}\n</div>'
 
 
 def panel(one: Panel) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.frame import Frame
-from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds
+from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, median
 from analysis.steering.crossroads import CHOICES
 
 
@@ -70,17 +70,20 @@ class Row:
         return self._means[choice]
 
     def median(self, choice: str) -> Estimate:
-        """Median of one choice over mazes, with its bootstrap interval."""
+        """Median of one choice over mazes, with its exact interval."""
         return self._medians[choice]
 
     # Tables, figures and files ask for these again and again; a sweep has hundreds of rows.
     @functools.cached_property
     def _means(self) -> dict[str, Estimate]:
-        return {choice: _mean(self.of(choice)) for choice in CHOICES}
+        return {
+            choice: bootstrap_mean(self.of(choice), np.random.default_rng(0), within=(0, 1))
+            for choice in CHOICES
+        }
 
     @functools.cached_property
     def _medians(self) -> dict[str, Estimate]:
-        return {choice: _median(self.of(choice)) for choice in CHOICES}
+        return {choice: median(self.of(choice)) for choice in CHOICES}
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -118,11 +121,11 @@ class SeedRow:
 
     def mean(self, choice: str) -> Estimate:
         """Mean over seeds of the mean over mazes."""
-        return mean_over_seeds([row.of(choice).mean() for row in self.seeds])
+        return mean_over_seeds([row.of(choice).mean() for row in self.seeds], within=(0, 1))
 
     def median(self, choice: str) -> Estimate:
         """Mean over seeds of the median over mazes."""
-        return mean_over_seeds([np.median(row.of(choice)) for row in self.seeds])
+        return mean_over_seeds([np.median(row.of(choice)) for row in self.seeds], within=(0, 1))
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -155,34 +158,6 @@ def choices_frame(rows: Sequence[Row]) -> Frame:
             for maze, choices in zip(row.mazes.tolist(), row.choices.tolist(), strict=True)
         ]
     )
-
-
-@functools.lru_cache(maxsize=4)
-def _counts(n: int) -> NDArray[np.float64]:
-    """How often `bootstrap_mean` draws each of n distinct values, `[2000, n]`."""
-    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=2000)
-    return draws.astype(np.float64)
-
-
-@functools.lru_cache(maxsize=4)
-def _draws(n: int) -> NDArray[np.int64]:
-    """Which of n values are drawn `[2000, n]`."""
-    return np.random.default_rng(0).integers(n, size=(2000, n))
-
-
-def _mean(values: NDArray[np.float64]) -> Estimate:
-    """What `bootstrap_mean` gives, without drawing the same numbers again for every row."""
-    n, distinct = len(values), np.unique(values)
-    if n < 2 or len(distinct) < n:
-        return bootstrap_mean(values, np.random.default_rng(0))
-    low, high = np.quantile(_counts(n) @ distinct / n, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high), n)
-
-
-def _median(values: NDArray[np.float64]) -> Estimate:
-    medians = np.median(values[_draws(len(values))], axis=1)
-    low, high = np.quantile(medians, [0.025, 0.975])
-    return Estimate(float(np.median(values)), float(low), float(high), len(values))
 
 
 def _plain(row: Condition) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from analysis.channels.results import Found, write_channels
 from analysis.progress import Tell, labelled, progress_bars
 from analysis.request import Request
 from analysis.settings import names_of, naming, runs_of
-from analysis.stats import Estimate, bootstrap_mean
+from analysis.stats import Estimate, mean_over_seeds
 from configs import ConfigError
 from envs.maze import MazeState
 from models import to_tensor
@@ -167,7 +167,7 @@ def _resampling(
             )
             found[name].append(Resampled(same, different))
         tell("channels from another maze", number + 1, len(receivers))
-    return {name: _estimates(effects, generator) for name, effects in found.items()}
+    return {name: _estimates(effects) for name, effects in found.items()}
 
 
 def _receivers(pool: Sequence[MazeState], count: int) -> list[MazeState]:
@@ -188,14 +188,14 @@ def _receivers(pool: Sequence[MazeState], count: int) -> list[MazeState]:
     return chosen[:count]
 
 
-def _estimates(effects: Sequence[Resampled], generator: np.random.Generator) -> dict[str, Estimate]:
+def _estimates(effects: Sequence[Resampled]) -> dict[str, Estimate]:
     same, different = (
         np.array([getattr(one, kind) for one in effects]) for kind in ("same", "different")
     )
     return {
-        "same": bootstrap_mean(same, generator),
-        "different": bootstrap_mean(different, generator),
-        "difference": bootstrap_mean(different - same, generator),
+        "same": mean_over_seeds(same, within=(0, 1)),
+        "different": mean_over_seeds(different, within=(0, 1)),
+        "difference": mean_over_seeds(different - same, within=(-1, 1)),
     }
 
 

@@ -198,7 +198,9 @@ def _near_cheese(
         shares.append(size[:, near].sum() / max(size.sum(), np.finfo(float).tiny))
         areas.append(near.mean())
     kept = {"share": shares, "of_places": areas}
-    return {name: bootstrap_mean(one, draws).to_plain() for name, one in kept.items()}
+    return {
+        name: bootstrap_mean(one, draws, within=(0, 1)).to_plain() for name, one in kept.items()
+    }
 
 
 def _examples(asked: _Asked, found: Attribution, config: MazeConfig) -> list[Example]:

@@ -12,8 +12,8 @@ from rich.table import Table
 
 import configs
 from analysis.compare import compare
-from analysis.output import make_folder, plain_table
-from analysis.report.collect import Findings, findings, is_about
+from analysis.output import make_folder, plain_table, study_command
+from analysis.report.collect import Findings, findings, is_about, is_answer
 from analysis.report.page import Panel, Section, page
 from analysis.request import Request
 from analysis.settings import runs_of, take_agent
@@ -24,6 +24,8 @@ from configs import CheckpointError, ConfigError, registry
 from models import CHECKPOINTS, Agent
 
 STUDY = "report"
+_OWN = "-report"
+"""After a study's name: results with the report's options, beside those with others."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,18 @@ class Entry:
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     groups: bool = False
-    """Whether it takes a folder of seeds, and then is run on all of them at once."""
+    """Whether it takes a folder of seeds, and then is run on all of them at once, and only so."""
 
 
 ENTRIES = (
     Entry("behaviour", {"levels": 500}, groups=True),
     Entry("vector-field", {"levels": 4}),
-    Entry("over-training", {"levels": 200, "points": 8}, groups=True),
-    Entry("cheese-vector"),
-    Entry("channels"),
-    Entry("retarget"),
+    Entry("over-training", {"levels": 200, "points": 8, "split": "test"}, groups=True),
     Entry("integrated-gradients"),
     Entry("probes", {"levels": 500, "validation": 200, "test": 300}),
-    Entry("cheese-vector", groups=True),
+    Entry("cheese-vector", {"split": "test"}, groups=True),
     Entry("channels", groups=True),
-    Entry("retarget", groups=True),
+    Entry("retarget", {"levels": 12}, groups=True),
     Entry("localization", {"levels": 200, "points": 4}, groups=True),
 )
 """In the order of the page. One that is not registered here, or does not apply, is named with the
@@ -81,7 +80,8 @@ def run(
 ) -> Path:
     """Write one HTML page, to be read offline, with the figures and tables of all studies.
 
-    Results that a study has left for the same checkpoint are taken; what is missing is run.
+    Results that a study has left for the same checkpoint and options are taken; what is missing is
+    run. Where there are results with other options, those of the report go to `STUDY-report`.
 
     Args:
         checkpoint: A run, a checkpoint, a folder of seeds, a shipped folder or a published `.pth`;
@@ -158,14 +158,20 @@ def _wanted(entry: Entry, subject: Subject) -> bool:
 
 
 def _panel(entry: Entry, subject: Subject, env: str | None, again: bool) -> Panel:
-    label, folder = str(subject.path), subject.home / entry.name
-    if entry.name not in registry.names("study"):
-        return Panel(label, None, f"Skipped: this version has no study {entry.name}.")
+    label, name = str(subject.path), entry.name
+    if name not in registry.names("study"):
+        return Panel(label, None, f"Skipped: this version has no study {name}.")
+    takes = inspect.signature(registry.resolve("study", name)).parameters
+    given = entry.options | ({"env": env} if env and "env" in takes else {})
+    asked = {k: p.default for k, p in takes.items() if k not in ("checkpoint", "out")} | given
+    command, folder = study_command(name, asked), subject.home / name
     try:
-        if again or not is_about(folder, subject.digests):
-            takes = inspect.signature(registry.resolve("study", entry.name)).parameters
-            given = entry.options | ({"env": env} if env and "env" in takes else {})
-            studies.run(entry.name, checkpoint=subject.path, out=folder, **given)
+        answered = is_answer(folder, subject.digests, command)
+        if not answered and is_about(folder, subject.digests):
+            folder = subject.home / f"{name}{_OWN}"
+            answered = is_answer(folder, subject.digests, command)
+        if again or not answered:
+            studies.run(name, checkpoint=subject.path, out=folder, **given)
         return Panel(label, findings(folder))
     except (CheckpointError, ConfigError) as error:
         return Panel(label, None, f"Skipped: {' '.join(str(error).split())}.")
@@ -188,7 +194,8 @@ def _others(subjects: Sequence[Subject], done: set[str]) -> list[Section]:
             folder.name
             for subject in subjects
             for folder in subject.home.glob("*/")
-            if folder.name not in {*done, STUDY} and is_about(folder, subject.digests)
+            if folder.name not in {*done, STUDY, *(f"{name}{_OWN}" for name in done)}
+            and is_about(folder, subject.digests)
         }
     )
     return [

@@ -29,7 +29,7 @@ def run(
     module: str = LAYER,
     channels: str = "auto",
     strength: float = 3.0,
-    levels: int = 6,
+    levels: int = 30,
     top: int = 4,
     hits: float = 0.5,
     ceiling: bool = True,
@@ -49,7 +49,7 @@ def run(
         module: The layer, such as `embedder.block2.res1.resadd`.
         channels: Numbers with commas between; auto finds those that follow the cheese.
         strength: A channel is clamped to so many times its usual rise at the cheese.
-        levels: How many mazes.
+        levels: How many mazes; the first six are drawn.
         top: With auto, at most so many channels.
         hits: With auto, the share of cheese cells beside which a channel must peak.
         ceiling: Really move the cheese as well, which takes most of the time.
@@ -59,8 +59,8 @@ def run(
         out: Folder for the results; None is `studies/retarget` of the run or group.
 
     Returns:
-        The folder, with `retarget.json`, `tables.json`, a PNG per maze and `retarget.png`. In a
-        folder of seeds each has channels and values of its own, its figures are called
+        The folder, with `retarget.json`, `tables.json`, a PNG per drawn maze and `retarget.png`.
+        In a folder of seeds each has channels and values of its own, its figures are called
         `SEED-00.png` and so on, and the curves are means over seeds.
 
     Raises:
@@ -86,7 +86,7 @@ def run(
             found.append(_study(name, studied, mazes, clamps, ceiling, labelled(tell, name)))
             origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
     with asked.results(asked.folder(studied.agent)) as folder:
-        write_retarget(folder, found, origins, seed)
+        write_retarget(folder, found, origins)
     return folder
 
 

@@ -162,7 +162,9 @@ def _effects(
                 with intervene(agent.model, {vector.module: add(one[0], coeff)}):
                     after = _probabilities(agent, seen)
                 moved = 0.5 * np.abs(after - before).sum(1)
-                effects[name][kind].append(bootstrap_mean(moved, np.random.default_rng(0)))
+                effects[name][kind].append(
+                    bootstrap_mean(moved, np.random.default_rng(0), within=(0, 1))
+                )
     return effects
 
 

@@ -25,8 +25,10 @@ from envs.maze import observe_states
 from models import Agent
 
 STUDY = "vector-field"
-_COLUMNS = 6
-"""Mazes side by side on a contact sheet."""
+_DRAWN = 6
+"""Mazes that are drawn, side by side on the contact sheet."""
+_COMPARED = 30
+"""Mazes over which means are taken where something is compared."""
 
 Sides = Mapping[Placement, Sequence[Side]]
 
@@ -34,7 +36,7 @@ Sides = Mapping[Placement, Sequence[Side]]
 def run(
     *,
     checkpoint: Path | str,
-    levels: int = 6,
+    levels: int | None = None,
     split: Literal["all", "train", "validation", "test"] = "test",
     seed: int = 0,
     orientation: Literal["left", "right"] = "left",
@@ -50,7 +52,8 @@ def run(
 
     Args:
         checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
-        levels: How many mazes; each is drawn twice, with the cheese as in training and anywhere.
+        levels: How many mazes, each with the cheese as in training and anywhere; None is 6, and 30
+            where something is compared. The first six are drawn.
         split: Which layouts.
         seed: Which mazes of the split.
         orientation: Which way the mouse faces.
@@ -61,8 +64,8 @@ def run(
         out: Folder for the results; None is `studies/vector-field` of the run.
 
     Returns:
-        The folder, with a PNG per maze and placement, `contact-sheet.png` and `fields.json`, which
-        also says what becomes of an episode, exactly, within the timeout. Compared, also a
+        The folder, with a PNG per drawn maze and placement, `contact-sheet.png` and `fields.json`,
+        which also says what becomes of an episode, exactly, within the timeout. Compared, also a
         `…-change.png` for each, and `tables.json`.
 
     Raises:
@@ -70,6 +73,8 @@ def run(
         CheckpointError: If there is no agent or vector, or the other sees something else.
     """
     asked = Request.of(STUDY, run, locals())
+    if levels is None:
+        levels = _COMPARED if steer or ablate or other else _DRAWN
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     agent = take_agent(checkpoint, env=env)
@@ -113,19 +118,21 @@ def _write(
     plain = []
     for placement, sides in before.items():
         for number, side in enumerate(sides):
-            field = side.facing(orientation)
+            field, drawn = side.facing(orientation), number < _DRAWN
             dim = field.state.maze_dim
             title = f"level {field.state.level_seed}, {dim}×{dim}, cheese {placement}"
             name = f"{number:02d}-{placement}.png"
-            save_figure(field_figure(field, title), folder / name, stamp)
-            about: dict[str, Any] = {"file": name, "cheese_placement": placement}
+            if drawn:
+                save_figure(field_figure(field, title), folder / name, stamp)
+            about: dict[str, Any] = {"file": name if drawn else None, "cheese_placement": placement}
             about |= field.to_plain() | {"exact": side.exact()}
             if compared is not None:
                 there = after[placement][number]
-                figure = comparison_figure(
-                    field, there.facing(orientation), f"{title}; after: {compared.name}"
-                )
-                save_figure(figure, folder / f"{number:02d}-{placement}-change.png", stamp)
+                if drawn:
+                    figure = comparison_figure(
+                        field, there.facing(orientation), f"{title}; after: {compared.name}"
+                    )
+                    save_figure(figure, folder / f"{number:02d}-{placement}-change.png", stamp)
                 about["after"] = there.facing(orientation).to_plain() | {"exact": there.exact()}
                 about["total_variation"] = change(side, there)
             plain.append(about)
@@ -138,13 +145,11 @@ def _write(
 def _rows(before: Sides, after: Sides, orientation: str) -> list[tuple[str, list[Any]]]:
     """Labels and fields of the contact sheet: what is compared, one below the other."""
     rows = []
-    for first in range(0, len(next(iter(before.values()))), _COLUMNS):
-        for placement in before:
-            for when, sides in (("", before), ("after: ", after)):
-                if placement in sides:
-                    some = sides[placement][first : first + _COLUMNS]
-                    fields = [side.facing(orientation) for side in some]
-                    rows.append((f"{when}cheese {placement}", fields))
+    for placement in before:
+        for when, sides in (("", before), ("after: ", after)):
+            if placement in sides:
+                fields = [side.facing(orientation) for side in sides[placement][:_DRAWN]]
+                rows.append((f"{when}cheese {placement}", fields))
     return rows
 
 
@@ -165,7 +170,7 @@ def _table(before: Sides, after: Sides, name: str) -> Table:
             [both[k][goal] for both in ends] for goal in ("cheese", "corner") for k in (0, 1)
         ]
         columns += [[one[key] for one in moved] for key in ("squares", "visited")]
-        cells = [bootstrap_mean(column, generator) for column in columns]
+        cells = [bootstrap_mean(column, generator, within=(0, 1)) for column in columns]
         texts = [f"{one.value:.2f} ({one.low:.2f}, {one.high:.2f})" for one in cells]
         table.add_row(placement, str(len(pairs)), *texts)
     return table

@@ -14,7 +14,7 @@ import configs
 import envs
 from analysis import studies
 from analysis.interventions import add, intervene, record
-from analysis.stats import bootstrap_mean
+from analysis.stats import bootstrap_mean, median
 from analysis.steering import (
     Row,
     averaged,
@@ -464,11 +464,13 @@ def test_impossible_studies_are_refused(run_folder, study, options, complaint):
     assert not (run_folder / "studies").exists()
 
 
-def test_a_rows_mean_is_the_plain_bootstrap():
+def test_a_rows_intervals_stay_within_probabilities():
     draws = np.random.default_rng(1)
     for choices in (draws.dirichlet([1, 1, 1], 30), np.eye(3)[draws.integers(3, size=30)]):
         row = Row("any", choices, np.arange(30))
         for number, choice in enumerate(("cheese", "corner", "neither")):
-            plain = bootstrap_mean(choices[:, number], np.random.default_rng(0))
+            column = choices[:, number]
+            plain = bootstrap_mean(column, np.random.default_rng(0), within=(0, 1))
             assert row.mean(choice) == plain
-            assert row.median(choice).value == np.median(choices[:, number])
+            assert row.median(choice).value == np.median(column)
+            assert row.median(choice) == median(column)

@@ -1,6 +1,7 @@
 """The report holds every figure and table, escapes what it is told, and needs no network."""
 
 import base64
+import inspect
 import json
 import re
 from html.parser import HTMLParser
@@ -8,9 +9,11 @@ from html.parser import HTMLParser
 import pytest
 
 from analysis import studies
+from analysis.output import study_command
 from analysis.report import Findings, Panel, Section, findings, page
+from analysis.report.collect import is_answer
 from analysis.studies import report
-from configs import ConfigError
+from configs import ConfigError, registry
 from models import load_agent, save_agent
 from tests.analysis.conftest import make_run
 
@@ -38,8 +41,8 @@ def pictures(text):
 
 def assert_offline(text):
     for tag, attrs in Tags(text).seen:
-        assert tag not in {"script", "link", "iframe", "a"}
-        assert "href" not in attrs
+        assert tag not in {"script", "link", "iframe"}
+        assert attrs.get("href", "#").startswith("#")
         assert attrs.get("src", "data:").startswith("data:")
     assert not re.search(r"url\(|@import", text)
 
@@ -55,6 +58,26 @@ def test_everything_that_comes_in_is_escaped(tmp_path):
     assert text.count("&lt;script&gt;") >= 10
     assert_offline(text)
     assert pictures(text) == [b"picture"]
+
+
+def test_the_contents_lead_to_every_part_once(tmp_path):
+    sections = [Section(title, []) for title in ("one", "<two>", "one")]
+    text = page("t", NOTHING, sections, {}, {})
+    seen = Tags(text).seen
+    targets = [attrs["href"].removeprefix("#") for tag, attrs in seen if tag == "a"]
+    assert targets == [attrs["id"] for tag, attrs in seen if "id" in attrs]
+    assert len(set(targets)) == 4
+    assert re.findall(r"<li><a[^>]*>(.*?)</a>", text) == ["one", "&lt;two&gt;", "one", "Configs"]
+
+
+def test_the_report_has_each_study_once_and_quotes_test_layouts_alone():
+    names = [entry.name for entry in report.ENTRIES]
+    assert len(names) == len(set(names))
+    for entry in report.ENTRIES:
+        parameters = inspect.signature(registry.resolve("study", entry.name)).parameters
+        assert set(entry.options) <= set(parameters)
+        if "split" in parameters:
+            assert entry.options.get("split", parameters["split"].default) == "test"
 
 
 def test_large_data_is_only_named(tmp_path):
@@ -99,7 +122,7 @@ def test_a_report_has_all_figures_tables_digest_and_config_and_says_what_is_miss
 
 
 @pytest.mark.usefixtures("procgen", "small")
-def test_results_of_the_same_checkpoint_are_taken_and_those_of_another_made_anew(run_folder):
+def test_results_of_the_same_checkpoint_and_options_are_taken_and_others_made_anew(run_folder):
     fields = run_folder / "studies" / "vector-field" / "fields.json"
     studies.run("report", checkpoint=run_folder, only="vector-field")
     first = fields.stat().st_mtime_ns
@@ -108,6 +131,55 @@ def test_results_of_the_same_checkpoint_are_taken_and_those_of_another_made_anew
     fields.write_text(fields.read_text().replace(load_agent(run_folder).digest, "0" * 64))
     studies.run("report", checkpoint=run_folder, only="vector-field")
     assert load_agent(run_folder).digest in fields.read_text()
+
+
+def write_results(folder, command, digest):
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {"sha256": digest, "command": command}
+    (folder / "fields.json").write_text(json.dumps(data))
+
+
+@pytest.mark.usefixtures("small")
+def test_results_with_other_options_are_neither_taken_nor_overwritten(run_folder, monkeypatch):
+    digest, asked = load_agent(run_folder).digest, []
+
+    def study(name, checkpoint, out, **options):
+        parameters = inspect.signature(registry.resolve("study", name)).parameters
+        told = {k: p.default for k, p in parameters.items() if k not in ("checkpoint", "out")}
+        asked.append(out.name)
+        write_results(out, study_command(name, told | options, checkpoint), digest)
+
+    monkeypatch.setattr(report.studies, "run", study)
+    home = run_folder / "studies" / "vector-field"
+    write_results(home, "chisel study vector-field checkpoint=x levels=40 split=train", digest)
+    before = (home / "fields.json").read_bytes()
+    for _ in range(2):
+        report.run(checkpoint=run_folder, only="vector-field")
+        assert (home / "fields.json").read_bytes() == before
+        assert asked == ["vector-field-report"]
+    report.run(checkpoint=run_folder, only="vector-field", again=True)
+    assert asked == ["vector-field-report"] * 2
+    text = (run_folder / "studies" / "report" / "report.html").read_text()
+    assert "levels=1 " in text
+    assert "levels=40" not in text
+
+
+@pytest.mark.parametrize(
+    ("command", "taken"),
+    [
+        ("chisel study a checkpoint=elsewhere split=test levels=5 out=there", True),
+        ("chisel study a checkpoint=x levels=5", False),
+        ("chisel study a checkpoint=x levels=50 split=test", False),
+        ("chisel study a checkpoint=x levels=5 split=test seed=1", False),
+        ("chisel study b checkpoint=x levels=5 split=test", False),
+    ],
+)
+def test_results_are_taken_only_with_the_very_same_options(tmp_path, command, taken):
+    write_results(tmp_path, command, "abc")
+    asked = "chisel study a checkpoint=x levels=5 split=test"
+    assert is_answer(tmp_path, ["abc"], asked) == taken
+    assert not is_answer(tmp_path, ["abd"], asked)
+    assert not is_answer(tmp_path / "nothing", ["abc"], asked)
 
 
 @pytest.mark.usefixtures("procgen", "small")

@@ -1,0 +1,111 @@
+"""`python -m benchmarks.coverage`: how often intervals that claim 95 % hold the true mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds
+
+TRIALS, RESAMPLES, SEED = 1000, 1000, 0
+METHODS = ("percentile bootstrap", "`mean_over_seeds`", "`bootstrap_mean`")
+SIZES = (3, 5, 10, 30, 100, 300)
+
+Floats = NDArray[np.float64]
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of data whose true mean is known."""
+
+    words: str
+    draw: Callable[[Generator, int], Floats]
+    mean: float
+    within: tuple[float, float]
+
+
+def rate(p: float) -> Case:
+    """Yes or no."""
+    return Case(f"yes or no, rate {p}", lambda g, n: (g.random(n) < p) * 1.0, p, (0, 1))
+
+
+def beta(a: float, b: float, words: str) -> Case:
+    """Probabilities."""
+    return Case(words, lambda g, n: g.beta(a, b, n), a / (a + b), (0, 1))
+
+
+def changes(up: float, down: float) -> Case:
+    """Paired changes of an outcome that is yes or no."""
+    shares = [up, down, 1 - up - down]
+    words = f"paired changes, {up} up and {down} down"
+    return Case(words, lambda g, n: g.choice([1.0, -1, 0], n, p=shares), up - down, (-1, 1))
+
+
+def failures(share: float) -> Case:
+    """Runs that end near .95, but for some that end near .1."""
+    mean = 0.95 - 0.85 * share
+    words = f"near .95, one in {1 / share:.0f} near .1"
+    return Case(
+        words,
+        lambda g, n: np.where(g.random(n) < share, 0.1, 0.95) + g.uniform(-0.02, 0.02, n),
+        mean,
+        (0, 1),
+    )
+
+
+CASES = (
+    rate(0.5),
+    rate(0.02),
+    rate(0.01),
+    changes(0.02, 0.01),
+    changes(0.1, 0.02),
+    beta(2, 2, "probabilities around .5"),
+    beta(20, 1, "probabilities near 1"),
+    beta(50, 50, "probabilities that hardly differ"),
+    failures(0.2),
+    failures(0.02),
+)
+
+
+def percentile(values: Floats, generator: Generator) -> Estimate:
+    """The plain percentile bootstrap, for comparison."""
+    n = len(values)
+    means = values[generator.integers(n, size=(RESAMPLES, n))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(values.mean()), float(low), float(high), n)
+
+
+def covered(case: Case, n: int) -> list[str]:
+    """Of the three methods, the share of intervals that hold the mean, and their mean width."""
+    generator = np.random.default_rng([SEED, n])
+    found: list[list[Estimate]] = []
+    for _ in range(TRIALS):
+        values = case.draw(generator, n)
+        ours = bootstrap_mean(values, generator, resamples=RESAMPLES, within=case.within)
+        student = mean_over_seeds(values, within=case.within)
+        found.append([percentile(values, generator), student, ours])
+    return [_cell(column, case.mean) for column in zip(*found, strict=True)]
+
+
+def _cell(estimates: tuple[Estimate, ...], mean: float) -> str:
+    hits = np.mean([one.low <= mean <= one.high for one in estimates])
+    width = np.mean([one.high - one.low for one in estimates])
+    return f"{hits:.2f} ({width:.3f})"
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    print(f"| data | interval | {' | '.join(f'n = {n}' for n in SIZES)} |")
+    print("|---" * (2 + len(SIZES)) + "|")
+    for case in CASES:
+        by_method = zip(*(covered(case, n) for n in SIZES), strict=True)
+        for words, cells in zip(METHODS, by_method, strict=True):
+            print(f"| {case.words} | {words} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
