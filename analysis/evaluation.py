@@ -133,6 +133,7 @@ def evaluate(
     config = maze_run(loaded, settings)
     steering = steering_of(loaded, bare["steer"]) if "steer" in bare else None
     changes = Changes(ablation_of(loaded, config, modes) if modes else None, steering)
+    folder = study_folder(loaded, "eval", out)
     scores = [
         score
         for placement in placements_of(config.env)
@@ -143,7 +144,7 @@ def evaluate(
     origin |= {"levels": config.eval.levels, "held_out": _held_out(loaded, config.eval.split)}
     origin |= changes.to_plain()
     name = f"eval{changes.name}.json"
-    evaluation = Evaluation(tuple(scores), origin, study_folder(loaded, "eval", out) / name)
+    evaluation = Evaluation(tuple(scores), origin, folder / name)
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from analysis.disk import write_file
 
 DPI = 150
 
@@ -17,8 +20,12 @@ def save_figure(figure: Figure, path: Path, origin: str) -> Path:
         figure: Any figure made without pyplot.
         path: The target.
         origin: Where it comes from (checkpoint digest, seed); kept inside the file.
+
+    Raises:
+        CheckpointError: If the disk refuses.
     """
     FigureCanvasAgg(figure)
     metadata = {"Software": "Chisel", "Description": origin}
-    figure.savefig(path, dpi=DPI, metadata=metadata, facecolor="white")
-    return path
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, metadata=metadata, facecolor="white")
+    return write_file(path, picture.getvalue())

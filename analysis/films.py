@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analysis.disk import write_file
+
 
 def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:
     """Write frames `[T, H, W, 3]` as an animated GIF that repeats for ever.
 
     Raises:
         ValueError: If the frames have another shape or type.
+        CheckpointError: If the disk refuses.
     """
     from PIL import Image
 
@@ -28,7 +32,9 @@ def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:
         Image.fromarray(frame).quantize(palette=middle, dither=Image.Dither.NONE)
         for frame in frames
     ]
-    first.save(path, save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
+    film, pause = io.BytesIO(), round(1000 / fps)
+    first.save(film, "gif", save_all=True, append_images=others, duration=pause, loop=0)
+    write_file(path, film.getvalue())
 
 
 def frames_of(figures: Sequence[Figure]) -> NDArray[np.uint8]:

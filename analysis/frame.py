@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from analysis.disk import write_file
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,14 @@ class Frame:
         return {name: column.tolist() for name, column in self.columns.items()}
 
     def write_csv(self, path: Path) -> Path:
-        """Write one line for each row, under the columns' names."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.columns)
-            columns = [column.tolist() for column in self.columns.values()]
-            writer.writerows(zip(*columns, strict=True))
-        return path
+        """Write one line for each row, under the columns' names.
+
+        Raises:
+            CheckpointError: If the disk refuses.
+        """
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(self.columns)
+        columns = [column.tolist() for column in self.columns.values()]
+        writer.writerows(zip(*columns, strict=True))
+        return write_file(path, text.getvalue().encode())

@@ -8,20 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 import configs
+from analysis.disk import check_folder, refused, write_file
 from analysis.homes import home_of, joined
 from analysis.settings import runs_of
+from analysis.tables import show as show  # studies take it from here, with the files they write
 from configs import ConfigError, RunConfig
-from models import WEIGHTS, Agent
+from models import CHECKPOINTS, WEIGHTS, Agent
 
 TABLES = "tables.json"
 """The file in a study's folder that holds its tables."""
-
-_WIDTH_OF_FILES = 140
-"""Columns when standard output is no terminal and has no width of its own."""
 
 
 def study_folder(agent: Agent, study: str, out: Path | str | None, words: str = "") -> Path:
@@ -53,17 +51,35 @@ def results_folder(
 
 
 def make_folder(folder: Path | str) -> Path:
-    """The folder, made if need be.
+    """The folder, made if need be, in which files can be written.
 
     Raises:
-        ConfigError: If it cannot be made.
+        ConfigError: If it cannot be made or written in.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"out={folder}: {error.strerror}") from error
+        raise refused(folder, error) from error
+    check_folder(folder)
     return folder
+
+
+def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> None:
+    """See whether a study's results can be written, before it works for an hour.
+
+    Args:
+        checkpoint: What is studied, if anything is.
+        out: Where results are wanted; None is `studies/` of the run, or of the current folder.
+
+    Raises:
+        ConfigError: If they can't.
+    """
+    path = Path() if checkpoint is None else Path(checkpoint)
+    if path.is_file() and path.parent.name == CHECKPOINTS:
+        path = path.parent.parent
+    in_run = (path / CHECKPOINTS).is_dir() or runs_of(path) != [path]
+    check_folder(Path(out) if out is not None else (path if in_run else Path()) / "studies")
 
 
 def study_command(
@@ -113,15 +129,12 @@ def provenance(agent: Agent, config: RunConfig, *, seed: int, command: str) -> d
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> Path:
-    """Write plain values; a nan is a mistake here, not a value."""
-    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return path
+    """Write plain values; a nan is a mistake here, not a value.
 
-
-def show(table: Table) -> None:
-    """Print a table to standard output."""
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH_OF_FILES)).print(table)
+    Raises:
+        CheckpointError: If the disk refuses.
+    """
+    return write_file(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
 
 def keep_tables(folder: Path, tables: Sequence[Table]) -> Path:

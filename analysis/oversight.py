@@ -163,6 +163,7 @@ def evaluate_oversight(
         ablation(loaded, modes, config.eval.seed) if modes else None,
         steering_of(loaded, ",".join(steer)) if steer else None,
     )
+    file = study_folder(loaded, "eval", out) / f"eval{changes.name}.json"
     scores = []
     for number, (name, policy, context) in enumerate(_players(loaded, config, changes)):
         told = None if progress is None else functools.partial(progress, name)
@@ -170,7 +171,6 @@ def evaluate_oversight(
     command = shlex.join(["chisel", "eval", typed_source(loaded), *settings])
     origin = provenance(loaded, config, seed=config.eval.seed, command=command)
     origin |= changes.to_plain()
-    file = study_folder(loaded, "eval", out) / f"eval{changes.name}.json"
     evaluation = OversightEvaluation(tuple(scores), origin, file)
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 Tell = Callable[[str, int, int], None]
@@ -25,7 +26,7 @@ def progress_bars() -> Iterator[Tell]:
 
         def show(label: str, done: int, wanted: int) -> None:
             if label not in tasks:
-                tasks[label] = progress.add_task(label, total=wanted)
+                tasks[label] = progress.add_task(escape(label), total=wanted)
             progress.update(tasks[label], completed=done, total=wanted)
 
         yield show

@@ -183,8 +183,8 @@ def evaluate_split(
     examples = data.part(part)
     if not len(examples):
         raise ConfigError(f"eval.split = {part}: this data set was made without")
-    scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
     folder = make_folder(_home(run, trained[0]) if out is None else out)
+    scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
     drawn = reconstructions_figure(trained[0].model, examples)
     evaluation = SplitEvaluation(
         tuple(scores),

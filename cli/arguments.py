@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,10 @@ from configs import CheckpointError, ConfigError, near
 
 
 def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Bare words first, settings after them.
+    """Bare words first, settings after them; `~/` is written out in both.
+
+    A word may hold `=`, as the path of a run whose name does: if a slash comes first, or if there
+    is such a file and no setting before it.
 
     Args:
         arguments: What was typed after the command.
@@ -20,8 +25,10 @@ def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     words: list[str] = []
     settings: list[str] = []
-    for argument in arguments:
-        if "=" in argument or argument.startswith("-"):
+    for argument in map(_at_home, arguments):
+        if not settings and _is_path(argument):
+            words.append(argument)
+        elif "=" in argument or argument.startswith("-"):
             settings.append(argument)
         elif settings:
             like = f", like {argument}=VALUE" if argument.isidentifier() else ""
@@ -42,9 +49,10 @@ def one_word(arguments: Sequence[str], what: str, usage: str) -> tuple[str, list
     words, settings = words_and_settings(arguments)
     if not words:
         raise ConfigError(f"{what} is missing; usage: {usage}")
-    if len(words) > 1:
-        raise ConfigError(f"{words[1]}: one {what} at a time; settings are written key=value")
-    return words[0], settings
+    extra = [word for word in words[1:] if "=" not in word]
+    if extra:
+        raise ConfigError(f"{extra[0]}: one {what} at a time; settings are written key=value")
+    return words[0], [*words[1:], *settings]
 
 
 def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
@@ -59,8 +67,8 @@ def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     values = [setting.partition("=")[2] for setting in settings if _is(setting, key)]
     if len(values) > 1:
         raise ConfigError(f"{key} is given twice; give it once")
-    if values and not values[0]:
-        raise ConfigError(f"{key}=: no value; leave it out or give one")
+    if values and values[0] in ("", "None"):
+        raise ConfigError(f"{key}={values[0]}: no value; leave it out or give one")
     return (values[0] if values else None), [one for one in settings if not _is(one, key)]
 
 
@@ -70,9 +78,8 @@ def existing(path: str, runs: str = "runs") -> Path:
     Raises:
         CheckpointError: If it is not; the message names the run it is most like.
     """
-    found = Path(path)
-    if found.exists():
-        return found
+    if os.path.exists(path):
+        return Path(path)
     known = [str(file.parent) for file in Path(runs).glob("**/config.yaml")]
     match = near(path, known)
     instead = f"did you mean {match}?" if match else f"runs here: {', '.join(known[:5]) or 'none'}"
@@ -91,6 +98,18 @@ def check_settings(run: Path, settings: Sequence[str]) -> None:
         if file.is_file():
             configs.load(str(file), settings)
             return
+
+
+def _is_path(argument: str) -> bool:
+    """Whether an argument that may hold `=` is a path all the same."""
+    before = argument.partition("=")[0]
+    # os.path, because Path.exists raises where a name is too long.
+    return not argument.startswith("-") and ("/" in before or os.path.exists(argument))
+
+
+def _at_home(argument: str) -> str:
+    """With `~/` written out also after `=` and commas, where not every shell does it."""
+    return re.sub(r"(^|[=,])(~[^/,=]*)(?=/)", lambda m: m[1] + os.path.expanduser(m[2]), argument)
 
 
 def _is(setting: str, key: str) -> bool:

@@ -32,9 +32,8 @@ def run(arguments: Sequence[str]) -> None:
         raise ConfigError(f"RUN is missing; usage: {USAGE}")
     runs = [existing(word) for word in words]
     import analysis  # heavy: only once the arguments are known to be good
-    from cli.display import print_table
 
     comparison = analysis.compare(runs, out=out)
-    print_table(comparison.table())
+    analysis.show(comparison.table())
     print(comparison.figure)
     print(comparison.data)

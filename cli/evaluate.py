@@ -43,16 +43,15 @@ def run(arguments: Sequence[str]) -> None:
     check_settings(source, of_config)
     import analysis  # heavy: only once the arguments are known to be good
     import models
-    from cli.display import print_table
 
     if models.holds_split(source):
         split = analysis.evaluate_split(source, overrides=settings, out=out)
-        print_table(split.table())
+        analysis.show(split.table())
         print(split.data)
         print(split.figure)
         return
     play = analysis.evaluate_oversight if analysis.plays_oversight(source) else analysis.evaluate
     with analysis.progress_bars() as progress:
         evaluation = play(source, overrides=settings, out=out, progress=progress)
-    print_table(evaluation.table())
+    analysis.show(evaluation.table())
     print(evaluation.data)

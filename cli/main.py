@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from configs import ChiselError, ConfigError, experiments, near
+from cli.encoding import any_encoding
+from configs import CheckpointError, ChiselError, ConfigError, experiments, near
 
 COMMANDS = {
     "list": ("cli.list_components", "experiments, environments, models, algorithms, studies"),
@@ -33,11 +36,29 @@ examples:
   chisel study vector-field checkpoint=runs/maze/quick/NAME
 
 `chisel COMMAND --help` says more. Settings are written key=value; `chisel check maze/quick` prints
-them all. Exit codes: 0 done, 2 config or arguments, 3 checkpoint, 4 numbers went bad,
-5 environment, 143 stopped by a signal and resumable."""
+them all. Exit codes: 0 done, 2 config or arguments, 3 checkpoint or disk, 4 numbers went bad,
+5 environment, 130 ended by Ctrl-C, 143 stopped by a signal and resumable."""
 
 INTERRUPTED = 130
 """The shell's code for a program ended by Ctrl-C."""
+LOST = {
+    "eval": "nothing was written; results are, when all is played",
+    "compare": "nothing was written",
+    "study": "a study writes at its end, so what it measured is lost; runs that it trained and "
+    "finished parts of a report are kept",
+}
+"""What Ctrl-C has cost, by command."""
+
+_DISK_REFUSES = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,20 +72,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         unexpected keeps its traceback.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with any_encoding(sys.stdout, sys.stderr):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         _dispatch(arguments)
         sys.stdout.flush()
     except ChiselError as error:
-        print(f"chisel: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("chisel: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _refuse(str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        what = str(error) or LOST.get(arguments[0] if arguments else "", "")
+        return _refuse(f"interrupted; {what}" if what else "interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader, `head` for example, has seen enough. Python's own flush at exit must not
-        # complain about that.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()  # the reader, `head` for example, has seen enough
+    except OSError as error:
+        if error.errno not in _DISK_REFUSES:
+            raise
+        _silence()
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _refuse(f"{where}{error.strerror}", CheckpointError.exit_code)
     return 0
+
+
+def _refuse(text: str, code: int) -> int:
+    print(f"chisel: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _silence() -> None:
+    """Where standard output can't be written, let Python not complain of that again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: Sequence[str]) -> None:
@@ -77,7 +119,7 @@ def _dispatch(arguments: Sequence[str]) -> None:
         return
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:
-        raise ConfigError(_unknown(command))
+        raise ConfigError(_unknown(command, rest))
     module = import_module(COMMANDS[command][0])
     if any(argument in ("-h", "--help") for argument in rest):
         asked = [argument for argument in rest if argument not in ("-h", "--help")]
@@ -86,9 +128,10 @@ def _dispatch(arguments: Sequence[str]) -> None:
     module.run(rest)
 
 
-def _unknown(command: str) -> str:
+def _unknown(command: str, rest: Sequence[str]) -> str:
     if command in experiments() or command.endswith((".yaml", ".yml")):
-        return f"{command} is an experiment; did you mean chisel train {command}?"
+        meant = shlex.join(["chisel", "train", command, *rest])
+        return f"{command} is an experiment; did you mean `{meant}`?"
     match = near(command, COMMANDS)
     instead = f"did you mean {match!r}?" if match else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {command!r}; {instead}"

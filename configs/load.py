@@ -11,6 +11,7 @@ from configs import catalog, overrides, typed
 from configs.errors import ConfigError
 from configs.merge import merged
 from configs.schema import RunConfig
+from configs.text import refuse_odd_text, with_homes
 from configs.unused import refuse_unused
 from configs.validate import validate
 
@@ -67,7 +68,9 @@ def _nested(settings: Sequence[str]) -> dict[str, Any]:
 def _finished(
     given: Mapping[str, Any], over: Mapping[str, Any], own: Mapping[str, Any] | None = None
 ) -> RunConfig:
-    config = typed.build(merged(given, over))
+    config = with_homes(typed.build(merged(given, over)))
+    for typed_in in (own or {}, over):
+        refuse_odd_text(config, typed_in)
     refuse_unused(config, own or {}, over)
     validate(config)
     return config

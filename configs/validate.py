@@ -209,10 +209,24 @@ def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
             f"algo.num_minibatches = {algo.num_minibatches}: must divide the batch of {batch} "
             f"samples of each process, so {_divisor_near(batch, algo.num_minibatches)}?"
         )
-    if batch == algo.num_minibatches and algo.norm_adv == "minibatch":
+    yield from _normalised(algo, batch, ranks)
+
+
+def _normalised(algo: PPOConfig, batch: int, ranks: int) -> Iterator[str]:
+    """One advantage has no deviation to divide by; all processes' are taken together."""
+    if ranks > 1:
+        return
+    if batch == 1 and algo.norm_adv != "none":
+        yield (
+            f"algo.norm_adv = {algo.norm_adv}: a batch of one sample (env.num_envs × "
+            "algo.num_steps) cannot be normalised; set algo.norm_adv=none or a larger "
+            "algo.num_steps"
+        )
+    elif batch == algo.num_minibatches and algo.norm_adv == "minibatch":
+        fewer = _divisor_near(batch, batch - 1)
         yield (
             f"algo.num_minibatches = {algo.num_minibatches}: minibatches of one sample cannot be "
-            "normalised; use fewer or algo.norm_adv=batch"
+            f"normalised; set algo.num_minibatches={fewer} or algo.norm_adv=batch"
         )
 
 

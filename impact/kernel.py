@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from impact.compiled import compiled
+
 EACH, SUM, NONE = 0, 1, 2
 """Scales of the penalty, as numbers."""
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _compiled(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(cache=True, nogil=True)(function))
 
 
 class Place(NamedTuple):
@@ -74,7 +68,7 @@ class Memory(NamedTuple):
 # Rows are addressed by number below: a slice costs more than what is done with it.
 
 
-@_compiled
+@compiled
 def _greedy(values: NDArray[np.float64], row: int) -> int:
     """The best action of a row, the lowest of equals."""
     best = 0
@@ -84,7 +78,7 @@ def _greedy(values: NDArray[np.float64], row: int) -> int:
     return best
 
 
-@_compiled
+@compiled
 def _explore(
     draws: np.random.Generator, values: NDArray[np.float64], row: int, greedy: float
 ) -> int:
@@ -98,7 +92,7 @@ def _explore(
     return other if other < best else other + 1
 
 
-@_compiled
+@compiled
 def _learn_auxiliary(place: Place, rates: Rates, memory: Memory, state: int, action: int) -> None:
     """Move auxiliary values of one action to what is paid on arrival and ahead from there."""
     auxiliary, best, arrival = memory.auxiliary, memory.best, place.arrival
@@ -118,7 +112,7 @@ def _learn_auxiliary(place: Place, rates: Rates, memory: Memory, state: int, act
             best[row, one] = max(best[row, one], auxiliary[row, other, one])
 
 
-@_compiled
+@compiled
 def _penalty(auxiliary: NDArray[np.float64], row: int, action: int, noop: int, scale: int) -> float:
     """Penalty of an action, by the auxiliary values of a row."""
     count = auxiliary.shape[2]
@@ -138,7 +132,7 @@ def _penalty(auxiliary: NDArray[np.float64], row: int, action: int, noop: int, s
     return total / size if scale == SUM and size != 0 else total
 
 
-@_compiled
+@compiled
 def _evaluate(place: Place, memory: Memory) -> float:
     """Performance of an episode of greedy actions."""
     memory.actions[:] = -1
@@ -153,7 +147,7 @@ def _evaluate(place: Place, memory: Memory) -> float:
     return performance
 
 
-@_compiled
+@compiled
 def learn_tables(draws: np.random.Generator, place: Place, rates: Rates, memory: Memory) -> None:
     """Q-learning of penalised and auxiliary values from the same transitions, in place.
 

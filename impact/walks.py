@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from impact.compiled import compiled
 
 ROUNDING = 1e-14
 """Improvements below this, relative to the largest reward, are rounding."""
@@ -21,7 +22,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[Any]
 
 
-@numba.njit(cache=True)
+@compiled
 def improve_by_walking(
     following: Ints, rewards: Floats, gamma: float, tolerance: float
 ) -> tuple[Floats, Floats]:
@@ -49,7 +50,7 @@ def improve_by_walking(
     return values, gaps
 
 
-@numba.njit(cache=True)
+@compiled
 def _evaluate(
     following: Ints,
     policy: Ints,
@@ -74,7 +75,7 @@ def _evaluate(
         _back(following, policy, reward, gamma, value, bias, order[:length])
 
 
-@numba.njit(cache=True)
+@compiled
 def _back(
     following: Ints,
     policy: Ints,
@@ -92,7 +93,7 @@ def _back(
         bias[state] = reward[state] - value[after] + bias[after]
 
 
-@numba.njit(cache=True)
+@compiled
 def _settle(
     following: Ints,
     policy: Ints,
@@ -124,7 +125,7 @@ def _settle(
     return length
 
 
-@numba.njit(cache=True)
+@compiled
 def _improve(
     following: Ints, policy: Ints, gamma: float, value: Floats, bias: Floats, slack: float
 ) -> float:

@@ -45,7 +45,7 @@ def load_agent(
 
     Args:
         path: A run's folder (its newest valid checkpoint), a `.ckpt` file, a shipped folder
-            (`save_agent`), or a published `.pth`.
+            (`save_agent`) or its weights, or a published `.pth`.
         experiment_env: For published weights, which carry no config: the experiment whose
             environment they play in.
         warn: Told when a damaged checkpoint is passed over.
@@ -59,6 +59,8 @@ def load_agent(
         return _published(path, experiment_env)
     if experiment_env is not None:
         raise ConfigError(f"env={experiment_env} is for published .pth files; {path} has a config")
+    if path.name == WEIGHTS and path.is_file():
+        path = path.parent
     if (path / WEIGHTS).is_file():
         return _shipped(path)
     return _checkpoint(path if path.is_file() else find_checkpoint(path, warn))
@@ -97,7 +99,12 @@ def save_agent(folder: Path | str, agent: Agent) -> Path:
     folder = Path(folder)
     if agent.config is None:
         raise CheckpointError(f"{agent.source} has no config to ship; load it with env=EXPERIMENT")
-    state = {k: v.detach().cpu().contiguous() for k, v in agent.model.state_dict().items()}
+    # Copies: safetensors takes no two tensors that share memory, as tied weights do. Every name is
+    # kept, and the network that reads them ties them again.
+    state = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in agent.model.state_dict().items()
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, safetensors.torch.save(state))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import analysis
 import configs
-from configs import ConfigError, RunConfig
+from configs import CheckpointError, ConfigError, RunConfig
 from trainers import run, rundir
 
-GROUP_FILE = "group.json"
+GROUP_FILE = rundir.GROUP_FILE
 SUMMARY = "studies/compare"
 """Where a group's curves and final numbers are, with intervals over its seeds."""
 
@@ -25,6 +25,7 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
 
     Raises:
         ConfigError: the name is taken, two configs share a seed, or several devices are asked for.
+        CheckpointError: the disk refuses.
     """
     numbers = [config.seed for config in seeds]
     if len(set(numbers)) != len(numbers):
@@ -33,7 +34,11 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         raise ConfigError("seed: with several devices, start one run for each seed")
     first, folder = rundir.claim(seeds[0])
     plain = [configs.to_plain(replace(config, name=first.name)) for config in seeds]
-    (folder / GROUP_FILE).write_text(json.dumps({"runs": plain}, indent=1))
+    try:
+        rundir.write(folder / GROUP_FILE, json.dumps({"runs": plain}, indent=1))
+    except CheckpointError:
+        rundir.discard_unused(folder)  # or the name would be taken
+        raise
     return resume_group(folder)
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from configs import RunConfig
+from configs import GridworldConfig, RunConfig
+from envs.gridworlds import find_world
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.1
@@ -41,6 +43,7 @@ class TrainingProgress(Callback):
     def __init__(self, config: RunConfig, console: Console | None = None) -> None:
         self.title = config.experiment or "training"
         self.shown = _OF_AGENTS if config.data is None else _OF_SPLITS
+        self.telling = _frames_of_longest_episodes(config)
         self.max_minutes = config.trainer.max_minutes
         self.console = console or Console(stderr=True)
         self.frames, self.speed = 0, math.nan
@@ -56,7 +59,7 @@ class TrainingProgress(Callback):
         if self.console.is_terminal:
             self._bar = _bar(self.console, [word for word, _, _ in self.shown])
             self._task = self._bar.add_task(
-                self.title,
+                escape(self.title),
                 total=self.frames,
                 completed=module.env_steps,
                 facts={"speed": "–", "left": "–:––"} | {word: "–" for word, _, _ in self.shown},
@@ -87,7 +90,8 @@ class TrainingProgress(Callback):
             self._print(facts, module.env_steps, now)
 
     def _facts(self, metrics: Mapping[str, float], env_steps: int, now: float) -> dict[str, str]:
-        facts = {word: _number(metrics.get(key, math.nan), form) for word, key, form in self.shown}
+        told = metrics if env_steps >= self.telling else {}
+        facts = {word: _number(told.get(key, math.nan), form) for word, key, form in self.shown}
         return facts | {
             "speed": _number(self.speed, ",.0f"),
             "left": _clock(self._seconds_left(env_steps, now)),
@@ -131,6 +135,19 @@ class TrainingProgress(Callback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _frames_of_longest_episodes(config: RunConfig) -> int:
+    """Frames until every environment has had time for an episode of any length.
+
+    Before that only short ones have ended, most of them well: their mean would say 100 % at first.
+    0 where no limit is known.
+    """
+    env = config.env
+    limit = getattr(env, "timeout", None) or getattr(env, "max_steps", None)
+    if limit is None and isinstance(env, GridworldConfig):
+        limit = find_world(env.world).max_steps
+    return (limit or 0) * getattr(env, "num_envs", 0)
 
 
 class _Frames(TextColumn):

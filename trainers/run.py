@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ def train(config: RunConfig) -> Path:
         ConfigError: the run's name is taken, or options don't fit together.
         NumericsError: a number went bad; the batch is saved in the folder.
         Stopped: ended by a signal, resumable.
+        KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
     """
     if _rank() != 0:
         return _execute(config, Path(config.runs_dir), None)
@@ -74,7 +76,7 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     folder = Path(run)
     old = rundir.read_config(folder)
     config = configs.override(old, overrides)
-    _check_resumable(old, config, folder)
+    _check_resumable(old, config, folder, overrides)
     if rundir.never_saved(folder, old.trainer.checkpoint_every):
         _warn(f"{folder} was ended before its first checkpoint: starting at its first frame")
         return _execute(config, folder, None)
@@ -82,14 +84,24 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     return _execute(config, folder, newest)
 
 
-def _check_resumable(old: RunConfig, new: RunConfig, folder: Path) -> None:
+def _check_resumable(
+    old: RunConfig, new: RunConfig, folder: Path, overrides: Sequence[str]
+) -> None:
     before, after = configs.to_plain(old), configs.to_plain(new)
     changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
     if changed:
         raise ConfigError(
             f"{changed[0]}: a resumed run keeps it; to train on under another one, start a new run "
-            f"with `chisel train {old.experiment} init_from={folder} {changed[0]}=…`"
+            f"with `{_anew(folder, overrides, weights='model' not in changed)}`"
         )
+
+
+def _anew(folder: Path, overrides: Sequence[str], *, weights: bool) -> str:
+    """What to type to start a run like one that there is, under overrides, from its weights."""
+    typed = {setting.partition("=")[0] for setting in overrides}
+    added = {"name": "null"} | ({"init_from": str(folder)} if weights else {})
+    settings = [f"{key}={value}" for key, value in added.items() if key not in typed]
+    return shlex.join(["chisel", "train", str(folder / rundir.CONFIG_FILE), *settings, *overrides])
 
 
 def _warn(text: str) -> None:
@@ -190,6 +202,10 @@ def _fit(
             module.about["wandb_run_id"] = tracking.run_id
         trainer = _trainer(config, module, [stop, *_callbacks(config, folder, tracking)], tracking)
         trainer.fit(module, ckpt_path=checkpoint)
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt(_where_it_ended(folder)) from None
+        raise
     except BaseException as error:
         if tracking:
             tracking.failed(error)
@@ -199,12 +215,20 @@ def _fit(
         if tracking:
             tracking.finish()
     if stop.signal is not None:
-        raise Stopped(f"stopped by {stop.signal.name}; go on with `chisel resume {folder}`")
+        raise Stopped(
+            f"stopped by {stop.signal.name}; go on with `{rundir.resume_command(folder)}`"
+        )
     if module.iteration < module.num_iterations and _rank() == 0:
         print(
             f"trainer.max_minutes is over after {module.env_steps:,} of {config.frames:,} frames; "
-            f"go on with `chisel resume {folder}`"
+            f"go on with `{rundir.resume_command(folder)}`"
         )
+
+
+def _where_it_ended(folder: Path) -> str:
+    if rundir.in_group(folder) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
+        return f"go on from the last checkpoint with `{rundir.resume_command(folder)}`"
+    return "there was no checkpoint yet"
 
 
 def _open_logs(config: RunConfig, folder: Path, payload: dict[str, Any] | None) -> Tracking:

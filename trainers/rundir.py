@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,10 @@ from configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
+GROUP_FILE = "group.json"
+"""In a folder of several seeds: their configs."""
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+"""What disks answer that know no locks: NFS without its service, Lustre without flock."""
 
 
 def claim(config: RunConfig) -> tuple[RunConfig, Path]:
@@ -35,9 +42,19 @@ def claim(config: RunConfig) -> tuple[RunConfig, Path]:
     if not _make(folder):
         raise ConfigError(
             f"name: a run named {config.name!r} exists in {parent}; choose another name, or go "
-            f"on with `chisel resume {folder}`"
+            f"on with `{resume_command(folder)}`"
         )
     return replace(config, name=folder.name), folder
+
+
+def resume_command(folder: Path) -> str:
+    """What to type to go on with a run, or with the group of seeds that it is one of."""
+    return shlex.join(["chisel", "resume", str(folder.parent if in_group(folder) else folder)])
+
+
+def in_group(folder: Path) -> bool:
+    """Whether a run is one of several seeds."""
+    return (folder.parent / GROUP_FILE).is_file()
 
 
 def discard_unused(folder: Path) -> None:
@@ -47,8 +64,24 @@ def discard_unused(folder: Path) -> None:
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
-    """Write the run's resolved config, replacing an older one in one step."""
-    models.write_atomically(folder / CONFIG_FILE, configs.to_yaml(config).encode())
+    """Write the run's resolved config, replacing an older one in one step.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    write(folder / CONFIG_FILE, configs.to_yaml(config))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file of a run's record, replacing an older one in one step.
+
+    Raises:
+        CheckpointError: the disk refuses; the older one is as it was.
+    """
+    try:
+        models.write_atomically(path, text.encode())
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -98,12 +131,29 @@ def _unused(parent: Path, name: str) -> Path:
 def lock(folder: Path) -> Iterator[None]:
     """Hold a run for this process; the lock goes with the process, however that ends.
 
+    Some network disks know no locks. There a warning says so, and training goes on.
+
     Raises:
         ConfigError: another process trains in this folder.
+        CheckpointError: the disk refuses.
     """
-    with (folder / LOCK_FILE).open("w") as handle:
+    path = folder / LOCK_FILE
+    try:
+        handle = path.open("w")
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise ConfigError(f"{folder} is in use: another process trains there") from error
+        except OSError as error:
+            why = error.strerror or error
+            if error.errno not in _NO_LOCKS:
+                raise CheckpointError(f"cannot lock {path}: {why}") from error
+            print(
+                f"warning: the disk of {folder} knows no locks ({why}); see that no other process "
+                "trains there",
+                file=sys.stderr,
+            )
         yield

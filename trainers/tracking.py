@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import configs
-from analysis import write_gif
+from analysis import save_figure, write_gif
 from configs import RunConfig
 from trainers.csv_log import CsvLog
 from trainers.versions import git_commit, versions
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from trainers.wandb_run import IterationLogger
 
 Warn = Callable[[str], None]
+
+_MODES = {"online": "online", "run": "online", "shared": "online", "offline": "offline"}
+_MODES |= {"dryrun": "offline", "disabled": "disabled"}
+"""What `WANDB_MODE` may say, and which `tracking.mode` that is."""
+_TRUE = ("1", "true", "yes", "on", "t", "y")
 
 
 def make_loggers(
@@ -45,6 +51,7 @@ def make_loggers(
     csv = CsvLog(run_dir / "metrics.csv", last_iteration=last_iteration)
     studies = CsvLog(run_dir / "studies.csv", last_iteration=last_iteration)
     run = None
+    _warn_of_environment(config.tracking.mode, warn)
     if config.tracking.mode != "disabled":
         run = _start_wandb(config, run_dir, wandb_run_id, warn)
     if run is not None and wandb_run_id is not None:
@@ -67,10 +74,29 @@ def _start_wandb(
         name=name,
         group=tracking.group or (run_dir.parent.name if one_of_group else None),
         tags=tracking.tags,
-        run_id=run_id,
+        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
         config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
     )
     return run.start("online" if tracking.mode == "online" else "offline", warn)
+
+
+def _own_id(seed: str) -> str | None:
+    """Of one of several seeds, where the environment has one id for all of them."""
+    given = os.environ.get("WANDB_RUN_ID")
+    return f"{given}-{seed}" if given else None
+
+
+def _warn_of_environment(mode: str, warn: Warn) -> None:
+    """Say that the config decides, where W&B's own variables ask for something else."""
+    asked = _MODES.get(os.environ.get("WANDB_MODE", "").lower(), mode)
+    named = "WANDB_MODE"
+    if os.environ.get("WANDB_DISABLED", "").lower() in _TRUE:
+        asked, named = "disabled", "WANDB_DISABLED"
+    if asked != mode and (asked, mode) != ("offline", "disabled"):  # nothing is sent either way
+        warn(
+            f"W&B: {named}={os.environ[named]} changes nothing, the config says "
+            f"tracking.mode={mode}; to change it, set tracking.mode={asked}"
+        )
 
 
 class Tracking:
@@ -122,7 +148,7 @@ class Tracking:
     def log_figure(self, name: str, figure: Figure, iteration: int) -> Path:
         """Write a matplotlib figure as PNG into `media/`, and log it."""
         path = self._media_path(name, iteration, "png")
-        figure.savefig(path, dpi=150)
+        save_figure(figure, path, f"{self.media.parent.name}, iteration {iteration}")
         self._send(lambda: {f"media/{name}": _wandb().Image(str(path))}, iteration)
         return path
 
@@ -161,7 +187,7 @@ class Tracking:
 
     def finish(self, *, failed: bool = False) -> None:
         """End the W&B run, waiting for uploads for a minute at most; later calls do nothing."""
-        self._attempt(lambda run: run.experiment.finish(exit_code=int(failed)))
+        self._attempt(lambda run: run.end(int(failed)))
         self._run = None
 
     def _send(self, values: Callable[[], dict[str, Any]], iteration: int) -> None:

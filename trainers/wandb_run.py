@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,6 +12,8 @@ from typing import Any, Literal
 
 import wandb
 from lightning.pytorch.loggers import WandbLogger
+
+from trainers.wandb_traces import Traces
 
 INIT_SECONDS = 12.0
 """How long a server may take to answer; giving up on it takes a few more."""
@@ -31,11 +35,20 @@ class IterationLogger(WandbLogger):
     iteration = 0
     first_iteration = 0
     """Rows of earlier iterations are known to W&B, and are not sent again."""
+    traces: Traces
+    """The process as it was before."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Add to the iteration's row; `step` counts optimiser steps and is of no use here."""
         if self.iteration >= self.first_iteration:
             self.experiment.log(dict(metrics), step=self.iteration)
+
+    def end(self, exit_code: int) -> None:
+        """End the run, and leave the process as it was before it."""
+        try:
+            self.experiment.finish(exit_code=exit_code)
+        finally:
+            self.traces.remove()
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ class WandbRun:
     group: str | None
     tags: tuple[str, ...]
     run_id: str | None
-    """Id of the run to go on with; None starts a new one."""
+    """Id of the run; None takes that of `WANDB_RUN_ID`, as a sweep sets it, or a new one."""
     config: Mapping[str, Any]
 
     def start(self, mode: Mode, warn: Callable[[str], None]) -> IterationLogger | None:
@@ -59,26 +72,31 @@ class WandbRun:
         Returns:
             The logger, or None when W&B can't even write to the disk.
         """
+        traces = Traces.before()
         try:
-            return self._start(mode)
+            return self._start(mode, traces)
         except Exception as error:  # wandb raises many kinds, and none of them may end a run
             reason = _first_line(error)
         if mode == "online":
-            saved = self.folder / "wandb" / "offline-run-*"
+            saved = f"{shlex.quote(str(self.folder / 'wandb'))}/offline-run-*"
             warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {saved}`")
             # The failed attempt holds the run's id until the service is gone.
             wandb.teardown()
             try:
-                return self._start("offline")
+                return self._start("offline", traces)
             except Exception as error:
                 reason = _first_line(error)
+        traces.remove()
         warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
         return None
 
-    def _start(self, mode: Mode) -> IterationLogger:
+    def _start(self, mode: Mode, traces: Traces) -> IterationLogger:
         _no_telemetry()
         # Process-wide: what is set for one run alone still lets wandb report home when offline.
-        wandb.setup(wandb.Settings(mode=mode, silent=True))
+        whole = wandb.Settings(mode=mode, silent=True)
+        if "WANDB_SWEEP_ID" in os.environ:
+            whole.run_id = self.run_id or os.environ.get("WANDB_RUN_ID")  # it heeds no other there
+        wandb.setup(whole)
         if mode == "online" and not wandb.login(prompt=False, verify=False):
             raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
         run = wandb.init(
@@ -92,6 +110,8 @@ class WandbRun:
             resume="allow",
             config=dict(self.config),
             allow_val_change=True,
+            # A run that the user has open goes on; wandb would end it.
+            reinit="default" if wandb.run is None else "create_new",
             settings=wandb.Settings(
                 mode=mode,
                 silent=True,
@@ -105,7 +125,10 @@ class WandbRun:
         )
         run.define_metric("env_steps")
         run.define_metric("*", step_metric="env_steps", step_sync=True)
-        return IterationLogger(experiment=run)
+        traces.give_back_hooks()
+        logger = IterationLogger(experiment=run)
+        logger.traces = traces
+        return logger
 
 
 def _no_telemetry() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from analysis.output import check_writable
 from configs import ConfigError, hint, registry
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false"}
@@ -32,12 +33,15 @@ def run(
         The folder with the results.
 
     Raises:
-        ConfigError: If the study or an option is unknown, or a value is impossible.
+        ConfigError: If the study or an option is unknown, a value is impossible, or results can't
+            be written.
         CheckpointError: If nothing can be loaded from `checkpoint`.
     """
     study = registry.resolve("study", name)
     given = {"checkpoint": checkpoint, "out": out, **options}
-    return Path(study(**bind(name, study, {k: v for k, v in given.items() if v is not None})))
+    bound = bind(name, study, {k: v for k, v in given.items() if v is not None})
+    check_writable(checkpoint, out)
+    return Path(study(**bound))
 
 
 def bind(name: str, study: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +55,8 @@ def bind(name: str, study: Callable[..., Any], given: Mapping[str, Any]) -> dict
     for key in given:
         if key not in parameters:
             raise ConfigError(f"study {name}: no option {key!r}; {hint(key, parameters)}")
+        if given[key] == "None" and parameters[key].default is None:
+            raise ConfigError(f"{key}=None: leave {key} out for none")
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in given:
             raise ConfigError(f"study {name} needs {key}=VALUE")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 import configs
 from analysis.compare import compare
+from analysis.disk import write_file
 from analysis.output import make_folder, plain_table, study_command
 from analysis.report.collect import Findings, findings, is_about, is_answer
 from analysis.report.page import Panel, Section, page
@@ -115,7 +116,7 @@ def run(
     }
     title = "Report on " + ", ".join(map(str, parts))
     text = page(title, plain_table(_checkpoints(agents)), sections, yamls, origin(command, 0))
-    (folder / "report.html").write_text(text, encoding="utf-8")
+    write_file(folder / "report.html", text.encode())
     return folder
 
 

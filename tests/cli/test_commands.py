@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 import configs
+import models
 from cli.main import COMMANDS, main
+from tests.cli.small import agent_of
 
 CODES = {
     configs.ConfigError: 2,
@@ -160,6 +162,34 @@ def test_ctrl_c_is_no_traceback(
     monkeypatch.setattr(sys.modules["trainers"], "train", interrupt)
     assert main(["train", "maze/smoke"]) == 130
     assert capsys.readouterr().err == "chisel: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["eval", "agent"], "nothing was written"),
+        (["study", "vector-field", "checkpoint=agent"], "what it measured is lost"),
+    ],
+)
+def test_ctrl_c_while_something_is_measured_says_what_it_cost(
+    command: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*given: Any, **more: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analysis.evaluation.held_out", interrupt)
+    monkeypatch.setattr("analysis.studies.vector_field.held_out_levels", interrupt)
+    models.save_agent(tmp_path / "agent", agent_of("maze/smoke"))
+    before = {file for file in tmp_path.rglob("*") if file.is_file()}
+    assert main(command) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("chisel: interrupted; ")
+    assert said in line
+    assert {file for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 def test_what_nobody_foresaw_keeps_its_traceback(

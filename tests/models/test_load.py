@@ -5,10 +5,13 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 import configs
 from configs import CheckpointError, ConfigError
 from models import (
+    ActorCritic,
+    Agent,
     Spaces,
     build,
     checkpoint_name,
@@ -86,6 +89,52 @@ def test_a_shipped_folder_gives_the_agent_back(tmp_path, config):
     assert agent.config == config
     assert agent.spaces == SPACES
     assert agent.env_steps == 4000
+    again = load_agent(agent.source)  # as the commands in results name it
+    assert (again.source, again.digest) == (agent.source, agent.digest)
+
+
+def tie_whole(first, second):
+    second.weight = first.weight
+
+
+def tie_part(first, second):
+    second.register_buffer("part", first.weight.detach()[2:5, ::2])
+
+
+def tie_transposed(first, second):
+    second.register_buffer("turned", first.weight.detach().T)
+
+
+@pytest.mark.parametrize("tie", [tie_whole, tie_part, tie_transposed])
+def test_an_agent_with_tied_weights_is_shipped_and_tied_again(tmp_path, config, tie, monkeypatch):
+    def build_tied(_config, spaces, *, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        first, second = nn.Linear(243, 243), nn.Linear(243, 243)
+        for layer in (first, second):
+            nn.init.uniform_(layer.weight, generator=generator)
+            nn.init.uniform_(layer.bias, generator=generator)
+        tie(first, second)
+        embedder = nn.Sequential(nn.Flatten(), first, nn.ReLU(), second)
+        return ActorCritic(
+            embedder,
+            hidden=243,
+            num_actions=spaces.num_actions,
+            obs_range=spaces.obs_range,
+            generator=generator,
+        )
+
+    monkeypatch.setattr("models.load.build", build_tied)
+    model = build_tied(config.model, SPACES, seed=5)
+    agent = Agent(model, SPACES, config, "digest", 4000, source=tmp_path)
+    again = load_agent(save_agent(tmp_path / "shipped", agent)).model
+    assert_same_weights(again, model)
+    obs = torch.rand(4, 3, 9, 9)
+    for mine, theirs in zip(model(obs), again(obs), strict=True):
+        assert torch.equal(mine, theirs)
+    with torch.no_grad():
+        again.embedder[1].weight.add_(1)
+    ties = [value for name, value in again.state_dict().items() if name.startswith("embedder.3")]
+    assert any(value.min() >= 1 for value in ties if value.ndim == 2)
 
 
 def test_a_changed_shipped_weight_is_noticed(tmp_path, config):

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import configs
 from configs import RunConfig, TrainerConfig
+from envs.gridworlds import WORLDS
 from trainers import progress
 from trainers.progress import TrainingProgress
 
@@ -135,6 +137,30 @@ def test_metrics_that_are_not_known_yet_are_shown_as_dashes(clock: Clock) -> Non
     bar.on_train_start(trainer(), algorithm)
     run(bar, algorithm, clock, iterations=1, seconds=1)
     assert "return –  success –" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overrides", "limit"),
+    [
+        ("maze/quick", ["env.num_envs=20", "env.timeout=300"], 300 * 20),
+        ("oversight/routed", ["env.num_envs=20", "env.max_steps=200"], 200 * 20),
+        ("gridworld/ppo", ["env.num_envs=20", "env.max_steps=150"], 150 * 20),
+        ("gridworld/ppo", ["env.num_envs=20"], WORLDS["options"].max_steps * 20),
+    ],
+)
+def test_nothing_is_said_of_episodes_while_only_short_ones_can_have_ended(
+    clock: Clock, experiment: str, overrides: list[str], limit: int
+) -> None:
+    console = Console(file=io.StringIO(), force_terminal=False, width=120, color_system=None)
+    bar, algorithm = TrainingProgress(configs.load(experiment, overrides), console), module(10)
+    bar.on_train_start(trainer(), algorithm)
+    run(bar, algorithm, clock, iterations=10, seconds=1)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    assert len(lines) > 5
+    for line in lines:
+        steps = int(re.search(r"([\d,]+)/", line)[1].replace(",", ""))  # type: ignore[index]  # always there
+        assert ("success 61%" in line) == (steps >= limit)
+        assert ("return –  success –" in line) == (steps < limit)
 
 
 def test_an_error_gives_the_terminal_back(clock: Clock) -> None:

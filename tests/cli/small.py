@@ -1,0 +1,16 @@
+"""A small agent that nobody trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import configs
+from models import Agent, Spaces, build
+
+
+def agent_of(experiment: str) -> Agent:
+    """An agent of a maze experiment, with initial weights."""
+    config = configs.load(experiment, ["model.channels=[4,4,4]", "model.hidden=8"])
+    side = configs.WORLD_SIZE[config.env.mode]
+    spaces = Spaces((side, side, 3), "uint8", 1.0, 15)
+    return Agent(build(config.model, spaces).eval(), spaces, config, "0" * 64, 0, Path("nowhere"))

@@ -1,0 +1,45 @@
+"""Compiled functions where numba may write nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import impact
+
+_PROGRAM = """
+import os
+before = dict(os.environ)
+import numpy as np
+import impact
+from impact.kernel import _greedy
+best = _greedy(np.array([[0.0, 2.0, 2.0, 1.0]]), 0)
+assert dict(os.environ) == before
+print(impact.__file__, best)
+"""
+
+
+def test_without_a_folder_to_write_to_functions_are_compiled_and_no_variable_is_left(
+    tmp_path: Path,
+) -> None:
+    """A path below a file stands in for a read-only disk: root, too, can't write there."""
+    room = Path(impact.__file__).parent
+    here = shutil.copytree(room, tmp_path / room.name, ignore=shutil.ignore_patterns("__pycache__"))
+    (here / "__pycache__").write_text("")
+    (tmp_path / "no-home").write_text("")
+    nowhere = str(tmp_path / "no-home" / "x")
+    env = {"PATH": os.environ["PATH"], "HOME": nowhere, "XDG_CACHE_HOME": nowhere}
+    env |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(room.parent)])}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _PROGRAM],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(here / "__init__.py"), "1"]
