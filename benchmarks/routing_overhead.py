@@ -120,7 +120,8 @@ def _training_step(model: nn.Module, inputs: Tensor, modules: list[str], at: str
             name: [{"module": module, "at": at, "units": units} for module in modules]
             for name, units in UNITS.items()
         }
-        router = routing.attach(model, {"regions": regions, "rules": RULES})
+        options = {"regions": regions, "rules": RULES}
+        router = routing.attach(model, options, example=inputs[:2])
 
     def step() -> None:
         if router is not None:
