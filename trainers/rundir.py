@@ -16,6 +16,8 @@ from configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
+GROUP_FILE = "group.json"
+"""What makes a folder a group of seeds: the config of each."""
 
 
 def claim(config: RunConfig) -> tuple[RunConfig, Path]:
@@ -42,7 +44,7 @@ def claim(config: RunConfig) -> tuple[RunConfig, Path]:
 
 def discard_unused(folder: Path) -> None:
     """Remove the folder of a run that ended before it had anything to keep."""
-    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE}:
+    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, GROUP_FILE}:
         shutil.rmtree(folder)
 
 
