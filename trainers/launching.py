@@ -72,11 +72,11 @@ def process_of(options: TrainerConfig) -> Iterator[Process]:
     Raises:
         ConfigError: what launched this process contradicts `trainer.devices` and `num_nodes`.
     """
-    process = _process(options)
     variables = {name: os.environ.get(name) for name in _LEFT_BEHIND}
     rank = _lightning.rank
-    _lightning.rank = process.rank
     try:
+        process = _process(options)
+        _lightning.rank = process.rank
         yield process
     finally:
         _lightning.rank = rank
@@ -138,7 +138,7 @@ def _detected(options: TrainerConfig) -> ClusterEnvironment:
             _check_own(environment, options)
         else:
             _check_launcher(environment, options)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"{_asked(options)}: what launched this process differs: {reason}") from (
             error
