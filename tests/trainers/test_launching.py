@@ -61,6 +61,23 @@ def environment(variables):
         os.environ.update(before)
 
 
+def outcome(options):
+    """The message and no process, or no message and the process."""
+    try:
+        check_announced()
+        with process_of(options) as process:
+            return None, process
+    except ConfigError as error:
+        return str(error), None
+
+
+def refused(options):
+    said, _ = outcome(options)
+    assert said, "it was not refused"
+    assert "\n" not in said
+    return said
+
+
 @pytest.fixture
 def lsf(tmp_path):
     """LSF's variables and the file of hosts that they name; the first is the batch host."""
@@ -102,9 +119,10 @@ def test_one_device_is_the_first_process_whatever_launchers_left_behind(variable
 @pytest.mark.parametrize("rank", ["0", "1", "3"])
 def test_one_device_started_by_torchrun_among_several_is_refused_on_every_process(rank):
     with environment({"RANK": rank, "WORLD_SIZE": "4"}):
-        with pytest.raises(ConfigError, match=r"4 processes.*trainer\.devices.*unset RANK"):
-            with process_of(ONE):
-                pass
+        said = refused(ONE)
+    assert "4 processes" in said
+    assert "trainer.devices" in said
+    assert "unset RANK" in said
 
 
 def test_a_task_of_a_cluster_that_trains_alone_is_told_so(capsys):
@@ -118,16 +136,13 @@ def test_a_task_of_a_cluster_that_trains_alone_is_told_so(capsys):
 )
 @pytest.mark.parametrize("text", ["", "one", "1.5"])
 def test_a_rank_that_is_no_number_is_one_line(name, text):
-    with environment({"RANK": "0"} | {name: text}), pytest.raises(ConfigError, match=name):
-        check_announced()
-        with process_of(ONE):
-            pass
+    with environment({"RANK": "0"} | {name: text}):
+        assert name in refused(ONE)
 
 
 def test_options_of_the_trainer_in_the_environment_are_refused(monkeypatch):
     monkeypatch.setenv("PL_TRAINER_MAX_STEPS", "3")
-    with pytest.raises(ConfigError, match="PL_TRAINER_MAX_STEPS"), process_of(ONE):
-        pass
+    assert "PL_TRAINER_MAX_STEPS" in refused(ONE)
 
 
 @pytest.mark.parametrize("started", [TORCHRUN, SLURM, LIGHTNING, "lsf"], ids=str)
@@ -169,11 +184,8 @@ CONTRADICTIONS = {
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)
 def test_what_contradicts_the_devices_asked_for_is_one_line(name):
-    with environment(CONTRADICTIONS[name]), pytest.raises(ConfigError) as refused:
-        with process_of(TWO):
-            pass
-    assert "\n" not in str(refused.value)
-    assert "trainer.devices = 2" in str(refused.value)
+    with environment(CONTRADICTIONS[name]):
+        assert "trainer.devices = 2" in refused(TWO)
 
 
 def test_what_lightning_sets_to_start_processes_is_gone_afterwards():
@@ -196,9 +208,10 @@ def test_what_lightning_sets_to_start_processes_is_gone_afterwards():
 )
 def test_any_variables_give_a_process_of_the_run_or_one_line(variables, devices):
     with environment(variables):
-        try:
-            with process_of(TrainerConfig(devices=devices, accelerator="cpu")) as process:
-                assert 0 <= process.rank < devices
-                assert 0 <= process.local_rank < devices
-        except ConfigError as refused:
-            assert "\n" not in str(refused)
+        said, found = outcome(TrainerConfig(devices=devices, accelerator="cpu"))
+    if found is None:
+        assert said
+        assert "\n" not in said
+    else:
+        assert 0 <= found.rank < devices
+        assert 0 <= found.local_rank < devices
