@@ -136,10 +136,12 @@ def test_a_finished_run_and_one_asked_for_what_it_has_stay_as_they_are(run, caps
     assert capsys.readouterr().out.count("frames=…") == 2
 
 
-def test_the_plan_outlives_a_resume_that_was_refused(run):
+def test_the_plan_outlives_a_resume_that_was_refused_and_rounding_is_said(run, capsys):
     refused(run, ConfigError, "has done", "frames=256")
-    trainers.resume(run, ["frames=2304"])
-    assert configs.load(str(run / "config.yaml")).frames == 2304
+    trainers.resume(run, ["frames=2400"])
+    assert configs.load(str(run / "config.yaml")).frames == 2400
+    assert models.load_agent(run).env_steps == 2304
+    assert "note: frames = 2,400: trains 2,304" in capsys.readouterr().err
 
 
 def test_a_log_that_was_deleted_is_said_to_be_lost(run, capsys):
