@@ -69,7 +69,7 @@ def build_module(
     else:
         module = _build_player(config, rank, device, about, fresh=state is None)
         if state is None and config.init_from is not None:
-            carry_reward_statistics(config, module.algorithm, warn)
+            carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
     if config.trainer.compile:
         module.model.compile()  # after routes are attached to it
     return module

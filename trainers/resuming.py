@@ -88,7 +88,8 @@ def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> Non
     """Restore everything once, before training does, so that what doesn't fit is known.
 
     Args:
-        module: what trains, just built.
+        module: what trains, just built; one without `restore` (of another package) is left to
+            Lightning.
         payload: the whole checkpoint.
         path: where it is from.
         rank: number of this process.
@@ -96,6 +97,8 @@ def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> Non
     Raises:
         CheckpointError: something in the checkpoint doesn't fit.
     """
+    if not hasattr(module, "restore"):
+        return
     weights = {k.removeprefix("model."): v for k, v in payload["state_dict"].items()}
     models.load_weights(module.model, weights, path)
     try:

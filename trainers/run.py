@@ -208,7 +208,8 @@ def _say_finished(job: _Job) -> None:
 
 def _say_frames(job: _Job, module: Any) -> None:
     """Say how far training goes if the frames asked for are no whole number of iterations."""
-    note = configs.rounded_frames(job.config.frames, module.frames_per_iteration)
+    frames = job.config.frames
+    note = configs.rounded_frames(frames, getattr(module, "frames_per_iteration", frames))
     if note and job.first:
         print(f"note: {note}", file=sys.stderr)
 
