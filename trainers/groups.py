@@ -32,6 +32,7 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         raise ConfigError(f"seed: each seed once, please; got {','.join(map(str, numbers))}")
     if seeds[0].trainer.devices * seeds[0].trainer.num_nodes > 1:
         raise ConfigError("seed: with several devices, start one run for each seed")
+    launching.note_task(seeds[0].trainer)
     with launching.process_of(seeds[0].trainer):
         first, folder = rundir.claim(seeds[0])
         _write_plans(folder, [replace(config, name=first.name) for config in seeds])
@@ -57,10 +58,11 @@ def resume(folder: str | Path, overrides: Sequence[str] = ()) -> Path:
     path = Path(folder)
     if is_group(path):
         return resume_group(path, overrides)
-    if is_group(path.parent) and "frames" in configs.parse_settings(overrides):
+    frames = configs.parse_settings(overrides).get("frames")
+    if is_group(path.parent) and frames is not None:
         raise ConfigError(
             f"frames: {path} is one of the seeds of {path.parent}, which are trained equally long; "
-            f"resume all of them with `chisel resume {path.parent} frames=…`"
+            f"resume all of them with `chisel resume {path.parent} frames={frames}`"
         )
     return run.resume(path, overrides)
 

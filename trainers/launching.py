@@ -86,6 +86,20 @@ def process_of(options: TrainerConfig) -> Iterator[Process]:
                 os.environ[name] = value
 
 
+def note_task(options: TrainerConfig) -> None:
+    """Say that one of a cluster's tasks trains a run of its own, in case one of all was meant."""
+    if options.devices * options.num_nodes > 1:
+        return
+    for name, size in _TASKS.items():
+        task, tasks = announced(name), announced(size)
+        if task and tasks is not None and tasks > 1:
+            print(
+                f"note: {name}={task} of {tasks} tasks trains a run of its own; for one run of all "
+                "set trainer.devices and trainer.num_nodes",
+                file=sys.stderr,
+            )
+
+
 def _process(options: TrainerConfig) -> Process:
     _refuse_trainer_variables()
     if options.devices * options.num_nodes == 1:
@@ -111,7 +125,7 @@ def _refuse_trainer_variables() -> None:
 def _refuse_part_of_many() -> None:
     """Refuse what torchrun started as part of a larger run; a cluster's tasks may be on their own.
 
-    All are refused alike, so that the first doesn't train half of what was meant.
+    All processes are refused alike, so that the first doesn't train half of what was meant.
     """
     rank, world = announced("RANK"), announced("WORLD_SIZE")
     if rank is not None and world is not None and world > 1:
@@ -120,14 +134,6 @@ def _refuse_part_of_many() -> None:
             f"trainer.devices × trainer.num_nodes = 1: set them to make {world}, or unset RANK "
             "and WORLD_SIZE for a run of its own"
         )
-    for name, size in _TASKS.items():
-        task, tasks = announced(name), announced(size)
-        if task and tasks is not None and tasks > 1:
-            print(
-                f"note: {name}={task} of {tasks} tasks trains a run of its own; for one run of all "
-                "set trainer.devices and trainer.num_nodes",
-                file=sys.stderr,
-            )
 
 
 def _detected(options: TrainerConfig) -> ClusterEnvironment:

@@ -63,6 +63,7 @@ def train(config: RunConfig) -> Path:
         NumericsError: a number went bad; the batch is saved in the folder.
         Stopped: ended by a signal, resumable.
     """
+    launching.note_task(config.trainer)
     with launching.process_of(config.trainer) as process:
         if process.rank != 0:
             return _execute(_Job(config, Path(config.runs_dir), process))

@@ -97,7 +97,7 @@ def test_fewer_frames_than_any_seed_has_done_are_refused_and_change_no_file(grou
 
 def test_one_seed_alone_is_not_trained_longer(group):
     before = files(group)
-    with pytest.raises(ConfigError, match=r"equally long.*chisel resume .*group frames="):
+    with pytest.raises(ConfigError, match=r"equally long.*chisel resume .*group frames=1024`"):
         trainers.resume(group / "seed-1", ["frames=1024"])
     assert files(group) == before
 

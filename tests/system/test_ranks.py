@@ -2,7 +2,11 @@
 
 import csv
 
+import pytest
+
 import configs
+import trainers
+from configs import ConfigError
 from tests.system.conftest import SMOKE, identical
 
 LEFT_BEHIND = {
@@ -30,10 +34,20 @@ def test_training_and_resuming_under_them_give_the_bits_log_and_plan_of_a_run_wi
         assert [int(row["iteration"]) for row in csv.DictReader(file)] == list(range(1, 10))
 
 
-def test_a_process_of_several_without_their_devices_is_one_line_and_takes_no_name(chisel, tmp_path):
-    several = {"RANK": "1", "WORLD_SIZE": "2"}
-    _, err = chisel("train", *SMOKE, "name=run", code=2, **several)
-    assert len(err.splitlines()) == 1
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_process_of_several_without_their_devices_is_refused_and_takes_no_name(
+    rank, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    config = configs.load("maze/smoke", ["name=run", f"runs_dir={tmp_path}"])
+    for train in (lambda: trainers.train(config), lambda: trainers.train_seeds([config])):
+        with pytest.raises(ConfigError, match="2 processes"):
+            train()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rank_that_is_no_number_is_one_line_and_takes_no_name(chisel, tmp_path):
     _, err = chisel("train", *SMOKE, "name=run", code=2, RANK="")
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "runs").exists()

@@ -1,6 +1,7 @@
 """A resume that fails or has nothing to do changes no file, and says why in one line."""
 
 import csv
+import dataclasses
 import shutil
 
 import pytest
@@ -10,6 +11,8 @@ import configs
 import models
 import trainers
 from configs import CheckpointError, ConfigError
+from tests.system.conftest import final, identical
+from tests.trainers.conftest import aup_config
 from trainers import watching
 
 
@@ -174,3 +177,33 @@ def test_torchs_threads_are_what_they_were_before_training(run):
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def aup(tmp_path):
+    config = aup_config(iterations=4, phase=2)
+    network = configs.ImpalaConfig(channels=(4, 4, 4), hidden=16)
+    return dataclasses.replace(config, model=network, experiment="aup", runs_dir=str(tmp_path))
+
+
+def oversight(tmp_path):
+    small = ["frames=1024", "env.num_envs=32", "algo.num_steps=8", f"runs_dir={tmp_path}"]
+    return configs.load("oversight/routed", small)
+
+
+def split(tmp_path):
+    return configs.load("digits/split", ["frames=4000", f"runs_dir={tmp_path}"])
+
+
+@pytest.mark.parametrize("make", [aup, oversight, split])
+def test_what_was_rehearsed_ends_with_the_bits_of_a_run_that_did_not_stop(make, tmp_path):
+    config = configs.override(
+        make(tmp_path),
+        ["trainer.progress=false", "trainer.threads=1", "tracking.mode=disabled"],
+    )
+    whole = trainers.train(dataclasses.replace(config, name="whole"))
+    limit = dataclasses.replace(config.trainer, max_minutes=1e-9)
+    stopped = trainers.train(dataclasses.replace(config, name="stopped", trainer=limit))
+    assert final(stopped)[1] == 1
+    trainers.resume(stopped, ["trainer.max_minutes=null"])
+    assert final(stopped)[1] > 1
+    assert identical(stopped, whole)

@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 import configs
 from configs import ConfigError, TrainerConfig
 from trainers.assembly import device_of
-from trainers.launching import OneProcess, process_of
+from trainers.launching import OneProcess, note_task, process_of
 from trainers.ranks import check_announced
 
 ONE, TWO = TrainerConfig(), TrainerConfig(devices=2, accelerator="cpu")
@@ -126,8 +126,8 @@ def test_one_device_started_by_torchrun_among_several_is_refused_on_every_proces
 
 
 def test_a_task_of_a_cluster_that_trains_alone_is_told_so(capsys):
-    with environment(SLURM), process_of(ONE):
-        pass
+    with environment(SLURM):
+        note_task(ONE)
     assert "note: SLURM_PROCID=1 of 2 tasks" in capsys.readouterr().err
 
 
