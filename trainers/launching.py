@@ -81,8 +81,9 @@ def process_of(options: TrainerConfig) -> Iterator[Process]:
     finally:
         _lightning.rank = rank
         for name, value in variables.items():
-            os.environ.pop(name, None)
-            if value is not None:
+            if value is None:
+                os.environ.pop(name, None)
+            else:
                 os.environ[name] = value
 
 
