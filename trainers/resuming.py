@@ -71,6 +71,20 @@ def _check_unedited(trained: dict[str, Any], planned: dict[str, Any], path: Path
             )
 
 
+def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None:
+    """One line on what config.yaml plans otherwise than the checkpoint; None if there is nothing.
+
+    An edit does, and a resume that ended before its first checkpoint.
+    """
+    before, after = _flat(state["config"]), _flat(configs.to_plain(config))
+    changed = [
+        f"{key} = {_typed(after[key])} (was {_typed(before.get(key))})"
+        for key in after
+        if key.partition(".")[0] in RESUMABLE and before.get(key) != after[key]
+    ]
+    return f"going on as config.yaml says: {', '.join(changed)}" if changed else None
+
+
 def check_frames(config: RunConfig, state: Mapping[str, Any], folder: Path) -> None:
     """Refuse to go on to a point that the run has passed.
 

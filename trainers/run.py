@@ -165,6 +165,10 @@ def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
 def _ignore(text: str) -> None:
     """What the first process warns of needs no second warning."""
 
@@ -199,7 +203,10 @@ def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
         _warn(f"{job.folder} was ended before its first checkpoint: starting at its first frame")
         return None, None
     newest = models.latest_valid(job.folder / models.CHECKPOINTS, _warn)
-    return newest, _read(newest, job.config, old, job.folder)
+    payload = _read(newest, job.config, old, job.folder)
+    if job.first and (otherwise := resuming.planned_otherwise(old, payload["chisel"])):
+        _note(otherwise)
+    return newest, payload
 
 
 def _say_finished(job: _Job) -> None:
@@ -212,7 +219,7 @@ def _say_frames(job: _Job, module: Any) -> None:
     frames = job.config.frames
     note = configs.rounded_frames(frames, getattr(module, "frames_per_iteration", frames))
     if note and job.first:
-        print(f"note: {note}", file=sys.stderr)
+        _note(note)
 
 
 def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:

@@ -131,6 +131,14 @@ def test_an_edited_config_is_refused_and_the_value_to_put_back_is_named(key, run
     assert "init_from=" in said
 
 
+def test_an_edited_plan_is_followed_and_said(run, capsys):
+    edited = configs.override(configs.load(str(run / "config.yaml")), ["frames=2304"])
+    (run / "config.yaml").write_text(configs.to_yaml(edited))
+    trainers.resume(run)
+    assert "note: going on as config.yaml says: frames = 2304 (was 2048)" in capsys.readouterr().err
+    assert models.load_agent(run).env_steps == 2304
+
+
 def test_a_finished_run_and_one_asked_for_what_it_has_stay_as_they_are(run, capsys):
     before = files(run)
     trainers.resume(run)
