@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import configs
@@ -25,3 +26,6 @@ def run(arguments: Sequence[str]) -> None:
     experiment, settings = one_word(arguments, "EXPERIMENT", USAGE)
     checked = [configs.load(experiment, one) for one in configs.expand_seeds(settings)]
     print("---\n".join(configs.to_yaml(config) for config in checked), end="")
+    for note in dict.fromkeys(map(configs.frames_note, checked)):
+        if note:
+            print(f"note: {note}", file=sys.stderr)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
-
-_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
-"""Where torchrun, Lightning and SLURM tell a process its number."""
+from typing import Any
 
 
 def print_result(path: Path) -> None:
     """Print a path to standard output, once however many processes worked together."""
-    rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
-    if rank == "0":
+    dist: Any = sys.modules.get("torch.distributed")  # loaded if anything was trained
+    together = dist is not None and dist.is_available() and dist.is_initialized()
+    if not together or dist.get_rank() == 0:
         print(path)

@@ -12,6 +12,7 @@ from configs.errors import (
 )
 from configs.load import from_plain, load, override, to_yaml
 from configs.overrides import expand_seeds, parse_settings
+from configs.planned import frames_note, rounded_frames
 from configs.schema import (
     AupConfig,
     AutoencoderConfig,
@@ -72,6 +73,7 @@ __all__ = [
     "TrainerConfig",
     "expand_seeds",
     "experiments",
+    "frames_note",
     "from_plain",
     "hint",
     "load",
@@ -79,6 +81,7 @@ __all__ = [
     "override",
     "parse_settings",
     "registry",
+    "rounded_frames",
     "to_plain",
     "to_yaml",
     "validate",

@@ -4,7 +4,15 @@ from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.autoencoder import Reconstructions, SplitAutoencoder
 from models.build import build, build_split
-from models.load import FORMAT, WEIGHTS, find_checkpoint, holds_agent, load_agent, save_agent
+from models.load import (
+    FORMAT,
+    WEIGHTS,
+    find_checkpoint,
+    holds_agent,
+    load_agent,
+    read_saved,
+    save_agent,
+)
 from models.load_split import TrainedSplit, holds_split, load_split
 from models.published import load_published
 from models.serialize import (
@@ -47,6 +55,7 @@ __all__ = [
     "load_weights",
     "prune",
     "read_checkpoint",
+    "read_saved",
     "require_match",
     "save_agent",
     "sidecar_of",

@@ -151,13 +151,15 @@ class RoutedAdam(torch.optim.Optimizer):
         return sorted(region for region, count in steps.items() if not count)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As every torch optimiser's.
+        """As every torch optimiser's, but moments get the memory layout of their parameter.
 
         Raises:
             RoutingError: If the state belongs to other regions.
         """
         super().load_state_dict(state_dict)
         for parameter, state in self.state.items():
+            for name in {"exp_avg", "exp_avg_sq"} & state.keys():  # torch keeps the saved layout
+                state[name] = torch.empty_like(parameter).copy_(state[name])
             saved, own = set(state.get("steps", ())), set(self._parts.get(parameter, ()))
             if saved != own:
                 raise RoutingError(

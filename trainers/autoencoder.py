@@ -19,6 +19,7 @@ import routing
 from configs import AutoencoderConfig, NumericsError, RoutingConfig
 from models import SplitAutoencoder
 from trainers.data import ExampleLoader
+from trainers.moments import keep_layout
 from trainers.routes import strength_at
 from trainers.split_losses import correlation, l1_norm, reconstruction
 
@@ -85,8 +86,9 @@ class SplitTraining(L.LightningModule):
         owned = self.router.owned() if self.router is not None and self.routes.freeze else {}
         if owned:
             named = self.model.named_parameters()
-            return routing.RoutedAdam(named, lr=rate, weight_decay=decay, owned=owned)
-        return torch.optim.Adam(self.model.parameters(), lr=rate, weight_decay=decay, fused=True)
+            return keep_layout(routing.RoutedAdam(named, lr=rate, weight_decay=decay, owned=owned))
+        parameters = self.model.parameters()
+        return keep_layout(torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True))
 
     def train_dataloader(self) -> ExampleLoader:
         """Minibatches, on the device that Lightning chose."""
@@ -184,8 +186,11 @@ class SplitTraining(L.LightningModule):
 
     def on_train_start(self) -> None:
         """Restore the generator last: setting up a fit may draw from it."""
-        if self._restored is None:
-            return
-        self.iteration = self._restored["iteration"]
-        self.minibatch_generator.set_state(self._restored["ranks"][0]["minibatches"].cpu())
+        if self._restored is not None:
+            self.restore(self._restored, 0)
         self._restored = None
+
+    def restore(self, state: dict[str, Any], rank: int) -> None:
+        """Go on from our part of a checkpoint; there is one process, number 0."""
+        self.iteration = state["iteration"]
+        self.minibatch_generator.set_state(state["ranks"][rank]["minibatches"].cpu())

@@ -14,6 +14,7 @@ from models import ActorCritic
 from trainers.auxiliary_rewards import AuxiliaryRewards
 from trainers.backups import Backup, Graph, backed_up
 from trainers.last_layer import correct_last_layer
+from trainers.moments import keep_layout
 from trainers.replay import Replay
 from trainers.rollout import RolloutBuffer
 from trainers.standardizer import Standardizer
@@ -57,7 +58,7 @@ class AuxiliaryValues:
     ) -> None:
         self.network, self.rewards = network.to(device), rewards
         used = [*network.embedder.parameters(), *network.fc_policy.parameters()]
-        self.optimizer = torch.optim.Adam(used, fused=True)
+        self.optimizer = keep_layout(torch.optim.Adam(used, fused=True))
         self.standardizer = Standardizer(obs_shape, device)
         self.gamma, self.batch_size, self.sweeps = gamma, batch_size, sweeps
         self.replay, self.generator = replay, generator

@@ -18,6 +18,23 @@ from lightning.pytorch.callbacks import Callback
 from configs import NumericsError
 
 
+class BeforeFirstIteration(Callback):
+    """Does something once, when all is set up and restored and nothing has been trained.
+
+    Args:
+        act: what to do.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act: Callable[[], None] | None = act
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Do it in the first iteration only."""
+        if self.act is not None:
+            self.act()
+        self.act = None
+
+
 class LogIteration(Callback):
     """Hands an iteration's metrics to the run's logs.
 
@@ -89,12 +106,17 @@ class SaveCrash(Callback):
     """Keeps the batch that made numbers go bad.
 
     Args:
-        folder: where `crash/iter-<iteration>.pt` is written; it holds the last minibatch, the
-            rollout's columns and the weights.
+        folder: where `iter-<iteration>-rank<rank>.pt` is written; it holds the last minibatch, the
+            rollout's columns and the weights. All processes take the first one's, which alone
+            knows the run's folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Learn the folder from the first process."""
+        self.folder = Path(trainer.strategy.broadcast(str(self.folder)))
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException

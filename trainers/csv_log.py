@@ -16,8 +16,9 @@ FIRST_COLUMNS = ("iteration", "env_steps")
 class CsvLog:
     """Appends rows to a CSV file, each whole and at once.
 
-    Opening cuts off the rows that a resumed run is going to repeat, and a row that a kill has torn.
-    New metrics become new columns at the end; missing ones are left empty.
+    Opening changes nothing. `cut`, or the first new row, removes the rows that a resumed run is
+    going to repeat, and one that a kill has torn. New metrics become new columns at the end;
+    missing ones are left empty.
 
     Args:
         path: The file; made with the first row.
@@ -30,13 +31,20 @@ class CsvLog:
         self.reached = max((int(row["iteration"]) for row in rows), default=0)
         """The last iteration that the file held when it was opened."""
         self._columns = header or list(FIRST_COLUMNS)
-        if path.exists():
-            self._rewrite([row for row in rows if int(row["iteration"]) <= last_iteration])
+        self._last, self._open = last_iteration, False
+
+    def cut(self) -> None:
+        """Remove what a resumed run is going to repeat; later calls do nothing."""
+        if not self._open and self.path.exists():
+            rows = _read(self.path)[1]
+            self._rewrite([row for row in rows if int(row["iteration"]) <= self._last])
+        self._open = True
 
     def write(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
         """Append one row; the system has it when this returns."""
         row = {"iteration": iteration, "env_steps": env_steps, **metrics}
         new = [name for name in row if name not in self._columns]
+        self.cut()
         if new or not self.path.exists():
             self._columns += new
             self._rewrite(_read(self.path)[1])

@@ -10,7 +10,7 @@ from pathlib import Path
 import analysis
 import configs
 from configs import CheckpointError, ConfigError, RunConfig
-from trainers import run, rundir
+from trainers import launching, resuming, run, rundir
 
 GROUP_FILE = rundir.GROUP_FILE
 SUMMARY = "studies/compare"
@@ -32,14 +32,14 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         raise ConfigError(f"seed: each seed once, please; got {','.join(map(str, numbers))}")
     if seeds[0].trainer.devices * seeds[0].trainer.num_nodes > 1:
         raise ConfigError("seed: with several devices, start one run for each seed")
-    first, folder = rundir.claim(seeds[0])
-    plain = [configs.to_plain(replace(config, name=first.name)) for config in seeds]
-    try:
-        rundir.write(folder / GROUP_FILE, json.dumps({"runs": plain}, indent=1))
-    except CheckpointError:
-        rundir.discard_unused(folder)  # or the name would be taken
-        raise
-    return resume_group(folder)
+    launching.note_task(seeds[0].trainer)
+    with launching.process_of(seeds[0].trainer):
+        first, folder = rundir.claim(seeds[0])
+        try:
+            _write_plans(folder, [replace(config, name=first.name) for config in seeds])
+            return resume_group(folder)
+        finally:
+            rundir.discard_unused(folder)
 
 
 def is_group(folder: Path) -> bool:
@@ -51,23 +51,92 @@ def resume(folder: str | Path, overrides: Sequence[str] = ()) -> Path:
     """Go on with a run, or with every unfinished seed of a group.
 
     Raises:
-        CheckpointError: no run, or none of its checkpoints is valid.
-        ConfigError: an override would change what is being trained.
+        CheckpointError: no run, or none of its checkpoints is valid or fits.
+        ConfigError: an override would change what is being trained, or how long one seed of a group
+            is trained alone.
     """
     path = Path(folder)
-    return resume_group(path, overrides) if is_group(path) else run.resume(path, overrides)
+    if is_group(path):
+        return resume_group(path, overrides)
+    frames = configs.parse_settings(overrides).get("frames")
+    if is_group(path.parent) and frames is not None:
+        raise ConfigError(
+            f"frames: {path} is one of the seeds of {path.parent}, which are trained equally long; "
+            f"resume all of them with `chisel resume {path.parent} frames={frames}`"
+        )
+    return run.resume(path, overrides)
 
 
 def resume_group(folder: Path, overrides: Sequence[str] = ()) -> Path:
-    """Train the seeds that are not finished; those that are stay as they are."""
-    runs = json.loads((folder / GROUP_FILE).read_text())["runs"]
+    """Train the seeds that are not finished; those that are stay as they are.
+
+    All seeds are checked before one is trained, and all are trained as long.
+
+    Raises:
+        CheckpointError: group.json is damaged, or a seed can't go on.
+        ConfigError: as `resume`.
+    """
+    plans = _read_plans(folder)
+    planned = [configs.override(plan, overrides) for plan in plans]
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        begun = True
+        if planned != plans:
+            _write_plans(folder, planned)
+
     with rundir.lock(folder):
-        for plain in runs:
-            config = configs.from_plain(plain)
-            member = folder / f"seed-{config.seed}"
+        members = _members(folder, plans, planned, overrides)
+        for member, config in members.items():
             if (member / rundir.CONFIG_FILE).is_file():
-                run.resume(member, overrides)
+                run.resume_as(member, config, begin=begin)
             else:
-                run.train_in(member, configs.override(config, overrides))
-        analysis.compare([folder], out=folder / SUMMARY)
+                run.train_in(member, config, begin=begin)
+        if begun or not (folder / SUMMARY).is_dir():
+            analysis.compare([folder], out=folder / SUMMARY)
     return folder
+
+
+def _members(
+    folder: Path,
+    plans: Sequence[RunConfig],
+    planned: Sequence[RunConfig],
+    overrides: Sequence[str],
+) -> dict[Path, RunConfig]:
+    """What each seed's folder is to become; one that was begun keeps its own trainer options."""
+    members, asked = {}, "frames" in configs.parse_settings(overrides)
+    for old, new in zip(plans, planned, strict=True):
+        resuming.check_overrides(old, new, folder)
+        member = folder / f"seed-{new.seed}"
+        members[member] = new
+        if (member / rundir.CONFIG_FILE).is_file():
+            own = rundir.read_config(member)
+            if own.frames > new.frames and not asked:
+                raise ConfigError(
+                    f"frames = {new.frames}: {member} is planned for {own.frames:,}, and the seeds "
+                    f"of a group are trained equally long; add frames={own.frames}"
+                )
+            members[member] = replace(configs.override(own, overrides), frames=new.frames)
+            run.check_resume(member, members[member])
+    return members
+
+
+def _read_plans(folder: Path) -> list[RunConfig]:
+    """The config of each seed as it was last planned."""
+    path = folder / GROUP_FILE
+    try:
+        plans = [configs.from_plain(plain) for plain in json.loads(path.read_bytes())["runs"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); each seed can be resumed by itself, like "
+            f"`chisel resume {folder / 'seed-0'}`"
+        ) from error
+    if not plans:
+        raise CheckpointError(f"{path} is damaged: it names no runs")
+    return plans
+
+
+def _write_plans(folder: Path, plans: Sequence[RunConfig]) -> None:
+    plain = {"runs": [configs.to_plain(plan) for plan in plans]}
+    rundir.write(folder / GROUP_FILE, json.dumps(plain, indent=1))

@@ -22,6 +22,7 @@ from models import ActorCritic
 from trainers.collector import Collector, Policy
 from trainers.distributed import gather, rank, sum_over_ranks
 from trainers.losses import explained_variance
+from trainers.moments import keep_layout
 from trainers.repeatable import require_repeatable
 from trainers.rollout import MinibatchLoader, RolloutBuffer
 from trainers.routes import Routes
@@ -163,8 +164,8 @@ class OnPolicy(L.LightningModule):
         """Adam, which leaves regions alone that got no gradient."""
         rate, eps = self.algorithm.learning_rate(0.0), self.algorithm.adam_eps
         if self.routes is not None:
-            return self.routes.optimizer(self.model, lr=rate, eps=eps)
-        return torch.optim.Adam(self.model.parameters(), lr=rate, eps=eps, fused=True)
+            return keep_layout(self.routes.optimizer(self.model, lr=rate, eps=eps))
+        return keep_layout(torch.optim.Adam(self.model.parameters(), lr=rate, eps=eps, fused=True))
 
     def on_fit_start(self) -> None:
         """Make the rollout's columns on the device that Lightning chose."""
@@ -342,14 +343,16 @@ class OnPolicy(L.LightningModule):
 
     def on_train_start(self) -> None:
         """Restore environments and generators last: setting up a fit draws random numbers."""
-        if self._restored is None:
-            return
-        state = self._restored
-        own = state["ranks"][rank()]
+        if self._restored is not None:
+            self.restore(self._restored, rank())
+        self._restored = None
+
+    def restore(self, state: dict[str, Any], rank: int) -> None:
+        """Go on from our part of a checkpoint, as the process of that number."""
+        own = state["ranks"][rank]
         self.iteration = state["iteration"]
         self.algorithm.set_state(state["algorithm"])
         self.collector.set_state(own["collector"])
         self.minibatch_generator.set_state(own["minibatches"].cpu())
         if self.routes is not None:
             self.routes.set_state(own["labels"])
-        self._restored = None

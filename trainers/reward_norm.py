@@ -46,6 +46,10 @@ class RewardNormalizer:
         self.mean += delta * count / total
         self.var, self.count = squares / total, total
 
+    def adopt(self, moments: list[float]) -> None:
+        """Go on from another run's mean, variance and count; returns start at 0."""
+        self.mean, self.var, self.count = moments
+
     def get_state(self) -> dict[str, object]:
         """Everything that the next call depends on, as plain values."""
         moments = [self.mean, self.var, self.count]
@@ -54,4 +58,4 @@ class RewardNormalizer:
     def set_state(self, state: dict[str, object]) -> None:
         """Go on from `get_state`."""
         self.returns = np.array(state["returns"], dtype=np.float64)
-        self.mean, self.var, self.count = state["moments"]  # type: ignore[misc]  # plain checkpoint
+        self.adopt(state["moments"])  # type: ignore[arg-type]  # plain checkpoint

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 import configs
-import envs
 import models
-from configs import CheckpointError, ConfigError, RunConfig, Stopped
-from trainers import rundir, seeding
-from trainers.callbacks import LogIteration, SaveCrash, StopAtBoundary
+from configs import RunConfig, Stopped
+from trainers import launching, resuming, rundir
+from trainers.assembly import build_module, device_of
+from trainers.callbacks import BeforeFirstIteration, LogIteration, SaveCrash, StopAtBoundary
 from trainers.checkpoint import DurableCheckpointIO, IterationCheckpoint
+from trainers.launching import Process
 from trainers.media import media_callbacks
 from trainers.progress import TrainingProgress
 from trainers.tracking import Tracking, make_loggers
-from trainers.versions import git_commit, versions
 from trainers.watching import study_callbacks
 
-RESUMABLE = ("frames", "trainer", "tracking")
-"""Parts of a config that may change when a run goes on."""
+
+def _nothing() -> None:
+    """Record nothing but the run itself."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be done, where, and by which process."""
+
+    config: RunConfig
+    folder: Path
+    process: Process
+    resumes: bool = False
+    """Whether to go on from the folder's newest checkpoint."""
+    begin: Callable[[], None] = _nothing
+    """Called when all is checked, just before the first iteration; on the first process."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.process.rank == 0
 
 
 def train(config: RunConfig) -> Path:
@@ -45,24 +62,41 @@ def train(config: RunConfig) -> Path:
         Stopped: ended by a signal, resumable.
         KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
     """
-    if _rank() != 0:
-        return _execute(config, Path(config.runs_dir), None)
-    config, folder = rundir.claim(config)
-    try:
-        return _execute(config, folder, None)
-    finally:
-        rundir.discard_unused(folder)
+    launching.note_task(config.trainer)
+    with launching.process_of(config.trainer) as process:
+        if process.rank != 0:
+            return _execute(_Job(config, Path(config.runs_dir), process))
+        config, folder = rundir.claim(config)
+        return train_in(folder, config)
 
 
-def train_in(folder: Path, config: RunConfig) -> Path:
-    """Train one agent from scratch in a folder that the caller has chosen."""
-    if _rank() == 0:
+def train_in(
+    folder: Path,
+    config: RunConfig,
+    *,
+    begin: Callable[[], None] = _nothing,
+) -> Path:
+    """Train one agent from scratch in a folder that the caller has chosen, on the first process.
+
+    Args:
+        folder: where; removed again if nothing could be trained.
+        config: what.
+        begin: called when all is checked, just before the first iteration.
+    """
+    with launching.process_of(config.trainer) as process:
         folder.mkdir(parents=True, exist_ok=True)
-    return _execute(config, folder, None)
+        try:
+            rundir.write_config(folder, config)
+            return _execute(_Job(config, folder, process, begin=begin))
+        finally:
+            rundir.discard_unused(folder)
 
 
 def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     """Go on with a run exactly where its newest valid checkpoint was saved.
+
+    Everything is checked before a file changes: a resume that fails or has nothing to do leaves the
+    folder as it is.
 
     Args:
         run: the run's folder.
@@ -70,141 +104,132 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
             that was finished is not repeated.
 
     Raises:
-        CheckpointError: no run, or none of its checkpoints is valid.
-        ConfigError: an override would change what is being trained.
+        CheckpointError: no run, or none of its checkpoints is valid or fits.
+        ConfigError: an override would change what is being trained, config.yaml was edited, or
+            `frames` is less than what is done.
     """
     folder = Path(run)
+    return resume_as(folder, configs.override(rundir.read_config(folder), overrides))
+
+
+def resume_as(
+    folder: Path,
+    config: RunConfig,
+    *,
+    begin: Callable[[], None] = _nothing,
+) -> Path:
+    """Go on with a run under a config that may differ in what `resume` may override.
+
+    Args:
+        folder: the run's.
+        config: what it shall be from now on.
+        begin: called when all is checked, just before the first iteration.
+
+    Raises:
+        CheckpointError: as `resume`.
+        ConfigError: as `resume`.
+    """
+    resuming.check_overrides(rundir.read_config(folder), config, folder)
+    with launching.process_of(config.trainer) as process:
+        return _execute(_Job(config, folder, process, resumes=True, begin=begin))
+
+
+def check_resume(folder: Path, config: RunConfig) -> None:
+    """Check what can be told of a resume without building anything.
+
+    Raises:
+        CheckpointError: as `resume`.
+        ConfigError: as `resume`.
+    """
     old = rundir.read_config(folder)
-    config = configs.override(old, overrides)
-    _check_resumable(old, config, folder, overrides)
-    if rundir.never_saved(folder, old.trainer.checkpoint_every):
-        _warn(f"{folder} was ended before its first checkpoint: starting at its first frame")
-        return _execute(config, folder, None)
-    newest = models.latest_valid(folder / models.CHECKPOINTS, _warn)
-    return _execute(config, folder, newest)
+    resuming.check_overrides(old, config, folder)
+    device_of(config)
+    if not rundir.never_saved(folder, old.trainer.checkpoint_every):
+        newest = models.latest_valid(folder / models.CHECKPOINTS, _ignore)
+        _read(newest, config, old, folder)
 
 
-def _check_resumable(
-    old: RunConfig, new: RunConfig, folder: Path, overrides: Sequence[str]
-) -> None:
-    before, after = configs.to_plain(old), configs.to_plain(new)
-    changed = [key for key in before if before[key] != after[key] and key not in RESUMABLE]
-    if changed:
-        raise ConfigError(
-            f"{changed[0]}: a resumed run keeps it; to train on under another one, start a new run "
-            f"with `{_anew(folder, overrides, weights='model' not in changed)}`"
-        )
-
-
-def _anew(folder: Path, overrides: Sequence[str], *, weights: bool) -> str:
-    """What to type to start a run like one that there is, under overrides, from its weights."""
-    typed = {setting.partition("=")[0] for setting in overrides}
-    added = {"name": "null"} | ({"init_from": str(folder)} if weights else {})
-    settings = [f"{key}={value}" for key, value in added.items() if key not in typed]
-    return shlex.join(["chisel", "train", str(folder / rundir.CONFIG_FILE), *settings, *overrides])
+def _read(newest: Path, config: RunConfig, old: RunConfig, folder: Path) -> dict[str, Any]:
+    payload = resuming.read(newest, old, config.trainer.devices * config.trainer.num_nodes)
+    if config.frames != old.frames:
+        resuming.check_frames(config, payload["chisel"], folder)
+    return payload
 
 
 def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
-def _rank() -> int:
-    """Rank of this process as launchers announce it, before any process group exists."""
-    return int(getattr(rank_zero_only, "rank", 0) or 0)
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
-def _execute(config: RunConfig, folder: Path, checkpoint: Path | None) -> Path:
-    rank = _rank()
-    with rundir.lock(folder) if rank == 0 else nullcontext(), _quiet_lightning():
-        if rank == 0:
-            rundir.write_config(folder, config)
-        if config.trainer.threads is not None:
-            torch.set_num_threads(config.trainer.threads)
-        payload = None if checkpoint is None else models.read_checkpoint(checkpoint)["chisel"]
-        module = _build(config, rank, payload)
+def _ignore(text: str) -> None:
+    """What the first process warns of needs no second warning."""
+
+
+def _execute(job: _Job) -> Path:
+    """Check, build and train; a resumed run's folder changes when the first iteration starts."""
+    config = job.config
+    locked = rundir.lock(job.folder) if job.first else nullcontext()
+    with locked, _quiet_lightning(), _threads(config.trainer.threads):
+        device = device_of(config, job.process.local_rank)
+        newest, payload = _checkpoint(job) if job.resumes else (None, None)
+        state = None if payload is None else payload["chisel"]
+        warn = _warn if job.first else _ignore
+        module = build_module(config, job.process.rank, device, state, warn)
         try:
-            if payload is None or payload["iteration"] < module.num_iterations:
-                _fit(config, folder, module, checkpoint, payload)
-            elif rank == 0:
-                print(f"{folder} has all its {config.frames:,} frames; for more, add frames=…")
+            if newest is not None and payload is not None:
+                resuming.rehearse(module, payload, newest, job.process.rank)
+            if state is not None and state["iteration"] >= module.num_iterations:
+                _say_finished(job)
+                return job.folder
+            _say_frames(job, module)
+            return _fit(job, module, newest, state)
         finally:
             if config.env is not None:
                 module.collector.env.close()
-    return folder
 
 
-def _build(config: RunConfig, rank: int, payload: dict[str, Any] | None) -> Any:
-    """Environment or data set, network and algorithm of this process."""
-    world = config.trainer.devices * config.trainer.num_nodes
-    if payload is not None and len(payload["ranks"]) != world:
-        raise CheckpointError(
-            f"the checkpoint was saved by {len(payload['ranks'])} processes and can't go on with "
-            f"{world}; resume with as many, or start a new run with init_from="
-        )
-    about = {
-        "format": models.FORMAT,
-        "config": configs.to_plain(config),
-        "versions": versions(),
-        "git": git_commit(),
-        "wandb_run_id": None,
-        "routing": None if payload is None else payload.get("routing"),
-    }
-    if config.data is not None:
-        learn = configs.registry.resolve("algo", config.algo.name)
-        module = learn(config, about=about, fresh=payload is None)
-    else:
-        module = _build_player(config, rank, payload, about)
-    if config.trainer.compile:
-        module.model.compile()  # after routes are attached to it
-    return module
+def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
+    """The newest valid checkpoint, read and checked; none if the run never came to save one."""
+    old = rundir.read_config(job.folder)
+    if rundir.never_saved(job.folder, old.trainer.checkpoint_every):
+        _warn(f"{job.folder} was ended before its first checkpoint: starting at its first frame")
+        return None, None
+    newest = models.latest_valid(job.folder / models.CHECKPOINTS, _warn)
+    payload = _read(newest, job.config, old, job.folder)
+    if job.first and (otherwise := resuming.planned_otherwise(old, payload["chisel"])):
+        _note(otherwise)
+    return newest, payload
 
 
-def _build_player(
-    config: RunConfig, rank: int, payload: dict[str, Any] | None, about: dict[str, Any]
-) -> Any:
-    world = config.trainer.devices * config.trainer.num_nodes
-    env = envs.make(
-        config.env,
-        seed=seeding.derive(config, "env", rank),
-        num_envs=config.env.num_envs // world,
-    )
-    spaces = models.spaces_of(env)
-    model = models.build(config.model, spaces, seed=seeding.derive(config, "init"))
-    if config.init_from is not None and payload is None:
-        agent = models.load_agent(config.init_from)
-        found, wanted = agent.spaces.to_plain(), spaces.to_plain()
-        models.require_match(config.init_from, found, wanted, "environment")
-        models.load_weights(model, agent.model.state_dict(), config.init_from)
-    if config.trainer.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
-    build = configs.registry.resolve("algo", config.algo.name)
-    about = about | {"spaces": spaces.to_plain()}
-    return build(config, env, model, rank=rank, device=_device(config), about=about)
+def _say_finished(job: _Job) -> None:
+    if job.first:
+        print(f"{job.folder} has all its {job.config.frames:,} frames; for more, add frames=…")
 
 
-def _device(config: RunConfig) -> torch.device:
-    """Where this process trains; known before Lightning sets it, because generators need it."""
-    cuda = torch.cuda.is_available()
-    if config.trainer.accelerator == "gpu" and not cuda:
-        raise ConfigError("trainer.accelerator: gpu was asked for, but torch sees none; use cpu")
-    if config.trainer.accelerator == "cpu" or not cuda:
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+def _say_frames(job: _Job, module: Any) -> None:
+    """Say how far training goes if the frames asked for are no whole number of iterations."""
+    frames = job.config.frames
+    note = configs.rounded_frames(frames, getattr(module, "frames_per_iteration", frames))
+    if note and job.first:
+        _note(note)
 
 
-def _fit(
-    config: RunConfig, folder: Path, module: Any, checkpoint: Path | None, payload: Any
-) -> None:
-    stop = StopAtBoundary(config.trainer.max_minutes)
-    tracking = _open_logs(config, folder, payload) if _rank() == 0 else None
+def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
+    config = job.config
+    stop, crash = StopAtBoundary(config.trainer.max_minutes), SaveCrash(job.folder / "crash")
+    tracking = _open_logs(config, job.folder, state) if job.first else None
     try:
         if tracking:
             module.about["wandb_run_id"] = tracking.run_id
-        trainer = _trainer(config, module, [stop, *_callbacks(config, folder, tracking)], tracking)
+        callbacks = [stop, crash, *_callbacks(job, tracking)]
+        trainer = _trainer(job, module, callbacks, tracking)
         trainer.fit(module, ckpt_path=checkpoint)
     except SystemExit as error:  # Lightning's answer to Ctrl-C
         if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt(_where_it_ended(folder)) from None
+            raise KeyboardInterrupt(_where_it_ended(crash.folder.parent)) from None
         raise
     except BaseException as error:
         if tracking:
@@ -214,15 +239,17 @@ def _fit(
         stop.release()
         if tracking:
             tracking.finish()
+    folder = crash.folder.parent  # all processes know it by now
     if stop.signal is not None:
         raise Stopped(
             f"stopped by {stop.signal.name}; go on with `{rundir.resume_command(folder)}`"
         )
-    if module.iteration < module.num_iterations and _rank() == 0:
+    if module.iteration < module.num_iterations and job.first:
         print(
             f"trainer.max_minutes is over after {module.env_steps:,} of {config.frames:,} frames; "
             f"go on with `{rundir.resume_command(folder)}`"
         )
+    return folder
 
 
 def _where_it_ended(folder: Path) -> str:
@@ -231,19 +258,19 @@ def _where_it_ended(folder: Path) -> str:
     return "there was no checkpoint yet"
 
 
-def _open_logs(config: RunConfig, folder: Path, payload: dict[str, Any] | None) -> Tracking:
+def _open_logs(config: RunConfig, folder: Path, state: dict[str, Any] | None) -> Tracking:
     return make_loggers(
         config,
         folder,
-        wandb_run_id=None if payload is None else payload["wandb_run_id"],
-        last_iteration=0 if payload is None else payload["iteration"],
+        wandb_run_id=None if state is None else state.get("wandb_run_id"),
+        last_iteration=0 if state is None else state["iteration"],
         warn=_warn,
     )
 
 
-def _callbacks(config: RunConfig, folder: Path, tracking: Tracking | None) -> list[Any]:
+def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
     """What watches a run; on the other processes only what all must take part in."""
-    options = config.trainer
+    config, folder, options = job.config, job.folder, job.config.trainer
     saver = IterationCheckpoint(
         folder / models.CHECKPOINTS,
         every=options.checkpoint_every,
@@ -251,27 +278,32 @@ def _callbacks(config: RunConfig, folder: Path, tracking: Tracking | None) -> li
         keep_every=options.keep_every,
         on_saved=tracking.checkpoint_saved if tracking else None,
     )
-    watching: list[Any] = [SaveCrash(folder / "crash"), saver]
     if tracking is None:
-        return [LogIteration(None), *watching]
+        return [LogIteration(None), saver]
+
+    def begin() -> None:
+        job.begin()
+        rundir.write_config(folder, config)
+        tracking.begin()
+
     shown = [TrainingProgress(config)] if options.progress else []
-    watching += media_callbacks(config, tracking) + study_callbacks(config, folder, tracking)
-    return [LogIteration(tracking.log), *watching, *shown]
+    watching = media_callbacks(config, tracking) + study_callbacks(config, folder, tracking)
+    return [BeforeFirstIteration(begin), LogIteration(tracking.log), saver, *watching, *shown]
 
 
-def _trainer(
-    config: RunConfig, module: Any, callbacks: list[Any], tracking: Tracking | None
-) -> L.Trainer:
+def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | None) -> L.Trainer:
+    config = job.config
     several = config.trainer.devices * config.trainer.num_nodes > 1
     return L.Trainer(
-        accelerator="cpu" if _device(config).type == "cpu" else "gpu",
+        accelerator="cpu" if device_of(config).type == "cpu" else "gpu",
         devices=config.trainer.devices,
         num_nodes=config.trainer.num_nodes,
         strategy="ddp" if several else "auto",
         precision=config.trainer.precision,
         max_epochs=module.num_iterations,
         callbacks=callbacks,
-        plugins=[DurableCheckpointIO()],
+        plugins=[DurableCheckpointIO(), job.process.environment],
+        default_root_dir=job.folder,
         logger=(tracking.loggers if tracking else []) or False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -294,3 +326,15 @@ def _quiet_lightning() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """Set torch's CPU threads and restore them, which Lightning changes, too."""
+    before = torch.get_num_threads()
+    if number is not None:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

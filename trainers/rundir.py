@@ -59,7 +59,7 @@ def in_group(folder: Path) -> bool:
 
 def discard_unused(folder: Path) -> None:
     """Remove the folder of a run that ended before it had anything to keep."""
-    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE}:
+    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, GROUP_FILE}:
         shutil.rmtree(folder)
 
 

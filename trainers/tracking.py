@@ -50,6 +50,12 @@ def make_loggers(
     """
     csv = CsvLog(run_dir / "metrics.csv", last_iteration=last_iteration)
     studies = CsvLog(run_dir / "studies.csv", last_iteration=last_iteration)
+    if csv.reached < last_iteration:
+        held = f"ends at iteration {csv.reached}" if csv.reached else "is gone"
+        warn(
+            f"{csv.path} {held}, but the checkpoint is of iteration {last_iteration}: the rows "
+            "between are lost, and the log goes on without them"
+        )
     run = None
     _warn_of_environment(config.tracking.mode, warn)
     if config.tracking.mode != "disabled":
@@ -134,6 +140,11 @@ class Tracking:
     def run_id(self) -> str | None:
         """Id of the W&B run, to be kept in checkpoints; None without W&B."""
         return None if self._run is None else str(self._run.experiment.id)
+
+    def begin(self) -> None:
+        """Remove the rows that a resumed run is going to repeat."""
+        self._csv.cut()
+        self._studies.cut()
 
     def log(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
         """Log a finished iteration."""

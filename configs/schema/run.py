@@ -82,14 +82,15 @@ class RunConfig:
     """Name of the run's folder; null makes one of date, time and seed."""
     frames: int = 1_000_000
     """Environment steps to train for, over all environments and ranks. With a data set: examples to
-    train on, each epoch anew; as many whole epochs as fit."""
+    train on, each epoch anew. As many whole iterations (epochs) as fit are trained."""
     seed: int = 0
     init_seed: int | None = None
     """Seed of the initial weights; null takes `seed`."""
     env_seed: int | None = None
     """Seed of the environments; null takes `seed`."""
     init_from: str | None = None
-    """A run or checkpoint whose weights training starts from."""
+    """A run or checkpoint whose weights training starts from; and, where algorithm and discount are
+    the same, the statistics that scale rewards."""
     runs_dir: str = "runs"
     env: Any = None
     data: Any = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 import yaml
 
 import configs
@@ -105,9 +106,18 @@ def test_train_passes_the_checked_config_on_and_prints_the_folder(
 def test_only_the_first_of_several_processes_prints_the_folder(
     trained: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(dist, "get_rank", lambda: 1)
     assert main(["train", "maze/smoke"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_single_process_prints_the_folder_whatever_launchers_left_behind(
+    trained: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["train", "maze/smoke"]) == 0
+    assert capsys.readouterr().out == "runs/one\n"
 
 
 def test_train_with_several_seeds_trains_a_group(trained: list[Any]) -> None:

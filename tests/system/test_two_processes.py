@@ -1,7 +1,11 @@
 """Data-parallel training through Lightning, on CPU with two processes."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +19,8 @@ TWO = ["trainer.devices=2", "trainer.accelerator=cpu"]
 def both(tmp_path_factory):
     """A finished run of two processes; tests must not change it."""
     folder = tmp_path_factory.mktemp("both")
-    command_in(folder)("train", *SMOKE, *TWO, "name=two", "algo.target_kl=1e-6")
+    out, _ = command_in(folder)("train", *SMOKE, *TWO, "name=two", "algo.target_kl=1e-6")
+    assert out.split() == ["runs/maze/smoke/two"]
     return folder / "runs/maze/smoke/two"
 
 
@@ -28,7 +33,9 @@ def test_two_processes_leave_one_checkpoint_with_the_state_of_both(run):
     _, iteration, ranks = final(run)
     assert iteration == 8
     assert len(ranks) == 2
-    assert ranks[0]["collector"]["env"] != ranks[1]["collector"]["env"]
+    games, dealers = ([rank["collector"]["env"][k] for rank in ranks] for k in ("games", "dealer"))
+    assert games[0] != games[1]
+    assert dealers[0]["bank_digest"] == dealers[1]["bank_digest"], "one bank of levels for both"
     with (run / "metrics.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [int(row["env_steps"]) for row in rows] == [256 * n for n in range(1, 9)]
@@ -45,3 +52,41 @@ def test_two_processes_resume_to_the_same_bits(run, both, chisel):
 def test_a_run_of_two_processes_cannot_be_resumed_by_one(run, chisel):
     _, err = chisel("resume", run, "trainer.devices=1", "frames=4096", code=3)
     assert "2 processes" in err
+
+
+SECOND_FAILS = """
+import configs, trainers
+from configs import NumericsError
+from trainers.distributed import rank
+from trainers.ppo import PPO
+
+finish = PPO.finish
+
+def bad_in_the_second(self, buffer, last_values):
+    if rank() == 1:
+        raise NumericsError("advantages are not finite")
+    finish(self, buffer, last_values)
+
+PPO.finish = bad_in_the_second
+trainers.train(configs.load("maze/smoke", ["name=bad", "trainer.devices=2",
+    "trainer.accelerator=cpu", "trainer.progress=false", "trainer.threads=1"]))
+"""
+
+
+def test_a_number_gone_bad_in_the_second_process_is_kept_in_the_runs_folder(tmp_path):
+    (tmp_path / "script.py").write_text(SECOND_FAILS)
+    settings = {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode != 0
+    run = Path("runs/maze/smoke/bad")
+    assert f"batch saved in {run}/crash/iter-00000001-rank1.pt" in done.stderr
+    assert (tmp_path / run / "crash/iter-00000001-rank1.pt").is_file()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["maze"]

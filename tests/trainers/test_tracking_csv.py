@@ -66,7 +66,10 @@ def test_killed_and_resumed_runs_have_each_iteration_once(
             with path.open("ab") as file:
                 file.write(b"999,999,0.123456789"[:torn])
         reached = max(reached + further - lost, 0)
+    before = path.read_bytes() if path.exists() else b""
     log = CsvLog(path, last_iteration=reached)
+    assert (path.read_bytes() if path.exists() else b"") == before, "opening changes nothing"
+    log.cut()
     write(log, range(reached + 1, 8))
     last = max(reached, 7)
     assert [int(row["iteration"]) for row in rows_of(path)] == list(range(1, last + 1))

@@ -1,0 +1,34 @@
+"""Restored optimiser state in the memory layout of the parameters that it belongs to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Make an optimiser copy what it loads into each parameter's own layout.
+
+    torch keeps the layout in which state was saved. A fused kernel walks parameter, gradient and
+    moments by the same offsets, so that moments saved in another layout (`channels_last`) would be
+    taken for those of other elements, silently.
+
+    Returns:
+        The same optimiser; its `load_state_dict` raises ValueError if a moment has another shape
+        than its parameter.
+    """
+    optimizer.register_load_state_dict_post_hook(_lay_out)
+    return optimizer
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if not isinstance(value, Tensor) or not value.dim():
+                continue  # a step count
+            if value.shape != parameter.shape:
+                raise ValueError(
+                    f"{name} has shape {list(value.shape)}, its parameter {list(parameter.shape)}"
+                )
+            if value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
