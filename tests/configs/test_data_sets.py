@@ -21,7 +21,7 @@ def test_an_experiment_on_a_data_set_has_the_types_that_its_names_register() -> 
 def test_controls_differ_from_the_routed_experiment_in_one_thing_each() -> None:
     routed = configs.load("digits/split")
     unrouted, shuffled = configs.load("digits/unrouted"), configs.load("digits/shuffled")
-    plain = replace(routed.routing, regions={}, rules={})
+    plain = replace(routed.routing, regions={}, rules={}, freeze=True)
     assert replace(unrouted, experiment="digits/split") == replace(routed, routing=plain)
     dealt = replace(routed.routing, labels=replace(routed.routing.labels, shuffled=True))
     assert replace(shuffled, experiment="digits/split") == replace(routed, routing=dealt)
