@@ -20,7 +20,8 @@ from torch import nn
 
 import routing
 from analysis.ablation import Mode
-from analysis.stats import Estimate, bootstrap_mean, proportion
+from analysis.layouts import Layouts, change_over_layouts, mean_over_layouts
+from analysis.stats import Estimate
 from analysis.tables import new_table
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -67,6 +68,12 @@ class AblationMatrix:
     mode: Mode
     uncontrolled: Mapping[str, str]
     """Regions without random ones of their size, and why."""
+    levels: int
+    """Episodes that each row plays."""
+    layouts: int | None
+    """In how many different layouts, each of which weighs the same; None where there are none."""
+    layout_of: Layouts | None = field(default=None, repr=False)
+    """The layout of each value of a row `[E]`; None: each stands for itself."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -86,7 +93,7 @@ class AblationMatrix:
 
     def gap(self, metric: str, one: str, other: str) -> Estimate:
         """How much larger a metric is in one row than in another, over the same episodes."""
-        return _change(self[one].values, self[other].values)[metric]
+        return _change(self[one].values, self[other].values, self.layout_of)[metric]
 
     def largest_random(self, metric: str) -> Estimate | None:
         """The change, of all by random regions, that is furthest from 0; None without controls."""
@@ -97,6 +104,8 @@ class AblationMatrix:
         """For JSON."""
         return {
             "mode": self.mode,
+            "levels": self.levels,
+            "layouts": self.layouts,
             "rows": [row.to_plain() for row in self.rows],
             "uncontrolled": dict(self.uncontrolled),
         }
@@ -112,7 +121,7 @@ class AblationMatrix:
         table = new_table(
             title=title,
             caption="value (95 % interval), and below it the change from the whole network, "
-            "over the same episodes"
+            f"over the same {self._played}"
             + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
         )
         table.add_column("without")
@@ -122,12 +131,19 @@ class AblationMatrix:
             table.add_row(row.name, *(_cell(row, metric) for metric in shown))
         return table
 
+    @property
+    def _played(self) -> str:
+        if self.layouts is None:
+            return f"{self.levels:,} episodes"
+        return f"{self.levels:,} levels in {self.layouts:,} layouts, each of which weighs the same"
+
 
 def ablation_matrix(
     model: nn.Module,
     regions: Mapping[str, routing.Region],
     play: Play,
     *,
+    layouts: Layouts | None = None,
     mode: Mode = "zero",
     record: Callable[[], object] | None = None,
     controls: int = 3,
@@ -141,6 +157,8 @@ def ablation_matrix(
         model: The network that `play` runs.
         regions: By name.
         play: Plays the same episodes each time.
+        layouts: Of each episode `[E]`, a number; episodes of one layout count as one. None: each
+            episode counts for itself.
         mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
         record: For `mean`: runs the model on what the means shall be over.
         controls: Random regions for each region.
@@ -162,10 +180,13 @@ def ablation_matrix(
         if progress is not None:
             progress(condition.name, number, len(conditions))
         values = play(_context(model, condition, mode, record, seed))
-        rows.append(_row(condition, values, rows[0].values if rows else values, seed))
+        whole = rows[0].values if rows else values
+        rows.append(_row(condition, values, whole, layouts, seed))
     if progress is not None:
         progress(conditions[-1].name, len(conditions), len(conditions))
-    return AblationMatrix(tuple(rows), mode, uncontrolled)
+    levels = len(next(iter(rows[0].values.values())))
+    distinct = None if layouts is None else len(np.unique(layouts))
+    return AblationMatrix(tuple(rows), mode, uncontrolled, levels, distinct, layouts)
 
 
 @dataclass(frozen=True)
@@ -222,33 +243,27 @@ def _context(
     return context
 
 
-def _row(condition: _Condition, values: Values, whole: Values, seed: int) -> Row:
+def _row(
+    condition: _Condition, values: Values, whole: Values, layouts: Layouts | None, seed: int
+) -> Row:
     generator = np.random.default_rng(seed)
     return Row(
         name=condition.name,
         kind=condition.kind,
         like=condition.like,
-        metrics={name: estimate(column, generator) for name, column in values.items()},
-        change=_change(values, whole),
+        metrics={
+            name: mean_over_layouts(column, layouts, generator) for name, column in values.items()
+        },
+        change=_change(values, whole, layouts),
         values=values,
     )
 
 
-def estimate(values: NDArray[np.float64], generator: np.random.Generator) -> Estimate:
-    """The mean of what is known `[E]`: a share with Wilson's interval if all are 0 or 1."""
-    known = values[~np.isnan(values)]
-    if np.isin(known, (0.0, 1.0)).all():
-        return proportion(int(known.sum()), len(known))
-    return bootstrap_mean(known, generator)
-
-
-def _change(values: Values, before: Values) -> dict[str, Estimate]:
-    changes = {}
-    for name, column in values.items():
-        difference = column - before[name]
-        known = difference[~np.isnan(difference)]
-        changes[name] = bootstrap_mean(known, np.random.default_rng(0))
-    return changes
+def _change(values: Values, before: Values, layouts: Layouts | None) -> dict[str, Estimate]:
+    return {
+        name: change_over_layouts(column, before[name], layouts, np.random.default_rng(0))
+        for name, column in values.items()
+    }
 
 
 def _cell(row: Row, metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from analysis.stats import mean_over_seeds
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
     """Means over runs, with intervals over them; a lone matrix as it is.
 
-    Each run's value is its mean over episodes, so `values` of a row has one entry per run. Random
+    Each run's value is its own estimate, so `values` of a row has one entry per run. Random
     regions of the same number are other units in every run.
 
     Args:
@@ -22,7 +23,7 @@ def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
     if len(matrices) == 1:
         return matrices[0]
     rows = [_row([matrix[row.name] for matrix in matrices]) for row in matrices[0].rows]
-    return AblationMatrix(tuple(rows), matrices[0].mode, matrices[0].uncontrolled)
+    return dataclasses.replace(matrices[0], rows=tuple(rows), layout_of=None)
 
 
 def _row(rows: Sequence[Row]) -> Row:

@@ -64,7 +64,8 @@ class Evaluation:
             title=str(self.origin["checkpoint"])
             + (f", without {ablated}" if ablated else "")
             + (f", plus {steered}" if steered else ""),
-            caption="95 % intervals; efficient: within twice the shortest path"
+            caption="each layout weighs the same, with the mean of its levels; 95 % intervals over "
+            "layouts; efficient: within twice the shortest path"
             + (" to the nearest goal" if outcomes else "")
             + f"; at random: {'cheese / corner' if outcomes else 'success / efficient'} of a "
             "policy that acts at random"
@@ -73,7 +74,7 @@ class Evaluation:
         for column in ("cheese", "maze"):
             table.add_column(column)
         shares = [f"P({name})" for name in outcomes] or ["success"]
-        for column in ("n", *shares, "efficient", "return", "length", "at random"):
+        for column in ("levels", "layouts", *shares, "efficient", "return", "length", "at random"):
             table.add_column(column, justify="right")
         for score in self.scores:
             if score.player == "agent":
@@ -90,7 +91,8 @@ class Evaluation:
         return [
             score.cheese,
             size,
-            f"{score.success.n}{missing}",
+            f"{score.episodes - score.without_cheese:,}{missing}",
+            f"{score.layouts:,}",
             *(_shown(share, 2) for share in score.outcomes.values() or [score.success]),
             _shown(score.efficient, 2),
             _shown(score.ret, 1),

@@ -66,9 +66,21 @@ def t_quantile(n: int) -> float:
 
 
 def bootstrap_mean(
-    values: ArrayLike, generator: np.random.Generator, *, resamples: int = 2000
+    values: ArrayLike,
+    generator: np.random.Generator,
+    *,
+    resamples: int = 2000,
+    within: tuple[float, float] | None = None,
 ) -> Estimate:
-    """A mean of many episodes with its percentile bootstrap interval."""
+    """A mean of many episodes with its percentile bootstrap interval.
+
+    Args:
+        values: Of each episode.
+        generator: Of the draws.
+        resamples: How often episodes are redrawn.
+        within: What the values cannot leave, such as 0…1.
+    """
+    del within  # a percentile interval stays where the values are
     sample = np.asarray(values, np.float64)
     n = len(sample)
     if n < 2:

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 import routing
-from analysis import ablation_figure, ablation_matrix, bootstrap_mean, maze_ablation_matrix
+from analysis import ablation_figure, ablation_matrix, maze_ablation_matrix
 from analysis import proportion as share
-from analysis.ablation_matrix import NONE, estimate
+from analysis.ablation_matrix import NONE
 from analysis.maze_ablation import metrics_of
 from configs import ConfigError
 from models import load_agent
@@ -142,20 +142,6 @@ def test_the_first_row_runs_without_any_context_and_progress_ends_at_the_total(i
         assert nothing is None
     assert told[0] == (NONE, 0, 5)
     assert told[-1][1:] == (5, 5)
-
-
-def test_shares_have_wilsons_interval_and_other_means_the_bootstraps():
-    values = np.array([1.0, 0, np.nan, 1])
-    assert estimate(values, np.random.default_rng(0)) == share(2, 3)
-    values = np.array([1.0, 0.5, np.nan, 1])
-    expected = bootstrap_mean([1.0, 0.5, 1], np.random.default_rng(0))
-    assert estimate(values, np.random.default_rng(0)) == expected
-
-
-def test_a_metric_that_says_nothing_of_any_episode_has_no_value():
-    nothing = estimate(np.full(3, np.nan), np.random.default_rng(0))
-    assert np.isnan(nothing.value)
-    assert nothing.n == 0
 
 
 FACTS = {

@@ -62,6 +62,7 @@ def test_efficiency_means_at_most_twice_the_shortest_path():
         "success": np.array([True, True, False, True, False, True]),
         "l": np.array([8, 9, 4, 6, 20, 6]),
         "r": np.array([10.0, 10, 0, 10, 0, 10]),
+        "layout": np.array([11, 12, 13, 14, 15, 14]),
     }
     found = scores_by_size(once_each(facts), "anywhere", "agent", np.random.default_rng(0))
     scores = {s.size: s for s in found}
