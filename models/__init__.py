@@ -4,7 +4,14 @@ from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.autoencoder import Reconstructions, SplitAutoencoder
 from models.build import build, build_split
-from models.load import FORMAT, find_checkpoint, holds_agent, load_agent, save_agent
+from models.load import (
+    FORMAT,
+    ancestors_of,
+    find_checkpoint,
+    holds_agent,
+    load_agent,
+    save_agent,
+)
 from models.load_split import TrainedSplit, holds_split, load_split
 from models.published import load_published
 from models.serialize import (
@@ -31,6 +38,7 @@ __all__ = [
     "Spaces",
     "SplitAutoencoder",
     "TrainedSplit",
+    "ancestors_of",
     "build",
     "build_split",
     "checkpoint_name",

@@ -173,5 +173,7 @@ def test_published_weights_play_in_the_environment_of_an_experiment(tmp_path):
     assert evaluation.score("anywhere").episodes == 3
     assert evaluation.origin["config"]["env"]["mode"] == "hard"
     assert evaluation.origin["config"]["env"]["timeout"] == 5
+    assert evaluation.origin["trained_on"] is None, "the experiment is not what they trained on"
+    assert not evaluation.origin["held_out"]
     with pytest.raises(ConfigError, match="carries no config; say env=EXPERIMENT"):
         evaluate(path, out=tmp_path / "out")
