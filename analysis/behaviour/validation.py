@@ -124,7 +124,10 @@ def means(
     *,
     resamples: int = 2000,
 ) -> list[Estimate]:
-    """Means of columns `[E]` with percentile intervals over redrawn groups, the same for all."""
+    """Means of columns `[E]` with percentile intervals over redrawn groups, the same for all.
+
+    Every episode weighs the same; `n` is the number of groups.
+    """
     stacked = np.stack(columns, axis=1)
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     sums = np.zeros((len(sizes), stacked.shape[1]))
@@ -133,7 +136,7 @@ def means(
     drawn = (counts @ sums) / (counts @ sizes)[:, None]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     values = zip(stacked.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True)
-    return [Estimate(value, a, b, len(groups)) for value, a, b in values]
+    return [Estimate(value, a, b, len(sizes)) for value, a, b in values]
 
 
 def _predict(
