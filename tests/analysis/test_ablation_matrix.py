@@ -11,8 +11,11 @@ import routing
 from analysis import ablation_figure, ablation_matrix, maze_ablation_matrix
 from analysis import proportion as share
 from analysis.ablation_matrix import NONE
+from analysis.ablation_seeds import over_seeds
+from analysis.held_out import held_out
+from analysis.layouts import layouts_of
 from analysis.maze_ablation import metrics_of
-from configs import ConfigError
+from configs import ConfigError, override
 from models import load_agent
 
 REGIONS = {"left": [{"module": "1", "units": "0:2"}], "right": [{"module": "1", "units": "6:8"}]}
@@ -75,6 +78,34 @@ def test_changes_are_paired(inputs):
     value, change = matrix["right"].metrics["sum"], matrix["right"].change["sum"]
     assert change.high < 0
     assert value.low < matrix[NONE].metrics["sum"].value < value.high
+
+
+def test_a_layout_counts_once_in_every_value_change_and_gap(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    once = ablation_matrix(model, regions, player(model, inputs), layouts=np.arange(200))
+    times = np.where(np.arange(200) % 3 == 1, 5, 1)  # not the first, whose metric is unknown
+    more = inputs.repeat_interleave(torch.as_tensor(times), 0)
+    layouts = np.arange(200).repeat(times)
+    again = ablation_matrix(model, regions, player(model, more), layouts=layouts)
+    assert (again.levels, again.layouts) == (len(more), once.layouts) == (len(more), 200)
+    for row, same in zip(once.rows, again.rows, strict=True):
+        for name in once.metrics:
+            # Sums differ in their last digit, so that the bootstrap draws others.
+            assert same.metrics[name].value == pytest.approx(row.metrics[name].value)
+            assert same.metrics[name].n == row.metrics[name].n
+            assert same.change[name].value == pytest.approx(row.change[name].value, abs=1e-12)
+        assert same.metrics["above"] == row.metrics["above"]
+        assert same.change["above"] == row.change["above"]
+    gap = again.gap("above", "left", "right")
+    assert gap == once.gap("above", "left", "right")
+    assert gap.n == 199
+    assert "in 200 layouts" in again.table().caption
+    plain = over_seeds([again, again]).to_plain()
+    assert (plain["levels"], plain["layouts"]) == (len(more), 200)
+    alone = ablation_matrix(model, regions, player(model, inputs))
+    assert alone.layouts is None
+    assert "over the same 200 episodes" in alone.table().caption
 
 
 def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs):
@@ -185,6 +216,15 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
     for row in matrix.rows:
         sums = sum(row.values[f"P({end})"] for end in ("cheese", "corner", "neither"))
         np.testing.assert_array_equal(sums, 1)
+    with held_out(agent, override(agent.config, ["eval.levels=30"]), "anywhere") as mazes:
+        layouts = layouts_of(mazes.bank)
+    assert (matrix.levels, matrix.layouts) == (30, len(set(layouts.tolist())))
+    assert matrix.layouts < 30, "small mazes repeat"
+    for row in matrix.rows:
+        ends = row.values["P(cheese)"]
+        shares = [ends[layouts == layout].mean() for layout in set(layouts.tolist())]
+        assert row.metrics["P(cheese)"].value == pytest.approx(np.mean(shares))
+        assert row.metrics["P(cheese)"].n == matrix.layouts
     table = matrix.table("title", metrics=("P(corner)", "return"))
     assert [column.header for column in table.columns] == ["without", "P(corner)", "return"]
     assert table.row_count == len(matrix.rows)
