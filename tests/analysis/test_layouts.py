@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from analysis import bootstrap_mean, proportion
 from analysis.layouts import by_layout, change_over_layouts, layouts_of, mean_over_layouts
 from configs import load
-from envs.maze import WALL, make_evaluation
+from envs.maze import WALL, layout_digest, make_evaluation
 
 NAN = np.nan
 
@@ -128,3 +128,5 @@ def test_a_layout_is_its_walls_whatever_lies_in_it():
     numbers = layouts_of(bank).tolist()
     walls = [(bank[i].grid == WALL).tobytes() for i in range(len(bank))]
     assert len(set(zip(walls, numbers, strict=True))) == len(set(walls)) == len(set(numbers)) < 80
+    digests = [layout_digest(bank[i].grid) for i in range(len(bank))]
+    assert np.argsort(numbers, kind="stable").tolist() == sorted(range(80), key=digests.__getitem__)
