@@ -32,6 +32,8 @@ Play = Callable[[Context], Values]
 Kind = Literal["none", "region", "random", "other"]
 
 NONE = "none"
+_AMOUNTS = ("return", "length")
+"""Metrics that are no shares, even if all episodes have 0 or 1 of it."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,8 @@ def _row(
         kind=condition.kind,
         like=condition.like,
         metrics={
-            name: mean_over_layouts(column, layouts, generator) for name, column in values.items()
+            name: mean_over_layouts(column, layouts, generator, share=_is_share(name, column))
+            for name, column in values.items()
         },
         change=_change(values, whole, layouts),
         values=values,
@@ -261,14 +264,29 @@ def _row(
 
 def _change(values: Values, before: Values, layouts: Layouts | None) -> dict[str, Estimate]:
     return {
-        name: change_over_layouts(column, before[name], layouts, np.random.default_rng(0))
+        name: change_over_layouts(
+            column,
+            before[name],
+            layouts,
+            np.random.default_rng(0),
+            share=_is_share(name, column) and _is_share(name, before[name]),
+        )
         for name, column in values.items()
     }
 
 
+def _is_share(name: str, values: NDArray[np.float64]) -> bool:
+    """Whether a metric is a yes or no about each episode."""
+    return name not in _AMOUNTS and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+
+
 def _cell(row: Row, metric: str) -> str:
-    value, change = row.metrics[metric], row.change[metric]
-    shown = f"{value.value:.2f} ({value.low:.2f}, {value.high:.2f})"
-    if row.kind == "none":
-        return shown
-    return f"{shown}\n{change.value:+.2f} ({change.low:+.2f}, {change.high:+.2f})"
+    shown = _shown(row.metrics[metric], ".2f")
+    return shown if row.kind == "none" else f"{shown}\n{_shown(row.change[metric], '+.2f')}"
+
+
+def _shown(value: Estimate, form: str) -> str:
+    """A value and its interval; where all values are equal there may be none."""
+    if np.isnan(value.low):
+        return f"{value.value:{form}}"
+    return f"{value.value:{form}} ({value.low:{form}}, {value.high:{form}})"

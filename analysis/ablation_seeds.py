@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.ablation_matrix import AblationMatrix, Row
-from analysis.stats import mean_over_seeds
+from analysis.stats import Estimate, mean_over_seeds
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
@@ -28,13 +28,16 @@ def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
 
 def _row(rows: Sequence[Row]) -> Row:
     first = rows[0]
-    values = {name: np.array([row.metrics[name].value for row in rows]) for name in first.metrics}
-    changes = {name: [row.change[name].value for row in rows] for name in first.change}
-    return Row(
-        name=first.name,
-        kind=first.kind,
-        like=first.like,
-        metrics={name: mean_over_seeds(column) for name, column in values.items()},
-        change={name: mean_over_seeds(column) for name, column in changes.items()},
-        values=values,
+    metrics = {name: _mean([row.metrics[name] for row in rows]) for name in first.metrics}
+    return dataclasses.replace(
+        first,
+        metrics=metrics,
+        change={name: _mean([row.change[name] for row in rows]) for name in first.change},
+        values={name: np.array([row.metrics[name].value for row in rows]) for name in metrics},
     )
+
+
+def _mean(estimates: Sequence[Estimate]) -> Estimate:
+    ranges = {one.within for one in estimates}
+    within = ranges.pop() if len(ranges) == 1 else None
+    return mean_over_seeds([one.value for one in estimates], within=within)

@@ -45,9 +45,11 @@ def by_layout(values: Floats, layouts: Layouts) -> Floats:
 
 
 def mean_over_layouts(
-    values: NDArray[np.float64] | NDArray[np.bool_],
+    values: Floats | NDArray[np.bool_],
     layouts: Layouts | None,
     generator: np.random.Generator,
+    *,
+    share: bool = False,
 ) -> Estimate:
     """The mean over layouts of the mean in each; `n` is the number of layouts.
 
@@ -55,33 +57,30 @@ def mean_over_layouts(
         values: Of episodes `[E]`; NaN where there is none.
         layouts: Of each `[E]`; None: none repeats.
         generator: Of the bootstrap.
-
-    Returns:
-        A share with Wilson's interval if every layout is 0 or 1 throughout; of other means the
-        bootstrap's, within 0…1 if the values are 0 and 1.
+        share: The values are 0 and 1, so the interval stays within 0…1; it is Wilson's where every
+            layout is 0 or 1 throughout.
     """
-    sample = np.asarray(values, np.float64)
-    means = _means(sample, layouts)
-    if np.isin(means, (0.0, 1.0)).all():
+    means = _means(np.asarray(values, np.float64), layouts)
+    if share and np.isin(means, (0.0, 1.0)).all():
         return proportion(int(means.sum()), len(means))
-    return bootstrap_mean(means, generator, within=(0.0, 1.0) if _are_shares(sample) else None)
+    return bootstrap_mean(means, generator, within=(0.0, 1.0) if share else None)
 
 
 def change_over_layouts(
-    after: Floats, before: Floats, layouts: Layouts | None, generator: np.random.Generator
+    after: Floats,
+    before: Floats,
+    layouts: Layouts | None,
+    generator: np.random.Generator,
+    *,
+    share: bool = False,
 ) -> Estimate:
     """The mean over layouts of how much the same episodes `[E]` change; see `mean_over_layouts`.
 
-    Where the values are 0 and 1, the interval stays within −1…1.
+    The change of a share stays within −1…1.
     """
-    shares = _are_shares(after) and _are_shares(before)
     means = _means(after - before, layouts)
-    return bootstrap_mean(means, generator, within=(-1.0, 1.0) if shares else None)
+    return bootstrap_mean(means, generator, within=(-1.0, 1.0) if share else None)
 
 
 def _means(values: Floats, layouts: Layouts | None) -> Floats:
     return by_layout(values, np.arange(len(values)) if layouts is None else layouts)
-
-
-def _are_shares(values: Floats) -> bool:
-    return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())

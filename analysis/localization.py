@@ -225,7 +225,8 @@ def _seeds(estimates: Sequence[Estimate]) -> Estimate:
     """A lone run keeps its own interval."""
     if len(estimates) == 1:
         return estimates[0]
-    return mean_over_seeds([estimate.value for estimate in estimates])
+    values = [estimate.value for estimate in estimates]
+    return mean_over_seeds(values, within=estimates[0].within)
 
 
 def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:

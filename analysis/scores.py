@@ -89,8 +89,8 @@ def scores_by_size(
                 episodes=int(chosen.sum()),
                 without_cheese=int((chosen & ~solvable).sum()),
                 layouts=len(np.unique(seen["layout"])),
-                success=mean(seen["success"]),
-                efficient=mean(is_efficient(seen)),
+                success=mean(seen["success"], share=True),
+                efficient=mean(is_efficient(seen), share=True),
                 ret=mean(seen["r"]),
                 length=mean(seen["l"]),
                 outcomes=_shares(seen["outcome"], mean) if two_goals else {},
@@ -107,9 +107,8 @@ def is_efficient(facts: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     return efficient
 
 
-def _shares(
-    outcomes: NDArray[np.int64], mean: Callable[[NDArray[Any]], Estimate]
-) -> dict[str, Estimate]:
+def _shares(outcomes: NDArray[np.int64], mean: Callable[..., Estimate]) -> dict[str, Estimate]:
     return {
-        name: mean(outcomes == OUTCOMES.index(name)) for name in ("cheese", "corner", "neither")
+        name: mean(outcomes == OUTCOMES.index(name), share=True)
+        for name in ("cheese", "corner", "neither")
     }

@@ -154,7 +154,7 @@ def _beyond(frame: Frame, side: int) -> NDArray[np.bool_]:
 
 def _efficient(frame: Frame, generator: np.random.Generator) -> Estimate:
     quick = frame["cheese"] & (frame["l"] <= EFFICIENT * frame["cheese_path"])
-    return means([quick.astype(np.float64)], frame["layout"], generator)[0]
+    return means([quick.astype(np.float64)], frame["layout"], generator, within=(0, 1))[0]
 
 
 def _at_squares(

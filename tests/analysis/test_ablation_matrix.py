@@ -108,6 +108,24 @@ def test_a_layout_counts_once_in_every_value_change_and_gap(inputs):
     assert "over the same 200 episodes" in alone.table().caption
 
 
+def test_a_return_that_is_0_or_1_throughout_is_no_share_and_seeds_may_differ(inputs):
+    regions = routing.resolve(layered(), REGIONS)
+
+    def matrix(returns):
+        values = {"P(end)": np.zeros(200), "return": returns}
+        return ablation_matrix(layered(), regions, lambda context: values, controls=0)
+
+    poor, rich = matrix(np.zeros(200)), matrix(np.linspace(8, 10, 200))
+    assert poor[NONE].metrics["P(end)"] == share(0, 200)
+    assert poor["left"].change["P(end)"].high > 0, "200 equal episodes are no proof"
+    assert np.isnan(poor[NONE].metrics["return"].high)
+    assert "nan" not in str(list(poor.table().columns[2].cells))
+    together = over_seeds([poor, rich])
+    assert together[NONE].metrics["return"].value == pytest.approx(4.5)
+    assert together[NONE].metrics["return"].high > 10
+    assert together[NONE].metrics["P(end)"].low == 0
+
+
 def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs):
     model = layered()
     regions = routing.resolve(model, REGIONS)

@@ -42,10 +42,11 @@ def test_a_mean_over_layouts_is_that_of_a_dictionary_of_them(sample):
     values, layouts = sample
     expected = by_hand(values, layouts)
     assert by_layout(values, layouts).tolist() == pytest.approx(expected)
-    found = mean_over_layouts(values, layouts, draws())
-    assert found.n == len(expected)
-    mean = np.mean(expected) if expected else NAN
-    assert found.value == pytest.approx(mean, nan_ok=True)
+    for share in {False, not np.isin(10, values)}:
+        found = mean_over_layouts(values, layouts, draws(), share=share)
+        assert found.n == len(expected)
+        mean = np.mean(expected) if expected else NAN
+        assert found.value == pytest.approx(mean, nan_ok=True)
 
 
 @given(episodes, st.integers(2, 5))
@@ -53,28 +54,32 @@ def test_repeating_the_levels_of_any_layout_changes_neither_value_nor_interval(s
     values, layouts = sample
     again = layouts % 2 == 0  # only some of them
     counts = np.where(again, times, 1)
-    once = mean_over_layouts(values, layouts, draws())
-    repeated = mean_over_layouts(values.repeat(counts), layouts.repeat(counts), draws())
+    share, more = not np.isin(10, values), layouts.repeat(counts)
+    once = mean_over_layouts(values, layouts, draws(), share=share)
+    repeated = mean_over_layouts(values.repeat(counts), more, draws(), share=share)
     assert repeated.to_plain() == once.to_plain()
-    change = change_over_layouts(values, values[::-1], layouts, draws())
+    change = change_over_layouts(values, values[::-1], layouts, draws(), share=share)
     after, before = values.repeat(counts), values[::-1].repeat(counts)
-    more = change_over_layouts(after, before, layouts.repeat(counts), draws())
-    assert more.to_plain() == change.to_plain()
+    again = change_over_layouts(after, before, more, draws(), share=share)
+    assert again.to_plain() == change.to_plain()
 
 
 def test_shares_of_layouts_that_do_not_repeat_have_wilsons_interval():
     values = np.array([1.0, 0, NAN, 1])
-    assert mean_over_layouts(values, None, draws()) == proportion(2, 3)
-    assert mean_over_layouts(values, np.array([7, 8, 8, 9]), draws()) == proportion(2, 3)
-    assert mean_over_layouts(values == 1, np.arange(4), draws()) == proportion(2, 4)
-    values = np.array([1.0, 0.5, NAN, 1])
-    assert mean_over_layouts(values, None, draws()) == bootstrap_mean([1.0, 0.5, 1], draws())
+    of = np.array([7, 8, 8, 9])
+    assert mean_over_layouts(values, None, draws(), share=True) == proportion(2, 3)
+    assert mean_over_layouts(values, of, draws(), share=True) == proportion(2, 3)
+    assert mean_over_layouts(values == 1, np.arange(4), draws(), share=True) == proportion(2, 4)
+    mixed = mean_over_layouts(np.array([1.0, 0, 1, 1]), of, draws(), share=True)
+    assert mixed == bootstrap_mean([1.0, 0.5, 1], draws(), within=(0, 1))
+    assert mean_over_layouts(values, None, draws()) == bootstrap_mean([1.0, 0, 1], draws())
 
 
 def test_what_says_nothing_of_any_episode_has_no_value():
-    nothing = mean_over_layouts(np.full(3, NAN), np.arange(3), draws())
-    assert np.isnan(nothing.value)
-    assert nothing.n == 0
+    for share in (False, True):
+        nothing = mean_over_layouts(np.full(3, NAN), np.arange(3), draws(), share=share)
+        assert np.isnan(nothing.value)
+        assert nothing.n == 0
 
 
 def test_changes_are_paired_within_layouts():
@@ -83,7 +88,7 @@ def test_changes_are_paired_within_layouts():
     before = np.array([0.0, 0, 10, 10, 20, 20])
     after = before + np.array([1.0, 0, 1, 0, 0, 1])
     found = change_over_layouts(after, before, layouts, draws())
-    assert (found.value, found.low, found.high, found.n) == (0.5, 0.5, 0.5, 2)
+    assert found == bootstrap_mean([0.5, 0.5], draws())
     unequal = change_over_layouts(np.array([0.0, 1, 1]), np.zeros(3), np.array([4, 5, 5]), draws())
     assert unequal.value == 0.5, "the layout with two levels weighs no more than the other"
 
@@ -101,7 +106,7 @@ def test_intervals_over_layouts_hold_where_those_over_levels_do_not():
     held = {"layouts": 0, "levels": 0}
     for _ in range(150):
         values, of = clustered(generator)
-        found = mean_over_layouts(values, of, generator)
+        found = mean_over_layouts(values, of, generator, share=True)
         naive = proportion(int(values.sum()), len(values))
         held["layouts"] += found.low <= 0.5 <= found.high
         held["levels"] += naive.low <= 0.5 <= naive.high
