@@ -136,6 +136,7 @@ def _build(config: RunConfig, rank: int, payload: dict[str, Any] | None) -> Any:
         "git": git_commit(),
         "wandb_run_id": None,
         "routing": None if payload is None else payload.get("routing"),
+        "ancestors": () if payload is None else models.ancestors_of(payload, config),
     }
     if config.data is not None:
         learn = configs.registry.resolve("algo", config.algo.name)
@@ -158,17 +159,16 @@ def _build_player(
     )
     spaces = models.spaces_of(env)
     model = models.build(config.model, spaces, seed=seeding.derive(config, "init"))
-    ancestors = () if payload is None else models.ancestors_of(payload, config)
     if config.init_from is not None and payload is None:
         agent = models.load_agent(config.init_from)
         found, wanted = agent.spaces.to_plain(), spaces.to_plain()
         models.require_match(config.init_from, found, wanted, "environment")
         models.load_weights(model, agent.model.state_dict(), config.init_from)
-        ancestors = agent.trained_on
+        about = about | {"ancestors": agent.trained_on}
     if config.trainer.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
     build = configs.registry.resolve("algo", config.algo.name)
-    about = about | {"spaces": spaces.to_plain(), "ancestors": ancestors}
+    about = about | {"spaces": spaces.to_plain()}
     return build(config, env, model, rank=rank, device=_device(config), about=about)
 
 
