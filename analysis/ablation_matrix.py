@@ -20,7 +20,8 @@ from torch import nn
 
 import routing
 from analysis.ablation import Mode
-from analysis.stats import Estimate, bootstrap_mean, proportion
+from analysis.layouts import Layouts, change_over_layouts, mean_over_layouts
+from analysis.stats import Estimate
 from analysis.tables import new_table
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -31,6 +32,8 @@ Play = Callable[[Context], Values]
 Kind = Literal["none", "region", "random", "other"]
 
 NONE = "none"
+_AMOUNTS = ("return", "length")
+"""Metrics that are no shares, even if all episodes have 0 or 1 of it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ class AblationMatrix:
     mode: Mode
     uncontrolled: Mapping[str, str]
     """Regions without random ones of their size, and why."""
+    levels: int
+    """Episodes that each row plays."""
+    layouts: int | None
+    """In how many different layouts, each of which weighs the same; None where there are none."""
+    layout_of: Layouts | None = field(default=None, repr=False)
+    """The layout of each value of a row `[E]`; None: each stands for itself."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -86,7 +95,7 @@ class AblationMatrix:
 
     def gap(self, metric: str, one: str, other: str) -> Estimate:
         """How much larger a metric is in one row than in another, over the same episodes."""
-        return _change(self[one].values, self[other].values)[metric]
+        return _change(self[one].values, self[other].values, self.layout_of)[metric]
 
     def largest_random(self, metric: str) -> Estimate | None:
         """The change, of all by random regions, that is furthest from 0; None without controls."""
@@ -97,6 +106,8 @@ class AblationMatrix:
         """For JSON."""
         return {
             "mode": self.mode,
+            "levels": self.levels,
+            "layouts": self.layouts,
             "rows": [row.to_plain() for row in self.rows],
             "uncontrolled": dict(self.uncontrolled),
         }
@@ -112,7 +123,7 @@ class AblationMatrix:
         table = new_table(
             title=title,
             caption="value (95 % interval), and below it the change from the whole network, "
-            "over the same episodes"
+            f"over the same {self._played}"
             + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
         )
         table.add_column("without")
@@ -122,12 +133,19 @@ class AblationMatrix:
             table.add_row(row.name, *(_cell(row, metric) for metric in shown))
         return table
 
+    @property
+    def _played(self) -> str:
+        if self.layouts is None:
+            return f"{self.levels:,} episodes"
+        return f"{self.levels:,} levels in {self.layouts:,} layouts, each of which weighs the same"
+
 
 def ablation_matrix(
     model: nn.Module,
     regions: Mapping[str, routing.Region],
     play: Play,
     *,
+    layouts: Layouts | None = None,
     mode: Mode = "zero",
     record: Callable[[], object] | None = None,
     controls: int = 3,
@@ -141,6 +159,8 @@ def ablation_matrix(
         model: The network that `play` runs.
         regions: By name.
         play: Plays the same episodes each time.
+        layouts: Of each episode `[E]`, a number; episodes of one layout count as one. None: each
+            episode counts for itself.
         mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
         record: For `mean`: runs the model on what the means shall be over.
         controls: Random regions for each region.
@@ -162,10 +182,13 @@ def ablation_matrix(
         if progress is not None:
             progress(condition.name, number, len(conditions))
         values = play(_context(model, condition, mode, record, seed))
-        rows.append(_row(condition, values, rows[0].values if rows else values, seed))
+        whole = rows[0].values if rows else values
+        rows.append(_row(condition, values, whole, layouts, seed))
     if progress is not None:
         progress(conditions[-1].name, len(conditions), len(conditions))
-    return AblationMatrix(tuple(rows), mode, uncontrolled)
+    levels = len(next(iter(rows[0].values.values())))
+    distinct = None if layouts is None else len(np.unique(layouts))
+    return AblationMatrix(tuple(rows), mode, uncontrolled, levels, distinct, layouts)
 
 
 @dataclass(frozen=True)
@@ -222,38 +245,48 @@ def _context(
     return context
 
 
-def _row(condition: _Condition, values: Values, whole: Values, seed: int) -> Row:
+def _row(
+    condition: _Condition, values: Values, whole: Values, layouts: Layouts | None, seed: int
+) -> Row:
     generator = np.random.default_rng(seed)
     return Row(
         name=condition.name,
         kind=condition.kind,
         like=condition.like,
-        metrics={name: estimate(column, generator) for name, column in values.items()},
-        change=_change(values, whole),
+        metrics={
+            name: mean_over_layouts(column, layouts, generator, share=_is_share(name, column))
+            for name, column in values.items()
+        },
+        change=_change(values, whole, layouts),
         values=values,
     )
 
 
-def estimate(values: NDArray[np.float64], generator: np.random.Generator) -> Estimate:
-    """The mean of what is known `[E]`: a share with Wilson's interval if all are 0 or 1."""
-    known = values[~np.isnan(values)]
-    if np.isin(known, (0.0, 1.0)).all():
-        return proportion(int(known.sum()), len(known))
-    return bootstrap_mean(known, generator)
+def _change(values: Values, before: Values, layouts: Layouts | None) -> dict[str, Estimate]:
+    return {
+        name: change_over_layouts(
+            column,
+            before[name],
+            layouts,
+            np.random.default_rng(0),
+            share=_is_share(name, column) and _is_share(name, before[name]),
+        )
+        for name, column in values.items()
+    }
 
 
-def _change(values: Values, before: Values) -> dict[str, Estimate]:
-    changes = {}
-    for name, column in values.items():
-        difference = column - before[name]
-        known = difference[~np.isnan(difference)]
-        changes[name] = bootstrap_mean(known, np.random.default_rng(0))
-    return changes
+def _is_share(name: str, values: NDArray[np.float64]) -> bool:
+    """Whether a metric is a yes or no about each episode."""
+    return name not in _AMOUNTS and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
 def _cell(row: Row, metric: str) -> str:
-    value, change = row.metrics[metric], row.change[metric]
-    shown = f"{value.value:.2f} ({value.low:.2f}, {value.high:.2f})"
-    if row.kind == "none":
-        return shown
-    return f"{shown}\n{change.value:+.2f} ({change.low:+.2f}, {change.high:+.2f})"
+    shown = _shown(row.metrics[metric], ".2f")
+    return shown if row.kind == "none" else f"{shown}\n{_shown(row.change[metric], '+.2f')}"
+
+
+def _shown(value: Estimate, form: str) -> str:
+    """A value and its interval; where all values are equal there may be none."""
+    if np.isnan(value.low):
+        return f"{value.value:{form}}"
+    return f"{value.value:{form}} ({value.low:{form}}, {value.high:{form}})"

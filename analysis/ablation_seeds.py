@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from analysis.ablation_matrix import AblationMatrix, Row
-from analysis.stats import mean_over_seeds
+from analysis.stats import Estimate, mean_over_seeds
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
     """Means over runs, with intervals over them; a lone matrix as it is.
 
-    Each run's value is its mean over episodes, so `values` of a row has one entry per run. Random
+    Each run's value is its own estimate, so `values` of a row has one entry per run. Random
     regions of the same number are other units in every run.
 
     Args:
@@ -22,18 +23,21 @@ def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
     if len(matrices) == 1:
         return matrices[0]
     rows = [_row([matrix[row.name] for matrix in matrices]) for row in matrices[0].rows]
-    return AblationMatrix(tuple(rows), matrices[0].mode, matrices[0].uncontrolled)
+    return dataclasses.replace(matrices[0], rows=tuple(rows), layout_of=None)
 
 
 def _row(rows: Sequence[Row]) -> Row:
     first = rows[0]
-    values = {name: np.array([row.metrics[name].value for row in rows]) for name in first.metrics}
-    changes = {name: [row.change[name].value for row in rows] for name in first.change}
-    return Row(
-        name=first.name,
-        kind=first.kind,
-        like=first.like,
-        metrics={name: mean_over_seeds(column) for name, column in values.items()},
-        change={name: mean_over_seeds(column) for name, column in changes.items()},
-        values=values,
+    metrics = {name: _mean([row.metrics[name] for row in rows]) for name in first.metrics}
+    return dataclasses.replace(
+        first,
+        metrics=metrics,
+        change={name: _mean([row.change[name] for row in rows]) for name in first.change},
+        values={name: np.array([row.metrics[name].value for row in rows]) for name in metrics},
     )
+
+
+def _mean(estimates: Sequence[Estimate]) -> Estimate:
+    ranges = {one.within for one in estimates}
+    within = ranges.pop() if len(ranges) == 1 else None
+    return mean_over_seeds([one.value for one in estimates], within=within)

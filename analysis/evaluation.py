@@ -27,7 +27,12 @@ from analysis.tables import new_table
 from configs import ConfigError, RunConfig
 from models import Agent
 
-_NOT_HELD_OUT = "training drew from all layouts, so it may have seen some of these"
+_HELD_OUT = {
+    True: "",
+    False: "; training drew from all layouts or from these, so it may have seen some of them",
+    None: "; it started from weights that do not say what they were trained on, so it may have "
+    "seen some of these layouts",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Evaluation:
 
     scores: tuple[Score, ...]
     origin: dict[str, Any]
-    """Checkpoint, digest, seed, command and config, and whether the levels were held out."""
+    """Checkpoint, digest, seed, command and config; whether the levels were held out from all its
+    training (None if that is not known), and the splits it and its ancestors were trained on."""
     data: Path
     """The JSON file that holds all this."""
 
@@ -64,16 +70,16 @@ class Evaluation:
             title=str(self.origin["checkpoint"])
             + (f", without {ablated}" if ablated else "")
             + (f", plus {steered}" if steered else ""),
-            caption="95 % intervals; efficient: within twice the shortest path"
+            caption="each layout weighs the same, with the mean of its levels; 95 % intervals over "
+            "layouts; efficient: within twice the shortest path"
             + (" to the nearest goal" if outcomes else "")
             + f"; at random: {'cheese / corner' if outcomes else 'success / efficient'} of a "
-            "policy that acts at random"
-            + ("" if self.origin["held_out"] else f"; {_NOT_HELD_OUT}"),
+            "policy that acts at random" + _HELD_OUT[self.origin["held_out"]],
         )
         for column in ("cheese", "maze"):
             table.add_column(column)
         shares = [f"P({name})" for name in outcomes] or ["success"]
-        for column in ("n", *shares, "efficient", "return", "length", "at random"):
+        for column in ("levels", "layouts", *shares, "efficient", "return", "length", "at random"):
             table.add_column(column, justify="right")
         for score in self.scores:
             if score.player == "agent":
@@ -90,7 +96,8 @@ class Evaluation:
         return [
             score.cheese,
             size,
-            f"{score.success.n}{missing}",
+            f"{score.episodes - score.without_cheese:,}{missing}",
+            f"{score.layouts:,}",
             *(_shown(share, 2) for share in score.outcomes.values() or [score.success]),
             _shown(score.efficient, 2),
             _shown(score.ret, 1),
@@ -142,6 +149,7 @@ def evaluate(
     words = ["chisel", "eval", typed_source(loaded), *as_list(overrides)]
     origin = provenance(loaded, config, seed=config.eval.seed, command=shlex.join(words))
     origin |= {"levels": config.eval.levels, "held_out": _held_out(loaded, config.eval.split)}
+    origin["trained_on"] = None if loaded.trained_on is None else list(loaded.trained_on)
     origin |= changes.to_plain()
     name = f"eval{changes.name}.json"
     evaluation = Evaluation(tuple(scores), origin, folder / name)
@@ -149,10 +157,17 @@ def evaluate(
     return evaluation
 
 
-def _held_out(agent: Agent, split: str) -> bool:
-    """Whether training kept away from the layouts that are played here."""
-    trained_on = "all" if agent.config is None else agent.config.env.levels.split
-    return trained_on not in ("all", split) and split != "all"
+def _held_out(agent: Agent, split: str) -> bool | None:
+    """Whether all training, its ancestors' too, kept away from the layouts played here.
+
+    None: what it started from was trained on is not known.
+    """
+    if split == "all":
+        return False
+    if agent.trained_on is not None:
+        return not {"all", split} & set(agent.trained_on)
+    own = "all" if agent.config is None else agent.config.env.levels.split
+    return False if own in ("all", split) else None
 
 
 def _split(settings: list[str]) -> tuple[list[str], dict[str, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from analysis.layouts import layouts_of
 from analysis.play import Policy, play
 from analysis.settings import require_spaces
 from configs import MazeConfig, RunConfig
@@ -54,7 +55,8 @@ class HeldOut:
             progress: Called with episodes done and wanted.
 
         Returns:
-            The facts about each episode `[L, ...]`, in the order of the levels.
+            The facts about each episode `[E, ...]`, in the order of the levels, and the `layout` of
+            each (see `layout_of`).
         """
         facts = play(
             policy,
@@ -66,7 +68,7 @@ class HeldOut:
             whole_batches=whole_batches,
             progress=progress,
         )
-        return once_each(facts)
+        return once_each(facts) | {"layout": layouts_of(self.bank)}
 
 
 @contextmanager

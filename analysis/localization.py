@@ -73,8 +73,9 @@ class LocalizedRun:
 class Localization:
     """One run, or several that differ in their seeds.
 
-    Numbers are those of the run, with intervals over batches and episodes; or means with intervals
-    over seeds.
+    Numbers are those of the run, with intervals over batches (gradients) and layouts (ablations);
+    or means with intervals over seeds. All batches are of the same rollouts, so their intervals say
+    how steady a measure is, not what other mazes would give.
     """
 
     runs: tuple[LocalizedRun, ...]
@@ -87,7 +88,9 @@ class Localization:
     @property
     def of(self) -> str:
         """What intervals are over."""
-        return "batches" if len(self.runs) == 1 else f"{len(self.runs)} seeds"
+        if len(self.runs) > 1:
+            return f"{len(self.runs)} seeds"
+        return "batches of the same rollouts, not over mazes"
 
     def steps(self) -> list[int]:
         """Environment steps of the moments that all runs have."""
@@ -222,7 +225,8 @@ def _seeds(estimates: Sequence[Estimate]) -> Estimate:
     """A lone run keeps its own interval."""
     if len(estimates) == 1:
         return estimates[0]
-    return mean_over_seeds([estimate.value for estimate in estimates])
+    values = [estimate.value for estimate in estimates]
+    return mean_over_seeds(values, within=estimates[0].within)
 
 
 def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:

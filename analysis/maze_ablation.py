@@ -13,6 +13,7 @@ import routing
 from analysis.ablation import MEAN_LEVELS, Mode, regions_of
 from analysis.ablation_matrix import AblationMatrix, Context, Values, ablation_matrix
 from analysis.held_out import held_out, placements_of
+from analysis.layouts import layouts_of
 from analysis.scores import OUTCOMES, is_efficient
 from analysis.settings import Settings, as_list, maze_run
 from configs import ConfigError
@@ -63,7 +64,7 @@ def maze_ablation_matrix(
             seen.play(agent.policy, torch.Generator().manual_seed(seed))
 
         options: dict[str, Any] = {"mode": mode, "controls": controls, "together": together}
-        options |= {"seed": seed, "progress": progress}
+        options |= {"seed": seed, "progress": progress, "layouts": layouts_of(mazes.bank)}
         try:
             if mode != "mean":
                 return ablation_matrix(agent.model, chosen, play, **options)

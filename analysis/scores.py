@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.held_out import Placement
-from analysis.stats import Estimate, bootstrap_mean, proportion
+from analysis.layouts import mean_over_layouts
+from analysis.stats import Estimate
 
 Player = Literal["agent", "random"]
 
@@ -22,7 +25,7 @@ OUTCOMES = ("neither", "cheese", "corner")
 
 @dataclass(frozen=True)
 class Score:
-    """How one player did on the levels of one kind."""
+    """How one player did on the levels of one kind; each layout weighs the same."""
 
     cheese: Placement
     """Where the cheese lay: where training puts it, or anywhere in the maze."""
@@ -32,6 +35,8 @@ class Score:
     episodes: int
     without_cheese: int
     """Episodes with no goal to find: counted here and left out of everything below."""
+    layouts: int
+    """Different layouts that the rest is in: what estimates are means over."""
     success: Estimate
     """Share of episodes that end at a goal."""
     efficient: Estimate
@@ -63,7 +68,7 @@ def scores_by_size(
     """Scores of all mazes together, then of each size.
 
     Args:
-        facts: Of episodes `[E, ...]`.
+        facts: Of episodes `[E, ...]`, as `HeldOut.play` returns them.
         placement: Where the cheese lay.
         player: Who played.
         generator: Of the bootstrap.
@@ -74,8 +79,8 @@ def scores_by_size(
     for size in sizes:
         chosen = np.ones(len(facts["size"]), bool) if size is None else facts["size"] == size
         solvable = chosen & (facts["shortest_path"] >= 0)
-        solved, ends = facts["success"][solvable], len(facts["success"][solvable])
-        outcomes = facts["outcome"][solvable] if two_goals else None
+        seen = {name: values[solvable] for name, values in facts.items()}
+        mean = functools.partial(mean_over_layouts, layouts=seen["layout"], generator=generator)
         scores.append(
             Score(
                 cheese=placement,
@@ -83,11 +88,12 @@ def scores_by_size(
                 size=size,
                 episodes=int(chosen.sum()),
                 without_cheese=int((chosen & ~solvable).sum()),
-                success=proportion(int(solved.sum()), ends),
-                efficient=proportion(int(is_efficient(facts)[solvable].sum()), ends),
-                ret=bootstrap_mean(facts["r"][solvable], generator),
-                length=bootstrap_mean(facts["l"][solvable], generator),
-                outcomes={} if outcomes is None else _shares(outcomes),
+                layouts=len(np.unique(seen["layout"])),
+                success=mean(seen["success"], share=True),
+                efficient=mean(is_efficient(seen), share=True),
+                ret=mean(seen["r"]),
+                length=mean(seen["l"]),
+                outcomes=_shares(seen["outcome"], mean) if two_goals else {},
             )
         )
     return scores
@@ -101,9 +107,8 @@ def is_efficient(facts: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     return efficient
 
 
-def _shares(outcomes: NDArray[np.int64]) -> dict[str, Estimate]:
-    counts = np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()
-    shares = {
-        name: proportion(count, len(outcomes)) for name, count in zip(OUTCOMES, counts, strict=True)
+def _shares(outcomes: NDArray[np.int64], mean: Callable[..., Estimate]) -> dict[str, Estimate]:
+    return {
+        name: mean(outcomes == OUTCOMES.index(name), share=True)
+        for name in ("cheese", "corner", "neither")
     }
-    return {name: shares[name] for name in ("cheese", "corner", "neither")}

@@ -7,6 +7,7 @@ from models.build import build, build_split
 from models.load import (
     FORMAT,
     WEIGHTS,
+    ancestors_of,
     find_checkpoint,
     holds_agent,
     load_agent,
@@ -40,6 +41,7 @@ __all__ = [
     "Spaces",
     "SplitAutoencoder",
     "TrainedSplit",
+    "ancestors_of",
     "build",
     "build_split",
     "checkpoint_name",

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from configs import RunConfig
+from configs import MazeConfig, RunConfig
 from models.actor_critic import ActorCritic
 from models.spaces import Spaces
 
@@ -31,6 +31,17 @@ class Agent:
     """That file."""
     regions: Mapping[str, Any] | None = None
     """The regions it was routed with, resolved on the network, in plain values; None if none."""
+    ancestors: tuple[str, ...] | None = ()
+    """Splits of layouts that the agents it started from were trained on (`init_from`, and whatever
+    these started from), oldest first; None if that is not known."""
+
+    @property
+    def trained_on(self) -> tuple[str, ...] | None:
+        """`ancestors`, and its own split if it learnt in mazes; None if something is not known."""
+        if self.ancestors is None or self.config is None:
+            return None
+        env = self.config.env
+        return (*self.ancestors, *([env.levels.split] if isinstance(env, MazeConfig) else []))
 
     def outputs(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `[B, A]` and values `[B]`, float32 on the CPU, wherever the network is."""

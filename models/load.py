@@ -115,6 +115,7 @@ def save_agent(folder: Path | str, agent: Agent) -> Path:
             "sha256": file_digest(folder / WEIGHTS),
             "made_from": agent.digest,
             "regions": agent.regions,
+            "ancestors": None if agent.ancestors is None else list(agent.ancestors),
         }
         write_atomically(folder / CONFIG, configs.to_yaml(agent.config).encode())
         write_atomically(folder / ABOUT, (json.dumps(about, indent=2) + "\n").encode())
@@ -139,6 +140,8 @@ class Saved(NamedTuple):
     """Environment steps or examples trained for."""
     regions: Mapping[str, Any] | None
     """Those that gradients were routed to, resolved, in plain values; None if there are none."""
+    ancestors: tuple[str, ...] | None
+    """See `Agent.ancestors`."""
 
 
 def read_saved(path: Path) -> Saved:
@@ -158,7 +161,18 @@ def read_saved(path: Path) -> Saved:
     weights = {k.removeprefix(_PREFIX): v for k, v in state.items() if k.startswith(_PREFIX)}
     config, spaces = _config(about.get("config"), path), Spaces.from_plain(about.get("spaces", {}))
     routing = about.get("routing") or {}
-    return Saved(config, spaces, weights, about.get("env_steps"), routing.get("regions") or None)
+    regions, ancestors = routing.get("regions") or None, ancestors_of(about, config)
+    return Saved(config, spaces, weights, about.get("env_steps"), regions, ancestors)
+
+
+def ancestors_of(about: Mapping[str, Any], config: RunConfig) -> tuple[str, ...] | None:
+    """What a saved agent's ancestors were trained on, as the file says; see `Agent.ancestors`.
+
+    Files of earlier versions don't say: such an agent has none if it started from no other, and
+    otherwise they are not known.
+    """
+    found = about.get("ancestors", None if config.init_from else ())
+    return None if found is None else tuple(found)
 
 
 def _shipped(folder: Path) -> Agent:
@@ -173,7 +187,8 @@ def _shipped(folder: Path) -> Agent:
     if digest != about.get("sha256"):
         raise CheckpointError(f"{folder / WEIGHTS} is damaged: {ABOUT} has another digest")
     config, spaces = configs.load(str(folder / CONFIG)), Spaces.from_plain(about.get("spaces", {}))
-    saved = Saved(config, spaces, weights, about.get("env_steps"), about.get("regions"))
+    ancestors = ancestors_of(about, config)
+    saved = Saved(config, spaces, weights, about.get("env_steps"), about.get("regions"), ancestors)
     return _agent(saved, digest=digest, source=folder / WEIGHTS)
 
 
@@ -196,6 +211,7 @@ def _agent(saved: Saved, *, digest: str, source: Path) -> Agent:
         env_steps=saved.steps,
         source=source,
         regions=saved.regions,
+        ancestors=saved.ancestors,
     )
 
 

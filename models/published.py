@@ -48,7 +48,9 @@ def load_published(path: Path | str) -> Agent:
     model = build(config, spaces).eval()
     load_weights(model, weights, path)
     digest = hashlib.sha256(data).hexdigest()
-    return Agent(model, spaces, config=None, digest=digest, env_steps=None, source=path)
+    return Agent(
+        model, spaces, config=None, digest=digest, env_steps=None, source=path, ancestors=None
+    )
 
 
 def model_of_weights(weights: Mapping[str, torch.Tensor]) -> tuple[ImpalaConfig, Spaces]:

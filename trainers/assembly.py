@@ -62,6 +62,7 @@ def build_module(
         "git": git_commit(),
         "wandb_run_id": None,
         "routing": None if state is None else state.get("routing"),
+        "ancestors": () if state is None else models.ancestors_of(state, config),
     }
     if config.data is not None:
         learn = configs.registry.resolve("algo", config.algo.name)
@@ -91,6 +92,7 @@ def _build_player(
         found, wanted = agent.spaces.to_plain(), spaces.to_plain()
         models.require_match(config.init_from, found, wanted, "environment")
         models.load_weights(model, agent.model.state_dict(), config.init_from)
+        about = about | {"ancestors": agent.trained_on}
     if config.trainer.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
     build = configs.registry.resolve("algo", config.algo.name)

@@ -16,14 +16,14 @@ from analysis.frame import Frame
 from analysis.held_out import HeldOut, Placement, Split, held_out
 from analysis.scores import OUTCOMES
 from configs import ConfigError, RunConfig
-from envs.maze import Level, LevelBank, layout_digest
+from envs.maze import Level, LevelBank
 from models import Agent
 
 Progress = Callable[[int, int], None]
 
-FACTS = ("level_seed", "size", "in_region", "corner", "l", "cheese_path")
-"""Facts of an episode that are kept as they are; `l` is its length in steps, `cheese_path` that of
-the shortest way from the start to the cheese."""
+FACTS = ("level_seed", "layout", "size", "in_region", "corner", "l", "cheese_path")
+"""Facts of an episode that are kept as they are; `layout` is a number that names the walls, `l` its
+length in steps, `cheese_path` that of the shortest way from the start to the cheese."""
 
 
 def decision_episodes(
@@ -49,9 +49,8 @@ def decision_episodes(
 
     Returns:
         A row for each episode: `cheese` (whether it ended there), `corner` (whether the mouse came
-        through that), the facts `FACTS`, `layout` (a number for each arrangement of walls; small
-        ones repeat), `row_offset` and `col_offset` (cheese minus decision square), `row_corner` and
-        `col_corner` (cheese minus corner), and `METRICS`.
+        through that), the facts `FACTS`, `row_offset` and `col_offset` (cheese minus decision
+        square), `row_corner` and `col_corner` (cheese minus corner), and `METRICS`.
 
     Raises:
         ConfigError: If there are too few such levels, or none is left.
@@ -138,9 +137,7 @@ def frame_of(
         about: What else to note of each level.
     """
     levels = [bank[index] for index in range(len(bank))]
-    layouts = [layout_digest(level.grid).hex() for level in levels]
     columns = {"cheese": facts["outcome"] == OUTCOMES.index("cheese")}
     columns |= {name: facts[name] for name in FACTS}
-    columns["layout"] = np.unique(layouts, return_inverse=True)[1]
     rows = [about(level) for level in levels]
     return Frame(columns | {name: np.array([row[name] for row in rows]) for name in rows[0]})

@@ -40,7 +40,8 @@ def regression_figure(tree: Tree, title: str) -> Figure:
     rows |= {"all metrics": leaves(tree, "all", "validation"), "2nd batch": leaves(tree, "carried")}
     for ax, key, words in ((middle, "log_loss", "log-loss, nats"), (right, "accuracy", "accuracy")):
         _dots(ax, {name: row[key] for name, row in rows.items()}, _INK)
-        ax.axvline(rows["these"][f"base_{key}"].value, color="#d1495b", linewidth=1.2)
+        base = [row[f"base_{key}"].value for row in rows.values()]
+        ax.vlines(base, np.arange(len(rows)) - 0.5, np.arange(len(rows)) + 0.5, color="#d1495b")
         ax.set_title(f"{words} (red: base rate)", fontsize=9.5)
     middle.set_yticks(range(len(rows)), list(rows), fontsize=7)
     right.set_yticks([])

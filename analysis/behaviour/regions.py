@@ -16,6 +16,7 @@ from analysis.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summari
 from analysis.behaviour.validation import cross_validate, means
 from analysis.frame import Frame
 from analysis.held_out import Split, held_out_levels
+from analysis.layouts import layout_of
 from analysis.progress import Tell
 from analysis.scores import EFFICIENT
 from analysis.stats import Estimate
@@ -23,7 +24,7 @@ from analysis.steering.cheese import moves_of
 from analysis.steering.crossroads import crossroads
 from analysis.tree import Tree, leaves, over_seeds
 from configs import ConfigError, MazeConfig, RunConfig
-from envs.maze import layout_digest, observe_states
+from envs.maze import observe_states
 from models import Agent, to_tensor
 
 ANYWHERE = "anywhere"
@@ -153,7 +154,7 @@ def _beyond(frame: Frame, side: int) -> NDArray[np.bool_]:
 
 def _efficient(frame: Frame, generator: np.random.Generator) -> Estimate:
     quick = frame["cheese"] & (frame["l"] <= EFFICIENT * frame["cheese_path"])
-    return means([quick.astype(np.float64)], frame["layout"], generator)[0]
+    return means([quick.astype(np.float64)], frame["layout"], generator, within=(0, 1))[0]
 
 
 def _at_squares(
@@ -172,11 +173,10 @@ def _at_squares(
     wanted = set(frame["level_seed"].tolist())
     states = [bank.state(number) for number in range(len(bank))]
     mazes = crossroads([state for state in states if state.level_seed in wanted])
-    layouts = [layout_digest(state.grid).hex() for state in mazes.starts]
+    layouts = np.array([layout_of(state.grid) for state in mazes.starts], np.int64)
     seen = to_tensor(observe_states(mazes.states, config=config.env))
     choices = mazes.choices(moves_of(agent, seen))
-    groups = np.unique(layouts, return_inverse=True)[1]
-    return dict(zip(ENDS, means(list(choices.T), groups, generator), strict=True))
+    return dict(zip(ENDS, means(list(choices.T), layouts, generator), strict=True))
 
 
 def _regression(frame: Frame, generator: np.random.Generator) -> dict[str, Tree]:

@@ -52,8 +52,8 @@ def behaviour(
         agent: Who plays; actions are sampled.
         config: Which mazes; `config.eval.seed` decides everything drawn.
         variables: Columns that the main regression has.
-        levels: With a decision square, in each of two batches; as many for the summary, and a
-            quarter for the corners.
+        levels: With a decision square, in each of two batches, of which the second then loses the
+            layouts of the first; as many for the summary, and a quarter for the corners.
         split: Which layouts.
         progress: Called with what is played, episodes done and wanted.
 
@@ -91,21 +91,27 @@ def statistics(
 
     Args:
         first: Episodes, as `decision_episodes` gives them.
-        second: The same of other levels.
+        second: The same of other levels. Layouts that the first batch has, too, are left out.
         variables: Columns that the main regression has.
         generator: Of folds, redrawn layouts, subsets and the solver.
 
     Returns:
         `decision` (how they ended), `regression`, `validation` (cross-validated), `drop_one`,
         `signs` over random subsets of all metrics, `all` (validation and variance inflation of
-        all metrics together), `second` (the second batch's own regression), and `carried`
-        (predictions of the second batch by the fit to the first).
+        all metrics together), `second` (the second batch's own regression), `carried` (predictions
+        of the second batch by the fit to the first), and `new` (the share of the second batch that
+        was not left out).
+
+    Raises:
+        ConfigError: If a variable is unknown, or nearly all episodes of a batch ended alike.
     """
     data, every = prepare(first, variables), prepare(first, METRICS)
-    again = prepare(second, variables, like=first)
+    new = ~np.isin(second["layout"], first["layout"])
+    again = prepare(second.where(new), variables, like=first)
     found = regress(data, generator)
     factors = dict(zip(METRICS, inflation(every.z).tolist(), strict=True))
     n, nan = len(first), float("nan")
+    kept = Estimate(float(new.mean()), nan, nan, len(second))
     return {
         "decision": ends(first, generator),
         "regression": found.to_tree(),
@@ -118,4 +124,5 @@ def statistics(
         },
         "second": regress(again, generator).to_tree(),
         "carried": validation(carried_over(data, again, generator), generator).to_tree(),
+        "new": {"episodes": kept},
     }

@@ -97,14 +97,14 @@ def summarised(frames: Mapping[Placement, Frame], generator: np.random.Generator
     _, left, right = np.intersect1d(on["level_seed"], off["level_seed"], return_indices=True)
     pairs = zip(_columns(on), _columns(off), strict=True)
     gaps = [ours[left] - theirs[right] for ours, theirs in pairs]
-    estimates = means(gaps, on["layout"][left], generator)
+    estimates = means(gaps, on["layout"][left], generator, within=(-1, 1))
     rows[GAP] = dict(zip(ENDS, estimates, strict=True))
     return rows
 
 
 def ends(frame: Frame, generator: np.random.Generator) -> Tree:
     """How episodes ended: `ENDS`, with intervals over layouts."""
-    estimates = means(_columns(frame), frame["layout"], generator)
+    estimates = means(_columns(frame), frame["layout"], generator, within=(0, 1))
     return dict(zip(ENDS, estimates, strict=True))
 
 

@@ -39,7 +39,7 @@ def text(value: Estimate, digits: int = 3) -> str:
 def _ends(tree: Tree, spread: str) -> Table:
     caption = (
         "P(cheese) is success; P(corner): the mouse came through the top-right corner, before the "
-        f"cheese or without it. 95 % intervals over {spread}"
+        f"cheese or without it. 95 % intervals over {spread}, n of them"
     )
     table = _table("How episodes end", caption, ["mazes", "n", *ENDS])
     rows = {name: leaves(tree, "summary", name) for name in branch(tree, "summary")}
@@ -67,9 +67,11 @@ def _coefficients(tree: Tree, spread: str) -> Table:
 
 
 def _predictions(tree: Tree, spread: str) -> Table:
+    new = leaves(tree, "new")["episodes"].value
     caption = (
-        "of episodes that the model has not seen: ten folds of layouts, or the second batch; the "
-        f"gain over the base rate is paired. 95 % intervals over {spread}"
+        "of episodes that the model has not seen: ten folds of layouts, or the second batch "
+        f"without the first one's layouts ({new:.0%} of its episodes are left); the gain over the "
+        f"base rate is paired. 95 % intervals over {spread}"
     )
     columns = ["variables", "log-loss", "gain", "accuracy", "base rate", "gain"]
     table = _table("Predictions", caption, columns)

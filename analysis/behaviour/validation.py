@@ -123,8 +123,13 @@ def means(
     generator: np.random.Generator,
     *,
     resamples: int = 2000,
+    within: tuple[float, float] | None = None,
 ) -> list[Estimate]:
-    """Means of columns `[E]` with percentile intervals over redrawn groups, the same for all."""
+    """Means of columns `[E]` with percentile intervals over redrawn groups, the same for all.
+
+    Every episode weighs the same; `n` is the number of groups. `within` is what the values cannot
+    leave, for intervals over seeds.
+    """
     stacked = np.stack(columns, axis=1)
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     sums = np.zeros((len(sizes), stacked.shape[1]))
@@ -133,7 +138,7 @@ def means(
     drawn = (counts @ sums) / (counts @ sizes)[:, None]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     values = zip(stacked.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True)
-    return [Estimate(value, a, b, len(groups)) for value, a, b in values]
+    return [Estimate(value, a, b, len(sizes), within) for value, a, b in values]
 
 
 def _predict(

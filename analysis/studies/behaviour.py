@@ -48,7 +48,8 @@ def run(
 
     Args:
         checkpoint: A run, one of its checkpoints, a folder of seeds, a shipped folder or a `.pth`.
-        levels: Mazes in each of two batches, and for the shares with and without the region.
+        levels: Mazes in each of two batches, and for the shares with and without the region; the
+            second batch then loses the layouts that the first one has, too.
         split: Which layouts.
         variables: Of the regression, with commas between; see docs/howto/behavioural-statistics.md.
         seed: Of levels, sampled actions and everything else drawn.

@@ -8,11 +8,14 @@ import torch
 from torch import nn
 
 import routing
-from analysis import ablation_figure, ablation_matrix, bootstrap_mean, maze_ablation_matrix
+from analysis import ablation_figure, ablation_matrix, maze_ablation_matrix
 from analysis import proportion as share
-from analysis.ablation_matrix import NONE, estimate
+from analysis.ablation_matrix import NONE
+from analysis.ablation_seeds import over_seeds
+from analysis.held_out import held_out
+from analysis.layouts import layouts_of
 from analysis.maze_ablation import metrics_of
-from configs import ConfigError
+from configs import ConfigError, override
 from models import load_agent
 
 REGIONS = {"left": [{"module": "1", "units": "0:2"}], "right": [{"module": "1", "units": "6:8"}]}
@@ -75,6 +78,52 @@ def test_changes_are_paired(inputs):
     value, change = matrix["right"].metrics["sum"], matrix["right"].change["sum"]
     assert change.high < 0
     assert value.low < matrix[NONE].metrics["sum"].value < value.high
+
+
+def test_a_layout_counts_once_in_every_value_change_and_gap(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    once = ablation_matrix(model, regions, player(model, inputs), layouts=np.arange(200))
+    times = np.where(np.arange(200) % 3 == 1, 5, 1)  # not the first, whose metric is unknown
+    more = inputs.repeat_interleave(torch.as_tensor(times), 0)
+    layouts = np.arange(200).repeat(times)
+    again = ablation_matrix(model, regions, player(model, more), layouts=layouts)
+    assert (again.levels, again.layouts) == (len(more), once.layouts) == (len(more), 200)
+    for row, same in zip(once.rows, again.rows, strict=True):
+        for name in once.metrics:
+            # Sums differ in their last digit, so that the bootstrap draws others.
+            assert same.metrics[name].value == pytest.approx(row.metrics[name].value)
+            assert same.metrics[name].n == row.metrics[name].n
+            assert same.change[name].value == pytest.approx(row.change[name].value, abs=1e-12)
+        assert same.metrics["above"] == row.metrics["above"]
+        assert same.change["above"] == row.change["above"]
+    gap = again.gap("above", "left", "right")
+    assert gap == once.gap("above", "left", "right")
+    assert gap.n == 199
+    assert "in 200 layouts" in again.table().caption
+    plain = over_seeds([again, again]).to_plain()
+    assert (plain["levels"], plain["layouts"]) == (len(more), 200)
+    alone = ablation_matrix(model, regions, player(model, inputs))
+    assert alone.layouts is None
+    assert "over the same 200 episodes" in alone.table().caption
+
+
+def test_a_return_that_is_0_or_1_throughout_is_no_share_and_seeds_may_differ(inputs):
+    regions = routing.resolve(layered(), REGIONS)
+
+    def matrix(returns):
+        values = {"P(end)": np.zeros(200), "return": returns}
+        return ablation_matrix(layered(), regions, lambda context: values, controls=0)
+
+    poor, rich = matrix(np.zeros(200)), matrix(np.linspace(8, 10, 200))
+    assert poor[NONE].metrics["P(end)"] == share(0, 200)
+    assert poor["left"].change["P(end)"].high > 0, "200 equal episodes are no proof"
+    assert np.isnan(poor[NONE].metrics["return"].high)
+    assert "nan" not in str(list(poor.table().columns[2].cells))
+    together = over_seeds([poor, rich])
+    assert together[NONE].metrics["return"].value == pytest.approx(4.5)
+    assert together[NONE].metrics["return"].high > 10
+    assert together[NONE].metrics["P(end)"].low == 0
 
 
 def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs):
@@ -144,20 +193,6 @@ def test_the_first_row_runs_without_any_context_and_progress_ends_at_the_total(i
     assert told[-1][1:] == (5, 5)
 
 
-def test_shares_have_wilsons_interval_and_other_means_the_bootstraps():
-    values = np.array([1.0, 0, np.nan, 1])
-    assert estimate(values, np.random.default_rng(0)) == share(2, 3)
-    values = np.array([1.0, 0.5, np.nan, 1])
-    expected = bootstrap_mean([1.0, 0.5, 1], np.random.default_rng(0))
-    assert estimate(values, np.random.default_rng(0)) == expected
-
-
-def test_a_metric_that_says_nothing_of_any_episode_has_no_value():
-    nothing = estimate(np.full(3, np.nan), np.random.default_rng(0))
-    assert np.isnan(nothing.value)
-    assert nothing.n == 0
-
-
 FACTS = {
     "outcome": np.array([0, 1, 2, 1, 0]),
     "success": np.array([False, True, True, True, False]),
@@ -199,6 +234,15 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
     for row in matrix.rows:
         sums = sum(row.values[f"P({end})"] for end in ("cheese", "corner", "neither"))
         np.testing.assert_array_equal(sums, 1)
+    with held_out(agent, override(agent.config, ["eval.levels=30"]), "anywhere") as mazes:
+        layouts = layouts_of(mazes.bank)
+    assert (matrix.levels, matrix.layouts) == (30, len(set(layouts.tolist())))
+    assert matrix.layouts < 30, "small mazes repeat"
+    for row in matrix.rows:
+        ends = row.values["P(cheese)"]
+        shares = [ends[layouts == layout].mean() for layout in set(layouts.tolist())]
+        assert row.metrics["P(cheese)"].value == pytest.approx(np.mean(shares))
+        assert row.metrics["P(cheese)"].n == matrix.layouts
     table = matrix.table("title", metrics=("P(corner)", "return"))
     assert [column.header for column in table.columns] == ["without", "P(corner)", "return"]
     assert table.row_count == len(matrix.rows)

@@ -29,29 +29,41 @@ def by_hand(agent, placement):
         cheese=placement,
     )
     env.close()
-    solved, sizes = [], []
+    solved, walls = [], []
     for level in (bank[i] for i in range(len(bank))):
         row = level.grid[0] != WALL
         corridor = len(row) if row.all() else int(np.argmin(row))
         solved.append(any(r == 0 and c < corridor for r, c in level.cheese))
-        sizes.append(level.size)
-    return np.array(solved), np.array(sizes)
+        walls.append((level.grid == WALL).tobytes())
+    return solved, walls
+
+
+def over_layouts(solved, walls):
+    """The mean over layouts of the share solved in each, and how many layouts there are."""
+    of = {}
+    for one, layout in zip(solved, walls, strict=True):
+        of.setdefault(layout, []).append(one)
+    return np.mean([np.mean(ends) for ends in of.values()]), len(of)
 
 
 def test_a_blind_policy_scores_what_its_levels_say(rightward, tmp_path):
     evaluation = evaluate(rightward, out=tmp_path / "out", overrides=["eval.levels=60"])
     agent = replace(rightward, config=configs.override(rightward.config, ["eval.levels=60"]))
     for placement in ("as-trained", "anywhere"):
-        solved, sizes = by_hand(agent, placement)
-        assert solved.any() or placement == "as-trained"
+        solved, walls = by_hand(agent, placement)
+        assert any(solved) or placement == "as-trained"
         score = evaluation.score(placement)
-        assert score.episodes == 60
-        assert score.success == score.efficient == proportion(int(solved.sum()), 60)
-        assert score.ret.value == pytest.approx(10 * solved.mean())
-        for size in np.unique(sizes):
-            part = evaluation.score(placement, size=int(size))
-            assert part.success == proportion(int(solved[sizes == size].sum()), part.episodes)
-            assert part.episodes == (sizes == size).sum()
+        share, layouts = over_layouts(solved, walls)
+        assert layouts < score.episodes == 60, "small mazes repeat"
+        assert score.layouts == score.success.n == score.ret.n == layouts
+        assert score.success.value == score.efficient.value == pytest.approx(share)
+        assert score.ret.value == pytest.approx(10 * share)
+        for size in {int(len(layout) ** 0.5) for layout in walls}:
+            part = evaluation.score(placement, size=size)
+            here = [n for n, layout in enumerate(walls) if len(layout) == size**2]
+            share, layouts = over_layouts([solved[n] for n in here], [walls[n] for n in here])
+            assert (part.episodes, part.layouts) == (len(here), layouts)
+            assert part.success.value == pytest.approx(share)
 
 
 def test_efficiency_means_at_most_twice_the_shortest_path():
@@ -62,6 +74,7 @@ def test_efficiency_means_at_most_twice_the_shortest_path():
         "success": np.array([True, True, False, True, False, True]),
         "l": np.array([8, 9, 4, 6, 20, 6]),
         "r": np.array([10.0, 10, 0, 10, 0, 10]),
+        "layout": np.array([11, 12, 13, 14, 15, 14]),
     }
     found = scores_by_size(once_each(facts), "anywhere", "agent", np.random.default_rng(0))
     scores = {s.size: s for s in found}
@@ -106,6 +119,9 @@ def test_the_table_shows_every_size_beside_the_random_policy(run_folder):
     table = evaluation.table()
     agent = [score for score in evaluation.scores if score.player == "agent"]
     assert table.row_count == len(agent)
+    counts = [[str(cell) for cell in table.columns[n].cells] for n in (2, 3)]
+    assert counts[0] == [str(score.episodes - score.without_cheese) for score in agent]
+    assert counts[1] == [str(score.layouts) for score in agent]
     sizes = [cell for column in table.columns for cell in column.cells if "x" in str(cell)]
     assert len(sizes) == len([score for score in agent if score.size is not None])
     with pytest.raises(KeyError):
@@ -157,5 +173,7 @@ def test_published_weights_play_in_the_environment_of_an_experiment(tmp_path):
     assert evaluation.score("anywhere").episodes == 3
     assert evaluation.origin["config"]["env"]["mode"] == "hard"
     assert evaluation.origin["config"]["env"]["timeout"] == 5
+    assert evaluation.origin["trained_on"] is None, "the experiment is not what they trained on"
+    assert not evaluation.origin["held_out"]
     with pytest.raises(ConfigError, match="carries no config; say env=EXPERIMENT"):
         evaluate(path, out=tmp_path / "out")

@@ -196,21 +196,41 @@ def test_an_unknown_variable_is_named(generator):
         prepare(invented(generator), ["nothing"])
 
 
-def test_statistics_are_the_same_again_and_complete(generator):
-    frames = []
-    for _ in range(2):
-        metrics = {name: generator.normal(size=160) for name in METRICS}
-        odds = -1.5 * metrics["euclid_cheese_corner"]
-        cheese = generator.random(160) < 1 / (1 + np.exp(-odds))
-        more = {"cheese": cheese, "corner": ~cheese, "layout": np.arange(160)}
-        frames.append(Frame(metrics | more))
+def batch(generator, layouts):
+    """Episodes that one metric explains, in these layouts."""
+    n = len(layouts)
+    metrics = {name: generator.normal(size=n) for name in METRICS}
+    odds = -1.5 * metrics["euclid_cheese_corner"]
+    cheese = generator.random(n) < 1 / (1 + np.exp(-odds))
+    return Frame(metrics | {"cheese": cheese, "corner": ~cheese, "layout": np.array(layouts)})
+
+
+def test_statistics_are_complete_and_read_a_second_batch_without_the_layouts_of_the_first(
+    generator,
+):
+    first, others = batch(generator, range(160)), batch(generator, range(160, 320))
+    # In layouts that both have, the second batch says the opposite of what the first one does.
+    shared = batch(generator, range(100))
+    shared = Frame(shared.columns | {"cheese": ~shared["cheese"]})
+    both = {name: np.concatenate([shared[name], others[name]]) for name in first.columns}
     variables = ["euclid_cheese_corner", "cheese_norm"]
-    trees = [statistics(*frames, variables, np.random.default_rng(3)) for _ in range(2)]
-    assert to_plain(trees[0]) == to_plain(trees[1])
-    found = trees[0]["regression"]["coefficients"]
-    assert found["euclid_cheese_corner"].high < 0
-    assert trees[0]["carried"]["log_loss_gain"].low > 0
-    assert list(trees[0]["signs"]) == list(METRICS)
+    found, expected = (
+        dict(statistics(first, second, variables, np.random.default_rng(3)))
+        for second in (Frame(both), others)
+    )
+    assert found.pop("new")["episodes"].value == pytest.approx(160 / 260)
+    assert expected.pop("new")["episodes"].value == 1
+    assert to_plain(found) == to_plain(expected)
+    assert found["regression"]["coefficients"]["euclid_cheese_corner"].high < 0
+    assert found["carried"]["log_loss_gain"].low > 0
+    assert found["carried"]["log_loss"].n == 160
+    assert list(found["signs"]) == list(METRICS)
+
+
+def test_a_second_batch_of_the_same_layouts_alone_is_refused(generator):
+    one, other = batch(generator, range(160)), batch(generator, range(160))
+    with pytest.raises(ConfigError, match="of 0 episodes"):
+        statistics(one, other, ["cheese_norm"], generator)
 
 
 def test_a_frame_goes_to_csv_and_needs_equal_columns(tmp_path):
