@@ -9,7 +9,7 @@ from pathlib import Path
 
 import analysis
 import configs
-from configs import CheckpointError, ConfigError, RunConfig
+from configs import CheckpointError, ChiselError, ConfigError, RunConfig
 from trainers import launching, resuming, run, rundir
 
 GROUP_FILE = rundir.GROUP_FILE
@@ -38,8 +38,9 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         try:
             _write_plans(folder, [replace(config, name=first.name) for config in seeds])
             return resume_group(folder)
-        finally:
+        except ChiselError:  # not Ctrl-C, after which it is resumed
             rundir.discard_unused(folder)
+            raise
 
 
 def is_group(folder: Path) -> bool:
