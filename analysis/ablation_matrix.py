@@ -149,6 +149,7 @@ def ablation_matrix(
     mode: Mode = "zero",
     record: Callable[[], object] | None = None,
     controls: int = 3,
+    gates: bool = False,
     together: bool = False,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -164,6 +165,7 @@ def ablation_matrix(
         mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
         record: For `mean`: runs the model on what the means shall be over.
         controls: Random regions for each region.
+        gates: Whether random regions silence as many units of a gate as the region does.
         together: Also switch all regions off at once.
         seed: Of the random regions, the bootstrap and `resample`.
         progress: Called with what is played, rows done and wanted.
@@ -175,7 +177,7 @@ def ablation_matrix(
     Raises:
         RoutingError: If a mode is unknown or lacks something.
     """
-    drawn, uncontrolled = _random(model, regions, controls, seed)
+    drawn, uncontrolled = _random(model, regions, controls, gates, seed)
     conditions = [*_named(regions, together), *drawn]
     rows: list[Row] = []
     for number, condition in enumerate(conditions):
@@ -208,14 +210,18 @@ def _named(regions: Mapping[str, routing.Region], together: bool) -> Iterator[_C
 
 
 def _random(
-    model: nn.Module, regions: Mapping[str, routing.Region], controls: int, seed: int
+    model: nn.Module,
+    regions: Mapping[str, routing.Region],
+    controls: int,
+    gates: bool,
+    seed: int,
 ) -> tuple[list[_Condition], dict[str, str]]:
     """The controls, and why some regions have none: a gate's single unit, for instance."""
     generator = torch.Generator().manual_seed(seed)
     conditions, uncontrolled = [], {}
     for name, number in itertools.product(regions, range(1, controls + 1)):
         try:
-            drawn = routing.random_like(regions, name, model, generator)
+            drawn = routing.random_like(regions, name, model, generator, gates=gates)
         except routing.RoutingError as error:
             uncontrolled[name] = str(error)
             continue

@@ -31,6 +31,7 @@ def agent_ablation_matrix(
     split: str | None = None,
     mode: Mode = "zero",
     controls: int = 3,
+    gates: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> AblationMatrix:
     """Play with nothing, each region, and random regions switched off.
@@ -45,6 +46,7 @@ def agent_ablation_matrix(
         split: Of these levels, where there are splits; None is `eval.split`.
         mode: What is done to the units.
         controls: Random regions for each region.
+        gates: Whether random regions silence as many units of a gate as the region does.
         progress: Called with what is played, rows done and wanted.
 
     Raises:
@@ -57,7 +59,12 @@ def agent_ablation_matrix(
         if split is not None:  # other worlds have none
             settings.append(f"eval.split={split}")
         return maze_ablation_matrix(
-            agent, overrides=settings, mode=mode, controls=controls, progress=progress
+            agent,
+            overrides=settings,
+            mode=mode,
+            controls=controls,
+            gates=gates,
+            progress=progress,
         )
     config = _run(agent, settings)
 
@@ -72,6 +79,7 @@ def agent_ablation_matrix(
             mode=mode,
             record=lambda: episodes(seed=config.eval.seed + 1),
             controls=controls,
+            gates=gates,
             seed=config.eval.seed,
             progress=progress,
         )

@@ -27,6 +27,7 @@ def maze_ablation_matrix(
     regions: Mapping[str, routing.Region] | None = None,
     mode: Mode = "zero",
     controls: int = 3,
+    gates: bool = False,
     together: bool = False,
     decision: bool | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -41,6 +42,7 @@ def maze_ablation_matrix(
         regions: By name; None takes those that the agent was routed with.
         mode: What is done to the units; means are over states of a play on validation levels.
         controls: Random regions for each region.
+        gates: Whether random regions silence as many units of a gate as the region does.
         together: Also switch all regions off at once.
         decision: Only levels with a decision square; None asks for it if there are two goals.
         progress: Called with what is played, rows done and wanted.
@@ -63,7 +65,8 @@ def maze_ablation_matrix(
         def record() -> None:
             seen.play(agent.policy, torch.Generator().manual_seed(seed))
 
-        options: dict[str, Any] = {"mode": mode, "controls": controls, "together": together}
+        options: dict[str, Any] = {"mode": mode, "controls": controls, "gates": gates}
+        options |= {"together": together}
         options |= {"seed": seed, "progress": progress, "layouts": layouts_of(mazes.bank)}
         try:
             if mode != "mean":

@@ -21,20 +21,29 @@ _Lane = tuple[tuple[_Place, ...], int]
 
 
 def random_like(
-    regions: Mapping[str, Region], name: str, model: nn.Module, generator: torch.Generator
+    regions: Mapping[str, Region],
+    name: str,
+    model: nn.Module,
+    generator: torch.Generator,
+    *,
+    gates: bool = False,
 ) -> Region:
     """A control of a region's size, whose units are drawn from all places where any region is.
 
     A unit is followed through all places that the same regions have in common, so that a control
     takes the same channels at every output of a block, as the region does; in each of its places it
     has as many units as the region. Places that other regions have (their experts) join the draw if
-    they have the same number of units. Sites of fewer than `SMALLEST` units are left alone.
+    they have the same number of units. Sites of fewer than `SMALLEST` units are left alone, unless
+    `gates`: then as many of their units as the region has are drawn there, too, so that a control
+    silences an expert, its own or another, as the region does.
 
     Args:
         regions: Regions by name.
         name: The one whose size the control has.
         model: The network of the regions.
         generator: Source of the draw; another state, another control.
+        gates: Whether the control has units of the small sites (gates) that the region has a part
+            of.
 
     Returns:
         A region for `ablate` and `record_means`, named `random:NAME`.
@@ -57,6 +66,8 @@ def random_like(
         raise RoutingError(f"region {name} has no place with {SMALLEST} units to draw from")
     if not has_others:
         raise RoutingError(f"region {name} has all the units that a control would be drawn from")
+    if gates:
+        parts |= _units_of_gates(regions[name], generator)
     for module, _, _ in parts:
         model.get_submodule(module)
     return Region(
@@ -67,6 +78,17 @@ def random_like(
             for size in [sizes[module, side, axis]]
         ),
     )
+
+
+def _units_of_gates(region: Region, generator: torch.Generator) -> dict[_Place, list[int]]:
+    """As many units as the region has, at random, of each small site that it has a part of."""
+    return {
+        _place(part): torch.randperm(part.size, generator=generator, device=generator.device)[
+            : len(part.units)
+        ].tolist()
+        for part in region.parts
+        if part.size < SMALLEST and not part.whole
+    }
 
 
 def _place(part: Part) -> _Place:

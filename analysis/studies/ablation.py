@@ -21,6 +21,7 @@ def run(
     split: Literal["validation", "test"] = "test",
     mode: Literal["zero", "mean", "resample"] = "zero",
     controls: int = 3,
+    gates: bool = False,
     out: Path | str | None = None,
 ) -> Path:
     """Play without each region, and without random ones of the same size.
@@ -33,6 +34,8 @@ def run(
         split: Of these levels, where there are splits.
         mode: What ablating does to the units.
         controls: Random regions for each region.
+        gates: Whether random regions silence as many units of a gate as the region does; a unit of
+            a gate is an expert's voice.
         out: Folder for the results; None is `studies/ablation` of the run or group, with another
             mode than zero `studies/ablation-MODE`.
 
@@ -56,6 +59,7 @@ def run(
                         split=split,
                         mode=mode,
                         controls=controls,
+                        gates=gates,
                         progress=labelled(tell, name),
                     )
                 )

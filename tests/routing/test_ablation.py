@@ -345,3 +345,28 @@ def test_a_region_with_all_units_of_its_places_has_no_control_unless_another_is_
     shared = regions_of(model, a={"module": "2"}, b={"module": "0", "units": "0:4"})
     control = random_like(shared, "a", model, torch.Generator().manual_seed(0))
     assert {part.module for part in control.parts} == {"0", "2"}
+
+
+def test_a_control_silences_a_unit_of_the_gate_where_it_is_asked_to():
+    """As many as the region; which one is drawn, so that in the long run it is each."""
+    regions = {
+        name: routing.Region(
+            name,
+            (
+                routing.Part(f"expert{name}", "output", tuple(range(16)), 1, 16),
+                routing.Part("gate", "output", (unit,), 1, 2),
+            ),
+        )
+        for unit, name in enumerate("ab")
+    }
+    modules = {"experta": nn.Linear(4, 16), "expertb": nn.Linear(4, 16)}
+    model = nn.ModuleDict(modules | {"gate": nn.Linear(4, 2)})
+    generator, drawn = torch.Generator().manual_seed(0), []
+    for _ in range(40):
+        control = random_like(regions, "a", model, generator, gates=True)
+        drawn += [part.units for part in control.parts if part.module == "gate"]
+        assert sum(len(part.units) for part in control.parts if part.module != "gate") == 16
+    assert len(drawn) == 40
+    assert 10 <= drawn.count((0,)) <= 30
+    plain = random_like(regions, "a", model, generator)
+    assert all(part.module != "gate" for part in plain.parts)
