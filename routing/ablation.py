@@ -38,7 +38,8 @@ def ablate(
     The units are replaced where the region has them: at the output of each part's module, or at its
     input where the part says so. The others pass bit for bit. What a mixture of experts does with a
     gate's zero is its own affair. Compiled code runs uncompiled within the context, since it would
-    not notice; leaving it, also through an exception, puts everything back.
+    not notice; leaving it, also through an exception, puts everything back. Other threads that run
+    the model meanwhile run it ablated.
 
     Args:
         model: The network, compiled or not.
