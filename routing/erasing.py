@@ -79,7 +79,8 @@ def _zero(
     with torch.no_grad():
         for parameter, by_region in masks.items():
             for mask in by_region.values():
-                model.get_parameter(parameter).masked_fill_(mask, 0)
+                weights = model.get_parameter(parameter)
+                weights.masked_fill_(mask.to(weights.device), 0)
 
 
 def _has_ties(model: nn.Module) -> bool:

@@ -60,4 +60,4 @@ def sources_of(
         return None
     if [tensor.shape for tensor in moved] != [tensor.shape for tensor in returned]:
         return None
-    return tuple(tensor.long() for tensor in moved)
+    return tuple(tensor.long().cpu() for tensor in moved)

@@ -14,7 +14,9 @@ from routing.sizes import counts_units, is_transposed_linear, widths
 
 
 class Owned(dict[str, dict[str, Tensor]]):
-    """By parameter name and region, a mask (bool, in the parameter's shape) of its elements."""
+    """By parameter name and region, a mask (bool, in the parameter's shape, on the CPU) of its
+    elements.
+    """
 
     unprotected: tuple[str, ...] = ()
     """Regions that may move in steps in which no gradient of theirs is let through."""
@@ -56,8 +58,8 @@ def declared(model: nn.Module, regions: Regions) -> dict[str, dict[str, Tensor]]
         for part in region.parts:
             for parameter, elements in _elements(model, part):
                 masks = found.setdefault(names[id(parameter)], {})
-                before = masks.get(region.name)
-                masks[region.name] = elements if before is None else before | elements
+                mine, before = elements.cpu(), masks.get(region.name)
+                masks[region.name] = mine if before is None else before | mine
     return found
 
 
