@@ -66,6 +66,9 @@ class Routes:
         _require_reachable(options, labels.names)
         self._watch(model)
         self._kept_out = _kept_out(options, labels.names)
+        if (options.alone_coef or options.values == "routed") and not self._kept_out:
+            key = "alone_coef" if options.alone_coef else "values"
+            raise ConfigError(f"routing.{key}: no rule keeps a label out of a region (weight 0)")
         self._drop = routing.ForwardDrop(
             model,
             {name: self.router.regions[name] for name in {**options.drop, **self._kept_out}},
