@@ -258,7 +258,10 @@ def test_on_a_random_network_a_closed_region_moves_by_exactly_nothing_or_is_refu
     draw = torch.Generator().manual_seed(1000 + seed)
     model = RandomNet(seed)
     tokens = bool(seed % 2)
-    inputs = lambda: torch.randn(4, 5, 6) if tokens else torch.randn(4, 6)  # noqa: E731
+
+    def inputs():
+        return torch.randn(4, 5, 6) if tokens else torch.randn(4, 6)
+
     part = {
         "module": f"layers.{int(torch.randint(5, (1,), generator=draw))}",
         "at": ("output", "input")[int(torch.randint(2, (1,), generator=draw))],
