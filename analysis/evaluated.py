@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.curves import Curve
 from analysis.stats import Estimate
-from configs import CheckpointError
+from configs import CheckpointError, flatten
 from models import CHECKPOINTS, file_digest, find_checkpoint
 
 _FILE = Path("studies") / "eval" / "eval.json"
@@ -104,20 +104,12 @@ def _estimate(plain: Mapping[str, Any], within: tuple[float, float]) -> Estimate
 def _settings(data: Mapping[str, Any]) -> dict[str, str]:
     config = data.get("config") or {}
     asked = {key: config[key] for key in ("eval", "env") if key in config}
-    settings = {key: text for key, text in _flat(asked) if key not in _NO_MATTER}
+    settings = {k: _text(v) for k, v in flatten(asked).items() if k not in _NO_MATTER}
     if "held_out" in data:
         settings["held out"] = _text(data["held_out"])
     if any("cheese" in score for score in data["scores"]):
         settings["n counts"] = "layouts" if "layouts" in data["scores"][0] else "levels"
     return settings
-
-
-def _flat(plain: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in plain.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{key}.")
-        else:
-            yield before + key, _text(value)
 
 
 def _text(value: Any) -> str:

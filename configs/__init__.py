@@ -38,7 +38,7 @@ from configs.schema import (
     TrainerConfig,
 )
 from configs.suggest import hint, near
-from configs.typed import to_plain
+from configs.typed import flatten, to_plain
 from configs.validate import WORLD_SIZE, validate
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "TrainerConfig",
     "expand_seeds",
     "experiments",
+    "flatten",
     "frames_note",
     "from_plain",
     "hint",

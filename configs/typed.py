@@ -108,3 +108,14 @@ def _mismatch(leaf: Leaf) -> ConfigError:
     match = near(str(leaf.value), choices(leaf.hint))
     more = f"; did you mean {match!r}?" if match else ""
     return ConfigError(f"{leaf.key} = {shown(leaf.value)}: must be {describe(leaf.hint)}{more}")
+
+
+def flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested dict's options by their dotted keys; an empty group stands for itself."""
+    flat: dict[str, Any] = {}
+    for key, value in plain.items():
+        if isinstance(value, Mapping) and value:
+            flat |= {f"{key}.{inner}": one for inner, one in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat

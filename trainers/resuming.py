@@ -26,7 +26,7 @@ def check_overrides(old: RunConfig, new: RunConfig, folder: Path) -> None:
     Raises:
         ConfigError: the first of them, and how to start a new run with it.
     """
-    before, after = _flat(configs.to_plain(old)), _flat(configs.to_plain(new))
+    before, after = configs.flatten(configs.to_plain(old)), configs.flatten(configs.to_plain(new))
     changed = {key: value for key, value in after.items() if before.get(key) != value}
     for key in changed:
         if key.partition(".")[0] not in RESUMABLE:
@@ -64,7 +64,7 @@ def read(path: Path, config: RunConfig, world: int) -> dict[str, Any]:
 
 
 def _check_unedited(trained: dict[str, Any], planned: dict[str, Any], path: Path) -> None:
-    before, after = _flat(trained), _flat(planned)
+    before, after = configs.flatten(trained), configs.flatten(planned)
     for key in {**before, **after}:
         if key.partition(".")[0] not in (*RESUMABLE, *_PLACE) and before.get(key) != after.get(key):
             raise ConfigError(
@@ -79,7 +79,7 @@ def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None
 
     An edit does, and a resume that ended before its first checkpoint.
     """
-    before, after = _flat(state["config"]), _flat(configs.to_plain(config))
+    before, after = configs.flatten(state["config"]), configs.flatten(configs.to_plain(config))
     changed = [
         f"{key} = {_typed(after[key])} (was {_typed(before.get(key))})"
         for key in after
@@ -148,14 +148,3 @@ def _typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else str(value)
-
-
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested dict by dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in plain.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def require_same(folder: Path, config: RunConfig, *, option: str) -> None:
     Raises:
         ConfigError: It was not; the message names the first setting that differs.
     """
-    found, wanted = (_flat(configs.to_plain(c)) for c in (rundir.read_config(folder), config))
+    found, wanted = (_trained(one) for one in (rundir.read_config(folder), config))
     for key in sorted(found.keys() | wanted.keys()):
         there, asked = found.get(key), wanted.get(key)
         if there != asked and not (key == "init_from" and _same_file(there, asked)):
@@ -91,14 +91,10 @@ def is_finished(folder: Path, config: RunConfig) -> bool:
     return (models.load_agent(folder).env_steps or 0) >= config.frames // each * each
 
 
-def _flat(plain: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+def _trained(config: RunConfig) -> dict[str, Any]:
     """Settings by their dotted keys, without those that say nothing of what was trained."""
-    found: dict[str, Any] = {}
-    for name, value in plain.items():
-        key = f"{before}{name}"
-        if key not in _ELSEWHERE:
-            found |= _flat(value, f"{key}.") if isinstance(value, dict) else {key: value}
-    return found
+    flat = configs.flatten(configs.to_plain(config))
+    return {k: v for k, v in flat.items() if not _ELSEWHERE & {k, k.partition(".")[0]}}
 
 
 def _same_file(one: str | None, other: str | None) -> bool:
