@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 
 from routing.errors import RoutingError
 from routing.places import first_of, with_first
 
-
-class Uses(Protocol):
-    """Says whether labels are in use, so that gradients are to be routed."""
-
-    def __call__(self) -> bool:
-        """Whether they are."""
-        ...
+Uses = Callable[[], bool]
+"""Says whether labels are in use, so that gradients are to be routed."""
 
 
 class SiteHook:
@@ -47,29 +42,6 @@ class SiteHook:
                 f"{self._what} is {len(args)} positional arguments; only one can be routed"
             )
         return (self._route(args[0]),)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CopiedHook:
-        return CopiedHook(self._in_use)
-
-    def __reduce__(self) -> Any:
-        return CopiedHook, ()
-
-
-class RunHook:
-    """A hook that notes that the model has run while labels are in use.
-
-    Args:
-        note: Called then.
-        in_use: Whether labels are in use.
-    """
-
-    def __init__(self, note: Callable[[], None], in_use: Uses) -> None:
-        self._note, self._in_use = note, in_use
-
-    def __call__(self, module: nn.Module, *_: Any) -> None:
-        """Note it."""
-        if self._in_use():
-            self._note()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CopiedHook:
         return CopiedHook(self._in_use)
@@ -144,7 +116,7 @@ class CopiedForward:
 
 def remove_hooks(model: nn.Module, *, copied_only: bool = False) -> None:
     """Take out everything that routers left in a model's modules."""
-    ours = (CopiedHook,) if copied_only else (SiteHook, RunHook, CopiedHook)
+    ours = (CopiedHook,) if copied_only else (SiteHook, CopiedHook)
     forwards = (CopiedForward,) if copied_only else (RoutedForward, CopiedForward)
     for module in model.modules():
         if isinstance(module.__dict__.get("forward"), forwards):

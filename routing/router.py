@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from routing.dataflow import Recording, changed_in_place
 from routing.errors import RoutingError
 from routing.exclusive import exclusive
-from routing.hooks import RunHook, SiteHook, remove_hooks
+from routing.hooks import SiteHook, remove_hooks
 from routing.mask import align, scale_gradient
 from routing.ownership import Owned, owned
 from routing.parameters import Scales, replace_forward
@@ -137,12 +137,13 @@ class Router:
         if in_place is not None:
             self._waiting.clear()
         if self._waiting:
-            hook = RunHook(self._note_run, self._in_use)
+            hook = SiteHook(self._note_run, self._in_use, "the model")
             self._undo.append(model.register_forward_hook(hook).remove)
 
-    def _note_run(self) -> None:
+    def _note_run(self, output: Any) -> Any:
         if not torch.compiler.is_compiling():
             self._has_run = True
+        return output
 
     @property
     def label_names(self) -> tuple[str, ...]:
