@@ -12,7 +12,7 @@ PYTHON ?= python3.11 python3.12 python3 python
 # Test processes: one per core, at most 8.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 || echo "$$n")
 # Tests share the cores among processes, so each of them keeps to one thread.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
@@ -71,7 +71,7 @@ test-slow: $(INSTALLED)
 
 # In one process: the tests share what they measure.
 test-published: published-file $(INSTALLED)
-	CHISEL_PUBLISHED_PTH="$(PTH)" $(BIN)/python -m pytest tests/published/test_published_net.py
+	CHISEL_PUBLISHED_PTH="$(PTH)" $(BIN)/pytest tests/published/test_published_net.py
 
 published-file:
 	@[ -n "$(PTH)" ] || { echo "make: type make test-published PTH=/path/to/model_rand_region_5.pth; \

@@ -1,20 +1,20 @@
 """What a checkpoint does and why: play, evaluation, fields, statistics, studies, figures."""
 
-from analysis.ablation_figures import ablation_figure
-from analysis.ablation_matrix import AblationMatrix, ablation_matrix
-from analysis.agent_ablation import agent_ablation_matrix
-from analysis.board_values import BoardModel, board_model, board_values, exact_episode
-from analysis.compare import Comparison, compare
-from analysis.evaluation import Evaluation, evaluate
-from analysis.field_figures import contact_sheet, field_figure
-from analysis.fields import VectorField, mouse_at, vector_field
-from analysis.figures import save_figure
-from analysis.films import write_gif
-from analysis.gradient_mass import GradientMass, sides_of
-from analysis.localization import Condition, Localization, LocalizedRun, Snapshot
-from analysis.localization_report import write_localization
-from analysis.maze_ablation import maze_ablation_matrix
-from analysis.output import (
+from chisel.analysis.ablation_figures import ablation_figure
+from chisel.analysis.ablation_matrix import AblationMatrix, ablation_matrix
+from chisel.analysis.agent_ablation import agent_ablation_matrix
+from chisel.analysis.board_values import BoardModel, board_model, board_values, exact_episode
+from chisel.analysis.compare import Comparison, compare
+from chisel.analysis.evaluation import Evaluation, evaluate
+from chisel.analysis.field_figures import contact_sheet, field_figure
+from chisel.analysis.fields import VectorField, mouse_at, vector_field
+from chisel.analysis.figures import save_figure
+from chisel.analysis.films import write_gif
+from chisel.analysis.gradient_mass import GradientMass, sides_of
+from chisel.analysis.localization import Condition, Localization, LocalizedRun, Snapshot
+from chisel.analysis.localization_report import write_localization
+from chisel.analysis.maze_ablation import maze_ablation_matrix
+from chisel.analysis.output import (
     as_typed,
     make_folder,
     provenance,
@@ -24,14 +24,14 @@ from analysis.output import (
     study_folder,
     write_json,
 )
-from analysis.oversight import (
+from chisel.analysis.oversight import (
     OversightEvaluation,
     OversightScore,
     evaluate_oversight,
     oversight_ceiling,
     plays_oversight,
 )
-from analysis.oversight_curves import (
+from chisel.analysis.oversight_curves import (
     OversightReturns,
     OversightSummary,
     oversight_figure,
@@ -39,17 +39,17 @@ from analysis.oversight_curves import (
     oversight_table,
     summarise_oversight,
 )
-from analysis.play import Policy, play, random_policy
-from analysis.progress import progress_bars
-from analysis.region_elements import Elements
-from analysis.relearning import Relearning, RelearningCurve, relearning_figure
-from analysis.request import Request
-from analysis.scores import Score
-from analysis.selective import selective_regions
-from analysis.settings import runs_of
-from analysis.split import SplitEvaluation, cross_own, evaluate_split, split_errors
-from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, proportion
-from analysis.tables import new_table
+from chisel.analysis.play import Policy, play, random_policy
+from chisel.analysis.progress import progress_bars
+from chisel.analysis.region_elements import Elements
+from chisel.analysis.relearning import Relearning, RelearningCurve, relearning_figure
+from chisel.analysis.request import Request
+from chisel.analysis.scores import Score
+from chisel.analysis.selective import selective_regions
+from chisel.analysis.settings import runs_of
+from chisel.analysis.split import SplitEvaluation, cross_own, evaluate_split, split_errors
+from chisel.analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, proportion
+from chisel.analysis.tables import new_table
 
 __all__ = [
     "AblationMatrix",

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-import routing
-from analysis.held_out import held_out, placements_of
-from configs import ConfigError, RunConfig, hint
-from models import Agent
+from chisel import routing
+from chisel.analysis.held_out import held_out, placements_of
+from chisel.configs import ConfigError, RunConfig, hint
+from chisel.models import Agent
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or the factor that the units are multiplied by."""

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.ablation_matrix import AblationMatrix, Row
+from chisel.analysis.ablation_matrix import AblationMatrix, Row
 
 _COLOURS = ("#d1495b", "#1f77b4", "#2e8b57", "#edae49", "#6a4c93", "#00798c")
 _GAP = 0.4

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import nn
 
-import routing
-from analysis.ablation import Mode
-from analysis.layouts import Layouts, change_over_layouts, mean_over_layouts
-from analysis.stats import Estimate
-from analysis.tables import new_table
+from chisel import routing
+from chisel.analysis.ablation import Mode
+from chisel.analysis.layouts import Layouts, change_over_layouts, mean_over_layouts
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tables import new_table
 
 Context = Callable[[], AbstractContextManager[Any]]
 Values = Mapping[str, NDArray[np.float64]]

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.ablation_figures import ablation_figure
-from analysis.ablation_matrix import AblationMatrix
-from analysis.ablation_seeds import over_seeds
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
+from chisel.analysis.ablation_figures import ablation_figure
+from chisel.analysis.ablation_matrix import AblationMatrix
+from chisel.analysis.ablation_seeds import over_seeds
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
 
 
 def write_ablation(

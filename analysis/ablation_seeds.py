@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.ablation_matrix import AblationMatrix, Row
-from analysis.stats import Estimate, mean_over_seeds
+from chisel.analysis.ablation_matrix import AblationMatrix, Row
+from chisel.analysis.stats import Estimate, mean_over_seeds
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:

@@ -10,17 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import configs
-import envs
-import routing
-from analysis.ablation import Mode, regions_of
-from analysis.ablation_matrix import AblationMatrix, Context, Values, ablation_matrix
-from analysis.maze_ablation import maze_ablation_matrix
-from analysis.oversight import ENDS, oversight_run, plays_oversight
-from analysis.play import play
-from analysis.settings import Settings, as_list
-from configs import ConfigError, MazeConfig, RunConfig
-from models import Agent
+from chisel import configs, envs, routing
+from chisel.analysis.ablation import Mode, regions_of
+from chisel.analysis.ablation_matrix import AblationMatrix, Context, Values, ablation_matrix
+from chisel.analysis.maze_ablation import maze_ablation_matrix
+from chisel.analysis.oversight import ENDS, oversight_run, plays_oversight
+from chisel.analysis.play import play
+from chisel.analysis.settings import Settings, as_list
+from chisel.configs import ConfigError, MazeConfig, RunConfig
+from chisel.models import Agent
 
 
 def agent_ablation_matrix(

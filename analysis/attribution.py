@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.cut import Cut
-from configs import ConfigError, NumericsError
-from envs.maze import MOVE_OF_ACTION, MOVES
+from chisel.analysis.cut import Cut
+from chisel.configs import ConfigError, NumericsError
+from chisel.envs.maze import MOVE_OF_ACTION, MOVES
 
 Score = Callable[[Tensor], Tensor]
 """Activations of all examples `[N, …]` to what is explained of each `[N]`."""

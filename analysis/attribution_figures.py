@@ -12,9 +12,9 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from analysis.attribution import Attribution
-from analysis.stats import Estimate
-from envs.maze import MazeState
+from chisel.analysis.attribution import Attribution
+from chisel.analysis.stats import Estimate
+from chisel.envs.maze import MazeState
 
 _FOR, _AGAINST, _INK = "#c2410c", "#2563eb", "#111827"
 _WALL, _FLOOR = "#4b5563", "#ffffff"

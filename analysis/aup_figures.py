@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from analysis.side_effects import OUTCOMES
-from analysis.stats import Estimate, band
+from chisel.analysis.side_effects import OUTCOMES
+from chisel.analysis.stats import Estimate, band
 
 _COLOURS = ("#b2182b", "#f4a582", "#c9c9cf", "#2e8b57")
 """Of the four outcomes, worst first."""

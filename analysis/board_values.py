@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-import impact
-from envs.gridworlds import TabularMDP
+from chisel import impact
+from chisel.envs.gridworlds import TabularMDP
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.ablation import Ablation, name_of
-from analysis.steering import Steering
+from chisel.analysis.ablation import Ablation, name_of
+from chisel.analysis.steering import Steering
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from analysis.compare_table import compare_table
-from analysis.curve_figures import METRICS, RANGES, curves_figure
-from analysis.curves import Curve, read_curves
-from analysis.evaluated import Evaluated, evaluation_of
-from analysis.figures import save_figure
-from analysis.output import make_folder, write_json
-from analysis.stats import Estimate, mean_over_seeds, permutation_p
-from configs import CheckpointError, ConfigError
+from chisel.analysis.compare_table import compare_table
+from chisel.analysis.curve_figures import METRICS, RANGES, curves_figure
+from chisel.analysis.curves import Curve, read_curves
+from chisel.analysis.evaluated import Evaluated, evaluation_of
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import make_folder, write_json
+from chisel.analysis.stats import Estimate, mean_over_seeds, permutation_p
+from chisel.configs import CheckpointError, ConfigError
 
 _TAIL = 0.05
 """The last value of a noisy curve is the mean of this share of its points."""

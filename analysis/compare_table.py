@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from analysis.stats import Estimate
-from analysis.tables import new_table
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tables import new_table
 
 if TYPE_CHECKING:
-    from analysis.compare import Line
+    from chisel.analysis.compare import Line
 
 FEW_SEEDS = 5
 """Fewer than so many seeds are shown one by one: an interval of so few says little."""

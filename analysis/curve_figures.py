@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from analysis.curves import Curve
-from analysis.stats import band
-from configs import ConfigError
+from chisel.analysis.curves import Curve
+from chisel.analysis.stats import band
+from chisel.configs import ConfigError
 
 METRICS = {
     "charts/success": "success",

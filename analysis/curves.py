@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import CheckpointError
+from chisel.configs import CheckpointError
 
 _KEYS = ("iteration", "env_steps")
 

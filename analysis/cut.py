@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analysis.interventions import Edit, edit_at, find_modules, intervene, record
-from models import ActorCritic
+from chisel.analysis.interventions import Edit, edit_at, find_modules, intervene, record
+from chisel.models import ActorCritic
 
 BATCH = 512
 """Examples that pass the rest of the network at a time."""

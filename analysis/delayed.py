@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import impact
-from envs.gridworlds import WORLDS, Cell, tabular
+from chisel import impact
+from chisel.envs.gridworlds import WORLDS, Cell, tabular
 
 _TIE = 1e-9
 _AGENT, _BOX, _DOG = (ord(glyph) for glyph in "AXD")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.delayed_residuals import Residual
+from chisel.analysis.delayed_residuals import Residual
 
 _COLOURS = ("#1f77b4", "#d1495b", "#2e8b57")
 _INK = "#14141f"

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import impact
-from analysis.delayed import Task, aup_policy, standard_policy
-from analysis.stats import Estimate, mean_over_seeds, t_quantile
-from analysis.tabular_studies import no_nan
-from impact import Revelation
+from chisel import impact
+from chisel.analysis.delayed import Task, aup_policy, standard_policy
+from chisel.analysis.stats import Estimate, mean_over_seeds, t_quantile
+from chisel.analysis.tabular_studies import no_nan
+from chisel.impact import Revelation
 
 RANDOM = "any reward"
 

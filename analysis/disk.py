@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from configs import CheckpointError, ConfigError
-from models import write_atomically
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import write_atomically
 
 _PROBE = bytes(65536)
 """As much as a small result takes: a full disk gives room to a file, but to nothing in it."""

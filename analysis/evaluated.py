@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.curves import Curve
-from analysis.stats import Estimate
-from configs import CheckpointError, flatten
-from models import CHECKPOINTS, file_digest, find_checkpoint
+from chisel.analysis.curves import Curve
+from chisel.analysis.stats import Estimate
+from chisel.configs import CheckpointError, flatten
+from chisel.models import CHECKPOINTS, file_digest, find_checkpoint
 
 _FILE = Path("studies") / "eval" / "eval.json"
 _NO_MATTER = (

@@ -14,18 +14,18 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from analysis.ablation import ablation_of, parse_modes
-from analysis.changes import Changes
-from analysis.held_out import PLACEMENTS, Placement, held_out, placements_of
-from analysis.output import provenance, study_folder, typed_source, write_json
-from analysis.play import Policy, random_policy
-from analysis.scores import Player, Score, scores_by_size
-from analysis.settings import Settings, as_list, maze_run, take_agent
-from analysis.stats import Estimate
-from analysis.steering import steering_of
-from analysis.tables import new_table
-from configs import ConfigError, RunConfig
-from models import Agent
+from chisel.analysis.ablation import ablation_of, parse_modes
+from chisel.analysis.changes import Changes
+from chisel.analysis.held_out import PLACEMENTS, Placement, held_out, placements_of
+from chisel.analysis.output import provenance, study_folder, typed_source, write_json
+from chisel.analysis.play import Policy, random_policy
+from chisel.analysis.scores import Player, Score, scores_by_size
+from chisel.analysis.settings import Settings, as_list, maze_run, take_agent
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering import steering_of
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import Agent
 
 _HELD_OUT = {
     True: "",

@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from numpy.typing import NDArray
 
-from analysis.fields import VectorField
-from envs.maze import MazeState, render
+from chisel.analysis.fields import VectorField
+from chisel.envs.maze import MazeState, render
 
 _INK, _PAPER, _STONE = "#14141f", "#ffffff", "#3b3b45"
 _NONE = "#c9c9d1"

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.frame import Frame
-from analysis.play import action_probabilities
-from envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
-from models import to_tensor
+from chisel.analysis.frame import Frame
+from chisel.analysis.play import action_probabilities
+from chisel.envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
+from chisel.models import to_tensor
 
 Outputs = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """Observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`."""

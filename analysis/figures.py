@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.disk import write_file
+from chisel.analysis.disk import write_file
 
 DPI = 150
 

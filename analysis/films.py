@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.disk import write_file
+from chisel.analysis.disk import write_file
 
 
 def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.disk import write_file
+from chisel.analysis.disk import write_file
 
 
 @dataclass(frozen=True)

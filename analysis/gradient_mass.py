@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.region_elements import Elements
-from analysis.stats import Estimate, bootstrap_mean
+from chisel.analysis.region_elements import Elements
+from chisel.analysis.stats import Estimate, bootstrap_mean
 
 MEAN = "mean"
 """Stands for the mean over kinds."""

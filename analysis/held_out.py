@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.layouts import layouts_of
-from analysis.play import Policy, play
-from analysis.settings import require_spaces
-from configs import MazeConfig, RunConfig
-from envs.maze import LevelBank, make_evaluation
-from models import Agent
+from chisel.analysis.layouts import layouts_of
+from chisel.analysis.play import Policy, play
+from chisel.analysis.settings import require_spaces
+from chisel.configs import MazeConfig, RunConfig
+from chisel.envs.maze import LevelBank, make_evaluation
+from chisel.models import Agent
 
 Placement = Literal["as-trained", "anywhere"]
 Split = Literal["all", "train", "validation", "test"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from models import CHECKPOINTS, WEIGHTS, iteration_of
+from chisel.models import CHECKPOINTS, WEIGHTS, iteration_of
 
 _DIGITS = 8
 """Of a digest, in the names of folders."""

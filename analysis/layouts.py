@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.stats import Estimate, bootstrap_mean, proportion
-from envs.maze import LevelBank, layout_digest
+from chisel.analysis.stats import Estimate, bootstrap_mean, proportion
+from chisel.envs.maze import LevelBank, layout_digest
 
 Floats = NDArray[np.float64]
 Layouts = NDArray[np.int64]

@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from rich.table import Table
 
-from analysis.ablation_matrix import AblationMatrix
-from analysis.ablation_seeds import over_seeds
-from analysis.gradient_mass import MEAN, GradientMass, Sides
-from analysis.stats import Estimate, mean_over_seeds
-from analysis.tables import new_table
+from chisel.analysis.ablation_matrix import AblationMatrix
+from chisel.analysis.ablation_seeds import over_seeds
+from chisel.analysis.gradient_mass import MEAN, GradientMass, Sides
+from chisel.analysis.stats import Estimate, mean_over_seeds
+from chisel.analysis.tables import new_table
 
 Condition = Literal["without routes", "labelled", "unlabelled"]
 """How the same examples are learnt from: with plain gradients, with their labels, as unlabelled."""

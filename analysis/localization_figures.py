@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.ablation_matrix import AblationMatrix
-from analysis.gradient_mass import MEAN
-from analysis.localization import Condition, Localization
-from analysis.stats import Estimate
+from chisel.analysis.ablation_matrix import AblationMatrix
+from chisel.analysis.gradient_mass import MEAN
+from chisel.analysis.localization import Condition, Localization
+from chisel.analysis.stats import Estimate
 
 _COLOURS = ("#d1495b", "#1f77b4", "#2e8b57", "#edae49", "#6a4c93", "#00798c", "#8d5524")
 _INK, _CONTROL = "#14141f", "#9a9aa5"

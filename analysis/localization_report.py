@@ -6,16 +6,16 @@ from pathlib import Path
 
 from rich.table import Table
 
-from analysis.ablation_figures import ablation_figure
-from analysis.figures import save_figure
-from analysis.localization import Localization, absorption_table, mass_table
-from analysis.localization_figures import (
+from chisel.analysis.ablation_figures import ablation_figure
+from chisel.analysis.figures import save_figure
+from chisel.analysis.localization import Localization, absorption_table, mass_table
+from chisel.analysis.localization_figures import (
     layers_figure,
     mass_figure,
     matrices_figure,
     training_figure,
 )
-from analysis.output import write_json
+from chisel.analysis.output import write_json
 
 
 def write_localization(

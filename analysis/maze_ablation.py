@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import routing
-from analysis.ablation import MEAN_LEVELS, Mode, regions_of
-from analysis.ablation_matrix import AblationMatrix, Context, Values, ablation_matrix
-from analysis.held_out import held_out, placements_of
-from analysis.layouts import layouts_of
-from analysis.scores import OUTCOMES, is_efficient
-from analysis.settings import Settings, as_list, maze_run
-from configs import ConfigError
-from models import Agent
+from chisel import routing
+from chisel.analysis.ablation import MEAN_LEVELS, Mode, regions_of
+from chisel.analysis.ablation_matrix import AblationMatrix, Context, Values, ablation_matrix
+from chisel.analysis.held_out import held_out, placements_of
+from chisel.analysis.layouts import layouts_of
+from chisel.analysis.scores import OUTCOMES, is_efficient
+from chisel.analysis.settings import Settings, as_list, maze_run
+from chisel.configs import ConfigError
+from chisel.models import Agent
 
 
 def maze_ablation_matrix(

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-import impact
-from analysis.power_orbits import ClosedForm, OrbitCount
-from impact import examples
+from chisel import impact
+from chisel.analysis.power_orbits import ClosedForm, OrbitCount
+from chisel.impact import examples
 
 _COLOURS = {
     "★": "#14141f",

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.ablation import ablation_of, parse_modes
-from analysis.changes import Changes
-from analysis.fields import Outputs
-from analysis.settings import take_agent
-from analysis.steering import steering_of
-from configs import ConfigError, RunConfig
-from models import Agent, require_match
+from chisel.analysis.ablation import ablation_of, parse_modes
+from chisel.analysis.changes import Changes
+from chisel.analysis.fields import Outputs
+from chisel.analysis.settings import take_agent
+from chisel.analysis.steering import steering_of
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import Agent, require_match
 
 
 @dataclass(frozen=True)

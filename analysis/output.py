@@ -10,13 +10,15 @@ from typing import Any
 
 from rich.table import Table
 
-import configs
-from analysis.disk import check_folder, refused, write_file
-from analysis.homes import home_of, joined
-from analysis.settings import runs_of
-from analysis.tables import show as show  # studies take it from here, with the files they write
-from configs import ConfigError, RunConfig
-from models import CHECKPOINTS, WEIGHTS, Agent
+from chisel import configs
+from chisel.analysis.disk import check_folder, refused, write_file
+from chisel.analysis.homes import home_of, joined
+from chisel.analysis.settings import runs_of
+from chisel.analysis.tables import (
+    show as show,
+)  # studies take it from here, with the files they write
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import CHECKPOINTS, WEIGHTS, Agent
 
 TABLES = "tables.json"
 """The file in a study's folder that holds its tables."""

@@ -21,20 +21,18 @@ import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
-import configs
-import envs
-import routing
-from analysis.ablation import Ablation, name_of, parse_modes, regions_of
-from analysis.changes import Changes
-from analysis.output import provenance, study_folder, typed_source, write_json
-from analysis.play import Policy, action_probabilities
-from analysis.settings import Settings, as_list, take_agent
-from analysis.stats import Estimate, bootstrap_mean, proportion
-from analysis.steering import steering_of
-from analysis.tables import new_table
-from configs import ConfigError, EvalConfig, OversightConfig, RunConfig, hint
-from envs.oversight import Script, scripted
-from models import Agent, to_tensor
+from chisel import configs, envs, routing
+from chisel.analysis.ablation import Ablation, name_of, parse_modes, regions_of
+from chisel.analysis.changes import Changes
+from chisel.analysis.output import provenance, study_folder, typed_source, write_json
+from chisel.analysis.play import Policy, action_probabilities
+from chisel.analysis.settings import Settings, as_list, take_agent
+from chisel.analysis.stats import Estimate, bootstrap_mean, proportion
+from chisel.analysis.steering import steering_of
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError, EvalConfig, OversightConfig, RunConfig, hint
+from chisel.envs.oversight import Script, scripted
+from chisel.models import Agent, to_tensor
 
 STEPS = 32
 """Steps that a fresh environment is played for."""

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
-from analysis.oversight import RETURNS, ablation, oversight_run, score
-from analysis.stats import Estimate, band, mean_over_seeds
-from analysis.tables import new_table
-from configs import CheckpointError
-from models import CHECKPOINTS, load_agent
+from chisel.analysis.oversight import RETURNS, ablation, oversight_run, score
+from chisel.analysis.stats import Estimate, band, mean_over_seeds
+from chisel.analysis.tables import new_table
+from chisel.configs import CheckpointError
+from chisel.models import CHECKPOINTS, load_agent
 
 WHOLE = "agent"
 EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import EnvironmentFault, NumericsError
-from models import to_tensor
+from chisel.configs import EnvironmentFault, NumericsError
+from chisel.models import to_tensor
 
 Policy = Callable[[torch.Tensor], torch.Tensor]
 """Observations `[B, C, H, W]` to logits `[B, A]`."""

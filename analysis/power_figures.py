@@ -11,8 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-import impact
-from analysis.power_map import CellPower, Place
+from chisel import impact
+from chisel.analysis.power_map import CellPower, Place
 
 _NOWHERE, _INK, _PAPER = "#c9c9d1", "#14141f", "#ffffff"
 _COLOURS = ("#1f77b4", "#d1495b", "#2e8b57", "#edae49", "#6a4c93")

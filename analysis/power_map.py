@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import impact
-from configs import ConfigError, hint
-from envs.gridworlds import WORLDS, tabular
+from chisel import impact
+from chisel.configs import ConfigError, hint
+from chisel.envs.gridworlds import WORLDS, tabular
 
 _OPEN = re.compile(r"grid(\d+)")
 _SIDES = range(2, 21)

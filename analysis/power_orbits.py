@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import impact
-from impact import Comparison, examples
+from chisel import impact
+from chisel.impact import Comparison, examples
 
 _FIRST = {"∅": 0, "left": 1, "right": 2}
 """The star's actions."""

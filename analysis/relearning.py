@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
-from analysis.stats import Estimate, band, mean_over_seeds
-from analysis.tables import new_table
+from chisel.analysis.stats import Estimate, band, mean_over_seeds
+from chisel.analysis.tables import new_table
 
 _COLOURS = ("#d1495b", "#9a9aa5", "#1f77b4", "#2e8b57", "#edae49", "#6a4c93")
 _INK = "#14141f"

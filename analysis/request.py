@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.homes import joined, short_digest
-from analysis.output import make_folder, provenance, results_folder, study_command
-from analysis.signed import signed
-from configs import RunConfig
-from models import Agent
+from chisel.analysis.homes import joined, short_digest
+from chisel.analysis.output import make_folder, provenance, results_folder, study_command
+from chisel.analysis.signed import signed
+from chisel.configs import RunConfig
+from chisel.models import Agent
 
 _PLACES = ("checkpoint", "out")
 """Arguments that are no options: what is studied, and where results go."""
@@ -60,7 +60,7 @@ class Request:
         return study_command(self.study, self.options, self.checkpoint)
 
     def provenance(self, agent: Agent, config: RunConfig, *, seed: int) -> dict[str, Any]:
-        """Where a result comes from; see `analysis.output.provenance`."""
+        """Where a result comes from; see `chisel.analysis.output.provenance`."""
         return provenance(agent, config, seed=seed, command=self.command)
 
     def words(self, *but: str) -> str:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.held_out import Placement
-from analysis.layouts import mean_over_layouts
-from analysis.stats import Estimate
+from chisel.analysis.held_out import Placement
+from chisel.analysis.layouts import mean_over_layouts
+from chisel.analysis.stats import Estimate
 
 Player = Literal["agent", "random"]
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import routing
-from analysis.held_out import held_out, placements_of
-from analysis.scores import OUTCOMES
-from configs import ConfigError, RunConfig
-from models import Agent
+from chisel import routing
+from chisel.analysis.held_out import held_out, placements_of
+from chisel.analysis.scores import OUTCOMES
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import Agent
 
 GOALS = ("cheese", "corner")
 

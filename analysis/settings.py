@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import configs
-from configs import ConfigError, MazeConfig, RunConfig
-from models import Agent, Spaces, holds_agent, load_agent, require_match, spaces_of
+from chisel import configs
+from chisel.configs import ConfigError, MazeConfig, RunConfig
+from chisel.models import Agent, Spaces, holds_agent, load_agent, require_match, spaces_of
 
 Settings = Mapping[str, Any] | Sequence[str]
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from analysis.tables import new_table
-from configs import ConfigError, hint
-from envs.gridworlds import WORLDS, find_world, tabular
-from impact import AGENTS, PRESETS, Agent, Options, ablate
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError, hint
+from chisel.envs.gridworlds import WORLDS, find_world, tabular
+from chisel.impact import AGENTS, PRESETS, Agent, Options, ablate
 
 PAPER_WORLDS = "options,damage,correction,offset,interference"
 """Those of Turner et al. (2020), in the order of their table."""

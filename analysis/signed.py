@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from analysis.output import TABLES, write_json
+from chisel.analysis.output import TABLES, write_json
 
 SIGNATURE = "study"
 """The key in a result's JSON: `name` of the study, its `options`, and the `files` it wrote."""

@@ -14,17 +14,17 @@ import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
-import configs
-from analysis.figures import save_figure
-from analysis.homes import home_of
-from analysis.output import make_folder, write_json
-from analysis.settings import Settings, as_list, runs_of
-from analysis.split_figures import reconstructions_figure
-from analysis.stats import Estimate, mean_over_seeds
-from analysis.tables import new_table
-from configs import ConfigError, RunConfig
-from envs import HALVES, Examples, Part, half_of, load_data
-from models import SplitAutoencoder, TrainedSplit, load_split
+from chisel import configs
+from chisel.analysis.figures import save_figure
+from chisel.analysis.homes import home_of
+from chisel.analysis.output import make_folder, write_json
+from chisel.analysis.settings import Settings, as_list, runs_of
+from chisel.analysis.split_figures import reconstructions_figure
+from chisel.analysis.stats import Estimate, mean_over_seeds
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError, RunConfig
+from chisel.envs import HALVES, Examples, Part, half_of, load_data
+from chisel.models import SplitAutoencoder, TrainedSplit, load_split
 
 _POSITIVE = (0.0, math.inf)
 Errors = Mapping[str, Mapping[str, float]]

@@ -10,8 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from envs import HALVES, Examples, half_of
-from models import SplitAutoencoder
+from chisel.envs import HALVES, Examples, half_of
+from chisel.models import SplitAutoencoder
 
 _EACH = 3
 """Pictures of every digit."""

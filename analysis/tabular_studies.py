@@ -6,12 +6,11 @@ import math
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from analysis.output import make_folder
-from configs import ConfigError
+from chisel.analysis.output import make_folder
+from chisel.configs import ConfigError, versions_of
 
 _PACKAGES = ("chisel", "numpy", "numba", "torch")
 """Whose version can change a result."""
@@ -28,12 +27,7 @@ def tabular_folder(study: str, out: Path | str | None) -> Path:
 
 def origin(command: str, seed: int) -> dict[str, Any]:
     """Command, seed and versions, for JSON."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    found = {"python": platform.python_version()} | versions_of(_PACKAGES)
     return {"command": command, "seed": seed, "versions": found}
 
 

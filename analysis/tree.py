@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from analysis.frame import Frame
-from analysis.stats import Estimate, mean_over_seeds
+from chisel.analysis.frame import Frame
+from chisel.analysis.stats import Estimate, mean_over_seeds
 
 Tree: TypeAlias = Mapping[str, "Tree | Estimate"]
 

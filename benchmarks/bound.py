@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-import models
-from configs import RunConfig
+from chisel import models
+from chisel.configs import RunConfig
 
 
 def run(config: RunConfig, boundary: Callable[[], None]) -> None:

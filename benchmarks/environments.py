@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import configs
-import envs
-from configs import MazeConfig
-from envs.maze import ACTION_OF_MOVE, MOVE_DELTAS, MazeState, paths
+from chisel import configs, envs
+from chisel.configs import MazeConfig
+from chisel.envs.maze import ACTION_OF_MOVE, MOVE_DELTAS, MazeState, paths
 
 NUM_ENVS = 64
 NUM_ACTIONS = 15

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-import configs
-from analysis import mouse_at
-from analysis.channels import Cut, retarget_map, ways_of
-from envs.maze import BankRecipe, LevelBank, build_bank, observe_states, paths
-from envs.maze.options import look_of
-from models import Spaces, build
+from chisel import configs
+from chisel.analysis import mouse_at
+from chisel.analysis.channels import Cut, retarget_map, ways_of
+from chisel.envs.maze import BankRecipe, LevelBank, build_bank, observe_states, paths
+from chisel.envs.maze.options import look_of
+from chisel.models import Spaces, build
 
 SIDE = 23
 """Of the maze that procgen-tools took 1.7 s for."""

@@ -14,9 +14,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 
-import envs
-import models
-from configs import RunConfig
+from chisel import envs, models
+from chisel.configs import RunConfig
 
 FOREVER = 10**12
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import impact
+from chisel import impact
 
 TOLERANCE = 1e-8
 GRIDS = {"3x3, gamma .6": (3, 0.6), "7x7, gamma .9": (7, 0.9), "7x7, gamma .99": (7, 0.99)}

@@ -24,9 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import models
-import routing
-from configs.schema import ImpalaConfig
+from chisel import models, routing
+from chisel.configs.schema import ImpalaConfig
 
 Step = Callable[[], None]
 

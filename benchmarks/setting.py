@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import configs
-from configs import RunConfig
+from chisel import configs
+from chisel.configs import RunConfig
 
 ISSUE = (
     "env.observation=pixels",

@@ -43,8 +43,8 @@ class Stopwatch:
 
 def watch_ppo() -> Stopwatch:
     """Put a stopwatch into the PPO of this process."""
-    from trainers.onpolicy import OnPolicy
-    from trainers.rollout import MinibatchLoader
+    from chisel.trainers.onpolicy import OnPolicy
+    from chisel.trainers.rollout import MinibatchLoader
 
     watch = Stopwatch()
     for name in (

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import configs
-from configs import CheckpointError, ConfigError, near
+from chisel import configs
+from chisel.configs import CheckpointError, ConfigError, near
 
 
 def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

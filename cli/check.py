@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import configs
-from cli.arguments import one_word
+from chisel import configs
+from chisel.cli.arguments import one_word
 
 USAGE = "chisel check EXPERIMENT [key=value …]"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cli.arguments import existing, take, words_and_settings
-from configs import ConfigError
+from chisel.cli.arguments import existing, take, words_and_settings
+from chisel.configs import ConfigError
 
 USAGE = "chisel compare RUN RUN … [out=FOLDER]"
 
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> None:
     if not words:
         raise ConfigError(f"RUN is missing; usage: {USAGE}")
     runs = [existing(word) for word in words]
-    import analysis  # heavy: only once the arguments are known to be good
+    from chisel import analysis  # heavy: only once the arguments are known to be good
 
     comparison = analysis.compare(runs, out=out)
     analysis.show(comparison.table())

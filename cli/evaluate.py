@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cli.arguments import check_settings, existing, one_word, take
+from chisel.cli.arguments import check_settings, existing, one_word, take
 
 USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [steer=FILE:COEFF,…] [key=value …] [out=FOLDER]"
 
@@ -41,8 +41,10 @@ def run(arguments: Sequence[str]) -> None:
     _, of_config = take(of_config, "ablate")
     _, of_config = take(of_config, "steer")
     check_settings(source, of_config)
-    import analysis  # heavy: only once the arguments are known to be good
-    import models
+    from chisel import (
+        analysis,  # heavy: only once the arguments are known to be good
+        models,
+    )
 
     if models.holds_split(source):
         split = analysis.evaluate_split(source, overrides=settings, out=out)

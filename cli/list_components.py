@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs import ConfigError, experiments, registry
+from chisel.configs import ConfigError, experiments, registry
 
 HELP = """\
 usage: chisel list

@@ -8,19 +8,29 @@ import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
-from cli.encoding import any_encoding
-from configs import CheckpointError, ChiselError, ConfigError, experiments, near
+from chisel.cli.encoding import any_encoding
+from chisel.configs import (
+    CheckpointError,
+    ChiselError,
+    ConfigError,
+    experiments,
+    namesake,
+    near,
+    version,
+)
 
 COMMANDS = {
-    "list": ("cli.list_components", "experiments, environments, models, algorithms, studies"),
-    "check": ("cli.check", "print the resolved config, or what is wrong with it"),
-    "train": ("cli.train", "train an agent"),
-    "resume": ("cli.resume", "go on with a run exactly where it stopped"),
-    "eval": ("cli.evaluate", "play held-out levels and measure"),
-    "compare": ("cli.compare", "runs side by side, with intervals over seeds"),
-    "study": ("cli.study", "an analysis: a table, a JSON file, figures"),
+    "list": (
+        "chisel.cli.list_components",
+        "experiments, environments, models, algorithms, studies",
+    ),
+    "check": ("chisel.cli.check", "print the resolved config, or what is wrong with it"),
+    "train": ("chisel.cli.train", "train an agent"),
+    "resume": ("chisel.cli.resume", "go on with a run exactly where it stopped"),
+    "eval": ("chisel.cli.evaluate", "play held-out levels and measure"),
+    "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
+    "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
 }
 """Every command: its module, and what it does. A module offers `HELP`, `run(arguments)`, and maybe
 `about(word)` for help on what the command is given."""
@@ -77,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if warning := namesake():
+        print(f"chisel: {warning}", file=sys.stderr)
     try:
         _dispatch(arguments)
         sys.stdout.flush()
@@ -115,7 +127,7 @@ def _dispatch(arguments: Sequence[str]) -> None:
         print(HELP.format(commands=listed))
         return
     if arguments[0] in ("-V", "--version"):
-        print(f"chisel {_version()}")
+        print(f"chisel {version()}")
         return
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:
@@ -135,13 +147,6 @@ def _unknown(command: str, rest: Sequence[str]) -> str:
     match = near(command, COMMANDS)
     instead = f"did you mean {match!r}?" if match else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {command!r}; {instead}"
-
-
-def _version() -> str:
-    try:
-        return version("chisel")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cli.arguments import check_settings, existing, one_word
-from cli.result import print_result
+from chisel.cli.arguments import check_settings, existing, one_word
+from chisel.cli.result import print_result
 
 USAGE = "chisel resume RUN [frames=…] [trainer.key=value …] [tracking.key=value …]"
 
@@ -25,6 +25,6 @@ def run(arguments: Sequence[str]) -> None:
     path, settings = one_word(arguments, "RUN", USAGE)
     folder = existing(path)
     check_settings(folder, settings)
-    import trainers  # heavy: only once the arguments are known to be good
+    from chisel import trainers  # heavy: only once the arguments are known to be good
 
     print_result(trainers.resume(folder, settings))

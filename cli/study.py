@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 
-from cli.arguments import existing, one_word
-from configs import parse_settings, registry
+from chisel.cli.arguments import existing, one_word
+from chisel.configs import parse_settings, registry
 
 USAGE = "chisel study STUDY [checkpoint=RUN] [key=value …] [out=FOLDER]"
 
@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> None:
     if options.get("checkpoint") is not None:
         for part in str(options["checkpoint"]).split(","):
             existing(part)
-    from analysis import studies  # heavy: only once the arguments are known to be good
+    from chisel.analysis import studies  # heavy: only once the arguments are known to be good
 
     print(studies.run(name, **options))
 

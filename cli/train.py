@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import configs
-from cli.arguments import one_word
-from cli.result import print_result
+from chisel import configs
+from chisel.cli.arguments import one_word
+from chisel.cli.result import print_result
 
 USAGE = "chisel train EXPERIMENT [key=value …]"
 
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> None:
     """Check the config, then train one run, or one per seed."""
     experiment, settings = one_word(arguments, "EXPERIMENT", USAGE)
     checked = [configs.load(experiment, one) for one in configs.expand_seeds(settings)]
-    import trainers  # heavy: only once the config is known to be good
+    from chisel import trainers  # heavy: only once the config is known to be good
 
     folder = trainers.train(checked[0]) if len(checked) == 1 else trainers.train_seeds(checked)
     print_result(folder)

@@ -1,8 +1,8 @@
 """What to run: experiments as YAML and the typed schema that checks them, with nothing heavy."""
 
-from configs import registry
-from configs.catalog import experiments
-from configs.errors import (
+from chisel.configs import registry
+from chisel.configs.catalog import experiments
+from chisel.configs.errors import (
     CheckpointError,
     ChiselError,
     ConfigError,
@@ -10,10 +10,11 @@ from configs.errors import (
     NumericsError,
     Stopped,
 )
-from configs.load import from_plain, load, override, to_yaml
-from configs.overrides import expand_seeds, parse_settings
-from configs.planned import frames_note, rounded_frames
-from configs.schema import (
+from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
+from chisel.configs.load import from_plain, load, override, to_yaml
+from chisel.configs.overrides import expand_seeds, parse_settings
+from chisel.configs.planned import frames_note, rounded_frames
+from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
@@ -37,11 +38,12 @@ from configs.schema import (
     TrackingConfig,
     TrainerConfig,
 )
-from configs.suggest import hint, near
-from configs.typed import flatten, to_plain
-from configs.validate import WORLD_SIZE, validate
+from chisel.configs.suggest import hint, near
+from chisel.configs.typed import flatten, to_plain
+from chisel.configs.validate import WORLD_SIZE, validate
 
 __all__ = [
+    "DISTRIBUTION",
     "WORLD_SIZE",
     "AupConfig",
     "AutoencoderConfig",
@@ -77,7 +79,9 @@ __all__ = [
     "frames_note",
     "from_plain",
     "hint",
+    "how_to_install",
     "load",
+    "namesake",
     "near",
     "override",
     "parse_settings",
@@ -86,4 +90,6 @@ __all__ = [
     "to_plain",
     "to_yaml",
     "validate",
+    "version",
+    "versions_of",
 ]

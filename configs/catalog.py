@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from configs.errors import ConfigError
-from configs.merge import merged
-from configs.suggest import hint, near
-from configs.yaml_file import read_mapping
+from chisel.configs.errors import ConfigError
+from chisel.configs.merge import merged
+from chisel.configs.suggest import hint, near
+from chisel.configs.yaml_file import read_mapping
 
 _FOLDER = Path(__file__).parent
 _NOT_EXPERIMENTS = "sweeps"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_origin
 
-from configs.errors import ConfigError
-from configs.hints import describe, group_of, hints_of
-from configs.merge import Component
-from configs.schema import RunConfig
-from configs.suggest import near, shown
+from chisel.configs.errors import ConfigError
+from chisel.configs.hints import describe, group_of, hints_of
+from chisel.configs.merge import Component
+from chisel.configs.schema import RunConfig
+from chisel.configs.suggest import near, shown
 
 Schemas = Mapping[Component, type | None]
 """The schema of each component (`env`, `data`, `model`, `algo`); None where there is none."""

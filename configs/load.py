@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from configs import catalog, overrides, typed
-from configs.errors import ConfigError
-from configs.merge import merged
-from configs.schema import RunConfig
-from configs.text import refuse_odd_text, with_homes
-from configs.unused import refuse_unused
-from configs.validate import validate
+from chisel.configs import catalog, overrides, typed
+from chisel.configs.errors import ConfigError
+from chisel.configs.merge import merged
+from chisel.configs.schema import RunConfig
+from chisel.configs.text import refuse_odd_text, with_homes
+from chisel.configs.unused import refuse_unused
+from chisel.configs.validate import validate
 
 
 def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from configs.errors import ConfigError
-from configs.yaml_file import parse
+from chisel.configs.errors import ConfigError
+from chisel.configs.yaml_file import parse
 
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _SEED = re.compile(r"-?\d+")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configs.schema import RunConfig
+from chisel.configs.schema import RunConfig
 
 
 def rounded_frames(frames: int, iteration: int) -> str | None:

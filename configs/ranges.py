@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from configs.errors import ConfigError
-from configs.schema import (
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
@@ -31,7 +31,7 @@ from configs.schema import (
     TrackingConfig,
     TrainerConfig,
 )
-from configs.suggest import shown
+from chisel.configs.suggest import shown
 
 SEED_LIMIT = 2**31 - 1
 """procgen's seeds are 32-bit signed integers."""

@@ -14,8 +14,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, get_args
 
-from configs.errors import ConfigError
-from configs.schema import (
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
@@ -31,7 +31,7 @@ from configs.schema import (
     PPOConfig,
     ReinforceConfig,
 )
-from configs.suggest import hint
+from chisel.configs.suggest import hint
 
 Kind = Literal["env", "data", "model", "algo", "study", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -72,182 +72,191 @@ class Component:
 _BUILT_IN: dict[Kind, dict[str, Component]] = {
     "env": {
         "maze": Component(
-            "envs.maze:make_maze", "procgen's maze, as pixels or as planes", MazeConfig
+            "chisel.envs.maze:make_maze", "procgen's maze, as pixels or as planes", MazeConfig
         ),
         "oversight": Component(
-            "envs.oversight:make_oversight",
+            "chisel.envs.oversight:make_oversight",
             "diamond and ghost, where only some ends of episodes are overseen",
             OversightConfig,
         ),
         "gridworld": Component(
-            "envs.gridworlds:make_gridworld",
+            "chisel.envs.gridworlds:make_gridworld",
             "small worlds in which the short way has a side effect",
             GridworldConfig,
         ),
     },
     "data": {
         "digits": Component(
-            "envs.data:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
+            "chisel.envs.data:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
         ),
         "mnist": Component(
-            "envs.data:load_mnist", "MNIST's 70,000 digits of 28x28, from idx files", MnistConfig
+            "chisel.envs.data:load_mnist",
+            "MNIST's 70,000 digits of 28x28, from idx files",
+            MnistConfig,
         ),
     },
     "model": {
         "impala": Component(
-            "models.impala:build_impala", "the convolutional network of IMPALA", ImpalaConfig
+            "chisel.models.impala:build_impala", "the convolutional network of IMPALA", ImpalaConfig
         ),
         "experts": Component(
-            "models.experts:build_experts", "small Impala trunks mixed by a gate", ExpertsConfig
+            "chisel.models.experts:build_experts",
+            "small Impala trunks mixed by a gate",
+            ExpertsConfig,
         ),
         "grid-experts": Component(
-            "models.gridworld:build_grid_experts",
+            "chisel.models.gridworld:build_grid_experts",
             "the gridworld's fully connected experts, gate and value network",
             GridExpertsConfig,
         ),
         "grid-mlp": Component(
-            "models.gridworld:build_grid_mlp", "one of those experts alone", GridMlpConfig
+            "chisel.models.gridworld:build_grid_mlp", "one of those experts alone", GridMlpConfig
         ),
         "autoencoder": Component(
-            "models.autoencoder:build_autoencoder",
+            "chisel.models.autoencoder:build_autoencoder",
             "an autoencoder with a certificate for each half of its encoding",
             AutoencoderNetConfig,
         ),
     },
     "algo": {
-        "ppo": Component("trainers.ppo:build_ppo", "proximal policy optimisation", PPOConfig),
+        "ppo": Component(
+            "chisel.trainers.ppo:build_ppo", "proximal policy optimisation", PPOConfig
+        ),
         "aup": Component(
-            "trainers.aup:build_aup",
+            "chisel.trainers.aup:build_aup",
             "PPO with a penalty on changing what the agent could attain",
             AupConfig,
         ),
         "reinforce": Component(
-            "trainers.reinforce:build_reinforce",
+            "chisel.trainers.reinforce:build_reinforce",
             "REINFORCE with a learnt baseline, one update per rollout",
             ReinforceConfig,
         ),
         "autoencoder": Component(
-            "trainers.build_split:build_split",
+            "chisel.trainers.build_split:build_split",
             "an autoencoder whose halves learn different digits",
             AutoencoderConfig,
         ),
     },
     "study": {
         "vector-field": Component(
-            "analysis.studies.vector_field:run",
+            "chisel.analysis.studies.vector_field:run",
             "where an agent would step, and what it expects, at every free square",
         ),
         "channels": Component(
-            "analysis.studies.channels:run",
+            "chisel.analysis.studies.channels:run",
             "which channels follow the cheese, what they vote for, what they do",
         ),
         "retarget": Component(
-            "analysis.studies.retarget:run",
+            "chisel.analysis.studies.retarget:run",
             "how well a maze agent is led to each square by clamping channels there",
         ),
         "behaviour": Component(
-            "analysis.studies.behaviour:run",
+            "chisel.analysis.studies.behaviour:run",
             "which properties of a maze decide whether an agent goes to the cheese",
         ),
         "region-sweep": Component(
-            "analysis.studies.region_sweep:run",
+            "chisel.analysis.studies.region_sweep:run",
             "agents trained with the cheese in different regions, side by side on the same mazes",
         ),
         "steering-vector": Component(
-            "analysis.studies.steering_vector:run",
+            "chisel.analysis.studies.steering_vector:run",
             "the difference between two sets of states, as a vector to steer an agent by",
         ),
         "cheese-vector": Component(
-            "analysis.studies.cheese_vector:run",
+            "chisel.analysis.studies.cheese_vector:run",
             "where the mouse turns without its cheese's activations, by layer, beside controls",
         ),
         "probes": Component(
-            "analysis.studies.probes:run",
+            "chisel.analysis.studies.probes:run",
             "what of a maze a linear probe reads off each layer, beside controls",
         ),
         "integrated-gradients": Component(
-            "analysis.studies.integrated_gradients:run",
+            "chisel.analysis.studies.integrated_gradients:run",
             "which channels and places of a layer account for the decision for the cheese",
         ),
         "over-training": Component(
-            "analysis.studies.over_training:run",
+            "chisel.analysis.studies.over_training:run",
             "behaviour at every checkpoint that a run kept, and a film of one maze's field",
         ),
         "report": Component(
-            "analysis.studies.report:run",
+            "chisel.analysis.studies.report:run",
             "one page, to be read offline, of all that the other studies find on a checkpoint",
         ),
         "ablation": Component(
-            "analysis.studies.ablation:run",
+            "chisel.analysis.studies.ablation:run",
             "what an agent does without each of its regions, beside random ones of the same size",
         ),
         "selective-ablation": Component(
-            "analysis.studies.selective_ablation:run",
+            "chisel.analysis.studies.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",
         ),
         "power-map": Component(
-            "analysis.studies.power_map:run",
+            "chisel.analysis.studies.power_map:run",
             "how much can still be done, by where the agent is, and what AUP penalises beside it",
         ),
         "power-orbits": Component(
-            "analysis.studies.power_orbits:run",
+            "chisel.analysis.studies.power_orbits:run",
             "POWER in closed form, and what most reward functions prefer",
         ),
         "delayed-specification": Component(
-            "analysis.studies.delayed_specification:run",
+            "chisel.analysis.studies.delayed_specification:run",
             "what AUP is worth when the true reward is revealed later",
         ),
         "aup-ablation": Component(
-            "analysis.studies.aup_ablation:run",
+            "chisel.analysis.studies.aup_ablation:run",
             "AUP and its variants in the side-effect worlds, beside the paper's verdicts",
         ),
         "aup-sweep": Component(
-            "analysis.studies.aup_sweep:run",
+            "chisel.analysis.studies.aup_sweep:run",
             "model-free AUP by discount, weight and number of auxiliary rewards",
         ),
         "aup-phase": Component(
-            "analysis.studies.aup_phase:run",
+            "chisel.analysis.studies.aup_phase:run",
             "what becomes of AUP's outcomes as λ grows, by what ends of episodes are worth",
         ),
         "aup-learned": Component(
-            "trainers.studies.aup_learned:run_study",
+            "chisel.trainers.studies.aup_learned:run_study",
             "trains PPO with and without AUP in gridworlds, and compares penalties with exact ones",
         ),
         "leaks": Component(
-            "trainers.studies.leaks:run_study",
+            "chisel.trainers.studies.leaks:run_study",
             "whether regions stay exactly where they are when other labels are learnt",
         ),
         "localization": Component(
-            "trainers.studies.localization:run_study",
+            "chisel.trainers.studies.localization:run_study",
             "where labelled and unlabelled gradients fall, and what ablating each region does",
         ),
         "relearning": Component(
-            "trainers.studies.relearning:run_study",
+            "chisel.trainers.studies.relearning:run_study",
             "how fast what an ablation took away is learnt again",
         ),
         "oversight": Component(
-            "trainers.studies.oversight:run_study",
+            "chisel.trainers.studies.oversight:run_study",
             "trains every agent of diamond and ghost, and compares their true returns",
         ),
     },
     "label": {
         "maze-goal": Component(
-            "trainers.labels:maze_goal", "which goal of the maze ended the episode: cheese, corner"
+            "chisel.trainers.labels:maze_goal",
+            "which goal of the maze ended the episode: cheese, corner",
         ),
         "maze-end": Component(
-            "trainers.labels:maze_end", "how its episode ended: cheese, corner, or nothing"
+            "chisel.trainers.labels:maze_end", "how its episode ended: cheese, corner, or nothing"
         ),
         "overseen-goal": Component(
-            "trainers.labels:overseen_goal",
+            "chisel.trainers.labels:overseen_goal",
             "which object ended it, where its cell was overseen: diamond, ghost",
         ),
-        "digit-half": Component("trainers.labels:digit_half", "digits 0-4, low, or 5-9, high"),
+        "digit-half": Component(
+            "chisel.trainers.labels:digit_half", "digits 0-4, low, or 5-9, high"
+        ),
         "overseen-end": Component(
-            "trainers.labels:overseen_end",
+            "chisel.trainers.labels:overseen_end",
             "what an overseer can tell of an episode's end: diamond, ghost, nothing",
         ),
         "cheese-region": Component(
-            "trainers.labels:cheese_region",
+            "chisel.trainers.labels:cheese_region",
             "where the cheese lay: elsewhere, or in the top-right region: corner",
         ),
     },

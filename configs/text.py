@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass, replace
 from typing import Any
 
-from configs.errors import ConfigError
-from configs.hints import hints_of, without_none
-from configs.schema import RunConfig
-from configs.suggest import shown
+from chisel.configs.errors import ConfigError
+from chisel.configs.hints import hints_of, without_none
+from chisel.configs.schema import RunConfig
+from chisel.configs.suggest import shown
 
 _NONE = ("None", "none")
 _PATHS = ("runs_dir", "init_from", "data.path")

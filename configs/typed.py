@@ -10,13 +10,13 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from configs import registry
-from configs.errors import ConfigError
-from configs.hints import choices, describe, without_none
-from configs.keys import Leaf, leaves
-from configs.merge import COMPONENTS
-from configs.schema import RunConfig
-from configs.suggest import hint, near, shown
+from chisel.configs import registry
+from chisel.configs.errors import ConfigError
+from chisel.configs.hints import choices, describe, without_none
+from chisel.configs.keys import Leaf, leaves
+from chisel.configs.merge import COMPONENTS
+from chisel.configs.schema import RunConfig
+from chisel.configs.suggest import hint, near, shown
 
 _BOOLS = {"true", "false", "yes", "no", "on", "off"}
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d{1,2}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from configs.errors import ConfigError
-from configs.schema import RunConfig
-from configs.suggest import shown
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import RunConfig
+from chisel.configs.suggest import shown
 
 
 class _Needs(NamedTuple):

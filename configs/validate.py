@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from configs.errors import ConfigError
-from configs.ranges import SEED_LIMIT, check_ranges
-from configs.registry import names
-from configs.schema import (
+from chisel.configs.errors import ConfigError
+from chisel.configs.ranges import SEED_LIMIT, check_ranges
+from chisel.configs.registry import names
+from chisel.configs.schema import (
     STUDIES_WHILE_TRAINING,
     ExpertsConfig,
     GridExpertsConfig,
@@ -19,10 +19,10 @@ from configs.schema import (
     ReinforceConfig,
     RunConfig,
 )
-from configs.suggest import hint
-from configs.validate_aup import aup_problems
-from configs.validate_data import data_problems, source_problems
-from configs.validate_routing import routing_problems
+from chisel.configs.suggest import hint
+from chisel.configs.validate_aup import aup_problems
+from chisel.configs.validate_data import data_problems, source_problems
+from chisel.configs.validate_routing import routing_problems
 
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from configs.schema import AupConfig, RunConfig
+from chisel.configs.schema import AupConfig, RunConfig
 
 
 def aup_problems(config: RunConfig) -> Iterator[str]:

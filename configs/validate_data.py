@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from configs.registry import names
-from configs.schema import AutoencoderConfig, AutoencoderNetConfig, RunConfig
-from configs.suggest import shown
+from chisel.configs.registry import names
+from chisel.configs.schema import AutoencoderConfig, AutoencoderNetConfig, RunConfig
+from chisel.configs.suggest import shown
 
 _FOR_ENVIRONMENTS = (
     "env_seed",

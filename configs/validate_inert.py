@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from configs.schema import LabelsConfig, RoutingConfig, RunConfig
-from configs.suggest import shown
+from chisel.configs.schema import LabelsConfig, RoutingConfig, RunConfig
+from chisel.configs.suggest import shown
 
 _NEED_LABELS = ("gate_coef", "alone_coef", "values", "dropped_steps", "unlabelled_steps")
 _NEED_REGIONS = ("l1", "alone_coef", "values", "freeze", "start", "ramp", "unprotected")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs.registry import names
-from configs.schema import RoutingConfig, RunConfig
-from configs.suggest import hint
-from configs.validate_inert import inert_problems
+from chisel.configs.registry import names
+from chisel.configs.schema import RoutingConfig, RunConfig
+from chisel.configs.suggest import hint
+from chisel.configs.validate_inert import inert_problems
 
 TERMS = ("policy", "value", "entropy")
 """Loss terms that may have rules of their own."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import yaml
 
-from configs.errors import ConfigError
+from chisel.configs.errors import ConfigError
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 50

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import EnvironmentFault
+from chisel.configs.errors import EnvironmentFault
 
 
 def checked_actions(actions: Any, num_envs: int, num_actions: int) -> NDArray[np.integer[Any]]:

@@ -18,9 +18,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from configs.errors import EnvironmentFault
-from envs.base import StatefulVectorEnv
-from envs.declarations import (
+from chisel.configs.errors import EnvironmentFault
+from chisel.envs.base import StatefulVectorEnv
+from chisel.envs.declarations import (
     check_bounds,
     check_complete,
     check_declarations,

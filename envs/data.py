@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import ConfigError, DigitsConfig, MnistConfig, registry
-from envs.idx import read_idx
+from chisel.configs import ConfigError, DigitsConfig, MnistConfig, registry
+from chisel.envs.idx import read_idx
 
 Part = Literal["train", "validation", "test"]
 

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorWrapper
 from numpy.typing import NDArray
 
-from configs.errors import EnvironmentFault
+from chisel.configs.errors import EnvironmentFault
 
 ATTRIBUTES = ("num_envs", "single_observation_space", "single_action_space", "metadata")
 METHODS = ("reset", "step", "observe", "get_state", "set_state", "close")

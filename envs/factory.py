@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from configs import registry
-from envs.base import StatefulVectorEnv
-from envs.declarations import check_complete, check_declarations
+from chisel.configs import registry
+from chisel.envs.base import StatefulVectorEnv
+from chisel.envs.declarations import check_complete, check_declarations
 
 
 def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVectorEnv:
     """The environment that `config.name` is registered for.
 
     Args:
-        config: An environment config, for example `configs.schema.MazeConfig`.
+        config: An environment config, for example `chisel.configs.schema.MazeConfig`.
         seed: Seed of everything random in the environment.
         num_envs: Copies side by side; None takes `config.num_envs`.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import ConfigError
+from chisel.configs import ConfigError
 
 _UNSIGNED_BYTES = 0x08
 

@@ -1,24 +1,24 @@
 """Penalties and power: what an agent's actions leave possible. No network is trained here."""
 
-from impact import examples, rules
-from impact.ablation import Outcomes, Sweep, ablate, sweep
-from impact.agents import AGENTS, AUP, MODEL_FREE, STANDARD, Agent, exact_policy
-from impact.auxiliary import indicator_rewards, random_rewards, step_rewards
-from impact.copies import copies
-from impact.delayed import (
+from chisel.impact import examples, rules
+from chisel.impact.ablation import Outcomes, Sweep, ablate, sweep
+from chisel.impact.agents import AGENTS, AUP, MODEL_FREE, STANDARD, Agent, exact_policy
+from chisel.impact.auxiliary import indicator_rewards, random_rewards, step_rewards
+from chisel.impact.copies import copies
+from chisel.impact.delayed import (
     Prefix,
     Revelation,
     optimal_prefix,
     prefix_score,
     values_once_revealed,
 )
-from impact.episodes import Episode, follow, replay
-from impact.expected_maximum import Maximum, expected_maximum
-from impact.howard import Optimum, optimal_values
-from impact.learning import Learned, labels_of, learn
-from impact.lookahead import Lookahead, lookahead
-from impact.options import AS_PUBLISHED, AS_RELEASED, EXACT, PRESETS, Learning, Options
-from impact.orbits import (
+from chisel.impact.episodes import Episode, follow, replay
+from chisel.impact.expected_maximum import Maximum, expected_maximum
+from chisel.impact.howard import Optimum, optimal_values
+from chisel.impact.learning import Learned, labels_of, learn
+from chisel.impact.lookahead import Lookahead, lookahead
+from chisel.impact.options import AS_PUBLISHED, AS_RELEASED, EXACT, PRESETS, Learning, Options
+from chisel.impact.orbits import (
     Comparison,
     best_values,
     compare_orbit,
@@ -26,16 +26,16 @@ from impact.orbits import (
     orbit,
     permutations,
 )
-from impact.penalty import Penalty, impact_of, step_penalty
-from impact.penalty_and_power import PenaltyAndPower, penalty_and_power, rank_correlation
-from impact.planning import best_plan, penalties
-from impact.power import Integral, exact_power, integrated_power, optimality_probability
-from impact.power_sampled import SampledPower, ability, sampled_power, uniform_rewards
-from impact.retarget import Retargeting, lottery_preference, retargeting
-from impact.transitions import TooLargeError
-from impact.values import optimal_q, reachability
-from impact.visits import Futures, futures, visit_distributions
-from impact.worlds import World, check_world
+from chisel.impact.penalty import Penalty, impact_of, step_penalty
+from chisel.impact.penalty_and_power import PenaltyAndPower, penalty_and_power, rank_correlation
+from chisel.impact.planning import best_plan, penalties
+from chisel.impact.power import Integral, exact_power, integrated_power, optimality_probability
+from chisel.impact.power_sampled import SampledPower, ability, sampled_power, uniform_rewards
+from chisel.impact.retarget import Retargeting, lottery_preference, retargeting
+from chisel.impact.transitions import TooLargeError
+from chisel.impact.values import optimal_q, reachability
+from chisel.impact.visits import Futures, futures, visit_distributions
+from chisel.impact.worlds import World, check_world
 
 __all__ = [
     "AGENTS",

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.agents import AGENTS, MODEL_FREE, Agent, Played, play
-from impact.learning import labels_of
-from impact.lookahead import lookahead
-from impact.options import Options
-from impact.worlds import World, check_world
+from chisel.impact.agents import AGENTS, MODEL_FREE, Agent, Played, play
+from chisel.impact.learning import labels_of
+from chisel.impact.lookahead import lookahead
+from chisel.impact.options import Options
+from chisel.impact.worlds import World, check_world
 
 
 @dataclass(frozen=True)

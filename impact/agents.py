@@ -8,15 +8,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.auxiliary import indicator_rewards, random_rewards, step_rewards
-from impact.episodes import Episode, follow, replay
-from impact.learning import labels_of, learn
-from impact.lookahead import Lookahead
-from impact.options import Options
-from impact.penalty import Baseline, Deviation, Penalty, step_penalty
-from impact.planning import best_plan, penalties
-from impact.values import optimal_q, reachability
-from impact.worlds import World
+from chisel.impact.auxiliary import indicator_rewards, random_rewards, step_rewards
+from chisel.impact.episodes import Episode, follow, replay
+from chisel.impact.learning import labels_of, learn
+from chisel.impact.lookahead import Lookahead
+from chisel.impact.options import Options
+from chisel.impact.penalty import Baseline, Deviation, Penalty, step_penalty
+from chisel.impact.planning import best_plan, penalties
+from chisel.impact.values import optimal_q, reachability
+from chisel.impact.worlds import World
 
 Auxiliary = Literal["none", "random", "indicators"]
 

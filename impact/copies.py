@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.transitions import TooLargeError
+from chisel.impact.transitions import TooLargeError
 
 MOST_STATES = 10
 """9,496 involutions."""

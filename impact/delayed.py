@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from impact.howard import optimal_values
-from impact.transitions import matrix
+from chisel.impact.howard import optimal_values
+from chisel.impact.transitions import matrix
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.worlds import World
+from chisel.impact.worlds import World
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.chains import long_run
-from impact.transitions import check_discount, matrix, successors
-from impact.walks import PATIENCE, ROUNDING, improve_by_walking
+from chisel.impact.chains import long_run
+from chisel.impact.transitions import check_discount, matrix, successors
+from chisel.impact.walks import PATIENCE, ROUNDING, improve_by_walking
 
 _SOLVED = 1e-11
 """Rounding at γ = 1, relative to rewards: solving equations is less exact than walking."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.compiled import compiled
+from chisel.impact.compiled import compiled
 
 EACH, SUM, NONE = 0, 1, 2
 """Scales of the penalty, as numbers."""

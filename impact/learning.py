@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from impact import kernel
-from impact.auxiliary import step_rewards
-from impact.options import Labels, Options
-from impact.worlds import World
+from chisel.impact import kernel
+from chisel.impact.auxiliary import step_rewards
+from chisel.impact.options import Labels, Options
+from chisel.impact.worlds import World
 
 _SCALES = {"each": kernel.EACH, "sum": kernel.SUM, "none": kernel.NONE}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from impact.auxiliary import Ends
-from impact.penalty import Null, Scale, one_of
-from impact.planning import check_weights
+from chisel.impact.auxiliary import Ends
+from chisel.impact.penalty import Null, Scale, one_of
+from chisel.impact.planning import check_weights
 
 Tables = Literal["learned", "exact"]
 Labels = Literal["board", "state"]

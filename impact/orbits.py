@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.transitions import TooLargeError
+from chisel.impact.transitions import TooLargeError
 
 MOST_STATES = 9
 """9! = 362,880 permutations."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.howard import optimal_values
-from impact.power_sampled import Sampler, uniform_rewards
-from impact.transitions import matrix
+from chisel.impact.howard import optimal_values
+from chisel.impact.power_sampled import Sampler, uniform_rewards
+from chisel.impact.transitions import matrix
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.lookahead import Lookahead
-from impact.penalty import Penalty, impact_of
-from impact.transitions import check_discount
-from impact.worlds import World
+from chisel.impact.lookahead import Lookahead
+from chisel.impact.penalty import Penalty, impact_of
+from chisel.impact.transitions import check_discount
+from chisel.impact.worlds import World
 
 Levels = tuple[NDArray[np.float64], ...]
 """By steps left, 0 to the horizon: `[M, A]` for the nodes of a `Lookahead`."""

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from impact.expected_maximum import expected_maximum
-from impact.visits import MOST_POLICIES, futures
+from chisel.impact.expected_maximum import expected_maximum
+from chisel.impact.visits import MOST_POLICIES, futures
 
 _REPLICATES = 16
 """Independent scrambles; their spread is the standard error."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.howard import optimal_values
-from impact.transitions import matrix, successors
+from chisel.impact.howard import optimal_values
+from chisel.impact.transitions import matrix, successors
 
 Sampler = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
 """Draws rewards `[N, S]`, a row for each reward function, of a given shape."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.transitions import TooLargeError
+from chisel.impact.transitions import TooLargeError
 
 MOST_DIMENSIONS = 7
 """Cubes of more dimensions fall into too many simplices: 7 have 5,040 to begin with."""

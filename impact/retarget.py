@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.orbits import TIE, Comparison, compare_orbit, orbit, permutations
-from impact.rules import Rule
-from impact.transitions import TooLargeError
+from chisel.impact.orbits import TIE, Comparison, compare_orbit, orbit, permutations
+from chisel.impact.rules import Rule
+from chisel.impact.transitions import TooLargeError
 
 MOST_ENTRIES = 6
 """All 720 permutations are applied to all 720 parameters."""
@@ -42,7 +42,7 @@ def lottery_preference(
     """How likely a rule is to choose from A and from B.
 
     Args:
-        rule: See `impact.rules`.
+        rule: See `chisel.impact.rules`.
         first: Options that make A.
         second: Options that make B.
         lotteries: Probabilities `[n, d]` of d outcomes under each of n options, whose utilities

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.transitions import check_discount, matrix, successors
+from chisel.impact.transitions import check_discount, matrix, successors
 
 _PATIENCE = 1000
 """Policies tried; a dozen is usual."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.chains import long_run
-from impact.transitions import TooLargeError, check_discount, matrix
+from chisel.impact.chains import long_run
+from chisel.impact.transitions import TooLargeError, check_discount, matrix
 
 MOST_POLICIES = 20_000
 """Policies enumerated before giving up: a few seconds' worth."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.compiled import compiled
+from chisel.impact.compiled import compiled
 
 ROUNDING = 1e-14
 """Improvements below this, relative to the largest reward, are rounding."""

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.transitions import successors
+from chisel.impact.transitions import successors
 
 
 class World(Protocol):

@@ -1,10 +1,10 @@
 """Networks: plain torch modules whose every interesting intermediate has a name."""
 
-from models.actor_critic import ActorCritic
-from models.agent import Agent
-from models.autoencoder import Reconstructions, SplitAutoencoder
-from models.build import build, build_split
-from models.load import (
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.agent import Agent
+from chisel.models.autoencoder import Reconstructions, SplitAutoencoder
+from chisel.models.build import build, build_split
+from chisel.models.load import (
     FORMAT,
     WEIGHTS,
     ancestors_of,
@@ -14,9 +14,9 @@ from models.load import (
     read_saved,
     save_agent,
 )
-from models.load_split import TrainedSplit, holds_split, load_split
-from models.published import load_published
-from models.serialize import (
+from chisel.models.load_split import TrainedSplit, holds_split, load_split
+from chisel.models.published import load_published
+from chisel.models.serialize import (
     CHECKPOINTS,
     checkpoint_name,
     file_digest,
@@ -28,8 +28,8 @@ from models.serialize import (
     write_atomically,
     write_checkpoint,
 )
-from models.spaces import Spaces, spaces_of, to_tensor
-from models.weights import load_weights, require_match
+from chisel.models.spaces import Spaces, spaces_of, to_tensor
+from chisel.models.weights import load_weights, require_match
 
 __all__ = [
     "CHECKPOINTS",

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from configs import MazeConfig, RunConfig
-from models.actor_critic import ActorCritic
-from models.spaces import Spaces
+from chisel.configs import MazeConfig, RunConfig
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.spaces import Spaces
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from configs import ConfigError
-from models.spaces import Spaces
+from chisel.configs import ConfigError
+from chisel.models.spaces import Spaces
 
 HALVES = ("first", "second")
 

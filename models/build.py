@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from configs import ConfigError, registry
-from models.actor_critic import ActorCritic
-from models.autoencoder import SplitAutoencoder
-from models.spaces import Spaces
+from chisel.configs import ConfigError, registry
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.autoencoder import SplitAutoencoder
+from chisel.models.spaces import Spaces
 
 
 def build(config: Any, spaces: Spaces, *, seed: int = 0) -> ActorCritic:

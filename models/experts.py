@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.actor_critic import ActorCritic
-from models.impala import impala, initialise
-from models.mixture import Mixture
-from models.spaces import Spaces
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.impala import impala, initialise
+from chisel.models.mixture import Mixture
+from chisel.models.spaces import Spaces
 
 GATE_FEATURES = 32
 """Features of the gate's trunk."""

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.actor_critic import ActorCritic
-from models.mixture import Mixture
-from models.spaces import Spaces
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.mixture import Mixture
+from chisel.models.spaces import Spaces
 
 CRITIC_CHANNELS = 16
 CRITIC_SIZES = (256, 32, 1)

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.actor_critic import ActorCritic
-from models.spaces import Spaces
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.spaces import Spaces
 
 
 class ResidualAdd(nn.Module):

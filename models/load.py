@@ -13,20 +13,20 @@ import safetensors
 import safetensors.torch
 import torch
 
-import configs
-from configs import CheckpointError, ConfigError, RunConfig
-from models.agent import Agent
-from models.build import build
-from models.published import load_published, model_of_weights
-from models.serialize import (
+from chisel import configs
+from chisel.configs import CheckpointError, ConfigError, RunConfig
+from chisel.models.agent import Agent
+from chisel.models.build import build
+from chisel.models.published import load_published, model_of_weights
+from chisel.models.serialize import (
     CHECKPOINTS,
     file_digest,
     latest_valid,
     read_checkpoint,
     write_atomically,
 )
-from models.spaces import Spaces
-from models.weights import load_weights
+from chisel.models.spaces import Spaces
+from chisel.models.weights import load_weights
 
 FORMAT = 1
 """Of both the `chisel` part of a checkpoint and a shipped `agent.json`."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs import CheckpointError, RunConfig
-from models.autoencoder import SplitAutoencoder
-from models.build import build_split
-from models.load import find_checkpoint, read_saved
-from models.serialize import file_digest
-from models.weights import load_weights
+from chisel.configs import CheckpointError, RunConfig
+from chisel.models.autoencoder import SplitAutoencoder
+from chisel.models.build import build_split
+from chisel.models.load import find_checkpoint, read_saved
+from chisel.models.serialize import file_digest
+from chisel.models.weights import load_weights
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from configs import CheckpointError, ImpalaConfig
-from models.agent import Agent
-from models.build import build
-from models.serialize import load_plain, read_bytes
-from models.spaces import Spaces
-from models.weights import load_weights
+from chisel.configs import CheckpointError, ImpalaConfig
+from chisel.models.agent import Agent
+from chisel.models.build import build
+from chisel.models.serialize import load_plain, read_bytes
+from chisel.models.spaces import Spaces
+from chisel.models.weights import load_weights
 
 _SIDE = 64
 """procgen's images are 64 x 64 pixels."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from configs import CheckpointError
+from chisel.configs import CheckpointError
 
 CHECKPOINTS = "checkpoints"
 """The folder of a run that holds them."""

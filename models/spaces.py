@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from configs import CheckpointError, ConfigError
+from chisel.configs import CheckpointError, ConfigError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from configs import CheckpointError
+from chisel.configs import CheckpointError
 
 _LINES = 10
 

@@ -1,19 +1,19 @@
 """Gradient routing for any `nn.Module`: regions, rules, exact masks, ablation, leaks."""
 
-from routing.ablation import ablate, record_means
-from routing.controls import random_like
-from routing.dropping import ForwardDrop
-from routing.erasing import erase
-from routing.errors import RoutingError
-from routing.export import slice_units, without_routes
-from routing.leaks import Leak, leaks
-from routing.movement import UNTESTED, moved, snapshot
-from routing.optimizer import RoutedAdam
-from routing.protection import UnprotectedRegion
-from routing.regions import Part, Region, Regions
-from routing.resolving import resolve
-from routing.resting import keep_resting
-from routing.router import Router, attach
+from chisel.routing.ablation import ablate, record_means
+from chisel.routing.controls import random_like
+from chisel.routing.dropping import ForwardDrop
+from chisel.routing.erasing import erase
+from chisel.routing.errors import RoutingError
+from chisel.routing.export import slice_units, without_routes
+from chisel.routing.leaks import Leak, leaks
+from chisel.routing.movement import UNTESTED, moved, snapshot
+from chisel.routing.optimizer import RoutedAdam
+from chisel.routing.protection import UnprotectedRegion
+from chisel.routing.regions import Part, Region, Regions
+from chisel.routing.resolving import resolve
+from chisel.routing.resting import keep_resting
+from chisel.routing.router import Router, attach
 
 __all__ = [
     "UNTESTED",

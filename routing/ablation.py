@@ -11,10 +11,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from routing.errors import RoutingError, hint
-from routing.places import Edit, along, edit_at, select
-from routing.regions import Part, Region
-from routing.resolving import uncalled
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.places import Edit, along, edit_at, select
+from chisel.routing.regions import Part, Region
+from chisel.routing.resolving import uncalled
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""

@@ -6,11 +6,11 @@ from typing import Literal
 
 from torch import nn
 
-from routing.dataflow import Recording
-from routing.errors import RoutingError
-from routing.moving import MOVING
-from routing.passing import CONVOLUTIONS, ELEMENTWISE, POOLING, TRANSPOSED
-from routing.sizes import axis_of, neighbour_of
+from chisel.routing.dataflow import Recording
+from chisel.routing.errors import RoutingError
+from chisel.routing.moving import MOVING
+from chisel.routing.passing import CONVOLUTIONS, ELEMENTWISE, POOLING, TRANSPOSED
+from chisel.routing.sizes import axis_of, neighbour_of
 
 _LAST = {"linear", "addmm", "matmul", "bmm", "embedding", "layer_norm", "rms_norm"} | {
     "multi_head_attention_forward",

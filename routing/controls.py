@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from routing.errors import RoutingError, hint
-from routing.places import side_of
-from routing.regions import Part, Region
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.places import side_of
+from chisel.routing.regions import Part, Region
 
 SMALLEST = 8
 """Sites of fewer units are left alone: a random unit of a gate is a region by itself."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from routing.moving import MAY_SHARE, sources_of
-from routing.places import edit_at, first_of
-from routing.regions import Part
-from routing.running import as_inputs, evaluating, tensors_in
+from chisel.routing.moving import MAY_SHARE, sources_of
+from chisel.routing.places import edit_at, first_of
+from chisel.routing.regions import Part
+from chisel.routing.running import as_inputs, evaluating, tensors_in
 
 SITE = "site"
 """The name of the operation that stands for passing a part's site."""

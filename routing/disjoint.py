@@ -8,15 +8,15 @@ from typing import Any, cast
 
 from torch import nn
 
-from routing.dataflow import Recording
-from routing.errors import RoutingError
-from routing.exclusive import claimed
-from routing.ownership import maker
-from routing.parameters import has_exact_gradient
-from routing.places import select
-from routing.regions import Part, Regions
-from routing.sequentials import tensor_of
-from routing.sizes import widths
+from chisel.routing.dataflow import Recording
+from chisel.routing.errors import RoutingError
+from chisel.routing.exclusive import claimed
+from chisel.routing.ownership import maker
+from chisel.routing.parameters import has_exact_gradient
+from chisel.routing.places import select
+from chisel.routing.regions import Part, Regions
+from chisel.routing.sequentials import tensor_of
+from chisel.routing.sizes import widths
 
 
 def require_disjoint(

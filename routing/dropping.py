@@ -7,9 +7,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from routing.errors import RoutingError
-from routing.places import edit_at, select
-from routing.regions import Part, Region
+from chisel.routing.errors import RoutingError
+from chisel.routing.places import edit_at, select
+from chisel.routing.regions import Part, Region
 
 
 class ForwardDrop:

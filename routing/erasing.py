@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from routing.dataflow import record
-from routing.errors import RoutingError
-from routing.exclusive import exclusive
-from routing.export import parts_of
-from routing.outputs import ablated_outputs, outputs, require_same
-from routing.ownership import owned
-from routing.regions import Part, Region, Regions
-from routing.sequentials import producer
+from chisel.routing.dataflow import record
+from chisel.routing.errors import RoutingError
+from chisel.routing.exclusive import exclusive
+from chisel.routing.export import parts_of
+from chisel.routing.outputs import ablated_outputs, outputs, require_same
+from chisel.routing.ownership import owned
+from chisel.routing.regions import Part, Region, Regions
+from chisel.routing.sequentials import producer
 
 _ZERO_STAYS_ZERO = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),

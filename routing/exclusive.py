@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from routing.dataflow import Op, Recording
-from routing.passing import closed_inputs
-from routing.places import select
-from routing.regions import Part, Region
-from routing.sites import LayerSite, layer_sites
+from chisel.routing.dataflow import Op, Recording
+from chisel.routing.passing import closed_inputs
+from chisel.routing.places import select
+from chisel.routing.regions import Part, Region
+from chisel.routing.sites import LayerSite, layer_sites
 
 
 class Exclusive(NamedTuple):

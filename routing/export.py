@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from routing.dataflow import Recording, record
-from routing.errors import RoutingError, hint
-from routing.hooks import remove_hooks
-from routing.outputs import ablated_outputs, outputs, require_same
-from routing.regions import Part, Region
-from routing.slicing import Cut, plan
+from chisel.routing.dataflow import Recording, record
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.hooks import remove_hooks
+from chisel.routing.outputs import ablated_outputs, outputs, require_same
+from chisel.routing.regions import Part, Region
+from chisel.routing.slicing import Cut, plan
 
 
 def slice_units(

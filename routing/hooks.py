@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from routing.errors import RoutingError
-from routing.places import first_of, with_first
+from chisel.routing.errors import RoutingError
+from chisel.routing.places import first_of, with_first
 
 Uses = Callable[[], bool]
 """Says whether labels are in use, so that gradients are to be routed."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from routing.errors import RoutingError
+from chisel.routing.errors import RoutingError
 
 
 class _ScaleGradient(torch.autograd.Function):

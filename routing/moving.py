@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from routing.running import tensors_in
+from chisel.routing.running import tensors_in
 
 MOVING = frozenset(
     {

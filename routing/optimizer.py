@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
-from routing.errors import RoutingError, hint
+from chisel.routing.errors import RoutingError, hint
 
 _Owners = tuple[str, ...]
 """The regions that own an element: none, one, or two where rows and columns cross."""

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from routing.ablation import ablate
-from routing.errors import RoutingError
-from routing.regions import Region
-from routing.running import as_inputs, evaluating, tensors_in
+from chisel.routing.ablation import ablate
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions import Region
+from chisel.routing.running import as_inputs, evaluating, tensors_in
 
 
 def outputs(model: nn.Module, example: Any) -> list[Tensor]:

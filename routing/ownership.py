@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from routing.exclusive import Exclusive
-from routing.regions import Part, Regions
-from routing.sequentials import producer, tensor_of
-from routing.sizes import counts_units, is_transposed_linear, widths
+from chisel.routing.exclusive import Exclusive
+from chisel.routing.regions import Part, Regions
+from chisel.routing.sequentials import producer, tensor_of
+from chisel.routing.sizes import counts_units, is_transposed_linear, widths
 
 
 class Owned(dict[str, dict[str, Tensor]]):

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from routing.errors import RoutingError
-from routing.hooks import RoutedForward, Uses
-from routing.mask import align, scaled
+from chisel.routing.errors import RoutingError
+from chisel.routing.hooks import RoutedForward, Uses
+from chisel.routing.mask import align, scaled
 
 
 class Scales(NamedTuple):

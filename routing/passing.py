@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from routing.dataflow import Op
+from chisel.routing.dataflow import Op
 
 Shapes = Sequence[torch.Size]
 

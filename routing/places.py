@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from routing.errors import RoutingError
-from routing.regions import Part
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions import Part
 
 Edit = Callable[[Tensor], Tensor | None]
 """Given the tensor at a site, what takes its place; None leaves it."""

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 
 import torch
 
-from routing.errors import RoutingError, hint
-from routing.exclusive import Exclusive
-from routing.ownership import Owned
-from routing.rules import Rules
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.exclusive import Exclusive
+from chisel.routing.ownership import Owned
+from chisel.routing.rules import Rules
 
 
 class UnprotectedRegion(UserWarning):

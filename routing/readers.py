@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from routing.dataflow import Op, Recording
-from routing.regions import Part
-from routing.slicing import LAYERS, UNITWISE
+from chisel.routing.dataflow import Op, Recording
+from chisel.routing.regions import Part
+from chisel.routing.slicing import LAYERS, UNITWISE
 
 
 class Reader(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from torch import nn
 
-from routing.errors import RoutingError, hint
-from routing.sizes import widths
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.sizes import widths
 
 At = Literal["output", "input", "parameters"]
 
@@ -109,6 +109,6 @@ class Regions(Mapping[str, Region]):
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], model: nn.Module) -> Regions:
         """Regions from `to_plain`, or as they are declared in a config; see `resolve`."""
-        from routing.resolving import resolve  # which makes what this file defines
+        from chisel.routing.resolving import resolve  # which makes what this file defines
 
         return resolve(model, plain)

@@ -8,14 +8,14 @@ from typing import Any, Literal, cast
 
 from torch import nn
 
-from routing.axes import axis_for
-from routing.dataflow import Recording, record
-from routing.disjoint import require_disjoint
-from routing.errors import RoutingError, hint
-from routing.parameters import has_exact_gradient
-from routing.regions import At, Part, Region, Regions
-from routing.sizes import counts_units, unit_count, widths
-from routing.units import parse_units
+from chisel.routing.axes import axis_for
+from chisel.routing.dataflow import Recording, record
+from chisel.routing.disjoint import require_disjoint
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.parameters import has_exact_gradient
+from chisel.routing.regions import At, Part, Region, Regions
+from chisel.routing.sizes import counts_units, unit_count, widths
+from chisel.routing.units import parse_units
 
 _OPTIONS = ("module", "at", "units", "axis", "consumers", "size")
 _PLACES: tuple[At, ...] = ("output", "input", "parameters")

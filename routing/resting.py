@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from routing.errors import RoutingError, hint
+from chisel.routing.errors import RoutingError, hint
 
 
 class _Kept(NamedTuple):

@@ -12,20 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from routing.dataflow import Recording, changed_in_place
-from routing.errors import RoutingError
-from routing.exclusive import exclusive
-from routing.hooks import SiteHook, remove_hooks
-from routing.mask import align, scale_gradient
-from routing.ownership import Owned, owned
-from routing.parameters import Scales, replace_forward
-from routing.protection import require_protected
-from routing.regions import Regions
-from routing.resolving import resolve_recorded, uncalled
-from routing.rules import Rules
-from routing.running import tensors_in
-from routing.sequentials import tensor_of
-from routing.sites import Site, activation_sites, layer_sites
+from chisel.routing.dataflow import Recording, changed_in_place
+from chisel.routing.errors import RoutingError
+from chisel.routing.exclusive import exclusive
+from chisel.routing.hooks import SiteHook, remove_hooks
+from chisel.routing.mask import align, scale_gradient
+from chisel.routing.ownership import Owned, owned
+from chisel.routing.parameters import Scales, replace_forward
+from chisel.routing.protection import require_protected
+from chisel.routing.regions import Regions
+from chisel.routing.resolving import resolve_recorded, uncalled
+from chisel.routing.rules import Rules
+from chisel.routing.running import tensors_in
+from chisel.routing.sequentials import tensor_of
+from chisel.routing.sites import Site, activation_sites, layer_sites
 
 MIN_RUN = 16
 """Shorter runs of units are not treated as one, unless it is all of them."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from routing.errors import RoutingError, hint
+from chisel.routing.errors import RoutingError, hint
 
 Row = dict[str, float]
 Table = dict[str, Row]

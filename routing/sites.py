@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from routing.errors import RoutingError
-from routing.regions import Region, Regions
-from routing.sizes import axis_of, widths
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions import Region, Regions
+from chisel.routing.sizes import axis_of, widths
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from torch import nn
 
-from routing.errors import RoutingError
+from chisel.routing.errors import RoutingError
 
 if TYPE_CHECKING:
-    from routing.dataflow import Recording
+    from chisel.routing.dataflow import Recording
 
 _REARRANGING = (nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
 

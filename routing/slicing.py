@@ -13,9 +13,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from routing.dataflow import SITE, Op, Recording
-from routing.errors import RoutingError
-from routing.regions import Part
+from chisel.routing.dataflow import SITE, Op, Recording
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions import Part
 
 _ZERO_STAYS_ZERO = {
     *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "abs"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from routing.errors import RoutingError
+from chisel.routing.errors import RoutingError
 
 _INDEX = re.compile(r"-?\d+")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")

@@ -7,13 +7,11 @@ from typing import Any
 
 import torch
 
-import configs
-import envs
-import models
-from configs import ConfigError, RunConfig
-from trainers import seeding
-from trainers.forking import carry_reward_statistics
-from trainers.versions import git_commit, versions
+from chisel import configs, envs, models
+from chisel.configs import ConfigError, RunConfig
+from chisel.trainers import seeding
+from chisel.trainers.forking import carry_reward_statistics
+from chisel.trainers.versions import git_commit, versions
 
 
 def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:

@@ -9,21 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import models
-from configs import AupConfig, ConfigError, RunConfig
-from envs import StatefulVectorEnv
-from models import ActorCritic
-from trainers import seeding
-from trainers.auxiliary import AuxiliaryValues
-from trainers.auxiliary_rewards import RewardPerView
-from trainers.build import build_on_policy
-from trainers.collector import Policy
-from trainers.explorer import Explorer
-from trainers.fingerprints import Fingerprints
-from trainers.onpolicy import Losses, OnPolicy, Outputs
-from trainers.ppo import PPO
-from trainers.replay import Replay
-from trainers.rollout import RolloutBuffer
+from chisel import models
+from chisel.configs import AupConfig, ConfigError, RunConfig
+from chisel.envs import StatefulVectorEnv
+from chisel.models import ActorCritic
+from chisel.trainers import seeding
+from chisel.trainers.auxiliary import AuxiliaryValues
+from chisel.trainers.auxiliary_rewards import RewardPerView
+from chisel.trainers.build import build_on_policy
+from chisel.trainers.collector import Policy
+from chisel.trainers.explorer import Explorer
+from chisel.trainers.fingerprints import Fingerprints
+from chisel.trainers.onpolicy import Losses, OnPolicy, Outputs
+from chisel.trainers.ppo import PPO
+from chisel.trainers.replay import Replay
+from chisel.trainers.rollout import RolloutBuffer
 
 SMALLEST_SCALE = 1.0
 """Changes are divided by no less: the largest reward of a step in which everything ends."""

@@ -15,13 +15,13 @@ import lightning as L
 import torch
 from torch import Tensor
 
-import routing
-from configs import AutoencoderConfig, NumericsError, RoutingConfig
-from models import SplitAutoencoder
-from trainers.data import ExampleLoader
-from trainers.moments import keep_layout
-from trainers.routes import strength_at
-from trainers.split_losses import correlation, l1_norm, reconstruction
+from chisel import routing
+from chisel.configs import AutoencoderConfig, NumericsError, RoutingConfig
+from chisel.models import SplitAutoencoder
+from chisel.trainers.data import ExampleLoader
+from chisel.trainers.moments import keep_layout
+from chisel.trainers.routes import strength_at
+from chisel.trainers.split_losses import correlation, l1_norm, reconstruction
 
 
 class Labels(NamedTuple):

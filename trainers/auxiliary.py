@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs import NumericsError
-from models import ActorCritic
-from trainers.auxiliary_rewards import AuxiliaryRewards
-from trainers.backups import Backup, Graph, backed_up
-from trainers.last_layer import correct_last_layer
-from trainers.moments import keep_layout
-from trainers.replay import Replay
-from trainers.rollout import RolloutBuffer
-from trainers.standardizer import Standardizer
+from chisel.configs import NumericsError
+from chisel.models import ActorCritic
+from chisel.trainers.auxiliary_rewards import AuxiliaryRewards
+from chisel.trainers.backups import Backup, Graph, backed_up
+from chisel.trainers.last_layer import correct_last_layer
+from chisel.trainers.moments import keep_layout
+from chisel.trainers.replay import Replay
+from chisel.trainers.rollout import RolloutBuffer
+from chisel.trainers.standardizer import Standardizer
 
 
 class AuxiliaryValues:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.fingerprints import Fingerprints, joined
+from chisel.trainers.fingerprints import Fingerprints, joined
 
 
 class AuxiliaryRewards(Protocol):

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from configs import RunConfig
-from envs import StatefulVectorEnv
-from models import ActorCritic
-from trainers import seeding
-from trainers.collector import Collector
-from trainers.onpolicy import Algorithm, OnPolicy
-from trainers.routes import make_routes
+from chisel.configs import RunConfig
+from chisel.envs import StatefulVectorEnv
+from chisel.models import ActorCritic
+from chisel.trainers import seeding
+from chisel.trainers.collector import Collector
+from chisel.trainers.onpolicy import Algorithm, OnPolicy
+from chisel.trainers.routes import make_routes
 
 
 def build_on_policy(

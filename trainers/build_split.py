@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-import analysis
-import models
-import routing
-from configs import ConfigError, RunConfig
-from envs import Examples, load_data
-from models import Spaces, SplitAutoencoder
-from trainers import seeding
-from trainers.autoencoder import Labels, SplitTraining
-from trainers.labels import UNKNOWN, LabelBook
-from trainers.routes import ordered_rules
+from chisel import analysis, models, routing
+from chisel.configs import ConfigError, RunConfig
+from chisel.envs import Examples, load_data
+from chisel.models import Spaces, SplitAutoencoder
+from chisel.trainers import seeding
+from chisel.trainers.autoencoder import Labels, SplitTraining
+from chisel.trainers.labels import UNKNOWN, LabelBook
+from chisel.trainers.routes import ordered_rules
 
 
 def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> SplitTraining:

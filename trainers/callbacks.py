@@ -15,7 +15,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from configs import NumericsError
+from chisel.configs import NumericsError
 
 
 class BeforeFirstIteration(Callback):

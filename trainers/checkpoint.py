@@ -10,7 +10,7 @@ import lightning as L
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-import models
+from chisel import models
 
 
 class DurableCheckpointIO(CheckpointIO):

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs import EnvironmentFault, NumericsError
-from envs import StatefulVectorEnv, check_declarations, check_observations
-from trainers.labels import LabelBook
-from trainers.losses import action_log_prob
-from trainers.rollout import RolloutBuffer
+from chisel.configs import EnvironmentFault, NumericsError
+from chisel.envs import StatefulVectorEnv, check_declarations, check_observations
+from chisel.trainers.labels import LabelBook
+from chisel.trainers.losses import action_log_prob
+from chisel.trainers.rollout import RolloutBuffer
 
 Policy = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Observations `[N, ...]` in the environment's layout to logits `[N, A]` and values `[N]`."""

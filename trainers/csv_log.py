@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import models
+from chisel import models
 
 FIRST_COLUMNS = ("iteration", "env_steps")
 

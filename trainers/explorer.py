@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.backups import Graph
-from trainers.replay import Replay
+from chisel.trainers.backups import Graph
+from chisel.trainers.replay import Replay
 
 SEEKERS_COUNT = 1e-6
 """A step of a seeker, in steps of a walker: it decides where no walker has been, nowhere else."""

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import configs
-import models
-from configs import CheckpointError, RunConfig
-from trainers.ppo import PPO
+from chisel import configs, models
+from chisel.configs import CheckpointError, RunConfig
+from chisel.trainers.ppo import PPO
 
 
 def carry_reward_statistics(config: RunConfig, algorithm: Any, warn: Callable[[str], None]) -> None:

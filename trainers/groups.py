@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import analysis
-import configs
-from configs import CheckpointError, ChiselError, ConfigError, RunConfig
-from trainers import launching, resuming, run, rundir
+from chisel import analysis, configs
+from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
+from chisel.trainers import launching, resuming, run, rundir
 
 GROUP_FILE = rundir.GROUP_FILE
 SUMMARY = "studies/compare"

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs import ConfigError, LabelsConfig, hint, registry
-from envs import HALVES, half_of
+from chisel.configs import ConfigError, LabelsConfig, hint, registry
+from chisel.envs import HALVES, half_of
 
 UNKNOWN = -1
 UNFINISHED = -2

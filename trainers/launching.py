@@ -20,8 +20,8 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
-from configs import ConfigError, TrainerConfig
-from trainers.ranks import announced
+from chisel.configs import ConfigError, TrainerConfig
+from chisel.trainers.ranks import announced
 
 _LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "RANK")
 """Variables that Lightning sets or deletes where it starts processes itself."""

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-import analysis
-from configs import ConfigError, MazeConfig, RunConfig
-from envs.maze import MazeState, make_evaluation, observe_states, render
+from chisel import analysis
+from chisel.configs import ConfigError, MazeConfig, RunConfig
+from chisel.envs.maze import MazeState, make_evaluation, observe_states, render
 
 if TYPE_CHECKING:
-    from trainers.tracking import Tracking
+    from chisel.trainers.tracking import Tracking
 
 EPISODES = 4
 """Mazes shown side by side in a film."""

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from configs import NumericsError
-from models import ActorCritic
-from trainers.collector import Collector, Policy
-from trainers.distributed import gather, rank, sum_over_ranks
-from trainers.losses import explained_variance
-from trainers.moments import keep_layout
-from trainers.repeatable import require_repeatable
-from trainers.rollout import MinibatchLoader, RolloutBuffer
-from trainers.routes import Routes
+from chisel.configs import NumericsError
+from chisel.models import ActorCritic
+from chisel.trainers.collector import Collector, Policy
+from chisel.trainers.distributed import gather, rank, sum_over_ranks
+from chisel.trainers.losses import explained_variance
+from chisel.trainers.moments import keep_layout
+from chisel.trainers.repeatable import require_repeatable
+from chisel.trainers.rollout import MinibatchLoader, RolloutBuffer
+from chisel.trainers.routes import Routes
 
 
 class Outputs(NamedTuple):

@@ -8,17 +8,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from configs import NumericsError, PPOConfig, RunConfig
-from envs import StatefulVectorEnv
-from models import ActorCritic
-from trainers.advantages import gae
-from trainers.build import build_on_policy
-from trainers.collector import Policy
-from trainers.distributed import gather, rank, standardize
-from trainers.losses import action_log_prob, divergence, policy_loss, value_loss, weighted_mean
-from trainers.onpolicy import Losses, OnPolicy, Outputs
-from trainers.reward_norm import RewardNormalizer
-from trainers.rollout import RolloutBuffer
+from chisel.configs import NumericsError, PPOConfig, RunConfig
+from chisel.envs import StatefulVectorEnv
+from chisel.models import ActorCritic
+from chisel.trainers.advantages import gae
+from chisel.trainers.build import build_on_policy
+from chisel.trainers.collector import Policy
+from chisel.trainers.distributed import gather, rank, standardize
+from chisel.trainers.losses import (
+    action_log_prob,
+    divergence,
+    policy_loss,
+    value_loss,
+    weighted_mean,
+)
+from chisel.trainers.onpolicy import Losses, OnPolicy, Outputs
+from chisel.trainers.reward_norm import RewardNormalizer
+from chisel.trainers.rollout import RolloutBuffer
 
 MINIBATCH_COLUMNS = ("obs", "actions", "log_probs", "values", "advantages", "returns")
 

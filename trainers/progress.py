@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from configs import GridworldConfig, RunConfig
-from envs.gridworlds import find_world
+from chisel.configs import GridworldConfig, RunConfig
+from chisel.envs.gridworlds import find_world
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.1

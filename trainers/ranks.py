@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from configs import ConfigError
+from chisel.configs import ConfigError
 
 READ_ON_IMPORT = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 

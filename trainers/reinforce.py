@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from configs import NumericsError, ReinforceConfig, RunConfig
-from envs import StatefulVectorEnv
-from models import ActorCritic
-from trainers.build import build_on_policy
-from trainers.collector import Policy
-from trainers.losses import action_log_prob, weighted_mean
-from trainers.onpolicy import Losses, OnPolicy, Outputs
-from trainers.rollout import RolloutBuffer
+from chisel.configs import NumericsError, ReinforceConfig, RunConfig
+from chisel.envs import StatefulVectorEnv
+from chisel.models import ActorCritic
+from chisel.trainers.build import build_on_policy
+from chisel.trainers.collector import Policy
+from chisel.trainers.losses import action_log_prob, weighted_mean
+from chisel.trainers.onpolicy import Losses, OnPolicy, Outputs
+from chisel.trainers.rollout import RolloutBuffer
 
 
 def returns_to_go(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:

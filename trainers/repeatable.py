@@ -18,7 +18,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from configs import ConfigError
+from chisel.configs import ConfigError
 
 EXAMPLES = 5
 """Observations shown at a time."""

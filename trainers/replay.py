@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.backups import Graph
-from trainers.fingerprints import Fingerprints, joined
+from chisel.trainers.backups import Graph
+from chisel.trainers.fingerprints import Fingerprints, joined
 
 
 class Replay:

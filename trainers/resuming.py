@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import configs
-import models
-from configs import CheckpointError, ChiselError, ConfigError, RunConfig
-from trainers.rundir import CONFIG_FILE
+from chisel import configs, models
+from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
+from chisel.trainers.rundir import CONFIG_FILE
 
 RESUMABLE = ("frames", "trainer", "tracking")
 """Parts of a config that may change when a run goes on."""

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import routing
-from configs import ConfigError, RoutingConfig, RunConfig, hint
-from models import ActorCritic
-from trainers import seeding
-from trainers.collector import Policy
-from trainers.distributed import mean_over_ranks
-from trainers.labels import UNKNOWN, LabelBook
-from trainers.losses import divergence
+from chisel import routing
+from chisel.configs import ConfigError, RoutingConfig, RunConfig, hint
+from chisel.models import ActorCritic
+from chisel.trainers import seeding
+from chisel.trainers.collector import Policy
+from chisel.trainers.distributed import mean_over_ranks
+from chisel.trainers.labels import UNKNOWN, LabelBook
+from chisel.trainers.losses import divergence
 
 FORK = "embedder"
 """The module whose output feeds both heads."""

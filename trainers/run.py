@@ -14,18 +14,17 @@ from typing import Any
 import lightning as L
 import torch
 
-import configs
-import models
-from configs import RunConfig, Stopped
-from trainers import launching, resuming, rundir
-from trainers.assembly import build_module, device_of
-from trainers.callbacks import BeforeFirstIteration, LogIteration, SaveCrash, StopAtBoundary
-from trainers.checkpoint import DurableCheckpointIO, IterationCheckpoint
-from trainers.launching import Process
-from trainers.media import media_callbacks
-from trainers.progress import TrainingProgress
-from trainers.tracking import Tracking, make_loggers
-from trainers.watching import study_callbacks
+from chisel import configs, models
+from chisel.configs import RunConfig, Stopped
+from chisel.trainers import launching, resuming, rundir
+from chisel.trainers.assembly import build_module, device_of
+from chisel.trainers.callbacks import BeforeFirstIteration, LogIteration, SaveCrash, StopAtBoundary
+from chisel.trainers.checkpoint import DurableCheckpointIO, IterationCheckpoint
+from chisel.trainers.launching import Process
+from chisel.trainers.media import media_callbacks
+from chisel.trainers.progress import TrainingProgress
+from chisel.trainers.tracking import Tracking, make_loggers
+from chisel.trainers.watching import study_callbacks
 
 
 def _nothing() -> None:

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import configs
-import models
-from configs import CheckpointError, ConfigError, RunConfig
+from chisel import configs, models
+from chisel.configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"

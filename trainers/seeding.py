@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from configs import RunConfig
+from chisel.configs import RunConfig
 
 Stream = Literal["init", "env", "actions", "minibatches", "labels", "auxiliary"]
 _STREAMS: tuple[Stream, ...] = ("init", "env", "actions", "minibatches", "labels", "auxiliary")

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-import configs
-from analysis import save_figure, write_gif
-from configs import RunConfig
-from trainers.csv_log import CsvLog
-from trainers.versions import git_commit, versions
+from chisel import configs
+from chisel.analysis import save_figure, write_gif
+from chisel.configs import RunConfig
+from chisel.trainers.csv_log import CsvLog
+from chisel.trainers.versions import git_commit, versions
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
     from matplotlib.figure import Figure
 
-    from trainers.wandb_run import IterationLogger
+    from chisel.trainers.wandb_run import IterationLogger
 
 Warn = Callable[[str], None]
 
@@ -68,7 +68,7 @@ def make_loggers(
 def _start_wandb(
     config: RunConfig, run_dir: Path, run_id: str | None, warn: Warn
 ) -> IterationLogger | None:
-    from trainers.wandb_run import WandbRun
+    from chisel.trainers.wandb_run import WandbRun
 
     one_of_group = run_dir.name.startswith("seed-")
     name = f"{run_dir.parent.name}/{run_dir.name}" if one_of_group else run_dir.name

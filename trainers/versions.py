@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
+
+from chisel.configs import versions_of
 
 PACKAGES = (
     "chisel",
@@ -24,12 +25,7 @@ PACKAGES = (
 def versions() -> dict[str, str]:
     """Python, the operating system, and each of `PACKAGES` that is installed."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return found | versions_of(PACKAGES)
 
 
 def git_commit() -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
-from trainers.wandb_traces import Traces
+from chisel.trainers.wandb_traces import Traces
 
 INIT_SECONDS = 12.0
 """How long a server may take to answer; giving up on it takes a few more."""

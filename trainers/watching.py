@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-import models
-from configs import RunConfig
-from models import Agent, Spaces
+from chisel import models
+from chisel.configs import RunConfig
+from chisel.models import Agent, Spaces
 
 if TYPE_CHECKING:
-    from trainers.tracking import Tracking
+    from chisel.trainers.tracking import Tracking
 
 SPLIT: Literal["validation"] = "validation"
 
@@ -60,7 +60,7 @@ class WatchStudies(Callback):
     def _measure(self, module: Any) -> dict[str, float]:
         """Every curve of every study by its name, `studies/STUDY/CURVE`."""
         # scikit-learn comes along, which runs that are not studied need not wait for.
-        from analysis.behaviour import MEASURES
+        from chisel.analysis.behaviour import MEASURES
 
         if self._agent is None:
             raise RuntimeError("studies begin with the training")

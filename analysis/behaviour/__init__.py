@@ -1,17 +1,17 @@
 """Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
 
-from analysis.behaviour.corners import cheese_in_corners
-from analysis.behaviour.episodes import decision_episodes, plain_episodes
-from analysis.behaviour.heat import HeatMap, heat_map
-from analysis.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
-from analysis.behaviour.over_training import MEASURES
-from analysis.behaviour.regression import Data, Regression, inflation, prepare, regress
-from analysis.behaviour.run import Behaviour, behaviour, statistics
-from analysis.behaviour.signs import SignTest, sign_flips
-from analysis.behaviour.summary import misgeneralisation
-from analysis.behaviour.validation import Validation, cross_validate, drop_one
-from analysis.frame import Frame
-from analysis.tree import Tree, over_seeds
+from chisel.analysis.behaviour.corners import cheese_in_corners
+from chisel.analysis.behaviour.episodes import decision_episodes, plain_episodes
+from chisel.analysis.behaviour.heat import HeatMap, heat_map
+from chisel.analysis.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
+from chisel.analysis.behaviour.over_training import MEASURES
+from chisel.analysis.behaviour.regression import Data, Regression, inflation, prepare, regress
+from chisel.analysis.behaviour.run import Behaviour, behaviour, statistics
+from chisel.analysis.behaviour.signs import SignTest, sign_flips
+from chisel.analysis.behaviour.summary import misgeneralisation
+from chisel.analysis.behaviour.validation import Validation, cross_validate, drop_one
+from chisel.analysis.frame import Frame
+from chisel.analysis.tree import Tree, over_seeds
 
 __all__ = [
     "MEASURES",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze import CornerGoal
+from chisel.envs.maze import CornerGoal
 
 
 class CornerWatch:

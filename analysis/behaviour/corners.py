@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from analysis.behaviour.episodes import frame_of, watched
-from analysis.behaviour.summary import ends
-from analysis.held_out import HeldOut, Split, held_out
-from analysis.settings import require_spaces
-from analysis.tree import Tree
-from configs import ConfigError, RunConfig
-from envs.maze import WALL, LevelBank, MazeState, make_from_bank
-from models import Agent
+from chisel.analysis.behaviour.episodes import frame_of, watched
+from chisel.analysis.behaviour.summary import ends
+from chisel.analysis.held_out import HeldOut, Split, held_out
+from chisel.analysis.settings import require_spaces
+from chisel.analysis.tree import Tree
+from chisel.configs import ConfigError, RunConfig
+from chisel.envs.maze import WALL, LevelBank, MazeState, make_from_bank
+from chisel.models import Agent
 
 CORNERS: Mapping[str, tuple[int, int]] = {
     "top right": (1, 1),
@@ -48,7 +48,7 @@ def cheese_in_corners(
         progress: Called with the corner, episodes done and wanted.
 
     Returns:
-        How episodes ended (see `analysis.behaviour.summary.ends`) under each corner's name.
+        How episodes ended (see `chisel.analysis.behaviour.summary.ends`) under each corner's name.
 
     Raises:
         ConfigError: If a corner of a maze is a wall.

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.behaviour.over_training import MEASURES, Course
-from analysis.field_figures import draw_arrows
-from analysis.fields import VectorField
+from chisel.analysis.behaviour.over_training import MEASURES, Course
+from chisel.analysis.field_figures import draw_arrows
+from chisel.analysis.fields import VectorField
 
 _COLOURS = ("#edae49", "#1f77b4", "#9a9aa5", "#d1495b", "#2e8b57")
 

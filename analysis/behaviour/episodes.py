@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.behaviour.corner import CornerWatch
-from analysis.behaviour.metrics import decision_of, maze_metrics
-from analysis.frame import Frame
-from analysis.held_out import HeldOut, Placement, Split, held_out
-from analysis.scores import OUTCOMES
-from configs import ConfigError, RunConfig
-from envs.maze import Level, LevelBank
-from models import Agent
+from chisel.analysis.behaviour.corner import CornerWatch
+from chisel.analysis.behaviour.metrics import decision_of, maze_metrics
+from chisel.analysis.frame import Frame
+from chisel.analysis.held_out import HeldOut, Placement, Split, held_out
+from chisel.analysis.scores import OUTCOMES
+from chisel.configs import ConfigError, RunConfig
+from chisel.envs.maze import Level, LevelBank
+from chisel.models import Agent
 
 Progress = Callable[[int, int], None]
 

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.behaviour.heat import ORIGINS, HeatMap
-from analysis.behaviour.metrics import METRICS
-from analysis.behaviour.summary import ENDS
-from analysis.frame import Frame
-from analysis.stats import Estimate
-from analysis.tree import Tree, branch, leaves
+from chisel.analysis.behaviour.heat import ORIGINS, HeatMap
+from chisel.analysis.behaviour.metrics import METRICS
+from chisel.analysis.behaviour.summary import ENDS
+from chisel.analysis.frame import Frame
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree, branch, leaves
 
 _INK, _GREY = "#14141f", "#9a9aa5"
 _COLOURS = {"P(cheese)": "#edae49", "P(corner)": "#1f77b4", "P(neither)": _GREY}

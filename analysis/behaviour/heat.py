@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.frame import Frame
+from chisel.analysis.frame import Frame
 
 Origin = Literal["offset", "corner"]
 ORIGINS: dict[Origin, str] = {"offset": "the decision square", "corner": "the top-right corner"}

@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import ConfigError
-from envs.maze import WALL, Cell, Level, paths
+from chisel.configs import ConfigError
+from chisel.envs.maze import WALL, Cell, Level, paths
 
 KINDS = ("euclid", "taxi", "steps")
 """Straight, along rows and columns, and along the shortest path; all in cells."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.behaviour.episodes import decision_episodes
-from analysis.behaviour.metrics import PUBLISHED
-from analysis.behaviour.regression import prepare, regress
-from analysis.behaviour.summary import ENDS, GAP, ends, misgeneralisation
-from analysis.held_out import Split
-from analysis.stats import Estimate
-from analysis.steering.course import cheese_vector_curves
-from analysis.tree import Tree, leaves, over_seeds
-from configs import ConfigError, RunConfig
-from models import CHECKPOINTS, Agent, iteration_of, load_agent
+from chisel.analysis.behaviour.episodes import decision_episodes
+from chisel.analysis.behaviour.metrics import PUBLISHED
+from chisel.analysis.behaviour.regression import prepare, regress
+from chisel.analysis.behaviour.summary import ENDS, GAP, ends, misgeneralisation
+from chisel.analysis.held_out import Split
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering.course import cheese_vector_curves
+from chisel.analysis.tree import Tree, leaves, over_seeds
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import CHECKPOINTS, Agent, iteration_of, load_agent
 
 Curves = dict[str, Estimate]
 Measure = Callable[[Agent, RunConfig, int, Split], Curves]

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.behaviour.metrics import PUBLISHED
-from analysis.behaviour.regions import Setting, Sweep, Trained, name_of
-from analysis.behaviour.summary import ENDS, OFF, ON
-from analysis.stats import Estimate
-from analysis.tree import Tree, leaves
+from chisel.analysis.behaviour.metrics import PUBLISHED
+from chisel.analysis.behaviour.regions import Setting, Sweep, Trained, name_of
+from chisel.analysis.behaviour.summary import ENDS, OFF, ON
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree, leaves
 
 _COLOURS = {"P(cheese)": "#edae49", "P(corner)": "#1f77b4", "P(neither)": "#9a9aa5"}
 _PLACES = {ON: "#2e8b57", OFF: "#d1495b"}

@@ -9,23 +9,23 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.behaviour.episodes import decision_episodes
-from analysis.behaviour.metrics import PUBLISHED
-from analysis.behaviour.regression import prepare, regress
-from analysis.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summarised
-from analysis.behaviour.validation import cross_validate, means
-from analysis.frame import Frame
-from analysis.held_out import Split, held_out_levels
-from analysis.layouts import layout_of
-from analysis.progress import Tell
-from analysis.scores import EFFICIENT
-from analysis.stats import Estimate
-from analysis.steering.cheese import moves_of
-from analysis.steering.crossroads import crossroads
-from analysis.tree import Tree, leaves, over_seeds
-from configs import ConfigError, MazeConfig, RunConfig
-from envs.maze import observe_states
-from models import Agent, to_tensor
+from chisel.analysis.behaviour.episodes import decision_episodes
+from chisel.analysis.behaviour.metrics import PUBLISHED
+from chisel.analysis.behaviour.regression import prepare, regress
+from chisel.analysis.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summarised
+from chisel.analysis.behaviour.validation import cross_validate, means
+from chisel.analysis.frame import Frame
+from chisel.analysis.held_out import Split, held_out_levels
+from chisel.analysis.layouts import layout_of
+from chisel.analysis.progress import Tell
+from chisel.analysis.scores import EFFICIENT
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering.cheese import moves_of
+from chisel.analysis.steering.crossroads import crossroads
+from chisel.analysis.tree import Tree, leaves, over_seeds
+from chisel.configs import ConfigError, MazeConfig, RunConfig
+from chisel.envs.maze import observe_states
+from chisel.models import Agent, to_tensor
 
 ANYWHERE = "anywhere"
 """The setting of an agent whose cheese was nowhere in particular."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from analysis.frame import Frame
-from analysis.stats import Estimate
-from analysis.tree import Tree
-from configs import ConfigError
+from chisel.analysis.frame import Frame
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree
+from chisel.configs import ConfigError
 
 Floats = NDArray[np.float64]
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.behaviour.corners import cheese_in_corners
-from analysis.behaviour.episodes import decision_episodes
-from analysis.behaviour.metrics import METRICS
-from analysis.behaviour.regression import inflation, prepare, regress
-from analysis.behaviour.signs import sign_flips
-from analysis.behaviour.summary import ends, misgeneralisation
-from analysis.behaviour.validation import carried_over, cross_validate, drop_one, validation
-from analysis.frame import Frame
-from analysis.held_out import Split
-from analysis.stats import Estimate
-from analysis.tree import Tree
-from configs import RunConfig
-from models import Agent
+from chisel.analysis.behaviour.corners import cheese_in_corners
+from chisel.analysis.behaviour.episodes import decision_episodes
+from chisel.analysis.behaviour.metrics import METRICS
+from chisel.analysis.behaviour.regression import inflation, prepare, regress
+from chisel.analysis.behaviour.signs import sign_flips
+from chisel.analysis.behaviour.summary import ends, misgeneralisation
+from chisel.analysis.behaviour.validation import carried_over, cross_validate, drop_one, validation
+from chisel.analysis.frame import Frame
+from chisel.analysis.held_out import Split
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree
+from chisel.configs import RunConfig
+from chisel.models import Agent
 
 Progress = Callable[[str, int, int], None]
 

@@ -8,9 +8,9 @@ from math import nan
 
 import numpy as np
 
-from analysis.behaviour.regression import Data, fit
-from analysis.stats import Estimate
-from analysis.tree import Tree
+from chisel.analysis.behaviour.regression import Data, fit
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree
 
 SUBSETS = 200
 """Random subsets, as in the published statistics."""

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from analysis.behaviour.episodes import plain_episodes
-from analysis.behaviour.regression import Floats
-from analysis.behaviour.validation import means
-from analysis.frame import Frame
-from analysis.held_out import Placement, Split, placements_of
-from analysis.tree import Tree
-from configs import RunConfig
-from models import Agent
+from chisel.analysis.behaviour.episodes import plain_episodes
+from chisel.analysis.behaviour.regression import Floats
+from chisel.analysis.behaviour.validation import means
+from chisel.analysis.frame import Frame
+from chisel.analysis.held_out import Placement, Split, placements_of
+from chisel.analysis.tree import Tree
+from chisel.configs import RunConfig
+from chisel.models import Agent
 
 ON, OFF, OUTSIDE = "cheese as trained", "cheese anywhere", "cheese outside the region"
 GAP = "as trained − anywhere"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from analysis.behaviour.summary import ENDS
-from analysis.stats import Estimate
-from analysis.tree import Tree, branch, leaves
+from chisel.analysis.behaviour.summary import ENDS
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree, branch, leaves
 
 
 def tables_of(tree: Tree, spread: str) -> list[Table]:

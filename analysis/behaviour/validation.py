@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from analysis.behaviour.regression import Data, Floats, fit
-from analysis.stats import Estimate
-from analysis.tree import Tree
+from chisel.analysis.behaviour.regression import Data, Floats, fit
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import Tree
 
 FOLDS = 10
 

@@ -1,9 +1,9 @@
 """Channels of a maze agent: which follow the cheese, what they do, leading the mouse by them."""
 
-from analysis.channels.detection import Tracking, goal_tracking, with_cheese
-from analysis.channels.figures import channel_sheet, retarget_figure
-from analysis.channels.places import layer_cell, view_side
-from analysis.channels.resampling import (
+from chisel.analysis.channels.detection import Tracking, goal_tracking, with_cheese
+from chisel.analysis.channels.figures import channel_sheet, retarget_figure
+from chisel.analysis.channels.places import layer_cell, view_side
+from chisel.analysis.channels.resampling import (
     Donor,
     Resampled,
     Watched,
@@ -14,9 +14,15 @@ from analysis.channels.resampling import (
     resampled,
     watch,
 )
-from analysis.channels.retarget import RetargetMap, Ways, path_probability, retarget_map, ways_of
-from analysis.channels.votes import move_logits, votes
-from analysis.cut import Cut
+from chisel.analysis.channels.retarget import (
+    RetargetMap,
+    Ways,
+    path_probability,
+    retarget_map,
+    ways_of,
+)
+from chisel.analysis.channels.votes import move_logits, votes
+from chisel.analysis.cut import Cut
 
 __all__ = [
     "Cut",

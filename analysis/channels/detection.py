@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.channels.places import layer_cell, view_side
-from analysis.cut import Cut
-from analysis.fields import Observe
-from analysis.frame import Frame
-from configs import ConfigError, MazeConfig
-from envs.maze import MazeState, paths
-from models import to_tensor
+from chisel.analysis.channels.places import layer_cell, view_side
+from chisel.analysis.cut import Cut
+from chisel.analysis.fields import Observe
+from chisel.analysis.frame import Frame
+from chisel.configs import ConfigError, MazeConfig
+from chisel.envs.maze import MazeState, paths
+from chisel.models import to_tensor
 
 
 @dataclass(frozen=True, eq=False)

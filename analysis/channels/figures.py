@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.channels.retarget import RetargetMap
-from analysis.field_figures import draw_values
-from analysis.fields import VectorField
+from chisel.analysis.channels.retarget import RetargetMap
+from chisel.analysis.field_figures import draw_values
+from chisel.analysis.fields import VectorField
 
 _COLUMNS = 8
 """Channels side by side on a contact sheet."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs import WORLD_SIZE, ConfigError, MazeConfig
-from envs.maze import Cell, MazeState
+from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
+from chisel.envs.maze import Cell, MazeState
 
 
 def view_side(config: MazeConfig) -> int:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.channels.detection import Tracking, goal_tracking
-from analysis.cut import Cut
-from analysis.held_out import Split, held_out_levels
-from analysis.settings import maze_run, take_agent
-from configs import ConfigError, RunConfig
-from envs.maze import MazeState, observe_states
-from models import Agent
+from chisel.analysis.channels.detection import Tracking, goal_tracking
+from chisel.analysis.cut import Cut
+from chisel.analysis.held_out import Split, held_out_levels
+from chisel.analysis.settings import maze_run, take_agent
+from chisel.configs import ConfigError, RunConfig
+from chisel.envs.maze import MazeState, observe_states
+from chisel.models import Agent
 
 LAYER = "embedder.block2.res1.resadd"
 """Where the published maze agents keep the cheese, and the place to begin for others."""

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.channels.detection import with_cheese
-from analysis.cut import Cut
-from analysis.fields import Observe, mouse_at, sum_by_move
-from analysis.interventions import Edit, mean, resample, zero
-from analysis.play import action_probabilities
-from configs import ConfigError
-from envs.maze import Cell, MazeState, paths
-from models import to_tensor
+from chisel.analysis.channels.detection import with_cheese
+from chisel.analysis.cut import Cut
+from chisel.analysis.fields import Observe, mouse_at, sum_by_move
+from chisel.analysis.interventions import Edit, mean, resample, zero
+from chisel.analysis.play import action_probabilities
+from chisel.configs import ConfigError
+from chisel.envs.maze import Cell, MazeState, paths
+from chisel.models import to_tensor
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
-from analysis.channels.detection import Tracking
-from analysis.channels.figures import channel_sheet
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
-from analysis.stats import Estimate
-from analysis.tables import new_table
-from analysis.tree import Tree, branch, leaves, over_seeds, to_plain
-from envs.maze import MOVES
+from chisel.analysis.channels.detection import Tracking
+from chisel.analysis.channels.figures import channel_sheet
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tables import new_table
+from chisel.analysis.tree import Tree, branch, leaves, over_seeds, to_plain
+from chisel.envs.maze import MOVES
 
 _KINDS = {"same": ("the same cell", "#1f77b4"), "different": ("another cell", "#d62728")}
 

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.channels.detection import with_cheese
-from analysis.channels.places import layer_cell, view_side
-from analysis.cut import BATCH, Cut
-from analysis.fields import Observe, sum_by_move
-from analysis.frame import Frame
-from analysis.interventions import clamp_each
-from analysis.play import action_probabilities
-from configs import MazeConfig
-from envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
-from models import to_tensor
+from chisel.analysis.channels.detection import with_cheese
+from chisel.analysis.channels.places import layer_cell, view_side
+from chisel.analysis.cut import BATCH, Cut
+from chisel.analysis.fields import Observe, sum_by_move
+from chisel.analysis.frame import Frame
+from chisel.analysis.interventions import clamp_each
+from chisel.analysis.play import action_probabilities
+from chisel.configs import MazeConfig
+from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
+from chisel.models import to_tensor
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,14 +14,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from rich.table import Table
 
-from analysis.channels.figures import retarget_figure
-from analysis.channels.retarget import RetargetMap
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
-from analysis.stats import Estimate, band, mean_over_seeds
-from analysis.tables import new_table
-from analysis.tree import leaves, over_seeds, to_plain
-from envs.maze import paths
+from chisel.analysis.channels.figures import retarget_figure
+from chisel.analysis.channels.retarget import RetargetMap
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.stats import Estimate, band, mean_over_seeds
+from chisel.analysis.tables import new_table
+from chisel.analysis.tree import leaves, over_seeds, to_plain
+from chisel.envs.maze import paths
 
 NEAR = 3
 """A square at most so many steps off the way to the corner is near it."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.cut import Cut
-from envs.maze import MOVE_OF_ACTION, MOVES
+from chisel.analysis.cut import Cut
+from chisel.envs.maze import MOVE_OF_ACTION, MOVES
 
 
 def votes(cut: Cut, obs: torch.Tensor) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ An edit is a plain function from an activation to what takes its place; `record`
 `with_weights` adds a difference between two checkpoints to the weights.
 """
 
-from analysis.interventions.edits import (
+from chisel.analysis.interventions.edits import (
     add,
     clamp,
     clamp_each,
@@ -18,8 +18,15 @@ from analysis.interventions.edits import (
     scale,
     zero,
 )
-from analysis.interventions.hooks import Edit, edit_at, find_modules, intervene, record, recording
-from analysis.interventions.weights import weight_difference, with_weights
+from chisel.analysis.interventions.hooks import (
+    Edit,
+    edit_at,
+    find_modules,
+    intervene,
+    record,
+    recording,
+)
+from chisel.analysis.interventions.weights import weight_difference, with_weights
 
 __all__ = [
     "Edit",

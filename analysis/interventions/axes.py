@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from configs import ConfigError
+from chisel.configs import ConfigError
 
 _ON_LAST = (nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention)
 _ON_FIRST = (nn.modules.batchnorm._NormBase, nn.GroupNorm)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from analysis.interventions.axes import units_axis
-from analysis.interventions.hooks import Edit
-from configs import ConfigError
+from chisel.analysis.interventions.axes import units_axis
+from chisel.analysis.interventions.hooks import Edit
+from chisel.configs import ConfigError
 
 Units = int | Sequence[int] | None
 Cell = tuple[int, int]

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis.interventions.axes import units_of
-from configs import ConfigError, hint
+from chisel.analysis.interventions.axes import units_of
+from chisel.configs import ConfigError, hint
 
 Edit = Callable[[Tensor], Tensor]
 """An activation `[B, …]` to what takes its place, of the same shape."""

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from configs import ConfigError, hint
+from chisel.configs import ConfigError, hint
 
 
 def weight_difference(a: nn.Module, b: nn.Module) -> dict[str, Tensor]:

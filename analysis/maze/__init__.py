@@ -1,16 +1,16 @@
 """Exact figures of a policy in a maze: a Markov chain over squares and the way the mouse faces."""
 
-from analysis.maze.chain import MazeChain, chain_of, fields_of
-from analysis.maze.comparison import comparison_figure
-from analysis.maze.effects import (
+from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
+from chisel.analysis.maze.comparison import comparison_figure
+from chisel.analysis.maze.effects import (
     Agreement,
     mean_total_variation,
     total_variation,
     value_agreement,
     visited_variation,
 )
-from analysis.maze.sides import Side, change, side_of
-from analysis.maze.solve import (
+from chisel.analysis.maze.sides import Side, change, side_of
+from chisel.analysis.maze.solve import (
     Outcomes,
     expected_length,
     expected_return,

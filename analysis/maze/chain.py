@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from analysis.fields import Observe, Outputs, VectorField, row_of, vector_field
-from envs.maze import MOVE_DELTAS, MOVES, Cell
+from chisel.analysis.fields import Observe, Outputs, VectorField, row_of, vector_field
+from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell
 
 LEFT, RIGHT = 0, 1
 """How the mouse faces: first axis of everything that is given by state."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fields import VectorField
-from analysis.maze.chain import MazeChain
-from analysis.maze.solve import occupancy
+from chisel.analysis.fields import VectorField
+from chisel.analysis.maze.chain import MazeChain
+from chisel.analysis.maze.solve import occupancy
 
 
 def total_variation(before: VectorField, after: VectorField) -> NDArray[np.float64]:

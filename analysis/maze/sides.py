@@ -6,12 +6,12 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analysis.fields import Observe, Outputs, VectorField
-from analysis.maze.chain import MazeChain, chain_of, fields_of
-from analysis.maze.effects import mean_total_variation, value_agreement, visited_variation
-from analysis.maze.solve import expected_length, expected_return, outcomes
-from configs import MazeConfig
-from envs.maze import MazeState
+from chisel.analysis.fields import Observe, Outputs, VectorField
+from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
+from chisel.analysis.maze.effects import mean_total_variation, value_agreement, visited_variation
+from chisel.analysis.maze.solve import expected_length, expected_return, outcomes
+from chisel.configs import MazeConfig
+from chisel.envs.maze import MazeState
 
 
 @dataclass(frozen=True, eq=False)

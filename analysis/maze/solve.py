@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from analysis.maze.chain import MazeChain
-from envs.maze import Cell
+from chisel.analysis.maze.chain import MazeChain
+from chisel.envs.maze import Cell
 
 
 def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None) -> float:

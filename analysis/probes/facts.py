@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.channels.votes import move_logits
-from analysis.steering.maze_states import world_cell
-from configs import ConfigError
-from envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
+from chisel.analysis.channels.votes import move_logits
+from chisel.analysis.steering.maze_states import world_cell
+from chisel.configs import ConfigError
+from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
 
 
 @dataclass(frozen=True, eq=False)

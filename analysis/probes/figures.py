@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.probes.layers import Probed
-from analysis.stats import Estimate
+from chisel.analysis.probes.layers import Probed
+from chisel.analysis.stats import Estimate
 
 _KINDS = {"skill": "#c2410c", "untrained": "#2563eb", "shuffled": "#9ca3af"}
 _LABELS = {"skill": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}

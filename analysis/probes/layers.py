@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.behaviour.regression import redrawn
-from analysis.probes.ridge import Floats, Kernel, kernel
-from analysis.probes.sample import Sample
-from analysis.probes.scores import Reading, read, shuffled, skill
-from analysis.stats import Estimate
-from analysis.steering.making import activations
-from analysis.steering.vectors import shape_of
-from models import Agent
+from chisel.analysis.behaviour.regression import redrawn
+from chisel.analysis.probes.ridge import Floats, Kernel, kernel
+from chisel.analysis.probes.sample import Sample
+from chisel.analysis.probes.scores import Reading, read, shuffled, skill
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering.making import activations
+from chisel.analysis.steering.vectors import shape_of
+from chisel.models import Agent
 
 INPUT = "input"
 """The observation itself, as the first layer."""

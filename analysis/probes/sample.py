@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.fields import Observe
-from analysis.held_out import Split, held_out_levels
-from analysis.probes.facts import Fact, maze_facts
-from configs import WORLD_SIZE, MazeConfig
-from envs.maze import MazeState, layout_digest, paths
-from models import Agent, to_tensor
+from chisel.analysis.fields import Observe
+from chisel.analysis.held_out import Split, held_out_levels
+from chisel.analysis.probes.facts import Fact, maze_facts
+from chisel.configs import WORLD_SIZE, MazeConfig
+from chisel.envs.maze import MazeState, layout_digest, paths
+from chisel.models import Agent, to_tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 """A layout of one is never in another: no probe is scored on walls that it was fitted to."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.probes.facts import Fact
-from analysis.probes.ridge import STRENGTHS, Floats, Kernel
-from analysis.stats import Estimate
+from chisel.analysis.probes.facts import Fact
+from chisel.analysis.probes.ridge import STRENGTHS, Floats, Kernel
+from chisel.analysis.stats import Estimate
 
 
 @dataclass(frozen=True, eq=False)

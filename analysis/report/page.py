@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from analysis.report.collect import Findings
+from chisel.analysis.report.collect import Findings
 
 SHOWN = 40_000
 """Bytes of a data file up to which it is shown, folded; a larger one is only named."""
@@ -75,7 +75,7 @@ def page(
 
     Args:
         title: Of the page.
-        checkpoints: A table, as `analysis.output.plain_table` gives it.
+        checkpoints: A table, as `chisel.analysis.output.plain_table` gives it.
         sections: Studies.
         configs: The YAML of each checkpoint's config by its label.
         origin: Facts about the report itself, such as its command.

@@ -1,6 +1,6 @@
 """Steering vectors: differences of activations, added while an agent acts, beside controls."""
 
-from analysis.steering.cheese import (
+from chisel.analysis.steering.cheese import (
     Bench,
     baseline,
     bench,
@@ -11,13 +11,13 @@ from analysis.steering.cheese import (
     steered,
     sweep,
 )
-from analysis.steering.controls import random_like, shuffled
-from analysis.steering.crossroads import Crossroads, crossroads
-from analysis.steering.making import averaged, difference, mean_difference, policy_layers
-from analysis.steering.maze_states import with_and_without
-from analysis.steering.option import Steering, parse_steer, steering_of
-from analysis.steering.rows import Row, SeedRow, choices_frame, join_rows
-from analysis.steering.vectors import SteeringVector, load_vector
+from chisel.analysis.steering.controls import random_like, shuffled
+from chisel.analysis.steering.crossroads import Crossroads, crossroads
+from chisel.analysis.steering.making import averaged, difference, mean_difference, policy_layers
+from chisel.analysis.steering.maze_states import with_and_without
+from chisel.analysis.steering.option import Steering, parse_steer, steering_of
+from chisel.analysis.steering.rows import Row, SeedRow, choices_frame, join_rows
+from chisel.analysis.steering.vectors import SteeringVector, load_vector
 
 __all__ = [
     "Bench",

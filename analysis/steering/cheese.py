@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.cut import keep
-from analysis.fields import Observe, sum_by_move
-from analysis.interventions import add, intervene
-from analysis.play import action_probabilities
-from analysis.steering.controls import random_like, shuffled
-from analysis.steering.crossroads import Crossroads, crossroads
-from analysis.steering.making import activations
-from analysis.steering.maze_states import without_cheese, world_cell
-from analysis.steering.rows import Row
-from configs import ConfigError, NumericsError
-from envs.maze import MOVES, Cell, MazeState, paths
-from models import Agent, to_tensor
+from chisel.analysis.cut import keep
+from chisel.analysis.fields import Observe, sum_by_move
+from chisel.analysis.interventions import add, intervene
+from chisel.analysis.play import action_probabilities
+from chisel.analysis.steering.controls import random_like, shuffled
+from chisel.analysis.steering.crossroads import Crossroads, crossroads
+from chisel.analysis.steering.making import activations
+from chisel.analysis.steering.maze_states import without_cheese, world_cell
+from chisel.analysis.steering.rows import Row
+from chisel.configs import ConfigError, NumericsError
+from chisel.envs.maze import MOVES, Cell, MazeState, paths
+from chisel.models import Agent, to_tensor
 
 NEAR = 2
 """A cheese at most so many rows and columns away is nearby."""

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from configs import ConfigError
+from chisel.configs import ConfigError
 
 Over = Literal["all", "channels", "cells"]
 

@@ -6,14 +6,14 @@ import functools
 
 import torch
 
-from analysis.held_out import Split, held_out_levels
-from analysis.stats import Estimate
-from analysis.steering.cheese import baseline, bench, cheese_vectors, removed, steered
-from analysis.steering.controls import random_like
-from analysis.steering.rows import Row
-from configs import RunConfig
-from envs.maze import observe_states
-from models import Agent
+from chisel.analysis.held_out import Split, held_out_levels
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering.cheese import baseline, bench, cheese_vectors, removed, steered
+from chisel.analysis.steering.controls import random_like
+from chisel.analysis.steering.rows import Row
+from chisel.configs import RunConfig
+from chisel.envs.maze import observe_states
+from chisel.models import Agent
 
 LAYER = "embedder.block2.res1.resadd"
 """Where the published vector was taken."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import ConfigError
-from envs.maze import MOVE_DELTAS, Cell, MazeState, paths
+from chisel.configs import ConfigError
+from chisel.envs.maze import MOVE_DELTAS, Cell, MazeState, paths
 
 CHOICES = ("cheese", "corner", "neither")
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.stats import Estimate
-from analysis.steering.cheese import KINDS
-from analysis.steering.crossroads import CHOICES
-from analysis.steering.rows import Condition, Row, SeedRow
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering.cheese import KINDS
+from chisel.analysis.steering.crossroads import CHOICES
+from chisel.analysis.steering.rows import Condition, Row, SeedRow
 
 _COLOURS = {"vector": "#c2410c", "random": "#64748b", "shuffled": "#0e7490"}
 _OF_CHOICES = {"cheese": "#f59e0b", "corner": "#2563eb", "neither": "#9ca3af"}

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.interventions import record
-from analysis.steering.vectors import SteeringVector, observations_of
-from configs import ConfigError
-from models import Agent, to_tensor
+from chisel.analysis.interventions import record
+from chisel.analysis.steering.vectors import SteeringVector, observations_of
+from chisel.configs import ConfigError
+from chisel.models import Agent, to_tensor
 
 _AT_A_TIME = 512
 """Observations in one forward pass while activations are recorded."""

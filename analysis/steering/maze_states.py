@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from configs import ConfigError, MazeConfig
-from envs.maze import FREE, Cell, MazeState
+from chisel.configs import ConfigError, MazeConfig
+from chisel.envs.maze import FREE, Cell, MazeState
 
 Named = Literal["cheese", "top-right"]
 

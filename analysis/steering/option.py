@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.interventions import Edit, compose, intervene
-from analysis.steering.vectors import SteeringVector, load_vector
-from configs import ConfigError
-from models import Agent
+from chisel.analysis.interventions import Edit, compose, intervene
+from chisel.analysis.steering.vectors import SteeringVector, load_vector
+from chisel.configs import ConfigError
+from chisel.models import Agent
 
 
 @dataclass(frozen=True)

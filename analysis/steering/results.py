@@ -11,13 +11,18 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
-from analysis.steering.cheese import KINDS, Bench
-from analysis.steering.crossroads import CHOICES
-from analysis.steering.figures import choices_figure, curves_figure, seeds_figure, sweep_figure
-from analysis.steering.rows import Condition, Row, join_rows
-from analysis.tables import new_table
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.steering.cheese import KINDS, Bench
+from chisel.analysis.steering.crossroads import CHOICES
+from chisel.analysis.steering.figures import (
+    choices_figure,
+    curves_figure,
+    seeds_figure,
+    sweep_figure,
+)
+from chisel.analysis.steering.rows import Condition, Row, join_rows
+from chisel.analysis.tables import new_table
 
 
 @dataclass(frozen=True)

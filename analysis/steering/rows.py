@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.frame import Frame
-from analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, median
-from analysis.steering.crossroads import CHOICES
+from chisel.analysis.frame import Frame
+from chisel.analysis.stats import Estimate, bootstrap_mean, mean_over_seeds, median
+from chisel.analysis.steering.crossroads import CHOICES
 
 
 class Condition(Protocol):

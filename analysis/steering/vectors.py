@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from analysis.interventions import Edit, add, record
-from configs import CheckpointError, ConfigError
-from models import Agent, write_atomically
+from chisel.analysis.interventions import Edit, add, record
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import Agent, write_atomically
 
 FORMAT = 1
 _OF_OBSERVATIONS = ("obs_shape", "obs_dtype", "obs_high")

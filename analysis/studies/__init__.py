@@ -1,5 +1,5 @@
 """Studies: a checkpoint goes in; a table, JSON and figures come out, in one folder."""
 
-from analysis.studies.registry import run
+from chisel.analysis.studies.registry import run
 
 __all__ = ["run"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from analysis.ablation_report import write_ablation
-from analysis.agent_ablation import agent_ablation_matrix
-from analysis.progress import labelled, progress_bars
-from analysis.request import Request
-from analysis.settings import names_of, naming, runs_of, take_agent
+from chisel.analysis.ablation_report import write_ablation
+from chisel.analysis.agent_ablation import agent_ablation_matrix
+from chisel.analysis.progress import labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import names_of, naming, runs_of, take_agent
 
 STUDY = "ablation"
 

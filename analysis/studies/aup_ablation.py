@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from analysis import side_effects
-from analysis.aup_figures import Cell, ablation_grid, learning_figure
-from analysis.figures import save_figure
-from analysis.output import show, write_json
-from analysis.request import Request
-from analysis.side_effects import PAPER_WORLDS, Keys, Preset
-from analysis.stats import proportion
-from analysis.tables import new_table
-from envs.gridworlds import tabular
-from impact import AGENTS, Agent, ablate
+from chisel.analysis import side_effects
+from chisel.analysis.aup_figures import Cell, ablation_grid, learning_figure
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import show, write_json
+from chisel.analysis.request import Request
+from chisel.analysis.side_effects import PAPER_WORLDS, Keys, Preset
+from chisel.analysis.stats import proportion
+from chisel.analysis.tables import new_table
+from chisel.envs.gridworlds import tabular
+from chisel.impact import AGENTS, Agent, ablate
 
 STUDY = "aup-ablation"
 

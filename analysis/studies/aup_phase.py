@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis import side_effects
-from analysis.aup_figures import outcome_figure
-from analysis.figures import save_figure
-from analysis.output import show, write_json
-from analysis.request import Request
-from analysis.settings import numbers
-from analysis.side_effects import OUTCOMES, PAPER_WORLDS
-from impact import AUP, MODEL_FREE, Agent
+from chisel.analysis import side_effects
+from chisel.analysis.aup_figures import outcome_figure
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import show, write_json
+from chisel.analysis.request import Request
+from chisel.analysis.settings import numbers
+from chisel.analysis.side_effects import OUTCOMES, PAPER_WORLDS
+from chisel.impact import AUP, MODEL_FREE, Agent
 
 STUDY = "aup-phase"
 

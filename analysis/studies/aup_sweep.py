@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import side_effects
-from analysis.aup_figures import outcome_figure
-from analysis.figures import save_figure
-from analysis.output import show, write_json
-from analysis.request import Request
-from analysis.side_effects import OUTCOMES, PAPER_WORLDS, Keys, Preset
-from configs import ConfigError, hint
-from impact import MODEL_FREE
+from chisel.analysis import side_effects
+from chisel.analysis.aup_figures import outcome_figure
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import show, write_json
+from chisel.analysis.request import Request
+from chisel.analysis.side_effects import OUTCOMES, PAPER_WORLDS, Keys, Preset
+from chisel.configs import ConfigError, hint
+from chisel.impact import MODEL_FREE
 
 STUDY = "aup-sweep"
 

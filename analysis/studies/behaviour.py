@@ -9,24 +9,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.behaviour.figures import (
+from chisel.analysis.behaviour.figures import (
     correlation_figure,
     ends_figure,
     heat_figure,
     regression_figure,
 )
-from analysis.behaviour.heat import ORIGINS, heat_map
-from analysis.behaviour.metrics import PUBLISHED
-from analysis.behaviour.run import Behaviour, behaviour
-from analysis.behaviour.tables import tables_of
-from analysis.figures import save_figure
-from analysis.frame import Frame
-from analysis.output import keep_tables, write_json
-from analysis.progress import labelled, progress_bars
-from analysis.request import Request
-from analysis.settings import maze_run, names_of, naming, runs_of, take_agent
-from analysis.tree import Tree, over_seeds, to_plain
-from configs import ConfigError
+from chisel.analysis.behaviour.heat import ORIGINS, heat_map
+from chisel.analysis.behaviour.metrics import PUBLISHED
+from chisel.analysis.behaviour.run import Behaviour, behaviour
+from chisel.analysis.behaviour.tables import tables_of
+from chisel.analysis.figures import save_figure
+from chisel.analysis.frame import Frame
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.progress import labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, names_of, naming, runs_of, take_agent
+from chisel.analysis.tree import Tree, over_seeds, to_plain
+from chisel.configs import ConfigError
 
 STUDY = "behaviour"
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.channels import (
+from chisel.analysis.channels import (
     Resampled,
     Tracking,
     ablation_sweep,
@@ -23,15 +23,15 @@ from analysis.channels import (
     watch,
     with_cheese,
 )
-from analysis.channels.recipe import LAYER, Subject, goal_channels, subject
-from analysis.channels.results import Found, write_channels
-from analysis.progress import Tell, labelled, progress_bars
-from analysis.request import Request
-from analysis.settings import names_of, naming, runs_of
-from analysis.stats import Estimate, mean_over_seeds
-from configs import ConfigError
-from envs.maze import MazeState
-from models import to_tensor
+from chisel.analysis.channels.recipe import LAYER, Subject, goal_channels, subject
+from chisel.analysis.channels.results import Found, write_channels
+from chisel.analysis.progress import Tell, labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import names_of, naming, runs_of
+from chisel.analysis.stats import Estimate, mean_over_seeds
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState
+from chisel.models import to_tensor
 
 STUDY = "channels"
 _SWEPT = 6

@@ -11,25 +11,18 @@ from typing import Literal
 import numpy as np
 import torch
 
-from analysis.held_out import Placement, Split, held_out_levels
-from analysis.progress import Tell, labelled, progress_bars
-from analysis.request import Request
-from analysis.settings import maze_run, names_of, numbers, runs_of, take_agent
-from analysis.steering.cheese import (
-    Bench,
-    bench,
-    cheese_vectors,
-    compared,
-    start_gap,
-    sweep,
-)
-from analysis.steering.making import policy_layers
-from analysis.steering.results import Found, write_found
-from analysis.steering.rows import Row
-from analysis.steering.vectors import shape_of
-from configs import ConfigError, MazeConfig
-from envs.maze import MazeState, observe_states
-from models import Agent
+from chisel.analysis.held_out import Placement, Split, held_out_levels
+from chisel.analysis.progress import Tell, labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, names_of, numbers, runs_of, take_agent
+from chisel.analysis.steering.cheese import Bench, bench, cheese_vectors, compared, start_gap, sweep
+from chisel.analysis.steering.making import policy_layers
+from chisel.analysis.steering.results import Found, write_found
+from chisel.analysis.steering.rows import Row
+from chisel.analysis.steering.vectors import shape_of
+from chisel.configs import ConfigError, MazeConfig
+from chisel.envs.maze import MazeState, observe_states
+from chisel.models import Agent
 
 STUDY = "cheese-vector"
 COEFFS = "-2,-1,-0.5,0.5,1"

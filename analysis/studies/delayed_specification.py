@@ -7,21 +7,17 @@ from pathlib import Path
 
 from rich.table import Table
 
-from analysis.delayed import find_task
-from analysis.delayed_figures import residuals_figure
-from analysis.delayed_residuals import REFERENCE, Regret, Residual, Setting, residuals
-from analysis.figures import save_figure
-from analysis.output import show, write_json
-from analysis.request import Request
-from analysis.stats import Estimate, mean_over_seeds
-from analysis.tables import new_table
-from analysis.tabular_studies import (
-    check_at_least,
-    origin,
-    refusals,
-)
-from configs import ConfigError, hint
-from impact import Revelation
+from chisel.analysis.delayed import find_task
+from chisel.analysis.delayed_figures import residuals_figure
+from chisel.analysis.delayed_residuals import REFERENCE, Regret, Residual, Setting, residuals
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import show, write_json
+from chisel.analysis.request import Request
+from chisel.analysis.stats import Estimate, mean_over_seeds
+from chisel.analysis.tables import new_table
+from chisel.analysis.tabular_studies import check_at_least, origin, refusals
+from chisel.configs import ConfigError, hint
+from chisel.impact import Revelation
 
 STUDY = "delayed-specification"
 _WORLDS = ("options", "damage")

@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
-from analysis.attribution import Attribution, Score, integrated_gradients, log_odds
-from analysis.attribution_figures import Example, attribution_figure
-from analysis.behaviour.tables import text
-from analysis.channels import Cut, layer_cell, random_channels, view_side
-from analysis.channels.recipe import LAYER
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
-from analysis.request import Request
-from analysis.settings import maze_run, take_agent
-from analysis.stats import Estimate, bootstrap_mean
-from analysis.steering.crossroads import Crossroads, crossroads
-from analysis.steering.maze_states import without_cheese
-from analysis.studies.cheese_vector import maze_states
-from analysis.tables import new_table
-from configs import ConfigError, MazeConfig
-from envs.maze import observe_states
-from models import to_tensor
+from chisel.analysis.attribution import Attribution, Score, integrated_gradients, log_odds
+from chisel.analysis.attribution_figures import Example, attribution_figure
+from chisel.analysis.behaviour.tables import text
+from chisel.analysis.channels import Cut, layer_cell, random_channels, view_side
+from chisel.analysis.channels.recipe import LAYER
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, take_agent
+from chisel.analysis.stats import Estimate, bootstrap_mean
+from chisel.analysis.steering.crossroads import Crossroads, crossroads
+from chisel.analysis.steering.maze_states import without_cheese
+from chisel.analysis.studies.cheese_vector import maze_states
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError, MazeConfig
+from chisel.envs.maze import observe_states
+from chisel.models import to_tensor
 
 STUDY = "integrated-gradients"
 _EXAMPLES = 4

@@ -10,27 +10,27 @@ from typing import Any, Literal
 import numpy as np
 from rich.table import Table
 
-from analysis.behaviour.course_figures import course_figure, field_frames
-from analysis.behaviour.over_training import (
+from chisel.analysis.behaviour.course_figures import course_figure, field_frames
+from chisel.analysis.behaviour.over_training import (
     Course,
     checkpoints_of,
     courses_over_seeds,
     measure_course,
 )
-from analysis.behaviour.tables import text
-from analysis.fields import VectorField, vector_field
-from analysis.figures import save_figure
-from analysis.films import frames_of, write_gif
-from analysis.held_out import Split, held_out
-from analysis.output import keep_tables, write_json
-from analysis.progress import progress_bars
-from analysis.request import Request
-from analysis.settings import maze_run, names_of, runs_of, take_agent
-from analysis.tables import new_table
-from analysis.tree import to_plain
-from configs import ConfigError
-from envs.maze import observe_states
-from models import CHECKPOINTS, load_agent
+from chisel.analysis.behaviour.tables import text
+from chisel.analysis.fields import VectorField, vector_field
+from chisel.analysis.figures import save_figure
+from chisel.analysis.films import frames_of, write_gif
+from chisel.analysis.held_out import Split, held_out
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.progress import progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, names_of, runs_of, take_agent
+from chisel.analysis.tables import new_table
+from chisel.analysis.tree import to_plain
+from chisel.configs import ConfigError
+from chisel.envs.maze import observe_states
+from chisel.models import CHECKPOINTS, load_agent
 
 STUDY = "over-training"
 FPS = 3

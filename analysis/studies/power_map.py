@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-import impact
-from analysis.figures import save_figure
-from analysis.output import show, write_json
-from analysis.power_figures import map_figure, penalty_figure
-from analysis.power_map import (
+from chisel import impact
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import show, write_json
+from chisel.analysis.power_figures import map_figure, penalty_figure
+from chisel.analysis.power_map import (
     CellPower,
     Place,
     Reference,
@@ -24,17 +24,12 @@ from analysis.power_map import (
     find_place,
     state_power,
 )
-from analysis.request import Request
-from analysis.stats import t_quantile
-from analysis.tables import new_table
-from analysis.tabular_studies import (
-    check_at_least,
-    no_nan,
-    origin,
-    refusals,
-)
-from configs import ConfigError
-from envs.gridworlds import ACTIONS
+from chisel.analysis.request import Request
+from chisel.analysis.stats import t_quantile
+from chisel.analysis.tables import new_table
+from chisel.analysis.tabular_studies import check_at_least, no_nan, origin, refusals
+from chisel.configs import ConfigError
+from chisel.envs.gridworlds import ACTIONS
 
 STUDY = "power-map"
 _ALL, _START = "mean over all states", "all else as at the start"

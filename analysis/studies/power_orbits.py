@@ -8,18 +8,14 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from analysis.figures import save_figure
-from analysis.orbit_figures import orbits_figure
-from analysis.output import show, write_json
-from analysis.power_orbits import ClosedForm, OrbitCount, closed_forms, orbit_counts
-from analysis.request import Request
-from analysis.settings import numbers
-from analysis.tables import new_table
-from analysis.tabular_studies import (
-    check_at_least,
-    origin,
-    refusals,
-)
+from chisel.analysis.figures import save_figure
+from chisel.analysis.orbit_figures import orbits_figure
+from chisel.analysis.output import show, write_json
+from chisel.analysis.power_orbits import ClosedForm, OrbitCount, closed_forms, orbit_counts
+from chisel.analysis.request import Request
+from chisel.analysis.settings import numbers
+from chisel.analysis.tables import new_table
+from chisel.analysis.tabular_studies import check_at_least, origin, refusals
 
 STUDY = "power-orbits"
 

@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from analysis.behaviour.tables import text
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
-from analysis.probes import Probed, Sample, probe_layers, probes_figure, sample_of, states_of
-from analysis.probes.facts import vote_facts
-from analysis.probes.layers import INPUT
-from analysis.request import Request
-from analysis.settings import maze_run, take_agent
-from analysis.steering.making import policy_layers
-from analysis.steering.vectors import shape_of
-from analysis.tables import new_table
-from configs import ConfigError, RunConfig
-from envs.maze import observe_states
-from models import Agent, build, to_tensor
+from chisel.analysis.behaviour.tables import text
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.probes import Probed, Sample, probe_layers, probes_figure, sample_of, states_of
+from chisel.analysis.probes.facts import vote_facts
+from chisel.analysis.probes.layers import INPUT
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, take_agent
+from chisel.analysis.steering.making import policy_layers
+from chisel.analysis.steering.vectors import shape_of
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError, RunConfig
+from chisel.envs.maze import observe_states
+from chisel.models import Agent, build, to_tensor
 
 STUDY = "probes"
 _FEWEST = 20

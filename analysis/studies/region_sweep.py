@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from analysis.behaviour.metrics import PUBLISHED
-from analysis.behaviour.region_figures import regions_figure
-from analysis.behaviour.regions import (
+from chisel.analysis.behaviour.metrics import PUBLISHED
+from chisel.analysis.behaviour.region_figures import regions_figure
+from chisel.analysis.behaviour.regions import (
     Sweep,
     Trained,
     largest_region,
@@ -19,16 +19,16 @@ from analysis.behaviour.regions import (
     require_alike,
     setting_of,
 )
-from analysis.behaviour.summary import ENDS, GAP, OFF, ON
-from analysis.behaviour.tables import text
-from analysis.figures import save_figure
-from analysis.output import keep_tables, write_json
-from analysis.progress import labelled, progress_bars
-from analysis.request import Request
-from analysis.settings import maze_run, runs_of, take_agent
-from analysis.tables import new_table
-from analysis.tree import Tree, leaves, to_plain
-from configs import ConfigError
+from chisel.analysis.behaviour.summary import ENDS, GAP, OFF, ON
+from chisel.analysis.behaviour.tables import text
+from chisel.analysis.figures import save_figure
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.progress import labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, runs_of, take_agent
+from chisel.analysis.tables import new_table
+from chisel.analysis.tree import Tree, leaves, to_plain
+from chisel.configs import ConfigError
 
 STUDY = "region-sweep"
 

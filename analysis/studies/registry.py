@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from analysis.output import check_writable
-from configs import ConfigError, hint, registry
+from chisel.analysis.output import check_writable
+from chisel.configs import ConfigError, hint, registry
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false"}
 _BOOLS = {"true": True, "false": False}

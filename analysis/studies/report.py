@@ -10,19 +10,19 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-import configs
-from analysis.compare import compare
-from analysis.disk import write_file
-from analysis.output import make_folder, plain_table, study_command
-from analysis.report.collect import Findings, findings, is_about, is_answer
-from analysis.report.page import Panel, Section, page
-from analysis.request import Request
-from analysis.settings import runs_of, take_agent
-from analysis.studies import registry as studies
-from analysis.tables import new_table
-from analysis.tabular_studies import origin
-from configs import CheckpointError, ConfigError, registry
-from models import CHECKPOINTS, Agent
+from chisel import configs
+from chisel.analysis.compare import compare
+from chisel.analysis.disk import write_file
+from chisel.analysis.output import make_folder, plain_table, study_command
+from chisel.analysis.report.collect import Findings, findings, is_about, is_answer
+from chisel.analysis.report.page import Panel, Section, page
+from chisel.analysis.request import Request
+from chisel.analysis.settings import runs_of, take_agent
+from chisel.analysis.studies import registry as studies
+from chisel.analysis.tables import new_table
+from chisel.analysis.tabular_studies import origin
+from chisel.configs import CheckpointError, ConfigError, registry
+from chisel.models import CHECKPOINTS, Agent
 
 STUDY = "report"
 _OWN = "-report"

@@ -8,15 +8,15 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.channels import RetargetMap, random_channels, retarget_map
-from analysis.channels.detection import Tracking
-from analysis.channels.recipe import LAYER, Subject, goal_channels, named_channels, subject
-from analysis.channels.retarget_results import Clamps, Found, write_retarget
-from analysis.progress import Tell, labelled, progress_bars
-from analysis.request import Request
-from analysis.settings import names_of, naming, runs_of
-from configs import ConfigError
-from envs.maze import MazeState
+from chisel.analysis.channels import RetargetMap, random_channels, retarget_map
+from chisel.analysis.channels.detection import Tracking
+from chisel.analysis.channels.recipe import LAYER, Subject, goal_channels, named_channels, subject
+from chisel.analysis.channels.retarget_results import Clamps, Found, write_retarget
+from chisel.analysis.progress import Tell, labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.settings import names_of, naming, runs_of
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState
 
 STUDY = "retarget"
 _DETECTION = 20

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from analysis.ablation_report import write_ablation
-from analysis.maze_ablation import maze_ablation_matrix
-from analysis.progress import labelled, progress_bars
-from analysis.request import Request
-from analysis.selective import selective_regions
-from analysis.settings import maze_run, names_of, naming, runs_of, take_agent
+from chisel.analysis.ablation_report import write_ablation
+from chisel.analysis.maze_ablation import maze_ablation_matrix
+from chisel.analysis.progress import labelled, progress_bars
+from chisel.analysis.request import Request
+from chisel.analysis.selective import selective_regions
+from chisel.analysis.settings import maze_run, names_of, naming, runs_of, take_agent
 
 STUDY = "selective-ablation"
 

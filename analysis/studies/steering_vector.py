@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
-from analysis.figures import save_figure
-from analysis.interventions import add, intervene
-from analysis.output import show, write_json
-from analysis.play import action_probabilities
-from analysis.request import Request
-from analysis.settings import maze_run, numbers, take_agent
-from analysis.stats import Estimate, bootstrap_mean
-from analysis.steering.controls import random_like, shuffled
-from analysis.steering.figures import curves_figure
-from analysis.steering.making import check_observations, difference
-from analysis.steering.maze_states import Named, with_and_without
-from analysis.steering.vectors import SteeringVector, shape_of
-from analysis.studies.cheese_vector import maze_states
-from analysis.tables import new_table
-from configs import ConfigError
-from envs.maze import observe_states
-from models import Agent, to_tensor
+from chisel.analysis.figures import save_figure
+from chisel.analysis.interventions import add, intervene
+from chisel.analysis.output import show, write_json
+from chisel.analysis.play import action_probabilities
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, numbers, take_agent
+from chisel.analysis.stats import Estimate, bootstrap_mean
+from chisel.analysis.steering.controls import random_like, shuffled
+from chisel.analysis.steering.figures import curves_figure
+from chisel.analysis.steering.making import check_observations, difference
+from chisel.analysis.steering.maze_states import Named, with_and_without
+from chisel.analysis.steering.vectors import SteeringVector, shape_of
+from chisel.analysis.studies.cheese_vector import maze_states
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError
+from chisel.envs.maze import observe_states
+from chisel.models import Agent, to_tensor
 
 STUDY = "steering-vector"
 VECTOR = "vector.safetensors"

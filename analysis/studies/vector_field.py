@@ -10,19 +10,19 @@ from typing import Any, Literal
 import numpy as np
 from rich.table import Table
 
-from analysis.field_figures import contact_sheet, field_figure
-from analysis.figures import save_figure
-from analysis.held_out import PLACEMENTS, Placement, held_out_levels
-from analysis.maze import Side, change, comparison_figure, side_of
-from analysis.other_side import OtherSide, other_side
-from analysis.output import keep_tables, write_json
-from analysis.request import Request
-from analysis.settings import maze_run, take_agent
-from analysis.stats import bootstrap_mean
-from analysis.tables import new_table
-from configs import ConfigError
-from envs.maze import observe_states
-from models import Agent
+from chisel.analysis.field_figures import contact_sheet, field_figure
+from chisel.analysis.figures import save_figure
+from chisel.analysis.held_out import PLACEMENTS, Placement, held_out_levels
+from chisel.analysis.maze import Side, change, comparison_figure, side_of
+from chisel.analysis.other_side import OtherSide, other_side
+from chisel.analysis.output import keep_tables, write_json
+from chisel.analysis.request import Request
+from chisel.analysis.settings import maze_run, take_agent
+from chisel.analysis.stats import bootstrap_mean
+from chisel.analysis.tables import new_table
+from chisel.configs import ConfigError
+from chisel.envs.maze import observe_states
+from chisel.models import Agent
 
 STUDY = "vector-field"
 _DRAWN = 6

@@ -2,27 +2,27 @@
 
 Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which
 class stands behind `env`, `model` and `algo` is decided by their `name` (see `configs.registry`).
-Ranges and rules between keys are in `configs.validate`.
+Ranges and rules between keys are in `chisel.configs.validate`.
 """
 
-from configs.schema.algos import (
+from chisel.configs.schema.algos import (
     AupConfig,
     AutoencoderConfig,
     AuxiliaryConfig,
     PPOConfig,
     ReinforceConfig,
 )
-from configs.schema.data import DigitsConfig, MnistConfig
-from configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
-from configs.schema.models import (
+from chisel.configs.schema.data import DigitsConfig, MnistConfig
+from chisel.configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
+from chisel.configs.schema.models import (
     AutoencoderNetConfig,
     ExpertsConfig,
     GridExpertsConfig,
     GridMlpConfig,
     ImpalaConfig,
 )
-from configs.schema.routing import LabelsConfig, RoutingConfig
-from configs.schema.run import (
+from chisel.configs.schema.routing import LabelsConfig, RoutingConfig
+from chisel.configs.schema.run import (
     STUDIES_WHILE_TRAINING,
     EvalConfig,
     RunConfig,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from configs.schema.routing import RoutingConfig
+from chisel.configs.schema.routing import RoutingConfig
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class RunConfig:
     """One training run."""
 
     experiment: str = ""
-    """Name of the experiment file; filled in by `configs.load`."""
+    """Name of the experiment file; filled in by `chisel.configs.load`."""
     name: str | None = None
     """Name of the run's folder; null makes one of date, time and seed."""
     frames: int = 1_000_000

@@ -16,8 +16,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import routing
-from analysis.figures import save_figure
+from chisel import routing
+from chisel.analysis.figures import save_figure
 
 INPUTS, OUTPUTS = 5, 3
 OWNERS = ("cheese", "cheese", "corner", "corner", "shared")

@@ -11,7 +11,7 @@ from statistics import mean
 import torch
 from torch import Tensor, nn
 
-import routing
+from chisel import routing
 
 WIDTH, HEADS, LAYERS, VOCABULARY, LENGTH, STEPS = 32, 2, 2, 12, 8, 400
 PARTS = {"low": "0%:40%", "high": "40%:80%"}

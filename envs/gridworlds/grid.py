@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs import hint
-from configs.errors import ConfigError
+from chisel.configs import hint
+from chisel.configs.errors import ConfigError
 
 Cell = tuple[int, int]
 """Row and column, from the top left."""

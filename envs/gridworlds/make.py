@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from configs.errors import ConfigError
-from configs.schema import GridworldConfig
-from envs.gridworlds.vector import GridworldVectorEnv
-from envs.gridworlds.worlds import find_world
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import GridworldConfig
+from chisel.envs.gridworlds.vector import GridworldVectorEnv
+from chisel.envs.gridworlds.worlds import find_world
 
 
 def make_gridworld(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import ConfigError
-from envs.gridworlds.grid import ACTIONS, NOTHING
-from envs.gridworlds.world import World
-from envs.gridworlds.worlds import find_world
+from chisel.configs.errors import ConfigError
+from chisel.envs.gridworlds.grid import ACTIONS, NOTHING
+from chisel.envs.gridworlds.world import World
+from chisel.envs.gridworlds.worlds import find_world
 
 LIMIT = 100_000
 """States after which enumeration gives up unless told otherwise."""

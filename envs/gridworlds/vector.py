@@ -10,12 +10,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from configs.errors import EnvironmentFault
-from envs.actions import checked_actions
-from envs.base import Plain
-from envs.gridworlds.picture import board_planes, render
-from envs.gridworlds.tabular import LIMIT, tabular
-from envs.gridworlds.world import World
+from chisel.configs.errors import EnvironmentFault
+from chisel.envs.actions import checked_actions
+from chisel.envs.base import Plain
+from chisel.envs.gridworlds.picture import board_planes, render
+from chisel.envs.gridworlds.tabular import LIMIT, tabular
+from chisel.envs.gridworlds.world import World
 
 STATE_FORMAT = 1
 _EXACT = 1e-9

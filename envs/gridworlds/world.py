@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from configs.errors import ConfigError
-from envs.gridworlds.grid import AGENT, FLOOR, WALL, Cell, Grid
+from chisel.configs.errors import ConfigError
+from chisel.envs.gridworlds.grid import AGENT, FLOOR, WALL, Cell, Grid
 
 S = TypeVar("S", bound=Hashable)
 

@@ -3,14 +3,14 @@
 Importing this imports no procgen; the first game does.
 """
 
-from envs.maze import paths
-from envs.maze.building import BankRecipe, build_bank
-from envs.maze.cheese import RegionCheese
-from envs.maze.goals import CornerGoal
-from envs.maze.levels import Level, LevelBank
-from envs.maze.make import make_evaluation, make_from_bank, make_maze
-from envs.maze.pictures import observe_states, render
-from envs.maze.rules import (
+from chisel.envs.maze import paths
+from chisel.envs.maze.building import BankRecipe, build_bank
+from chisel.envs.maze.cheese import RegionCheese
+from chisel.envs.maze.goals import CornerGoal
+from chisel.envs.maze.levels import Level, LevelBank
+from chisel.envs.maze.make import make_evaluation, make_from_bank, make_maze
+from chisel.envs.maze.pictures import observe_states, render
+from chisel.envs.maze.rules import (
     ACTION_OF_MOVE,
     CHEESE,
     FREE,
@@ -20,9 +20,9 @@ from envs.maze.rules import (
     WALL,
     Cell,
 )
-from envs.maze.splits import layout_digest, split_of
-from envs.maze.state import MazeState
-from envs.maze.vector import MazeVectorEnv
+from chisel.envs.maze.splits import layout_digest, split_of
+from chisel.envs.maze.state import MazeState
+from chisel.envs.maze.vector import MazeVectorEnv
 
 __all__ = [
     "ACTION_OF_MOVE",

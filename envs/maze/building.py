@@ -10,15 +10,15 @@ from typing import Literal
 
 import numpy as np
 
-from configs.errors import ConfigError
-from envs.maze import paths
-from envs.maze.cheese import RegionCheese
-from envs.maze.goals import corner_of
-from envs.maze.levels import LevelBank
-from envs.maze.procgen_game import Look, ProcgenMaze
-from envs.maze.rules import MAX_SEED
-from envs.maze.splits import split_of
-from envs.maze.state import MazeState
+from chisel.configs.errors import ConfigError
+from chisel.envs.maze import paths
+from chisel.envs.maze.cheese import RegionCheese
+from chisel.envs.maze.goals import corner_of
+from chisel.envs.maze.levels import LevelBank
+from chisel.envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.rules import MAX_SEED
+from chisel.envs.maze.splits import split_of
+from chisel.envs.maze.state import MazeState
 
 GAMES = 64
 """Games that make levels side by side; part of what decides which levels a seed gives."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze.rules import Cell
-from envs.maze.state import MazeState
+from chisel.envs.maze.rules import Cell
+from chisel.envs.maze.state import MazeState
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from configs.errors import EnvironmentFault
-from envs.maze import procgen_game
-from envs.maze.cheese import RegionCheese
-from envs.maze.levels import LevelBank
-from envs.maze.procgen_game import ProcgenMaze
-from envs.maze.state import MazeState
+from chisel.configs.errors import EnvironmentFault
+from chisel.envs.maze import procgen_game
+from chisel.envs.maze.cheese import RegionCheese
+from chisel.envs.maze.levels import LevelBank
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.state import MazeState
 
 
 class Dealer(Protocol):

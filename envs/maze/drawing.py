@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import ConfigError
-from envs.maze.rules import CHEESE, FREE, WALL, Cell
+from chisel.configs.errors import ConfigError
+from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell
 
 _CODE_OF_GLYPH = {"#": WALL, ".": FREE, "C": CHEESE, "M": FREE}
 _GLYPH_OF_CODE = {WALL: "#", FREE: ".", CHEESE: "C"}

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze import paths
-from envs.maze.cheese import region_start
-from envs.maze.goals import NOTHING, corner_of
-from envs.maze.state import MazeState
+from chisel.envs.maze import paths
+from chisel.envs.maze.cheese import region_start
+from chisel.envs.maze.goals import NOTHING, corner_of
+from chisel.envs.maze.state import MazeState
 
 
 class EpisodeBook:

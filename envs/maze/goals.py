@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze.mice import Mice
-from envs.maze.rules import Cell
-from envs.maze.state import MazeState
+from chisel.envs.maze.mice import Mice
+from chisel.envs.maze.rules import Cell
+from chisel.envs.maze.state import MazeState
 
 NOTHING, REACHED_CHEESE, REACHED_CORNER = 0, 1, 2
 """The fact `outcome` of an episode."""

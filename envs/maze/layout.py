@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from configs.errors import EnvironmentFault
+from chisel.configs.errors import EnvironmentFault
 
 INT = struct.Struct("<i")
 FLOAT = struct.Struct("<f")

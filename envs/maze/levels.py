@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import ConfigError
-from envs.maze import procgen_game
-from envs.maze.procgen_game import Look
-from envs.maze.rules import CHEESE, Cell
-from envs.maze.splits import Split, split_of
-from envs.maze.state import MazeState
+from chisel.configs.errors import ConfigError
+from chisel.envs.maze import procgen_game
+from chisel.envs.maze.procgen_game import Look
+from chisel.envs.maze.rules import CHEESE, Cell
+from chisel.envs.maze.splits import Split, split_of
+from chisel.envs.maze.state import MazeState
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from typing import Literal
 
 import numpy as np
 
-from configs import WORLD_SIZE
-from configs.errors import ConfigError
-from configs.schema import MazeConfig
-from envs.maze.building import BankRecipe, build_bank
-from envs.maze.cheese import RegionCheese
-from envs.maze.dealing import BankDealer, Dealer, StreamDealer
-from envs.maze.goals import corner_of
-from envs.maze.levels import LevelBank
-from envs.maze.options import check_maze, checked_sizes, look_of, max_size
-from envs.maze.procgen_game import ProcgenMaze
-from envs.maze.rules import FREE
-from envs.maze.vector import MazeVectorEnv
-from envs.maze.views import PixelView, SymbolicView, View
+from chisel.configs import WORLD_SIZE
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import MazeConfig
+from chisel.envs.maze.building import BankRecipe, build_bank
+from chisel.envs.maze.cheese import RegionCheese
+from chisel.envs.maze.dealing import BankDealer, Dealer, StreamDealer
+from chisel.envs.maze.goals import corner_of
+from chisel.envs.maze.levels import LevelBank
+from chisel.envs.maze.options import check_maze, checked_sizes, look_of, max_size
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import FREE
+from chisel.envs.maze.vector import MazeVectorEnv
+from chisel.envs.maze.views import PixelView, SymbolicView, View
 
 SplitName = Literal["all", "train", "validation", "test"]
 Cheese = Literal["as-trained", "anywhere"]

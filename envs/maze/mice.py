@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze.rules import MOVE_DELTAS, MOVE_OF_ACTION, WALL, Cell
-from envs.maze.state import MazeState
+from chisel.envs.maze.rules import MOVE_DELTAS, MOVE_OF_ACTION, WALL, Cell
+from chisel.envs.maze.state import MazeState
 
 
 class Mice:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs import WORLD_SIZE
-from configs.errors import ConfigError
-from configs.schema import MazeConfig
-from envs.maze.procgen_game import Look
-from envs.maze.rules import MAX_SEED
+from chisel.configs import WORLD_SIZE
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import MazeConfig
+from chisel.envs.maze.procgen_game import Look
+from chisel.envs.maze.rules import MAX_SEED
 
 
 def look_of(config: MazeConfig) -> Look:

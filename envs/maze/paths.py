@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze.rules import MOVE_DELTAS, MOVES, Cell
+from chisel.envs.maze.rules import MOVE_DELTAS, MOVES, Cell
 
 Open = NDArray[np.bool_]
 

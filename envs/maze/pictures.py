@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import ConfigError
-from configs.schema import MazeConfig
-from envs.maze.options import look_of, max_size
-from envs.maze.procgen_game import Look, ProcgenMaze
-from envs.maze.state import MazeState
-from envs.maze.views import PIXELS, symbolic_batch
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import MazeConfig
+from chisel.envs.maze.options import look_of, max_size
+from chisel.envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.state import MazeState
+from chisel.envs.maze.views import PIXELS, symbolic_batch
 
 PICTURE = 512
 """Side of procgen's own picture in pixels."""

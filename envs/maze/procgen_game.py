@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import WORLD_SIZE
-from configs.errors import EnvironmentFault
-from envs.maze.rules import NOOP_ACTION, RESET_ACTION
+from chisel.configs import WORLD_SIZE, how_to_install
+from chisel.configs.errors import EnvironmentFault
+from chisel.envs.maze.rules import NOOP_ACTION, RESET_ACTION
 
 STATE_CAPACITY = 65536
 """Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
@@ -72,7 +72,7 @@ def _game_class() -> Any:
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
             f"the maze environments need procgen, and {error.name} is not installed: "
-            "pip install 'chisel[procgen]' (Linux on x86-64)"
+            f"{how_to_install('procgen')} (Linux on x86-64)"
         ) from error
     except ImportError as error:
         raise EnvironmentFault(f"procgen is installed but does not load: {error}") from error

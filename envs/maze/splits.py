@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.maze.rules import WALL
+from chisel.envs.maze.rules import WALL
 
 Split = Literal["train", "validation", "test"]
 _TRAIN: tuple[Split, ...] = ("train",) * 8

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from configs import WORLD_SIZE
-from configs.errors import ConfigError
-from envs.maze import drawing, layout, procgen_game
-from envs.maze.procgen_game import Look
-from envs.maze.rules import CHEESE, FREE, WALL, Cell
+from chisel.configs import WORLD_SIZE
+from chisel.configs.errors import ConfigError
+from chisel.envs.maze import drawing, layout, procgen_game
+from chisel.envs.maze.procgen_game import Look
+from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell
 
 _MODE_OF_CODE = {0: "easy", 1: "hard", 10: "memory"}
 

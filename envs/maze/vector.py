@@ -11,16 +11,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from configs.errors import EnvironmentFault
-from envs.actions import checked_actions
-from envs.base import Plain
-from envs.maze.dealing import Dealer
-from envs.maze.episodes import EpisodeBook
-from envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
-from envs.maze.procgen_game import ProcgenMaze
-from envs.maze.rules import MAX_SEED, NUM_ACTIONS
-from envs.maze.state import MazeState
-from envs.maze.views import View
+from chisel.configs.errors import EnvironmentFault
+from chisel.envs.actions import checked_actions
+from chisel.envs.base import Plain
+from chisel.envs.maze.dealing import Dealer
+from chisel.envs.maze.episodes import EpisodeBook
+from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
+from chisel.envs.maze.state import MazeState
+from chisel.envs.maze.views import View
 
 STATE_FORMAT = 2
 Seed = int | list[int | None] | None

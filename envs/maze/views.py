@@ -13,11 +13,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from configs.errors import ConfigError
-from envs.maze.mice import Mice
-from envs.maze.procgen_game import ProcgenMaze
-from envs.maze.rules import CHEESE, WALL
-from envs.maze.state import MazeState
+from chisel.configs.errors import ConfigError
+from chisel.envs.maze.mice import Mice
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import CHEESE, WALL
+from chisel.envs.maze.state import MazeState
 
 WALL_PLANE, MOUSE_PLANE, CHEESE_PLANE = 0, 1, 2
 PIXELS = 64

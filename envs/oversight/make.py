@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from configs.errors import ConfigError
-from configs.schema import OversightConfig
-from envs.oversight.vector import OversightVectorEnv, Rewards
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import OversightConfig
+from chisel.envs.oversight.vector import OversightVectorEnv, Rewards
 
 REWARDS = {
     "routed": Rewards(ghost=1.0, overseen_ghost=1.0),

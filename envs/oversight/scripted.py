@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.oversight import board
+from chisel.envs.oversight import board
 
 Script = Literal["avoid-ghost", "through-ghost", "nearest", "naive-optimum", "random"]
 """`avoid-ghost`: a shortest path to the diamond around the ghost, the best there is;

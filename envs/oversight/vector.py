@@ -11,10 +11,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from configs.errors import EnvironmentFault
-from envs.actions import checked_actions
-from envs.base import Plain
-from envs.oversight import board
+from chisel.configs.errors import EnvironmentFault
+from chisel.envs.actions import checked_actions
+from chisel.envs.base import Plain
+from chisel.envs.oversight import board
 
 STATE_FORMAT = 1
 Seed = int | list[int | None] | None

@@ -5,9 +5,9 @@ import functools
 import torch
 from torch import nn
 
-import configs
-from envs.maze import ACTION_OF_MOVE, MazeState, observe_states
-from models import ActorCritic
+from chisel import configs
+from chisel.envs.maze import ACTION_OF_MOVE, MazeState, observe_states
+from chisel.models import ActorCritic
 
 CONFIG = configs.load(
     "maze/quick", ["env.observation=symbolic", "env.levels.max_size=5", "env.num_threads=0"]

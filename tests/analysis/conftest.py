@@ -5,8 +5,8 @@ import importlib.util
 import pytest
 import torch
 
-import configs
-from models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
+from chisel import configs
+from chisel.models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
 from tests.analysis.cheese_seeker import cheese_seeker
 
 SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
@@ -94,7 +94,7 @@ def right_then_up(tmp_path):
 @pytest.fixture(scope="session")
 def procgen():
     if importlib.util.find_spec("procgen") is None:
-        pytest.skip("needs procgen: pip install 'chisel[procgen]'")
+        pytest.skip("needs procgen: pip install 'chisel-agents[procgen]'")
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import evaluate
-from analysis.ablation import MEAN_LEVELS, ablation_of, name_of, parse_modes
-from cli.main import main
-from configs import ConfigError
-from envs.maze import WALL, make_evaluation
-from models import load_agent, save_agent
+from chisel.analysis import evaluate
+from chisel.analysis.ablation import MEAN_LEVELS, ablation_of, name_of, parse_modes
+from chisel.cli.main import main
+from chisel.configs import ConfigError
+from chisel.envs.maze import WALL, make_evaluation
+from chisel.models import load_agent, save_agent
 
 pytestmark = pytest.mark.usefixtures("procgen")
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-import routing
-from analysis import ablation_figure, ablation_matrix, maze_ablation_matrix
-from analysis import proportion as share
-from analysis.ablation_matrix import NONE
-from analysis.ablation_seeds import over_seeds
-from analysis.held_out import held_out
-from analysis.layouts import layouts_of
-from analysis.maze_ablation import metrics_of
-from configs import ConfigError, override
-from models import load_agent
+from chisel import routing
+from chisel.analysis import ablation_figure, ablation_matrix, maze_ablation_matrix
+from chisel.analysis import proportion as share
+from chisel.analysis.ablation_matrix import NONE
+from chisel.analysis.ablation_seeds import over_seeds
+from chisel.analysis.held_out import held_out
+from chisel.analysis.layouts import layouts_of
+from chisel.analysis.maze_ablation import metrics_of
+from chisel.configs import ConfigError, override
+from chisel.models import load_agent
 
 REGIONS = {"left": [{"module": "1", "units": "0:2"}], "right": [{"module": "1", "units": "6:8"}]}
 

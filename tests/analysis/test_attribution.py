@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import studies
-from analysis.attribution import integrated_gradients, log_odds, move_log_probabilities
-from analysis.channels import Cut
-from analysis.steering.crossroads import crossroads
-from analysis.steering.maze_states import without_cheese
-from configs import ConfigError, NumericsError
-from envs.maze import MOVES
-from models import to_tensor
+from chisel.analysis import studies
+from chisel.analysis.attribution import integrated_gradients, log_odds, move_log_probabilities
+from chisel.analysis.channels import Cut
+from chisel.analysis.steering.crossroads import crossroads
+from chisel.analysis.steering.maze_states import without_cheese
+from chisel.configs import ConfigError, NumericsError
+from chisel.envs.maze import MOVES
+from chisel.models import to_tensor
 from tests.analysis.cheese_seeker import (
     CHEESE,
     IDLE,

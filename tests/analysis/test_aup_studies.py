@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from analysis import side_effects, studies
-from analysis.aup_figures import Cell
-from analysis.stats import proportion
-from configs import ConfigError
+from chisel.analysis import side_effects, studies
+from chisel.analysis.aup_figures import Cell
+from chisel.analysis.stats import proportion
+from chisel.configs import ConfigError
 
 
 def test_the_ablation_of_damage_ends_as_published_where_no_chance_is_in_it(tmp_path):

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from analysis import studies
-from analysis.channels.detection import Tracking
-from analysis.channels.recipe import goal_channels, named_channels
-from configs import ConfigError
-from models import load_agent
+from chisel.analysis import studies
+from chisel.analysis.channels.detection import Tracking
+from chisel.analysis.channels.recipe import goal_channels, named_channels
+from chisel.configs import ConfigError
+from chisel.models import load_agent
 from tests.analysis.conftest import make_run
 
 pytestmark = pytest.mark.usefixtures("procgen")

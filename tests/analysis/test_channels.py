@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-from analysis import save_figure
-from analysis.channels import (
+from chisel import configs
+from chisel.analysis import save_figure
+from chisel.analysis.channels import (
     Cut,
     ablation_sweep,
     channel_sheet,
@@ -29,10 +29,10 @@ from analysis.channels import (
     ways_of,
     with_cheese,
 )
-from analysis.interventions import clamp_each, intervene, zero
-from configs import ConfigError
-from envs.maze import MazeState, observe_states, paths
-from models import ActorCritic, Spaces, build, to_tensor
+from chisel.analysis.interventions import clamp_each, intervene, zero
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState, observe_states, paths
+from chisel.models import ActorCritic, Spaces, build, to_tensor
 from tests.analysis.cheese_seeker import (
     CHEESE,
     CONFIG,

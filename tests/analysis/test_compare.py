@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from analysis import compare, mean_over_seeds
-from analysis.curve_figures import on_common_steps
-from analysis.curves import read_curves
-from configs import CheckpointError, ConfigError
-from models import load_agent
+from chisel.analysis import compare, mean_over_seeds
+from chisel.analysis.curve_figures import on_common_steps
+from chisel.analysis.curves import read_curves
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import load_agent
 
 STEPS = np.arange(1, 41) * 1000
 

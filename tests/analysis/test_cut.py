@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-import configs
-from analysis.cut import keep
-from analysis.interventions import intervene
-from analysis.steering import policy_layers
-from configs import ConfigError
-from models import Agent, Spaces, build
+from chisel import configs
+from chisel.analysis.cut import keep
+from chisel.analysis.interventions import intervene
+from chisel.analysis.steering import policy_layers
+from chisel.configs import ConfigError
+from chisel.models import Agent, Spaces, build
 
 SPACES = Spaces((16, 16, 3), "uint8", 255.0, 15)
 SMALL = {

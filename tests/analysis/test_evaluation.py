@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-from analysis import bootstrap_mean, evaluate, proportion
-from analysis.held_out import once_each
-from analysis.scores import scores_by_size
-from configs import CheckpointError, ConfigError
-from envs.maze import WALL, make_evaluation
-from models import Spaces, build
+from chisel import configs
+from chisel.analysis import bootstrap_mean, evaluate, proportion
+from chisel.analysis.held_out import once_each
+from chisel.analysis.scores import scores_by_size
+from chisel.configs import CheckpointError, ConfigError
+from chisel.envs.maze import WALL, make_evaluation
+from chisel.models import Spaces, build
 
 pytestmark = pytest.mark.usefixtures("procgen")
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-from analysis import contact_sheet, field_figure, save_figure, vector_field
-from analysis.fields import sum_by_move
-from configs import NumericsError
-from envs.maze import (
+from chisel import configs
+from chisel.analysis import contact_sheet, field_figure, save_figure, vector_field
+from chisel.analysis.fields import sum_by_move
+from chisel.configs import NumericsError
+from chisel.envs.maze import (
     ACTION_OF_MOVE,
     MOVE_DELTAS,
     LevelBank,
@@ -23,7 +23,7 @@ from envs.maze import (
     observe_states,
     paths,
 )
-from models import build, spaces_of, to_tensor
+from chisel.models import build, spaces_of, to_tensor
 
 pytestmark = pytest.mark.usefixtures("procgen")
 

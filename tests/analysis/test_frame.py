@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from analysis.channels.detection import Tracking
-from analysis.channels.retarget import RetargetMap
-from analysis.fields import VectorField
-from analysis.frame import Frame
-from analysis.stats import Estimate
-from analysis.steering import Row, choices_frame
-from analysis.tree import to_frame
-from envs.maze import MazeState
+from chisel.analysis.channels.detection import Tracking
+from chisel.analysis.channels.retarget import RetargetMap
+from chisel.analysis.fields import VectorField
+from chisel.analysis.frame import Frame
+from chisel.analysis.stats import Estimate
+from chisel.analysis.steering import Row, choices_frame
+from chisel.analysis.tree import to_frame
+from chisel.envs.maze import MazeState
 
 
 def test_rows_become_columns():

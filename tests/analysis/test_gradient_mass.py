@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-import routing
-from analysis import Elements, GradientMass, sides_of
-from analysis.gradient_mass import MEAN, Sides
+from chisel import routing
+from chisel.analysis import Elements, GradientMass, sides_of
+from chisel.analysis.gradient_mass import MEAN, Sides
 
 PARTS = {
     "left": [{"module": "1", "units": "0:2", "consumers": ["2"]}],

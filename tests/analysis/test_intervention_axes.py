@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from analysis.interventions import (
+from chisel.analysis.interventions import (
     add,
     clamp,
     intervene,
@@ -22,8 +22,8 @@ from analysis.interventions import (
     with_weights,
     zero,
 )
-from analysis.steering import shuffled
-from configs import ConfigError
+from chisel.analysis.steering import shuffled
+from chisel.configs import ConfigError
 
 UNITS = 4
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.interventions import (
+from chisel.analysis.interventions import (
     add,
     clamp,
     clamp_each,
@@ -20,7 +20,7 @@ from analysis.interventions import (
     with_weights,
     zero,
 )
-from configs import ConfigError
+from chisel.configs import ConfigError
 
 
 class Net(nn.Module):

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from analysis import bootstrap_mean, proportion
-from analysis.layouts import by_layout, change_over_layouts, layouts_of, mean_over_layouts
-from configs import load
-from envs.maze import WALL, layout_digest, make_evaluation
+from chisel.analysis import bootstrap_mean, proportion
+from chisel.analysis.layouts import by_layout, change_over_layouts, layouts_of, mean_over_layouts
+from chisel.configs import load
+from chisel.envs.maze import WALL, layout_digest, make_evaluation
 
 NAN = np.nan
 

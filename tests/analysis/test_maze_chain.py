@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-import models
-from analysis import VectorField, play, save_figure
-from analysis.fields import mouse_at
-from analysis.maze import (
+from chisel import configs, models
+from chisel.analysis import VectorField, play, save_figure
+from chisel.analysis.fields import mouse_at
+from chisel.analysis.maze import (
     chain_of,
     comparison_figure,
     expected_length,
@@ -25,7 +24,7 @@ from analysis.maze import (
     value_agreement,
     visited_variation,
 )
-from envs.maze import (
+from chisel.envs.maze import (
     ACTION_OF_MOVE,
     MOVE_OF_ACTION,
     LevelBank,

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-import analysis
-import configs
-import routing
-from analysis import oversight
-from analysis.oversight_curves import OversightReturns, summarise_oversight
-from configs import ConfigError
-from models import Agent, Spaces, build, checkpoint_name, load_agent, write_checkpoint
+from chisel import analysis, configs, routing
+from chisel.analysis import oversight
+from chisel.analysis.oversight_curves import OversightReturns, summarise_oversight
+from chisel.configs import ConfigError
+from chisel.models import Agent, Spaces, build, checkpoint_name, load_agent, write_checkpoint
 
 SPACES = Spaces((5, 5, 4), "uint8", 1.0, 4)
 FEW = ["eval.levels=200", "eval.num_envs=128"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import play, random_policy
-from configs import EnvironmentFault, NumericsError
+from chisel.analysis import play, random_policy
+from chisel.configs import EnvironmentFault, NumericsError
 
 
 class Scripted:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import cli.main
-from analysis import studies
-from analysis.delayed import aup_policy, best_actions, find_task, standard_policy
-from analysis.delayed_residuals import Residual
-from analysis.power_map import by_cell, find_place, state_power
-from configs import ConfigError
+from chisel.analysis import studies
+from chisel.analysis.delayed import aup_policy, best_actions, find_task, standard_policy
+from chisel.analysis.delayed_residuals import Residual
+from chisel.analysis.power_map import by_cell, find_place, state_power
+from chisel.cli.main import main
+from chisel.configs import ConfigError
 from tests.impact import side_effect_worlds
 
 NEW = ("power-map", "power-orbits", "delayed-specification")
@@ -229,11 +229,11 @@ def test_impossible_requests_are_refused_before_anything_is_written(
 
 @pytest.mark.parametrize("study", NEW)
 def test_help_explains_every_option(study, capsys):
-    assert cli.main.main(["study", study, "--help"]) == 0
+    assert main(["study", study, "--help"]) == 0
     shown = capsys.readouterr().out
     assert "seed (=0): " in shown
 
 
 def test_what_impact_refuses_ends_with_one_line_and_exit_code_2(capsys):
-    assert cli.main.main(["study", "power-orbits", "gammas=2"]) == 2
+    assert main(["study", "power-orbits", "gammas=2"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

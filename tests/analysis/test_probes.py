@@ -8,8 +8,8 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from analysis import studies
-from analysis.probes import (
+from chisel.analysis import studies
+from chisel.analysis.probes import (
     Fact,
     Reading,
     Sample,
@@ -21,11 +21,11 @@ from analysis.probes import (
     skill,
     vote_facts,
 )
-from analysis.probes.layers import INPUT
-from analysis.studies.probes import best_layers
-from configs import ConfigError
-from envs.maze import MOVES, MazeState
-from models import ActorCritic, Agent, Spaces
+from chisel.analysis.probes.layers import INPUT
+from chisel.analysis.studies.probes import best_layers
+from chisel.configs import ConfigError
+from chisel.envs.maze import MOVES, MazeState
+from chisel.models import ActorCritic, Agent, Spaces
 
 SIDE = 4
 FITTED, VALIDATION, TESTED = 200, 60, 80

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import selective_regions, studies
-from analysis.held_out import held_out
-from analysis.settings import maze_run
-from configs import ConfigError
-from models import load_agent
+from chisel.analysis import selective_regions, studies
+from chisel.analysis.held_out import held_out
+from chisel.analysis.settings import maze_run
+from chisel.configs import ConfigError
+from chisel.models import load_agent
 from tests.analysis.conftest import make_run
 
 LEVELS = 40

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import analysis
-import models
+from chisel import analysis, models
 
 ROOT = Path(__file__).parents[2]
 AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))

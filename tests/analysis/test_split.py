@@ -7,13 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-import analysis
-import cli.main
-import configs
-import models
-import trainers
-from configs import ConfigError
-from envs import Examples, load_data
+from chisel import analysis, configs, models, trainers
+from chisel.cli.main import main
+from chisel.configs import ConfigError
+from chisel.envs import Examples, load_data
 
 TINY = [
     "model.hidden=[8]",
@@ -61,7 +58,7 @@ def test_batches_do_not_matter(group, monkeypatch):
     model = models.load_split(group / "seed-3").model
     examples = load_data(configs.DigitsConfig()).validation
     whole = analysis.split_errors(model, examples)
-    monkeypatch.setattr("analysis.split._BATCH", 7)
+    monkeypatch.setattr("chisel.analysis.split._BATCH", 7)
     parts = analysis.split_errors(model, examples)
     for kind, errors in whole.items():
         for name, values in errors.items():
@@ -107,7 +104,7 @@ def test_the_command_evaluates_runs_groups_and_checkpoints(group, tmp_path, caps
     file = next((group / "seed-4" / "checkpoints").glob("*.ckpt"))
     for source in (group, group / "seed-4", file):
         arguments = ["eval", str(source), "eval.split=validation", f"out={tmp_path}"]
-        assert cli.main.main(arguments) == 0, capsys.readouterr().err
+        assert main(arguments) == 0, capsys.readouterr().err
         shown = capsys.readouterr().out
         assert "second half's certificate" in shown
         assert f"{tmp_path}/split.json" in shown

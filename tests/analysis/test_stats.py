@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from analysis import stats
+from chisel.analysis import stats
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 50, 1000])

@@ -9,13 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-import analysis
-import configs
-import envs
-from analysis import studies
-from analysis.interventions import add, intervene, record
-from analysis.stats import bootstrap_mean, median
-from analysis.steering import (
+from chisel import analysis, configs, envs
+from chisel.analysis import studies
+from chisel.analysis.interventions import add, intervene, record
+from chisel.analysis.stats import bootstrap_mean, median
+from chisel.analysis.steering import (
     Row,
     averaged,
     bench,
@@ -35,10 +33,10 @@ from analysis.steering import (
     sweep,
     with_and_without,
 )
-from cli.main import main
-from configs import CheckpointError, ConfigError, GridworldConfig, ImpalaConfig
-from envs.maze import MOVES, MazeState, observe_states
-from models import Agent, build, load_agent, spaces_of, to_tensor
+from chisel.cli.main import main
+from chisel.configs import CheckpointError, ConfigError, GridworldConfig, ImpalaConfig
+from chisel.envs.maze import MOVES, MazeState, observe_states
+from chisel.models import Agent, build, load_agent, spaces_of, to_tensor
 from tests.analysis.conftest import make_run
 
 FORK = """
@@ -368,7 +366,9 @@ def test_any_agent_can_be_steered_by_two_files_of_observations(
     config = configs.load("oversight/routed")
     config = replace(config, env=env or config.env, model=model or config.model)
     agent, obs = untrained(config)
-    monkeypatch.setattr("analysis.studies.steering_vector.take_agent", lambda *_, **__: agent)
+    monkeypatch.setattr(
+        "chisel.analysis.studies.steering_vector.take_agent", lambda *_, **__: agent
+    )
     np.savez(tmp_path / "with.npz", observations=obs[:2])
     np.savez(tmp_path / "without.npz", observations=obs[2:])
     options = {"with_states": tmp_path / "with.npz", "without_states": tmp_path / "without.npz"}

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import studies
-from analysis.studies.registry import bind
-from configs import CheckpointError, ConfigError, registry
-from envs.maze import MazeState
-from models import load_agent, save_agent
+from chisel.analysis import studies
+from chisel.analysis.studies.registry import bind
+from chisel.configs import CheckpointError, ConfigError, registry
+from chisel.envs.maze import MazeState
+from chisel.models import load_agent, save_agent
 from tests.analysis.conftest import make_run, right_or_up
 
 

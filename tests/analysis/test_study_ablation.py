@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import agent_ablation_matrix, studies
-from configs import ConfigError
-from models import load_agent
+from chisel.analysis import agent_ablation_matrix, studies
+from chisel.configs import ConfigError
+from chisel.models import load_agent
 
 pytestmark = pytest.mark.usefixtures("procgen")
 

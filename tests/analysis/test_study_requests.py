@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import models
-from analysis import Request, as_typed, evaluate, studies
-from analysis.homes import home_of
-from analysis.signed import signed
-from analysis.studies.registry import bind
-from configs import parse_settings, registry
-from models import load_agent, save_agent
+from chisel import models
+from chisel.analysis import Request, as_typed, evaluate, studies
+from chisel.analysis.homes import home_of
+from chisel.analysis.signed import signed
+from chisel.analysis.studies.registry import bind
+from chisel.configs import parse_settings, registry
+from chisel.models import load_agent, save_agent
 from tests.analysis.conftest import make_run
 
 

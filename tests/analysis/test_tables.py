@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis import new_table, show
+from chisel.analysis import new_table, show
 
 CELLS = st.sampled_from(
     ["consumers: []", "runs/[b]x[/b]", "[/c]", "a [2 of 3]", ":warning:", "\\[x]", "[red]", "[[]]"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import configs
-from models import Agent, Spaces, build
+from chisel import configs
+from chisel.models import Agent, Spaces, build
 
 
 def agent_of(experiment: str) -> Agent:

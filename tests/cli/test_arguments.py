@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import configs
-from cli.arguments import existing, one_word, take, words_and_settings
-from cli.main import main
-from configs import ConfigError
+from chisel import configs
+from chisel.cli.arguments import existing, one_word, take, words_and_settings
+from chisel.cli.main import main
+from chisel.configs import ConfigError
 
 NAMES = st.text(string.ascii_letters + string.digits + "._=+-, ~\t/…", min_size=1, max_size=12)
 

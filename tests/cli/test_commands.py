@@ -11,9 +11,9 @@ import pytest
 import torch.distributed as dist
 import yaml
 
-import configs
-import models
-from cli.main import COMMANDS, main
+import chisel
+from chisel import configs, models
+from chisel.cli.main import COMMANDS, main
 from tests.cli.small import agent_of
 
 CODES = {
@@ -34,11 +34,12 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Stands in for the room that trains; records what it is asked to do."""
     asked: list[Any] = []
-    room = types.ModuleType("trainers")
+    room = types.ModuleType("chisel.trainers")
     room.train = lambda config: asked.append(config) or Path("runs/one")
     room.train_seeds = lambda several: asked.extend(several) or Path("runs/group")
     room.resume = lambda run, overrides: asked.append((run, overrides)) or run
-    monkeypatch.setitem(sys.modules, "trainers", room)
+    monkeypatch.setitem(sys.modules, "chisel.trainers", room)
+    monkeypatch.setitem(vars(chisel), "trainers", room)
     return asked
 
 
@@ -158,7 +159,7 @@ def test_every_fault_has_its_exit_code_and_one_line(
     def fail(config: object) -> Path:
         raise error("first [red]line[/red]\nsecond line")
 
-    monkeypatch.setattr(sys.modules["trainers"], "train", fail)
+    monkeypatch.setattr(sys.modules["chisel.trainers"], "train", fail)
     assert main(["train", "maze/smoke"]) == CODES[error]
     assert capsys.readouterr().err == "chisel: first [red]line[/red] second line\n"
 
@@ -169,7 +170,7 @@ def test_ctrl_c_is_no_traceback(
     def interrupt(config: object) -> Path:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["trainers"], "train", interrupt)
+    monkeypatch.setattr(sys.modules["chisel.trainers"], "train", interrupt)
     assert main(["train", "maze/smoke"]) == 130
     assert capsys.readouterr().err == "chisel: interrupted\n"
 
@@ -191,8 +192,8 @@ def test_ctrl_c_while_something_is_measured_says_what_it_cost(
     def interrupt(*given: Any, **more: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("analysis.evaluation.held_out", interrupt)
-    monkeypatch.setattr("analysis.studies.vector_field.held_out_levels", interrupt)
+    monkeypatch.setattr("chisel.analysis.evaluation.held_out", interrupt)
+    monkeypatch.setattr("chisel.analysis.studies.vector_field.held_out_levels", interrupt)
     models.save_agent(tmp_path / "agent", agent_of("maze/smoke"))
     before = {file for file in tmp_path.rglob("*") if file.is_file()}
     assert main(command) == 130
@@ -208,19 +209,17 @@ def test_what_nobody_foresaw_keeps_its_traceback(
     def fail(config: object) -> Path:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(sys.modules["trainers"], "train", fail)
+    monkeypatch.setattr(sys.modules["chisel.trainers"], "train", fail)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         main(["train", "maze/smoke"])
 
 
 def test_a_reader_that_stops_early_is_no_fault() -> None:
-    root = Path(__file__).parents[2]
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as closed_pipe:
         done = subprocess.run(
-            [sys.executable, "-m", "cli.main", "list"],
-            cwd=root,
+            [sys.executable, "-m", "chisel.cli.main", "list"],
             stdout=closed_pipe,
             stderr=subprocess.PIPE,
             check=False,

@@ -11,24 +11,25 @@ from typing import Any
 
 import pytest
 
-import models
-from analysis import evaluate, make_folder, save_figure, write_gif, write_json
-from configs import CheckpointError, ConfigError
+from chisel import models
+from chisel.analysis import evaluate, make_folder, save_figure, write_gif, write_json
+from chisel.configs import CheckpointError, ConfigError
 from tests.cli.small import agent_of
 
 PROGRAM = """
 import io, json, resource, sys
 from contextlib import redirect_stderr, redirect_stdout
 import joblib  # says something where it can make no semaphore, of no matter here
-import analysis.evaluation, analysis.held_out, analysis.studies, trainers
-from cli.main import main
+from chisel import analysis, trainers
+from chisel.analysis import evaluation, held_out as mazes, studies
+from chisel.cli.main import main
 
 def held_out(*given, **more):
     raise AssertionError("played before the disk was asked")
 
-for module in (analysis.evaluation, analysis.held_out):
+for module in (evaluation, mazes):
     module.held_out = held_out
-analysis.held_out.held_out_levels = held_out
+mazes.held_out_levels = held_out
 said = []
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 for arguments in json.loads(sys.argv[1]):
@@ -61,7 +62,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(list(commands.values()))],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -108,7 +109,7 @@ def test_results_whose_folder_cannot_be_made_are_refused_before_anything_is_play
     def held_out(*given: Any, **more: Any) -> None:
         raise AssertionError("played before the disk was asked")
 
-    monkeypatch.setattr("analysis.evaluation.held_out", held_out)
+    monkeypatch.setattr("chisel.analysis.evaluation.held_out", held_out)
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match=r"cannot write in .*out=FOLDER"):

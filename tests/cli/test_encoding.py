@@ -6,18 +6,17 @@ import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.encoding import any_encoding
-from cli.main import COMMANDS
+from chisel.cli.encoding import any_encoding
+from chisel.cli.main import COMMANDS
 
 TALK = """
 import sys
-from cli.main import COMMANDS, main
+from chisel.cli.main import COMMANDS, main
 for asked in (["--help"], ["list"], ["chéck"], *([one, "--help"] for one in COMMANDS)):
     main(asked)
 """
@@ -51,7 +50,7 @@ def test_dots_and_dashes_stay_legible_in_ascii() -> None:
 
 @pytest.mark.parametrize("forced", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}])
 def test_every_help_is_printed_in_a_forced_encoding(forced: dict[str, str]) -> None:
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])} | forced
+    env = {"PATH": os.environ["PATH"]} | forced
     encoding = forced["PYTHONIOENCODING"]
     done = subprocess.run(
         [sys.executable, "-c", TALK], env=env, capture_output=True, check=False, encoding=encoding

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from chisel.cli.main import main
 
 HEAVY = ("torch", "lightning", "wandb", "gymnasium", "trainers", "analysis", "models", "envs")
 
@@ -195,14 +195,13 @@ def test_the_command_itself_refuses_without_torch_or_a_traceback(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
     code = (
-        "import sys; from cli.main import main; code = main();"
+        "import sys; from chisel.cli.main import main; code = main();"
         "print([m for m in ('torch', 'lightning', 'numpy') if m in sys.modules]); sys.exit(code)"
     )
-    root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code, "train", "maze/quick", *arguments],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(root)},
+        env={},
         capture_output=True,
         text=True,
         check=False,

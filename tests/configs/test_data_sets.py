@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-import configs
-from configs import AutoencoderConfig, AutoencoderNetConfig, ConfigError, DigitsConfig, MnistConfig
+from chisel import configs
+from chisel.configs import (
+    AutoencoderConfig,
+    AutoencoderNetConfig,
+    ConfigError,
+    DigitsConfig,
+    MnistConfig,
+)
 
 ON_DATA = ["env=null", "data.name=digits", "model.name=autoencoder", "algo.name=autoencoder"]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import configs
-from configs import ConfigError, RunConfig
+from chisel import configs
+from chisel.configs import ConfigError, RunConfig
 
 KEYS = st.sampled_from(
     ["seed", "name", "frames", "env", "env.name", "env.mode", "env.levels.max_size", "trainer"]

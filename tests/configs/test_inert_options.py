@@ -2,8 +2,8 @@
 
 import pytest
 
-import configs
-from configs import ConfigError
+from chisel import configs
+from chisel.configs import ConfigError
 
 NOTHING = "maze/quick"
 UNROUTED = "maze/unrouted"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import configs
-from configs import ConfigError, ImpalaConfig, LevelsConfig, MazeConfig, PPOConfig, RunConfig
+from chisel import configs
+from chisel.configs import ConfigError, ImpalaConfig, LevelsConfig, MazeConfig, PPOConfig, RunConfig
 
 EXPERIMENTS = sorted(configs.experiments())
 

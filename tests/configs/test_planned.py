@@ -4,9 +4,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-import configs
-from cli.main import main
-from configs import frames_note, rounded_frames
+from chisel import configs
+from chisel.cli.main import main
+from chisel.configs import frames_note, rounded_frames
 
 
 @given(frames=st.integers(1, 10**8), iteration=st.integers(1, 10**5))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import configs
-from configs import ConfigError, registry
+from chisel import configs
+from chisel.configs import ConfigError, registry
 
 PLUGIN = """
 from dataclasses import dataclass
-from configs.registry import Component
+from chisel.configs.registry import Component
 
 @dataclass(frozen=True)
 class PondConfig:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import configs
-from configs import ConfigError
+from chisel import configs
+from chisel.configs import ConfigError
 
 OPTIONAL = ("name", "init_from", "tracking.entity", "tracking.group")
 

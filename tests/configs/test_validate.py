@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import configs
-from configs import ConfigError
-from trainers.distributed import standardize
+from chisel import configs
+from chisel.configs import ConfigError
+from chisel.trainers.distributed import standardize
 
 SMOKE = configs.load("maze/smoke")
 

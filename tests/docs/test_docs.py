@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import cli.main
-import configs
-from analysis.studies.registry import bind
-from configs import RunConfig
+from chisel import configs
+from chisel.analysis.studies.registry import bind
+from chisel.cli.main import main
+from chisel.configs import RunConfig
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -67,7 +67,7 @@ def accept(words, capsys):
         study = configs.registry.resolve("study", words[1])
         bind(words[1], study, configs.parse_settings(words[2:]))
     elif words[0] in ("check", "list"):
-        assert cli.main.main(words) == 0, capsys.readouterr().err
+        assert main(words) == 0, capsys.readouterr().err
 
 
 def keys(schema, prefix=""):
@@ -96,8 +96,8 @@ def test_every_option_is_explained_and_no_other():
 
 
 def test_every_logged_metric_is_explained():
+    from chisel.trainers.build_split import build_split
     from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
-    from trainers.build_split import build_split
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
     split = build_split(configs.load("digits/split", small), about={}, fresh=True)

@@ -13,15 +13,13 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from torch import nn
 
-import configs
-import envs
-import models
-from analysis.interventions import intervene, with_weights, zero
-from configs import ChiselError
-from envs.maze import procgen_game
-from models import ActorCritic, Spaces
+from chisel import configs, envs, models
+from chisel.analysis.interventions import intervene, with_weights, zero
+from chisel.configs import ChiselError
+from chisel.envs.maze import procgen_game
+from chisel.models import ActorCritic, Spaces
+from chisel.trainers.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
-from trainers.repeatable import require_repeatable
 
 PAGE = Path(__file__).parents[2] / "docs/limits.md"
 IMAGE = spaces.Box(0, 1, (4, 4, 1), np.uint8)

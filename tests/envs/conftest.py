@@ -9,4 +9,4 @@ import pytest
 def procgen() -> None:
     """Skip a test on machines where the procgen extra is not installed."""
     if importlib.util.find_spec("procgen") is None:
-        pytest.skip("needs procgen: pip install 'chisel[procgen]'")
+        pytest.skip("needs procgen: pip install 'chisel-agents[procgen]'")

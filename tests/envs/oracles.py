@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from envs.maze import ACTION_OF_MOVE, MazeState, MazeVectorEnv, paths
+from chisel.envs.maze import ACTION_OF_MOVE, MazeState, MazeVectorEnv, paths
 
 
 def relaxed_distances(open_cells, source):

@@ -5,8 +5,8 @@ import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-import envs
-from configs.errors import EnvironmentFault
+from chisel import envs
+from chisel.configs.errors import EnvironmentFault
 from tests.envs.corridor import Corridor
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from configs.schema import LevelsConfig, MazeConfig
-from envs.maze import FREE, MazeState, RegionCheese, make_maze
+from chisel.configs.schema import LevelsConfig, MazeConfig
+from chisel.envs.maze import FREE, MazeState, RegionCheese, make_maze
 
 pytestmark = pytest.mark.usefixtures("procgen")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from configs import ConfigError, DigitsConfig, MnistConfig
-from envs import HALVES, half_of, load_data
+from chisel.configs import ConfigError, DigitsConfig, MnistConfig
+from chisel.envs import HALVES, half_of, load_data
 
 FILES = {
     "train-images-idx3-ubyte": (7, 3, 2),

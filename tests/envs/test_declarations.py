@@ -9,12 +9,12 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import envs
-from configs import OversightConfig, registry
-from configs.errors import EnvironmentFault
-from models import spaces_of
+from chisel import envs
+from chisel.configs import OversightConfig, registry
+from chisel.configs.errors import EnvironmentFault
+from chisel.models import spaces_of
+from chisel.trainers.collector import Collector
 from tests.envs.corridor import Corridor
-from trainers.collector import Collector
 
 
 class Untouched(Corridor):

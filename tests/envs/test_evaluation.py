@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from configs.errors import ConfigError
-from configs.schema import LevelsConfig, MazeConfig
-from envs.maze import LevelBank, MazeState, make_evaluation, make_from_bank, make_maze
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import LevelsConfig, MazeConfig
+from chisel.envs.maze import LevelBank, MazeState, make_evaluation, make_from_bank, make_maze
 
 pytestmark = pytest.mark.usefixtures("procgen")
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.gridworlds import tabular
+from chisel.envs.gridworlds import tabular
 from tests.impact.side_effect_worlds import damage, dog_after
 
 PLANS = st.lists(st.integers(0, 4), max_size=25)

@@ -6,8 +6,8 @@ Frames stand side by side, the start first; each was drawn by hand from the desc
 import numpy as np
 import pytest
 
-from envs.gridworlds import WORLDS, GridworldVectorEnv, tabular
-from envs.gridworlds.worlds import offset
+from chisel.envs.gridworlds import WORLDS, GridworldVectorEnv, tabular
+from chisel.envs.gridworlds.worlds import offset
 
 FILMS = {
     "the dog moves first and turns at both walls": (

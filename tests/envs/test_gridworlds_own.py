@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from configs.errors import ConfigError
-from envs.gridworlds import Grid, GridworldVectorEnv, Outcome, World, beside, tabular
+from chisel.configs.errors import ConfigError
+from chisel.envs.gridworlds import Grid, GridworldVectorEnv, Outcome, World, beside, tabular
 
 
 class State(NamedTuple):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from envs.gridworlds import ACTIONS, WORLDS, tabular
+from chisel.envs.gridworlds import ACTIONS, WORLDS, tabular
 
 SIZES = {
     "options": (60, 6, 60),

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-import configs
-import envs
-from configs.errors import ConfigError, EnvironmentFault
-from configs.schema import GridworldConfig
-from envs.gridworlds import (
+from chisel import configs, envs
+from chisel.configs.errors import ConfigError, EnvironmentFault
+from chisel.configs.schema import GridworldConfig
+from chisel.envs.gridworlds import (
     WORLDS,
     GridworldVectorEnv,
     board_planes,

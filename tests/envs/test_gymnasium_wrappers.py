@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import vector
 
-import envs
-from configs import GridworldConfig, MazeConfig, OversightConfig, registry
-from configs.errors import EnvironmentFault
+from chisel import envs
+from chisel.configs import GridworldConfig, MazeConfig, OversightConfig, registry
+from chisel.configs.errors import EnvironmentFault
 
 CONFIGS = {
     "maze": MazeConfig(num_envs=3, timeout=10),

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from configs.errors import ConfigError
-from configs.schema import MazeConfig
-from envs.maze import (
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import MazeConfig
+from chisel.envs.maze import (
     BankRecipe,
     LevelBank,
     MazeState,
@@ -18,7 +18,7 @@ from envs.maze import (
     observe_states,
     split_of,
 )
-from envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.procgen_game import Look, ProcgenMaze
 from tests.envs.oracles import random_tree
 
 SMALL = (3, 5, 7, 9)
@@ -76,14 +76,14 @@ class TestBank:
 
     def test_a_bank_does_not_depend_on_the_process(self):
         script = (
-            "from envs.maze import BankRecipe, build_bank\n"
-            "from envs.maze.procgen_game import Look\n"
+            "from chisel.envs.maze import BankRecipe, build_bank\n"
+            "from chisel.envs.maze.procgen_game import Look\n"
             "print(build_bank(BankRecipe(Look(), 20, (5, 7), split='test'), 1).digest)"
         )
         digests = {
             subprocess.run(
                 [sys.executable, "-c", script],
-                env={"PYTHONHASHSEED": seed, "PYTHONPATH": ".", "PATH": ""},
+                env={"PYTHONHASHSEED": seed, "PATH": ""},
                 capture_output=True,
                 text=True,
                 check=True,

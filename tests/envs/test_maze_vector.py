@@ -5,11 +5,11 @@ import gc
 import numpy as np
 import pytest
 
-import envs
-from configs.errors import ConfigError, EnvironmentFault
-from configs.schema import LevelsConfig, MazeConfig
-from envs.maze import CHEESE, WALL, MazeState, make_maze, paths
-from envs.maze.procgen_game import Look, ProcgenMaze
+from chisel import envs
+from chisel.configs.errors import ConfigError, EnvironmentFault
+from chisel.configs.schema import LevelsConfig, MazeConfig
+from chisel.envs.maze import CHEESE, WALL, MazeState, make_maze, paths
+from chisel.envs.maze.procgen_game import Look, ProcgenMaze
 from tests.envs.oracles import Expert
 
 pytestmark = pytest.mark.usefixtures("procgen")
@@ -333,7 +333,7 @@ def test_options_that_do_not_go_together_are_refused(config, message):
 
 
 def test_moves_are_as_the_table_says():
-    from envs.maze import ACTION_OF_MOVE, MOVE_DELTAS, MOVE_OF_ACTION, MOVES
+    from chisel.envs.maze import ACTION_OF_MOVE, MOVE_DELTAS, MOVE_OF_ACTION, MOVES
 
     state = MazeState.from_grid(np.full((5, 5), 100), mouse=(2, 2))
     game = ProcgenMaze(1, Look(), seed=0)

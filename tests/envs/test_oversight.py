@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-import envs
-from configs.errors import ConfigError, EnvironmentFault
-from configs.schema import OversightConfig
-from envs.oversight import SCRIPTS, make_oversight, scripted
+from chisel import envs
+from chisel.configs.errors import ConfigError, EnvironmentFault
+from chisel.configs.schema import OversightConfig
+from chisel.envs.oversight import SCRIPTS, make_oversight, scripted
 
 CONFIGS = {
     "routed": OversightConfig(oversight=0.3),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from envs.maze import paths
-from envs.maze.rules import MOVE_DELTAS
+from chisel.envs.maze import paths
+from chisel.envs.maze.rules import MOVE_DELTAS
 from tests.envs.oracles import filled_path, random_tree, relaxed_distances
 
 

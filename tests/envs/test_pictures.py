@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from analysis import mouse_at
-from configs.errors import ConfigError
-from configs.schema import LevelsConfig, MazeConfig
-from envs.maze import (
+from chisel.analysis import mouse_at
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import LevelsConfig, MazeConfig
+from chisel.envs.maze import (
     ACTION_OF_MOVE,
     FREE,
     MOVE_DELTAS,

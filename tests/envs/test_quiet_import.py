@@ -24,8 +24,8 @@ def test_importing_the_room_imports_neither_procgen_nor_torch():
 def test_making_mazes_prints_nothing_and_leaves_the_process_as_it_was():
     done = run(
         "import os, sys, warnings\n"
-        "from configs.schema import MazeConfig\n"
-        "from envs.maze import make_maze\n"
+        "from chisel.configs.schema import MazeConfig\n"
+        "from chisel.envs.maze import make_maze\n"
         "before = list(sys.path), dict(os.environ), list(warnings.filters)\n"
         "make_maze(MazeConfig(num_envs=2), seed=0).reset()\n"
         "assert (list(sys.path), dict(os.environ), list(warnings.filters)) == before\n"
@@ -37,13 +37,13 @@ def test_without_procgen_one_line_says_what_to_install():
     done = run(
         "import sys\n"
         "sys.modules['procgen'] = None\n"
-        "from configs.errors import EnvironmentFault\n"
-        "from configs.schema import MazeConfig\n"
-        "from envs.maze import make_maze\n"
+        "from chisel.configs.errors import EnvironmentFault\n"
+        "from chisel.configs.schema import MazeConfig\n"
+        "from chisel.envs.maze import make_maze\n"
         "try:\n"
         "    make_maze(MazeConfig(num_envs=2), seed=0)\n"
         "except EnvironmentFault as fault:\n"
         "    print(fault)\n"
     )
-    assert "pip install 'chisel[procgen]'" in done.stdout
+    assert "pip install 'chisel-agents[procgen]'" in done.stdout
     assert done.stdout.count("\n") == 1

@@ -2,10 +2,10 @@
 
 import pytest
 
-import envs
-from configs import registry
-from configs.errors import ConfigError
-from configs.schema import GridworldConfig, MazeConfig, OversightConfig
+from chisel import envs
+from chisel.configs import registry
+from chisel.configs.errors import ConfigError
+from chisel.configs.schema import GridworldConfig, MazeConfig, OversightConfig
 
 SHORT = {
     "gridworld": GridworldConfig(num_envs=3, max_steps=10),

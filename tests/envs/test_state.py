@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from configs.errors import ConfigError, EnvironmentFault
-from configs.schema import MazeConfig
-from envs.maze import CHEESE, FREE, WALL, MazeState, observe_states
-from envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.configs.errors import ConfigError, EnvironmentFault
+from chisel.configs.schema import MazeConfig
+from chisel.envs.maze import CHEESE, FREE, WALL, MazeState, observe_states
+from chisel.envs.maze.procgen_game import Look, ProcgenMaze
 from tests.envs.oracles import actions_to_cheese, random_tree
 
 pytestmark = pytest.mark.usefixtures("procgen")

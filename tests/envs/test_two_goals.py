@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from configs.errors import ConfigError, EnvironmentFault
-from configs.schema import LevelsConfig, MazeConfig
-from envs.maze import (
+from chisel.configs.errors import ConfigError, EnvironmentFault
+from chisel.configs.schema import LevelsConfig, MazeConfig
+from chisel.envs.maze import (
     ACTION_OF_MOVE,
     MOVE_DELTAS,
     MOVE_OF_ACTION,

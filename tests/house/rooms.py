@@ -1,4 +1,6 @@
-"""The rooms of the house and what the files in them import."""
+"""The rooms of the house, what the files in them import, and the rules about that."""
+
+from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
@@ -7,43 +9,88 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("analysis", "cli", "configs", "envs", "impact", "models", "routing", "trainers")
+NAME = "chisel"
 
 
 class Import(NamedTuple):
-    """One import statement."""
+    """One name that an import statement brings in."""
 
-    file: Path
+    file: str
+    """The file that imports, from the root of the repository."""
     line: int
     module: str
+    """What is imported, dotted; a room of ours without `chisel.`, so `envs.maze` or `torch.nn`."""
+    door: str
+    """What the statement says it imports from: of `from envs.maze import paths`, `envs.maze`."""
+    ours: bool
     lazy: bool
+    """Whether it is imported inside a function."""
 
     def __str__(self) -> str:
-        return f"{self.file.relative_to(ROOT)}:{self.line} imports {self.module}"
+        return f"{self.file}:{self.line} imports {self.module}"
 
     @property
     def top(self) -> str:
         return self.module.partition(".")[0]
 
+    @property
+    def room(self) -> str:
+        """The room of the file that imports."""
+        return self.file.partition("/")[0]
 
-def imports_of(room: str) -> list[Import]:
-    """All imports in a room, those inside functions too; none for a room not built yet."""
-    found: list[Import] = []
-    for file in sorted((ROOT / room).glob("**/*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        found.extend(_imports(file, tree, lazy=False))
-    return found
+    @property
+    def home(self) -> str:
+        """The file that imports, as a module: `analysis.maze.fields`."""
+        return module_of(self.file)
 
 
-def _imports(file: Path, node: ast.AST, *, lazy: bool) -> Iterator[Import]:
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def files() -> dict[str, str]:
+    """The text of every Python file of every room, by its path."""
+    found = [path for room in ROOMS for path in sorted((ROOT / room).glob("**/*.py"))]
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in found}
+
+
+def imports_of(sources: dict[str, str]) -> list[Import]:
+    """All imports of files, those inside functions too, without those for type checkers."""
+    modules = {module_of(file) for file in sources}
+    return [
+        one
+        for file, text in sources.items()
+        for one in _imports(file, ast.parse(text), modules, lazy=False)
+    ]
+
+
+def _imports(file: str, node: ast.AST, modules: set[str], *, lazy: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            for name in child.names:
-                yield Import(file, child.lineno, name.name, lazy)
-        elif isinstance(child, ast.ImportFrom):
-            yield Import(file, child.lineno, child.module or ".", lazy)
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            for name, door in dict.fromkeys(_names(child, modules)):
+                ours = name == NAME or name.startswith(f"{NAME}.")
+                yield Import(file, child.lineno, _short(name), _short(door), ours, lazy)
         elif not _only_for_types(child):
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _imports(file, child, lazy=lazy or inside)
+            yield from _imports(file, child, modules, lazy=lazy or inside)
+
+
+def _names(node: ast.Import | ast.ImportFrom, modules: set[str]) -> Iterator[tuple[str, str]]:
+    """What a statement imports, and from where: of `from a import b`, `a.b` if that is a module."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, alias.name) for alias in node.names)
+        return
+    door = node.module or "."
+    for alias in node.names:
+        inner = f"{door}.{alias.name}"
+        if door == NAME:
+            yield inner, inner
+        else:
+            yield (inner if _short(inner) in modules else door), door
+
+
+def _short(name: str) -> str:
+    return name.removeprefix(f"{NAME}.")
 
 
 def _only_for_types(node: ast.AST) -> bool:

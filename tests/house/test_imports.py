@@ -1,14 +1,17 @@
-"""Who may know whom (the rooms' import rules)."""
+"""Who may know whom: the rooms' import rules, each of which is seen to catch a violation."""
+
+from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.house.rooms import ROOMS, ROOT, Import, imports_of
+from tests.house.rooms import ROOMS, Import, files, imports_of, module_of
 
-MAY_IMPORT = {
+BELOW = {
     "configs": set(),
     "envs": {"configs"},
     "models": {"configs"},
@@ -18,21 +21,7 @@ MAY_IMPORT = {
     "trainers": {"analysis", "routing", "impact", "envs", "models", "configs"},
     "cli": {"trainers", "analysis", "routing", "impact", "envs", "models", "configs"},
 }
-
-ONLY_IN = {
-    "torch": {"analysis", "impact", "models", "routing", "trainers"},
-    "lightning": {"trainers"},
-    "pytorch_lightning": set(),
-    "wandb": {"trainers"},
-    "omegaconf": {"configs"},
-    "stable_baselines3": set(),
-}
-
-ONLY_EXTERNAL = {
-    "configs": {"omegaconf", "yaml"},
-    "impact": {"numba", "numpy", "torch"},
-    "routing": {"numpy", "torch"},
-}
+"""The rooms that each room may import."""
 
 DOORS = {
     *ROOMS,
@@ -51,68 +40,167 @@ DOORS = {
 }
 """What other rooms import from: packages whose `__init__` names what they offer."""
 
+ONLY_IN = {
+    "torch": ("analysis", "impact", "models", "routing", "trainers"),
+    "lightning": ("trainers",),
+    "pytorch_lightning": (),
+    "wandb": ("trainers",),
+    "omegaconf": ("configs",),
+    "stable_baselines3": (),
+    "procgen": ("envs.maze",),
+    "gym3": ("envs.maze",),
+    "gym": ("envs.maze",),
+}
+"""Packages that stay where they are used."""
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
-    allowed = {*MAY_IMPORT[room], room}
-    assert not [str(one) for one in imports_of(room) if one.top in ROOMS and one.top not in allowed]
+LAZY = {"procgen", "gym3", "gym"}
+"""Packages that are imported inside functions alone: not everybody has them."""
+
+LITTLE = {
+    "configs": {"omegaconf", "yaml"},
+    "impact": {"numba", "numpy", "torch"},
+    "routing": {"numpy", "torch"},
+}
+"""Rooms that need no other packages than these."""
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_reaches_into_no_other_rooms_files(room: str) -> None:
-    reaching = [one for one in imports_of(room) if one.top in ROOMS and one.top != room]
-    assert not [str(one) for one in reaching if one.module not in DOORS]
+def breaks_the_order(one: Import) -> bool:
+    return one.ours and one.top in ROOMS and one.top not in {*BELOW[one.room], one.room}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_heavy_packages_stay_in_their_rooms(room: str) -> None:
-    assert not [str(one) for one in imports_of(room) if room not in ONLY_IN.get(one.top, {room})]
+def reaches_past_a_door(one: Import) -> bool:
+    return one.ours and one.top in ROOMS and one.top != one.room and one.door not in DOORS
 
 
-@pytest.mark.parametrize("room", sorted(ONLY_EXTERNAL))
-def test_light_rooms_need_little_beyond_the_standard_library(room: str) -> None:
-    known = {*sys.stdlib_module_names, *ONLY_EXTERNAL[room], room}
-    assert not [str(one) for one in imports_of(room) if one.top not in known]
+def knows_the_front_door(one: Import) -> bool:
+    """`import chisel` itself is for users; between rooms it would hide who knows whom."""
+    return one.ours and one.top not in ROOMS
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_procgen_is_imported_by_the_maze_alone_and_only_when_used(room: str) -> None:
-    found = [one for one in imports_of(room) if one.top in {"procgen", "gym3", "gym"}]
-    assert not [str(one) for one in found if not (_in_maze(one) and one.lazy)]
+def imports_a_room_without_prefix(one: Import) -> bool:
+    return not one.ours and one.top in ROOMS
+
+
+def brings_a_heavy_package(one: Import) -> bool:
+    homes = ONLY_IN.get(one.top)
+    return not one.ours and homes is not None and not _within(one.home, homes)
+
+
+def imports_an_extra_too_early(one: Import) -> bool:
+    return not one.ours and one.top in LAZY and not one.lazy
+
+
+def needs_too_much(one: Import) -> bool:
+    if one.ours or one.room not in LITTLE:
+        return False
+    return one.top not in {*sys.stdlib_module_names, *LITTLE[one.room]}
+
+
+def _within(module: str, homes: Iterable[str]) -> bool:
+    return any(f"{module}.".startswith(f"{home}.") for home in homes)
+
+
+Rule = Callable[[Import], bool]
+
+PLANTS: dict[Rule, tuple[str, list[str]]] = {
+    breaks_the_order: (
+        "models/sly.py",
+        ["import chisel.envs", "from chisel.envs import make", "from chisel import envs"],
+    ),
+    reaches_past_a_door: (
+        "cli/sly.py",
+        ["import chisel.models.load", "from chisel.models.load import load_agent"],
+    ),
+    knows_the_front_door: ("cli/sly.py", ["import chisel", "from chisel import train"]),
+    imports_a_room_without_prefix: (
+        "cli/sly.py",
+        ["import models", "from models import load_agent", "import models.load"],
+    ),
+    brings_a_heavy_package: (
+        "analysis/sly.py",
+        ["import lightning", "from lightning import Trainer", "import wandb.sdk as sdk"],
+    ),
+    imports_an_extra_too_early: (
+        "envs/maze/sly.py",
+        ["import procgen", "from gym3 import Env", "try:\n    import gym\nexcept ImportError: ..."],
+    ),
+    needs_too_much: (
+        "routing/sly.py",
+        ["import scipy", "from omegaconf import OmegaConf", "def late():\n    import yaml"],
+    ),
+}
+"""Each rule with imports that break it."""
+
+
+@pytest.fixture(scope="module")
+def house() -> dict[str, str]:
+    return files()
+
+
+@pytest.fixture(scope="module")
+def imports(house: dict[str, str]) -> list[Import]:
+    return imports_of(house)
+
+
+@pytest.mark.parametrize("rule", PLANTS, ids=lambda rule: rule.__name__)
+def test_no_file_breaks_a_rule(rule: Rule, imports: list[Import]) -> None:
+    assert not [str(one) for one in imports if rule(one)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "file", "text"),
+    [(rule, file, text) for rule, (file, texts) in PLANTS.items() for text in texts],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_planted_violation_is_caught(
+    rule: Rule, file: str, text: str, house: dict[str, str]
+) -> None:
+    planted = [one for one in imports_of(house | {file: text}) if one.file == file]
+    assert any(rule(one) for one in planted)
+
+
+def circles(sources: dict[str, str]) -> list[str]:
+    """A circle among files that import each other when they are loaded; empty if there is none."""
+    modules = {module_of(file) for file in sources}
+    graph: dict[str, set[str]] = {module: set() for module in modules}
+    for one in imports_of(sources):
+        if one.ours and not one.lazy and one.module in modules and not _door_of(one):
+            graph[one.home].add(one.module)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _door_of(one: Import) -> bool:
+    """A package's `__init__` lists its files, and they may import its other files past it."""
+    return one.home.startswith(f"{one.module}.")
+
+
+def test_no_files_import_each_other_in_a_circle(house: dict[str, str]) -> None:
+    assert circles(house) == []
+
+
+@pytest.mark.parametrize("text", ["import chisel.envs.sly_b", "from chisel.envs.sly_b import b"])
+def test_a_planted_circle_is_found(text: str, house: dict[str, str]) -> None:
+    planted = {"envs/sly_a.py": text, "envs/sly_b.py": "from chisel.envs.sly_a import a"}
+    assert {"envs.sly_a", "envs.sly_b"} <= set(circles(house | planted))
 
 
 def test_rooms_below_can_be_imported_without_what_they_must_not_know() -> None:
     """Read from a fresh interpreter, so that nothing imported indirectly is missed."""
     forbidden = {
-        "configs": ["torch", "numpy", "gymnasium", "lightning", "wandb", "procgen"],
-        "envs": ["torch", "lightning", "wandb", "procgen", "gym3", "models"],
-        "envs.maze": ["torch", "lightning", "wandb", "procgen", "gym3", "gym"],
-        "models": ["lightning", "wandb", "envs", "procgen"],
-        "analysis": ["lightning", "wandb", "trainers", "procgen"],
+        "chisel": ["torch", "numpy", "gymnasium", "lightning", "wandb", "procgen"],
+        "chisel.configs": ["torch", "numpy", "gymnasium", "lightning", "wandb", "procgen"],
+        "chisel.envs": ["torch", "lightning", "wandb", "procgen", "gym3", "chisel.models"],
+        "chisel.envs.maze": ["torch", "lightning", "wandb", "procgen", "gym3", "gym"],
+        "chisel.models": ["lightning", "wandb", "chisel.envs", "procgen"],
+        "chisel.analysis": ["lightning", "wandb", "chisel.trainers", "procgen"],
     }
     for room, modules in forbidden.items():
         code = f"import sys, {room}; print([m for m in {modules!r} if m in sys.modules])"
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
         )
         assert (done.stdout.strip(), done.stderr) == ("[]", ""), room
-
-
-def _in_maze(one: Import) -> bool:
-    return one.file.is_relative_to(ROOT / "envs" / "maze")
-
-
-def test_the_rules_see_every_kind_of_import(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A mutation check of the checker: each form of import is found, lazy ones marked so."""
-    room = tmp_path / "envs"
-    room.mkdir()
-    (room / "sly.py").write_text(
-        "import torch.nn as nn\n"
-        "def late():\n    from torch import Tensor\n"
-        "class A:\n    if True:\n        import lightning\n"
-    )
-    monkeypatch.setattr("tests.house.rooms.ROOT", tmp_path)
-    found = [(one.module, one.lazy) for one in imports_of("envs")]
-    assert found == [("torch.nn", False), ("torch", True), ("lightning", False)]

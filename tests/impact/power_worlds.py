@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from impact.examples import (
+from chisel.impact.examples import (
     BOTTOM_LEFT,
     BOTTOM_RIGHT,
     LEFT,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import impact
-from envs.gridworlds import find_world, tabular
+from chisel import impact
+from chisel.envs.gridworlds import find_world, tabular
 
 WORLDS = ("options", "damage", "correction", "offset", "interference")
 AGENTS = tuple(agent.name for agent in impact.AGENTS)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import impact
+from chisel import impact
 from tests.impact.small import random_world, vase_world
 
 SHORT = impact.Learning(episodes=600)

@@ -8,14 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import impact
+from chisel import impact
 
 _PROGRAM = """
 import os
 before = dict(os.environ)
 import numpy as np
-import impact
-from impact.kernel import _greedy
+from chisel import impact
+from chisel.impact.kernel import _greedy
 best = _greedy(np.array([[0.0, 2.0, 2.0, 1.0]]), 0)
 assert dict(os.environ) == before
 print(impact.__file__, best)

@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from impact import (
-    Revelation,
-    optimal_prefix,
-    prefix_score,
-    values_once_revealed,
-)
+from chisel.impact import Revelation, optimal_prefix, prefix_score, values_once_revealed
 from tests.impact.power_worlds import random_certain, random_chancy, values_by_sweeps
 from tests.impact.side_effect_worlds import NOOP, damage, options
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import legendre
 
-from impact import exact_power, expected_maximum, optimality_probability, sampled_power
-from impact.regions import regions
+from chisel.impact import exact_power, expected_maximum, optimality_probability, sampled_power
+from chisel.impact.regions import regions
 
 EXACT = 1e-9
 
@@ -138,7 +138,7 @@ def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
 
 def test_shares_that_do_not_add_up_to_one_are_an_error(monkeypatch):
     """As they would with too few nodes to know a polynomial's slope by."""
-    module, few = importlib.import_module("impact.expected_maximum"), legendre.leggauss(3)
+    module, few = importlib.import_module("chisel.impact.expected_maximum"), legendre.leggauss(3)
     monkeypatch.setattr(module.legendre, "leggauss", lambda _: few)
     generator, forms = np.random.default_rng(1), np.zeros((3, 5))
     forms[:2, :4], forms[2, 4] = generator.dirichlet(np.ones(4), 2), 1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from impact import optimal_values
-from impact.chains import long_run
+from chisel.impact import optimal_values
+from chisel.impact.chains import long_run
 from tests.impact.power_worlds import (
     FIGURE_1,
     chains,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import impact
+from chisel import impact
 from tests.impact.small import SlowLearner, random_world, slow_values, vase_world
 
 BRIEF = impact.Learning(episodes=40, max_steps=25, evaluate_every=3)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from impact import (
+from chisel.impact import (
     TooLargeError,
     best_values,
     compare_orbit,

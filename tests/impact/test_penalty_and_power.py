@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from impact import exact_power, penalty_and_power, rank_correlation
+from chisel.impact import exact_power, penalty_and_power, rank_correlation
 from tests.impact.power_worlds import FIGURE_1, grid, random_chancy, values_by_sweeps
 from tests.impact.side_effect_worlds import NOOP, options
 

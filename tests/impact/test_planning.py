@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import impact
+from chisel import impact
 from tests.impact.small import (
     SlowPlanner,
     SmallWorld,

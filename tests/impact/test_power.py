@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from impact import (
+from chisel.impact import (
     TooLargeError,
     exact_power,
     expected_maximum,

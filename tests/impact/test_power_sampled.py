@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from impact import ability, exact_power, optimality_probability, sampled_power
+from chisel.impact import ability, exact_power, optimality_probability, sampled_power
 from tests.impact.power_worlds import FIGURE_1, fan, grid, random_chancy, values_by_sweeps
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from impact import TooLargeError, lottery_preference, orbit, retargeting, rules
+from chisel.impact import TooLargeError, lottery_preference, orbit, retargeting, rules
 
 UTILITIES = np.array([10.0, 5.0, 0.0])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import impact
+from chisel import impact
 from tests.impact.small import random_world, slow_values, vase_world
 
 

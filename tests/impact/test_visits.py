@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from impact import TooLargeError, futures, visit_distributions
-from impact.chains import long_run
+from chisel.impact import TooLargeError, futures, visit_distributions
+from chisel.impact.chains import long_run
 from tests.impact.power_worlds import (
     FIGURE_1,
     chains,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from configs import AutoencoderNetConfig, ConfigError, ImpalaConfig
-from models import Spaces, SplitAutoencoder, build, build_split
+from chisel.configs import AutoencoderNetConfig, ConfigError, ImpalaConfig
+from chisel.models import Spaces, SplitAutoencoder, build, build_split
 
 SPACES = Spaces((4, 3, 1), "float32", obs_high=1.0, num_actions=0)
 

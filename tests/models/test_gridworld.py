@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from configs import GridExpertsConfig, GridMlpConfig
-from models import Spaces, build
+from chisel.configs import GridExpertsConfig, GridMlpConfig
+from chisel.models import Spaces, build
 
 BOARD = Spaces((5, 5, 4), "uint8", 1.0, 4)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from configs import ImpalaConfig
-from models import ActorCritic, Spaces, build, to_tensor
+from chisel.configs import ImpalaConfig
+from chisel.models import ActorCritic, Spaces, build, to_tensor
 
 PIXELS = Spaces((64, 64, 3), "uint8", 255.0, 15)
 WIDE = (64, 128, 128)

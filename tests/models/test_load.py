@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-import configs
-from configs import CheckpointError, ConfigError
-from models import (
+from chisel import configs
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import (
     ActorCritic,
     Agent,
     Spaces,
@@ -123,7 +123,7 @@ def test_an_agent_with_tied_weights_is_shipped_and_tied_again(tmp_path, config, 
             generator=generator,
         )
 
-    monkeypatch.setattr("models.load.build", build_tied)
+    monkeypatch.setattr("chisel.models.load.build", build_tied)
     model = build_tied(config.model, SPACES, seed=5)
     agent = Agent(model, SPACES, config, "digest", 4000, source=tmp_path)
     again = load_agent(save_agent(tmp_path / "shipped", agent)).model

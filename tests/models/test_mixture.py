@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-import routing
-from models.gridworld import AgainstLast
-from models.mixture import Mixture
+from chisel import routing
+from chisel.models.gridworld import AgainstLast
+from chisel.models.mixture import Mixture
 
 
 def mixture(names=("diamond", "ghost"), features=6, seed=0):

@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from configs import CheckpointError
-from models import load_agent, load_published, to_tensor
+from chisel.configs import CheckpointError
+from chisel.models import load_agent, load_published, to_tensor
 
 
 def published_weights(channels, hidden=256, actions=15, seed=0):

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-import models.serialize as serialize
-from configs import CheckpointError
-from models import latest_valid, prune, read_checkpoint, write_checkpoint
+from chisel.configs import CheckpointError
+from chisel.models import latest_valid, prune, read_checkpoint, write_checkpoint
+from chisel.models import serialize as serialize
 
 
 def payload(iteration=1, size=400):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from configs import ConfigError
-from models import Spaces, spaces_of
+from chisel.configs import ConfigError
+from chisel.models import Spaces, spaces_of
 
 IMAGE = spaces.Box(0, 1, (4, 4, 1))
 

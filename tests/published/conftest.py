@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from configs import CheckpointError
-from models import Agent, load_agent
+from chisel.configs import CheckpointError
+from chisel.models import Agent, load_agent
 
 VARIABLE = "CHISEL_PUBLISHED_PTH"
 EXPERIMENT = "maze/hard"

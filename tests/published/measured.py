@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.behaviour import (
+from chisel.analysis.behaviour import (
     PUBLISHED,
     Frame,
     Regression,
@@ -22,14 +22,14 @@ from analysis.behaviour import (
     prepare,
     regress,
 )
-from analysis.channels import Tracking
-from analysis.channels.recipe import LAYER, subject
-from analysis.settings import maze_run
-from analysis.steering import Row, bench, compared
-from configs import WORLD_SIZE, ConfigError, NumericsError
-from envs.maze import BankRecipe, MazeState, build_bank, observe_states, paths
-from envs.maze.options import look_of
-from models import Agent
+from chisel.analysis.channels import Tracking
+from chisel.analysis.channels.recipe import LAYER, subject
+from chisel.analysis.settings import maze_run
+from chisel.analysis.steering import Row, bench, compared
+from chisel.configs import WORLD_SIZE, ConfigError, NumericsError
+from chisel.envs.maze import BankRecipe, MazeState, build_bank, observe_states, paths
+from chisel.envs.maze.options import look_of
+from chisel.models import Agent
 
 Found = TypeVar("Found")
 

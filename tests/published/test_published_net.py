@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import studies
-from analysis.channels.recipe import LAYER
-from analysis.steering.vectors import shape_of
-from configs import ConfigError
-from models import Agent
+from chisel.analysis import studies
+from chisel.analysis.channels.recipe import LAYER
+from chisel.analysis.steering.vectors import shape_of
+from chisel.configs import ConfigError
+from chisel.models import Agent
 from tests.published.measured import LEVELS, crossing, episodes, regression, success, tracking
 
 pytestmark = [

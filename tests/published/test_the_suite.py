@@ -17,13 +17,14 @@ from tests.published.conftest import VARIABLE
 
 SUITE = "tests/published/test_published_net.py"
 needs_procgen = pytest.mark.skipif(
-    importlib.util.find_spec("procgen") is None, reason="needs procgen: pip install chisel[procgen]"
+    importlib.util.find_spec("procgen") is None,
+    reason="needs procgen: pip install chisel-agents[procgen]",
 )
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("CHISEL_")}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SUITE, *arguments]
+    command = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", SUITE, *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=clean | variables, capture_output=True, text=True, check=False
     )

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-import routing
-from models.mixture import Mixture
-from routing import RoutingError, ablate, random_like, record_means, resolve
+from chisel import routing
+from chisel.models.mixture import Mixture
+from chisel.routing import RoutingError, ablate, random_like, record_means, resolve
 
 
 def mlp():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-import routing
+from chisel import routing
 
 PARTS = {"left": [{"module": "1", "units": "0:3"}], "right": [{"module": "1", "units": "3:8"}]}
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-import models
-import routing
+from chisel import models, routing
 from tests.routing.reference import images, mixed_net, reference_gradients
 
 LABELS = torch.tensor([0, 1, -1, 1, 0, 2, -1])
@@ -180,7 +179,7 @@ class OnlyLogits(nn.Module):
 
 
 def impala(**more):
-    from configs.schema import ImpalaConfig
+    from chisel.configs.schema import ImpalaConfig
 
     spaces = models.Spaces((12, 12, 3), "uint8", 255.0, 5)
     config = ImpalaConfig(channels=[4, 6], hidden=12)

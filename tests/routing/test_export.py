@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-import routing
-from configs import ExpertsConfig, ImpalaConfig
-from models import Spaces, build
-from routing import RoutingError, ablate, erase, resolve, slice_units
+from chisel import routing
+from chisel.configs import ExpertsConfig, ImpalaConfig
+from chisel.models import Spaces, build
+from chisel.routing import RoutingError, ablate, erase, resolve, slice_units
 
 SPACES = Spaces((9, 9, 3), "uint8", 255.0, 4)
 

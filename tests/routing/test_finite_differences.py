@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import routing
+from chisel import routing
 
 W = {"first": [1.0, 0.0], "second": [-0.75, 1.0], "third": [0.3, 0.5]}
 LABELS = torch.tensor([0, 1, 2, -1, 1, 0])

@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import routing
-from configs import ExpertsConfig, ImpalaConfig
-from models import Spaces, build
-from routing import RoutedAdam, RoutingError, leaks, moved, resolve, snapshot
+from chisel import routing
+from chisel.configs import ExpertsConfig, ImpalaConfig
+from chisel.models import Spaces, build
+from chisel.routing import RoutedAdam, RoutingError, leaks, moved, resolve, snapshot
 
 SPACES = Spaces((9, 9, 3), "uint8", 255.0, 4)
 IMAGES = torch.randint(

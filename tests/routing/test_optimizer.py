@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import routing
-from routing import RoutedAdam
+from chisel import routing
+from chisel.routing import RoutedAdam
 
 SHAPES = {
     "rows": (6, 4),

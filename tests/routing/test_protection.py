@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import routing
-from configs import ImpalaConfig
-from models import Spaces, build
-from routing import RoutedAdam, RoutingError, UnprotectedRegion
+from chisel import routing
+from chisel.configs import ImpalaConfig
+from chisel.models import Spaces, build
+from chisel.routing import RoutedAdam, RoutingError, UnprotectedRegion
 from tests.routing.small_nets import RandomNet, TinyGPT
 
 RULES = {"open": {}, "closed": {"r": 0}}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from routing import Regions, RoutingError, resolve
+from chisel.routing import Regions, RoutingError, resolve
 
 
 def net():

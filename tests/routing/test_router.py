@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-import routing
-from routing import RoutingError
+from chisel import routing
+from chisel.routing import RoutingError
 from tests.routing.reference import images, mixed_net
 
 REGIONS = {

@@ -11,7 +11,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import CheckpointError, checkpoint
 
-import routing
+from chisel import routing
 from tests.routing.reference import images, mixed_net
 
 OPTIONS = {

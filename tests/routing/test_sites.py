@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import routing
-from configs import GridExpertsConfig
-from models import Spaces, build
-from routing import RoutedAdam, RoutingError
+from chisel import routing
+from chisel.configs import GridExpertsConfig
+from chisel.models import Spaces, build
+from chisel.routing import RoutedAdam, RoutingError
 from tests.routing.small_nets import Conv1D, TinyGPT
 
 CLOSED = {"rules": {"closed": {"r": 0}}}

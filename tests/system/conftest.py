@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import models
+from chisel import models
 
 # Without the procgen extra there are no mazes to run in.
 collect_ignore_glob = [] if importlib.util.find_spec("procgen") else ["test_*.py"]
@@ -23,17 +23,12 @@ def command_in(folder):
     """`chisel` in a folder of its own, with one thread, hash seed 1 and procgen's default."""
 
     def run(*arguments, wait=True, code=0, **environment):
-        command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
-        root = Path(__file__).parents[2]
-        settings = {
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(root),
-            "PYTHONHASHSEED": "1",
-        } | environment
+        command = [sys.executable, "-m", "chisel.cli.main", *map(str, arguments)]
+        settings = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"} | environment
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | settings | environment,
+            env=os.environ | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

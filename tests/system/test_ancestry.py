@@ -2,11 +2,8 @@
 
 import pytest
 
-import analysis
-import configs
-import models
-import trainers
-from models.load import ancestors_of
+from chisel import analysis, configs, models, trainers
+from chisel.models.load import ancestors_of
 
 FEW = ["eval.levels=3", "eval.num_envs=3", "env.timeout=5"]
 

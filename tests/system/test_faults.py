@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-import models
+from chisel import models
 from tests.system.conftest import SMOKE, identical
 
 

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-import configs
-import models
-from trainers.assembly import build_module
+from chisel import configs, models
+from chisel.trainers.assembly import build_module
 
 CPU = torch.device("cpu")
 

@@ -6,13 +6,11 @@ import signal
 
 import pytest
 
-import configs
-import models
-import trainers
-from configs import CheckpointError, ConfigError, Stopped
+from chisel import configs, models, trainers
+from chisel.configs import CheckpointError, ConfigError, Stopped
+from chisel.trainers.tracking import Tracking
 from tests.system.conftest import identical
 from tests.system.test_resume_checks import files
-from trainers.tracking import Tracking
 
 QUICK = ["frames=512", "trainer.progress=false", "trainer.threads=1", "name=group"]
 

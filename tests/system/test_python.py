@@ -6,10 +6,8 @@ import signal
 import pytest
 import torch
 
-import configs
-import models
-import trainers
-from configs import CheckpointError, ConfigError
+from chisel import configs, models, trainers
+from chisel.configs import CheckpointError, ConfigError
 from tests.system.conftest import final
 
 QUICK = ["frames=768", "trainer.progress=false", "trainer.threads=1"]
@@ -110,7 +108,7 @@ def test_compiled_training_keeps_the_names_of_the_weights(train):
 
 
 def test_two_processes_cannot_train_in_one_folder(train):
-    from trainers import rundir
+    from chisel.trainers import rundir
 
     run = train("name=locked")
     with rundir.lock(run), pytest.raises(ConfigError, match="in use"):

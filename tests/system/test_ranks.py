@@ -4,9 +4,8 @@ import csv
 
 import pytest
 
-import configs
-import trainers
-from configs import ConfigError
+from chisel import configs, trainers
+from chisel.configs import ConfigError
 from tests.system.conftest import SMOKE, identical
 
 LEFT_BEHIND = {

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-import models
+from chisel import models
 from tests.system.conftest import SMOKE, identical
 
 

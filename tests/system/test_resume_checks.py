@@ -7,13 +7,11 @@ import shutil
 import pytest
 import torch
 
-import configs
-import models
-import trainers
-from configs import CheckpointError, ConfigError
+from chisel import configs, models, trainers
+from chisel.configs import CheckpointError, ConfigError
+from chisel.trainers import watching
 from tests.system.conftest import final, identical
 from tests.trainers.conftest import aup_config
-from trainers import watching
 
 
 @pytest.fixture

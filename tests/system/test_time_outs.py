@@ -15,8 +15,7 @@ if importlib.util.find_spec("procgen") is None:  # importing it would print gym'
 
 def after_three_steps(next_levels):
     """Targets of a rollout that ends with a time-out in every maze, and what follows it."""
-    import configs
-    import envs
+    from chisel import configs, envs
 
     overrides = ["env.timeout=3", "env.levels.min_size=5", "env.observation=pixels"]
     env = envs.make(configs.load("maze/smoke", overrides).env, seed=0)

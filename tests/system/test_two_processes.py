@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import models
+from chisel import models
 from tests.system.conftest import SMOKE, command_in, final, identical
 
 TWO = ["trainer.devices=2", "trainer.accelerator=cpu"]
@@ -56,9 +56,9 @@ def test_a_run_of_two_processes_cannot_be_resumed_by_one(run, chisel):
 
 SECOND_FAILS = """
 import configs, trainers
-from configs import NumericsError
-from trainers.distributed import rank
-from trainers.ppo import PPO
+from chisel.configs import NumericsError
+from chisel.trainers.distributed import rank
+from chisel.trainers.ppo import PPO
 
 finish = PPO.finish
 
@@ -75,12 +75,11 @@ trainers.train(configs.load("maze/smoke", ["name=bad", "trainer.devices=2",
 
 def test_a_number_gone_bad_in_the_second_process_is_kept_in_the_runs_folder(tmp_path):
     (tmp_path / "script.py").write_text(SECOND_FAILS)
-    settings = {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "script.py"]
     done = subprocess.run(
         command,
         cwd=tmp_path,
-        env=os.environ | settings,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=240,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-import models
-from configs import (
+from chisel import models
+from chisel.configs import (
     AupConfig,
     AuxiliaryConfig,
     ExpertsConfig,
@@ -21,15 +21,15 @@ from configs import (
     RoutingConfig,
     RunConfig,
 )
-from models import build, spaces_of, to_tensor
+from chisel.models import build, spaces_of, to_tensor
+from chisel.trainers.aup import build_aup
+from chisel.trainers.checkpoint import DurableCheckpointIO
+from chisel.trainers.collector import Collector
+from chisel.trainers.labels import LabelBook
+from chisel.trainers.onpolicy import OnPolicy
+from chisel.trainers.ppo import PPO
+from chisel.trainers.routes import Routes
 from tests.trainers.worlds import Corridor
-from trainers.aup import build_aup
-from trainers.checkpoint import DurableCheckpointIO
-from trainers.collector import Collector
-from trainers.labels import LabelBook
-from trainers.onpolicy import OnPolicy
-from trainers.ppo import PPO
-from trainers.routes import Routes
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 

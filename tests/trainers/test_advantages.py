@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainers.advantages import gae
+from chisel.trainers.advantages import gae
 
 
 def slow_gae(rewards, values, dones, last_values, bootstrap, gamma, lam):

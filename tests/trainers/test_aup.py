@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-import models
-from configs import ConfigError
-from configs.schema import AutoencoderNetConfig
-from configs.validate_aup import aup_problems
+from chisel import configs, models
+from chisel.configs import ConfigError
+from chisel.configs.schema import AutoencoderNetConfig
+from chisel.configs.validate_aup import aup_problems
+from chisel.trainers.aup import penalty
+from chisel.trainers.callbacks import LogIteration
+from chisel.trainers.ppo import build_ppo
 from tests.trainers.conftest import fit, make_aup, same, weights
 from tests.trainers.test_resume import saver, timeless
 from tests.trainers.worlds import Corridor
-from trainers.aup import penalty
-from trainers.callbacks import LogIteration
-from trainers.ppo import build_ppo
 
 NOOP = 2
 

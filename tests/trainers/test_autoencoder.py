@@ -5,15 +5,14 @@ import math
 import pytest
 import torch
 
-import configs
-import models
-from configs import ConfigError, NumericsError
+from chisel import configs, models
+from chisel.configs import ConfigError, NumericsError
+from chisel.trainers.build_split import build_split
+from chisel.trainers.callbacks import LogIteration
+from chisel.trainers.data import ExampleLoader
+from chisel.trainers.split_losses import correlation, l1_norm
 from tests.trainers.conftest import fit, same, weights
 from tests.trainers.test_resume import saver, timeless
-from trainers.build_split import build_split
-from trainers.callbacks import LogIteration
-from trainers.data import ExampleLoader
-from trainers.split_losses import correlation, l1_norm
 
 EPOCHS = 4
 

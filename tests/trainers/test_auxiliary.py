@@ -7,19 +7,18 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-import configs
-import envs
-from envs.gridworlds import board_planes
+from chisel import configs, envs
+from chisel.envs.gridworlds import board_planes
+from chisel.trainers.aup import make_aup
+from chisel.trainers.auxiliary_rewards import RewardPerView
+from chisel.trainers.backups import Graph, backed_up
+from chisel.trainers.collector import Collector
+from chisel.trainers.fingerprints import Fingerprints
+from chisel.trainers.last_layer import correct_last_layer
+from chisel.trainers.replay import Replay
+from chisel.trainers.rollout import RolloutBuffer
+from chisel.trainers.standardizer import Standardizer
 from tests.trainers.worlds import Corridor
-from trainers.aup import make_aup
-from trainers.auxiliary_rewards import RewardPerView
-from trainers.backups import Graph, backed_up
-from trainers.collector import Collector
-from trainers.fingerprints import Fingerprints
-from trainers.last_layer import correct_last_layer
-from trainers.replay import Replay
-from trainers.rollout import RolloutBuffer
-from trainers.standardizer import Standardizer
 
 CPU = torch.device("cpu")
 NOTHING = 4

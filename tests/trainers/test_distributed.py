@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from trainers.distributed import gather, standardize, sum_over_ranks
+from chisel.trainers.distributed import gather, standardize, sum_over_ranks
 
 
 def batch():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from trainers.backups import Graph
-from trainers.explorer import SEEKERS_COUNT, Explorer, unknown_ahead
-from trainers.fingerprints import Fingerprints
-from trainers.replay import Replay
+from chisel.trainers.backups import Graph
+from chisel.trainers.explorer import SEEKERS_COUNT, Explorer, unknown_ahead
+from chisel.trainers.fingerprints import Fingerprints
+from chisel.trainers.replay import Replay
 
 CPU = torch.device("cpu")
 GAMMA = 0.9

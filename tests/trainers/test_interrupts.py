@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from lightning.pytorch.callbacks import Callback
 
-import configs
-import trainers
-from cli.main import main
-from configs import Stopped
-from trainers import run
+from chisel import configs, trainers
+from chisel.cli.main import main
+from chisel.configs import Stopped
+from chisel.trainers import run
 
 SMALL = ["trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu", "frames=768"]
 SMALL += ["trainer.checkpoint_every=1"]
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("procgen") is None, reason="needs procgen: pip install chisel[procgen]"
+    importlib.util.find_spec("procgen") is None,
+    reason="needs procgen: pip install chisel-agents[procgen]",
 )
 
 

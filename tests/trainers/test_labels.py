@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from configs import ConfigError, LabelsConfig
-from trainers.labels import UNFINISHED, UNKNOWN, LabelBook
+from chisel.configs import ConfigError, LabelsConfig
+from chisel.trainers.labels import UNFINISHED, UNKNOWN, LabelBook
 
 
 def book(num_envs=4, seed=0, **options):

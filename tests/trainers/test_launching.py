@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Trainer
 
-import configs
-from configs import ConfigError, TrainerConfig
-from trainers.assembly import device_of
-from trainers.launching import OneProcess, note_task, process_of
-from trainers.ranks import check_announced
+from chisel import configs
+from chisel.configs import ConfigError, TrainerConfig
+from chisel.trainers.assembly import device_of
+from chisel.trainers.launching import OneProcess, note_task, process_of
+from chisel.trainers.ranks import check_announced
 
 ONE, TWO = TrainerConfig(), TrainerConfig(devices=2, accelerator="cpu")
 TORCHRUN = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainers.losses import (
+from chisel.trainers.losses import (
     action_log_prob,
     divergence,
     explained_variance,

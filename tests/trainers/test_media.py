@@ -13,10 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-import configs
-import models
-import trainers
-from trainers import media
+from chisel import configs, models, trainers
+from chisel.trainers import media
 
 if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
     pytest.skip("the procgen extra is not installed", allow_module_level=True)

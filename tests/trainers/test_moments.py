@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import routing
+from chisel import routing
+from chisel.trainers.moments import keep_layout
 from tests.trainers.conftest import EXPERTS, make_ppo
-from trainers.moments import keep_layout
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 

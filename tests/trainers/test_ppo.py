@@ -7,10 +7,10 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from configs import NumericsError
+from chisel.configs import NumericsError
+from chisel.trainers.callbacks import SaveCrash
 from tests.trainers.conftest import fit, make_ppo, same, weights
 from tests.trainers.worlds import Corridor
-from trainers.callbacks import SaveCrash
 
 
 class Watch(Callback):
@@ -130,7 +130,7 @@ def test_the_learning_rate_falls_linearly_to_one_step_above_zero():
 
 @pytest.mark.parametrize("norm_adv", ["batch", "minibatch"])
 def test_normalised_advantages_have_mean_zero_and_deviation_one(norm_adv):
-    from trainers.distributed import standardize
+    from chisel.trainers.distributed import standardize
 
     values = torch.randn(512, generator=torch.Generator().manual_seed(0)) * 7 + 3
     out = standardize(values)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import configs
-from configs import RunConfig, TrainerConfig
-from envs.gridworlds import WORLDS
-from trainers import progress
-from trainers.progress import TrainingProgress
+from chisel import configs
+from chisel.configs import RunConfig, TrainerConfig
+from chisel.envs.gridworlds import WORLDS
+from chisel.trainers import progress
+from chisel.trainers.progress import TrainingProgress
 
 STEPS = 1000
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from configs import ConfigError, LabelsConfig
+from chisel.configs import ConfigError, LabelsConfig
+from chisel.trainers.studies.rehearsal import CONDITIONS, Rehearsal, reveal
 from tests.trainers.conftest import EXPERTS, make_ppo
 from tests.trainers.worlds import Corridor
-from trainers.studies.rehearsal import CONDITIONS, Rehearsal, reveal
 
 KNOWN = dataclasses.replace(EXPERTS, labels=LabelsConfig(source="maze-goal"), gate_coef=0.0, l1=0.0)
 

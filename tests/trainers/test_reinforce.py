@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from configs import GridMlpConfig, OversightConfig, ReinforceConfig
-from envs import make
-from models import build, spaces_of
+from chisel.configs import GridMlpConfig, OversightConfig, ReinforceConfig
+from chisel.envs import make
+from chisel.models import build, spaces_of
+from chisel.trainers.collector import Collector
+from chisel.trainers.onpolicy import OnPolicy, Outputs
+from chisel.trainers.reinforce import Reinforce, returns_to_go
 from tests.trainers.conftest import fit
-from trainers.collector import Collector
-from trainers.onpolicy import OnPolicy, Outputs
-from trainers.reinforce import Reinforce, returns_to_go
 
 GAMMA = 0.97
 

@@ -5,13 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import configs
-import envs
-import models
-import trainers
-from models import build, read_checkpoint, spaces_of
-from trainers.labels import UNFINISHED, UNKNOWN
-from trainers.reinforce import build_reinforce
+from chisel import configs, envs, models, trainers
+from chisel.models import build, read_checkpoint, spaces_of
+from chisel.trainers.labels import UNFINISHED, UNKNOWN
+from chisel.trainers.reinforce import build_reinforce
 
 
 def module_of(name, *overrides):

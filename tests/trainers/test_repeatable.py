@@ -8,16 +8,23 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from configs import ConfigError, GridworldConfig, PPOConfig, ReinforceConfig, RunConfig, registry
-from models import ActorCritic, build, spaces_of
+from chisel.configs import (
+    ConfigError,
+    GridworldConfig,
+    PPOConfig,
+    ReinforceConfig,
+    RunConfig,
+    registry,
+)
+from chisel.models import ActorCritic, build, spaces_of
+from chisel.trainers.collector import Collector
+from chisel.trainers.losses import action_log_prob
+from chisel.trainers.onpolicy import OnPolicy
+from chisel.trainers.ppo import PPO, build_ppo
+from chisel.trainers.reinforce import build_reinforce
+from chisel.trainers.repeatable import require_repeatable
 from tests.trainers.conftest import fit, make_aup
 from tests.trainers.worlds import Corridor
-from trainers.collector import Collector
-from trainers.losses import action_log_prob
-from trainers.onpolicy import OnPolicy
-from trainers.ppo import PPO, build_ppo
-from trainers.reinforce import build_reinforce
-from trainers.repeatable import require_repeatable
 
 FEATURES = 16
 
@@ -290,7 +297,7 @@ def test_every_on_policy_builder_refuses(make, algo):
 
 
 def test_aup_refuses_too():
-    from trainers.aup import build_aup
+    from chisel.trainers.aup import build_aup
 
     def with_dropout(config, env, model, **rest):
         return build_aup(config, env, network(nn.Dropout(0.1), env), **rest)

@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-import models
-from configs import CheckpointError
+from chisel import models
+from chisel.configs import CheckpointError
+from chisel.trainers.callbacks import LogIteration
+from chisel.trainers.checkpoint import IterationCheckpoint
 from tests.trainers.conftest import EXPERTS, fit, make_ppo, same, weights
 from tests.trainers.worlds import Corridor
-from trainers.callbacks import LogIteration
-from trainers.checkpoint import IterationCheckpoint
 
 ITERATIONS = 8
 VARIANTS = {

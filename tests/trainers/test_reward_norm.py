@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainers.reward_norm import RewardNormalizer
+from chisel.trainers.reward_norm import RewardNormalizer
 
 
 def slow(rewards, dones, gamma, clip):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-import routing
-from configs import ConfigError
+from chisel import routing
+from chisel.configs import ConfigError
 from tests.trainers.conftest import EXPERTS, fit, make_ppo, same, weights
 from tests.trainers.worlds import Corridor
 

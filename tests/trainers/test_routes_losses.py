@@ -7,11 +7,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from configs import ConfigError, ImpalaConfig, LabelsConfig, RoutingConfig
-from models import Spaces, build
+from chisel.configs import ConfigError, ImpalaConfig, LabelsConfig, RoutingConfig
+from chisel.models import Spaces, build
+from chisel.trainers.labels import LabelBook
+from chisel.trainers.routes import Routes
 from tests.trainers.conftest import EXPERTS, fit, make_ppo
-from trainers.labels import LabelBook
-from trainers.routes import Routes
 
 SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
 IMAGES = torch.randint(0, 2, (32, 3, 9, 9), generator=torch.Generator().manual_seed(0)).byte()

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-import configs
-import trainers
-from configs import CheckpointError, ConfigError, RunConfig
-from trainers import rundir
+from chisel import configs, trainers
+from chisel.configs import CheckpointError, ConfigError, RunConfig
+from chisel.trainers import rundir
 
 NO_LOCKS = ("ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainers.split_losses import correlation, l1_norm, reconstruction
+from chisel.trainers.split_losses import correlation, l1_norm, reconstruction
 
 
 @pytest.fixture

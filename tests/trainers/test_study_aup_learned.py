@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import analysis
-from analysis import studies
-from configs import ConfigError
-from envs.gridworlds import tabular
+from chisel import analysis
+from chisel.analysis import studies
+from chisel.configs import ConfigError
+from chisel.envs.gridworlds import tabular
 from tests.trainers.test_auxiliary import by_board, exact
 
 SMALL = "frames=1536 env.num_envs=4 algo.num_steps=64 model.hidden=16 trainer.progress=false"

@@ -6,13 +6,12 @@ import json
 import pytest
 import torch
 
-import configs
-import trainers
-from analysis import studies
-from configs import ConfigError, LabelsConfig
-from routing import Leak, UnprotectedRegion
+from chisel import configs, trainers
+from chisel.analysis import studies
+from chisel.configs import ConfigError, LabelsConfig
+from chisel.routing import Leak, UnprotectedRegion
+from chisel.trainers.studies.leaks import Movement, moved_by_label, verdict
 from tests.trainers.conftest import EXPERTS, make_ppo, same, weights
-from trainers.studies.leaks import Movement, moved_by_label, verdict
 
 ROUTED = dataclasses.replace(EXPERTS, labels=LabelsConfig(source="maze-goal"), gate_coef=0.0)
 SMALL = "env.num_envs=8 model.hidden=16"

@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 
-import configs
-import trainers
-from analysis import results_folder, runs_of, studies
-from configs import CheckpointError, ConfigError
-from models import load_agent, save_agent
-from trainers.studies.runs import kept_checkpoints
+from chisel import configs, trainers
+from chisel.analysis import results_folder, runs_of, studies
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import load_agent, save_agent
+from chisel.trainers.studies.runs import kept_checkpoints
 
 SMALL = [
     *("frames=1536", "env.num_envs=16", "model.hidden=16", "trainer.progress=false"),

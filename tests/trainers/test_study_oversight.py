@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from analysis import studies
-from configs import ConfigError
+from chisel.analysis import studies
+from chisel.configs import ConfigError
 
 SMALL = "frames=2048 env.num_envs=16 trainer.checkpoint_every=2 trainer.keep_every=2"
 QUIET = "trainer.progress=false"

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-import routing
-import trainers
-from analysis import Relearning, RelearningCurve, agent_ablation_matrix, studies
-from configs import ConfigError
-from models import load_agent
+from chisel import configs, routing, trainers
+from chisel.analysis import Relearning, RelearningCurve, agent_ablation_matrix, studies
+from chisel.configs import ConfigError
+from chisel.models import load_agent
 
 SMALL = ["frames=512", "env.num_envs=16", "model.hidden=16", "trainer.progress=false"]
 REST = ["trainer.checkpoint_every=1", "tracking.mode=disabled", "eval.levels=40"]

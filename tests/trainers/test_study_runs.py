@@ -2,11 +2,10 @@
 
 import pytest
 
-import configs
-import models
-from configs import ConfigError
-from trainers import rundir
-from trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
+from chisel import configs, models
+from chisel.configs import ConfigError
+from chisel.trainers import rundir
+from chisel.trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
 
 SMALL = ["frames=1024", "env.num_envs=16", "model.hidden=16", "trainer.checkpoint_every=1"]
 QUIET = ["trainer.progress=false", "tracking.mode=disabled", "name=a"]

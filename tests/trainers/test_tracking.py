@@ -12,10 +12,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from configs import RunConfig, TrackingConfig
-from trainers import versions
-from trainers.csv_log import CsvLog
-from trainers.tracking import Tracking, make_loggers, write_gif
+from chisel.configs import RunConfig, TrackingConfig
+from chisel.trainers import versions
+from chisel.trainers.csv_log import CsvLog
+from chisel.trainers.tracking import Tracking, make_loggers, write_gif
 
 
 class Broken:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainers.csv_log import CsvLog
+from chisel.trainers.csv_log import CsvLog
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from configs import RunConfig, TrackingConfig
+from chisel.configs import RunConfig, TrackingConfig
+from chisel.trainers.tracking import make_loggers
 from tests.trainers import wandb_file
-from tests.trainers.wandb_play import HERE, PATIENCE, segments
-from trainers.tracking import make_loggers
+from tests.trainers.wandb_play import PATIENCE, segments
 
 PROGRAM = """
 import json, os, sys, threading
 from pathlib import Path
-from configs import ImpalaConfig, MazeConfig, PPOConfig, RunConfig, TrackingConfig
-from trainers.tracking import make_loggers
+from chisel.configs import ImpalaConfig, MazeConfig, PPOConfig, RunConfig, TrackingConfig
+from chisel.trainers.tracking import make_loggers
 
 def traces():
     names = sorted(thread.name for thread in threading.enumerate())
@@ -64,7 +64,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """Runs under one `WANDB_RUN_ID`, with and without a sweep, in one process."""
     folder = tmp_path_factory.mktemp("told")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
-    ours = {"HOME": str(folder), "PYTHONPATH": str(HERE.parents[1]), "WANDB_RUN_ID": "mine"}
+    ours = {"HOME": str(folder), "WANDB_RUN_ID": "mine"}
     ours |= {"WANDB_ENTITY": "us", "WANDB_PROJECT": "other", "WANDB_NAME": "other"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-import configs
+from chisel import configs
 
 SWEEPS = sorted((Path(configs.__file__).parent / "sweeps").glob("*.yaml"))
 

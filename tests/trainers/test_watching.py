@@ -12,18 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-import configs
-import models
-import trainers
-from analysis.behaviour import MEASURES
-from configs import ConfigError
-from configs.schema import STUDIES_WHILE_TRAINING
-from models import load_agent
+from chisel import configs, models, trainers
+from chisel.analysis.behaviour import MEASURES
+from chisel.configs import ConfigError
+from chisel.configs.schema import STUDIES_WHILE_TRAINING
+from chisel.models import load_agent
 from tests.trainers import wandb_file
 from tests.trainers.wandb_play import segments
 
 needs_procgen = pytest.mark.skipif(
-    importlib.util.find_spec("procgen") is None, reason="needs procgen: pip install chisel[procgen]"
+    importlib.util.find_spec("procgen") is None,
+    reason="needs procgen: pip install chisel-agents[procgen]",
 )
 SMOKE = ("trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")
 STUDIES = ("tracking.studies=[success,cheese-vector]", "tracking.studies_levels=8")

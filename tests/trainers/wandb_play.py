@@ -41,7 +41,6 @@ def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> su
     clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
     ours = {
         "HOME": str(home),
-        "PYTHONPATH": str(HERE.parents[1]),
         "WANDB_API_KEY": "0" * 40,
         "WANDB_BASE_URL": server,
         "OMP_NUM_THREADS": "1",

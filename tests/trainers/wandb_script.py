@@ -28,9 +28,9 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def start(folder: Path, mode: Any, warnings: list[str]) -> Any:
-    from configs import ImpalaConfig, MazeConfig, PPOConfig, RunConfig, TrackingConfig
-    from trainers import wandb_run
-    from trainers.tracking import make_loggers
+    from chisel.configs import ImpalaConfig, MazeConfig, PPOConfig, RunConfig, TrackingConfig
+    from chisel.trainers import wandb_run
+    from chisel.trainers.tracking import make_loggers
 
     wandb_run.INIT_SECONDS = 30.0 if "WAIT" in os.environ else 2.0
     wandb_run.FINISH_SECONDS = 3.0

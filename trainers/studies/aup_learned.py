@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-import analysis
-import configs
-import models
-from analysis import Estimate
-from configs import AupConfig, ConfigError, RunConfig
-from envs.gridworlds import find_world, render, tabular
-from trainers.studies.aup_penalties import (
+from chisel import analysis, configs, models
+from chisel.analysis import Estimate
+from chisel.configs import AupConfig, ConfigError, RunConfig
+from chisel.envs.gridworlds import find_world, render, tabular
+from chisel.trainers.studies.aup_penalties import (
     Episode,
     Penalties,
     compare_penalties,
@@ -28,7 +26,7 @@ from trainers.studies.aup_penalties import (
     make_world,
     visited_boards,
 )
-from trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
+from chisel.trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
 
 STUDY = "aup-learned"
 FOLDER = "gridworld"

@@ -10,14 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import analysis
-import envs
-import impact
-import models
-from configs import CheckpointError, ConfigError, RunConfig
-from envs.gridworlds import GridworldVectorEnv, board_planes
-from models import Agent
-from trainers.aup import Aup, make_aup
+from chisel import analysis, envs, impact, models
+from chisel.configs import CheckpointError, ConfigError, RunConfig
+from chisel.envs.gridworlds import GridworldVectorEnv, board_planes
+from chisel.models import Agent
+from chisel.trainers.aup import Aup, make_aup
 
 DIGITS = 4
 """Penalties nearer than this are ties of the rank correlation: exact ones are often exactly 0."""

@@ -13,15 +13,12 @@ import torch
 from rich.table import Table
 from torch import Tensor, nn
 
-import analysis
-import configs
-import models
-import routing
-from configs import ConfigError, RunConfig
-from models import Agent
-from trainers.onpolicy import OnPolicy
-from trainers.routes import Routes
-from trainers.studies.rehearsal import build_module, unseen
+from chisel import analysis, configs, models, routing
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import Agent
+from chisel.trainers.onpolicy import OnPolicy
+from chisel.trainers.routes import Routes
+from chisel.trainers.studies.rehearsal import build_module, unseen
 
 STUDY = "leaks"
 FREE = "unlabelled"

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import analysis
-import models
-from analysis import (
+from chisel import analysis, models
+from chisel.analysis import (
     Condition,
     Elements,
     GradientMass,
@@ -21,10 +20,10 @@ from analysis import (
     Snapshot,
     sides_of,
 )
-from configs import CheckpointError, ConfigError
-from models import Agent
-from trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
-from trainers.studies.runs import kept_checkpoints, progress_bar
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import Agent
+from chisel.trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
+from chisel.trainers.studies.runs import kept_checkpoints, progress_bar
 
 STUDY = "localization"
 

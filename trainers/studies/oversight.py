@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import analysis
-import configs
-from analysis import OversightReturns
-from configs import RunConfig
-from trainers.studies.runs import seeds_of, trained
+from chisel import analysis, configs
+from chisel.analysis import OversightReturns
+from chisel.configs import RunConfig
+from chisel.trainers.studies.runs import seeds_of, trained
 
 STUDY = FOLDER = "oversight"
 EXPERIMENTS = "routed,unrouted,naive,naive-early-stopped,filtered,oracle"

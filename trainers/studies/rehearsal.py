@@ -11,16 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import configs
-import envs
-import models
-from analysis import Condition
-from configs import CheckpointError, ConfigError, LabelsConfig, MazeConfig, RunConfig
-from models import Agent
-from trainers import seeding
-from trainers.labels import UNKNOWN, Facts, Label
-from trainers.onpolicy import OnPolicy
-from trainers.routes import Routes
+from chisel import configs, envs, models
+from chisel.analysis import Condition
+from chisel.configs import CheckpointError, ConfigError, LabelsConfig, MazeConfig, RunConfig
+from chisel.models import Agent
+from chisel.trainers import seeding
+from chisel.trainers.labels import UNKNOWN, Facts, Label
+from chisel.trainers.onpolicy import OnPolicy
+from chisel.trainers.routes import Routes
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 

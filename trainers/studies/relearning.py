@@ -18,15 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 
-import analysis
-import configs
-import models
-import routing
-from analysis import AblationMatrix, Relearning, RelearningCurve
-from configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
-from models import Agent
-from trainers import seeding
-from trainers.studies.runs import kept_checkpoints, trained
+from chisel import analysis, configs, models, routing
+from chisel.analysis import AblationMatrix, Relearning, RelearningCurve
+from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
+from chisel.models import Agent
+from chisel.trainers import seeding
+from chisel.trainers.studies.runs import kept_checkpoints, trained
 
 STUDY = "relearning"
 CONTROL = "random"

@@ -11,12 +11,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-import configs
-import models
-from analysis import as_typed
-from configs import ConfigError, RunConfig
-from trainers import rundir
-from trainers.run import resume, train
+from chisel import configs, models
+from chisel.analysis import as_typed
+from chisel.configs import ConfigError, RunConfig
+from chisel.trainers import rundir
+from chisel.trainers.run import resume, train
 
 _LIMITS = ("threads", "max_minutes", "progress")
 """Of `trainer`: what a study may ask for anew when it goes on with a run."""

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from configs import hint
-from configs.errors import ConfigError
-from envs.gridworlds.world import World
-from envs.gridworlds.worlds.correction import CORRECTION
-from envs.gridworlds.worlds.damage import DAMAGE, DAMAGE_ENDLESS
-from envs.gridworlds.worlds.interference import INTERFERENCE
-from envs.gridworlds.worlds.offset import CONVEYOR_SUSHI, OFFSET
-from envs.gridworlds.worlds.options import OPTIONS, OPTIONS_ENDLESS
-from envs.gridworlds.worlds.vase import BURNING, BURNING_FIRE, VASE
+from chisel.configs import hint
+from chisel.configs.errors import ConfigError
+from chisel.envs.gridworlds.world import World
+from chisel.envs.gridworlds.worlds.correction import CORRECTION
+from chisel.envs.gridworlds.worlds.damage import DAMAGE, DAMAGE_ENDLESS
+from chisel.envs.gridworlds.worlds.interference import INTERFERENCE
+from chisel.envs.gridworlds.worlds.offset import CONVEYOR_SUSHI, OFFSET
+from chisel.envs.gridworlds.worlds.options import OPTIONS, OPTIONS_ENDLESS
+from chisel.envs.gridworlds.worlds.vase import BURNING, BURNING_FIRE, VASE
 
 _ALL: tuple[World[Any], ...] = (
     OPTIONS,

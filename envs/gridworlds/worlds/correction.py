@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from envs.gridworlds.grid import Cell, Grid
-from envs.gridworlds.world import Outcome, World
+from chisel.envs.gridworlds.grid import Cell, Grid
+from chisel.envs.gridworlds.world import Outcome, World
 
 MAP = (
     "#####2",

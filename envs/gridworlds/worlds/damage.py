@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from envs.gridworlds.grid import Cell, Grid
-from envs.gridworlds.world import Outcome, World
+from chisel.envs.gridworlds.grid import Cell, Grid
+from chisel.envs.gridworlds.world import Outcome, World
 
 MAP = (
     "#####",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from envs.gridworlds.grid import LEFT, Cell, Grid, beside
-from envs.gridworlds.world import Outcome, World
+from chisel.envs.gridworlds.grid import LEFT, Cell, Grid, beside
+from chisel.envs.gridworlds.world import Outcome, World
 
 MAP = (
     "#########",

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from envs.gridworlds.grid import NOTHING, RIGHT, Cell, Grid, beside
-from envs.gridworlds.world import Outcome, World
+from chisel.envs.gridworlds.grid import NOTHING, RIGHT, Cell, Grid, beside
+from chisel.envs.gridworlds.world import Outcome, World
 
 MAP = (
     "#######",

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from envs.gridworlds.grid import DOWN, LEFT, RIGHT, UP, Cell, Grid, beside
-from envs.gridworlds.world import Outcome, World
+from chisel.envs.gridworlds.grid import DOWN, LEFT, RIGHT, UP, Cell, Grid, beside
+from chisel.envs.gridworlds.world import Outcome, World
 
 MAP = (
     "######",

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-import analysis.studies
-from analysis.behaviour import (
+from chisel.analysis import studies
+from chisel.analysis.behaviour import (
     METRICS,
     cheese_in_corners,
     decision_episodes,
     misgeneralisation,
     plain_episodes,
 )
-from analysis.behaviour.corner import CornerWatch
-from analysis.behaviour.corners import CORNERS
-from analysis.behaviour.summary import ENDS, GAP, OFF, ON, OUTSIDE
-from configs import ConfigError
-from envs.maze import MOVE_DELTAS, MOVE_OF_ACTION, make_evaluation
-from models import load_agent
+from chisel.analysis.behaviour.corner import CornerWatch
+from chisel.analysis.behaviour.corners import CORNERS
+from chisel.analysis.behaviour.summary import ENDS, GAP, OFF, ON, OUTSIDE
+from chisel.configs import ConfigError
+from chisel.envs.maze import MOVE_DELTAS, MOVE_OF_ACTION, make_evaluation
+from chisel.models import load_agent
 from tests.analysis.conftest import make_run, right_or_up
 
 pytestmark = pytest.mark.usefixtures("procgen")
@@ -125,7 +125,7 @@ def test_the_study_writes_everything_for_a_group_of_seeds(tmp_path, capsys):
             overrides=[*WIDE, "env.timeout=150", f"seed={seed}"],
         )
     options = {"checkpoint": tmp_path / "group", "levels": 200, "split": "train"}
-    folder = analysis.studies.run("behaviour", **options)
+    folder = studies.run("behaviour", **options)
     assert folder == tmp_path / "group" / "studies" / "behaviour-levels-200-split-train"
     names = ("behaviour.json", "episodes.csv", "tables.json", "ends.png", "regression.png")
     assert all((folder / name).is_file() for name in names)
@@ -142,10 +142,10 @@ def test_the_study_writes_everything_for_a_group_of_seeds(tmp_path, capsys):
 def test_impossible_requests_are_one_line(tmp_path):
     checkpoint = make_run(tmp_path / "run", overrides=WIDE)
     with pytest.raises(ConfigError, match="levels=0"):
-        analysis.studies.run("behaviour", checkpoint=checkpoint, levels=0)
+        studies.run("behaviour", checkpoint=checkpoint, levels=0)
     still = torch.full((15,), -1e9)
     still[4] = 0
     lazy = make_run(tmp_path / "lazy", logits=still, overrides=WIDE)
     with pytest.raises(ConfigError, match="0 ended at the cheese"):
-        analysis.studies.run("behaviour", checkpoint=lazy, levels=30, split="train")
+        studies.run("behaviour", checkpoint=lazy, levels=30, split="train")
     assert not (lazy / "studies").exists()

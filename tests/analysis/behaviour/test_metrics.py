@@ -5,11 +5,11 @@ from math import hypot, sqrt
 import numpy as np
 import pytest
 
-from analysis.behaviour import METRICS, maze_metrics
-from analysis.behaviour.episodes import offsets
-from configs import ConfigError
-from envs.maze import Level
-from envs.maze.drawing import parse
+from chisel.analysis.behaviour import METRICS, maze_metrics
+from chisel.analysis.behaviour.episodes import offsets
+from chisel.configs import ConfigError
+from chisel.envs.maze import Level
+from chisel.envs.maze.drawing import parse
 from tests.envs.oracles import filled_path, random_tree, relaxed_distances
 
 # Row 0 is the bottom; the ways part at (2, 0): up to the cheese, or right and up to the corner.

@@ -6,11 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis import studies
-from analysis.behaviour.over_training import Course, checkpoints_of, courses_over_seeds
-from analysis.stats import Estimate
-from configs import ConfigError
-from models import checkpoint_name, read_checkpoint, write_checkpoint
+from chisel.analysis import studies
+from chisel.analysis.behaviour.over_training import Course, checkpoints_of, courses_over_seeds
+from chisel.analysis.stats import Estimate
+from chisel.configs import ConfigError
+from chisel.models import checkpoint_name, read_checkpoint, write_checkpoint
 from tests.analysis.conftest import make_run
 
 

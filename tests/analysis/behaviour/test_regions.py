@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import studies
-from analysis.behaviour.regions import Sweep, Trained, name_of
-from analysis.held_out import held_out_levels
-from analysis.stats import Estimate
-from configs import ConfigError
-from envs.maze import paths
-from models import load_agent
+from chisel.analysis import studies
+from chisel.analysis.behaviour.regions import Sweep, Trained, name_of
+from chisel.analysis.held_out import held_out_levels
+from chisel.analysis.stats import Estimate
+from chisel.configs import ConfigError
+from chisel.envs.maze import paths
+from chisel.models import load_agent
 from tests.analysis.conftest import make_run
 
 LEVELS = 60

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.behaviour import (
+from chisel.analysis.behaviour import (
     METRICS,
     Frame,
     cross_validate,
@@ -18,11 +18,11 @@ from analysis.behaviour import (
     sign_flips,
     statistics,
 )
-from analysis.behaviour.regression import redrawn, z_scores
-from analysis.behaviour.validation import means
-from analysis.stats import Estimate
-from analysis.tree import to_plain
-from configs import ConfigError
+from chisel.analysis.behaviour.regression import redrawn, z_scores
+from chisel.analysis.behaviour.validation import means
+from chisel.analysis.stats import Estimate
+from chisel.analysis.tree import to_plain
+from chisel.configs import ConfigError
 
 TRUE = {"far": -1.5, "near": 0.8, "idle": 0.0}
 

@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from analysis import studies
-from analysis.output import study_command
-from analysis.report import Findings, Panel, Section, findings, page
-from analysis.report.collect import is_answer
-from analysis.studies import report
-from configs import ConfigError, registry
-from models import load_agent, save_agent
+from chisel.analysis import studies
+from chisel.analysis.output import study_command
+from chisel.analysis.report import Findings, Panel, Section, findings, page
+from chisel.analysis.report.collect import is_answer
+from chisel.analysis.studies import report
+from chisel.configs import ConfigError, registry
+from chisel.models import load_agent, save_agent
 from tests.analysis.conftest import make_run
 
 NOTHING = {"title": "", "caption": "", "columns": [], "rows": []}

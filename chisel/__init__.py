@@ -1,0 +1,81 @@
+"""Train agents, and decide where in the network what they learn ends up.
+
+The names below are what most scripts need. Each room is one import further, for example
+`chisel.routing` or `chisel.analysis`. Nothing heavy is imported until a name is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chisel import analysis, cli, configs, envs, impact, models, routing, trainers
+    from chisel.analysis import evaluate
+    from chisel.analysis.interventions import intervene
+    from chisel.analysis.studies import run as run_study
+    from chisel.configs import ChiselError
+    from chisel.configs import load as load_config
+    from chisel.envs import make as make_env
+    from chisel.models import load_agent
+    from chisel.routing import ablate, attach
+    from chisel.trainers import resume, train, train_seeds
+
+    __version__: str
+
+__all__ = [
+    "ChiselError",
+    "__version__",
+    "ablate",
+    "analysis",
+    "attach",
+    "cli",
+    "configs",
+    "envs",
+    "evaluate",
+    "impact",
+    "intervene",
+    "load_agent",
+    "load_config",
+    "make_env",
+    "models",
+    "resume",
+    "routing",
+    "run_study",
+    "train",
+    "train_seeds",
+    "trainers",
+]
+
+_ROOMS = ("analysis", "cli", "configs", "envs", "impact", "models", "routing", "trainers")
+
+_FOUND_IN = {
+    "ChiselError": ("configs", "ChiselError"),
+    "ablate": ("routing", "ablate"),
+    "attach": ("routing", "attach"),
+    "evaluate": ("analysis", "evaluate"),
+    "intervene": ("analysis.interventions", "intervene"),
+    "load_agent": ("models", "load_agent"),
+    "load_config": ("configs", "load"),
+    "make_env": ("envs", "make"),
+    "resume": ("trainers", "resume"),
+    "run_study": ("analysis.studies", "run"),
+    "train": ("trainers", "train"),
+    "train_seeds": ("trainers", "train_seeds"),
+    "__version__": ("configs", "version"),
+}
+"""The module behind each name, and what it is called there."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"chisel.{name}")
+    if name not in _FOUND_IN:
+        raise AttributeError(f"module 'chisel' has no attribute {name!r}")
+    module, attribute = _FOUND_IN[name]
+    found = getattr(import_module(f"chisel.{module}"), attribute)
+    return found() if name == "__version__" else found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+../../chisel/__init__.py
