@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from chisel import routing
-from chisel.analysis.held_out import held_out, placements_of
-from chisel.configs import ConfigError, RunConfig, hint
+from chisel.configs import ConfigError, hint
 from chisel.models import Agent
 
 Mode = str | float
@@ -21,9 +20,6 @@ Means = Mapping[str, Sequence[torch.Tensor]]
 """By region, for each of its parts the mean `[units]`."""
 
 MODES = ("zero", "mean", "resample")
-
-MEAN_LEVELS = 128
-"""Mazes of the validation split over whose states the means are taken."""
 
 
 @dataclass(frozen=True)
@@ -110,45 +106,3 @@ def regions_of(agent: Agent) -> routing.Regions:
         return routing.Regions.from_plain(agent.regions, agent.model)
     except routing.RoutingError as error:
         raise ConfigError(f"{agent.source}: {error}") from error
-
-
-def ablation_of(agent: Agent, config: RunConfig, modes: Mapping[str, Mode]) -> Ablation:
-    """Prepare what is to be switched off; means are recorded while the agent plays.
-
-    Raises:
-        ConfigError: If the agent has no such region, or a single maze has nothing to resample.
-    """
-    regions = regions_of(agent)
-    for name in modes:
-        if name not in regions:
-            raise ConfigError(f"ablate={name}: no such region; {hint(name, regions)}")
-    ablation = Ablation(agent, regions, modes, seed=config.eval.seed)
-    if ablation.whole_batches and min(config.eval.num_envs, config.eval.levels) < 2:
-        raise ConfigError("ablate: resample needs several mazes; set eval.num_envs to 2 or more")
-    if "mean" not in modes.values():
-        return ablation
-    wanted = {name: regions[name] for name, mode in modes.items() if mode == "mean"}
-    means, states = record_means(agent, config, wanted)
-    return Ablation(agent, regions, modes, config.eval.seed, means, states)
-
-
-def record_means(
-    agent: Agent, config: RunConfig, regions: Mapping[str, routing.Region]
-) -> tuple[Means, int]:
-    """Mean activations of regions over the states that the whole agent itself gets into.
-
-    Returns:
-        What `routing.ablate` takes for `mean`, and over how many observations.
-    """
-    states = 0
-
-    def policy(obs: torch.Tensor) -> torch.Tensor:
-        nonlocal states
-        states += len(obs)
-        return agent.policy(obs)
-
-    placement = placements_of(config.env)[0]
-    with held_out(agent, config, placement, levels=MEAN_LEVELS, split="validation") as mazes:
-        draws = torch.Generator().manual_seed(config.eval.seed)
-        means = routing.record_means(agent.model, regions, lambda: mazes.play(policy, draws))
-    return means, states

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from chisel.analysis.ablation import ablation_of, parse_modes
+from chisel.analysis.ablation import parse_modes
 from chisel.analysis.changes import Changes
 from chisel.analysis.held_out import PLACEMENTS, Placement, held_out, placements_of
+from chisel.analysis.maze_ablating import ablation_of
 from chisel.analysis.output import provenance, study_folder, typed_source, write_json
 from chisel.analysis.play import Policy, random_policy
 from chisel.analysis.scores import Player, Score, scores_by_size

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chisel.analysis.layouts import layouts_of
+from chisel.analysis.layouts import Layouts
 from chisel.analysis.play import Policy, play
 from chisel.analysis.settings import require_spaces
 from chisel.configs import MazeConfig, RunConfig
-from chisel.envs.maze import LevelBank, make_evaluation
+from chisel.envs.maze import LevelBank, layout_of, make_evaluation
 from chisel.models import Agent
 
 Placement = Literal["as-trained", "anywhere"]
@@ -142,6 +142,11 @@ def held_out_levels(
     finally:
         env.close()
     return bank
+
+
+def layouts_of(bank: LevelBank) -> Layouts:
+    """The layout of each level of a bank `[n]`."""
+    return np.array([layout_of(bank[index].grid) for index in range(len(bank))], np.int64)
 
 
 def once_each(facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

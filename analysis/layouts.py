@@ -11,24 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.analysis.stats import Estimate, bootstrap_mean, proportion
-from chisel.envs.maze import LevelBank, layout_digest
 
 Floats = NDArray[np.float64]
 Layouts = NDArray[np.int64]
 """The layout of each episode, as a number `[E]`."""
-
-
-def layout_of(grid: NDArray[np.uint8]) -> int:
-    """A number that names the walls of an inner maze `[d, d]`, the same in every process.
-
-    Numbers have the order of the layouts' digests, and 63 bits: as good as free of collisions.
-    """
-    return int.from_bytes(layout_digest(grid)[:8], "big") >> 1
-
-
-def layouts_of(bank: LevelBank) -> Layouts:
-    """The layout of each level of a bank `[n]`."""
-    return np.array([layout_of(bank[index].grid) for index in range(len(bank))], np.int64)
 
 
 def by_layout(values: Floats, layouts: Layouts) -> Floats:
@@ -80,6 +66,16 @@ def change_over_layouts(
     """
     means = _means(after - before, layouts)
     return bootstrap_mean(means, generator, within=(-1.0, 1.0) if share else None)
+
+
+def redrawn(
+    groups: NDArray[np.int64], generator: np.random.Generator, resamples: int
+) -> list[Floats]:
+    """How often each episode counts `[E]` when whole groups are drawn with replacement."""
+    distinct, member = np.unique(groups, return_inverse=True)
+    n = len(distinct)
+    counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)
+    return [row[member].astype(np.float64) for row in counts]
 
 
 def _means(values: Floats, layouts: Layouts | None) -> Floats:

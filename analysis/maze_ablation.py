@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from chisel import routing
-from chisel.analysis.ablation import MEAN_LEVELS, Mode, regions_of
+from chisel.analysis.ablation import Mode, regions_of
 from chisel.analysis.ablation_matrix import AblationMatrix, Context, Values, ablation_matrix
-from chisel.analysis.held_out import held_out, placements_of
-from chisel.analysis.layouts import layouts_of
+from chisel.analysis.held_out import held_out, layouts_of, placements_of
+from chisel.analysis.maze_ablating import MEAN_LEVELS
 from chisel.analysis.scores import OUTCOMES, is_efficient
 from chisel.analysis.settings import Settings, as_list, maze_run
 from chisel.configs import ConfigError

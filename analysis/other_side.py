@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.ablation import ablation_of, parse_modes
+from chisel.analysis.ablation import parse_modes
 from chisel.analysis.changes import Changes
 from chisel.analysis.fields import Outputs
+from chisel.analysis.maze_ablating import ablation_of
 from chisel.analysis.settings import take_agent
 from chisel.analysis.steering import steering_of
 from chisel.configs import ConfigError, RunConfig

@@ -16,7 +16,6 @@ from chisel.analysis.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, 
 from chisel.analysis.behaviour.validation import cross_validate, means
 from chisel.analysis.frame import Frame
 from chisel.analysis.held_out import Split, held_out_levels
-from chisel.analysis.layouts import layout_of
 from chisel.analysis.progress import Tell
 from chisel.analysis.scores import EFFICIENT
 from chisel.analysis.stats import Estimate
@@ -24,7 +23,7 @@ from chisel.analysis.steering.cheese import moves_of
 from chisel.analysis.steering.crossroads import crossroads
 from chisel.analysis.tree import Tree, leaves, over_seeds
 from chisel.configs import ConfigError, MazeConfig, RunConfig
-from chisel.envs.maze import observe_states
+from chisel.envs.maze import layout_of, observe_states
 from chisel.models import Agent, to_tensor
 
 ANYWHERE = "anywhere"

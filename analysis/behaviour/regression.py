@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from chisel.analysis.frame import Frame
+from chisel.analysis.layouts import redrawn
 from chisel.analysis.stats import Estimate
 from chisel.analysis.tree import Tree
 from chisel.configs import ConfigError
@@ -157,16 +158,6 @@ def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300)
     ]
     factors = tuple(inflation(data.z).tolist())
     return Regression(data.names, tuple(estimates[:-1]), estimates[-1], factors, line)
-
-
-def redrawn(
-    groups: NDArray[np.int64], generator: np.random.Generator, resamples: int
-) -> list[Floats]:
-    """How often each episode counts `[E]` when whole groups are drawn with replacement."""
-    distinct, member = np.unique(groups, return_inverse=True)
-    n = len(distinct)
-    counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)
-    return [row[member].astype(np.float64) for row in counts]
 
 
 def inflation(values: Floats) -> Floats:

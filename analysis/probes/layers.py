@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chisel.analysis.behaviour.regression import redrawn
+from chisel.analysis.layouts import redrawn
 from chisel.analysis.probes.ridge import Floats, Kernel, kernel
 from chisel.analysis.probes.sample import Sample
 from chisel.analysis.probes.scores import Reading, read, shuffled, skill

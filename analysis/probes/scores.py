@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.probes.facts import Fact
 from chisel.analysis.probes.ridge import STRENGTHS, Floats, Kernel
+from chisel.analysis.probes.sample import Fact
 from chisel.analysis.stats import Estimate
 
 

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
-from chisel.analysis.attribution import Attribution, Score, integrated_gradients, log_odds
+from chisel.analysis.attribution import Attribution, Score, integrated_gradients
 from chisel.analysis.attribution_figures import Example, attribution_figure
 from chisel.analysis.behaviour.tables import text
 from chisel.analysis.channels import Cut, layer_cell, random_channels, view_side
 from chisel.analysis.channels.recipe import LAYER
 from chisel.analysis.figures import save_figure
+from chisel.analysis.maze_attribution import log_odds
 from chisel.analysis.output import keep_tables, write_json
 from chisel.analysis.request import Request
 from chisel.analysis.settings import maze_run, take_agent

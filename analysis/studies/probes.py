@@ -16,8 +16,8 @@ from chisel.analysis.behaviour.tables import text
 from chisel.analysis.figures import save_figure
 from chisel.analysis.output import keep_tables, write_json
 from chisel.analysis.probes import Probed, Sample, probe_layers, probes_figure, sample_of, states_of
-from chisel.analysis.probes.facts import vote_facts
 from chisel.analysis.probes.layers import INPUT
+from chisel.analysis.probes.maze_probing import vote_facts
 from chisel.analysis.request import Request
 from chisel.analysis.settings import maze_run, take_agent
 from chisel.analysis.steering.making import policy_layers

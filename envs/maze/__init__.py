@@ -20,7 +20,7 @@ from chisel.envs.maze.rules import (
     WALL,
     Cell,
 )
-from chisel.envs.maze.splits import layout_digest, split_of
+from chisel.envs.maze.splits import layout_digest, layout_of, split_of
 from chisel.envs.maze.state import MazeState
 from chisel.envs.maze.vector import MazeVectorEnv
 
@@ -42,6 +42,7 @@ __all__ = [
     "RegionCheese",
     "build_bank",
     "layout_digest",
+    "layout_of",
     "make_evaluation",
     "make_from_bank",
     "make_maze",

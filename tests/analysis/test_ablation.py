@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from chisel.analysis import evaluate
-from chisel.analysis.ablation import MEAN_LEVELS, ablation_of, name_of, parse_modes
+from chisel.analysis.ablation import name_of, parse_modes
+from chisel.analysis.maze_ablating import MEAN_LEVELS, ablation_of
 from chisel.cli.main import main
 from chisel.configs import ConfigError
 from chisel.envs.maze import WALL, make_evaluation

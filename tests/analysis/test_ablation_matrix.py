@@ -12,8 +12,7 @@ from chisel.analysis import ablation_figure, ablation_matrix, maze_ablation_matr
 from chisel.analysis import proportion as share
 from chisel.analysis.ablation_matrix import NONE
 from chisel.analysis.ablation_seeds import over_seeds
-from chisel.analysis.held_out import held_out
-from chisel.analysis.layouts import layouts_of
+from chisel.analysis.held_out import held_out, layouts_of
 from chisel.analysis.maze_ablation import metrics_of
 from chisel.configs import ConfigError, override
 from chisel.models import load_agent

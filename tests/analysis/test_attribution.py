@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from chisel.analysis import studies
-from chisel.analysis.attribution import integrated_gradients, log_odds, move_log_probabilities
+from chisel.analysis.attribution import integrated_gradients
 from chisel.analysis.channels import Cut
+from chisel.analysis.maze_attribution import log_odds, move_log_probabilities
 from chisel.analysis.steering.crossroads import crossroads
 from chisel.analysis.steering.maze_states import without_cheese
 from chisel.configs import ConfigError, NumericsError

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from chisel.analysis import bootstrap_mean, proportion
-from chisel.analysis.layouts import by_layout, change_over_layouts, layouts_of, mean_over_layouts
+from chisel.analysis.held_out import layouts_of
+from chisel.analysis.layouts import by_layout, change_over_layouts, mean_over_layouts
 from chisel.configs import load
 from chisel.envs.maze import WALL, layout_digest, make_evaluation
 
