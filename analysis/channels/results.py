@@ -26,7 +26,7 @@ _KINDS = {"same": ("the same cell", "#1f77b4"), "different": ("another cell", "#
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ChannelsResult:
     """What was found about one agent's `C` channels of a layer."""
 
     name: str
@@ -52,7 +52,7 @@ class Found:
 
 
 def write_channels(
-    folder: Path, found: Sequence[Found], origins: Sequence[Mapping[str, Any]]
+    folder: Path, found: Sequence[ChannelsResult], origins: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write `channels.json`, tables and figures; of several agents means over these as well.
 
@@ -86,7 +86,7 @@ def write_channels(
     keep_tables(folder, tables)
 
 
-def _plain(found: Found) -> dict[str, Any]:
+def _plain(found: ChannelsResult) -> dict[str, Any]:
     rows = zip(
         found.tracking.to_plain(),
         found.zeros.tolist(),
@@ -108,17 +108,17 @@ def _plain(found: Found) -> dict[str, Any]:
     }
 
 
-def _of(found: Found, words: str) -> str:
+def _of(found: ChannelsResult, words: str) -> str:
     return f"{found.name}: {words}" if found.name else words
 
 
-def _sheet(found: Found) -> Figure:
+def _sheet(found: ChannelsResult) -> Figure:
     notes = {c: f"r={found.tracking.correlation[c]:.2f}" for c in found.goal}
     title = _of(found, f"{found.module}, {found.sheet_of}: with and without cheese")
     return channel_sheet(found.sheet[0], found.sheet[1], title, notes)
 
 
-def _overview(found: Found) -> Figure:
+def _overview(found: ChannelsResult) -> Figure:
     tracking, zeros, averages = found.tracking, found.zeros, found.means
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
@@ -140,7 +140,7 @@ def _overview(found: Found) -> Figure:
     return figure
 
 
-def _seeds_figure(found: Sequence[Found], joined: Tree) -> Figure:
+def _seeds_figure(found: Sequence[ChannelsResult], joined: Tree) -> Figure:
     """Means over seeds, and small dots for each seed."""
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     ax = figure.subplots()
@@ -171,7 +171,7 @@ def _effects(ax: Axes, effects: Mapping[str, Mapping[str, Estimate]]) -> None:
     ax.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def _table(found: Found) -> Table:
+def _table(found: ChannelsResult) -> Table:
     table = new_table(
         title=_of(found, f"channels of {found.module} that follow the cheese"),
         caption="votes: mean of activation × gradient of each move's logit, less the mean of moves",
@@ -186,7 +186,7 @@ def _table(found: Found) -> Table:
     return table
 
 
-def _resampling_table(found: Found) -> Table:
+def _resampling_table(found: ChannelsResult) -> Table:
     counts = {name: len(sets) for name, sets in found.sets.items()}
     caption = (
         "mean total variation over squares, with 95 % intervals over mazes; sets: "

@@ -50,7 +50,7 @@ class Clamps:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class RetargetResult:
     """What was found about one agent, maze by maze."""
 
     name: str
@@ -69,7 +69,7 @@ class Found:
 
 
 def write_retarget(
-    folder: Path, found: Sequence[Found], origins: Sequence[Mapping[str, Any]]
+    folder: Path, found: Sequence[RetargetResult], origins: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write `retarget.json`, tables and figures; of several agents means over these as well.
 
@@ -114,7 +114,7 @@ def _scores(found: RetargetMap, control: Floats) -> dict[str, Floats]:
     return scores if found.moved is None else scores | {"moved": found.moved}
 
 
-def _summary(found: Found) -> dict[str, Estimate]:
+def _summary(found: RetargetResult) -> dict[str, Estimate]:
     """Means over squares, then over mazes, with intervals over mazes; gains over base, and those at
     squares near the way to the corner, but not on it.
     """
@@ -136,7 +136,7 @@ def _summary(found: Found) -> dict[str, Estimate]:
     return summary
 
 
-def _plain(found: Found, summary: Mapping[str, Estimate]) -> dict[str, Any]:
+def _plain(found: RetargetResult, summary: Mapping[str, Estimate]) -> dict[str, Any]:
     mazes = zip(found.maps, found.scores(), strict=True)
     return {
         "module": found.module,
@@ -159,7 +159,7 @@ def _plain_maze(found: RetargetMap, scores: Mapping[str, Floats]) -> dict[str, A
     }
 
 
-def _draw(folder: Path, found: Found, stamp: str) -> None:
+def _draw(folder: Path, found: RetargetResult, stamp: str) -> None:
     before = f"{found.name}-" if found.name else ""
     for number, one in enumerate(found.maps[:_DRAWN]):
         side, listed = one.state.maze_dim, ", ".join(map(str, found.clamps.channels))
@@ -168,7 +168,7 @@ def _draw(folder: Path, found: Found, stamp: str) -> None:
         save_figure(figure, folder / f"{before}{number:02d}.png", stamp)
 
 
-def _curves(found: Sequence[Found]) -> Figure:
+def _curves(found: Sequence[RetargetResult]) -> Figure:
     """Means over squares by how far they are from the start and from the way to the corner."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -185,7 +185,7 @@ def _curves(found: Sequence[Found]) -> Figure:
 
 
 def _along(
-    ax: Axes, found: Sequence[Found], far: Callable[[RetargetMap], NDArray[np.int64]]
+    ax: Axes, found: Sequence[RetargetResult], far: Callable[[RetargetMap], NDArray[np.int64]]
 ) -> None:
     """A line for each thing done: the mean over seeds of the mean over squares, and its band."""
     every = [np.concatenate([far(one) for one in agent.maps]) for agent in found]
@@ -204,7 +204,7 @@ def _along(
     ax.grid(alpha=0.25, linewidth=0.6)
 
 
-def _about(found: Found) -> str:
+def _about(found: RetargetResult) -> str:
     clamps = zip(found.clamps.channels, found.clamps.values, strict=True)
     listed = ", ".join(f"{channel} at {value:.2f}" for channel, value in clamps)
     of = f"{found.name}: " if found.name else ""

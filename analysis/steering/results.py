@@ -26,7 +26,7 @@ from chisel.analysis.tables import new_table
 
 
 @dataclass(frozen=True)
-class Found:
+class CheeseVectorResult:
     """What was found about one agent."""
 
     name: str
@@ -39,9 +39,9 @@ class Found:
     """What `sweep` gave."""
 
 
-def write_found(
+def write_cheese_vector(
     folder: Path,
-    found: Sequence[Found],
+    found: Sequence[CheeseVectorResult],
     origins: Sequence[dict[str, Any]],
     module: str,
     title: str,
@@ -88,7 +88,7 @@ def _stamp(origins: Sequence[dict[str, Any]]) -> str:
     return f"sha256 {digests}, {origins[0]['command']}"
 
 
-def _plain(found: Found, module: str) -> dict[str, Any]:
+def _plain(found: CheeseVectorResult, module: str) -> dict[str, Any]:
     mazes = found.on.mazes
     return {
         "levels": [state.level_seed for state in mazes.starts],

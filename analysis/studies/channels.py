@@ -24,7 +24,7 @@ from chisel.analysis.channels import (
     with_cheese,
 )
 from chisel.analysis.channels.recipe import LAYER, Subject, goal_channels, subject
-from chisel.analysis.channels.results import Found, write_channels
+from chisel.analysis.channels.results import ChannelsResult, write_channels
 from chisel.analysis.progress import Tell, labelled, progress_bars
 from chisel.analysis.request import Request
 from chisel.analysis.settings import names_of, naming, runs_of
@@ -109,7 +109,7 @@ def _study(
     controls: int,
     seed: int,
     tell: Tell,
-) -> Found:
+) -> ChannelsResult:
     swept = [watch(studied.cut, state, studied.observe) for state in known[:_SWEPT]]
     means = torch.cat([one.maps for one in swept]).mean(0)
     told = functools.partial(tell, "each channel ablated")
@@ -117,7 +117,7 @@ def _study(
     sets = _sets(goal, zeros, controls, np.random.default_rng([seed, 1]))
     said = np.concatenate([votes(studied.cut, one.obs) for one in swept])
     largest = max(known, key=lambda state: state.maze_dim)
-    return Found(
+    return ChannelsResult(
         name=name,
         module=studied.cut.module,
         tracking=tracking,

@@ -17,7 +17,7 @@ from chisel.analysis.request import Request
 from chisel.analysis.settings import maze_run, names_of, numbers, runs_of, take_agent
 from chisel.analysis.steering.cheese import Bench, bench, cheese_vectors, compared, start_gap, sweep
 from chisel.analysis.steering.making import policy_layers
-from chisel.analysis.steering.results import Found, write_found
+from chisel.analysis.steering.results import CheeseVectorResult, write_cheese_vector
 from chisel.analysis.steering.rows import Row
 from chisel.analysis.steering.vectors import shape_of
 from chisel.configs import ConfigError, MazeConfig
@@ -102,7 +102,7 @@ def run(
             origins.append(asked.provenance(agent, config, seed=seed))
     title = f"{module}, coefficient {coeff:g}: {levels} {split} mazes"
     with asked.results(asked.folder(agent)) as folder:
-        write_found(folder, found, origins, module, title)
+        write_cheese_vector(folder, found, origins, module, title)
     return folder
 
 
@@ -115,14 +115,14 @@ def _study(
     coeffs: Sequence[float],
     seed: int,
     tell: Tell,
-) -> Found:
+) -> CheeseVectorResult:
     draws, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     close = compared(on, module, coeff, draws, generator)
     rows: list[Row] = []
     if modules:
         told = functools.partial(tell, "layers")
         rows = sweep(on, cheese_vectors(on, modules), coeffs, generator, told)
-    return Found(name, on, start_gap(on, module), close, rows)
+    return CheeseVectorResult(name, on, start_gap(on, module), close, rows)
 
 
 def maze_states(

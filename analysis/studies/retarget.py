@@ -11,7 +11,7 @@ import numpy as np
 from chisel.analysis.channels import RetargetMap, random_channels, retarget_map
 from chisel.analysis.channels.detection import Tracking
 from chisel.analysis.channels.recipe import LAYER, Subject, goal_channels, named_channels, subject
-from chisel.analysis.channels.retarget_results import Clamps, Found, write_retarget
+from chisel.analysis.channels.retarget_results import Clamps, RetargetResult, write_retarget
 from chisel.analysis.progress import Tell, labelled, progress_bars
 from chisel.analysis.request import Request
 from chisel.analysis.settings import names_of, naming, runs_of
@@ -104,13 +104,13 @@ def _study(
     clamps: Clamps,
     ceiling: bool,
     tell: Tell,
-) -> Found:
+) -> RetargetResult:
     maps, controls = [], []
     for number, state in enumerate(mazes):
         maps.append(_map(studied, state, clamps.channels, clamps.values, ceiling))
         controls.append(_map(studied, state, clamps.controls, clamps.values, False).clamped)
         tell("mazes", number + 1, len(mazes))
-    return Found(name, studied.cut.module, clamps, maps, controls)
+    return RetargetResult(name, studied.cut.module, clamps, maps, controls)
 
 
 def _map(
