@@ -22,7 +22,7 @@ FOREVER = 10**9
 def chisel(setting: Setting, pace: Pace) -> None:
     """`trainers.train` with nothing left out, timed from one row of its log to the next."""
     from chisel import trainers
-    from chisel.trainers.csv_log import CsvLog
+    from chisel.trainers.logging.csv_log import CsvLog
 
     write = CsvLog.write
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.stats import Estimate, bootstrap_mean, mean_over_seeds
+from chisel.analysis.results.estimates import Estimate, bootstrap_mean, mean_over_seeds
 
 TRIALS, RESAMPLES, SEED = 1000, 1000, 0
 METHODS = ("percentile bootstrap", "`mean_over_seeds`", "`bootstrap_mean`")

@@ -13,8 +13,9 @@ from statistics import median
 from typing import Any
 
 from chisel import configs
-from chisel.analysis import mouse_at
-from chisel.analysis.channels import Cut, retarget_map, ways_of
+from chisel.analysis.interventions import Cut
+from chisel.analysis.maze import mouse_at
+from chisel.analysis.maze.channels import retarget_map, ways_of
 from chisel.envs.maze import BankRecipe, LevelBank, build_bank, observe_states, paths
 from chisel.envs.maze.options import look_of
 from chisel.models import Spaces, build

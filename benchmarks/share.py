@@ -43,8 +43,8 @@ class Stopwatch:
 
 def watch_ppo() -> Stopwatch:
     """Put a stopwatch into the PPO of this process."""
-    from chisel.trainers.onpolicy import OnPolicy
-    from chisel.trainers.rollout import MinibatchLoader
+    from chisel.trainers.onpolicy.module import OnPolicy
+    from chisel.trainers.onpolicy.rollout import MinibatchLoader
 
     watch = Stopwatch()
     for name in (

@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chisel import analysis, cli, configs, envs, impact, models, routing, trainers
-    from chisel.analysis import evaluate
+    from chisel import analysis, cli, configs, corpora, envs, impact, models, routing, trainers
+    from chisel.analysis.evaluation import evaluate
     from chisel.analysis.interventions import intervene
     from chisel.analysis.studies import run as run_study
     from chisel.configs import ChiselError
@@ -31,6 +31,7 @@ __all__ = [
     "attach",
     "cli",
     "configs",
+    "corpora",
     "envs",
     "evaluate",
     "impact",
@@ -47,13 +48,23 @@ __all__ = [
     "trainers",
 ]
 
-_ROOMS = ("analysis", "cli", "configs", "envs", "impact", "models", "routing", "trainers")
+_ROOMS = (
+    "analysis",
+    "cli",
+    "configs",
+    "corpora",
+    "envs",
+    "impact",
+    "models",
+    "routing",
+    "trainers",
+)
 
 _FOUND_IN = {
     "ChiselError": ("configs", "ChiselError"),
     "ablate": ("routing", "ablate"),
     "attach": ("routing", "attach"),
-    "evaluate": ("analysis", "evaluate"),
+    "evaluate": ("analysis.evaluation", "evaluate"),
     "intervene": ("analysis.interventions", "intervene"),
     "load_agent": ("models", "load_agent"),
     "load_config": ("configs", "load"),

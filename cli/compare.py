@@ -31,9 +31,10 @@ def run(arguments: Sequence[str]) -> None:
     if not words:
         raise ConfigError(f"RUN is missing; usage: {USAGE}")
     runs = [existing(word) for word in words]
-    from chisel import analysis  # heavy: only once the arguments are known to be good
+    # Heavy: only once the arguments are known to be good.
+    from chisel.analysis.results import compare, show
 
-    comparison = analysis.compare(runs, out=out)
-    analysis.show(comparison.table())
+    comparison = compare(runs, out=out)
+    show(comparison.table())
     print(comparison.figure)
     print(comparison.data)

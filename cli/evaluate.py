@@ -41,19 +41,24 @@ def run(arguments: Sequence[str]) -> None:
     _, of_config = take(of_config, "ablate")
     _, of_config = take(of_config, "steer")
     check_settings(source, of_config)
-    from chisel import (
-        analysis,  # heavy: only once the arguments are known to be good
-        models,
+    # Heavy: only once the arguments are known to be good.
+    from chisel import models
+    from chisel.analysis.evaluation import (
+        evaluate,
+        evaluate_oversight,
+        evaluate_split,
+        plays_oversight,
     )
+    from chisel.analysis.results import progress_bars, show
 
     if models.holds_split(source):
-        split = analysis.evaluate_split(source, overrides=settings, out=out)
-        analysis.show(split.table())
+        split = evaluate_split(source, overrides=settings, out=out)
+        show(split.table())
         print(split.data)
         print(split.figure)
         return
-    play = analysis.evaluate_oversight if analysis.plays_oversight(source) else analysis.evaluate
-    with analysis.progress_bars() as progress:
+    play = evaluate_oversight if plays_oversight(source) else evaluate
+    with progress_bars() as progress:
         evaluation = play(source, overrides=settings, out=out, progress=progress)
-    analysis.show(evaluation.table())
+    show(evaluation.table())
     print(evaluation.data)

@@ -1,7 +1,6 @@
 """What to run: experiments as YAML and the typed schema that checks them, with nothing heavy."""
 
 from chisel.configs import registry
-from chisel.configs.catalog import experiments
 from chisel.configs.errors import (
     CheckpointError,
     ChiselError,
@@ -11,9 +10,12 @@ from chisel.configs.errors import (
     Stopped,
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
-from chisel.configs.load import from_plain, load, override, to_yaml
-from chisel.configs.overrides import expand_seeds, parse_settings
-from chisel.configs.planned import frames_note, rounded_frames
+from chisel.configs.parsing.catalog import experiments
+from chisel.configs.parsing.load import from_plain, load, override, to_yaml
+from chisel.configs.parsing.overrides import expand_seeds, parse_settings
+from chisel.configs.parsing.typed import flatten, to_plain
+from chisel.configs.rules.frames import frames_note, rounded_frames
+from chisel.configs.rules.validate import WORLD_SIZE, validate
 from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
@@ -39,8 +41,6 @@ from chisel.configs.schema import (
     TrainerConfig,
 )
 from chisel.configs.suggest import hint, near
-from chisel.configs.typed import flatten, to_plain
-from chisel.configs.validate import WORLD_SIZE, validate
 
 __all__ = [
     "DISTRIBUTION",

@@ -87,10 +87,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     },
     "data": {
         "digits": Component(
-            "chisel.envs.data:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
+            "chisel.corpora.digits:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
         ),
         "mnist": Component(
-            "chisel.envs.data:load_mnist",
+            "chisel.corpora.digits:load_mnist",
             "MNIST's 70,000 digits of 28x28, from idx files",
             MnistConfig,
         ),
@@ -120,63 +120,63 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     },
     "algo": {
         "ppo": Component(
-            "chisel.trainers.ppo:build_ppo", "proximal policy optimisation", PPOConfig
+            "chisel.trainers.onpolicy.ppo:build_ppo", "proximal policy optimisation", PPOConfig
         ),
         "aup": Component(
-            "chisel.trainers.aup:build_aup",
+            "chisel.trainers.aup.module:build_aup",
             "PPO with a penalty on changing what the agent could attain",
             AupConfig,
         ),
         "reinforce": Component(
-            "chisel.trainers.reinforce:build_reinforce",
+            "chisel.trainers.onpolicy.reinforce:build_reinforce",
             "REINFORCE with a learnt baseline, one update per rollout",
             ReinforceConfig,
         ),
         "autoencoder": Component(
-            "chisel.trainers.build_split:build_split",
+            "chisel.trainers.supervised.build:build_split",
             "an autoencoder whose halves learn different digits",
             AutoencoderConfig,
         ),
     },
     "study": {
         "vector-field": Component(
-            "chisel.analysis.studies.vector_field:run",
+            "chisel.analysis.studies.maze.vector_field:run",
             "where an agent would step, and what it expects, at every free square",
         ),
         "channels": Component(
-            "chisel.analysis.studies.channels:run",
+            "chisel.analysis.studies.maze.channels:run",
             "which channels follow the cheese, what they vote for, what they do",
         ),
         "retarget": Component(
-            "chisel.analysis.studies.retarget:run",
+            "chisel.analysis.studies.maze.retarget:run",
             "how well a maze agent is led to each square by clamping channels there",
         ),
         "behaviour": Component(
-            "chisel.analysis.studies.behaviour:run",
+            "chisel.analysis.studies.maze.behaviour:run",
             "which properties of a maze decide whether an agent goes to the cheese",
         ),
         "region-sweep": Component(
-            "chisel.analysis.studies.region_sweep:run",
+            "chisel.analysis.studies.maze.region_sweep:run",
             "agents trained with the cheese in different regions, side by side on the same mazes",
         ),
         "steering-vector": Component(
-            "chisel.analysis.studies.steering_vector:run",
+            "chisel.analysis.studies.maze.steering_vector:run",
             "the difference between two sets of states, as a vector to steer an agent by",
         ),
         "cheese-vector": Component(
-            "chisel.analysis.studies.cheese_vector:run",
+            "chisel.analysis.studies.maze.cheese_vector:run",
             "where the mouse turns without its cheese's activations, by layer, beside controls",
         ),
         "probes": Component(
-            "chisel.analysis.studies.probes:run",
+            "chisel.analysis.studies.maze.probes:run",
             "what of a maze a linear probe reads off each layer, beside controls",
         ),
         "integrated-gradients": Component(
-            "chisel.analysis.studies.integrated_gradients:run",
+            "chisel.analysis.studies.maze.integrated_gradients:run",
             "which channels and places of a layer account for the decision for the cheese",
         ),
         "over-training": Component(
-            "chisel.analysis.studies.over_training:run",
+            "chisel.analysis.studies.maze.over_training:run",
             "behaviour at every checkpoint that a run kept, and a film of one maze's field",
         ),
         "report": Component(
@@ -188,31 +188,31 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "what an agent does without each of its regions, beside random ones of the same size",
         ),
         "selective-ablation": Component(
-            "chisel.analysis.studies.selective_ablation:run",
+            "chisel.analysis.studies.maze.selective_ablation:run",
             "what the units that tell two goals apart do, without any routing: a baseline",
         ),
         "power-map": Component(
-            "chisel.analysis.studies.power_map:run",
+            "chisel.analysis.studies.gridworlds.power_map:run",
             "how much can still be done, by where the agent is, and what AUP penalises beside it",
         ),
         "power-orbits": Component(
-            "chisel.analysis.studies.power_orbits:run",
+            "chisel.analysis.studies.gridworlds.power_orbits:run",
             "POWER in closed form, and what most reward functions prefer",
         ),
         "delayed-specification": Component(
-            "chisel.analysis.studies.delayed_specification:run",
+            "chisel.analysis.studies.gridworlds.delayed_specification:run",
             "what AUP is worth when the true reward is revealed later",
         ),
         "aup-ablation": Component(
-            "chisel.analysis.studies.aup_ablation:run",
+            "chisel.analysis.studies.gridworlds.aup_ablation:run",
             "AUP and its variants in the side-effect worlds, beside the paper's verdicts",
         ),
         "aup-sweep": Component(
-            "chisel.analysis.studies.aup_sweep:run",
+            "chisel.analysis.studies.gridworlds.aup_sweep:run",
             "model-free AUP by discount, weight and number of auxiliary rewards",
         ),
         "aup-phase": Component(
-            "chisel.analysis.studies.aup_phase:run",
+            "chisel.analysis.studies.gridworlds.aup_phase:run",
             "what becomes of AUP's outcomes as λ grows, by what ends of episodes are worth",
         ),
         "aup-learned": Component(
@@ -238,25 +238,26 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     },
     "label": {
         "maze-goal": Component(
-            "chisel.trainers.labels:maze_goal",
+            "chisel.trainers.routed.labels:maze_goal",
             "which goal of the maze ended the episode: cheese, corner",
         ),
         "maze-end": Component(
-            "chisel.trainers.labels:maze_end", "how its episode ended: cheese, corner, or nothing"
+            "chisel.trainers.routed.labels:maze_end",
+            "how its episode ended: cheese, corner, or nothing",
         ),
         "overseen-goal": Component(
-            "chisel.trainers.labels:overseen_goal",
+            "chisel.trainers.routed.labels:overseen_goal",
             "which object ended it, where its cell was overseen: diamond, ghost",
         ),
         "digit-half": Component(
-            "chisel.trainers.labels:digit_half", "digits 0-4, low, or 5-9, high"
+            "chisel.trainers.routed.labels:digit_half", "digits 0-4, low, or 5-9, high"
         ),
         "overseen-end": Component(
-            "chisel.trainers.labels:overseen_end",
+            "chisel.trainers.routed.labels:overseen_end",
             "what an overseer can tell of an episode's end: diamond, ghost, nothing",
         ),
         "cheese-region": Component(
-            "chisel.trainers.labels:cheese_region",
+            "chisel.trainers.routed.labels:cheese_region",
             "where the cheese lay: elsewhere, or in the top-right region: corner",
         ),
     },

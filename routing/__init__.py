@@ -1,19 +1,19 @@
 """Gradient routing for any `nn.Module`: regions, rules, exact masks, ablation, leaks."""
 
-from chisel.routing.ablation import ablate, record_means
-from chisel.routing.controls import random_like
-from chisel.routing.dropping import ForwardDrop
-from chisel.routing.erasing import erase
+from chisel.routing.ablation.ablate import ablate, record_means
+from chisel.routing.ablation.controls import random_like
+from chisel.routing.ablation.dropping import ForwardDrop
+from chisel.routing.ablation.erasing import erase
 from chisel.routing.errors import RoutingError
-from chisel.routing.export import slice_units, without_routes
+from chisel.routing.export.slicing import slice_units, without_routes
+from chisel.routing.gradient.movement import UNTESTED, moved, snapshot
+from chisel.routing.gradient.optimizer import RoutedAdam
+from chisel.routing.gradient.protection import UnprotectedRegion
+from chisel.routing.gradient.resting import keep_resting
+from chisel.routing.gradient.router import Router, attach
 from chisel.routing.leaks import Leak, leaks
-from chisel.routing.movement import UNTESTED, moved, snapshot
-from chisel.routing.optimizer import RoutedAdam
-from chisel.routing.protection import UnprotectedRegion
-from chisel.routing.regions import Part, Region, Regions
-from chisel.routing.resolving import resolve
-from chisel.routing.resting import keep_resting
-from chisel.routing.router import Router, attach
+from chisel.routing.regions.region import Part, Region, Regions
+from chisel.routing.regions.resolving import resolve
 
 __all__ = [
     "UNTESTED",

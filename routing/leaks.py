@@ -11,16 +11,16 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chisel.routing.dataflow import Recording, record
 from chisel.routing.errors import RoutingError
-from chisel.routing.exclusive import Exclusive, exclusive
-from chisel.routing.export import without_routes
-from chisel.routing.ownership import owned
-from chisel.routing.places import edit_at
-from chisel.routing.readers import Reader, readers
-from chisel.routing.regions import Part, Region, Regions
-from chisel.routing.router import attach
-from chisel.routing.running import as_inputs, tensors_in
+from chisel.routing.export.slicing import without_routes
+from chisel.routing.gradient.router import attach
+from chisel.routing.regions.dataflow import Recording, record
+from chisel.routing.regions.exclusive import Exclusive, exclusive
+from chisel.routing.regions.ownership import owned
+from chisel.routing.regions.places import edit_at
+from chisel.routing.regions.readers import Reader, readers
+from chisel.routing.regions.region import Part, Region, Regions
+from chisel.routing.regions.running import as_inputs, tensors_in
 
 Kind = Literal["tied", "reader", "path", "mixing", "untested"]
 Masks = Mapping[str, Mapping[str, Tensor]]

@@ -26,9 +26,12 @@ from chisel.analysis.interventions.hooks import (
     record,
     recording,
 )
+from chisel.analysis.interventions.layer_split import BATCH, Cut, keep
 from chisel.analysis.interventions.weights import weight_difference, with_weights
 
 __all__ = [
+    "BATCH",
+    "Cut",
     "Edit",
     "add",
     "clamp",
@@ -37,6 +40,7 @@ __all__ = [
     "edit_at",
     "find_modules",
     "intervene",
+    "keep",
     "mean",
     "project_out",
     "record",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from chisel.analysis.fields import Observe, Outputs, VectorField, row_of, vector_field
+from chisel.analysis.maze.fields import Observe, Outputs, VectorField, row_of, vector_field
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell
 
 LEFT, RIGHT = 0, 1

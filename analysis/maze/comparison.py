@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from chisel.analysis.field_figures import draw_arrows, draw_values
-from chisel.analysis.fields import VectorField
 from chisel.analysis.maze.effects import mean_total_variation, total_variation
+from chisel.analysis.maze.field_figures import draw_arrows, draw_values
+from chisel.analysis.maze.fields import VectorField
 
 
 def comparison_figure(before: VectorField, after: VectorField, title: str) -> Figure:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.fields import VectorField
 from chisel.analysis.maze.chain import MazeChain
+from chisel.analysis.maze.fields import VectorField
 from chisel.analysis.maze.solve import occupancy
 
 

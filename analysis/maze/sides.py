@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chisel.analysis.fields import Observe, Outputs, VectorField
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
 from chisel.analysis.maze.effects import mean_total_variation, value_agreement, visited_variation
+from chisel.analysis.maze.fields import Observe, Outputs, VectorField
 from chisel.analysis.maze.solve import expected_length, expected_return, outcomes
 from chisel.configs import MazeConfig
 from chisel.envs.maze import MazeState

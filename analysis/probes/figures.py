@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.probes.layers import Probed
-from chisel.analysis.stats import Estimate
+from chisel.analysis.results import Estimate
 
 _KINDS = {"skill": "#c2410c", "untrained": "#2563eb", "shuffled": "#9ca3af"}
 _LABELS = {"skill": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from chisel.analysis.layouts import redrawn
 from chisel.analysis.probes.ridge import Floats, Kernel, kernel
 from chisel.analysis.probes.sample import Sample
 from chisel.analysis.probes.scores import Reading, read, shuffled, skill
-from chisel.analysis.stats import Estimate
-from chisel.analysis.steering.making import activations
-from chisel.analysis.steering.vectors import shape_of
+from chisel.analysis.results import Estimate, redrawn
+from chisel.analysis.steering import activations, shape_of
 from chisel.models import Agent
 
 INPUT = "input"

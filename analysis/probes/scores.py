@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.probes.ridge import STRENGTHS, Floats, Kernel
 from chisel.analysis.probes.sample import Fact
-from chisel.analysis.stats import Estimate
+from chisel.analysis.results import Estimate
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,14 @@
 """One HTML page of what studies found, which needs nothing but itself."""
 
-from chisel.analysis.report.collect import Findings, findings
+from chisel.analysis.report.collect import Findings, findings, is_about, is_answer
 from chisel.analysis.report.page import Panel, Section, page
 
-__all__ = ["Findings", "Panel", "Section", "findings", "page"]
+__all__ = [
+    "Findings",
+    "Panel",
+    "Section",
+    "findings",
+    "is_about",
+    "is_answer",
+    "page",
+]

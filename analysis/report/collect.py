@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.output import TABLES
+from chisel.analysis.results import TABLES
 from chisel.configs import CheckpointError
 
 FIGURES = (".png", ".gif")
@@ -20,7 +20,7 @@ class Findings:
 
     figures: tuple[Path, ...]
     tables: tuple[dict[str, Any], ...]
-    """As `chisel.analysis.output.plain_table` gives them."""
+    """As `chisel.analysis.results.output.plain_table` gives them."""
     data: tuple[Path, ...]
     """JSON and CSV files."""
     command: str | None

@@ -75,7 +75,7 @@ def page(
 
     Args:
         title: Of the page.
-        checkpoints: A table, as `chisel.analysis.output.plain_table` gives it.
+        checkpoints: A table, as `chisel.analysis.results.output.plain_table` gives it.
         sections: Studies.
         configs: The YAML of each checkpoint's config by its label.
         origin: Facts about the report itself, such as its command.

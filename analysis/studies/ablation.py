@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from chisel.analysis.ablation_report import write_ablation
-from chisel.analysis.agent_ablation import agent_ablation_matrix
-from chisel.analysis.progress import labelled, progress_bars
-from chisel.analysis.request import Request
-from chisel.analysis.settings import names_of, naming, runs_of, take_agent
+from chisel.analysis.ablation import write_ablation
+from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.results import (
+    Request,
+    labelled,
+    names_of,
+    naming,
+    progress_bars,
+    runs_of,
+    take_agent,
+)
 
 STUDY = "ablation"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from chisel.analysis.output import check_writable
+from chisel.analysis.results import check_writable
 from chisel.configs import ConfigError, hint, registry
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false"}

@@ -11,16 +11,20 @@ from typing import Any, Literal
 from rich.table import Table
 
 from chisel import configs
-from chisel.analysis.compare import compare
-from chisel.analysis.disk import write_file
-from chisel.analysis.output import make_folder, plain_table, study_command
-from chisel.analysis.report.collect import Findings, findings, is_about, is_answer
-from chisel.analysis.report.page import Panel, Section, page
-from chisel.analysis.request import Request
-from chisel.analysis.settings import runs_of, take_agent
+from chisel.analysis.gridworlds import origin
+from chisel.analysis.report import Findings, Panel, Section, findings, is_about, is_answer, page
+from chisel.analysis.results import (
+    Request,
+    compare,
+    make_folder,
+    new_table,
+    plain_table,
+    runs_of,
+    study_command,
+    take_agent,
+    write_file,
+)
 from chisel.analysis.studies import registry as studies
-from chisel.analysis.tables import new_table
-from chisel.analysis.tabular_studies import origin
 from chisel.configs import CheckpointError, ConfigError, registry
 from chisel.models import CHECKPOINTS, Agent
 

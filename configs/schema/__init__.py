@@ -2,7 +2,7 @@
 
 Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which
 class stands behind `env`, `model` and `algo` is decided by their `name` (see `configs.registry`).
-Ranges and rules between keys are in `chisel.configs.validate`.
+Ranges and rules between keys are in `chisel.configs.rules.validate`.
 """
 
 from chisel.configs.schema.algos import (

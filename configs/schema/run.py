@@ -77,7 +77,7 @@ class RunConfig:
     """One training run."""
 
     experiment: str = ""
-    """Name of the experiment file; filled in by `chisel.configs.load`."""
+    """Name of the experiment file; filled in by `chisel.configs.parsing.load`."""
     name: str | None = None
     """Name of the run's folder; null makes one of date, time and seed."""
     frames: int = 1_000_000

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chisel import routing
-from chisel.analysis.figures import save_figure
+from chisel.analysis.results.figures import save_figure
 
 INPUTS, OUTPUTS = 5, 3
 OWNERS = ("cheese", "cheese", "corner", "corner", "shared")

@@ -7,7 +7,7 @@ import torch
 
 from chisel import configs
 from chisel.models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
-from tests.analysis.cheese_seeker import cheese_seeker
+from tests.analysis.maze.cheese_seeker import cheese_seeker
 
 SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
 SMALL = [

@@ -96,7 +96,7 @@ def test_every_option_is_explained_and_no_other():
 
 
 def test_every_logged_metric_is_explained():
-    from chisel.trainers.build_split import build_split
+    from chisel.trainers.supervised.build import build_split
     from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]

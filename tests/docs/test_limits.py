@@ -18,7 +18,7 @@ from chisel.analysis.interventions import intervene, with_weights, zero
 from chisel.configs import ChiselError
 from chisel.envs.maze import procgen_game
 from chisel.models import ActorCritic, Spaces
-from chisel.trainers.repeatable import require_repeatable
+from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
 
 PAGE = Path(__file__).parents[2] / "docs/limits.md"

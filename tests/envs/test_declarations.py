@@ -13,7 +13,7 @@ from chisel import envs
 from chisel.configs import OversightConfig, registry
 from chisel.configs.errors import EnvironmentFault
 from chisel.models import spaces_of
-from chisel.trainers.collector import Collector
+from chisel.trainers.onpolicy.collector import Collector
 from tests.envs.corridor import Corridor
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from chisel.analysis import mouse_at
+from chisel.analysis.maze import mouse_at
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import (

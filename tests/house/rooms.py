@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("analysis", "cli", "configs", "envs", "impact", "models", "routing", "trainers")
+ROOMS = (
+    "analysis",
+    "cli",
+    "configs",
+    "corpora",
+    "envs",
+    "impact",
+    "models",
+    "routing",
+    "trainers",
+)
 NAME = "chisel"
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.analysis.behaviour import (
+from chisel.analysis.maze.behaviour import (
     PUBLISHED,
-    Frame,
     Regression,
     Validation,
     cross_validate,
@@ -22,10 +21,11 @@ from chisel.analysis.behaviour import (
     prepare,
     regress,
 )
-from chisel.analysis.channels import Tracking
-from chisel.analysis.channels.recipe import LAYER, subject
-from chisel.analysis.settings import maze_run
-from chisel.analysis.steering import Row, bench, compared
+from chisel.analysis.maze.channels import Tracking
+from chisel.analysis.maze.channels.recipe import LAYER, subject
+from chisel.analysis.maze.cheese_vector import Row, bench, compared
+from chisel.analysis.results import Frame
+from chisel.analysis.results.settings import maze_run
 from chisel.configs import WORLD_SIZE, ConfigError, NumericsError
 from chisel.envs.maze import BankRecipe, MazeState, build_bank, observe_states, paths
 from chisel.envs.maze.options import look_of

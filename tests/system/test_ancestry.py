@@ -2,7 +2,8 @@
 
 import pytest
 
-from chisel import analysis, configs, models, trainers
+from chisel import configs, models, trainers
+from chisel.analysis.evaluation import evaluate
 from chisel.models.load import ancestors_of
 
 FEW = ["eval.levels=3", "eval.num_envs=3", "env.timeout=5"]
@@ -33,7 +34,7 @@ def on_train(train):
 def claim(agent, tmp_path, split="test"):
     """What an evaluation says of its levels, and its table's caption."""
     settings = [*FEW, f"eval.split={split}"]
-    found = analysis.evaluate(agent, overrides=settings, out=tmp_path / "out")
+    found = evaluate(agent, overrides=settings, out=tmp_path / "out")
     plain = found.to_plain()
     return plain["held_out"], plain["trained_on"], found.table().caption
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from chisel import configs, models
-from chisel.trainers.assembly import build_module
+from chisel.trainers.runs.assembly import build_module
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ import pytest
 
 from chisel import configs, models, trainers
 from chisel.configs import CheckpointError, ConfigError, Stopped
-from chisel.trainers.tracking import Tracking
+from chisel.trainers.logging.tracking import Tracking
 from tests.system.conftest import identical
 from tests.system.test_resume_checks import files
 

@@ -108,7 +108,7 @@ def test_compiled_training_keeps_the_names_of_the_weights(train):
 
 
 def test_two_processes_cannot_train_in_one_folder(train):
-    from chisel.trainers import rundir
+    from chisel.trainers.runs import rundir
 
     run = train("name=locked")
     with rundir.lock(run), pytest.raises(ConfigError, match="in use"):

@@ -9,7 +9,7 @@ import torch
 
 from chisel import configs, models, trainers
 from chisel.configs import CheckpointError, ConfigError
-from chisel.trainers import watching
+from chisel.trainers.logging import watching
 from tests.system.conftest import final, identical
 from tests.trainers.conftest import aup_config
 

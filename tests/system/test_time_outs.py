@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.trainers.conftest import fit, make_ppo
-from tests.trainers.test_ppo import Columns
+from tests.trainers.onpolicy.test_ppo import Columns
 
 if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
     pytest.skip("the procgen extra is not installed", allow_module_level=True)

@@ -57,8 +57,8 @@ def test_a_run_of_two_processes_cannot_be_resumed_by_one(run, chisel):
 SECOND_FAILS = """
 import configs, trainers
 from chisel.configs import NumericsError
-from chisel.trainers.distributed import rank
-from chisel.trainers.ppo import PPO
+from chisel.trainers.runs.distributed import rank
+from chisel.trainers.onpolicy.ppo import PPO
 
 finish = PPO.finish
 

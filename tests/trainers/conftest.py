@@ -22,13 +22,13 @@ from chisel.configs import (
     RunConfig,
 )
 from chisel.models import build, spaces_of, to_tensor
-from chisel.trainers.aup import build_aup
-from chisel.trainers.checkpoint import DurableCheckpointIO
-from chisel.trainers.collector import Collector
-from chisel.trainers.labels import LabelBook
-from chisel.trainers.onpolicy import OnPolicy
-from chisel.trainers.ppo import PPO
-from chisel.trainers.routes import Routes
+from chisel.trainers.aup.module import build_aup
+from chisel.trainers.onpolicy.collector import Collector
+from chisel.trainers.onpolicy.module import OnPolicy
+from chisel.trainers.onpolicy.ppo import PPO
+from chisel.trainers.routed.labels import LabelBook
+from chisel.trainers.routed.routes import Routes
+from chisel.trainers.runs.checkpoint import DurableCheckpointIO
 from tests.trainers.worlds import Corridor
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

@@ -12,8 +12,17 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from chisel import analysis, configs, models
-from chisel.analysis import Estimate
+from chisel import configs, models
+from chisel.analysis.gridworlds import exact_episode
+from chisel.analysis.results import (
+    Estimate,
+    Request,
+    new_table,
+    proportion,
+    show,
+    write_gif,
+    write_json,
+)
 from chisel.configs import AupConfig, ConfigError, RunConfig
 from chisel.envs.gridworlds import find_world, render, tabular
 from chisel.trainers.studies.aup_penalties import (
@@ -83,7 +92,7 @@ def run_study(
         ConfigError: A world, an experiment or a seed is unknown, there is no run, or one of that
             name was trained with other settings.
     """
-    asked = analysis.Request.of(STUDY, run_study, locals())
+    asked = Request.of(STUDY, run_study, locals())
     folder = asked.folder(home=runs_dir, but=("runs_dir",))
     results: Results = {}
     for world in (find_world(name.strip()).name for name in worlds.split(",")):
@@ -96,12 +105,12 @@ def run_study(
         raise ConfigError(f"runs_dir={runs_dir}: no runs there; train=true trains them")
     with asked.results(folder):
         data = _to_plain(results) | {"command": asked.command}
-        analysis.write_json(folder / f"{STUDY}.json", data)
+        write_json(folder / f"{STUDY}.json", data)
         for (name, world), runs in results.items():
             _film(runs[0].episode, world, folder / f"{name}-{world}.gif")
-    analysis.show(_outcomes_table(results))
+    show(_outcomes_table(results))
     if any(one.penalties for runs in results.values() for one in runs):
-        analysis.show(_penalties_table(results))
+        show(_penalties_table(results))
     return folder
 
 
@@ -138,7 +147,7 @@ def _measured(plan: RunConfig) -> Measured:
     q = exact_values(algorithm, config, env)
     boards = visited_boards(agent, env, max_steps, config.seed)
     exact = {
-        name: analysis.exact_episode(
+        name: exact_episode(
             env.mdp,
             q,
             "start" if baseline == "start" else "stepwise",
@@ -153,7 +162,7 @@ def _measured(plan: RunConfig) -> Measured:
 
 def _film(episode: Episode, world: str, path: Path) -> None:
     boards = tabular(world).boards[list(episode.boards)]
-    analysis.write_gif(path, render(boards, cell=_CELL), _FRAMES_PER_SECOND)
+    write_gif(path, render(boards, cell=_CELL), _FRAMES_PER_SECOND)
 
 
 def performances(results: Results) -> dict[tuple[str, str], list[float]]:
@@ -170,7 +179,7 @@ def performances(results: Results) -> dict[tuple[str, str], list[float]]:
 def share_of_passes(world: str, performance: list[float]) -> Estimate:
     """How often the outcome was as good as the world allows, with Wilson's interval."""
     passing = find_world(world).passing
-    return analysis.proportion(sum(p >= passing - 1e-9 for p in performance), len(performance))
+    return proportion(sum(p >= passing - 1e-9 for p in performance), len(performance))
 
 
 def _to_plain(results: Results) -> dict[str, Any]:
@@ -197,7 +206,7 @@ def _outcomes_table(results: Results) -> Table:
     """Passes, agents by worlds."""
     found = performances(results)
     worlds = list(dict.fromkeys(world for _, world in found))
-    table = analysis.new_table(
+    table = new_table(
         title="runs that end as well as the world allows",
         caption="greedy episodes; 95 % intervals (Wilson)",
     )
@@ -220,7 +229,7 @@ def _outcomes_table(results: Results) -> Table:
 
 def _penalties_table(results: Results) -> Table:
     """Means over runs, and the worst."""
-    table = analysis.new_table(
+    table = new_table(
         title="learnt penalties beside exact ones, on boards that the agent visits",
         caption="mean over runs (worst run); a penalty of 1 is all that could be attained",
     )

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chisel import analysis, envs, impact, models
+from chisel import envs, impact, models
+from chisel.analysis.gridworlds import board_model, board_values
 from chisel.configs import CheckpointError, ConfigError, RunConfig
 from chisel.envs.gridworlds import GridworldVectorEnv, board_planes
 from chisel.models import Agent
-from chisel.trainers.aup import Aup, make_aup
+from chisel.trainers.aup.module import Aup, make_aup
 
 DIGITS = 4
 """Penalties nearer than this are ties of the rank correlation: exact ones are often exactly 0."""
@@ -95,12 +96,12 @@ def learnt(run: Path, config: RunConfig, env: GridworldVectorEnv) -> Aup:
 
 
 def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> NDArray[np.float64]:
-    """What the algorithm's auxiliary values `[K, B, A]` should be; see `analysis.board_values`."""
+    """What the algorithm's auxiliary values `[K, B, A]` should be; see `board_values`."""
     boards = torch.from_numpy(board_planes(env.mdp.boards, env.world.planes))
     rewards = algorithm.auxiliary.rewards(boards).double().numpy().T
     max_steps = config.env.max_steps or env.world.max_steps
-    model = analysis.board_model(env.mdp, max_steps)
-    return analysis.board_values(model, rewards, config.algo.aux.gamma)
+    model = board_model(env.mdp, max_steps)
+    return board_values(model, rewards, config.algo.aux.gamma)
 
 
 def compare_penalties(

@@ -13,11 +13,12 @@ import torch
 from rich.table import Table
 from torch import Tensor, nn
 
-from chisel import analysis, configs, models, routing
+from chisel import configs, models, routing
+from chisel.analysis.results import Request, new_table, show, write_json
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent
-from chisel.trainers.onpolicy import OnPolicy
-from chisel.trainers.routes import Routes
+from chisel.trainers.onpolicy.module import OnPolicy
+from chisel.trainers.routed.routes import Routes
 from chisel.trainers.studies.rehearsal import build_module, unseen
 
 STUDY = "leaks"
@@ -78,7 +79,7 @@ def run_study(
         ConfigError: Neither or both are given, there are no regions, or an option is impossible.
         CheckpointError: There is no run.
     """
-    asked = analysis.Request.of(STUDY, run_study, locals())
+    asked = Request.of(STUDY, run_study, locals())
     if (experiment is None) == (checkpoint is None):
         raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
     if steps < 1:
@@ -106,10 +107,10 @@ def run_study(
         "config": configs.to_plain(config),
     }
     with asked.results(asked.folder(*([agent] if agent else []))) as folder:
-        analysis.write_json(folder / "leaks.json", data)
-    analysis.show(_movements_table(movements, steps))
+        write_json(folder / "leaks.json", data)
+    show(_movements_table(movements, steps))
     if leaks:
-        analysis.show(_leaks_table(leaks))
+        show(_leaks_table(leaks))
     print(told)
     return folder
 
@@ -253,7 +254,7 @@ def _fatal(leaks: list[routing.Leak]) -> list[routing.Leak]:
 
 
 def _movements_table(movements: list[Movement], steps: int) -> Table:
-    table = analysis.new_table(f"largest change of a region in {steps} steps on one label alone")
+    table = new_table(f"largest change of a region in {steps} steps on one label alone")
     for column in ("steps on", "region"):
         table.add_column(column)
     for column in ("weight", "max |Δ|"):
@@ -267,7 +268,7 @@ def _movements_table(movements: list[Movement], steps: int) -> Table:
 
 
 def _leaks_table(leaks: list[routing.Leak]) -> Table:
-    table = analysis.new_table("ways around the masks")
+    table = new_table("ways around the masks")
     for column in ("kind", "region", "what"):
         table.add_column(column)
     for leak in leaks:

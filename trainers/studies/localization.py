@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chisel import analysis, models
-from chisel.analysis import (
+from chisel import models
+from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.localization import (
     Condition,
     Elements,
     GradientMass,
@@ -19,7 +20,9 @@ from chisel.analysis import (
     LocalizedRun,
     Snapshot,
     sides_of,
+    write_localization,
 )
+from chisel.analysis.results import Request, provenance, runs_of, show
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import Agent
 from chisel.trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
@@ -76,26 +79,24 @@ def run_study(
         ConfigError: An option is impossible, or the agent has no regions.
         CheckpointError: There is no run.
     """
-    asked = analysis.Request.of(STUDY, run_study, locals())
+    asked = Request.of(STUDY, run_study, locals())
     for name, value in {"frames": frames, "batch": batch, "points": points}.items():
         if value < 1:
             raise ConfigError(f"{name}={value}: must be at least 1")
     options = _Options(frames, batch, points, levels, split, mode, controls, seed)
-    first = models.load_agent(analysis.runs_of(checkpoint)[0])
+    first = models.load_agent(runs_of(checkpoint)[0])
     folder = asked.folder(first)
     studied = _localization(checkpoint, options, asked.command)
     control = None if shuffled is None else _localization(shuffled, options, asked.command)
     with asked.results(folder):
-        tables = analysis.write_localization(folder, studied, control)
+        tables = write_localization(folder, studied, control)
     for table in tables:
-        analysis.show(table)
+        show(table)
     return folder
 
 
 def _localization(checkpoint: Path | str, options: _Options, command: str) -> Localization:
-    return Localization(
-        tuple(_run(path, options, command) for path in analysis.runs_of(checkpoint))
-    )
+    return Localization(tuple(_run(path, options, command) for path in runs_of(checkpoint)))
 
 
 def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
@@ -108,10 +109,10 @@ def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
     router = rehearsal.routes.router
     assert agent.config is not None  # or there would have been nothing to rehearse
     return LocalizedRun(
-        analysis.provenance(agent, agent.config, seed=options.seed, command=command),
+        provenance(agent, agent.config, seed=options.seed, command=command),
         sides_of(rehearsal.kinds, tuple(router.regions), router.rules.rules),
         snapshots,
-        analysis.agent_ablation_matrix(
+        agent_ablation_matrix(
             agent,
             levels=options.levels,
             split=options.split,

@@ -6,8 +6,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chisel import analysis, configs
-from chisel.analysis import OversightReturns
+from chisel import configs
+from chisel.analysis.evaluation import (
+    OversightReturns,
+    oversight_ceiling,
+    oversight_figure,
+    oversight_returns,
+    oversight_table,
+    summarise_oversight,
+)
+from chisel.analysis.results import Request, save_figure, show, write_json
 from chisel.configs import RunConfig
 from chisel.trainers.studies.runs import seeds_of, trained
 
@@ -43,7 +51,7 @@ def run_study(
         ConfigError: An experiment or a seed is unknown, or a run of that name was trained with
             other settings.
     """
-    asked = analysis.Request.of(STUDY, run_study, locals())
+    asked = Request.of(STUDY, run_study, locals())
     names = [name.strip() for name in experiments.split(",")]
     plans = {name: _plans(name, seeds, settings, runs_dir) for name in names}
     folder = asked.folder(home=runs_dir, but=("runs_dir",))
@@ -51,7 +59,7 @@ def run_study(
     for name, planned in plans.items():
         folders = [trained(config, option="runs_dir") for config in planned]
         returns[name] = [
-            analysis.oversight_returns(folder, boards=boards, final_boards=final_boards)
+            oversight_returns(folder, boards=boards, final_boards=final_boards)
             for folder in folders
         ]
     with asked.results(folder):
@@ -75,11 +83,9 @@ def _write(
     final_boards: int,
 ) -> None:
     first = next(iter(plans.values()))[0]
-    ceiling = analysis.oversight_ceiling(first, boards=final_boards)
+    ceiling = oversight_ceiling(first, boards=final_boards)
     summaries = [
-        summary
-        for name, runs in returns.items()
-        for summary in analysis.summarise_oversight(name, runs)
+        summary for name, runs in returns.items() for summary in summarise_oversight(name, runs)
     ]
     data = {
         "command": command,
@@ -93,7 +99,7 @@ def _write(
         },
         "configs": {name: configs.to_plain(planned[0]) for name, planned in plans.items()},
     }
-    analysis.write_json(folder / "oversight.json", data)
-    figure = analysis.oversight_figure(returns, ceiling.value)
-    analysis.save_figure(figure, folder / "oversight.png", command)
-    analysis.show(analysis.oversight_table(summaries, ceiling, len(next(iter(plans.values())))))
+    write_json(folder / "oversight.json", data)
+    figure = oversight_figure(returns, ceiling.value)
+    save_figure(figure, folder / "oversight.png", command)
+    show(oversight_table(summaries, ceiling, len(next(iter(plans.values())))))

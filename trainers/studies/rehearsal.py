@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from chisel import configs, envs, models
-from chisel.analysis import Condition
+from chisel.analysis.localization import Condition
 from chisel.configs import CheckpointError, ConfigError, LabelsConfig, MazeConfig, RunConfig
 from chisel.models import Agent
-from chisel.trainers import seeding
-from chisel.trainers.labels import UNKNOWN, Facts, Label
-from chisel.trainers.onpolicy import OnPolicy
-from chisel.trainers.routes import Routes
+from chisel.trainers.onpolicy.module import OnPolicy
+from chisel.trainers.routed.labels import UNKNOWN, Facts, Label
+from chisel.trainers.routed.routes import Routes
+from chisel.trainers.runs import seeding
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from chisel import analysis, configs, models, routing
-from chisel.analysis import AblationMatrix, Relearning, RelearningCurve
+from chisel import configs, models, routing
+from chisel.analysis.ablation import AblationMatrix, Relearning, RelearningCurve, relearning_figure
+from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.results import Request, results_folder, runs_of, save_figure, show, write_json
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
-from chisel.trainers import seeding
+from chisel.trainers.runs import seeding
 from chisel.trainers.studies.runs import kept_checkpoints, trained
 
 STUDY = "relearning"
@@ -84,14 +86,14 @@ def run_study(
         ConfigError: There is no such region, or an option is impossible.
         CheckpointError: There is no run.
     """
-    asked = analysis.Request.of(STUDY, run_study, locals())
+    asked = Request.of(STUDY, run_study, locals())
     for name, value in {"frames": frames, "points": points, "levels": levels}.items():
         if value < 1:
             raise ConfigError(f"{name}={value}: must be at least 1")
-    agents = {path: models.load_agent(path) for path in analysis.runs_of(checkpoint)}
+    agents = {path: models.load_agent(path) for path in runs_of(checkpoint)}
     first = next(iter(agents.values()))
     planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
-    runs = analysis.results_folder(checkpoint, first, f"{STUDY}-{region}", out) / "runs"
+    runs = results_folder(checkpoint, first, f"{STUDY}-{region}", out) / "runs"
     curves: dict[str, list[RelearningCurve]] = {}
     whole: dict[str, list[float]] = {}
     for path, variant in [(run, one) for run, variants in planned.items() for one in variants]:
@@ -113,11 +115,11 @@ def run_study(
     origins = [asked.provenance(agent, _config_of(agent), seed=seed) for agent in agents.values()]
     data = relearning.to_plain() | {"command": asked.command, "of": origins}
     title = f"{_config_of(first).experiment}: trained on without {region}"
-    figure = analysis.relearning_figure(relearning, title)
+    figure = relearning_figure(relearning, title)
     with asked.results(asked.folder(first, stem=f"{STUDY}-{region}", but=("region",))) as folder:
-        analysis.write_json(folder / "relearning.json", data)
-        analysis.save_figure(figure, folder / "relearning.png", asked.command)
-    analysis.show(relearning.table())
+        write_json(folder / "relearning.json", data)
+        save_figure(figure, folder / "relearning.png", asked.command)
+    show(relearning.table())
     return folder
 
 
@@ -151,7 +153,7 @@ def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Va
     found = [_Variant(own, region, parts)]
     generator = torch.Generator().manual_seed(0)
     try:
-        regions = routing.Regions.from_plain(agent.regions, agent.model)
+        regions = routing.resolve(agent.model, agent.regions)
         for number in range(1, controls + 1):
             drawn = routing.random_like(regions, region, agent.model, generator)
             drawn_parts = routing.Regions([drawn]).to_plain()[drawn.name]
@@ -217,7 +219,7 @@ def _start(agent: Agent, variant: _Variant, config: RunConfig) -> Agent:
 
 def _played(agent: Agent, levels: int) -> AblationMatrix:
     """Held-out episodes, with the region and without it."""
-    return analysis.agent_ablation_matrix(agent, levels=levels, split="test", controls=0)
+    return agent_ablation_matrix(agent, levels=levels, split="test", controls=0)
 
 
 def _curve(region: str, stages: list[tuple[int, AblationMatrix]]) -> RelearningCurve:

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chisel import configs, models
-from chisel.analysis import as_typed
+from chisel.analysis.results import as_typed
 from chisel.configs import ConfigError, RunConfig
-from chisel.trainers import rundir
-from chisel.trainers.run import resume, train
+from chisel.trainers.runs import rundir
+from chisel.trainers.runs.run import resume, train
 
 _LIMITS = ("threads", "max_minutes", "progress")
 """Of `trainer`: what a study may ask for anew when it goes on with a run."""

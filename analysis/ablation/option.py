@@ -1,0 +1,108 @@
+"""Regions of an agent switched off, as `ablate=REGION[:MODE],…` asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from chisel import routing
+from chisel.configs import ConfigError, hint
+from chisel.models import Agent
+
+Mode = str | float
+"""`zero`, `mean`, `resample`, or the factor that the units are multiplied by."""
+
+Means = Mapping[str, Sequence[torch.Tensor]]
+"""By region, for each of its parts the mean `[units]`."""
+
+MODES = ("zero", "mean", "resample")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is switched off, and everything that it takes."""
+
+    agent: Agent
+    regions: Mapping[str, routing.Region]
+    modes: Mapping[str, Mode]
+    seed: int
+    """Of the draws of `resample`."""
+    means: Means | None = None
+    mean_states: int = 0
+    """How many observations the means are over."""
+
+    def __call__(self) -> AbstractContextManager[None]:
+        """A context in which the agent runs ablated; the same each time."""
+        return routing.ablate(
+            self.agent.model,
+            self.regions,
+            self.modes,
+            means=self.means,
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+
+    @property
+    def whole_batches(self) -> bool:
+        """Whether an example needs others beside it."""
+        return "resample" in self.modes.values()
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        recorded = {"mean_states": self.mean_states} if self.means is not None else {}
+        return {"ablate": dict(self.modes), **recorded}
+
+
+def parse_modes(text: str) -> dict[str, Mode]:
+    """Read `corner:mean,cheese:0.5`; a region without a mode is set to zero.
+
+    Raises:
+        ConfigError: If there is no region, one is given twice, or a mode is unknown.
+    """
+    modes: dict[str, Mode] = {}
+    for item in text.split(","):
+        name, colon, word = item.partition(":")
+        if not name:
+            raise ConfigError(f"ablate={text}: needs regions, as in ablate=corner,cheese:mean")
+        if name in modes:
+            raise ConfigError(f"ablate={text}: {name} is given twice")
+        modes[name] = _mode(text, word) if colon else "zero"
+    return modes
+
+
+def _mode(text: str, word: str) -> Mode:
+    if word in MODES:
+        return word
+    try:
+        factor = float(word)
+    except ValueError:
+        known = hint(word, [*MODES, "a factor like 0.5"])
+        raise ConfigError(f"ablate={text}: no mode {word!r}; {known}") from None
+    if not abs(factor) < float("inf"):
+        raise ConfigError(f"ablate={text}: the factor {word} is not finite")
+    return factor
+
+
+def name_of(modes: Mapping[str, Mode]) -> str:
+    """Ablations as part of a file's name, like `corner+cheese-mean`."""
+    return "+".join(
+        name if mode == "zero" else f"{name}-{mode:g}" if mode not in MODES else f"{name}-{mode}"
+        for name, mode in modes.items()
+    )
+
+
+def regions_of(agent: Agent) -> routing.Regions:
+    """The regions that an agent was routed with.
+
+    Raises:
+        ConfigError: If there are none, or they do not fit its network.
+    """
+    if not agent.regions:
+        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
+    try:
+        return routing.resolve(agent.model, agent.regions)
+    except routing.RoutingError as error:
+        raise ConfigError(f"{agent.source}: {error}") from error

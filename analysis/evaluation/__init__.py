@@ -1,0 +1,77 @@
+"""How well agents do on levels that training has not seen, whole and with regions switched off."""
+
+from chisel.analysis.evaluation.ablating import ablation_of
+from chisel.analysis.evaluation.ablation import agent_ablation_matrix
+from chisel.analysis.evaluation.changes import Changes
+from chisel.analysis.evaluation.halves import (
+    SplitEvaluation,
+    cross_own,
+    evaluate_split,
+    split_errors,
+)
+from chisel.analysis.evaluation.held_out import (
+    PLACEMENTS,
+    HeldOut,
+    Placement,
+    Split,
+    held_out,
+    held_out_levels,
+    placements_of,
+)
+from chisel.analysis.evaluation.maze import Evaluation, evaluate
+from chisel.analysis.evaluation.maze_ablation import maze_ablation_matrix
+from chisel.analysis.evaluation.oversight import (
+    OversightEvaluation,
+    OversightScore,
+    evaluate_oversight,
+    oversight_ceiling,
+    plays_oversight,
+)
+from chisel.analysis.evaluation.oversight_curves import (
+    OversightReturns,
+    OversightSummary,
+    oversight_figure,
+    oversight_returns,
+    oversight_table,
+    summarise_oversight,
+)
+from chisel.analysis.evaluation.playing import Policy, action_probabilities, play, random_policy
+from chisel.analysis.evaluation.scores import EFFICIENT, OUTCOMES, Score
+
+__all__ = [
+    "EFFICIENT",
+    "OUTCOMES",
+    "PLACEMENTS",
+    "Changes",
+    "Evaluation",
+    "HeldOut",
+    "OversightEvaluation",
+    "OversightReturns",
+    "OversightScore",
+    "OversightSummary",
+    "Placement",
+    "Policy",
+    "Score",
+    "Split",
+    "SplitEvaluation",
+    "ablation_of",
+    "action_probabilities",
+    "agent_ablation_matrix",
+    "cross_own",
+    "evaluate",
+    "evaluate_oversight",
+    "evaluate_split",
+    "held_out",
+    "held_out_levels",
+    "maze_ablation_matrix",
+    "oversight_ceiling",
+    "oversight_figure",
+    "oversight_returns",
+    "oversight_table",
+    "placements_of",
+    "play",
+    "plays_oversight",
+    "random_policy",
+    "split_errors",
+    "summarise_oversight",
+]

@@ -1,0 +1,253 @@
+"""What each half of a split encoding knows: the errors of its certificate on each kind of digit."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+
+from chisel import configs
+from chisel.analysis.evaluation.halves_figures import reconstructions_figure
+from chisel.analysis.results import (
+    Estimate,
+    Settings,
+    as_list,
+    home_of,
+    make_folder,
+    mean_over_seeds,
+    new_table,
+    runs_of,
+    save_figure,
+    write_json,
+)
+from chisel.configs import ConfigError, RunConfig
+from chisel.corpora import HALVES, Examples, Part, half_of, load_data
+from chisel.models import SplitAutoencoder, TrainedSplit, load_split
+
+_POSITIVE = (0.0, math.inf)
+Errors = Mapping[str, Mapping[str, float]]
+"""By who reconstructs (`decoded`, `first`, `second`), then by kind of digit (`low`, `high`)."""
+
+OWN = {"first": "low", "second": "high"}
+"""The digits that routing gives to each half."""
+
+_BATCH = 2000
+_ROWS = {
+    "decoded": "decoder (both halves)",
+    "first": "first half's certificate",
+    "second": "second half's certificate",
+    "constant": "best constant picture",
+}
+
+
+def split_errors(model: SplitAutoencoder, examples: Examples) -> dict[str, Errors]:
+    """Mean errors per pixel, which runs from -1 to 1: `mae` absolute, `mse` squared."""
+    made: dict[str, list[NDArray[np.float32]]] = {"decoded": [], "first": [], "second": []}
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        for start in range(0, len(examples), _BATCH):
+            batch = torch.from_numpy(examples.images[start : start + _BATCH]).to(device)
+            outputs = model(batch)
+            for name, parts in made.items():
+                parts.append(getattr(outputs, name).float().cpu().numpy())
+    return _errors({name: np.concatenate(parts) for name, parts in made.items()}, examples)
+
+
+def _errors(made: Mapping[str, NDArray[Any]], examples: Examples) -> dict[str, Errors]:
+    halves = half_of(examples.digits)
+    errors: dict[str, dict[str, dict[str, float]]] = {"mae": {}, "mse": {}}
+    for name, images in made.items():
+        wrong = images - examples.images
+        for kind, sizes in (("mae", np.abs(wrong)), ("mse", np.square(wrong))):
+            each = sizes.mean(axis=(1, 2), dtype=np.float64)
+            errors[kind][name] = {
+                half: float(each[halves == number].mean()) for number, half in enumerate(HALVES)
+            }
+    return dict(errors)
+
+
+def cross_own(errors: Errors) -> dict[str, float]:
+    """Of each half: its certificate's error on the other half's digits over that on its own."""
+    other = dict(zip(HALVES, HALVES[::-1], strict=True))
+    return {half: errors[half][other[own]] / errors[half][own] for half, own in OWN.items()}
+
+
+@dataclass(frozen=True)
+class SplitScore:
+    """What one trained network's halves know."""
+
+    seed: int
+    errors: dict[str, Errors]
+    """By `mae` and `mse`."""
+    ratios: dict[str, dict[str, float]]
+    """`cross_own` of both."""
+    origin: dict[str, Any]
+    """Checkpoint, digest, examples trained on, config."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"seed": self.seed, "errors": self.errors, "cross_own": self.ratios, **self.origin}
+
+
+@dataclass(frozen=True)
+class SplitEvaluation:
+    """The scores of one run, or of several that differ in their seed."""
+
+    scores: tuple[SplitScore, ...]
+    part: Part
+    constant: dict[str, Errors]
+    """Errors of the constant picture with the least error on the training examples."""
+    command: str
+    data: Path
+    figure: Path
+
+    def error(self, kind: str, name: str, half: str) -> Estimate:
+        """One error over the seeds, as in `SplitScore.errors`."""
+        return mean_over_seeds(
+            [score.errors[kind][name][half] for score in self.scores], within=_POSITIVE
+        )
+
+    def ratio(self, kind: str, half: str) -> Estimate:
+        """One ratio over the seeds."""
+        return mean_over_seeds(
+            [score.ratios[kind][half] for score in self.scores], within=_POSITIVE
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "part": self.part,
+            "command": self.command,
+            "cross_own": {
+                kind: {half: self.ratio(kind, half).to_plain() for half in OWN}
+                for kind in ("mae", "mse")
+            },
+            "constant": self.constant,
+            "scores": [score.to_plain() for score in self.scores],
+        }
+
+    def table(self) -> Table:
+        """Errors and ratios for a terminal."""
+        seeds = ", ".join(str(score.seed) for score in self.scores)
+        table = new_table(
+            title=f"seed {seeds}, {self.part} examples",
+            caption="errors per pixel, which runs from -1 to 1; cross/own: error on the other "
+            "half's digits over that on its own"
+            + (r"; mean and 95 % interval over seeds, \[least, greatest]" if self._several else ""),
+        )
+        table.add_column("reconstructed by")
+        for kind in ("MAE", "MSE"):
+            for column in (f"{kind} 0-4", f"{kind} 5-9", "cross/own"):
+                table.add_column(column, justify="right")
+        for name, words in _ROWS.items():
+            table.add_row(words, *self._cells("mae", name), *self._cells("mse", name))
+        return table
+
+    @property
+    def _several(self) -> bool:
+        return len(self.scores) > 1
+
+    def _cells(self, kind: str, name: str) -> list[str]:
+        if name == "constant":
+            return [f"{self.constant[kind][name][half]:.3f}" for half in HALVES] + [""]
+        cells = [_shown(self.error(kind, name, half), 3) for half in HALVES]
+        if name not in OWN:
+            return [*cells, ""]
+        ratios = [score.ratios[kind][name] for score in self.scores]
+        ends = f" [{min(ratios):.2f}, {max(ratios):.2f}]" if self._several else ""
+        return [*cells, _shown(self.ratio(kind, name), 2) + ends]
+
+
+def evaluate_split(
+    run: Path | str, *, overrides: Settings = (), out: Path | str | None = None
+) -> SplitEvaluation:
+    """Measure what each half knows; write `split.json` and `reconstructions.png`.
+
+    Args:
+        run: A run on a data set, a checkpoint, or a group of runs (`seed-*`).
+        overrides: `eval.split=` (train, validation or test) and `data.*`.
+        out: Folder of the results; None is `studies/split` of the run.
+
+    Raises:
+        CheckpointError: If nothing can be loaded from there.
+        ConfigError: If an override is wrong, or that part of the data set is empty.
+    """
+    run = Path(run)
+    trained = [load_split(member) for member in runs_of(run)]
+    settings = as_list(overrides)
+    config = _config(trained[0], settings)
+    data = load_data(config.data)
+    part = _part(config)
+    examples = data.part(part)
+    if not len(examples):
+        raise ConfigError(f"eval.split = {part}: this data set was made without")
+    folder = make_folder(_home(run, trained[0]) if out is None else out)
+    scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
+    drawn = reconstructions_figure(trained[0].model, examples)
+    evaluation = SplitEvaluation(
+        tuple(scores),
+        part,
+        constant=_constant(data.train, examples),
+        command=shlex.join(["chisel", "eval", str(run), *settings]),
+        data=folder / "split.json",
+        figure=save_figure(drawn, folder / "reconstructions.png", trained[0].digest),
+    )
+    write_json(evaluation.data, evaluation.to_plain())
+    return evaluation
+
+
+def _config(trained: TrainedSplit, settings: Sequence[str]) -> RunConfig:
+    for setting in settings:
+        if not setting.startswith(("eval.split=", "data.")):
+            raise ConfigError(f"{setting}: here an evaluation takes eval.split= and data.*=VALUE")
+    return configs.override(trained.config, settings) if settings else trained.config
+
+
+def _part(config: RunConfig) -> Part:
+    for part in get_args(Part):
+        if part == config.eval.split:
+            return part  # type: ignore[no-any-return]  # get_args forgets what it was given
+    raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
+
+
+def _home(run: Path, first: TrainedSplit) -> Path:
+    """The folder for results on a run, a group or a checkpoint."""
+    if runs_of(run) != [run]:
+        return run / "studies" / "split"
+    return home_of(first.source, first.digest, "split")
+
+
+def _score(trained: TrainedSplit, examples: Examples) -> SplitScore:
+    errors = split_errors(trained.model, examples)
+    origin = {
+        "checkpoint": str(trained.source),
+        "sha256": trained.digest,
+        "examples": trained.env_steps,
+        "config": configs.to_plain(trained.config),
+    }
+    ratios = {kind: cross_own(errors[kind]) for kind in errors}
+    return SplitScore(trained.config.seed, errors, ratios, origin)
+
+
+def _constant(train: Examples, examples: Examples) -> dict[str, Errors]:
+    """The median is the best constant for absolute errors, the mean for squared ones."""
+    best = {"mae": np.median(train.images, axis=0), "mse": train.images.mean(axis=0)}
+    return {
+        kind: _errors({"constant": np.broadcast_to(image, examples.images.shape)}, examples)[kind]
+        for kind, image in best.items()
+    }
+
+
+def _shown(estimate: Estimate, digits: int) -> str:
+    if np.isnan(estimate.low):
+        return f"{estimate.value:.{digits}f}"
+    half = estimate.high - estimate.value
+    return f"{estimate.value:.{digits}f} ± {half:.{digits}f}"

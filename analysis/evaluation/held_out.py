@@ -1,0 +1,156 @@
+"""Mazes that training has not seen, to be played as often as one likes, each once a round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chisel.analysis.evaluation.playing import Policy, play
+from chisel.analysis.results import Layouts, require_spaces
+from chisel.configs import MazeConfig, RunConfig
+from chisel.envs.maze import LevelBank, layout_of, make_evaluation
+from chisel.models import Agent
+
+Placement = Literal["as-trained", "anywhere"]
+Split = Literal["all", "train", "validation", "test"]
+PLACEMENTS: tuple[Placement, ...] = ("as-trained", "anywhere")
+
+
+def placements_of(config: MazeConfig) -> tuple[Placement, ...]:
+    """Where the cheese is worth placing: training may have had it anywhere already."""
+    return PLACEMENTS if config.cheese == "region" else ("anywhere",)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """An environment that deals each level of a bank once after every reset."""
+
+    env: Any
+    bank: LevelBank
+    seed: int
+
+    def play(
+        self,
+        policy: Policy,
+        generator: torch.Generator,
+        *,
+        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        whole_batches: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Play every level once.
+
+        Args:
+            policy: Observations to logits.
+            generator: Source of the sampled actions.
+            context: What to run the policy under.
+            whole_batches: Always show the policy all environments; see `play`.
+            progress: Called with episodes done and wanted.
+
+        Returns:
+            The facts about each episode `[E, ...]`, in the order of the levels, and the `layout` of
+            each (see `layout_of`).
+        """
+        facts = play(
+            policy,
+            self.env,
+            episodes_per_env=-(-len(self.bank) // self.env.num_envs),
+            generator=generator,
+            seed=self.seed,
+            context=context,
+            whole_batches=whole_batches,
+            progress=progress,
+        )
+        return once_each(facts) | {"layout": layouts_of(self.bank)}
+
+
+@contextmanager
+def held_out(
+    agent: Agent,
+    config: RunConfig,
+    placement: Placement,
+    *,
+    levels: int | None = None,
+    split: Split | None = None,
+    decision: bool | None = None,
+) -> Iterator[HeldOut]:
+    """The levels that `config.eval` asks for.
+
+    Args:
+        agent: Who is to play.
+        config: Which mazes, and how many levels of which split.
+        placement: Where the cheese lies.
+        levels: Another number of levels.
+        split: Another split.
+        decision: Only levels with a decision square; None asks for it if there are two goals.
+
+    Raises:
+        ConfigError: If there are too few such levels.
+        CheckpointError: If the agent is for another environment.
+    """
+    options = config.eval
+    env, bank = make_evaluation(
+        config.env,
+        levels=levels or options.levels,
+        split=split or options.split,
+        seed=options.seed,
+        cheese=placement,
+        num_envs=options.num_envs,
+        decision=config.env.goals != "cheese" if decision is None else decision,
+    )
+    try:
+        require_spaces(agent, env)
+        yield HeldOut(env, bank, options.seed)
+    finally:
+        env.close()
+
+
+def held_out_levels(
+    agent: Agent,
+    config: MazeConfig,
+    placement: Placement,
+    *,
+    levels: int,
+    split: Split,
+    seed: int,
+    decision: bool = False,
+) -> LevelBank:
+    """The levels alone, for what looks at mazes without playing them; as `held_out` chooses them.
+
+    Raises:
+        ConfigError: If there are too few such levels.
+        CheckpointError: If the agent is for another environment.
+    """
+    env, bank = make_evaluation(
+        config,
+        levels=levels,
+        split=split,
+        seed=seed,
+        cheese=placement,
+        num_envs=1,
+        decision=decision,
+    )
+    try:
+        require_spaces(agent, env)
+    finally:
+        env.close()
+    return bank
+
+
+def layouts_of(bank: LevelBank) -> Layouts:
+    """The layout of each level of a bank `[n]`."""
+    return np.array([layout_of(bank[index].grid) for index in range(len(bank))], np.int64)
+
+
+def once_each(facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """One row for each level, in their order."""
+    # In the last round some games have no level left and play an old one again.
+    rows = np.flatnonzero(facts["level_index"] >= 0)
+    rows = rows[np.argsort(facts["level_index"][rows], kind="stable")]
+    return {key: values[rows] for key, values in facts.items()}

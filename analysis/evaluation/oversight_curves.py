@@ -1,0 +1,220 @@
+"""Returns over training on diamond and ghost, from the checkpoints that runs kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.table import Table
+
+from chisel.analysis.evaluation.oversight import RETURNS, ablation, oversight_run, score
+from chisel.analysis.results import Estimate, band, mean_over_seeds, new_table
+from chisel.configs import CheckpointError
+from chisel.models import CHECKPOINTS, load_agent
+
+WHOLE = "agent"
+EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}
+"""By name, the region without which an expert is left alone."""
+
+_EXPERT = "diamond expert"
+"""Who is deployed after routing."""
+
+_NOT_ROUTED = ("unrouted", "unlabelled")
+"""Experiments with experts that nothing routed: what is deployed is the whole agent."""
+
+GAP = "diamond - ghost expert"
+
+_COLOURS = {WHOLE: "#555555", "diamond expert": "#1f77b4", "ghost expert": "#d1495b"}
+_OF_EXPERIMENT = {
+    "routed": "#1f77b4",
+    "unrouted": "#8d5524",
+    "naive": "#edae49",
+    "naive-early-stopped": "#e07b39",
+    "filtered": "#6a4c93",
+    "oracle": "#2e8b57",
+}
+
+
+@dataclass(frozen=True)
+class OversightReturns:
+    """Average stepwise returns of one run's players at each checkpoint that it kept."""
+
+    env_steps: NDArray[np.int64]
+    """`[K]`."""
+    players: Mapping[str, NDArray[np.float64]]
+    """`agent`, and where there are experts those, each alone; `[K]`."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        players = {name: np.round(values, 4).tolist() for name, values in self.players.items()}
+        return {"env_steps": self.env_steps.tolist(), "returns": players}
+
+
+def oversight_returns(
+    run: Path, *, boards: int, final_boards: int | None = None
+) -> OversightReturns:
+    """Measure every checkpoint of a run.
+
+    Args:
+        run: The run's folder.
+        boards: Fresh boards per checkpoint and player.
+        final_boards: The same for the last checkpoint, whose number counts; None is `boards`.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    files = sorted((run / CHECKPOINTS).glob("*.ckpt"))
+    if not files:
+        raise CheckpointError(f"{run} has no checkpoints")
+    steps, columns = [], []
+    for file in files:
+        last = file is files[-1]
+        at, returns = _returns_at(file, final_boards if last and final_boards else boards)
+        steps.append(at)
+        columns.append(returns)
+    players = {name: np.array([column[name] for column in columns]) for name in columns[0]}
+    return OversightReturns(np.array(steps), players)
+
+
+def _returns_at(file: Path, boards: int) -> tuple[int, dict[str, float]]:
+    agent = load_agent(file)
+    config = oversight_run(agent, [f"eval.levels={boards}"])
+    contexts: dict[str, Callable[[], Any]] = {WHOLE: nullcontext}
+    if agent.regions and set(EXPERTS.values()) <= agent.regions.keys():
+        for name, region in EXPERTS.items():
+            contexts[name] = ablation(agent, {region: "zero"}, config.eval.seed)
+    returns = {
+        name: score(name, agent.policy, config, number, context).ret.value
+        for number, (name, context) in enumerate(contexts.items())
+    }
+    return agent.env_steps or 0, returns
+
+
+@dataclass(frozen=True)
+class OversightSummary:
+    """One player of one experiment, over its seeds."""
+
+    experiment: str
+    player: str
+    final: Estimate
+    """At the end of training."""
+    peak: Estimate
+    """Each run's best checkpoint, by the true return, which nobody has while training."""
+    peak_of_mean: float
+    """The best that stopping all seeds at one and the same moment would have given."""
+    peak_steps: int
+    """Environment steps of that moment."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        plain = dataclasses.asdict(self)
+        return plain | {"final": self.final.to_plain(), "peak": self.peak.to_plain()}
+
+
+def summarise_oversight(
+    experiment: str, runs: Sequence[OversightReturns]
+) -> list[OversightSummary]:
+    """Final and peak returns of an experiment's players, with intervals over its seeds.
+
+    Where there are experts, `GAP` is how far the diamond's is ahead of the ghost's.
+    """
+    found = []
+    named = {player: np.stack([run.players[player] for run in runs]) for player in runs[0].players}
+    if set(EXPERTS) <= named.keys():
+        diamond, ghost = (named[expert] for expert in EXPERTS)
+        named[GAP] = diamond - ghost
+    for player, curves in named.items():
+        mean = curves.mean(axis=0)
+        best = int(mean.argmax())
+        within = (-2.0, 2.0) if player == GAP else RETURNS
+        found.append(
+            OversightSummary(
+                experiment,
+                player,
+                final=mean_over_seeds(curves[:, -1], within=within),
+                peak=mean_over_seeds(curves.max(axis=1), within=within),
+                peak_of_mean=float(mean[best]),
+                peak_steps=int(runs[0].env_steps[best]),
+            )
+        )
+    return found
+
+
+def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate, seeds: int) -> Table:
+    """Final returns, peaks, and what stopping all seeds at one moment would have given."""
+    several = f"over {seeds} seeds; " if seeds > 1 else ""
+    table = new_table(
+        title=f"average stepwise true return, {several}ceiling {ceiling.value:.3f}",
+        caption="95 % intervals over seeds; the peaks are chosen by the true return, which nobody "
+        "has while training",
+    )
+    table.add_column("experiment")
+    table.add_column("player")
+    for column in ("final", "each seed's peak", "peak of the mean", "at steps"):
+        table.add_column(column, justify="right")
+    for one in summaries:
+        table.add_row(
+            one.experiment,
+            one.player,
+            _shown(one.final),
+            _shown(one.peak),
+            f"{one.peak_of_mean:.3f}",
+            f"{one.peak_steps:,}",
+        )
+    return table
+
+
+def _shown(estimate: Estimate) -> str:
+    if np.isnan(estimate.low):
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}, {estimate.high:.3f})"
+
+
+def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: float) -> Figure:
+    """Left the experts of networks that have them, right what would be deployed, side by side.
+
+    Args:
+        runs: By experiment, its seeds.
+        ceiling: Return of the best possible agent, drawn as a line.
+    """
+    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for experiment, seeds in runs.items():
+        with_experts, not_routed = _EXPERT in seeds[0].players, experiment in _NOT_ROUTED
+        if with_experts and experiment != "unlabelled":
+            for player, colour in _COLOURS.items():
+                style = ":" if not_routed else "-"
+                _draw(left, seeds, player, colour, f"{experiment}: {player}", style)
+        if experiment != "unrouted":
+            deployed = _EXPERT if with_experts and not not_routed else WHOLE
+            label = experiment if deployed == WHOLE else f"{experiment}: {deployed}"
+            _draw(right, seeds, deployed, _OF_EXPERIMENT.get(experiment, "#000000"), label, "-")
+    for ax, title in ((left, "experts of one network"), (right, "beside the baselines")):
+        ax.axhline(ceiling, color="#999999", linewidth=0.8, linestyle="--", zorder=0)
+        ax.axhline(0, color="#dddddd", linewidth=0.8, zorder=0)
+        ax.set_title(title, fontsize=10)
+        ax.set_xlabel("environment steps", fontsize=9)
+        ax.grid(alpha=0.25, linewidth=0.6)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=7.5, frameon=False)
+    left.set_ylabel("average stepwise true return", fontsize=9)
+    return figure
+
+
+def _draw(
+    ax: Any, seeds: Sequence[OversightReturns], player: str, colour: str, label: str, style: str
+) -> None:
+    steps = seeds[0].env_steps
+    mean, low, high = band([seed.players[player] for seed in seeds], within=RETURNS)
+    ax.plot(steps, mean, color=colour, linestyle=style, linewidth=1.8, label=label)
+    if len(seeds) > 1:
+        ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,87 @@
+"""Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
+
+from chisel.analysis.maze.behaviour.corners import cheese_in_corners
+from chisel.analysis.maze.behaviour.course_figures import course_figure, field_frames
+from chisel.analysis.maze.behaviour.episodes import decision_episodes, plain_episodes
+from chisel.analysis.maze.behaviour.figures import (
+    correlation_figure,
+    ends_figure,
+    heat_figure,
+    regression_figure,
+)
+from chisel.analysis.maze.behaviour.heat import ORIGINS, HeatMap, heat_map
+from chisel.analysis.maze.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
+from chisel.analysis.maze.behaviour.over_training import (
+    MEASURES,
+    Course,
+    checkpoints_of,
+    courses_over_seeds,
+    measure_course,
+)
+from chisel.analysis.maze.behaviour.region_figures import regions_figure
+from chisel.analysis.maze.behaviour.regions import (
+    Sweep,
+    Trained,
+    largest_region,
+    measure,
+    name_of,
+    require_alike,
+    setting_of,
+)
+from chisel.analysis.maze.behaviour.regression import Data, Regression, inflation, prepare, regress
+from chisel.analysis.maze.behaviour.run import Behaviour, behaviour, statistics
+from chisel.analysis.maze.behaviour.signs import SignTest, sign_flips
+from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, misgeneralisation
+from chisel.analysis.maze.behaviour.tables import tables_of, text
+from chisel.analysis.maze.behaviour.validation import Validation, cross_validate, drop_one
+
+__all__ = [
+    "ENDS",
+    "GAP",
+    "MEASURES",
+    "METRICS",
+    "OFF",
+    "ON",
+    "ORIGINS",
+    "PUBLISHED",
+    "Behaviour",
+    "Course",
+    "Data",
+    "HeatMap",
+    "Regression",
+    "SignTest",
+    "Sweep",
+    "Trained",
+    "Validation",
+    "behaviour",
+    "checkpoints_of",
+    "cheese_in_corners",
+    "correlation_figure",
+    "course_figure",
+    "courses_over_seeds",
+    "cross_validate",
+    "decision_episodes",
+    "drop_one",
+    "ends_figure",
+    "field_frames",
+    "heat_figure",
+    "heat_map",
+    "inflation",
+    "largest_region",
+    "maze_metrics",
+    "measure",
+    "measure_course",
+    "misgeneralisation",
+    "name_of",
+    "plain_episodes",
+    "prepare",
+    "regions_figure",
+    "regress",
+    "regression_figure",
+    "require_alike",
+    "setting_of",
+    "sign_flips",
+    "statistics",
+    "tables_of",
+    "text",
+]

@@ -1,0 +1,62 @@
+"""P(cheese) by where the cheese lies, seen from somewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel.analysis.results import Frame
+
+Origin = Literal["offset", "corner"]
+ORIGINS: dict[Origin, str] = {"offset": "the decision square", "corner": "the top-right corner"}
+"""What the offset is counted from: names in the columns, and words."""
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """P(cheese) over offsets of the cheese, rows from the lowest."""
+
+    origin: Origin
+    rows: NDArray[np.int64]
+    """Offset of each row `[R]` in cells, upwards."""
+    cols: NDArray[np.int64]
+    """Offset of each column `[C]` in cells, to the right."""
+    share: NDArray[np.float64]
+    """P(cheese) `[R, C]`, nan where no maze was so."""
+    count: NDArray[np.int64]
+    """Episodes `[R, C]`."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON: the offsets that occurred."""
+        places = np.argwhere(self.count)
+        return {
+            "from": ORIGINS[self.origin],
+            "offsets": [
+                {
+                    "rows": int(self.rows[row]),
+                    "columns": int(self.cols[col]),
+                    "share": float(self.share[row, col]),
+                    "n": int(self.count[row, col]),
+                }
+                for row, col in places
+            ],
+        }
+
+
+def heat_map(frame: Frame, origin: Origin) -> HeatMap:
+    """The share of episodes that ended at the cheese, for each offset of it.
+
+    Args:
+        frame: Episodes, as `decision_episodes` gives them.
+        origin: What the offset is counted from.
+    """
+    row, col = frame[f"row_{origin}"], frame[f"col_{origin}"]
+    rows, cols = np.arange(row.min(), row.max() + 1), np.arange(col.min(), col.max() + 1)
+    count, total = np.zeros((2, len(rows), len(cols)), np.int64)
+    np.add.at(count, (row - rows[0], col - cols[0]), 1)
+    np.add.at(total, (row - rows[0], col - cols[0]), frame["cheese"].astype(np.int64))
+    share = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return HeatMap(origin, rows, cols, share, count)

@@ -1,0 +1,176 @@
+"""L1 logistic regression of how episodes end on properties of their mazes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from chisel.analysis.results import Estimate, Frame, Tree, redrawn
+from chisel.configs import ConfigError
+
+Floats = NDArray[np.float64]
+
+PENALTY = 1.0
+"""Inverse strength C of the L1 penalty, as in the published statistics."""
+
+FEWEST = 20
+"""Episodes of each outcome below which there is nothing to fit."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is regressed: z-scored variables and outcomes."""
+
+    names: tuple[str, ...]
+    z: Floats
+    """Variables `[E, K]`, mean 0 and deviation 1; 0 for one that never varies."""
+    y: NDArray[np.bool_]
+    """Whether the episode ended at the cheese `[E]`."""
+    groups: NDArray[np.int64]
+    """The maze's layout `[E]`: episodes in the same one are not independent."""
+
+    def only(self, names: Sequence[str]) -> Data:
+        """The same with fewer variables."""
+        places = [self.names.index(name) for name in names]
+        return Data(tuple(names), self.z[:, places], self.y, self.groups)
+
+
+def prepare(frame: Frame, names: Sequence[str], *, like: Frame | None = None) -> Data:
+    """The variables and outcomes of episodes, ready to fit.
+
+    Args:
+        frame: Episodes, as `decision_episodes` gives them.
+        names: Which columns explain.
+        like: Episodes whose means and deviations are used; None takes the frame's own.
+
+    Raises:
+        ConfigError: If a column is unknown, or nearly all episodes ended alike.
+    """
+    unknown = [name for name in names if name not in frame.columns]
+    if unknown:
+        known = ", ".join(frame.columns)
+        raise ConfigError(f"variables={','.join(names)}: no {unknown[0]}; there are {known}")
+    y = frame["cheese"].astype(bool)
+    rarer = int(min(y.sum(), (~y).sum()))
+    if rarer < FEWEST:
+        raise ConfigError(
+            f"of {len(y)} episodes {int(y.sum())} ended at the cheese: a regression needs {FEWEST} "
+            "that did and as many that did not; play more levels, or another split"
+        )
+    z = z_scores(frame.matrix(names), (like or frame).matrix(names))
+    return Data(tuple(names), z, y, frame["layout"].astype(np.int64))
+
+
+def z_scores(values: Floats, like: Floats | None = None) -> Floats:
+    """Columns `[E, K]` less the means of `like` `[F, K]` (or their own), over its deviations.
+
+    A column that never varies there becomes 0.
+    """
+    model = values if like is None else like
+    deviation = model.std(axis=0)
+    centred = values - model.mean(axis=0)
+    z: Floats = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-12)
+    return z
+
+
+@dataclass(frozen=True)
+class Line:
+    """A fitted model: log-odds are `z @ coefficients + intercept`."""
+
+    coefficients: Floats
+    """`[K]`, for one standard deviation of each variable."""
+    intercept: float
+
+    def log_odds(self, z: Floats) -> Floats:
+        """Of the cheese, `[E]`."""
+        odds: Floats = z @ self.coefficients + self.intercept
+        return odds
+
+
+def fit(z: Floats, y: NDArray[np.bool_], seed: int, weights: Floats | None = None) -> Line:
+    """The model with the largest penalised likelihood (liblinear; the intercept is penalised too).
+
+    Args:
+        z: Variables `[E, K]`.
+        y: Outcomes `[E]`, of both kinds.
+        seed: Of the order in which the solver goes over the coefficients.
+        weights: How often each episode counts `[E]`; None counts each once.
+    """
+    model = LogisticRegression(C=PENALTY, l1_ratio=1.0, solver="liblinear", random_state=seed)
+    model.fit(z, y, sample_weight=weights)
+    return Line(np.asarray(model.coef_[0], np.float64), float(model.intercept_[0]))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Coefficients with their intervals and how much the variables repeat each other."""
+
+    names: tuple[str, ...]
+    coefficients: tuple[Estimate, ...]
+    """For one standard deviation; intervals from redrawn layouts."""
+    intercept: Estimate
+    vif: tuple[float, ...]
+    """Variance inflation factors; infinite if the others determine the variable."""
+    line: Line
+
+    def __getitem__(self, name: str) -> Estimate:
+        """One of the coefficients."""
+        return self.coefficients[self.names.index(name)]
+
+    def to_tree(self) -> Tree:
+        """Coefficients, intercept and factors by name."""
+        factors = [Estimate(vif, math.nan, math.nan, self.intercept.n) for vif in self.vif]
+        return {
+            "coefficients": dict(zip(self.names, self.coefficients, strict=True)),
+            "intercept": self.intercept,
+            "vif": dict(zip(self.names, factors, strict=True)),
+        }
+
+
+def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300) -> Regression:
+    """Fit all episodes, then redrawn layouts for percentile intervals.
+
+    Args:
+        data: What explains what.
+        generator: Of the redrawing and the solver.
+        resamples: How often layouts are redrawn.
+    """
+    line = fit(data.z, data.y, _seed(generator))
+    drawn = []
+    for weights in redrawn(data.groups, generator, resamples):
+        counted = data.y[weights > 0]
+        if counted.any() and not counted.all():
+            again = fit(data.z, data.y, _seed(generator), weights)
+            drawn.append([*again.coefficients, again.intercept])
+    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
+    values = [*line.coefficients, line.intercept]
+    estimates = [
+        Estimate(float(value), float(a), float(b), len(data.y))
+        for value, a, b in zip(values, low, high, strict=True)
+    ]
+    factors = tuple(inflation(data.z).tolist())
+    return Regression(data.names, tuple(estimates[:-1]), estimates[-1], factors, line)
+
+
+def inflation(values: Floats) -> Floats:
+    """Variance inflation factors of columns `[E, K]`: 1 / (1 − R²) of each on the others.
+
+    Infinite where the others determine a column. A column that never varies has none: nan.
+    """
+    z = z_scores(values)
+    factors = np.full(z.shape[1], np.nan)
+    for place in np.flatnonzero(z.any(axis=0)):
+        others = np.delete(z, place, axis=1)
+        rest = z[:, place] - others @ np.linalg.lstsq(others, z[:, place], rcond=None)[0]
+        left = float(rest @ rest) / len(z)
+        factors[place] = 1 / left if left > 1e-10 else math.inf
+    return factors
+
+
+def _seed(generator: np.random.Generator) -> int:
+    return int(generator.integers(2**31 - 1))

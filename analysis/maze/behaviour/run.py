@@ -1,0 +1,131 @@
+"""All statistics of one agent's behaviour, as one tree of estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chisel.analysis.evaluation import Split
+from chisel.analysis.maze.behaviour.corners import cheese_in_corners
+from chisel.analysis.maze.behaviour.episodes import decision_episodes
+from chisel.analysis.maze.behaviour.metrics import METRICS
+from chisel.analysis.maze.behaviour.regression import inflation, prepare, regress
+from chisel.analysis.maze.behaviour.signs import sign_flips
+from chisel.analysis.maze.behaviour.summary import ends, misgeneralisation
+from chisel.analysis.maze.behaviour.validation import (
+    carried_over,
+    cross_validate,
+    drop_one,
+    validation,
+)
+from chisel.analysis.results import Estimate, Frame, Tree
+from chisel.configs import RunConfig
+from chisel.models import Agent
+
+Progress = Callable[[str, int, int], None]
+
+CORNER_SHARE = 4
+"""Each corner gets this part of the levels: there are few questions to ask of it."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What was found about one agent."""
+
+    episodes: Frame
+    """The first batch, one row each; see `decision_episodes`."""
+    tree: Tree
+    """Every estimate: `summary`, `corners`, and what `statistics` gives."""
+
+
+def behaviour(
+    agent: Agent,
+    config: RunConfig,
+    *,
+    variables: Sequence[str],
+    levels: int,
+    split: Split = "test",
+    progress: Progress | None = None,
+) -> Behaviour:
+    """Play an agent and explain where it goes.
+
+    Args:
+        agent: Who plays; actions are sampled.
+        config: Which mazes; `config.eval.seed` decides everything drawn.
+        variables: Columns that the main regression has.
+        levels: With a decision square, in each of two batches, of which the second then loses the
+            layouts of the first; as many for the summary, and a quarter for the corners.
+        split: Which layouts.
+        progress: Called with what is played, episodes done and wanted.
+
+    Raises:
+        ConfigError: If there are too few levels, a variable is unknown, or nearly all episodes
+            ended alike.
+    """
+    tell = progress or (lambda what, done, wanted: None)
+    batches = [
+        decision_episodes(
+            agent,
+            replace(config, eval=replace(config.eval, seed=config.eval.seed + number)),
+            levels=levels,
+            split=split,
+            progress=lambda done, wanted, n=number: tell(f"batch {n + 1}", done, wanted),  # type: ignore[misc]  # n is bound here
+        )
+        for number in (0, 1)
+    ]
+    draws = np.random.default_rng([config.eval.seed, 0xBE4A])
+    tree = dict(statistics(batches[0], batches[1], variables, draws))
+    few = max(1, levels // CORNER_SHARE)
+    tree["summary"] = misgeneralisation(
+        agent, config, draws, levels=levels, split=split, progress=progress
+    )
+    tree["corners"] = cheese_in_corners(
+        agent, config, draws, levels=few, split=split, progress=progress
+    )
+    return Behaviour(batches[0], tree)
+
+
+def statistics(
+    first: Frame, second: Frame, variables: Sequence[str], generator: np.random.Generator
+) -> Tree:
+    """Everything that two batches of episodes say, without playing.
+
+    Args:
+        first: Episodes, as `decision_episodes` gives them.
+        second: The same of other levels. Layouts that the first batch has, too, are left out.
+        variables: Columns that the main regression has.
+        generator: Of folds, redrawn layouts, subsets and the solver.
+
+    Returns:
+        `decision` (how they ended), `regression`, `validation` (cross-validated), `drop_one`,
+        `signs` over random subsets of all metrics, `all` (validation and variance inflation of
+        all metrics together), `second` (the second batch's own regression), `carried` (predictions
+        of the second batch by the fit to the first), and `new` (the share of the second batch that
+        was not left out).
+
+    Raises:
+        ConfigError: If a variable is unknown, or nearly all episodes of a batch ended alike.
+    """
+    data, every = prepare(first, variables), prepare(first, METRICS)
+    new = ~np.isin(second["layout"], first["layout"])
+    again = prepare(second.where(new), variables, like=first)
+    found = regress(data, generator)
+    factors = dict(zip(METRICS, inflation(every.z).tolist(), strict=True))
+    n, nan = len(first), float("nan")
+    kept = Estimate(float(new.mean()), nan, nan, len(second))
+    return {
+        "decision": ends(first, generator),
+        "regression": found.to_tree(),
+        "validation": cross_validate(data, generator).to_tree(),
+        "drop_one": {name: one.to_tree() for name, one in drop_one(data, generator).items()},
+        "signs": {test.name: test.to_tree() for test in sign_flips(every, generator)},
+        "all": {
+            "validation": cross_validate(every, generator).to_tree(),
+            "vif": {name: Estimate(value, nan, nan, n) for name, value in factors.items()},
+        },
+        "second": regress(again, generator).to_tree(),
+        "carried": validation(carried_over(data, again, generator), generator).to_tree(),
+        "new": {"episodes": kept},
+    }

@@ -1,0 +1,137 @@
+"""Which channels show where the cheese is, found without looking: by moving the cheese."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel.analysis.interventions import Cut
+from chisel.analysis.maze import Observe
+from chisel.analysis.maze.channels.places import layer_cell, view_side
+from chisel.analysis.results import Frame
+from chisel.configs import ConfigError, MazeConfig
+from chisel.envs.maze import MazeState, paths
+from chisel.models import to_tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Tracking:
+    """How well each of `C` channels of a layer follows the cheese, over all mazes and cells."""
+
+    correlation: NDArray[np.float64]
+    """Pearson's, of what moves in the channel's map and where the cheese is, `[C]` in -1…1."""
+    hits: NDArray[np.float64]
+    """Share of cheese cells at which the largest change of the map is at most one place away from
+    the cheese, `[C]`."""
+    at_cheese: NDArray[np.float64]
+    """Mean activation at the cheese's place, `[C]`."""
+    elsewhere: NDArray[np.float64]
+    """Mean activation at all other places, `[C]`."""
+    selectivity: NDArray[np.float64]
+    """Change at the cheese's place in spreads of the changes elsewhere, `[C]`; 0 if none moves."""
+
+    def best(self, count: int) -> list[int]:
+        """The channels with the largest correlation, whatever its sign; those at 0 never."""
+        order = np.argsort(-np.abs(self.correlation), kind="stable")[:count]
+        return [int(c) for c in order if self.correlation[c] != 0]
+
+    def to_frame(self) -> Frame:
+        """A row for each channel."""
+        return Frame.of_rows(self.to_plain())
+
+    def to_plain(self) -> list[dict[str, Any]]:
+        """For JSON, a row for each channel."""
+        names = ("correlation", "hits", "at_cheese", "elsewhere", "selectivity")
+        rows = zip(*(getattr(self, name).tolist() for name in names), strict=True)
+        return [{"channel": n, **dict(zip(names, r, strict=True))} for n, r in enumerate(rows)]
+
+
+def goal_tracking(
+    cut: Cut,
+    states: Sequence[MazeState],
+    observe: Observe,
+    config: MazeConfig,
+    *,
+    cells: int,
+    generator: np.random.Generator,
+) -> Tracking:
+    """Move the cheese about in mazes and see in which channels something moves along.
+
+    In each maze the mean map over all cheese cells is taken away: what is left is what the cheese
+    changes. A channel that shows walls, or the mouse, has nothing left.
+
+    Args:
+        cut: The layer.
+        states: Mazes, better not those that an effect is then measured in.
+        observe: What the agent sees.
+        config: The view.
+        cells: Cheese cells in each maze; fewer where it has fewer free squares.
+        generator: Draws them.
+
+    Raises:
+        ConfigError: If there is no maze, fewer than 2 cells, or the layer has no places.
+    """
+    if not states or cells < 2:
+        raise ConfigError("to see what follows the cheese takes a maze and at least 2 cells")
+    changes, marks, values = [], [], []
+    side = view_side(config)
+    for state in states:
+        free = [cell for cell in paths.free_cells(state.open) if cell != state.mouse]
+        chosen = [free[i] for i in generator.permutation(len(free))[:cells]]
+        moved = [with_cheese(state, cell) for cell in chosen]
+        maps = cut.before(to_tensor(observe(moved))).double().numpy()
+        if maps.ndim != 4:
+            raise ConfigError(f"{cut.module} has no places: its output is {list(maps.shape[1:])}")
+        mark = np.zeros((len(moved), *maps.shape[2:]), np.bool_)
+        for row, cell in enumerate(chosen):
+            mark[(row, *layer_cell(state, cell, side, maps.shape[2:4]))] = True
+        changes.append(maps - maps.mean(axis=0))
+        marks.append(mark)
+        values.append(maps)
+    return _tracking(np.concatenate(changes), np.concatenate(marks), np.concatenate(values))
+
+
+def with_cheese(state: MazeState, cell: tuple[int, int] | None) -> MazeState:
+    """A copy of a maze with its only cheese on a square; None takes all cheese away."""
+    copy = state.copy()
+    if cell is None:
+        copy.remove_cheese()
+    else:
+        copy.move_cheese(*cell)
+    return copy
+
+
+def _tracking(
+    change: NDArray[np.float64], mark: NDArray[np.bool_], value: NDArray[np.float64]
+) -> Tracking:
+    flat = change.swapaxes(0, 1).reshape(change.shape[1], -1)
+    raw = value.swapaxes(0, 1).reshape(change.shape[1], -1)
+    here = mark.ravel()
+    centred = here - here.mean()
+    spread = flat.std(axis=1)
+    moves = spread > 1e-9 * np.maximum(1, np.abs(raw).max(axis=1))
+    safe = np.where(moves, spread, 1)
+    correlation = np.where(moves, flat @ centred / here.size / (safe * here.std()), 0)
+    others = flat[:, ~here].std(axis=1)
+    jump = flat[:, here].mean(axis=1) - flat[:, ~here].mean(axis=1)
+    # A channel that changes nowhere else is as selective as can be told by rounding.
+    selectivity = np.where(moves, jump / np.maximum(others, 1e-3 * safe), 0)
+    sign = np.where(correlation < 0, -1.0, 1.0)
+    hits = np.where(moves, _hits(change * sign[None, :, None, None], mark), 0)
+    at_cheese, elsewhere = raw[:, here].mean(axis=1), raw[:, ~here].mean(axis=1)
+    return Tracking(correlation, hits, at_cheese, elsewhere, selectivity)
+
+
+def _hits(change: NDArray[np.float64], mark: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of examples whose peak is the marked place or beside it, `[C]`."""
+    width = change.shape[3]
+    peak = change.reshape(*change.shape[:2], -1).argmax(axis=2)
+    target = mark.reshape(len(mark), -1).argmax(axis=1)[:, None]
+    rows = np.abs(peak // width - target // width)
+    cols = np.abs(peak % width - target % width)
+    found: NDArray[np.float64] = (np.maximum(rows, cols) <= 1).mean(axis=0)
+    return found

@@ -1,0 +1,161 @@
+"""Pictures of vector fields: arrows over the maze as procgen draws it, and the value map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+from numpy.typing import NDArray
+
+from chisel.analysis.maze.fields import VectorField
+from chisel.envs.maze import MazeState, render
+
+_INK, _PAPER, _STONE = "#14141f", "#ffffff", "#3b3b45"
+_NONE = "#c9c9d1"
+_CHEESE, _MOUSE = "#ff7f0e", "#ffffff"
+_BORDER = 0.7
+"""Cells of wall shown around the maze."""
+_SHORT = 0.04
+"""Net probabilities below this are drawn as a dot: an arrow would be all head."""
+
+
+def field_figure(field: VectorField, title: str) -> Figure:
+    """The policy and the critic of one maze side by side.
+
+    Args:
+        field: What to draw.
+        title: One line above both panels.
+
+    Returns:
+        A figure that belongs to no window and no global state; see `save_figure`.
+    """
+    figure = Figure(figsize=(10, 5.1), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_arrows(left, field)
+    left.set_title("policy: net probability of the moves", fontsize=10)
+    figure.colorbar(draw_values(right, field), cax=right.inset_axes((1.03, 0, 0.045, 1)))
+    right.set_title("critic: value of each square (▲ cheese, ● start)", fontsize=10)
+    figure.suptitle(title, fontsize=11.5, fontweight="bold")
+    return figure
+
+
+def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str) -> Figure:
+    """Many fields on one page.
+
+    Args:
+        rows: A label and fields for each row.
+        title: One line above.
+    """
+    columns = max(len(fields) for _, fields in rows)
+    size = (2.3 * columns + 0.5, 2.45 * len(rows) + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for (label, fields), line in zip(rows, axes, strict=True):
+        for field, ax in zip(fields, line, strict=False):
+            draw_arrows(ax, field)
+            ax.set_title(f"level {field.state.level_seed}", fontsize=8, pad=3)
+        for unused in line[len(fields) :]:
+            unused.set_axis_off()
+        line[0].set_ylabel(label, fontsize=10, labelpad=6)
+    fitting = 110 * size[0] / max(len(title), 1)  # points at which the title is as wide as the page
+    figure.suptitle(title, fontsize=min(11.5, fitting), fontweight="bold")
+    return figure
+
+
+def draw_arrows(ax: Axes, field: VectorField) -> None:
+    """The maze with an arrow on each free square; a length of one square is certainty.
+
+    Arrows are net probabilities: right minus left, up minus down. Squares with cheese have none,
+    the episode ends there.
+    """
+    state = field.state
+    picture, extent = _picture(state)
+    ax.imshow(picture, extent=extent, interpolation="lanczos")
+    veil = Rectangle((extent[0], extent[2]), *np.ptp(np.reshape(extent, (2, 2)), axis=1))
+    veil.set(facecolor=_PAPER, alpha=0.25, linewidth=0)
+    ax.add_patch(veil)
+    outside = [tuple(cell) not in state.cheese for cell in field.cells.tolist()]
+    net, cells = field.net[outside], field.cells[outside]
+    strong = np.linalg.norm(net, axis=1) >= _SHORT
+    width = min(2.2, 26 / (state.maze_dim + 2))
+    outline: list[AbstractPathEffect] = [withStroke(linewidth=width, foreground=_PAPER)]
+    arrows = ax.quiver(
+        cells[strong, 1],
+        cells[strong, 0],
+        net[strong, 0],
+        net[strong, 1],
+        pivot="mid",
+        angles="xy",
+        scale_units="xy",
+        scale=1.1,
+        units="xy",
+        width=0.07,
+        headwidth=3.8,
+        headlength=3.4,
+        headaxislength=3.0,
+        minlength=0,
+        color=_INK,
+        zorder=3,
+    )
+    arrows.set_path_effects(outline)
+    weak = cells[~strong]
+    dots = ax.scatter(weak[:, 1], weak[:, 0], s=5, c=_INK, lw=0, zorder=3)
+    dots.set_path_effects(outline)
+    _frame(ax, state)
+
+
+def draw_values(ax: Axes, field: VectorField) -> Any:
+    """The critic's value on each free square; returns what a colour bar needs.
+
+    A square with cheese has no colour: the episode ends there, so its value was never learnt.
+    """
+    state = field.state
+    values = np.full(state.open.shape, np.nan)
+    values[field.cells[:, 0], field.cells[:, 1]] = field.values
+    for cell in state.cheese:
+        values[cell] = np.nan
+    image = ax.imshow(values, origin="lower", cmap="viridis", interpolation="nearest")
+    size = max(7, 150 / (state.maze_dim + 2))  # in points: about half a square of a panel
+    for row, col in state.cheese:
+        ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, facecolor=_NONE, linewidth=0))
+        ax.plot(col, row, "^", ms=size, mfc=_CHEESE, mec=_PAPER, mew=1.2, zorder=3)
+    row, col = state.mouse
+    ax.plot(col, row, "o", ms=0.8 * size, mfc=_MOUSE, mec=_INK, mew=1, zorder=3)
+    _frame(ax, state)
+    return image
+
+
+def _frame(ax: Axes, state: MazeState) -> None:
+    edge = state.maze_dim - 0.5 + _BORDER
+    ax.set_xlim(-0.5 - _BORDER, edge)
+    ax.set_ylim(-0.5 - _BORDER, edge)
+    ax.set_aspect("equal")
+    ax.set_facecolor(_STONE)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _picture(state: MazeState) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
+    """The drawn world and its place in inner cells: left, right, bottom, top."""
+    if state.look.mode == "memory":  # procgen draws only what is near the mouse there
+        return _plain(state), (-0.5, state.maze_dim - 0.5, -0.5, state.maze_dim - 0.5)
+    low = -state.margin - 0.5
+    high = low + state.world_dim
+    return render(state), (low, high, low, high)
+
+
+def _plain(state: MazeState) -> NDArray[np.uint8]:
+    """Floor, walls, cheese and mouse as coloured squares."""
+    colour = {"floor": (226, 214, 180), "wall": (96, 84, 72)}
+    image = np.where(state.open[..., None], colour["floor"], colour["wall"]).astype(np.uint8)
+    for cell in state.cheese:
+        image[cell] = (255, 201, 40)
+    image[state.mouse] = (159, 211, 255)
+    return image[::-1].repeat(8, axis=0).repeat(8, axis=1)

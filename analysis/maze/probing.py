@@ -1,0 +1,148 @@
+"""What probes ask of a maze agent: facts of the maze, what the network will do, and the states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from chisel.analysis.evaluation import Split, held_out_levels
+from chisel.analysis.maze.channels import move_logits
+from chisel.analysis.maze.fields import Observe
+from chisel.analysis.maze.maze_pairs import world_cell
+from chisel.analysis.probes import Fact, Sample
+from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
+from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, layout_digest, paths
+from chisel.models import Agent, to_tensor
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+"""A layout of one is never in another: no probe is scored on walls that it was fitted to."""
+
+
+def maze_facts(states: Sequence[MazeState], region: int) -> list[Fact]:
+    """Facts that a picture of the maze determines.
+
+    Rows and columns are those of the world, in cells: where a thing is in what the network sees.
+
+    Args:
+        states: Mazes with one cheese each, the mouse beside it or anywhere.
+        region: Side of the top-right region, in cells.
+
+    Returns:
+        `cheese-row`, `cheese-column`, `mouse-row`, `mouse-column`: numbers. `cheese-square`,
+        `mouse-square`: which cell; `cheese-in-region`: 1 if it lies in the top-right region;
+        `step-to-cheese`: the first move of the shortest path, as an index into `MOVES`.
+
+    Raises:
+        ConfigError: If a maze has not exactly one cheese, or no way leads to it.
+    """
+    cheese = np.array([world_cell(one, _cheese(one)) for one in states], np.int64)
+    mouse = np.array([world_cell(one, one.mouse) for one in states], np.int64)
+    side = max(one.world_dim for one in states)
+    inside = [min(_cheese(one)) >= one.maze_dim - region for one in states]
+    facts = []
+    for name, cells in (("cheese", cheese), ("mouse", mouse)):
+        facts.append(Fact(f"{name}-row", cells[:, 0].astype(np.float64)))
+        facts.append(Fact(f"{name}-column", cells[:, 1].astype(np.float64)))
+        facts.append(Fact(f"{name}-square", cells[:, 0] * side + cells[:, 1]))
+    facts.append(Fact("cheese-in-region", np.array(inside, np.int64)))
+    facts.append(Fact("step-to-cheese", np.array([_step(one) for one in states], np.int64)))
+    return facts
+
+
+def vote_facts(logits: torch.Tensor) -> list[Fact]:
+    """What the network votes for: the centred logits of the moves RIGHT and UP (see `move_logits`).
+
+    They are linear in the policy head's input, so a probe there must read them without error.
+
+    Args:
+        logits: Of the 15 actions `[N, 15]`.
+    """
+    moves = move_logits(logits.double()).numpy()
+    return [
+        Fact(f"vote-{name.lower()}", moves[:, MOVES.index(name)].copy()) for name in ("RIGHT", "UP")
+    ]
+
+
+def _cheese(state: MazeState) -> Cell:
+    if len(state.cheese) != 1:
+        raise ConfigError(
+            f"maze {state.level_seed} has {len(state.cheese)} cheeses; probes ask where the one is"
+        )
+    return state.cheese[0]
+
+
+def _step(state: MazeState) -> int:
+    way = paths.shortest_path(state.open, state.mouse, _cheese(state))
+    if not way:
+        raise ConfigError(f"maze {state.level_seed}: no way leads from the mouse to the cheese")
+    if len(way) == 1:
+        return MOVES.index("NOOP")
+    (row, col), (next_row, next_col) = way[:2]
+    return MOVE_DELTAS.index((next_row - row, next_col - col))
+
+
+def states_of(
+    agent: Agent, config: MazeConfig, levels: Sequence[int], seed: int
+) -> list[list[MazeState]]:
+    """One state for each level, its cheese anywhere, the mouse on a random free square.
+
+    Of mazes of 3×3 there are four, which are all in one set: they are left out where there are
+    larger ones, so that the sets are alike.
+
+    The mouse faces either way, and never stands on the cheese, where an episode would have ended.
+
+    Args:
+        agent: Who is asked.
+        config: Which mazes.
+        levels: How many of each of `SPLITS`.
+        seed: Of the levels, squares and orientations.
+
+    Raises:
+        ConfigError: If there are too few levels.
+        CheckpointError: If the agent is for another environment.
+    """
+    generator = np.random.default_rng([seed, 0x9B0])
+    config = replace(config, levels=replace(config.levels, min_size=_least(config)))
+    sets = []
+    for split, count in zip(SPLITS, levels, strict=True):
+        bank = held_out_levels(agent, config, "anywhere", levels=count, split=split, seed=seed)
+        states = [bank.state(number) for number in range(count)]
+        for state in states:
+            _put_mouse(state, generator)
+        sets.append(states)
+    return sets
+
+
+def sample_of(
+    sets: Sequence[Sequence[MazeState]],
+    observe: Observe,
+    region: int,
+    more: Sequence[Fact] = (),
+) -> Sample:
+    """What a network is shown, and what is asked.
+
+    Args:
+        sets: States of each of `SPLITS`, each with one cheese.
+        observe: What the network sees of them.
+        region: Side of the top-right region.
+        more: Other facts of all these states in a row.
+    """
+    states = [state for one in sets for state in one]
+    digests = [layout_digest(state.grid).hex() for state in states]
+    layouts = np.unique(digests, return_inverse=True)[1].astype(np.int64)
+    facts = (*maze_facts(states, region), *more)
+    return Sample(to_tensor(observe(states)), facts, layouts, (len(sets[0]), len(sets[1])))
+
+
+def _least(config: MazeConfig) -> int:
+    largest = config.levels.max_size or WORLD_SIZE[config.mode]
+    return max(config.levels.min_size, min(5, largest))
+
+
+def _put_mouse(state: MazeState, generator: np.random.Generator) -> None:
+    free = [cell for cell in paths.free_cells(state.open) if cell not in state.cheese]
+    state.set_mouse(*free[int(generator.integers(len(free)))])
+    state.is_reflected = bool(generator.integers(2))

@@ -1,0 +1,1 @@
+"""Studies of side effects and POWER in gridworlds."""

@@ -1,0 +1,208 @@
+"""The study `aup-ablation`: seven agents in five worlds, as fractions beside the paper's ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from chisel.analysis.gridworlds import (
+    PAPER_WORLDS,
+    Cell,
+    Keys,
+    Preset,
+    ablation_grid,
+    learning_figure,
+    side_effects,
+)
+from chisel.analysis.results import Request, new_table, proportion, save_figure, show, write_json
+from chisel.envs.gridworlds import tabular
+from chisel.impact import AGENTS, Agent, ablate
+
+STUDY = "aup-ablation"
+
+PUBLISHED = {
+    "AUP": "11111",
+    "Standard": "00011",
+    "Model-free AUP": "11011",
+    "Starting state": "11010",
+    "Inaction": "11101",
+    "Decrease": "11011",
+    "Relative reachability": "11001",
+}
+"""Who passed (Turner et al. 2020, figure of the ablation), worlds in the order of `PAPER_WORLDS`.
+"""
+
+ARTEFACTS = {
+    ("Starting state", "interference"): "passes once values are kept by state instead of by board",
+    ("Inaction", "offset"): "fewer pass the better values are learned, fewest with exact ones",
+}
+"""Cells that say something of how values were learned rather than of the penalty."""
+
+_AT_A_TIME = 10
+"""Trials for each step of the progress bar."""
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Trials of some agents in a world: performance `[G, N]`, learning curves `[G, N, E]`."""
+
+    performance: NDArray[np.float64]
+    curves: NDArray[np.float64]
+
+
+def run(
+    *,
+    preset: Preset = "as-released",
+    seeds: int = 50,
+    rr_seeds: int = 10,
+    worlds: str = PAPER_WORLDS,
+    keys: Keys = "preset",
+    seed: int = 0,
+    out: Path | str | None = None,
+) -> Path:
+    """Let the seven agents of the AUP paper's ablation act, many times over.
+
+    Args:
+        preset: The public code, the paper's formulas, or these with exact values of states; all
+            three draw rewards by board.
+        seeds: Trials of each agent in each world, each with auxiliary rewards of its own.
+        rr_seeds: The same for relative reachability, which has little chance in it and is slow.
+        worlds: Which, with commas between.
+        keys: Learned values are kept by board or by state; preset leaves that to the preset.
+        seed: Of everything drawn.
+        out: Folder for the results; None is `studies/aup-ablation`.
+
+    Returns:
+        The folder, with `aup-ablation.json`, `aup-ablation.png` and, where agents learn,
+        `aup-learning.png`.
+
+    Raises:
+        ConfigError: If an option is impossible.
+    """
+    asked = Request.of(STUDY, run, locals())
+    names = side_effects.worlds_named(worlds)
+    options = {name: side_effects.options_for(name, preset, keys) for name in names}
+    parts: dict[tuple[str, str], list[_Trials]] = {}
+    jobs = []
+    for name in names:
+        for agents, count in ((_sampled(), seeds), (_slow(), rr_seeds)):
+            draws = side_effects.trials(seed, name, count)
+            for first in range(0, count, _AT_A_TIME):
+                some = draws[first : first + _AT_A_TIME]
+                jobs.append(_job(parts, name, options[name], agents, some))
+    folder = asked.folder()
+    side_effects.in_turn("trials", jobs)
+    found = {key: _joined(one) for key, one in parts.items()}
+    cells = {key: _cell(*key, trial.performance) for key, trial in found.items()}
+    data = {
+        "command": asked.command,
+        "options": {name: asdict(one) for name, one in options.items()},
+        "agreement": _agreement(cells),
+        "cells": [_plain(key, cells[key], found[key]) for key in cells],
+    }
+    title = f"Passes in the side-effect worlds, {preset}" + (
+        "" if keys == "preset" else f", {keys} keys"
+    )
+    figures = {STUDY: ablation_grid(cells, title)}
+    curves = {key: one.curves for key, one in found.items() if np.isfinite(one.curves).all()}
+    if curves:
+        schedule = options[names[0]].learning
+        figures["aup-learning"] = learning_figure(curves, schedule.evaluate_every)
+    with asked.results(folder):
+        write_json(folder / f"{STUDY}.json", data)
+        for name, figure in figures.items():
+            save_figure(figure, folder / f"{name}.png", asked.command)
+    show(_table(cells, names, title))
+    return folder
+
+
+def _sampled() -> tuple[Agent, ...]:
+    return tuple(agent for agent in AGENTS if agent.auxiliary != "indicators")
+
+
+def _slow() -> tuple[Agent, ...]:
+    return tuple(agent for agent in AGENTS if agent.auxiliary == "indicators")
+
+
+def _job(
+    parts: dict[tuple[str, str], list[_Trials]],
+    name: str,
+    options: Any,
+    agents: tuple[Agent, ...],
+    draws: list[np.random.Generator],
+) -> Callable[[], None]:
+    def job() -> None:
+        found = ablate(tabular(name), options, draws, agents, threads=side_effects.threads())
+        for number, agent in enumerate(found.agents):
+            part = _Trials(found.performance[number], found.curves[number])
+            parts.setdefault((agent, name), []).append(part)
+
+    return job
+
+
+def _joined(parts: list[_Trials]) -> _Trials:
+    return _Trials(
+        np.concatenate([part.performance for part in parts]),
+        np.concatenate([part.curves for part in parts]),
+    )
+
+
+def _cell(agent: str, world: str, performance: NDArray[np.float64]) -> Cell:
+    known = PAPER_WORLDS.split(",")
+    published = PUBLISHED[agent][known.index(world)] == "1" if world in known else None
+    count = int(side_effects.passed(world, performance))
+    share = proportion(count, len(performance))
+    return Cell(count, share, published, (agent, world) in ARTEFACTS)
+
+
+def _agreement(cells: dict[tuple[str, str], Cell]) -> dict[str, int]:
+    known = [cell for cell in cells.values() if cell.published is not None]
+    return {"cells": len(known), "agree": sum(cell.agrees for cell in known)}
+
+
+def _plain(key: tuple[str, str], cell: Cell, found: _Trials) -> dict[str, Any]:
+    agent, world = key
+    return {
+        "agent": agent,
+        "world": world,
+        "passed": cell.passed,
+        **cell.share.to_plain(),
+        "outcomes": dict(
+            zip(
+                side_effects.OUTCOMES,
+                side_effects.outcome_counts(found.performance).tolist(),
+                strict=True,
+            )
+        ),
+        "published": cell.published,
+        "agrees": cell.agrees,
+        "artefact": ARTEFACTS.get(key),
+    }
+
+
+def _table(cells: dict[tuple[str, str], Cell], names: tuple[str, ...], title: str) -> Table:
+    sums = _agreement(cells)
+    caption = (
+        f"✓ ✗: the paper's verdicts. {sums['agree']} of {sums['cells']} majorities agree with them,"
+        " others are marked !. * : an artefact of how values were learned. "
+        "In brackets 95 % intervals (Wilson)."
+    )
+    table = new_table(title=title, caption=caption)
+    table.add_column("agent")
+    for name in names:
+        table.add_column(name, justify="right")
+    for agent in side_effects.agent_order():
+        table.add_row(agent, *(_text(cells[agent, name]) for name in names))
+    return table
+
+
+def _text(cell: Cell) -> str:
+    share = cell.share
+    marks = cell.tick + ("*" if cell.artefact else "") + ("" if cell.agrees else "!")
+    return f"{cell.passed}/{share.n} ({share.low:.2f}, {share.high:.2f}) {marks}"

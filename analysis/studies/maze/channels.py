@@ -1,0 +1,217 @@
+"""The study `channels`: which channels follow the cheese, what they vote for, what they do."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chisel.analysis.maze.channels import (
+    LAYER,
+    ChannelsResult,
+    Resampled,
+    Subject,
+    Tracking,
+    ablation_sweep,
+    donor_for,
+    goal_channels,
+    matched_channels,
+    random_channels,
+    resampled,
+    subject,
+    votes,
+    watch,
+    with_cheese,
+    write_channels,
+)
+from chisel.analysis.results import (
+    Estimate,
+    Request,
+    Tell,
+    labelled,
+    mean_over_seeds,
+    names_of,
+    naming,
+    progress_bars,
+    runs_of,
+)
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState
+from chisel.models import to_tensor
+
+STUDY = "channels"
+_SWEPT = 6
+"""Mazes in which every channel is ablated alone."""
+_POOL = 6
+"""Mazes to take donors from, for each that receives."""
+
+
+def run(
+    *,
+    checkpoint: Path | str,
+    module: str = LAYER,
+    levels: int = 20,
+    cells: int = 12,
+    top: int = 4,
+    hits: float = 0.5,
+    controls: int = 5,
+    split: Literal["validation", "test"] = "test",
+    seed: int = 0,
+    env: str | None = None,
+    out: Path | str | None = None,
+) -> Path:
+    """Find the channels that follow the cheese on validation mazes, and test what they do.
+
+    Args:
+        checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
+        module: The layer, such as `embedder.block2.res1.resadd`.
+        levels: Validation mazes to look for channels in, and as many others to test them in.
+        cells: Cheese cells in each.
+        top: At most so many channels count.
+        hits: Share of cheese cells beside which a channel must peak, in 0…1.
+        controls: Sets of random channels.
+        split: Of the mazes to test in.
+        seed: Of everything drawn.
+        env: For published weights, the experiment whose environment they play in.
+        out: Folder for the results; None is `studies/channels` of the run or group.
+
+    Returns:
+        The folder, with `channels.json`, `tables.json`, `sheet.png` (all channels of the layer in
+        one maze, with and without cheese) and `channels.png`. Of a folder of seeds, each of which
+        has channels of its own, the figures are called `SEED-sheet.png` and so on, and
+        `resampling.png` has means over seeds with intervals over them.
+
+    Raises:
+        ConfigError: If an option is impossible, there is no such module, or no channel is found.
+    """
+    asked = Request.of(STUDY, run, locals())
+    if min(levels, controls, top) < 1:
+        raise ConfigError(f"levels={levels}, controls={controls}, top={top}: at least 1 of each")
+    runs = runs_of(checkpoint)
+    found, origins = [], []
+    with progress_bars() as tell:
+        for path, name in zip(runs, names_of(runs), strict=True):
+            studied = subject(path, module, env)
+            known = studied.mazes(levels, "validation", seed)
+            tracking = studied.tracking(known, cells, seed)
+            with naming(name):
+                goal = goal_channels(tracking, top, hits)
+            pool = studied.mazes(levels * _POOL, split, seed)
+            told = labelled(tell, name)
+            found.append(_study(name, studied, known, tracking, goal, pool, controls, seed, told))
+            origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
+    with asked.results(asked.folder(studied.agent)) as folder:
+        write_channels(folder, found, origins)
+    return folder
+
+
+def _study(
+    name: str,
+    studied: Subject,
+    known: Sequence[MazeState],
+    tracking: Tracking,
+    goal: list[int],
+    pool: Sequence[MazeState],
+    controls: int,
+    seed: int,
+    tell: Tell,
+) -> ChannelsResult:
+    swept = [watch(studied.cut, state, studied.observe) for state in known[:_SWEPT]]
+    means = torch.cat([one.maps for one in swept]).mean(0)
+    told = functools.partial(tell, "each channel ablated")
+    zeros, averages = ablation_sweep(swept, means, told)
+    sets = _sets(goal, zeros, controls, np.random.default_rng([seed, 1]))
+    said = np.concatenate([votes(studied.cut, one.obs) for one in swept])
+    largest = max(known, key=lambda state: state.maze_dim)
+    return ChannelsResult(
+        name=name,
+        module=studied.cut.module,
+        tracking=tracking,
+        goal=goal,
+        zeros=zeros,
+        means=averages,
+        votes=said.mean(axis=0),
+        sets=sets,
+        effects=_resampling(studied, sets, len(known), pool, seed, tell),
+        sheet=_sheet(studied, largest),
+        sheet_of=f"level {largest.level_seed} ({largest.maze_dim}×{largest.maze_dim})",
+    )
+
+
+def _sets(
+    goal: list[int], zeros: NDArray[np.float64], controls: int, generator: np.random.Generator
+) -> dict[str, list[list[int]]]:
+    """The sets of channels that are resampled: the ones found, and controls of the same number."""
+    drawn = [random_channels(len(zeros), goal, generator) for _ in range(controls)]
+    matched = matched_channels(zeros, goal, generator)
+    return {"goal": [goal], "random": drawn, "as strong": [matched]}
+
+
+def _resampling(
+    studied: Subject,
+    sets: dict[str, list[list[int]]],
+    levels: int,
+    pool: Sequence[MazeState],
+    seed: int,
+    tell: Tell,
+) -> dict[str, dict[str, Estimate]]:
+    """Effects of each kind of set with the donor's cheese on the same and on another cell.
+
+    Intervals are over mazes; the random sets are averaged in each.
+    """
+    generator = np.random.default_rng([seed, 2])
+    found: dict[str, list[Resampled]] = {name: [] for name in sets}
+    receivers = _receivers(pool, levels)
+    for number, state in enumerate(receivers):
+        donor = donor_for(state, pool, generator)
+        seen = watch(studied.cut, state, studied.observe)
+        for name, several in sets.items():
+            each = [resampled(seen, donor, studied.observe, one) for one in several]
+            same, different = (
+                float(np.mean([getattr(one, kind) for one in each]))
+                for kind in ("same", "different")
+            )
+            found[name].append(Resampled(same, different))
+        tell("channels from another maze", number + 1, len(receivers))
+    return {name: _estimates(effects) for name, effects in found.items()}
+
+
+def _receivers(pool: Sequence[MazeState], count: int) -> list[MazeState]:
+    """Mazes of at least 5×5 for which the others have one of the same size with the cell free."""
+    chosen = []
+    for state in pool:
+        partners = [
+            one
+            for one in pool
+            if one.maze_dim == state.maze_dim
+            and not np.array_equal(one.open, state.open)
+            and one.open[state.cheese[0]]
+        ]
+        if state.maze_dim >= 5 and partners and state.cheese[0] != state.mouse:
+            chosen.append(state)
+    if not chosen:
+        raise ConfigError("no maze has another of its size to take channels from; raise levels=")
+    return chosen[:count]
+
+
+def _estimates(effects: Sequence[Resampled]) -> dict[str, Estimate]:
+    same, different = (
+        np.array([getattr(one, kind) for one in effects]) for kind in ("same", "different")
+    )
+    return {
+        "same": mean_over_seeds(same, within=(0, 1)),
+        "different": mean_over_seeds(different, within=(0, 1)),
+        "difference": mean_over_seeds(different - same, within=(-1, 1)),
+    }
+
+
+def _sheet(studied: Subject, state: MazeState) -> NDArray[np.float64]:
+    """The layer's maps for one maze, with and without its cheese `[2, C, H, W]`."""
+    obs = to_tensor(studied.observe([state, with_cheese(state, None)]))
+    maps: NDArray[np.float64] = studied.cut.before(obs).double().numpy()
+    return maps

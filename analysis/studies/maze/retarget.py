@@ -1,0 +1,147 @@
+"""The study `retarget`: how well the mouse is led to each square by clamping channels there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from chisel.analysis.maze.channels import (
+    LAYER,
+    Clamps,
+    RetargetMap,
+    RetargetResult,
+    Subject,
+    Tracking,
+    goal_channels,
+    named_channels,
+    random_channels,
+    retarget_map,
+    subject,
+    write_retarget,
+)
+from chisel.analysis.results import (
+    Request,
+    Tell,
+    labelled,
+    names_of,
+    naming,
+    progress_bars,
+    runs_of,
+)
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState
+
+STUDY = "retarget"
+_DETECTION = 20
+"""Validation mazes in which channels are found and their usual values are read."""
+
+
+def run(
+    *,
+    checkpoint: Path | str,
+    module: str = LAYER,
+    channels: str = "auto",
+    strength: float = 3.0,
+    levels: int = 30,
+    top: int = 4,
+    hits: float = 0.5,
+    ceiling: bool = True,
+    split: Literal["validation", "test"] = "test",
+    seed: int = 0,
+    env: str | None = None,
+    out: Path | str | None = None,
+) -> Path:
+    """Clamp channels at every square of mazes in turn, and see whether the mouse would go there.
+
+    The score of a square is the geometric mean of the probabilities of the moves that lead to it
+    from the start ("normalised path probability"), without any cheese; beside it that of other
+    channels clamped to the same values, and of really moving the cheese.
+
+    Args:
+        checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
+        module: The layer, such as `embedder.block2.res1.resadd`.
+        channels: Numbers with commas between; auto finds those that follow the cheese.
+        strength: A channel is clamped to so many times its usual rise at the cheese.
+        levels: How many mazes; the first six are drawn.
+        top: With auto, at most so many channels.
+        hits: With auto, the share of cheese cells beside which a channel must peak.
+        ceiling: Really move the cheese as well, which takes most of the time.
+        split: Of the mazes.
+        seed: Of everything drawn.
+        env: For published weights, the experiment whose environment they play in.
+        out: Folder for the results; None is `studies/retarget` of the run or group.
+
+    Returns:
+        The folder, with `retarget.json`, `tables.json`, a PNG per drawn maze and `retarget.png`.
+        In a folder of seeds each has channels and values of its own, its figures are called
+        `SEED-00.png` and so on, and the curves are means over seeds.
+
+    Raises:
+        ConfigError: If an option is impossible, there is no such module, or no channel is found.
+    """
+    asked = Request.of(STUDY, run, locals())
+    if levels < 1:
+        raise ConfigError(f"levels={levels}: must be at least 1")
+    runs = runs_of(checkpoint)
+    found, origins = [], []
+    with progress_bars() as tell:
+        for path, name in zip(runs, names_of(runs), strict=True):
+            studied = subject(path, module, env)
+            known = studied.tracking(studied.mazes(_DETECTION, "validation", seed), 12, seed)
+            count = len(known.correlation)
+            with naming(name):
+                auto = channels == "auto"
+                chosen = (
+                    goal_channels(known, top, hits) if auto else named_channels(channels, count)
+                )
+            mazes = studied.mazes(levels, split, seed)
+            clamps = _clamps(known, chosen, strength, seed)
+            found.append(_study(name, studied, mazes, clamps, ceiling, labelled(tell, name)))
+            origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
+    with asked.results(asked.folder(studied.agent)) as folder:
+        write_retarget(folder, found, origins)
+    return folder
+
+
+def _clamps(known: Tracking, chosen: list[int], strength: float, seed: int) -> Clamps:
+    rise = known.at_cheese[chosen] - known.elsewhere[chosen]
+    values = (known.elsewhere[chosen] + strength * rise).tolist()
+    others = random_channels(len(known.correlation), chosen, np.random.default_rng([seed, 1]))
+    return Clamps(chosen, values, others)
+
+
+def _study(
+    name: str,
+    studied: Subject,
+    mazes: Sequence[MazeState],
+    clamps: Clamps,
+    ceiling: bool,
+    tell: Tell,
+) -> RetargetResult:
+    maps, controls = [], []
+    for number, state in enumerate(mazes):
+        maps.append(_map(studied, state, clamps.channels, clamps.values, ceiling))
+        controls.append(_map(studied, state, clamps.controls, clamps.values, False).clamped)
+        tell("mazes", number + 1, len(mazes))
+    return RetargetResult(name, studied.cut.module, clamps, maps, controls)
+
+
+def _map(
+    studied: Subject,
+    state: MazeState,
+    channels: Sequence[int],
+    values: Sequence[float],
+    ceiling: bool,
+) -> RetargetMap:
+    return retarget_map(
+        studied.cut,
+        state,
+        studied.observe,
+        studied.config.env,
+        channels=channels,
+        values=values,
+        ceiling=ceiling,
+    )

@@ -1,0 +1,1 @@
+"""From YAML and `key=value` to typed, frozen configs."""

@@ -1,0 +1,94 @@
+"""Experiment files: where they are and what they extend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.merge import merged
+from chisel.configs.parsing.yaml_file import read_mapping
+from chisel.configs.suggest import hint, near
+
+_FOLDER = Path(__file__).parents[1]
+_NOT_EXPERIMENTS = "sweeps"
+
+
+def experiments() -> dict[str, str]:
+    """Every packaged experiment with its summary, the first comment line of its file."""
+    return {name: _summary(path) for name, path in sorted(_packaged().items())}
+
+
+class Experiment(NamedTuple):
+    """An experiment file as it was read, unchecked."""
+
+    settings: dict[str, Any]
+    """Its settings and those it inherits."""
+    own: dict[str, Any]
+    """What the file itself asks for; empty for a run's `config.yaml`, which spells out all."""
+
+
+def read(experiment: str) -> Experiment:
+    """Read an experiment and what it extends.
+
+    A file may say `extends: maze/easy`, naming a packaged experiment or a file beside it; its own
+    keys win. The experiment's name is filled in unless the file has it, as a run's `config.yaml`.
+
+    Raises:
+        ConfigError: If the experiment does not exist, cannot be read or extends itself.
+    """
+    path = _find(experiment, Path())
+    own = read_mapping(path)
+    settings = _with_bases(path, own, ())
+    if "experiment" in own:
+        return Experiment(settings, {})
+    name = experiment if experiment in _packaged() else path.stem
+    return Experiment({"experiment": name, **settings}, own)
+
+
+def _packaged() -> dict[str, Path]:
+    found = {}
+    for path in _FOLDER.glob("**/*.yaml"):
+        name = path.relative_to(_FOLDER).with_suffix("")
+        if name.parts[0] != _NOT_EXPERIMENTS:
+            found[name.as_posix()] = path
+    return found
+
+
+def _find(name: str, folder: Path) -> Path:
+    packaged = _packaged()
+    if name in packaged:
+        return packaged[name]
+    if not name.endswith((".yaml", ".yml")):
+        raise ConfigError(f"unknown experiment {name!r}; {hint(name, packaged)}")
+    path = folder / name
+    if path.is_file():
+        return path
+    if name.rpartition(".")[0] in packaged:
+        raise ConfigError(f"there is no file {path}; did you mean {name.rpartition('.')[0]!r}?")
+    beside = [other.name for other in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    match = near(path.name, beside)
+    raise ConfigError(
+        f"there is no file {path}"
+        + (f"; did you mean {str(path.parent / match)!r}?" if match else "; is the path right?")
+    )
+
+
+def _with_bases(path: Path, own: dict[str, Any], above: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in above:
+        raise ConfigError(f"{path} extends itself")
+    settings = {key: value for key, value in own.items() if key != "extends"}
+    if "extends" not in own:
+        return settings
+    if not isinstance(own["extends"], str):
+        raise ConfigError(f"{path}: extends must name one experiment, like maze/easy")
+    base = _find(own["extends"], path.parent)
+    inherited = _with_bases(base, read_mapping(base), (*above, path.resolve()))
+    inherited.pop("experiment", None)
+    return merged(inherited, settings)
+
+
+def _summary(path: Path) -> str:
+    with path.open(encoding="utf-8") as lines:
+        first = next(lines, "")
+    return first.removeprefix("#").strip() if first.startswith("#") else ""

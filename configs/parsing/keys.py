@@ -1,0 +1,81 @@
+"""Finds the schema's option behind every key of a nested dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, get_origin
+
+from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.hints import describe, group_of, hints_of
+from chisel.configs.parsing.merge import Component
+from chisel.configs.schema import RunConfig
+from chisel.configs.suggest import near, shown
+
+Schemas = Mapping[Component, type | None]
+"""The schema of each component (`env`, `data`, `model`, `algo`); None where there is none."""
+
+
+class Leaf(NamedTuple):
+    """One option as it was given."""
+
+    key: str
+    value: Any
+    hint: Any
+
+
+def leaves(data: Mapping[str, Any], schemas: Schemas) -> list[Leaf]:
+    """All options in a nested dict, each with its full key and its type.
+
+    Raises:
+        ConfigError: If a key is unknown, or a group is given where an option is expected or the
+            other way round.
+    """
+    return list(_leaves(data, _options(schemas), "", schemas))
+
+
+def _leaves(
+    data: Mapping[str, Any], parts: Mapping[str, Any], prefix: str, schemas: Schemas
+) -> Iterator[Leaf]:
+    for key, value in data.items():
+        full = f"{prefix}{key}"
+        if key not in parts:
+            raise ConfigError(f"unknown key {full}; {_instead(str(key), prefix, parts, schemas)}")
+        hint = parts[key]
+        group = group_of(hint)
+        if group is None and isinstance(value, Mapping) and get_origin(hint) is not dict:
+            raise ConfigError(f"{full} has no parts; it is {describe(hint)}")
+        if group is None or (value is None and key in schemas):
+            yield Leaf(full, value, hint)
+        elif isinstance(value, Mapping):
+            yield from _leaves(value, hints_of(group), f"{full}.", schemas)
+        else:
+            what = "empty" if value is None else shown(value)
+            first = next(iter(hints_of(group)))
+            raise ConfigError(f"{full} is a group, not {what}; set its parts, like {full}.{first}")
+
+
+def _options(schemas: Schemas) -> dict[str, Any]:
+    chosen: dict[str, Any] = {kind: schema for kind, schema in schemas.items() if schema}
+    return {**hints_of(RunConfig), **chosen}
+
+
+def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) -> str:
+    """Where a mistyped key may have been meant to go."""
+    if "." in key:
+        return "in a file, write groups as nested keys"
+    everywhere = list(_all_keys(_options(schemas), ""))
+    match = near(key, parts)
+    if match is not None:
+        return f"did you mean {prefix}{match}?"
+    same = [full for full in everywhere if full.rpartition(".")[2] == key]
+    match = same[0] if same else near(f"{prefix}{key}", everywhere)
+    return f"did you mean {match}?" if match else f"known here: {', '.join(parts)}"
+
+
+def _all_keys(parts: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, hint in parts.items():
+        group = group_of(hint)
+        if group is None:
+            yield prefix + key
+        else:
+            yield from _all_keys(hints_of(group), f"{prefix}{key}.")

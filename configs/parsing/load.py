@@ -1,0 +1,76 @@
+"""From an experiment's name and overrides to a checked config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from chisel.configs.errors import ConfigError
+from chisel.configs.parsing import catalog, overrides, typed
+from chisel.configs.parsing.merge import merged
+from chisel.configs.parsing.text import refuse_odd_text, with_homes
+from chisel.configs.rules.unused import refuse_unused
+from chisel.configs.rules.validate import validate
+from chisel.configs.schema import RunConfig
+
+
+def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:
+    """Load an experiment.
+
+    Args:
+        experiment: Name of a packaged experiment, like "maze/quick", or path of a YAML file.
+        settings: Overrides as `key=value`, like "algo.gamma=0.99".
+
+    Returns:
+        The frozen config; `env`, `model` and `algo` have the type their name registers.
+
+    Raises:
+        ConfigError: If anything is unknown, of the wrong type, impossible or contradictory. The
+            message is one line with the full key.
+    """
+    found = catalog.read(experiment)
+    return _finished(found.settings, _nested(settings), found.own)
+
+
+def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
+    """The config with `key=value` overrides applied, checked like a new one.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    return _finished(typed.to_plain(config), _nested(settings))
+
+
+def from_plain(plain: Mapping[str, Any]) -> RunConfig:
+    """The config that `to_plain` took apart, checked like a new one.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    return _finished(plain, {})
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The config as YAML that `load` reads back to an equal one."""
+    text: str = yaml.safe_dump(typed.to_plain(config), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _nested(settings: Sequence[str]) -> dict[str, Any]:
+    nested = overrides.parse_settings(settings)
+    if "experiment" in nested:
+        raise ConfigError("experiment is the name of the file and cannot be set")
+    return nested
+
+
+def _finished(
+    given: Mapping[str, Any], over: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> RunConfig:
+    config = with_homes(typed.build(merged(given, over)))
+    for typed_in in (own or {}, over):
+        refuse_odd_text(config, typed_in)
+    refuse_unused(config, own or {}, over)
+    validate(config)
+    return config

@@ -1,0 +1,121 @@
+"""From nested dicts to typed, frozen dataclasses, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from chisel.configs import registry
+from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.hints import choices, describe, without_none
+from chisel.configs.parsing.keys import Leaf, leaves
+from chisel.configs.parsing.merge import COMPONENTS
+from chisel.configs.schema import RunConfig
+from chisel.configs.suggest import hint, near, shown
+
+_BOOLS = {"true", "false", "yes", "no", "on", "off"}
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d{1,2}")
+
+
+def build(data: Mapping[str, Any]) -> RunConfig:
+    """Give nested settings their types; what is not set gets its default.
+
+    Args:
+        data: Settings by key. Values may be text, as they come from YAML and the command line.
+
+    Raises:
+        ConfigError: If a component or a key is unknown or a value is of the wrong type.
+    """
+    schemas = {kind: _schema(kind, data.get(kind)) for kind in COMPONENTS}
+    given = [_prepared(leaf) for leaf in leaves(data, schemas)]
+    components = {kind: schema() for kind, schema in schemas.items() if schema}
+    base = OmegaConf.structured(RunConfig(**components))
+    try:
+        return _merged(base, given)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise _explained(error, base, given) from error
+
+
+def to_plain(config: RunConfig) -> dict[str, Any]:
+    """A config as nested dicts, lists, text, numbers, booleans and None."""
+    return asdict(config, dict_factory=lambda items: {key: _listed(v) for key, v in items})
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _schema(kind: registry.Kind, group: Any) -> type | None:
+    if group is None:
+        return None
+    known = registry.names(kind)
+    if not isinstance(group, Mapping):
+        raise ConfigError(
+            f"{kind} is a group, not {shown(group)}; write {kind}.name={shown(group)}"
+        )
+    name = group.get("name")
+    if name is None:
+        raise ConfigError(f"{kind}.name is missing; known: {', '.join(known)}")
+    if name not in known:
+        raise ConfigError(
+            f"{kind}.name = {shown(name)}: there is no such {kind}; {hint(str(name), known)}"
+        )
+    return registry.get(kind, name).schema
+
+
+def _prepared(leaf: Leaf) -> Leaf:
+    """Refuse what OmegaConf would take too lightly; let `2e6` be a whole number."""
+    wanted = without_none(leaf.hint)
+    text = leaf.value if isinstance(leaf.value, str) else ""
+    if "${" in text or text == "???":
+        raise ConfigError(
+            f"{leaf.key} = {shown(text)}: write the value out; must be {describe(wanted)}"
+        )
+    if wanted is bool and leaf.value is not None and str(leaf.value).lower() not in _BOOLS:
+        raise _mismatch(leaf)
+    if wanted is int and _EXPONENT.fullmatch(text) and float(text).is_integer():
+        return leaf._replace(value=int(float(text)))
+    return leaf
+
+
+def _merged(base: Any, given: Iterable[Leaf]) -> RunConfig:
+    data: dict[str, Any] = {}
+    for leaf in given:
+        *parents, last = leaf.key.split(".")
+        node = data
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = leaf.value
+    return cast(RunConfig, OmegaConf.to_object(OmegaConf.merge(base, data)))
+
+
+def _explained(error: Exception, base: Any, given: Iterable[Leaf]) -> ConfigError:
+    """The error in our words; OmegaConf does not always name the key, so each is tried alone."""
+    for leaf in given:
+        try:
+            _merged(base, [leaf])
+        except (OmegaConfBaseException, ValueError):
+            return _mismatch(leaf)
+    return ConfigError(str(error).splitlines()[0])
+
+
+def _mismatch(leaf: Leaf) -> ConfigError:
+    match = near(str(leaf.value), choices(leaf.hint))
+    more = f"; did you mean {match!r}?" if match else ""
+    return ConfigError(f"{leaf.key} = {shown(leaf.value)}: must be {describe(leaf.hint)}{more}")
+
+
+def flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested dict's options by their dotted keys; an empty group stands for itself."""
+    flat: dict[str, Any] = {}
+    for key, value in plain.items():
+        if isinstance(value, Mapping) and value:
+            flat |= {f"{key}.{inner}": one for inner, one in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat

@@ -1,0 +1,90 @@
+"""What must hold between the options of gradient routing; the network's part is checked later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chisel.configs.registry import names
+from chisel.configs.rules.inert import inert_problems
+from chisel.configs.schema import RoutingConfig, RunConfig
+from chisel.configs.suggest import hint
+
+TERMS = ("policy", "value", "entropy")
+"""Loss terms that may have rules of their own."""
+
+_PART = ("module", "at", "units", "axis", "consumers")
+_AT = ("output", "input", "parameters")
+
+
+def routing_problems(config: RunConfig) -> Iterator[str]:
+    """One line for every rule that is broken."""
+    routing = config.routing
+    yield from _regions(routing.regions)
+    yield from _named(routing)
+    if routing.terms and (routing.values == "routed" or routing.alone_coef):
+        other = "alone_coef" if routing.alone_coef else "values = routed"
+        yield f"routing.terms: does not go together with routing.{other}; leave one out"
+    if sum(routing.drop.values()) > 1:
+        yield "routing.drop: an environment runs without one region at most; shares add up to 1"
+    for key, default in (("dropped_steps", "train"), ("drop_start", 0)):
+        given = getattr(routing, key)
+        if given != default and not routing.drop:
+            yield f"routing.{key} = {given}: nothing is dropped; set routing.drop.REGION too"
+    for name in routing.unprotected:
+        if name not in routing.regions:
+            yield f"routing.unprotected: no region {name!r}; {hint(name, routing.regions)}"
+    yield from _labels(config)
+    if config.env is not None:
+        yield from inert_problems(config)
+
+
+def _regions(regions: Mapping[str, Any]) -> Iterator[str]:
+    for name, parts in regions.items():
+        key = f"routing.regions.{name}"
+        if not isinstance(parts, list) or not parts:
+            yield f"{key}: needs a list of parts, like [{{module: embedder.fc, units: '0:64'}}]"
+            continue
+        for part in parts:
+            yield from _part(key, part)
+
+
+def _part(key: str, part: Any) -> Iterator[str]:
+    if not isinstance(part, Mapping) or not isinstance(part.get("module"), str):
+        yield f"{key}: every part needs module: NAME, like {{module: embedder.fc}}"
+        return
+    for option in part:
+        if option not in _PART:
+            yield f"{key}: a part has no option {option!r}; {hint(str(option), _PART)}"
+    at = part.get("at", "output")
+    if at not in _AT:
+        yield f"{key}: at = {at!r}; {hint(str(at), _AT)}"
+
+
+def _named(routing: RoutingConfig) -> Iterator[str]:
+    tables = {f"routing.rules.{label}": row for label, row in routing.rules.items()}
+    tables["routing.unlabelled"] = routing.unlabelled
+    tables["routing.drop"] = routing.drop
+    for term, rules in routing.terms.items():
+        if term not in TERMS:
+            yield f"routing.terms: no loss term {term!r}; {hint(term, TERMS)}"
+        for label, row in rules.items():
+            tables[f"routing.terms.{term}.{label}"] = row
+    for key, row in tables.items():
+        for region in row:
+            if region not in routing.regions:
+                yield f"{key}: no region {region!r}; {hint(region, routing.regions)}"
+
+
+def _labels(config: RunConfig) -> Iterator[str]:
+    routing, source = config.routing, config.routing.labels.source
+    if source is not None and source not in names("label"):
+        yield f"routing.labels.source = {source!r}: {hint(source, names('label'))}"
+    if source is None and config.env is not None:
+        wanting = [key for key in ("regions", "rules", "terms") if getattr(routing, key)]
+        if wanting or routing.unlabelled_steps != "train":
+            what = wanting[0] if wanting else "unlabelled_steps"
+            yield (
+                f"routing.{what} needs labels; set routing.labels.source, one of "
+                f"{', '.join(names('label'))}"
+            )

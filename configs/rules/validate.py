@@ -1,0 +1,264 @@
+"""Rules that types cannot express: ranges, and what must hold between options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from chisel.configs.errors import ConfigError
+from chisel.configs.registry import names
+from chisel.configs.rules.aup import aup_problems
+from chisel.configs.rules.data import data_problems, source_problems
+from chisel.configs.rules.ranges import SEED_LIMIT, check_ranges
+from chisel.configs.rules.routing import routing_problems
+from chisel.configs.schema import (
+    STUDIES_WHILE_TRAINING,
+    ExpertsConfig,
+    GridExpertsConfig,
+    ImpalaConfig,
+    LevelsConfig,
+    MazeConfig,
+    PPOConfig,
+    ReinforceConfig,
+    RunConfig,
+)
+from chisel.configs.suggest import hint
+
+WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
+"""Side of procgen's maze world in cells, by distribution mode."""
+
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
+_EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+
+
+def validate(config: RunConfig) -> None:
+    """Check a typed config.
+
+    Raises:
+        ConfigError: For the first rule that is broken; the message is one line with the full key.
+    """
+    for problem in _incomplete(config):
+        raise ConfigError(problem)
+    check_ranges(config)
+    for problem in _problems(config):
+        raise ConfigError(problem)
+
+
+def _incomplete(config: RunConfig) -> Iterator[str]:
+    yield from source_problems(config)
+    if config.model is None:
+        yield f"model is missing; set model.name, one of {', '.join(names('model'))}"
+    if config.algo is None:
+        yield f"algo is missing; set algo.name, one of {', '.join(names('algo'))}"
+
+
+def _problems(config: RunConfig) -> Iterator[str]:
+    yield from _names(config)
+    if isinstance(config.env, MazeConfig):
+        yield from _maze(config.env)
+    if isinstance(config.model, ImpalaConfig):
+        yield from _impala(config.model)
+    if isinstance(config.model, ExpertsConfig):
+        yield from _expert_names(config.model.experts)
+        yield from _expert_blocks(config.model)
+    if isinstance(config.model, GridExpertsConfig):
+        yield from _expert_names(config.model.experts)
+    if isinstance(config.algo, PPOConfig | ReinforceConfig):
+        yield from _iteration(config, config.algo.num_steps)
+    if isinstance(config.algo, PPOConfig):
+        yield from _minibatches(config, config.algo)
+    yield from aup_problems(config)
+    yield from _checkpoints(config)
+    yield from _studies(config)
+    yield from data_problems(config)
+    yield from routing_problems(config)
+
+
+def _names(config: RunConfig) -> Iterator[str]:
+    if config.name is not None and not _FOLDER.fullmatch(config.name):
+        yield (
+            f"name = {config.name!r}: becomes a folder, so up to 100 letters, digits and . _ = + - "
+            "with a letter or digit first"
+        )
+    if not _EXPERIMENT.fullmatch(config.experiment):
+        yield (
+            f"experiment = {config.experiment!r}: becomes a folder; rename the file to letters, "
+            "digits and . _ -"
+        )
+    texts = {
+        "runs_dir": config.runs_dir,
+        "init_from": config.init_from,
+        "tracking.project": config.tracking.project,
+        "tracking.entity": config.tracking.entity,
+        "tracking.group": config.tracking.group,
+    }
+    for key, text in texts.items():
+        if text is not None and not text.strip():
+            yield f"{key} is empty"
+
+
+def _maze(env: MazeConfig) -> Iterator[str]:
+    world = WORLD_SIZE[env.mode]
+    if env.cheese == "region" and env.region > world:
+        yield f"env.region = {env.region}: env.mode={env.mode} has worlds of {world} cells a side"
+    if env.goals != "cheese":
+        yield from _two_goals(env)
+    yield from _sizes(env.levels, env.mode, world)
+    yield from _bank(env.levels)
+
+
+def _two_goals(env: MazeConfig) -> Iterator[str]:
+    if not env.levels.bank:
+        yield (
+            f"env.goals = {env.goals!r} needs levels made ready beforehand; set env.levels.bank, "
+            "for example env.levels.bank=10000"
+        )
+    if env.cheese == "region" and env.region < 2:
+        yield (
+            f"env.region = {env.region}: with env.goals={env.goals} the cheese lies beside the "
+            "corner; use at least 2"
+        )
+
+
+def _sizes(levels: LevelsConfig, mode: str, world: int) -> Iterator[str]:
+    sizes = {"env.levels.min_size": levels.min_size, "env.levels.max_size": levels.max_size}
+    for key, size in sizes.items():
+        if size is None:
+            continue
+        if size % 2 == 0:
+            yield f"{key} = {size}: mazes have an odd number of cells a side, so {size + 1}?"
+        if size > world:
+            larger = [name for name, side in WORLD_SIZE.items() if side >= size]
+            yield (
+                f"{key} = {size}: env.mode={mode} has mazes up to {world}; choose at most {world}"
+                + (f" or env.mode={larger[0]}" if larger else "")
+            )
+    if levels.max_size is not None and levels.min_size > levels.max_size:
+        yield (
+            f"env.levels.min_size = {levels.min_size}: must be at most "
+            f"env.levels.max_size = {levels.max_size}"
+        )
+
+
+def _bank(levels: LevelsConfig) -> Iterator[str]:
+    if levels.start + levels.num > SEED_LIMIT:
+        yield f"env.levels.num = {levels.num}: start + num must be at most {SEED_LIMIT}"
+    if levels.num and levels.bank > levels.num:
+        yield (
+            f"env.levels.bank = {levels.bank}: must be at most env.levels.num = {levels.num}, "
+            "the seeds it is made from"
+        )
+    if levels.bank:
+        return
+    filters = {
+        f"split={levels.split}": levels.split != "all",
+        f"max_size={levels.max_size}": levels.max_size is not None,
+        f"min_size={levels.min_size}": levels.min_size > 3,
+    }
+    for setting, used in filters.items():
+        if used:
+            yield (
+                f"env.levels.{setting} needs levels made ready beforehand; set env.levels.bank, "
+                "for example env.levels.bank=10000"
+            )
+
+
+def _impala(model: ImpalaConfig) -> Iterator[str]:
+    if len(model.channels) != 3:
+        yield (
+            f"model.channels = {list(model.channels)}: needs one number for each of the 3 blocks, "
+            "like [16, 32, 32]"
+        )
+
+
+def _expert_names(names: Sequence[str]) -> Iterator[str]:
+    if len(set(names)) < max(2, len(names)):
+        yield f"model.experts = {list(names)}: needs two different names or more"
+    for name in names:
+        if not name.isidentifier():
+            yield f"model.experts: {name!r} becomes a module's name, so letters, digits and _ only"
+
+
+def _expert_blocks(model: ExpertsConfig) -> Iterator[str]:
+    for key in ("channels", "gate_channels"):
+        if not getattr(model, key):
+            yield f"model.{key} is empty; it needs a number for each block, like [8, 16, 16]"
+
+
+def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
+    envs: int = config.env.num_envs
+    ranks = config.trainer.devices * config.trainer.num_nodes
+    if envs % ranks:
+        yield (
+            f"env.num_envs = {envs}: must divide evenly over {ranks} processes "
+            f"(trainer.devices × trainer.num_nodes), so {_round_up(envs, ranks)}?"
+        )
+    iteration = envs * num_steps
+    if config.frames < iteration:
+        yield (
+            f"frames = {config.frames}: less than one iteration of {iteration} "
+            f"(env.num_envs × algo.num_steps); set frames={iteration} or more"
+        )
+
+
+def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
+    ranks = config.trainer.devices * config.trainer.num_nodes
+    batch = config.env.num_envs // ranks * algo.num_steps
+    if batch % algo.num_minibatches:
+        yield (
+            f"algo.num_minibatches = {algo.num_minibatches}: must divide the batch of {batch} "
+            f"samples of each process, so {_divisor_near(batch, algo.num_minibatches)}?"
+        )
+    yield from _normalised(algo, batch, ranks)
+
+
+def _normalised(algo: PPOConfig, batch: int, ranks: int) -> Iterator[str]:
+    """One advantage has no deviation to divide by; all processes' are taken together."""
+    if ranks > 1:
+        return
+    if batch == 1 and algo.norm_adv != "none":
+        yield (
+            f"algo.norm_adv = {algo.norm_adv}: a batch of one sample (env.num_envs × "
+            "algo.num_steps) cannot be normalised; set algo.norm_adv=none or a larger "
+            "algo.num_steps"
+        )
+    elif batch == algo.num_minibatches and algo.norm_adv == "minibatch":
+        fewer = _divisor_near(batch, batch - 1)
+        yield (
+            f"algo.num_minibatches = {algo.num_minibatches}: minibatches of one sample cannot be "
+            f"normalised; set algo.num_minibatches={fewer} or algo.norm_adv=batch"
+        )
+
+
+def _checkpoints(config: RunConfig) -> Iterator[str]:
+    every, keep = config.trainer.checkpoint_every, config.trainer.keep_every
+    if keep is not None and keep % every:
+        yield (
+            f"trainer.keep_every = {keep}: must be a multiple of trainer.checkpoint_every = "
+            f"{every}, so {_round_up(keep, every)}?"
+        )
+
+
+def _studies(config: RunConfig) -> Iterator[str]:
+    given, every = config.tracking.studies, config.tracking.studies_every
+    for name in given:
+        if name not in STUDIES_WHILE_TRAINING:
+            yield f"tracking.studies: no {name!r}; {hint(name, STUDIES_WHILE_TRAINING)}"
+    if given and every is None:
+        yield "tracking.studies needs tracking.studies_every, the iterations between them, like 50"
+    if every is not None and not given:
+        yield (
+            f"tracking.studies_every = {every} has no effect without tracking.studies, like "
+            "tracking.studies=[success]"
+        )
+    if given and config.env is not None and not isinstance(config.env, MazeConfig):
+        yield f"tracking.studies: they are of maze agents, not of {config.env.name!r}; leave it out"
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def _divisor_near(number: int, wanted: int) -> int:
+    """The largest divisor that is not above `wanted`."""
+    return next(d for d in range(min(wanted, number), 0, -1) if number % d == 0)

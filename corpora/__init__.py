@@ -1,0 +1,12 @@
+"""Examples that are no worlds: pictures of digits."""
+
+from chisel.corpora.digits import HALVES, DataSet, Examples, Part, half_of, load_data
+
+__all__ = [
+    "HALVES",
+    "DataSet",
+    "Examples",
+    "Part",
+    "half_of",
+    "load_data",
+]

@@ -1,0 +1,1 @@
+"""Regions switched off: while a network runs, in training, or for good."""

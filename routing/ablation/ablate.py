@@ -1,0 +1,203 @@
+"""Switching regions off while a network runs, under the names they were trained with."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from chisel.routing.errors import RoutingError, hint
+from chisel.routing.regions.places import Edit, along, edit_at, select
+from chisel.routing.regions.region import Part, Region
+from chisel.routing.regions.resolving import uncalled
+
+Mode = str | float
+"""`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
+Means = Mapping[str, Sequence[Tensor]]
+"""By region, for each of its parts the mean `[units]`."""
+
+_WORDS = ("zero", "mean", "resample")
+
+
+@contextlib.contextmanager
+def ablate(
+    model: nn.Module,
+    regions: Mapping[str, Region],
+    modes: Mapping[str, Mode],
+    *,
+    means: Means | None = None,
+    generator: torch.Generator | None = None,
+) -> Iterator[None]:
+    """Within the context, `model` runs with some regions switched off or turned down.
+
+    The units are replaced where the region has them: at the output of each part's module, or at its
+    input where the part says so. The others pass bit for bit. What a mixture of experts does with a
+    gate's zero is its own affair. Compiled code runs uncompiled within the context, since it would
+    not notice; leaving it, also through an exception, puts everything back. Other threads that run
+    the model meanwhile run it ablated.
+
+    Args:
+        model: The network, compiled or not.
+        regions: Regions by name (`Router.regions`), controls among them maybe.
+        modes: What happens to the units of a region: `zero`; `mean`, each unit is constantly its
+            mean; `resample`, they come from another example of the batch, the same one for all
+            parts of the region; or a factor (0.5 halves, 1 leaves).
+        means: For `mean`: what `record_means` returned.
+        generator: For `resample`: source of the draws.
+
+    Raises:
+        RoutingError: A region or a mode is unknown, what a mode needs is missing; when data
+            passes, a batch has one example and cannot be resampled; or, at the end, the model ran
+            and never passed a place of a region.
+    """
+    model = getattr(model, "_orig_mod", model)
+    edits = [
+        (part, edit)
+        for name, mode in modes.items()
+        for part, edit in _edits(_region(regions, name), mode, means, generator)
+    ]
+    passed: set[Part] = set()
+    ran = False
+
+    def note(module: nn.Module, args: object, output: object) -> None:
+        nonlocal ran
+        ran = True
+
+    def noting(part: Part, edit: Edit, values: Tensor) -> Tensor | None:
+        passed.add(part)
+        return edit(values)
+
+    with contextlib.ExitStack() as stack:
+        if "torch._dynamo" in sys.modules:  # otherwise nothing has been compiled
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.callback(model.register_forward_hook(note).remove)
+        for part, edit in edits:
+            stack.callback(edit_at(model, part, partial(noting, part, edit)).remove)
+        yield
+    missing = [part for part, _ in edits if part not in passed]
+    if ran and missing:
+        raise RoutingError(uncalled(missing[0].module, attention=False))
+
+
+def record_means(
+    model: nn.Module, regions: Mapping[str, Region], run: Callable[[], object]
+) -> dict[str, list[Tensor]]:
+    """Mean activation of every unit of every region over whatever `run` feeds the model.
+
+    The mean is over examples and, for channels, over positions; float32, on the CPU.
+
+    Args:
+        model: The network.
+        regions: Regions by name.
+        run: Calls `model`, any number of times; no gradient is kept.
+
+    Returns:
+        By region, for each of its parts the means `[units]`: plain, to be stored as they are.
+
+    Raises:
+        RoutingError: If `run` never passed one of the parts.
+    """
+    sums = {name: [_Sum(part) for part in region.parts] for name, region in regions.items()}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        for total in (total for totals in sums.values() for total in totals):
+            stack.callback(edit_at(model, total.part, total.add).remove)
+        run()
+    return {name: [total.mean() for total in totals] for name, totals in sums.items()}
+
+
+class _Sum:
+    """Adds up what passes a part, in double precision."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self._sum, self._count = torch.zeros(len(part.units), dtype=torch.float64), 0
+
+    def add(self, values: Tensor) -> None:
+        units = values.detach().movedim(self.part.axis, 0).flatten(1)
+        chosen = units[list(self.part.units)].double()
+        self._sum += chosen.sum(1).cpu()
+        self._count += chosen.shape[1]
+
+    def mean(self) -> Tensor:
+        if not self._count:
+            raise RoutingError(f"no data passed {self.part.module} while means were recorded")
+        return (self._sum / self._count).float()
+
+
+def _region(regions: Mapping[str, Region], name: str) -> Region:
+    if name not in regions:
+        raise RoutingError(f"no region {name!r}; {hint(name, regions)}")
+    return regions[name]
+
+
+def _edits(
+    region: Region, mode: Mode, means: Means | None, generator: torch.Generator | None
+) -> list[tuple[Part, Edit]]:
+    """For each part, what makes its units of what they were."""
+    if mode == "zero":
+        return [(part, partial(_zero, part)) for part in region.parts]
+    if mode == "mean":
+        if means is None or len(means.get(region.name, ())) != len(region.parts):
+            raise RoutingError(
+                f"no means of region {region.name} to put in; record_means makes them"
+            )
+        recorded = zip(region.parts, means[region.name], strict=True)
+        return [(part, partial(_mean, part, mean)) for part, mean in recorded]
+    if mode == "resample":
+        if generator is None:
+            raise RoutingError("resample draws at random: give ablate a generator")
+        others = _Others(generator)
+        return [(part, partial(_resample, part, others)) for part in region.parts]
+    if isinstance(mode, str | bool) or not math.isfinite(mode):
+        raise RoutingError(
+            f"{region.name}: {mode!r} is no ablation; give {', '.join(_WORDS)} or a factor"
+        )
+    return [(part, partial(_scale, part, float(mode))) for part in region.parts]
+
+
+def _zero(part: Part, values: Tensor) -> Tensor:
+    return values.masked_fill(select(part, values), 0)
+
+
+def _mean(part: Part, mean: Tensor, values: Tensor) -> Tensor:
+    units = values.new_zeros(part.size)
+    units[list(part.units)] = mean.to(units)
+    return torch.where(select(part, values), along(part, units, values), values)
+
+
+def _scale(part: Part, factor: float, values: Tensor) -> Tensor:
+    return torch.where(select(part, values), values * factor, values)
+
+
+def _resample(part: Part, others: _Others, values: Tensor) -> Tensor:
+    source = others.draw(part, len(values)).to(values.device)
+    return torch.where(select(part, values), values[source], values)
+
+
+class _Others:
+    """For each example of a batch another one, the same until a part is passed again."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+        self._source = torch.empty(0, dtype=torch.long)
+        self._passed: set[Part] = set()
+
+    def draw(self, part: Part, batch: int) -> Tensor:
+        if batch < 2:
+            raise RoutingError("resample needs another example: give batches of at least 2")
+        if part in self._passed or len(self._source) != batch:
+            self._passed = set()
+        if not self._passed:
+            device = self._generator.device
+            order = torch.randperm(batch, generator=self._generator, device=device)
+            # A single cycle through the batch, so that no example keeps its own.
+            self._source = torch.empty_like(order)
+            self._source[order] = order.roll(1)
+        self._passed.add(part)
+        return self._source

@@ -1,0 +1,60 @@
+"""Training with a region missing on some examples, so that the rest learns to do without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from torch import Tensor, nn
+
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions.places import edit_at, select
+from chisel.routing.regions.region import Part, Region
+
+
+class ForwardDrop:
+    """Zeroes regions on chosen examples of a batch, in the forward pass and so in the backward one.
+
+    Unlike a route this changes what the network computes (Cloud et al. 2025, "SGTM", section 3):
+    an algorithm that compares with what the network said when it acted must drop the same then.
+
+    Args:
+        model: The network; attach before it is compiled.
+        regions: Those that may be dropped, by name.
+    """
+
+    def __init__(self, model: nn.Module, regions: Mapping[str, Region]) -> None:
+        self._kept: dict[str, Tensor] = {}
+        self._handles = [
+            edit_at(model, part, partial(self._drop, name, part))
+            for name, region in regions.items()
+            for part in region.parts
+        ]
+
+    def use(self, dropped: Mapping[str, Tensor]) -> None:
+        """Drop regions on the examples where the bools `[B]` are true, until `clear`.
+
+        Every forward pass must then be on a batch of `B`.
+        """
+        self._kept = {name: ~flags for name, flags in dropped.items()}
+
+    def clear(self) -> None:
+        """Pass everything."""
+        self._kept = {}
+
+    def detach(self) -> None:
+        """Remove every trace from the model."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _drop(self, name: str, part: Part, values: Tensor) -> Tensor | None:
+        kept = self._kept.get(name)
+        if kept is None:
+            return None
+        if len(kept) != len(values):
+            raise RoutingError(
+                f"{name} is dropped on some of {len(kept)} examples, but {len(values)} pass"
+            )
+        shape = (-1, *[1] * (values.dim() - 1))
+        gone = select(part, values) & ~kept.to(values.device).view(shape)
+        return values.masked_fill(gone, 0)

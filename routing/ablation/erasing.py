@@ -1,0 +1,105 @@
+"""Regions switched off for good, in place, in a network of the same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from chisel.routing.ablation.outputs import ablated_outputs, outputs, require_same
+from chisel.routing.errors import RoutingError
+from chisel.routing.export.slicing import parts_of
+from chisel.routing.regions.dataflow import record
+from chisel.routing.regions.exclusive import exclusive
+from chisel.routing.regions.ownership import owned
+from chisel.routing.regions.region import Part, Region, Regions
+from chisel.routing.regions.sequentials import producer
+
+_ZERO_STAYS_ZERO = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
+    *(nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d),
+    *(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+)
+
+
+def erase(
+    model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any = None
+) -> None:
+    """Set the weights that regions own to zero, so that they stay switched off.
+
+    What goes are the rows that make a region's units, the columns of its consumers, and everything
+    inside a module whose whole output it is (`Router.owned`). The network then computes what it
+    does with the regions ablated to zero. That is certain where no weights are tied and a region is
+    the output of a Linear or Conv2d, of an activation behind one in an `nn.Sequential`, or their
+    parameters; elsewhere it is verified with an example.
+
+    Args:
+        model: The network, changed in place.
+        regions: Regions by name.
+        names: Those to erase.
+        example: An input of the model, or a tuple of its inputs.
+
+    Raises:
+        RoutingError: If a region is unknown, an example is needed and not given, or no zero weights
+            do what ablating does (a gate's units; `slice_units` takes them out). The model is then
+            what it was.
+    """
+    parts = parts_of(regions, names)
+    if example is None:
+        for part in parts:
+            if not _is_certain(model, part):
+                raise RoutingError(
+                    f"zero weights may not switch off the {part.at} of {part.module}: give erase "
+                    "an example input, so that it can be verified"
+                )
+        _zero(model, regions, names, None)
+        return
+    expected = ablated_outputs(model, regions, names, example)
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    _zero(model, regions, names, example)
+    try:
+        require_same(outputs(model, example), expected, "with zero weights")
+    except RoutingError:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(before[name])
+        raise
+
+
+def _zero(
+    model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any
+) -> None:
+    chosen = Regions([regions[name] for name in names])
+    found = None
+    if example is not None:
+        found = exclusive(model, record(model, example, chosen.sites()), chosen)
+    masks = owned(model, chosen, found)
+    with torch.no_grad():
+        for parameter, by_region in masks.items():
+            for mask in by_region.values():
+                weights = model.get_parameter(parameter)
+                weights.masked_fill_(mask.to(weights.device), 0)
+
+
+def _has_ties(model: nn.Module) -> bool:
+    """Whether some parameter has two names, so that zeros in one place are zeros in another."""
+    return len(list(model.parameters())) < len(list(model.named_parameters(remove_duplicate=False)))
+
+
+def _is_certain(model: nn.Module, part: Part) -> bool:
+    """Whether zero rows make zero units here, without a look at what the network computes."""
+    if _has_ties(model):
+        return False
+    if part.at != "input" and isinstance(model.get_submodule(part.module), nn.Linear | nn.Conv2d):
+        return True
+    made_by = None if part.at == "parameters" else producer(model, part.module, part.at)
+    if made_by is None:
+        return False
+    parent, _, child = part.module.rpartition(".")
+    children = list(model.get_submodule(parent).named_children())
+    names = [name for name, _ in children]
+    first, last = names.index(made_by.rpartition(".")[2]) + 1, names.index(child)
+    between = children[first : last + 1 if part.at == "output" else last]
+    return all(isinstance(module, _ZERO_STAYS_ZERO) for _, module in between)

@@ -1,0 +1,1 @@
+"""Regions taken out of a network for good."""

@@ -1,0 +1,205 @@
+"""Exact routing of parameters: per-example scales for the gradient of a weight alone.
+
+The gradient of a weight is a sum of one outer product per example (and place), `Σ_b δ_b x_bᵀ`. With
+scales `r` of its rows (output units) and `c` of its columns (input units) it becomes
+`Σ_b (r_b ⊙ δ_b) (c_b ⊙ x_b)ᵀ`, and that of the bias `Σ_b r_b ⊙ δ_b`, while the gradient that flows
+on upstream is made from the unscaled `δ`. So any mixture of labels may stand in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from chisel.routing.errors import RoutingError
+from chisel.routing.gradient.hooks import RoutedForward, Uses
+from chisel.routing.gradient.mask import align, scaled
+
+
+class Scales(NamedTuple):
+    """Factors of a layer's rows and columns for the batch in hand; None scales nothing."""
+
+    rows: Tensor | None
+    """`[*L, runs]` of output units; see `align`."""
+    columns: Tensor | None
+    """`[*L, runs]` of input units."""
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        rows: Tensor | None,
+        columns: Tensor | None,
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, rows, columns)
+        return F.linear(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, rows, columns = ctx.saved_tensors
+        grad_x = grad_weight = grad_bias = None
+        if ctx.needs_input_grad[0]:
+            grad_x = delta @ weight
+        made = _scaled(delta, rows).flatten(0, -2)
+        if ctx.needs_input_grad[1]:
+            grad_weight = made.t() @ _scaled(x, columns).flatten(0, -2)
+        if ctx.needs_input_grad[2]:
+            grad_bias = made.sum(0)
+        return grad_x, grad_weight, grad_bias, None, None
+
+
+class _Conv2d(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        rows: Tensor | None,
+        columns: Tensor | None,
+        geometry: tuple[Any, ...],
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, rows, columns)
+        ctx.geometry = geometry
+        return F.conv2d(x, weight, bias, *geometry)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, rows, columns = ctx.saved_tensors
+        *window, groups = ctx.geometry
+
+        def gradients(delta: Tensor, x: Tensor, wanted: list[bool]) -> tuple[Tensor | None, ...]:
+            if not any(wanted):
+                return None, None, None
+            found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+                delta, x, weight, [weight.shape[0]], *window, False, [0, 0], groups, wanted
+            )
+            return found
+
+        for_x, for_weight, for_bias = ctx.needs_input_grad[:3]
+        grad_x = gradients(delta, x, [for_x, False, False])[0]
+        _, grad_weight, grad_bias = gradients(
+            _scaled(delta, rows), _scaled(x, columns), [False, for_weight, for_bias]
+        )
+        return grad_x, grad_weight, grad_bias, None, None, None
+
+
+def _scaled(tensor: Tensor, scale: Tensor | None) -> Tensor:
+    return tensor if scale is None else scaled(tensor, scale)
+
+
+def linear(layer: nn.Linear, x: Tensor, scales: Scales, what: str) -> Tensor:
+    """`layer(x)`, bit for bit, with a scaled gradient of weight and bias.
+
+    Raises:
+        RoutingError: `x` is another batch than that of the labels.
+    """
+    rows, columns = _aligned(scales, layer.out_features, x, -1, f"the input of {what}")
+    tensors = _as_autocast(x, layer.weight, layer.bias)
+    output: Tensor = _Linear.apply(*tensors, rows, columns)  # type: ignore[no-untyped-call]  # torch stubs
+    return output
+
+
+def conv2d(layer: nn.Conv2d, x: Tensor, scales: Scales, what: str) -> Tensor:
+    """`layer(x)`, bit for bit, with a scaled gradient of weight and bias.
+
+    Raises:
+        RoutingError: `x` is another batch than that of the labels, or holds no batch.
+    """
+    if x.dim() != 4:
+        raise RoutingError(f"the input of {what} has shape {list(x.shape)}, not [B, C, H, W]")
+    rows, columns = _aligned(scales, layer.out_channels, x, 1, f"the input of {what}")
+    padding = _padding(layer)
+    if layer.padding_mode != "zeros":
+        around = layer._reversed_padding_repeated_twice
+        x, padding = F.pad(x, around, mode=layer.padding_mode), (0, 0)
+    geometry = (layer.stride, padding, layer.dilation, layer.groups)
+    tensors = _as_autocast(x, layer.weight, layer.bias)
+    output: Tensor = _Conv2d.apply(*tensors, rows, columns, geometry)  # type: ignore[no-untyped-call]  # torch stubs
+    return output
+
+
+def _aligned(
+    scales: Scales, made: int, x: Tensor, axis: int, what: str
+) -> tuple[Tensor | None, Tensor | None]:
+    """The scales for what the layer makes, `made` units where `x` has its own, and for `x`."""
+    output = list(x.shape)
+    output[axis] = made
+    rows, columns = scales
+    return (
+        None if rows is None else align(rows, output, axis, what),
+        None if columns is None else align(columns, x.shape, axis, what),
+    )
+
+
+def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
+    if isinstance(layer.padding, tuple):
+        return layer.padding
+    if layer.padding == "valid":
+        return (0, 0)
+    return tuple(d * (k - 1) // 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
+
+
+def _as_autocast(*tensors: Tensor | None) -> list[Tensor | None]:
+    """What autocast would make of a layer's tensors, done where autograd sees it."""
+    assert tensors[0] is not None
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return list(tensors)
+    dtype = torch.get_autocast_dtype(device)
+    return [t if t is None or t.dtype == torch.float64 else t.to(dtype) for t in tensors]
+
+
+def has_exact_gradient(module: nn.Module) -> bool:
+    """Whether the gradient of this module's weight can be scaled per example.
+
+    A weight that is computed (`weight_norm`) has none of its own.
+    """
+    weight = module._parameters.get("weight")
+    return isinstance(module, nn.Linear | nn.Conv2d) and weight is not None
+
+
+def replace_forward(
+    layer: nn.Module, name: str, scales: Callable[[], Scales], in_use: Uses
+) -> None:
+    """Let this instance ask for `scales` in every forward while labels are in use.
+
+    Raises:
+        RoutingError: The layer doesn't compute what its class does.
+    """
+    forward = _ForwardOf.get(type(layer).forward)
+    if "forward" in layer.__dict__:
+        raise RoutingError(
+            f"the parameters of {name} are routed already; detach the other router first"
+        )
+    if forward is None:
+        raise RoutingError(
+            f"{name} ({type(layer).__name__}) has a forward of its own, so its parameters cannot "
+            "be routed; route its output"
+        )
+    if isinstance(layer, nn.Conv2d) and layer.padding == "same" and layer.padding_mode == "zeros":
+        spans = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+        if any(span % 2 for span in spans):
+            raise RoutingError(f"{name}: padding='same' of an even kernel; give it numbers")
+
+    def routed(layer: Any, input: Tensor) -> Tensor:
+        return forward(layer, input, scales(), name)
+
+    layer.__dict__["forward"] = RoutedForward(layer, routed, in_use)
+
+
+_ForwardOf: dict[Any, Callable[[Any, Tensor, Scales, str], Tensor]] = {
+    nn.Linear.forward: linear,
+    nn.Conv2d.forward: conv2d,
+}

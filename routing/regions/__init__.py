@@ -1,0 +1,1 @@
+"""Regions: which units they hold, what they own, and who reads them."""

@@ -1,0 +1,110 @@
+"""Which weights read the units of a part, on any way that keeps units apart or mixes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from chisel.routing.export.pruning import LAYERS, UNITWISE
+from chisel.routing.regions.dataflow import Op, Recording
+from chisel.routing.regions.region import Part
+
+
+class Reader(NamedTuple):
+    """An operation with weights that some units of a part reach."""
+
+    op: Op
+    weight: str
+    elements: Tensor
+    """A mask in the weight's shape: what is multiplied with those units."""
+    mixed_by: str | None
+    """The operation that made them one with other units before; then all elements are."""
+
+
+class _Units(NamedTuple):
+    """Where a part's units are in a value."""
+
+    chosen: Tensor
+    """`[size]`, true for the part's."""
+    axis: int
+    run: int
+    """How many neighbouring indices belong to one unit (behind a Flatten)."""
+
+
+def readers(
+    model: nn.Module, recording: Recording, part: Part, others: Collection[Part] = ()
+) -> Iterator[Reader]:
+    """The first operations with weights behind a part's site, in order.
+
+    What those operations return is no longer the part's: it is made of the features of all. Units
+    that pass the site of one of the `others` are from there on theirs.
+    """
+    here: dict[int, _Units | str] = {}
+    for op in recording.ops:
+        if op.part == part:
+            here[op.outputs[0]] = _at_site(part, len(recording.shapes[op.inputs[0]]))
+            continue
+        arriving = {value: here[value] for value in op.inputs if value in here}
+        if not arriving:
+            continue
+        units = _passed_on(op, recording, arriving)
+        if op.part in others and op.part is not None and not isinstance(units, str):
+            theirs = _at_site(op.part, len(recording.shapes[op.inputs[0]]))
+            if (theirs.axis, len(theirs.chosen)) == (units.axis, len(units.chosen)):
+                units = units._replace(chosen=units.chosen & ~theirs.chosen)
+        if not op.weights:
+            here |= dict.fromkeys(op.outputs, units)
+            continue
+        for weight in op.weights if op.name not in LAYERS else op.weights[:1]:
+            tensor = dict(model.named_parameters()).get(weight)
+            if tensor is not None:
+                elements = _elements(op, recording, tensor, units)
+                yield Reader(op, weight, elements, units if isinstance(units, str) else None)
+        if op.name == "batch_norm":
+            here |= dict.fromkeys(op.outputs, units)
+
+
+def _at_site(part: Part, rank: int) -> _Units:
+    chosen = torch.zeros(part.size, dtype=torch.bool)
+    chosen[list(part.units)] = True
+    return _Units(chosen, part.axis % rank, 1)
+
+
+def _passed_on(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> _Units | str:
+    """What an operation has made of the units: the same, or one with others."""
+    for one in arriving.values():
+        if isinstance(one, str):
+            return one
+    apart = {value: one for value, one in arriving.items() if isinstance(one, _Units)}
+    first = next(iter(apart.values()))
+    if op.name in LAYERS or op.name == "batch_norm":
+        return first
+    before, after = recording.shapes[op.inputs[0]], recording.shapes[op.outputs[0]]
+    if op.name in ("flatten", "reshape", "view") and first.axis == 1 and len(after) == 2:
+        if after[0] == before[0]:
+            return _Units(first.chosen, 1, first.run * prod(before[2:]))
+    elif op.name in UNITWISE and len({(one.axis, one.run) for one in apart.values()}) == 1:
+        shapes = [recording.shapes[value] for value in (*apart, op.outputs[0])]
+        if len({(len(shape), shape[first.axis]) for shape in shapes}) == 1:  # not broadcast
+            return first._replace(chosen=torch.stack([one.chosen for one in apart.values()]).any(0))
+    return f"{op.name} in {op.module}" if op.module else op.name
+
+
+def _elements(op: Op, recording: Recording, weight: Tensor, units: _Units | str) -> Tensor:
+    """The elements of a weight that meet the units."""
+    elements = torch.zeros(weight.shape, dtype=torch.bool)
+    if isinstance(units, str):
+        return ~elements
+    chosen = units.chosen.repeat_interleave(units.run)
+    axis = LAYERS.get(op.name, 1) % len(recording.shapes[op.inputs[0]])
+    if units.axis != axis or chosen.numel() != weight.shape[op.name in LAYERS]:
+        return ~elements
+    if op.name in LAYERS:
+        elements[:, chosen] = True
+    else:
+        elements[chosen] = True
+    return elements

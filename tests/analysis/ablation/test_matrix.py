@@ -1,0 +1,264 @@
+"""The ablation matrix compares the same episodes under each ablation, controls among them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from chisel import routing
+from chisel.analysis.ablation import ablation_figure, ablation_matrix
+from chisel.analysis.ablation.matrix import NONE
+from chisel.analysis.ablation.seeds import over_seeds
+from chisel.analysis.evaluation import maze_ablation_matrix
+from chisel.analysis.evaluation.held_out import held_out, layouts_of
+from chisel.analysis.evaluation.maze_ablation import metrics_of
+from chisel.analysis.results import proportion as share
+from chisel.configs import ConfigError, override
+from chisel.models import load_agent
+
+REGIONS = {"left": [{"module": "1", "units": "0:2"}], "right": [{"module": "1", "units": "6:8"}]}
+
+
+def layered():
+    """Eight inputs pass a named place and are added up by a layer with known weights."""
+    model = nn.Sequential(nn.Identity(), nn.ReLU(), nn.Linear(8, 1, bias=False))
+    with torch.no_grad():
+        model[2].weight.copy_(torch.arange(1.0, 9.0))
+    return model
+
+
+def player(model, inputs, calls=None):
+    """One episode for each row of inputs: what the model says, and whether that is above 20."""
+
+    def play(context):
+        if calls is not None:
+            calls.append(context)
+        with context():
+            out = model(inputs).squeeze(1).double()
+        above = (out > 20).double()
+        above[0] = torch.nan
+        return {"sum": out.detach().numpy(), "above": above.numpy()}
+
+    return play
+
+
+@pytest.fixture
+def inputs():
+    return torch.rand(200, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_rows_are_what_the_network_gives_without_the_units(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    matrix = ablation_matrix(model, regions, player(model, inputs), together=True)
+    weights = np.arange(1.0, 9.0)
+    whole = inputs.double().numpy() @ weights
+    without = {"left": [0, 1], "right": [6, 7], "left+right": [0, 1, 6, 7], NONE: []}
+    for name, units in without.items():
+        left = np.delete(np.arange(8), units)
+        expected = inputs.double().numpy()[:, left] @ weights[left]
+        assert matrix[name].metrics["sum"].value == pytest.approx(expected.mean(), rel=1e-5)
+        change = matrix[name].change["sum"]
+        assert change.value == pytest.approx((expected - whole).mean(), rel=1e-5, abs=1e-12)
+        above = expected[1:] > 20
+        assert matrix[name].metrics["above"] == share(int(above.sum()), 199)
+    gap = matrix.gap("sum", "left", "right")
+    assert gap.value == pytest.approx(
+        matrix["left"].metrics["sum"].value - matrix["right"].metrics["sum"].value
+    )
+    assert gap.low < gap.value < gap.high
+
+
+def test_changes_are_paired(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    matrix = ablation_matrix(model, regions, player(model, inputs), mode=0.999, controls=1)
+    value, change = matrix["right"].metrics["sum"], matrix["right"].change["sum"]
+    assert change.high < 0
+    assert value.low < matrix[NONE].metrics["sum"].value < value.high
+
+
+def test_a_layout_counts_once_in_every_value_change_and_gap(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    once = ablation_matrix(model, regions, player(model, inputs), layouts=np.arange(200))
+    times = np.where(np.arange(200) % 3 == 1, 5, 1)  # not the first, whose metric is unknown
+    more = inputs.repeat_interleave(torch.as_tensor(times), 0)
+    layouts = np.arange(200).repeat(times)
+    again = ablation_matrix(model, regions, player(model, more), layouts=layouts)
+    assert (again.levels, again.layouts) == (len(more), once.layouts) == (len(more), 200)
+    for row, same in zip(once.rows, again.rows, strict=True):
+        for name in once.metrics:
+            # Sums differ in their last digit, so that the bootstrap draws others.
+            assert same.metrics[name].value == pytest.approx(row.metrics[name].value)
+            assert same.metrics[name].n == row.metrics[name].n
+            assert same.change[name].value == pytest.approx(row.change[name].value, abs=1e-12)
+        assert same.metrics["above"] == row.metrics["above"]
+        assert same.change["above"] == row.change["above"]
+    gap = again.gap("above", "left", "right")
+    assert gap == once.gap("above", "left", "right")
+    assert gap.n == 199
+    assert "in 200 layouts" in again.table().caption
+    plain = over_seeds([again, again]).to_plain()
+    assert (plain["levels"], plain["layouts"]) == (len(more), 200)
+    alone = ablation_matrix(model, regions, player(model, inputs))
+    assert alone.layouts is None
+    assert "over the same 200 episodes" in alone.table().caption
+
+
+def test_a_return_that_is_0_or_1_throughout_is_no_share_and_seeds_may_differ(inputs):
+    regions = routing.resolve(layered(), REGIONS)
+
+    def matrix(returns):
+        values = {"P(end)": np.zeros(200), "return": returns}
+        return ablation_matrix(layered(), regions, lambda context: values, controls=0)
+
+    poor, rich = matrix(np.zeros(200)), matrix(np.linspace(8, 10, 200))
+    assert poor[NONE].metrics["P(end)"] == share(0, 200)
+    assert poor["left"].change["P(end)"].high > 0, "200 equal episodes are no proof"
+    assert np.isnan(poor[NONE].metrics["return"].high)
+    assert "nan" not in str(list(poor.table().columns[2].cells))
+    together = over_seeds([poor, rich])
+    assert together[NONE].metrics["return"].value == pytest.approx(4.5)
+    assert together[NONE].metrics["return"].high > 10
+    assert together[NONE].metrics["P(end)"].low == 0
+
+
+def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    one, same, other = (
+        ablation_matrix(model, regions, player(model, inputs), controls=3, seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert [row.name for row in one.rows] == [
+        NONE,
+        "left",
+        "right",
+        *(f"random:{name} {number}" for name in REGIONS for number in (1, 2, 3)),
+    ]
+    assert [row.like for row in one.rows[3:]] == ["left"] * 3 + ["right"] * 3
+    assert len({row.metrics["sum"].value for row in one.rows[3:]}) > 3
+    assert one.to_plain() == same.to_plain() != other.to_plain()
+    furthest = one.largest_random("sum").value
+    assert abs(furthest) == max(abs(row.change["sum"].value) for row in one.rows[3:])
+    assert (
+        ablation_matrix(model, regions, player(model, inputs), controls=0).largest_random("sum")
+        is None
+    )
+
+
+def test_a_region_too_small_for_controls_says_so(inputs):
+    model = layered()
+    regions = routing.resolve(model, {**REGIONS, "sum": [{"module": "2"}]})
+    matrix = ablation_matrix(model, regions, player(model, inputs), controls=2)
+    assert [row.like for row in matrix.rows if row.kind == "random"] == ["left"] * 2 + ["right"] * 2
+    assert list(matrix.uncontrolled) == ["sum"]
+    assert "no control: region sum" in matrix.table().caption
+
+
+def test_means_are_recorded_on_what_record_runs(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    matrix = ablation_matrix(
+        model,
+        regions,
+        player(model, inputs),
+        mode="mean",
+        record=lambda: model(inputs),
+        controls=1,
+    )
+    for row in matrix.rows:
+        assert row.change["sum"].value == pytest.approx(0, abs=1e-5)
+    assert np.std(matrix["right"].values["sum"]) < np.std(matrix[NONE].values["sum"])
+    with pytest.raises(routing.RoutingError, match="means"):
+        ablation_matrix(model, regions, player(model, inputs), mode="mean")
+
+
+def test_the_first_row_runs_without_any_context_and_progress_ends_at_the_total(inputs):
+    model, calls, told = layered(), [], []
+    regions = routing.resolve(model, REGIONS)
+    ablation_matrix(
+        model,
+        regions,
+        player(model, inputs, calls),
+        controls=1,
+        progress=lambda *what: told.append(what),
+    )
+    with calls[0]() as nothing:
+        assert nothing is None
+    assert told[0] == (NONE, 0, 5)
+    assert told[-1][1:] == (5, 5)
+
+
+FACTS = {
+    "outcome": np.array([0, 1, 2, 1, 0]),
+    "success": np.array([False, True, True, True, False]),
+    "in_region": np.array([True, True, False, False, True]),
+    "shortest_path": np.array([4, 4, 4, 4, -1]),
+    "l": np.array([30, 8, 4, 9, 30]),
+    "r": np.array([0.0, 10, 10, 10, 0]),
+}
+
+
+def test_with_two_goals_the_metrics_tell_them_apart():
+    columns = metrics_of(FACTS, two_goals=True)
+    assert list(columns) == ["P(cheese)", "P(corner)", "P(neither)", "efficient", "return"]
+    nan = np.nan
+    np.testing.assert_array_equal(columns["P(cheese)"], [0, 1, 0, 1, nan])
+    np.testing.assert_array_equal(columns["P(corner)"], [0, 0, 1, 0, nan])
+    np.testing.assert_array_equal(columns["P(neither)"], [1, 0, 0, 0, nan])
+    np.testing.assert_array_equal(columns["efficient"], [0, 1, 1, 0, nan])
+    np.testing.assert_array_equal(columns["return"], [0, 10, 10, 10, nan])
+
+
+def test_with_one_goal_success_is_told_apart_by_region():
+    columns, nan = metrics_of(FACTS, two_goals=False), np.nan
+    np.testing.assert_array_equal(columns["success in region"], [0, 1, nan, nan, nan])
+    np.testing.assert_array_equal(columns["success elsewhere"], [nan, nan, 1, 1, nan])
+    always = metrics_of(FACTS | {"in_region": np.ones(5, bool)}, two_goals=False)
+    assert list(always) == ["success", "efficient", "return"]
+
+
+@pytest.mark.usefixtures("procgen")
+def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_up, tmp_path):
+    agent = load_agent(right_then_up)
+    matrix = maze_ablation_matrix(agent, overrides=["eval.levels=30"], controls=2)
+    assert len(matrix.rows) == 1 + 3 + 3 * 2
+    np.testing.assert_array_equal(
+        matrix["up"].values["P(cheese)"], matrix[NONE].values["P(cheese)"]
+    )
+    assert (matrix["right"].values["P(cheese)"] != matrix[NONE].values["P(cheese)"]).any()
+    for row in matrix.rows:
+        sums = sum(row.values[f"P({end})"] for end in ("cheese", "corner", "neither"))
+        np.testing.assert_array_equal(sums, 1)
+    with held_out(agent, override(agent.config, ["eval.levels=30"]), "anywhere") as mazes:
+        layouts = layouts_of(mazes.bank)
+    assert (matrix.levels, matrix.layouts) == (30, len(set(layouts.tolist())))
+    assert matrix.layouts < 30, "small mazes repeat"
+    for row in matrix.rows:
+        ends = row.values["P(cheese)"]
+        shares = [ends[layouts == layout].mean() for layout in set(layouts.tolist())]
+        assert row.metrics["P(cheese)"].value == pytest.approx(np.mean(shares))
+        assert row.metrics["P(cheese)"].n == matrix.layouts
+    table = matrix.table("title", metrics=("P(corner)", "return"))
+    assert [column.header for column in table.columns] == ["without", "P(corner)", "return"]
+    assert table.row_count == len(matrix.rows)
+    json.dumps(matrix.to_plain(), allow_nan=False)
+    figure = ablation_figure(matrix, "title", metrics=("P(cheese)", "P(corner)"))
+    assert len(figure.axes) == 2
+
+
+@pytest.mark.usefixtures("procgen")
+def test_an_agent_without_regions_has_no_matrix_unless_given_some(run_folder):
+    agent = load_agent(run_folder)
+    with pytest.raises(ConfigError, match="no regions"):
+        maze_ablation_matrix(agent)
+    regions = routing.resolve(
+        agent.model, {"half": [{"module": "embedder.relufc", "units": "0:4"}]}
+    )
+    matrix = maze_ablation_matrix(agent, regions=regions, controls=1, mode="resample")
+    assert [row.name for row in matrix.rows] == [NONE, "half", "random:half 1"]
+    assert set(matrix.metrics) >= {"success", "efficient", "return"}

@@ -1,0 +1,69 @@
+"""The ablation matrix of shipped weights, one agent or several seeds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chisel.analysis import studies
+from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.configs import ConfigError
+from chisel.models import load_agent
+
+pytestmark = pytest.mark.usefixtures("procgen")
+
+AGENTS = Path(__file__).parents[2] / "agents"
+ROUTED = AGENTS / "maze-routed-dropping"
+
+
+def study(checkpoint, out, **options):
+    folder = studies.run("ablation", checkpoint=checkpoint, out=out, controls=1, **options)
+    return folder, json.loads((folder / "ablation.json").read_text())
+
+
+def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_path, capsys):
+    folder, found = study(ROUTED / "seed-10", tmp_path / "out", levels=24, split="validation")
+    settings = ["eval.levels=24", "eval.split=validation"]
+    matrix = agent_ablation_matrix(load_agent(ROUTED / "seed-10"), overrides=settings, controls=1)
+    assert found["ablation"] == json.loads(json.dumps(matrix.to_plain()))
+    assert {p.name for p in folder.iterdir()} == {"ablation.json", "ablation.png", "tables.json"}
+    assert "split=validation" in found["runs"][0]["command"]
+    assert "random:corner 1" in capsys.readouterr().out
+
+
+def group_of_two(folder):
+    folder.mkdir()
+    for seed in (10, 11):
+        (folder / f"seed-{seed}").symlink_to(ROUTED / f"seed-{seed}")
+    return folder
+
+
+def test_a_folder_of_seeds_gives_means_over_them(tmp_path):
+    _, found = study(group_of_two(tmp_path / "group"), tmp_path / "out", levels=24)
+    assert [run["config"]["seed"] for run in found["runs"]] == [10, 11]
+
+    def value(table):
+        return {r["name"]: r["metrics"]["P(cheese)"]["value"] for r in table["rows"]}
+
+    each = [value(table) for table in found["of_each"]]
+    assert each[0] != each[1]
+    for name, mean in value(found["ablation"]).items():
+        assert mean == pytest.approx(np.mean([one[name] for one in each]))
+
+
+def test_ablations_of_two_modes_lie_side_by_side_and_say_which_they_are(tmp_path):
+    group = group_of_two(tmp_path / "group")
+    found = {}
+    for mode in ("zero", "mean"):
+        folder, found[mode] = study(group, None, levels=8, mode=mode)
+        name = {"zero": "ablation", "mean": "ablation-mean"}[mode]
+        assert folder == group / "studies" / f"{name}-levels-8-controls-1"
+        tables = json.loads((folder / "tables.json").read_text())["tables"]
+        assert ["mean ablation" in one["title"] for one in tables] == [mode == "mean"]
+    assert found["zero"]["ablation"] != found["mean"]["ablation"]
+
+
+def test_an_agent_without_regions_is_refused_in_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="region"):
+        study(AGENTS / "maze-quick" / "seed-0", tmp_path / "out", levels=24)

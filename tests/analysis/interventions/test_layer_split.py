@@ -1,0 +1,78 @@
+"""A network that is taken up in the middle gives what it gives whole, and saves what it may."""
+
+import pytest
+import torch
+
+from chisel import configs
+from chisel.analysis.interventions import intervene
+from chisel.analysis.interventions.layer_split import keep
+from chisel.analysis.steering import policy_layers
+from chisel.configs import ConfigError
+from chisel.models import Agent, Spaces, build
+
+SPACES = Spaces((16, 16, 3), "uint8", 255.0, 15)
+SMALL = {
+    "maze/pixels-small": ["model.channels=[3,4,5]", "model.hidden=8"],
+    "maze/routed-quick": ["model.channels=[2,3,3]", "model.hidden=8"],
+    "oversight/routed": [],
+}
+
+
+def agent_of(experiment):
+    """With every number drawn, so that no layer is blind."""
+    config = configs.load(experiment, SMALL[experiment])
+    model = build(config.model, SPACES).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            # A gate that saturates shuts an expert out for good.
+            parameter.normal_(0, 0.01 if ".gate_net." in name else 0.3, generator=generator)
+    return Agent(model, SPACES, config, "0" * 64, None, source="here")
+
+
+def images(count):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
+
+
+def stretch(values):
+    return 1.5 * values + 0.3
+
+
+@pytest.mark.parametrize("experiment", list(SMALL))
+def test_an_edit_of_any_layer_gives_the_bits_of_a_whole_pass(experiment):
+    agent, obs = agent_of(experiment), images(5)
+    layers = policy_layers(agent)
+    kept = keep(agent.model, layers, obs)
+    plain = agent.policy(obs)
+    for layer in layers:
+        with intervene(agent.model, {layer: stretch}), torch.no_grad():
+            whole = agent.policy(obs)
+        assert torch.equal(kept.logits(layer, stretch), whole), layer
+        assert not torch.equal(whole, plain), layer
+    assert torch.equal(agent.policy(obs), plain), "nothing is left behind"
+
+
+def test_what_comes_before_an_edit_runs_once():
+    agent, calls = agent_of("maze/pixels-small"), []
+    for block in ("block1", "block2", "block3"):
+        conv = agent.model.get_submodule(f"embedder.{block}.conv")
+        conv.register_forward_hook(lambda *_, block=block: calls.append(block))
+    layers = ["embedder.block2.res1.conv1", "embedder.block2.res1.resadd", "fc_policy"]
+    kept = keep(agent.model, layers, images(2))
+    assert calls == ["block1", "block2", "block3"]
+    for layer in layers:
+        kept.logits(layer, lambda values: values)
+    assert calls[3:] == ["block3", "block3"], "one for each of the two in block 2"
+
+
+def test_an_edit_that_writes_into_what_it_is_given_changes_nothing_else():
+    agent, obs = agent_of("maze/pixels-small"), images(2)
+    kept = keep(agent.model, ["embedder.block1"], obs)
+    assert not torch.equal(kept.logits("embedder.block1", lambda v: v.zero_()), agent.policy(obs))
+    assert torch.equal(kept.logits("embedder.block1", lambda v: v), agent.policy(obs))
+
+
+def test_an_unknown_layer_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'embedder"):
+        keep(agent_of("maze/pixels-small").model, ["embedder.block2.res1.resad"], images(1))

@@ -1,0 +1,97 @@
+"""Agents trained with the cheese in different regions meet the same mazes and are told apart."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from chisel.analysis import studies
+from chisel.analysis.evaluation.held_out import held_out_levels
+from chisel.analysis.maze.behaviour.regions import Sweep, Trained, name_of
+from chisel.analysis.results.estimates import Estimate
+from chisel.configs import ConfigError
+from chisel.envs.maze import paths
+from chisel.models import load_agent
+from tests.analysis.conftest import make_run
+
+LEVELS = 60
+
+
+def rightward(folder, bias, *overrides):
+    """Blind: it goes right, or waits if `bias` says so."""
+    logits = torch.full((15,), -1e9)
+    logits[7], logits[4] = 0, bias
+    return make_run(folder, logits=logits, overrides=["eval.num_envs=32", *overrides])
+
+
+def steps_right(agent, beyond):
+    """Of levels with a decision square and cheese beyond a region, where the way to the cheese and
+    that to the corner go right from the square: slowly, from both paths."""
+    bank = held_out_levels(
+        agent, agent.config.env, "anywhere", levels=LEVELS, split="train", seed=3, decision=True
+    )
+    found = []
+    for number in range(LEVELS):
+        state = bank.state(number)
+        (cheese,), last = state.cheese, state.maze_dim - 1
+        if min(cheese) > last - beyond:
+            continue
+        ways = [
+            paths.shortest_path(state.open, state.mouse, goal) for goal in (cheese, (last,) * 2)
+        ]
+        shared = [a for a, b in zip(*ways, strict=False) if a == b]
+        after = [way[len(shared)] for way in ways]
+        found.append([step[1] - shared[-1][1] == 1 for step in after])
+    return np.array(found)
+
+
+@pytest.mark.usefixtures("procgen")
+def test_all_agents_meet_the_same_mazes_beyond_the_largest_region(tmp_path):
+    runs = [
+        rightward(tmp_path / "one", -1e9, "env.region=1"),
+        rightward(tmp_path / "three" / "seed-0", 0.0),
+        rightward(tmp_path / "three" / "seed-1", -1e9),
+        rightward(tmp_path / "all", 1.0, "env.cheese=stock"),
+    ]
+    given = f"{runs[0]},{tmp_path / 'three'},{runs[3]}"
+    options = {"levels": LEVELS, "split": "train", "seed": 3, "out": tmp_path / "out"}
+    folder = studies.run("region-sweep", checkpoint=given, **options)
+    files = {"region-sweep.json", "region-sweep.png", "tables.json"}
+    assert {path.name for path in folder.iterdir()} == files
+    found = json.loads((folder / "region-sweep.json").read_text())
+    assert list(found["settings"]) == ["region 1", "region 3", "anywhere"]
+    assert found["settings"]["region 3"]["agents"] == ["three/seed-0", "three/seed-1"]
+    to_cheese, to_corner = steps_right(load_agent(runs[0]), 3).mean(axis=0)
+    for agent, moving in zip(found["of_each"], (1, 0.5, 1, 1 / (1 + np.e)), strict=True):
+        square = agent["estimates"]["square"]
+        assert square["P(cheese)"]["value"] == pytest.approx(moving * to_cheese)
+        assert square["P(corner)"]["value"] == pytest.approx(moving * to_corner)
+        assert square["P(cheese)"]["n"] == agent["estimates"]["episodes"]["P(cheese)"]["n"]
+    success = found["of_each"][3]["estimates"]["success"]
+    assert success["cheese as trained"] == success["cheese anywhere"]
+
+
+def test_seeds_of_one_region_are_joined_with_students_interval():
+    def agent(setting, value):
+        return Trained(str(value), setting, {"success": {"a": Estimate(value, 0, 1, 9)}})
+
+    sweep = Sweep((agent(None, 0.9), agent(3, 0.2), agent(1, 0.5), agent(3, 0.4)))
+    assert [name_of(setting) for setting in sweep.settings] == ["region 1", "region 3", "anywhere"]
+    joined = sweep.joined(3)["success"]["a"]
+    half = 12.7062 * np.sqrt(0.02) / np.sqrt(2)  # t with one degree of freedom
+    assert (joined.value, joined.n) == (pytest.approx(0.3), 2)
+    assert joined.high - joined.value == pytest.approx(half, rel=1e-5)
+    assert sweep.joined(1)["success"]["a"].high == 1
+
+
+@pytest.mark.usefixtures("procgen")
+def test_agents_of_other_worlds_or_the_same_weights_twice_are_refused(tmp_path):
+    a = rightward(tmp_path / "a", -1e9)
+    b = rightward(tmp_path / "b", -1e9, "env.timeout=30", "env.region=1", "init_seed=1")
+    with pytest.raises(ConfigError, match=r"differ in env\.timeout"):
+        studies.run("region-sweep", checkpoint=f"{a},{b}", levels=4)
+    with pytest.raises(ConfigError, match="same weights"):
+        studies.run("region-sweep", checkpoint=f"{a},{a}", levels=4)
+    with pytest.raises(ConfigError, match="at least 1"):
+        studies.run("region-sweep", checkpoint=a, levels=0)

@@ -1,0 +1,265 @@
+"""Comparisons read what training logged and put it side by side honestly."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from chisel.analysis.results import compare, mean_over_seeds
+from chisel.analysis.results.curve_figures import on_common_steps
+from chisel.analysis.results.curves import read_curves
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import load_agent
+
+STEPS = np.arange(1, 41) * 1000
+
+
+def write_log(folder, success, steps=STEPS, **columns):
+    folder.mkdir(parents=True)
+    with open(folder / "metrics.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["iteration", "env_steps", "charts/success", *columns])
+        for i, row in enumerate(zip(steps, success, *columns.values(), strict=True)):
+            writer.writerow([i + 1, *row])
+    return folder
+
+
+def write_evaluation(folder, value, *, steps=40_000, split="test", **config):
+    """An evaluation as `chisel eval` writes it, of a run without checkpoints."""
+    target = folder / "studies" / "eval"
+    target.mkdir(parents=True, exist_ok=True)
+    estimate = {"value": value, "low": max(0, value - 0.1), "high": min(1, value + 0.1), "n": 50}
+    score = {"cheese": "anywhere", "success": estimate, "efficient": estimate}
+    scores = [
+        score | {"player": "agent", "size": None},
+        score | {"player": "agent", "size": 7, "success": None},
+        score | {"player": "random", "size": None, "success": None},
+    ]
+    asked = {"eval": {"split": split, "levels": 50, "num_envs": steps}, "env": {"region": 3}}
+    data = {"scores": scores, "sha256": "0" * 64, "env_steps": steps, "held_out": True}
+    (target / "eval.json").write_text(json.dumps(data | {"config": asked | config}))
+
+
+def write_group(folder, ends, **evaluation):
+    for seed, end in enumerate(ends):
+        write_log(folder / f"seed-{seed}", np.full(40, end))
+        write_evaluation(folder / f"seed-{seed}", end, **evaluation)
+    return folder
+
+
+def cells(comparison, row):
+    """A row of the table, without its name."""
+    columns = [list(column.cells) for column in comparison.table().columns]
+    return [column[columns[0].index(row)] for column in columns[1:]]
+
+
+def test_one_run_shows_its_last_values_and_its_own_evaluation(tmp_path):
+    run = write_log(tmp_path / "run", np.linspace(0, 1, 40))
+    write_evaluation(run, 0.7)
+    (line,) = compare([run], tmp_path / "out").lines
+    assert line.seeds == 1
+    assert line.env_steps == 40_000
+    assert line.last["charts/success"].value == pytest.approx(np.linspace(0, 1, 40)[-2:].mean())
+    found = line.evaluation["anywhere: success"]
+    assert (found.value, found.low, found.high, found.n) == pytest.approx((0.7, 0.6, 0.8, 50))
+
+
+def test_a_group_is_one_line_with_an_interval_over_its_seeds(tmp_path):
+    ends = [0.2, 0.5, 0.6, 0.4, 0.3]
+    group = write_group(tmp_path / "group", ends)
+    other = write_log(tmp_path / "other", np.ones(40))
+    comparison = compare([group, other], tmp_path / "out")
+    first, second = comparison.lines
+    assert first.seeds == 5
+    assert first.last["charts/success"] == mean_over_seeds(ends, within=(0, 1))
+    assert first.evaluation["anywhere: efficient"] == mean_over_seeds(ends, within=(0, 1))
+    assert second.evaluation == {}
+    assert comparison.figure.read_bytes().startswith(b"\x89PNG")
+    stored = json.loads(comparison.data.read_text())
+    assert [line["label"] for line in stored["lines"]] == [str(group), str(other)]
+    table = comparison.table()
+    assert [column.header for column in table.columns[1:]] == [str(group), str(other)]
+    assert cells(comparison, "cheese anywhere: success") == ["0.4 (0.204, 0.596)", "-"]
+
+
+@pytest.mark.parametrize("ends", [(0.61, 0.76), (0.99, 1.0, 0.7), (0.1, 0, 0, 0)])
+def test_fewer_than_five_seeds_are_shown_one_by_one_and_no_end_leaves_the_range(tmp_path, ends):
+    group = write_group(tmp_path / "group", ends)
+    comparison = compare([group], tmp_path / "out")
+    shown = f"{np.mean(ends):.3g}: {', '.join(f'{end:.3g}' for end in ends)}"
+    for row in ("last success", "cheese anywhere: success"):
+        assert cells(comparison, row) == [shown]
+    (line,) = comparison.lines
+    for found in (*line.last.values(), *line.evaluation.values()):
+        assert 0 <= found.low < found.value < found.high <= 1
+        assert found.n == len(ends)
+    plain = json.loads(comparison.data.read_text())["lines"][0]
+    assert plain["of_seeds"]["anywhere: success"] == pytest.approx(ends)
+
+
+def test_one_run_has_an_interval_over_what_it_played_and_says_how_much(tmp_path):
+    run = write_log(tmp_path / "run", np.ones(40))
+    write_evaluation(run, 0.7)
+    comparison = compare([run], tmp_path / "out")
+    assert cells(comparison, "cheese anywhere: success") == ["0.7 (0.6, 0.8), n = 50"]
+    caption = comparison.table().caption
+    assert "of one run: its evaluation with a 95 % interval over the n that it played" in caption
+    assert "over seeds" not in caption
+
+
+def test_evaluations_with_other_settings_are_named_as_such_and_have_no_p(tmp_path):
+    first = write_group(tmp_path / "a", [0.5, 0.6])
+    second = write_group(tmp_path / "b", [0.8, 0.9], split="train", env={"region": 5})
+    comparison = compare([first, second], tmp_path / "out")
+    assert comparison.differing == ("env.region", "eval.split")
+    assert cells(comparison, "evaluated with eval.split")[:2] == ["test", "train"]
+    assert cells(comparison, "evaluated with env.region")[:2] == ["3", "5"]
+    assert "NOT EVALUATED ALIKE: env.region, eval.split" in comparison.table().caption
+    assert set(comparison.p) == {"charts/success"}
+    alike = compare([first, write_group(tmp_path / "c", [0.8, 0.9])], tmp_path / "out")
+    assert alike.differing == ()
+    assert set(alike.p) == {"charts/success", "anywhere: success", "anywhere: efficient"}
+    assert alike.p["anywhere: success"] == pytest.approx(1 / 3)
+
+
+def test_seeds_evaluated_differently_are_not_averaged_and_that_is_said(tmp_path):
+    group = write_group(tmp_path / "group", [0.5, 0.6])
+    write_evaluation(group / "seed-1", 0.9, split="train")
+    comparison = compare([group], tmp_path / "out")
+    assert comparison.lines[0].evaluation == {}
+    assert "not averaged, its seeds' differ in eval.split" in comparison.table().caption
+    assert json.loads(comparison.data.read_text())["lines"][0]["notes"]
+
+
+def test_the_evaluation_of_an_earlier_checkpoint_is_not_shown_and_that_is_said(tmp_path):
+    run = write_log(tmp_path / "run", np.ones(40))
+    write_evaluation(run, 0.7, steps=10_000)
+    comparison = compare([run], tmp_path / "out")
+    assert comparison.lines[0].evaluation == {}
+    assert "it is of 10,000 steps, the run has 40,000" in comparison.table().caption
+
+
+def test_an_evaluation_belongs_to_the_newest_checkpoint_by_its_digest(run_folder, tmp_path):
+    write_log(tmp_path / "log", np.ones(40))
+    (tmp_path / "log" / "metrics.csv").rename(run_folder / "metrics.csv")
+    write_evaluation(run_folder, 0.7)
+    comparison = compare([run_folder], tmp_path / "out")
+    assert comparison.lines[0].evaluation == {}
+    assert "another checkpoint than" in comparison.table().caption
+    file = run_folder / "studies" / "eval" / "eval.json"
+    file.write_text(file.read_text().replace("0" * 64, load_agent(run_folder).digest))
+    found = compare([run_folder], tmp_path / "out").lines[0].evaluation
+    assert found["anywhere: success"].value == 0.7
+
+
+def test_a_metric_that_one_seed_lacks_is_that_of_the_others_and_says_so(tmp_path):
+    group = tmp_path / "group"
+    write_log(group / "seed-0", np.full(40, 0.5))
+    write_log(group / "seed-1", [""] * 40, other=[1] * 40)
+    write_log(group / "seed-2", np.full(40, 0.7))
+    comparison = compare([group], tmp_path / "out")
+    assert cells(comparison, "last success") == ["0.6: 0.5, 0.7 [2 of 3]"]
+    assert comparison.lines[0].last["charts/success"].n == 2
+
+
+def test_seeds_of_different_length_are_compared_where_the_shortest_ended(tmp_path):
+    group = tmp_path / "group"
+    write_log(group / "seed-0", np.full(40, 0.5))
+    write_log(group / "seed-1", np.r_[np.full(40, 0.7), np.full(40, 1)], np.arange(1, 81) * 1000)
+    comparison = compare([group], tmp_path / "out")
+    assert comparison.lines[0].last["charts/success"].value == pytest.approx(0.6)
+    assert cells(comparison, "environment steps") == ["40,000 (the longest 80,000)"]
+    assert cells(comparison, "last success") == ["0.6: 0.5, 0.7"]
+
+
+def test_the_return_of_diamond_and_ghost_is_compared_too(tmp_path):
+    run = write_log(tmp_path / "run", np.ones(40))
+    write_evaluation(run, 0.5)
+    file = run / "studies" / "eval" / "eval.json"
+    data = json.loads(file.read_text())
+    share = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    score = {"player": "agent", "diamond": share, "ghost": share, "length": share, "return": share}
+    data["scores"] = [score, score | {"player": "random"}]
+    file.write_text(json.dumps(data))
+    found = compare([run], tmp_path / "out").lines[0].evaluation
+    assert set(found) == {"return", "P(diamond)", "P(ghost)"}
+    assert found["return"].within == (-1, 1)
+
+
+def test_a_partly_evaluated_group_says_so(tmp_path):
+    group = tmp_path / "group"
+    for seed in range(3):
+        write_log(group / f"seed-{seed}", np.ones(40))
+    write_evaluation(group / "seed-1", 0.5)
+    comparison = compare([group], tmp_path / "out")
+    assert "0.5 [1 of 3]" in list(comparison.table().columns[1].cells)
+
+
+def test_cells_without_a_finite_value_are_left_out(tmp_path):
+    values = ["", "nan", "inf", 0.5, ""] + [0.75] * 35
+    curve = read_curves(write_log(tmp_path / "run", values, other=["nan"] * 40))
+    steps, found = curve.metrics["charts/success"]
+    assert steps.tolist() == [4000.0, *STEPS[5:]]
+    assert found.tolist() == [0.5] + [0.75] * 35
+    assert "other" not in curve.metrics
+    assert curve.env_steps == 40_000
+
+
+def test_seeds_are_averaged_only_where_all_have_data(tmp_path):
+    a = read_curves(write_log(tmp_path / "a", STEPS / 1e3, steps=STEPS))
+    b = read_curves(write_log(tmp_path / "b", STEPS / 1e3, steps=STEPS + 500))
+    grid, values = on_common_steps([a, b], "charts/success")
+    assert (grid[0], grid[-1]) == (1500, 40_000)
+    np.testing.assert_allclose(values[0], grid / 1e3)
+    np.testing.assert_allclose(values[1], grid / 1e3 - 0.5)
+
+
+def test_seeds_that_never_overlap_still_draw(tmp_path):
+    group = tmp_path / "group"
+    write_log(group / "seed-0", np.ones(40))
+    write_log(group / "seed-1", np.ones(40), steps=STEPS + 100_000)
+    assert compare([group], tmp_path / "out").figure.is_file()
+
+
+def test_nothing_to_compare_is_an_error(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(ConfigError, match="at least one run"):
+        compare([], out)
+    run = write_log(tmp_path / "run", np.ones(40))
+    with pytest.raises(ConfigError, match="given twice"):
+        compare([run, run], out)
+    with pytest.raises(CheckpointError, match="is missing"):
+        compare([tmp_path / "nowhere"], out)
+    with pytest.raises(CheckpointError, match=r"no metrics\.csv"):
+        compare([tmp_path], out)
+    strange = write_log(tmp_path / "strange", ["x"] * 40)
+    with pytest.raises(CheckpointError, match="not a log"):
+        compare([strange], out)
+    empty = write_log(tmp_path / "empty", [], steps=[])
+    with pytest.raises(CheckpointError, match="no row yet"):
+        compare([empty], out)
+    other = write_log(tmp_path / "other", [""] * 40, loss=[1] * 40)
+    with pytest.raises(ConfigError, match="nothing to draw"):
+        compare([other], out)
+
+
+def test_a_torn_evaluation_is_named(tmp_path):
+    run = write_log(tmp_path / "run", np.ones(40))
+    write_evaluation(run, 0.5)
+    (run / "studies" / "eval" / "eval.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"eval\.json is not an evaluation"):
+        compare([run], tmp_path / "out")
+
+
+def test_an_impossible_share_is_no_evaluation_and_another_success_is_compared_as_it_is(tmp_path):
+    group = tmp_path / "group"
+    for seed, success in enumerate((1.5, 3)):
+        write_log(group / f"seed-{seed}", np.full(40, success))
+    line = compare([group], tmp_path / "out").lines[0]
+    assert line.last["charts/success"] == mean_over_seeds([1.5, 3])
+    write_evaluation(group / "seed-0", 0.5)
+    file = group / "seed-0" / "studies" / "eval" / "eval.json"
+    file.write_text(file.read_text().replace('"value": 0.5', '"value": 1.5'))
+    with pytest.raises(CheckpointError, match="is not an evaluation"):
+        compare([group], tmp_path / "out")

@@ -1,0 +1,247 @@
+"""Intervals agree with scipy and cover what they claim."""
+
+import itertools
+import json
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as reference
+
+from chisel.analysis.results import estimates
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 50, 1000])
+def test_the_wilson_interval_is_scipys(n):
+    for successes in {0, 1, n // 3, n - 1, n}:
+        found = estimates.proportion(successes, n)
+        expected = reference.binomtest(successes, n).proportion_ci(0.95, method="wilson")
+        assert found.value == successes / n
+        assert found.low == pytest.approx(expected.low, abs=1e-12)
+        assert found.high == pytest.approx(expected.high, abs=1e-12)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(-1, 3), (4, 3), (1, 0)])
+def test_an_impossible_proportion_is_refused(successes, n):
+    with pytest.raises(ValueError, match="successes of"):
+        estimates.proportion(successes, n)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_the_interval_over_seeds_is_scipys(n):
+    values = np.random.default_rng(n).normal(5, 2, n)
+    found = estimates.mean_over_seeds(values)
+    expected = reference.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.value == pytest.approx(values.mean())
+
+
+def test_one_seed_has_a_mean_and_no_interval():
+    found = estimates.mean_over_seeds([3.0])
+    assert found.value == 3.0
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert json.dumps(found.to_plain()) == '{"value": 3.0, "low": null, "high": null, "n": 1}'
+
+
+def test_nothing_is_nan_not_an_error():
+    for found in (
+        estimates.proportion(0, 0),
+        estimates.mean_over_seeds([]),
+        estimates.bootstrap_mean([], np.random.default_rng(0)),
+    ):
+        assert found.n == 0
+        assert found.to_plain()["value"] is None
+
+
+@pytest.mark.parametrize("n", [30, 100])
+def test_from_thirty_values_on_the_bootstrap_covers_about_as_often_as_it_says(n):
+    rng = np.random.default_rng(0)
+    found = [
+        estimates.bootstrap_mean(rng.exponential(2.0, n), rng, resamples=400) for _ in range(400)
+    ]
+    assert 0.9 <= np.mean([one.low <= 2.0 <= one.high for one in found]) <= 0.98
+
+
+def test_the_bootstrap_of_many_values_is_that_of_scipy_up_to_its_randomness():
+    values = np.random.default_rng(1).integers(0, 11, 200).astype(float)
+    found = estimates.bootstrap_mean(values, np.random.default_rng(2), resamples=20_000)
+    expected = reference.bootstrap(
+        (values,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(3)
+    ).confidence_interval
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.05)
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 10, 29])
+def test_below_thirty_values_the_bootstrap_is_students_t_and_covers(n):
+    rng = np.random.default_rng(n)
+    samples = rng.beta(2, 2, (1000, n))
+    found = [estimates.bootstrap_mean(values, rng) for values in samples]
+    t = reference.ttest_1samp(samples[0], 0).confidence_interval(0.95)
+    assert (found[0].low, found[0].high) == pytest.approx((t.low, t.high))
+    assert np.mean([one.low <= 0.5 <= one.high for one in found]) >= 0.92
+
+
+def test_at_thirty_values_the_bootstrap_is_as_wide_as_students_t():
+    values = np.random.default_rng(0).normal(size=30)
+    found = estimates.bootstrap_mean(values, np.random.default_rng(1), resamples=20_000)
+    t = reference.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert found.high - found.low == pytest.approx(t.high - t.low, rel=0.03)
+
+
+@pytest.mark.parametrize("values", [[3.0] * 5, [3.0] * 100])
+def test_equal_values_without_a_range_have_no_interval(values):
+    for found in (
+        estimates.bootstrap_mean(values, np.random.default_rng(0)),
+        estimates.mean_over_seeds(values),
+    ):
+        assert found.value == 3
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 2), (1, 5), (0, 30), (3, 30), (99, 100)])
+def test_of_yes_or_no_the_interval_within_a_range_is_that_of_clopper_and_pearson(successes, n):
+    values = [1.0] * successes + [0.0] * (n - successes)
+    found = estimates.bootstrap_mean(
+        values, np.random.default_rng(0), resamples=40_000, within=(0, 1)
+    )
+    exact = reference.binomtest(successes, n).proportion_ci(0.95, method="exact")
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=0.01)
+
+
+@pytest.mark.parametrize("n", [5, 30, 100])
+@pytest.mark.parametrize("rate", [0.01, 0.02, 0.5, 0.98])
+def test_rates_near_the_ends_are_covered(n, rate):
+    rng = np.random.default_rng(n)
+    found = [_within(rng.random(n) < rate, rng, (0, 1)) for _ in range(200)]
+    assert np.mean([one.low <= rate <= one.high for one in found]) >= 0.93
+
+
+@pytest.mark.parametrize("n", [10, 100])
+@pytest.mark.parametrize(("up", "down"), [(0.02, 0.01), (0.01, 0), (0.1, 0.02)])
+def test_paired_changes_of_rare_outcomes_are_covered(n, up, down):
+    rng = np.random.default_rng(n)
+    shares = [up, down, 1 - up - down]
+    found = [_within(rng.choice([1, -1, 0], n, p=shares), rng, (-1, 1)) for _ in range(200)]
+    assert np.mean([one.low <= up - down <= one.high for one in found]) >= 0.93
+
+
+@pytest.mark.parametrize("n", [5, 100])
+def test_a_probability_that_fails_in_few_mazes_is_covered_although_it_may_not_be_seen(n):
+    rng = np.random.default_rng(n)
+    draws = (
+        np.where(rng.random(n) < 0.02, 0.1, 0.95) + rng.uniform(-0.02, 0.02, n) for _ in range(200)
+    )
+    found = [_within(values, rng, (0, 1)) for values in draws]
+    assert np.mean([one.low <= 0.933 <= one.high for one in found]) >= 0.93
+
+
+def _within(values, rng, within):
+    return estimates.bootstrap_mean(values, rng, resamples=300, within=within)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 64).map(lambda k: k / 64), min_size=2, max_size=40),
+    st.tuples(st.integers(-3, 3), st.integers(1, 4)),
+)
+def test_intervals_within_a_range_stay_there_hold_the_mean_and_scale_with_it(values, range_):
+    low, size = range_
+    within, moved = (low, low + size), low + size * np.array(values)
+    unit = estimates.bootstrap_mean(values, np.random.default_rng(0), resamples=200, within=(0, 1))
+    assert 0 <= unit.low < unit.high <= 1
+    assert unit.low <= unit.value <= unit.high
+    found = estimates.bootstrap_mean(moved, np.random.default_rng(0), resamples=200, within=within)
+    ends = low + size * np.array([unit.low, unit.high])
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=1e-6)
+    seeds = estimates.mean_over_seeds(moved, within=within)
+    assert within[0] <= seeds.low <= seeds.value + 1e-12
+    assert seeds.value - 1e-12 <= seeds.high <= within[1]
+    assert seeds.n == len(values)
+    assert seeds.within == found.within == within
+
+
+def test_seeds_that_are_all_equal_have_a_width_within_a_range():
+    found = estimates.mean_over_seeds([1.0, 1, 1], within=(0, 1))
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.025 ** (1 / 3), abs=0.03)
+
+
+def test_a_range_that_ends_nowhere_cuts_at_its_one_end():
+    found = estimates.mean_over_seeds([0.1, 3.0], within=(0, math.inf))
+    assert found.low == 0
+    assert found.high == pytest.approx(estimates.mean_over_seeds([0.1, 3.0]).high)
+    assert math.isnan(estimates.mean_over_seeds([1.0, 1], within=(0, math.inf)).low)
+
+
+def test_values_beyond_the_range_are_refused_but_for_rounding():
+    for estimate in (
+        estimates.mean_over_seeds,
+        lambda v, within: estimates.bootstrap_mean(v, np.random.default_rng(0), within=within),
+    ):
+        with pytest.raises(ValueError, match="not within"):
+            estimate([0.5, 1.1], within=(0, 1))
+        assert estimate([0.5, 1 + 1e-7], within=(0, 1)).high <= 1
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 7, 30, 101])
+def test_the_interval_of_a_median_is_scipys(n):
+    values = np.random.default_rng(n).normal(size=n)
+    found, (low, high) = estimates.median(values), (math.nan, math.nan)
+    if n > 5:
+        low, high = reference.quantile_test(values, p=0.5).confidence_interval(0.95)
+    assert found.value == np.median(values)
+    assert (found.low, found.high) == pytest.approx((low, high), nan_ok=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(-3, 3), min_size=2, max_size=4),
+    st.lists(st.integers(-3, 3), min_size=2, max_size=4),
+)
+def test_the_permutation_p_counts_all_ways_to_deal_the_values(first, second):
+    together, n = first + second, len(first)
+    means = []
+    every = set(range(len(together)))
+    for dealt in map(set, itertools.combinations(every, n)):
+        a, b = ([together[i] for i in some] for some in (dealt, every - dealt))
+        means.append(abs(Fraction(sum(a), len(a)) - Fraction(sum(b), len(b))))
+    own = abs(Fraction(sum(first), n) - Fraction(sum(second), len(second)))
+    expected = sum(mean >= own for mean in means) / len(means)
+    assert estimates.permutation_p(first, second) == pytest.approx(expected)
+    assert estimates.permutation_p(second, first) == pytest.approx(expected)
+
+
+def test_three_seeds_against_three_are_at_best_a_tenth():
+    assert estimates.permutation_p([0.1, 0.2, 0.3], [0.7, 0.8, 0.9]) == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="without values"):
+        estimates.permutation_p([], [1.0])
+
+
+def test_of_many_ways_the_permutation_p_is_estimated():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=15), rng.normal(0.7, size=15)
+    expected = reference.ttest_ind(first, second).pvalue
+    assert estimates.permutation_p(first, second) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_band_within_a_range_stays_there():
+    curves = [np.array([0.1, 0.5]), np.array([0.9, 0.6])]
+    mean, low, high = estimates.band(curves, within=(0, 1))
+    assert (low[0], high[0]) == (0, 1)
+    assert mean.tolist() == pytest.approx([0.5, 0.55])
+
+
+def test_a_band_is_the_interval_at_every_point():
+    curves = list(np.random.default_rng(4).normal(size=(4, 6)))
+    mean, low, high = estimates.band(curves)
+    for t in range(6):
+        point = estimates.mean_over_seeds([curve[t] for curve in curves])
+        assert (mean[t], low[t], high[t]) == pytest.approx((point.value, point.low, point.high))
+    mean, low, high = estimates.band(curves[:1])
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()

@@ -1,0 +1,138 @@
+"""Films and fields: what they show, and that watching a run changes nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from chisel import configs, models, trainers
+from chisel.trainers.logging import media
+
+if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
+    pytest.skip("the procgen extra is not installed", allow_module_level=True)
+
+SMOKE = ("frames=512", "trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")
+
+
+def smoke(*overrides: str) -> Any:
+    return configs.load("maze/smoke", [*SMOKE, *overrides])
+
+
+def trained(folder: Path, *overrides: str) -> tuple[Path, Any]:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  # the global state is what is looked at
+    torch.manual_seed(0)
+    run = trainers.train(smoke(f"runs_dir={folder}", *overrides))
+    drawn = (random.random(), np.random.random(), torch.rand(()).item())  # noqa: NPY002
+    return run, drawn
+
+
+def test_a_run_ends_with_the_same_bits_whether_it_is_watched_or_not(tmp_path: Path) -> None:
+    alone, drawn_alone = trained(tmp_path / "alone")
+    watched, drawn_watched = trained(
+        tmp_path / "watched", "tracking.video_every=1", "tracking.field_every=2"
+    )
+    one = models.read_checkpoint(alone / "checkpoints" / "iter-00000002.ckpt")
+    other = models.read_checkpoint(watched / "checkpoints" / "iter-00000002.ckpt")
+    for name, value in one["state_dict"].items():
+        assert torch.equal(value, other["state_dict"][name]), name
+    assert (
+        one["chisel"]["ranks"][0]["collector"]["env"]
+        == (other["chisel"]["ranks"][0]["collector"]["env"])
+    )
+    assert drawn_alone == drawn_watched
+    assert {path.name for path in (watched / "media").iterdir()} == {
+        "episodes-00000001.gif",
+        "episodes-00000002.gif",
+        "field-00000002.png",
+    }
+    with Image.open(watched / "media" / "episodes-00000002.gif") as film:
+        assert film.size == (2 * media.PANEL, 2 * media.PANEL)
+    assert not (alone / "media").exists()
+
+
+def test_only_mazes_can_be_drawn_and_the_error_says_which_option_to_drop() -> None:
+    config = SimpleNamespace(
+        env=SimpleNamespace(name="grid"),
+        tracking=configs.TrackingConfig(field_every=3),
+    )
+    with pytest.raises(configs.ConfigError, match=r"tracking\.field_every.*'grid'"):
+        media.media_callbacks(config, None)  # type: ignore[arg-type]  # it gets no further
+
+
+def test_without_the_options_there_are_no_callbacks() -> None:
+    assert media.media_callbacks(smoke(), None) == []  # type: ignore[arg-type]  # not used
+
+
+class Mazes:
+    """Two mazes; the first episode of the first one ends in its third step."""
+
+    num_envs = 2
+
+    def __init__(self) -> None:
+        self.at = 0
+
+    def reset(self, **options: Any) -> tuple[None, dict[str, Any]]:
+        self.at = 0
+        return None, {}
+
+    def step(self, actions: Any) -> tuple[Any, ...]:
+        self.at += 1
+        ended = np.array([self.at == 3, False])
+        return None, None, ended, np.zeros(2, bool), {}
+
+    def maze_states(self) -> list[int]:
+        return [30 * (self.at + 1), 30 * (self.at + 2)]
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> media.Camera:
+    def panel(shade: int) -> Any:
+        return np.full((media.PANEL, media.PANEL, 3), min(shade, 255), np.uint8)
+
+    monkeypatch.setattr(media, "_panel", panel)
+    return media.Camera(Mazes())
+
+
+def test_a_film_has_a_picture_per_step_and_keeps_ended_episodes_darkened(
+    camera: media.Camera,
+) -> None:
+    camera.reset(seed=1)
+    for _ in range(5):
+        camera.step(np.zeros(2, np.int64))
+    film = camera.film()
+    assert film.shape == (6, media.PANEL, 2 * media.PANEL, 3)
+    left, right = film[:, 0, 0, 0], film[:, 0, -1, 0]
+    assert left.tolist() == [30, 60, 90, 30, 30, 30]
+    assert right.tolist() == [60, 90, 120, 150, 180, 210]
+
+
+def test_a_film_of_a_lost_mouse_ends(camera: media.Camera) -> None:
+    camera.reset()
+    for _ in range(media.MAX_FRAMES + 50):
+        camera.step(np.zeros(2, np.int64))
+    assert len(camera.film()) == media.MAX_FRAMES
+
+
+@pytest.mark.parametrize(("panels", "size"), [(1, (1, 1)), (2, (1, 2)), (4, (2, 2)), (5, (2, 3))])
+def test_panels_are_laid_out_row_by_row(panels: int, size: tuple[int, int]) -> None:
+    shades = np.arange(1, panels + 1, dtype=np.uint8)
+    grid = media._grid(np.broadcast_to(shades[:, None, None, None], (panels, 2, 2, 3)))
+    seen = grid[::2, ::2, 0]
+    assert seen.shape == size
+    assert seen.ravel().tolist() == [*shades.tolist(), *[0] * (seen.size - panels)]
+
+
+def test_the_network_is_given_back_in_the_mode_it_was_in() -> None:
+    network = torch.nn.Dropout()
+    with media._at_rest(network) as model:
+        assert not model.training
+    assert network.training

@@ -1,0 +1,105 @@
+"""Studies that train take a run that is there only if it was trained as they ask."""
+
+import pytest
+
+from chisel import configs, models
+from chisel.configs import ConfigError
+from chisel.trainers.runs import rundir
+from chisel.trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
+
+SMALL = ["frames=1024", "env.num_envs=16", "model.hidden=16", "trainer.checkpoint_every=1"]
+QUIET = ["trainer.progress=false", "tracking.mode=disabled", "name=a"]
+
+
+def config(folder, *settings):
+    changed = {one.partition("=")[0] for one in settings}
+    rest = [one for one in [*SMALL, *QUIET] if one.partition("=")[0] not in changed]
+    return configs.load("oversight/routed", [*rest, *settings, f"runs_dir={folder}"])
+
+
+def recorded(folder):
+    """The folder of a run of which there is the config alone."""
+    plain = config(folder)
+    run_folder(plain).mkdir(parents=True)
+    rundir.write_config(run_folder(plain), plain)
+    return run_folder(plain)
+
+
+def test_seeds_are_whole_numbers_and_each_counts_once():
+    assert seeds_of("5, 06,700") == [5, 6, 700]
+    for wrong in ("", "a", "5,,6", "5;6", "-1", "1.5", "²", "5,"):
+        with pytest.raises(ConfigError, match="whole numbers"):
+            seeds_of(wrong)
+    for twice in ("5,5", "5,05"):
+        with pytest.raises(ConfigError, match="each seed once"):
+            seeds_of(twice)
+
+
+@pytest.mark.parametrize(
+    ("setting", "there"),
+    [
+        ("algo.learning_rate=0.01", "0.0005"),
+        ("algo.gamma=0.5", "0.97"),
+        ("seed=9", "0"),
+        ("frames=4096", "1024"),
+        ("frames=512", "1024"),
+        ("env.max_steps=20", "32"),
+        ("model.hidden=32", "16"),
+        ("routing.freeze=true", "false"),
+        ("trainer.keep_every=2", "15"),
+        ("trainer.precision=bf16-mixed", "32-true"),
+        ("eval.levels=3", None),
+    ],
+)
+def test_a_run_of_other_settings_is_refused_with_both_values_and_what_to_type(
+    tmp_path, setting, there
+):
+    folder = recorded(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        require_same(folder, config(tmp_path, setting), option="runs_dir")
+    said = str(error.value)
+    key = setting.partition("=")[0]
+    assert f"{folder} was trained with other settings: {key}={there or ''}" in said
+    assert f", not {setting}; runs_dir=FOLDER" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "name=b",
+        "tracking.mode=offline",
+        "tracking.mode=offline tracking.tags=[a,b]",
+        "trainer.progress=true",
+        "trainer.threads=2",
+        "trainer.max_minutes=5",
+    ],
+)
+def test_settings_that_say_nothing_of_what_was_trained_may_differ(tmp_path, setting):
+    asked = config(tmp_path / "moved", *setting.split())
+    require_same(recorded(tmp_path), asked, option="runs_dir")
+
+
+def test_weights_to_start_from_are_the_same_however_their_path_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = config("runs", "init_from=runs/x")
+    run_folder(start).mkdir(parents=True)
+    rundir.write_config(run_folder(start), start)
+    for same in ("runs/x", f"{tmp_path}/runs/x", "runs/../runs/x"):
+        require_same(run_folder(start), config("runs", f"init_from={same}"), option="out")
+    for other in ("runs/y", "null"):
+        with pytest.raises(ConfigError, match=r"init_from=runs/x, not init_from="):
+            require_same(run_folder(start), config("runs", f"init_from={other}"), option="out")
+
+
+def test_a_run_that_was_cut_short_is_gone_on_with_and_is_none_before_its_end(tmp_path):
+    short = config(tmp_path, "trainer.max_minutes=1e-6")
+    with pytest.raises(ConfigError, match="has not come to its end; the same command goes on"):
+        trained(short, option="runs_dir")
+    assert not is_finished(run_folder(short), short)
+    folder = trained(config(tmp_path), option="runs_dir")
+    assert folder == run_folder(short)
+    assert models.load_agent(folder).env_steps == 1024
+    files = {file: file.stat().st_mtime_ns for file in folder.glob("checkpoints/*")}
+    assert trained(short, option="runs_dir") == folder
+    assert {file: file.stat().st_mtime_ns for file in folder.glob("checkpoints/*")} == files

@@ -1,0 +1,231 @@
+"""A run's logs: always a CSV file, and Weights & Biases when asked."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel import configs
+from chisel.analysis.results import save_figure, write_gif
+from chisel.configs import RunConfig
+from chisel.trainers.logging.csv_log import CsvLog
+from chisel.trainers.runs.versions import git_commit, versions
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+    from matplotlib.figure import Figure
+
+    from chisel.trainers.logging.wandb_run import IterationLogger
+
+Warn = Callable[[str], None]
+
+_MODES = {"online": "online", "run": "online", "shared": "online", "offline": "offline"}
+_MODES |= {"dryrun": "offline", "disabled": "disabled"}
+"""What `WANDB_MODE` may say, and which `tracking.mode` that is."""
+_TRUE = ("1", "true", "yes", "on", "t", "y")
+
+
+def make_loggers(
+    config: RunConfig,
+    run_dir: Path,
+    *,
+    wandb_run_id: str | None = None,
+    last_iteration: int = 0,
+    warn: Warn = warnings.warn,
+) -> Tracking:
+    """Open a run's logs; call it on the first process only.
+
+    Args:
+        config: The run's config.
+        run_dir: Its folder; gets `metrics.csv`, `studies.csv`, `media/` and `wandb/`.
+        wandb_run_id: Id of the W&B run to go on with, from the checkpoint.
+        last_iteration: Iteration of the checkpoint; 0 starts afresh.
+        warn: Told, in one line, what W&B could not do.
+    """
+    csv = CsvLog(run_dir / "metrics.csv", last_iteration=last_iteration)
+    studies = CsvLog(run_dir / "studies.csv", last_iteration=last_iteration)
+    if csv.reached < last_iteration:
+        held = f"ends at iteration {csv.reached}" if csv.reached else "is gone"
+        warn(
+            f"{csv.path} {held}, but the checkpoint is of iteration {last_iteration}: the rows "
+            "between are lost, and the log goes on without them"
+        )
+    run = None
+    _warn_of_environment(config.tracking.mode, warn)
+    if config.tracking.mode != "disabled":
+        run = _start_wandb(config, run_dir, wandb_run_id, warn)
+    if run is not None and wandb_run_id is not None:
+        run.first_iteration = max(csv.reached + 1, run.experiment.step)
+    return Tracking(run_dir, csv, studies, run, config.tracking.log_artifacts, warn)
+
+
+def _start_wandb(
+    config: RunConfig, run_dir: Path, run_id: str | None, warn: Warn
+) -> IterationLogger | None:
+    from chisel.trainers.logging.wandb_run import WandbRun
+
+    one_of_group = run_dir.name.startswith("seed-")
+    name = f"{run_dir.parent.name}/{run_dir.name}" if one_of_group else run_dir.name
+    tracking = config.tracking
+    run = WandbRun(
+        folder=run_dir,
+        project=tracking.project,
+        entity=tracking.entity,
+        name=name,
+        group=tracking.group or (run_dir.parent.name if one_of_group else None),
+        tags=tracking.tags,
+        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
+        config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
+    )
+    return run.start("online" if tracking.mode == "online" else "offline", warn)
+
+
+def _own_id(seed: str) -> str | None:
+    """Of one of several seeds, where the environment has one id for all of them."""
+    given = os.environ.get("WANDB_RUN_ID")
+    return f"{given}-{seed}" if given else None
+
+
+def _warn_of_environment(mode: str, warn: Warn) -> None:
+    """Say that the config decides, where W&B's own variables ask for something else."""
+    asked = _MODES.get(os.environ.get("WANDB_MODE", "").lower(), mode)
+    named = "WANDB_MODE"
+    if os.environ.get("WANDB_DISABLED", "").lower() in _TRUE:
+        asked, named = "disabled", "WANDB_DISABLED"
+    if asked != mode and (asked, mode) != ("offline", "disabled"):  # nothing is sent either way
+        warn(
+            f"W&B: {named}={os.environ[named]} changes nothing, the config says "
+            f"tracking.mode={mode}; to change it, set tracking.mode={asked}"
+        )
+
+
+class Tracking:
+    """The logs of one run. What goes wrong with W&B is warned of once and never raised.
+
+    Args:
+        run_dir: The run's folder.
+        csv: Its CSV file.
+        studies: The one of what is measured now and then; made with its first row.
+        run: Its W&B run, if any.
+        log_artifacts: Whether checkpoints go to W&B as artifacts.
+        warn: Told what W&B could not do.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        csv: CsvLog,
+        studies: CsvLog,
+        run: IterationLogger | None,
+        log_artifacts: bool,
+        warn: Warn,
+    ) -> None:
+        self.media = run_dir / "media"
+        self._csv, self._studies, self._run, self._warn = csv, studies, run, warn
+        self._log_artifacts = log_artifacts
+        self._warned = False
+
+    @property
+    def loggers(self) -> list[Logger]:
+        """For `lightning.Trainer(logger=…)`: what other callbacks log joins the iteration's row."""
+        return [] if self._run is None else [self._run]
+
+    @property
+    def run_id(self) -> str | None:
+        """Id of the W&B run, to be kept in checkpoints; None without W&B."""
+        return None if self._run is None else str(self._run.experiment.id)
+
+    def begin(self) -> None:
+        """Remove the rows that a resumed run is going to repeat."""
+        self._csv.cut()
+        self._studies.cut()
+
+    def log(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
+        """Log a finished iteration."""
+        self._csv.write(metrics, iteration, env_steps)
+        self._send(lambda: {**metrics, "iteration": iteration, "env_steps": env_steps}, iteration)
+
+    def log_studies(self, values: Mapping[str, float], iteration: int, env_steps: int) -> None:
+        """Log what studies found after an iteration that has been logged."""
+        self._studies.write(values, iteration, env_steps)
+        self._send(lambda: dict(values), iteration)
+
+    def log_figure(self, name: str, figure: Figure, iteration: int) -> Path:
+        """Write a matplotlib figure as PNG into `media/`, and log it."""
+        path = self._media_path(name, iteration, "png")
+        save_figure(figure, path, f"{self.media.parent.name}, iteration {iteration}")
+        self._send(lambda: {f"media/{name}": _wandb().Image(str(path))}, iteration)
+        return path
+
+    def log_video(
+        self, name: str, frames: NDArray[np.uint8], iteration: int, *, fps: int = 15
+    ) -> Path:
+        """Write frames `[T, H, W, 3]` as an animated GIF into `media/`, and log it."""
+        path = self._media_path(name, iteration, "gif")
+        write_gif(path, frames, fps)
+        self._send(lambda: {f"media/{name}": _wandb().Video(str(path), format="gif")}, iteration)
+        return path
+
+    def checkpoint_saved(self, path: Path) -> None:
+        """Upload a checkpoint as the next version of the run's artifact, if that is wanted.
+
+        W&B keeps a copy of its own, so that one made offline is there to be synced after the
+        checkpoint itself has been deleted.
+        """
+        if not self._log_artifacts:
+            return
+
+        def upload(run: IterationLogger) -> None:
+            artifact = _wandb().Artifact(f"run-{run.experiment.id}", type="model")
+            artifact.add_file(str(path))
+            run.experiment.log_artifact(artifact, aliases=["latest", path.stem])
+
+        self._attempt(upload)
+
+    def failed(self, error: BaseException) -> None:
+        """Mark the run as crashed and send an alert; not for a run that was only stopped."""
+        if not isinstance(error, Exception):
+            return
+        title = f"{type(error).__name__} in {self.media.parent.name}"
+        self._attempt(lambda run: run.experiment.alert(title, str(error)[:500], level="ERROR"))
+        self.finish(failed=True)
+
+    def finish(self, *, failed: bool = False) -> None:
+        """End the W&B run, waiting for uploads for a minute at most; later calls do nothing."""
+        self._attempt(lambda run: run.end(int(failed)))
+        self._run = None
+
+    def _send(self, values: Callable[[], dict[str, Any]], iteration: int) -> None:
+        def send(run: IterationLogger) -> None:
+            run.iteration = iteration
+            run.log_metrics(values())
+
+        self._attempt(send)
+
+    def _attempt(self, act: Callable[[IterationLogger], None]) -> None:
+        """Do something with the W&B run; the first failure is warned of, the others are ignored."""
+        if self._run is None:
+            return
+        try:
+            act(self._run)
+        except Exception as error:  # a log must not end the run that it is about
+            if not self._warned:
+                reason = str(error) or type(error).__name__
+                self._warn(f"W&B: {reason}; further failures are not reported")
+            self._warned = True
+
+    def _media_path(self, name: str, iteration: int, suffix: str) -> Path:
+        self.media.mkdir(exist_ok=True)
+        return self.media / f"{name}-{iteration:08d}.{suffix}"
+
+
+def _wandb() -> Any:
+    import wandb
+
+    return wandb

@@ -1,0 +1,147 @@
+"""Starting a Weights & Biases run that never stands in the way of training."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+from chisel.trainers.logging.wandb_traces import Traces
+
+INIT_SECONDS = 12.0
+"""How long a server may take to answer; giving up on it takes a few more."""
+FLUSH_SECONDS = 1.0
+"""How much of a run its W&B file may lack when the process is killed; metrics.csv lacks nothing."""
+FINISH_SECONDS = 60.0
+"""How long the end of a run waits for uploads; what is left can be sent with `wandb sync`."""
+
+Mode = Literal["offline", "online"]
+
+
+class IterationLogger(WandbLogger):
+    """Lightning's logger with one W&B row per iteration, whoever logs to it and how often.
+
+    W&B drops rows whose step goes backwards, and a run that is resumed offline doesn't know how far
+    it had come. Steps are therefore iterations, which the caller sets before logging.
+    """
+
+    iteration = 0
+    first_iteration = 0
+    """Rows of earlier iterations are known to W&B, and are not sent again."""
+    traces: Traces
+    """The process as it was before."""
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Add to the iteration's row; `step` counts optimiser steps and is of no use here."""
+        if self.iteration >= self.first_iteration:
+            self.experiment.log(dict(metrics), step=self.iteration)
+
+    def end(self, exit_code: int) -> None:
+        """End the run, and leave the process as it was before it."""
+        try:
+            self.experiment.finish(exit_code=exit_code)
+        finally:
+            self.traces.remove()
+
+
+@dataclass(frozen=True)
+class WandbRun:
+    """What a run is called and where it is kept."""
+
+    folder: Path
+    """W&B makes its `wandb/` in here."""
+    project: str
+    entity: str | None
+    name: str
+    group: str | None
+    tags: tuple[str, ...]
+    run_id: str | None
+    """Id of the run; None takes that of `WANDB_RUN_ID`, as a sweep sets it, or a new one."""
+    config: Mapping[str, Any]
+
+    def start(self, mode: Mode, warn: Callable[[str], None]) -> IterationLogger | None:
+        """Start it; offline, with one warning, when a server is asked for but can't be used.
+
+        Returns:
+            The logger, or None when W&B can't even write to the disk.
+        """
+        traces = Traces.before()
+        try:
+            return self._start(mode, traces)
+        except Exception as error:  # wandb raises many kinds, and none of them may end a run
+            reason = _first_line(error)
+        if mode == "online":
+            saved = f"{shlex.quote(str(self.folder / 'wandb'))}/offline-run-*"
+            warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {saved}`")
+            # The failed attempt holds the run's id until the service is gone.
+            wandb.teardown()
+            try:
+                return self._start("offline", traces)
+            except Exception as error:
+                reason = _first_line(error)
+        traces.remove()
+        warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
+        return None
+
+    def _start(self, mode: Mode, traces: Traces) -> IterationLogger:
+        _no_telemetry()
+        # Process-wide: what is set for one run alone still lets wandb report home when offline.
+        whole = wandb.Settings(mode=mode, silent=True)
+        if "WANDB_SWEEP_ID" in os.environ:
+            whole.run_id = self.run_id or os.environ.get("WANDB_RUN_ID")  # it heeds no other there
+        wandb.setup(whole)
+        if mode == "online" and not wandb.login(prompt=False, verify=False):
+            raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
+        run = wandb.init(
+            dir=str(self.folder),
+            project=self.project,
+            entity=self.entity,
+            name=self.name,
+            group=self.group,
+            tags=self.tags,
+            id=self.run_id,
+            resume="allow",
+            config=dict(self.config),
+            allow_val_change=True,
+            # A run that the user has open goes on; wandb would end it.
+            reinit="default" if wandb.run is None else "create_new",
+            settings=wandb.Settings(
+                mode=mode,
+                silent=True,
+                quiet=True,
+                console="off",
+                init_timeout=INIT_SECONDS,
+                finish_timeout=FINISH_SECONDS,
+                save_code=False,
+                x_transaction_log_flush_interval=FLUSH_SECONDS,
+            ),
+        )
+        run.define_metric("env_steps")
+        run.define_metric("*", step_metric="env_steps", step_sync=True)
+        traces.give_back_hooks()
+        logger = IterationLogger(experiment=run)
+        logger.traces = traces
+        return logger
+
+
+def _no_telemetry() -> None:
+    """Keep wandb's reports about itself from holding up the end of the process for 20 s.
+
+    They are switched off by an environment variable or by this function only. It is not part of
+    wandb's public interface, so its absence is no fault.
+    """
+    try:
+        import_module("wandb.analytics.opentelemetry.opentelemetry_proxy").disable()
+    except (ImportError, AttributeError):
+        return
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,1 @@
+"""On-policy learning: rollouts, advantages, PPO and REINFORCE."""

@@ -1,0 +1,59 @@
+"""From a config to a trainer: what every on-policy algorithm's builder does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from chisel.configs import RunConfig
+from chisel.envs import StatefulVectorEnv
+from chisel.models import ActorCritic
+from chisel.trainers.onpolicy.collector import Collector
+from chisel.trainers.onpolicy.module import Algorithm, OnPolicy
+from chisel.trainers.routed.routes import make_routes
+from chisel.trainers.runs import seeding
+
+
+def build_on_policy(
+    config: RunConfig,
+    env: StatefulVectorEnv,
+    model: ActorCritic,
+    algorithm: Algorithm,
+    *,
+    rank: int,
+    device: torch.device,
+    about: dict[str, Any],
+) -> OnPolicy:
+    """Put an algorithm, its environments, network and routes together.
+
+    Raises:
+        ConfigError: regions, labels or gate don't fit the network.
+    """
+    height, width, channels = env.single_observation_space.shape or ()
+    routes = make_routes(
+        config,
+        model,
+        num_envs=env.num_envs,
+        rank=rank,
+        resolved=about.get("routing"),
+        example=torch.zeros(1, channels, height, width),
+    )
+    collector = Collector(
+        env,
+        seed=seeding.derive(config, "env", rank),
+        generator=seeding.generator(config, "actions", rank, device),
+        labels=None if routes is None else routes.labels,
+    )
+    frames = algorithm.num_steps * config.env.num_envs
+    return OnPolicy(
+        model,
+        collector,
+        algorithm,
+        num_iterations=max(1, config.frames // frames),
+        total_envs=config.env.num_envs,
+        minibatch_generator=seeding.generator(config, "minibatches", rank),
+        channels_last=config.trainer.channels_last,
+        about=about,
+        routes=routes,
+    )

@@ -1,0 +1,150 @@
+"""Proximal policy optimisation: what it makes of a rollout, and its loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chisel.configs import NumericsError, PPOConfig, RunConfig
+from chisel.envs import StatefulVectorEnv
+from chisel.models import ActorCritic
+from chisel.trainers.onpolicy.advantages import gae
+from chisel.trainers.onpolicy.build import build_on_policy
+from chisel.trainers.onpolicy.collector import Policy
+from chisel.trainers.onpolicy.losses import (
+    action_log_prob,
+    divergence,
+    policy_loss,
+    value_loss,
+    weighted_mean,
+)
+from chisel.trainers.onpolicy.module import Losses, OnPolicy, Outputs
+from chisel.trainers.onpolicy.reward_norm import RewardNormalizer
+from chisel.trainers.onpolicy.rollout import RolloutBuffer
+from chisel.trainers.runs.distributed import gather, rank, standardize
+
+MINIBATCH_COLUMNS = ("obs", "actions", "log_probs", "values", "advantages", "returns")
+
+
+class PPO:
+    """PPO with CleanRL's details (Huang et al. 2022, "The 37 Implementation Details of PPO").
+
+    An `Algorithm` for `OnPolicy`.
+
+    Args:
+        options: hyperparameters.
+        total_envs: environments over all processes.
+    """
+
+    wants_arrivals = False
+    explorer: Policy | None = None
+
+    def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
+        self.options = options
+        self.columns: tuple[str, ...] = MINIBATCH_COLUMNS
+        self.num_steps, self.num_minibatches = options.num_steps, options.num_minibatches
+        self.update_epochs, self.adam_eps = options.update_epochs, options.adam_eps
+        self.max_grad_norm: float | None = options.max_grad_norm
+        self.target_kl = options.target_kl
+        self.normalizer = RewardNormalizer(
+            total_envs,
+            gamma=options.gamma if options.norm_reward_gamma is None else options.norm_reward_gamma,
+            clip=options.reward_clip,
+        )
+
+    def learning_rate(self, progress: float) -> float:
+        """Annealed linearly to 0, or constant."""
+        rate = self.options.learning_rate
+        return rate * (1 - progress) if self.options.anneal_lr else rate
+
+    def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
+        """Normalise rewards, then fill in advantages and returns.
+
+        Raises:
+            NumericsError: An advantage is not finite.
+        """
+        options = self.options
+        if options.norm_reward:
+            buffer["rewards"].copy_(self._normalised_rewards(buffer))
+        advantages, returns = gae(
+            buffer["rewards"],
+            buffer["values"],
+            buffer["dones"],
+            last_values,
+            buffer["bootstrap"],
+            gamma=options.gamma,
+            gae_lambda=options.gae_lambda,
+        )
+        if not bool(torch.isfinite(advantages).all()):
+            raise NumericsError("advantages are not finite")
+        if options.norm_adv == "batch":
+            advantages = standardize(advantages)
+        buffer["advantages"].copy_(advantages)
+        buffer["returns"].copy_(returns)
+
+    def _normalised_rewards(self, buffer: RolloutBuffer) -> Tensor:
+        """Every process normalises the rewards of all, so that all keep the same statistics."""
+        mine = (buffer["rewards"].cpu().numpy(), buffer["dones"].cpu().numpy())
+        rewards, dones = zip(*gather(mine), strict=True)
+        normalised = self.normalizer(
+            np.concatenate(rewards, axis=1).astype(np.float64), np.concatenate(dones, axis=1)
+        )
+        first = rank() * buffer.num_envs
+        own = normalised[:, first : first + buffer.num_envs]
+        return torch.from_numpy(own.astype(np.float32)).to(buffer["rewards"].device)
+
+    def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
+        """Clipped surrogate + value error − entropy bonus."""
+        options, weights = self.options, batch.get("weights")
+        log_probs, entropy = action_log_prob(outputs.logits, batch["actions"])
+        if outputs.entropy_logits is not outputs.logits:
+            _, entropy = action_log_prob(outputs.entropy_logits, batch["actions"])
+        log_ratio = log_probs - batch["log_probs"]
+        advantages = batch["advantages"]
+        if options.norm_adv == "minibatch":
+            advantages = standardize(advantages)
+        clip = options.clip_coef
+        value_clip = clip if options.clip_vloss else None
+        errors = value_loss(outputs.values, batch["values"], batch["returns"], value_clip)
+        terms = {
+            "policy_loss": weighted_mean(policy_loss(log_ratio, advantages, clip), weights),
+            "value_loss": weighted_mean(errors, weights),
+            "entropy": weighted_mean(entropy, weights),
+        }
+        loss = (
+            terms["policy_loss"]
+            + options.vf_coef * terms["value_loss"]
+            - options.ent_coef * terms["entropy"]
+        )
+        with torch.no_grad():
+            terms |= divergence(log_ratio, clip)
+        return Losses(loss, terms, log_ratio)
+
+    def metrics(self) -> dict[str, float]:
+        """Nothing beside the losses."""
+        return {}
+
+    def get_state(self) -> dict[str, Any]:
+        """The statistics of rewards."""
+        return self.normalizer.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from `get_state`."""
+        self.normalizer.set_state(state)
+
+
+def build_ppo(
+    config: RunConfig,
+    env: StatefulVectorEnv,
+    model: ActorCritic,
+    *,
+    rank: int,
+    device: torch.device,
+    about: dict[str, Any],
+) -> OnPolicy:
+    """The registered builder of `algo.name: ppo`."""
+    algorithm = PPO(config.algo, total_envs=config.env.num_envs)
+    return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)

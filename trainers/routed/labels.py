@@ -1,0 +1,212 @@
+"""Labels of episodes: read off their facts when they end, made imperfect on purpose, filled back.
+
+A label is known only in hindsight, so a rollout's labels are worked out once it is complete. Steps
+of an episode that has not ended yet are `UNFINISHED`; those of one whose label is not known are
+`UNKNOWN`. Both are trained on as unlabelled examples, never dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chisel.configs import ConfigError, LabelsConfig, hint, registry
+from chisel.corpora import HALVES, half_of
+
+UNKNOWN = -1
+UNFINISHED = -2
+
+Facts = dict[str, NDArray[Any]]
+"""What an environment reports of ended episodes: arrays `[E, ...]`."""
+
+_KEPT, _RECALLED, _RIGHT, _OTHER = range(4)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A way to label episodes; register it under the kind `label`.
+
+    Attributes:
+        names: of the labels 0, 1, …
+        read: facts about ended episodes to their labels int64 `[E]`, `UNKNOWN` if they have none.
+    """
+
+    names: tuple[str, ...]
+    read: Callable[[Facts], NDArray[np.int64]]
+
+    def __call__(self, facts: Facts) -> NDArray[np.int64]:
+        """The labels int64 `[E]` of episodes."""
+        return self.read(facts)
+
+
+def _outcome(facts: Facts) -> NDArray[np.int64]:
+    """Outcomes count from 1; 0 is none."""
+    return np.asarray(facts["outcome"], dtype=np.int64) - 1
+
+
+def _maze_end(facts: Facts) -> NDArray[np.int64]:
+    return np.where(facts["outcome"] == 0, 2, _outcome(facts))
+
+
+def _overseen_outcome(facts: Facts) -> NDArray[np.int64]:
+    return np.where(facts["overseen"], _outcome(facts), UNKNOWN)
+
+
+def _overseen_end(facts: Facts) -> NDArray[np.int64]:
+    return np.where(facts["outcome"] == 0, 2, _overseen_outcome(facts))
+
+
+def _in_region(facts: Facts) -> NDArray[np.int64]:
+    return np.asarray(facts["in_region"], dtype=np.int64)
+
+
+def _digit_half(facts: Facts) -> NDArray[np.int64]:
+    return half_of(np.asarray(facts["digit"], dtype=np.int64))
+
+
+maze_goal = Label(("cheese", "corner"), _outcome)
+"""Which goal of the maze ended the episode."""
+
+maze_end = Label(("cheese", "corner", "nothing"), _maze_end)
+"""The same, where a time-out is known to be one."""
+
+overseen_goal = Label(("diamond", "ghost"), _overseen_outcome)
+"""Which object of the oversight gridworld ended it, where that cell was overseen."""
+
+overseen_end = Label(("diamond", "ghost", "nothing"), _overseen_end)
+"""The same, where a time-out is plain to see: only unoverseen objects leave an episode unknown."""
+
+cheese_region = Label(("elsewhere", "corner"), _in_region)
+"""Whether the cheese lay in the top-right region, whatever the episode came to."""
+
+digit_half = Label(HALVES, _digit_half)
+"""Of a picture in a data set: digits 0 to 4, or 5 to 9."""
+
+
+def label_of(options: LabelsConfig) -> Label:
+    """The registered label that a run's options name.
+
+    Raises:
+        ConfigError: none is named, there is no such one, or it is no `Label`.
+    """
+    if options.source is None:
+        known = ", ".join(registry.names("label"))
+        raise ConfigError(f"routing.labels.source is missing; one of {known}")
+    label = registry.resolve("label", options.source)
+    if not isinstance(label, Label):
+        raise ConfigError(f"label {options.source!r} is a {type(label).__name__}, not a Label")
+    return label
+
+
+class LabelBook:
+    """Notes the ends of a rollout's episodes and fills their labels back over their steps.
+
+    Imperfections are drawn per episode, in the order in which episodes end: first whether the
+    label is kept (`share`), then whether it is recognised (`recall`), then whether it is right
+    (`precision`).
+
+    Args:
+        options: source and imperfections.
+        num_envs: environments of this process.
+        generator: of the draws.
+
+    Raises:
+        ConfigError: no such source, or `recall` names no label.
+    """
+
+    def __init__(
+        self,
+        options: LabelsConfig,
+        *,
+        num_envs: int,
+        generator: np.random.Generator,
+    ) -> None:
+        self.label, self.options, self.generator = label_of(options), options, generator
+        self.names = self.label.names
+        for name in options.recall:
+            if name not in self.names:
+                raise ConfigError(
+                    f"routing.labels.recall: no label {name!r}; {hint(name, self.names)}"
+                )
+        self._recall = np.array([options.recall.get(name, 1.0) for name in self.names])
+        self._draws = generator.random((num_envs, 4))
+        self._ends: list[tuple[int, NDArray[np.intp], NDArray[np.int64]]] = []
+
+    def begin(self) -> None:
+        """Forget the last rollout."""
+        self._ends = []
+
+    def draw(self) -> NDArray[np.float64]:
+        """A number in [0, 1) for every environment, from the generator of the labels."""
+        return self.generator.random(len(self._draws))
+
+    def note(self, t: int, infos: dict[str, Any]) -> None:
+        """Read the labels of the episodes that ended in step `t`.
+
+        Raises:
+            ConfigError: the environment doesn't report what the source reads.
+        """
+        if "episode" not in infos:
+            return
+        rows = np.flatnonzero(infos["_episode"])
+        try:
+            facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
+            labels = self.label(facts)
+        except KeyError as error:
+            raise ConfigError(
+                f"routing.labels.source = {self.options.source}: reads {error}, which this "
+                "environment doesn't report"
+            ) from error
+        self._ends.append((t, rows, self._imperfect(rows, labels)))
+
+    def _imperfect(self, rows: NDArray[np.intp], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Each draw repeats the environment's last one with probability `correlation`."""
+        fresh = self.generator.random((len(rows), 5))
+        anew = fresh[:, 4] >= self.options.correlation
+        self._draws[rows] = np.where(anew[:, None], fresh[:, :4], self._draws[rows])
+        draws = self._draws[rows]
+        known = (labels >= 0) & (draws[:, _KEPT] < self.options.share)
+        known &= draws[:, _RECALLED] < self._recall[labels]
+        wrong = known & (draws[:, _RIGHT] >= self.options.precision)
+        shift = 1 + np.floor(draws[:, _OTHER] * (len(self.names) - 1)).astype(np.int64)
+        given = np.where(wrong, (labels + shift) % len(self.names), labels)
+        return np.where(known, given, UNKNOWN)
+
+    def column(self, num_steps: int, num_envs: int) -> Tensor:
+        """The labels int64 `[T, N]` of the rollout whose ends were noted."""
+        column = np.full((num_steps, num_envs), UNFINISHED, np.int64)
+        began = np.zeros(num_envs, np.int64)
+        for (t, rows, _), labels in zip(self._ends, self._dealt(), strict=True):
+            late = t + self.options.delay >= num_steps
+            for row, label in zip(rows, labels, strict=True):
+                column[began[row] : t + 1, row] = UNKNOWN if late else label
+            began[rows] = t + 1
+        return torch.from_numpy(column)
+
+    def _dealt(self) -> list[NDArray[np.int64]]:
+        """The labels of each end, as they are or shuffled among all ends."""
+        labels = [part for _, _, part in self._ends]
+        if not self.options.shuffled or not labels:
+            return labels
+        together = np.concatenate(labels)
+        known = together >= 0
+        together[known] = self.generator.permutation(together[known])
+        return np.split(together, np.cumsum([len(part) for part in labels])[:-1])
+
+    def get_state(self) -> dict[str, Any]:
+        """Generator and last draws; between rollouts nothing else is in flight."""
+        return {
+            "generator": self.generator.bit_generator.state,
+            "draws": self._draws.tolist(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from `get_state`."""
+        self.generator.bit_generator.state = state["generator"]
+        self._draws = np.array(state["draws"], dtype=np.float64)

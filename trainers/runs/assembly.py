@@ -1,0 +1,98 @@
+"""From a config to what trains in this process: environment or data set, network, algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from chisel import configs, envs, models
+from chisel.configs import ConfigError, RunConfig
+from chisel.trainers.runs import seeding
+from chisel.trainers.runs.forking import carry_reward_statistics
+from chisel.trainers.runs.versions import git_commit, versions
+
+
+def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
+    """Where a process trains; known before Lightning sets it, because generators need it.
+
+    Args:
+        config: the run's.
+        local_rank: number of the process on its machine.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    options, count = config.trainer, torch.cuda.device_count()
+    if options.accelerator == "gpu" and not count:
+        raise ConfigError("trainer.accelerator: gpu was asked for, but torch sees none; use cpu")
+    if options.accelerator == "cpu" or not count:
+        return torch.device("cpu")
+    if options.devices > count:
+        raise ConfigError(
+            f"trainer.devices = {options.devices}: torch sees {count} GPU(s); ask for no more, or "
+            "use trainer.accelerator=cpu"
+        )
+    return torch.device("cuda", local_rank)
+
+
+def build_module(
+    config: RunConfig,
+    rank: int,
+    device: torch.device,
+    state: Mapping[str, Any] | None,
+    warn: Callable[[str], None],
+) -> Any:
+    """Environment or data set, network and algorithm of one process.
+
+    Args:
+        config: the run's.
+        rank: number of the process.
+        device: where it trains.
+        state: our part of the checkpoint that training goes on from; None starts.
+        warn: told what a new run can't take over from the one in `init_from`.
+    """
+    about = {
+        "format": models.FORMAT,
+        "config": configs.to_plain(config),
+        "versions": versions(),
+        "git": git_commit(),
+        "wandb_run_id": None,
+        "routing": None if state is None else state.get("routing"),
+        "ancestors": () if state is None else models.ancestors_of(state, config),
+    }
+    if config.data is not None:
+        learn = configs.registry.resolve("algo", config.algo.name)
+        module = learn(config, about=about, fresh=state is None)
+    else:
+        module = _build_player(config, rank, device, about, fresh=state is None)
+        if state is None and config.init_from is not None:
+            carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
+    if config.trainer.compile:
+        module.model.compile()  # after routes are attached to it
+    return module
+
+
+def _build_player(
+    config: RunConfig, rank: int, device: torch.device, about: dict[str, Any], *, fresh: bool
+) -> Any:
+    world = config.trainer.devices * config.trainer.num_nodes
+    # One seed for all processes, so that they share one bank of levels; the collector's reset gives
+    # each of them a stream of its own.
+    env = envs.make(
+        config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world
+    )
+    spaces = models.spaces_of(env)
+    model = models.build(config.model, spaces, seed=seeding.derive(config, "init"))
+    if config.init_from is not None and fresh:
+        agent = models.load_agent(config.init_from)
+        found, wanted = agent.spaces.to_plain(), spaces.to_plain()
+        models.require_match(config.init_from, found, wanted, "environment")
+        models.load_weights(model, agent.model.state_dict(), config.init_from)
+        about = about | {"ancestors": agent.trained_on}
+    if config.trainer.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
+    build = configs.registry.resolve("algo", config.algo.name)
+    about = about | {"spaces": spaces.to_plain()}
+    return build(config, env, model, rank=rank, device=device, about=about)

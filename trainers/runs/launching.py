@@ -1,0 +1,207 @@
+"""Which process of a run this is, whatever else launchers have left in the environment.
+
+Lightning reads its rank from variables of torchrun, SLURM and LSF as it is imported, even where a
+run has one process, and leaves variables of its own behind where it starts several.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.lsf import LSFEnvironment
+from lightning.fabric.plugins.environments.mpi import MPIEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+from chisel.configs import ConfigError, TrainerConfig
+from chisel.trainers.runs.ranks import announced
+
+_LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "RANK")
+"""Variables that Lightning sets or deletes where it starts processes itself."""
+_TASKS = {"SLURM_PROCID": "SLURM_NTASKS", "JSM_NAMESPACE_RANK": "JSM_NAMESPACE_SIZE"}
+"""Where cluster managers number tasks, which need not belong to one run."""
+
+
+_lightning: Any = rank_zero_only
+"""The function whose attribute `rank` all of Lightning looks at."""
+
+
+class OneProcess(LightningEnvironment):
+    """For a run of one process: there are no others, whatever the environment says."""
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """No other process takes part."""
+        return False
+
+    def local_rank(self) -> int:
+        """The first, and only."""
+        return 0
+
+    def node_rank(self) -> int:
+        """The first, and only."""
+        return 0
+
+    def teardown(self) -> None:
+        """Leave the environment as it is."""
+
+
+class Process(NamedTuple):
+    """This process among those that train together."""
+
+    rank: int
+    local_rank: int
+    """Its number on its machine, and its device's."""
+    environment: ClusterEnvironment
+    """What tells Lightning the same."""
+
+
+@contextmanager
+def process_of(options: TrainerConfig) -> Iterator[Process]:
+    """Find out which process of a run this is, and let Lightning believe the same meanwhile.
+
+    Afterwards Lightning's rank and the environment's variables are what they were.
+
+    Raises:
+        ConfigError: what launched this process contradicts `trainer.devices` and `num_nodes`.
+    """
+    variables = {name: os.environ.get(name) for name in _LEFT_BEHIND}
+    rank = _lightning.rank
+    try:
+        process = _process(options)
+        _lightning.rank = process.rank
+        yield process
+    finally:
+        _lightning.rank = rank
+        for name, value in variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def note_task(options: TrainerConfig) -> None:
+    """Say that one of a cluster's tasks trains a run of its own, in case one of all was meant."""
+    if options.devices * options.num_nodes > 1:
+        return
+    for name, size in _TASKS.items():
+        task, tasks = announced(name), announced(size)
+        if task and tasks is not None and tasks > 1:
+            print(
+                f"note: {name}={task} of {tasks} tasks trains a run of its own; for one run of all "
+                "set trainer.devices and trainer.num_nodes",
+                file=sys.stderr,
+            )
+
+
+def _process(options: TrainerConfig) -> Process:
+    _refuse_trainer_variables()
+    if options.devices * options.num_nodes == 1:
+        _refuse_part_of_many()
+        return Process(0, 0, OneProcess())
+    environment = _detected(options)
+    if not isinstance(environment, LightningEnvironment):
+        return Process(environment.global_rank(), environment.local_rank(), environment)
+    node, local = environment.node_rank(), environment.local_rank()
+    return Process(node * options.devices + local, local, environment)
+
+
+def _refuse_trainer_variables() -> None:
+    """Lightning takes options that are not passed to its trainer from variables."""
+    for name in os.environ:
+        if name.startswith("PL_TRAINER_"):
+            raise ConfigError(
+                f"{name} is set: Lightning would train with other options than the config says; "
+                "unset it and use trainer.* instead"
+            )
+
+
+def _refuse_part_of_many() -> None:
+    """Refuse what torchrun started as part of a larger run; a cluster's tasks may be on their own.
+
+    All processes are refused alike, so that the first doesn't train half of what was meant.
+    """
+    rank, world = announced("RANK"), announced("WORLD_SIZE")
+    if rank is not None and world is not None and world > 1:
+        raise ConfigError(
+            f"RANK={rank} and WORLD_SIZE={world} say that {world} processes train together, but "
+            f"trainer.devices × trainer.num_nodes = 1: set them to make {world}, or unset RANK "
+            "and WORLD_SIZE for a run of its own"
+        )
+
+
+def _detected(options: TrainerConfig) -> ClusterEnvironment:
+    """Who started this process, checked against what the config asks for."""
+    try:
+        environment = _environment()
+        if isinstance(environment, LightningEnvironment):
+            _check_own(environment, options)
+        else:
+            _check_launcher(environment, options)
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        raise ConfigError(f"{_asked(options)}: what launched this process differs: {reason}") from (
+            error
+        )
+    return environment
+
+
+def _environment() -> ClusterEnvironment:
+    """Lightning's choice, but a signal ends training at a boundary and requeues nothing."""
+    if TorchElasticEnvironment.detect():
+        return TorchElasticEnvironment()
+    if SLURMEnvironment.detect():
+        return SLURMEnvironment(auto_requeue=False)
+    if LSFEnvironment.detect():
+        return LSFEnvironment()
+    return MPIEnvironment() if MPIEnvironment.detect() else LightningEnvironment()
+
+
+def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> None:
+    """All processes exist, so there must be as many as are asked for."""
+    world, launcher = environment.world_size(), type(environment).__name__
+    if world != options.devices * options.num_nodes:
+        raise ConfigError(
+            f"{_asked(options)}, but {launcher.removesuffix('Environment')} started {world} "
+            "process(es): start as many (torchrun --nproc-per-node, srun --ntasks-per-node), or "
+            "change trainer.devices"
+        )
+    environment.validate_settings(num_devices=options.devices, num_nodes=options.num_nodes)
+    rank, local = environment.global_rank(), environment.local_rank()
+    if not (0 <= rank < world and 0 <= local < options.devices):
+        raise ConfigError(
+            f"{_asked(options)}, but this is process {rank} of {world}, number {local} on its "
+            "machine: start it anew with torchrun or srun"
+        )
+
+
+def _check_own(environment: LightningEnvironment, options: TrainerConfig) -> None:
+    """Lightning starts the other processes, or has started this one."""
+    local, node = announced("LOCAL_RANK"), environment.node_rank()
+    world, rank = announced("WORLD_SIZE"), announced("RANK")
+    started = local is not None
+    problems = {
+        f"LOCAL_RANK={local}": started and local not in range(options.devices),
+        f"NODE_RANK={node}": node not in range(options.num_nodes),
+        f"LOCAL_RANK={local} without MASTER_PORT": started and "MASTER_PORT" not in os.environ,
+        f"WORLD_SIZE={world}": started and world not in (None, options.devices * options.num_nodes),
+        f"RANK={rank}": not started and rank not in (None, node * options.devices),
+    }
+    for problem, found in problems.items():
+        if found:
+            raise ConfigError(
+                f"{_asked(options)}, but {problem} says otherwise: unset it, or start all "
+                "processes with torchrun or srun"
+            )
+
+
+def _asked(options: TrainerConfig) -> str:
+    nodes = f" and trainer.num_nodes = {options.num_nodes}" if options.num_nodes > 1 else ""
+    return f"trainer.devices = {options.devices}{nodes}"

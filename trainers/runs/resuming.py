@@ -1,0 +1,149 @@
+"""Whether a run can go on from a checkpoint: what is wrong is found before a file changes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chisel import configs, models
+from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
+from chisel.trainers.runs.rundir import CONFIG_FILE
+
+RESUMABLE = ("frames", "trainer", "tracking")
+"""Parts of a config that may change when a run goes on."""
+_PLACE = ("experiment", "name", "runs_dir")
+"""Parts that say where a run lies, which is no part of what it trains."""
+_NEEDED = {"iteration": int, "env_steps": int, "ranks": list, "config": dict}
+"""What the checkpoint of a run that can go on holds, beside what its algorithm keeps."""
+
+
+def check_overrides(old: RunConfig, new: RunConfig, folder: Path) -> None:
+    """Refuse overrides that would train something else.
+
+    Raises:
+        ConfigError: the first of them, and how to start a new run with it.
+    """
+    before, after = configs.flatten(configs.to_plain(old)), configs.flatten(configs.to_plain(new))
+    changed = {key: value for key, value in after.items() if before.get(key) != value}
+    for key in changed:
+        if key.partition(".")[0] not in RESUMABLE:
+            raise ConfigError(
+                f"{key}: a resumed run keeps it; to train on under another one, start a new run "
+                f"with `{_fork(folder, changed)}`"
+            )
+
+
+def read(path: Path, config: RunConfig, world: int) -> dict[str, Any]:
+    """Read a checkpoint that training shall go on from.
+
+    Args:
+        path: the checkpoint.
+        config: what the run's folder says it trains.
+        world: number of processes that go on.
+
+    Raises:
+        CheckpointError: the file is damaged, of another format, or of more or fewer processes.
+        ConfigError: the run's config was edited since.
+    """
+    saved = models.read_saved(path)
+    payload = models.read_checkpoint(path)
+    state = payload["chisel"]
+    for key, kind in _NEEDED.items():
+        if not isinstance(state.get(key), kind):
+            raise CheckpointError(f"{path} can't be resumed: it has no {key!r}")
+    if len(state["ranks"]) != world:
+        raise CheckpointError(
+            f"the checkpoint was saved by {len(state['ranks'])} processes and can't go on with "
+            f"{world}; resume with as many, or start a new run with init_from="
+        )
+    _check_unedited(configs.to_plain(saved.config), configs.to_plain(config), path)
+    return payload
+
+
+def _check_unedited(trained: dict[str, Any], planned: dict[str, Any], path: Path) -> None:
+    before, after = configs.flatten(trained), configs.flatten(planned)
+    for key in {**before, **after}:
+        if key.partition(".")[0] not in (*RESUMABLE, *_PLACE) and before.get(key) != after.get(key):
+            raise ConfigError(
+                f"{key} is {_typed(after.get(key))} in config.yaml, but {path.name} was trained "
+                f"with {_typed(before.get(key))}: put that back to go on, or start a new run with "
+                "init_from="
+            )
+
+
+def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None:
+    """One line on what config.yaml plans otherwise than the checkpoint; None if there is nothing.
+
+    An edit does, and a resume that ended before its first checkpoint.
+    """
+    before, after = configs.flatten(state["config"]), configs.flatten(configs.to_plain(config))
+    changed = [
+        f"{key} = {_typed(after[key])} (was {_typed(before.get(key))})"
+        for key in after
+        if key.partition(".")[0] in RESUMABLE and before.get(key) != after[key]
+    ]
+    return f"going on as config.yaml says: {', '.join(changed)}" if changed else None
+
+
+def check_frames(config: RunConfig, state: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to go on to a point that the run has passed.
+
+    Raises:
+        ConfigError: the run has done more.
+    """
+    if config.frames < state["env_steps"]:
+        raise ConfigError(
+            f"frames = {config.frames}: {folder} has done {state['env_steps']:,} already; ask for "
+            "more, or leave frames= out"
+        )
+
+
+def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> None:
+    """Restore everything once, before training does, so that what doesn't fit is known.
+
+    Args:
+        module: what trains, just built; one without `restore` (of another package) is left to
+            Lightning.
+        payload: the whole checkpoint.
+        path: where it is from.
+        rank: number of this process.
+
+    Raises:
+        CheckpointError: something in the checkpoint doesn't fit.
+    """
+    if not hasattr(module, "restore"):
+        return
+    weights = {k.removeprefix("model."): v for k, v in payload["state_dict"].items()}
+    models.load_weights(module.model, weights, path)
+    try:
+        (moments,) = payload["optimizer_states"]
+        module.configure_optimizers().load_state_dict(moments)
+        module.restore(payload["chisel"], rank)
+    except ChiselError:
+        raise
+    except Exception as error:  # what is missing or misshapen can fail in any way
+        reason = (str(error).splitlines() or [""])[0]
+        raise CheckpointError(
+            f"{path} doesn't fit this run: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _fork(folder: Path, changed: Mapping[str, Any]) -> str:
+    """A command that starts a new run with this one's settings and weights, and some changes.
+
+    Weights of another network would not fit.
+    """
+    settings: dict[str, Any] = {"name": None}
+    if not any(key.startswith("model.") for key in changed):
+        settings["init_from"] = str(folder)
+    typed = [f"{key}={_typed(value)}" for key, value in {**settings, **changed}.items()]
+    return shlex.join(["chisel", "train", str(folder / CONFIG_FILE), *typed])
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,339 @@
+"""From a config to a finished run folder: `train`, and `resume` for what stopped early."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from chisel import configs, models
+from chisel.configs import RunConfig, Stopped
+from chisel.trainers.runs import launching, resuming, rundir
+from chisel.trainers.runs.assembly import build_module, device_of
+from chisel.trainers.runs.callbacks import BeforeFirstIteration, LogIteration, SaveCrash, StopAtBoundary
+from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
+from chisel.trainers.runs.launching import Process
+from chisel.trainers.logging.media import media_callbacks
+from chisel.trainers.logging.progress import TrainingProgress
+from chisel.trainers.logging.tracking import Tracking, make_loggers
+from chisel.trainers.logging.watching import study_callbacks
+
+
+def _nothing() -> None:
+    """Record nothing but the run itself."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be done, where, and by which process."""
+
+    config: RunConfig
+    folder: Path
+    process: Process
+    resumes: bool = False
+    """Whether to go on from the folder's newest checkpoint."""
+    begin: Callable[[], None] = _nothing
+    """Called when all is checked, just before the first iteration; on the first process."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.process.rank == 0
+
+
+def train(config: RunConfig) -> Path:
+    """Train one agent from scratch, or from the weights in `init_from`.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        ConfigError: the run's name is taken, or options don't fit together.
+        NumericsError: a number went bad; the batch is saved in the folder.
+        Stopped: ended by a signal, resumable.
+        KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
+    """
+    launching.note_task(config.trainer)
+    with launching.process_of(config.trainer) as process:
+        if process.rank != 0:
+            return _execute(_Job(config, Path(config.runs_dir), process))
+        config, folder = rundir.claim(config)
+        return train_in(folder, config)
+
+
+def train_in(
+    folder: Path,
+    config: RunConfig,
+    *,
+    begin: Callable[[], None] = _nothing,
+) -> Path:
+    """Train one agent from scratch in a folder that the caller has chosen, on the first process.
+
+    Args:
+        folder: where; removed again if nothing could be trained.
+        config: what.
+        begin: called when all is checked, just before the first iteration.
+    """
+    with launching.process_of(config.trainer) as process:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            rundir.write_config(folder, config)
+            return _execute(_Job(config, folder, process, begin=begin))
+        finally:
+            rundir.discard_unused(folder)
+
+
+def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
+    """Go on with a run exactly where its newest valid checkpoint was saved.
+
+    Everything is checked before a file changes: a resume that fails or has nothing to do leaves the
+    folder as it is.
+
+    Args:
+        run: the run's folder.
+        overrides: `frames=` to go further than planned, `trainer.*` and `tracking.*`. Training
+            that was finished is not repeated.
+
+    Raises:
+        CheckpointError: no run, or none of its checkpoints is valid or fits.
+        ConfigError: an override would change what is being trained, config.yaml was edited, or
+            `frames` is less than what is done.
+    """
+    folder = Path(run)
+    return resume_as(folder, configs.override(rundir.read_config(folder), overrides))
+
+
+def resume_as(
+    folder: Path,
+    config: RunConfig,
+    *,
+    begin: Callable[[], None] = _nothing,
+) -> Path:
+    """Go on with a run under a config that may differ in what `resume` may override.
+
+    Args:
+        folder: the run's.
+        config: what it shall be from now on.
+        begin: called when all is checked, just before the first iteration.
+
+    Raises:
+        CheckpointError: as `resume`.
+        ConfigError: as `resume`.
+    """
+    resuming.check_overrides(rundir.read_config(folder), config, folder)
+    with launching.process_of(config.trainer) as process:
+        return _execute(_Job(config, folder, process, resumes=True, begin=begin))
+
+
+def check_resume(folder: Path, config: RunConfig) -> None:
+    """Check what can be told of a resume without building anything.
+
+    Raises:
+        CheckpointError: as `resume`.
+        ConfigError: as `resume`.
+    """
+    old = rundir.read_config(folder)
+    resuming.check_overrides(old, config, folder)
+    device_of(config)
+    if not rundir.never_saved(folder, old.trainer.checkpoint_every):
+        newest = models.latest_valid(folder / models.CHECKPOINTS, _ignore)
+        _read(newest, config, old, folder)
+
+
+def _read(newest: Path, config: RunConfig, old: RunConfig, folder: Path) -> dict[str, Any]:
+    payload = resuming.read(newest, old, config.trainer.devices * config.trainer.num_nodes)
+    if config.frames != old.frames:
+        resuming.check_frames(config, payload["chisel"], folder)
+    return payload
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
+def _ignore(text: str) -> None:
+    """What the first process warns of needs no second warning."""
+
+
+def _execute(job: _Job) -> Path:
+    """Check, build and train; a resumed run's folder changes when the first iteration starts."""
+    config = job.config
+    locked = rundir.lock(job.folder) if job.first else nullcontext()
+    with locked, _quiet_lightning(), _threads(config.trainer.threads):
+        device = device_of(config, job.process.local_rank)
+        newest, payload = _checkpoint(job) if job.resumes else (None, None)
+        state = None if payload is None else payload["chisel"]
+        warn = _warn if job.first else _ignore
+        module = build_module(config, job.process.rank, device, state, warn)
+        try:
+            if newest is not None and payload is not None:
+                resuming.rehearse(module, payload, newest, job.process.rank)
+            if state is not None and state["iteration"] >= module.num_iterations:
+                _say_finished(job)
+                return job.folder
+            _say_frames(job, module)
+            return _fit(job, module, newest, state)
+        finally:
+            if config.env is not None:
+                module.collector.env.close()
+
+
+def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
+    """The newest valid checkpoint, read and checked; none if the run never came to save one."""
+    old = rundir.read_config(job.folder)
+    if rundir.never_saved(job.folder, old.trainer.checkpoint_every):
+        _warn(f"{job.folder} was ended before its first checkpoint: starting at its first frame")
+        return None, None
+    newest = models.latest_valid(job.folder / models.CHECKPOINTS, _warn)
+    payload = _read(newest, job.config, old, job.folder)
+    if job.first and (otherwise := resuming.planned_otherwise(old, payload["chisel"])):
+        _note(otherwise)
+    return newest, payload
+
+
+def _say_finished(job: _Job) -> None:
+    if job.first:
+        print(f"{job.folder} has all its {job.config.frames:,} frames; for more, add frames=…")
+
+
+def _say_frames(job: _Job, module: Any) -> None:
+    """Say how far training goes if the frames asked for are no whole number of iterations."""
+    frames = job.config.frames
+    note = configs.rounded_frames(frames, getattr(module, "frames_per_iteration", frames))
+    if note and job.first:
+        _note(note)
+
+
+def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
+    config = job.config
+    stop, crash = StopAtBoundary(config.trainer.max_minutes), SaveCrash(job.folder / "crash")
+    tracking = _open_logs(config, job.folder, state) if job.first else None
+    try:
+        if tracking:
+            module.about["wandb_run_id"] = tracking.run_id
+        callbacks = [stop, crash, *_callbacks(job, tracking)]
+        trainer = _trainer(job, module, callbacks, tracking)
+        trainer.fit(module, ckpt_path=checkpoint)
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt(_where_it_ended(crash.folder.parent)) from None
+        raise
+    except BaseException as error:
+        if tracking:
+            tracking.failed(error)
+        raise
+    finally:
+        stop.release()
+        if tracking:
+            tracking.finish()
+    folder = crash.folder.parent  # all processes know it by now
+    if stop.signal is not None:
+        raise Stopped(
+            f"stopped by {stop.signal.name}; go on with `{rundir.resume_command(folder)}`"
+        )
+    if module.iteration < module.num_iterations and job.first:
+        print(
+            f"trainer.max_minutes is over after {module.env_steps:,} of {config.frames:,} frames; "
+            f"go on with `{rundir.resume_command(folder)}`"
+        )
+    return folder
+
+
+def _where_it_ended(folder: Path) -> str:
+    if rundir.in_group(folder) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
+        return f"go on from the last checkpoint with `{rundir.resume_command(folder)}`"
+    return "there was no checkpoint yet"
+
+
+def _open_logs(config: RunConfig, folder: Path, state: dict[str, Any] | None) -> Tracking:
+    return make_loggers(
+        config,
+        folder,
+        wandb_run_id=None if state is None else state.get("wandb_run_id"),
+        last_iteration=0 if state is None else state["iteration"],
+        warn=_warn,
+    )
+
+
+def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
+    """What watches a run; on the other processes only what all must take part in."""
+    config, folder, options = job.config, job.folder, job.config.trainer
+    saver = IterationCheckpoint(
+        folder / models.CHECKPOINTS,
+        every=options.checkpoint_every,
+        keep_last=options.keep_last,
+        keep_every=options.keep_every,
+        on_saved=tracking.checkpoint_saved if tracking else None,
+    )
+    if tracking is None:
+        return [LogIteration(None), saver]
+
+    def begin() -> None:
+        job.begin()
+        rundir.write_config(folder, config)
+        tracking.begin()
+
+    shown = [TrainingProgress(config)] if options.progress else []
+    watching = media_callbacks(config, tracking) + study_callbacks(config, folder, tracking)
+    return [BeforeFirstIteration(begin), LogIteration(tracking.log), saver, *watching, *shown]
+
+
+def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | None) -> L.Trainer:
+    config = job.config
+    several = config.trainer.devices * config.trainer.num_nodes > 1
+    return L.Trainer(
+        accelerator="cpu" if device_of(config).type == "cpu" else "gpu",
+        devices=config.trainer.devices,
+        num_nodes=config.trainer.num_nodes,
+        strategy="ddp" if several else "auto",
+        precision=config.trainer.precision,
+        max_epochs=module.num_iterations,
+        callbacks=callbacks,
+        plugins=[DurableCheckpointIO(), job.process.environment],
+        default_root_dir=job.folder,
+        logger=(tracking.loggers if tracking else []) or False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Hold back Lightning's notices about hardware, workers and loggers: none apply here."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """Set torch's CPU threads and restore them, which Lightning changes, too."""
+    before = torch.get_num_threads()
+    if number is not None:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,1 @@
+"""Learning from examples instead of an environment."""
