@@ -8,6 +8,8 @@ INSTALLED := $(VENV)/.installed
 DEMO := runs/maze/routed-quick/demo
 
 PIP_ARGS ?=
+# Passed on to uv, for example: make lock LOCK_ARGS="--upgrade-package rich"
+LOCK_ARGS ?=
 PYTHON ?= python3.11 python3.12 python3 python
 # Test processes: one per core, at most 8.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 || echo "$$n")
@@ -18,7 +20,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-slow test-published published-file lint format types bench clean
+.PHONY: help setup demo test test-slow test-published published-file lint format types bench lock clean
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (10 minutes)"
@@ -27,6 +29,7 @@ help:
 	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
 	@echo "make bench      speed, beside other libraries"
+	@echo "make lock       requirements.lock anew, after a change of dependencies; pins that fit stay"
 	@echo "make clean      remove $(VENV) and caches; runs/ stays"
 
 setup: $(INSTALLED)
@@ -81,6 +84,7 @@ published-file:
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pylint $(dir $(wildcard */__init__.py))
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
@@ -91,6 +95,27 @@ types: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+# One resolution for all extras, then its lines in groups: the core's, then what each extra adds.
+# What only a CUDA build of torch brings is left out: it comes with the build the index offers.
+lock: $(INSTALLED)
+	@set -e; new=$$(mktemp -d); trap 'rm -r "$$new"' EXIT; \
+	resolve() { $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	  --no-header --no-annotate "$$@" >/dev/null; }; \
+	extras=$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb")) \
+	  ["project"]["optional-dependencies"])'); \
+	cp requirements.lock "$$new/all"; \
+	resolve --all-extras $(LOCK_ARGS) -o "$$new/all"; \
+	grep -Ev '^(nvidia|cuda|triton)[-=]' "$$new/all" >"$$new/pins"; \
+	sed '/^$$/,$$d' requirements.lock >"$$new/lock"; \
+	for group in core $$extras; do \
+	  extra=$${group#core}; \
+	  resolve -c "$$new/pins" $${extra:+--extra $$extra} -o "$$new/$$group"; \
+	  sed 's/^\([^=]*==\).*/^\1/' "$$new/$$group" >"$$new/names"; \
+	  { echo; echo "# $$group"; \
+	    grep -f "$$new/names" "$$new/pins" | grep -Fxvf "$$new/lock" || true; } >>"$$new/lock"; \
+	done; \
+	cp "$$new/lock" requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

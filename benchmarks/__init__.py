@@ -1,1 +1,1 @@
-"""Speed, side by side with peers. Not part of the wheel."""
+"""Speed, side by side with peers, and how much code there is. Not part of the wheel."""

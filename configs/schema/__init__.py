@@ -30,6 +30,7 @@ from chisel.configs.schema.run import (
     TrainerConfig,
 )
 
+# pylint: disable=duplicate-code  # each of the two names what it offers
 __all__ = [
     "STUDIES_WHILE_TRAINING",
     "AupConfig",

@@ -72,7 +72,7 @@ def _game_class() -> Any:
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
             f"the maze environments need procgen, and {error.name} is not installed: "
-            f"{how_to_install('procgen')} (Linux on x86-64)"
+            f"{how_to_install('procgen')} (built for Linux on x86-64 only)"
         ) from error
     except ImportError as error:
         raise EnvironmentFault(f"procgen is installed but does not load: {error}") from error
