@@ -13,10 +13,10 @@ from statistics import median
 from typing import Any
 
 from chisel import configs
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import mouse_at
 from chisel.analysis.maze.channels import retarget_map, ways_of
-from chisel.envs.maze import BankRecipe, LevelBank, build_bank, observe_states, paths
+from chisel.envs.maze import LevelSet, LevelSetRecipe, build_level_set, observe_states, paths
 from chisel.envs.maze.options import look_of
 from chisel.models import Spaces, build
 
@@ -35,7 +35,7 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
         rounds: How often squares are seen, and a third as often, rounded up, the map is made.
     """
     hard = configs.load("maze/hard", ["env.num_threads=0"]).env
-    state = _bank(hard, 5 if toy else SIDE).state(0)
+    state = _level_set(hard, 5 if toy else SIDE).state(0)
     cells = paths.free_cells(state.open)
     observe = functools.partial(observe_states, config=hard)
     squares = _timed(lambda: observe(mouse_at(state, cells, "left")), rounds)
@@ -47,15 +47,15 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
 
 def _retarget(side: int, rounds: int) -> dict[str, Any]:
     config = configs.load("maze/easy", ["env.num_threads=0", "env.observation=pixels"])
-    state = _bank(config.env, side).state(0)
+    state = _level_set(config.env, side).state(0)
     observe = functools.partial(observe_states, config=config.env)
     model = build(config.model, Spaces((64, 64, 3), "uint8", 255.0, 15), seed=0).eval()
-    cut = Cut(model, LAYER)
+    layer_split = LayerSplit(model, LAYER)
     ways = ways_of(state)
 
     def run() -> object:
         return retarget_map(
-            cut, state, observe, config.env, channels=[0], values=[1.0], ceiling=False
+            layer_split, state, observe, config.env, channels=[0], values=[1.0], ceiling=False
         )
 
     return _timed(run, rounds) | {"targets": len(ways.targets), "pairs": len(ways.move)}
@@ -73,5 +73,5 @@ def _timed(run: Callable[[], object], rounds: int) -> dict[str, Any]:
     return {"turns": turns, **medians}
 
 
-def _bank(config: Any, side: int) -> LevelBank:
-    return build_bank(BankRecipe(look_of(config), count=1, sizes=(side,)), seed=0)
+def _level_set(config: Any, side: int) -> LevelSet:
+    return build_level_set(LevelSetRecipe(look_of(config), count=1, sizes=(side,)), seed=0)

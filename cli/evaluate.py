@@ -45,14 +45,14 @@ def run(arguments: Sequence[str]) -> None:
     from chisel import models
     from chisel.analysis.evaluation import (
         evaluate,
+        evaluate_halves,
         evaluate_oversight,
-        evaluate_split,
         plays_oversight,
     )
     from chisel.analysis.results import progress_bars, show
 
-    if models.holds_split(source):
-        split = evaluate_split(source, overrides=settings, out=out)
+    if models.holds_autoencoder(source):
+        split = evaluate_halves(source, overrides=settings, out=out)
         show(split.table())
         print(split.data)
         print(split.figure)

@@ -22,7 +22,7 @@ from chisel.impact.transitions import matrix
 class Revelation:
     """When the true reward becomes known, by its chance at each step if it has not come before."""
 
-    chances: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
     """`[T]`, at steps 0 to T - 1."""
     later: float
     """At every step from T on."""
@@ -33,9 +33,9 @@ class Revelation:
         Raises:
             ValueError: If they are not.
         """
-        every = np.append(self.chances, self.later)
+        every = np.append(self.probabilities, self.later)
         if not ((every >= 0) & (every <= 1)).all():
-            raise ValueError(f"chances of being revealed lie between 0 and 1, not {every}")
+            raise ValueError(f"probabilities of being revealed lie between 0 and 1, not {every}")
 
     @classmethod
     def at(cls, time: int) -> Revelation:
@@ -51,7 +51,7 @@ class Revelation:
     @classmethod
     def geometric(cls, chance: float, first: int = 1) -> Revelation:
         """Revealed with the same chance at every step from `first` on."""
-        return cls(cls.at(first).chances, chance)
+        return cls(cls.at(first).probabilities, chance)
 
     @classmethod
     def random(cls, probabilities: ArrayLike) -> Revelation:
@@ -64,8 +64,8 @@ class Revelation:
         if likely.ndim != 1 or not ((likely >= 0).all() and abs(likely.sum() - 1) < 1e-9):
             raise ValueError(f"probabilities of times are at least 0 and add up to 1, not {likely}")
         left = np.cumsum(likely[::-1])[::-1]  # that it has not come before
-        chances = np.divide(likely, left, out=np.ones_like(likely), where=left > 0)
-        return cls(np.minimum(chances, 1), 1.0)
+        probabilities = np.divide(likely, left, out=np.ones_like(likely), where=left > 0)
+        return cls(np.minimum(probabilities, 1), 1.0)
 
 
 class Prefix(NamedTuple):
@@ -121,7 +121,7 @@ def optimal_prefix(
     settled = optimal_values(transitions, paid[None], discount, tolerance=1e-12).values[0]
     score = settled / (1 - discount)
     policy = [(likely @ score).argmax(axis=1)]
-    for chance in revelation.chances[::-1]:
+    for chance in revelation.probabilities[::-1]:
         ahead = likely @ score
         policy.append(ahead.argmax(axis=1))
         going_on = mean_reward + gamma * ahead.max(axis=1)
@@ -154,15 +154,15 @@ def prefix_score(
     """
     _check(gamma)
     likely = matrix(transitions)
-    states, later, chances = len(likely), revelation.later, revelation.chances
+    states, later, probabilities = len(likely), revelation.later, revelation.probabilities
     steps = np.atleast_2d(np.asarray(policy, np.int64))
     chains = likely[np.arange(states), steps]  # [N, S, S]
     # From here on neither the policy nor the chance changes any more.
-    settled = max(len(chances), len(steps) - 1)
+    settled = max(len(probabilities), len(steps) - 1)
     paid = later * values + (1 - later) * rewards
     score = np.linalg.solve(np.eye(states) - gamma * (1 - later) * chains[-1], paid.T).T
     for step in range(settled - 1, -1, -1):
-        chance = chances[step] if step < len(chances) else later
+        chance = probabilities[step] if step < len(probabilities) else later
         ahead = score @ chains[min(step, len(chains) - 1)].T
         score = chance * values + (1 - chance) * (rewards + gamma * ahead)
     return score

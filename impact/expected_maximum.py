@@ -8,7 +8,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from chisel.impact.regions import Region, regions
+from chisel.impact.cells import Region, regions
 
 _ADD_UP = 1e-6
 """How far a block may take shares from adding up to 1: its regions fill the cube no better."""

@@ -52,8 +52,8 @@ def lottery_preference(
     def preference(
         utilities: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        chances = rule(utilities if lotteries is None else utilities @ lotteries.T)
-        return chances[:, list(first)].sum(axis=1), chances[:, list(second)].sum(axis=1)
+        probabilities = rule(utilities if lotteries is None else utilities @ lotteries.T)
+        return probabilities[:, list(first)].sum(axis=1), probabilities[:, list(second)].sum(axis=1)
 
     return preference
 

@@ -2,7 +2,7 @@
 
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.agent import Agent
-from chisel.models.autoencoder import Reconstructions, SplitAutoencoder
+from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
 from chisel.models.build import build, build_split
 from chisel.models.load import (
     FORMAT,
@@ -14,7 +14,6 @@ from chisel.models.load import (
     read_saved,
     save_agent,
 )
-from chisel.models.load_split import TrainedSplit, holds_split, load_split
 from chisel.models.published import load_published
 from chisel.models.serialize import (
     CHECKPOINTS,
@@ -29,6 +28,11 @@ from chisel.models.serialize import (
     write_checkpoint,
 )
 from chisel.models.spaces import Spaces, spaces_of, to_tensor
+from chisel.models.trained_autoencoder import (
+    TrainedAutoencoder,
+    holds_autoencoder,
+    load_autoencoder,
+)
 from chisel.models.weights import load_weights, require_match
 
 __all__ = [
@@ -37,10 +41,10 @@ __all__ = [
     "WEIGHTS",
     "ActorCritic",
     "Agent",
+    "HalvesAutoencoder",
     "Reconstructions",
     "Spaces",
-    "SplitAutoencoder",
-    "TrainedSplit",
+    "TrainedAutoencoder",
     "ancestors_of",
     "build",
     "build_split",
@@ -48,12 +52,12 @@ __all__ = [
     "file_digest",
     "find_checkpoint",
     "holds_agent",
-    "holds_split",
+    "holds_autoencoder",
     "iteration_of",
     "latest_valid",
     "load_agent",
+    "load_autoencoder",
     "load_published",
-    "load_split",
     "load_weights",
     "prune",
     "read_checkpoint",

@@ -33,7 +33,7 @@ class Reconstructions(NamedTuple):
     """The same of the second half."""
 
 
-class SplitAutoencoder(nn.Module):
+class HalvesAutoencoder(nn.Module):
     """Pictures `[B, H, W]` to an encoding `[B, code]` and back.
 
     Children: `encoder`, `code`, `decoder`, and `certificates` with `first` and `second`; all but
@@ -95,7 +95,7 @@ def layers(sizes: Sequence[int], *, last_bias: bool = True) -> nn.Sequential:
     return nn.Sequential(modules)
 
 
-def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -> SplitAutoencoder:
+def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -> HalvesAutoencoder:
     """The registered builder of `model.name: autoencoder`.
 
     Raises:
@@ -104,6 +104,6 @@ def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -
     height, width, channels = spaces.obs_shape
     if channels != 1:
         raise ConfigError(f"model.name = autoencoder: pictures have {channels} channels, not 1")
-    return SplitAutoencoder(
+    return HalvesAutoencoder(
         (height, width), hidden=config.hidden, code=config.code, generator=generator
     )

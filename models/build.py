@@ -8,7 +8,7 @@ import torch
 
 from chisel.configs import ConfigError, registry
 from chisel.models.actor_critic import ActorCritic
-from chisel.models.autoencoder import SplitAutoencoder
+from chisel.models.autoencoder import HalvesAutoencoder
 from chisel.models.spaces import Spaces
 
 
@@ -35,17 +35,17 @@ def build(config: Any, spaces: Spaces, *, seed: int = 0) -> ActorCritic:
     return model
 
 
-def build_split(config: Any, spaces: Spaces, *, seed: int = 0) -> SplitAutoencoder:
+def build_split(config: Any, spaces: Spaces, *, seed: int = 0) -> HalvesAutoencoder:
     """The same for a run that learns from a data set.
 
     Raises:
-        ConfigError: If the name is unknown or the builder does not return a `SplitAutoencoder`.
+        ConfigError: If the name is unknown or the builder does not return a `HalvesAutoencoder`.
     """
     model = _built(config, spaces, seed)
-    if not isinstance(model, SplitAutoencoder):
+    if not isinstance(model, HalvesAutoencoder):
         raise ConfigError(
             f"model {config.name!r} built a {type(model).__name__}; a data set needs a "
-            "SplitAutoencoder"
+            "HalvesAutoencoder"
         )
     return model
 

@@ -2,7 +2,7 @@
 
 from chisel.routing.ablation.ablate import ablate, record_means
 from chisel.routing.ablation.controls import random_like
-from chisel.routing.ablation.dropping import ForwardDrop
+from chisel.routing.ablation.dropping import RegionDropout
 from chisel.routing.ablation.erasing import erase
 from chisel.routing.errors import RoutingError
 from chisel.routing.export.slicing import slice_units, without_routes
@@ -17,10 +17,10 @@ from chisel.routing.regions.resolving import resolve
 
 __all__ = [
     "UNTESTED",
-    "ForwardDrop",
     "Leak",
     "Part",
     "Region",
+    "RegionDropout",
     "Regions",
     "RoutedAdam",
     "Router",

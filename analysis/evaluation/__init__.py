@@ -2,12 +2,11 @@
 
 from chisel.analysis.evaluation.ablating import ablation_of
 from chisel.analysis.evaluation.ablation import agent_ablation_matrix
-from chisel.analysis.evaluation.changes import Changes
 from chisel.analysis.evaluation.halves import (
-    SplitEvaluation,
+    HalvesEvaluation,
     cross_own,
-    evaluate_split,
-    split_errors,
+    evaluate_halves,
+    halves_errors,
 )
 from chisel.analysis.evaluation.held_out import (
     PLACEMENTS,
@@ -18,6 +17,7 @@ from chisel.analysis.evaluation.held_out import (
     held_out_levels,
     placements_of,
 )
+from chisel.analysis.evaluation.interventions import Interventions
 from chisel.analysis.evaluation.maze import Evaluation, evaluate
 from chisel.analysis.evaluation.maze_ablation import maze_ablation_matrix
 from chisel.analysis.evaluation.oversight import (
@@ -42,9 +42,10 @@ __all__ = [
     "EFFICIENT",
     "OUTCOMES",
     "PLACEMENTS",
-    "Changes",
     "Evaluation",
+    "HalvesEvaluation",
     "HeldOut",
+    "Interventions",
     "OversightEvaluation",
     "OversightReturns",
     "OversightScore",
@@ -53,14 +54,14 @@ __all__ = [
     "Policy",
     "Score",
     "Split",
-    "SplitEvaluation",
     "ablation_of",
     "action_probabilities",
     "agent_ablation_matrix",
     "cross_own",
     "evaluate",
+    "evaluate_halves",
     "evaluate_oversight",
-    "evaluate_split",
+    "halves_errors",
     "held_out",
     "held_out_levels",
     "maze_ablation_matrix",
@@ -72,6 +73,5 @@ __all__ = [
     "play",
     "plays_oversight",
     "random_policy",
-    "split_errors",
     "summarise_oversight",
 ]

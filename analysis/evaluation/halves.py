@@ -30,7 +30,7 @@ from chisel.analysis.results import (
 )
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import HALVES, Examples, Part, half_of, load_data
-from chisel.models import SplitAutoencoder, TrainedSplit, load_split
+from chisel.models import HalvesAutoencoder, TrainedAutoencoder, load_autoencoder
 
 _POSITIVE = (0.0, math.inf)
 Errors = Mapping[str, Mapping[str, float]]
@@ -48,7 +48,7 @@ _ROWS = {
 }
 
 
-def split_errors(model: SplitAutoencoder, examples: Examples) -> dict[str, Errors]:
+def halves_errors(model: HalvesAutoencoder, examples: Examples) -> dict[str, Errors]:
     """Mean errors per pixel, which runs from -1 to 1: `mae` absolute, `mse` squared."""
     made: dict[str, list[NDArray[np.float32]]] = {"decoded": [], "first": [], "second": []}
     device = next(model.parameters()).device
@@ -81,7 +81,7 @@ def cross_own(errors: Errors) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class SplitScore:
+class HalvesScore:
     """What one trained network's halves know."""
 
     seed: int
@@ -98,10 +98,10 @@ class SplitScore:
 
 
 @dataclass(frozen=True)
-class SplitEvaluation:
+class HalvesEvaluation:
     """The scores of one run, or of several that differ in their seed."""
 
-    scores: tuple[SplitScore, ...]
+    scores: tuple[HalvesScore, ...]
     part: Part
     constant: dict[str, Errors]
     """Errors of the constant picture with the least error on the training examples."""
@@ -110,7 +110,7 @@ class SplitEvaluation:
     figure: Path
 
     def error(self, kind: str, name: str, half: str) -> Estimate:
-        """One error over the seeds, as in `SplitScore.errors`."""
+        """One error over the seeds, as in `HalvesScore.errors`."""
         return mean_over_seeds(
             [score.errors[kind][name][half] for score in self.scores], within=_POSITIVE
         )
@@ -166,9 +166,9 @@ class SplitEvaluation:
         return [*cells, _shown(self.ratio(kind, name), 2) + ends]
 
 
-def evaluate_split(
+def evaluate_halves(
     run: Path | str, *, overrides: Settings = (), out: Path | str | None = None
-) -> SplitEvaluation:
+) -> HalvesEvaluation:
     """Measure what each half knows; write `split.json` and `reconstructions.png`.
 
     Args:
@@ -181,7 +181,7 @@ def evaluate_split(
         ConfigError: If an override is wrong, or that part of the data set is empty.
     """
     run = Path(run)
-    trained = [load_split(member) for member in runs_of(run)]
+    trained = [load_autoencoder(member) for member in runs_of(run)]
     settings = as_list(overrides)
     config = _config(trained[0], settings)
     data = load_data(config.data)
@@ -192,7 +192,7 @@ def evaluate_split(
     folder = make_folder(_home(run, trained[0]) if out is None else out)
     scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
     drawn = reconstructions_figure(trained[0].model, examples)
-    evaluation = SplitEvaluation(
+    evaluation = HalvesEvaluation(
         tuple(scores),
         part,
         constant=_constant(data.train, examples),
@@ -204,7 +204,7 @@ def evaluate_split(
     return evaluation
 
 
-def _config(trained: TrainedSplit, settings: Sequence[str]) -> RunConfig:
+def _config(trained: TrainedAutoencoder, settings: Sequence[str]) -> RunConfig:
     for setting in settings:
         if not setting.startswith(("eval.split=", "data.")):
             raise ConfigError(f"{setting}: here an evaluation takes eval.split= and data.*=VALUE")
@@ -218,15 +218,15 @@ def _part(config: RunConfig) -> Part:
     raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
 
 
-def _home(run: Path, first: TrainedSplit) -> Path:
+def _home(run: Path, first: TrainedAutoencoder) -> Path:
     """The folder for results on a run, a group or a checkpoint."""
     if runs_of(run) != [run]:
         return run / "studies" / "split"
     return home_of(first.source, first.digest, "split")
 
 
-def _score(trained: TrainedSplit, examples: Examples) -> SplitScore:
-    errors = split_errors(trained.model, examples)
+def _score(trained: TrainedAutoencoder, examples: Examples) -> HalvesScore:
+    errors = halves_errors(trained.model, examples)
     origin = {
         "checkpoint": str(trained.source),
         "sha256": trained.digest,
@@ -234,7 +234,7 @@ def _score(trained: TrainedSplit, examples: Examples) -> SplitScore:
         "config": configs.to_plain(trained.config),
     }
     ratios = {kind: cross_own(errors[kind]) for kind in errors}
-    return SplitScore(trained.config.seed, errors, ratios, origin)
+    return HalvesScore(trained.config.seed, errors, ratios, origin)
 
 
 def _constant(train: Examples, examples: Examples) -> dict[str, Errors]:

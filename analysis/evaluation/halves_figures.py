@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from chisel.corpora import HALVES, Examples, half_of
-from chisel.models import SplitAutoencoder
+from chisel.models import HalvesAutoencoder
 
 _EACH = 3
 """Pictures of every digit."""
@@ -21,7 +21,7 @@ _GAP = 0.15
 """Between pictures, as a share of their side."""
 
 
-def reconstructions_figure(model: SplitAutoencoder, examples: Examples) -> Figure:
+def reconstructions_figure(model: HalvesAutoencoder, examples: Examples) -> Figure:
     """Two blocks, low and high digits: pictures, decoder, and the certificates of both halves.
 
     The first few pictures of every digit are shown, not chosen ones.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chisel.analysis.evaluation.playing import Policy, play
 from chisel.analysis.results import Layouts, require_spaces
 from chisel.configs import MazeConfig, RunConfig
-from chisel.envs.maze import LevelBank, layout_of, make_evaluation
+from chisel.envs.maze import LevelSet, layout_of, make_evaluation
 from chisel.models import Agent
 
 Placement = Literal["as-trained", "anywhere"]
@@ -29,10 +29,10 @@ def placements_of(config: MazeConfig) -> tuple[Placement, ...]:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """An environment that deals each level of a bank once after every reset."""
+    """An environment that deals each level of a level set once after every reset."""
 
     env: Any
-    bank: LevelBank
+    level_set: LevelSet
     seed: int
 
     def play(
@@ -60,14 +60,14 @@ class HeldOut:
         facts = play(
             policy,
             self.env,
-            episodes_per_env=-(-len(self.bank) // self.env.num_envs),
+            episodes_per_env=-(-len(self.level_set) // self.env.num_envs),
             generator=generator,
             seed=self.seed,
             context=context,
             whole_batches=whole_batches,
             progress=progress,
         )
-        return once_each(facts) | {"layout": layouts_of(self.bank)}
+        return once_each(facts) | {"layout": layouts_of(self.level_set)}
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def held_out(
         CheckpointError: If the agent is for another environment.
     """
     options = config.eval
-    env, bank = make_evaluation(
+    env, level_set = make_evaluation(
         config.env,
         levels=levels or options.levels,
         split=split or options.split,
@@ -106,7 +106,7 @@ def held_out(
     )
     try:
         require_spaces(agent, env)
-        yield HeldOut(env, bank, options.seed)
+        yield HeldOut(env, level_set, options.seed)
     finally:
         env.close()
 
@@ -120,14 +120,14 @@ def held_out_levels(
     split: Split,
     seed: int,
     decision: bool = False,
-) -> LevelBank:
+) -> LevelSet:
     """The levels alone, for what looks at mazes without playing them; as `held_out` chooses them.
 
     Raises:
         ConfigError: If there are too few such levels.
         CheckpointError: If the agent is for another environment.
     """
-    env, bank = make_evaluation(
+    env, level_set = make_evaluation(
         config,
         levels=levels,
         split=split,
@@ -140,12 +140,12 @@ def held_out_levels(
         require_spaces(agent, env)
     finally:
         env.close()
-    return bank
+    return level_set
 
 
-def layouts_of(bank: LevelBank) -> Layouts:
-    """The layout of each level of a bank `[n]`."""
-    return np.array([layout_of(bank[index].grid) for index in range(len(bank))], np.int64)
+def layouts_of(level_set: LevelSet) -> Layouts:
+    """The layout of each level of a level set `[n]`."""
+    return np.array([layout_of(level_set[index].grid) for index in range(len(level_set))], np.int64)
 
 
 def once_each(facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from chisel.analysis.ablation import parse_modes
 from chisel.analysis.evaluation.ablating import ablation_of
-from chisel.analysis.evaluation.changes import Changes
 from chisel.analysis.evaluation.held_out import PLACEMENTS, Placement, held_out, placements_of
+from chisel.analysis.evaluation.interventions import Interventions
 from chisel.analysis.evaluation.playing import Policy, random_policy
 from chisel.analysis.evaluation.scores import Player, Score, scores_by_size
 from chisel.analysis.results import (
@@ -148,7 +148,7 @@ def evaluate(
     loaded = take_agent(agent, env=bare.get("env"))
     config = maze_run(loaded, settings)
     steering = steering_of(loaded, bare["steer"]) if "steer" in bare else None
-    changes = Changes(ablation_of(loaded, config, modes) if modes else None, steering)
+    changes = Interventions(ablation_of(loaded, config, modes) if modes else None, steering)
     folder = study_folder(loaded, "eval", out)
     scores = [
         score
@@ -201,7 +201,7 @@ def _scores_of(
     agent: Agent,
     config: RunConfig,
     placement: Placement,
-    changes: Changes,
+    changes: Interventions,
     progress: Callable[[str, int, int], None] | None,
 ) -> list[Score]:
     scores = []

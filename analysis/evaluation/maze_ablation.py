@@ -73,7 +73,7 @@ def maze_ablation_matrix(
 
         options: dict[str, Any] = {"mode": mode, "controls": controls, "gates": gates}
         options |= {"together": together}
-        options |= {"seed": seed, "progress": progress, "layouts": layouts_of(mazes.bank)}
+        options |= {"seed": seed, "progress": progress, "layouts": layouts_of(mazes.level_set)}
         try:
             if mode != "mean":
                 return ablation_matrix(agent.model, chosen, play, **options)

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from chisel import configs, envs, routing
 from chisel.analysis.ablation import Ablation, name_of, parse_modes, regions_of
-from chisel.analysis.evaluation.changes import Changes
+from chisel.analysis.evaluation.interventions import Interventions
 from chisel.analysis.evaluation.playing import Policy, action_probabilities
 from chisel.analysis.results import (
     Estimate,
@@ -166,7 +166,7 @@ def evaluate_oversight(
         loaded, [one for one in settings if not one.startswith(("ablate=", "steer="))]
     )
     modes = parse_modes(",".join(ablate)) if ablate else {}
-    changes = Changes(
+    changes = Interventions(
         ablation(loaded, modes, config.eval.seed) if modes else None,
         steering_of(loaded, ",".join(steer)) if steer else None,
     )
@@ -206,7 +206,7 @@ Context = Callable[[], AbstractContextManager[Any]]
 
 
 def _players(
-    agent: Agent, config: RunConfig, changes: Changes
+    agent: Agent, config: RunConfig, changes: Interventions
 ) -> Iterator[tuple[str, Policy, Context]]:
     words = [f"without {name_of(changes.ablation.modes)}"] if changes.ablation else []
     words += [f"plus {changes.steering.name}"] if changes.steering else []
@@ -306,8 +306,8 @@ def _play(
     rewards, dones = np.zeros((2, STEPS, env.num_envs))
     ended = [np.zeros((0, 2), np.int64)]
     for t in range(STEPS):
-        chances = action_probabilities(policy(to_tensor(obs)))
-        actions = torch.multinomial(chances, 1, generator=generator).squeeze(-1).numpy()
+        probabilities = action_probabilities(policy(to_tensor(obs)))
+        actions = torch.multinomial(probabilities, 1, generator=generator).squeeze(-1).numpy()
         obs, rewards[t], dones[t], _, infos = env.step(actions)
         if "episode" in infos:
             facts, rows = infos["episode"], infos["_episode"]

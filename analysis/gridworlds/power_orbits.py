@@ -58,11 +58,11 @@ def _star() -> Iterator[ClosedForm]:
     for gamma, exact, formula in ((0.0, 3 / 4, "3/4"), (1.0, 517 / 640, "517/640")):
         ours = float(impact.exact_power(world, gamma, [examples.STAR])[0])
         yield ClosedForm("figure 1", "POWER(★)", gamma, ours, exact, formula)
-    chances = impact.optimality_probability(world, 1.0, examples.STAR)
+    probabilities = impact.optimality_probability(world, 1.0, examples.STAR)
     known = {"right": (113 / 240, "113/240"), "left": (47 / 160, "47/160")}
     known |= {"∅": (113 / 480, "113/480")}
     for name, (exact, formula) in known.items():
-        ours = float(chances[_FIRST[name]])
+        ours = float(probabilities[_FIRST[name]])
         yield ClosedForm("figure 1", f"P({name} optimal)", 1.0, ours, exact, formula)
 
 

@@ -26,13 +26,13 @@ from chisel.analysis.interventions.hooks import (
     record,
     recording,
 )
-from chisel.analysis.interventions.layer_split import BATCH, Cut, keep
+from chisel.analysis.interventions.layer_split import BATCH, LayerSplit, keep
 from chisel.analysis.interventions.weights import weight_difference, with_weights
 
 __all__ = [
     "BATCH",
-    "Cut",
     "Edit",
+    "LayerSplit",
     "add",
     "clamp",
     "clamp_each",

@@ -16,7 +16,7 @@ BATCH = 512
 
 
 @dataclass(frozen=True)
-class Cut:
+class LayerSplit:
     """The output of one module, of any model; cheap where everything passes through it.
 
     That is so for the output of a block, a residual unit or a layer between them; elsewhere the
@@ -71,7 +71,7 @@ class Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class ActivationCache:
     """Observations that have passed a network once, to be taken up again at several modules.
 
     An edit of a module costs what comes after it, and at a module inside a residual unit the unit
@@ -104,7 +104,7 @@ class Kept:
         return logits
 
 
-def keep(model: ActorCritic, modules: Sequence[str], obs: Tensor) -> Kept:
+def keep(model: ActorCritic, modules: Sequence[str], obs: Tensor) -> ActivationCache:
     """Run observations once, and keep what edits of these modules need.
 
     Args:
@@ -119,7 +119,7 @@ def keep(model: ActorCritic, modules: Sequence[str], obs: Tensor) -> Kept:
     seen = obs.to(model.fc_policy.weight.device)
     places = [_place(model, module) for module in modules]
     wanted = {place.kept for place in places if place is not None}
-    return Kept(model, seen, record(model, sorted(wanted), lambda: model(seen)))
+    return ActivationCache(model, seen, record(model, sorted(wanted), lambda: model(seen)))
 
 
 @dataclass(frozen=True)

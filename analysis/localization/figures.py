@@ -25,7 +25,7 @@ _TITLES: dict[Condition, str] = {
 _PLAIN = "without routes, or unlabelled"
 
 
-def mass_figure(localization: Localization, title: str) -> Figure:
+def gradient_norm_figure(localization: Localization, title: str) -> Figure:
     """Kind × region: the mass of gradients, without routes and with them, on a log scale."""
     tables = {_TITLES[c]: localization.masses(c) for c in localization.conditions}
     if "unlabelled" not in localization.conditions:

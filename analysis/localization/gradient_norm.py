@@ -58,7 +58,7 @@ def sides_of(
 
 
 @dataclass(frozen=True)
-class GradientMass:
+class SquaredGradientNorms:
     """The mass of each kind of example in each region and layer, for several batches."""
 
     kinds: tuple[str, ...]

@@ -8,12 +8,12 @@ from rich.table import Table
 
 from chisel.analysis.ablation import ablation_figure
 from chisel.analysis.localization.figures import (
+    gradient_norm_figure,
     layers_figure,
-    mass_figure,
     matrices_figure,
     training_figure,
 )
-from chisel.analysis.localization.result import Localization, absorption_table, mass_table
+from chisel.analysis.localization.result import Localization, absorption_table, gradient_norm_table
 from chisel.analysis.results import save_figure, write_json
 
 
@@ -39,7 +39,7 @@ def write_localization(
     if shuffled is not None:
         data["shuffled"] = shuffled.to_plain()
     write_json(folder / "localization.json", data)
-    figures = {"gradients": mass_figure(studied, f"{what}: gradient mass")}
+    figures = {"gradients": gradient_norm_figure(studied, f"{what}: gradient mass")}
     if studied.sides:
         figures["layers"] = layers_figure(studied, f"{what}: absorption by layer")
         figures["training"] = training_figure(studied, shuffled, what)
@@ -50,7 +50,7 @@ def write_localization(
     figures["ablation"] = ablation_figure(studied.ablation, f"{what}: without each region")
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png", stamp)
-    tables = [mass_table(studied)]
+    tables = [gradient_norm_table(studied)]
     if studied.sides:
         tables.append(absorption_table(studied, shuffled))
     return [*tables, *(matrix.table(name) for name, matrix in matrices.items())]

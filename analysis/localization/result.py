@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from chisel.analysis.ablation import AblationMatrix, over_seeds
-from chisel.analysis.localization.gradient_norm import MEAN, GradientMass, Sides
+from chisel.analysis.localization.gradient_norm import MEAN, Sides, SquaredGradientNorms
 from chisel.analysis.results import Estimate, mean_over_seeds, new_table
 
 Condition = Literal["without routes", "labelled", "unlabelled"]
@@ -22,7 +22,7 @@ class Snapshot:
     """Where gradients fall at one moment of a run."""
 
     env_steps: int
-    masses: Mapping[Condition, GradientMass]
+    masses: Mapping[Condition, SquaredGradientNorms]
     """Of the same examples under each condition."""
 
     def absorption(self, sides: Mapping[str, Sides]) -> dict[str, Estimate]:
@@ -162,7 +162,7 @@ class Localization:
         }
 
 
-def mass_table(localization: Localization) -> Table:
+def gradient_norm_table(localization: Localization) -> Table:
     """For a terminal: whose gradient falls where."""
     table = new_table(
         "gradient mass: sums of squared gradients by kind of example and region",

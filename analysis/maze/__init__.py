@@ -4,7 +4,7 @@ from chisel.analysis.maze.attribution import log_odds
 from chisel.analysis.maze.attribution_figures import Example, attribution_figure
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
 from chisel.analysis.maze.comparison import comparison_figure
-from chisel.analysis.maze.decision_mazes import CHOICES, Crossroads, crossroads
+from chisel.analysis.maze.decision_mazes import CHOICES, DecisionMazes, decision_mazes
 from chisel.analysis.maze.effects import (
     Agreement,
     mean_total_variation,
@@ -16,7 +16,7 @@ from chisel.analysis.maze.field_figures import contact_sheet, draw_arrows, draw_
 from chisel.analysis.maze.fields import Observe, VectorField, mouse_at, sum_by_move, vector_field
 from chisel.analysis.maze.maze_pairs import Named, with_and_without, without_cheese, world_cell
 from chisel.analysis.maze.other_side import OtherSide, other_side
-from chisel.analysis.maze.probing import maze_facts, sample_of, states_of, vote_facts
+from chisel.analysis.maze.probing import logit_targets, maze_targets, sample_of, states_of
 from chisel.analysis.maze.selective import selective_regions
 from chisel.analysis.maze.sides import Side, change, side_of
 from chisel.analysis.maze.solve import (
@@ -32,7 +32,7 @@ from chisel.analysis.maze.solve import (
 __all__ = [
     "CHOICES",
     "Agreement",
-    "Crossroads",
+    "DecisionMazes",
     "Example",
     "MazeChain",
     "Named",
@@ -46,7 +46,7 @@ __all__ = [
     "change",
     "comparison_figure",
     "contact_sheet",
-    "crossroads",
+    "decision_mazes",
     "draw_arrows",
     "draw_values",
     "expected_length",
@@ -54,7 +54,8 @@ __all__ = [
     "field_figure",
     "fields_of",
     "log_odds",
-    "maze_facts",
+    "logit_targets",
+    "maze_targets",
     "mean_total_variation",
     "mouse_at",
     "occupancy",
@@ -71,7 +72,6 @@ __all__ = [
     "value_agreement",
     "vector_field",
     "visited_variation",
-    "vote_facts",
     "with_and_without",
     "without_cheese",
     "world_cell",

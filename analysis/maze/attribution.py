@@ -8,17 +8,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.analysis.attribution import Score
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.envs.maze import MOVE_OF_ACTION, MOVES
 
 
-def log_odds(cut: Cut, obs: Tensor, toward: NDArray[np.int64], against: NDArray[np.int64]) -> Score:
+def log_odds(
+    layer_split: LayerSplit, obs: Tensor, toward: NDArray[np.int64], against: NDArray[np.int64]
+) -> Score:
     """Log-odds of one move against another, log P(toward) − log P(against), as a score.
 
     A move's probability is the sum over the actions that make it.
 
     Args:
-        cut: Network and layer whose activations the score takes.
+        layer_split: Network and layer whose activations the score takes.
         obs: The observations they come from `[N, C, H, W]`.
         toward: Index into `MOVES` for each example `[N]`.
         against: The same.
@@ -27,7 +29,7 @@ def log_odds(cut: Cut, obs: Tensor, toward: NDArray[np.int64], against: NDArray[
     first, second = torch.from_numpy(toward), torch.from_numpy(against)
 
     def score(activations: Tensor) -> Tensor:
-        moves = move_log_probabilities(cut.differentiable(activations, obs))
+        moves = move_log_probabilities(layer_split.differentiable(activations, obs))
         return moves[rows, first] - moves[rows, second]
 
     return score

@@ -15,7 +15,7 @@ CHOICES = ("cheese", "corner", "neither")
 
 
 @dataclass(frozen=True)
-class Crossroads:
+class DecisionMazes:
     """`n` mazes with a decision square each."""
 
     starts: tuple[MazeState, ...]
@@ -40,7 +40,7 @@ class Crossroads:
         return np.stack([cheese, corner, neither], axis=1)
 
 
-def crossroads(states: Sequence[MazeState]) -> Crossroads:
+def decision_mazes(states: Sequence[MazeState]) -> DecisionMazes:
     """Find the decision squares.
 
     Args:
@@ -58,7 +58,7 @@ def crossroads(states: Sequence[MazeState]) -> Crossroads:
         moved.append(copy)
         moves.append(steps)
     to_cheese, to_corner = np.array(moves, np.int64).reshape(-1, 2).T
-    return Crossroads(
+    return DecisionMazes(
         tuple(one.copy() for one in states), tuple(moved), tuple(squares), to_cheese, to_corner
     )
 

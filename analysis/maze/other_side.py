@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chisel.analysis.ablation import parse_modes
-from chisel.analysis.evaluation import Changes, ablation_of
+from chisel.analysis.evaluation import Interventions, ablation_of
 from chisel.analysis.maze.fields import Outputs
 from chisel.analysis.results import take_agent
 from chisel.analysis.steering import steering_of
@@ -58,7 +58,7 @@ def other_side(
         return OtherSide(there.outputs, nullcontext, name, {"other": about})
     if steer is None and ablate is None:
         return None
-    changes = Changes(
+    changes = Interventions(
         ablation_of(agent, config, parse_modes(ablate)) if ablate else None,
         steering_of(agent, steer) if steer else None,
     )

@@ -1,4 +1,4 @@
-"""What probes ask of a maze agent: facts of the maze, what the network will do, and the states."""
+"""Probe targets and states of a maze agent: what the maze is like, and what it will do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chisel.analysis.evaluation import Split, held_out_levels
 from chisel.analysis.maze.channels import move_logits
 from chisel.analysis.maze.fields import Observe
 from chisel.analysis.maze.maze_pairs import world_cell
-from chisel.analysis.probes import Fact, Sample
+from chisel.analysis.probes import ProbeTarget, Sample
 from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, layout_digest, paths
 from chisel.models import Agent, to_tensor
@@ -21,7 +21,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 """A layout of one is never in another: no probe is scored on walls that it was fitted to."""
 
 
-def maze_facts(states: Sequence[MazeState], region: int) -> list[Fact]:
+def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
     """Facts that a picture of the maze determines.
 
     Rows and columns are those of the world, in cells: where a thing is in what the network sees.
@@ -42,17 +42,19 @@ def maze_facts(states: Sequence[MazeState], region: int) -> list[Fact]:
     mouse = np.array([world_cell(one, one.mouse) for one in states], np.int64)
     side = max(one.world_dim for one in states)
     inside = [min(_cheese(one)) >= one.maze_dim - region for one in states]
-    facts = []
+    targets = []
     for name, cells in (("cheese", cheese), ("mouse", mouse)):
-        facts.append(Fact(f"{name}-row", cells[:, 0].astype(np.float64)))
-        facts.append(Fact(f"{name}-column", cells[:, 1].astype(np.float64)))
-        facts.append(Fact(f"{name}-square", cells[:, 0] * side + cells[:, 1]))
-    facts.append(Fact("cheese-in-region", np.array(inside, np.int64)))
-    facts.append(Fact("step-to-cheese", np.array([_step(one) for one in states], np.int64)))
-    return facts
+        targets.append(ProbeTarget(f"{name}-row", cells[:, 0].astype(np.float64)))
+        targets.append(ProbeTarget(f"{name}-column", cells[:, 1].astype(np.float64)))
+        targets.append(ProbeTarget(f"{name}-square", cells[:, 0] * side + cells[:, 1]))
+    targets.append(ProbeTarget("cheese-in-region", np.array(inside, np.int64)))
+    targets.append(
+        ProbeTarget("step-to-cheese", np.array([_step(one) for one in states], np.int64))
+    )
+    return targets
 
 
-def vote_facts(logits: torch.Tensor) -> list[Fact]:
+def logit_targets(logits: torch.Tensor) -> list[ProbeTarget]:
     """What the network votes for: the centred logits of the moves RIGHT and UP (see `move_logits`).
 
     They are linear in the policy head's input, so a probe there must read them without error.
@@ -62,7 +64,8 @@ def vote_facts(logits: torch.Tensor) -> list[Fact]:
     """
     moves = move_logits(logits.double()).numpy()
     return [
-        Fact(f"vote-{name.lower()}", moves[:, MOVES.index(name)].copy()) for name in ("RIGHT", "UP")
+        ProbeTarget(f"vote-{name.lower()}", moves[:, MOVES.index(name)].copy())
+        for name in ("RIGHT", "UP")
     ]
 
 
@@ -108,8 +111,8 @@ def states_of(
     config = replace(config, levels=replace(config.levels, min_size=_least(config)))
     sets = []
     for split, count in zip(SPLITS, levels, strict=True):
-        bank = held_out_levels(agent, config, "anywhere", levels=count, split=split, seed=seed)
-        states = [bank.state(number) for number in range(count)]
+        level_set = held_out_levels(agent, config, "anywhere", levels=count, split=split, seed=seed)
+        states = [level_set.state(number) for number in range(count)]
         for state in states:
             _put_mouse(state, generator)
         sets.append(states)
@@ -120,7 +123,7 @@ def sample_of(
     sets: Sequence[Sequence[MazeState]],
     observe: Observe,
     region: int,
-    more: Sequence[Fact] = (),
+    more: Sequence[ProbeTarget] = (),
 ) -> Sample:
     """What a network is shown, and what is asked.
 
@@ -128,13 +131,13 @@ def sample_of(
         sets: States of each of `SPLITS`, each with one cheese.
         observe: What the network sees of them.
         region: Side of the top-right region.
-        more: Other facts of all these states in a row.
+        more: Other targets of all these states in a row.
     """
     states = [state for one in sets for state in one]
     digests = [layout_digest(state.grid).hex() for state in states]
     layouts = np.unique(digests, return_inverse=True)[1].astype(np.int64)
-    facts = (*maze_facts(states, region), *more)
-    return Sample(to_tensor(observe(states)), facts, layouts, (len(sets[0]), len(sets[1])))
+    targets = (*maze_targets(states, region), *more)
+    return Sample(to_tensor(observe(states)), targets, layouts, (len(sets[0]), len(sets[1])))
 
 
 def _least(config: MazeConfig) -> int:

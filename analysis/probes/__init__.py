@@ -3,13 +3,13 @@
 from chisel.analysis.probes.figures import probes_figure
 from chisel.analysis.probes.layers import INPUT, Probed, probe_layers, probe_network
 from chisel.analysis.probes.ridge import Kernel, kernel
-from chisel.analysis.probes.sample import Fact, Sample
-from chisel.analysis.probes.scores import Reading, read, shuffled, skill
+from chisel.analysis.probes.sample import ProbeTarget, Sample
+from chisel.analysis.probes.scores import Reading, read, score, shuffled
 
 __all__ = [
     "INPUT",
-    "Fact",
     "Kernel",
+    "ProbeTarget",
     "Probed",
     "Reading",
     "Sample",
@@ -18,6 +18,6 @@ __all__ = [
     "probe_network",
     "probes_figure",
     "read",
+    "score",
     "shuffled",
-    "skill",
 ]

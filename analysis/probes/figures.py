@@ -11,31 +11,31 @@ from matplotlib.figure import Figure
 from chisel.analysis.probes.layers import Probed
 from chisel.analysis.results import Estimate
 
-_KINDS = {"skill": "#c2410c", "untrained": "#2563eb", "shuffled": "#9ca3af"}
-_LABELS = {"skill": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
+_KINDS = {"score": "#c2410c", "untrained": "#2563eb", "shuffled": "#9ca3af"}
+_LABELS = {"score": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
 _COLUMNS = 5
 """Facts side by side."""
 
 
 def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
-    """A panel for each fact: layers from the input at the top to the policy, and their skill.
+    """A panel for each target: layers from the input at the top to the policy, and their score.
 
     Args:
         rows: What `probe_layers` gave.
         title: One line above.
     """
-    facts = list(dict.fromkeys(row.fact for row in rows))
+    targets = list(dict.fromkeys(row.target for row in rows))
     layers = list(dict.fromkeys(row.layer for row in rows))
-    columns = min(_COLUMNS, len(facts))
-    lines = -(-len(facts) // columns)
+    columns = min(_COLUMNS, len(targets))
+    lines = -(-len(targets) // columns)
     size = (2.6 + 1.9 * columns, (1.0 + 0.15 * len(layers)) * lines + 0.6)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
-    for unused in axes[len(facts) :]:
+    for unused in axes[len(targets) :]:
         unused.set_axis_off()
-    for ax, fact in zip(axes, facts, strict=False):
-        _panel(ax, [row for row in rows if row.fact == fact])
-        ax.set_title(fact, fontsize=9)
+    for ax, target in zip(axes, targets, strict=False):
+        _panel(ax, [row for row in rows if row.target == target])
+        ax.set_title(target, fontsize=9)
         ax.set_yticks(range(len(layers)), layers, fontsize=6)
         ax.set_ylim(len(layers) - 0.4, -0.6)
     handles, labels = axes[0].get_legend_handles_labels()

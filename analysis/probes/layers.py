@@ -10,7 +10,7 @@ import numpy as np
 
 from chisel.analysis.probes.ridge import Floats, Kernel, kernel
 from chisel.analysis.probes.sample import Sample
-from chisel.analysis.probes.scores import Reading, read, shuffled, skill
+from chisel.analysis.probes.scores import Reading, read, score, shuffled
 from chisel.analysis.results import Estimate, redrawn
 from chisel.analysis.steering import activations, shape_of
 from chisel.models import Agent
@@ -24,15 +24,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Probed:
-    """One fact at one layer, and its controls."""
+    """One target at one layer, and its controls."""
 
     layer: str
-    fact: str
+    target: str
     features: int
     chosen_at: float
-    """Skill on validation layouts: to choose a layer by."""
+    """Score on validation layouts: to choose a layer by."""
     strength: float
-    skill: Estimate
+    score: Estimate
     untrained: Estimate
     """Of a network of the same form with fresh weights."""
     shuffled: Estimate
@@ -42,9 +42,13 @@ class Probed:
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
-        plain: dict[str, Any] = {"layer": self.layer, "fact": self.fact, "features": self.features}
+        plain: dict[str, Any] = {
+            "layer": self.layer,
+            "target": self.target,
+            "features": self.features,
+        }
         plain |= {"validation": _or_null(self.chosen_at), "strength": self.strength}
-        names = ("skill", "untrained", "shuffled", "gain")
+        names = ("score", "untrained", "shuffled", "gain")
         return plain | {name: getattr(self, name).to_plain() for name in names}
 
 
@@ -58,24 +62,24 @@ def probe_layers(
     resamples: int = 1000,
     progress: Progress | None = None,
 ) -> list[Probed]:
-    """Probe every layer for every fact.
+    """Probe every layer for every target.
 
     Args:
         agent: Who is asked.
         untrained: The same network with fresh weights.
-        sample: States and facts.
+        sample: States and targets.
         layers: Names of modules; `INPUT` is the observation.
         generator: Shuffles labels, and redraws test layouts for the intervals.
         resamples: How often.
         progress: Called with the layer's name, layers done and wanted.
 
     Returns:
-        A row for each layer and fact, in that order.
+        A row for each layer and target, in that order.
 
     Raises:
         ConfigError: If there is no such layer.
     """
-    dealt = [shuffled(fact, sample.parts, generator) for fact in sample.facts]
+    dealt = [shuffled(target, sample.parts, generator) for target in sample.targets]
     tested = sample.layouts[sum(sample.parts) :]
     weights = np.array(redrawn(tested, generator, resamples))
     both = zip(
@@ -83,9 +87,9 @@ def probe_layers(
     )
     rows = []
     for number, ((layer, features, ours), (_, _, theirs)) in enumerate(both):
-        for fact, labels in zip(sample.facts, dealt, strict=True):
-            found, control = (read(one, fact, sample.parts[1]) for one in (ours, theirs))
-            noise = read(ours, fact, sample.parts[1], labels)
+        for target, labels in zip(sample.targets, dealt, strict=True):
+            found, control = (read(one, target, sample.parts[1]) for one in (ours, theirs))
+            noise = read(ours, target, sample.parts[1], labels)
             rows.append(_row(layer, features, (found, control, noise), weights))
         if progress is not None:
             progress(layer, number + 1, len(layers))
@@ -128,14 +132,14 @@ def _row(
     found, control, noise = readings
     return Probed(
         layer,
-        found.fact,
+        found.target,
         features,
         found.chosen_at,
         found.strength,
-        skill(found, weights),
-        skill(control, weights),
-        skill(noise, weights),
-        skill(found, weights, control),
+        score(found, weights),
+        score(control, weights),
+        score(noise, weights),
+        score(found, weights, control),
     )
 
 

@@ -1,4 +1,4 @@
-"""Ridge regression in its dual form: one eigendecomposition serves every fact and every penalty.
+"""Ridge regression in its dual form: one eigendecomposition serves every target and every penalty.
 
 A layer may have more numbers than there are states; all that a linear probe with a squared penalty
 needs of them are the inner products between states.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Fact:
+class ProbeTarget:
     """One question about `N` states, and the right answers."""
 
     name: str
@@ -30,7 +30,7 @@ class Sample:
 
     obs: Tensor
     """`[N, C, H, W]`."""
-    facts: tuple[Fact, ...]
+    targets: tuple[ProbeTarget, ...]
     layouts: NDArray[np.int64]
     """A number for each arrangement of walls `[N]`."""
     parts: tuple[int, int]

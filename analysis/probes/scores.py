@@ -1,4 +1,4 @@
-"""How well a fact is read off a layer: how much less the error is than the best constant's."""
+"""How well a target is read off a layer: how much less the error is than the best constant's."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.analysis.probes.ridge import STRENGTHS, Floats, Kernel
-from chisel.analysis.probes.sample import Fact
+from chisel.analysis.probes.sample import ProbeTarget
 from chisel.analysis.results import Estimate
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One fact read off one layer. `skill` makes a score of it."""
+    """One target read off one layer. `score` makes a score of it."""
 
-    fact: str
+    target: str
     errors: Floats
     """Of each test state `[T]`: squared, or 1 where the class is wrong."""
     base: Floats
     """The same of the best constant: the fitted states' mean, or their most frequent class."""
     chosen_at: float
-    """Skill on the validation states, by which the penalty was chosen, and a layer can be."""
+    """Score on the validation states, by which the penalty was chosen, and a layer can be."""
     strength: float
     """The penalty, in mean eigenvalues of the layer's inner products."""
 
 
-def read(kernel: Kernel, fact: Fact, validation: int, labels: Fact | None = None) -> Reading:
+def read(
+    kernel: Kernel, target: ProbeTarget, validation: int, labels: ProbeTarget | None = None
+) -> Reading:
     """Fit a ridge probe, choose its penalty on validation states, and look at the test states.
 
     A class is the one whose indicator the probe predicts to be largest.
 
     Args:
         kernel: Of a layer; states are fitted ones, then validation, then test.
-        fact: The right answers, of all states.
+        target: The right answers, of all states.
         validation: How many states the penalty is chosen on.
         labels: What is fitted and chosen by instead, for a control; the answers stay right.
     """
     fitted = len(kernel.eigenvalues)
-    given = labels or fact
+    given = labels or target
     targets, classes = _targets(given, fitted)
     constant = targets.mean(axis=0, keepdims=True)
     middle, test = slice(fitted, fitted + validation), slice(fitted + validation, None)
@@ -54,30 +56,32 @@ def read(kernel: Kernel, fact: Fact, validation: int, labels: Fact | None = None
     best = max(range(len(STRENGTHS)), key=lambda number: (-tried[number], number))
     (predicted,) = kernel.predict(targets, [STRENGTHS[best]], far)
     return Reading(
-        fact.name,
-        errors=_errors(fact, classes, predicted, test),
-        base=_errors(fact, classes, constant, test),
+        target.name,
+        errors=_errors(target, classes, predicted, test),
+        base=_errors(target, classes, constant, test),
         chosen_at=1 - tried[best] / float(base) if base else math.nan,
         strength=STRENGTHS[best],
     )
 
 
-def shuffled(fact: Fact, parts: tuple[int, int], generator: np.random.Generator) -> Fact:
+def shuffled(
+    target: ProbeTarget, parts: tuple[int, int], generator: np.random.Generator
+) -> ProbeTarget:
     """The same labels, dealt out anew among the fitted and among the validation states.
 
     Args:
-        fact: Of all states.
+        target: Of all states.
         parts: How many are fitted, and how many are for validation.
         generator: Deals.
     """
     first, second = parts
-    order = np.arange(len(fact.values))
+    order = np.arange(len(target.values))
     order[:first] = generator.permutation(order[:first])
     order[first : first + second] = generator.permutation(order[first : first + second])
-    return Fact(fact.name, fact.values[order])
+    return ProbeTarget(target.name, target.values[order])
 
 
-def skill(reading: Reading, weights: Floats, against: Reading | None = None) -> Estimate:
+def score(reading: Reading, weights: Floats, against: Reading | None = None) -> Estimate:
     """One minus the error over that of the best constant, with its interval.
 
     1 is without error, 0 no better than the constant, and below 0 worse: for numbers it is R².
@@ -85,7 +89,7 @@ def skill(reading: Reading, weights: Floats, against: Reading | None = None) -> 
     Args:
         reading: What was read.
         weights: How often each test state counts in each redrawing `[R, T]`.
-        against: Another reading of the same states, whose skill is taken away (paired).
+        against: Another reading of the same states, whose score is taken away (paired).
 
     Returns:
         nan where the constant makes no error.
@@ -110,20 +114,20 @@ def _skills(reading: Reading, weights: Floats) -> Floats:
     return 1 - share
 
 
-def _targets(fact: Fact, fitted: int) -> tuple[Floats, NDArray[np.int64] | None]:
+def _targets(target: ProbeTarget, fitted: int) -> tuple[Floats, NDArray[np.int64] | None]:
     """What the probe is fitted to `[F, K]`, and the classes behind its columns."""
-    values = fact.values[:fitted]
-    if fact.is_number:
+    values = target.values[:fitted]
+    if target.is_number:
         return values[:, None].astype(np.float64), None
     classes = np.unique(values)
     return (values[:, None] == classes).astype(np.float64), classes
 
 
 def _errors(
-    fact: Fact, classes: NDArray[np.int64] | None, predicted: Floats, states: slice
+    target: ProbeTarget, classes: NDArray[np.int64] | None, predicted: Floats, states: slice
 ) -> Floats:
     """Of some states `[S]`."""
-    truth = fact.values[states]
+    truth = target.values[states]
     if classes is None:
         squared: Floats = (predicted[:, 0] - truth) ** 2
         return squared

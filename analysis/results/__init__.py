@@ -31,7 +31,7 @@ from chisel.analysis.results.output import (
     typed_source,
     write_json,
 )
-from chisel.analysis.results.progress import Tell, labelled, progress_bars
+from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.request import Request
 from chisel.analysis.results.settings import (
     Settings,
@@ -53,9 +53,9 @@ __all__ = [
     "Estimate",
     "Frame",
     "Layouts",
+    "ProgressCallback",
     "Request",
     "Settings",
-    "Tell",
     "Tree",
     "as_list",
     "as_typed",

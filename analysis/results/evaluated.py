@@ -22,7 +22,7 @@ _NO_MATTER = (
     "env.levels.split",
     "env.levels.start",
     "env.levels.num",
-    "env.levels.bank",
+    "env.levels.set_size",
 )
 """Settings of a config that decide nothing about which levels an evaluation plays, or how."""
 

@@ -1,4 +1,4 @@
-"""Progress bars in a terminal, for analyses that tell how far they are."""
+"""Progress bars in a terminal, for analyses that say how far they are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, TaskID
 
-Tell = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much is wanted."""
 
 
 @contextmanager
-def progress_bars() -> Iterator[Tell]:
+def progress_bars() -> Iterator[ProgressCallback]:
     """Bars on a terminal's standard error, one for each label, gone at the end.
 
     Yields:
@@ -32,8 +32,8 @@ def progress_bars() -> Iterator[Tell]:
         yield show
 
 
-def labelled(tell: Tell, prefix: str) -> Tell:
+def labelled(progress: ProgressCallback, prefix: str) -> ProgressCallback:
     """The same with a prefix before every label, such as the seed's name; none if it is empty."""
     if not prefix:
-        return tell
-    return lambda label, done, wanted: tell(f"{prefix}: {label}", done, wanted)
+        return progress
+    return lambda label, done, wanted: progress(f"{prefix}: {label}", done, wanted)

@@ -54,7 +54,7 @@ def run(
     asked = Request.of(STUDY, run, locals())
     runs = runs_of(checkpoint)
     matrices, origins = [], []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=None)
             with naming(name):
@@ -66,7 +66,7 @@ def run(
                         mode=mode,
                         controls=controls,
                         gates=gates,
-                        progress=labelled(tell, name),
+                        progress=labelled(progress, name),
                     )
                 )
             config = agent.config

@@ -98,7 +98,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
     LevelsConfig: {
         "start": SEED,
         "num": SEED,
-        "bank": Range(low=0, high=10_000_000),
+        "set_size": Range(low=0, high=10_000_000),
         "min_size": Range(low=3, high=31),
         "max_size": Range(low=3, high=31),
     },
@@ -150,7 +150,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "num": COUNT,
         "hidden": COUNT,
         "steps": NOT_NEGATIVE,
-        "seekers": SHARE,
+        "exploring": SHARE,
         "gamma": Range(low=0, high=1, below=True),
         "replay": COUNT,
         "updates": COUNT,

@@ -104,14 +104,14 @@ def _maze(env: MazeConfig) -> Iterator[str]:
     if env.goals != "cheese":
         yield from _two_goals(env)
     yield from _sizes(env.levels, env.mode, world)
-    yield from _bank(env.levels)
+    yield from _level_set(env.levels)
 
 
 def _two_goals(env: MazeConfig) -> Iterator[str]:
-    if not env.levels.bank:
+    if not env.levels.set_size:
         yield (
-            f"env.goals = {env.goals!r} needs levels made ready beforehand; set env.levels.bank, "
-            "for example env.levels.bank=10000"
+            f"env.goals = {env.goals!r} needs levels made ready beforehand; set "
+            "env.levels.set_size, for example env.levels.set_size=10000"
         )
     if env.cheese == "region" and env.region < 2:
         yield (
@@ -140,15 +140,15 @@ def _sizes(levels: LevelsConfig, mode: str, world: int) -> Iterator[str]:
         )
 
 
-def _bank(levels: LevelsConfig) -> Iterator[str]:
+def _level_set(levels: LevelsConfig) -> Iterator[str]:
     if levels.start + levels.num > SEED_LIMIT:
         yield f"env.levels.num = {levels.num}: start + num must be at most {SEED_LIMIT}"
-    if levels.num and levels.bank > levels.num:
+    if levels.num and levels.set_size > levels.num:
         yield (
-            f"env.levels.bank = {levels.bank}: must be at most env.levels.num = {levels.num}, "
-            "the seeds it is made from"
+            f"env.levels.set_size = {levels.set_size}: must be at most env.levels.num = "
+            f"{levels.num}, the seeds it is made from"
         )
-    if levels.bank:
+    if levels.set_size:
         return
     filters = {
         f"split={levels.split}": levels.split != "all",
@@ -158,8 +158,8 @@ def _bank(levels: LevelsConfig) -> Iterator[str]:
     for setting, used in filters.items():
         if used:
             yield (
-                f"env.levels.{setting} needs levels made ready beforehand; set env.levels.bank, "
-                "for example env.levels.bank=10000"
+                f"env.levels.{setting} needs levels made ready beforehand; set "
+                "env.levels.set_size, for example env.levels.set_size=10000"
             )
 
 

@@ -48,7 +48,7 @@ class AuxiliaryConfig:
     """Features of the network that learns them; null is the agent's `model.hidden`."""
     steps: int = 200_000
     """Environment steps of the phase, rounded up to whole iterations."""
-    seekers: float = 0.25
+    exploring: float = 0.25
     """Share of the environments that seek what was never tried; the others walk at random."""
     learn_on: bool = False
     """Go on learning them from the agent's own steps, with `final_learning_rate`."""

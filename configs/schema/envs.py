@@ -10,15 +10,15 @@ from typing import Literal
 class LevelsConfig:
     """Which maze levels an environment plays.
 
-    With `bank = 0` procgen draws levels itself from its seed range. With `bank = n` that many
-    levels are made ready beforehand; only then can sizes and splits be asked for.
+    With `set_size = 0` procgen draws levels itself from its seed range. With `set_size = n` that
+    many levels are made ready beforehand; only then can sizes and splits be asked for.
     """
 
     start: int = 0
     """First level seed."""
     num: int = 0
     """How many consecutive seeds; 0 means all of them."""
-    bank: int = 0
+    set_size: int = 0
     """Levels made ready before training; 0 lets procgen draw its own."""
     min_size: int = 3
     """Smallest maze in cells (odd)."""
@@ -46,7 +46,7 @@ class MazeConfig:
     """Side R of the top-right region in cells; 0 is the exact corner. Used by `cheese: region`."""
     goals: Literal["cheese", "cheese-and-corner"] = "cheese"
     """What ends an episode with a reward: the cheese, or the top-right corner as well. With both,
-    the cheese never lies in the corner, the corner is not drawn, and a bank is needed."""
+    the cheese never lies in the corner, the corner is not drawn, and a level set is needed."""
     timeout: int = 500
     """Steps after which an episode ends without reward."""
     levels: LevelsConfig = field(default_factory=LevelsConfig)

@@ -15,7 +15,7 @@ def make_gridworld(
 
     Args:
         config: World and time limit.
-        seed: Changes nothing, as these worlds are without chance.
+        seed: Interventions nothing, as these worlds are without chance.
         num_envs: Copies side by side; None takes `config.num_envs`.
 
     Raises:

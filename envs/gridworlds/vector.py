@@ -88,7 +88,7 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """Start new episodes everywhere.
 
         Args:
-            seed: Changes nothing: these worlds are without chance.
+            seed: Interventions nothing: these worlds are without chance.
             options: None; there are none.
 
         Raises:

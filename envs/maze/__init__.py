@@ -4,11 +4,11 @@ Importing this imports no procgen; the first game does.
 """
 
 from chisel.envs.maze import paths
-from chisel.envs.maze.building import BankRecipe, build_bank
+from chisel.envs.maze.building import LevelSetRecipe, build_level_set
 from chisel.envs.maze.cheese import RegionCheese
 from chisel.envs.maze.goals import CornerGoal
-from chisel.envs.maze.levels import Level, LevelBank
-from chisel.envs.maze.make import make_evaluation, make_from_bank, make_maze
+from chisel.envs.maze.levels import Level, LevelSet
+from chisel.envs.maze.make import make_evaluation, make_from_levels, make_maze
 from chisel.envs.maze.pictures import observe_states, render
 from chisel.envs.maze.rules import (
     ACTION_OF_MOVE,
@@ -32,19 +32,19 @@ __all__ = [
     "MOVE_DELTAS",
     "MOVE_OF_ACTION",
     "WALL",
-    "BankRecipe",
     "Cell",
     "CornerGoal",
     "Level",
-    "LevelBank",
+    "LevelSet",
+    "LevelSetRecipe",
     "MazeState",
     "MazeVectorEnv",
     "RegionCheese",
-    "build_bank",
+    "build_level_set",
     "layout_digest",
     "layout_of",
     "make_evaluation",
-    "make_from_bank",
+    "make_from_levels",
     "make_maze",
     "observe_states",
     "paths",

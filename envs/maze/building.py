@@ -1,4 +1,4 @@
-"""Filling a bank: procgen makes levels, those of the wanted sizes and split are kept."""
+"""Filling a level set: procgen makes levels, those of the wanted sizes and split are kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chisel.configs.errors import ConfigError
 from chisel.envs.maze import paths
 from chisel.envs.maze.cheese import RegionCheese
 from chisel.envs.maze.goals import corner_of
-from chisel.envs.maze.levels import LevelBank
+from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.procgen_game import Look, ProcgenMaze
 from chisel.envs.maze.rules import MAX_SEED
 from chisel.envs.maze.splits import split_of
@@ -27,8 +27,8 @@ LISTED_SEEDS = 2**20
 
 
 @dataclass(frozen=True)
-class BankRecipe:
-    """Which levels go into a bank.
+class LevelSetRecipe:
+    """Which levels go into a level set.
 
     Attributes:
         look: Mode and visual options.
@@ -51,8 +51,8 @@ class BankRecipe:
     decision: bool = False
 
 
-def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
-    """Make the levels of a recipe; the same recipe and seed give the same bank in any process.
+def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> LevelSet:
+    """Make the levels of a recipe; the same recipe and seed give the same level_set in any process.
 
     Args:
         recipe: Which levels.
@@ -65,7 +65,7 @@ def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
     levels_seed, cheese_seed = np.random.SeedSequence([seed, 0xBA17]).spawn(2)
     generator = np.random.default_rng(levels_seed)
     cheese_generator = np.random.default_rng(cheese_seed)
-    parts: list[LevelBank] = []
+    parts: list[LevelSet] = []
     missing = recipe.count
     with contextlib.closing(_fitting(recipe, generator, cheese_generator, threads)) as fitting:
         while missing:
@@ -73,13 +73,13 @@ def build_bank(recipe: BankRecipe, seed: int, *, threads: int = 0) -> LevelBank:
             batch = list(itertools.islice(fitting, min(missing, GAMES)))
             if not batch:
                 raise ConfigError(_too_few(recipe, recipe.count - missing))
-            parts.append(LevelBank.from_states(batch))
+            parts.append(LevelSet.from_states(batch))
             missing -= len(batch)
     return _joined(parts)
 
 
 def _fitting(
-    recipe: BankRecipe,
+    recipe: LevelSetRecipe,
     generator: np.random.Generator,
     cheese_generator: np.random.Generator,
     threads: int,
@@ -106,7 +106,7 @@ def _decides(state: MazeState) -> bool:
 
 
 def _drawn(
-    recipe: BankRecipe, generator: np.random.Generator, threads: int
+    recipe: LevelSetRecipe, generator: np.random.Generator, threads: int
 ) -> Generator[MazeState, None, None]:
     """Levels without end, from procgen's own streams."""
     seed = int(generator.integers(MAX_SEED))
@@ -122,7 +122,7 @@ def _drawn(
 
 
 def _listed(
-    recipe: BankRecipe, generator: np.random.Generator, threads: int
+    recipe: LevelSetRecipe, generator: np.random.Generator, threads: int
 ) -> Generator[MazeState, None, None]:
     """Every level of the range once, shuffled."""
     seeds = recipe.start + generator.permutation(recipe.num)
@@ -141,8 +141,8 @@ def _listed(
         game.close()
 
 
-def _joined(parts: list[LevelBank]) -> LevelBank:
-    return LevelBank(
+def _joined(parts: list[LevelSet]) -> LevelSet:
+    return LevelSet(
         look=parts[0].look,
         seeds=np.concatenate([part.seeds for part in parts]),
         sizes=np.concatenate([part.sizes for part in parts]),
@@ -153,7 +153,7 @@ def _joined(parts: list[LevelBank]) -> LevelBank:
     )
 
 
-def _too_few(recipe: BankRecipe, found: int) -> str:
+def _too_few(recipe: LevelSetRecipe, found: int) -> str:
     where = f"seeds {recipe.start}…{recipe.start + recipe.num - 1}" if recipe.num else "all seeds"
     decision = " and with a decision square" if recipe.decision else ""
     return (

@@ -1,7 +1,7 @@
-"""A bank of levels made ready beforehand.
+"""A level set of levels made ready beforehand.
 
 A level is kept as what makes it different from any other: walls, cheese, seed and background, about
-250 bytes on the easy worlds. `LevelBank.write` puts it into the bytes of a full state.
+250 bytes on the easy worlds. `LevelSet.write` puts it into the bytes of a full state.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class LevelBank:
+class LevelSet:
     """Levels of one mode, as arrays over the `n` levels.
 
     Attributes:
@@ -78,14 +78,14 @@ class LevelBank:
     shifts: NDArray[np.float32]
 
     @classmethod
-    def from_states(cls, states: Sequence[MazeState]) -> LevelBank:
-        """A bank of these mazes, for example drawn by hand, in this order.
+    def from_states(cls, states: Sequence[MazeState]) -> LevelSet:
+        """A level set of these mazes, for example drawn by hand, in this order.
 
         Raises:
             ConfigError: If there are none, or their worlds or visual options differ.
         """
         if not states:
-            raise ConfigError("a bank needs at least one level")
+            raise ConfigError("a level set needs at least one level")
         look = states[0].look
         for number, state in enumerate(states):
             if state.look != look:
@@ -135,7 +135,7 @@ class LevelBank:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Hash of everything in the bank, to tell whether two banks are the same."""
+        """Hash of everything in the level set, to tell whether two level_sets are the same."""
         text = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
         for array in (self.seeds, self.sizes, self.worlds, self.starts, self.backgrounds):
             text.update(np.ascontiguousarray(array).tobytes())

@@ -12,11 +12,11 @@ import numpy as np
 from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
-from chisel.envs.maze.building import BankRecipe, build_bank
+from chisel.envs.maze.building import LevelSetRecipe, build_level_set
 from chisel.envs.maze.cheese import RegionCheese
-from chisel.envs.maze.dealing import BankDealer, Dealer, StreamDealer
 from chisel.envs.maze.goals import corner_of
-from chisel.envs.maze.levels import LevelBank
+from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
+from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.options import check_maze, checked_sizes, look_of, max_size
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
@@ -32,7 +32,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
 
     Args:
         config: Which mazes.
-        seed: Decides levels, cheese and, with `levels.bank`, which levels are in the bank.
+        seed: Decides levels, cheese and, with `levels.set_size`, which levels are in the level set.
         num_envs: Mazes side by side; None takes `config.num_envs`.
 
     Raises:
@@ -42,15 +42,15 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
     num_envs = config.num_envs if num_envs is None else num_envs
     check_maze(dataclasses.replace(config, num_envs=num_envs))
     cheese = cheese_of(config)
-    dealer: Dealer
-    if config.levels.bank:
-        make_bank = functools.partial(
-            build_bank, training_recipe(config), threads=config.num_threads
+    level_sampler: LevelSampler
+    if config.levels.set_size:
+        make_set = functools.partial(
+            build_level_set, training_recipe(config), threads=config.num_threads
         )
-        dealer = BankDealer(make_bank, seed, cheese=cheese, timeout=config.timeout)
+        level_sampler = SetSampler(make_set, seed, cheese=cheese, timeout=config.timeout)
     else:
-        dealer = StreamDealer(cheese, config.timeout)
-    return _assemble(config, dealer, num_envs, seed)
+        level_sampler = StreamSampler(cheese, config.timeout)
+    return _assemble(config, level_sampler, num_envs, seed)
 
 
 def make_evaluation(
@@ -63,10 +63,10 @@ def make_evaluation(
     num_envs: int = 64,
     sizes: Sequence[int] | None = None,
     decision: bool = False,
-) -> tuple[MazeVectorEnv, LevelBank]:
+) -> tuple[MazeVectorEnv, LevelSet]:
     """An environment that deals each of `levels` levels exactly once, and those levels.
 
-    Game i of N plays levels i, i + N, i + 2N, … of the bank; `infos["episode"]["level_index"]`
+    Game i of N plays levels i, i + N, i + 2N, … of the level set; `infos["episode"]["level_index"]`
     says which, and is -1 in episodes beyond the last level. The levels come from all of procgen's
     seeds, whatever range the agent was trained on; nothing random is shared with training.
 
@@ -88,7 +88,7 @@ def make_evaluation(
     check_maze(config)
     if min(levels, num_envs) < 1:
         raise ConfigError(f"levels = {levels} and num_envs = {num_envs}: at least 1 of each")
-    recipe = BankRecipe(
+    recipe = LevelSetRecipe(
         look=look_of(config),
         count=levels,
         sizes=checked_sizes(config, sizes),
@@ -98,38 +98,40 @@ def make_evaluation(
     )
     # Keeps the streams apart from those of a training run with the same seed.
     apart = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
-    make_bank = functools.partial(build_bank, recipe, threads=config.num_threads)
-    dealer = BankDealer(make_bank, apart, cheese=None, timeout=config.timeout, once=True)
-    return _assemble(config, dealer, min(num_envs, levels), apart), dealer.bank
+    make_set = functools.partial(build_level_set, recipe, threads=config.num_threads)
+    level_sampler = SetSampler(make_set, apart, cheese=None, timeout=config.timeout, once=True)
+    return _assemble(config, level_sampler, min(num_envs, levels), apart), level_sampler.level_set
 
 
-def make_from_bank(
-    config: MazeConfig, bank: LevelBank, *, seed: int = 0, num_envs: int | None = None
+def make_from_levels(
+    config: MazeConfig, level_set: LevelSet, *, seed: int = 0, num_envs: int | None = None
 ) -> MazeVectorEnv:
-    """An environment that deals each level of your own bank once, for example mazes drawn by hand.
+    """An environment that plays each level of your own set once, for example mazes drawn by hand.
 
     Args:
-        config: View, timeout and threads; its mode and visual options must be the bank's.
-        bank: The levels, with their cheese where it shall be.
+        config: View, timeout and threads; its mode and visual options must be the level set's.
+        level_set: The levels, with their cheese where it shall be.
         seed: Unused by the mazes themselves; part of the saved state.
         num_envs: Mazes side by side; None takes one per level.
 
     Raises:
-        ConfigError: If the bank's look differs from the config's, a maze exceeds the view, or the
-            corner cannot be a goal of its own.
+        ConfigError: If the look of the levels differs from the config's, a maze exceeds the view,
+            or the corner cannot be a goal of its own.
     """
     check_maze(config)
-    if bank.look != look_of(config):
-        raise ConfigError(f"the bank has {bank.look}, but the config {look_of(config)}")
-    if config.observation != "pixels" and int(bank.sizes.max()) > max_size(config):
+    if level_set.look != look_of(config):
+        raise ConfigError(f"the level set has {level_set.look}, but the config {look_of(config)}")
+    if config.observation != "pixels" and int(level_set.sizes.max()) > max_size(config):
         raise ConfigError(
-            f"a maze of the bank has side {int(bank.sizes.max())}, but env.levels.max_size is "
-            f"{max_size(config)}"
+            f"a maze of the level set has side {int(level_set.sizes.max())}, but "
+            f"env.levels.max_size is {max_size(config)}"
         )
     if config.goals == "cheese-and-corner":
-        _check_corners(bank)
-    dealer = BankDealer(lambda _: bank, seed, cheese=None, timeout=config.timeout, once=True)
-    return _assemble(config, dealer, len(bank) if num_envs is None else num_envs, seed)
+        _check_corners(level_set)
+    level_sampler = SetSampler(
+        lambda _: level_set, seed, cheese=None, timeout=config.timeout, once=True
+    )
+    return _assemble(config, level_sampler, len(level_set) if num_envs is None else num_envs, seed)
 
 
 def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese | None:
@@ -146,9 +148,9 @@ def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese
     return RegionCheese(WORLD_SIZE[config.mode], spare) if spare else None
 
 
-def _check_corners(bank: LevelBank) -> None:
-    for index in range(len(bank)):
-        level = bank[index]
+def _check_corners(level_set: LevelSet) -> None:
+    for index in range(len(level_set)):
+        level = level_set[index]
         corner = corner_of(level.size)
         if level.grid[corner] != FREE or level.start == corner:
             raise ConfigError(
@@ -157,12 +159,12 @@ def _check_corners(bank: LevelBank) -> None:
             )
 
 
-def training_recipe(config: MazeConfig) -> BankRecipe:
-    """The bank that training draws from."""
+def training_recipe(config: MazeConfig) -> LevelSetRecipe:
+    """The level_set that training draws from."""
     levels = config.levels
-    return BankRecipe(
+    return LevelSetRecipe(
         look=look_of(config),
-        count=levels.bank,
+        count=levels.set_size,
         sizes=checked_sizes(config, None),
         start=levels.start,
         num=levels.num,
@@ -170,8 +172,10 @@ def training_recipe(config: MazeConfig) -> BankRecipe:
     )
 
 
-def _assemble(config: MazeConfig, dealer: Dealer, num_envs: int, seed: int) -> MazeVectorEnv:
-    levels = config.levels if isinstance(dealer, StreamDealer) else None
+def _assemble(
+    config: MazeConfig, level_sampler: LevelSampler, num_envs: int, seed: int
+) -> MazeVectorEnv:
+    levels = config.levels if isinstance(level_sampler, StreamSampler) else None
 
     def make_game(game_seed: int) -> ProcgenMaze:
         return ProcgenMaze(
@@ -186,7 +190,7 @@ def _assemble(config: MazeConfig, dealer: Dealer, num_envs: int, seed: int) -> M
     return MazeVectorEnv(
         make_game,
         _view_maker(config, num_envs),
-        dealer,
+        level_sampler,
         seed=seed,
         region=config.region,
         corner_ends=config.goals == "cheese-and-corner",

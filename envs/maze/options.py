@@ -59,18 +59,18 @@ def check_maze(config: MazeConfig) -> None:
             f"env.levels.start = {levels.start} needs env.levels.num: 0 means all seeds",
         ),
         (
-            0 <= levels.bank <= seeds,
-            f"env.levels.bank = {levels.bank}: 0…{seeds}, the number of seeds",
+            0 <= levels.set_size <= seeds,
+            f"env.levels.set_size = {levels.set_size}: 0…{seeds}, the number of seeds",
         ),
         (
-            levels.bank > 0 or not filtered,
-            "env.levels.min_size, max_size and split need env.levels.bank: with bank = 0 procgen "
+            levels.set_size > 0 or not filtered,
+            "env.levels.min_size, max_size and split need env.levels.set_size: with 0 procgen "
             "draws levels of every size and layout itself",
         ),
         (
-            levels.bank > 0 or config.goals == "cheese",
-            f"env.goals = {config.goals!r} needs env.levels.bank: procgen loads no level of its "
-            "own where the corner ends an episode",
+            levels.set_size > 0 or config.goals == "cheese",
+            f"env.goals = {config.goals!r} needs env.levels.set_size: procgen loads no level of "
+            "its own where the corner ends an episode",
         ),
         (
             config.region >= 2 or config.goals == "cheese" or config.cheese == "stock",

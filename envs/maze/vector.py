@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from chisel.configs.errors import EnvironmentFault
 from chisel.envs.actions import checked_actions
 from chisel.envs.base import Plain
-from chisel.envs.maze.dealing import Dealer
 from chisel.envs.maze.episodes import EpisodeBook
 from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
+from chisel.envs.maze.level_sampling import LevelSampler
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
 from chisel.envs.maze.state import MazeState
@@ -33,8 +33,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     `terminated` and must not be bootstrapped from.
 
     `infos["episode"]` has `r`, `l`, `outcome` (0 nothing, 1 the cheese, 2 the corner), `success`
-    (whether a goal was reached), `level_seed`, `level_index` (-1 if the level is none of a bank's),
-    `size` (side of the inner maze), `cheese` (`[N, 2]` row and column in the inner maze, -1 if
+    (whether a goal was reached), `level_seed`, `level_index` (-1 if the level is of no level
+    set), `size` (side of the inner maze), `cheese` (`[N, 2]` row and column in the inner maze, -1 if
     none), `in_region` (whether it lies in the top-right region), `cheese_path` and `corner_path`
     (steps from the start to the cheese and to the top-right corner, -1 if there is no path),
     `shortest_path` (steps to the nearest goal, -1 if there is none) and `decision` (whether
@@ -43,11 +43,12 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     Args:
         make_game: Makes the games from a seed.
         make_view: Makes the view of those games.
-        dealer: Decides which level each episode plays.
+        level_sampler: Decides which level each episode plays.
         seed: Seed of everything random.
         region: Side of the top-right region that the fact `in_region` is about.
-        corner_ends: Whether the top-right corner ends episodes with a reward too; the dealer must
-            then be one of a bank, because procgen only loads a level by itself where it ended one.
+        corner_ends: Whether the top-right corner ends episodes with a reward too; the levels
+            must then come from a level set, because procgen only loads a level by itself where it
+            ended one.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
@@ -61,7 +62,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self,
         make_game: Callable[[int], ProcgenMaze],
         make_view: Callable[[ProcgenMaze], View],
-        dealer: Dealer,
+        level_sampler: LevelSampler,
         *,
         seed: int,
         region: int,
@@ -70,7 +71,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._region, self._corner_ends = region, corner_ends
         self._make_game = make_game
         self._make_view = make_view
-        self._dealer = dealer
+        self._level_sampler = level_sampler
         self._running = False
         self._start_games(seed)
         self.num_envs = self._game.num
@@ -86,7 +87,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         num, world = self._game.num, self._game.look.world_dim
         self._book = EpisodeBook(num, region=self._region, corner_ends=self._corner_ends)
         self._corner = CornerGoal(num, world) if self._corner_ends else None
-        self._dealer.reseed(draws)
+        self._level_sampler.reseed(draws)
         self._fresh = True
 
     def reset(
@@ -96,8 +97,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
         Args:
             seed: Start all random streams anew from this seed (a list seeds them all together);
-                None lets them go on. A bank of levels stays the one the environment was made with;
-                if each level is dealt once, the dealing begins again.
+                None lets them go on. The level set stays the one that the environment was made
+                with; if each level is played once, that begins again.
             options: None; there are none.
 
         Returns:
@@ -116,7 +117,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             self._game.restart()
         self._fresh = False
         self._running = True
-        self._dealer.rewind()
+        self._level_sampler.rewind()
         self._begin(range(self.num_envs))
         return self._view.read(), {}
 
@@ -160,7 +161,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     def _begin(self, rows: range | list[int]) -> None:
         for row in rows:
-            state, level_index = self._dealer.deal(row, self._game)
+            state, level_index = self._level_sampler.draw(row, self._game)
             self._book.begin(row, state, level_index)
             self._watch(row, state)
 
@@ -192,7 +193,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             "corner_ends": self._corner_ends,
             "games": [bytes(self._game.read(row)) for row in range(self.num_envs)],
             "episodes": dict(self._book.get_state()),
-            "dealer": self._dealer.get_state(),
+            "level_sampler": self._level_sampler.get_state(),
         }
 
     def set_state(self, state: dict[str, Plain]) -> None:
@@ -203,7 +204,7 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
                 another mode or other levels. The environment has not changed then.
         """
         games = self._checked_games(state)
-        self._dealer.set_state(_part(state, "dealer"))
+        self._level_sampler.set_state(_part(state, "level_sampler"))
         self._book.set_state(_part(state, "episodes"))
         for row, game in enumerate(games):
             self._game.write(row, game.buffer)

@@ -12,7 +12,7 @@ from chisel.routing.regions.places import edit_at, select
 from chisel.routing.regions.region import Part, Region
 
 
-class ForwardDrop:
+class RegionDropout:
     """Zeroes regions on chosen examples of a batch, in the forward pass and so in the backward one.
 
     Unlike a route this changes what the network computes (Cloud et al. 2025, "SGTM", section 3):

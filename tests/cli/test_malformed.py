@@ -19,7 +19,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     # what is wrong: (arguments, full key or word that is named, what would be right)
     "unknown key": ((*QUICK, "algo.learning_rat=1"), "algo.learning_rat", "algo.learning_rate?"),
     "key of another group": ((*QUICK, "gamma=0.9"), "unknown key gamma", "algo.gamma?"),
-    "unknown nested key": ((*QUICK, "env.levels.bnk=5"), "env.levels.bnk", "env.levels.bank?"),
+    "unknown nested key": ((*QUICK, "env.levels.bnk=5"), "env.levels.bnk", "env.levels.set_size?"),
     "unknown group": ((*QUICK, "trainr.devices=1"), "trainr", "trainer?"),
     "part of an option": ((*QUICK, "seed.x=1"), "seed", "a whole number"),
     "option for a group": ((*QUICK, "env.levels=5"), "env.levels", "env.levels.start"),
@@ -48,12 +48,16 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "even size": ((*QUICK, "env.levels.max_size=8"), "env.levels.max_size = 8", "so 9?"),
     "size beyond the mode": ((*QUICK, "env.levels.max_size=21"), "max_size = 21", "env.mode=hard"),
     "sizes crossed": ((*SIZES, "env.levels.min_size=11"), "env.levels.min_size", "at most"),
-    "split without a bank": (
-        (*QUICK, "env.levels.bank=0"),
+    "split without a level set": (
+        (*QUICK, "env.levels.set_size=0"),
         "env.levels.split",
-        "levels.bank=10000",
+        "levels.set_size=10000",
     ),
-    "bank beyond its seeds": ((*QUICK, "env.levels.num=10"), "env.levels.bank", "env.levels.num"),
+    "bank beyond its seeds": (
+        (*QUICK, "env.levels.num=10"),
+        "env.levels.set_size",
+        "env.levels.num",
+    ),
     "region beyond the world": ((*QUICK, "env.region=16"), "env.region = 16", "15 cells"),
     "region without effect": (
         (*QUICK, "env.cheese=stock", "env.region=3"),

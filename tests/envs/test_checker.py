@@ -81,7 +81,7 @@ class OtherObserve(Corridor):
 
 
 class Changed(Corridor):
-    """Changes what `step` returns: observations, rewards, terminated, truncated, infos."""
+    """Interventions what `step` returns: observations, rewards, terminated, truncated, infos."""
 
     def change(self, observations, rewards, terminated, truncated, infos):
         raise NotImplementedError

@@ -55,10 +55,10 @@ def test_a_region_without_a_free_cell_has_no_cheese():
     assert places(state, 2, 5) == []
 
 
-@pytest.mark.parametrize("bank", [0, 200])
-def test_every_episode_has_its_cheese_in_the_region(bank):
+@pytest.mark.parametrize("set_size", [0, 200])
+def test_every_episode_has_its_cheese_in_the_region(level_set):
     config = MazeConfig(
-        cheese="region", region=3, timeout=5, num_envs=8, levels=LevelsConfig(bank=bank)
+        cheese="region", region=3, timeout=5, num_envs=8, levels=LevelsConfig(level_set=level_set)
     )
     env = make_maze(config, seed=0)
     env.reset()

@@ -5,7 +5,7 @@ import pytest
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import LevelsConfig, MazeConfig
-from chisel.envs.maze import LevelBank, MazeState, make_evaluation, make_from_bank, make_maze
+from chisel.envs.maze import LevelSet, MazeState, make_evaluation, make_from_levels, make_maze
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
@@ -14,7 +14,7 @@ TRAINED = MazeConfig(
     region=3,
     observation="symbolic",
     timeout=3,
-    levels=LevelsConfig(bank=50, max_size=9, split="train"),
+    levels=LevelsConfig(set_size=50, max_size=9, split="train"),
 )
 
 
@@ -31,18 +31,18 @@ def play(env, steps):
 
 
 def test_game_i_plays_levels_i_and_every_nth_after_it():
-    env, bank = make_evaluation(TRAINED, levels=10, seed=0, num_envs=4)
+    env, level_set = make_evaluation(TRAINED, levels=10, seed=0, num_envs=4)
     played = play(env, 12)
     indices = [[index for index, _ in episodes] for episodes in played]
     assert indices == [[0, 4, 8, -1], [1, 5, 9, -1], [2, 6, -1, -1], [3, 7, -1, -1]]
     for episodes in played:
         for index, seed in episodes:
-            assert index < 0 or seed == bank.seeds[index]
+            assert index < 0 or seed == level_set.seeds[index]
 
 
 def test_there_are_never_more_games_than_levels():
-    env, bank = make_evaluation(TRAINED, levels=3, num_envs=64)
-    assert (env.num_envs, len(bank)) == (3, 3)
+    env, level_set = make_evaluation(TRAINED, levels=3, num_envs=64)
+    assert (env.num_envs, len(level_set)) == (3, 3)
 
 
 def test_a_second_reset_deals_from_the_first_level_again():
@@ -52,9 +52,9 @@ def test_a_second_reset_deals_from_the_first_level_again():
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_the_split_is_honoured_whatever_training_used(split):
-    _, bank = make_evaluation(TRAINED, levels=40, split=split)
-    assert {level.split for level in bank} == {split}
-    assert bank.sizes.max() <= 9
+    _, level_set = make_evaluation(TRAINED, levels=40, split=split)
+    assert {level.split for level in level_set} == {split}
+    assert level_set.sizes.max() <= 9
 
 
 def test_cheese_as_trained_is_in_the_region_and_anywhere_is_procgens():
@@ -72,8 +72,8 @@ def test_cheese_as_trained_is_in_the_region_and_anywhere_is_procgens():
 
 
 def test_only_the_asked_sizes_are_played():
-    _, bank = make_evaluation(TRAINED, levels=20, sizes=[7, 9])
-    assert set(bank.sizes.tolist()) == {7, 9}
+    _, level_set = make_evaluation(TRAINED, levels=20, sizes=[7, 9])
+    assert set(level_set.sizes.tolist()) == {7, 9}
     with pytest.raises(ConfigError, match="odd numbers from 3 to 9"):
         make_evaluation(TRAINED, levels=20, sizes=[11])
 
@@ -102,8 +102,10 @@ def test_an_evaluation_can_be_saved_and_restored_in_the_middle():
 
 
 def test_mazes_drawn_by_hand_are_played_once_each():
-    bank = LevelBank.from_states([MazeState.from_drawing("M.C"), MazeState.from_drawing("M..C.")])
-    env = make_from_bank(MazeConfig(timeout=9), bank)
+    level_set = LevelSet.from_states(
+        [MazeState.from_drawing("M.C"), MazeState.from_drawing("M..C.")]
+    )
+    env = make_from_levels(MazeConfig(timeout=9), level_set)
     env.reset()
     env.step(np.full(2, 7))
     _, rewards, ended, _, infos = env.step(np.full(2, 7))
@@ -111,8 +113,8 @@ def test_mazes_drawn_by_hand_are_played_once_each():
     assert ended.tolist() == [True, False]
     assert infos["episode"]["level_index"].tolist() == [0, 1]
     assert infos["episode"]["shortest_path"].tolist() == [2, 3]
-    with pytest.raises(ConfigError, match="the bank has"):
-        make_from_bank(MazeConfig(mode="hard"), bank)
+    with pytest.raises(ConfigError, match="the level set has"):
+        make_from_levels(MazeConfig(mode="hard"), level_set)
 
 
 def test_an_evaluation_without_levels_is_refused():

@@ -9,11 +9,11 @@ import pytest
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze import (
-    BankRecipe,
-    LevelBank,
+    LevelSet,
+    LevelSetRecipe,
     MazeState,
     RegionCheese,
-    build_bank,
+    build_level_set,
     layout_digest,
     observe_states,
     split_of,
@@ -61,24 +61,24 @@ class TestBank:
     def test_banks_of_different_splits_share_no_layout(self):
         layouts = {}
         for split in ("train", "validation", "test"):
-            bank = build_bank(BankRecipe(Look(), 150, SMALL, split=split), seed=0)
-            assert {level.split for level in bank} == {split}
-            layouts[split] = {layout_digest(level.grid) for level in bank}
+            level_set = build_level_set(LevelSetRecipe(Look(), 150, SMALL, split=split), seed=0)
+            assert {level.split for level in level_set} == {split}
+            layouts[split] = {layout_digest(level.grid) for level in level_set}
         assert not layouts["train"] & layouts["test"]
         assert not layouts["train"] & layouts["validation"]
         assert not layouts["validation"] & layouts["test"]
 
     def test_the_same_recipe_and_seed_give_the_same_bank_with_any_threads(self):
-        recipe = BankRecipe(Look(), 150, SMALL, split="train", cheese=RegionCheese(3))
-        one, other = build_bank(recipe, 5, threads=0), build_bank(recipe, 5, threads=3)
+        recipe = LevelSetRecipe(Look(), 150, SMALL, split="train", cheese=RegionCheese(3))
+        one, other = build_level_set(recipe, 5, threads=0), build_level_set(recipe, 5, threads=3)
         assert one.digest == other.digest
-        assert build_bank(recipe, 6).digest != one.digest
+        assert build_level_set(recipe, 6).digest != one.digest
 
-    def test_a_bank_does_not_depend_on_the_process(self):
+    def test_a_level_set_does_not_depend_on_the_process(self):
         script = (
-            "from chisel.envs.maze import BankRecipe, build_bank\n"
+            "from chisel.envs.maze import LevelSetRecipe, build_level_set\n"
             "from chisel.envs.maze.procgen_game import Look\n"
-            "print(build_bank(BankRecipe(Look(), 20, (5, 7), split='test'), 1).digest)"
+            "print(build_level_set(LevelSetRecipe(Look(), 20, (5, 7), split='test'), 1).digest)"
         )
         digests = {
             subprocess.run(
@@ -90,55 +90,64 @@ class TestBank:
             ).stdout
             for seed in ("1", "2")
         }
-        here = build_bank(BankRecipe(Look(), 20, (5, 7), split="test"), 1).digest
+        here = build_level_set(LevelSetRecipe(Look(), 20, (5, 7), split="test"), 1).digest
         assert digests == {here + "\n"}
 
     def test_only_the_wanted_sizes_are_kept(self):
-        bank = build_bank(BankRecipe(Look("hard"), 60, (7, 21)), seed=0)
-        assert set(bank.sizes.tolist()) == {7, 21}
-        assert [level.size for level in bank] == bank.sizes.tolist()
+        level_set = build_level_set(LevelSetRecipe(Look("hard"), 60, (7, 21)), seed=0)
+        assert set(level_set.sizes.tolist()) == {7, 21}
+        assert [level.size for level in level_set] == level_set.sizes.tolist()
 
     @pytest.mark.parametrize("look", LOOKS, ids=str)
     def test_a_level_is_byte_for_byte_what_procgen_makes_of_its_seed(self, look):
         sizes = tuple(range(3, look.world_dim + 1, 2))
-        bank = build_bank(BankRecipe(look, 5, sizes), seed=2)
+        level_set = build_level_set(LevelSetRecipe(look, 5, sizes), seed=2)
         config = MazeConfig(
             mode=look.mode,
             use_backgrounds=look.use_backgrounds,
             use_monochrome_assets=look.use_monochrome_assets,
             restrict_themes=look.restrict_themes,
         )
-        for index, level in enumerate(bank):
+        for index, level in enumerate(level_set):
             game = ProcgenMaze(1, look, seed=0, start=level.seed, levels=1)
             direct = MazeState(game.read(0))
             np.testing.assert_array_equal(level.grid, direct.grid)
-            pixels = observe_states([bank.state(index)], config)[0]
+            pixels = observe_states([level_set.state(index)], config)[0]
             np.testing.assert_array_equal(pixels, game.pixels[0])
-            bank.write(index, direct)
+            level_set.write(index, direct)
             assert direct == MazeState(game.read(0))
 
     def test_a_range_of_seeds_is_taken_once_each(self):
-        bank = build_bank(BankRecipe(Look(), 100, tuple(range(3, 16, 2)), start=50, num=100), 0)
-        assert sorted(bank.seeds.tolist()) == list(range(50, 150))
-        assert bank.seeds.tolist() != sorted(bank.seeds.tolist())
+        level_set = build_level_set(
+            LevelSetRecipe(Look(), 100, tuple(range(3, 16, 2)), start=50, num=100), 0
+        )
+        assert sorted(level_set.seeds.tolist()) == list(range(50, 150))
+        assert level_set.seeds.tolist() != sorted(level_set.seeds.tolist())
 
     def test_too_few_levels_are_explained(self):
         with pytest.raises(ConfigError, match=r"30 levels are wanted, but only \d+ were found"):
-            build_bank(BankRecipe(Look(), 30, (3,), num=30), 0)
+            build_level_set(LevelSetRecipe(Look(), 30, (3,), num=30), 0)
 
-    def test_a_bank_takes_little_memory(self):
-        bank = build_bank(BankRecipe(Look(), 64, SMALL), seed=0)
-        arrays = (bank.worlds, bank.seeds, bank.sizes, bank.starts, bank.backgrounds, bank.shifts)
-        assert sum(array.nbytes for array in arrays) / len(bank) < 300
+    def test_a_level_set_takes_little_memory(self):
+        level_set = build_level_set(LevelSetRecipe(Look(), 64, SMALL), seed=0)
+        arrays = (
+            level_set.worlds,
+            level_set.seeds,
+            level_set.sizes,
+            level_set.starts,
+            level_set.backgrounds,
+            level_set.shifts,
+        )
+        assert sum(array.nbytes for array in arrays) / len(level_set) < 300
 
     def test_mazes_drawn_by_hand_make_a_bank(self):
         states = [MazeState.from_drawing("M.C"), MazeState.from_drawing("C..\n.#.\n..M")]
-        bank = LevelBank.from_states(states)
-        assert [level.start for level in bank] == [(0, 0), (0, 2)]
+        level_set = LevelSet.from_states(states)
+        assert [level.start for level in level_set] == [(0, 0), (0, 2)]
         for index, state in enumerate(states):
-            assert bank.state(index) == state
+            assert level_set.state(index) == state
 
     def test_mazes_of_different_modes_are_no_bank(self):
         states = [MazeState.from_drawing("M.C"), MazeState.from_drawing("M.C", mode="hard")]
         with pytest.raises(ConfigError, match="level 1 has"):
-            LevelBank.from_states(states)
+            LevelSet.from_states(states)

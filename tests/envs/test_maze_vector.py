@@ -14,12 +14,12 @@ from tests.envs.oracles import Expert
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
-BANK = LevelsConfig(bank=100, max_size=9, split="train")
+BANK = LevelsConfig(set_size=100, max_size=9, split="train")
 CONFIGS = {
     "stock": MazeConfig(num_envs=6, timeout=60),
     "region": MazeConfig(num_envs=6, timeout=60, cheese="region", region=3),
-    "bank": MazeConfig(num_envs=6, timeout=60, levels=BANK),
-    "bank-region-symbolic": MazeConfig(
+    "set_size": MazeConfig(num_envs=6, timeout=60, levels=BANK),
+    "set-region-symbolic": MazeConfig(
         num_envs=6, timeout=60, cheese="region", region=3, levels=BANK, observation="symbolic"
     ),
     "hard-symbolic": MazeConfig(num_envs=6, timeout=60, mode="hard", observation="symbolic"),
@@ -112,7 +112,7 @@ def test_pixels_rewards_and_ends_are_exactly_procgens_own():
 
 
 @pytest.mark.parametrize(
-    ("name", "side"), [("bank-region-symbolic", 9), ("hard-symbolic", 25), ("float", 15)]
+    ("name", "side"), [("set-region-symbolic", 9), ("hard-symbolic", 25), ("float", 15)]
 )
 def test_the_symbolic_view_is_the_state_at_every_step(name, side):
     env = make_maze(CONFIGS[name], seed=1)
@@ -158,7 +158,7 @@ def test_pixels_of_four_colours_show_the_symbolic_planes():
     assert not any(one & other for one, other in told_apart)
 
 
-@pytest.mark.parametrize("name", ["region", "bank", "bank-region-symbolic"])
+@pytest.mark.parametrize("name", ["region", "set_size", "set-region-symbolic"])
 def test_a_shortest_way_reaches_the_cheese_in_as_many_steps_as_the_facts_say(name):
     config = MazeConfig(**{**vars(CONFIGS[name]), "timeout": 500})
     env = make_maze(config, seed=0)
@@ -212,10 +212,10 @@ def test_a_timeout_is_terminated_unsuccessful_and_without_a_last_observation():
 
 
 def test_with_a_bank_only_its_levels_are_played():
-    config = CONFIGS["bank"]
+    config = CONFIGS["set_size"]
     env = make_maze(MazeConfig(**{**vars(config), "timeout": 4}), seed=0)
     env.reset()
-    bank_seeds, indices = {}, []
+    set_seeds, indices = {}, []
     for _ in range(60):
         _, _, ended, _, infos = env.step(np.full(6, 4))
         if ended.any():
@@ -223,11 +223,11 @@ def test_with_a_bank_only_its_levels_are_played():
             assert facts["size"][ended].max() <= 9
             indices += facts["level_index"][ended].tolist()
             pairs = dict(zip(facts["level_index"][ended], facts["level_seed"][ended], strict=True))
-            bank_seeds |= pairs
+            set_seeds |= pairs
     assert min(indices) >= 0
     assert max(indices) < 100
     assert len(set(indices)) > 40
-    assert len(set(bank_seeds.values())) == len(bank_seeds)
+    assert len(set(set_seeds.values())) == len(set_seeds)
 
 
 def test_a_range_of_seeds_is_respected_by_procgens_own_stream():
@@ -241,7 +241,7 @@ def test_a_range_of_seeds_is_respected_by_procgens_own_stream():
     assert seeds == {30, 31, 32}
 
 
-@pytest.mark.parametrize("name", ["stock", "bank-region-symbolic"])
+@pytest.mark.parametrize("name", ["stock", "set-region-symbolic"])
 def test_reset_with_a_seed_starts_everything_anew(name):
     env = make_maze(CONFIGS[name], seed=0)
     actions = random_actions(100, 6)
@@ -282,14 +282,14 @@ def test_bad_actions_are_refused_and_change_nothing(actions, message):
 
 
 def test_a_state_of_another_environment_is_refused():
-    env = make_maze(CONFIGS["bank"], seed=0)
+    env = make_maze(CONFIGS["set_size"], seed=0)
     env.reset()
     state = env.get_state()
     refusals = {
-        "num_envs": make_maze(CONFIGS["bank"], seed=0, num_envs=2),
+        "num_envs": make_maze(CONFIGS["set_size"], seed=0, num_envs=2),
         "saved with Look": make_maze(CONFIGS["memory-plain"], seed=0),
-        "levels of another bank": make_maze(
-            MazeConfig(num_envs=6, levels=LevelsConfig(bank=50, split="test")), seed=0
+        "levels of another level set": make_maze(
+            MazeConfig(num_envs=6, levels=LevelsConfig(set_size=50, split="test")), seed=0
         ),
     }
     for message, other in refusals.items():
@@ -311,16 +311,16 @@ def test_stepping_before_reset_is_refused():
     ("config", "message"),
     [
         (MazeConfig(use_generated_assets=True), "use_generated_assets"),
-        (MazeConfig(levels=LevelsConfig(split="test")), "need env.levels.bank"),
-        (MazeConfig(levels=LevelsConfig(max_size=9)), "need env.levels.bank"),
-        (MazeConfig(levels=LevelsConfig(bank=10, max_size=8)), "odd"),
-        (MazeConfig(levels=LevelsConfig(bank=10, max_size=17)), "from 3 to 15"),
+        (MazeConfig(levels=LevelsConfig(split="test")), "need env.levels.set_size"),
+        (MazeConfig(levels=LevelsConfig(max_size=9)), "need env.levels.set_size"),
+        (MazeConfig(levels=LevelsConfig(set_size=10, max_size=8)), "odd"),
+        (MazeConfig(levels=LevelsConfig(set_size=10, max_size=17)), "from 3 to 15"),
         (MazeConfig(levels=LevelsConfig(start=4)), "needs env.levels.num"),
-        (MazeConfig(levels=LevelsConfig(num=5, bank=9)), "bank = 9: 0…5"),
+        (MazeConfig(levels=LevelsConfig(num=5, set_size=9)), "set_size = 9: 0…5"),
         (MazeConfig(region=-1), "region = -1"),
         (MazeConfig(timeout=0), "timeout = 0"),
         (MazeConfig(num_envs=0), "num_envs = 0"),
-        (MazeConfig(goals="cheese-and-corner"), "needs env.levels.bank"),
+        (MazeConfig(goals="cheese-and-corner"), "needs env.levels.set_size"),
         (
             MazeConfig(goals="cheese-and-corner", cheese="region", region=1, levels=BANK),
             "region = 1: .*at least 2",

@@ -183,8 +183,8 @@ def stepwise_return(script, *, faithful, oversight=0.1, num_envs=6000, steps=32,
     obs, _ = env.reset()
     played, lengths = [], []
     for _ in range(steps):
-        chances = policy(obs).cumsum(axis=1)
-        actions = (rng.random((num_envs, 1)) > chances[:, :-1]).sum(axis=1)
+        probabilities = policy(obs).cumsum(axis=1)
+        actions = (rng.random((num_envs, 1)) > probabilities[:, :-1]).sum(axis=1)
         obs, rewards, ended, _, infos = env.step(actions)
         played.append((rewards, ended))
         lengths += infos["episode"]["l"][ended].tolist() if ended.any() else []
@@ -233,11 +233,11 @@ def test_the_best_script_takes_shortest_paths_around_the_ghost():
             obs = np.zeros((1, 5, 5, 4), np.uint8)
             for plane, at in enumerate((agent, ghost, diamond)):
                 obs[0, *at, plane] = 1
-            chances = policy(obs)[0]
+            probabilities = policy(obs)[0]
             steps = [distance.get(moved(agent, a), np.inf) for a in range(4)]
             best = [s == min(steps) for s in steps]
             assert min(steps) == distance[agent] - 1
-            assert np.allclose(chances, np.array(best) / sum(best))
+            assert np.allclose(probabilities, np.array(best) / sum(best))
 
 
 def distances_to(diamond, ghost):
@@ -258,7 +258,7 @@ def test_scripts_give_probabilities_on_frames_after_an_end_too():
     policies = [scripted(script) for script in SCRIPTS]
     for _ in range(40):
         for policy in policies:
-            chances = policy(obs)
-            assert chances.shape == (64, 4)
-            assert np.allclose(chances.sum(axis=1), 1)
+            probabilities = policy(obs)
+            assert probabilities.shape == (64, 4)
+            assert np.allclose(probabilities.sum(axis=1), 1)
         obs = env.step(np.random.default_rng(0).integers(0, 4, 64))[0]

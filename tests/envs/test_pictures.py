@@ -31,7 +31,7 @@ PLAIN = {"use_backgrounds": False, "use_monochrome_assets": True, "restrict_them
         MazeConfig(mode="memory"),
         MazeConfig(mode="hard", **PLAIN),
         MazeConfig(observation="symbolic"),
-        MazeConfig(observation="float", levels=LevelsConfig(bank=40, max_size=7)),
+        MazeConfig(observation="float", levels=LevelsConfig(set_size=40, max_size=7)),
     ],
     ids=["easy", "memory", "hard-plain", "symbolic", "float"],
 )
@@ -135,7 +135,7 @@ def test_no_states_are_no_observations():
 
 
 def test_a_maze_larger_than_the_view_or_of_another_mode_is_refused():
-    config = MazeConfig(observation="symbolic", levels=LevelsConfig(bank=1, max_size=7))
+    config = MazeConfig(observation="symbolic", levels=LevelsConfig(set_size=1, max_size=7))
     large = MazeState.from_grid(np.full((9, 9), FREE))
     with pytest.raises(ConfigError, match="max_size to at least 9"):
         observe_states([large], config)

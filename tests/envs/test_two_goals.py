@@ -12,10 +12,10 @@ from chisel.envs.maze import (
     ACTION_OF_MOVE,
     MOVE_DELTAS,
     MOVE_OF_ACTION,
-    LevelBank,
+    LevelSet,
     MazeState,
     make_evaluation,
-    make_from_bank,
+    make_from_levels,
     make_maze,
     paths,
 )
@@ -23,7 +23,7 @@ from tests.envs.oracles import filled_path, random_tree, relaxed_distances
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
-BANK = LevelsConfig(bank=150, max_size=9, split="train")
+BANK = LevelsConfig(set_size=150, max_size=9, split="train")
 TWO = MazeConfig(
     goals="cheese-and-corner", observation="symbolic", num_envs=8, timeout=40, levels=BANK
 )
@@ -84,13 +84,13 @@ def test_every_episode_ends_where_a_slow_play_of_its_actions_says(config):
 @pytest.mark.parametrize("outcome", [1, 2])
 def test_the_way_to_a_goal_takes_as_many_steps_as_the_facts_say(outcome):
     config = MazeConfig(**{**vars(TWO), "timeout": 200})
-    env, bank = make_evaluation(config, levels=60, num_envs=60, decision=True)
+    env, level_set = make_evaluation(config, levels=60, num_envs=60, decision=True)
     env.reset()
     plans = [
         actions_along(
             paths.shortest_path(s.open, (0, 0), s.cheese[0] if outcome == 1 else corner(s))
         )
-        for s in map(bank.state, range(60))
+        for s in map(level_set.state, range(60))
     ]
     done = np.zeros(60, bool)
     while not done.all():
@@ -141,7 +141,7 @@ def test_with_loops_and_holes_there_is_a_decision_where_there_is_a_decision_squa
 
 def test_the_cheese_is_uniform_over_the_free_cells_but_the_corner_and_the_start():
     env = make_maze(
-        MazeConfig(**{**vars(TWO), "timeout": 1, "levels": LevelsConfig(bank=1, max_size=3)}),
+        MazeConfig(**{**vars(TWO), "timeout": 1, "levels": LevelsConfig(set_size=1, max_size=3)}),
         seed=0,
         num_envs=64,
     )
@@ -185,11 +185,11 @@ def test_the_region_of_the_facts_is_the_top_right_block():
 
 @pytest.mark.parametrize("config", [TWO, PIXELS], ids=["symbolic", "pixels"])
 def test_nothing_shows_that_the_corner_is_a_goal(config):
-    _, bank = make_evaluation(config, levels=8)
-    two = make_from_bank(config, bank)
-    one = make_from_bank(MazeConfig(**{**vars(config), "goals": "cheese"}), bank)
+    _, level_set = make_evaluation(config, levels=8)
+    two = make_from_levels(config, level_set)
+    one = make_from_levels(MazeConfig(**{**vars(config), "goals": "cheese"}), level_set)
     np.testing.assert_array_equal(two.reset()[0], one.reset()[0])
-    for level, state in zip(bank, two.maze_states(), strict=True):
+    for level, state in zip(level_set, two.maze_states(), strict=True):
         assert level.cheese == state.cheese
         assert len(level.cheese) == 1
     generator, playing = np.random.default_rng(0), np.ones(8, bool)
@@ -219,8 +219,8 @@ def test_with_one_goal_the_outcome_is_whether_the_cheese_was_reached():
 
 
 def test_a_corner_reached_with_the_last_step_counts():
-    bank = LevelBank.from_states([MazeState.from_drawing("##.\n##.\nC.M")] * 2)
-    env = make_from_bank(MazeConfig(**{**vars(TWO), "timeout": 2}), bank)
+    level_set = LevelSet.from_states([MazeState.from_drawing("##.\n##.\nC.M")] * 2)
+    env = make_from_levels(MazeConfig(**{**vars(TWO), "timeout": 2}), level_set)
     env.reset()
     env.step(np.array([5, 4]))
     _, rewards, ended, _, infos = env.step(np.array([5, 4]))
@@ -231,13 +231,13 @@ def test_a_corner_reached_with_the_last_step_counts():
 
 def test_levels_with_a_decision_square_have_one_and_stay_the_same():
     for config in (TWO, MazeConfig(**{**vars(TWO), "goals": "cheese"})):
-        _, bank = make_evaluation(config, levels=30, decision=True, seed=5)
-        for level in bank:
+        _, level_set = make_evaluation(config, levels=30, decision=True, seed=5)
+        for level in level_set:
             maze, top = level.grid != 51, (level.size - 1, level.size - 1)
             assert top not in filled_path(maze, level.start, level.cheese[0])
             assert level.cheese[0] not in filled_path(maze, level.start, top)
         again = make_evaluation(config, levels=30, decision=True, seed=5, num_envs=3)[1]
-        assert again.digest == bank.digest
+        assert again.digest == level_set.digest
         env = make_evaluation(MazeConfig(**{**vars(config), "timeout": 1}), levels=30, seed=5)[0]
         env.reset()
         every = env.step(np.full(30, 4))[4]["episode"]["decision"]
@@ -246,9 +246,9 @@ def test_levels_with_a_decision_square_have_one_and_stay_the_same():
 
 def test_drawn_mazes_need_a_free_corner_apart_from_start_and_cheese():
     for drawing in ("..#\n...\nM.C", "..C\n...\nM..", "..M\n...\nC.."):
-        bank = LevelBank.from_states([MazeState.from_drawing(drawing)])
+        level_set = LevelSet.from_states([MazeState.from_drawing(drawing)])
         with pytest.raises(ConfigError, match="corner of level 0 is not free"):
-            make_from_bank(TWO, bank)
+            make_from_levels(TWO, level_set)
 
 
 def test_a_state_saved_with_other_goals_is_refused():

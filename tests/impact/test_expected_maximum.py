@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 
 from chisel.impact import exact_power, expected_maximum, optimality_probability, sampled_power
-from chisel.impact.regions import regions
+from chisel.impact.cells import regions
 
 EXACT = 1e-9
 
@@ -120,7 +120,7 @@ def test_one_sum_for_each_block_has_the_mean_and_the_shares_that_fractions_give(
 )
 @settings(max_examples=20, deadline=None)
 def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
-    """Cut as one block a form's share is the volume of its region: no quadrature at all."""
+    """LayerSplit as one block a form's share is the volume of its region: no quadrature at all."""
     generator, states = np.random.default_rng(seed), sum(sizes)
     rows, start = [], 0
     for size in sizes:

@@ -36,8 +36,8 @@ def test_waiting_for_more_has_the_power_that_integration_by_hand_gives(gamma):
 def test_a_choice_of_n_ends_is_worth_the_largest_of_n_rewards(children, gamma):
     world = fan(children)
     assert exact_power(world, gamma, [0]) == pytest.approx(children / (children + 1), abs=EXACT)
-    chances = optimality_probability(world, gamma, 0)
-    assert np.allclose(chances, 1 / children, atol=EXACT, rtol=0)
+    probabilities = optimality_probability(world, gamma, 0)
+    assert np.allclose(probabilities, 1 / children, atol=EXACT, rtol=0)
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
@@ -104,9 +104,9 @@ def test_power_of_worlds_without_structure_agrees_with_sampling(world, gamma):
     exact = exact_power(world, gamma)
     assert np.all(np.abs(exact - sampled.mean) < 4.5 * sampled.standard_error + 1e-12)
     for state in range(len(world) if gamma < 1 else 0):
-        chances = optimality_probability(world, gamma, state)
-        error = np.sqrt(chances * (1 - chances) / sampled.draws)
-        assert np.all(np.abs(chances - sampled.optimal[state]) < 4.5 * error + 2e-3)
+        probabilities = optimality_probability(world, gamma, state)
+        error = np.sqrt(probabilities * (1 - probabilities) / sampled.draws)
+        assert np.all(np.abs(probabilities - sampled.optimal[state]) < 4.5 * error + 2e-3)
 
 
 @pytest.mark.parametrize("world", RANDOM)

@@ -24,9 +24,9 @@ def test_sampling_agrees_with_exact_power_and_optimality(gamma):
     found = sampled_power(FIGURE_1, gamma, 20_000, np.random.default_rng(1))
     exact = exact_power(FIGURE_1, gamma)
     assert np.all(np.abs(found.mean - exact) < 4 * found.standard_error)
-    chances = optimality_probability(FIGURE_1, gamma, 0)
-    error = np.sqrt(chances * (1 - chances) / found.draws)
-    assert np.all(np.abs(found.optimal[0] - chances) < 4 * error)
+    probabilities = optimality_probability(FIGURE_1, gamma, 0)
+    error = np.sqrt(probabilities * (1 - probabilities) / found.draws)
+    assert np.all(np.abs(found.optimal[0] - probabilities) < 4 * error)
 
 
 def test_mean_and_standard_error_are_those_of_the_draws():

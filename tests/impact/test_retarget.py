@@ -20,8 +20,8 @@ def test_of_three_lotteries_two_are_preferred_by_four_of_six():
 
 
 def test_the_boltzmann_rule_has_its_known_chances():
-    chances = lottery_preference(rules.boltzmann(1.0), [0], [1, 2])(orbit(UTILITIES))[0]
-    assert sorted(set(np.round(chances, 6)), reverse=True) == [0.993262, 0.006693, 0.000045]
+    probabilities = lottery_preference(rules.boltzmann(1.0), [0], [1, 2])(orbit(UTILITIES))[0]
+    assert sorted(set(np.round(probabilities, 6)), reverse=True) == [0.993262, 0.006693, 0.000045]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,10 @@ def test_permutations_that_retarget_do_so_with_disjoint_images():
 def test_lotteries_over_outcomes_are_compared_by_expectation():
     """A sure thing against two gambles that share its outcomes."""
     lotteries = np.array([[0, 1, 0], [0.5, 0, 0.5], [1, 0, 0]])
-    chances = lottery_preference(rules.argmax, [0], [1, 2], lotteries)(np.array([[0.0, 6.0, 10]]))
-    assert (chances[0], chances[1]) == (1, 0)
+    probabilities = lottery_preference(rules.argmax, [0], [1, 2], lotteries)(
+        np.array([[0.0, 6.0, 10]])
+    )
+    assert (probabilities[0], probabilities[1]) == (1, 0)
 
 
 VALUES = np.array([[1.0, 1.0, 3.0, 0.0], [2.0, 2.0, 2.0, 2.0], [4.0, 3.0, 2.0, 1.0]])

@@ -40,14 +40,14 @@ def test_a_gamble_is_worth_its_expectation():
     """From state 0, action 0 leads to a state that pays 1 for ever with probability p, or to one
     that pays nothing; action 1 leads to one that pays c for ever."""
     p, c, gamma = 0.3, 0.25, 0.9
-    chances = np.zeros((4, 2, 4))
-    chances[0, 0, [1, 2]] = p, 1 - p
-    chances[0, 1, 3] = 1
+    probabilities = np.zeros((4, 2, 4))
+    probabilities[0, 0, [1, 2]] = p, 1 - p
+    probabilities[0, 1, 3] = 1
     for state in (1, 2, 3):
-        chances[state, :, state] = 1
+        probabilities[state, :, state] = 1
     paid = np.zeros((1, 4, 2))
     paid[0, 1], paid[0, 3] = 1, c
-    q = impact.optimal_q(chances, paid, gamma)
+    q = impact.optimal_q(probabilities, paid, gamma)
     np.testing.assert_allclose(q[0, 0], [gamma * p / (1 - gamma), gamma * c / (1 - gamma)])
 
 
@@ -101,10 +101,10 @@ def test_a_discount_out_of_range_is_one_line(gamma):
 
 @pytest.mark.parametrize("row", [[0.5, 0.4], [1.5, -0.5], [np.nan, 1]])
 def test_a_row_that_is_no_distribution_is_named(row):
-    chances = np.full((2, 2, 2), 0.5)
-    chances[1, 0] = row
+    probabilities = np.full((2, 2, 2), 0.5)
+    probabilities[1, 0] = row
     with pytest.raises(ValueError, match=r"^state 1, action 0: these are no probabilities [^\n]*$"):
-        impact.optimal_q(chances, PAID, 0.9)
+        impact.optimal_q(probabilities, PAID, 0.9)
 
 
 @pytest.mark.parametrize("transitions", [SURE + 1, SURE - 1, SURE * 1.0, np.ones((2, 2, 3))])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from chisel.configs import AutoencoderNetConfig, ConfigError, ImpalaConfig
-from chisel.models import Spaces, SplitAutoencoder, build, build_split
+from chisel.models import HalvesAutoencoder, Spaces, build, build_split
 
 SPACES = Spaces((4, 3, 1), "float32", obs_high=1.0, num_actions=0)
 
@@ -80,9 +80,9 @@ def test_initial_weights_are_uniform_within_one_over_the_root_of_the_inputs():
 
 
 def test_networks_of_the_other_kind_are_refused():
-    with pytest.raises(ConfigError, match="a data set needs a SplitAutoencoder"):
+    with pytest.raises(ConfigError, match="a data set needs a HalvesAutoencoder"):
         build_split(ImpalaConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=15))
-    with pytest.raises(ConfigError, match="built a SplitAutoencoder"):
+    with pytest.raises(ConfigError, match="built a HalvesAutoencoder"):
         build(AutoencoderNetConfig(), SPACES)
     with pytest.raises(ConfigError, match="3 channels, not 1"):
         build_split(AutoencoderNetConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=0))
@@ -94,4 +94,4 @@ def test_it_compiles_into_one_graph():
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     for one, two in zip(model(images), compiled(images), strict=True):
         assert torch.equal(one, two)
-    assert isinstance(model, SplitAutoencoder)
+    assert isinstance(model, HalvesAutoencoder)

@@ -27,7 +27,7 @@ from chisel.analysis.maze.cheese_vector import Row, bench, compared
 from chisel.analysis.results import Frame
 from chisel.analysis.results.settings import maze_run
 from chisel.configs import WORLD_SIZE, ConfigError, NumericsError
-from chisel.envs.maze import BankRecipe, MazeState, build_bank, observe_states, paths
+from chisel.envs.maze import LevelSetRecipe, MazeState, build_level_set, observe_states, paths
 from chisel.envs.maze.options import look_of
 from chisel.models import Agent
 
@@ -72,9 +72,9 @@ def stock_mazes(net: Agent) -> list[MazeState]:
     """The first moments of seeds 0 to 99, as procgen makes them, that have a decision square."""
     config = maze_run(net).env
     sizes = tuple(range(3, WORLD_SIZE[config.mode] + 1, 2))
-    recipe = BankRecipe(look=look_of(config), count=SEEDS, sizes=sizes, num=SEEDS)
-    bank = build_bank(recipe, 0)
-    states = sorted((bank.state(n) for n in range(SEEDS)), key=lambda state: state.level_seed)
+    recipe = LevelSetRecipe(look=look_of(config), count=SEEDS, sizes=sizes, num=SEEDS)
+    level_set = build_level_set(recipe, 0)
+    states = sorted((level_set.state(n) for n in range(SEEDS)), key=lambda state: state.level_seed)
     return [state for state in states if _decides(state)]
 
 

@@ -51,14 +51,18 @@ def test_an_algorithm_that_scales_no_rewards_is_told_nothing(finished):
 
 
 def test_all_processes_draw_from_one_bank_of_levels_but_play_their_own_games():
-    config = configs.load("maze/smoke", ["env.levels.bank=40", "trainer.devices=2"])
+    config = configs.load("maze/smoke", ["env.levels.set_size=40", "trainer.devices=2"])
     modules = [build_module(config, rank, CPU, None, pytest.fail) for rank in (0, 1)]
     first, second = (module.collector.env for module in modules)
     states = [env.get_state() for env in (first, second)]
-    assert len({state["dealer"]["bank_digest"] for state in states}) == 1
-    assert states[0]["dealer"]["generator"] != states[1]["dealer"]["generator"]
-    alone = build_module(configs.load("maze/smoke", ["env.levels.bank=40"]), 0, CPU, None, print)
-    bank = alone.collector.env.get_state()["dealer"]["bank_digest"]
-    assert bank == states[0]["dealer"]["bank_digest"], "the bank of one process with the same seed"
+    assert len({state["level_sampler"]["set_digest"] for state in states}) == 1
+    assert states[0]["level_sampler"]["generator"] != states[1]["level_sampler"]["generator"]
+    alone = build_module(
+        configs.load("maze/smoke", ["env.levels.set_size=40"]), 0, CPU, None, print
+    )
+    level_set = alone.collector.env.get_state()["level_sampler"]["set_digest"]
+    assert level_set == states[0]["level_sampler"]["set_digest"], (
+        "the level set of one process with the same seed"
+    )
     for module in (*modules, alone):
         module.collector.env.close()

@@ -23,7 +23,7 @@ def after_three_steps(next_levels):
     state = env.get_state()
     other = envs.make(configs.load("maze/smoke", overrides).env, seed=0)
     other.reset(seed=next_levels)
-    state["dealer"]["generator"] = other.get_state()["dealer"]["generator"]
+    state["level_sampler"]["generator"] = other.get_state()["level_sampler"]["generator"]
     env.set_state(state)
     columns = Columns("obs", "rewards", "dones", "values", "advantages", "returns")
     fit(module, epochs=1, callbacks=[columns])

@@ -33,9 +33,11 @@ def test_two_processes_leave_one_checkpoint_with_the_state_of_both(run):
     _, iteration, ranks = final(run)
     assert iteration == 8
     assert len(ranks) == 2
-    games, dealers = ([rank["collector"]["env"][k] for rank in ranks] for k in ("games", "dealer"))
+    games, dealers = (
+        [rank["collector"]["env"][k] for rank in ranks] for k in ("games", "level_sampler")
+    )
     assert games[0] != games[1]
-    assert dealers[0]["bank_digest"] == dealers[1]["bank_digest"], "one bank of levels for both"
+    assert dealers[0]["set_digest"] == dealers[1]["set_digest"], "one level set of levels for both"
     with (run / "metrics.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [int(row["env_steps"]) for row in rows] == [256 * n for n in range(1, 9)]

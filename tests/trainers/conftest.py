@@ -26,7 +26,7 @@ from chisel.trainers.aup.module import build_aup
 from chisel.trainers.onpolicy.collector import Collector
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.onpolicy.ppo import PPO
-from chisel.trainers.routed.labels import LabelBook
+from chisel.trainers.routed.labels import EpisodeLabeler
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs.checkpoint import DurableCheckpointIO
 from tests.trainers.worlds import Corridor
@@ -67,7 +67,7 @@ def make_ppo(env=None, *, iterations=4, seed=0, routing=None, **algo):
     routes = None
     if routing is not None:
         draws = np.random.default_rng(seed)
-        labels = LabelBook(routing.labels, num_envs=env.num_envs, generator=draws)
+        labels = EpisodeLabeler(routing.labels, num_envs=env.num_envs, generator=draws)
         routes = Routes(model, routing, labels, example=to_tensor(env.observe()[:1]))
     generator = torch.Generator().manual_seed(seed)
     labels = None if routes is None else routes.labels

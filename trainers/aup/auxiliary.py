@@ -11,9 +11,9 @@ from torch import Tensor
 
 from chisel.configs import NumericsError
 from chisel.models import ActorCritic
-from chisel.trainers.aup.bellman import Backup, Graph, backed_up
+from chisel.trainers.aup.bellman import Backup, Graph, bellman_targets
 from chisel.trainers.aup.last_layer import correct_last_layer
-from chisel.trainers.aup.normalizer import Standardizer
+from chisel.trainers.aup.normalizer import ObservationNormalizer
 from chisel.trainers.aup.replay import Replay
 from chisel.trainers.aup.rewards import AuxiliaryRewards
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
@@ -24,8 +24,8 @@ class AuxiliaryValues:
     """Q-learning of K rewards at once, off-policy, from a replay.
 
     Each time it learns, it takes as many rows as it can look at in its steps, computes targets once
-    (see `backed_up`), and fits the network to them, each distinct observation with all the actions
-    tried there. What the network puts out is `(1 - γ) Q`, a weighted mean of rewards.
+    (see `bellman_targets`), and fits the network to them, each distinct observation with all the
+    actions tried there. What the network puts out is `(1 - γ) Q`, a weighted mean of rewards.
 
     A reward is paid on arrival, also where the episode ends; what would come after a true end is
     worth 0, and beyond a time-out the values go on. The network's guesses are kept within the
@@ -59,7 +59,7 @@ class AuxiliaryValues:
         self.network, self.rewards = network.to(device), rewards
         used = [*network.embedder.parameters(), *network.fc_policy.parameters()]
         self.optimizer = keep_layout(torch.optim.Adam(used, fused=True))
-        self.standardizer = Standardizer(obs_shape, device)
+        self.standardizer = ObservationNormalizer(obs_shape, device)
         self.gamma, self.batch_size, self.sweeps = gamma, batch_size, sweeps
         self.replay, self.generator = replay, generator
 
@@ -82,7 +82,7 @@ class AuxiliaryValues:
         return self.network.features(self.standardizer(obs).movedim(-1, 1).contiguous())
 
     def add(self, buffer: RolloutBuffer, counts: NDArray[np.float64] | None = None) -> None:
-        """Keep a rollout's transitions, with what each counts `[T * N]`; it must have arrivals."""
+        """Keep a rollout's transitions, with what each counts `[T * N]`; it must have next_obs."""
         names = ("obs", "actions", "next_obs", "terminated")
         rows = {name: buffer.flat(name) for name in names}
         self.replay.add(rows | {"rewards": self.rewards(rows["next_obs"])}, counts)
@@ -143,7 +143,9 @@ class AuxiliaryValues:
             weight=rows["weight"],
         )
         guesses = self._guesses(distinct)
-        found = backed_up(graph, rows["rewards"], guesses, gamma=self.gamma, sweeps=self.sweeps)
+        found = bellman_targets(
+            graph, rows["rewards"], guesses, gamma=self.gamma, sweeps=self.sweeps
+        )
         known = found.tried.any(1)
         return distinct[known], Backup(found.values[known], found.tried[known])
 

@@ -34,7 +34,7 @@ class Backup:
     """bool `[M, A]`."""
 
 
-def backed_up(
+def bellman_targets(
     graph: Graph, rewards: Tensor, guesses: Tensor, *, gamma: float, sweeps: int
 ) -> Backup:
     """Targets of `(1 - γ) Q`: value iteration on the transitions, begun with guesses.

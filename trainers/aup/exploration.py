@@ -10,7 +10,7 @@ from torch import Tensor
 from chisel.trainers.aup.bellman import Graph
 from chisel.trainers.aup.replay import Replay
 
-SEEKERS_COUNT = 1e-6
+EXPLORING_COUNT = 1e-6
 """A step of a seeker, in steps of a walker: it decides where no walker has been, nowhere else."""
 _DISCOUNT, _SWEEPS = 0.95, 100
 _FIRM = 6.0
@@ -18,7 +18,7 @@ _FIRM = 6.0
 circles for ever where observations hide what decides."""
 
 
-class Explorer:
+class ExplorationPolicy:
     """A policy for the auxiliary phase, in which rare transitions are worth as much as others.
 
     Most copies of the environment walk at random, and say how often what follows. A random walk
@@ -30,19 +30,19 @@ class Explorer:
     Args:
         replay: where transitions are kept.
         num_envs: copies of the environment.
-        seekers: how many of these, the last ones, seek.
+        exploring: how many of these, the last ones, seek.
         num_actions: A.
     """
 
-    def __init__(self, replay: Replay, *, num_envs: int, seekers: int, num_actions: int) -> None:
+    def __init__(self, replay: Replay, *, num_envs: int, exploring: int, num_actions: int) -> None:
         self.replay, self.num_actions = replay, num_actions
-        self.seeks = np.arange(num_envs) >= num_envs - seekers
+        self.seeks = np.arange(num_envs) >= num_envs - exploring
         self._prints: NDArray[np.uint64] = np.zeros(0, np.uint64)
         self._logits = torch.zeros(0, num_actions)
 
     def counts(self, steps: int) -> NDArray[np.float64]:
         """What the steps of a rollout count, `[steps * N]`; see `Replay.add`."""
-        return np.tile(np.where(self.seeks, SEEKERS_COUNT, 1.0), steps)
+        return np.tile(np.where(self.seeks, EXPLORING_COUNT, 1.0), steps)
 
     def plan(self) -> None:
         """Look at all that is in the replay."""

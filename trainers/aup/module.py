@@ -14,8 +14,8 @@ from chisel.configs import AupConfig, ConfigError, RunConfig
 from chisel.envs import StatefulVectorEnv
 from chisel.models import ActorCritic
 from chisel.trainers.aup.auxiliary import AuxiliaryValues
-from chisel.trainers.aup.exploration import Explorer
-from chisel.trainers.aup.observation_hash import Fingerprints
+from chisel.trainers.aup.exploration import ExplorationPolicy
+from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
 from chisel.trainers.aup.rewards import RewardPerView
 from chisel.trainers.onpolicy.build import build_on_policy
@@ -26,7 +26,7 @@ from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs import seeding
 
 SMALLEST_SCALE = 1.0
-"""Changes are divided by no less: the largest reward of a step in which everything ends."""
+"""Interventions are divided by no less: the largest reward of a step in which everything ends."""
 
 
 def penalty(
@@ -69,7 +69,7 @@ class Aup:
         options: hyperparameters.
         ppo: what learns from the shaped rewards.
         auxiliary: the auxiliary values.
-        scout: who acts in the auxiliary phase.
+        exploration: who acts in the auxiliary phase.
         noop: action of doing nothing.
         frames_per_iteration: environment steps of a rollout.
         num_iterations: planned iterations of both phases.
@@ -82,14 +82,14 @@ class Aup:
         options: AupConfig,
         ppo: PPO,
         auxiliary: AuxiliaryValues,
-        scout: Explorer,
+        exploration: ExplorationPolicy,
         *,
         noop: int,
         frames_per_iteration: int,
         num_iterations: int,
     ) -> None:
         self.options, self.ppo, self.auxiliary, self.noop = options, ppo, auxiliary, noop
-        self.scout = scout
+        self.exploration = exploration
         self.columns, self.num_steps = ppo.columns, ppo.num_steps
         self.num_minibatches, self.update_epochs = ppo.num_minibatches, ppo.update_epochs
         self.adam_eps, self.max_grad_norm, self.target_kl = (
@@ -108,9 +108,9 @@ class Aup:
         return self._done < self._before
 
     @property
-    def explorer(self) -> Policy | None:
+    def exploration_policy(self) -> Policy | None:
         """Who acts in the auxiliary phase."""
-        return self.scout if self.explores else None
+        return self.exploration if self.explores else None
 
     def learning_rate(self, progress: float) -> float:
         """PPO's, annealed over the agent's phase alone."""
@@ -142,8 +142,8 @@ class Aup:
         share = self._done / self._before if self.explores else 1.0
         shrunk = (aux.final_learning_rate / aux.learning_rate) ** max(0.0, 2 * share - 1)
         if self.explores:
-            self.auxiliary.add(buffer, self.scout.counts(self.num_steps))
-            self.scout.plan()
+            self.auxiliary.add(buffer, self.exploration.counts(self.num_steps))
+            self.exploration.plan()
         else:
             self.auxiliary.add(buffer)
         self._metrics["aup/td_error"] = self.auxiliary.learn(
@@ -193,7 +193,7 @@ class Aup:
         """Go on from `get_state`."""
         self._done = state["done"]
         self.auxiliary.set_state(state["auxiliary"])
-        self.scout.plan()
+        self.exploration.plan()
         self.ppo.set_state(state["ppo"])
 
 
@@ -236,19 +236,19 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
         network = dataclasses.replace(network, hidden=aux.hidden)
     auxiliary = AuxiliaryValues(
         models.build(network, outputs, seed=seed),
-        RewardPerView(aux.num, Fingerprints.draw(obs_bytes, draws)),
+        RewardPerView(aux.num, ObservationHash.draw(obs_bytes, draws)),
         gamma=aux.gamma,
-        replay=Replay(aux.replay, Fingerprints.draw(obs_bytes, draws), device),
+        replay=Replay(aux.replay, ObservationHash.draw(obs_bytes, draws), device),
         batch_size=aux.batch_size,
         sweeps=aux.sweeps,
         generator=torch.Generator().manual_seed(seed),
         obs_shape=spaces.obs_shape,
         device=device,
     )
-    scout = Explorer(
+    exploration = ExplorationPolicy(
         auxiliary.replay,
         num_envs=config.env.num_envs,
-        seekers=round(aux.seekers * config.env.num_envs),
+        exploring=round(aux.exploring * config.env.num_envs),
         num_actions=spaces.num_actions,
     )
     frames = options.num_steps * config.env.num_envs
@@ -256,7 +256,7 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
         options,
         PPO(options, total_envs=config.env.num_envs),
         auxiliary,
-        scout,
+        exploration,
         noop=int(noop),
         frames_per_iteration=frames,
         num_iterations=max(1, config.frames // frames),

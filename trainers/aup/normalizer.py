@@ -9,7 +9,7 @@ FLOOR = 0.05
 """Added to deviations, so that a place that hardly ever changes is not blown up."""
 
 
-class Standardizer:
+class ObservationNormalizer:
     """Subtracts the mean of each place of an observation and divides by its deviation.
 
     Most places of a board look the same most of the time, so that boards are nearly parallel as

@@ -10,7 +10,7 @@ from torch import Tensor
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Fingerprints:
+class ObservationHash:
     """A random linear form of the bytes modulo 2^64, then the mixing of SplitMix64.
 
     The form is the same for two different observations with a chance of about 2^-57 (Dietzfelbinger
@@ -24,7 +24,7 @@ class Fingerprints:
         self.key = key
 
     @classmethod
-    def draw(cls, obs_bytes: int, generator: np.random.Generator) -> Fingerprints:
+    def draw(cls, obs_bytes: int, generator: np.random.Generator) -> ObservationHash:
         """With a new key."""
         return cls(generator.integers(0, 2**64, 1 + obs_bytes, dtype=np.uint64))
 

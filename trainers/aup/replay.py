@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.trainers.aup.bellman import Graph
-from chisel.trainers.aup.observation_hash import Fingerprints, joined
+from chisel.trainers.aup.observation_hash import ObservationHash, joined
 
 
 class Replay:
@@ -28,7 +28,7 @@ class Replay:
         device: where rows are kept.
     """
 
-    def __init__(self, capacity: int, fingerprints: Fingerprints, device: torch.device) -> None:
+    def __init__(self, capacity: int, fingerprints: ObservationHash, device: torch.device) -> None:
         self.capacity, self.fingerprints, self.device = capacity, fingerprints, device
         self.clear()
 
@@ -102,7 +102,7 @@ class Replay:
         """All rows as transitions between M observations, on the CPU, and their fingerprints.
 
         Returns:
-            Fingerprints `[M]`, ascending: an observation's number is its place among them.
+            ObservationHash `[M]`, ascending: an observation's number is its place among them.
         """
         size = len(self)
         prints, numbers = np.unique(self._ends[:size], return_inverse=True)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chisel.trainers.aup.observation_hash import Fingerprints, joined
+from chisel.trainers.aup.observation_hash import ObservationHash, joined
 
 
 class AuxiliaryRewards(Protocol):
@@ -47,7 +47,7 @@ class RewardPerView:
 
     low, high = 0.0, 1.0
 
-    def __init__(self, num: int, fingerprints: Fingerprints) -> None:
+    def __init__(self, num: int, fingerprints: ObservationHash) -> None:
         self.num, self._fingerprints = num, fingerprints
 
     def __call__(self, obs: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from chisel.configs import EnvironmentFault, NumericsError
 from chisel.envs import StatefulVectorEnv, check_declarations, check_observations
 from chisel.trainers.onpolicy.losses import action_log_prob
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
-from chisel.trainers.routed.labels import LabelBook
+from chisel.trainers.routed.labels import EpisodeLabeler
 
 Policy = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Observations `[N, ...]` in the environment's layout to logits `[N, A]` and values `[N]`."""
@@ -44,7 +44,7 @@ class Collector:
         *,
         seed: int,
         generator: torch.Generator,
-        labels: LabelBook | None = None,
+        labels: EpisodeLabeler | None = None,
     ) -> None:
         check_declarations(env)
         self.env, self.generator, self.labels = env, generator, labels

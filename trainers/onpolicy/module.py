@@ -65,7 +65,7 @@ class Algorithm(Protocol):
     """Whether rollouts must keep what each step led to; see `RolloutBuffer`."""
 
     @property
-    def explorer(self) -> Policy | None:
+    def exploration_policy(self) -> Policy | None:
         """Who acts in the next iteration, which leaves the network as it is; None: the network."""
         ...
 
@@ -194,15 +194,15 @@ class OnPolicy(L.LightningModule):
         self.iteration += 1
         self._started = time.perf_counter()
         self._steps, self._metrics = [], {}
-        explorer = self.algorithm.explorer
-        self._exploring = explorer is not None
+        exploration_policy = self.algorithm.exploration_policy
+        self._exploring = exploration_policy is not None
         rate = self.algorithm.learning_rate((self.iteration - 1) / self.num_iterations)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
         if self.routes is not None:
             self.routes.begin(self.env_steps - self.frames_per_iteration)
         with self.trainer.precision_plugin.forward_context():
-            last_values = self.collector.collect(explorer or self, self.buffer)
+            last_values = self.collector.collect(exploration_policy or self, self.buffer)
         if self.routes is not None:
             with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
                 self.routes.finish(self.buffer.columns, self)

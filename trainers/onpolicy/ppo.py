@@ -40,7 +40,7 @@ class PPO:
     """
 
     wants_arrivals = False
-    explorer: Policy | None = None
+    exploration_policy: Policy | None = None
 
     def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
         self.options = options

@@ -51,7 +51,7 @@ class Reinforce:
     max_grad_norm: float | None = None
     target_kl: float | None = None
     wants_arrivals = False
-    explorer: Policy | None = None
+    exploration_policy: Policy | None = None
 
     def __init__(self, options: ReinforceConfig) -> None:
         self.options = options

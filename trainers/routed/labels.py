@@ -104,7 +104,7 @@ def label_of(options: LabelsConfig) -> Label:
     return label
 
 
-class LabelBook:
+class EpisodeLabeler:
     """Notes the ends of a rollout's episodes and fills their labels back over their steps.
 
     Imperfections are drawn per episode, in the order in which episodes end: first whether the

@@ -15,7 +15,7 @@ from chisel.configs import ConfigError, RoutingConfig, RunConfig, hint
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Policy
 from chisel.trainers.onpolicy.losses import divergence
-from chisel.trainers.routed.labels import UNKNOWN, LabelBook
+from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 from chisel.trainers.runs import seeding
 from chisel.trainers.runs.distributed import mean_over_ranks
 
@@ -47,7 +47,7 @@ class Routes:
         self,
         model: ActorCritic,
         options: RoutingConfig,
-        labels: LabelBook,
+        labels: EpisodeLabeler,
         resolved: Mapping[str, Any] | None = None,
         example: Tensor | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class Routes:
         if (options.alone_coef or options.values == "routed") and not self._kept_out:
             key = "alone_coef" if options.alone_coef else "values"
             raise ConfigError(f"routing.{key}: no rule keeps a label out of a region (weight 0)")
-        self._drop = routing.ForwardDrop(
+        self._drop = routing.RegionDropout(
             model,
             {name: self.router.regions[name] for name in {**options.drop, **self._kept_out}},
         )
@@ -303,7 +303,7 @@ def make_routes(
     if options.labels.source is None:
         return None
     generator = np.random.default_rng(seeding.derive(config, "labels", rank))
-    labels = LabelBook(options.labels, num_envs=num_envs, generator=generator)
+    labels = EpisodeLabeler(options.labels, num_envs=num_envs, generator=generator)
     return Routes(model, options, labels, resolved, example)
 
 

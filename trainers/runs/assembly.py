@@ -78,7 +78,7 @@ def _build_player(
     config: RunConfig, rank: int, device: torch.device, about: dict[str, Any], *, fresh: bool
 ) -> Any:
     world = config.trainer.devices * config.trainer.num_nodes
-    # One seed for all processes, so that they share one bank of levels; the collector's reset gives
+    # One seed for all processes, so that they share one level set of levels; the collector's reset gives
     # each of them a stream of its own.
     env = envs.make(
         config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world

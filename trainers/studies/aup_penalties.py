@@ -73,8 +73,8 @@ def visited_boards(agent: Agent, env: GridworldVectorEnv, steps: int, seed: int)
     for _ in range(steps):
         seen[env.mdp.board[env.states]] = True
         with torch.inference_mode():
-            chances = agent.policy(models.to_tensor(obs)).softmax(-1)
-        actions = torch.multinomial(chances, 1, generator=generator)[:, 0]
+            probabilities = agent.policy(models.to_tensor(obs)).softmax(-1)
+        actions = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
         obs = env.step(actions.numpy())[0]
     return np.flatnonzero(seen)
 

@@ -15,10 +15,10 @@ from chisel.analysis.evaluation import agent_ablation_matrix
 from chisel.analysis.localization import (
     Condition,
     Elements,
-    GradientMass,
     Localization,
     LocalizedRun,
     Snapshot,
+    SquaredGradientNorms,
     sides_of,
     write_localization,
 )
@@ -169,7 +169,9 @@ def snapshot(rehearsal: Rehearsal, frames: int, batch: int, seed: int) -> Snapsh
                 if gradients is not None:
                     row[kind] = elements.squares(gradients)
             rows[condition].append(row)
-    masses = {c: GradientMass(kinds, elements, np.stack(found)) for c, found in rows.items()}
+    masses = {
+        c: SquaredGradientNorms(kinds, elements, np.stack(found)) for c, found in rows.items()
+    }
     if plain:
         masses["unlabelled"] = masses["without routes"]
     return Snapshot(rehearsal.env_steps, masses)

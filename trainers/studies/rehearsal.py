@@ -22,7 +22,7 @@ from chisel.trainers.runs import seeding
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
-BANK = 1000
+LEVELS = 1000
 """Mazes of the validation split that rollouts are played in."""
 
 
@@ -211,15 +211,15 @@ def _rehearsed(agent: Agent) -> RunConfig:
 
 def unseen(env: Any) -> Any:
     """The options of the same environment in a few levels that training kept away from."""
-    if not isinstance(env, MazeConfig) or not env.levels.bank:
+    if not isinstance(env, MazeConfig) or not env.levels.set_size:
         return env
     split = "validation" if env.levels.split == "train" else env.levels.split
-    levels = dataclasses.replace(env.levels, bank=min(env.levels.bank, BANK), split=split)
+    levels = dataclasses.replace(env.levels, set_size=min(env.levels.set_size, LEVELS), split=split)
     return dataclasses.replace(env, levels=levels)
 
 
 def reveal(routes: Routes) -> None:
-    """Let the label book see the labels of episodes that nobody oversaw, too."""
+    """Let the labeler see the labels of episodes that nobody oversaw, too."""
     label = routes.labels.label
 
     def read(facts: Facts) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from chisel import routing
 from chisel.configs import AutoencoderConfig, NumericsError, RoutingConfig
-from chisel.models import SplitAutoencoder
+from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.routes import strength_at
 from chisel.trainers.runs.moments import keep_layout
 from chisel.trainers.supervised.data import ExampleLoader
@@ -32,7 +32,7 @@ class Labels(NamedTuple):
     names: tuple[str, ...]
 
 
-class SplitTraining(L.LightningModule):
+class AutoencoderTraining(L.LightningModule):
     """Trains encoder, decoder and certificates, logs, and saves everything.
 
     Args:
@@ -50,7 +50,7 @@ class SplitTraining(L.LightningModule):
 
     def __init__(
         self,
-        model: SplitAutoencoder,
+        model: HalvesAutoencoder,
         images: Tensor,
         labels: Labels,
         options: AutoencoderConfig,
@@ -60,7 +60,7 @@ class SplitTraining(L.LightningModule):
         about: dict[str, Any],
         router: routing.Router | None = None,
         routes: RoutingConfig | None = None,
-        watch: Callable[[SplitAutoencoder], dict[str, float]] = lambda _: {},
+        watch: Callable[[HalvesAutoencoder], dict[str, float]] = lambda _: {},
     ) -> None:
         super().__init__()
         self.model, self.options, self.about = model, options, about

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 
 from chisel import models, routing
-from chisel.analysis.evaluation import cross_own, split_errors
+from chisel.analysis.evaluation import cross_own, halves_errors
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import Examples, load_data
-from chisel.models import Spaces, SplitAutoencoder
-from chisel.trainers.routed.labels import UNKNOWN, LabelBook
+from chisel.models import HalvesAutoencoder, Spaces
+from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 from chisel.trainers.routed.routes import ordered_rules
 from chisel.trainers.runs import seeding
-from chisel.trainers.supervised.autoencoder import Labels, SplitTraining
+from chisel.trainers.supervised.autoencoder import AutoencoderTraining, Labels
 
 
-def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> SplitTraining:
+def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> AutoencoderTraining:
     """The registered builder of `algo.name: autoencoder`.
 
     Args:
@@ -48,11 +48,11 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Spl
     spaces = Spaces((height, width, 1), "float32", obs_high=1.0, num_actions=0)
     model = models.build_split(config.model, spaces, seed=seeding.derive(config, "init"))
     if fresh and config.init_from is not None:
-        trained = models.load_split(Path(config.init_from))
+        trained = models.load_autoencoder(Path(config.init_from))
         models.load_weights(model, trained.model.state_dict(), config.init_from)
     labels = _labels(config, data.train.digits)
     watched = data.validation
-    return SplitTraining(
+    return AutoencoderTraining(
         model,
         torch.from_numpy(data.train.images),
         labels,
@@ -72,14 +72,14 @@ def _labels(config: RunConfig, digits: np.ndarray[Any, Any]) -> Labels:
     if options.source is None:
         return Labels(torch.full((count,), UNKNOWN), ())
     generator = np.random.default_rng(seeding.derive(config, "labels"))
-    book = LabelBook(options, num_envs=count, generator=generator)
+    book = EpisodeLabeler(options, num_envs=count, generator=generator)
     book.note(0, {"episode": {"digit": digits}, "_episode": np.ones(count, bool)})
     return Labels(book.column(1, count)[0], book.names)
 
 
 def _router(
     config: RunConfig,
-    model: SplitAutoencoder,
+    model: HalvesAutoencoder,
     names: tuple[str, ...],
     resolved: Mapping[str, Any] | None,
 ) -> routing.Router | None:
@@ -96,9 +96,9 @@ def _router(
         raise ConfigError(f"routing: {error}") from error
 
 
-def _split_metrics(model: SplitAutoencoder, examples: Examples) -> dict[str, float]:
+def _split_metrics(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:
     """How much more each half knows of its own digits than of the others."""
     if not len(examples):
         return {}
-    ratios = cross_own(split_errors(model, examples)["mae"])
+    ratios = cross_own(halves_errors(model, examples)["mae"])
     return {f"split/{half}": ratio for half, ratio in ratios.items()}

@@ -1,7 +1,6 @@
 """Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
 
 from chisel.analysis.maze.behaviour.corners import cheese_in_corners
-from chisel.analysis.maze.behaviour.course_figures import course_figure, field_frames
 from chisel.analysis.maze.behaviour.episodes import decision_episodes, plain_episodes
 from chisel.analysis.maze.behaviour.figures import (
     correlation_figure,
@@ -13,10 +12,10 @@ from chisel.analysis.maze.behaviour.heat import ORIGINS, HeatMap, heat_map
 from chisel.analysis.maze.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
 from chisel.analysis.maze.behaviour.over_training import (
     MEASURES,
-    Course,
+    TrainingCurve,
     checkpoints_of,
-    courses_over_seeds,
-    measure_course,
+    measure_training_curve,
+    training_curves_over_seeds,
 )
 from chisel.analysis.maze.behaviour.region_figures import regions_figure
 from chisel.analysis.maze.behaviour.regions import (
@@ -33,6 +32,10 @@ from chisel.analysis.maze.behaviour.run import Behaviour, behaviour, statistics
 from chisel.analysis.maze.behaviour.signs import SignTest, sign_flips
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, misgeneralisation
 from chisel.analysis.maze.behaviour.tables import tables_of, text
+from chisel.analysis.maze.behaviour.training_curve_figures import (
+    field_frames,
+    training_curve_figure,
+)
 from chisel.analysis.maze.behaviour.validation import Validation, cross_validate, drop_one
 
 __all__ = [
@@ -45,20 +48,18 @@ __all__ = [
     "ORIGINS",
     "PUBLISHED",
     "Behaviour",
-    "Course",
     "Data",
     "HeatMap",
     "Regression",
     "SignTest",
     "Sweep",
     "Trained",
+    "TrainingCurve",
     "Validation",
     "behaviour",
     "checkpoints_of",
     "cheese_in_corners",
     "correlation_figure",
-    "course_figure",
-    "courses_over_seeds",
     "cross_validate",
     "decision_episodes",
     "drop_one",
@@ -70,7 +71,7 @@ __all__ = [
     "largest_region",
     "maze_metrics",
     "measure",
-    "measure_course",
+    "measure_training_curve",
     "misgeneralisation",
     "name_of",
     "plain_episodes",
@@ -84,4 +85,6 @@ __all__ = [
     "statistics",
     "tables_of",
     "text",
+    "training_curve_figure",
+    "training_curves_over_seeds",
 ]

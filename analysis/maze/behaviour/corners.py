@@ -11,7 +11,7 @@ from chisel.analysis.maze.behaviour.episodes import frame_of, watched
 from chisel.analysis.maze.behaviour.summary import ends
 from chisel.analysis.results import Tree, require_spaces
 from chisel.configs import ConfigError, RunConfig
-from chisel.envs.maze import WALL, LevelBank, MazeState, make_from_bank
+from chisel.envs.maze import WALL, LevelSet, MazeState, make_from_levels
 from chisel.models import Agent
 
 CORNERS: Mapping[str, tuple[int, int]] = {
@@ -53,7 +53,7 @@ def cheese_in_corners(
         ConfigError: If a corner of a maze is a wall.
     """
     with held_out(agent, config, "anywhere", levels=levels, split=split, decision=False) as mazes:
-        bank = mazes.bank
+        level_set = mazes.level_set
     possible = [
         name
         for name in CORNERS
@@ -61,8 +61,12 @@ def cheese_in_corners(
     ]
     found: dict[str, Tree] = {}
     for name in possible:
-        edited = LevelBank.from_states([_moved(bank.state(i), name) for i in range(len(bank))])
-        env = make_from_bank(config.env, edited, num_envs=min(config.eval.num_envs, len(bank)))
+        edited = LevelSet.from_states(
+            [_moved(level_set.state(i), name) for i in range(len(level_set))]
+        )
+        env = make_from_levels(
+            config.env, edited, num_envs=min(config.eval.num_envs, len(level_set))
+        )
         try:
             require_spaces(agent, env)
             seen = None if progress is None else _named(progress, f"cheese {name}")

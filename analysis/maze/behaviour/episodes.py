@@ -15,10 +15,10 @@ from chisel.analysis.maze.behaviour.corner import CornerWatch
 from chisel.analysis.maze.behaviour.metrics import decision_of, maze_metrics
 from chisel.analysis.results import Frame
 from chisel.configs import ConfigError, RunConfig
-from chisel.envs.maze import Level, LevelBank
+from chisel.envs.maze import Level, LevelSet
 from chisel.models import Agent
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 FACTS = ("level_seed", "layout", "size", "in_region", "corner", "l", "cheese_path")
 """Facts of an episode that are kept as they are; `layout` is a number that names the walls, `l` its
@@ -32,7 +32,7 @@ def decision_episodes(
     levels: int,
     split: Split = "test",
     outside: bool | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Frame:
     """Play levels that have a decision square, the cheese anywhere, and measure each maze.
 
@@ -57,12 +57,12 @@ def decision_episodes(
     """
     with held_out(agent, config, "anywhere", levels=levels, split=split, decision=True) as mazes:
         facts = watched(mazes, agent, config, progress)
-        region, world = config.env.region, mazes.bank.look.world_dim
+        region, world = config.env.region, mazes.level_set.look.world_dim
 
         def of(level: Level) -> dict[str, Any]:
             return maze_metrics(level, region=region, world_dim=world) | offsets(level)
 
-        frame = frame_of(facts, mazes.bank, of)
+        frame = frame_of(facts, mazes.level_set, of)
     if config.env.cheese == "region" if outside is None else outside:
         frame = frame.where(~frame["in_region"])
         if not len(frame):
@@ -80,7 +80,7 @@ def plain_episodes(
     *,
     levels: int,
     split: Split = "test",
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Frame:
     """Play levels of every kind, with the cheese as in training or anywhere.
 
@@ -98,15 +98,15 @@ def plain_episodes(
     """
     with held_out(agent, config, placement, levels=levels, split=split, decision=False) as mazes:
         facts = watched(mazes, agent, config, progress)
-        frame = frame_of(facts, mazes.bank)
+        frame = frame_of(facts, mazes.level_set)
     return frame.where(facts["cheese_path"] >= 0)
 
 
 def watched(
-    mazes: HeldOut, agent: Agent, config: RunConfig, progress: Progress | None = None
+    mazes: HeldOut, agent: Agent, config: RunConfig, progress: ProgressCallback | None = None
 ) -> dict[str, NDArray[Any]]:
     """Play every level once; the facts have `corner` as well (see `CornerWatch`)."""
-    env = CornerWatch(mazes.env, int(mazes.bank.sizes.max()))
+    env = CornerWatch(mazes.env, int(mazes.level_set.sizes.max()))
     draws = torch.Generator().manual_seed(config.eval.seed)
     return replace(mazes, env=env).play(agent.policy, draws, progress=progress)
 
@@ -125,17 +125,17 @@ def offsets(level: Level) -> dict[str, int]:
 
 def frame_of(
     facts: dict[str, NDArray[Any]],
-    bank: LevelBank,
+    level_set: LevelSet,
     about: Callable[[Level], dict[str, Any]] = lambda _: {},
 ) -> Frame:
     """The table of episodes, one for each level.
 
     Args:
         facts: What `watched` returned.
-        bank: The levels that were played.
+        level_set: The levels that were played.
         about: What else to note of each level.
     """
-    levels = [bank[index] for index in range(len(bank))]
+    levels = [level_set[index] for index in range(len(level_set))]
     columns = {"cheese": facts["outcome"] == OUTCOMES.index("cheese")}
     columns |= {name: facts[name] for name in FACTS}
     rows = [about(level) for level in levels]

@@ -56,7 +56,7 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingCurve:
     """Measures over training."""
 
     steps: list[int]
@@ -75,7 +75,7 @@ class Course:
 
 
 def checkpoints_of(run: Path, most: int) -> list[Path]:
-    """Kept checkpoints of a run, oldest first: at most so many, spread evenly, the last included.
+    """Checkpoints that a run kept, oldest first: at most so many, spread evenly, the last included.
 
     Raises:
         ConfigError: If it keeps fewer than two, or fewer than two are asked for.
@@ -94,7 +94,7 @@ def checkpoints_of(run: Path, most: int) -> list[Path]:
     return [numbered[place][1] for place in chosen.tolist()]
 
 
-def measure_course(
+def measure_training_curve(
     files: Sequence[Path],
     config_of: Callable[[Agent], RunConfig],
     measures: Sequence[str],
@@ -102,7 +102,7 @@ def measure_course(
     levels: int,
     split: Split,
     progress: Callable[[int, int], None] | None = None,
-) -> Course:
+) -> TrainingCurve:
     """Measure every checkpoint on the same levels.
 
     Args:
@@ -127,10 +127,10 @@ def measure_course(
         steps.append(agent.env_steps or 0)
         if progress is not None:
             progress(number + 1, len(files))
-    return Course(steps, list(points))
+    return TrainingCurve(steps, list(points))
 
 
-def courses_over_seeds(courses: Sequence[Course]) -> Course:
+def training_curves_over_seeds(courses: Sequence[TrainingCurve]) -> TrainingCurve:
     """Means over runs at the steps that all have measured, with intervals over them.
 
     Raises:
@@ -145,7 +145,7 @@ def courses_over_seeds(courses: Sequence[Course]) -> Course:
         over_seeds([course.points[course.steps.index(step)] for course in courses])
         for step in common
     ]
-    return Course(common, points)
+    return TrainingCurve(common, points)
 
 
 def _draws(config: RunConfig) -> np.random.Generator:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.analysis.evaluation import EFFICIENT, Split, held_out_levels
-from chisel.analysis.maze import crossroads
+from chisel.analysis.maze import decision_mazes
 from chisel.analysis.maze.behaviour.episodes import decision_episodes
 from chisel.analysis.maze.behaviour.metrics import PUBLISHED
 from chisel.analysis.maze.behaviour.regression import prepare, regress
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summarised
 from chisel.analysis.maze.behaviour.validation import cross_validate, means
 from chisel.analysis.maze.cheese_vector import moves_of
-from chisel.analysis.results import Estimate, Frame, Tell, Tree, leaves, over_seeds
+from chisel.analysis.results import Estimate, Frame, ProgressCallback, Tree, leaves, over_seeds
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import layout_of, observe_states
 from chisel.models import Agent, to_tensor
@@ -94,7 +94,13 @@ def require_alike(labels: Sequence[str], configs: Sequence[MazeConfig]) -> None:
 
 
 def measure(
-    agent: Agent, config: RunConfig, *, beyond: int, levels: int, split: Split, tell: Tell
+    agent: Agent,
+    config: RunConfig,
+    *,
+    beyond: int,
+    levels: int,
+    split: Split,
+    progress: ProgressCallback,
 ) -> Tree:
     """What one agent does on and off its distribution, and on levels with a decision square.
 
@@ -105,7 +111,7 @@ def measure(
             square of this side.
         levels: How many of each kind are played.
         split: Which layouts.
-        tell: Called with what is played, episodes done and wanted.
+        progress: Called with what is played, episodes done and wanted.
 
     Returns:
         `success` and `efficient` (success within twice the shortest path) under `ON`, `OFF`, `GAP`;
@@ -114,7 +120,7 @@ def measure(
         `coefficients` of the published variables and `validation` (see `Validation`).
     """
     draws = np.random.default_rng([config.eval.seed, 0x5EE])
-    frames = played(agent, config, levels=levels, split=split, progress=tell)
+    frames = played(agent, config, levels=levels, split=split, progress=progress)
     rows = summarised(frames, draws)
     success = {name: leaves(rows, name)[ENDS[0]] for name in (ON, OFF, GAP) if name in rows}
     quick = {OFF: _efficient(frames["anywhere"], draws)}
@@ -126,7 +132,7 @@ def measure(
         levels=levels,
         split=split,
         outside=False,
-        progress=functools.partial(tell, "decision square"),
+        progress=functools.partial(progress, "decision square"),
     )
     frame = frame.where(_beyond(frame, beyond))
     if not len(frame):
@@ -162,12 +168,12 @@ def _at_squares(
 ) -> Tree:
     """Where the mouse, facing left, would turn on the decision squares of a frame's levels."""
     seed = config.eval.seed
-    bank = held_out_levels(
+    level_set = held_out_levels(
         agent, config.env, "anywhere", levels=levels, split=split, seed=seed, decision=True
     )
     wanted = set(frame["level_seed"].tolist())
-    states = [bank.state(number) for number in range(len(bank))]
-    mazes = crossroads([state for state in states if state.level_seed in wanted])
+    states = [level_set.state(number) for number in range(len(level_set))]
+    mazes = decision_mazes([state for state in states if state.level_seed in wanted])
     layouts = np.array([layout_of(state.grid) for state in mazes.starts], np.int64)
     seen = to_tensor(observe_states(mazes.states, config=config.env))
     choices = mazes.choices(moves_of(agent, seen))
@@ -188,5 +194,5 @@ def _regression(frame: Frame, generator: np.random.Generator) -> dict[str, Tree]
 
 def _without_cheese(config: MazeConfig) -> MazeConfig:
     """What must agree: not where the cheese is, nor how levels are drawn and stepped."""
-    levels = replace(config.levels, bank=0, start=0, num=0)
+    levels = replace(config.levels, set_size=0, start=0, num=0)
     return replace(config, cheese="stock", region=0, num_envs=1, num_threads=0, levels=levels)

@@ -24,7 +24,7 @@ from chisel.analysis.results import Estimate, Frame, Tree
 from chisel.configs import RunConfig
 from chisel.models import Agent
 
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 CORNER_SHARE = 4
 """Each corner gets this part of the levels: there are few questions to ask of it."""
@@ -47,7 +47,7 @@ def behaviour(
     variables: Sequence[str],
     levels: int,
     split: Split = "test",
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Behaviour:
     """Play an agent and explain where it goes.
 
@@ -64,14 +64,14 @@ def behaviour(
         ConfigError: If there are too few levels, a variable is unknown, or nearly all episodes
             ended alike.
     """
-    tell = progress or (lambda what, done, wanted: None)
+    progress = progress or (lambda what, done, wanted: None)
     batches = [
         decision_episodes(
             agent,
             replace(config, eval=replace(config.eval, seed=config.eval.seed + number)),
             levels=levels,
             split=split,
-            progress=lambda done, wanted, n=number: tell(f"batch {n + 1}", done, wanted),  # type: ignore[misc]  # n is bound here
+            progress=lambda done, wanted, n=number: progress(f"batch {n + 1}", done, wanted),  # type: ignore[misc]  # n is bound here
         )
         for number in (0, 1)
     ]

@@ -23,7 +23,7 @@ ENDS = ("P(cheese)", "P(corner)", "P(neither)")
 """Success; whether the mouse came through the top-right corner, before the cheese or without it;
 whether neither."""
 
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 def misgeneralisation(
@@ -33,7 +33,7 @@ def misgeneralisation(
     *,
     levels: int,
     split: Split = "test",
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Tree:
     """Play all kinds of levels, with the cheese as in training and anywhere.
 
@@ -58,7 +58,7 @@ def played(
     *,
     levels: int,
     split: Split = "test",
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> dict[Placement, Frame]:
     """The episodes behind `misgeneralisation`, by where the cheese lies."""
     return {

@@ -2,6 +2,10 @@
 
 from chisel.analysis.maze.channels.detection import Tracking, goal_tracking, with_cheese
 from chisel.analysis.maze.channels.figures import channel_sheet, retarget_figure
+from chisel.analysis.maze.channels.logit_attribution import (
+    direct_logit_attribution,
+    move_logits,
+)
 from chisel.analysis.maze.channels.places import layer_cell, view_side
 from chisel.analysis.maze.channels.recipe import (
     LAYER,
@@ -30,7 +34,6 @@ from chisel.analysis.maze.channels.retarget import (
     ways_of,
 )
 from chisel.analysis.maze.channels.retarget_results import Clamps, RetargetResult, write_retarget
-from chisel.analysis.maze.channels.votes import move_logits, votes
 
 __all__ = [
     "LAYER",
@@ -46,6 +49,7 @@ __all__ = [
     "Ways",
     "ablation_sweep",
     "channel_sheet",
+    "direct_logit_attribution",
     "donor_for",
     "goal_channels",
     "goal_tracking",
@@ -60,7 +64,6 @@ __all__ = [
     "retarget_map",
     "subject",
     "view_side",
-    "votes",
     "watch",
     "ways_of",
     "with_cheese",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import Observe
 from chisel.analysis.maze.channels.places import layer_cell, view_side
 from chisel.analysis.results import Frame
@@ -51,7 +51,7 @@ class Tracking:
 
 
 def goal_tracking(
-    cut: Cut,
+    layer_split: LayerSplit,
     states: Sequence[MazeState],
     observe: Observe,
     config: MazeConfig,
@@ -65,7 +65,7 @@ def goal_tracking(
     changes. A channel that shows walls, or the mouse, has nothing left.
 
     Args:
-        cut: The layer.
+        layer_split: The layer.
         states: Mazes, better not those that an effect is then measured in.
         observe: What the agent sees.
         config: The view.
@@ -83,9 +83,11 @@ def goal_tracking(
         free = [cell for cell in paths.free_cells(state.open) if cell != state.mouse]
         chosen = [free[i] for i in generator.permutation(len(free))[:cells]]
         moved = [with_cheese(state, cell) for cell in chosen]
-        maps = cut.before(to_tensor(observe(moved))).double().numpy()
+        maps = layer_split.before(to_tensor(observe(moved))).double().numpy()
         if maps.ndim != 4:
-            raise ConfigError(f"{cut.module} has no places: its output is {list(maps.shape[1:])}")
+            raise ConfigError(
+                f"{layer_split.module} has no places: its output is {list(maps.shape[1:])}"
+            )
         mark = np.zeros((len(moved), *maps.shape[2:]), np.bool_)
         for row, cell in enumerate(chosen):
             mark[(row, *layer_cell(state, cell, side, maps.shape[2:4]))] = True

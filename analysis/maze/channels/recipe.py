@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chisel.analysis.evaluation import Split, held_out_levels
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze.channels.detection import Tracking, goal_tracking
 from chisel.analysis.results import maze_run, take_agent
 from chisel.configs import ConfigError, RunConfig
@@ -28,7 +28,7 @@ class Subject:
 
     agent: Agent
     config: RunConfig
-    cut: Cut
+    layer_split: LayerSplit
 
     @property
     def observe(self) -> Any:
@@ -42,16 +42,16 @@ class Subject:
             ConfigError: If there are too few.
             CheckpointError: If the agent is for another environment.
         """
-        bank = held_out_levels(
+        level_set = held_out_levels(
             self.agent, self.config.env, "anywhere", levels=count, split=split, seed=seed
         )
-        return [bank.state(index) for index in range(count)]
+        return [level_set.state(index) for index in range(count)]
 
     def tracking(self, mazes: Sequence[MazeState], cells: int, seed: int) -> Tracking:
         """Which channels follow the cheese in these mazes."""
         generator = np.random.default_rng([seed, 0])
         return goal_tracking(
-            self.cut, mazes, self.observe, self.config.env, cells=cells, generator=generator
+            self.layer_split, mazes, self.observe, self.config.env, cells=cells, generator=generator
         )
 
 
@@ -63,7 +63,7 @@ def subject(checkpoint: Path | str, module: str, env: str | None) -> Subject:
         ConfigError: If it plays no maze.
     """
     agent = take_agent(checkpoint, env=env)
-    return Subject(agent, maze_run(agent), Cut(agent.model, module))
+    return Subject(agent, maze_run(agent), LayerSplit(agent.model, module))
 
 
 def goal_channels(found: Tracking, top: int, hits: float) -> list[int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.analysis.evaluation import action_probabilities
-from chisel.analysis.interventions import Cut, Edit, mean, resample, zero
+from chisel.analysis.interventions import Edit, LayerSplit, mean, resample, zero
 from chisel.analysis.maze import Observe, mouse_at, sum_by_move
 from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.configs import ConfigError
@@ -27,7 +27,7 @@ from chisel.models import to_tensor
 class Watched:
     """One maze at all squares but those with cheese, run up to a layer."""
 
-    cut: Cut
+    layer_split: LayerSplit
     state: MazeState
     obs: Tensor
     maps: Tensor
@@ -36,16 +36,16 @@ class Watched:
 
     def effect(self, edit: Edit) -> float:
         """Mean total variation over the squares, doing nothing included, in 0…1."""
-        after = _moves(self.cut.after(self.maps, self.obs, edit)[0])
+        after = _moves(self.layer_split.after(self.maps, self.obs, edit)[0])
         return float(np.abs(after - self.before).sum(axis=1).mean() / 2)
 
 
-def watch(cut: Cut, state: MazeState, observe: Observe) -> Watched:
+def watch(layer_split: LayerSplit, state: MazeState, observe: Observe) -> Watched:
     """Run a maze up to a layer, the mouse on every square and facing left."""
     cells = [cell for cell in paths.free_cells(state.open) if cell not in state.cheese]
     obs = to_tensor(observe(mouse_at(state, cells, "left")))
-    maps = cut.before(obs)
-    return Watched(cut, state, obs, maps, _moves(cut.after(maps, obs)[0]))
+    maps = layer_split.before(obs)
+    return Watched(layer_split, state, obs, maps, _moves(layer_split.after(maps, obs)[0]))
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def resampled(
     watched: Watched, donor: Donor, observe: Observe, channels: Sequence[int]
 ) -> Resampled:
     """Take all of these channels from one donor, its mouse at the start."""
-    maps = watched.cut.before(to_tensor(observe([donor.same, donor.different])))
+    maps = watched.layer_split.before(to_tensor(observe([donor.same, donor.different])))
     same, different = (watched.effect(resample(one, channels)) for one in maps)
     return Resampled(same, different)
 

@@ -45,7 +45,7 @@ class ChannelsResult:
     zeros: NDArray[np.float64]
     """Effect of ablating each alone by zero `[C]`, and by the mean."""
     means: NDArray[np.float64]
-    votes: NDArray[np.float64]
+    direct_logit_attribution: NDArray[np.float64]
     """For each move, `[C, 5]`."""
     sets: Mapping[str, list[list[int]]]
     """The channels that were resampled together, by kind of set."""
@@ -98,14 +98,15 @@ def _plain(found: ChannelsResult) -> dict[str, Any]:
         found.tracking.to_plain(),
         found.zeros.tolist(),
         found.means.tolist(),
-        found.votes.tolist(),
+        found.direct_logit_attribution.tolist(),
         strict=True,
     )
     return {
         "module": found.module,
         "goal_channels": found.goal,
         "channels": [
-            row | {"zero": z, "mean": m, "votes": dict(zip(MOVES, v, strict=True))}
+            row
+            | {"zero": z, "mean": m, "direct_logit_attribution": dict(zip(MOVES, v, strict=True))}
             for row, z, m, v in rows
         ],
         "resampling": {
@@ -181,14 +182,20 @@ def _effects(ax: Axes, effects: Mapping[str, Mapping[str, Estimate]]) -> None:
 def _table(found: ChannelsResult) -> Table:
     table = new_table(
         title=_of(found, f"channels of {found.module} that follow the cheese"),
-        caption="votes: mean of activation × gradient of each move's logit, less the mean of moves",
+        caption="by move: direct logit attribution, the mean of activation × gradient of the "
+        "move's logit, less the mean of moves",
     )
     for name in ("channel", "r", "hits", "at cheese", "elsewhere", "zero", "mean", *MOVES):
         table.add_column(name, justify="right")
     tracking = found.tracking
     for c in found.goal:
         numbers = (tracking.correlation[c], tracking.hits[c], tracking.at_cheese[c])
-        numbers += (tracking.elsewhere[c], found.zeros[c], found.means[c], *found.votes[c])
+        numbers += (
+            tracking.elsewhere[c],
+            found.zeros[c],
+            found.means[c],
+            *found.direct_logit_attribution[c],
+        )
         table.add_row(str(c), *(f"{number:.3f}" for number in numbers))
     return table
 

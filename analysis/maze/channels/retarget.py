@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.evaluation import action_probabilities
-from chisel.analysis.interventions import BATCH, Cut, clamp_each
+from chisel.analysis.interventions import BATCH, LayerSplit, clamp_each
 from chisel.analysis.maze import Observe, sum_by_move
 from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.analysis.maze.channels.places import layer_cell, view_side
@@ -107,7 +107,7 @@ class RetargetMap:
 
 
 def retarget_map(
-    cut: Cut,
+    layer_split: LayerSplit,
     state: MazeState,
     observe: Observe,
     config: MazeConfig,
@@ -122,7 +122,7 @@ def retarget_map(
     and a square on the way to it.
 
     Args:
-        cut: The layer.
+        layer_split: The layer.
         state: A maze; its cheese is taken away.
         observe: What the agent sees.
         config: The view.
@@ -136,29 +136,31 @@ def retarget_map(
     bare = with_cheese(state, None)
     ways = ways_of(bare)
     obs = to_tensor(observe(ways.squares))
-    maps = cut.before(obs)
+    maps = layer_split.before(obs)
     shape = (maps.shape[2], maps.shape[3])
     side = view_side(config)
     places = torch.tensor([layer_cell(bare, cell, side, shape) for cell in ways.targets])
-    base = _moves(cut.after(maps, obs)[0])[ways.square]
+    base = _moves(layer_split.after(maps, obs)[0])[ways.square]
     clamped = []
     for pairs in np.split(np.arange(len(ways.square)), range(BATCH, len(ways.square), BATCH)):
         squares = torch.from_numpy(ways.square[pairs])
         edit = clamp_each(
             channels, places[torch.from_numpy(ways.target[pairs])], torch.tensor(list(values))
         )
-        clamped.append(_moves(cut.after(edit(maps[squares]), obs[squares])[0]))
+        clamped.append(_moves(layer_split.after(edit(maps[squares]), obs[squares])[0]))
     return RetargetMap(
         state=bare,
         targets=ways.targets,
         distance=ways.distance,
         base=path_probability(ways, base),
         clamped=path_probability(ways, np.concatenate(clamped)),
-        moved=path_probability(ways, _really_moved(cut, ways, observe)) if ceiling else None,
+        moved=path_probability(ways, _really_moved(layer_split, ways, observe))
+        if ceiling
+        else None,
     )
 
 
-def _really_moved(cut: Cut, ways: Ways, observe: Observe) -> NDArray[np.float64]:
+def _really_moved(layer_split: LayerSplit, ways: Ways, observe: Observe) -> NDArray[np.float64]:
     found = []
     for pairs in np.split(np.arange(len(ways.square)), range(BATCH, len(ways.square), BATCH)):
         states = [
@@ -166,7 +168,7 @@ def _really_moved(cut: Cut, ways: Ways, observe: Observe) -> NDArray[np.float64]
             for square, target in zip(ways.square[pairs], ways.target[pairs], strict=True)
         ]
         with torch.no_grad():
-            found.append(_moves(cut.model(to_tensor(observe(states)))[0]))
+            found.append(_moves(layer_split.model(to_tensor(observe(states)))[0]))
     return np.concatenate(found)
 
 

@@ -46,10 +46,10 @@ def cheese_vector_curves(
         ConfigError: If there is no such layer, or there are too few mazes.
     """
     seed = config.eval.seed
-    bank = held_out_levels(
+    level_set = held_out_levels(
         agent, config.env, "anywhere", levels=levels, split=split, seed=seed, decision=True
     )
-    states = [bank.state(number) for number in range(levels)]
+    states = [level_set.state(number) for number in range(levels)]
     on = bench(agent, states, functools.partial(observe_states, config=config.env))
     own = cheese_vectors(on, [module])[module]
     noise = random_like(own, torch.Generator().manual_seed(seed))

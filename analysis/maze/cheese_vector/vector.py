@@ -18,9 +18,9 @@ from torch import Tensor
 from chisel.analysis.evaluation import action_probabilities
 from chisel.analysis.interventions import add, intervene, keep
 from chisel.analysis.maze import (
-    Crossroads,
+    DecisionMazes,
     Observe,
-    crossroads,
+    decision_mazes,
     sum_by_move,
     without_cheese,
     world_cell,
@@ -42,7 +42,7 @@ class Bench:
     """An agent before `n` mazes with a decision square, all that is asked again and again."""
 
     agent: Agent
-    mazes: Crossroads
+    mazes: DecisionMazes
     observe: Observe
     at_start: Tensor
     """Observations `[n, C, H, W]`."""
@@ -63,7 +63,7 @@ def bench(agent: Agent, states: Sequence[MazeState], observe: Observe) -> Bench:
     Raises:
         ConfigError: If a maze has no cheese or no decision square.
     """
-    mazes = crossroads(states)
+    mazes = decision_mazes(states)
 
     def seen(some: Sequence[MazeState]) -> Tensor:
         return to_tensor(observe(some))

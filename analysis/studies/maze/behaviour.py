@@ -81,14 +81,19 @@ def run(
         raise ConfigError(f"levels={levels}: must be at least 1")
     runs, chosen = runs_of(checkpoint), variables.split(",")
     found, origins = [], []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for path, label in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=env)
             config = maze_run(agent, [f"eval.seed={seed}", f"eval.split={split}"])
-            told = labelled(tell, label)
+            own_progress = labelled(progress, label)
             with naming(label):
                 one = behaviour(
-                    agent, config, variables=chosen, levels=levels, split=split, progress=told
+                    agent,
+                    config,
+                    variables=chosen,
+                    levels=levels,
+                    split=split,
+                    progress=own_progress,
                 )
             found.append(one)
             origins.append(asked.provenance(agent, config, seed=seed))

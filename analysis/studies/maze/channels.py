@@ -18,21 +18,21 @@ from chisel.analysis.maze.channels import (
     Subject,
     Tracking,
     ablation_sweep,
+    direct_logit_attribution,
     donor_for,
     goal_channels,
     matched_channels,
     random_channels,
     resampled,
     subject,
-    votes,
     watch,
     with_cheese,
     write_channels,
 )
 from chisel.analysis.results import (
     Estimate,
+    ProgressCallback,
     Request,
-    Tell,
     labelled,
     mean_over_seeds,
     names_of,
@@ -94,7 +94,7 @@ def run(
         raise ConfigError(f"levels={levels}, controls={controls}, top={top}: at least 1 of each")
     runs = runs_of(checkpoint)
     found, origins = [], []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
             studied = subject(path, module, env)
             known = studied.mazes(levels, "validation", seed)
@@ -102,8 +102,10 @@ def run(
             with naming(name):
                 goal = goal_channels(tracking, top, hits)
             pool = studied.mazes(levels * _POOL, split, seed)
-            told = labelled(tell, name)
-            found.append(_study(name, studied, known, tracking, goal, pool, controls, seed, told))
+            own_progress = labelled(progress, name)
+            found.append(
+                _study(name, studied, known, tracking, goal, pool, controls, seed, own_progress)
+            )
             origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
     with asked.results(asked.folder(studied.agent)) as folder:
         write_channels(folder, found, origins)
@@ -119,25 +121,25 @@ def _study(
     pool: Sequence[MazeState],
     controls: int,
     seed: int,
-    tell: Tell,
+    progress: ProgressCallback,
 ) -> ChannelsResult:
-    swept = [watch(studied.cut, state, studied.observe) for state in known[:_SWEPT]]
+    swept = [watch(studied.layer_split, state, studied.observe) for state in known[:_SWEPT]]
     means = torch.cat([one.maps for one in swept]).mean(0)
-    told = functools.partial(tell, "each channel ablated")
-    zeros, averages = ablation_sweep(swept, means, told)
+    own_progress = functools.partial(progress, "each channel ablated")
+    zeros, averages = ablation_sweep(swept, means, own_progress)
     sets = _sets(goal, zeros, controls, np.random.default_rng([seed, 1]))
-    said = np.concatenate([votes(studied.cut, one.obs) for one in swept])
+    said = np.concatenate([direct_logit_attribution(studied.layer_split, one.obs) for one in swept])
     largest = max(known, key=lambda state: state.maze_dim)
     return ChannelsResult(
         name=name,
-        module=studied.cut.module,
+        module=studied.layer_split.module,
         tracking=tracking,
         goal=goal,
         zeros=zeros,
         means=averages,
-        votes=said.mean(axis=0),
+        direct_logit_attribution=said.mean(axis=0),
         sets=sets,
-        effects=_resampling(studied, sets, len(known), pool, seed, tell),
+        effects=_resampling(studied, sets, len(known), pool, seed, progress),
         sheet=_sheet(studied, largest),
         sheet_of=f"level {largest.level_seed} ({largest.maze_dim}×{largest.maze_dim})",
     )
@@ -158,7 +160,7 @@ def _resampling(
     levels: int,
     pool: Sequence[MazeState],
     seed: int,
-    tell: Tell,
+    progress: ProgressCallback,
 ) -> dict[str, dict[str, Estimate]]:
     """Effects of each kind of set with the donor's cheese on the same and on another cell.
 
@@ -169,7 +171,7 @@ def _resampling(
     receivers = _receivers(pool, levels)
     for number, state in enumerate(receivers):
         donor = donor_for(state, pool, generator)
-        seen = watch(studied.cut, state, studied.observe)
+        seen = watch(studied.layer_split, state, studied.observe)
         for name, several in sets.items():
             each = [resampled(seen, donor, studied.observe, one) for one in several]
             same, different = (
@@ -177,7 +179,7 @@ def _resampling(
                 for kind in ("same", "different")
             )
             found[name].append(Resampled(same, different))
-        tell("channels from another maze", number + 1, len(receivers))
+        progress("channels from another maze", number + 1, len(receivers))
     return {name: _estimates(effects) for name, effects in found.items()}
 
 
@@ -213,5 +215,5 @@ def _estimates(effects: Sequence[Resampled]) -> dict[str, Estimate]:
 def _sheet(studied: Subject, state: MazeState) -> NDArray[np.float64]:
     """The layer's maps for one maze, with and without its cheese `[2, C, H, W]`."""
     obs = to_tensor(studied.observe([state, with_cheese(state, None)]))
-    maps: NDArray[np.float64] = studied.cut.before(obs).double().numpy()
+    maps: NDArray[np.float64] = studied.layer_split.before(obs).double().numpy()
     return maps

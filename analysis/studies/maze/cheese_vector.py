@@ -24,8 +24,8 @@ from chisel.analysis.maze.cheese_vector import (
     write_cheese_vector,
 )
 from chisel.analysis.results import (
+    ProgressCallback,
     Request,
-    Tell,
     labelled,
     maze_run,
     names_of,
@@ -102,7 +102,7 @@ def run(
     )
     runs = runs_of(checkpoint)
     found, origins = [], []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=env)
             config = maze_run(agent)
@@ -112,8 +112,8 @@ def run(
                 mazes(agent, config.env),
                 functools.partial(observe_states, config=config.env),
             )
-            told = labelled(tell, name)
-            found.append(_study(name, on, module, coeff, modules, points, seed, told))
+            own_progress = labelled(progress, name)
+            found.append(_study(name, on, module, coeff, modules, points, seed, own_progress))
             origins.append(asked.provenance(agent, config, seed=seed))
     title = f"{module}, coefficient {coeff:g}: {levels} {split} mazes"
     with asked.results(asked.folder(agent)) as folder:
@@ -129,14 +129,14 @@ def _study(
     modules: Sequence[str],
     coeffs: Sequence[float],
     seed: int,
-    tell: Tell,
+    progress: ProgressCallback,
 ) -> CheeseVectorResult:
     draws, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     close = compared(on, module, coeff, draws, generator)
     rows: list[Row] = []
     if modules:
-        told = functools.partial(tell, "layers")
-        rows = sweep(on, cheese_vectors(on, modules), coeffs, generator, told)
+        own_progress = functools.partial(progress, "layers")
+        rows = sweep(on, cheese_vectors(on, modules), coeffs, generator, own_progress)
     return CheeseVectorResult(name, on, start_gap(on, module), close, rows)
 
 
@@ -160,10 +160,10 @@ def maze_states(
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     made = dataclasses.replace(config, goals="cheese") if not decision else config
-    bank = held_out_levels(
+    level_set = held_out_levels(
         agent, made, cheese, levels=levels, split=split, seed=seed, decision=decision
     )
-    states = [bank.state(number) for number in range(levels)]
+    states = [level_set.state(number) for number in range(levels)]
     for state in states:
         state.is_reflected = orientation == "right"
     return states

@@ -15,12 +15,12 @@ from rich.table import Table
 from torch import Tensor
 
 from chisel.analysis.attribution import Attribution, Score, integrated_gradients
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import (
-    Crossroads,
+    DecisionMazes,
     Example,
     attribution_figure,
-    crossroads,
+    decision_mazes,
     log_odds,
     without_cheese,
 )
@@ -52,7 +52,7 @@ _DRAWS = 10
 class _Asked:
     """The decisions that are explained, at one layer."""
 
-    mazes: Crossroads
+    mazes: DecisionMazes
     score: Score
     maps: Tensor
     """`[N, C, …]`."""
@@ -108,9 +108,9 @@ def run(
         raise ConfigError(f"levels={levels}, tolerance={tolerance}: at least 2, and above 0")
     agent = take_agent(checkpoint, env=env)
     config = maze_run(agent)
-    cut = Cut(agent.model, module)
+    layer_split = LayerSplit(agent.model, module)
     states = maze_states(agent, config.env, levels, split, seed, "anywhere", "left", decision=True)
-    asked = _asked(cut, crossroads(states), config.env, baseline)
+    asked = _asked(layer_split, decision_mazes(states), config.env, baseline)
     channels = asked.maps.shape[1]
     if not 1 <= top <= channels // 2:
         raise ConfigError(
@@ -137,17 +137,19 @@ def run(
     return folder
 
 
-def _asked(cut: Cut, mazes: Crossroads, config: MazeConfig, baseline: str) -> _Asked:
+def _asked(
+    layer_split: LayerSplit, mazes: DecisionMazes, config: MazeConfig, baseline: str
+) -> _Asked:
     observe = functools.partial(observe_states, config=config)
     obs = to_tensor(observe(mazes.states))
     gone = to_tensor(observe([without_cheese(one) for one in mazes.states]))
-    maps, without = cut.before(obs), cut.before(gone)
+    maps, without = layer_split.before(obs), layer_split.before(gone)
     if maps.dim() < 2 or not maps.is_floating_point():
-        raise ConfigError(f"{cut.module}: its output {list(maps.shape)} has no channels")
+        raise ConfigError(f"{layer_split.module}: its output {list(maps.shape)} has no channels")
     moves = (mazes.to_cheese, mazes.to_corner)
-    score = log_odds(cut, obs, *moves)
+    score = log_odds(layer_split, obs, *moves)
     with torch.no_grad():
-        removed = score(maps) - log_odds(cut, gone, *moves)(without)
+        removed = score(maps) - log_odds(layer_split, gone, *moves)(without)
     start = without if baseline == "no-cheese" else torch.zeros_like(maps)
     return _Asked(mazes, score, maps, start, removed.double().numpy())
 

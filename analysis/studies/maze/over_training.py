@@ -13,13 +13,13 @@ from rich.table import Table
 from chisel.analysis.evaluation import Split, held_out
 from chisel.analysis.maze import VectorField, vector_field
 from chisel.analysis.maze.behaviour import (
-    Course,
+    TrainingCurve,
     checkpoints_of,
-    course_figure,
-    courses_over_seeds,
     field_frames,
-    measure_course,
+    measure_training_curve,
     text,
+    training_curve_figure,
+    training_curves_over_seeds,
 )
 from chisel.analysis.results import (
     Request,
@@ -87,15 +87,15 @@ def run(
     measures = measure.split(",")
     overrides = [f"eval.seed={seed}", f"eval.split={split}"]
     files = {path: checkpoints_of(path, points) for path in runs}
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         courses = [
-            measure_course(
+            measure_training_curve(
                 files[path],
                 lambda agent: maze_run(agent, overrides),
                 measures,
                 levels=levels,
                 split=split,
-                progress=functools.partial(tell, f"{name} checkpoints".strip()),
+                progress=functools.partial(progress, f"{name} checkpoints".strip()),
             )
             for path, name in zip(runs, names_of(runs), strict=True)
         ]
@@ -103,9 +103,11 @@ def run(
     agents = [take_agent(files[path][-1], env=None) for path in runs]
     config = maze_run(agents[0], overrides)
     origins = [asked.provenance(agent, config, seed=seed) for agent in agents]
-    course = courses[0] if len(runs) == 1 else courses_over_seeds(courses)
+    course = courses[0] if len(runs) == 1 else training_curves_over_seeds(courses)
     spread = "layouts" if len(runs) == 1 else f"{len(runs)} training seeds"
-    drawn = course_figure(course, measures, f"{config.experiment} over training, {split} layouts")
+    drawn = training_curve_figure(
+        course, measures, f"{config.experiment} over training, {split} layouts"
+    )
     frames = frames_of(field_frames(fields, courses[0].steps))
     with asked.results(asked.folder(agents[0])) as folder:
         write_json(folder / f"{STUDY}.json", _plain(course, measures, spread, origins))
@@ -122,15 +124,15 @@ def _fields(
     last = load_agent(files[-1])
     config = maze_run(last, overrides)
     with held_out(last, config, "anywhere", levels=levels, split=split, decision=True) as mazes:
-        bank = mazes.bank
+        level_set = mazes.level_set
     # Small mazes are the most frequent and show the least.
-    level = int(np.argsort(-bank.sizes, kind="stable")[maze])
-    state, observe = bank.state(level), functools.partial(observe_states, config=config.env)
+    level = int(np.argsort(-level_set.sizes, kind="stable")[maze])
+    state, observe = level_set.state(level), functools.partial(observe_states, config=config.env)
     return [vector_field(load_agent(file).outputs, state, observe) for file in files]
 
 
 def _plain(
-    course: Course, measures: Sequence[str], spread: str, origins: Sequence[dict[str, Any]]
+    course: TrainingCurve, measures: Sequence[str], spread: str, origins: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
         "env_steps": course.steps,
@@ -141,7 +143,7 @@ def _plain(
     }
 
 
-def _table(course: Course, measure: str, spread: str) -> Table:
+def _table(course: TrainingCurve, measure: str, spread: str) -> Table:
     table = new_table(title=measure, caption=f"95 % intervals over {spread}")
     table.add_column("steps", justify="right")
     names = course.names(measure)

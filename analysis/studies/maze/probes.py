@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from chisel.analysis.maze import sample_of, states_of, vote_facts
+from chisel.analysis.maze import logit_targets, sample_of, states_of
 from chisel.analysis.maze.behaviour import text
 from chisel.analysis.probes import INPUT, Probed, Sample, probe_layers, probes_figure
 from chisel.analysis.results import (
@@ -34,7 +34,7 @@ _FEWEST = 20
 """Levels of each set below which a score says nothing."""
 _AT_A_TIME = 512
 _CAPTION = (
-    "test layouts; skill: share of the error of the best constant that the probe takes away (for "
+    "test layouts; score: share of the error of the best constant that the probe takes away (for "
     "numbers R²)"
 )
 
@@ -50,7 +50,7 @@ def run(
     env: str | None = None,
     out: Path | str | None = None,
 ) -> Path:
-    """Fit a linear probe to every layer, for facts of the maze and for the network's own votes.
+    """Fit a linear probe to every layer, for targets of the maze and for the network's own votes.
 
     Ridge probes are fitted to training layouts, take their penalty from validation layouts, and are
     scored on test layouts, the cheese anywhere and the mouse on a random square. Beside each: the
@@ -95,12 +95,12 @@ def run(
 
 
 def best_layers(rows: Sequence[Probed]) -> list[Probed]:
-    """For each fact the layer that reads it best on validation layouts; the first of equals."""
+    """For each target the layer that reads it best on validation layouts; the first of equals."""
     best: dict[str, Probed] = {}
     for row in rows:
-        known = best.get(row.fact)
+        known = best.get(row.target)
         if known is None or np.isnan(known.chosen_at) or row.chosen_at > known.chosen_at:
-            best[row.fact] = row
+            best[row.target] = row
     return list(best.values())
 
 
@@ -120,18 +120,18 @@ def _sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -
     with torch.inference_mode():
         obs = to_tensor(observe([state for one in sets for state in one]))
         logits = torch.cat([agent.policy(part) for part in torch.split(obs, _AT_A_TIME)])
-    return sample_of(sets, observe, max(config.env.region, 1), vote_facts(logits))
+    return sample_of(sets, observe, max(config.env.region, 1), logit_targets(logits))
 
 
 def _plain(rows: Sequence[Probed], sample: Sample, config: RunConfig) -> dict[str, Any]:
     tested = slice(sum(sample.parts), None)
-    facts = {
-        fact.name: {
-            "kind": "number" if fact.is_number else "class",
-            "classes": None if fact.is_number else len(np.unique(fact.values)),
-            "spread": float(fact.values[tested].std()) if fact.is_number else None,
+    targets = {
+        target.name: {
+            "kind": "number" if target.is_number else "class",
+            "classes": None if target.is_number else len(np.unique(target.values)),
+            "spread": float(target.values[tested].std()) if target.is_number else None,
         }
-        for fact in sample.facts
+        for target in sample.targets
     }
     return {
         "layouts": {
@@ -143,7 +143,7 @@ def _plain(rows: Sequence[Probed], sample: Sample, config: RunConfig) -> dict[st
             }.items()
         },
         "region": max(config.env.region, 1),
-        "facts": facts,
+        "targets": targets,
         "best": [row.to_plain() for row in best_layers(rows)],
         "probes": [row.to_plain() for row in rows],
     }
@@ -151,29 +151,29 @@ def _plain(rows: Sequence[Probed], sample: Sample, config: RunConfig) -> dict[st
 
 def _best_table(rows: Sequence[Probed]) -> Table:
     table = new_table(
-        title="Where each fact is read best",
+        title="Where each target is read best",
         caption=f"{_CAPTION}; layers chosen on validation layouts; 95 % intervals over layouts",
     )
-    for name in ("fact", "layer"):
+    for name in ("target", "layer"):
         table.add_column(name)
-    for name in ("skill", "untrained", "shuffled", "trained − untrained"):
+    for name in ("score", "untrained", "shuffled", "trained − untrained"):
         table.add_column(name, justify="right")
     for row in best_layers(rows):
-        cells = (text(one, 2) for one in (row.skill, row.untrained, row.shuffled, row.gain))
-        table.add_row(row.fact, row.layer, *cells)
+        cells = (text(one, 2) for one in (row.score, row.untrained, row.shuffled, row.gain))
+        table.add_row(row.target, row.layer, *cells)
     return table
 
 
 def _layer_table(rows: Sequence[Probed]) -> Table:
     table = new_table(
-        title="Skill by layer",
+        title="Score by layer",
         caption=f"{_CAPTION}; controls and intervals are in the figure and in the JSON file",
     )
     table.add_column("layer", no_wrap=True)
-    facts = list(dict.fromkeys(row.fact for row in rows))
-    for fact in facts:
-        table.add_column(fact.replace("-", " "), justify="right")
+    targets = list(dict.fromkeys(row.target for row in rows))
+    for target in targets:
+        table.add_column(target.replace("-", " "), justify="right")
     for layer in dict.fromkeys(row.layer for row in rows):
-        own = {row.fact: row for row in rows if row.layer == layer}
-        table.add_row(layer, *(f"{own[fact].skill.value:.2f}" for fact in facts))
+        own = {row.target: row for row in rows if row.layer == layer}
+        table.add_row(layer, *(f"{own[target].score.value:.2f}" for target in targets))
     return table

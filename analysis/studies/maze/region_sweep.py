@@ -86,10 +86,12 @@ def run(
     require_alike(labels, [config.env for config in configs])
     beyond = largest_region([config.env for config in configs])
     found = []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for label, agent, config in zip(labels, agents, configs, strict=True):
-            told = labelled(tell, label)
-            tree = measure(agent, config, beyond=beyond, levels=levels, split=split, tell=told)
+            own_progress = labelled(progress, label)
+            tree = measure(
+                agent, config, beyond=beyond, levels=levels, split=split, progress=own_progress
+            )
             found.append(Trained(label, setting_of(config.env), tree))
     origins = [
         asked.provenance(agent, config, seed=seed)

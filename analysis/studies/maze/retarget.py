@@ -23,8 +23,8 @@ from chisel.analysis.maze.channels import (
     write_retarget,
 )
 from chisel.analysis.results import (
+    ProgressCallback,
     Request,
-    Tell,
     labelled,
     names_of,
     naming,
@@ -87,7 +87,7 @@ def run(
         raise ConfigError(f"levels={levels}: must be at least 1")
     runs = runs_of(checkpoint)
     found, origins = [], []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
             studied = subject(path, module, env)
             known = studied.tracking(studied.mazes(_DETECTION, "validation", seed), 12, seed)
@@ -99,7 +99,7 @@ def run(
                 )
             mazes = studied.mazes(levels, split, seed)
             clamps = _clamps(known, chosen, strength, seed)
-            found.append(_study(name, studied, mazes, clamps, ceiling, labelled(tell, name)))
+            found.append(_study(name, studied, mazes, clamps, ceiling, labelled(progress, name)))
             origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
     with asked.results(asked.folder(studied.agent)) as folder:
         write_retarget(folder, found, origins)
@@ -119,14 +119,14 @@ def _study(
     mazes: Sequence[MazeState],
     clamps: Clamps,
     ceiling: bool,
-    tell: Tell,
+    progress: ProgressCallback,
 ) -> RetargetResult:
     maps, controls = [], []
     for number, state in enumerate(mazes):
         maps.append(_map(studied, state, clamps.channels, clamps.values, ceiling))
         controls.append(_map(studied, state, clamps.controls, clamps.values, False).clamped)
-        tell("mazes", number + 1, len(mazes))
-    return RetargetResult(name, studied.cut.module, clamps, maps, controls)
+        progress("mazes", number + 1, len(mazes))
+    return RetargetResult(name, studied.layer_split.module, clamps, maps, controls)
 
 
 def _map(
@@ -137,7 +137,7 @@ def _map(
     ceiling: bool,
 ) -> RetargetMap:
     return retarget_map(
-        studied.cut,
+        studied.layer_split,
         state,
         studied.observe,
         studied.config.env,

@@ -52,7 +52,7 @@ def run(
     runs = runs_of(checkpoint)
     overrides = [f"eval.levels={levels}", f"eval.split={split}"]
     matrices, origins = [], []
-    with progress_bars() as tell:
+    with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=None)
             with naming(name):
@@ -63,7 +63,7 @@ def run(
                     overrides=overrides,
                     regions=regions,
                     controls=controls,
-                    progress=labelled(tell, name),
+                    progress=labelled(progress, name),
                 )
             matrices.append(matrix)
             origin = asked.provenance(agent, config, seed=config.eval.seed)

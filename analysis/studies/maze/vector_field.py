@@ -95,8 +95,10 @@ def run(
     before: dict[Placement, list[Side]] = {}
     after: dict[Placement, list[Side]] = {}
     for placement in PLACEMENTS:
-        bank = held_out_levels(agent, config.env, placement, levels=levels, split=split, seed=seed)
-        states = [bank.state(index) for index in range(levels)]
+        level_set = held_out_levels(
+            agent, config.env, placement, levels=levels, split=split, seed=seed
+        )
+        states = [level_set.state(index) for index in range(levels)]
         before[placement] = [side_of(agent.outputs, one, observe, config.env) for one in states]
         if compared is not None:
             with compared.context():

@@ -235,7 +235,7 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
         sums = sum(row.values[f"P({end})"] for end in ("cheese", "corner", "neither"))
         np.testing.assert_array_equal(sums, 1)
     with held_out(agent, override(agent.config, ["eval.levels=30"]), "anywhere") as mazes:
-        layouts = layouts_of(mazes.bank)
+        layouts = layouts_of(mazes.level_set)
     assert (matrix.levels, matrix.layouts) == (30, len(set(layouts.tolist())))
     assert matrix.layouts < 30, "small mazes repeat"
     for row in matrix.rows:

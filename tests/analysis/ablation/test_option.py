@@ -24,12 +24,12 @@ def straight(agent, direction, levels):
     Means over layouts of the mean in each, and how many layouts there are.
     """
     options = agent.config.eval
-    env, bank = make_evaluation(
+    env, level_set = make_evaluation(
         agent.config.env, levels=levels, seed=options.seed, cheese="anywhere", decision=True
     )
     env.close()
     ends = {}
-    for level in bank:
+    for level in level_set:
         (cheese,), top = level.cheese, (level.size - 1, level.size - 1)
         row = column = 0
         while row < level.size and column < level.size and level.grid[row, column] != WALL:

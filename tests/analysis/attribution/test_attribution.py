@@ -9,9 +9,9 @@ import torch
 
 from chisel.analysis import studies
 from chisel.analysis.attribution.integrated_gradients import integrated_gradients
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze.attribution import log_odds, move_log_probabilities
-from chisel.analysis.maze.decision_mazes import crossroads
+from chisel.analysis.maze.decision_mazes import decision_mazes
 from chisel.analysis.maze.maze_pairs import without_cheese
 from chisel.configs import ConfigError, NumericsError
 from chisel.envs.maze import MOVES
@@ -81,13 +81,13 @@ def vote(cell, toward, against):
 @pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("baseline", ["no-cheese", "zeros"])
 def test_of_a_known_network_each_channel_and_place_gets_what_is_on_paper(seeker, baseline):
-    mazes = crossroads([maze(0), maze(2)])
+    mazes = decision_mazes([maze(0), maze(2)])
     obs = to_tensor(observe(mazes.states))
-    cut = Cut(seeker, LAYER)
-    maps = cut.before(obs)
-    gone = cut.before(to_tensor(observe([without_cheese(one) for one in mazes.states])))
+    layer_split = LayerSplit(seeker, LAYER)
+    maps = layer_split.before(obs)
+    gone = layer_split.before(to_tensor(observe([without_cheese(one) for one in mazes.states])))
     start = gone if baseline == "no-cheese" else torch.zeros_like(maps)
-    score = log_odds(cut, obs, mazes.to_cheese, mazes.to_corner)
+    score = log_odds(layer_split, obs, mazes.to_cheese, mazes.to_corner)
     found = integrated_gradients(score, maps, start, steps=4)
     np.testing.assert_allclose(found.gap, 0, atol=1e-4)
     for number, state in enumerate(mazes.states):

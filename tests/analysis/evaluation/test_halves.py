@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from chisel import configs, models, trainers
-from chisel.analysis.evaluation import cross_own, evaluate_split, split_errors
+from chisel.analysis.evaluation import cross_own, evaluate_halves, halves_errors
 from chisel.cli.main import main
 from chisel.configs import ConfigError
 from chisel.corpora import Examples, load_data
@@ -47,7 +47,7 @@ def test_errors_are_means_over_pixels_and_pictures_of_each_kind_of_digit():
     images = np.zeros((3, 2, 2), np.float32)
     images[2, 0, 0] = 1
     examples = Examples(images, np.array([4, 5, 9]))
-    errors = split_errors(Fixed(0.0, 0.5, -1.0), examples)
+    errors = halves_errors(Fixed(0.0, 0.5, -1.0), examples)
     assert errors["mae"]["decoded"] == {"low": 0, "high": 0.125}
     assert errors["mae"]["first"] == {"low": 0.5, "high": 0.5}
     assert errors["mse"]["second"] == {"low": 1, "high": (4 * 1 + 3 * 1 + 4) / 8}
@@ -56,18 +56,18 @@ def test_errors_are_means_over_pixels_and_pictures_of_each_kind_of_digit():
 
 
 def test_batches_do_not_matter(group, monkeypatch):
-    model = models.load_split(group / "seed-3").model
+    model = models.load_autoencoder(group / "seed-3").model
     examples = load_data(configs.DigitsConfig()).validation
-    whole = split_errors(model, examples)
+    whole = halves_errors(model, examples)
     monkeypatch.setattr("chisel.analysis.evaluation.halves._BATCH", 7)
-    parts = split_errors(model, examples)
+    parts = halves_errors(model, examples)
     for kind, errors in whole.items():
         for name, values in errors.items():
             assert parts[kind][name] == pytest.approx(values, rel=1e-6)
 
 
 def test_an_evaluation_of_several_seeds_is_written_with_all_its_numbers(group):
-    evaluation = evaluate_split(group, overrides={"eval.split": "validation"})
+    evaluation = evaluate_halves(group, overrides={"eval.split": "validation"})
     plain = json.loads(evaluation.data.read_text())
     assert evaluation.data == group / "studies/split/split.json"
     assert evaluation.figure.stat().st_size > 10_000
@@ -75,8 +75,8 @@ def test_an_evaluation_of_several_seeds_is_written_with_all_its_numbers(group):
     assert plain["part"] == "validation"
     examples = load_data(configs.DigitsConfig()).validation
     for score in plain["scores"]:
-        trained = models.load_split(group / f"seed-{score['seed']}")
-        assert score["errors"] == split_errors(trained.model, examples)
+        trained = models.load_autoencoder(group / f"seed-{score['seed']}")
+        assert score["errors"] == halves_errors(trained.model, examples)
         assert score["sha256"] == trained.digest
         assert score["examples"] == 1197
         low, high = (score["errors"]["mae"]["second"][kind] for kind in ("low", "high"))
@@ -86,7 +86,7 @@ def test_an_evaluation_of_several_seeds_is_written_with_all_its_numbers(group):
 
 
 def test_the_constant_picture_is_the_best_there_is(group):
-    evaluation = evaluate_split(group / "seed-3", overrides=["eval.split=train"])
+    evaluation = evaluate_halves(group / "seed-3", overrides=["eval.split=train"])
     images = load_data(configs.DigitsConfig()).train
     low = images.images[images.digits < 5]
     median = np.median(images.images, axis=0)
@@ -125,14 +125,14 @@ def test_seeds_are_compared_by_their_own_metrics(group):
 )
 def test_settings_that_mean_nothing_here_are_refused(group, settings, message):
     with pytest.raises(ConfigError, match=message):
-        evaluate_split(group, overrides=settings)
+        evaluate_halves(group, overrides=settings)
 
 
 def test_a_run_goes_on_further_than_planned(group, tmp_path):
     run = tmp_path / "seed-3"
     shutil.copytree(group / "seed-3", run)
     trainers.resume(run, ["frames=2394"])
-    assert models.load_split(run).env_steps == 2394
+    assert models.load_autoencoder(run).env_steps == 2394
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_routing_splits_the_digits_far_beyond_what_the_same_losses_alone_do(tmp_
     for name in ("split", "unrouted", "shuffled"):
         settings = ["seed=5", "trainer.progress=false", "trainer.accelerator=cpu", "name=one"]
         run = trainers.train(configs.load(f"digits/{name}", [*settings, f"runs_dir={tmp_path}"]))
-        evaluation = evaluate_split(run, overrides=["eval.split=validation"])
+        evaluation = evaluate_halves(run, overrides=["eval.split=validation"])
         found[name] = [evaluation.ratio("mae", half).value for half in ("first", "second")]
     assert min(found["split"]) >= 1.4, found
     assert max(found["unrouted"] + found["shuffled"]) <= min(found["split"]) - 0.4, found

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("procgen")
 def by_hand(agent, placement):
     """A mouse that only goes right solves mazes whose cheese is in the open bottom corridor."""
     options = agent.config.eval
-    env, bank = make_evaluation(
+    env, level_set = make_evaluation(
         agent.config.env,
         levels=options.levels,
         split=options.split,
@@ -31,7 +31,7 @@ def by_hand(agent, placement):
     )
     env.close()
     solved, walls = [], []
-    for level in (bank[i] for i in range(len(bank))):
+    for level in (level_set[i] for i in range(len(level_set))):
         row = level.grid[0] != WALL
         corridor = len(row) if row.all() else int(np.argmin(row))
         solved.append(any(r == 0 and c < corridor for r, c in level.cheese))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from chisel import routing
-from chisel.analysis.localization import Elements, GradientMass, sides_of
+from chisel.analysis.localization import Elements, SquaredGradientNorms, sides_of
 from chisel.analysis.localization.gradient_norm import MEAN, Sides
 
 PARTS = {
@@ -84,7 +84,7 @@ def mass_of(values, kinds=("a", "b"), names=("a", "b"), layers=("x.a.fc", "x.b.f
     """Regions a and b own the layers of their name, 10 and 30 elements; the head is shared."""
     sizes = np.array([[10, 0, 0], [0, 30, 0], [0, 0, 5]])
     parts = Elements((*names, "shared"), layers, sizes, {})
-    return GradientMass(kinds, parts, np.asarray(values, float))
+    return SquaredGradientNorms(kinds, parts, np.asarray(values, float))
 
 
 def batch(a, b):

@@ -29,10 +29,10 @@ from chisel.analysis.results import save_figure
 from chisel.envs.maze import (
     ACTION_OF_MOVE,
     MOVE_OF_ACTION,
-    LevelBank,
+    LevelSet,
     MazeState,
     make_evaluation,
-    make_from_bank,
+    make_from_levels,
     observe_states,
     paths,
 )
@@ -189,7 +189,7 @@ def table_policy(state, config, tables):
 def rollouts(state, config, tables, episodes, seed=0):
     """How many of the real game's episodes found the cheese, and how long each was."""
     games = 100
-    env = make_from_bank(config, LevelBank.from_states([state] * games))
+    env = make_from_levels(config, LevelSet.from_states([state] * games))
     policy = table_policy(state, config, tables)
     generator = torch.Generator().manual_seed(seed)
     parts = [
@@ -210,7 +210,7 @@ def assert_agrees(found, success, lengths, timeout):
 
 def assert_steps_agree(found, state, config, *, games=8, steps=300, seed=0):
     """Follow the chain beside the real game, move by move, without tolerance; states it met."""
-    env = make_from_bank(config, LevelBank.from_states([state] * games))
+    env = make_from_levels(config, LevelSet.from_states([state] * games))
     rng, count = np.random.default_rng(seed), len(found.cells)
     # All of procgen's actions, each of the five moves equally often.
     often = 1 / (5 * np.bincount(MOVE_OF_ACTION)[MOVE_OF_ACTION])
@@ -282,7 +282,7 @@ def look(config):
 def test_two_thousand_episodes_in_each_of_fifty_mazes_agree_with_a_trained_agents_fields():
     agent = models.load_agent("agents/maze-routed-quick/seed-0")
     config = dataclasses.replace(agent.config.env, goals="cheese", num_threads=0, timeout=60)
-    env, bank = make_evaluation(config, levels=50, cheese="anywhere")
+    env, level_set = make_evaluation(config, levels=50, cheese="anywhere")
     env.close()
     observe = functools.partial(observe_states, config=config)
 
@@ -291,7 +291,7 @@ def test_two_thousand_episodes_in_each_of_fifty_mazes_agree_with_a_trained_agent
         return logits / 4, values
 
     for index in range(50):
-        state = bank.state(index)
+        state = level_set.state(index)
         fields = fields_of(hesitant, state, observe)
         tables = np.maximum(np.stack([one.moves for one in fields]), 1e-12)
         found = chain_of(*fields)

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from chisel import configs
-from chisel.analysis.interventions import Cut, clamp_each, intervene, zero
+from chisel.analysis.interventions import LayerSplit, clamp_each, intervene, zero
 from chisel.analysis.maze.channels import (
     ablation_sweep,
     channel_sheet,
+    direct_logit_attribution,
     donor_for,
     goal_tracking,
     layer_cell,
@@ -23,7 +24,6 @@ from chisel.analysis.maze.channels import (
     retarget_figure,
     retarget_map,
     view_side,
-    votes,
     watch,
     ways_of,
     with_cheese,
@@ -55,14 +55,14 @@ def probabilities(mouse, cheese):
     return np.exp(logits) / np.exp(logits).sum()
 
 
-def cut(model):
-    return Cut(model, "embedder.maps")
+def layer_split(model):
+    return LayerSplit(model, "embedder.maps")
 
 
 def test_the_channel_that_follows_the_cheese_is_found_and_no_other(seeker):
     states = [maze(n) for n in range(3)]
     found = goal_tracking(
-        cut(seeker), states, observe, CONFIG, cells=8, generator=np.random.default_rng(0)
+        layer_split(seeker), states, observe, CONFIG, cells=8, generator=np.random.default_rng(0)
     )
     assert found.best(4) == [CHEESE]
     np.testing.assert_allclose(found.correlation[[MOUSE, WALLS, IDLE]], 0)
@@ -77,7 +77,7 @@ def test_a_channel_that_goes_down_at_the_cheese_is_found_as_well(seeker):
     with torch.no_grad():
         seeker.embedder.maps.weight[IDLE, 2] = -3
     found = goal_tracking(
-        cut(seeker), [maze(0)], observe, CONFIG, cells=8, generator=np.random.default_rng(0)
+        layer_split(seeker), [maze(0)], observe, CONFIG, cells=8, generator=np.random.default_rng(0)
     )
     with torch.no_grad():
         seeker.embedder.maps.weight[IDLE, 2] = 0
@@ -89,7 +89,7 @@ def test_a_channel_that_goes_down_at_the_cheese_is_found_as_well(seeker):
 def test_votes_add_up_to_the_decision(seeker):
     state = maze()
     obs = to_tensor(observe([state]))
-    given = votes(cut(seeker), obs)[0]
+    given = direct_logit_attribution(layer_split(seeker), obs)[0]
     up, right = np.subtract(state.cheese[0], (2, 2))
     mouse_up, mouse_right = np.subtract(state.mouse, (2, 2))
     # The mean over 15 actions of what the biases give is the same for all inputs.
@@ -102,9 +102,9 @@ def test_votes_add_up_to_the_decision(seeker):
 def test_votes_and_biases_are_the_logits_of_any_such_network():
     model = small_impala()
     obs = torch.randint(0, 2, (3, 3, 5, 5), generator=torch.Generator().manual_seed(0)).float()
-    one = Cut(model, "embedder.block2.res2.resadd")
+    one = LayerSplit(model, "embedder.block2.res2.resadd")
     maps = one.before(obs)
-    given = votes(one, obs).sum(1)
+    given = direct_logit_attribution(one, obs).sum(1)
     eps = 1e-3  # slightly smaller activations: what the biases give is the same
     scores = [move_logits(one.after(maps * f, obs)[0]).detach().numpy() for f in (1, 1 - eps)]
     np.testing.assert_allclose((scores[0] - scores[1]) / eps, given, rtol=2e-2, atol=2e-3)
@@ -133,7 +133,7 @@ def small_impala():
 def test_a_network_cut_anywhere_gives_what_it_gives_whole(module):
     model = small_impala()
     obs = torch.randint(0, 2, (4, 3, 5, 5), generator=torch.Generator().manual_seed(0)).float()
-    one = Cut(model, module)
+    one = LayerSplit(model, module)
     logits, values = one.after(one.before(obs), obs)
     whole = model(obs)
     torch.testing.assert_close(logits, whole[0].detach())
@@ -147,7 +147,7 @@ def test_a_network_cut_anywhere_gives_what_it_gives_whole(module):
 def test_layers_before_the_cut_run_once():
     model, calls = small_impala(), []
     model.embedder.block1.register_forward_hook(lambda *_: calls.append(1))
-    one = Cut(model, "embedder.block2.res1.resadd")
+    one = LayerSplit(model, "embedder.block2.res1.resadd")
     obs = torch.zeros(2, 3, 5, 5)
     maps = one.before(obs)
     for _ in range(3):
@@ -158,7 +158,7 @@ def test_layers_before_the_cut_run_once():
 def test_retargeting_is_the_geometric_mean_along_the_way_as_on_paper(seeker):
     state = maze()
     found = retarget_map(
-        cut(seeker), state, observe, CONFIG, channels=[CHEESE], values=[1.0], ceiling=True
+        layer_split(seeker), state, observe, CONFIG, channels=[CHEESE], values=[1.0], ceiling=True
     )
     tree = paths.path_tree(state.open, state.mouse)
     assert set(found.targets) == set(paths.free_cells(state.open)) - {state.mouse}
@@ -178,9 +178,9 @@ def test_retargeting_is_the_geometric_mean_along_the_way_as_on_paper(seeker):
 
 def test_a_channel_out_of_range_is_refused_by_its_number(seeker):
     with pytest.raises(ConfigError, match="unit 4 is out of range"):
-        retarget_map(cut(seeker), maze(), observe, CONFIG, channels=[4], values=[1.0])
+        retarget_map(layer_split(seeker), maze(), observe, CONFIG, channels=[4], values=[1.0])
     with pytest.raises(ConfigError, match="no module"):
-        Cut(seeker, "embedder.map").before(torch.zeros(1, 3, 5, 5))
+        LayerSplit(seeker, "embedder.map").before(torch.zeros(1, 3, 5, 5))
 
 
 def test_ways_remember_which_way_the_mouse_faces():
@@ -218,7 +218,7 @@ def test_a_path_counts_all_actions_of_a_move(seeker):
     with torch.no_grad():
         model.fc_policy.weight.zero_()
         model.fc_policy.bias.zero_()
-    found = retarget_map(cut(model), state, observe, CONFIG, channels=[0], values=[0.0])
+    found = retarget_map(layer_split(model), state, observe, CONFIG, channels=[0], values=[0.0])
     np.testing.assert_allclose(found.base, 3 / 15)  # three of fifteen go right
 
 
@@ -230,7 +230,7 @@ def test_resampling_at_the_same_cell_does_nothing_and_elsewhere_what_paper_says(
     assert not np.array_equal(donor.same.open, state.open)
     (other,) = donor.different.cheese
     assert max(abs(np.subtract(other, (2, 4)))) >= 2
-    seen = watch(cut(seeker), state, observe)
+    seen = watch(layer_split(seeker), state, observe)
     effect = resampled(seen, donor, observe, [CHEESE])
     squares = [cell for cell in paths.free_cells(state.open) if cell != (2, 4)]
     expected = [
@@ -254,7 +254,7 @@ def test_a_receiver_without_cheese_or_without_a_partner_is_refused():
 
 
 def test_ablating_what_matters_has_an_effect_and_the_rest_none(seeker):
-    seen = [watch(cut(seeker), maze(n), observe) for n in range(2)]
+    seen = [watch(layer_split(seeker), maze(n), observe) for n in range(2)]
     means = torch.stack([one.maps.mean(0) for one in seen]).mean(0)
     zeros, averages = ablation_sweep(seen, means)
     np.testing.assert_allclose(zeros[[WALLS, IDLE]], 0, atol=1e-6)
@@ -299,7 +299,7 @@ def test_places_are_where_the_cheese_is_seen(view):
 
 
 def test_figures_show_every_channel_and_every_target(seeker, tmp_path):
-    found = retarget_map(cut(seeker), maze(), observe, CONFIG, channels=[0], values=[1.0])
+    found = retarget_map(layer_split(seeker), maze(), observe, CONFIG, channels=[0], values=[1.0])
     figure = retarget_figure(found, "where it can be led")
     values = np.asarray(np.ma.filled(figure.axes[1].images[0].get_array(), np.nan))
     assert np.isfinite(values).sum() == len(found.targets)

@@ -18,9 +18,9 @@ from chisel.configs import NumericsError
 from chisel.envs.maze import (
     ACTION_OF_MOVE,
     MOVE_DELTAS,
-    LevelBank,
+    LevelSet,
     MazeState,
-    make_from_bank,
+    make_from_levels,
     observe_states,
     paths,
 )
@@ -68,7 +68,7 @@ def shortest_path_policy(state, certainty=1.0):
 def test_each_square_equals_a_real_game_walked_there(view):
     config = maze_config(view)
     state = maze()
-    env = make_from_bank(config.env, LevelBank.from_states([state]))
+    env = make_from_levels(config.env, LevelSet.from_states([state]))
     model = network(config, env)
     observe = functools.partial(observe_states, config=config.env)
     fields = {
@@ -108,7 +108,7 @@ def test_the_picture_of_the_mouse_is_seen_only_in_pixels():
     for view, differs in (("pixels", True), ("symbolic", False)):
         config = maze_config(view)
         state = maze()
-        env = make_from_bank(config.env, LevelBank.from_states([state]))
+        env = make_from_levels(config.env, LevelSet.from_states([state]))
         model = network(config, env)
         env.close()
         observe = functools.partial(observe_states, config=config.env)

@@ -1,4 +1,4 @@
-"""Linear probes: the algebra against scikit-learn, facts and scores on paper, known networks."""
+"""Linear probes: the algebra against scikit-learn, targets and scores on paper, known networks."""
 
 import json
 
@@ -9,16 +9,16 @@ from sklearn.linear_model import Ridge
 from torch import nn
 
 from chisel.analysis import studies
-from chisel.analysis.maze import maze_facts, vote_facts
+from chisel.analysis.maze import logit_targets, maze_targets
 from chisel.analysis.probes import (
-    Fact,
+    ProbeTarget,
     Reading,
     Sample,
     kernel,
     probe_layers,
     read,
+    score,
     shuffled,
-    skill,
 )
 from chisel.analysis.probes.layers import INPUT
 from chisel.analysis.studies.maze.probes import best_layers
@@ -65,28 +65,30 @@ def drawn(text):
 def test_facts_of_a_maze_are_those_of_the_drawing():
     above = drawn("..C..\n#.#.#\n.....\n.#.##\nM#...")
     right = drawn(".....\n####.\n.....\n.####\n.M..C")
-    facts = {fact.name: fact.values.tolist() for fact in maze_facts([above, right], region=3)}
+    targets = {
+        target.name: target.values.tolist() for target in maze_targets([above, right], region=3)
+    }
     margin = above.margin
-    assert facts["cheese-row"] == [margin + 4, margin]
-    assert facts["cheese-column"] == [margin + 2, margin + 4]
-    assert facts["mouse-row"] == [margin, margin]
-    assert facts["mouse-column"] == [margin, margin + 1]
-    assert facts["cheese-square"][0] == (margin + 4) * above.world_dim + margin + 2
-    assert facts["cheese-in-region"] == [1, 0]
-    assert facts["step-to-cheese"] == [MOVES.index("UP"), MOVES.index("RIGHT")]
+    assert targets["cheese-row"] == [margin + 4, margin]
+    assert targets["cheese-column"] == [margin + 2, margin + 4]
+    assert targets["mouse-row"] == [margin, margin]
+    assert targets["mouse-column"] == [margin, margin + 1]
+    assert targets["cheese-square"][0] == (margin + 4) * above.world_dim + margin + 2
+    assert targets["cheese-in-region"] == [1, 0]
+    assert targets["step-to-cheese"] == [MOVES.index("UP"), MOVES.index("RIGHT")]
 
 
 @pytest.mark.usefixtures("procgen")
 def test_a_maze_without_cheese_is_refused():
     with pytest.raises(ConfigError, match="has 0 cheeses"):
-        maze_facts([drawn("...\n.#.\nM..")], region=1)
+        maze_targets([drawn("...\n.#.\nM..")], region=1)
 
 
 def test_votes_are_the_centred_logits_of_right_and_up():
     logits = torch.zeros(1, 15)
     logits[0, [6, 7, 8]] = 4.0  # RIGHT
     logits[0, 5] = 1.0  # UP
-    right, up = vote_facts(logits)
+    right, up = logit_targets(logits)
     assert (right.name, up.name) == ("vote-right", "vote-up")
     assert right.values.tolist() == [pytest.approx(4 - 1)]
     assert up.values.tolist() == [pytest.approx(1 - 1)]
@@ -96,24 +98,24 @@ def test_skill_is_the_share_of_the_constants_error_that_is_taken_away_and_gains_
     half = Reading("x", np.array([1.0, 1, 0, 0]), np.array([1.0, 1, 1, 1]), 0, 1)
     worse = Reading("x", np.array([2.0, 2, 2, 2]), np.array([1.0, 1, 1, 1]), 0, 1)
     weights = np.array([[1.0, 1, 1, 1], [2, 2, 0, 0], [0, 0, 2, 2]])
-    assert skill(half, weights).value == 0.5
-    assert skill(worse, weights).value == -1
-    gain = skill(half, weights, worse)
+    assert score(half, weights).value == 0.5
+    assert score(worse, weights).value == -1
+    gain = score(half, weights, worse)
     assert (gain.value, gain.n) == (1.5, 4)
     assert gain.low >= 1
     assert gain.high <= 2
     never = Reading("x", np.zeros(4), np.zeros(4), 0, 1)
-    assert np.isnan(skill(never, weights).value)
-    assert skill(never, weights).to_plain()["value"] is None
+    assert np.isnan(score(never, weights).value)
+    assert score(never, weights).to_plain()["value"] is None
 
 
 def test_shuffled_labels_stay_among_their_own_states_and_the_answers_stay_right():
-    fact = Fact("n", np.arange(10.0))
-    dealt = shuffled(fact, (5, 3), np.random.default_rng(0)).values
+    target = ProbeTarget("n", np.arange(10.0))
+    dealt = shuffled(target, (5, 3), np.random.default_rng(0)).values
     assert sorted(dealt[:5]) == [0, 1, 2, 3, 4]
     assert sorted(dealt[5:8]) == [5, 6, 7]
     assert dealt[8:].tolist() == [8, 9]
-    assert dealt.tolist() != fact.values.tolist()
+    assert dealt.tolist() != target.values.tolist()
 
 
 def test_a_class_is_read_as_the_largest_indicator_and_unseen_classes_are_errors():
@@ -121,8 +123,8 @@ def test_a_class_is_read_as_the_largest_indicator_and_unseen_classes_are_errors(
     classes = draws.integers(3, size=100)
     classes[-1] = 9  # never fitted
     features = np.eye(10)[classes]
-    fact = Fact("class", classes)
-    found = read(kernel(torch.from_numpy(features), 60), fact, 20)
+    target = ProbeTarget("class", classes)
+    found = read(kernel(torch.from_numpy(features), 60), target, 20)
     assert found.errors.tolist() == [0] * 19 + [1]
     most = np.bincount(classes[:60]).argmax()
     assert found.base.tolist() == (classes[80:] != most).astype(float).tolist()
@@ -156,30 +158,30 @@ def one_hot_sample():
     obs = np.zeros((count, 2, SIDE * SIDE), np.uint8)
     obs[np.arange(count), 0, squares] = 1
     obs[np.arange(count), 1, hidden] = 1
-    facts = (
-        Fact("column", (squares % SIDE).astype(float)),
-        Fact("in-first-row", (squares < SIDE).astype(np.int64)),
-        Fact("hidden", (hidden // SIDE).astype(float)),
+    targets = (
+        ProbeTarget("column", (squares % SIDE).astype(float)),
+        ProbeTarget("in-first-row", (squares < SIDE).astype(np.int64)),
+        ProbeTarget("hidden", (hidden // SIDE).astype(float)),
     )
     seen = torch.from_numpy(obs.reshape(count, 2, SIDE, SIDE))
-    return Sample(seen, facts, np.arange(count), (FITTED, VALIDATION))
+    return Sample(seen, targets, np.arange(count), (FITTED, VALIDATION))
 
 
 def test_each_layer_gives_what_it_holds_and_controls_give_nothing():
     agent, sample = known_agent(), one_hot_sample()
     layers = [INPUT, "embedder.whole", "embedder.row", "embedder.none"]
     rows = probe_layers(agent, agent, sample, layers, np.random.default_rng(0), resamples=200)
-    found = {(row.layer, row.fact): row for row in rows}
+    found = {(row.layer, row.target): row for row in rows}
     assert len(rows) == len(layers) * 3
     for layer in layers[:2]:
-        assert found[layer, "column"].skill.value > 0.95
-        assert found[layer, "in-first-row"].skill.value == 1
-    assert found["embedder.row", "in-first-row"].skill.value == 1
-    assert 0 < found["embedder.row", "column"].skill.value < 0.6
-    assert found[INPUT, "hidden"].skill.value > 0.95
-    assert found["embedder.whole", "hidden"].skill.value < 0.1
-    for fact in ("column", "in-first-row", "hidden"):
-        assert found["embedder.none", fact].skill.value == pytest.approx(0, abs=1e-9)
+        assert found[layer, "column"].score.value > 0.95
+        assert found[layer, "in-first-row"].score.value == 1
+    assert found["embedder.row", "in-first-row"].score.value == 1
+    assert 0 < found["embedder.row", "column"].score.value < 0.6
+    assert found[INPUT, "hidden"].score.value > 0.95
+    assert found["embedder.whole", "hidden"].score.value < 0.1
+    for target in ("column", "in-first-row", "hidden"):
+        assert found["embedder.none", target].score.value == pytest.approx(0, abs=1e-9)
     for row in rows:
         assert row.shuffled.value < 0.25
         assert row.gain.value == 0  # the untrained network is the same here
@@ -190,7 +192,7 @@ def test_a_layer_is_chosen_by_validation_and_the_first_of_equals():
     agent, sample = known_agent(), one_hot_sample()
     layers = ["embedder.none", "embedder.whole", "embedder.row"]
     rows = probe_layers(agent, agent, sample, layers, np.random.default_rng(0), resamples=20)
-    best = {row.fact: row.layer for row in best_layers(rows)}
+    best = {row.target: row.layer for row in best_layers(rows)}
     assert best["in-first-row"] == "embedder.whole"
     assert best["column"] == "embedder.whole"
 
@@ -211,11 +213,11 @@ def test_the_study_writes_the_same_twice_and_reads_the_votes_off_the_last_layer(
     assert found["command"].startswith("chisel study probes checkpoint=")
     names = {path.name for path in (tmp_path / "0").iterdir()}
     assert names == {"probes.json", "probes.png", "tables.json"}
-    rows = {(row["layer"], row["fact"]): row for row in found["probes"]}
+    rows = {(row["layer"], row["target"]): row for row in found["probes"]}
     assert len(rows) == 3 * 10
     for vote in ("vote-right", "vote-up"):
-        assert rows["fc_policy", vote]["skill"]["value"] > 0.999
-    assert "Where each fact is read best" in capsys.readouterr().out
+        assert rows["fc_policy", vote]["score"]["value"] > 0.999
+    assert "Where each target is read best" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("procgen")

@@ -13,7 +13,7 @@ from chisel import configs, envs
 from chisel.analysis import studies
 from chisel.analysis.evaluation import evaluate
 from chisel.analysis.interventions import add, intervene, record
-from chisel.analysis.maze import crossroads, with_and_without
+from chisel.analysis.maze import decision_mazes, with_and_without
 from chisel.analysis.maze.cheese_vector import (
     Row,
     bench,
@@ -106,7 +106,7 @@ LAYER = "embedder.block2.res1.resadd"
 
 
 def test_a_decision_square_knows_the_moves_to_cheese_and_corner(procgen):
-    roads = crossroads(mazes())
+    roads = decision_mazes(mazes())
     assert roads.squares == ((4, 0), (2, 0))
     assert [MOVES[m] for m in roads.to_cheese] == ["UP", "RIGHT"]
     assert [MOVES[m] for m in roads.to_corner] == ["RIGHT", "UP"]
@@ -120,12 +120,12 @@ def test_mazes_without_cheese_or_decision_square_are_refused(procgen):
     (state, _) = mazes()
     state.remove_cheese()
     with pytest.raises(ConfigError, match="0 cheeses, but one is needed"):
-        crossroads([state])
+        decision_mazes([state])
     with pytest.raises(ConfigError, match="no cheese"):
         with_and_without("cheese", [state], configs.load("maze/quick").env)
     state.add_cheese(8, 8)
     with pytest.raises(ConfigError, match="no decision square"):
-        crossroads([state])
+        decision_mazes([state])
 
 
 def test_at_the_start_the_vector_at_minus_one_is_removing_the_cheese(agent, procgen):

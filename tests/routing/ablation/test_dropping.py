@@ -20,7 +20,7 @@ def test_dropped_examples_equal_the_ablated_network_and_the_others_the_whole_one
     whole = model(x)
     with routing.ablate(model, regions, {"left": "zero"}):
         without = model(x)
-    drop = routing.ForwardDrop(model, regions)
+    drop = routing.RegionDropout(model, regions)
     flags = torch.tensor([True, False, True, False, False, True])
     drop.use({"left": flags})
     out = model(x)
@@ -32,7 +32,7 @@ def test_dropped_examples_equal_the_ablated_network_and_the_others_the_whole_one
 
 def test_no_gradient_reaches_what_makes_a_dropped_region():
     model, x = net(), torch.randn(4, 5, dtype=torch.float64)
-    drop = routing.ForwardDrop(model, routing.resolve(model, PARTS))
+    drop = routing.RegionDropout(model, routing.resolve(model, PARTS))
     drop.use({"left": torch.ones(4, dtype=torch.bool)})
     model(x).sum().backward()
     assert not model[0].weight.grad[:3].any()
@@ -41,7 +41,7 @@ def test_no_gradient_reaches_what_makes_a_dropped_region():
 
 def test_another_batch_than_the_one_that_was_told_is_refused():
     model = net()
-    drop = routing.ForwardDrop(model, routing.resolve(model, PARTS))
+    drop = routing.RegionDropout(model, routing.resolve(model, PARTS))
     drop.use({"left": torch.ones(4, dtype=torch.bool)})
     with pytest.raises(routing.RoutingError, match="some of 4 examples, but 5 pass"):
         model(torch.randn(5, 5, dtype=torch.float64))

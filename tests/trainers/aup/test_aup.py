@@ -121,7 +121,7 @@ def test_a_weight_of_zero_is_plain_ppo_bit_for_bit():
 
 
 def test_the_auxiliary_phase_acts_at_random_and_leaves_the_agent_as_it_was():
-    module = make_aup(iterations=40, phase=30, aux={"seekers": 0.0})
+    module = make_aup(iterations=40, phase=30, aux={"exploring": 0.0})
     before, actions = weights(module), []
     fit(module, epochs=30, callbacks=[LogIteration(lambda *_: actions.append(chosen(module)))])
     assert same(before, weights(module))
@@ -193,7 +193,7 @@ def test_an_environment_that_names_no_action_of_doing_nothing_is_refused():
         (["algo.aup_lambda=-1"], r"algo\.aup_lambda = -1.*at least 0"),
         (["algo.aux.gamma=1"], r"algo\.aux\.gamma = 1.*below 1"),
         (["algo.aux.sweeps=0"], r"algo\.aux\.sweeps = 0.*at least 1"),
-        (["algo.aux.seekers=2"], r"algo\.aux\.seekers = 2.*at most 1"),
+        (["algo.aux.exploring=2"], r"algo\.aux\.exploring = 2.*at most 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(settings, message):

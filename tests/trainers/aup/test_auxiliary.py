@@ -9,11 +9,11 @@ from scipy.stats import spearmanr
 
 from chisel import configs, envs
 from chisel.envs.gridworlds import board_planes
-from chisel.trainers.aup.bellman import Graph, backed_up
+from chisel.trainers.aup.bellman import Graph, bellman_targets
 from chisel.trainers.aup.last_layer import correct_last_layer
 from chisel.trainers.aup.module import make_aup
-from chisel.trainers.aup.normalizer import Standardizer
-from chisel.trainers.aup.observation_hash import Fingerprints
+from chisel.trainers.aup.normalizer import ObservationNormalizer
+from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
 from chisel.trainers.aup.rewards import RewardPerView
 from chisel.trainers.onpolicy.collector import Collector
@@ -31,7 +31,7 @@ def views(count=3000, seed=0):
 
 
 def per_view(num=5, seed=0, obs_bytes=24):
-    return RewardPerView(num, Fingerprints.draw(obs_bytes, np.random.default_rng(seed)))
+    return RewardPerView(num, ObservationHash.draw(obs_bytes, np.random.default_rng(seed)))
 
 
 def test_a_reward_depends_on_the_view_alone():
@@ -94,7 +94,7 @@ def as_tuples(rows):
 
 
 def replay(capacity):
-    return Replay(capacity, Fingerprints.draw(24, np.random.default_rng(0)), CPU)
+    return Replay(capacity, ObservationHash.draw(24, np.random.default_rng(0)), CPU)
 
 
 @pytest.mark.parametrize("capacity", [1000, 20, 3])
@@ -155,7 +155,7 @@ def test_a_replay_is_a_graph_of_its_observations_also_after_it_was_restored():
 def test_rollouts_tell_what_each_step_led_to(told):
     """Against a second environment that plays the same actions."""
     env, twin = (Corridor(timeout=4, final_obs=told) for _ in range(2))
-    buffer = RolloutBuffer(30, 4, (3, 5, 3), torch.uint8, CPU, arrivals=True)
+    buffer = RolloutBuffer(30, 4, (3, 5, 3), torch.uint8, CPU, next_obs=True)
     generator = torch.Generator().manual_seed(0)
     Collector(env, seed=3, generator=generator).collect(
         lambda obs: (torch.zeros(len(obs), 2), torch.zeros(len(obs))), buffer
@@ -205,7 +205,7 @@ def test_targets_look_ahead_as_a_slow_transcription_does(sweeps):
     source, action, arrival, ends, weight, rewards = (
         torch.tensor(column) for column in zip(*steps, strict=True)
     )
-    found = backed_up(
+    found = bellman_targets(
         Graph(source, action, arrival, ends, weight),
         rewards[:, None],
         torch.from_numpy(guesses.astype(np.float32))[..., None],
@@ -221,7 +221,7 @@ def test_targets_look_ahead_as_a_slow_transcription_does(sweeps):
 def test_standardised_observations_have_mean_0_and_deviation_1_where_they_vary():
     obs = torch.from_numpy(np.random.default_rng(0).integers(0, 9, (500, 4, 3, 2)).astype(np.uint8))
     obs[:, 0] = 7
-    standardizer = Standardizer((4, 3, 2), CPU)
+    standardizer = ObservationNormalizer((4, 3, 2), CPU)
     standardizer.update(obs)
     found = standardizer(obs)
     assert (found[:, 0] == 0).all()
@@ -232,9 +232,9 @@ def test_standardised_observations_have_mean_0_and_deviation_1_where_they_vary()
 class BoardModel(NamedTuple):
     """What a random walk can find out about a world whose states it sees as boards."""
 
-    chances: np.ndarray
+    probabilities: np.ndarray
     """`[B, A, B]`: that the episode goes on at a board."""
-    arrivals: np.ndarray
+    next_obs: np.ndarray
     """`[B, A, B]`: of arriving at a board, also where the episode ends."""
     visits: np.ndarray
     """`[B]`, expected number in an episode."""
@@ -251,24 +251,24 @@ def by_board(mdp, max_steps):
             np.add.at(after, mdp.next_state[:, action], here / actions)
         here = after * ~mdp.terminal
     per_board = np.bincount(mdp.board, visits, len(mdp.boards))
-    arrivals = np.zeros((len(mdp.boards), actions, len(mdp.boards)))
-    chances = arrivals.copy()
+    next_obs = np.zeros((len(mdp.boards), actions, len(mdp.boards)))
+    probabilities = next_obs.copy()
     for state in np.flatnonzero(visits):
         for action, after in enumerate(mdp.next_state[state]):
             place = mdp.board[state], action, mdp.board[after]
-            arrivals[place] += visits[state] / per_board[mdp.board[state]]
+            next_obs[place] += visits[state] / per_board[mdp.board[state]]
             if not mdp.terminal[after]:
-                chances[place] += visits[state] / per_board[mdp.board[state]]
-    return BoardModel(chances, arrivals, per_board)
+                probabilities[place] += visits[state] / per_board[mdp.board[state]]
+    return BoardModel(probabilities, next_obs, per_board)
 
 
 def exact(model, rewards, gamma):
     """Q `[K, B, A]` by value iteration; paid on arrival, nothing after a terminal state."""
-    paid = np.einsum("bac,kc->kba", model.arrivals, rewards)
-    boards, actions, _ = model.chances.shape
-    chances, values = model.chances.reshape(-1, boards).T, np.zeros_like(rewards)
+    paid = np.einsum("bac,kc->kba", model.next_obs, rewards)
+    boards, actions, _ = model.probabilities.shape
+    probabilities, values = model.probabilities.reshape(-1, boards).T, np.zeros_like(rewards)
     for _ in range(100_000):
-        q = paid + gamma * (values @ chances).reshape(-1, boards, actions)
+        q = paid + gamma * (values @ probabilities).reshape(-1, boards, actions)
         if np.abs(q.max(-1) - values).max() < 1e-6:
             return q
         values = q.max(-1)
@@ -290,13 +290,13 @@ def learnt_and_exact(settings):
     algorithm = make_aup(config, env, device=CPU)
     collector = Collector(env, seed=0, generator=torch.Generator().manual_seed(0))
     shape = (config.algo.num_steps, env.num_envs, collector.obs.shape[1:])
-    buffer = RolloutBuffer(*shape, torch.uint8, CPU, arrivals=True)
+    buffer = RolloutBuffer(*shape, torch.uint8, CPU, next_obs=True)
     last, mdp = torch.zeros(env.num_envs), env.mdp
     boards = torch.from_numpy(board_planes(mdp.boards, env.world.planes))
     numbers = {board.numpy().tobytes(): number for number, board in enumerate(boards)}
     tried = np.zeros((len(boards), 5), int)
     while algorithm.explores:
-        collector.collect(algorithm.explorer, buffer)
+        collector.collect(algorithm.exploration_policy, buffer)
         acted_on = [numbers[obs.tobytes()] for obs in buffer.flat("obs").numpy()]
         np.add.at(tried, (acted_on, buffer.flat("actions").numpy()), 1)
         algorithm.finish(buffer, last)

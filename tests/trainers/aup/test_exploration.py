@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from chisel.trainers.aup.bellman import Graph
-from chisel.trainers.aup.exploration import SEEKERS_COUNT, Explorer, unknown_ahead
-from chisel.trainers.aup.observation_hash import Fingerprints
+from chisel.trainers.aup.exploration import EXPLORING_COUNT, ExplorationPolicy, unknown_ahead
+from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
 
 CPU = torch.device("cpu")
@@ -71,16 +71,18 @@ def picture(places):
     return obs
 
 
-def turns_of_the_lock(seekers, rollouts, num_envs=4, steps=32):
-    """How often each number was tried in each place, `[LENGTH, 2]`, and the explorer."""
-    replay = Replay(1000, Fingerprints.draw(4, np.random.default_rng(0)), CPU)
-    explorer = Explorer(replay, num_envs=num_envs, seekers=seekers, num_actions=2)
+def turns_of_the_lock(exploring, rollouts, num_envs=4, steps=32):
+    """How often each number was tried in each place, `[LENGTH, 2]`, and the exploration policy."""
+    replay = Replay(1000, ObservationHash.draw(4, np.random.default_rng(0)), CPU)
+    exploration_policy = ExplorationPolicy(
+        replay, num_envs=num_envs, exploring=exploring, num_actions=2
+    )
     generator = torch.Generator().manual_seed(0)
     places, tried = np.zeros(num_envs, int), np.zeros((LENGTH, 2), int)
     for _ in range(rollouts):
         rows = []
         for _ in range(steps):
-            logits, _ = explorer(picture(places))
+            logits, _ = exploration_policy(picture(places))
             actions = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0].numpy()
             np.add.at(tried, (places, actions), 1)
             after = np.where(actions == KEY[places], (places + 1) % LENGTH, 0)
@@ -89,23 +91,23 @@ def turns_of_the_lock(seekers, rollouts, num_envs=4, steps=32):
         obs, actions, arrived = (torch.cat(column) for column in zip(*rows, strict=True))
         ended = torch.zeros(len(obs), dtype=torch.bool)
         named = {"obs": obs, "actions": actions, "next_obs": arrived, "terminated": ended}
-        replay.add(named, explorer.counts(steps))
-        explorer.plan()
-    return tried, explorer
+        replay.add(named, exploration_policy.counts(steps))
+        exploration_policy.plan()
+    return tried, exploration_policy
 
 
 def test_seekers_open_a_lock_that_a_random_walk_does_not():
     """2,560 steps; a random walk needs about 2^15."""
-    assert (turns_of_the_lock(seekers=1, rollouts=20)[0] > 0).all()
-    assert (turns_of_the_lock(seekers=0, rollouts=20)[0] == 0).any()
+    assert (turns_of_the_lock(exploring=1, rollouts=20)[0] > 0).all()
+    assert (turns_of_the_lock(exploring=0, rollouts=20)[0] == 0).any()
 
 
 def test_walkers_walk_at_random_and_so_do_seekers_where_they_know_nothing():
-    _, explorer = turns_of_the_lock(seekers=2, rollouts=3)
+    _, exploration_policy = turns_of_the_lock(exploring=2, rollouts=3)
     known = picture([0, 0, 0, 0])
-    logits, values = explorer(known)
+    logits, values = exploration_policy(known)
     assert (logits[:2] == 0).all()
     assert (logits[2:] != 0).any(1).all()
     assert (values == 0).all()
-    assert (explorer(picture([200] * 4))[0] == 0).all()
-    assert explorer.counts(2).tolist() == [1, 1, SEEKERS_COUNT, SEEKERS_COUNT] * 2
+    assert (exploration_policy(picture([200] * 4))[0] == 0).all()
+    assert exploration_policy.counts(2).tolist() == [1, 1, EXPLORING_COUNT, EXPLORING_COUNT] * 2

@@ -59,11 +59,11 @@ def by_hand(out, data, kept=None, *, ent=0.1, vf=0.5):
     for b in range(len(data["actions"])):
         if kept is not None and not kept[b]:
             continue
-        chances = torch.softmax(out.logits[b], 0)
+        probabilities = torch.softmax(out.logits[b], 0)
         advantage = (data["returns"][b] - out.values[b]).detach()
-        total = total - chances[data["actions"][b]].log() * advantage
+        total = total - probabilities[data["actions"][b]].log() * advantage
         total = total + vf * (out.values[b] - data["returns"][b]) ** 2
-        total = total + ent * (chances * chances.log()).sum()
+        total = total + ent * (probabilities * probabilities.log()).sum()
     return total / len(data["actions"])
 
 
@@ -92,12 +92,12 @@ def test_the_gradient_of_the_expected_return_is_estimated_without_bias():
     """A bandit of four arms: the mean gradient over all draws is that of the expected reward."""
     logits = torch.tensor([0.3, -0.2, 0.5, 0.1])
     pays = torch.tensor([1.0, 0.0, -1.0, 0.5])
-    chances = torch.softmax(logits, 0)
-    exact = chances * (pays - (chances * pays).sum())
+    probabilities = torch.softmax(logits, 0)
+    exact = probabilities * (pays - (probabilities * pays).sum())
     rows = logits.repeat(4, 1).requires_grad_()
     algorithm = Reinforce(ReinforceConfig(ent_coef=0.0, vf_coef=0.0))
     # Each arm once, weighted by how often it is drawn.
-    data = {"actions": torch.arange(4), "returns": pays, "weights": 4 * chances}
+    data = {"actions": torch.arange(4), "returns": pays, "weights": 4 * probabilities}
     algorithm.losses(Outputs(rows, torch.full((4,), 0.3), rows), data).total.backward()
     torch.testing.assert_close(-rows.grad.sum(0), exact)
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from chisel.configs import ConfigError, LabelsConfig
-from chisel.trainers.routed.labels import UNFINISHED, UNKNOWN, LabelBook
+from chisel.trainers.routed.labels import UNFINISHED, UNKNOWN, EpisodeLabeler
 
 
 def book(num_envs=4, seed=0, **options):
     options = LabelsConfig(source="maze-goal", **options)
-    return LabelBook(options, num_envs=num_envs, generator=np.random.default_rng(seed))
+    return EpisodeLabeler(options, num_envs=num_envs, generator=np.random.default_rng(seed))
 
 
 def ends(rows, outcomes, num_envs=4):
@@ -35,7 +35,7 @@ def test_a_label_covers_all_steps_of_its_episode_in_the_rollout_and_no_other():
 
 
 def test_a_time_out_is_known_as_such_where_the_source_says_how_episodes_end():
-    labels = LabelBook(
+    labels = EpisodeLabeler(
         LabelsConfig(source="maze-end"), num_envs=4, generator=np.random.default_rng(0)
     )
     labels.begin()

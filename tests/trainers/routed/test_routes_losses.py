@@ -9,7 +9,7 @@ import torch.distributed as dist
 
 from chisel.configs import ConfigError, ImpalaConfig, LabelsConfig, RoutingConfig
 from chisel.models import Spaces, build
-from chisel.trainers.routed.labels import LabelBook
+from chisel.trainers.routed.labels import EpisodeLabeler
 from chisel.trainers.routed.routes import Routes
 from tests.trainers.conftest import EXPERTS, fit, make_ppo
 
@@ -27,7 +27,7 @@ OPTIONS = RoutingConfig(
 
 def routes_of(options):
     model = build(ImpalaConfig(channels=(4, 4, 4), hidden=16), SPACES)
-    book = LabelBook(options.labels, num_envs=4, generator=np.random.default_rng(0))
+    book = EpisodeLabeler(options.labels, num_envs=4, generator=np.random.default_rng(0))
     return model, Routes(model, options, book, example=IMAGES[:1])
 
 

@@ -40,8 +40,10 @@ def stepped(state, action):
 
 def test_the_corner_is_noticed_as_a_slow_replay_does(untrained):
     config = untrained.config
-    env, bank = make_evaluation(config.env, levels=64, num_envs=8, cheese="anywhere", sizes=[3, 5])
-    watched, draws = CornerWatch(env, int(bank.sizes.max())), np.random.default_rng(0)
+    env, level_set = make_evaluation(
+        config.env, levels=64, num_envs=8, cheese="anywhere", sizes=[3, 5]
+    )
+    watched, draws = CornerWatch(env, int(level_set.sizes.max())), np.random.default_rng(0)
     watched.reset(seed=0)
     been, seen = np.zeros(8, bool), []
     for _ in range(120):

@@ -7,7 +7,11 @@ import torch
 from PIL import Image
 
 from chisel.analysis import studies
-from chisel.analysis.maze.behaviour.over_training import Course, checkpoints_of, courses_over_seeds
+from chisel.analysis.maze.behaviour.over_training import (
+    TrainingCurve,
+    checkpoints_of,
+    training_curves_over_seeds,
+)
 from chisel.analysis.results.estimates import Estimate
 from chisel.configs import ConfigError
 from chisel.models import checkpoint_name, read_checkpoint, write_checkpoint
@@ -34,13 +38,13 @@ def test_points_are_spread_evenly_and_the_last_is_among_them(run_folder):
 def test_seeds_are_joined_at_the_steps_they_share():
     def course(steps, shift):
         points = [{"m": {"a": Estimate(s + shift, 0, 0, 1)}} for s in steps]
-        return Course(list(steps), points)
+        return TrainingCurve(list(steps), points)
 
-    joined = courses_over_seeds([course((10, 20, 30), 0), course((20, 30, 40), 2)])
+    joined = training_curves_over_seeds([course((10, 20, 30), 0), course((20, 30, 40), 2)])
     assert joined.steps == [20, 30]
     assert [point.value for point in joined.curve("m", "a")] == [21, 31]
     with pytest.raises(ConfigError, match="no checkpoint of the same step"):
-        courses_over_seeds([course((10,), 0), course((20,), 0)])
+        training_curves_over_seeds([course((10,), 0), course((20,), 0)])
 
 
 @pytest.mark.usefixtures("procgen")

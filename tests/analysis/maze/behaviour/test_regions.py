@@ -28,12 +28,12 @@ def rightward(folder, bias, *overrides):
 def steps_right(agent, beyond):
     """Of levels with a decision square and cheese beyond a region, where the way to the cheese and
     that to the corner go right from the square: slowly, from both paths."""
-    bank = held_out_levels(
+    level_set = held_out_levels(
         agent, agent.config.env, "anywhere", levels=LEVELS, split="train", seed=3, decision=True
     )
     found = []
     for number in range(LEVELS):
-        state = bank.state(number)
+        state = level_set.state(number)
         (cheese,), last = state.cheese, state.maze_dim - 1
         if min(cheese) > last - beyond:
             continue

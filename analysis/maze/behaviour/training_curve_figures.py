@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chisel.analysis.maze import VectorField, draw_arrows
-from chisel.analysis.maze.behaviour.over_training import MEASURES, Course
+from chisel.analysis.maze.behaviour.over_training import MEASURES, TrainingCurve
 
 _COLOURS = ("#edae49", "#1f77b4", "#9a9aa5", "#d1495b", "#2e8b57")
 
 
-def course_figure(course: Course, measures: Sequence[str], title: str) -> Figure:
+def training_curve_figure(course: TrainingCurve, measures: Sequence[str], title: str) -> Figure:
     """A panel for each measure, its curves with their intervals.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chisel.configs import CheckpointError, RunConfig
-from chisel.models.autoencoder import SplitAutoencoder
+from chisel.models.autoencoder import HalvesAutoencoder
 from chisel.models.build import build_split
 from chisel.models.load import find_checkpoint, read_saved
 from chisel.models.serialize import file_digest
@@ -16,10 +16,10 @@ from chisel.models.weights import load_weights
 
 
 @dataclass(frozen=True)
-class TrainedSplit:
+class TrainedAutoencoder:
     """A network in evaluation mode, on the CPU, and where it comes from."""
 
-    model: SplitAutoencoder
+    model: HalvesAutoencoder
     config: RunConfig
     digest: str
     """sha256 of the file the weights were read from, in hex."""
@@ -29,7 +29,7 @@ class TrainedSplit:
     """That file."""
 
 
-def holds_split(path: Path) -> bool:
+def holds_autoencoder(path: Path) -> bool:
     """Whether a run, a group of runs or a checkpoint is of one that learnt from a data set.
 
     False where no checkpoint is found: what loads agents then says why, and warns of damage.
@@ -44,7 +44,7 @@ def holds_split(path: Path) -> bool:
         return False
 
 
-def load_split(path: Path, warn: Callable[[str], None] = warnings.warn) -> TrainedSplit:
+def load_autoencoder(path: Path, warn: Callable[[str], None] = warnings.warn) -> TrainedAutoencoder:
     """Load the network of a run's newest valid checkpoint, or of a checkpoint.
 
     Raises:
@@ -56,4 +56,4 @@ def load_split(path: Path, warn: Callable[[str], None] = warnings.warn) -> Train
         raise CheckpointError(f"{path} learnt in an environment, not from a data set")
     model = build_split(saved.config.model, saved.spaces).eval()
     load_weights(model, saved.weights, file)
-    return TrainedSplit(model, saved.config, file_digest(file), saved.steps, file)
+    return TrainedAutoencoder(model, saved.config, file_digest(file), saved.steps, file)

@@ -12,7 +12,7 @@ from chisel.analysis.steering import Steering
 
 
 @dataclass(frozen=True)
-class Changes:
+class Interventions:
     """What is done to an agent while it plays."""
 
     ablation: Ablation | None = None

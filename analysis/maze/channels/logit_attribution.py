@@ -1,4 +1,4 @@
-"""Which move each channel of a layer votes for, and how the votes add up to the decision."""
+"""Direct logit attribution: what each channel of a layer adds to the logit of each move."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chisel.analysis.interventions import Cut
+from chisel.analysis.interventions import LayerSplit
 from chisel.envs.maze import MOVE_OF_ACTION, MOVES
 
 
-def votes(cut: Cut, obs: torch.Tensor) -> NDArray[np.float64]:
+def direct_logit_attribution(layer_split: LayerSplit, obs: torch.Tensor) -> NDArray[np.float64]:
     """What each channel says for each move: activation times gradient of the move's logit.
 
     A move's logit is the mean over the actions that make it, less the mean over moves. These
-    networks are linear around any input, so the votes of all channels and what the biases behind
-    the layer give add up to the logits exactly.
+    networks are linear around any input, so what all channels add and what the biases behind
+    the layer add sum up to the logits exactly.
 
     Args:
-        cut: The layer.
+        layer_split: The layer.
         obs: Observations `[N, C, H, W]`.
 
     Returns:
         `[N, C, 5]`, the moves LEFT, DOWN, UP, RIGHT, NOOP.
     """
     with torch.enable_grad():
-        maps = cut.before(obs).requires_grad_()
-        scores = move_logits(cut.differentiable(maps, obs))
+        maps = layer_split.before(obs).requires_grad_()
+        scores = move_logits(layer_split.differentiable(maps, obs))
         found = []
         for move in range(scores.shape[1]):
             (slope,) = torch.autograd.grad(scores[:, move].sum(), maps, retain_graph=True)
