@@ -34,8 +34,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     `infos["episode"]` has `r`, `l`, `outcome` (0 nothing, 1 the cheese, 2 the corner), `success`
     (whether a goal was reached), `level_seed`, `level_index` (-1 if the level is of no level
-    set), `size` (side of the inner maze), `cheese` (`[N, 2]` row and column in the inner maze, -1 if
-    none), `in_region` (whether it lies in the top-right region), `cheese_path` and `corner_path`
+    set), `size` (side of the inner maze), `cheese` (`[N, 2]` row and column in the inner maze, -1
+    if none), `in_region` (whether it lies in the top-right region), `cheese_path` and `corner_path`
     (steps from the start to the cheese and to the top-right corner, -1 if there is no path),
     `shortest_path` (steps to the nearest goal, -1 if there is none) and `decision` (whether
     neither of cheese and corner lies on the path to the other).
