@@ -10,7 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chisel import analysis, cli, configs, corpora, envs, impact, models, routing, trainers
+    import chisel.analysis as analysis
+    import chisel.cli as cli
+    import chisel.configs as configs
+    import chisel.corpora as corpora
+    import chisel.envs as envs
+    import chisel.impact as impact
+    import chisel.models as models
+    import chisel.routing as routing
+    import chisel.trainers as trainers
     from chisel.analysis.evaluation import evaluate
     from chisel.analysis.interventions import intervene
     from chisel.analysis.studies import run as run_study
