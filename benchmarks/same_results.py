@@ -124,22 +124,23 @@ def tree(given: str) -> Iterator[Tree]:
     """
     if (Path(given) / "pyproject.toml").is_file():
         root = Path(given).resolve()
-        yield Tree(root, _git("-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"))
+        yield Tree(root, _git(root, "describe", "--always", "--dirty", "--abbrev=40"))
         return
-    commit = _git("-C", str(HERE), "rev-parse", "--verify", f"{given}^{{commit}}")
+    commit = _git(HERE, "rev-parse", "--verify", f"{given}^{{commit}}")
     with tempfile.TemporaryDirectory(prefix="same-results-") as folder:
         root = Path(folder).resolve() / "tree"
-        _git("-C", str(HERE), "worktree", "add", "--detach", str(root), commit)
+        _git(HERE, "worktree", "add", "--detach", str(root), commit)
         try:
             yield Tree(root, commit)
         finally:
-            _git("-C", str(HERE), "worktree", "remove", "--force", str(root))
+            _git(HERE, "worktree", "remove", "--force", str(root))
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"same_results: git {' '.join(arguments)}: {done.stderr.strip()}")
+        told = f"git {' '.join(arguments)} in {root}: {done.stderr.strip()}"
+        sys.exit(f"same_results: {told}; give a revision, or the folder of a checkout")
     return done.stdout.strip()
 
 

@@ -21,7 +21,8 @@ RENAMED: dict[str, str] = {}
 between dots. There is no other exception."""
 
 RENAMED_WORDS: dict[str, str] = {}
-"""Old word to new in what is typed: experiments, settings, studies and their options."""
+"""Old word to new in what is typed: experiments, settings, studies and their options. Experiments
+(with a `/`) also where results name them."""
 
 NOT_COMPARED = {
     "versions": "of Python and packages, the project's own among them",
@@ -57,23 +58,30 @@ class Names:
     words: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, text: str) -> str:
-        """A key or a value: all of it, or its parts between dots."""
-        for known in (self.names, self.words):
-            if text in known:
-                return known[text]
+        """A key or a name: all of it, or its parts between dots."""
+        if text in self.names:
+            return self.names[text]
         return ".".join(self.names.get(part, part) for part in text.split("."))
 
-    def typed(self, line: str) -> str:
-        """A command, or the path of a run, with every whole word that is another now."""
-        if not self.words:
-            return line
-        longest = sorted(self.words, key=len, reverse=True)
-        whole = rf"(?<![\w.-])({'|'.join(map(re.escape, longest))})(?![\w.-])"
-        return re.sub(whole, lambda found: self.words[found[0]], line)
+    def value(self, text: str) -> str:
+        """A text in a result: a name, or what names experiments, such as the path of a run."""
+        return _replaced(self.of(text), {k: v for k, v in self.words.items() if "/" in k})
 
     def path(self, path: str) -> str:
         """A file's path inside the folder of results."""
-        return "/".join(map(self.of, self.typed(path).split("/")))
+        return "/".join(map(self.of, self.value(path).split("/")))
+
+    def typed(self, command: str) -> str:
+        """A command, with every whole word that is another now."""
+        return _replaced(command, self.words)
+
+
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    if not words:
+        return text
+    longest = sorted(words, key=len, reverse=True)
+    whole = rf"(?<![\w.-])({'|'.join(map(re.escape, longest))})(?![\w.-])"
+    return re.sub(whole, lambda found: words[found[0]], text)
 
 
 def folder_differences(old: Path, new: Path, names: Names) -> list[Difference]:
@@ -149,7 +157,7 @@ def _values(old: Any, new: Any, names: Names, at: str) -> Found:
     elif isinstance(old, Tensor):
         yield from _tensors(old, new, at)
     else:
-        renamed = names.of(old) if isinstance(old, str) else old
+        renamed = names.value(old) if isinstance(old, str) else old
         if repr(renamed) != repr(new):  # 0.0 is not -0.0, and nan is nan
             yield at, _shown(old), _shown(new)
 
