@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -238,4 +239,5 @@ def _plain(outcomes: Sequence[Outcome], old: Tree, new: Tree) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that worktrees are removed, too
     sys.exit(main())

@@ -111,7 +111,9 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "over-training": (_SMOKE, f"{_SMOKE_RUN} levels=12 points=2"),
     "report": (_SMOKE, f"{_SMOKE_RUN} only=vector-field"),
     "ablation": ("checkpoint=agents/maze-routed-quick/seed-0 levels=12 controls=1",),
-    "selective-ablation": ("checkpoint=agents/maze-unrouted/seed-10 levels=12 controls=1",),
+    "selective-ablation": (
+        "checkpoint=agents/maze-unrouted/seed-10 module=embedder levels=12 controls=1",
+    ),
     "power-map": ("world=options draws=50",),
     "power-orbits": ("gammas=0.1,0.9 draws=1",),
     "delayed-specification": ("worlds=damage draws=10 seeds=2 auxiliary=3",),

@@ -181,12 +181,18 @@ def _tensors(old: Tensor, new: Tensor, at: str) -> Found:
     if old.dtype != new.dtype or old.shape != new.shape:
         yield at, _shown(old), _shown(new)
         return
-    bits = [one.detach().contiguous().reshape(-1, 1).view(torch.uint8) for one in (old, new)]
-    differ = (bits[0] != bits[1]).any(dim=1).nonzero().flatten().tolist()
+    differ = (_bytes(old) != _bytes(new)).any(dim=1).nonzero().flatten().tolist()
     if differ:
         first, total = differ[0], old.numel()
         values = [repr(one.reshape(-1)[first].item()) for one in (old, new)]
         yield f"{at}[{first}] ({len(differ)} of {total} elements differ)", values[0], values[1]
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    """Of each element, as [elements, bytes]."""
+    # A copy of its own, because a tensor with axes of length 1 may have any stride there.
+    flat = tensor.detach().flatten().clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8).reshape(flat.numel(), flat.element_size())
 
 
 def _shown(value: Any) -> str:

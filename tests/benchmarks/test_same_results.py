@@ -192,6 +192,24 @@ def test_another_name_of_an_experiment_is_accepted_in_paths_and_values_and_no_ot
     assert differences(both, names) == []
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.tensor(2.0),
+        torch.empty(0, 3),
+        torch.ones(4, 1, 1, 1).to(memory_format=torch.channels_last),
+        torch.ones(4, 4)[:1, ::4],
+        torch.ones(2).bfloat16(),
+        torch.tensor([True]),
+    ],
+    ids=lambda tensor: f"{tensor.dtype} {tuple(tensor.shape)}",
+)
+def test_tensors_of_any_type_and_stride_are_compared(both, tensor):
+    for folder, saved in zip(both, (tensor, tensor.clone()), strict=True):
+        torch.save(checkpoint(saved), folder / CHECKPOINT)
+    assert differences(both) == []
+
+
 def test_two_keys_that_become_one_are_a_difference(both):
     for folder in both:
         edit_json(other=1)(folder)
