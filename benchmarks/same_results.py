@@ -177,7 +177,7 @@ def _cpu_s() -> float:
 
 
 def _table(outcomes: Sequence[Outcome], old: Tree, new: Tree) -> Table:
-    table = Table(title=f"{old.commit[:12]} and {new.commit[:12]}", show_lines=True)
+    table = Table(title=f"old {old.commit}\nnew {new.commit}", show_lines=True)
     for name in ("case", "outcome", "first difference", "CPU s, old", "new"):
         table.add_column(name, overflow="fold")
     for one in outcomes:

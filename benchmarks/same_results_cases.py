@@ -18,15 +18,17 @@ class Case:
     commands: tuple[str, ...]
 
 
-QUIET = "name=run tracking.mode=disabled trainer.progress=false trainer.threads=1"
-CPU = f"{QUIET} trainer.accelerator=cpu"
+CPU = (
+    "name=run tracking.mode=disabled trainer.progress=false trainer.threads=1 "
+    "trainer.accelerator=cpu"
+)
 STEPS = "env.num_envs=8 algo.num_steps=32"
 PPO = f"{STEPS} algo.num_minibatches=2 algo.update_epochs=2"
 LEVELS = "env.levels.bank=64 env.timeout=20"
 MAZE = f"{CPU} {PPO} {LEVELS}"
 KEPT = "trainer.checkpoint_every=1 trainer.keep_every=1"
 AUP = "algo.aux.num=3 algo.aux.steps=512 algo.aux.updates=2 algo.aux.hidden=32"
-DIGITS = f"{QUIET} trainer.checkpoint_every=1"
+DIGITS = f"{CPU} trainer.checkpoint_every=1"
 
 TRAININGS = {
     "ppo-maze": f"maze/smoke {MAZE} frames=1024",
@@ -94,7 +96,10 @@ _ONE_LAYER = "module=embedder.block1.conv"
 _SMOKE = f"train maze/smoke {MAZE} {KEPT} frames=768 env.levels.max_size=9"
 _SMOKE_RUN = "checkpoint=runs/maze/smoke/run"
 _SMALL_GRID = "frames=1536 env.num_envs=4 model.hidden=16 trainer.progress=false"
-_SMALL_BOARDS = "frames=1024 env.num_envs=16 trainer.checkpoint_every=1 trainer.progress=false"
+_SMALL_BOARDS = (
+    "frames=1024 env.num_envs=16 trainer.checkpoint_every=1 trainer.progress=false "
+    "trainer.accelerator=cpu"
+)
 
 STUDIES: dict[str, tuple[str, ...]] = {
     "vector-field": (f"{_QUICK} levels=2",),

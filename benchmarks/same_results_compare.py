@@ -89,11 +89,14 @@ def folder_differences(old: Path, new: Path, names: Names) -> list[Difference]:
 
     JSON, CSV, checkpoints and safetensors are read, of other files only the name counts.
     """
-    before = {names.path(file): old / file for file in _files(old)}
+    written = _files(old)
+    before = {names.path(file): old / file for file in written}
     after = {file: new / file for file in _files(new)}
     if not before and not after:
         return [Difference(".", "", "no file", "no file")]
     found: list[Difference] = []
+    if len(before) < len(written):
+        found.append(Difference(".", "", f"{len(written)} files", "two renamed to the same"))
     for name in sorted({*before, *after}):
         if name not in before or name not in after:
             there = [side[name].name if name in side else "missing" for side in (before, after)]
