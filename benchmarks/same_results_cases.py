@@ -1,0 +1,161 @@
+"""What `benchmarks.same_results` runs: every algorithm, world and study, as small as it gets.
+
+Commands are what one types after `chisel`, in the words of the old layout. They run in a folder of
+their own, in which `agents` is the tree's folder of shipped weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+
+@dataclass(frozen=True)
+class Case:
+    """Commands that run one after the other; whatever they leave is compared."""
+
+    name: str
+    commands: tuple[str, ...]
+
+
+CPU = (
+    "name=run tracking.mode=disabled trainer.progress=false trainer.threads=1 "
+    "trainer.accelerator=cpu"
+)
+STEPS = "env.num_envs=8 algo.num_steps=32"
+PPO = f"{STEPS} algo.num_minibatches=2 algo.update_epochs=2"
+LEVELS = "env.levels.bank=64 env.timeout=20"
+MAZE = f"{CPU} {PPO} {LEVELS}"
+KEPT = "trainer.checkpoint_every=1 trainer.keep_every=1"
+AUP = "algo.aux.num=3 algo.aux.steps=512 algo.aux.updates=2 algo.aux.hidden=32"
+DIGITS = f"{CPU} trainer.checkpoint_every=1"
+
+TRAININGS = {
+    "ppo-maze": f"maze/smoke {MAZE} frames=1024",
+    "ppo-maze-two-seeds": f"maze/smoke {MAZE} frames=512 seed=0,1",
+    "ppo-maze-pixels": f"maze/pixels-small {MAZE} frames=512",
+    "ppo-maze-backgrounds": f"maze/easy {CPU} {PPO} env.timeout=20 frames=256",
+    "ppo-maze-routed": f"maze/routed-quick {MAZE} frames=1024",
+    "ppo-maze-routed-context": f"maze/routed-context {MAZE} frames=1024",
+    "ppo-maze-routed-fc": f"maze/routed-fc {MAZE} frames=1024",
+    "ppo-maze-routed-dropping": f"maze/routed-dropping {MAZE} frames=1024 routing.drop_start=512",
+    "ppo-maze-routed-pixels": f"maze/routed-pixels {MAZE} frames=512 routing.drop_start=256",
+    "ppo-maze-routed-shuffled": f"maze/routed-shuffled {MAZE} frames=1024",
+    "ppo-maze-unmasked": f"maze/unmasked-dropping {MAZE} frames=1024 routing.drop_start=512",
+    "ppo-maze-filtered": f"maze/filtered {MAZE} frames=1024",
+    "ppo-oversight": f"oversight/ppo {CPU} {PPO} frames=1024",
+    "ppo-gridworld": f"gridworld/ppo {CPU} {PPO} frames=1024",
+    "aup-gridworld": f"gridworld/aup-ppo {CPU} {PPO} {AUP} frames=1536",
+    "reinforce-routed": f"oversight/routed {CPU} env.num_envs=16 frames=2048 env.oversight=0.5",
+    "reinforce-naive": f"oversight/naive {CPU} env.num_envs=16 frames=2048",
+    "reinforce-filtered": f"oversight/filtered {CPU} env.num_envs=16 frames=2048",
+    "reinforce-faithful": f"oversight/paper {CPU} env.num_envs=16 frames=2048",
+    "autoencoder": f"digits/split {DIGITS} frames=3591",
+    "autoencoder-shuffled": f"digits/shuffled {DIGITS} frames=2394",
+    "autoencoder-unrouted": f"digits/unrouted {DIGITS} frames=2394",
+}
+"""Short runs, by name."""
+
+RESUMED = {
+    "ppo": ("maze/smoke/run", f"maze/smoke {MAZE} frames=512", 1024),
+    "ppo-routed": ("maze/routed-quick/run", f"maze/routed-quick {MAZE} frames=512", 1024),
+    "aup": ("gridworld/aup-ppo/run", f"gridworld/aup-ppo {CPU} {PPO} {AUP} frames=1024", 2048),
+    "reinforce": (
+        "oversight/routed/run",
+        f"oversight/routed {CPU} env.num_envs=16 frames=1024",
+        2048,
+    ),
+    "autoencoder": ("digits/split/run", f"digits/split {DIGITS} frames=2394", 4788),
+}
+"""By algorithm: the run's folder in runs/, how it begins, and to which frame it then goes on."""
+
+EVALUATIONS = {
+    "maze": "agents/maze-quick/seed-0 eval.levels=12",
+    "maze-easy": "agents/maze-easy/seed-0 eval.levels=4",
+    "maze-pixels": "agents/maze-pixels-small/seed-0 eval.levels=8",
+    "maze-plain": "agents/maze-plain/seed-10 eval.levels=12 eval.split=validation",
+    "maze-routed": "agents/maze-routed-dropping/seed-10 eval.levels=12 ablate=corner",
+}
+"""Five shipped agents."""
+
+_OVERSIGHT = f"oversight/routed {CPU} {KEPT} env.num_envs=16 env.oversight=0.5 frames=1536"
+_OWN_EVALUATIONS = {
+    "oversight": (f"train {_OVERSIGHT}", "eval runs/oversight/routed/run eval.levels=64 out=out"),
+    "autoencoder": (f"train {TRAININGS['autoencoder']}", "eval runs/digits/split/run out=out"),
+    "compare": (
+        f"train maze/smoke {MAZE} frames=512",
+        f"train maze/routed-quick {MAZE} frames=512",
+        "compare runs/maze/smoke/run runs/maze/routed-quick/run out=out",
+    ),
+}
+"""Worlds of which no agent is shipped, and a comparison of runs."""
+
+_QUICK = "checkpoint=agents/maze-quick/seed-0"
+_PIXELS = "checkpoint=agents/maze-pixels-small/seed-0"
+_ONE_LAYER = "module=embedder.block1.conv"
+_SMOKE = f"train maze/smoke {MAZE} {KEPT} frames=768 env.levels.max_size=9"
+_SMOKE_RUN = "checkpoint=runs/maze/smoke/run"
+_SMALL_GRID = "frames=1536 env.num_envs=4 model.hidden=16 trainer.progress=false"
+_SMALL_BOARDS = (
+    "frames=1024 env.num_envs=16 trainer.checkpoint_every=1 trainer.progress=false "
+    "trainer.accelerator=cpu"
+)
+
+STUDIES: dict[str, tuple[str, ...]] = {
+    "vector-field": (f"{_QUICK} levels=2",),
+    "channels": (f"{_QUICK} {_ONE_LAYER} hits=0 top=1 levels=2 cells=4 controls=1",),
+    "retarget": (f"{_QUICK} {_ONE_LAYER} hits=0 top=1 levels=2",),
+    "behaviour": (f"{_QUICK} levels=100",),
+    "region-sweep": (
+        "checkpoint=agents/maze-pixels-small/seed-0,agents/maze-pixels-anywhere/seed-0 levels=12",
+    ),
+    "steering-vector": (f"{_QUICK} {_ONE_LAYER} levels=4 coeffs=1",),
+    "cheese-vector": (f"{_PIXELS} {_ONE_LAYER} layers=none coeffs=-1,1 levels=4",),
+    "probes": (f"{_QUICK} levels=24 validation=20 test=20 layers=input,embedder.fc,fc_policy",),
+    "integrated-gradients": (f"{_QUICK} {_ONE_LAYER} levels=4 steps=16 top=1",),
+    "over-training": (_SMOKE, f"{_SMOKE_RUN} levels=12 points=2"),
+    "report": (_SMOKE, f"{_SMOKE_RUN} only=vector-field"),
+    "ablation": ("checkpoint=agents/maze-routed-quick/seed-0 levels=12 controls=1",),
+    "selective-ablation": (
+        "checkpoint=agents/maze-unrouted/seed-10 module=embedder levels=12 controls=1",
+    ),
+    "power-map": ("world=options draws=50",),
+    "power-orbits": ("gammas=0.1,0.9 draws=1",),
+    "delayed-specification": ("worlds=damage draws=10 seeds=2 auxiliary=3",),
+    "aup-ablation": ("worlds=damage seeds=1 rr_seeds=1 preset=exact",),
+    "aup-sweep": ("over=gamma worlds=damage trials=1",),
+    "aup-phase": ("worlds=damage draws=1 lambdas=0.5,2",),
+    "aup-learned": (f"worlds=vase seeds=0 experiments=aup-ppo settings='{_SMALL_GRID} {AUP}'",),
+    "leaks": (f"experiment=maze/routed-quick steps=2 settings='{PPO} {LEVELS} model.hidden=16'",),
+    "localization": (
+        f"train {_OVERSIGHT}",
+        "checkpoint=runs/oversight/routed/run frames=512 batch=128 points=2 controls=1 levels=32",
+    ),
+    "relearning": (
+        f"train {_OVERSIGHT}",
+        "checkpoint=runs/oversight/routed/run region=diamond frames=512 points=1 levels=32",
+    ),
+    "oversight": (
+        f"seeds=0 experiments=routed,naive boards=16 final_boards=32 settings='{_SMALL_BOARDS}'",
+    ),
+}
+"""By registered study: what is typed after its name; whole commands that come before begin with
+`train`."""
+
+
+def _study(name: str, commands: tuple[str, ...]) -> Case:
+    *before, options = commands
+    return Case(f"study/{name}", (*before, f"study {name} {options} out=out"))
+
+
+def cases(pattern: str = "*") -> list[Case]:
+    """All cases whose name matches a pattern such as `study/*`, in the order they run in."""
+    found = [Case(f"train/{name}", (f"train {line}",)) for name, line in TRAININGS.items()]
+    found += [
+        Case(f"resume/{name}", (f"train {line}", f"resume runs/{run} frames={frames}"))
+        for name, (run, line, frames) in RESUMED.items()
+    ]
+    found += [Case(f"eval/{name}", (f"eval {line} out=out",)) for name, line in EVALUATIONS.items()]
+    found += [Case(f"eval/{name}", commands) for name, commands in _OWN_EVALUATIONS.items()]
+    found += [_study(name, commands) for name, commands in STUDIES.items()]
+    return [case for case in found if fnmatch(case.name, pattern)]

@@ -1,0 +1,203 @@
+"""Compares what two trees left: every number of every file, bit for bit, under one map of names."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+RENAMED: dict[str, str] = {}
+"""Old name to new: of keys, columns, names of files and values that are names, alone or as a part
+between dots. There is no other exception."""
+
+RENAMED_WORDS: dict[str, str] = {}
+"""Old word to new in what is typed: experiments, settings, studies and their options. Experiments
+(with a `/`) also where results name them."""
+
+NOT_COMPARED = {
+    "versions": "of Python and packages, the project's own among them",
+    "command": "holds the words that were typed; what it did is compared",
+    "sha256": "of a checkpoint, which holds the commit",
+    "chisel:git": "the commit",
+    "chisel:format": "the version of the checkpoint's form",
+    "charts/SPS": "a speed",
+    "time/*": "a time",
+}
+"""Keys whose values differ between two commits, or two runs of one, and why; `*` is anything, and
+`outer:inner` is a key under another."""
+
+SEVERAL = 20
+"""Differences that are kept of each case; the first is shown."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two results differ, and what each holds there."""
+
+    file: str
+    key: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """Translates what an old tree wrote; with nothing in it all stays as it is."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, text: str) -> str:
+        """A key or a name: all of it, or its parts between dots."""
+        if text in self.names:
+            return self.names[text]
+        return ".".join(self.names.get(part, part) for part in text.split("."))
+
+    def value(self, text: str) -> str:
+        """A text in a result: a name, or what names experiments, such as the path of a run."""
+        return _replaced(self.of(text), {k: v for k, v in self.words.items() if "/" in k})
+
+    def path(self, path: str) -> str:
+        """A file's path inside the folder of results."""
+        return "/".join(map(self.of, self.value(path).split("/")))
+
+    def typed(self, command: str) -> str:
+        """A command, with every whole word that is another now."""
+        return _replaced(command, self.words)
+
+
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    if not words:
+        return text
+    longest = sorted(words, key=len, reverse=True)
+    whole = rf"(?<![\w.-])({'|'.join(map(re.escape, longest))})(?![\w.-])"
+    return re.sub(whole, lambda found: words[found[0]], text)
+
+
+def folder_differences(old: Path, new: Path, names: Names) -> list[Difference]:
+    """What differs between two folders of results, file by file; at most `SEVERAL`.
+
+    JSON, CSV, checkpoints and safetensors are read, of other files only the name counts.
+    """
+    written = _files(old)
+    before = {names.path(file): old / file for file in written}
+    after = {file: new / file for file in _files(new)}
+    if not before and not after:
+        return [Difference(".", "", "no file", "no file")]
+    found: list[Difference] = []
+    if len(before) < len(written):
+        found.append(Difference(".", "", f"{len(written)} files", "two renamed to the same"))
+    for name in sorted({*before, *after}):
+        if name not in before or name not in after:
+            there = [side[name].name if name in side else "missing" for side in (before, after)]
+            found.append(Difference(name, "", *there))
+            continue
+        read = READERS.get(Path(name).suffix)
+        if read is not None:
+            left, right = read(before[name]), read(after[name])
+            found += [Difference(name, *one) for one in _values(left, right, names, "")]
+        if len(found) >= SEVERAL:
+            break
+    return found[:SEVERAL]
+
+
+def _files(folder: Path) -> list[str]:
+    """Relative paths of all files; links are not followed, they are what was given."""
+    found = [Path(at) / name for at, _, files in os.walk(folder) for name in files]
+    return [str(path.relative_to(folder)) for path in found if not path.is_symlink()]
+
+
+def _table(path: Path) -> dict[str, Any]:
+    with path.open(newline="") as file:
+        header, *rows = [*csv.reader(file)] or [[]]
+    columns = [name for name in header if not _skipped(name)]
+    return {
+        "columns": columns,
+        "rows": [dict(zip(header, row, strict=True)) for row in rows],
+    }
+
+
+def _checkpoint(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".json": lambda path: json.loads(path.read_text()),
+    ".csv": _table,
+    ".ckpt": _checkpoint,
+    ".safetensors": load_file,
+}
+
+
+def _skipped(key: str) -> bool:
+    return any(fnmatch(f":{key}", f"*:{pattern}") for pattern in NOT_COMPARED)
+
+
+Found = Iterator[tuple[str, str, str]]
+"""Key, old value, new value."""
+
+
+def _values(old: Any, new: Any, names: Names, at: str) -> Found:
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from _mappings(old, new, names, at)
+    elif type(old) is not type(new):
+        yield at, _shown(old), _shown(new)
+    elif isinstance(old, list | tuple):
+        if len(old) != len(new):
+            yield at, f"{len(old)} items", f"{len(new)} items"
+        for number, pair in enumerate(zip(old, new, strict=False)):
+            yield from _values(*pair, names, f"{at}:{number}")
+    elif isinstance(old, Tensor):
+        yield from _tensors(old, new, at)
+    else:
+        renamed = names.value(old) if isinstance(old, str) else old
+        if repr(renamed) != repr(new):  # 0.0 is not -0.0, and nan is nan
+            yield at, _shown(old), _shown(new)
+
+
+def _mappings(old: dict[Any, Any], new: dict[Any, Any], names: Names, at: str) -> Found:
+    before = {names.of(key) if isinstance(key, str) else key: key for key in old}
+    if len(before) < len(old):
+        yield at, f"keys {sorted(map(str, old))}", "two of them renamed to the same"
+    for key in {**before, **new}:
+        here = f"{at}:{key}" if at else str(key)
+        if _skipped(here):
+            continue
+        if key in before and key in new:
+            yield from _values(old[before[key]], new[key], names, here)
+        else:
+            there = _shown(old[before[key]]) if key in before else "missing"
+            yield here, there, _shown(new[key]) if key in new else "missing"
+
+
+def _tensors(old: Tensor, new: Tensor, at: str) -> Found:
+    if old.dtype != new.dtype or old.shape != new.shape:
+        yield at, _shown(old), _shown(new)
+        return
+    differ = (_bytes(old) != _bytes(new)).any(dim=1).nonzero().flatten().tolist()
+    if differ:
+        first, total = differ[0], old.numel()
+        values = [repr(one.reshape(-1)[first].item()) for one in (old, new)]
+        yield f"{at}[{first}] ({len(differ)} of {total} elements differ)", values[0], values[1]
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    """Of each element, as [elements, bytes]."""
+    # A copy of its own, because a tensor with axes of length 1 may have any stride there.
+    flat = tensor.detach().flatten().clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8).reshape(flat.numel(), flat.element_size())
+
+
+def _shown(value: Any) -> str:
+    text = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
