@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import configs
 from benchmarks import same_results
 from benchmarks.same_results import Tree, compare, main, names_between
 from benchmarks.same_results_cases import STUDIES, TRAININGS, Case, cases
 from benchmarks.same_results_compare import Names, folder_differences
+from chisel import configs
 from configs import registry
 
 RANKS = [{"generator": b"\x01", "episodes": (1.0, 2.0)}]
