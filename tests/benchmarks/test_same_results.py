@@ -13,7 +13,7 @@ from benchmarks.same_results import Tree, compare, main, names_between
 from benchmarks.same_results_cases import STUDIES, TRAININGS, Case, cases
 from benchmarks.same_results_compare import Names, folder_differences
 from chisel import configs
-from configs import registry
+from chisel.configs import registry
 
 RANKS = [{"generator": b"\x01", "episodes": (1.0, 2.0)}]
 CHECKPOINT = "runs/a/checkpoints/iter-00000002.ckpt"
