@@ -89,7 +89,7 @@ def every_option():
 
 
 def test_every_option_is_explained_and_no_other():
-    page = (ROOT / "docs/hyperparameters.md").read_text()
+    page = (ROOT / "docs/reference/hyperparameters.md").read_text()
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     explained = {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
     assert explained == set(every_option())
@@ -107,7 +107,7 @@ def test_every_logged_metric_is_explained():
     for module in (make_ppo(iterations=1, routing=every), aup, split):
         fit(module)
         logged |= {any_label(metric) for metric in module.metrics()}
-    page = (ROOT / "docs/metrics.md").read_text()
+    page = (ROOT / "docs/reference/metrics.md").read_text()
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {any_label(m) for cell in cells for m in re.findall(r"`([^`]+)`", cell)} == logged
 

@@ -21,7 +21,7 @@ from chisel.models import ActorCritic, Spaces
 from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
 
-PAGE = Path(__file__).parents[2] / "docs/limits.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/limits.md"
 IMAGE = spaces.Box(0, 1, (4, 4, 1), np.uint8)
 
 
