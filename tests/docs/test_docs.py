@@ -17,7 +17,7 @@ from chisel.configs import RunConfig
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), ROOT / "agents/README.md", *ROOT.glob("docs/**/*.md")])
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
-"""Pages that speak of the present alone; the changelog has names that are gone."""
+"""Pages about the present; the changelog also has names that are gone."""
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMPONENTS = ("env", "data", "model", "algo")
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
