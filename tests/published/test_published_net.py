@@ -2,8 +2,8 @@
 
 "Understanding and controlling a maze-solving policy network" and the posts around it; see
 docs/reproductions/published-numbers.md for what they are. Opt in: `make test-published PTH=…`.
-Tolerances allow for what differs by design: one decision square instead of two, other levels where none were named,
-and sampling (two standard errors at 400 levels).
+Tolerances allow for what differs by design: one decision square instead of two, other levels where
+none were named, and sampling (two standard errors at 400 levels).
 """
 
 from __future__ import annotations
