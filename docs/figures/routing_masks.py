@@ -1,6 +1,6 @@
-"""Draws `routing-masks.png`: what each form of routing lets through, from gradients that it gave.
+"""Draw `routing-masks.png`: what each form of routing lets through, from computed gradients.
 
-`.venv/bin/python docs/figures/routing_masks.py`
+Run `.venv/bin/python docs/figures/routing_masks.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 class Passed(NamedTuple):
-    """What is not zero after one example with the label "cheese", each with a line per unit."""
+    """Which numbers are not zero after one example with the label "cheese"; a row for each unit."""
 
     rows: NDArray[np.bool_]
     """`[units, inputs]`"""
@@ -52,7 +52,7 @@ class Passed(NamedTuple):
 
 
 def run(part: dict[str, Any], *, drop: bool) -> Passed:
-    """Learn from the example with these regions and look at the gradients."""
+    """Run one example forwards and backwards through a routed network and look at its gradients."""
     torch.manual_seed(0)
     first, last = nn.Linear(INPUTS, len(OWNERS)), nn.Linear(len(OWNERS), OUTPUTS)
     model = nn.Sequential(first, nn.Softplus(), last)
@@ -66,7 +66,7 @@ def run(part: dict[str, Any], *, drop: bool) -> Passed:
     kept: dict[str, Tensor] = {}
 
     def keep_made(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        output.retain_grad()  # of what goes into the masks: its gradient has passed them
+        output.retain_grad()  # the masks come behind it, so its gradient has passed them
         kept["made"] = output
 
     def keep_used(module: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -83,7 +83,7 @@ def run(part: dict[str, Any], *, drop: bool) -> Passed:
 
 
 def draw() -> Figure:
-    """A row of panels for each form, in each panel a line of squares for each unit."""
+    """Draw a row of panels for each form, and in each panel a line of squares for each unit."""
     figure = Figure(figsize=(7.5, 6.4), layout="constrained")
     figure.suptitle("After one example labelled “cheese”: filled is not zero", fontsize=11)
     grid = figure.subplots(len(FORMS), len(COLUMNS), width_ratios=(INPUTS, 2.5, 2.5, OUTPUTS))
@@ -99,7 +99,7 @@ def draw() -> Figure:
 
 
 def squares(axis: Axes, filled: NDArray[np.bool_]) -> None:
-    """A grid whose lines are units, in the colour of their region."""
+    """Draw a grid whose lines are units, in the colour of their region; filled where not zero."""
     for unit, owner in enumerate(OWNERS):
         for place, full in enumerate(filled[unit]):
             face = COLOURS[owner] if full else "white"

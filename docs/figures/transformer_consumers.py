@@ -1,7 +1,8 @@
-"""What masks and `consumers` cost a small transformer: losses after training, printed.
+"""Print what masks and `consumers` cost a small transformer: its losses after training.
 
-Every position says the sum of its token and the sequence's first one; the label of a token is its
-half of the vocabulary. `python docs/figures/transformer_consumers.py`, five CPU-minutes.
+The task at every position is the sum of its token and the sequence's first one; the label of a
+token is its half of the vocabulary. Run `.venv/bin/python docs/figures/transformer_consumers.py`
+(five CPU-minutes).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Block(nn.Module):
         self.fc, self.out = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The stream `[B, T, D]` after attention and MLP."""
+        """Return the residual stream `[B, T, D]` after attention and MLP."""
         heads = self.qkv(self.norm1(x)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         z = nn.functional.scaled_dot_product_attention(*heads, is_causal=True)
         x = x + self.proj(z.transpose(1, 2).flatten(2))
@@ -47,13 +48,13 @@ class Transformer(nn.Module):
         self.head = nn.Linear(WIDTH, VOCABULARY)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits of what each position should say."""
+        """Return the logits `[B, T, V]` of each position's answer."""
         logits: Tensor = self.head(self.blocks(self.embed(tokens) + self.place))
         return logits
 
 
 def regions_of(form: str) -> dict[str, list[dict[str, object]]]:
-    """Two regions in the MLPs or in the residual stream, with or without consumers."""
+    """Describe two regions in the MLPs or in the residual stream, with or without consumers."""
     place, _, consumers = form.partition(" + ")
     regions: dict[str, list[dict[str, object]]] = {}
     for name, units in PARTS.items():
@@ -67,16 +68,16 @@ def regions_of(form: str) -> dict[str, list[dict[str, object]]]:
 
 
 _READERS = [["blocks.1.qkv", "blocks.1.fc"], ["head"]]
-"""What reads the stream behind each block."""
+"""The modules that read the residual stream behind each block."""
 
 
 def final_loss(form: str, share: float, seed: int) -> float:
-    """The mean loss over the last fifty steps, in nats.
+    """Train and return the mean loss over the last fifty steps, in nats.
 
     Args:
-        form: `plain`, `mlp` or `stream`, the latter maybe with ` + consumers`.
-        share: Of the tokens that are labelled.
-        seed: Of weights and data.
+        form: `plain`, `mlp` or `stream`; the last two also with ` + consumers`.
+        share: Share of the tokens that are labelled, in 0…1.
+        seed: Seed of weights and data.
     """
     torch.manual_seed(seed)
     model = Transformer()

@@ -1,8 +1,10 @@
-"""The pages are true: their examples run, their links lead somewhere, their tables are complete."""
+"""Examples on the pages run, links and names lead somewhere, tables are complete."""
 
 import dataclasses
 import re
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,15 @@ from chisel.cli.main import main
 from chisel.configs import RunConfig
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), ROOT / "agents/README.md", *ROOT.glob("docs/**/*.md")])
+TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
+"""Pages about the present; the changelog also has names that are gone."""
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMPONENTS = ("env", "data", "model", "algo")
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+PYTHON_NAME = re.compile(r"\bchisel(?:\.[A-Za-z_]\w*)+")
+FILE_NAME = re.compile(r"`([a-z]+/[\w./-]+\.(?:py|yaml|md|toml))`")
 
 
 def blocks(page):
@@ -29,8 +36,52 @@ def name(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_relative_link_leads_to_a_file(page):
-    for target in LINK.findall(page.read_text()):
-        assert (page.parent / target).exists(), f"{name(page)} links to {target}"
+    for target, heading in LINK.findall(page.read_text()):
+        leads_to = page.parent / target if target else page
+        assert leads_to.exists(), f"{name(page)} links to {target}"
+        if heading:
+            assert heading in anchors(leads_to), f"{name(page)} links to {target}#{heading}"
+
+
+def anchors(page):
+    """What GitHub calls the headings of a page."""
+    titles = (re.sub(r"[^\w\- ]", "", title.lower()) for title in HEADING.findall(page.read_text()))
+    return {title.replace(" ", "-") for title in titles}
+
+
+def test_the_index_lists_every_page_once():
+    index = ROOT / "docs/README.md"
+    linked = [(index.parent / target).resolve() for target, _ in LINK.findall(index.read_text())]
+    notebooks = ROOT.glob("docs/notebooks/*.ipynb")
+    assert sorted(linked) == sorted([*(page for page in PAGES if page != index), *notebooks])
+
+
+@pytest.mark.parametrize("page", TODAY, ids=name)
+def test_every_python_name_on_a_page_exists(page):
+    groups = set(configs.registry.GROUPS.values())
+    names = set(PYTHON_NAME.findall(page.read_text())) - groups
+    assert not [one for one in sorted(names) if not exists(one)]
+
+
+def exists(python_name):
+    """Whether a dotted name is a module, or an attribute of the longest module in it."""
+    parts = python_name.split(".")
+    for end in range(len(parts), 0, -1):
+        with suppress(ModuleNotFoundError):
+            found = import_module(".".join(parts[:end]))
+            break
+    for part in parts[end:]:
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return True
+
+
+@pytest.mark.parametrize("page", TODAY, ids=name)
+def test_every_file_named_on_a_page_exists(page):
+    rooms = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
+    files = {file for file in FILE_NAME.findall(page.read_text()) if file.split("/")[0] in rooms}
+    assert not [file for file in sorted(files) if not (ROOT / file).exists()]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +110,7 @@ def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
 
 
 def accept(words, capsys):
-    """Run what is quick; of a training check the config."""
+    """Run `check` and `list`; of the other commands check only that the arguments are right."""
     if words[0] == "train":
         for settings in configs.expand_seeds(words[2:]):
             configs.load(words[1], settings)
@@ -89,7 +140,7 @@ def every_option():
 
 
 def test_every_option_is_explained_and_no_other():
-    page = (ROOT / "docs/hyperparameters.md").read_text()
+    page = (ROOT / "docs/reference/hyperparameters.md").read_text()
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     explained = {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
     assert explained == set(every_option())
@@ -107,11 +158,11 @@ def test_every_logged_metric_is_explained():
     for module in (make_ppo(iterations=1, routing=every), aup, split):
         fit(module)
         logged |= {any_label(metric) for metric in module.metrics()}
-    page = (ROOT / "docs/metrics.md").read_text()
+    page = (ROOT / "docs/reference/metrics.md").read_text()
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {any_label(m) for cell in cells for m in re.findall(r"`([^`]+)`", cell)} == logged
 
 
 def any_label(metric):
-    """There is one metric of a kind for each label; the page names one for all."""
+    """Replace a label in a metric's name: the page names one label for all."""
     return re.sub(r"^routes/\w+/", "routes/LABEL/", metric)

@@ -1,4 +1,4 @@
-"""Figures that a script draws can be drawn again, and say what the page says."""
+"""The scripts behind figures still run, and their gradients are as docs/routing.md says."""
 
 import runpy
 from pathlib import Path

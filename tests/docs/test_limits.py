@@ -1,4 +1,4 @@
-"""Every message on the page of limits is what one gets, and no other is on it."""
+"""docs/reference/limits.md quotes the messages that its causes raise, all of them and no others."""
 
 import re
 import sys
@@ -21,7 +21,7 @@ from chisel.models import ActorCritic, Spaces
 from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
 
-PAGE = Path(__file__).parents[2] / "docs/limits.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/limits.md"
 IMAGE = spaces.Box(0, 1, (4, 4, 1), np.uint8)
 
 
@@ -76,7 +76,7 @@ def edit(net, edits, x):
 
 
 def in_two_threads(context):
-    """What a thread is told that runs a model, or changes its weights, which another one edits."""
+    """Raise the error of a second thread that uses a model while `context` is open in this one."""
     net, raised = nn.Sequential(nn.Linear(4, 4)), []
 
     def other():
@@ -139,7 +139,7 @@ def message(provoke):
     return " ".join(str(caught.value).split())
 
 
-def test_every_message_on_the_page_is_what_one_gets():
+def test_the_page_quotes_every_message_and_no_other():
     blocks = re.findall(r"^```text\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    told = [" ".join(block.split()) for block in blocks]
-    assert told == [message(provoke) for provoke in PROVOKED]
+    quoted = [" ".join(block.split()) for block in blocks]
+    assert quoted == [message(provoke) for provoke in PROVOKED]

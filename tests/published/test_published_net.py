@@ -1,9 +1,9 @@
 """`model_rand_region_5.pth` gives the figures that were published about it.
 
 "Understanding and controlling a maze-solving policy network" and the posts around it; see
-docs/published-numbers.md for what they are. Opt in: `make test-published PTH=…`. Tolerances allow
-for what differs by design: one decision square instead of two, other levels where none were named,
-and sampling (two standard errors at 400 levels).
+docs/reproductions/published-numbers.md for what they are. Opt in: `make test-published PTH=…`.
+Tolerances allow for what differs by design: one decision square instead of two, other levels where
+none were named, and sampling (two standard errors at 400 levels).
 """
 
 from __future__ import annotations

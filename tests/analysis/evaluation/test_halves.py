@@ -139,8 +139,9 @@ def test_a_run_goes_on_further_than_planned(group, tmp_path):
 def test_routing_splits_the_digits_far_beyond_what_the_same_losses_alone_do(tmp_path):
     """For one seed that no setting was chosen by.
 
-    A control's half is above the goal of 1.15 in some seeds (docs/split.md has all), so that one
-    seed can only say that it stays far below a routed one's.
+    A control's half is above the goal of 1.15 in some seeds (all are in
+    docs/reproductions/halves.md), so that one seed can only say that it stays far
+    below a routed one's.
     """
     found = {}
     for name in ("split", "unrouted", "shuffled"):
