@@ -14,8 +14,7 @@ from chisel.configs.parsing.catalog import experiments
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.overrides import expand_seeds, parse_settings
 from chisel.configs.parsing.typed import flatten, to_plain
-from chisel.configs.rules.frames import frames_note, rounded_frames
-from chisel.configs.rules.validate import WORLD_SIZE, validate
+from chisel.configs.rules.validate import WORLD_SIZE, frames_note, rounded_frames, validate
 from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,

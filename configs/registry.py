@@ -1,6 +1,6 @@
 """Names of components, and where each is found, without importing any of them.
 
-Other packages add theirs through entry points: in the group `chisel.envs`, `chisel.data`,
+Other packages add theirs through entry points: in the group `chisel.envs`, `chisel.corpora`,
 `chisel.models`, `chisel.algos`, `chisel.studies` or `chisel.labels`, an entry point whose name is
 the component's and whose object is a `Component`. Keep that object in a module that imports nothing
 heavy.
@@ -33,12 +33,12 @@ from chisel.configs.schema import (
 )
 from chisel.configs.suggest import hint
 
-Kind = Literal["env", "data", "model", "algo", "study", "label"]
+Kind = Literal["env", "corpus", "model", "algo", "study", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 GROUPS: dict[Kind, str] = {
     "env": "chisel.envs",
-    "data": "chisel.data",
+    "corpus": "chisel.corpora",
     "model": "chisel.models",
     "algo": "chisel.algos",
     "study": "chisel.studies",
@@ -49,7 +49,7 @@ GROUPS: dict[Kind, str] = {
 
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "env": ("name", "num_envs"),
-    "data": ("name",),
+    "corpus": ("name",),
     "model": ("name",),
     "algo": ("name",),
 }
@@ -85,7 +85,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             GridworldConfig,
         ),
     },
-    "data": {
+    "corpus": {
         "digits": Component(
             "chisel.corpora.digits:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
         ),

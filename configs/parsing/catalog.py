@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chisel.configs.errors import ConfigError
+from chisel.configs.parsing import migration
 from chisel.configs.parsing.merge import merged
 from chisel.configs.parsing.yaml_file import read_mapping
 from chisel.configs.suggest import hint, near
@@ -37,8 +38,9 @@ def read(experiment: str) -> Experiment:
     Raises:
         ConfigError: If the experiment does not exist, cannot be read or extends itself.
     """
+    migration.refuse_old_name(experiment)
     path = _find(experiment, Path())
-    own = read_mapping(path)
+    own = _read_file(path)
     settings = _with_bases(path, own, ())
     if "experiment" in own:
         return Experiment(settings, {})
@@ -74,6 +76,10 @@ def _find(name: str, folder: Path) -> Path:
     )
 
 
+def _read_file(path: Path) -> dict[str, Any]:
+    return migration.converted(read_mapping(path), str(path))
+
+
 def _with_bases(path: Path, own: dict[str, Any], above: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in above:
         raise ConfigError(f"{path} extends itself")
@@ -83,7 +89,7 @@ def _with_bases(path: Path, own: dict[str, Any], above: tuple[Path, ...]) -> dic
     if not isinstance(own["extends"], str):
         raise ConfigError(f"{path}: extends must name one experiment, like maze/easy")
     base = _find(own["extends"], path.parent)
-    inherited = _with_bases(base, read_mapping(base), (*above, path.resolve()))
+    inherited = _with_bases(base, _read_file(base), (*above, path.resolve()))
     inherited.pop("experiment", None)
     return merged(inherited, settings)
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, get_origin
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.hints import describe, group_of, hints_of
 from chisel.configs.parsing.merge import Component
+from chisel.configs.parsing.migration import refuse_old_name
 from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import near, shown
 
 Schemas = Mapping[Component, type | None]
-"""The schema of each component (`env`, `data`, `model`, `algo`); None where there is none."""
+"""The schema of each component (`env`, `corpus`, `model`, `algo`); None where there is none."""
 
 
 class Leaf(NamedTuple):
@@ -39,6 +40,7 @@ def _leaves(
     for key, value in data.items():
         full = f"{prefix}{key}"
         if key not in parts:
+            refuse_old_name(full)
             raise ConfigError(f"unknown key {full}; {_instead(str(key), prefix, parts, schemas)}")
         hint = parts[key]
         group = group_of(hint)

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing import catalog, overrides, typed
+from chisel.configs.parsing import catalog, migration, overrides, typed
 from chisel.configs.parsing.merge import merged
 from chisel.configs.parsing.text import refuse_odd_text, with_homes
-from chisel.configs.rules.unused import refuse_unused
+from chisel.configs.rules.inert import refuse_unused
 from chisel.configs.rules.validate import validate
 from chisel.configs.schema import RunConfig
 
@@ -44,12 +44,12 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
 
 
 def from_plain(plain: Mapping[str, Any]) -> RunConfig:
-    """The config that `to_plain` took apart, checked like a new one.
+    """Return the config that `to_plain` of this version or of 0.1 took apart, checked like a new one.
 
     Raises:
         ConfigError: As `load`.
     """
-    return _finished(plain, {})
+    return _finished(migration.converted(plain, "config"), {})
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Component = Literal["env", "data", "model", "algo"]
-COMPONENTS: tuple[Component, ...] = ("env", "data", "model", "algo")
+Component = Literal["env", "corpus", "model", "algo"]
+COMPONENTS: tuple[Component, ...] = ("env", "corpus", "model", "algo")
 """Groups whose schema is chosen by their `name`."""
 
 

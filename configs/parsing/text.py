@@ -13,15 +13,16 @@ from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import shown
 
 _NONE = ("None", "none")
-_PATHS = ("runs_dir", "init_from", "data.path")
+_PATHS = ("runs_dir", "init_from", "corpus.path")
 
 
 def with_homes(config: RunConfig) -> RunConfig:
     """The config with `~/` in its paths written out."""
     at_top = {key: _home(getattr(config, key)) for key in ("runs_dir", "init_from")}
-    path = getattr(config.data, "path", None)
-    data = config.data if path is None else replace(config.data, path=_home(path))
-    return replace(config, **at_top, data=data)
+    corpus, path = config.corpus, getattr(config.corpus, "path", None)
+    if path is not None:
+        corpus = replace(corpus, path=_home(path))
+    return replace(config, **at_top, corpus=corpus)
 
 
 def refuse_odd_text(config: RunConfig, given: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from chisel.configs.schema.algos import (
     PPOConfig,
     ReinforceConfig,
 )
-from chisel.configs.schema.data import DigitsConfig, MnistConfig
+from chisel.configs.schema.corpora import DigitsConfig, MnistConfig
 from chisel.configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
 from chisel.configs.schema.models import (
     AutoencoderNetConfig,

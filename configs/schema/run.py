@@ -81,7 +81,7 @@ class RunConfig:
     name: str | None = None
     """Name of the run's folder; null makes one of date, time and seed."""
     frames: int = 1_000_000
-    """Environment steps to train for, over all environments and ranks. With a data set: examples to
+    """Environment steps to train for, over all environments and ranks. With a corpus: examples to
     train on, each epoch anew. As many whole iterations (epochs) as fit are trained."""
     seed: int = 0
     init_seed: int | None = None
@@ -93,8 +93,8 @@ class RunConfig:
     the same, the statistics that scale rewards."""
     runs_dir: str = "runs"
     env: Any = None
-    data: Any = None
-    """A data set to learn from, instead of an environment."""
+    corpus: Any = None
+    """Corpus of examples to learn from, instead of an environment."""
     model: Any = None
     algo: Any = None
     routing: RoutingConfig = field(default_factory=RoutingConfig)

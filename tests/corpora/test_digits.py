@@ -79,7 +79,7 @@ def test_idx_files_are_read_by_all_names_they_go_by(folder, zipped, dots):
         assert part.images.dtype == np.float32
         name = f"{prefix}-labels-idx1-ubyte"
         assert part.digits.tolist() == list(content(name, FILES[name]))
-    assert len(data.validation) == 0
+    assert len(corpus.validation) == 0
 
 
 def test_validation_examples_are_the_last_of_training_and_no_longer_trained_on(folder):
@@ -120,7 +120,7 @@ DAMAGE = {
         ("labels as images", r"images \[7\] and labels \[7\]"),
         ("a label of 200", "has a label 200; 0 to 9 only"),
         ("other size", "training and test pictures differ in size"),
-        ("missing", r"no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz; set data.path="),
+        ("missing", r"no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz; set corpus.path="),
     ],
 )
 def test_damaged_files_are_refused_in_one_line(folder, what, message):
@@ -128,7 +128,7 @@ def test_damaged_files_are_refused_in_one_line(folder, what, message):
         (folder / name).unlink() if data is None else (folder / name).write_bytes(data)
     with pytest.raises(ConfigError, match=message) as caught:
         load(folder)
-    assert str(caught.value).startswith("data.path")
+    assert str(caught.value).startswith("corpus.path")
     assert "\n" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from chisel.configs import RunConfig
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMPONENTS = ("env", "data", "model", "algo")
+COMPONENTS = ("env", "corpus", "model", "algo")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 
 
@@ -100,7 +100,7 @@ def test_every_logged_metric_is_explained():
     from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
-    split = build_split(configs.load("digits/split", small), about={}, fresh=True)
+    split = build_split(configs.load("digits/halves", small), about={}, fresh=True)
     logged = set()
     aup = make_aup(iterations=2, phase=1, aux={"learn_on": True})
     every = dataclasses.replace(EXPERTS, alone_coef=0.1)

@@ -197,7 +197,7 @@ def oversight(tmp_path):
 
 
 def split(tmp_path):
-    return configs.load("digits/split", ["frames=4000", f"runs_dir={tmp_path}"])
+    return configs.load("digits/halves", ["frames=4000", f"runs_dir={tmp_path}"])
 
 
 @pytest.mark.parametrize("make", [aup, oversight, split])

@@ -26,7 +26,7 @@ TINY = [
 @pytest.fixture(scope="module")
 def group(tmp_path_factory):
     settings = [*TINY, "name=two", f"runs_dir={tmp_path_factory.mktemp('runs')}"]
-    both = [configs.load("digits/split", [*settings, f"seed={seed}"]) for seed in (3, 4)]
+    both = [configs.load("digits/halves", [*settings, f"seed={seed}"]) for seed in (3, 4)]
     return trainers.train_seeds(both)
 
 
