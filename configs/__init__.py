@@ -12,6 +12,7 @@ from chisel.configs.errors import (
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
 from chisel.configs.parsing.catalog import experiments
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
+from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.overrides import expand_seeds, parse_settings
 from chisel.configs.parsing.typed import flatten, to_plain
 from chisel.configs.rules.validate import WORLD_SIZE, frames_note, rounded_frames, validate
@@ -91,4 +92,5 @@ __all__ = [
     "validate",
     "version",
     "versions_of",
+    "with_new_names",
 ]

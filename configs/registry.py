@@ -1,6 +1,6 @@
-"""Names of components, and where each is found, without importing any of them.
+"""Names of the components, and where each is found, without importing any of them.
 
-Other packages add theirs through entry points: in the group `chisel.envs`, `chisel.corpora`,
+Other packages add components through entry points: in the group `chisel.envs`, `chisel.corpora`,
 `chisel.models`, `chisel.algos`, `chisel.studies` or `chisel.labels`, an entry point whose name is
 the component's and whose object is a `Component`. Keep that object in a module that imports nothing
 heavy.
@@ -47,13 +47,17 @@ GROUPS: dict[Kind, str] = {
 """The entry point group of each kind."""
 
 
+_OLD_GROUPS: dict[Kind, str] = {"corpus": "chisel.data"}
+_OLD_ROOMS = ("analysis", "cli", "configs", "envs", "impact", "models", "routing", "trainers")
+"""Entry point groups and top-level modules of version 0.1."""
+
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "env": ("name", "num_envs"),
     "corpus": ("name",),
     "model": ("name",),
     "algo": ("name",),
 }
-"""Options that the schema of each kind must have."""
+"""Options that the schema of a component must have, by its kind."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Component:
     """One registered component."""
 
     path: str
-    """Where its function is, as `package.module:function`."""
+    """Where its function is found, as `package.module:function`."""
     summary: str
     """One line for `chisel list`."""
     schema: type | None = None
@@ -265,7 +269,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
 
 
 def names(kind: Kind) -> list[str]:
-    """All registered names of a kind, sorted.
+    """Return all registered names of a kind, sorted.
 
     Raises:
         ConfigError: If two packages register the same name.
@@ -274,7 +278,7 @@ def names(kind: Kind) -> list[str]:
 
 
 def get(kind: Kind, name: str) -> Component:
-    """The component of that name.
+    """Return the component of that name.
 
     Raises:
         ConfigError: If the name is unknown or registered twice, or if its package is broken.
@@ -283,8 +287,19 @@ def get(kind: Kind, name: str) -> Component:
     if name in _BUILT_IN[kind]:
         return _BUILT_IN[kind][name]
     if name not in plugins:
-        raise ConfigError(f"unknown {kind} {name!r}; {hint(name, names(kind))}")
+        raise ConfigError(f"unknown {kind} {name!r}; {instead(kind, name)}")
     return _load(kind, plugins[name])
+
+
+def instead(kind: Kind, name: str) -> str:
+    """Return the end of a message about an unknown name: why it is unknown, or what is known."""
+    if kind in _OLD_GROUPS:
+        for point in entry_points(group=_OLD_GROUPS[kind], name=name):
+            return (
+                f"{point.value} is registered in the group {point.group}, which is called "
+                f"{GROUPS[kind]} since 0.2"
+            )
+    return hint(name, names(kind))
 
 
 def resolve(kind: Kind, name: str) -> Callable[..., Any]:
@@ -298,6 +313,8 @@ def resolve(kind: Kind, name: str) -> Callable[..., Any]:
     try:
         found = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
+        if error.name in _OLD_ROOMS:
+            raise ConfigError(f"{kind} {name!r} cannot be loaded: {_why(error)}") from error
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise ConfigError(f"{kind} {name!r}: there is no module {error.name!r}") from error
@@ -306,6 +323,13 @@ def resolve(kind: Kind, name: str) -> Callable[..., Any]:
     if not callable(found):
         raise ConfigError(f"{kind} {name!r}: {path} is not a function")
     return found  # type: ignore[no-any-return]  # what kind of callable is the caller's contract
+
+
+def _why(error: Exception) -> str:
+    name = getattr(error, "name", None)
+    if isinstance(error, ModuleNotFoundError) and name in _OLD_ROOMS:
+        return f"it imports {name}, which is called chisel.{name} since 0.2"
+    return str(error)
 
 
 def _plugins(kind: Kind) -> dict[str, EntryPoint]:
@@ -325,7 +349,7 @@ def _load(kind: Kind, point: EntryPoint) -> Component:
     try:
         component = point.load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{kind} {point.name!r} cannot be loaded: {error}") from error
+        raise ConfigError(f"{kind} {point.name!r} cannot be loaded: {_why(error)}") from error
     if not isinstance(component, Component):
         raise ConfigError(
             f"{kind} {point.name!r}: {point.value} must be a configs.registry.Component"

@@ -17,16 +17,16 @@ from chisel.models.weights import load_weights
 
 @dataclass(frozen=True)
 class TrainedAutoencoder:
-    """A network in evaluation mode, on the CPU, and where it comes from."""
+    """An autoencoder in evaluation mode, on the CPU, and where its weights come from."""
 
     model: HalvesAutoencoder
     config: RunConfig
     digest: str
-    """sha256 of the file the weights were read from, in hex."""
+    """SHA-256 of the file that the weights were read from, in hex."""
     env_steps: int | None
-    """Examples trained on."""
+    """Number of examples trained on, each counted as often as it was seen."""
     source: Path
-    """That file."""
+    """File that the weights were read from."""
 
 
 def holds_autoencoder(path: Path) -> bool:

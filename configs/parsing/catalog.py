@@ -77,7 +77,7 @@ def _find(name: str, folder: Path) -> Path:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    return migration.converted(read_mapping(path), str(path))
+    return migration.with_new_names(read_mapping(path), str(path))
 
 
 def _with_bases(path: Path, own: dict[str, Any], above: tuple[Path, ...]) -> dict[str, Any]:

@@ -44,12 +44,12 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
 
 
 def from_plain(plain: Mapping[str, Any]) -> RunConfig:
-    """Return the config that `to_plain` of this version or of 0.1 took apart, checked like a new one.
+    """Return the config behind nested settings of `to_plain`, of this version or of 0.1.
 
     Raises:
         ConfigError: As `load`.
     """
-    return _finished(migration.converted(plain, "config"), {})
+    return _finished(migration.with_new_names(plain, "config"), {})
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -30,7 +30,7 @@ _EXPERIMENTS = {
 }
 
 
-def converted(settings: Mapping[str, Any], source: str) -> dict[str, Any]:
+def with_new_names(settings: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return nested settings from a file under today's names; `settings` is not changed.
 
     Args:

@@ -16,7 +16,7 @@ from chisel.configs.parsing.hints import choices, describe, without_none
 from chisel.configs.parsing.keys import Leaf, leaves
 from chisel.configs.parsing.merge import COMPONENTS
 from chisel.configs.schema import RunConfig
-from chisel.configs.suggest import hint, near, shown
+from chisel.configs.suggest import near, shown
 
 _BOOLS = {"true", "false", "yes", "no", "on", "off"}
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d{1,2}")
@@ -63,7 +63,8 @@ def _schema(kind: registry.Kind, group: Any) -> type | None:
         raise ConfigError(f"{kind}.name is missing; known: {', '.join(known)}")
     if name not in known:
         raise ConfigError(
-            f"{kind}.name = {shown(name)}: there is no such {kind}; {hint(str(name), known)}"
+            f"{kind}.name = {shown(name)}: there is no such {kind}; "
+            f"{registry.instead(kind, str(name))}"
         )
     return registry.get(kind, name).schema
 
