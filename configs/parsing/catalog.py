@@ -1,4 +1,4 @@
-"""Experiment files: where they are and what they extend."""
+"""Finds and reads experiment files and the files that they extend."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing import migration
-from chisel.configs.parsing.merge import merged
+from chisel.configs.parsing.nesting import merged
 from chisel.configs.parsing.yaml_file import read_mapping
 from chisel.configs.suggest import hint, near
 
@@ -16,17 +16,17 @@ _NOT_EXPERIMENTS = "sweeps"
 
 
 def experiments() -> dict[str, str]:
-    """Every packaged experiment with its summary, the first comment line of its file."""
+    """Return every packaged experiment with its summary, the first comment line of its file."""
     return {name: _summary(path) for name, path in sorted(_packaged().items())}
 
 
 class Experiment(NamedTuple):
-    """An experiment file as it was read, unchecked."""
+    """The settings of an experiment file, not checked yet."""
 
     settings: dict[str, Any]
-    """Its settings and those it inherits."""
+    """Settings of the file and of those that it extends."""
     own: dict[str, Any]
-    """What the file itself asks for; empty for a run's `config.yaml`, which spells out all."""
+    """Settings of the file alone; empty for a run's `config.yaml`, which has every option."""
 
 
 def read(experiment: str) -> Experiment:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, get_origin
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.hints import describe, group_of, hints_of
-from chisel.configs.parsing.merge import Component
 from chisel.configs.parsing.migration import refuse_old_name
+from chisel.configs.parsing.nesting import Component
 from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import near, shown
 
@@ -17,7 +17,7 @@ Schemas = Mapping[Component, type | None]
 
 
 class Leaf(NamedTuple):
-    """One option as it was given."""
+    """One option as it was given: its dotted key, its value, and the schema's type for it."""
 
     key: str
     value: Any
@@ -25,7 +25,7 @@ class Leaf(NamedTuple):
 
 
 def leaves(data: Mapping[str, Any], schemas: Schemas) -> list[Leaf]:
-    """All options in a nested dict, each with its full key and its type.
+    """Return all options in a nested dict, each with its full key and its type.
 
     Raises:
         ConfigError: If a key is unknown, or a group is given where an option is expected or the
@@ -62,7 +62,7 @@ def _options(schemas: Schemas) -> dict[str, Any]:
 
 
 def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) -> str:
-    """Where a mistyped key may have been meant to go."""
+    """Return what a mistyped key may have meant."""
     if "." in key:
         return "in a file, write groups as nested keys"
     everywhere = list(_all_keys(_options(schemas), ""))

@@ -7,23 +7,16 @@ the config in a checkpoint. On the command line an old name is refused with the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chisel.configs.errors import ConfigError
 
-
-class _Renamed(NamedTuple):
-    """The new name of an option, and the component (`GROUP.name`) that it belongs to, if any."""
-
-    key: str
-    component: str | None = None
-
-
 _KEYS = {
-    "data": _Renamed("corpus"),
-    "env.levels.bank": _Renamed("env.levels.set_size", "maze"),
-    "algo.aux.seekers": _Renamed("algo.aux.exploring", "aup"),
+    "data": ("corpus", None),
+    "env.levels.bank": ("env.levels.set_size", "maze"),
+    "algo.aux.seekers": ("algo.aux.exploring", "aup"),
 }
+"""By old name: the new name, and the component (`GROUP.name`) that has the option, if any."""
 _EXPERIMENTS = {
     "digits/split": "digits/halves",
     "digits/mnist-split": "digits/mnist-halves",
@@ -41,14 +34,14 @@ def with_new_names(settings: Mapping[str, Any], source: str) -> dict[str, Any]:
         ConfigError: If an option is given under its old and its new name.
     """
     result = dict(settings)
-    for old, new in _KEYS.items():
+    for old, (new, component) in _KEYS.items():
         *parents, last = old.split(".")
         group = _copied_group(result, parents)
-        if last not in group or not _belongs(result, parents, new.component):
+        if last not in group or not _belongs(result, parents, component):
             continue
-        new_last = new.key.rpartition(".")[2]
+        new_last = new.rpartition(".")[2]
         if new_last in group:
-            raise ConfigError(f"{source}: {old} is called {new.key} since 0.2; leave {old} out")
+            raise ConfigError(f"{source}: {old} is called {new} since 0.2; leave {old} out")
         group[new_last] = group.pop(last)
     for key in ("experiment", "extends"):
         name = result.get(key)
@@ -63,9 +56,9 @@ def refuse_old_name(name: str) -> None:
     Raises:
         ConfigError: If it is one; the message is the new name.
     """
-    new = _KEYS[name].key if name in _KEYS else _EXPERIMENTS.get(name)
-    if new is not None:
-        raise ConfigError(f"{name} is called {new} since 0.2")
+    names = _EXPERIMENTS | {old: new for old, (new, _) in _KEYS.items()}
+    if name in names:
+        raise ConfigError(f"{name} is called {names[name]} since 0.2")
 
 
 def _copied_group(settings: dict[str, Any], parents: list[str]) -> dict[str, Any]:

@@ -6,56 +6,77 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing.typed import flatten
-from chisel.configs.schema import RoutingConfig, RunConfig
+from chisel.configs.parsing.nesting import flatten, option
+from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import shown
 
-_NEED_AN_ENVIRONMENT = (
-    "env_seed",
-    "eval.levels",
-    "eval.seed",
-    "eval.num_envs",
-    "tracking.video_every",
-    "tracking.field_every",
-    "tracking.studies",
-    "tracking.studies_every",
-    "tracking.studies_levels",
-    "routing.terms",
-    "routing.unlabelled_steps",
-    "routing.gate_coef",
-    "routing.alone_coef",
-    "routing.l1",
-    "routing.drop",
-    "routing.dropped_steps",
-    "routing.drop_start",
-    "routing.labels.correlation",
-    "routing.labels.delay",
-)
-_NEED_REGIONS = (
-    "routing.l1",
-    "routing.alone_coef",
-    "routing.values",
-    "routing.freeze",
-    "routing.start",
-    "routing.ramp",
-    "routing.unprotected",
-)
-_NEED_LABELS = (
-    "routing.gate_coef",
-    "routing.alone_coef",
-    "routing.values",
-    "routing.dropped_steps",
-    "routing.unlabelled_steps",
-    "routing.labels.share",
-    "routing.labels.recall",
-    "routing.labels.precision",
-    "routing.labels.correlation",
-    "routing.labels.delay",
-    "routing.labels.shuffled",
-)
-_NEED_ROUTES = ("routing.start", "routing.ramp")
-_NEED_WEIGHT_0 = ("routing.alone_coef", "routing.values")
-_NEED_DROPPING = ("routing.dropped_steps", "routing.drop_start")
+_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "environment": (
+        " with a corpus; leave it out",
+        (
+            "env_seed",
+            "eval.levels",
+            "eval.seed",
+            "eval.num_envs",
+            "tracking.video_every",
+            "tracking.field_every",
+            "tracking.studies",
+            "tracking.studies_every",
+            "tracking.studies_levels",
+            "routing.terms",
+            "routing.unlabelled_steps",
+            "routing.gate_coef",
+            "routing.alone_coef",
+            "routing.l1",
+            "routing.drop",
+            "routing.dropped_steps",
+            "routing.drop_start",
+            "routing.labels.correlation",
+            "routing.labels.delay",
+        ),
+    ),
+    "regions": (
+        ": there are no regions; set routing.regions, or leave it out",
+        (
+            "routing.l1",
+            "routing.alone_coef",
+            "routing.values",
+            "routing.freeze",
+            "routing.start",
+            "routing.ramp",
+            "routing.unprotected",
+        ),
+    ),
+    "labels": (
+        ": there are no labels; set routing.labels.source",
+        (
+            "routing.gate_coef",
+            "routing.alone_coef",
+            "routing.values",
+            "routing.dropped_steps",
+            "routing.unlabelled_steps",
+            "routing.labels.share",
+            "routing.labels.recall",
+            "routing.labels.precision",
+            "routing.labels.correlation",
+            "routing.labels.delay",
+            "routing.labels.shuffled",
+        ),
+    ),
+    "routes": (
+        ": nothing is routed; set routing.rules, or leave it out",
+        ("routing.start", "routing.ramp"),
+    ),
+    "weight 0": (
+        ": no rule keeps a label out of a region (weight 0)",
+        ("routing.alone_coef", "routing.values"),
+    ),
+    "dropping": (
+        ": nothing is dropped; set routing.drop.REGION too",
+        ("routing.dropped_steps", "routing.drop_start"),
+    ),
+}
+"""By what they need to have an effect: the end of the message, and the options."""
 
 _PIXELS = ("env.observation", ("pixels",))
 _NORMALISED = ("algo.norm_reward", (True,))
@@ -77,44 +98,20 @@ _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
 """For each of these options: another one, and the values of that one with which it has effect."""
 
 
-def option(config: RunConfig, key: str) -> Any:
-    """Return the value of an option by its dotted key; None if its group has no such option."""
-    value: Any = config
-    for part in key.split("."):
-        value = getattr(value, part, None)
-    return value
-
-
 def inert_problems(config: RunConfig) -> Iterator[str]:
     """Yield one line for every option that differs from its default and has no effect."""
     routing, plain = config.routing, RunConfig()
-    needs: list[tuple[Any, tuple[str, ...], str]] = [
-        (config.corpus is None, _NEED_AN_ENVIRONMENT, " with a corpus; leave it out"),
-        (routing.drop, _NEED_DROPPING, ": nothing is dropped; set routing.drop.REGION too"),
-    ]
+    weights = [weight for row in routing.rules.values() for weight in row.values()]
+    has = {"environment": config.corpus is None, "dropping": bool(routing.drop)}
     if config.env is not None:
-        nothing_routed = ": nothing is routed; set routing.rules, or leave it out"
-        needs += [
-            (
-                routing.regions,
-                _NEED_REGIONS,
-                ": there are no regions; set routing.regions, or leave it out",
-            ),
-            (
-                routing.labels.source,
-                _NEED_LABELS,
-                ": there are no labels; set routing.labels.source",
-            ),
-            (routing.rules or routing.unlabelled or routing.terms, _NEED_ROUTES, nothing_routed),
-            (
-                _keeps_out(routing),
-                _NEED_WEIGHT_0,
-                ": no rule keeps a label out of a region (weight 0)",
-            ),
-        ]
+        has["regions"] = bool(routing.regions)
+        has["labels"] = routing.labels.source is not None
+        has["routes"] = bool(routing.rules or routing.unlabelled or routing.terms)
+        has["weight 0"] = 0 in weights
         yield from _too_late(config)
-    for needed, keys, why in needs:
-        for key in keys if not needed else ():
+    for need in (need for need, there in has.items() if not there):
+        why, keys = _NEEDS[need]
+        for key in keys:
             value = option(config, key)
             if value != option(plain, key):
                 yield f"{key} = {shown(value)} has no effect{why}"
@@ -145,11 +142,6 @@ def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str,
             f"{key} = {shown(value)} has no effect with {other} = {str(actual).lower()}; "
             f"set {other}={wanted} or leave {key} out"
         )
-
-
-def _keeps_out(routing: RoutingConfig) -> bool:
-    """Return whether some label has weight 0 in some region."""
-    return any(weight == 0 for row in routing.rules.values() for weight in row.values())
 
 
 def _too_late(config: RunConfig) -> Iterator[str]:

@@ -1,16 +1,17 @@
-"""Rules that types cannot express: ranges, and what must hold between options."""
+"""Rules that types cannot express: ranges of options, and rules between them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.nesting import option
 from chisel.configs.registry import names
 from chisel.configs.rules.aup import aup_problems
 from chisel.configs.rules.corpora import corpus_problems, source_problems
-from chisel.configs.rules.inert import inert_problems, option
+from chisel.configs.rules.inert import inert_problems
 from chisel.configs.rules.ranges import SEED_LIMIT, check_ranges
 from chisel.configs.rules.routing import routing_problems
 from chisel.configs.schema import (
@@ -30,6 +31,7 @@ from chisel.configs.suggest import hint
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""
 
+_REQUIRED: tuple[Literal["model", "algo"], ...] = ("model", "algo")
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
@@ -49,10 +51,9 @@ def validate(config: RunConfig) -> None:
 
 def _incomplete(config: RunConfig) -> Iterator[str]:
     yield from source_problems(config)
-    if config.model is None:
-        yield f"model is missing; set model.name, one of {', '.join(names('model'))}"
-    if config.algo is None:
-        yield f"algo is missing; set algo.name, one of {', '.join(names('algo'))}"
+    for kind in _REQUIRED:
+        if getattr(config, kind) is None:
+            yield f"{kind} is missing; set {kind}.name, one of {', '.join(names(kind))}"
 
 
 def _problems(config: RunConfig) -> Iterator[str]:
