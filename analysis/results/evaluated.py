@@ -103,7 +103,7 @@ def _estimate(plain: Mapping[str, Any], within: tuple[float, float]) -> Estimate
 
 def _settings(data: Mapping[str, Any]) -> dict[str, str]:
     config = with_new_names(data.get("config") or {}, _FILE.name)
-    asked = {key: config[key] for key in ("eval", "env") if key in config}
+    asked: dict[str, Any] = {key: config[key] for key in ("eval", "env") if key in config}
     settings = {k: _text(v) for k, v in flatten(asked).items() if k not in _NO_MATTER}
     if "held_out" in data:
         settings["held out"] = _text(data["held_out"])

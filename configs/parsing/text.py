@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing.hints import hints_of, without_none
+from chisel.configs.parsing.hints import group_of, hints_of, without_none
 from chisel.configs.parsing.nesting import flatten, option
 from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import shown
@@ -39,8 +39,8 @@ def refuse_odd_text(config: RunConfig, given: Mapping[str, Any]) -> None:
     """
     for key, text in flatten(given).items():
         group, _, last = key.rpartition(".")
-        part = option(config, group) if group else config
-        hint = hints_of(type(part)).get(last) if is_dataclass(part) else None
+        schema = group_of(type(option(config, group) if group else config))
+        hint = hints_of(schema).get(last) if schema else None
         if not isinstance(text, str) or without_none(hint) is not str:
             continue
         if text in _NONE:

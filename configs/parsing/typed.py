@@ -43,11 +43,11 @@ def build(data: Mapping[str, Any]) -> RunConfig:
 
 def to_plain(config: RunConfig) -> dict[str, Any]:
     """Return a config as nested dicts, lists, text, numbers, booleans and None."""
-    return asdict(config, dict_factory=lambda items: {key: _listed(v) for key, v in items})
+    return asdict(config, dict_factory=_with_lists)
 
 
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _with_lists(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in items}
 
 
 def _schema(kind: registry.Kind, group: Any) -> type | None:
