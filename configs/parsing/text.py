@@ -45,9 +45,7 @@ def refuse_odd_text(config: RunConfig, given: Mapping[str, Any]) -> None:
             continue
         if text in _NONE:
             null = (
-                f"write {key}=null for none"
-                if hint is not str
-                else "leave it out for the usual one"
+                f"write {key}=null for none" if hint is not str else "leave it out for the default"
             )
             raise ConfigError(f"{key} = {text}: {null}")
         if key in _PATHS:

@@ -37,7 +37,7 @@ def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
         )
     if not algo.aux.steps and not algo.aux.learn_on and algo.aup_lambda:
         yield (
-            "algo.aux.steps = 0: nothing would be learnt to tell an impact by; set a number of "
+            "algo.aux.steps = 0: no auxiliary values would be learnt; set a number of "
             "steps, or algo.aux.learn_on=true"
         )
 

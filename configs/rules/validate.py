@@ -76,13 +76,13 @@ def _problems(config: RunConfig) -> Iterator[str]:
 def _names(config: RunConfig) -> Iterator[str]:
     if config.name is not None and not _FOLDER.fullmatch(config.name):
         yield (
-            f"name = {config.name!r}: becomes a folder, so up to 100 letters, digits and . _ = + - "
-            "with a letter or digit first"
+            f"name = {config.name!r}: names the run's folder, so it must be up to 100 letters, "
+            "digits and . _ = + - with a letter or digit first"
         )
     if not _EXPERIMENT.fullmatch(config.experiment):
         yield (
-            f"experiment = {config.experiment!r}: becomes a folder; rename the file to letters, "
-            "digits and . _ -"
+            f"experiment = {config.experiment!r}: names a folder; rename the file to letters, digits "
+            "and . _ -"
         )
     for key in (
         "runs_dir",
