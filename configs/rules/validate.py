@@ -81,8 +81,8 @@ def _names(config: RunConfig) -> Iterator[str]:
         )
     if not _EXPERIMENT.fullmatch(config.experiment):
         yield (
-            f"experiment = {config.experiment!r}: names a folder; rename the file to letters, digits "
-            "and . _ -"
+            f"experiment = {config.experiment!r}: names a folder; rename the file to letters, "
+            "digits and . _ -"
         )
     for key in (
         "runs_dir",
