@@ -79,7 +79,7 @@ def test_idx_files_are_read_by_all_names_they_go_by(folder, zipped, dots):
         assert part.images.dtype == np.float32
         name = f"{prefix}-labels-idx1-ubyte"
         assert part.digits.tolist() == list(content(name, FILES[name]))
-    assert len(corpus.validation) == 0
+    assert len(data.validation) == 0
 
 
 def test_validation_examples_are_the_last_of_training_and_no_longer_trained_on(folder):
@@ -133,7 +133,7 @@ def test_damaged_files_are_refused_in_one_line(folder, what, message):
 
 
 def test_a_missing_folder_and_too_many_validation_examples_are_refused(folder):
-    with pytest.raises(ConfigError, match=r"there is no such folder; set data\.path=FOLDER"):
+    with pytest.raises(ConfigError, match=r"there is no such folder; set corpus\.path=FOLDER"):
         load(folder / "nowhere")
     with pytest.raises(ConfigError, match=r"data\.validation = 7: there are only 7"):
         load(folder, validation=7)

@@ -143,10 +143,10 @@ def test_routing_splits_the_digits_far_beyond_what_the_same_losses_alone_do(tmp_
     seed can only say that it stays far below a routed one's.
     """
     found = {}
-    for name in ("split", "unrouted", "shuffled"):
+    for name in ("halves", "unrouted", "shuffled"):
         settings = ["seed=5", "trainer.progress=false", "trainer.accelerator=cpu", "name=one"]
         run = trainers.train(configs.load(f"digits/{name}", [*settings, f"runs_dir={tmp_path}"]))
         evaluation = evaluate_halves(run, overrides=["eval.split=validation"])
         found[name] = [evaluation.ratio("mae", half).value for half in ("first", "second")]
-    assert min(found["split"]) >= 1.4, found
-    assert max(found["unrouted"] + found["shuffled"]) <= min(found["split"]) - 0.4, found
+    assert min(found["halves"]) >= 1.4, found
+    assert max(found["unrouted"] + found["shuffled"]) <= min(found["halves"]) - 0.4, found
