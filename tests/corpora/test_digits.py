@@ -135,5 +135,5 @@ def test_damaged_files_are_refused_in_one_line(folder, what, message):
 def test_a_missing_folder_and_too_many_validation_examples_are_refused(folder):
     with pytest.raises(ConfigError, match=r"there is no such folder; set corpus\.path=FOLDER"):
         load(folder / "nowhere")
-    with pytest.raises(ConfigError, match=r"data\.validation = 7: there are only 7"):
+    with pytest.raises(ConfigError, match=r"corpus\.validation = 7: there are only 7"):
         load(folder, validation=7)
