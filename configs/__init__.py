@@ -1,4 +1,7 @@
-"""What to run: experiments as YAML and the typed schema that checks them, with nothing heavy."""
+"""Configs: experiments as YAML files, and the typed schema that checks them.
+
+Nothing heavy is imported, so that a config is checked in milliseconds.
+"""
 
 from chisel.configs import registry
 from chisel.configs.errors import (
@@ -12,10 +15,11 @@ from chisel.configs.errors import (
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
 from chisel.configs.parsing.catalog import experiments
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
+from chisel.configs.parsing.migration import with_new_names
+from chisel.configs.parsing.nesting import flatten
 from chisel.configs.parsing.overrides import expand_seeds, parse_settings
-from chisel.configs.parsing.typed import flatten, to_plain
-from chisel.configs.rules.frames import frames_note, rounded_frames
-from chisel.configs.rules.validate import WORLD_SIZE, validate
+from chisel.configs.parsing.typed import to_plain
+from chisel.configs.rules.validate import WORLD_SIZE, frames_note, rounded_frames, validate
 from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
@@ -92,4 +96,5 @@ __all__ = [
     "validate",
     "version",
     "versions_of",
+    "with_new_names",
 ]

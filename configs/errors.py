@@ -1,4 +1,4 @@
-"""The errors that end a command, each with its documented exit code.
+"""Errors that end a command, each with its documented exit code.
 
 Every room raises these for faults that a user can act on. The message is one line and says what to
 type instead; the command line prints it without a traceback and exits with `exit_code`.
@@ -6,7 +6,7 @@ type instead; the command line prints it without a traceback and exits with `exi
 
 
 class ChiselError(Exception):
-    """Base of the errors that the command line turns into one line and an exit code."""
+    """Base class of the errors that the command line turns into one line and an exit code."""
 
     exit_code = 1
 
@@ -18,24 +18,24 @@ class ConfigError(ChiselError):
 
 
 class CheckpointError(ChiselError):
-    """A checkpoint that is missing, torn, hostile or made by another kind of run."""
+    """A checkpoint that is missing, damaged, unsafe to load, or of another kind of run."""
 
     exit_code = 3
 
 
 class NumericsError(ChiselError):
-    """A NaN or an infinity, caught before the optimiser step that would have spread it."""
+    """A NaN or an infinity that was found before an optimiser step could spread it."""
 
     exit_code = 4
 
 
 class EnvironmentFault(ChiselError):
-    """An environment that broke its contract, or whose extra is not installed."""
+    """An environment that breaks its contract, or whose extra is not installed."""
 
     exit_code = 5
 
 
 class Stopped(ChiselError):
-    """Stopped by a signal after a checkpoint; `chisel resume` goes on from there."""
+    """Training was stopped by a signal after a checkpoint; `chisel resume` goes on from there."""
 
     exit_code = 143

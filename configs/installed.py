@@ -1,4 +1,4 @@
-"""What is installed: versions of packages, and what to type for what is missing."""
+"""Versions of installed packages, and what to type to install an extra."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from importlib import metadata
 
 DISTRIBUTION = "chisel-agents"
-"""The project's name for `pip install`, where `chisel` is the name of another package."""
+"""Name of this project for `pip install`; there, `chisel` is the name of another package."""
 
 
 def version() -> str:
-    """Version of the installed project, or `(not installed)`."""
+    """Return the version of the installed project, or `(not installed)`."""
     return versions_of(["chisel"]).get("chisel", "(not installed)")
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of those packages that are installed; `chisel` is this project."""
+    """Return the versions of those packages that are installed; `chisel` is this project."""
     found = {}
     for name in packages:
         try:
@@ -26,12 +26,12 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
 
 
 def how_to_install(extra: str) -> str:
-    """What to type for an extra, as the end of a message."""
+    """Return what to type to install an extra, as the end of a message."""
     return f"pip install '{DISTRIBUTION}[{extra}]', or pip install '.[{extra}]' in a clone"
 
 
 def namesake() -> str | None:
-    """One line if the web framework that is named `chisel` is installed as well, else None."""
+    """Return one line if the web framework named `chisel` is installed as well, else None."""
     try:
         other = metadata.version("chisel")
     except metadata.PackageNotFoundError:

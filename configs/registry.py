@@ -1,6 +1,6 @@
-"""Names of components, and where each is found, without importing any of them.
+"""Names of the components, and where each is found, without importing any of them.
 
-Other packages add theirs through entry points: in the group `chisel.envs`, `chisel.data`,
+Other packages add components through entry points: in the group `chisel.envs`, `chisel.corpora`,
 `chisel.models`, `chisel.algos`, `chisel.studies` or `chisel.labels`, an entry point whose name is
 the component's and whose object is a `Component`. Keep that object in a module that imports nothing
 heavy.
@@ -33,12 +33,12 @@ from chisel.configs.schema import (
 )
 from chisel.configs.suggest import hint
 
-Kind = Literal["env", "data", "model", "algo", "study", "label"]
+Kind = Literal["env", "corpus", "model", "algo", "study", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 GROUPS: dict[Kind, str] = {
     "env": "chisel.envs",
-    "data": "chisel.data",
+    "corpus": "chisel.corpora",
     "model": "chisel.models",
     "algo": "chisel.algos",
     "study": "chisel.studies",
@@ -47,13 +47,17 @@ GROUPS: dict[Kind, str] = {
 """The entry point group of each kind."""
 
 
+_OLD_GROUPS: dict[Kind, str] = {"corpus": "chisel.data"}
+_OLD_ROOMS = ("analysis", "cli", "configs", "envs", "impact", "models", "routing", "trainers")
+"""Entry point groups and top-level modules of version 0.1."""
+
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "env": ("name", "num_envs"),
-    "data": ("name",),
+    "corpus": ("name",),
     "model": ("name",),
     "algo": ("name",),
 }
-"""Options that the schema of each kind must have."""
+"""Options that the schema of a component must have, by its kind."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Component:
     """One registered component."""
 
     path: str
-    """Where its function is, as `package.module:function`."""
+    """Where its function is found, as `package.module:function`."""
     summary: str
     """One line for `chisel list`."""
     schema: type | None = None
@@ -76,16 +80,16 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "oversight": Component(
             "chisel.envs.oversight:make_oversight",
-            "diamond and ghost, where only some ends of episodes are overseen",
+            "diamond and ghost: a gridworld in which only some episodes are overseen",
             OversightConfig,
         ),
         "gridworld": Component(
             "chisel.envs.gridworlds:make_gridworld",
-            "small worlds in which the short way has a side effect",
+            "small worlds in which the shortest way has a side effect",
             GridworldConfig,
         ),
     },
-    "data": {
+    "corpus": {
         "digits": Component(
             "chisel.corpora.digits:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
         ),
@@ -106,11 +110,13 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "grid-experts": Component(
             "chisel.models.gridworld:build_grid_experts",
-            "the gridworld's fully connected experts, gate and value network",
+            "fully connected experts mixed by a gate, and a value network, for small boards",
             GridExpertsConfig,
         ),
         "grid-mlp": Component(
-            "chisel.models.gridworld:build_grid_mlp", "one of those experts alone", GridMlpConfig
+            "chisel.models.gridworld:build_grid_mlp",
+            "one expert of grid-experts alone, and a value network",
+            GridMlpConfig,
         ),
         "autoencoder": Component(
             "chisel.models.autoencoder:build_autoencoder",
@@ -124,7 +130,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "aup": Component(
             "chisel.trainers.aup.module:build_aup",
-            "PPO with a penalty on changing what the agent could attain",
+            "PPO with a penalty on changing which rewards the agent could attain",
             AupConfig,
         ),
         "reinforce": Component(
@@ -141,71 +147,71 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     "study": {
         "vector-field": Component(
             "chisel.analysis.studies.maze.vector_field:run",
-            "where an agent would step, and what it expects, at every free square",
+            "the moves and values of an agent at every free square of a maze",
         ),
         "channels": Component(
             "chisel.analysis.studies.maze.channels:run",
-            "which channels follow the cheese, what they vote for, what they do",
+            "channels that follow the cheese: their votes on the move, and their effect",
         ),
         "retarget": Component(
             "chisel.analysis.studies.maze.retarget:run",
-            "how well a maze agent is led to each square by clamping channels there",
+            "how well clamping channels at a square leads a maze agent to that square",
         ),
         "behaviour": Component(
             "chisel.analysis.studies.maze.behaviour:run",
-            "which properties of a maze decide whether an agent goes to the cheese",
+            "which properties of a maze predict whether an agent goes to the cheese",
         ),
         "region-sweep": Component(
             "chisel.analysis.studies.maze.region_sweep:run",
-            "agents trained with the cheese in different regions, side by side on the same mazes",
+            "agents trained with the cheese in different regions, compared on the same mazes",
         ),
         "steering-vector": Component(
             "chisel.analysis.studies.maze.steering_vector:run",
-            "the difference between two sets of states, as a vector to steer an agent by",
+            "make a steering vector from the activations of two sets of states",
         ),
         "cheese-vector": Component(
             "chisel.analysis.studies.maze.cheese_vector:run",
-            "where the mouse turns without its cheese's activations, by layer, beside controls",
+            "steer an agent away from the cheese by subtracting its activations, with controls",
         ),
         "probes": Component(
             "chisel.analysis.studies.maze.probes:run",
-            "what of a maze a linear probe reads off each layer, beside controls",
+            "what linear probes read from each layer about a maze, with controls",
         ),
         "integrated-gradients": Component(
             "chisel.analysis.studies.maze.integrated_gradients:run",
-            "which channels and places of a layer account for the decision for the cheese",
+            "attribute the decision for the cheese to a layer's channels and places",
         ),
         "over-training": Component(
             "chisel.analysis.studies.maze.over_training:run",
-            "behaviour at every checkpoint that a run kept, and a film of one maze's field",
+            "behaviour at every kept checkpoint of a run, and a film of one vector field",
         ),
         "report": Component(
             "chisel.analysis.studies.report:run",
-            "one page, to be read offline, of all that the other studies find on a checkpoint",
+            "one offline page with the results of the other studies on a checkpoint",
         ),
         "ablation": Component(
             "chisel.analysis.studies.ablation:run",
-            "what an agent does without each of its regions, beside random ones of the same size",
+            "ablate each region of an agent, with random regions of the same size as controls",
         ),
         "selective-ablation": Component(
             "chisel.analysis.studies.maze.selective_ablation:run",
-            "what the units that tell two goals apart do, without any routing: a baseline",
+            "ablate the units that differ between two goals, without routing: a baseline",
         ),
         "power-map": Component(
             "chisel.analysis.studies.gridworlds.power_map:run",
-            "how much can still be done, by where the agent is, and what AUP penalises beside it",
+            "POWER at every position of a gridworld, beside the penalty of AUP",
         ),
         "power-orbits": Component(
             "chisel.analysis.studies.gridworlds.power_orbits:run",
-            "POWER in closed form, and what most reward functions prefer",
+            "POWER in closed form, and the actions that most reward functions prefer",
         ),
         "delayed-specification": Component(
             "chisel.analysis.studies.gridworlds.delayed_specification:run",
-            "what AUP is worth when the true reward is revealed later",
+            "the score of AUP agents when the true reward is revealed later",
         ),
         "aup-ablation": Component(
             "chisel.analysis.studies.gridworlds.aup_ablation:run",
-            "AUP and its variants in the side-effect worlds, beside the paper's verdicts",
+            "AUP and its variants in the side-effect worlds, compared with the paper",
         ),
         "aup-sweep": Component(
             "chisel.analysis.studies.gridworlds.aup_sweep:run",
@@ -213,27 +219,27 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "aup-phase": Component(
             "chisel.analysis.studies.gridworlds.aup_phase:run",
-            "what becomes of AUP's outcomes as λ grows, by what ends of episodes are worth",
+            "outcomes of AUP by λ, for two values of the end of an episode",
         ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run_study",
-            "trains PPO with and without AUP in gridworlds, and compares penalties with exact ones",
+            "train PPO with and without AUP in gridworlds; compare penalties with exact ones",
         ),
         "leaks": Component(
             "chisel.trainers.studies.leaks:run_study",
-            "whether regions stay exactly where they are when other labels are learnt",
+            "whether regions stay exactly as they are while other labels are learnt",
         ),
         "localization": Component(
             "chisel.trainers.studies.localization:run_study",
-            "where labelled and unlabelled gradients fall, and what ablating each region does",
+            "the share of gradients in each region by label, and ablations of each region",
         ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run_study",
-            "how fast what an ablation took away is learnt again",
+            "how fast an agent learns again what an ablation took away",
         ),
         "oversight": Component(
             "chisel.trainers.studies.oversight:run_study",
-            "trains every agent of diamond and ghost, and compares their true returns",
+            "train every agent of diamond and ghost, and compare their true returns",
         ),
     },
     "label": {
@@ -243,29 +249,29 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "maze-end": Component(
             "chisel.trainers.routed.labels:maze_end",
-            "how its episode ended: cheese, corner, or nothing",
+            "how the episode ended: cheese, corner, or nothing",
         ),
         "overseen-goal": Component(
             "chisel.trainers.routed.labels:overseen_goal",
-            "which object ended it, where its cell was overseen: diamond, ghost",
+            "which object ended an overseen episode: diamond, ghost",
         ),
         "digit-half": Component(
             "chisel.trainers.routed.labels:digit_half", "digits 0-4, low, or 5-9, high"
         ),
         "overseen-end": Component(
             "chisel.trainers.routed.labels:overseen_end",
-            "what an overseer can tell of an episode's end: diamond, ghost, nothing",
+            "the end of an episode as overseers see it: diamond, ghost, nothing",
         ),
         "cheese-region": Component(
             "chisel.trainers.routed.labels:cheese_region",
-            "where the cheese lay: elsewhere, or in the top-right region: corner",
+            "where the cheese lay: in the top-right region (corner), or elsewhere",
         ),
     },
 }
 
 
 def names(kind: Kind) -> list[str]:
-    """All registered names of a kind, sorted.
+    """Return all registered names of a kind, sorted.
 
     Raises:
         ConfigError: If two packages register the same name.
@@ -274,7 +280,7 @@ def names(kind: Kind) -> list[str]:
 
 
 def get(kind: Kind, name: str) -> Component:
-    """The component of that name.
+    """Return the component of that name.
 
     Raises:
         ConfigError: If the name is unknown or registered twice, or if its package is broken.
@@ -283,8 +289,19 @@ def get(kind: Kind, name: str) -> Component:
     if name in _BUILT_IN[kind]:
         return _BUILT_IN[kind][name]
     if name not in plugins:
-        raise ConfigError(f"unknown {kind} {name!r}; {hint(name, names(kind))}")
+        raise ConfigError(f"unknown {kind} {name!r}; {instead(kind, name)}")
     return _load(kind, plugins[name])
+
+
+def instead(kind: Kind, name: str) -> str:
+    """Return the end of a message about an unknown name: why it is unknown, or what is known."""
+    if kind in _OLD_GROUPS:
+        for point in entry_points(group=_OLD_GROUPS[kind], name=name):
+            return (
+                f"{point.value} is registered in the group {point.group}, which is called "
+                f"{GROUPS[kind]} since 0.2"
+            )
+    return hint(name, names(kind))
 
 
 def resolve(kind: Kind, name: str) -> Callable[..., Any]:
@@ -298,6 +315,8 @@ def resolve(kind: Kind, name: str) -> Callable[..., Any]:
     try:
         found = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
+        if error.name in _OLD_ROOMS:
+            raise ConfigError(f"{kind} {name!r} cannot be loaded: {_why(error)}") from error
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise ConfigError(f"{kind} {name!r}: there is no module {error.name!r}") from error
@@ -306,6 +325,13 @@ def resolve(kind: Kind, name: str) -> Callable[..., Any]:
     if not callable(found):
         raise ConfigError(f"{kind} {name!r}: {path} is not a function")
     return found  # type: ignore[no-any-return]  # what kind of callable is the caller's contract
+
+
+def _why(error: Exception) -> str:
+    name = getattr(error, "name", None)
+    if isinstance(error, ModuleNotFoundError) and name in _OLD_ROOMS:
+        return f"it imports {name}, which is called chisel.{name} since 0.2"
+    return str(error)
 
 
 def _plugins(kind: Kind) -> dict[str, EntryPoint]:
@@ -325,7 +351,7 @@ def _load(kind: Kind, point: EntryPoint) -> Component:
     try:
         component = point.load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{kind} {point.name!r} cannot be loaded: {error}") from error
+        raise ConfigError(f"{kind} {point.name!r} cannot be loaded: {_why(error)}") from error
     if not isinstance(component, Component):
         raise ConfigError(
             f"{kind} {point.name!r}: {point.value} must be a configs.registry.Component"

@@ -1,4 +1,4 @@
-"""Near matches for mistyped words."""
+"""Suggestions for mistyped words, and given values as error messages show them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like `word`, or None if nothing is close."""
+    """Return the known word most like `word`, or None if nothing is close."""
     matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: a near match, or else everything that is known."""
+    """Return the end of an error message: a near match, or else everything that is known."""
     names = sorted(known)
     match = near(word, names)
     if match is not None:
@@ -23,7 +23,7 @@ def hint(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A given value for an error message: on one line and not too long."""
+    """Return a given value as an error message shows it: on one line, up to 60 characters."""
     if value is None:
         return "null"
     text = value if isinstance(value, str) and value.isprintable() and value else repr(value)

@@ -56,7 +56,7 @@ def load_data(config: Any) -> DataSet:
     Raises:
         ConfigError: If the name is unknown or its files are missing or damaged.
     """
-    loaded: DataSet = registry.resolve("data", config.name)(config)
+    loaded: DataSet = registry.resolve("corpus", config.name)(config)
     return loaded
 
 
@@ -66,7 +66,7 @@ def half_of(digits: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def load_digits(config: DigitsConfig) -> DataSet:
-    """The registered loader of `data.name: digits`: 1,197 + 200 + 400 pictures of 8×8.
+    """The registered loader of `corpus.name: digits`: 1,197 + 200 + 400 pictures of 8×8.
 
     Alpaydin and Kaynak's "Optical recognition of handwritten digits", as scikit-learn ships it,
     dealt into the parts in an order that never changes. Writers are not kept apart.
@@ -83,7 +83,7 @@ def load_digits(config: DigitsConfig) -> DataSet:
 
 
 def load_mnist(config: MnistConfig) -> DataSet:
-    """The registered loader of `data.name: mnist`: the four idx files in the folder `config.path`.
+    """The registered loader of `corpus.name: mnist`: four idx files in the folder `config.path`.
 
     Raises:
         ConfigError: If a file is missing, damaged or doesn't fit the others.
@@ -91,11 +91,12 @@ def load_mnist(config: MnistConfig) -> DataSet:
     folder = Path(config.path)
     train, test = (_mnist_part(folder, prefix) for prefix in _MNIST.values())
     if test.images.shape[1:] != train.images.shape[1:]:
-        raise ConfigError(f"data.path = {folder}: training and test pictures differ in size")
+        raise ConfigError(f"corpus.path = {folder}: training and test pictures differ in size")
     kept = len(train) - config.validation
     if kept < 1:
         raise ConfigError(
-            f"data.validation = {config.validation}: there are only {len(train)} training pictures"
+            f"corpus.validation = {config.validation}: there are only {len(train)} training "
+            "pictures"
         )
     return DataSet(
         Examples(train.images[:kept], train.digits[:kept]),
@@ -109,11 +110,13 @@ def _mnist_part(folder: Path, prefix: str) -> Examples:
     digits = read_idx(_find(folder, f"{prefix}-labels", "idx1-ubyte"))
     if images.ndim != 3 or digits.ndim != 1 or len(images) != len(digits) or not len(digits):
         raise ConfigError(
-            f"data.path = {folder}: {prefix} has images {list(images.shape)} and labels "
+            f"corpus.path = {folder}: {prefix} has images {list(images.shape)} and labels "
             f"{list(digits.shape)}; there must be one label for each image [N, H, W]"
         )
     if digits.max() > 9:
-        raise ConfigError(f"data.path = {folder}: {prefix} has a label {digits.max()}; 0 to 9 only")
+        raise ConfigError(
+            f"corpus.path = {folder}: {prefix} has a label {digits.max()}; 0 to 9 only"
+        )
     scaled = (images.astype(np.float32) / 255 - 0.5) / 0.5  # the paper's normalisation
     return Examples(scaled, digits.astype(np.int64))
 
@@ -126,5 +129,6 @@ def _find(folder: Path, stem: str, ending: str) -> Path:
             return folder / name
     where = "there is no such folder" if not folder.is_dir() else f"has no {names[0]} or {names[1]}"
     raise ConfigError(
-        f"data.path = {folder}: {where}; set data.path=FOLDER to where MNIST's four idx files are"
+        f"corpus.path = {folder}: {where}; set corpus.path=FOLDER to where MNIST's four idx files "
+        "are"
     )

@@ -29,20 +29,22 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         if path.suffix == ".gz":
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise ConfigError(f"data.path: can't read {path}: {error}") from error
+        raise ConfigError(f"corpus.path: can't read {path}: {error}") from error
     if len(data) < 4 or data[:2] != b"\0\0":
-        raise ConfigError(f"data.path: {path} is no idx file")
+        raise ConfigError(f"corpus.path: {path} is no idx file")
     kind, axes = data[2], data[3]
     if kind != _UNSIGNED_BYTES:
-        raise ConfigError(f"data.path: {path} holds numbers of type 0x{kind:02x}, not bytes (0x08)")
+        raise ConfigError(
+            f"corpus.path: {path} holds numbers of type 0x{kind:02x}, not bytes (0x08)"
+        )
     start = 4 + 4 * axes
     if len(data) < start:
-        raise ConfigError(f"data.path: {path} ends in its header; is it a whole download?")
+        raise ConfigError(f"corpus.path: {path} ends in its header; is it a whole download?")
     shape = [int(size) for size in np.frombuffer(data[4:start], ">u4")]
     wanted = start + math.prod(shape)
     if len(data) != wanted:
         raise ConfigError(
-            f"data.path: {path} has {len(data)} bytes, where {wanted} belong to "
+            f"corpus.path: {path} has {len(data)} bytes, where {wanted} belong to "
             f"{'x'.join(map(str, shape))}; is it a whole download?"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -13,6 +13,7 @@ from chisel.models.load import (
     load_agent,
     read_saved,
     save_agent,
+    saved_in,
 )
 from chisel.models.published import load_published
 from chisel.models.serialize import (
@@ -64,6 +65,7 @@ __all__ = [
     "read_saved",
     "require_match",
     "save_agent",
+    "saved_in",
     "sidecar_of",
     "spaces_of",
     "to_tensor",

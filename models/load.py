@@ -1,4 +1,4 @@
-"""One way from a path to an agent: runs, checkpoints, shipped folders, published weights."""
+"""Loads agents from runs, checkpoints, shipped folders and published weights."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from chisel.models.serialize import (
 from chisel.models.spaces import Spaces
 from chisel.models.weights import load_weights
 
-FORMAT = 1
-"""Of both the `chisel` part of a checkpoint and a shipped `agent.json`."""
+FORMAT = 2
+"""Format of both the `chisel` part of a checkpoint and a shipped `agent.json`."""
+_READABLE = (1, FORMAT)
+"""Formats that agents are loaded from; 1 is version 0.1's, whose config is converted."""
 
 WEIGHTS, CONFIG, ABOUT = "weights.safetensors", "config.yaml", "agent.json"
 _PREFIX = "model."
@@ -48,7 +50,7 @@ def load_agent(
             (`save_agent`) or its weights, or a published `.pth`.
         experiment_env: For published weights, which carry no config: the experiment whose
             environment they play in.
-        warn: Told when a damaged checkpoint is passed over.
+        warn: Called with one line for each damaged checkpoint that is passed over.
 
     Raises:
         CheckpointError: If nothing can be loaded from there.
@@ -67,12 +69,12 @@ def load_agent(
 
 
 def holds_agent(path: Path) -> bool:
-    """Whether a folder is one run, or one agent's shipped weights."""
+    """Return whether a folder is one run, or one agent's shipped weights."""
     return (path / CHECKPOINTS).is_dir() or (path / WEIGHTS).is_file()
 
 
 def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
-    """The newest valid checkpoint of a run's folder, or of a folder of checkpoints.
+    """Return the newest valid checkpoint of a run's folder, or of a folder of checkpoints.
 
     Raises:
         CheckpointError: If the folder is missing, no run, a group of runs, or has none.
@@ -131,7 +133,7 @@ def _checkpoint(path: Path) -> Agent:
 
 
 class Saved(NamedTuple):
-    """What a checkpoint holds for those who don't train on."""
+    """The network of a checkpoint or a shipped folder, and how it was trained."""
 
     config: RunConfig
     spaces: Spaces
@@ -139,20 +141,28 @@ class Saved(NamedTuple):
     steps: int | None
     """Environment steps or examples trained for."""
     regions: Mapping[str, Any] | None
-    """Those that gradients were routed to, resolved, in plain values; None if there are none."""
+    """Resolved regions that gradients were routed to, as plain values; None if there are none."""
     ancestors: tuple[str, ...] | None
     """See `Agent.ancestors`."""
 
 
 def read_saved(path: Path) -> Saved:
-    """Read a checkpoint's network and what it was made from.
+    """Read the network of a checkpoint and how it was trained.
 
     Raises:
         CheckpointError: If the file is damaged or of another kind.
     """
-    payload = read_checkpoint(path)
+    return saved_in(read_checkpoint(path), path)
+
+
+def saved_in(payload: Mapping[str, Any], path: Path) -> Saved:
+    """Return what `read_saved` does, from a checkpoint that has been read from `path`.
+
+    Raises:
+        CheckpointError: If the checkpoint is of another kind.
+    """
     about = payload.get("chisel")
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") not in _READABLE:
         found = about.get("format") if isinstance(about, dict) else "none"
         raise CheckpointError(f"{path} is not a checkpoint of format {FORMAT} (found {found})")
     state = payload.get("state_dict")
@@ -166,9 +176,9 @@ def read_saved(path: Path) -> Saved:
 
 
 def ancestors_of(about: Mapping[str, Any], config: RunConfig) -> tuple[str, ...] | None:
-    """What a saved agent's ancestors were trained on, as the file says; see `Agent.ancestors`.
+    """Return what a saved agent's ancestors were trained on; see `Agent.ancestors`.
 
-    Files of earlier versions don't say: such an agent has none if it started from no other, and
+    Early files don't say: such an agent has no ancestors if it started from no other run, and
     otherwise they are not known.
     """
     found = about.get("ancestors", None if config.init_from else ())
@@ -181,7 +191,7 @@ def _shipped(folder: Path) -> Agent:
         weights = safetensors.torch.load_file(folder / WEIGHTS)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"cannot read {folder}: {error}") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") not in _READABLE:
         raise CheckpointError(f"{folder / ABOUT} is not of format {FORMAT}")
     digest = file_digest(folder / WEIGHTS)
     if digest != about.get("sha256"):
@@ -216,7 +226,7 @@ def _agent(saved: Saved, *, digest: str, source: Path) -> Agent:
 
 
 def _config(plain: Any, source: Path) -> RunConfig:
-    """A checkpoint's config; what the schema refuses there is no fault of the user's arguments."""
+    """Return a checkpoint's config; one that the schema refuses is a fault of the checkpoint."""
     if not isinstance(plain, dict):
         raise CheckpointError(f"{source} holds no config")
     try:

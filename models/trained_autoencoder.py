@@ -1,4 +1,4 @@
-"""From a path to a trained split autoencoder."""
+"""Load trained autoencoders from runs and checkpoints."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from chisel.models.weights import load_weights
 
 @dataclass(frozen=True)
 class TrainedAutoencoder:
-    """A network in evaluation mode, on the CPU, and where it comes from."""
+    """An autoencoder in evaluation mode, on the CPU, and where its weights come from."""
 
     model: HalvesAutoencoder
     config: RunConfig
     digest: str
-    """sha256 of the file the weights were read from, in hex."""
+    """SHA-256 of the file that the weights were read from, in hex."""
     env_steps: int | None
-    """Examples trained on."""
+    """Number of examples trained on, each counted as often as it was seen."""
     source: Path
-    """That file."""
+    """File that the weights were read from."""
 
 
 def holds_autoencoder(path: Path) -> bool:
-    """Whether a run, a group of runs or a checkpoint is of one that learnt from a data set.
+    """Return whether a run, a group of runs or a checkpoint learnt from a corpus.
 
-    False where no checkpoint is found: what loads agents then says why, and warns of damage.
+    False where no checkpoint is found: `load_agent` then says why, and warns of damage.
     """
     first = min(path.glob("seed-*"), default=path)
     if not first.is_dir() and first.suffix != ".ckpt":
         return False
     try:
         file = first if first.is_file() else find_checkpoint(first, lambda _: None)
-        return read_saved(file).config.data is not None
+        return read_saved(file).config.corpus is not None
     except CheckpointError:
         return False
 
@@ -52,8 +52,8 @@ def load_autoencoder(path: Path, warn: Callable[[str], None] = warnings.warn) ->
     """
     file = path if path.is_file() else find_checkpoint(path, warn)
     saved = read_saved(file)
-    if saved.config.data is None:
-        raise CheckpointError(f"{path} learnt in an environment, not from a data set")
+    if saved.config.corpus is None:
+        raise CheckpointError(f"{path} learnt in an environment, not from a corpus")
     model = build_split(saved.config.model, saved.spaces).eval()
     load_weights(model, saved.weights, file)
     return TrainedAutoencoder(model, saved.config, file_digest(file), saved.steps, file)

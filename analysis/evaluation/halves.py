@@ -184,7 +184,7 @@ def evaluate_halves(
     trained = [load_autoencoder(member) for member in runs_of(run)]
     settings = as_list(overrides)
     config = _config(trained[0], settings)
-    data = load_data(config.data)
+    data = load_data(config.corpus)
     part = _part(config)
     examples = data.part(part)
     if not len(examples):

@@ -11,7 +11,7 @@ from typing import Any
 
 from chisel.analysis.results.curves import Curve
 from chisel.analysis.results.estimates import Estimate
-from chisel.configs import CheckpointError, flatten
+from chisel.configs import CheckpointError, flatten, with_new_names
 from chisel.models import CHECKPOINTS, file_digest, find_checkpoint
 
 _FILE = Path("studies") / "eval" / "eval.json"
@@ -102,8 +102,8 @@ def _estimate(plain: Mapping[str, Any], within: tuple[float, float]) -> Estimate
 
 
 def _settings(data: Mapping[str, Any]) -> dict[str, str]:
-    config = data.get("config") or {}
-    asked = {key: config[key] for key in ("eval", "env") if key in config}
+    config = with_new_names(data.get("config") or {}, _FILE.name)
+    asked: dict[str, Any] = {key: config[key] for key in ("eval", "env") if key in config}
     settings = {k: _text(v) for k, v in flatten(asked).items() if k not in _NO_MATTER}
     if "held_out" in data:
         settings["held out"] = _text(data["held_out"])

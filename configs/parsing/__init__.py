@@ -1,1 +1,1 @@
-"""From YAML and `key=value` to typed, frozen configs."""
+"""Turns YAML files and `key=value` settings into typed, frozen configs."""

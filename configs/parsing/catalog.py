@@ -1,4 +1,4 @@
-"""Experiment files: where they are and what they extend."""
+"""Finds and reads experiment files and the files that they extend."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing.merge import merged
+from chisel.configs.parsing import migration
+from chisel.configs.parsing.nesting import merged
 from chisel.configs.parsing.yaml_file import read_mapping
 from chisel.configs.suggest import hint, near
 
@@ -15,17 +16,17 @@ _NOT_EXPERIMENTS = "sweeps"
 
 
 def experiments() -> dict[str, str]:
-    """Every packaged experiment with its summary, the first comment line of its file."""
+    """Return every packaged experiment with its summary, the first comment line of its file."""
     return {name: _summary(path) for name, path in sorted(_packaged().items())}
 
 
 class Experiment(NamedTuple):
-    """An experiment file as it was read, unchecked."""
+    """The settings of an experiment file, not checked yet."""
 
     settings: dict[str, Any]
-    """Its settings and those it inherits."""
+    """Settings of the file and of those that it extends."""
     own: dict[str, Any]
-    """What the file itself asks for; empty for a run's `config.yaml`, which spells out all."""
+    """Settings of the file alone; empty for a run's `config.yaml`, which has every option."""
 
 
 def read(experiment: str) -> Experiment:
@@ -37,8 +38,9 @@ def read(experiment: str) -> Experiment:
     Raises:
         ConfigError: If the experiment does not exist, cannot be read or extends itself.
     """
+    migration.refuse_old_name(experiment)
     path = _find(experiment, Path())
-    own = read_mapping(path)
+    own = _read_file(path)
     settings = _with_bases(path, own, ())
     if "experiment" in own:
         return Experiment(settings, {})
@@ -74,6 +76,10 @@ def _find(name: str, folder: Path) -> Path:
     )
 
 
+def _read_file(path: Path) -> dict[str, Any]:
+    return migration.with_new_names(read_mapping(path), str(path))
+
+
 def _with_bases(path: Path, own: dict[str, Any], above: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in above:
         raise ConfigError(f"{path} extends itself")
@@ -83,7 +89,7 @@ def _with_bases(path: Path, own: dict[str, Any], above: tuple[Path, ...]) -> dic
     if not isinstance(own["extends"], str):
         raise ConfigError(f"{path}: extends must name one experiment, like maze/easy")
     base = _find(own["extends"], path.parent)
-    inherited = _with_bases(base, read_mapping(base), (*above, path.resolve()))
+    inherited = _with_bases(base, _read_file(base), (*above, path.resolve()))
     inherited.pop("experiment", None)
     return merged(inherited, settings)
 

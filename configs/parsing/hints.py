@@ -1,4 +1,4 @@
-"""What a type hint of the schema means, in words that fit an error message."""
+"""Describes the schema's type hints in words that fit an error message."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WORDS: dict[Any, str] = {
 
 @cache
 def hints_of(schema: type) -> Mapping[str, Any]:
-    """The type of every field of a schema, in order."""
+    """Return the type of every field of a schema, in order."""
     resolved = get_type_hints(schema)
     return {field.name: resolved[field.name] for field in fields(schema)}
 
 
 def group_of(hint: Any) -> type | None:
-    """The schema behind a hint whose value is a group of options; None for a single option."""
+    """Return the schema of a hint whose value is a group of options; None for a single option."""
     return hint if isinstance(hint, type) and is_dataclass(hint) else None
 
 
 def without_none(hint: Any) -> Any:
-    """The type of an optional value when it is given."""
+    """Return the type of an optional value when it is given."""
     if get_origin(hint) in (Union, types.UnionType):
         rest = [member for member in get_args(hint) if member is not type(None)]
         return rest[0] if len(rest) == 1 else hint
@@ -37,7 +37,7 @@ def without_none(hint: Any) -> Any:
 
 
 def describe(hint: Any) -> str:
-    """A hint in words: `int | None` is "a whole number or null"."""
+    """Return a hint in words: `int | None` is "a whole number or null"."""
     given = without_none(hint)
     if given is not hint:
         return f"{describe(given)} or null"
@@ -53,6 +53,6 @@ def describe(hint: Any) -> str:
 
 
 def choices(hint: Any) -> list[str]:
-    """The values a `Literal` hint allows, else none."""
+    """Return the values that a `Literal` hint allows; none for other hints."""
     given = without_none(hint)
     return [str(choice) for choice in get_args(given)] if get_origin(given) is Literal else []

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple, get_origin
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.hints import describe, group_of, hints_of
-from chisel.configs.parsing.merge import Component
+from chisel.configs.parsing.migration import refuse_old_name
+from chisel.configs.parsing.nesting import Component
 from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import near, shown
 
 Schemas = Mapping[Component, type | None]
-"""The schema of each component (`env`, `data`, `model`, `algo`); None where there is none."""
+"""The schema of each component (`env`, `corpus`, `model`, `algo`); None where there is none."""
 
 
 class Leaf(NamedTuple):
-    """One option as it was given."""
+    """One option as it was given: its dotted key, its value, and the schema's type for it."""
 
     key: str
     value: Any
@@ -24,7 +25,7 @@ class Leaf(NamedTuple):
 
 
 def leaves(data: Mapping[str, Any], schemas: Schemas) -> list[Leaf]:
-    """All options in a nested dict, each with its full key and its type.
+    """Return all options in a nested dict, each with its full key and its type.
 
     Raises:
         ConfigError: If a key is unknown, or a group is given where an option is expected or the
@@ -39,6 +40,7 @@ def _leaves(
     for key, value in data.items():
         full = f"{prefix}{key}"
         if key not in parts:
+            refuse_old_name(full)
             raise ConfigError(f"unknown key {full}; {_instead(str(key), prefix, parts, schemas)}")
         hint = parts[key]
         group = group_of(hint)
@@ -60,7 +62,7 @@ def _options(schemas: Schemas) -> dict[str, Any]:
 
 
 def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) -> str:
-    """Where a mistyped key may have been meant to go."""
+    """Return what a mistyped key may have meant."""
     if "." in key:
         return "in a file, write groups as nested keys"
     everywhere = list(_all_keys(_options(schemas), ""))

@@ -1,4 +1,4 @@
-"""From an experiment's name and overrides to a checked config."""
+"""Loads experiments with their overrides into checked configs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import yaml
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing import catalog, overrides, typed
-from chisel.configs.parsing.merge import merged
+from chisel.configs.parsing import catalog, migration, overrides, typed
+from chisel.configs.parsing.nesting import merged
 from chisel.configs.parsing.text import refuse_odd_text, with_homes
-from chisel.configs.rules.unused import refuse_unused
+from chisel.configs.rules.inert import refuse_unused
 from chisel.configs.rules.validate import validate
 from chisel.configs.schema import RunConfig
 
 
 def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:
-    """Load an experiment.
+    """Load an experiment and check it.
 
     Args:
         experiment: Name of a packaged experiment, like "maze/quick", or path of a YAML file.
@@ -35,7 +35,7 @@ def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:
 
 
 def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
-    """The config with `key=value` overrides applied, checked like a new one.
+    """Return the config with `key=value` overrides applied, checked like a new one.
 
     Raises:
         ConfigError: As `load`.
@@ -44,16 +44,16 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
 
 
 def from_plain(plain: Mapping[str, Any]) -> RunConfig:
-    """The config that `to_plain` took apart, checked like a new one.
+    """Return the config behind nested settings of `to_plain`, of this version or of 0.1.
 
     Raises:
         ConfigError: As `load`.
     """
-    return _finished(plain, {})
+    return _finished(migration.with_new_names(plain, "config"), {})
 
 
 def to_yaml(config: RunConfig) -> str:
-    """The config as YAML that `load` reads back to an equal one."""
+    """Return the config as YAML that `load` reads back to an equal one."""
     text: str = yaml.safe_dump(typed.to_plain(config), sort_keys=False, allow_unicode=True)
     return text
 

@@ -1,4 +1,4 @@
-"""The `key=value` grammar of the command line."""
+"""Parses the `key=value` settings of the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.nesting import nested
 from chisel.configs.parsing.yaml_file import parse
 
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -37,31 +38,28 @@ def split(override: str) -> tuple[str, str]:
 
 
 def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
-    """Turn `a.b=1` settings into nested dicts; values are text, lists of text, or None for null.
+    """Return `a.b=1` settings as nested dicts; values are text, lists of text, or None for null.
 
     Raises:
         ConfigError: If one is malformed, given twice, or sets both a group and a part of it.
     """
-    nested: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for override in overrides:
         key, text = split(override)
-        *parents, leaf = key.split(".")
-        node = nested
-        for parent in parents:
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
-                raise ConfigError(f"{key}: both it and the group it belongs to are set")
-        if leaf in node:
+        if key in settings:
             raise ConfigError(f"{key} is given twice; give it once")
-        node[leaf] = parse(text, key)
-    return nested
+        settings[key] = parse(text, key)
+    for key in settings:
+        if any(key.startswith(f"{group}.") for group in settings):
+            raise ConfigError(f"{key}: both it and the group it belongs to are set")
+    return nested(settings)
 
 
 def expand_seeds(overrides: Sequence[str]) -> list[list[str]]:
-    """Turn `seed=0,1,2` into one list of overrides per seed.
+    """Return one list of overrides for each seed of `seed=0,1,2`.
 
     Returns:
-        At least one list; without several seeds, the overrides as they came.
+        At least one list; without several seeds, the overrides as they were given.
 
     Raises:
         ConfigError: If a seed is not a whole number or is listed twice.

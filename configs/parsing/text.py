@@ -1,27 +1,29 @@
-"""What is written for keys that take text: none is null, and paths are paths that can be typed."""
+"""Checks options that take text: `none` is not null, and paths must be such as can be typed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing.hints import hints_of, without_none
+from chisel.configs.parsing.hints import group_of, hints_of, without_none
+from chisel.configs.parsing.nesting import flatten, option
 from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import shown
 
 _NONE = ("None", "none")
-_PATHS = ("runs_dir", "init_from", "data.path")
+_PATHS = ("runs_dir", "init_from", "corpus.path")
 
 
 def with_homes(config: RunConfig) -> RunConfig:
-    """The config with `~/` in its paths written out."""
-    at_top = {key: _home(getattr(config, key)) for key in ("runs_dir", "init_from")}
-    path = getattr(config.data, "path", None)
-    data = config.data if path is None else replace(config.data, path=_home(path))
-    return replace(config, **at_top, data=data)
+    """Return the config with `~/` in its paths written out."""
+    corpus, path = config.corpus, option(config, "corpus.path")
+    if path is not None:
+        corpus = replace(corpus, path=_home(path))
+    runs_dir, init_from = _home(config.runs_dir), _home(config.init_from)
+    return replace(config, runs_dir=runs_dir, init_from=init_from, corpus=corpus)
 
 
 def refuse_odd_text(config: RunConfig, given: Mapping[str, Any]) -> None:
@@ -29,30 +31,25 @@ def refuse_odd_text(config: RunConfig, given: Mapping[str, Any]) -> None:
 
     Args:
         config: The result.
-        given: What somebody wrote down, as nested keys. What a finished run says of itself is not
-            asked about: it must stay readable.
+        given: Nested settings that somebody wrote down. The config of a finished run is not
+            checked: it must stay readable.
 
     Raises:
-        ConfigError: For the first.
+        ConfigError: For the first such text.
     """
-    for key, text, optional in _texts(config, given, ""):
+    for key, text in flatten(given).items():
+        group, _, last = key.rpartition(".")
+        schema = group_of(type(option(config, group) if group else config))
+        hint = hints_of(schema).get(last) if schema else None
+        if not isinstance(text, str) or without_none(hint) is not str:
+            continue
         if text in _NONE:
-            null = f"write {key}=null for none" if optional else "leave it out for the usual one"
+            null = (
+                f"write {key}=null for none" if hint is not str else "leave it out for the default"
+            )
             raise ConfigError(f"{key} = {text}: {null}")
         if key in _PATHS:
             _check_path(key, text)
-
-
-def _texts(group: Any, given: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str, bool]]:
-    """Every key that takes one text, of those that were given, that text, and if it may be null."""
-    schema: type = type(group)
-    hints = hints_of(schema)
-    for key, value in given.items():
-        part = getattr(group, key, None)
-        if isinstance(value, Mapping) and is_dataclass(part):
-            yield from _texts(part, value, f"{prefix}{key}.")
-        elif isinstance(value, str) and without_none(hints.get(key)) is str:
-            yield f"{prefix}{key}", value, hints[key] is not str
 
 
 def _check_path(key: str, text: str) -> None:
@@ -69,5 +66,5 @@ def _check_path(key: str, text: str) -> None:
 
 
 def _home(text: Any) -> Any:
-    """With `~` written out; as it is if that is no user's, or no text."""
+    """Return a path with its user's home written out; anything else as it is."""
     return os.path.expanduser(text) if isinstance(text, str) else text

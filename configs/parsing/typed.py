@@ -1,4 +1,4 @@
-"""From nested dicts to typed, frozen dataclasses, and back."""
+"""Turns nested settings into typed, frozen dataclasses, and back."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from chisel.configs import registry
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.hints import choices, describe, without_none
 from chisel.configs.parsing.keys import Leaf, leaves
-from chisel.configs.parsing.merge import COMPONENTS
+from chisel.configs.parsing.nesting import COMPONENTS, nested
 from chisel.configs.schema import RunConfig
-from chisel.configs.suggest import hint, near, shown
+from chisel.configs.suggest import near, shown
 
 _BOOLS = {"true", "false", "yes", "no", "on", "off"}
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d{1,2}")
 
 
 def build(data: Mapping[str, Any]) -> RunConfig:
-    """Give nested settings their types; what is not set gets its default.
+    """Return the typed config of nested settings; options that are not set get their defaults.
 
     Args:
-        data: Settings by key. Values may be text, as they come from YAML and the command line.
+        data: Nested settings. Values may be text, as they come from YAML and the command line.
 
     Raises:
         ConfigError: If a component or a key is unknown or a value is of the wrong type.
@@ -42,12 +42,12 @@ def build(data: Mapping[str, Any]) -> RunConfig:
 
 
 def to_plain(config: RunConfig) -> dict[str, Any]:
-    """A config as nested dicts, lists, text, numbers, booleans and None."""
-    return asdict(config, dict_factory=lambda items: {key: _listed(v) for key, v in items})
+    """Return a config as nested dicts, lists, text, numbers, booleans and None."""
+    return asdict(config, dict_factory=_with_lists)
 
 
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _with_lists(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in items}
 
 
 def _schema(kind: registry.Kind, group: Any) -> type | None:
@@ -63,13 +63,14 @@ def _schema(kind: registry.Kind, group: Any) -> type | None:
         raise ConfigError(f"{kind}.name is missing; known: {', '.join(known)}")
     if name not in known:
         raise ConfigError(
-            f"{kind}.name = {shown(name)}: there is no such {kind}; {hint(str(name), known)}"
+            f"{kind}.name = {shown(name)}: there is no such {kind}; "
+            f"{registry.instead(kind, str(name))}"
         )
     return registry.get(kind, name).schema
 
 
 def _prepared(leaf: Leaf) -> Leaf:
-    """Refuse what OmegaConf would take too lightly; let `2e6` be a whole number."""
+    """Refuse values that OmegaConf would convert wrongly; turn `2e6` into a whole number."""
     wanted = without_none(leaf.hint)
     text = leaf.value if isinstance(leaf.value, str) else ""
     if "${" in text or text == "???":
@@ -84,18 +85,12 @@ def _prepared(leaf: Leaf) -> Leaf:
 
 
 def _merged(base: Any, given: Iterable[Leaf]) -> RunConfig:
-    data: dict[str, Any] = {}
-    for leaf in given:
-        *parents, last = leaf.key.split(".")
-        node = data
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = leaf.value
+    data = nested({leaf.key: leaf.value for leaf in given})
     return cast(RunConfig, OmegaConf.to_object(OmegaConf.merge(base, data)))
 
 
 def _explained(error: Exception, base: Any, given: Iterable[Leaf]) -> ConfigError:
-    """The error in our words; OmegaConf does not always name the key, so each is tried alone."""
+    """Return the error in our words. OmegaConf may not name the key, so each is tried alone."""
     for leaf in given:
         try:
             _merged(base, [leaf])
@@ -108,14 +103,3 @@ def _mismatch(leaf: Leaf) -> ConfigError:
     match = near(str(leaf.value), choices(leaf.hint))
     more = f"; did you mean {match!r}?" if match else ""
     return ConfigError(f"{leaf.key} = {shown(leaf.value)}: must be {describe(leaf.hint)}{more}")
-
-
-def flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A nested dict's options by their dotted keys; an empty group stands for itself."""
-    flat: dict[str, Any] = {}
-    for key, value in plain.items():
-        if isinstance(value, Mapping) and value:
-            flat |= {f"{key}.{inner}": one for inner, one in flatten(value).items()}
-        else:
-            flat[key] = value
-    return flat

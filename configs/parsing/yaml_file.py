@@ -1,7 +1,8 @@
-"""Reads YAML strictly: one plain document, no duplicate keys, no aliases, no tags.
+"""Reads YAML strictly: one plain document without duplicate keys, aliases or tags.
 
 Plain scalars stay text, except null; the schema gives them their types. So `name: 007` keeps its
-zeros, `learning_rate: 5e-4` is a number and `on` is not turned into True behind anyone's back.
+zeros, `learning_rate: 5e-4` is a number and `on` is not turned into True unless the option is a
+switch.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from chisel.configs.errors import ConfigError
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 50
-"""More than any config; what is larger was given by mistake and would take long to parse."""
+"""Limits that no config comes near; larger files are mistakes that would take long to parse."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader without type guessing and repeated keys."""
+    """SafeLoader that guesses no types and refuses repeated keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  the base class declares it this way
         first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith(":null")]
@@ -47,7 +48,7 @@ def parse(text: str, source: str) -> Any:
 
     Args:
         text: The document.
-        source: What to call it in an error message.
+        source: Name of the document for an error message.
 
     Raises:
         ConfigError: If it is not plain YAML; the message names the line.

@@ -1,1 +1,1 @@
-"""What must hold of a config that types cannot say."""
+"""Checks of configs that types cannot express."""

@@ -1,4 +1,4 @@
-"""What must hold where a penalty on impact is learnt with the agent."""
+"""Rules for runs that learn a penalty on impact together with the agent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chisel.configs.schema import AupConfig, RunConfig
 
 
 def aup_problems(config: RunConfig) -> Iterator[str]:
-    """One line for every rule about `algo.name: aup`."""
+    """Yield one line for every broken rule about `algo.name: aup`."""
     algo = config.algo
     if not isinstance(algo, AupConfig):
         return
@@ -29,15 +29,15 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
 
 def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
     iteration = config.env.num_envs * algo.num_steps
-    before = -(-algo.aux.steps // iteration)
-    if before >= config.frames // iteration:
+    aux_iterations = -(-algo.aux.steps // iteration)
+    if aux_iterations >= config.frames // iteration:
         yield (
             f"algo.aux.steps = {algo.aux.steps}: leaves the agent nothing of frames = "
-            f"{config.frames}; set frames={(before + 1) * iteration} or more"
+            f"{config.frames}; set frames={(aux_iterations + 1) * iteration} or more"
         )
     if not algo.aux.steps and not algo.aux.learn_on and algo.aup_lambda:
         yield (
-            "algo.aux.steps = 0: nothing would be learnt to tell an impact by; set a number of "
+            "algo.aux.steps = 0: no auxiliary values would be learnt; set a number of "
             "steps, or algo.aux.learn_on=true"
         )
 

@@ -1,72 +1,160 @@
-"""Options of gradient routing that would do nothing as the others are set; each is refused."""
+"""Refuses options that have no effect as the others are set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from chisel.configs.schema import LabelsConfig, RoutingConfig, RunConfig
+from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.nesting import flatten, option
+from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import shown
 
-_NEED_LABELS = ("gate_coef", "alone_coef", "values", "dropped_steps", "unlabelled_steps")
-_NEED_REGIONS = ("l1", "alone_coef", "values", "freeze", "start", "ramp", "unprotected")
-_NEED_ROUTES = ("start", "ramp")
-_OF_LABELS = ("share", "recall", "precision", "correlation", "delay", "shuffled")
+_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "environment": (
+        " with a corpus; leave it out",
+        (
+            "env_seed",
+            "eval.levels",
+            "eval.seed",
+            "eval.num_envs",
+            "tracking.video_every",
+            "tracking.field_every",
+            "tracking.studies",
+            "tracking.studies_every",
+            "tracking.studies_levels",
+            "routing.terms",
+            "routing.unlabelled_steps",
+            "routing.gate_coef",
+            "routing.alone_coef",
+            "routing.l1",
+            "routing.drop",
+            "routing.dropped_steps",
+            "routing.drop_start",
+            "routing.labels.correlation",
+            "routing.labels.delay",
+        ),
+    ),
+    "regions": (
+        ": there are no regions; set routing.regions, or leave it out",
+        (
+            "routing.l1",
+            "routing.alone_coef",
+            "routing.values",
+            "routing.freeze",
+            "routing.start",
+            "routing.ramp",
+            "routing.unprotected",
+        ),
+    ),
+    "labels": (
+        ": there are no labels; set routing.labels.source",
+        (
+            "routing.gate_coef",
+            "routing.alone_coef",
+            "routing.values",
+            "routing.dropped_steps",
+            "routing.unlabelled_steps",
+            "routing.labels.share",
+            "routing.labels.recall",
+            "routing.labels.precision",
+            "routing.labels.correlation",
+            "routing.labels.delay",
+            "routing.labels.shuffled",
+        ),
+    ),
+    "routes": (
+        ": nothing is routed; set routing.rules, or leave it out",
+        ("routing.start", "routing.ramp"),
+    ),
+    "weight 0": (
+        ": no rule keeps a label out of a region (weight 0)",
+        ("routing.alone_coef", "routing.values"),
+    ),
+    "dropping": (
+        ": nothing is dropped; set routing.drop.REGION too",
+        ("routing.dropped_steps", "routing.drop_start"),
+    ),
+}
+"""By what they need to have an effect: the end of the message, and the options."""
+
+_PIXELS = ("env.observation", ("pixels",))
+_NORMALISED = ("algo.norm_reward", (True,))
+_TRACKED = ("tracking.mode", ("offline", "online"))
+_NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+    "env.region": ("env.cheese", ("region",)),
+    "env.use_backgrounds": _PIXELS,
+    "env.use_monochrome_assets": _PIXELS,
+    "env.restrict_themes": _PIXELS,
+    "env.use_generated_assets": _PIXELS,
+    "algo.norm_reward_gamma": _NORMALISED,
+    "algo.reward_clip": _NORMALISED,
+    "tracking.project": _TRACKED,
+    "tracking.entity": _TRACKED,
+    "tracking.group": _TRACKED,
+    "tracking.tags": _TRACKED,
+    "tracking.log_artifacts": _TRACKED,
+}
+"""For each of these options: another one, and the values of that one with which it has effect."""
 
 
 def inert_problems(config: RunConfig) -> Iterator[str]:
-    """One line for every option of `routing` that has no effect."""
-    routing, plain = config.routing, RoutingConfig()
-    given = [k for k in vars(plain) if getattr(routing, k) != getattr(plain, k)]
-    if not routing.regions:
-        for key in (key for key in _NEED_REGIONS if key in given):
-            yield _line(routing, key, "there are no regions; set routing.regions, or leave it out")
-    if routing.labels.source is None:
-        for key in (key for key in _NEED_LABELS if key in given):
-            yield _line(routing, key, "there are no labels; set routing.labels.source")
-        yield from _labels_without_source(routing.labels)
-    if not (routing.rules or routing.unlabelled or routing.terms):
-        for key in (key for key in _NEED_ROUTES if key in given):
-            yield _line(routing, key, "nothing is routed; set routing.rules, or leave it out")
-    for key in ("alone_coef", "values"):
-        if key in given and not _keeps_out(routing):
-            yield _line(routing, key, "no rule keeps a label out of a region (weight 0)")
-    yield from _too_late(config)
-    if routing.labels.share == 0:
-        yield "routing.labels.share = 0: no label is ever known; leave out routing.labels.source"
+    """Yield one line for every option that differs from its default and has no effect."""
+    routing, plain = config.routing, RunConfig()
+    weights = [weight for row in routing.rules.values() for weight in row.values()]
+    has = {"environment": config.corpus is None, "dropping": bool(routing.drop)}
+    if config.env is not None:
+        has["regions"] = bool(routing.regions)
+        has["labels"] = routing.labels.source is not None
+        has["routes"] = bool(routing.rules or routing.unlabelled or routing.terms)
+        has["weight 0"] = 0 in weights
+        yield from _too_late(config)
+    for need in (need for need, there in has.items() if not there):
+        why, keys = _NEEDS[need]
+        for key in keys:
+            value = option(config, key)
+            if value != option(plain, key):
+                yield f"{key} = {shown(value)} has no effect{why}"
 
 
-def _line(routing: RoutingConfig, key: str, why: str) -> str:
-    return f"routing.{key} = {shown(getattr(routing, key))} has no effect: {why}"
+def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str, Any]) -> None:
+    """Refuse settings that somebody wrote down and that have no effect beside another option.
 
+    An override may turn a feature off without taking back the details that the file gives.
 
-def _labels_without_source(labels: LabelsConfig) -> Iterator[str]:
-    plain = LabelsConfig()
-    for key in _OF_LABELS:
-        value = getattr(labels, key)
-        if value != getattr(plain, key):
-            yield (
-                f"routing.labels.{key} = {shown(value)} has no effect: there are no labels; set "
-                "routing.labels.source"
-            )
+    Args:
+        config: The result.
+        file: Nested settings of the experiment's own file.
+        over: Nested settings of the overrides.
 
-
-def _keeps_out(routing: RoutingConfig) -> bool:
-    """Whether some label has weight 0 in some region."""
-    return any(weight == 0 for row in routing.rules.values() for weight in row.values())
+    Raises:
+        ConfigError: If there is such a setting.
+    """
+    in_file, in_over = flatten(file), flatten(over)
+    for key, (other, values) in _NEED_A_VALUE.items():
+        value, actual = in_over.get(key), option(config, other)
+        if value is None and in_over.get(other) is None:
+            value = in_file.get(key)
+        if value is None or actual is None or actual in values:
+            continue
+        wanted = " or ".join(str(one).lower() for one in values)
+        raise ConfigError(
+            f"{key} = {shown(value)} has no effect with {other} = {str(actual).lower()}; "
+            f"set {other}={wanted} or leave {key} out"
+        )
 
 
 def _too_late(config: RunConfig) -> Iterator[str]:
-    """What would begin after the run's last frame, or its rollout's last step."""
-    routing = config.routing
-    for key in ("start", "drop_start"):
-        step = getattr(routing, key)
+    """Yield a line for what would begin after the run's last frame, or a rollout's last step."""
+    routing, num_steps = config.routing, getattr(config.algo, "num_steps", None)
+    for key in ("routing.start", "routing.drop_start"):
+        step = option(config, key)
         if step and step >= config.frames:
-            yield (
-                f"routing.{key} = {step}: the run ends after frames = {config.frames}; set it lower"
-            )
-    num_steps = getattr(config.algo, "num_steps", None)
+            yield f"{key} = {step}: the run ends after frames = {config.frames}; set it lower"
     if num_steps is not None and routing.labels.delay >= num_steps:
         yield (
             f"routing.labels.delay = {routing.labels.delay}: no label is known in time, a rollout "
             f"has algo.num_steps = {num_steps}; set it lower"
         )
+    if routing.labels.share == 0:
+        yield "routing.labels.share = 0: no label is ever known; leave out routing.labels.source"

@@ -1,4 +1,4 @@
-"""Which values of each option are possible."""
+"""The range of every numeric option."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SEED_LIMIT = 2**31 - 1
 
 @dataclass(frozen=True)
 class Range:
-    """An interval; `above` and `below` are bounds that the value may not reach itself."""
+    """An interval. `above` and `below` say that the value may not be the bound itself."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -47,7 +47,7 @@ class Range:
     below: bool = False
 
     def holds(self, value: float) -> bool:
-        """Whether the value lies inside; NaN and infinities never do."""
+        """Return whether the value lies inside; NaN and infinities never do."""
         lower = value > self.low if self.above else value >= self.low
         upper = value < self.high if self.below else value <= self.high
         return math.isfinite(value) and lower and upper
@@ -65,7 +65,6 @@ COUNT = Range(low=1)
 NOT_NEGATIVE = Range(low=0)
 POSITIVE = Range(low=0, above=True)
 SEED = Range(low=0, high=SEED_LIMIT)
-DISCOUNT = Range(low=0, high=1)
 SHARE = Range(low=0, high=1)
 
 _PPO: Mapping[str, Range] = {
@@ -74,14 +73,14 @@ _PPO: Mapping[str, Range] = {
     "update_epochs": COUNT,
     "learning_rate": POSITIVE,
     "adam_eps": POSITIVE,
-    "gamma": DISCOUNT,
-    "gae_lambda": DISCOUNT,
+    "gamma": SHARE,
+    "gae_lambda": SHARE,
     "clip_coef": POSITIVE,
     "ent_coef": NOT_NEGATIVE,
     "vf_coef": NOT_NEGATIVE,
     "max_grad_norm": POSITIVE,
     "target_kl": POSITIVE,
-    "norm_reward_gamma": DISCOUNT,
+    "norm_reward_gamma": SHARE,
     "reward_clip": POSITIVE,
 }
 
@@ -135,7 +134,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "num_steps": COUNT,
         "learning_rate": POSITIVE,
         "adam_eps": POSITIVE,
-        "gamma": DISCOUNT,
+        "gamma": SHARE,
         "ent_coef": NOT_NEGATIVE,
         "vf_coef": NOT_NEGATIVE,
     },
@@ -179,7 +178,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
 
 
 def check_ranges(config: Any, prefix: str = "") -> None:
-    """Check every number of a config and its groups; null, where it is allowed, passes.
+    """Check that every number of a config and its groups is in range; null passes.
 
     Raises:
         ConfigError: For the first number that is out of range, NaN or infinite.

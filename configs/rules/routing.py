@@ -1,4 +1,4 @@
-"""What must hold between the options of gradient routing; the network's part is checked later."""
+"""Rules between the options of gradient routing; whether they fit the network is checked later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chisel.configs.registry import names
-from chisel.configs.rules.inert import inert_problems
 from chisel.configs.schema import RoutingConfig, RunConfig
 from chisel.configs.suggest import hint
 
@@ -18,7 +17,7 @@ _AT = ("output", "input", "parameters")
 
 
 def routing_problems(config: RunConfig) -> Iterator[str]:
-    """One line for every rule that is broken."""
+    """Yield one line for every broken rule."""
     routing = config.routing
     yield from _regions(routing.regions)
     yield from _named(routing)
@@ -27,16 +26,10 @@ def routing_problems(config: RunConfig) -> Iterator[str]:
         yield f"routing.terms: does not go together with routing.{other}; leave one out"
     if sum(routing.drop.values()) > 1:
         yield "routing.drop: an environment runs without one region at most; shares add up to 1"
-    for key, default in (("dropped_steps", "train"), ("drop_start", 0)):
-        given = getattr(routing, key)
-        if given != default and not routing.drop:
-            yield f"routing.{key} = {given}: nothing is dropped; set routing.drop.REGION too"
     for name in routing.unprotected:
         if name not in routing.regions:
             yield f"routing.unprotected: no region {name!r}; {hint(name, routing.regions)}"
     yield from _labels(config)
-    if config.env is not None:
-        yield from inert_problems(config)
 
 
 def _regions(regions: Mapping[str, Any]) -> Iterator[str]:

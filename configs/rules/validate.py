@@ -1,18 +1,22 @@
-"""Rules that types cannot express: ranges, and what must hold between options."""
+"""Rules that types cannot express: ranges of options, and rules between them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
 from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.nesting import option
 from chisel.configs.registry import names
 from chisel.configs.rules.aup import aup_problems
-from chisel.configs.rules.data import data_problems, source_problems
+from chisel.configs.rules.corpora import corpus_problems, source_problems
+from chisel.configs.rules.inert import inert_problems
 from chisel.configs.rules.ranges import SEED_LIMIT, check_ranges
 from chisel.configs.rules.routing import routing_problems
 from chisel.configs.schema import (
     STUDIES_WHILE_TRAINING,
+    AutoencoderNetConfig,
     ExpertsConfig,
     GridExpertsConfig,
     ImpalaConfig,
@@ -27,6 +31,7 @@ from chisel.configs.suggest import hint
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""
 
+_REQUIRED: tuple[Literal["model", "algo"], ...] = ("model", "algo")
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
@@ -46,23 +51,16 @@ def validate(config: RunConfig) -> None:
 
 def _incomplete(config: RunConfig) -> Iterator[str]:
     yield from source_problems(config)
-    if config.model is None:
-        yield f"model is missing; set model.name, one of {', '.join(names('model'))}"
-    if config.algo is None:
-        yield f"algo is missing; set algo.name, one of {', '.join(names('algo'))}"
+    for kind in _REQUIRED:
+        if getattr(config, kind) is None:
+            yield f"{kind} is missing; set {kind}.name, one of {', '.join(names(kind))}"
 
 
 def _problems(config: RunConfig) -> Iterator[str]:
     yield from _names(config)
-    if isinstance(config.env, MazeConfig):
-        yield from _maze(config.env)
-    if isinstance(config.model, ImpalaConfig):
-        yield from _impala(config.model)
-    if isinstance(config.model, ExpertsConfig):
-        yield from _expert_names(config.model.experts)
-        yield from _expert_blocks(config.model)
-    if isinstance(config.model, GridExpertsConfig):
-        yield from _expert_names(config.model.experts)
+    for part in (config.env, config.model):
+        if type(part) in _OF_COMPONENTS:
+            yield from _OF_COMPONENTS[type(part)](part)
     if isinstance(config.algo, PPOConfig | ReinforceConfig):
         yield from _iteration(config, config.algo.num_steps)
     if isinstance(config.algo, PPOConfig):
@@ -70,29 +68,28 @@ def _problems(config: RunConfig) -> Iterator[str]:
     yield from aup_problems(config)
     yield from _checkpoints(config)
     yield from _studies(config)
-    yield from data_problems(config)
+    yield from corpus_problems(config)
     yield from routing_problems(config)
+    yield from inert_problems(config)
 
 
 def _names(config: RunConfig) -> Iterator[str]:
     if config.name is not None and not _FOLDER.fullmatch(config.name):
         yield (
-            f"name = {config.name!r}: becomes a folder, so up to 100 letters, digits and . _ = + - "
-            "with a letter or digit first"
+            f"name = {config.name!r}: names the run's folder, so it must be up to 100 letters, "
+            "digits and . _ = + - with a letter or digit first"
         )
     if not _EXPERIMENT.fullmatch(config.experiment):
         yield (
-            f"experiment = {config.experiment!r}: becomes a folder; rename the file to letters, "
+            f"experiment = {config.experiment!r}: names a folder; rename the file to letters, "
             "digits and . _ -"
         )
-    texts = {
-        "runs_dir": config.runs_dir,
-        "init_from": config.init_from,
-        "tracking.project": config.tracking.project,
-        "tracking.entity": config.tracking.entity,
-        "tracking.group": config.tracking.group,
-    }
-    for key, text in texts.items():
+    for key in (
+        "runs_dir",
+        "init_from",
+        *(f"tracking.{k}" for k in ("project", "entity", "group")),
+    ):
+        text = option(config, key)
         if text is not None and not text.strip():
             yield f"{key} is empty"
 
@@ -171,18 +168,32 @@ def _impala(model: ImpalaConfig) -> Iterator[str]:
         )
 
 
-def _expert_names(names: Sequence[str]) -> Iterator[str]:
-    if len(set(names)) < max(2, len(names)):
-        yield f"model.experts = {list(names)}: needs two different names or more"
-    for name in names:
+def _experts(model: ExpertsConfig | GridExpertsConfig) -> Iterator[str]:
+    if len(set(model.experts)) < max(2, len(model.experts)):
+        yield f"model.experts = {list(model.experts)}: needs two different names or more"
+    for name in model.experts:
         if not name.isidentifier():
             yield f"model.experts: {name!r} becomes a module's name, so letters, digits and _ only"
-
-
-def _expert_blocks(model: ExpertsConfig) -> Iterator[str]:
     for key in ("channels", "gate_channels"):
-        if not getattr(model, key):
+        if getattr(model, key, None) == ():
             yield f"model.{key} is empty; it needs a number for each block, like [8, 16, 16]"
+
+
+def _autoencoder(model: AutoencoderNetConfig) -> Iterator[str]:
+    if not model.hidden:
+        yield "model.hidden is empty; it needs a number for each layer, like [256, 128]"
+    if model.code % 2:
+        yield f"model.code = {model.code}: has two halves, so {model.code + 1}?"
+
+
+_OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
+    MazeConfig: _maze,
+    ImpalaConfig: _impala,
+    ExpertsConfig: _experts,
+    GridExpertsConfig: _experts,
+    AutoencoderNetConfig: _autoencoder,
+}
+"""The rules of each environment and network that has any."""
 
 
 def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
@@ -213,7 +224,7 @@ def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
 
 
 def _normalised(algo: PPOConfig, batch: int, ranks: int) -> Iterator[str]:
-    """One advantage has no deviation to divide by; all processes' are taken together."""
+    """Refuse to normalise single advantages; those of several processes are taken together."""
     if ranks > 1:
         return
     if batch == 1 and algo.norm_adv != "none":
@@ -255,10 +266,34 @@ def _studies(config: RunConfig) -> Iterator[str]:
         yield f"tracking.studies: they are of maze agents, not of {config.env.name!r}; leave it out"
 
 
+def rounded_frames(frames: int, iteration: int) -> str | None:
+    """Return one line on how far training goes; None if it goes exactly as far as asked for.
+
+    Args:
+        frames: Environment steps (or examples) asked for, at least one iteration.
+        iteration: Environment steps (or examples) of an iteration.
+    """
+    whole = max(1, frames // iteration) * iteration
+    if whole == frames:
+        return None
+    return (
+        f"frames = {frames:,}: trains {whole:,}, which is as many whole iterations of "
+        f"{iteration:,} as fit"
+    )
+
+
+def frames_note(config: RunConfig) -> str | None:
+    """Return `rounded_frames` of a config; None for a corpus, whose size is not in the config."""
+    steps = getattr(config.algo, "num_steps", None)
+    if config.env is None or steps is None:
+        return None
+    return rounded_frames(config.frames, steps * config.env.num_envs)
+
+
 def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
 def _divisor_near(number: int, wanted: int) -> int:
-    """The largest divisor that is not above `wanted`."""
+    """Return the largest divisor that is not above `wanted`."""
     return next(d for d in range(min(wanted, number), 0, -1) if number % d == 0)

@@ -1,7 +1,8 @@
 """Every option of a run, with its type, its default and what it means.
 
 Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which
-class stands behind `env`, `model` and `algo` is decided by their `name` (see `configs.registry`).
+class stands behind `env`, `corpus`, `model` and `algo` is decided by their `name` (see
+`chisel.configs.registry`).
 Ranges and rules between keys are in `chisel.configs.rules.validate`.
 """
 
@@ -12,7 +13,7 @@ from chisel.configs.schema.algos import (
     PPOConfig,
     ReinforceConfig,
 )
-from chisel.configs.schema.data import DigitsConfig, MnistConfig
+from chisel.configs.schema.corpora import DigitsConfig, MnistConfig
 from chisel.configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
 from chisel.configs.schema.models import (
     AutoencoderNetConfig,

@@ -12,77 +12,96 @@ class PPOConfig:
 
     name: str = "ppo"
     num_steps: int = 256
-    """Steps of each environment per iteration."""
+    """Steps that each environment takes per iteration."""
     num_minibatches: int = 8
+    """Number of minibatches that an iteration's samples are split into."""
     update_epochs: int = 3
+    """Number of passes over an iteration's samples."""
     learning_rate: float = 5e-4
+    """Adam's learning rate."""
     anneal_lr: bool = True
     """Decay the learning rate linearly to 0 over the planned frames."""
     adam_eps: float = 1e-5
+    """Adam's epsilon, which is added to the denominator."""
     gamma: float = 0.999
+    """Discount of rewards per step."""
     gae_lambda: float = 0.95
+    """Lambda of generalised advantage estimation."""
     clip_coef: float = 0.2
+    """The probability ratio is clipped to 1 ± this."""
     clip_vloss: bool = True
+    """Clip the change of the values by `clip_coef`, too."""
     norm_adv: Literal["batch", "minibatch", "none"] = "minibatch"
-    """Over what advantages are normalised: CleanRL per minibatch, Langosco et al. per batch."""
+    """Samples over which advantages are normalised: `minibatch` as in CleanRL, `batch` as in
+    Langosco et al."""
     ent_coef: float = 0.01
+    """Weight of the entropy bonus."""
     vf_coef: float = 0.5
+    """Weight of the value loss."""
     max_grad_norm: float = 0.5
+    """Gradients of a larger norm are scaled down to this one."""
     target_kl: float | None = None
-    """End an iteration's updates once approx_kl passes this; null never does."""
+    """End an iteration's updates when the approximate KL divergence exceeds this; null never
+    does."""
     norm_reward: bool = True
-    """Divide rewards by the running deviation of the discounted return."""
+    """Divide rewards by the running standard deviation of the discounted return."""
     norm_reward_gamma: float | None = None
-    """Discount of that return; null means gamma. Langosco et al. use 0.99."""
+    """Discount of that return; null takes `gamma`. Langosco et al. use 0.99."""
     reward_clip: float = 10.0
-    """Clip of the normalised reward; used with `norm_reward`."""
+    """Normalised rewards are clipped to ± this; used with `norm_reward`."""
 
 
 @dataclass(frozen=True)
 class AuxiliaryConfig:
-    """How the auxiliary Q-functions are learnt, in a phase that comes before the agent's."""
+    """How AUP learns its auxiliary Q-functions, in a phase before the agent learns."""
 
     num: int = 30
-    """Auxiliary rewards."""
+    """Number of auxiliary rewards."""
     hidden: int | None = None
-    """Features of the network that learns them; null is the agent's `model.hidden`."""
+    """Features of the network that learns them; null takes the agent's `model.hidden`."""
     steps: int = 200_000
     """Environment steps of the phase, rounded up to whole iterations."""
     exploring: float = 0.25
-    """Share of the environments that seek what was never tried; the others walk at random."""
+    """Share of the environments that seek transitions that were never tried; the others act at
+    random."""
     learn_on: bool = False
-    """Go on learning them from the agent's own steps, with `final_learning_rate`."""
+    """Go on learning the Q-functions from the agent's own steps, with `final_learning_rate`."""
     gamma: float = 0.996
     """Discount of the Q-functions."""
     replay: int = 50_000
-    """The newest distinct transitions, which are learnt from."""
+    """Number of distinct transitions that are kept to learn from, the newest ones."""
     updates: int = 20
     """Optimiser steps per iteration."""
     batch_size: int = 256
     """Observations per optimiser step."""
     learning_rate: float = 1e-3
+    """Adam's learning rate in the first half of the phase."""
     final_learning_rate: float = 1e-5
-    """Where the learning rate is decayed to in the second half of the phase."""
+    """Learning rate at the end of the phase; it decays to this one in the second half."""
     sweeps: int = 200
-    """How many steps targets look ahead through the transitions at hand; 1 is usual Q-learning."""
+    """Number of steps that targets look ahead through the known transitions; 1 is ordinary
+    Q-learning."""
 
 
 @dataclass(frozen=True)
 class AupConfig(PPOConfig):
-    """Attainable utility preservation (1902.09725) on PPO, whose options it has, too."""
+    """Attainable utility preservation (1902.09725) on PPO; it has all options of PPO."""
 
     name: str = "aup"
     aup_lambda: float = 0.6662
     """Weight of the penalty."""
     aup_lambda_start: float | None = None
-    """Weight at the start of the ramp; null is `aup_lambda`."""
+    """Weight at the start of the ramp; null takes `aup_lambda`."""
     aup_lambda_ramp: int = 0
-    """Environment steps after the auxiliary phase in which the weight grows linearly."""
+    """Environment steps after the auxiliary phase over which the weight changes linearly to
+    `aup_lambda`."""
     deviation: Literal["absolute", "decrease"] = "absolute"
-    """Penalise every change of an attainable utility, or only its decrease."""
+    """Penalise every change of an attainable utility (`absolute`), or only its `decrease`."""
     scale: Literal["noop", "none"] = "noop"
-    """Divide each change by the value of doing nothing (at least 1), or leave it."""
+    """Divide each change by the value of doing nothing, at least 1 (`noop`), or by nothing
+    (`none`)."""
     aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    """How the auxiliary Q-functions are learnt."""
 
 
 @dataclass(frozen=True)
@@ -91,25 +110,30 @@ class ReinforceConfig:
 
     name: str = "reinforce"
     num_steps: int = 32
-    """Steps of each environment per iteration, which is one update."""
+    """Steps that each environment takes per iteration, which makes one update."""
     learning_rate: float = 5e-5
+    """Adam's learning rate."""
     adam_eps: float = 1e-8
+    """Adam's epsilon, which is added to the denominator."""
     gamma: float = 0.97
+    """Discount of rewards per step."""
     ent_coef: float = 0.1
+    """Weight of the entropy bonus."""
     vf_coef: float = 0.5
     """Weight of the squared error of the values."""
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """An autoencoder whose encoding is split in halves (Cloud et al. 2024, section 4.1)."""
+    """An autoencoder whose encoding has two halves (Cloud et al. 2024, section 4.1)."""
 
     name: str = "autoencoder"
     batch_size: int = 128
-    """Examples per optimiser step; the last one of an epoch takes what is left."""
+    """Examples per optimiser step; the last step of an epoch takes what is left."""
     learning_rate: float = 1e-3
+    """Adam's learning rate."""
     weight_decay: float = 5e-5
-    """Adam's, added to the gradient."""
+    """L2 penalty on the weights, which Adam adds to the gradient."""
     l1_coef: float = 3e-3
     """Weight of the encoding's L1 norm."""
     corr_coef: float = 0.1

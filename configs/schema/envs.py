@@ -8,24 +8,26 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class LevelsConfig:
-    """Which maze levels an environment plays.
+    """The maze levels that an environment plays.
 
-    With `set_size = 0` procgen draws levels itself from its seed range. With `set_size = n` that
-    many levels are made ready beforehand; only then can sizes and splits be asked for.
+    With `set_size = 0` procgen draws levels itself from its range of seeds. With `set_size = n`
+    that many levels are made before training; only then can sizes and a split be chosen.
     """
 
     start: int = 0
-    """First level seed."""
+    """First level seed of the range."""
     num: int = 0
-    """How many consecutive seeds; 0 means all of them."""
+    """Number of consecutive seeds; 0 takes all."""
     set_size: int = 0
-    """Levels made ready before training; 0 lets procgen draw its own."""
+    """Number of levels made before training; 0 lets procgen draw its own."""
     min_size: int = 3
-    """Smallest maze in cells (odd)."""
+    """Side of the smallest maze in cells (odd)."""
     max_size: int | None = None
-    """Largest maze in cells (odd); null means the mode's largest (easy 15, hard 25, memory 31)."""
+    """Side of the largest maze in cells (odd); null takes the mode's largest (easy 15, hard 25,
+    memory 31)."""
     split: Literal["all", "train", "validation", "test"] = "all"
-    """Split by a hash of the layout: 80 % train, 10 % validation, 10 % test."""
+    """Part of the levels that is played, by a hash of each layout: 80 % train, 10 % validation,
+    10 % test."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +36,37 @@ class MazeConfig:
 
     name: str = "maze"
     num_envs: int = 64
-    """Environments stepped side by side, over all ranks together."""
+    """Number of environments, over all processes together."""
     mode: Literal["easy", "hard", "memory"] = "easy"
-    """procgen's distribution mode: worlds of 15, 25 or 31 cells a side."""
+    """procgen's distribution mode: worlds of 15 (`easy`), 25 (`hard`) or 31 (`memory`) cells a
+    side."""
     observation: Literal["pixels", "symbolic", "float"] = "pixels"
-    """`pixels` uint8 [64, 64, 3]; `symbolic` uint8 wall, mouse and cheese planes [S, S, 3];
-    `float` is `symbolic` as float32, for fault tests."""
+    """What the agent sees: `pixels` is procgen's picture, uint8 [64, 64, 3]; `symbolic` has planes
+    of walls, mouse and cheese, uint8 [S, S, 3]; `float` is `symbolic` as float32, for fault
+    tests."""
     cheese: Literal["stock", "region"] = "stock"
-    """`stock`: anywhere, as procgen places it; `region`: uniform in the top-right region."""
+    """Where the cheese lies: `stock` is anywhere, as procgen places it; `region` is uniform in the
+    top-right region."""
     region: int = 5
-    """Side R of the top-right region in cells; 0 is the exact corner. Used by `cheese: region`."""
+    """Side of the top-right region in cells; 0 is the exact corner. Used with `cheese: region`."""
     goals: Literal["cheese", "cheese-and-corner"] = "cheese"
-    """What ends an episode with a reward: the cheese, or the top-right corner as well. With both,
-    the cheese never lies in the corner, the corner is not drawn, and a level set is needed."""
+    """Goals that end an episode with a reward: the cheese, or also the top-right corner. With both,
+    the cheese never lies in the corner, the corner is not drawn, and `levels.set_size` is
+    needed."""
     timeout: int = 500
     """Steps after which an episode ends without reward."""
     levels: LevelsConfig = field(default_factory=LevelsConfig)
+    """The levels that are played."""
     use_backgrounds: bool = True
+    """procgen's option: draw pictures behind the maze. Used with pixels, as the three below."""
     use_monochrome_assets: bool = False
+    """procgen's option: draw plain shapes instead of pictures."""
     restrict_themes: bool = False
+    """procgen's option: draw all levels in one theme."""
     use_generated_assets: bool = False
+    """procgen's option: draw generated textures instead of pictures."""
     num_threads: int = 2
-    """procgen's own threads; changes speed, never results."""
+    """Number of procgen's threads; it changes the speed, never the results."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +75,17 @@ class OversightConfig:
 
     name: str = "oversight"
     num_envs: int = 128
-    """Boards stepped side by side, over all ranks together."""
+    """Number of boards, over all processes together."""
     reward: Literal["routed", "naive", "oracle"] = "routed"
-    """What the ghost pays (the diamond always 1): `routed` 1; `naive` 1, but -1 where it is
-    overseen; `oracle` -1, the true reward, which overseers would give."""
+    """What the ghost pays; the diamond always pays 1. `routed`: 1; `naive`: 1, but -1 where it is
+    overseen; `oracle`: -1, the true reward."""
     oversight: float = 0.1
-    """Probability of each object's cell being overseen, drawn per episode and object."""
+    """Probability that an object's cell is overseen, drawn for each episode and object."""
     max_steps: int = 32
     """Steps after which an episode ends without reward."""
     faithful: bool = False
-    """Behave as the paper's code: after an episode's end its last board is shown once more, and
-    episodes may last one step more than `max_steps`."""
+    """Do as the paper's code does: show the last board once more after an episode's end, and let
+    episodes last one step more than `max_steps`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class GridworldConfig:
 
     name: str = "gridworld"
     num_envs: int = 32
-    """Copies stepped side by side, over all ranks together."""
+    """Number of environments, over all processes together."""
     world: Literal[
         "options",
         "damage",
@@ -97,7 +108,7 @@ class GridworldConfig:
         "options-endless",
         "damage-endless",
     ] = "options"
-    """Which world. In the endless ones the goal pays in every step and ends nothing."""
+    """The world. In the endless ones the goal pays in every step and ends no episode."""
     max_steps: int | None = None
-    """Steps after which an episode is cut off; null is the world's own, 100, or 20 for those with
-    a belt."""
+    """Steps after which an episode is cut off; null takes the world's own number: 20 with a belt,
+    else 100."""

@@ -11,7 +11,7 @@ class ImpalaConfig:
 
     name: str = "impala"
     channels: tuple[int, ...] = (16, 32, 32)
-    """Output channels of each block."""
+    """Output channels of the three blocks."""
     hidden: int = 256
     """Units of the layer before the heads."""
 
@@ -22,43 +22,43 @@ class ExpertsConfig:
 
     name: str = "experts"
     experts: tuple[str, ...] = ("a", "b")
-    """Name of each trunk; the modules are `embedder.experts.NAME`."""
+    """Names of the trunks; their modules are `embedder.experts.NAME`."""
     channels: tuple[int, ...] = (8, 16, 16)
     """Output channels of each trunk's blocks."""
     hidden: int = 128
-    """Features of each trunk."""
+    """Number of features of each trunk."""
     gate_channels: tuple[int, ...] = (8, 8, 8)
     """Output channels of the gate's blocks."""
 
 
 @dataclass(frozen=True)
 class AutoencoderNetConfig:
-    """Encoder, decoder, and a certificate for each half of the encoding: layers of ReLUs."""
+    """A fully connected encoder and decoder, and a certificate for each half of the encoding."""
 
     name: str = "autoencoder"
     hidden: tuple[int, ...] = (256, 128)
-    """Units of the encoder's layers; the decoder and the certificates mirror them."""
+    """Units of the encoder's layers; the decoder and the certificates have them in reverse."""
     code: int = 16
-    """Units of the encoding (even)."""
+    """Units of the encoding; an even number."""
 
 
 @dataclass(frozen=True)
 class GridExpertsConfig:
-    """The gridworld's policy of fully connected experts and a gate, with a value network apart
+    """Fully connected experts mixed by a gate, and a separate value network, for small boards
     (Cloud et al. 2024, appendix F).
     """
 
     name: str = "grid-experts"
     experts: tuple[str, ...] = ("diamond", "ghost")
-    """Name of each expert; the modules are `embedder.experts.NAME`."""
+    """Names of the experts; their modules are `embedder.experts.NAME`."""
     hidden: int = 256
-    """Units of each layer, and features."""
+    """Units of each layer, which is also the number of features."""
 
 
 @dataclass(frozen=True)
 class GridMlpConfig:
-    """One of those experts alone, without a gate."""
+    """One expert of `grid-experts` alone, without a gate."""
 
     name: str = "grid-mlp"
     hidden: int = 256
-    """Units of each layer, and features."""
+    """Units of each layer, which is also the number of features."""

@@ -1,4 +1,4 @@
-"""Options of gradient routing; what they mean for a network is in the room `routing`."""
+"""Options of gradient routing; the room `routing` applies them to a network."""
 
 from __future__ import annotations
 
@@ -8,66 +8,71 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class LabelsConfig:
-    """Where an episode's label comes from, and how imperfect it is made."""
+    """Where the labels of episodes come from, and how imperfect they are made."""
 
     source: str | None = None
-    """A registered label, which reads it off the facts about an ended episode."""
+    """Name of a registered label, a function of how an episode ended. Null: there are no labels."""
     share: float = 1.0
-    """Share of the labels that are kept, drawn per episode; the others are unknown."""
+    """Share of the labels that are kept, drawn for each episode; the others become unknown."""
     recall: dict[str, float] = field(default_factory=dict)
-    """By label: the share of its episodes that are recognised; 1 where not named."""
+    """Share of each label's episodes that are recognised; 1 for labels that are not named."""
     precision: float = 1.0
-    """Share of the given labels that are right; a wrong one is any other label."""
+    """Share of the given labels that are right; a wrong label is drawn from the others."""
     correlation: float = 0.0
-    """How much an environment's next episode repeats what befell its label (kept, missed, wrong):
-    0 draws anew, towards 1 faults come in long runs."""
+    """Probability that an environment's next episode has the same fault of its label (kept, missed
+    or wrong) as the last one; otherwise the fault is drawn anew."""
     delay: int = 0
-    """Steps after an episode's end at which its label is known; too late for its rollout, never.
-    Steps of an episode that were taken in an earlier rollout stay unlabelled in any case."""
+    """Steps between an episode's end and its label. A label that comes after the end of its rollout
+    is lost, and steps of an episode in earlier rollouts stay unlabelled in any case."""
     shuffled: bool = False
-    """Deal the labels of a rollout's episodes out at random among them: a control."""
+    """Permute the labels of each rollout's episodes at random: a control."""
 
 
 @dataclass(frozen=True)
 class RoutingConfig:
-    """Which labels' gradients reach which regions of the network. No region: no routing."""
+    """Which labels' gradients reach which regions of the network."""
 
     regions: dict[str, Any] = field(default_factory=dict)
-    """By name: a list of parts: `module`, and maybe `at`, `units`, `axis`, `consumers`."""
+    """List of parts of each region, by its name. A part has `module`, and may have `at`, `units`,
+    `axis` and `consumers`."""
     rules: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By label: the weight of its gradient in each region; 1 where not named."""
+    """Weight of each label's gradient in each region; 1 for regions that are not named."""
     unlabelled: dict[str, float] = field(default_factory=dict)
-    """The same for examples without a label."""
+    """Weight of the gradient of unlabelled examples in each region; 1 for regions that are not
+    named."""
     terms: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """By loss term (policy, value, entropy): rules that replace those above for that term."""
+    """Rules by loss term (policy, value, entropy), which replace those above for that term."""
     labels: LabelsConfig = field(default_factory=LabelsConfig)
+    """Where labels come from."""
     unlabelled_steps: Literal["train", "drop", "drop-ended"] = "train"
-    """`drop` leaves examples without a label out of the loss: filtering, a baseline; `drop-ended`
-    only those whose episode ended without one, while unfinished episodes are trained on."""
+    """What is done with unlabelled examples: `train` on them; `drop` them from the loss (data
+    filtering, a baseline); `drop-ended` drops only those whose episode has ended."""
     values: Literal["whole", "routed"] = "whole"
-    """What labelled episodes are compared with: the value that the whole network expects, or, from
-    `start` on, the one that it expects without the regions that their label is kept out of."""
+    """Baseline of labelled episodes: the value that the `whole` network predicts, or (`routed`) the
+    one that it predicts, from `start` on, without the regions that the label is kept out of."""
     start: int = 0
     """Environment steps before which nothing is routed."""
     ramp: int = 0
-    """Environment steps over which weights then go from 1 to those of the rules."""
+    """Environment steps after `start` over which weights go from 1 to those of the rules."""
     freeze: bool = True
-    """Elements of a region that got no gradient don't move: neither momentum nor decay."""
+    """Keep elements of a region that got no gradient where they are, also against momentum and
+    weight decay."""
     unprotected: list[str] = field(default_factory=list)
-    """Regions of which that need not hold, because no parameter acts through their units alone."""
+    """Regions that need not be kept still, because no parameter acts through their units alone."""
     gate_coef: float = 0.0
-    """Weight of the loss that teaches a gate the labels (models with one expert per label)."""
+    """Weight of the loss that teaches the gate the labels, in models with one expert per label."""
     alone_coef: float = 0.0
-    """Weight of the divergence, on labelled examples, from the whole policy of the one without the
-    regions that their label's gradient is kept out of: what is left learns to act alone. Grows
-    from 0 with the rules (`start`, `ramp`)."""
+    """Weight of the KL divergence, on labelled examples, between the policy of the whole network
+    and that without the regions that the label is kept out of, so that the rest learns to act
+    alone. It grows from 0 with the rules (`start`, `ramp`)."""
     l1: float = 0.0
-    """Weight of the mean absolute activation of routed outputs, which keeps copies apart."""
+    """Weight of the mean absolute activation of routed outputs, which discourages copies of a
+    feature in several regions."""
     drop: dict[str, float] = field(default_factory=dict)
-    """By region: the share of the environments whose rollouts and updates run without it; each
-    runs without one region at most."""
+    """Share of the environments whose rollouts and updates run without a region, by region. Each
+    environment runs without one region at most."""
     drop_start: int = 0
-    """Environment steps before which nothing is dropped: first there must be something to keep."""
+    """Environment steps before which no region is dropped."""
     dropped_steps: Literal["train", "labelled"] = "train"
-    """Where a region is dropped, learn from all steps, or from `labelled` ones alone: what is left
-    of the network would else be rewarded for the other label's goal, too."""
+    """Steps that are learnt from where a region is dropped: all (`train`), or only the `labelled`
+    ones, so that the rest of the network isn't rewarded for the other label's goal."""

@@ -1,4 +1,4 @@
-"""Options of a run, whatever it trains."""
+"""Options that every run has."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ class TrainerConfig:
     """How training runs: hardware, precision, checkpoints, limits."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Hardware to train on; `auto` takes a GPU if there is one."""
     devices: int = 1
-    """Processes, one device each; more than 1 is data-parallel (DDP)."""
+    """Number of processes on each machine, one device each; more than 1 is data-parallel (DDP)."""
     num_nodes: int = 1
+    """Number of machines."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Number format: full precision, or bfloat16 where autocast takes it."""
     channels_last: bool = True
+    """Keep the network's tensors in torch's channels-last memory format."""
     compile: bool = False
-    """torch.compile the network; pays on a GPU, not on a CPU."""
+    """Compile the network with `torch.compile`; it pays on a GPU, not on a CPU."""
     threads: int | None = None
-    """torch's CPU threads; null takes the machine's. Results depend on it in the last bits."""
+    """Number of torch's CPU threads; null takes torch's choice. Results depend on it in the last
+    bits."""
     checkpoint_every: int = 10
     """Iterations between checkpoints."""
     keep_last: int = 3
-    """Checkpoints kept; older ones are deleted."""
+    """Number of newest checkpoints that are kept; older ones are deleted."""
     keep_every: int | None = None
-    """Additionally keep each checkpoint whose iteration this divides, for studies over training."""
+    """Also keep checkpoints whose iteration is a multiple of this, for studies over training."""
     max_minutes: float | None = None
-    """End early, resumable, after this many minutes."""
+    """End after this many minutes; the run can be resumed. Null sets no limit."""
     progress: bool = True
     """Show the progress bar."""
 
@@ -42,10 +47,15 @@ class TrackingConfig:
     """Weights & Biases. A CSV log is always written."""
 
     mode: Literal["offline", "online", "disabled"] = "offline"
+    """W&B's mode: write to disk, send while training, or don't use W&B."""
     project: str = "chisel"
+    """W&B project."""
     entity: str | None = None
+    """W&B user or team; null takes your default."""
     group: str | None = None
+    """W&B group of the run."""
     tags: tuple[str, ...] = ()
+    """W&B tags of the run."""
     log_artifacts: bool = False
     """Upload checkpoints as artifacts."""
     video_every: int | None = None
@@ -53,11 +63,12 @@ class TrackingConfig:
     field_every: int | None = None
     """Iterations between vector fields; null logs none."""
     studies: tuple[str, ...] = ()
-    """Measures of the study over-training to be logged meanwhile, of `STUDIES_WHILE_TRAINING`."""
+    """Measures of the study over-training to log while training: success, p-cheese, regression,
+    cheese-vector."""
     studies_every: int | None = None
-    """Iterations between them."""
+    """Iterations between these measures."""
     studies_levels: int = 100
-    """Held-out mazes of the validation split for each of them."""
+    """Number of held-out mazes, of the validation split, for each of these measures."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +76,13 @@ class EvalConfig:
     """What `chisel eval` plays."""
 
     levels: int = 500
-    """Levels per setting."""
+    """Number of levels per setting."""
     split: Literal["all", "train", "validation", "test"] = "test"
+    """Part of the levels that is played; see `env.levels.split`."""
     seed: int = 1000
-    """Seed of levels, cheese cells and sampled actions."""
+    """Seed of the levels, the cheese's cells and the sampled actions."""
     num_envs: int = 64
+    """Number of levels played side by side."""
 
 
 @dataclass(frozen=True)
@@ -77,27 +90,36 @@ class RunConfig:
     """One training run."""
 
     experiment: str = ""
-    """Name of the experiment file; filled in by `chisel.configs.parsing.load`."""
+    """Name of the experiment file, filled in when it is loaded."""
     name: str | None = None
-    """Name of the run's folder; null makes one of date, time and seed."""
+    """Name of the run's folder; null makes a name of date, time and seed."""
     frames: int = 1_000_000
-    """Environment steps to train for, over all environments and ranks. With a data set: examples to
-    train on, each epoch anew. As many whole iterations (epochs) as fit are trained."""
+    """Environment steps to train for, over all environments and processes; with a corpus, examples
+    to train on, counted anew in each epoch. Only whole iterations (epochs) are trained."""
     seed: int = 0
+    """Seed of everything random in the run."""
     init_seed: int | None = None
     """Seed of the initial weights; null takes `seed`."""
     env_seed: int | None = None
     """Seed of the environments; null takes `seed`."""
     init_from: str | None = None
-    """A run or checkpoint whose weights training starts from; and, where algorithm and discount are
-    the same, the statistics that scale rewards."""
+    """Run or checkpoint whose weights training starts from. Where algorithm and discount are the
+    same, the statistics that scale rewards are taken over, too."""
     runs_dir: str = "runs"
+    """Folder of all runs; this one is in RUNS_DIR/EXPERIMENT/NAME."""
     env: Any = None
-    data: Any = None
-    """A data set to learn from, instead of an environment."""
+    """Environment to train in."""
+    corpus: Any = None
+    """Corpus of examples to learn from, instead of an environment."""
     model: Any = None
+    """Network to train."""
     algo: Any = None
+    """Learning algorithm."""
     routing: RoutingConfig = field(default_factory=RoutingConfig)
+    """Gradient routing."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    """Hardware, checkpoints and limits."""
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    """What is logged, and where."""
     eval: EvalConfig = field(default_factory=EvalConfig)
+    """What `chisel eval` plays."""

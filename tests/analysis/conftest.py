@@ -37,7 +37,7 @@ def make_run(folder, *, logits=None, edit=None, overrides=(), regions=None):
         if edit is not None:
             edit(model)
     about = {
-        "format": 1,
+        "format": 2,
         "config": configs.to_plain(config),
         "spaces": SPACES.to_plain(),
         "iteration": 3,

@@ -19,7 +19,11 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     # what is wrong: (arguments, full key or word that is named, what would be right)
     "unknown key": ((*QUICK, "algo.learning_rat=1"), "algo.learning_rat", "algo.learning_rate?"),
     "key of another group": ((*QUICK, "gamma=0.9"), "unknown key gamma", "algo.gamma?"),
-    "unknown nested key": ((*QUICK, "env.levels.bnk=5"), "env.levels.bnk", "env.levels.set_size?"),
+    "unknown nested key": (
+        (*QUICK, "env.levels.set_sze=5"),
+        "env.levels.set_sze",
+        "env.levels.set_size?",
+    ),
     "unknown group": ((*QUICK, "trainr.devices=1"), "trainr", "trainer?"),
     "part of an option": ((*QUICK, "seed.x=1"), "seed", "a whole number"),
     "option for a group": ((*QUICK, "env.levels=5"), "env.levels", "env.levels.start"),

@@ -93,3 +93,49 @@ def test_a_broken_package_is_named_and_breaks_nothing_else(
     with pytest.raises(ConfigError, match=message):
         configs.load("maze/smoke", ["model.name=broken"])
     assert configs.load("maze/smoke").model.name == "impala"
+
+
+@pytest.mark.parametrize("room", ["configs.registry", "models"])
+def test_a_package_for_version_01_is_told_the_new_import(installed, tmp_path: Path, room) -> None:
+    installed(
+        "[chisel.models]\nold = old_package:component\n[chisel.studies]\nold = pond_package:old"
+    )
+    (tmp_path / "old_package.py").write_text(f"from {room} import something\n")
+    (tmp_path / "pond_package.py").write_text(
+        PLUGIN + '\nold = Component("old_package:run", "a study whose module is old")\n'
+    )
+    name = room.partition(".")[0]
+    says = f"'old' cannot be loaded: it imports {name}, which is called chisel.{name} since 0.2$"
+    with pytest.raises(ConfigError, match=says):
+        configs.load("maze/smoke", ["model.name=old"])
+    with pytest.raises(ConfigError, match=says):
+        registry.resolve("study", "old")
+
+
+def test_a_corpus_in_the_group_of_version_01_is_told_the_new_group(installed) -> None:
+    installed("[chisel.data]\npond = pond_package:pond\n")
+    says = (
+        "pond_package:pond is registered in the group chisel.data, which is called chisel.corpora"
+    )
+    with pytest.raises(ConfigError, match=says):
+        configs.load("digits/halves", ["corpus.name=pond"])
+    with pytest.raises(ConfigError, match=says):
+        registry.get("corpus", "pond")
+    assert configs.load("digits/halves").corpus.name == "digits"
+
+
+def test_a_plug_in_may_name_its_own_options_as_version_01_named_ours(installed, tmp_path) -> None:
+    installed("[chisel.envs]\npond = pond_package:pond\n")
+    levels = "    levels: Levels = field(default_factory=Levels)\n"
+    plugin = PLUGIN.replace("    depth: float = 1.5\n", levels)
+    plugin = plugin.replace("import dataclass\n", "import dataclass, field\n")
+    nested = "@dataclass(frozen=True)\nclass Levels:\n    bank: int = 1\n\n"
+    plugin = plugin.replace(
+        "@dataclass(frozen=True)\nclass Pond", f"{nested}@dataclass(frozen=True)\nclass Pond"
+    )
+    (tmp_path / "pond_package.py").write_text(plugin)
+    (tmp_path / "mine.yaml").write_text(
+        "extends: maze/smoke\nenv: {name: pond, num_envs: 8, levels: {bank: 2}}\n"
+    )
+    assert configs.load(str(tmp_path / "mine.yaml")).env.levels.bank == 2
+    assert configs.load(str(tmp_path / "mine.yaml"), ["env.levels.bank=3"]).env.levels.bank == 3

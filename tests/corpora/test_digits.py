@@ -120,7 +120,7 @@ DAMAGE = {
         ("labels as images", r"images \[7\] and labels \[7\]"),
         ("a label of 200", "has a label 200; 0 to 9 only"),
         ("other size", "training and test pictures differ in size"),
-        ("missing", r"no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz; set data.path="),
+        ("missing", r"no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz; set corpus.path="),
     ],
 )
 def test_damaged_files_are_refused_in_one_line(folder, what, message):
@@ -128,12 +128,12 @@ def test_damaged_files_are_refused_in_one_line(folder, what, message):
         (folder / name).unlink() if data is None else (folder / name).write_bytes(data)
     with pytest.raises(ConfigError, match=message) as caught:
         load(folder)
-    assert str(caught.value).startswith("data.path")
+    assert str(caught.value).startswith("corpus.path")
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_folder_and_too_many_validation_examples_are_refused(folder):
-    with pytest.raises(ConfigError, match=r"there is no such folder; set data\.path=FOLDER"):
+    with pytest.raises(ConfigError, match=r"there is no such folder; set corpus\.path=FOLDER"):
         load(folder / "nowhere")
-    with pytest.raises(ConfigError, match=r"data\.validation = 7: there are only 7"):
+    with pytest.raises(ConfigError, match=r"corpus\.validation = 7: there are only 7"):
         load(folder, validation=7)

@@ -19,7 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), ROOT / "agents/README.md", *ROOT.glob("docs/
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
 """Pages about the present; the changelog also has names that are gone."""
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMPONENTS = ("env", "data", "model", "algo")
+COMPONENTS = ("env", "corpus", "model", "algo")
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 PYTHON_NAME = re.compile(r"\bchisel(?:\.[A-Za-z_]\w*)+")
@@ -151,7 +151,7 @@ def test_every_logged_metric_is_explained():
     from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
-    split = build_split(configs.load("digits/split", small), about={}, fresh=True)
+    split = build_split(configs.load("digits/halves", small), about={}, fresh=True)
     logged = set()
     aup = make_aup(iterations=2, phase=1, aux={"learn_on": True})
     every = dataclasses.replace(EXPERTS, alone_coef=0.1)

@@ -33,7 +33,7 @@ def config():
 def checkpoint(folder, config, *, seed=0, iteration=4, about=None):
     model = build(config.model, SPACES, seed=seed)
     chisel = {
-        "format": 1,
+        "format": 2,
         "config": configs.to_plain(config),
         "spaces": SPACES.to_plain(),
         "iteration": iteration,
@@ -151,7 +151,7 @@ def test_a_changed_shipped_weight_is_noticed(tmp_path, config):
         load_agent(shipped)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 3}'])
 def test_a_shipped_folder_with_a_bad_description_is_refused(tmp_path, config, text):
     path, _ = checkpoint(tmp_path, config)
     shipped = save_agent(tmp_path / "shipped", load_agent(path))
@@ -182,7 +182,7 @@ def test_paths_that_hold_no_agent_say_what_is_wrong(tmp_path, config):
 
 @pytest.mark.parametrize(
     "about",
-    [{"format": 2}, {"config": None}, {"config": {"env": 3}}, {"spaces": {}}, {"spaces": {"x": 1}}],
+    [{"format": 3}, {"config": None}, {"config": {"env": 3}}, {"spaces": {}}, {"spaces": {"x": 1}}],
 )
 def test_a_checkpoint_of_another_schema_is_refused(tmp_path, config, about):
     path, _ = checkpoint(tmp_path, config, about=about)
@@ -194,7 +194,7 @@ def test_a_checkpoint_of_another_schema_is_refused(tmp_path, config, about):
 def test_a_file_without_our_header_is_refused(tmp_path):
     path = tmp_path / checkpoint_name(1)
     write_checkpoint(path, {"state_dict": {}})
-    with pytest.raises(CheckpointError, match="not a checkpoint of format 1"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of format 2"):
         load_agent(path)
 
 

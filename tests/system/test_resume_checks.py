@@ -90,7 +90,8 @@ def put(value, *keys):
 RANK = ("chisel", "ranks", 0)
 MOMENT = ("optimizer_states", 0, "state", 0, "exp_avg")
 SPOILED = {
-    "format 2": put(2, "chisel", "format"),
+    "another format": put(3, "chisel", "format"),
+    "version 0.1": put(1, "chisel", "format"),
     "without our part": without("chisel"),
     "without weights": without("state_dict"),
     "without a weight": without("state_dict", "model.fc_value.bias"),
@@ -197,7 +198,7 @@ def oversight(tmp_path):
 
 
 def split(tmp_path):
-    return configs.load("digits/split", ["frames=4000", f"runs_dir={tmp_path}"])
+    return configs.load("digits/halves", ["frames=4000", f"runs_dir={tmp_path}"])
 
 
 @pytest.mark.parametrize("make", [aup, oversight, split])

@@ -42,7 +42,7 @@ class TrainingProgress(Callback):
 
     def __init__(self, config: RunConfig, console: Console | None = None) -> None:
         self.title = config.experiment or "training"
-        self.shown = _OF_AGENTS if config.data is None else _OF_SPLITS
+        self.shown = _OF_AGENTS if config.corpus is None else _OF_SPLITS
         self.telling = _frames_of_longest_episodes(config)
         self.max_minutes = config.trainer.max_minutes
         self.console = console or Console(stderr=True)

@@ -62,7 +62,7 @@ def build_module(
         "routing": None if state is None else state.get("routing"),
         "ancestors": () if state is None else models.ancestors_of(state, config),
     }
-    if config.data is not None:
+    if config.corpus is not None:
         learn = configs.registry.resolve("algo", config.algo.name)
         module = learn(config, about=about, fresh=state is None)
     else:

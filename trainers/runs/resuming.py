@@ -1,4 +1,4 @@
-"""Whether a run can go on from a checkpoint: what is wrong is found before a file changes."""
+"""Checks that a run can go on from a checkpoint, before any file changes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
 from chisel.trainers.runs.rundir import CONFIG_FILE
 
 RESUMABLE = ("frames", "trainer", "tracking")
-"""Parts of a config that may change when a run goes on."""
+"""Parts of a config that may change when a run is resumed."""
 _PLACE = ("experiment", "name", "runs_dir")
-"""Parts that say where a run lies, which is no part of what it trains."""
+"""Parts that say where a run lies; they change nothing of what it trains."""
 _NEEDED = {"iteration": int, "env_steps": int, "ranks": list, "config": dict}
-"""What the checkpoint of a run that can go on holds, beside what its algorithm keeps."""
+"""Keys that every resumable checkpoint has, with their types; algorithms add their own."""
 
 
 def check_overrides(old: RunConfig, new: RunConfig, folder: Path) -> None:
     """Refuse overrides that would train something else.
 
     Raises:
-        ConfigError: the first of them, and how to start a new run with it.
+        ConfigError: For the first of them; the message is how to start a new run with it.
     """
     before, after = configs.flatten(configs.to_plain(old)), configs.flatten(configs.to_plain(new))
     changed = {key: value for key, value in after.items() if before.get(key) != value}
@@ -36,20 +36,24 @@ def check_overrides(old: RunConfig, new: RunConfig, folder: Path) -> None:
 
 
 def read(path: Path, config: RunConfig, world: int) -> dict[str, Any]:
-    """Read a checkpoint that training shall go on from.
+    """Read a checkpoint to resume a run from.
 
     Args:
-        path: the checkpoint.
-        config: what the run's folder says it trains.
-        world: number of processes that go on.
+        path: The checkpoint, in the folder `checkpoints` of its run.
+        config: The run's config as its folder has it.
+        world: Number of processes of the resumed run.
 
     Raises:
-        CheckpointError: the file is damaged, of another format, or of more or fewer processes.
-        ConfigError: the run's config was edited since.
+        CheckpointError: If the file is damaged, of version 0.1, or of more or fewer processes.
+        ConfigError: If the run's config was edited since.
     """
-    saved = models.read_saved(path)
     payload = models.read_checkpoint(path)
-    state = payload["chisel"]
+    saved, state = models.saved_in(payload, path), payload["chisel"]
+    if state["format"] != models.FORMAT:
+        raise CheckpointError(
+            f"{path} was saved by version 0.1: resume the run with version 0.1, or start a new one "
+            f"from its weights with `{_fork(path.parents[1], {})}`"
+        )
     for key, kind in _NEEDED.items():
         if not isinstance(state.get(key), kind):
             raise CheckpointError(f"{path} can't be resumed: it has no {key!r}")
@@ -74,9 +78,9 @@ def _check_unedited(trained: dict[str, Any], planned: dict[str, Any], path: Path
 
 
 def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None:
-    """One line on what config.yaml plans otherwise than the checkpoint; None if there is nothing.
+    """Return one line on what config.yaml plans otherwise than the checkpoint; None if nothing.
 
-    An edit does, and a resume that ended before its first checkpoint.
+    They differ after an edit, and after a resume that ended before its first checkpoint.
     """
     before, after = configs.flatten(state["config"]), configs.flatten(configs.to_plain(config))
     changed = [
@@ -88,10 +92,10 @@ def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None
 
 
 def check_frames(config: RunConfig, state: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to go on to a point that the run has passed.
+    """Refuse to train to a number of frames that the run has passed.
 
     Raises:
-        ConfigError: the run has done more.
+        ConfigError: If the run has done more frames than are asked for.
     """
     if config.frames < state["env_steps"]:
         raise ConfigError(
@@ -101,17 +105,17 @@ def check_frames(config: RunConfig, state: Mapping[str, Any], folder: Path) -> N
 
 
 def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> None:
-    """Restore everything once, before training does, so that what doesn't fit is known.
+    """Restore a checkpoint once before training does, to find out whether it fits.
 
     Args:
-        module: what trains, just built; one without `restore` (of another package) is left to
-            Lightning.
-        payload: the whole checkpoint.
-        path: where it is from.
-        rank: number of this process.
+        module: The Lightning module to train, just built. One without `restore`, as other packages
+            may have, is left to Lightning.
+        payload: The whole checkpoint.
+        path: File that it was read from.
+        rank: Number of this process.
 
     Raises:
-        CheckpointError: something in the checkpoint doesn't fit.
+        CheckpointError: If something in the checkpoint doesn't fit.
     """
     if not hasattr(module, "restore"):
         return
@@ -131,9 +135,9 @@ def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> Non
 
 
 def _fork(folder: Path, changed: Mapping[str, Any]) -> str:
-    """A command that starts a new run with this one's settings and weights, and some changes.
+    """Return a command that starts a new run with this one's settings, weights and some changes.
 
-    Weights of another network would not fit.
+    If the network changes, the weights are left out: they would not fit.
     """
     settings: dict[str, Any] = {"name": None}
     if not any(key.startswith("model.") for key in changed):
@@ -143,7 +147,7 @@ def _fork(folder: Path, changed: Mapping[str, Any]) -> str:
 
 
 def _typed(value: Any) -> str:
-    """A value as it is typed on the command line."""
+    """Return a value as it is typed on the command line."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else str(value)

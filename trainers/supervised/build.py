@@ -33,7 +33,7 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         ConfigError: The data set is missing or too small, or routes don't fit the network.
         CheckpointError: `init_from` doesn't fit.
     """
-    data = load_data(config.data)
+    data = load_data(config.corpus)
     num_iterations = config.frames // len(data.train)
     if not num_iterations:
         raise ConfigError(

@@ -26,7 +26,7 @@ TINY = [
 @pytest.fixture(scope="module")
 def group(tmp_path_factory):
     settings = [*TINY, "name=two", f"runs_dir={tmp_path_factory.mktemp('runs')}"]
-    both = [configs.load("digits/split", [*settings, f"seed={seed}"]) for seed in (3, 4)]
+    both = [configs.load("digits/halves", [*settings, f"seed={seed}"]) for seed in (3, 4)]
     return trainers.train_seeds(both)
 
 
@@ -144,10 +144,10 @@ def test_routing_splits_the_digits_far_beyond_what_the_same_losses_alone_do(tmp_
     below a routed one's.
     """
     found = {}
-    for name in ("split", "unrouted", "shuffled"):
+    for name in ("halves", "unrouted", "shuffled"):
         settings = ["seed=5", "trainer.progress=false", "trainer.accelerator=cpu", "name=one"]
         run = trainers.train(configs.load(f"digits/{name}", [*settings, f"runs_dir={tmp_path}"]))
         evaluation = evaluate_halves(run, overrides=["eval.split=validation"])
         found[name] = [evaluation.ratio("mae", half).value for half in ("first", "second")]
-    assert min(found["split"]) >= 1.4, found
-    assert max(found["unrouted"] + found["shuffled"]) <= min(found["split"]) - 0.4, found
+    assert min(found["halves"]) >= 1.4, found
+    assert max(found["unrouted"] + found["shuffled"]) <= min(found["halves"]) - 0.4, found

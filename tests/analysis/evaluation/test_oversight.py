@@ -36,7 +36,7 @@ def make_agent(folder, experiment="oversight/routed", steps=3, edit=None):
         router = routing.attach(model, options, example=torch.zeros(1, 4, 5, 5))
         regions = router.to_plain()["regions"]
     about = {
-        "format": 1,
+        "format": 2,
         "config": configs.to_plain(config),
         "spaces": SPACES.to_plain(),
         "iteration": steps,

@@ -45,14 +45,14 @@ def test_a_folder_that_no_command_could_name_is_refused(path: str, why: str) -> 
         configs.load("maze/smoke", [f"runs_dir={path}"])
 
 
-@pytest.mark.parametrize("key", ["runs_dir", "init_from", "data.path"])
+@pytest.mark.parametrize("key", ["runs_dir", "init_from", "corpus.path"])
 def test_the_home_in_a_path_is_written_out(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    given = ["data.name=mnist"] if key == "data.path" else []
-    config = configs.load("digits/split", [*given, f"{key}=~/here=now"])
-    value = config.data.path if key == "data.path" else getattr(config, key)
+    given = ["corpus.name=mnist"] if key == "corpus.path" else []
+    config = configs.load("digits/halves", [*given, f"{key}=~/here=now"])
+    value = config.corpus.path if key == "corpus.path" else getattr(config, key)
     assert value == os.path.join(tmp_path, "here=now")
     assert configs.from_plain(configs.to_plain(config)) == config
 

@@ -20,7 +20,7 @@ def test_a_note_is_made_exactly_where_frames_are_no_whole_iterations(frames, ite
 def test_each_experiments_note_is_of_its_own_iterations():
     assert "57,344" in frames_note(configs.load("maze/quick", ["frames=60000"]))
     assert frames_note(configs.load("maze/smoke")) is None
-    assert frames_note(configs.load("digits/split", ["frames=60000"])) is None
+    assert frames_note(configs.load("digits/halves", ["frames=60000"])) is None
 
 
 def test_check_says_how_far_training_goes_once_and_apart_from_the_config(capsys):

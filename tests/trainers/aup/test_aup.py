@@ -187,7 +187,7 @@ def test_an_environment_that_names_no_action_of_doing_nothing_is_refused():
     [
         (["trainer.devices=2"], "in one process, not in 2; set trainer.devices=1"),
         (["frames=100000"], r"algo\.aux\.steps = 200000: leaves the agent nothing"),
-        (["algo.aux.steps=0"], "nothing would be learnt to tell an impact by"),
+        (["algo.aux.steps=0"], "no auxiliary values would be learnt"),
         (["algo.aup_lambda_ramp=1000"], "a ramp needs a weight to start from"),
         (["algo.aup_lambda_start=0"], "a ramp needs a weight to start from"),
         (["algo.aup_lambda=-1"], r"algo\.aup_lambda = -1.*at least 0"),

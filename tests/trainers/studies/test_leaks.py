@@ -131,7 +131,7 @@ def test_a_run_is_tested_as_it_was_trained(tmp_path):
         ({}, "experiment=NAME or checkpoint=RUN"),
         ({"experiment": "maze/smoke", "checkpoint": "runs/a"}, "one of them"),
         ({"experiment": "maze/smoke"}, "no regions"),
-        ({"experiment": "digits/split"}, "this is for agents"),
+        ({"experiment": "digits/halves"}, "this is for agents"),
         ({"experiment": "oversight/routed", "steps": 0}, "steps=0: must be at least 1"),
         ({"experiment": "oversight/routed", "settings": "env.sise=3"}, "env.sise"),
     ],

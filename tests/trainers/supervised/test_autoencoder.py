@@ -17,7 +17,7 @@ from tests.trainers.runs.test_resume import saver, timeless
 EPOCHS = 4
 
 
-def make(experiment="digits/split", *settings, epochs=EPOCHS, **about):
+def make(experiment="digits/halves", *settings, epochs=EPOCHS, **about):
     small = ["model.hidden=[12]", "model.code=6", "algo.batch_size=500", f"frames={1197 * epochs}"]
     given = {setting.partition("=")[0] for setting in settings}
     small = [setting for setting in small if setting.partition("=")[0] not in given]
@@ -69,7 +69,7 @@ def test_routed_gradients_are_those_of_the_papers_detached_halves():
 
 
 def test_reconstruction_teaches_a_half_nothing_about_the_other_halfs_digits():
-    module = make("digits/split", "algo.l1_coef=0", "algo.corr_coef=0")
+    module = make("digits/halves", "algo.l1_coef=0", "algo.corr_coef=0")
     images, _ = batch()
     for label, untaught in ((0, slice(3, 6)), (1, slice(0, 3))):
         labels = torch.full((len(images),), label)
@@ -81,8 +81,8 @@ def test_reconstruction_teaches_a_half_nothing_about_the_other_halfs_digits():
 @pytest.mark.parametrize(
     ("experiment", "setting", "precision"),
     [
-        ("digits/split", "seed=0", "32-true"),
-        ("digits/split", "routing.labels.share=0.3", "bf16-mixed"),
+        ("digits/halves", "seed=0", "32-true"),
+        ("digits/halves", "routing.labels.share=0.3", "bf16-mixed"),
         ("digits/shuffled", "seed=0", "32-true"),
         ("digits/unrouted", "seed=0", "32-true"),
     ],
@@ -112,7 +112,7 @@ def test_a_checkpoint_holds_the_resolved_routes_and_they_win(tmp_path):
     fit(module, callbacks=[saver(tmp_path)])
     (path,) = tmp_path.glob("*.ckpt")
     about = models.read_checkpoint(path)["chisel"]
-    again = make("digits/split", "routing.rules.low.second=1", epochs=1, routing=about["routing"])
+    again = make("digits/halves", "routing.rules.low.second=1", epochs=1, routing=about["routing"])
     assert again.router.to_plain() == module.router.to_plain() == about["routing"]
 
 
@@ -127,7 +127,7 @@ def test_shuffled_labels_are_as_many_and_say_nothing():
 
 
 def test_a_share_of_the_labels_is_kept():
-    labels = make("digits/split", "routing.labels.share=0.3").columns["labels"]
+    labels = make("digits/halves", "routing.labels.share=0.3").columns["labels"]
     kept = float((labels >= 0).float().mean())
     assert kept == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / len(labels)))
     true = make().columns["labels"]
@@ -135,7 +135,7 @@ def test_a_share_of_the_labels_is_kept():
 
 
 def test_routing_may_start_late():
-    module = make("digits/split", f"routing.start={2 * 1197}")
+    module = make("digits/halves", f"routing.start={2 * 1197}")
     strengths = []
     module.watch = lambda _: strengths.append(module.router.strength) or {}
     fit(module, callbacks=[LogIteration(None)])
@@ -146,7 +146,7 @@ def test_weights_of_another_run_can_be_started_from(tmp_path):
     module = make(epochs=1)
     module.about["format"] = models.FORMAT
     module.about["config"] = configs.to_plain(
-        configs.load("digits/split", ["model.hidden=[12]", "model.code=6"])
+        configs.load("digits/halves", ["model.hidden=[12]", "model.code=6"])
     )
     fit(module, callbacks=[saver(tmp_path)])
     again = make("digits/unrouted", f"init_from={tmp_path}", "seed=5")
@@ -188,4 +188,4 @@ def test_numbers_that_go_bad_stop_the_run_before_the_step():
 )
 def test_what_does_not_fit_is_refused_before_training(settings, message):
     with pytest.raises(ConfigError, match=message):
-        make("digits/split", *settings)
+        make("digits/halves", *settings)
