@@ -15,7 +15,7 @@ from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.overrides import expand_seeds, parse_settings
 from chisel.configs.parsing.typed import flatten, to_plain
 from chisel.configs.rules.frames import frames_note, rounded_frames
-from chisel.configs.rules.validate import WORLD_SIZE, validate
+from chisel.configs.rules.validate import WORLD_SIZE, check_env, validate
 from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
@@ -73,6 +73,7 @@ __all__ = [
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
+    "check_env",
     "expand_seeds",
     "experiments",
     "flatten",

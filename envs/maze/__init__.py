@@ -1,6 +1,6 @@
-"""procgen's maze: state bytes, levels and their paths, the vector environment, a symbolic view.
+"""procgen's maze: states, levels, paths, the vector environment, and a symbolic view.
 
-Importing this imports no procgen; the first game does.
+procgen itself is imported when the first game is made.
 """
 
 from chisel.envs.maze import paths

@@ -1,7 +1,8 @@
-"""Where the cheese goes: as procgen placed it, or somewhere in the top-right region.
+"""Cheese in the top-right region of a maze instead of where procgen put it.
 
-The region has the semantics of Langosco et al.'s `maze_aisc`: the cheese lies uniformly on the free
-cells of the R×R block in the top right of the inner maze, never where the mouse starts.
+The region is that of Langosco et al.'s `maze_aisc`: the cheese's cell is drawn uniformly from the
+free cells of the R×R block in the top right of the inner maze, except the cell where the mouse
+starts.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from chisel.envs.maze.state import MazeState
 
 @dataclass(frozen=True)
 class RegionCheese:
-    """Cheese in the top-right region.
+    """Puts cheese into the top-right region.
 
     Attributes:
-        region: Side R in cells; a smaller maze is all region, 0 is exactly the corner cell.
-        spare_corner: Never in the corner cell itself, which is another goal.
+        region: Side R in cells. 0 and 1 are the corner cell; in a smaller maze all cells belong to
+            it.
+        spare_corner: Whether the corner cell is left free, because it is a goal of its own.
     """
 
     region: int
     spare_corner: bool = False
 
     def place(self, state: MazeState, generator: np.random.Generator) -> None:
-        """Move the cheese of a fresh level; without a free cell in the region there is none."""
+        """Move the cheese of a fresh level; remove it if the region has no free cell."""
         cells = self.cells(state.open, state.mouse)
         if len(cells):
             row, col = cells[int(generator.integers(len(cells)))].tolist()
@@ -37,7 +39,7 @@ class RegionCheese:
             state.remove_cheese()
 
     def cells(self, open_cells: NDArray[np.bool_], start: Cell) -> NDArray[np.intp]:
-        """The cells to draw from, int `[n, 2]`.
+        """Return the cells to draw from, int `[n, 2]`.
 
         Args:
             open_cells: Where the mouse can go, bool `[d, d]`.
@@ -54,5 +56,5 @@ class RegionCheese:
 
 
 def region_start(size: int, region: int) -> int:
-    """First row, and first column, of the top-right region of a maze with `size` cells a side."""
+    """Return the first row, and first column, of the region in a maze with `size` cells a side."""
     return size - min(max(region, 1), size)

@@ -1,7 +1,7 @@
-"""What ends an episode with a reward: the cheese alone, or the top-right corner as well.
+"""The goals that end an episode with a reward: the cheese alone, or the top-right corner as well.
 
-procgen knows the cheese only. The corner is a goal without anything in its cell, so that no view,
-of pixels or of symbols, shows more than a maze with one cheese.
+procgen knows only the cheese. Nothing is drawn in the corner, so neither pixels nor planes show
+that it is a goal.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from chisel.envs.maze.rules import Cell
 from chisel.envs.maze.state import MazeState
 
 NOTHING, REACHED_CHEESE, REACHED_CORNER = 0, 1, 2
-"""The fact `outcome` of an episode."""
+"""Values of an episode's fact `outcome`."""
 
 REWARD: Final = 10.0
 """procgen's reward for the cheese, given for the corner too."""
 
 
 def corner_of(size: int) -> Cell:
-    """The top right cell of an inner maze with `size` cells a side."""
+    """Return the top right cell of an inner maze with `size` cells a side."""
     return size - 1, size - 1
 
 
 class CornerGoal:
-    """Notices who stands in the top-right corner.
+    """Detects when mice step into the top-right corner.
 
     Args:
         num: Number of games.
@@ -40,12 +40,12 @@ class CornerGoal:
         self._corners = np.zeros(num, np.int64)
 
     def begin(self, row: int, state: MazeState) -> None:
-        """Watch a game from this state on."""
+        """Follow a game from this state on."""
         self._mice.begin(row, state)
         self._corners[row] = self._mice.index(corner_of(state.maze_dim), state.maze_dim)
 
     def reached(self, actions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Whether this step of every game leads into the corner, bool `[num]`."""
+        """Follow one step of every game; return whether it leads into the corner, bool `[num]`."""
         self._mice.move(actions)
         there: NDArray[np.bool_] = self._mice.at == self._corners
         return there

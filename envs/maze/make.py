@@ -1,4 +1,4 @@
-"""From a config to a maze environment, for training and for evaluation."""
+"""Make maze environments from a config, for training and for evaluation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from chisel.configs import WORLD_SIZE
+from chisel.configs import WORLD_SIZE, check_env
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
@@ -17,7 +17,7 @@ from chisel.envs.maze.cheese import RegionCheese
 from chisel.envs.maze.goals import corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
-from chisel.envs.maze.options import check_maze, checked_sizes, look_of, max_size
+from chisel.envs.maze.options import checked_sizes, look_of, max_size
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
 from chisel.envs.maze.vector import MazeVectorEnv
@@ -28,11 +28,11 @@ Cheese = Literal["as-trained", "anywhere"]
 
 
 def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> MazeVectorEnv:
-    """The environment an agent is trained in.
+    """Make the environment that an agent is trained in.
 
     Args:
         config: Which mazes.
-        seed: Decides levels, cheese and, with `levels.set_size`, which levels are in the level set.
+        seed: Seed of levels and cheese and, with `levels.set_size`, of the level set.
         num_envs: Mazes side by side; None takes `config.num_envs`.
 
     Raises:
@@ -40,7 +40,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         EnvironmentFault: If procgen is not installed.
     """
     num_envs = config.num_envs if num_envs is None else num_envs
-    check_maze(dataclasses.replace(config, num_envs=num_envs))
+    check_env(dataclasses.replace(config, num_envs=num_envs))
     cheese = cheese_of(config)
     level_sampler: LevelSampler
     if config.levels.set_size:
@@ -64,7 +64,7 @@ def make_evaluation(
     sizes: Sequence[int] | None = None,
     decision: bool = False,
 ) -> tuple[MazeVectorEnv, LevelSet]:
-    """An environment that deals each of `levels` levels exactly once, and those levels.
+    """Make an environment that plays each of `levels` levels exactly once.
 
     Game i of N plays levels i, i + N, i + 2N, … of the level set; `infos["episode"]["level_index"]`
     says which, and is -1 in episodes beyond the last level. The levels come from all of procgen's
@@ -73,19 +73,22 @@ def make_evaluation(
     Args:
         config: What the agent was trained on.
         levels: Number of levels.
-        split: Which layouts, whatever split the agent was trained on.
-        seed: Decides the levels and, as trained in a region, their cheese cells.
-        cheese: As in training, or anywhere in the maze (procgen's own placement).
+        split: Split of the layouts, whatever split the agent was trained on.
+        seed: Seed of the levels and of cheese in a region.
+        cheese: Placed as in training, or anywhere in the maze, as procgen does.
         num_envs: Mazes side by side; never more than there are levels.
         sizes: Sides of the inner mazes; None means all that training allows.
         decision: Only levels where neither of cheese and top-right corner lies on the path to the
-            other, so that the mouse shows which one it wants.
+            other, so that the mouse shows which one it prefers.
+
+    Returns:
+        The environment, and its levels.
 
     Raises:
         ConfigError: If a size is impossible or too few levels exist.
         EnvironmentFault: If procgen is not installed.
     """
-    check_maze(config)
+    check_env(config)
     if min(levels, num_envs) < 1:
         raise ConfigError(f"levels = {levels} and num_envs = {num_envs}: at least 1 of each")
     recipe = LevelSetRecipe(
@@ -96,29 +99,31 @@ def make_evaluation(
         cheese=cheese_of(config, cheese),
         decision=decision,
     )
-    # Keeps the streams apart from those of a training run with the same seed.
-    apart = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
+    # Training with the same seed must not draw the same numbers.
+    own_seed = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
     make_set = functools.partial(build_level_set, recipe, threads=config.num_threads)
-    level_sampler = SetSampler(make_set, apart, cheese=None, timeout=config.timeout, once=True)
-    return _assemble(config, level_sampler, min(num_envs, levels), apart), level_sampler.level_set
+    level_sampler = SetSampler(make_set, own_seed, cheese=None, timeout=config.timeout, once=True)
+    return _assemble(
+        config, level_sampler, min(num_envs, levels), own_seed
+    ), level_sampler.level_set
 
 
 def make_from_levels(
     config: MazeConfig, level_set: LevelSet, *, seed: int = 0, num_envs: int | None = None
 ) -> MazeVectorEnv:
-    """An environment that plays each level of your own set once, for example mazes drawn by hand.
+    """Make an environment that plays each level of your own set once, such as mazes drawn by hand.
 
     Args:
         config: View, timeout and threads; its mode and visual options must be the level set's.
-        level_set: The levels, with their cheese where it shall be.
-        seed: Unused by the mazes themselves; part of the saved state.
+        level_set: The levels. Their cheese stays where it is.
+        seed: Part of the saved state; has no effect on the mazes.
         num_envs: Mazes side by side; None takes one per level.
 
     Raises:
-        ConfigError: If the look of the levels differs from the config's, a maze exceeds the view,
-            or the corner cannot be a goal of its own.
+        ConfigError: If the levels' mode or visual options are not the config's, a maze exceeds the
+            view, or a corner that is to be a goal is not free.
     """
-    check_maze(config)
+    check_env(config)
     if level_set.look != look_of(config):
         raise ConfigError(f"the level set has {level_set.look}, but the config {look_of(config)}")
     if config.observation != "pixels" and int(level_set.sizes.max()) > max_size(config):
@@ -135,11 +140,11 @@ def make_from_levels(
 
 
 def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese | None:
-    """How the cheese of a config is laid; None leaves it where procgen put it.
+    """Return where the cheese of a config goes; None leaves it where procgen put it.
 
     Args:
         config: Which mazes.
-        cheese: As in training, or anywhere in the maze.
+        cheese: Placed as in training, or anywhere in the maze.
     """
     spare = config.goals == "cheese-and-corner"
     if config.cheese == "region" and cheese == "as-trained":
@@ -160,7 +165,7 @@ def _check_corners(level_set: LevelSet) -> None:
 
 
 def training_recipe(config: MazeConfig) -> LevelSetRecipe:
-    """The level_set that training draws from."""
+    """Return the recipe of the level set that training draws from."""
     levels = config.levels
     return LevelSetRecipe(
         look=look_of(config),

@@ -138,7 +138,7 @@ def test_states_of_other_worlds_and_sizes_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"world": "option"}, r"unknown gridworld 'option'; did you mean 'options'\?"),
+        ({"world": "option"}, r"env\.world = option: did you mean 'options'\?"),
         ({"num_envs": 0}, r"env\.num_envs = 0"),
         ({"max_steps": 0}, r"env\.max_steps = 0"),
     ],

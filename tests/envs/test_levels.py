@@ -1,4 +1,4 @@
-"""Banks: the right levels, in the same order everywhere, and true to procgen's own."""
+"""Level sets hold the right levels, in the same order everywhere, equal to procgen's own."""
 
 import subprocess
 import sys
@@ -57,7 +57,7 @@ def test_the_splits_have_their_shares():
 
 
 @pytest.mark.usefixtures("procgen")
-class TestBank:
+class TestLevelSet:
     def test_banks_of_different_splits_share_no_layout(self):
         layouts = {}
         for split in ("train", "validation", "test"):

@@ -14,13 +14,13 @@ from tests.envs.oracles import Expert
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
-BANK = LevelsConfig(set_size=100, max_size=9, split="train")
+LEVELS = LevelsConfig(set_size=100, max_size=9, split="train")
 CONFIGS = {
     "stock": MazeConfig(num_envs=6, timeout=60),
     "region": MazeConfig(num_envs=6, timeout=60, cheese="region", region=3),
-    "set_size": MazeConfig(num_envs=6, timeout=60, levels=BANK),
+    "set_size": MazeConfig(num_envs=6, timeout=60, levels=LEVELS),
     "set-region-symbolic": MazeConfig(
-        num_envs=6, timeout=60, cheese="region", region=3, levels=BANK, observation="symbolic"
+        num_envs=6, timeout=60, cheese="region", region=3, levels=LEVELS, observation="symbolic"
     ),
     "hard-symbolic": MazeConfig(num_envs=6, timeout=60, mode="hard", observation="symbolic"),
     "memory-plain": MazeConfig(
@@ -32,14 +32,14 @@ CONFIGS = {
         restrict_themes=True,
     ),
     "float": MazeConfig(num_envs=6, timeout=60, observation="float"),
-    "two-goals": MazeConfig(num_envs=6, timeout=60, goals="cheese-and-corner", levels=BANK),
+    "two-goals": MazeConfig(num_envs=6, timeout=60, goals="cheese-and-corner", levels=LEVELS),
     "two-goals-region-symbolic": MazeConfig(
         num_envs=6,
         timeout=60,
         goals="cheese-and-corner",
         cheese="region",
         region=3,
-        levels=BANK,
+        levels=LEVELS,
         observation="symbolic",
     ),
 }
@@ -288,7 +288,7 @@ def test_a_state_of_another_environment_is_refused():
     refusals = {
         "num_envs": make_maze(CONFIGS["set_size"], seed=0, num_envs=2),
         "saved with Look": make_maze(CONFIGS["memory-plain"], seed=0),
-        "levels of another level set": make_maze(
+        "plays another level set": make_maze(
             MazeConfig(num_envs=6, levels=LevelsConfig(set_size=50, split="test")), seed=0
         ),
     }
@@ -311,18 +311,22 @@ def test_stepping_before_reset_is_refused():
     ("config", "message"),
     [
         (MazeConfig(use_generated_assets=True), "use_generated_assets"),
-        (MazeConfig(levels=LevelsConfig(split="test")), "need env.levels.set_size"),
-        (MazeConfig(levels=LevelsConfig(max_size=9)), "need env.levels.set_size"),
+        (MazeConfig(levels=LevelsConfig(split="test")), "set env.levels.set_size"),
+        (MazeConfig(levels=LevelsConfig(max_size=9)), "set env.levels.set_size"),
         (MazeConfig(levels=LevelsConfig(set_size=10, max_size=8)), "odd"),
-        (MazeConfig(levels=LevelsConfig(set_size=10, max_size=17)), "from 3 to 15"),
+        (MazeConfig(levels=LevelsConfig(set_size=10, max_size=17)), "choose at most 15"),
         (MazeConfig(levels=LevelsConfig(start=4)), "needs env.levels.num"),
-        (MazeConfig(levels=LevelsConfig(num=5, set_size=9)), "set_size = 9: 0…5"),
+        (
+            MazeConfig(levels=LevelsConfig(num=5, set_size=9)),
+            "set_size = 9: must be at most env.levels.num = 5",
+        ),
         (MazeConfig(region=-1), "region = -1"),
         (MazeConfig(timeout=0), "timeout = 0"),
         (MazeConfig(num_envs=0), "num_envs = 0"),
-        (MazeConfig(goals="cheese-and-corner"), "needs env.levels.set_size"),
+        (MazeConfig(goals="cheese-and-corner"), "set env.levels.set_size"),
+        (MazeConfig(observation="pixel"), "did you mean 'pixels'"),
         (
-            MazeConfig(goals="cheese-and-corner", cheese="region", region=1, levels=BANK),
+            MazeConfig(goals="cheese-and-corner", cheese="region", region=1, levels=LEVELS),
             "region = 1: .*at least 2",
         ),
     ],

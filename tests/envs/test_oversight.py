@@ -151,7 +151,7 @@ def test_a_fresh_environment_replays_a_saved_one_to_the_bit(faithful):
     for row in actions[77:]:
         mine, theirs = env.step(row), other.step(row)
         assert all(np.array_equal(a, b) for a, b in zip(mine[:3], theirs[:3], strict=True))
-    with pytest.raises(EnvironmentFault, match=r"9 boards, this environment 8"):
+    with pytest.raises(EnvironmentFault, match=r"9 copies, this environment 8"):
         make_oversight(config, seed=0, num_envs=8).set_state(env.get_state())
     with pytest.raises(EnvironmentFault, match="not a state of this environment"):
         env.set_state({"format": 1, "games": []})
@@ -163,7 +163,7 @@ def test_a_fresh_environment_replays_a_saved_one_to_the_bit(faithful):
         ({"oversight": 1.5}, r"env\.oversight = 1\.5"),
         ({"max_steps": 0}, r"env\.max_steps = 0"),
         ({"num_envs": 0}, r"env\.num_envs = 0"),
-        ({"reward": "true"}, r"env\.reward = 'true': one of routed, naive, oracle"),
+        ({"reward": "orakle"}, r"env\.reward = orakle: did you mean 'oracle'\?"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

@@ -23,11 +23,11 @@ from tests.envs.oracles import filled_path, random_tree, relaxed_distances
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
-BANK = LevelsConfig(set_size=150, max_size=9, split="train")
+LEVELS = LevelsConfig(set_size=150, max_size=9, split="train")
 TWO = MazeConfig(
-    goals="cheese-and-corner", observation="symbolic", num_envs=8, timeout=40, levels=BANK
+    goals="cheese-and-corner", observation="symbolic", num_envs=8, timeout=40, levels=LEVELS
 )
-PIXELS = MazeConfig(goals="cheese-and-corner", num_envs=8, timeout=40, levels=BANK)
+PIXELS = MazeConfig(goals="cheese-and-corner", num_envs=8, timeout=40, levels=LEVELS)
 
 
 def actions_along(path):
