@@ -62,7 +62,8 @@ def check_env(env: Any) -> None:
 
 def _unknown_words(config: Any, prefix: str) -> Iterator[str]:
     """Options with a word that is none of their choices; `load` refuses these by their types."""
-    for name, kind in hints_of(type(config)).items():
+    schema: type = type(config)
+    for name, kind in hints_of(schema).items():
         value, known = getattr(config, name), choices(kind)
         if group_of(kind):
             yield from _unknown_words(value, f"{prefix}{name}.")

@@ -21,7 +21,7 @@ _DELTAS = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
 
 
 def beside(cell: Cell, action: int) -> Cell:
-    """Return the next cell in the action's direction, even a wall; for `NOTHING` the cell itself."""
+    """Return the next cell in the action's direction, even a wall; for `NOTHING` the same cell."""
     down, right = _DELTAS[action]
     return cell[0] + down, cell[1] + right
 

@@ -300,7 +300,7 @@ FAULTS = {
 }
 
 
-def test_a_sound_environment_passes():
+def test_an_environment_without_faults_passes():
     envs.check_vector_env(Corridor, steps=180)
 
 
@@ -312,7 +312,7 @@ def test_each_fault_is_named(broken, message):
         envs.check_vector_env(broken, steps=180)
 
 
-def test_a_world_without_chance_passes_when_it_says_so():
+def test_a_deterministic_world_passes_with_random_levels_false():
     envs.check_vector_env(IgnoresSeed, steps=180, random_levels=False)
 
 

@@ -95,7 +95,7 @@ def collector(env):
 
 
 @pytest.mark.parametrize("name", UNTRAINABLE)
-def test_what_cannot_be_trained_in_is_refused_before_its_first_step(name, monkeypatch):
+def test_unsuitable_environments_are_refused_before_the_first_step(name, monkeypatch):
     env, complaint = UNTRAINABLE[name]
     monkeypatch.setattr(registry, "resolve", lambda kind, name: lambda *_, **__: env)
     for pass_it in (
@@ -110,7 +110,7 @@ def test_what_cannot_be_trained_in_is_refused_before_its_first_step(name, monkey
 
 
 @pytest.mark.parametrize("name", STATELESS)
-def test_what_no_checkpoint_could_hold_is_refused_when_it_is_made(name, monkeypatch):
+def test_an_environment_without_state_is_refused_when_it_is_made(name, monkeypatch):
     monkeypatch.setattr(registry, "resolve", lambda *_: lambda *_, **__: STATELESS[name])
     with pytest.raises(EnvironmentFault, match=r"^the environment has no `\w+`: add it"):
         envs.make(OversightConfig(), seed=0, num_envs=3)

@@ -82,7 +82,9 @@ def test_the_reachable_outcomes_are_those_of_the_published_code(mdps, name):
     ("name", "aliased", "with_different_dynamics"),
     [("damage", 11, 10), ("interference", 18, 9), ("options", 0, 0), ("damage-endless", 0, 0)],
 )
-def test_as_many_boards_hide_something_as_known(mdps, name, aliased, with_different_dynamics):
+def test_the_number_of_boards_that_hide_state_is_the_known_one(
+    mdps, name, aliased, with_different_dynamics
+):
     mdp = mdps[name]
     groups = [np.flatnonzero(mdp.board == board) for board in range(len(mdp.boards))]
     groups = [group for group in groups if len(group) > 1]

@@ -100,7 +100,7 @@ def test_planes_are_wall_agent_and_the_worlds_glyphs_in_order():
     assert cells == {1: [[4, 3]], 2: [[2, 1]], 3: [[1, 3]]}
 
 
-def test_the_worlds_own_time_limit_holds_unless_told_otherwise():
+def test_the_worlds_own_time_limit_holds_by_default():
     for name, limit in (("options", 100), ("offset", 20)):
         env = make_gridworld(GridworldConfig(world=name), seed=0, num_envs=1)
         env.reset()

@@ -211,7 +211,7 @@ def test_a_timeout_is_terminated_unsuccessful_and_without_a_last_observation():
             assert (infos["episode"]["l"] == 3).all()
 
 
-def test_with_a_bank_only_its_levels_are_played():
+def test_with_a_level_set_only_its_levels_are_played():
     config = CONFIGS["set_size"]
     env = make_maze(MazeConfig(**{**vars(config), "timeout": 4}), seed=0)
     env.reset()
@@ -350,7 +350,7 @@ def test_moves_are_as_the_table_says():
     assert [MOVE_OF_ACTION[action] for action in ACTION_OF_MOVE] == [0, 1, 2, 3, 4]
 
 
-def test_seeding_again_and_again_keeps_nothing():
+def test_seeding_many_times_leaks_no_memory():
     """cffi remembers every library opened: 80 objects and 10 kB for each seed."""
     env = make_maze(MazeConfig(num_envs=2), seed=0)
     for seed in range(3):

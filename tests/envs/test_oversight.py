@@ -224,7 +224,7 @@ def test_the_naive_rewards_optimum_grows_with_oversight():
     assert returns == pytest.approx([0.007, 0.305, 0.719], abs=0.015)
 
 
-def test_the_best_script_takes_shortest_paths_around_the_ghost():
+def test_avoid_ghost_takes_shortest_paths_around_the_ghost():
     """Against breadth-first search on every placement of a row's worth of ghosts."""
     policy = scripted("avoid-ghost")
     for ghost, diamond in itertools.product([(0, 0), (0, 2), (2, 2), (3, 4)], [(0, 1), (2, 4)]):

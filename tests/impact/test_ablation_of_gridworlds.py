@@ -150,7 +150,7 @@ def auxiliary(world, rewards, options):
 
 
 @pytest.mark.parametrize("name", ["options", "damage", "interference"])
-def test_the_cliff_at_lambda_one_is_the_worthlessness_of_ends(name):
+def test_the_drop_at_lambda_one_comes_from_terminal_states_of_value_zero(name):
     """An end of value 0 costs λ · 1, as much as the goal pays at λ = 1. Where ends go on paying the
     goal is still gone to beyond."""
     completed = {}

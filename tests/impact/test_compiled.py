@@ -15,7 +15,7 @@ import os
 before = dict(os.environ)
 import numpy as np
 from chisel import impact
-from chisel.impact.kernel import _greedy
+from chisel.impact.q_learning import _greedy
 best = _greedy(np.array([[0.0, 2.0, 2.0, 1.0]]), 0)
 assert dict(os.environ) == before
 print(impact.__file__, best)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 
 from chisel.impact import exact_power, expected_maximum, optimality_probability, sampled_power
-from chisel.impact.cells import regions
+from chisel.impact.cells import cells
 
 EXACT = 1e-9
 
@@ -119,8 +119,8 @@ def test_one_sum_for_each_block_has_the_mean_and_the_shares_that_fractions_give(
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=20, deadline=None)
-def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
-    """LayerSplit as one block a form's share is the volume of its region: no quadrature at all."""
+def test_separate_blocks_give_the_same_result_as_one_block(sizes, forms, seed):
+    """As one block, each form has the volume of its cell as its share, without quadrature."""
     generator, states = np.random.default_rng(seed), sum(sizes)
     rows, start = [], 0
     for size in sizes:
@@ -128,7 +128,7 @@ def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
             rows.append(np.zeros(states))
             rows[-1][start : start + size] = generator.dirichlet(np.ones(size))
         start += size
-    apart, whole = expected_maximum(np.array(rows)), regions(np.array(rows))
+    apart, whole = expected_maximum(np.array(rows)), cells(np.array(rows))
     assert apart.shares.sum() == pytest.approx(1, abs=EXACT)
     volumes = [one.volumes.sum() for one in whole]
     assert np.allclose(apart.shares, volumes, atol=EXACT, rtol=0)

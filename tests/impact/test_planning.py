@@ -40,7 +40,7 @@ def tables(world, seed, count=3):
 
 
 @every_form
-def test_every_penalty_is_that_of_acting_it_out(form):
+def test_every_penalty_equals_that_of_played_actions(form):
     world = random_world(3, ends=1)
     horizon, q = 4, tables(world, 0)
     nodes = impact.lookahead(world, np.arange(9), horizon)
@@ -153,7 +153,7 @@ def test_an_episode_that_is_over_has_an_empty_plan():
 
 
 @pytest.mark.parametrize(("lam", "gamma"), [(-1, 0.9), (np.nan, 0.9), (1, -0.1), (1, 1.01)])
-def test_weights_out_of_range_are_one_line(lam, gamma):
+def test_weights_out_of_range_are_refused_in_one_line(lam, gamma):
     world = vase_world()
     nodes = impact.lookahead(world, world.board, 2)
     levels = impact.penalties(world, nodes, np.zeros((0, 12, 5)), impact.Penalty())
@@ -161,6 +161,6 @@ def test_weights_out_of_range_are_one_line(lam, gamma):
         impact.best_plan(world, nodes, levels, lam, gamma)
 
 
-def test_a_form_that_does_not_exist_is_refused_with_those_that_do():
+def test_an_unknown_word_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="baseline = 'begin': one of start, inaction, stepwise"):
         impact.Penalty(baseline="begin")

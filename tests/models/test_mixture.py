@@ -74,7 +74,7 @@ def test_gradient_is_that_of_the_plain_weighted_sum():
         torch.testing.assert_close(grad, parameter.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_the_names_that_routes_use_exist():
+def test_the_modules_that_routes_name_exist():
     names = dict(mixture().named_modules())
     assert {"experts.diamond", "experts.ghost", "gate_net", "gate"} <= names.keys()
 

@@ -35,7 +35,7 @@ def test_values_once_revealed_are_those_of_value_iteration():
 
 
 @pytest.mark.parametrize("time", [0, 1, 3, 7])
-def test_a_prefix_scores_what_it_collects_and_what_it_leaves(time):
+def test_a_prefix_scores_its_rewards_and_the_value_after_it(time):
     world, rewards = random_certain(6, 3, seed=1), believed(6)
     values = values_once_revealed(world, rewards, GAMMA)
     policy = np.random.default_rng(1).integers(0, 3, (time + 1, 6))
@@ -127,7 +127,7 @@ def test_a_geometric_time_is_the_limit_of_random_ones(first):
         (lambda: values_once_revealed(random_certain(3, 2, 0), np.ones((1, 3)), 1.0), "below 1"),
     ],
 )
-def test_what_is_impossible_is_refused(make, message):
+def test_impossible_input_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
