@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chisel.impact.auxiliary import Ends
-from chisel.impact.penalty import Null, Scale, one_of
+from chisel.impact.penalty import Null, Scale, check_words
 from chisel.impact.planning import check_weights
 
 Tables = Literal["learned", "exact"]
@@ -96,12 +96,15 @@ class Options:
     def __post_init__(self) -> None:
         check_weights(self.lam, self.gamma)
         check_weights(self.reachability_lam, self.gamma)
-        one_of("rewards_by", self.rewards_by, Labels)
-        one_of("tables", self.tables, Tables)
-        one_of("keyed_by", self.keyed_by, Labels)
-        one_of("scale", self.scale, Scale)
-        one_of("null", self.null, Null)
-        one_of("ends", self.ends, Ends)
+        check_words(
+            self,
+            rewards_by=Labels,
+            tables=Tables,
+            keyed_by=Labels,
+            scale=Scale,
+            null=Null,
+            ends=Ends,
+        )
         if self.n_rewards < 0 or self.horizon < 1:
             raise ValueError(
                 f"n_rewards = {self.n_rewards}, horizon = {self.horizon}: at least 0 and 1"

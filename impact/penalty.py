@@ -92,17 +92,20 @@ class Penalty:
     rollouts: bool = True
 
     def __post_init__(self) -> None:
-        one_of("baseline", self.baseline, Baseline)
-        one_of("deviation", self.deviation, Deviation)
-        one_of("scale", self.scale, Scale)
-        one_of("null", self.null, Null)
+        check_words(self, baseline=Baseline, deviation=Deviation, scale=Scale, null=Null)
 
 
-def one_of(name: str, word: str, choices: object) -> None:
-    """Check that a word is one of a `Literal`'s.
+def check_words(options: object, **choices: object) -> None:
+    """Check that options have one of the words of a `Literal` each.
+
+    Args:
+        options: Object with an attribute for each option.
+        choices: `Literal` of each option by name.
 
     Raises:
-        ValueError: If it is not; the message lists the possible words.
+        ValueError: For the first one that has not; the message lists the possible words.
     """
-    if word not in get_args(choices):
-        raise ValueError(f"{name} = {word!r}: one of {', '.join(get_args(choices))}")
+    for name, words in choices.items():
+        word, known = getattr(options, name), get_args(words)
+        if word not in known:
+            raise ValueError(f"{name} = {word!r}: one of {', '.join(known)}")

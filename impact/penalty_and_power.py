@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.impact.policy_iteration import optimal_values
-from chisel.impact.power import Sampler, uniform_rewards
+from chisel.impact.power import Sampler, check_draws, uniform_rewards
 from chisel.impact.transitions import matrix
 
 
@@ -59,8 +59,7 @@ def penalty_and_power(
     states, actions = transitions.shape[:2]
     if not 0 <= noop < actions:
         raise ValueError(f"noop = {noop}: actions are 0 to {actions - 1}")
-    if draws < 2:
-        raise ValueError(f"draws = {draws}: at least 2, to know the standard error")
+    check_draws(draws)
     likely = matrix(transitions).reshape(-1, states)
     sums = np.zeros((4, states, actions))
     at_a_time = max(1, 2**22 // (states * actions))

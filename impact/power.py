@@ -157,6 +157,16 @@ class SampledPower:
     """Bound on the error of the solver in any draw, from the Bellman residuals."""
 
 
+def check_draws(draws: int) -> None:
+    """Check that draws are enough for a standard error.
+
+    Raises:
+        ValueError: If they are fewer than 2.
+    """
+    if draws < 2:
+        raise ValueError(f"draws = {draws}: at least 2, to know the standard error")
+
+
 def uniform_rewards(generator: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Draw independent rewards, uniform on [0, 1]."""
     return generator.random(shape)
@@ -184,8 +194,7 @@ def sampled_power(
     Raises:
         ValueError: On impossible transitions or discount, or fewer than 2 draws.
     """
-    if draws < 2:
-        raise ValueError(f"draws = {draws}: at least 2, to know the standard error")
+    check_draws(draws)
     states, actions = transitions.shape[:2]
     total, squares = np.zeros(states), np.zeros(states)
     optimal = np.zeros((states, actions))

@@ -167,4 +167,5 @@ def on_grid(forms: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
 
     The offset keeps frequent values, such as 0 and 1/2, away from the steps of the grid.
     """
-    return np.floor(forms * 2.0**bits + 0.381966).astype(np.int64)
+    grid: NDArray[np.int64] = np.floor(forms * 2.0**bits + 0.381966).astype(np.int64)
+    return grid

@@ -27,12 +27,14 @@ def test_without_a_folder_to_write_to_functions_are_compiled_and_no_variable_is_
 ) -> None:
     """A path below a file stands in for a read-only disk: root, too, can't write there."""
     room = Path(impact.__file__).parent
-    here = shutil.copytree(room, tmp_path / room.name, ignore=shutil.ignore_patterns("__pycache__"))
+    here = tmp_path / "chisel" / "impact"  # stands in for the installed package
+    shutil.copytree(room, here, ignore=shutil.ignore_patterns("__pycache__"))
+    (here.parent / "__init__.py").write_text("")
     (here / "__pycache__").write_text("")
     (tmp_path / "no-home").write_text("")
     nowhere = str(tmp_path / "no-home" / "x")
     env = {"PATH": os.environ["PATH"], "HOME": nowhere, "XDG_CACHE_HOME": nowhere}
-    env |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(room.parent)])}
+    env |= {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-B", "-c", _PROGRAM],
         env=env,
