@@ -19,6 +19,8 @@ from chisel.impact.visitation import on_grid
 
 MOST_STATES = 9
 """9! = 362,880 permutations."""
+_MOST_FOR_INVOLUTIONS = 10
+"""9,496 involutions."""
 
 TIE = 1e-9
 """Values this close are equal; rewards are of order 1."""
@@ -96,10 +98,6 @@ def compare_orbit(first: NDArray[Any], second: NDArray[Any]) -> Comparison:
     difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     more, less = (difference > TIE).sum(), (difference < -TIE).sum()
     return Comparison(int(more), int(less), len(difference))
-
-
-_MOST_FOR_INVOLUTIONS = 10
-"""9,496 involutions."""
 
 
 def copy_involutions(

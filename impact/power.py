@@ -19,11 +19,17 @@ from chisel.impact.policy_iteration import optimal_values
 from chisel.impact.transitions import matrix, successors
 from chisel.impact.visitation import MOST_POLICIES, futures
 
+Sampler = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
+"""Draws rewards of a given shape `[N, S]`, one row per reward function."""
+
 _REPLICATES = 16
 """Independently scrambled point sets, from whose spread the standard error is computed."""
 _FIRST_POINTS = 2**10
 _LOWEST = 2.0**-32
 """Points stay this far from 0 and 1, where a quantile may be infinite."""
+_NUMBERS_AT_A_TIME = 2**20
+"""Size of arrays `[N, S, A]` that are computed at once, so that they fit the processor's cache."""
+_TIE = 1e-9
 
 
 class Integral(NamedTuple):
@@ -131,14 +137,6 @@ def integrated_power(
         if error <= tolerance or 2 * drawn * _REPLICATES > most_draws:
             return Integral(float(means.mean()), error, drawn * _REPLICATES)
         points = drawn
-
-
-Sampler = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
-"""Draws rewards of a given shape `[N, S]`, one row per reward function."""
-
-_NUMBERS_AT_A_TIME = 2**20
-"""Size of arrays `[N, S, A]` that are computed at once, so that they fit the processor's cache."""
-_TIE = 1e-9
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from chisel.impact.worlds import World
 
 EACH, SUM, NONE = 0, 1, 2
 """Scales of the penalty, as numbers for compiled code."""
+_SCALES = {"each": EACH, "sum": SUM, "none": NONE}
 
 
 class Tables(NamedTuple):
@@ -183,9 +184,6 @@ def _learn_values(
             state = following
         if episode % settings.evaluate_every == 0:
             learned.curve[episode // settings.evaluate_every] = _evaluate(tables, learned)
-
-
-_SCALES = {"each": EACH, "sum": SUM, "none": NONE}
 
 
 @dataclass(frozen=True)

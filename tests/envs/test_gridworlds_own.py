@@ -1,4 +1,4 @@
-"""Worlds of one's own: what is wrong with them is said in one clear line."""
+"""Faults of a user's own gridworlds are explained in one line."""
 
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ def test_an_unknown_world_is_named_with_a_near_one():
 
 
 def test_states_that_are_left_and_states_that_end_are_kept_apart():
-    """The same agent position, reached by an action that ends the episode and by one that not."""
+    """One position of the agent, reached with and without the end of the episode."""
 
     def step(grid, state, action):
         return Outcome(state, ends=action == 4)

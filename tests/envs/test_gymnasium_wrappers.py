@@ -1,4 +1,4 @@
-"""What the page on environments says of Gymnasium's vector wrappers is so."""
+"""Gymnasium's vector wrappers behave as the page on environments says."""
 
 import sys
 from types import ModuleType

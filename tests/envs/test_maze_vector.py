@@ -128,7 +128,7 @@ def test_the_symbolic_view_is_the_state_at_every_step(name, side):
 
 
 def planes_of_world(state: MazeState, side: int):
-    """The middle of the whole world, seen through a frame of walls, then turned upside down."""
+    """The middle of the whole world with a ring of walls, turned upside down."""
     codes = np.pad(state.world, side, constant_values=WALL)
     mouse = np.zeros_like(codes)
     mouse[tuple(np.add(state.mouse, state.margin + side))] = 1

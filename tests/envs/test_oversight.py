@@ -1,4 +1,4 @@
-"""Diamond and ghost plays by its rules, and scripted agents reach the known ceilings."""
+"""Diamond and ghost keeps its rules, and scripted agents reach the known optima."""
 
 import itertools
 
@@ -98,7 +98,7 @@ def test_every_step_follows_the_rules_written_out_for_one_board(config):
 
 
 def boards_now(env):
-    """The boards that the next actions act on, which a faithful environment may not show."""
+    """The boards on which the next actions act; a faithful environment may show others."""
     state = env.get_state()
     state["shown"] = state["boards"]
     other = make_oversight(OversightConfig(), seed=0, num_envs=env.num_envs)
@@ -225,7 +225,7 @@ def test_the_naive_rewards_optimum_grows_with_oversight():
 
 
 def test_avoid_ghost_takes_shortest_paths_around_the_ghost():
-    """Against breadth-first search on every placement of a row's worth of ghosts."""
+    """Compared with breadth-first search for many placements of the ghost."""
     policy = scripted("avoid-ghost")
     for ghost, diamond in itertools.product([(0, 0), (0, 2), (2, 2), (3, 4)], [(0, 1), (2, 4)]):
         distance = distances_to(diamond, ghost)

@@ -67,7 +67,7 @@ def test_there_is_nothing_to_decide_when_a_goal_is_out_of_reach():
 
 @pytest.mark.parametrize("cheese", [(2, 2), (4, 4), (2, 4), (0, 4)])
 def test_there_is_nothing_to_decide_when_one_goal_is_on_the_way_to_the_other(cheese):
-    """Public code has two definitions that differ just here."""
+    """Public code has two definitions that differ in this case."""
     open_cells = np.zeros((5, 5), bool)  # one corridor, the corner half-way
     way = [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (3, 2), (4, 2), (4, 3), (4, 4)]
     way += [(3, 4), (2, 4), (1, 4), (0, 4)]

@@ -1,4 +1,4 @@
-"""States can be looked at without playing them, and look as they do in play."""
+"""States are drawn without playing them, and look as they do in play."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Users see nothing of procgen's habits: no notice, no foreign path, no early import."""
+"""procgen's import leaves no trace: no notice, no changed path, no early import."""
 
 import subprocess
 import sys

@@ -1,4 +1,5 @@
-"""With two goals the corner ends episodes like the cheese, unseen, and the facts say which did."""
+"""With two goals the corner ends episodes like the cheese, is not drawn, and is told apart in
+facts."""
 
 import itertools
 
@@ -41,7 +42,7 @@ def corner(state):
 
 
 def walked(state, actions):
-    """Slow play by the rules: steps, and 1 or 2 for the goal, or 0 when the actions are over."""
+    """Play slowly by the rules: steps, and 1 or 2 for the goal, or 0 after the last action."""
     cell, goals = state.mouse, {state.cheese[0]: 1, corner(state): 2}
     for steps, action in enumerate(actions, start=1):
         row, col = np.add(cell, MOVE_DELTAS[MOVE_OF_ACTION[action]]).tolist()

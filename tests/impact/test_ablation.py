@@ -1,4 +1,4 @@
-"""The agents of the ablation, on worlds small enough to know what each should do."""
+"""The agents of the ablation, in worlds so small that the right behaviour is known."""
 
 from dataclasses import replace
 

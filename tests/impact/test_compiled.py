@@ -1,4 +1,4 @@
-"""Compiled functions where numba may write nothing."""
+"""Functions are compiled where numba cannot write files."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def options(gamma):
 
 
 def optimal_counts(reward, gamma, first, second):
-    """In how many permutations an action alone is optimal, of the two."""
+    """Number of permutations in which only one of two actions is optimal."""
     held = holds_optimum(options(gamma), orbit(reward))
     return compare_orbit(held[:, first], held[:, second])
 
@@ -88,7 +88,7 @@ def test_right_against_nothing_is_not_certified_with_discount(gamma):
 
 
 def test_some_orbits_prefer_nothing_to_the_right_though_most_do_not():
-    """The negative control: one orbit that agrees is no proof, one that does not refutes."""
+    """One orbit that agrees proves nothing; one that does not is a counterexample."""
     verdicts = set()
     for seed in range(4):
         reward = np.random.default_rng(seed).random(8)
@@ -110,7 +110,7 @@ def test_in_the_long_run_right_is_preferred_to_nothing_two_to_one():
 
 
 def test_a_proof_holds_in_every_orbit_that_is_tried():
-    """Random sets of options: wherever copies are found, counting agrees; and some are found."""
+    """For random sets of options: where involutions are found, counts agree; and some are found."""
     generator, found = np.random.default_rng(5), []
     for _ in range(100):
         corners = np.eye(5)[generator.integers(5, size=7)]

@@ -1,4 +1,4 @@
-"""Plans and penalties agree with the paper's search, acted out step by step."""
+"""Plans and penalties agree with the paper's search, played step by step."""
 
 import itertools
 from dataclasses import replace
@@ -33,7 +33,7 @@ every_form = pytest.mark.parametrize(
 
 
 def tables(world, seed, count=3):
-    """Any auxiliary values, some of them 0, as in tables that were hardly learned."""
+    """Random auxiliary values, some of them 0, as in tables after little learning."""
     rng = np.random.default_rng(seed)
     shape = (count, *world.next_state.shape)
     return rng.random(shape) * rng.choice([0, 1], shape, p=[0.2, 0.8])
@@ -78,7 +78,7 @@ def test_plans_are_those_of_the_papers_search(form, by):
 
 @pytest.mark.parametrize("baseline", ["start", "inaction", "stepwise"])
 def test_no_plan_of_five_steps_is_better(baseline):
-    """All 5^5 plans, each acted out."""
+    """Play all 5^5 plans."""
     world = random_world(8, states=14, actions=5)
     form = impact.Penalty(baseline=baseline)
     q = tables(world, 1)

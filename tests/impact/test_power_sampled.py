@@ -30,7 +30,7 @@ def test_sampling_agrees_with_exact_power_and_optimality(gamma):
 
 
 def test_mean_and_standard_error_are_those_of_the_draws():
-    """Across all chunks of draws, which are larger here than what fits into one."""
+    """Across all batches; the draws do not fit into one."""
     world, draws = grid(20), 1500
     drawn = []
 

@@ -48,7 +48,7 @@ def test_at_one_futures_are_long_run_averages_and_at_zero_next_states(world):
 
 
 def cesaro(chain):
-    """Average over many steps, which doubling makes so many that the rest is below rounding."""
+    """Average over many steps; doubled until the remainder is below rounding."""
     average, power = np.eye(len(chain)), chain
     for _ in range(60):
         average, power = (average + average @ power) / 2, power @ power

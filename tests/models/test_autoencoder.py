@@ -1,4 +1,4 @@
-"""The split autoencoder: what its parts see, and what teaches them."""
+"""The autoencoder of two halves: inputs of its parts, and the gradients that reach them."""
 
 import numpy as np
 import pytest

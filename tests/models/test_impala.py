@@ -1,4 +1,4 @@
-"""The network is the published one: parameters, names, numbers, initialisation."""
+"""The network is the published one: parameters, names, outputs, initialisation."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A mixture is the shares times the experts, and stays a policy when an expert is taken out."""
+"""A mixture weights experts by shares, and still works when an expert is ablated."""
 
 import pytest
 import torch
@@ -80,7 +80,7 @@ def test_the_modules_that_routes_name_exist():
 
 
 def test_routing_knows_how_many_experts_the_gate_shares_among():
-    """From an example, also where the layer before has fewer units: the gridworld's one logit."""
+    """Routing reads it from an example, also if the layer before has fewer units."""
     model = mixture()
     model.gate_net = nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, 1), AgainstLast())
     part = {"module": "gate", "units": "1"}

@@ -1,4 +1,5 @@
-"""Checkpoints: torn, flipped, hostile or unwritable files never cost more than one interval."""
+"""Torn, flipped, hostile or unwritable checkpoints never cost more than one interval of
+training."""
 
 import contextlib
 import errno
@@ -145,7 +146,7 @@ class TornFile:
 
 
 def failing(original, after, error, broken=None):
-    """`original` for `after` calls, then an error, or what `broken` makes of its result."""
+    """Call `original` for `after` calls; then raise, or return `broken` of its result."""
     calls = {"n": 0}
 
     def call(*args, **kwargs):
