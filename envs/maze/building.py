@@ -12,8 +12,7 @@ import numpy as np
 
 from chisel.configs.errors import ConfigError
 from chisel.envs.maze import paths
-from chisel.envs.maze.cheese import RegionCheese
-from chisel.envs.maze.goals import corner_of
+from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.procgen_game import Look, ProcgenMaze
 from chisel.envs.maze.rules import MAX_SEED

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.maze import paths
-from chisel.envs.maze.cheese import region_start
-from chisel.envs.maze.goals import NOTHING, corner_of
+from chisel.envs.maze.goals import NOTHING, corner_of, region_start
 from chisel.envs.maze.state import MazeState
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chisel.configs.errors import EnvironmentFault
 from chisel.envs.maze import procgen_game
-from chisel.envs.maze.cheese import RegionCheese
+from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.state import MazeState

@@ -13,8 +13,7 @@ from chisel.configs import WORLD_SIZE, check_env
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
-from chisel.envs.maze.cheese import RegionCheese
-from chisel.envs.maze.goals import corner_of
+from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.options import checked_sizes, look_of, max_size
