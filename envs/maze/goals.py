@@ -1,9 +1,9 @@
 """The goals that end an episode with a reward: the cheese alone, or the top-right corner as well.
 
 The cheese stays where procgen puts it, or is moved into the top-right region of Langosco et al.'s
-`maze_aisc`: its cell is drawn uniformly from the free cells of the R×R block in the top right of the
-inner maze, except the cell where the mouse starts. procgen knows no other goal than the cheese: if
-the corner is one too, nothing is drawn in it, so neither pixels nor planes show it.
+`maze_aisc`: its cell is drawn uniformly from the free cells of the R×R block in the top right of
+the inner maze, except the cell where the mouse starts. procgen knows no other goal than the cheese:
+if the corner is one too, nothing is drawn in it, so neither pixels nor planes show it.
 """
 
 from __future__ import annotations
