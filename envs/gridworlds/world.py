@@ -17,7 +17,7 @@ class Outcome(NamedTuple, Generic[S]):
 
     state: S
     reward: float = 0.0
-    """What the agent is paid."""
+    """Reward that the agent observes."""
     effect: float = 0.0
     """Added to the reward in the hidden performance: side effects are negative."""
     ends: bool = False

@@ -32,13 +32,12 @@ class LevelSetRecipe:
 
     Attributes:
         look: Mode and visual options.
-        count: How many levels.
+        count: Number of levels.
         sizes: Allowed sides of the inner maze.
         start: First level seed; only used when `num` is not 0.
         num: Consecutive seeds to take from; 0 means all.
-        split: Which layouts.
-        cheese: Where each level's cheese is put once and for all; None leaves it where procgen put
-            it.
+        split: Split of the layouts.
+        cheese: Moves the cheese of each level once; None leaves it where procgen put it.
         decision: Only levels where neither of cheese and corner lies on the path to the other.
     """
 
@@ -56,7 +55,7 @@ def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> L
     """Make the levels of a recipe; equal recipes and seeds give equal level sets in any process.
 
     Args:
-        recipe: Which levels.
+        recipe: Properties of the levels.
         seed: Decides which of the possible levels are taken, their order, and the cells of region
             cheese.
         threads: procgen's worker threads; never changes the result.

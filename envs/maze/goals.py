@@ -80,8 +80,8 @@ class RegionCheese:
         """Return the cells to draw from, int `[n, 2]`.
 
         Args:
-            open_cells: Where the mouse can go, bool `[d, d]`.
-            start: Where the mouse starts.
+            open_cells: Cells that are no wall, bool `[d, d]`.
+            start: Cell where the mouse starts.
         """
         side = len(open_cells)
         first = region_start(side, self.region)

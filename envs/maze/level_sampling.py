@@ -51,7 +51,7 @@ class StreamSampler:
     """Plays procgen's own levels, with the cheese moved if `cheese` is given.
 
     Args:
-        cheese: Where the cheese goes; None leaves it.
+        cheese: Moves the cheese; None leaves it where procgen put it.
         timeout: Steps after which episodes end.
     """
 
@@ -95,7 +95,7 @@ class SetSampler:
     Args:
         make_set: Makes the level set of a seed; called again for a saved state of another seed.
         seed: Seed of the level set to begin with.
-        cheese: Where the cheese goes; None leaves it where the level set has it.
+        cheese: Moves the cheese; None leaves it where the level set has it.
         timeout: Steps after which episodes end.
         once: Whether each level is played once, for evaluation: of N games, game i plays levels i,
             i + N, i + 2N, …; afterwards it repeats level i mod n with level index -1.

@@ -29,7 +29,7 @@ class Level:
     Attributes:
         seed: procgen's level seed; -1 for a maze drawn by hand.
         grid: Codes of the inner maze, uint8 `[size, size]`, row 0 at the bottom.
-        start: Where the mouse starts.
+        start: Cell where the mouse starts.
         background: Number of the background image, and its shift (0…1).
     """
 
@@ -64,7 +64,7 @@ class LevelSet:
         seeds: int32 `[n]`.
         sizes: Sides of the inner mazes, int64 `[n]`.
         worlds: Codes of all cells, uint8 `[n, world_dim, world_dim]`.
-        starts: Where the mouse starts, int64 `[n, 2]`.
+        starts: Cells where the mouse starts, int64 `[n, 2]`.
         backgrounds: int32 `[n]`.
         shifts: float32 `[n]`.
     """

@@ -30,7 +30,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
     """Make the environment that an agent is trained in.
 
     Args:
-        config: Which mazes.
+        config: Options of the mazes.
         seed: Seed of levels and cheese and, with `levels.set_size`, of the level set.
         num_envs: Mazes side by side; None takes `config.num_envs`.
 
@@ -70,7 +70,7 @@ def make_evaluation(
     seeds, whatever range the agent was trained on; nothing random is shared with training.
 
     Args:
-        config: What the agent was trained on.
+        config: Options of the mazes that the agent was trained in.
         levels: Number of levels.
         split: Split of the layouts, whatever split the agent was trained on.
         seed: Seed of the levels and of cheese in a region.
@@ -142,7 +142,7 @@ def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese
     """Return where the cheese of a config goes; None leaves it where procgen put it.
 
     Args:
-        config: Which mazes.
+        config: Options of the mazes.
         cheese: Placed as in training, or anywhere in the maze.
     """
     spare = config.goals == "cheese-and-corner"

@@ -124,8 +124,8 @@ def decision_square(
     where the corner lies on the way to the cheese; such mazes have no decision square here.)
 
     Args:
-        open_cells: Where the mouse can go.
-        start: Where both paths begin.
+        open_cells: Cells that are no wall, bool `[rows, columns]`.
+        start: Cell where both paths begin.
         cheese: One end.
         corner: The other end; None means the top right cell of the maze.
     """

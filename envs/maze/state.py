@@ -50,7 +50,7 @@ class MazeState:
         Args:
             grid: Codes of the cells (`FREE`, `WALL`, `CHEESE`), row 0 at the bottom. A maze is
                 padded with walls on the right and on top to a square with an odd side.
-            mouse: Where the mouse starts.
+            mouse: Cell where the mouse starts.
             mode: procgen's mode; None takes the smallest world that holds the maze.
 
         Raises:
