@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -11,10 +12,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from chisel.configs import check_env
 from chisel.configs.errors import EnvironmentFault
 
 Seed = int | list[int | None] | None
 """The seed of `reset`: one number, one for each copy, or None to let the draws go on."""
+
+_Config = TypeVar("_Config")
 
 
 class SameStepVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
@@ -77,6 +81,21 @@ class SameStepVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
                 f"action {wrong} does not exist: actions are 0…{self._num_actions - 1}"
             )
         return array
+
+
+def with_num_envs(config: _Config, num_envs: int | None) -> _Config:
+    """Check a config, with another number of copies if `num_envs` is given.
+
+    The command line has checked it earlier; this is for configs made in Python.
+
+    Raises:
+        ConfigError: If an option is impossible or options do not go together.
+    """
+    sized: Any = config
+    if num_envs is not None:
+        sized = dataclasses.replace(sized, num_envs=num_envs)
+    check_env(sized)
+    return cast(_Config, sized)
 
 
 def whole_seed(seed: int | list[int | None]) -> int | list[int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs import check_env
 from chisel.configs.errors import EnvironmentFault
 from chisel.configs.schema import GridworldConfig
 from chisel.envs.base import Plain
@@ -17,7 +15,7 @@ from chisel.envs.gridworlds.picture import board_planes, render
 from chisel.envs.gridworlds.tabular import LIMIT, tabular
 from chisel.envs.gridworlds.world import World
 from chisel.envs.gridworlds.worlds import find_world
-from chisel.envs.vector import SameStepVectorEnv, Seed
+from chisel.envs.vector import SameStepVectorEnv, Seed, with_num_envs
 
 STATE_FORMAT = 1
 _EXACT = 1e-9
@@ -196,6 +194,5 @@ def make_gridworld(
     Raises:
         ConfigError: If an option is impossible.
     """
-    num_envs = config.num_envs if num_envs is None else num_envs
-    check_env(dataclasses.replace(config, num_envs=num_envs))
-    return GridworldVectorEnv(find_world(config.world), num_envs, max_steps=config.max_steps)
+    config = with_num_envs(config, num_envs)
+    return GridworldVectorEnv(find_world(config.world), config.num_envs, max_steps=config.max_steps)

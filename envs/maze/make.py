@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from chisel.configs import WORLD_SIZE, check_env
+from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
@@ -21,6 +20,7 @@ from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
 from chisel.envs.maze.vector import MazeVectorEnv
 from chisel.envs.maze.views import PixelView, SymbolicView, View
+from chisel.envs.vector import with_num_envs
 
 SplitName = Literal["all", "train", "validation", "test"]
 Cheese = Literal["as-trained", "anywhere"]
@@ -38,8 +38,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         ConfigError: If the options do not go together.
         EnvironmentFault: If procgen is not installed.
     """
-    num_envs = config.num_envs if num_envs is None else num_envs
-    check_env(dataclasses.replace(config, num_envs=num_envs))
+    config = with_num_envs(config, num_envs)
     cheese = cheese_of(config)
     level_sampler: LevelSampler
     if config.levels.set_size:
@@ -49,7 +48,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         level_sampler = SetSampler(make_set, seed, cheese=cheese, timeout=config.timeout)
     else:
         level_sampler = StreamSampler(cheese, config.timeout)
-    return _assemble(config, level_sampler, num_envs, seed)
+    return _assemble(config, level_sampler, seed)
 
 
 def make_evaluation(
@@ -87,9 +86,9 @@ def make_evaluation(
         ConfigError: If a size is impossible or too few levels exist.
         EnvironmentFault: If procgen is not installed.
     """
-    check_env(config)
     if min(levels, num_envs) < 1:
         raise ConfigError(f"levels = {levels} and num_envs = {num_envs}: at least 1 of each")
+    config = with_num_envs(config, min(num_envs, levels))
     recipe = LevelSetRecipe(
         look=look_of(config),
         count=levels,
@@ -102,9 +101,7 @@ def make_evaluation(
     own_seed = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
     make_set = functools.partial(build_level_set, recipe, threads=config.num_threads)
     level_sampler = SetSampler(make_set, own_seed, cheese=None, timeout=config.timeout, once=True)
-    return _assemble(
-        config, level_sampler, min(num_envs, levels), own_seed
-    ), level_sampler.level_set
+    return _assemble(config, level_sampler, own_seed), level_sampler.level_set
 
 
 def make_from_levels(
@@ -122,7 +119,7 @@ def make_from_levels(
         ConfigError: If the levels' mode or visual options are not the config's, a maze exceeds the
             view, or a corner that is to be a goal is not free.
     """
-    check_env(config)
+    config = with_num_envs(config, len(level_set) if num_envs is None else num_envs)
     if level_set.look != look_of(config):
         raise ConfigError(f"the level set has {level_set.look}, but the config {look_of(config)}")
     if config.observation != "pixels" and int(level_set.sizes.max()) > max_size(config):
@@ -135,7 +132,7 @@ def make_from_levels(
     level_sampler = SetSampler(
         lambda _: level_set, seed, cheese=None, timeout=config.timeout, once=True
     )
-    return _assemble(config, level_sampler, len(level_set) if num_envs is None else num_envs, seed)
+    return _assemble(config, level_sampler, seed)
 
 
 def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese | None:
@@ -176,14 +173,12 @@ def training_recipe(config: MazeConfig) -> LevelSetRecipe:
     )
 
 
-def _assemble(
-    config: MazeConfig, level_sampler: LevelSampler, num_envs: int, seed: int
-) -> MazeVectorEnv:
+def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> MazeVectorEnv:
     levels = config.levels if isinstance(level_sampler, StreamSampler) else None
 
     def make_game(game_seed: int) -> ProcgenMaze:
         return ProcgenMaze(
-            num_envs,
+            config.num_envs,
             look_of(config),
             seed=game_seed,
             start=levels.start if levels else 0,
@@ -193,7 +188,7 @@ def _assemble(
 
     return MazeVectorEnv(
         make_game,
-        _view_maker(config, num_envs),
+        _view_maker(config),
         level_sampler,
         seed=seed,
         region=config.region,
@@ -201,8 +196,8 @@ def _assemble(
     )
 
 
-def _view_maker(config: MazeConfig, num_envs: int) -> Callable[[ProcgenMaze], View]:
+def _view_maker(config: MazeConfig) -> Callable[[ProcgenMaze], View]:
     if config.observation == "pixels":
         return PixelView
     dtype = np.float32 if config.observation == "float" else np.uint8
-    return lambda game: SymbolicView(num_envs, max_size(config), dtype)
+    return lambda game: SymbolicView(config.num_envs, max_size(config), dtype)

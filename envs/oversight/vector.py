@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs import check_env
 from chisel.configs.errors import EnvironmentFault
 from chisel.configs.schema import OversightConfig
 from chisel.envs.base import Plain
@@ -20,6 +18,7 @@ from chisel.envs.vector import (
     generator_state,
     set_generator_state,
     whole_seed,
+    with_num_envs,
 )
 
 STATE_FORMAT = 1
@@ -204,10 +203,9 @@ def make_oversight(
     Raises:
         ConfigError: If an option is impossible.
     """
-    num_envs = config.num_envs if num_envs is None else num_envs
-    check_env(dataclasses.replace(config, num_envs=num_envs))
+    config = with_num_envs(config, num_envs)
     return OversightVectorEnv(
-        num_envs,
+        config.num_envs,
         rewards=REWARDS[config.reward],
         oversight=config.oversight,
         max_steps=config.max_steps,
