@@ -4,7 +4,14 @@ import itertools
 
 import numpy as np
 
-from chisel.envs.maze import ACTION_OF_MOVE, MazeState, MazeVectorEnv, paths
+from chisel.envs.maze import (
+    ACTION_OF_MOVE,
+    MOVE_DELTAS,
+    MOVES,
+    MazeState,
+    MazeVectorEnv,
+    paths,
+)
 
 
 def relaxed_distances(open_cells, source):
@@ -83,3 +90,11 @@ class Expert:
             states = self._env.maze_states()
             for row in np.flatnonzero(ended):
                 self._plans[row] = self._plan(states[row])
+
+
+def moves_to_root(tree):
+    """The first move, as an index into `MOVES`, from each cell of a path tree to its root."""
+    moves = np.full(tree.distance.shape, MOVES.index("NOOP"))
+    for cell in zip(*np.nonzero(tree.distance > 0), strict=True):
+        moves[cell] = MOVE_DELTAS.index(tuple((tree.parent[cell] - cell).tolist()))
+    return moves
