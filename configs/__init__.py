@@ -19,7 +19,13 @@ from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
 from chisel.configs.parsing.overrides import expand_seeds, parse_settings
 from chisel.configs.parsing.typed import to_plain
-from chisel.configs.rules.validate import WORLD_SIZE, frames_note, rounded_frames, validate
+from chisel.configs.rules.validate import (
+    WORLD_SIZE,
+    check_env,
+    frames_note,
+    rounded_frames,
+    validate,
+)
 from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
@@ -77,6 +83,7 @@ __all__ = [
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
+    "check_env",
     "expand_seeds",
     "experiments",
     "flatten",

@@ -104,7 +104,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.models.impala:build_impala", "the convolutional network of IMPALA", ImpalaConfig
         ),
         "experts": Component(
-            "chisel.models.experts:build_experts",
+            "chisel.models.impala:build_experts",
             "small Impala trunks mixed by a gate",
             ExpertsConfig,
         ),

@@ -1,4 +1,4 @@
-"""Examples that are no worlds: pictures of digits."""
+"""Data sets to train on without an environment: pictures of digits."""
 
 from chisel.corpora.digits import HALVES, DataSet, Examples, Part, half_of, load_data
 

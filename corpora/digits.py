@@ -1,7 +1,10 @@
-"""Data sets: pictures of digits in three fixed parts, for what learns without an environment."""
+"""Data sets of digits in three fixed parts, for training without an environment."""
 
 from __future__ import annotations
 
+import gzip
+import math
+import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.configs import ConfigError, DigitsConfig, MnistConfig, registry
-from chisel.corpora.idx import read_idx
 
 Part = Literal["train", "validation", "test"]
 
@@ -19,12 +21,13 @@ HALVES = ("low", "high")
 """The two kinds of digits: 0 to 4, and 5 to 9."""
 
 _DIGITS_ORDER, _DIGITS_TRAIN, _DIGITS_VALIDATION = 0, 1197, 200
+_UNSIGNED_BYTES = 0x08
 _MNIST = {"train": "train", "test": "t10k"}
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures and what they show."""
+    """Pictures of digits, and the digits."""
 
     images: NDArray[np.float32]
     """`[N, H, W]`, from -1 (empty) to 1 (full ink)."""
@@ -37,21 +40,21 @@ class Examples:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Examples in three parts: to learn from, to tune on, and to report on."""
+    """Examples in three parts, for training, tuning and reports."""
 
     train: Examples
     validation: Examples
-    """Empty where the data set was made without."""
+    """Empty if the data set has no such part."""
     test: Examples
 
     def part(self, name: Part) -> Examples:
-        """One of the parts by name."""
+        """Return one of the parts by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return parts[name]
 
 
 def load_data(config: Any) -> DataSet:
-    """The data set that `config.name` is registered for.
+    """Load the data set that `config.name` is registered for.
 
     Raises:
         ConfigError: If the name is unknown or its files are missing or damaged.
@@ -61,15 +64,15 @@ def load_data(config: Any) -> DataSet:
 
 
 def half_of(digits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index into `HALVES` of each digit `[N]`."""
+    """Return the index into `HALVES` of each digit `[N]`."""
     return digits // 5
 
 
 def load_digits(config: DigitsConfig) -> DataSet:
-    """The registered loader of `corpus.name: digits`: 1,197 + 200 + 400 pictures of 8×8.
+    """Load `corpus.name: digits`, 1,197 + 200 + 400 pictures of 8×8; registered under that name.
 
     Alpaydin and Kaynak's "Optical recognition of handwritten digits", as scikit-learn ships it,
-    dealt into the parts in an order that never changes. Writers are not kept apart.
+    divided in a fixed random order. One writer's digits can be in several parts.
     """
     from sklearn import datasets  # slow to import, and nothing else needs it
 
@@ -83,7 +86,7 @@ def load_digits(config: DigitsConfig) -> DataSet:
 
 
 def load_mnist(config: MnistConfig) -> DataSet:
-    """The registered loader of `corpus.name: mnist`: four idx files in the folder `config.path`.
+    """Load `corpus.name: mnist` from four idx files in `config.path`; registered under that name.
 
     Raises:
         ConfigError: If a file is missing, damaged or doesn't fit the others.
@@ -106,8 +109,8 @@ def load_mnist(config: MnistConfig) -> DataSet:
 
 
 def _mnist_part(folder: Path, prefix: str) -> Examples:
-    images = read_idx(_find(folder, f"{prefix}-images", "idx3-ubyte"))
-    digits = read_idx(_find(folder, f"{prefix}-labels", "idx1-ubyte"))
+    images = _read_idx(_find(folder, f"{prefix}-images", "idx3-ubyte"))
+    digits = _read_idx(_find(folder, f"{prefix}-labels", "idx1-ubyte"))
     if images.ndim != 3 or digits.ndim != 1 or len(images) != len(digits) or not len(digits):
         raise ConfigError(
             f"corpus.path = {folder}: {prefix} has images {list(images.shape)} and labels "
@@ -122,7 +125,7 @@ def _mnist_part(folder: Path, prefix: str) -> Examples:
 
 
 def _find(folder: Path, stem: str, ending: str) -> Path:
-    """A file by the names it goes by: with a dash or a dot, plain or gzipped."""
+    """Find a file under one of its usual names: with a dash or a dot, plain or gzipped."""
     names = [f"{stem}{joint}{ending}{zipped}" for joint in "-." for zipped in ("", ".gz")]
     for name in names:
         if (folder / name).is_file():
@@ -132,3 +135,38 @@ def _find(folder: Path, stem: str, ending: str) -> Path:
         f"corpus.path = {folder}: {where}; set corpus.path=FOLDER to where MNIST's four idx files "
         "are"
     )
+
+
+def _read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an array of bytes from an idx file; a file that ends in `.gz` is unpacked.
+
+    The header is two zero bytes, the type of the numbers, the number of axes, and the length of
+    each axis as a big-endian 32-bit number (LeCun et al., "The MNIST database").
+
+    Raises:
+        ConfigError: If it can't be read, is no idx file of bytes, or is not as long as it says.
+    """
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigError(f"corpus.path: can't read {path}: {error}") from error
+    if len(data) < 4 or data[:2] != b"\0\0":
+        raise ConfigError(f"corpus.path: {path} is no idx file")
+    kind, axes = data[2], data[3]
+    if kind != _UNSIGNED_BYTES:
+        raise ConfigError(
+            f"corpus.path: {path} holds numbers of type 0x{kind:02x}, not bytes (0x08)"
+        )
+    start = 4 + 4 * axes
+    if len(data) < start:
+        raise ConfigError(f"corpus.path: {path} ends in its header; is it a whole download?")
+    shape = [int(size) for size in np.frombuffer(data[4:start], ">u4")]
+    wanted = start + math.prod(shape)
+    if len(data) != wanted:
+        raise ConfigError(
+            f"corpus.path: {path} has {len(data)} bytes, where {wanted} belong to "
+            f"{'x'.join(map(str, shape))}; is it a whole download?"
+        )
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -1,9 +1,8 @@
-"""Worlds: Gymnasium vector environments that can save and restore their whole state."""
+"""Worlds: Gymnasium vector environments that save and restore their whole state."""
 
-from chisel.envs.base import Plain, StatefulVectorEnv
+from chisel.envs.base import Plain, StatefulVectorEnv, make
 from chisel.envs.checker import check_vector_env
 from chisel.envs.declarations import check_declarations, check_observations
-from chisel.envs.factory import make
 
 __all__ = [
     "Plain",

@@ -1,6 +1,6 @@
-"""What every environment of this project offers: a Gymnasium vector environment with state.
+"""The contract of every environment, and how an environment is made by its name.
 
-The contract is checked by `envs.check_vector_env`, which users can run on their own environments.
+`envs.check_vector_env` checks the contract; users can run it on their own environments.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from chisel.configs import registry
+from chisel.envs.declarations import check_complete, check_declarations
+
 Plain = int | float | str | bytes | bool | None | list[Any] | dict[str, Any]
-"""What a saved state is made of, so that it loads without executing anything."""
+"""Types that a saved state consists of, so that it loads without executing anything."""
 
 
 class StatefulVectorEnv(Protocol):
@@ -28,7 +31,7 @@ class StatefulVectorEnv(Protocol):
     valid where `infos["_episode"]` (bool `[N]`): at least `r` (undiscounted return), `l` (length in
     steps) and `success` (bool). Both keys are absent in steps where no episode ends.
 
-    Where one of the actions is to do nothing, an attribute `noop` says which; penalties on impact
+    If one of the actions is to do nothing, an attribute `noop` is its number; penalties on impact
     compare with it.
 
     Observations returned by `reset`, `step` and `observe` belong to the caller: later steps do not
@@ -43,7 +46,7 @@ class StatefulVectorEnv(Protocol):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Start new episodes everywhere; observations `[N, ...]` and infos."""
+        """Start new episodes everywhere; return observations `[N, ...]` and infos."""
         ...
 
     def step(
@@ -51,15 +54,15 @@ class StatefulVectorEnv(Protocol):
     ) -> tuple[
         NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
-        """Act `[N]`; observations `[N, ...]`, rewards, terminated, truncated `[N]`, infos."""
+        """Act `[N]`; return observations, rewards, terminated, truncated (`[N, ...]`) and infos."""
         ...
 
     def observe(self) -> NDArray[Any]:
-        """The current observations `[N, ...]`, without stepping."""
+        """Return the current observations `[N, ...]`, without stepping."""
         ...
 
     def get_state(self) -> dict[str, Plain]:
-        """Everything needed to replay: worlds, generators, counters of unfinished episodes."""
+        """Return all that steps depend on: worlds, generators, counters of unfinished episodes."""
         ...
 
     def set_state(self, state: dict[str, Plain]) -> None:
@@ -69,3 +72,22 @@ class StatefulVectorEnv(Protocol):
     def close(self) -> None:
         """Free what the environment holds."""
         ...
+
+
+def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVectorEnv:
+    """Make the environment that `config.name` is registered for.
+
+    Args:
+        config: An environment config, for example `chisel.configs.schema.MazeConfig`.
+        seed: Seed of everything random in the environment.
+        num_envs: Number of copies side by side; None takes `config.num_envs`.
+
+    Raises:
+        ConfigError: If the name is unknown or options do not go together.
+        EnvironmentFault: If the environment's extra is not installed, or it cannot be trained in.
+    """
+    maker = registry.resolve("env", config.name)
+    env: StatefulVectorEnv = maker(config, seed=seed, num_envs=num_envs)
+    check_declarations(env)
+    check_complete(env, config.num_envs if num_envs is None else num_envs)
+    return env

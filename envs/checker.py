@@ -1,7 +1,7 @@
-"""Does a vector environment keep the contract that training relies on?
+"""Check that a vector environment keeps the contract of `StatefulVectorEnv`.
 
-Run `check_vector_env` on an environment of your own before you train in it: each fault it names
-would otherwise show up as a wrong learning curve.
+Run `check_vector_env` on an environment of your own before you train in it: each fault that it
+names would otherwise show up only as a wrong learning curve.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from chisel.envs.declarations import (
 Make = Callable[[int], StatefulVectorEnv]
 
 RARE = 1e-3
-"""Last observations that all look like the first of the next episode are taken for that where
-chance does so more rarely."""
+"""If all last observations equal the first one of the next episode, and the probability of that by
+chance is below this, they are taken for first ones."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one call of `step` returned, copied."""
+    """A copy of what one call of `step` returned."""
 
     observations: NDArray[Any]
     rewards: NDArray[Any]
@@ -51,11 +51,11 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
 
     Args:
         make: Makes the environment from a seed. A few copies side by side are enough.
-        steps: Steps to play; some episodes must end within a third of them.
-        random_levels: False for a world without chance, which is the same under every seed.
+        steps: Steps to play. At least one episode must end within a third of them.
+        random_levels: Whether seeds change anything; False for a deterministic world.
 
     Raises:
-        EnvironmentFault: Names what broke and what to change.
+        EnvironmentFault: Says which rule is broken and what to change.
     """
     with closing(make(1)) as env:
         check_declarations(env)
@@ -96,14 +96,14 @@ def _check_refusals(env: StatefulVectorEnv) -> None:
     for what, array in bad.items():
         try:
             env.step(array)
-        except Exception:  # any refusal will do; which error it is, is the environment's choice
+        except Exception:  # the contract asks for a refusal, not for a type of error
             continue
         raise EnvironmentFault(
             f"step accepts bad actions ({what}): check shape, type and range, and raise"
         )
 
 
-# One run, every step looked at
+# Checks of every step of one run
 
 
 def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step]:
@@ -113,13 +113,13 @@ def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step
     played: list[Step] = []
     returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
     for row in actions:
-        kept, looked_at = observations.copy(), env.observe()
+        kept, observed = observations.copy(), env.observe()
         require(
-            np.array_equal(kept, looked_at),
+            np.array_equal(kept, observed),
             "observe() differs from the observations just returned: return the same ones",
         )
         result = env.step(row)
-        _check_aliasing(kept, observations, looked_at)
+        _check_aliasing(kept, observations, observed)
         check_observations(env, result[0], "step")
         _check_outcome(env, result)
         observations = result[0]
@@ -132,11 +132,9 @@ def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step
     return played
 
 
-def _check_aliasing(
-    kept: NDArray[Any], observations: NDArray[Any], looked_at: NDArray[Any]
-) -> None:
+def _check_aliasing(kept: NDArray[Any], observations: NDArray[Any], observed: NDArray[Any]) -> None:
     require(
-        np.array_equal(kept, observations) and np.array_equal(kept, looked_at),
+        np.array_equal(kept, observations) and np.array_equal(kept, observed),
         "a step wrote into observations returned before: return a copy each time",
     )
 
@@ -175,7 +173,7 @@ def _check_outcome(env: StatefulVectorEnv, result: tuple[Any, ...]) -> None:
 
 
 def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
-    """Where an episode's last observation is given, bool `[N]`."""
+    """Rows in which an episode's last observation is given, bool `[N]`."""
     require(
         ("final_obs" in infos) == ("_final_obs" in infos),
         "infos['final_obs'] and infos['_final_obs'] go together: give both or none",
@@ -185,9 +183,9 @@ def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
 
 
 def _check_last_observations(played: Sequence[Step]) -> None:
-    """Notice last observations that are the first of the next episode.
+    """Refuse last observations that are in fact the first of the next episode.
 
-    One pair may look alike by chance, the more easily the more often the first one is seen at all.
+    A pair may be equal by chance: the more often the first observation occurs, the more likely.
     """
     seen = Counter(row.tobytes() for step in played for row in step.observations)
     for kind in ("terminated", "truncated"):
@@ -250,7 +248,7 @@ def _check_facts(
     )
 
 
-# Runs against runs
+# Comparisons of runs
 
 
 def _run(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> Iterator[Step]:

@@ -1,6 +1,6 @@
-"""What an environment says of itself, looked at before its first step.
+"""Checks of what an environment declares, made before its first step.
 
-Nothing that is trained or played here could be right in an environment refused by these checks.
+An environment that these checks refuse could not be trained or evaluated correctly.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def check_declarations(env: Any) -> None:
         f"metadata['autoreset_mode'] is {mode!r}: declare AutoresetMode.SAME_STEP and start the "
         "next episode inside the step that ends one",
     )
-    seen, actions = env.single_observation_space, env.single_action_space
+    shown, actions = env.single_observation_space, env.single_action_space
     require(
-        isinstance(seen, spaces.Box) and len(seen.shape) == 3,
-        f"observations must be a Box of shape (H, W, C), not {_in_words(seen)}",
+        isinstance(shown, spaces.Box) and len(shown.shape) == 3,
+        f"observations must be a Box of shape (H, W, C), not {_on_one_line(shown)}",
     )
     require(
         isinstance(actions, spaces.Discrete) and actions.start == 0,
-        f"actions must be Discrete from 0, such as Discrete(4), not {_in_words(actions)}",
+        f"actions must be Discrete from 0, such as Discrete(4), not {_on_one_line(actions)}",
     )
     count: object = env.num_envs
     require(
@@ -58,14 +58,14 @@ def check_declarations(env: Any) -> None:
 
 
 def check_complete(env: Any, num_envs: int) -> None:
-    """Refuse an environment that checkpoints could not hold, or of another size.
+    """Refuse an environment that checkpoints could not hold, or with another number of copies.
 
     Args:
-        env: Whose declarations were checked.
-        num_envs: How many copies were asked for.
+        env: An environment that passed `check_declarations`.
+        num_envs: Number of copies that were asked for.
 
     Raises:
-        EnvironmentFault: If a method of `StatefulVectorEnv` is missing, or copies.
+        EnvironmentFault: If a method of `StatefulVectorEnv` is missing, or `num_envs` is another.
     """
     for name in METHODS:
         require(hasattr(env, name), _missing(env, name))
@@ -80,9 +80,9 @@ def check_observations(env: Any, observations: Any, source: str) -> None:
     """Check observations of all copies against the space.
 
     Args:
-        env: Whose declarations were checked.
-        observations: What it returned.
-        source: Which of its methods did.
+        env: An environment that passed `check_declarations`.
+        observations: Value that it returned.
+        source: Name of the method that returned it.
 
     Raises:
         EnvironmentFault: If they are no array of the space's shape, type and bounds.
@@ -126,6 +126,6 @@ def _missing(env: Any, name: str) -> str:
     return f"the environment has no `{name}`: add it, see envs.StatefulVectorEnv"
 
 
-def _in_words(space: Any) -> str:
-    """A space on one line, whatever bounds it prints."""
+def _on_one_line(space: Any) -> str:
+    """Describe a space; arrays of bounds would print on many lines."""
     return " ".join(str(space).split())

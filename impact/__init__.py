@@ -1,41 +1,62 @@
-"""Penalties and power: what an agent's actions leave possible. No network is trained here."""
+"""Penalties on impact, and POWER: how actions change what can be achieved. Trains no network."""
 
-from chisel.impact import examples, rules
-from chisel.impact.ablation import Outcomes, Sweep, ablate, sweep
-from chisel.impact.agents import AGENTS, AUP, MODEL_FREE, STANDARD, Agent, exact_policy
-from chisel.impact.auxiliary import indicator_rewards, random_rewards, step_rewards
-from chisel.impact.copies import copies
-from chisel.impact.delayed import (
+from chisel.impact import decision_rules, examples
+from chisel.impact.ablation import (
+    AGENTS,
+    AUP,
+    MODEL_FREE,
+    STANDARD,
+    Agent,
+    Outcomes,
+    Sweep,
+    ablate,
+    exact_policy,
+    sweep,
+)
+from chisel.impact.auxiliary import (
+    indicator_rewards,
+    optimal_q,
+    random_rewards,
+    reachability,
+    step_rewards,
+)
+from chisel.impact.delayed_specification import (
     Prefix,
     Revelation,
     optimal_prefix,
     prefix_score,
     values_once_revealed,
 )
-from chisel.impact.episodes import Episode, follow, replay
 from chisel.impact.expected_maximum import Maximum, expected_maximum
-from chisel.impact.howard import Optimum, optimal_values
-from chisel.impact.learning import Learned, labels_of, learn
-from chisel.impact.lookahead import Lookahead, lookahead
 from chisel.impact.options import AS_PUBLISHED, AS_RELEASED, EXACT, PRESETS, Learning, Options
 from chisel.impact.orbits import (
     Comparison,
     best_values,
     compare_orbit,
+    copy_involutions,
     holds_optimum,
     orbit,
     permutations,
 )
 from chisel.impact.penalty import Penalty, impact_of, step_penalty
 from chisel.impact.penalty_and_power import PenaltyAndPower, penalty_and_power, rank_correlation
-from chisel.impact.planning import best_plan, penalties
-from chisel.impact.power import Integral, exact_power, integrated_power, optimality_probability
-from chisel.impact.power_sampled import SampledPower, ability, sampled_power, uniform_rewards
-from chisel.impact.retarget import Retargeting, lottery_preference, retargeting
+from chisel.impact.planning import Lookahead, best_plan, lookahead, penalties
+from chisel.impact.policy_iteration import Optimum, optimal_values
+from chisel.impact.power import (
+    Integral,
+    SampledPower,
+    ability,
+    exact_power,
+    integrated_power,
+    optimality_probability,
+    sampled_power,
+    uniform_rewards,
+)
+from chisel.impact.q_learning import Learned, labels_of, learn
+from chisel.impact.retargetability import Retargeting, lottery_preference, retargeting
 from chisel.impact.transitions import TooLargeError
-from chisel.impact.values import optimal_q, reachability
-from chisel.impact.visits import Futures, futures, visit_distributions
-from chisel.impact.worlds import World, check_world
+from chisel.impact.visitation import Futures, futures, visit_distributions
+from chisel.impact.worlds import Episode, World, check_world, follow, replay
 
 __all__ = [
     "AGENTS",
@@ -73,7 +94,8 @@ __all__ = [
     "best_values",
     "check_world",
     "compare_orbit",
-    "copies",
+    "copy_involutions",
+    "decision_rules",
     "exact_policy",
     "exact_power",
     "examples",
@@ -102,7 +124,6 @@ __all__ = [
     "reachability",
     "replay",
     "retargeting",
-    "rules",
     "sampled_power",
     "step_penalty",
     "step_rewards",

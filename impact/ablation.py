@@ -1,32 +1,176 @@
-"""Many trials of many agents, and of one agent at many settings."""
+"""The ablation of the AUP paper: its agents, and many trials of each at one or several settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.agents import AGENTS, MODEL_FREE, Agent, Played, play
-from chisel.impact.learning import labels_of
-from chisel.impact.lookahead import lookahead
+from chisel.impact.auxiliary import (
+    indicator_rewards,
+    optimal_q,
+    random_rewards,
+    reachability,
+    step_rewards,
+)
 from chisel.impact.options import Options
-from chisel.impact.worlds import World, check_world
+from chisel.impact.penalty import Baseline, Deviation, Penalty, step_penalty
+from chisel.impact.planning import Lookahead, best_plan, lookahead, penalties
+from chisel.impact.q_learning import labels_of, learn
+from chisel.impact.worlds import Episode, World, check_world, follow, replay
+
+Auxiliary = Literal["none", "random", "indicators"]
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent of the ablation.
+
+    Attributes:
+        name: As in the paper.
+        auxiliary: Its auxiliary rewards. The values of indicators are clipped to [0, 1], so that
+            they are reachabilities.
+        plans: Whether it plans to the horizon; otherwise it acts greedily by penalised values.
+        baseline: Baseline of the plan's penalty; see `Penalty`.
+        deviation: Deviation of the plan's penalty; see `impact_of`.
+    """
+
+    name: str
+    auxiliary: Auxiliary = "random"
+    plans: bool = True
+    baseline: Baseline = "stepwise"
+    deviation: Deviation = "absolute"
+
+
+AUP = Agent("AUP")
+STANDARD = Agent("Standard", auxiliary="none", plans=False)
+MODEL_FREE = Agent("Model-free AUP", plans=False)
+AGENTS = (
+    AUP,
+    STANDARD,
+    MODEL_FREE,
+    Agent("Starting state", baseline="start"),
+    Agent("Inaction", baseline="inaction"),
+    Agent("Decrease", deviation="decrease"),
+    Agent("Relative reachability", "indicators", baseline="inaction", deviation="decrease"),
+)
+"""The seven agents of the paper, in the order of its table."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """One agent's episode in one trial."""
+
+    episode: Episode
+    curve: NDArray[np.float64]
+    """Performance `[E]` in each evaluation while it learned; empty if it did not learn."""
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """Auxiliary values, and the greedy agent that was trained or solved together with them."""
+
+    q: NDArray[np.float64]
+    """`[K, S, A]`"""
+    greedy: Played
+
+
+def play(
+    world: World,
+    nodes: Lookahead,
+    agents: tuple[Agent, ...],
+    options: Options,
+    generator: np.random.Generator,
+) -> list[Played]:
+    """Run one trial of each agent. Agents with the same auxiliary rewards share their values.
+
+    Args:
+        world: Tables of the world.
+        nodes: Search nodes of the planners; see `lookahead`.
+        agents: Agents to run.
+        options: Options of all agents.
+        generator: Draws rewards and exploration. An agent's outcome does not depend on which other
+            agents are run.
+    """
+    kinds: tuple[Auxiliary, ...] = ("none", "random", "indicators")
+    streams = dict(zip(kinds, generator.spawn(len(kinds)), strict=True))
+    trained = {
+        kind: _train(world, kind, options, streams[kind])
+        for kind in kinds
+        if any(agent.auxiliary == kind for agent in agents)
+    }
+    no_curve = np.full(0, np.nan)
+    return [
+        Played(_planned(world, nodes, trained[agent.auxiliary].q, agent, options), no_curve)
+        if agent.plans
+        else trained[agent.auxiliary].greedy
+        for agent in agents
+    ]
+
+
+def _train(
+    world: World, kind: Auxiliary, options: Options, generator: np.random.Generator
+) -> _Trained:
+    rewards = _rewards(world, kind, options, generator)
+    clip = kind == "indicators"
+    if options.tables == "learned":
+        learned = learn(world, rewards, options, generator, clip=clip)
+        return _Trained(learned.auxiliary, Played(replay(world, learned.actions), learned.curve))
+    paid = step_rewards(rewards, world.next_state, world.terminal, options.ends)
+    solve = reachability if clip else optimal_q
+    q = solve(world.next_state, paid, options.gamma)
+    episode = follow(world, exact_policy(world, q, options), options.horizon)
+    return _Trained(q, Played(episode, np.full(0, np.nan)))
+
+
+def exact_policy(world: World, q: NDArray[np.float64], options: Options) -> NDArray[np.intp]:
+    """Compute the policy `[S]` that model-free AUP converges to: the optimum of R - λ penalty.
+
+    Args:
+        world: Tables of the world.
+        q: Auxiliary action values `[K, S, A]`.
+        options: λ, γ and scale.
+    """
+    penalty = step_penalty(q, world.noop, scale=options.scale)
+    paid = np.where(world.terminal[:, None], 0, world.reward - options.lam * penalty)
+    values = optimal_q(world.next_state, paid[None], options.gamma)[0]
+    # Values that differ by rounding count as equal: the lowest action wins, as in the planner.
+    near = values >= values.max(axis=-1, keepdims=True) - 1e-9
+    return np.asarray(near.argmax(axis=-1))
+
+
+def _rewards(
+    world: World, kind: Auxiliary, options: Options, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    labels = labels_of(world, options.rewards_by)
+    if kind == "indicators":
+        return indicator_rewards(labels)
+    return random_rewards(options.n_rewards if kind == "random" else 0, labels, generator)
+
+
+def _planned(
+    world: World, nodes: Lookahead, q: NDArray[np.float64], agent: Agent, options: Options
+) -> Episode:
+    form = Penalty(agent.baseline, agent.deviation, options.scale, options.null, options.rollouts)
+    lam = options.reachability_lam if agent.auxiliary == "indicators" else options.lam
+    plan, _ = best_plan(world, nodes, penalties(world, nodes, q, form), lam, options.gamma)
+    return replay(world, plan)
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What came of N trials of each of G agents.
+    """Outcomes of N trials of each of G agents.
 
     Attributes:
-        agents: Their names.
-        performance: Hidden return `[G, N]` of the episode that counts.
-        reward: Return `[G, N]` that the agent saw.
-        actions: What was done `[G, N, H]`, -1 after the end.
-        curves: Performance `[G, N, E]` in each evaluation while learning; nan for those that plan.
+        agents: Names of the agents.
+        performance: Hidden return `[G, N]` of the last episode.
+        reward: Observed return `[G, N]` of that episode.
+        actions: Actions `[G, N, H]` of that episode, -1 after its end.
+        curves: Performance `[G, N, E]` in each evaluation while learning; nan for planners.
     """
 
     agents: tuple[str, ...]
@@ -36,7 +180,7 @@ class Outcomes:
     curves: NDArray[np.float64]
 
     def of(self, agent: str) -> NDArray[np.float64]:
-        """Performance `[N]` of one agent."""
+        """Return the performance `[N]` of one agent."""
         return np.asarray(self.performance[self.agents.index(agent)])
 
 
@@ -57,16 +201,16 @@ def ablate(
     *,
     threads: int = 1,
 ) -> Outcomes:
-    """Let every agent act once for each generator, with auxiliary rewards of its own.
+    """Run one trial of every agent for each generator, each with new auxiliary rewards.
 
-    The ablation of Turner et al. (2020), section 4, where each agent acted once.
+    The ablation of Turner et al. (2020), section 4, which ran one trial.
 
     Args:
-        world: Its tables.
+        world: Tables of the world.
         options: A preset, or one changed by `dataclasses.replace`.
-        generators: One for each trial, N; they are advanced.
-        agents: Which.
-        threads: How many trials at a time; outcomes do not depend on it.
+        generators: One for each of N trials; they are advanced.
+        agents: Agents to run.
+        threads: Number of trials at a time; outcomes do not depend on it.
 
     Raises:
         ValueError: If the world's tables do not fit together.
@@ -78,7 +222,7 @@ def ablate(
         trials = list(
             pool.map(lambda draws: play(world, nodes, chosen, options, draws), generators)
         )
-    return _gathered(chosen, trials, options)
+    return _stacked(chosen, trials, options)
 
 
 def sweep(
@@ -91,16 +235,16 @@ def sweep(
     *,
     threads: int = 1,
 ) -> Sweep:
-    """The same at each value of an option (Turner et al. 2020, figure 4).
+    """Run the ablation at each value of an option (Turner et al. 2020, figure 4).
 
     Args:
-        world: Its tables.
+        world: Tables of the world.
         options: All other options.
         option: A field of `Options`: "lam", "gamma" and "n_rewards" in the paper.
-        values: What it is set to, one after the other.
+        values: Values of that option.
         generators: One for each trial at a value; they are advanced.
-        agents: Which.
-        threads: How many trials at a time.
+        agents: Agents to run.
+        threads: Number of trials at a time.
 
     Raises:
         ValueError: If there is no such option, or a value it cannot have.
@@ -117,7 +261,7 @@ def sweep(
     )
 
 
-def _gathered(agents: tuple[Agent, ...], trials: list[list[Played]], options: Options) -> Outcomes:
+def _stacked(agents: tuple[Agent, ...], trials: list[list[Played]], options: Options) -> Outcomes:
     shape = (len(agents), len(trials))
     performance, reward = np.empty(shape), np.empty(shape)
     actions = np.full((*shape, options.horizon), -1)

@@ -1,13 +1,13 @@
-"""Where in the unit cube each of several linear forms is the largest, cut into simplices.
+"""Cells of the unit cube in which one of several linear forms is the largest, as simplices.
 
-Integrals over these regions are then sums, exact but for rounding. Forms are zero at the origin, so
-a region consists of the pyramids from there over its parts in the cube's far sides, where one
-reward is 1. There it is found by cutting the side with one half-space after the other (double
+Integrals over a cell are sums over its simplices, exact up to rounding. Forms are zero at the
+origin, so a cell consists of pyramids from there over its parts in the cube's far sides, where one
+reward is 1. A part is found by intersecting the side with one half-space after the other (double
 description: Motzkin et al. 1953) and triangulated by pulling vertices (Cohen and Hickey 1979).
 
-Where several forms meet, rounding would decide who has which corner. So every form is first raised
-by a tiny amount of its own. Then no more planes meet in a vertex than there are dimensions, and
-what is a face of what follows from the planes that vertices lie on, whatever their coordinates.
+Where several forms are equal, rounding would decide whose corner it is. So a different tiny
+constant is added to every form. Then no more planes meet in a vertex than there are dimensions, and
+faces follow from the planes on which vertices lie, whatever their coordinates.
 """
 
 from __future__ import annotations
@@ -21,85 +21,86 @@ from numpy.typing import NDArray
 from chisel.impact.transitions import TooLargeError
 
 MOST_DIMENSIONS = 7
-"""Cubes of more dimensions fall into too many simplices: 7 have 5,040 to begin with."""
+"""Cubes of more dimensions consist of too many simplices: with 7 it is at least 5,040."""
 MOST_FORMS = 500
-"""Every two of them are compared."""
+"""Every pair of forms is compared."""
 
-_RAISED = 1e-11
-"""Largest amount by which forms are raised, and no integral of their maximum is off by more."""
-_FILLED = 1e-6
-"""Least accuracy to which regions have to fill the cube: nearly equal forms meet anywhere."""
+_LARGEST_SHIFT = 1e-11
+"""Largest constant added to a form, and so the largest error of an integral of the maximum."""
+_VOLUME_ERROR = 1e-6
+"""Tolerance for the sum of the cells' volumes, which is 1: nearly equal forms may miss it."""
 
 
-class Region(NamedTuple):
-    """Where one form is the largest, as simplices that share only sides."""
+class Cell(NamedTuple):
+    """The points at which one form is the largest, as simplices that share only sides."""
 
     volumes: NDArray[np.float64]
     """`[N]`"""
     corners: NDArray[np.float64]
-    """`[N, D + 1]`, the form's values at the simplices' corners, ascending; the first is 0."""
+    """`[N, D + 1]`, the form's values at the corners of each simplex, ascending; the first is 0."""
 
 
 class _Polytope(NamedTuple):
     vertices: NDArray[np.float64]
     """`[V, D]`"""
     sides: NDArray[np.uint64]
-    """`[V]`, a bit for each of the D planes that meet in the vertex."""
+    """`[V]`, one bit for each of the D planes that meet in the vertex."""
     planes: int
 
 
-def regions(forms: NDArray[np.float64]) -> list[Region]:
-    """The region of every form, empty where it is nowhere larger than all others.
+def cells(forms: NDArray[np.float64]) -> list[Cell]:
+    """Compute the cell of every form; it is empty if the form is nowhere the largest.
 
     Args:
         forms: Coefficients `[n, D]`, at least 0 and at most 1, no two rows the same.
 
     Raises:
         TooLargeError: If there are too many dimensions or forms.
-        ArithmeticError: If rounding spoilt the geometry: the regions do not fill the cube.
+        ArithmeticError: If the cells do not fill the cube, because of rounding.
     """
     count, dimensions = forms.shape
     if dimensions > MOST_DIMENSIONS or count > MOST_FORMS:
         raise TooLargeError(
             f"too large to integrate exactly: {count} visit distributions over {dimensions} states "
-            f"that belong together (at most {MOST_FORMS} over {MOST_DIMENSIONS}); integrated_power "
+            f"in one block (at most {MOST_FORMS} over {MOST_DIMENSIONS}); integrated_power "
             "and sampled_power give estimates with standard errors"
         )
-    # Concentrated forms are raised most, so that mixtures of others are below them everywhere.
+    # Concentrated forms get the largest constants: mixtures of other forms are then below them.
     size = (forms**2).sum(axis=1)
-    raised = _RAISED * (0.9 * size + 0.1 * (np.arange(1, count + 1) * 0.6180339887 % 1))
-    order = np.argsort(-size, kind="stable")  # those that are often the largest cut first
-    found = [_region(forms, raised, mine, order) for mine in range(count)]
+    shifts = _LARGEST_SHIFT * (0.9 * size + 0.1 * (np.arange(1, count + 1) * 0.6180339887 % 1))
+    order = np.argsort(-size, kind="stable")  # forms that are often the largest come first
+    found = [_cell(forms, shifts, form, order) for form in range(count)]
     filled = sum(float(one.volumes.sum()) for one in found)
-    if abs(filled - 1) > _FILLED:
-        raise ArithmeticError(f"regions fill {filled} of the cube: forms too close to each other")
+    if abs(filled - 1) > _VOLUME_ERROR:
+        raise ArithmeticError(f"cells fill {filled} of the cube: forms too close to each other")
     return found
 
 
-def _region(
-    forms: NDArray[np.float64], raised: NDArray[np.float64], mine: int, order: NDArray[np.int64]
-) -> Region:
+def _cell(
+    forms: NDArray[np.float64], shifts: NDArray[np.float64], form: int, order: NDArray[np.int64]
+) -> Cell:
     dimensions = forms.shape[1]
     volumes, corners = [np.zeros(0)], [np.zeros((0, dimensions + 1))]
     for side in range(dimensions):
         others = np.arange(dimensions) != side
-        here = _part(forms[:, others], forms[:, side] + raised, mine, order)
-        if here is not None:
-            simplices = here.vertices[_triangulated(here)]
+        part = _part(forms[:, others], forms[:, side] + shifts, form, order)
+        if part is not None:
+            simplices = part.vertices[_triangulated(part)]
             volumes.append(np.abs(np.linalg.det(simplices[:, 1:] - simplices[:, :1])))
-            values = simplices @ forms[mine, others] + forms[mine, side]
+            values = simplices @ forms[form, others] + forms[form, side]
             corners.append(np.insert(np.sort(values, axis=1), 0, 0.0, axis=1))
-    return Region(np.concatenate(volumes) / factorial(dimensions), np.concatenate(corners))
+    return Cell(np.concatenate(volumes) / factorial(dimensions), np.concatenate(corners))
 
 
 def _part(
-    slopes: NDArray[np.float64], heights: NDArray[np.float64], mine: int, order: NDArray[np.int64]
+    slopes: NDArray[np.float64], heights: NDArray[np.float64], form: int, order: NDArray[np.int64]
 ) -> _Polytope | None:
-    """Where in the unit cube `slopes[mine] @ x + heights[mine]` is the largest."""
+    """Compute the part of the unit cube with the largest `slopes[form] @ x + heights[form]`."""
     part: _Polytope | None = _cube(slopes.shape[1])
     for other in order:
-        if other != mine and part is not None:
-            part = _cut(part, slopes[mine] - slopes[other], heights[mine] - heights[other])
+        if other != form and part is not None:
+            slope, offset = slopes[form] - slopes[other], heights[form] - heights[other]
+            part = _intersection(part, slope, offset)
     return part
 
 
@@ -110,8 +111,10 @@ def _cube(dimensions: int) -> _Polytope:
     return _Polytope(bits.astype(np.float64), sides, 2 * dimensions)
 
 
-def _cut(polytope: _Polytope, slope: NDArray[np.float64], offset: float) -> _Polytope | None:
-    """The part where `slope @ x + offset` is positive; None if there is none."""
+def _intersection(
+    polytope: _Polytope, slope: NDArray[np.float64], offset: float
+) -> _Polytope | None:
+    """Compute the part in which `slope @ x + offset` is positive; None if there is none."""
     vertices, sides, planes = polytope
     height = vertices @ slope + offset
     above = height > 0
@@ -120,16 +123,16 @@ def _cut(polytope: _Polytope, slope: NDArray[np.float64], offset: float) -> _Pol
     if above.all():
         return polytope
     if planes == 64:
-        raise TooLargeError("a region has more than 64 sides; sampled_power needs no regions")
+        raise TooLargeError("a cell has more than 64 sides; sampled_power needs no cells")
     high, low = np.flatnonzero(above), np.flatnonzero(~above)
     common = sides[high][:, None] & sides[low]
-    # Vertices of an edge have all planes but one in common.
+    # The two vertices of an edge share all planes but one.
     first, second = np.nonzero(_count_bits(common) == vertices.shape[1] - 1)
     high, low, edge = high[first], low[second], common[first, second]
     share = (height[high] / (height[high] - height[low]))[:, None]
-    cuts = vertices[high] + share * (vertices[low] - vertices[high])
+    crossings = vertices[high] + share * (vertices[low] - vertices[high])
     return _Polytope(
-        np.concatenate([vertices[above], cuts]),
+        np.concatenate([vertices[above], crossings]),
         np.concatenate([sides[above], edge | np.uint64(1) << np.uint64(planes)]),
         planes + 1,
     )
@@ -141,10 +144,10 @@ def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:
-    """Simplices `[N, D + 1]` as numbers of vertices.
+    """Triangulate a polytope into simplices `[N, D + 1]`, as numbers of vertices.
 
-    Each face is split into pyramids from its first vertex over those of its own sides that do not
-    touch it. A face is the set of its vertices, as the bits of a whole number.
+    Each face is divided into pyramids from its first vertex over those of its sides that do not
+    contain it. A face is stored as a whole number, with one bit for each of its vertices.
     """
     on_side = [
         sum(1 << int(vertex) for vertex in np.flatnonzero(polytope.sides >> np.uint64(side) & 1))
@@ -163,7 +166,7 @@ def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:
         apex = face & -face
         bases = {face & side for side in on_side if not side & apex} - {0}
         if not bases:
-            raise ArithmeticError("rounding spoilt a region: a face without sides")
+            raise ArithmeticError("a face of a cell has no sides, because of rounding")
         pieces = [split(base, dimensions - 1) for base in bases]
         return np.insert(np.concatenate(pieces), 0, apex.bit_length() - 1, axis=1)
 

@@ -1,4 +1,4 @@
-"""Compiling with numba, remembered on disk where a disk lets it."""
+"""Compile functions with numba, and cache them on disk where that is possible."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def compiled(function: _Function) -> _Function:
-    """The function compiled, to run beside other threads.
+    """Compile a function; it releases Python's lock while it runs.
 
-    Its machine code is kept beside the source, or in the user's home. Where neither can be written
-    each process compiles anew, at the first call.
+    Its machine code is cached beside the source, or in the user's home. If neither can be written,
+    each process compiles the function at its first call.
     """
     try:
         return cast(_Function, numba.njit(cache=True, nogil=True)(function))

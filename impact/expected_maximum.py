@@ -8,58 +8,60 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from chisel.impact.cells import Region, regions
+from chisel.impact.cells import Cell, cells
 
-_ADD_UP = 1e-6
-"""How far a block may take shares from adding up to 1: its regions fill the cube no better."""
+_SHARE_ERROR = 1e-6
+"""Tolerance of one block for the sum of shares, which is 1: that of its cells' volumes."""
 
 
 class Maximum(NamedTuple):
-    """Of linear forms of random rewards."""
+    """The maximum of linear forms of random rewards."""
 
     mean: float
-    """Of the largest form."""
+    """Mean of the largest form."""
     shares: NDArray[np.float64]
-    """`[n]`, probability of each form being the largest."""
+    """`[n]`, probability that each form is the largest."""
 
 
 def expected_maximum(forms: NDArray[np.float64]) -> Maximum:
-    """E max of `forms @ R` for rewards that are independent and uniform on [0, 1].
+    """Compute E max of `forms @ R` for rewards that are independent and uniform on [0, 1].
 
-    What all forms have in common adds its mean. The others fall into blocks that share no state:
-    given a value t, the blocks' maxima are below it independently, with probabilities that are
-    piecewise polynomials in t. So only a block's own states count as dimensions.
+    The part that all forms share contributes its mean. The rest is divided into blocks of forms
+    that share no state with other blocks: their maxima are independent, and the probability of each
+    to be below t is a piecewise polynomial in t. So the dimension is that of a block, not of all
+    states.
 
     Args:
         forms: Coefficients `[n, S]`, at least 0, no two rows the same.
 
     Raises:
         TooLargeError: If a block has too many states or forms.
-        ArithmeticError: If rounding spoilt the geometry: shares do not add up to 1.
+        ArithmeticError: If shares do not add up to 1, because of rounding.
     """
     common = forms.min(axis=0)
     rest = forms - common
-    rest[rest < 1e-13] = 0  # what differs by rounding does not differ
+    rest[rest < 1e-13] = 0  # differences by rounding are none
     mean, shares = float(common.sum() / 2), np.zeros(len(forms))
     blocks = _blocks(rest)
     if not blocks:  # a single form
         return Maximum(mean, np.ones(len(forms)))
-    split = [regions(rest[np.ix_(rows, states)]) for rows, states in blocks]
-    highest, won = _one_block(split[0]) if len(split) == 1 else _race(split)
-    for (rows, _), shares_of_block in zip(blocks, won, strict=True):
+    by_block = [cells(rest[np.ix_(rows, states)]) for rows, states in blocks]
+    highest, found = _one_block(by_block[0]) if len(by_block) == 1 else _many_blocks(by_block)
+    for (rows, _), shares_of_block in zip(blocks, found, strict=True):
         shares[rows] = shares_of_block
-    if not abs(shares.sum() - 1) <= _ADD_UP * len(blocks):  # nan, too
+    if not abs(shares.sum() - 1) <= _SHARE_ERROR * len(blocks):  # also refuses nan
         raise ArithmeticError(
-            f"shares add up to {shares.sum()}, not to 1: rounding spoilt them; sampled_power "
+            f"shares add up to {shares.sum()}, not to 1, because of rounding; sampled_power "
             "needs no geometry"
         )
     return Maximum(mean + highest, shares)
 
 
 def _blocks(forms: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Forms and the states that they share with each other and with no others.
+    """Divide forms into blocks that share states with each other and with no other forms.
 
-    A form that is zero everywhere belongs to no block: it is below all others.
+    A block is its forms and its states. A form that is zero everywhere belongs to none: it is below
+    all others.
     """
     unseen = forms > 0
     found = []
@@ -76,21 +78,21 @@ def _blocks(forms: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray
     return found
 
 
-def _one_block(block: list[Region]) -> tuple[float, list[NDArray[np.float64]]]:
-    """A linear form's mean over a simplex is the mean of its corners."""
+def _one_block(block: list[Cell]) -> tuple[float, list[NDArray[np.float64]]]:
+    """Compute E max and shares: a linear form's mean over a simplex is that of its corners."""
     mean = sum(float(one.volumes @ one.corners.mean(axis=1)) for one in block)
     return mean, [np.array([one.volumes.sum() for one in block])]
 
 
-def _race(split: list[list[Region]]) -> tuple[float, list[NDArray[np.float64]]]:
-    """E max over blocks is `T - ∫ Π_b P(block b below t) dt`; and who wins how often.
+def _many_blocks(blocks: list[list[Cell]]) -> tuple[float, list[NDArray[np.float64]]]:
+    """Compute E max over blocks, `T - ∫ Π_b P(block b below t) dt`, and shares by block.
 
     Between two neighbouring corner values every factor is a polynomial whose degree is the block's
-    dimension. Gauss's rule of n nodes is exact up to degree 2n - 1, that of the whole product, and
-    n nodes determine a polynomial, and so its derivative, up to degree n - 1: that of each factor.
+    dimension. Gauss's rule with n nodes is exact up to degree 2n - 1, enough for the whole product.
+    n nodes determine a polynomial and its derivative up to degree n - 1, enough for each factor.
     """
-    ends = _breaks(np.concatenate([one.corners.ravel() for block in split for one in block]))
-    degrees = [block[0].corners.shape[1] - 1 for block in split]
+    ends = _breaks(np.concatenate([one.corners.ravel() for block in blocks for one in block]))
+    degrees = [block[0].corners.shape[1] - 1 for block in blocks]
     gauss: Any = legendre.leggauss  # has no type
     nodes, weights = gauss(1 + max(sum(degrees) // 2, *degrees))
     half = np.diff(ends)[:, None] / 2
@@ -99,28 +101,28 @@ def _race(split: list[list[Region]]) -> tuple[float, list[NDArray[np.float64]]]:
         np.array([one.volumes @ _below(one.corners, at.ravel()) for one in block]).reshape(
             -1, *at.shape
         )
-        for block in split
+        for block in blocks
     ]
     together = [parts.sum(axis=0) for parts in below]
     mean = ends[-1] - float((half * weights * np.prod(together, axis=0)).sum())
     slope = _derivative(nodes)
-    won = []
+    shares = []
     for number, parts in enumerate(below):
         others = [all_parts for at, all_parts in enumerate(together) if at != number]
         others_below = weights * np.prod(others, axis=0)
-        won.append(((parts @ slope.T) * others_below).sum(axis=(1, 2)))
-    return mean, won
+        shares.append(((parts @ slope.T) * others_below).sum(axis=(1, 2)))
+    return mean, shares
 
 
 def _breaks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corner values, ascending from 0, each once."""
+    """Return the distinct corner values, ascending from 0."""
     ascending = np.unique(np.append(values, 0.0))
     kept: NDArray[np.float64] = ascending[np.append(True, np.diff(ascending) > 1e-12)]
     return kept
 
 
 def _derivative(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrix from values of a polynomial at the nodes to its slopes there (Lagrange)."""
+    """Return the matrix from a polynomial's values at the nodes to its slopes there (Lagrange)."""
     apart = nodes[:, None] - nodes + np.eye(len(nodes))
     scale = apart.prod(axis=1)
     slopes = scale[:, None] / scale / apart * (1 - np.eye(len(nodes)))
@@ -128,9 +130,9 @@ def _derivative(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _below(corners: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares `[N, T]` of simplices in which a linear form is below a level.
+    """Compute shares `[N, T]` of simplices in which a linear form is below a level.
 
-    The recursion of Varsi (1973) adds and multiplies positive numbers only.
+    The recursion of Varsi (1973) only adds and multiplies positive numbers.
 
     Args:
         corners: The form's values at the corners `[N, D + 1]`, ascending.

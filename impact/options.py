@@ -1,4 +1,4 @@
-"""The settings of an AUP experiment, and three that have names."""
+"""The options of an AUP experiment, and three presets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chisel.impact.auxiliary import Ends
-from chisel.impact.penalty import Null, Scale, one_of
+from chisel.impact.penalty import Null, Scale, check_words
 from chisel.impact.planning import check_weights
 
 Tables = Literal["learned", "exact"]
@@ -18,14 +18,14 @@ class Learning:
     """Tabular Q-learning as in the released AUP code.
 
     Attributes:
-        episodes: How many.
-        max_steps: After so many an episode is cut; values are bootstrapped through the cut.
+        episodes: Number of episodes.
+        max_steps: Steps after which an episode is truncated; values are bootstrapped there.
         step_size: α in (0, 1].
-        greedy: Probability of the greedy action, before and after the switch; otherwise one of the
-            others is taken.
-        switch: The share of the episodes after which exploration is switched.
-        evaluate_every: Episodes between greedy evaluations, of which the first follows the first
-            episode. The outcome that counts is that of the last.
+        greedy: Probability of the greedy action before and after the switch; otherwise one of the
+            other actions is taken.
+        switch: Share of the episodes after which exploration is switched.
+        evaluate_every: Episodes between greedy evaluations. The first one follows the first
+            episode; the last one is the outcome.
 
     Raises:
         ValueError: If a number is out of range.
@@ -51,29 +51,29 @@ class Learning:
 
     @property
     def evaluations(self) -> int:
-        """How many there are."""
+        """Number of greedy evaluations."""
         return -(-self.episodes // self.evaluate_every)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the agents of an experiment have in common.
+    """Options of all agents of an experiment.
 
     Attributes:
         lam: λ, the weight of the penalty.
-        reachability_lam: The same for relative reachability.
+        reachability_lam: λ of relative reachability.
         gamma: Discount of rewards, auxiliary rewards and plans, in [0, 1]; 1 only with a horizon.
-        n_rewards: Random auxiliary rewards, |R|.
-        rewards_by: Auxiliary rewards are drawn for every board or for every state.
-        tables: Auxiliary values are learned by Q-learning, or exact.
-        keyed_by: Learned values and the planner's memory tell boards apart, or states. Boards hide
-            part of the state, so that values of different futures are mixed.
-        scale: What the penalty is measured by; see `impact_of`.
-        null: The stepwise baseline of plans; see `Penalty`.
+        n_rewards: Number of random auxiliary rewards, |R|.
+        rewards_by: Whether auxiliary rewards are drawn for every board or for every state.
+        tables: Whether auxiliary values are learned by Q-learning, or exact.
+        keyed_by: Whether learned values and the planner's nodes are stored by board or by state.
+            Boards hide part of the state, so that values of different futures are mixed.
+        scale: See `impact_of`.
+        null: Stepwise baseline of plans; see `Penalty`.
         rollouts: See `Penalty`.
-        ends: What terminal states are worth to auxiliary rewards.
-        horizon: Steps planned, and steps of a greedy evaluation.
-        learning: How tables are learned; idle when they are exact.
+        ends: Value of terminal states under auxiliary rewards.
+        horizon: Steps of plans and of greedy evaluations.
+        learning: Options of Q-learning; without effect if tables are exact.
 
     Raises:
         ValueError: If a value is out of range or two contradict each other.
@@ -96,12 +96,15 @@ class Options:
     def __post_init__(self) -> None:
         check_weights(self.lam, self.gamma)
         check_weights(self.reachability_lam, self.gamma)
-        one_of("rewards_by", self.rewards_by, Labels)
-        one_of("tables", self.tables, Tables)
-        one_of("keyed_by", self.keyed_by, Labels)
-        one_of("scale", self.scale, Scale)
-        one_of("null", self.null, Null)
-        one_of("ends", self.ends, Ends)
+        check_words(
+            self,
+            rewards_by=Labels,
+            tables=Tables,
+            keyed_by=Labels,
+            scale=Scale,
+            null=Null,
+            ends=Ends,
+        )
         if self.n_rewards < 0 or self.horizon < 1:
             raise ValueError(
                 f"n_rewards = {self.n_rewards}, horizon = {self.horizon}: at least 0 and 1"
@@ -113,13 +116,13 @@ class Options:
 
 
 AS_RELEASED = Options()
-"""The public code. A no-op can be penalised: its utility is compared with that of another one."""
+"""As in the public code. A no-op can have a penalty: it is compared with another no-op after it."""
 
 AS_PUBLISHED = Options(lam=1 / 1.5, scale="sum", null="max")
-"""The formulas of the paper, which the public code followed when its figures were made."""
+"""The formulas of the paper, which the public code used when the figures were made."""
 
 EXACT = Options(lam=1 / 1.5, scale="sum", null="max", tables="exact", keyed_by="state")
-"""The formulas of the paper with exact values of true states. Rewards are drawn by board, as in the
-others; `replace(EXACT, rewards_by="state")` draws one for every state."""
+"""The formulas of the paper with exact values of full states. Rewards are drawn by board, as in the
+other presets; `replace(EXACT, rewards_by="state")` draws them by state."""
 
 PRESETS = {"as-published": AS_PUBLISHED, "as-released": AS_RELEASED, "exact": EXACT}

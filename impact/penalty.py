@@ -1,4 +1,4 @@
-"""How far apart are two sets of attainable utilities: the AUP penalty and its variants."""
+"""The AUP penalty and its variants: distances between two sets of attainable utilities."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ def impact_of(
     deviation: Deviation = "absolute",
     scale: Scale = "each",
 ) -> NDArray[np.float64]:
-    """Penalty `[...]` of attaining `[K, ...]` where the baseline attains `[K, ...]`.
+    """Compute the penalty `[...]` of attainable utilities against those of a baseline.
 
-    With differences d between the two, "decrease" counts only losses. The penalty is, by scale:
+    With the differences d of the two, of which "decrease" counts only losses, the penalty is, by
+    scale:
 
-    - "each": mean of |d| / |null|, as the released code has it
+    - "each": mean of |d| / |null|, as in the released code
     - "sum": Σ |d| / Σ |null|, as published (Turner et al. 2020, section 3)
     - "none": Σ |d|
 
-    A baseline of 0 divides by 1. Without auxiliary rewards the penalty is 0.
+    Where the baseline is 0 the divisor is 1. Without auxiliary rewards (K = 0) the penalty is 0.
 
     Args:
-        attained: Attainable utilities after acting.
-        null: The same for the baseline; broadcast against `attained`.
-        deviation: What counts as impact.
-        scale: What it is measured by.
+        attained: Attainable utilities `[K, ...]` after acting.
+        null: Those of the baseline, broadcast against `attained`.
+        deviation: Whether all differences count, or losses alone.
+        scale: Divisor of the differences.
     """
     gap = attained - null
     gap = np.abs(np.minimum(gap, 0) if deviation == "decrease" else gap)
@@ -54,13 +55,14 @@ def step_penalty(
     deviation: Deviation = "absolute",
     scale: Scale = "each",
 ) -> NDArray[np.float64]:
-    """Model-free AUP's penalty `[S, A]`: what is attained by acting against by doing nothing.
+    """Compute model-free AUP's penalty `[S, A]`: utilities of each action against those of the
+    no-op.
 
     Args:
         q: Auxiliary action values `[K, S, A]`.
-        noop: The action of doing nothing, which is free.
-        deviation: What counts as impact; see `impact_of`.
-        scale: What it is measured by; see `impact_of`.
+        noop: The action of doing nothing, whose penalty is 0.
+        deviation: See `impact_of`.
+        scale: See `impact_of`.
     """
     return impact_of(q, q[:, :, noop, None], deviation, scale)
 
@@ -70,17 +72,17 @@ class Penalty:
     """A form of the AUP penalty for planning.
 
     Attributes:
-        baseline: Compared with is the first state ("start"), the state had nothing ever been done
-            ("inaction"), or the state if nothing is done now ("stepwise").
-        deviation: What counts as impact; see `impact_of`.
-        scale: What it is measured by; see `impact_of`.
-        null: The stepwise baseline's utility: that of the best action ("max", as published), or
-            that of doing nothing once more ("noop", as released, where a no-op costs something).
-        rollouts: Compare the states after doing nothing up to the horizon (paper, appendix B),
-            instead of those right after the action.
+        baseline: State to compare with: the first state ("start"), the state after doing nothing
+            from the start ("inaction"), or after doing nothing now ("stepwise").
+        deviation: See `impact_of`.
+        scale: See `impact_of`.
+        null: Utility of the stepwise baseline: of its best action ("max", as published), or of
+            doing nothing once more ("noop", as released, where a no-op can have a penalty).
+        rollouts: Whether states after doing nothing up to the horizon are compared (paper, appendix
+            B), instead of those right after the action.
 
     Raises:
-        ValueError: If a word is none of these.
+        ValueError: If an option has an unknown value.
     """
 
     baseline: Baseline = "stepwise"
@@ -90,17 +92,20 @@ class Penalty:
     rollouts: bool = True
 
     def __post_init__(self) -> None:
-        one_of("baseline", self.baseline, Baseline)
-        one_of("deviation", self.deviation, Deviation)
-        one_of("scale", self.scale, Scale)
-        one_of("null", self.null, Null)
+        check_words(self, baseline=Baseline, deviation=Deviation, scale=Scale, null=Null)
 
 
-def one_of(name: str, word: str, choices: object) -> None:
-    """Refuse a word that is none of a `Literal`'s.
+def check_words(options: object, **choices: object) -> None:
+    """Check that options have one of the words of a `Literal` each.
+
+    Args:
+        options: Object with an attribute for each option.
+        choices: `Literal` of each option by name.
 
     Raises:
-        ValueError: With the words there are.
+        ValueError: For the first one that has not; the message lists the possible words.
     """
-    if word not in get_args(choices):
-        raise ValueError(f"{name} = {word!r}: one of {', '.join(get_args(choices))}")
+    for name, words in choices.items():
+        word, known = getattr(options, name), get_args(words)
+        if word not in known:
+            raise ValueError(f"{name} = {word!r}: one of {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""What AUP penalises beside what happens to POWER, on the same world and the same rewards."""
+"""AUP's penalty beside the change in POWER, in the same world and with the same rewards."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.howard import optimal_values
-from chisel.impact.power_sampled import Sampler, uniform_rewards
+from chisel.impact.policy_iteration import optimal_values
+from chisel.impact.power import Sampler, check_draws, uniform_rewards
 from chisel.impact.transitions import matrix
 
 
 @dataclass(frozen=True)
 class PenaltyAndPower:
-    """Both by state and action, in the same unit: normalised value, of the rewards' order."""
+    """Penalty and change in POWER by state and action, both as normalised values."""
 
     penalty: NDArray[np.float64]
-    """`[S, A]`, mean over rewards of `(1 - γ) |Q_R(s, a) - Q_R(s, noop)|`, where Q_R counts the
-    reward on arrival."""
+    """`[S, A]`, mean over rewards of `(1 - γ) |Q_R(s, a) - Q_R(s, noop)|`, where rewards are paid
+    on arrival."""
     penalty_error: NDArray[np.float64]
-    """`[S, A]`, its standard error."""
+    """`[S, A]`, standard error of the penalty."""
     power_change: NDArray[np.float64]
-    """`[S, A]`, `E POWER(s')` after the action less that after the no-op."""
+    """`[S, A]`, `E POWER(s')` after the action minus that after the no-op."""
     power_error: NDArray[np.float64]
-    """`[S, A]`, its standard error."""
+    """`[S, A]`, standard error of the change."""
     rank_correlation: float
-    """Spearman's, of the penalty with the size of the change in POWER, over all states and actions
-    other than the no-op; nan if one of them is constant."""
+    """Spearman's correlation of the penalty with the absolute change in POWER, over all states and
+    actions but the no-op; nan if one of the two is constant."""
 
 
 def penalty_and_power(
@@ -40,7 +40,7 @@ def penalty_and_power(
     *,
     rewards: Sampler = uniform_rewards,
 ) -> PenaltyAndPower:
-    """Mean AUP penalty and change in POWER of every action, relative to the no-op.
+    """Estimate the mean AUP penalty and the change in POWER of every action, relative to the no-op.
 
     Changes that cancel in POWER do not cancel in the penalty: if rewards have the same mean in all
     states then `penalty >= γ |power_change|`, up to sampling error, by the triangle inequality.
@@ -49,9 +49,9 @@ def penalty_and_power(
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
         noop: The action of doing nothing.
         gamma: Discount in [0, 1].
-        draws: Reward functions, at least 2.
-        generator: Of all draws.
-        rewards: Their distribution.
+        draws: Number of reward functions, at least 2.
+        generator: Source of all draws.
+        rewards: Distribution of the reward functions.
 
     Raises:
         ValueError: On impossible transitions, action or discount, or fewer than 2 draws.
@@ -59,8 +59,7 @@ def penalty_and_power(
     states, actions = transitions.shape[:2]
     if not 0 <= noop < actions:
         raise ValueError(f"noop = {noop}: actions are 0 to {actions - 1}")
-    if draws < 2:
-        raise ValueError(f"draws = {draws}: at least 2, to know the standard error")
+    check_draws(draws)
     likely = matrix(transitions).reshape(-1, states)
     sums = np.zeros((4, states, actions))
     at_a_time = max(1, 2**22 // (states * actions))
@@ -68,7 +67,7 @@ def penalty_and_power(
         drawn = rewards(generator, (min(at_a_time, draws - start), states))
         values = optimal_values(transitions, drawn, gamma).values
         quality = (values @ likely.T).reshape(-1, states, actions)
-        left = quality.max(axis=-1) @ likely.T  # what is left to be had after the action
+        left = quality.max(axis=-1) @ likely.T  # POWER of one reward after the action
         penalty = np.abs(quality - quality[..., noop, None])
         power = left.reshape(-1, states, actions)
         change = power - power[..., noop, None]
@@ -88,9 +87,9 @@ def penalty_and_power(
 
 
 def rank_correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Spearman's correlation of two samples `[N]`, ties at their mean rank; nan if one is constant.
+    """Compute Spearman's correlation of two samples `[N]`; nan if one is constant.
 
-    Values that differ by rounding are ties.
+    Ties have their mean rank; values that differ by rounding are ties.
     """
     ranks = [_ranks(np.asarray(one, np.float64).round(12)) for one in (first, second)]
     centred = [rank - rank.mean() for rank in ranks]

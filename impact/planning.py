@@ -2,20 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.lookahead import Lookahead
 from chisel.impact.penalty import Penalty, impact_of
 from chisel.impact.transitions import check_discount
 from chisel.impact.worlds import World
+
+
+@dataclass(frozen=True)
+class Lookahead:
+    """Nodes of a search to a fixed depth, by steps left from 0 to the horizon (0 has no nodes).
+
+    Attributes:
+        states: For each number of steps left `[M]`, the nodes' states.
+        children: For each number of steps left `[M, A]`, the nodes that actions lead to, with one
+            step less left; -1 where nothing follows.
+    """
+
+    states: tuple[NDArray[np.intp], ...]
+    children: tuple[NDArray[np.intp], ...]
+
+    @property
+    def horizon(self) -> int:
+        """Steps left at the start, where the only node is the first state."""
+        return len(self.states) - 1
+
+
+def lookahead(world: World, labels: NDArray[np.integer[Any]], horizon: int) -> Lookahead:
+    """Find the nodes of an exhaustive search that stores results by label.
+
+    The search is depth first, lowest action first. States with the same label and the same number
+    of steps left share one node, that of the first one found. With distinct labels (`arange(S)`)
+    the search is exact; with boards it is that of the paper.
+
+    Args:
+        world: Tables of the world.
+        labels: Label of each state `[S]`.
+        horizon: Steps to look ahead, at least 1.
+    """
+    following, ended = world.next_state.tolist(), world.terminal.tolist()
+    label = labels.tolist()
+    nodes: list[dict[int, int]] = [{} for _ in range(horizon + 1)]
+    states: list[list[int]] = [[] for _ in range(horizon + 1)]
+    children: list[list[list[int]]] = [[] for _ in range(horizon + 1)]
+
+    def visit(state: int, left: int) -> int:
+        node = nodes[left].get(label[state])
+        if node is None:
+            node = nodes[left][label[state]] = len(states[left])
+            states[left].append(state)
+            row: list[int] = []
+            children[left].append(row)
+            for to in following[state]:
+                row.append(-1 if left == 1 or ended[to] else visit(to, left - 1))
+        return node
+
+    if not ended[world.start]:
+        visit(world.start, horizon)
+    shape = (-1, world.next_state.shape[1])
+    return Lookahead(
+        tuple(np.array(found, np.intp) for found in states),
+        tuple(np.array(found, np.intp).reshape(shape) for found in children),
+    )
+
 
 Levels = tuple[NDArray[np.float64], ...]
 """By steps left, 0 to the horizon: `[M, A]` for the nodes of a `Lookahead`."""
 
 
 def penalties(world: World, nodes: Lookahead, q: NDArray[np.float64], form: Penalty) -> Levels:
-    """Penalty of every action in every node, λ not included.
+    """Compute the penalty of every action in every node, without the factor λ.
 
     With k steps left, n at the beginning, and s ⊕ m the state after doing nothing m times, the
     utilities compared are, for auxiliary values Q with V = max Q:
@@ -27,10 +87,10 @@ def penalties(world: World, nodes: Lookahead, q: NDArray[np.float64], form: Pena
     Without rollouts k is 1 in the first two, and the last is `V(first ⊕ (n - k + 1))`.
 
     Args:
-        world: Its tables.
-        nodes: From `lookahead` on the same world.
+        world: Tables of the world.
+        nodes: Result of `lookahead` in the same world.
         q: Auxiliary action values `[K, S, A]`.
-        form: Which penalty.
+        form: Form of the penalty.
     """
     v = q.max(axis=-1)
     idle = _idle(world, nodes.horizon)
@@ -54,14 +114,14 @@ def penalties(world: World, nodes: Lookahead, q: NDArray[np.float64], form: Pena
 def best_plan(
     world: World, nodes: Lookahead, penalty: Levels, lam: float, gamma: float
 ) -> tuple[list[int], float]:
-    """The plan that maximises Σ γ^t (reward - λ penalty), and that sum.
+    """Find the plan that maximises Σ γ^t (reward - λ penalty); return it with that sum.
 
-    The lowest action wins a tie. A plan ends where its episode does.
+    The lowest action wins a tie. A plan ends with its episode.
 
     Args:
-        world: Its tables.
-        nodes: From `lookahead` on the same world.
-        penalty: From `penalties` on the same nodes.
+        world: Tables of the world.
+        nodes: Result of `lookahead` in the same world.
+        penalty: Result of `penalties` on the same nodes.
         lam: λ, at least 0.
         gamma: Discount in [0, 1].
 
@@ -86,10 +146,10 @@ def best_plan(
 
 
 def check_weights(lam: float, gamma: float) -> None:
-    """Refuse a negative λ and a discount outside [0, 1].
+    """Check that λ is not negative, and the discount in [0, 1].
 
     Raises:
-        ValueError: With the value given.
+        ValueError: If one of them is not.
     """
     if not (lam >= 0 and np.isfinite(lam)):
         raise ValueError(f"lambda = {lam}: the weight of a penalty is at least 0")
@@ -97,8 +157,8 @@ def check_weights(lam: float, gamma: float) -> None:
 
 
 def _idle(world: World, steps: int) -> NDArray[np.intp]:
-    """States `[steps + 1, S]` after doing nothing 0, 1, … times."""
-    rest = [np.arange(len(world.next_state))]
+    """Compute the states `[steps + 1, S]` after doing nothing 0, 1, … times."""
+    after = [np.arange(len(world.next_state))]
     for _ in range(steps):
-        rest.append(world.next_state[rest[-1], world.noop])
-    return np.array(rest, np.intp)
+        after.append(world.next_state[after[-1], world.noop])
+    return np.array(after, np.intp)

@@ -1,12 +1,13 @@
-"""POWER of small MDPs: the average optimal value over reward functions, exactly or integrated.
+"""POWER of MDPs: the average optimal value over reward functions; exact, integrated or sampled.
 
-POWER(s, γ) = (1 - γ)/γ E[V*_R(s, γ) - R(s)]: how well the future can be made to suit a goal that is
-not yet known (Turner et al. 2021), with its limits at γ = 0 and γ = 1.
+POWER(s, γ) = (1 - γ)/γ E[V*_R(s, γ) - R(s)]: the ability to achieve a goal that is not yet known
+(Turner et al. 2021), with its limits at γ = 0 and γ = 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +15,21 @@ import torch
 from numpy.typing import NDArray
 
 from chisel.impact.expected_maximum import expected_maximum
-from chisel.impact.visits import MOST_POLICIES, futures
+from chisel.impact.policy_iteration import optimal_values
+from chisel.impact.transitions import matrix, successors
+from chisel.impact.visitation import MOST_POLICIES, futures
+
+Sampler = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
+"""Draws rewards of a given shape `[N, S]`, one row per reward function."""
 
 _REPLICATES = 16
-"""Independent scrambles; their spread is the standard error."""
+"""Independently scrambled point sets, from whose spread the standard error is computed."""
 _FIRST_POINTS = 2**10
 _LOWEST = 2.0**-32
-"""Keeps points off 0 and 1, where a quantile may be infinite."""
+"""Points stay this far from 0 and 1, where a quantile may be infinite."""
+_NUMBERS_AT_A_TIME = 2**20
+"""Size of arrays `[N, S, A]` that are computed at once, so that they fit the processor's cache."""
+_TIE = 1e-9
 
 
 class Integral(NamedTuple):
@@ -38,19 +47,19 @@ def exact_power(
     *,
     most: int = MOST_POLICIES,
 ) -> NDArray[np.float64]:
-    """POWER `[len(states)]` for rewards that are independent and uniform on [0, 1].
+    """Compute POWER `[len(states)]` for rewards that are independent and uniform on [0, 1].
 
     For rewards uniform on [a, b] it is `a + (b - a)` times as much.
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
         gamma: Discount in [0, 1].
-        states: Which; None for all.
-        most: Policies to enumerate before giving up.
+        states: States whose POWER is computed; None for all.
+        most: Number of policies after which enumeration gives up.
 
     Raises:
-        TooLargeError: If there are too many policies, or too many states that belong together.
-        ArithmeticError: If futures are too alike for the geometry; sampled_power needs none.
+        TooLargeError: If there are too many policies, or too many states in one block.
+        ArithmeticError: If futures are too similar for exact geometry; use sampled_power.
         ValueError: On impossible transitions, states or discount.
     """
     wanted = range(len(transitions)) if states is None else states
@@ -65,15 +74,15 @@ def exact_power(
 def optimality_probability(
     transitions: NDArray[Any], gamma: float, state: int, *, most: int = MOST_POLICIES
 ) -> NDArray[np.float64]:
-    """Probability `[A]` that each action begins an optimal future, for uniform rewards.
+    """Compute the probability `[A]` that actions begin an optimal future; rewards are uniform.
 
-    What several actions can begin counts for each of them. At γ = 0 what is optimal is the next
-    state, at γ = 1 the long-run average, of policies that take the action whenever they are in the
-    state (Turner et al. 2021).
+    A future that several actions can begin counts for each of them. At γ = 0 the reward of the next
+    state is maximised, at γ = 1 the long-run average, by policies that take the action whenever
+    they are in the state (Turner et al. 2021).
 
     Raises:
-        TooLargeError: If there are too many policies, or too many states that belong together.
-        ArithmeticError: If futures are too alike for the geometry; sampled_power needs none.
+        TooLargeError: If there are too many policies, or too many states in one block.
+        ArithmeticError: If futures are too similar for exact geometry; use sampled_power.
         ValueError: On impossible transitions, state or discount.
     """
     found = futures(transitions, state, gamma, most=most)
@@ -91,20 +100,20 @@ def integrated_power(
     most_draws: int = 2**24,
     most: int = MOST_POLICIES,
 ) -> Integral:
-    """POWER for rewards that are independent, each from the same distribution.
+    """Estimate POWER for rewards that are independent, each from the same distribution.
 
     Quasi-Monte Carlo over the enumerated futures: Sobol points, scrambled 16 times, doubled until
-    the scrambles agree.
+    the standard error is small enough.
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
         gamma: Discount in [0, 1].
-        state: Where the agent is.
+        state: State of the agent.
         quantile: Inverse of the distribution function, applied to arrays; `lambda u: u` is uniform.
-        generator: Of the scrambles.
+        generator: Source of the scrambles.
         tolerance: Standard error at which to stop.
-        most_draws: Rewards after which to stop in any case.
-        most: Policies to enumerate before giving up.
+        most_draws: Number of rewards after which to stop in any case.
+        most: Number of policies after which enumeration gives up.
 
     Raises:
         TooLargeError: If there are too many policies.
@@ -128,3 +137,113 @@ def integrated_power(
         if error <= tolerance or 2 * drawn * _REPLICATES > most_draws:
             return Integral(float(means.mean()), error, drawn * _REPLICATES)
         points = drawn
+
+
+@dataclass(frozen=True)
+class SampledPower:
+    """Estimates of every state's POWER."""
+
+    mean: NDArray[np.float64]
+    """`[S]`"""
+    standard_error: NDArray[np.float64]
+    """`[S]`, of the mean. States share their draws, so differences have smaller errors."""
+    optimal: NDArray[np.float64]
+    """`[S, A]`, share of draws in which taking the action once is optimal; ties count for all. At
+    γ = 1 a step that can be undone is optimal."""
+    draws: int
+    error: float
+    """Bound on the error of the solver in any draw, from the Bellman residuals."""
+
+
+def check_draws(draws: int) -> None:
+    """Check that draws are enough for a standard error.
+
+    Raises:
+        ValueError: If they are fewer than 2.
+    """
+    if draws < 2:
+        raise ValueError(f"draws = {draws}: at least 2, to know the standard error")
+
+
+def uniform_rewards(generator: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw independent rewards, uniform on [0, 1]."""
+    return generator.random(shape)
+
+
+def sampled_power(
+    transitions: NDArray[Any],
+    gamma: float,
+    draws: int,
+    generator: np.random.Generator,
+    *,
+    rewards: Sampler = uniform_rewards,
+    tolerance: float = 1e-8,
+) -> SampledPower:
+    """Estimate POWER `[S]` and optimality probabilities `[S, A]` from drawn reward functions.
+
+    Args:
+        transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
+        gamma: Discount in [0, 1].
+        draws: Number of reward functions, at least 2.
+        generator: Source of all draws.
+        rewards: Distribution of the reward functions.
+        tolerance: Tolerance of the solver; see `optimal_values`.
+
+    Raises:
+        ValueError: On impossible transitions or discount, or fewer than 2 draws.
+    """
+    check_draws(draws)
+    states, actions = transitions.shape[:2]
+    total, squares = np.zeros(states), np.zeros(states)
+    optimal = np.zeros((states, actions))
+    centre, error, done = np.zeros(states), 0.0, 0
+    at_a_time = max(1, _NUMBERS_AT_A_TIME // (states * actions))
+    while done < draws:
+        drawn = rewards(generator, (min(at_a_time, draws - done), states))
+        quality, this_error = ability(transitions, drawn, gamma, tolerance=tolerance)
+        best = quality.max(axis=-1)
+        # Squares are summed around the first batch's mean: around 0, digits would cancel.
+        centre = centre if done else best.mean(axis=0)
+        total += (best - centre).sum(axis=0)
+        squares += ((best - centre) ** 2).sum(axis=0)
+        optimal += (quality >= best[..., None] - _TIE).sum(axis=0)
+        error, done = max(error, this_error), done + len(drawn)
+    shift = total / draws
+    variance = np.maximum(squares / draws - shift**2, 0) * draws / (draws - 1)
+    return SampledPower(
+        mean=np.asarray(shift + centre),
+        standard_error=np.sqrt(variance / draws),
+        optimal=optimal / draws,
+        draws=draws,
+        error=error,
+    )
+
+
+def ability(
+    transitions: NDArray[Any],
+    rewards: NDArray[np.float64],
+    gamma: float,
+    *,
+    tolerance: float = 1e-8,
+) -> tuple[NDArray[np.float64], float]:
+    """Compute `(1 - γ) E V*_R(s')` of the next state s', `[N, S, A]`, and a bound on its error.
+
+    The maximum over actions is
+    `(1 - γ)/γ (V*_R(s) - R(s))`, whose mean over rewards is POWER. Defined for every γ in [0, 1].
+
+    Args:
+        transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
+        rewards: `[N, S]`
+        gamma: Discount in [0, 1].
+        tolerance: See `optimal_values`.
+
+    Raises:
+        ValueError: On impossible transitions or discount, or rewards of another size.
+    """
+    best = optimal_values(transitions, rewards, gamma, tolerance=tolerance)
+    following = successors(transitions)
+    if following is not None:
+        return best.values[:, following], best.error
+    likely = matrix(transitions)
+    ahead = best.values @ likely.reshape(-1, len(likely)).T
+    return ahead.reshape(len(rewards), *likely.shape[:2]), best.error

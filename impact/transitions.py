@@ -1,4 +1,4 @@
-"""Transitions as plain arrays, looked at once before anything is computed from them."""
+"""Transitions as plain arrays: their checks, and the long run of a Markov chain."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CLOSE = 1e-9
-"""How far the probabilities of a row may be from adding up to 1."""
+"""Tolerance for the sum of the probabilities of a row, which is 1."""
 
 
 class TooLargeError(ValueError):
-    """An exact computation would take too long; the message names one that would not."""
+    """Raised where an exact computation would take too long; the message names a faster one."""
 
 
 def check_discount(gamma: float) -> float:
-    """The discount, which lies in [0, 1].
+    """Return the discount as a float.
 
     Raises:
-        ValueError: If it does not.
+        ValueError: If it is outside [0, 1].
     """
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma = {gamma}: a discount lies between 0 and 1")
@@ -27,7 +27,7 @@ def check_discount(gamma: float) -> float:
 
 
 def matrix(transitions: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities `[S, A, S]` of where each action leads.
+    """Return the probabilities `[S, A, S]` of the next states of each action.
 
     Args:
         transitions: Next states `[S, A]`, whole numbers, or probabilities `[S, A, S]`.
@@ -41,7 +41,7 @@ def matrix(transitions: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def successors(transitions: NDArray[Any]) -> NDArray[np.int32] | None:
-    """Next states `[S, A]`, or None where chance has a say.
+    """Return the next states `[S, A]`, or None if transitions are random.
 
     Args:
         transitions: Next states `[S, A]`, whole numbers, or probabilities `[S, A, S]`.
@@ -91,3 +91,49 @@ def _checked_matrix(transitions: NDArray[Any]) -> NDArray[np.float64]:
             f"(smallest {least:g}, sum {total:g}); a row is at least 0 and adds up to 1"
         )
     return likely
+
+
+def long_run(chain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the long-run share `[S, S]` of time in each state, by start state.
+
+    The Cesàro limit of the powers of the chain (Puterman 1994, appendix A.4), also of a periodic
+    one. A state leads to another if the probability is not zero, however small: no tolerance
+    decides which states are recurrent.
+
+    Args:
+        chain: Transition probabilities `[S, S]`.
+    """
+    count = len(chain)
+    reach = reachable(chain > 0)
+    mutual = reach & reach.T
+    recurrent = (reach <= mutual).all(axis=1)
+    shares = np.zeros((count, count))
+    for first in range(count):
+        members = np.flatnonzero(mutual[first])
+        if recurrent[first] and members[0] == first:
+            shares[np.ix_(members, members)] = _stationary(chain[np.ix_(members, members)])
+    transient = ~recurrent
+    if transient.any():
+        inside = np.eye(transient.sum()) - chain[np.ix_(transient, transient)]
+        entered = np.linalg.solve(inside, chain[np.ix_(transient, recurrent)])
+        shares[np.ix_(transient, recurrent)] = entered @ shares[np.ix_(recurrent, recurrent)]
+    return shares
+
+
+def reachable(leads: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Compute which states can be reached from each state, in any number of steps."""
+    reach: NDArray[np.bool_] = leads | np.eye(len(leads), dtype=bool)
+    while True:
+        further = reach @ reach
+        if (further == reach).all():
+            return reach
+        reach = further
+
+
+def _stationary(chain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the stationary distribution `[M]` of a chain whose states all lead to each other."""
+    equations = np.eye(len(chain)) - chain.T
+    equations[-1] = 1  # the last equation follows from the others: replaced by "the sum is 1"
+    right = np.zeros(len(chain))
+    right[-1] = 1
+    return np.linalg.solve(equations, right)

@@ -1,8 +1,10 @@
-"""What this room needs to know of a world: its tables."""
+"""The tables of a world, and episodes played in them."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +13,19 @@ from chisel.impact.transitions import successors
 
 
 class World(Protocol):
-    """A deterministic world as plain arrays; any object that has them will do."""
+    """A deterministic world as plain arrays: any object with these attributes."""
 
     @property
     def next_state(self) -> NDArray[np.int32]:
-        """`[S, A]`, where each action leads; a terminal state leads to itself."""
+        """`[S, A]`, the state after each action; a terminal state leads to itself."""
 
     @property
     def reward(self) -> NDArray[np.float64]:
-        """`[S, A]`, what the agent is paid."""
+        """`[S, A]`, the reward that the agent observes."""
 
     @property
     def hidden(self) -> NDArray[np.float64]:
-        """`[S, A]`, what the agent is judged by; summed over an episode, its performance."""
+        """`[S, A]`, the reward that it is judged by; its sum over an episode is the performance."""
 
     @property
     def terminal(self) -> NDArray[np.bool_]:
@@ -31,7 +33,7 @@ class World(Protocol):
 
     @property
     def board(self) -> NDArray[np.int32]:
-        """`[S]`, number of the board that is seen; several states may look alike."""
+        """`[S]`, number of the observed board; several states may have the same."""
 
     @property
     def start(self) -> int:
@@ -43,10 +45,10 @@ class World(Protocol):
 
 
 def check_world(world: World) -> None:
-    """See to it that the tables fit together.
+    """Check that the tables of a world fit together.
 
     Raises:
-        ValueError: They do not; the message names the table.
+        ValueError: If they do not; the message names the table.
     """
     following = successors(world.next_state)
     if following is None or world.next_state.ndim != 2:
@@ -70,3 +72,36 @@ def check_world(world: World) -> None:
     ends = np.flatnonzero(world.terminal)
     if (following[ends] != ends[:, None]).any():
         raise ValueError("next_state: a terminal state must lead to itself, whatever is done")
+
+
+@dataclass(frozen=True)
+class Episode:
+    """An episode in a world's tables, up to its end."""
+
+    actions: tuple[int, ...]
+    reward: float
+    """Sum of the observed reward, undiscounted."""
+    performance: float
+    """Sum of the hidden reward."""
+
+
+def replay(world: World, actions: Iterable[int]) -> Episode:
+    """Play listed actions from the first state, to the end of the list or of the episode."""
+    state, done, reward, performance = world.start, [], 0.0, 0.0
+    for action in actions:
+        if world.terminal[state]:
+            break
+        done.append(int(action))
+        reward += float(world.reward[state, action])
+        performance += float(world.hidden[state, action])
+        state = int(world.next_state[state, action])
+    return Episode(tuple(done), reward, performance)
+
+
+def follow(world: World, policy: NDArray[np.integer[Any]], steps: int) -> Episode:
+    """Play the actions of a policy `[S]`, at most `steps` of them."""
+    state, actions = world.start, []
+    for _ in range(steps):
+        actions.append(int(policy[state]))
+        state = int(world.next_state[state, actions[-1]])
+    return replay(world, actions)

@@ -1,9 +1,9 @@
-"""Networks: plain torch modules whose every interesting intermediate has a name."""
+"""Networks as plain torch modules with named intermediate results, and their checkpoint files."""
 
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.agent import Agent
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
-from chisel.models.build import build, build_split
+from chisel.models.build import build, build_halves_autoencoder
 from chisel.models.load import (
     FORMAT,
     WEIGHTS,
@@ -48,7 +48,7 @@ __all__ = [
     "TrainedAutoencoder",
     "ancestors_of",
     "build",
-    "build_split",
+    "build_halves_autoencoder",
     "checkpoint_name",
     "file_digest",
     "find_checkpoint",

@@ -1,4 +1,4 @@
-"""A policy and a value head on one embedder."""
+"""A policy head and a value head on one embedder."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from torch import Tensor, nn
 
 
 class ActorCritic(nn.Module):
-    """Observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
+    """Maps observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
 
-    Integer observations are turned into floats and divided by `obs_range` inside, so that rollouts
-    keep bytes. Heads are orthogonal with gain 0.01 (policy) and 1 (value), biases 0: a new policy
+    Integer observations become floats and are divided by `obs_range` in here, so that rollouts can
+    store bytes. Heads are orthogonal with gain 0.01 (policy) and 1 (value), biases 0: a new policy
     is nearly uniform (Langosco et al. 2022).
 
     Args:
-        embedder: Any network from `[B, C, H, W]` floats to features `[B, hidden]`, initialised.
+        embedder: Any initialised network from `[B, C, H, W]` floats to features `[B, hidden]`.
         hidden: Number of features.
         num_actions: Number of discrete actions.
-        obs_range: What observations are divided by; see `Spaces.obs_range`.
+        obs_range: Divisor of observations; see `Spaces.obs_range`.
         generator: Source of the heads' initial weights.
-        critic: A network from `[B, C, H, W]` floats to values `[B, 1]`, initialised, that shares
-            nothing with the policy; None reads values off the features.
+        critic: Initialised network from `[B, C, H, W]` floats to values `[B, 1]` that shares
+            nothing with the policy. None: a linear head on the features computes the values.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class ActorCritic(nn.Module):
         self.critic = critic
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `[B, A]` and values `[B]` of observations `[B, C, H, W]`, bytes or floats."""
+        """Compute logits `[B, A]` and values `[B]` of observations `[B, C, H, W]`."""
         return self.heads(self.features(obs), obs)
 
     def features(self, obs: Tensor) -> Tensor:
-        """Features `[B, hidden]` of observations `[B, C, H, W]`, bytes or floats."""
+        """Compute features `[B, hidden]` of observations `[B, C, H, W]`, bytes or floats."""
         features: Tensor = self.embedder(self._image(obs))
         return features
 
     def heads(self, features: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `[B, A]` and values `[B]` of features `[B, hidden]`.
+        """Compute logits `[B, A]` and values `[B]` of features `[B, hidden]`.
 
-        A critic of its own reads the values off the observations instead.
+        A separate critic computes the values from the observations instead.
         """
         values = self.fc_value(features) if self.critic is None else self.critic(self._image(obs))
         return self.fc_policy(features), values.squeeze(-1)
@@ -61,7 +61,7 @@ class ActorCritic(nn.Module):
     def _image(self, obs: Tensor) -> Tensor:
         image = obs.to(self.fc_policy.weight.dtype)
         if self.obs_range != 1:
-            # A true division, as where the published nets were trained: 1/255 differs in bits.
+            # Published nets were trained with a division; multiplying by 1/255 differs in bits.
             image = image / self.obs_range
         return image
 

@@ -1,7 +1,7 @@
 """An autoencoder whose encoding has two halves, with a certificate for each half.
 
-A certificate is a decoder that sees one half only and teaches the encoder nothing: how well it
-reconstructs a picture tells what that half knows (Cloud et al. 2024, section 4.1 and appendix B).
+A certificate is a decoder that gets only one half and passes no gradient to the encoder. How well
+it reconstructs a picture shows what that half encodes (Cloud et al. 2024, section 4.1, appendix B).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ HALVES = ("first", "second")
 
 
 class Reconstructions(NamedTuple):
-    """What the network makes of a batch of pictures."""
+    """Outputs of the network for a batch of pictures."""
 
     encoding: Tensor
-    """`[B, code]`, before anything that is attached to the module `code`."""
+    """`[B, code]`, the input of the module `code`."""
     decoded: Tensor
-    """`[B, H, W]`, by the decoder."""
+    """`[B, H, W]`, reconstruction by the decoder."""
     first: Tensor
-    """`[B, H, W]`, by the certificate of the first half."""
+    """`[B, H, W]`, reconstruction by the certificate of the first half."""
     second: Tensor
-    """The same of the second half."""
+    """`[B, H, W]`, reconstruction by the certificate of the second half."""
 
 
 class HalvesAutoencoder(nn.Module):
-    """Pictures `[B, H, W]` to an encoding `[B, code]` and back.
+    """Encodes pictures `[B, H, W]` as `[B, code]` and reconstructs them.
 
     Children: `encoder`, `code`, `decoder`, and `certificates` with `first` and `second`; all but
-    `code` are layers `fc1`, `relu1`, `fc2`, … `code` only passes the encoding on to the decoder:
-    it is where the encoding is routed, while penalties see what goes into it.
+    `code` are layers `fc1`, `relu1`, `fc2`, … `code` is the identity between encoder and decoder.
+    Routes act on its output; penalties on the encoding use its input.
 
     Args:
         image_shape: Height and width of a picture.
@@ -72,7 +72,7 @@ class HalvesAutoencoder(nn.Module):
                     nn.init.uniform_(weights, -bound, bound, generator=generator)
 
     def forward(self, images: Tensor) -> Reconstructions:
-        """Encode, decode, and let both certificates try."""
+        """Encode the pictures; reconstruct them by the decoder and by both certificates."""
         encoding: Tensor = self.encoder(images.flatten(1))
         decoded = self.decoder(self.code(encoding))
         halves = encoding.detach().chunk(2, dim=1)
@@ -85,7 +85,7 @@ class HalvesAutoencoder(nn.Module):
 
 
 def layers(sizes: Sequence[int], *, last_bias: bool = True) -> nn.Sequential:
-    """Linear layers `fc1`, `fc2`, … with `relu1`, … between them."""
+    """Stack linear layers `fc1`, `fc2`, … with `relu1`, … between them."""
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
         last = number == len(sizes) - 1
@@ -96,7 +96,7 @@ def layers(sizes: Sequence[int], *, last_bias: bool = True) -> nn.Sequential:
 
 
 def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -> HalvesAutoencoder:
-    """The registered builder of `model.name: autoencoder`.
+    """Build `model.name: autoencoder`; registered under that name.
 
     Raises:
         ConfigError: If pictures have more than one channel.

@@ -23,7 +23,7 @@ CRITIC_SIZES = (256, 32, 1)
 
 
 class AgainstLast(nn.Module):
-    """Logits `[B, K - 1]` to `[B, K]`: the last expert's is 0, so two experts share a sigmoid."""
+    """Extends logits `[B, K - 1]` to `[B, K]` by a 0 for the last expert."""
 
     def forward(self, logits: Tensor) -> Tensor:
         """Append a column of zeros."""
@@ -31,7 +31,7 @@ class AgainstLast(nn.Module):
 
 
 def expert(inputs: int, hidden: int) -> nn.Sequential:
-    """Boards to features `[B, hidden]`: `flatten`, `fc1`, `relu1`, `fc2`, `relu2`."""
+    """Make a network from boards to features `[B, hidden]`: two linear layers with ReLU."""
     return nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
@@ -44,7 +44,7 @@ def expert(inputs: int, hidden: int) -> nn.Sequential:
 
 
 def gate_net(obs_shape: tuple[int, int, int], hidden: int, experts: int) -> nn.Sequential:
-    """Boards to logits `[B, experts]`; nothing non-linear follows the convolution."""
+    """Make a network from boards to logits `[B, experts]`; the convolution has no activation."""
     height, width, channels = obs_shape
     layers: OrderedDict[str, nn.Module] = OrderedDict(conv=nn.Conv2d(channels, channels, 1))
     layers.update(expert(channels * height * width, hidden).named_children())
@@ -54,11 +54,12 @@ def gate_net(obs_shape: tuple[int, int, int], hidden: int, experts: int) -> nn.S
 
 
 class LinearCritic(nn.Module):
-    """Boards `[B, C, H, W]` to values `[B, 1]`: `conv`, then `fc1`, `fc2`, `fc3`.
+    """Maps boards `[B, C, H, W]` to values `[B, 1]`: `conv`, then `fc1`, `fc2`, `fc3`.
 
-    The paper's code has no non-linearity between these layers. So their weights are multiplied
-    together before they meet a batch, which gives the same values and gradients at a hundredth of
-    the cost. The layers' own outputs are therefore never computed, and cannot be routed or read.
+    The paper's code has no activation function between these layers. So their weights are
+    multiplied first, and the product is applied to the batch: the same values and gradients at a
+    hundredth of the cost. Outputs of the single layers are never computed, and cannot be routed or
+    recorded.
     """
 
     def __init__(self, obs_shape: tuple[int, int, int]) -> None:
@@ -71,7 +72,7 @@ class LinearCritic(nn.Module):
         self.fc3 = nn.Linear(second, last)
 
     def forward(self, image: Tensor) -> Tensor:
-        """One weight per plane and cell, and one bias."""
+        """Apply the product of all layers: one weight per plane and cell, and one bias."""
         after_fc1 = self.fc3.weight @ self.fc2.weight
         by_channel = (after_fc1 @ self.fc1.weight).view(CRITIC_CHANNELS, -1)
         weight = self.conv.weight.flatten(1).T @ by_channel
@@ -82,7 +83,7 @@ class LinearCritic(nn.Module):
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Default weights of torch, uniform within ±1/√fan-in, from `generator`; biases 0."""
+    """Draw torch's default weights, uniform within ±1/√fan-in, from `generator`; biases are 0."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             bound = layer.weight[0].numel() ** -0.5
@@ -92,7 +93,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """The registered builder of `model.name: grid-experts`."""
+    """Build `model.name: grid-experts`; registered under that name."""
     names: Sequence[str] = config.experts
     height, width, channels = spaces.obs_shape
     experts = {name: expert(height * width * channels, config.hidden) for name in names}
@@ -101,7 +102,7 @@ def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) 
 
 
 def build_grid_mlp(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """The registered builder of `model.name: grid-mlp`: one expert and no gate, for baselines."""
+    """Build `model.name: grid-mlp`, one expert without gate; registered under that name."""
     height, width, channels = spaces.obs_shape
     return _agent(
         expert(height * width * channels, config.hidden), config.hidden, spaces, generator

@@ -15,11 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from chisel.models.actor_critic import ActorCritic
+from chisel.models.mixture import Mixture
 from chisel.models.spaces import Spaces
+
+GATE_FEATURES = 32
+"""Features of the trunk of a gate between experts."""
 
 
 class ResidualAdd(nn.Module):
-    """The sum that ends a residual branch, as a module so that it has a name."""
+    """Adds a residual branch; a module, so that the sum has a name."""
 
     def forward(self, skip: Tensor, branch: Tensor) -> Tensor:
         """Add two tensors of one shape."""
@@ -27,7 +31,7 @@ class ResidualAdd(nn.Module):
 
 
 class ResidualUnit(nn.Module):
-    """`x + conv2(relu(conv1(relu(x))))`; `[B, C, H, W]` to the same shape."""
+    """Computes `x + conv2(relu(conv1(relu(x))))`, `[B, C, H, W]` to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -44,7 +48,7 @@ class ResidualUnit(nn.Module):
 
 
 def block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Convolve, halve the resolution, two residual units.
+    """Build a block: convolution, half the resolution, two residual units.
 
     `[B, in, H, W]` to `[B, out, ceil(H / 2), ceil(W / 2)]`; children `conv`, `maxpool`, `res1`,
     `res2`.
@@ -89,7 +93,7 @@ def impala(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int
 
 
 def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
-    """Xavier-uniform weights and zero biases in every convolution and linear layer.
+    """Draw Xavier-uniform weights and set biases to 0 in every convolution and linear layer.
 
     The initialisation of Langosco et al.'s embedder; draws come from `generator` alone, in the
     order of `embedder.modules()`.
@@ -102,9 +106,33 @@ def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
 
 
 def build_impala(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """The registered builder of `model.name: impala`."""
+    """Build `model.name: impala`; registered under that name."""
     embedder = impala(spaces.obs_shape, config.channels, config.hidden)
     initialise(embedder, generator)
+    return _actor_critic(embedder, config, spaces, generator)
+
+
+def build_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
+    """Build `model.name: experts`, small Impala trunks that a gate mixes; registered under that
+    name.
+
+    Both heads read the mixture. The last layer of the gate has gain 0.01, so that a new gate gives
+    nearly equal shares.
+    """
+    experts = {
+        name: impala(spaces.obs_shape, config.channels, config.hidden) for name in config.experts
+    }
+    trunk = impala(spaces.obs_shape, config.gate_channels, GATE_FEATURES)
+    choice = nn.Linear(GATE_FEATURES, len(experts))
+    mixture = Mixture(experts, nn.Sequential(trunk, choice))
+    initialise(mixture, generator)
+    nn.init.xavier_uniform_(choice.weight, gain=0.01, generator=generator)
+    return _actor_critic(mixture, config, spaces, generator)
+
+
+def _actor_critic(
+    embedder: nn.Module, config: Any, spaces: Spaces, generator: torch.Generator
+) -> ActorCritic:
     return ActorCritic(
         embedder,
         hidden=config.hidden,

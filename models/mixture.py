@@ -9,26 +9,26 @@ from torch import Tensor, nn
 
 
 class Gate(nn.Module):
-    """Logits `[B, K]` to shares `[B, K]` that add up to 1; a module, so that they have a name."""
+    """Maps logits `[B, K]` to shares `[B, K]`; a module, so that the shares have a name."""
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Softmax over the experts."""
+        """Compute the softmax over the experts."""
         return torch.softmax(logits, dim=-1)
 
 
 class Mixture(nn.Module):
-    """Images `[B, C, H, W]` to features `[B, F]`: `Σ g_k E_k / Σ g_k`.
+    """Maps images `[B, C, H, W]` to features `[B, F]`: `Σ g_k E_k / Σ g_k`.
 
-    With all experts in place the denominator is 1. Ablating expert `k` means zeroing unit `k` of
-    the output of `gate`: the mixture itself then shares the rest out, and if only one expert is
-    left its features pass through whole.
+    Without ablations the denominator is 1. To ablate expert `k`, set unit `k` of the output of
+    `gate` to 0: the shares of the other experts are then scaled to add up to 1. If only one expert
+    is left, the output is its features.
 
     Children: `experts.NAME`, `gate_net` (whose output are the gate's logits) and `gate` (whose
-    output are the shares `g`). A loss that teaches the gate labels reads the logits where they
-    leave `gate_net`, so that routes at the input or the output of `gate` don't stop it.
+    output are the shares `g`). A loss that teaches labels to the gate uses the output of
+    `gate_net`, so that routes at the input or the output of `gate` do not stop it.
 
     Args:
-        experts: By name, networks from images to features `[B, F]`; the order is that of `g`.
+        experts: Networks from images to features `[B, F]` by name, in the order of `g`.
         gate_net: Network from images to logits `[B, K]`.
 
     Raises:
@@ -44,9 +44,9 @@ class Mixture(nn.Module):
         self.gate = Gate()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features `[B, F]` of images `[B, C, H, W]`."""
+        """Compute features `[B, F]` of images `[B, C, H, W]`."""
         features = torch.stack([expert(image) for expert in self.experts.values()], dim=1)
         shares: Tensor = self.gate(self.gate_net(image))
-        # With every expert ablated there is nothing to share out: features 0 rather than NaN.
+        # If all experts are ablated the features are 0, not NaN.
         total = shares.sum(-1, keepdim=True).clamp_min(torch.finfo(shares.dtype).tiny)
         return torch.bmm((shares / total).unsqueeze(1).to(features.dtype), features).squeeze(1)

@@ -25,7 +25,7 @@ _MEMORY = "gru."
 def load_published(path: Path | str) -> Agent:
     """Read a published `.pth`: `{'model_state_dict': …, 'optimizer_state_dict': …}`.
 
-    The file holds no config, so the widths are read off the weights; observations are procgen's
+    The file holds no config, so the widths are those of the weights; observations are procgen's
     64 × 64 colour images. Nothing in the file is executed.
 
     Raises:
@@ -54,10 +54,11 @@ def load_published(path: Path | str) -> Agent:
 
 
 def model_of_weights(weights: Mapping[str, torch.Tensor]) -> tuple[ImpalaConfig, Spaces]:
-    """Widths and spaces of the maze network that has such weights.
+    """Return widths and spaces of the maze network that has such weights.
 
-    Where a weight is missing or misshapen, the published small network's width stands in: loading
-    then says precisely what does not fit.
+    Where a weight is missing or has a wrong number of axes, the width is that of the published
+    small
+    network: loading then reports what does not fit.
     """
     usual = ImpalaConfig()
     channels = []

@@ -21,7 +21,7 @@ import torch
 from chisel.configs import CheckpointError
 
 CHECKPOINTS = "checkpoints"
-"""The folder of a run that holds them."""
+"""Name of the folder in a run that holds its checkpoints."""
 
 _NAME = re.compile(r"iter-(\d{8,})\.ckpt")
 _TEMPORARY = ".tmp"
@@ -29,18 +29,18 @@ _LEAVES = (str, int, float, bool, type(None), bytes, torch.Tensor, torch.nn.Para
 
 
 def checkpoint_name(iteration: int) -> str:
-    """The file name of an iteration's checkpoint, such as `iter-00000012.ckpt`."""
+    """Return the file name of an iteration's checkpoint, such as `iter-00000012.ckpt`."""
     return f"iter-{iteration:08d}.ckpt"
 
 
 def iteration_of(path: Path) -> int | None:
-    """The iteration in a checkpoint's file name; None for any other file."""
+    """Return the iteration in a checkpoint's file name; None for any other file."""
     match = _NAME.fullmatch(path.name)
     return int(match[1]) if match else None
 
 
 def sidecar_of(path: Path) -> Path:
-    """Where the digest of `path` is kept."""
+    """Return the path of the file that holds the digest of `path`."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -70,7 +70,7 @@ def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
     sidecar, line = sidecar_of(path), f"{digest}  {path.name}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # While a file of the same name is being replaced, the sidecar vouches for both.
+        # While a file of the same name is being replaced, the sidecar holds both digests.
         known = sidecar.read_text() if path.exists() and sidecar.exists() else ""
         write_atomically(sidecar, (line + known).encode())
         write_atomically(path, data)
@@ -85,7 +85,7 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder.
 
     Raises:
-        OSError: If the disk refuses; `path` is then what it was.
+        OSError: If the disk refuses; `path` is then unchanged.
     """
     temporary = path.with_name(f".{path.name}{_TEMPORARY}")
     try:
@@ -135,7 +135,7 @@ def load_plain(data: bytes, source: Path) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """All of a file.
+    """Read a whole file.
 
     Raises:
         CheckpointError: If it cannot be read.
@@ -147,7 +147,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file, in hex.
+    """Return the sha256 of a file, in hex.
 
     Raises:
         CheckpointError: If it cannot be read.
@@ -156,11 +156,11 @@ def file_digest(path: Path) -> str:
 
 
 def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
-    """The checkpoint of the highest iteration whose digest is right.
+    """Return the checkpoint of the highest iteration whose digest is right.
 
     Args:
-        folder: Where the checkpoints are.
-        warn: Called once for each damaged file that is newer, with its name and the one used.
+        folder: Folder of the checkpoints.
+        warn: Called with a message for each damaged file that is newer.
 
     Raises:
         CheckpointError: If there is none.
@@ -182,12 +182,12 @@ def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
 
 
 def prune(folder: Path, keep_last: int, keep_every: int | None = None) -> list[Path]:
-    """Delete old checkpoints and what interrupted writes left behind.
+    """Delete old checkpoints and temporary files of interrupted writes.
 
     Args:
-        folder: Where the checkpoints are.
-        keep_last: How many of the newest to keep, at least 1.
-        keep_every: Keep also iterations that this divides.
+        folder: Folder of the checkpoints.
+        keep_last: Number of the newest ones to keep, at least 1.
+        keep_every: Iterations that are multiples of this are kept as well.
 
     Returns:
         The deleted checkpoints.
@@ -214,13 +214,13 @@ def prune(folder: Path, keep_last: int, keep_every: int | None = None) -> list[P
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints in a folder, oldest iteration first."""
+    """Return the checkpoints in a folder, oldest iteration first."""
     numbered = ((iteration_of(path), path) for path in folder.glob("iter-*.ckpt"))
     return [path for _, path in sorted((n, path) for n, path in numbered if n is not None)]
 
 
 def _verified(path: Path) -> bytes:
-    """The bytes of a checkpoint whose digest its sidecar confirms."""
+    """Read a checkpoint and compare its digest with the one in its sidecar."""
     data = read_bytes(path)
     sidecar = sidecar_of(path)
     if not sidecar.exists():
@@ -237,7 +237,7 @@ def _reason(error: OSError) -> str:
 
 
 def _foreign(value: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Places whose exact type the safe loader would refuse (numpy scalars are floats, too)."""
+    """Yield places and values whose exact type the safe loader would refuse, as numpy scalars'."""
     if type(value) in (dict, OrderedDict):
         for key, item in value.items():
             yield from _foreign(key, f"{where}[{key!r}] (key)")

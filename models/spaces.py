@@ -1,4 +1,4 @@
-"""What a network must know of its environment: the shape and range of observations, the actions."""
+"""Properties of an environment that a network depends on: observations and actions."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Spaces:
 
     @property
     def obs_range(self) -> float:
-        """What the network divides observations by: 255 for uint8 colour images, else 1."""
+        """Divisor of observations in the network: 255 for uint8 colour images, else 1."""
         return 255.0 if self.obs_dtype == "uint8" and self.obs_high == 255 else 1.0
 
     def to_plain(self) -> dict[str, Any]:
-        """A dict of plain values, as stored in checkpoints."""
+        """Return a dict of plain values, as stored in checkpoints."""
         return asdict(self) | {"obs_shape": list(self.obs_shape)}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Spaces:
-        """The inverse of `to_plain`.
+        """Make spaces from the result of `to_plain`.
 
         Raises:
             CheckpointError: If a field is missing, unknown or of the wrong type.
@@ -84,8 +84,8 @@ def spaces_of(env: Any) -> Spaces:
 def to_tensor(obs: NDArray[Any]) -> torch.Tensor:
     """View observations `[..., H, W, C]` as a tensor `[..., C, H, W]` without copying.
 
-    The view is already laid out as `channels_last`; making it contiguous would cost a copy and
-    the faster convolutions. A read-only array is copied, because torch cannot share one safely.
+    The view has the memory layout `channels_last`; making it contiguous would cost a copy and slow
+    convolutions down. A read-only array is copied, because torch cannot share one safely.
     """
     writable = obs if obs.flags.writeable else obs.copy()
     return torch.from_numpy(writable).movedim(-1, -3)

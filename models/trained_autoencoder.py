@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chisel.configs import CheckpointError, RunConfig
 from chisel.models.autoencoder import HalvesAutoencoder
-from chisel.models.build import build_split
+from chisel.models.build import build_halves_autoencoder
 from chisel.models.load import find_checkpoint, read_saved
 from chisel.models.serialize import file_digest
 from chisel.models.weights import load_weights
@@ -54,6 +54,6 @@ def load_autoencoder(path: Path, warn: Callable[[str], None] = warnings.warn) ->
     saved = read_saved(file)
     if saved.config.corpus is None:
         raise CheckpointError(f"{path} learnt in an environment, not from a corpus")
-    model = build_split(saved.config.model, saved.spaces).eval()
+    model = build_halves_autoencoder(saved.config.model, saved.spaces).eval()
     load_weights(model, saved.weights, file)
     return TrainedAutoencoder(model, saved.config, file_digest(file), saved.steps, file)

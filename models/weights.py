@@ -1,4 +1,4 @@
-"""Weights go into the network they were made for, or a short list says why not."""
+"""Load weights into a network, or list what does not fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: Path | s
     """Copy `state` into `model`, which must have exactly these keys and shapes.
 
     Raises:
-        CheckpointError: What is missing, unexpected or of another shape, in at most ten lines.
+        CheckpointError: If they differ; lists what is missing, unexpected or of another shape, in
+            at most ten lines.
     """
     wanted = {key: list(tensor.shape) for key, tensor in model.state_dict().items()}
     found = {key: list(tensor.shape) for key, tensor in state.items()}
@@ -31,10 +32,10 @@ def require_match(
     """Compare plain values, nested dicts by their dotted keys.
 
     Args:
-        source: Where `found` comes from.
-        found: What the checkpoint holds.
-        wanted: What this run needs.
-        what: What it should fit, for the message.
+        source: File that `found` was read from.
+        found: Values in the checkpoint.
+        wanted: Values that this run needs.
+        what: Name of the thing to fit, for the message.
 
     Raises:
         CheckpointError: With one line for each difference, at most ten lines in all.

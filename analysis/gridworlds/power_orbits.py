@@ -141,7 +141,7 @@ def _count(
     (other,) = of.keys() - {more, less}
     held = impact.holds_optimum([of[more], of[less], of[other]], impact.orbit(reward))
     counts = impact.compare_orbit(held[:, 0], held[:, 1])
-    proofs = len(impact.copies(of[less], of[more], of[other]))
+    proofs = len(impact.copy_involutions(of[less], of[more], of[other]))
     return OrbitCount(name, gamma, more, less, counts, reference, proofs)
 
 
@@ -161,5 +161,5 @@ def _value_count(name: str, reward: NDArray[np.float64], gamma: float, *, own: b
         impact.best_values(right, rewards), impact.best_values(left, rewards)
     )
     what = "V*" if own else "POWER"
-    proofs = len(impact.copies(left, right))
+    proofs = len(impact.copy_involutions(left, right))
     return OrbitCount(name, gamma, f"{what}(r▷)", f"{what}(ℓ◁)", counts, None, proofs)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from chisel.configs.errors import ConfigError
+from chisel.configs.parsing.hints import choices, group_of, hints_of
 from chisel.configs.parsing.nesting import option
 from chisel.configs.registry import names
 from chisel.configs.rules.aup import aup_problems
@@ -26,7 +27,7 @@ from chisel.configs.schema import (
     ReinforceConfig,
     RunConfig,
 )
-from chisel.configs.suggest import hint
+from chisel.configs.suggest import hint, shown
 
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""
@@ -47,6 +48,31 @@ def validate(config: RunConfig) -> None:
     check_ranges(config)
     for problem in _problems(config):
         raise ConfigError(problem)
+
+
+def check_env(env: Any) -> None:
+    """Check an environment's options alone, for a config that was made in Python.
+
+    Raises:
+        ConfigError: For the first rule that is broken; the message is one line with the full key.
+    """
+    check_ranges(env, "env.")
+    for problem in _unknown_words(env, "env."):
+        raise ConfigError(problem)
+    if isinstance(env, MazeConfig):
+        for problem in _maze(env):
+            raise ConfigError(problem)
+
+
+def _unknown_words(config: Any, prefix: str) -> Iterator[str]:
+    """Options with a word that is none of their choices; `load` refuses these by their types."""
+    schema: type = type(config)
+    for name, kind in hints_of(schema).items():
+        value, known = getattr(config, name), choices(kind)
+        if group_of(kind):
+            yield from _unknown_words(value, f"{prefix}{name}.")
+        elif known and value not in known:
+            yield f"{prefix}{name} = {shown(value)}: {hint(str(value), known)}"
 
 
 def _incomplete(config: RunConfig) -> Iterator[str]:
@@ -96,6 +122,11 @@ def _names(config: RunConfig) -> Iterator[str]:
 
 def _maze(env: MazeConfig) -> Iterator[str]:
     world = WORLD_SIZE[env.mode]
+    if env.use_generated_assets:
+        yield (
+            "env.use_generated_assets = true: procgen cannot save games with generated assets, so "
+            "training could not be resumed; leave it false"
+        )
     if env.cheese == "region" and env.region > world:
         yield f"env.region = {env.region}: env.mode={env.mode} has worlds of {world} cells a side"
     if env.goals != "cheese":
@@ -138,6 +169,8 @@ def _sizes(levels: LevelsConfig, mode: str, world: int) -> Iterator[str]:
 
 
 def _level_set(levels: LevelsConfig) -> Iterator[str]:
+    if levels.start and not levels.num:
+        yield f"env.levels.start = {levels.start} needs env.levels.num: 0 means all seeds"
     if levels.start + levels.num > SEED_LIMIT:
         yield f"env.levels.num = {levels.num}: start + num must be at most {SEED_LIMIT}"
     if levels.num and levels.set_size > levels.num:

@@ -1,4 +1,4 @@
-"""Maps drawn as text, and moving about in them."""
+"""Maps drawn as text, and moves in them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _DELTAS = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
 
 
 def beside(cell: Cell, action: int) -> Cell:
-    """The cell in the action's direction, whatever is there; `NOTHING` gives the cell itself."""
+    """Return the next cell in the action's direction, even a wall; for `NOTHING` the same cell."""
     down, right = _DELTAS[action]
     return cell[0] + down, cell[1] + right
 
 
 class Grid:
-    """A map: where its walls are, and where each other glyph stands at first.
+    """A map: the cells of its walls, and the cell in which each other glyph starts.
 
     Args:
         rows: The map, one text per row: `#` wall, space floor, `A` the agent, and glyphs.
@@ -59,14 +59,14 @@ class Grid:
         self._walls = frozenset(self.every(WALL))
 
     def every(self, glyph: str) -> tuple[Cell, ...]:
-        """Where the glyph stands in the map, row by row; empty if nowhere."""
+        """Return all cells of a glyph, row by row."""
         return tuple(self._cells.get(glyph, ()))
 
     def one(self, glyph: str) -> Cell:
-        """The only cell of a glyph.
+        """Return the only cell of a glyph.
 
         Raises:
-            ConfigError: If it stands in no cell or in several.
+            ConfigError: If there is none or more than one.
         """
         cells = self.every(glyph)
         if len(cells) != 1:
@@ -75,18 +75,18 @@ class Grid:
         return cells[0]
 
     def is_wall(self, cell: Cell) -> bool:
-        """Whether nothing can go there: a wall, or outside the map."""
+        """Whether a cell is a wall or lies outside the map."""
         row, column = cell
         inside = 0 <= row < self.height and 0 <= column < self.width
         return not inside or cell in self._walls
 
     def move(self, cell: Cell, action: int, *blocked: Cell | None) -> Cell:
-        """Where something in a cell ends up that walks in the action's direction.
+        """Return the cell after a move: the next in the action's direction unless it is blocked.
 
         Args:
-            cell: Where it is.
+            cell: Cell before the move.
             action: 0…4.
-            blocked: Cells it cannot enter besides walls; None is no cell.
+            blocked: Cells that cannot be entered, besides walls; None is no cell.
         """
         ahead = beside(cell, action)
         return cell if self.is_wall(ahead) or ahead in blocked else ahead

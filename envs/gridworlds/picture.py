@@ -1,4 +1,4 @@
-"""Boards as planes for networks and as pictures for people."""
+"""Boards as planes for networks, and as pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SPARE = ((102, 194, 165), (252, 141, 98), (141, 160, 203), (231, 138, 195), (16
 
 
 def board_planes(boards: NDArray[np.uint8], glyphs: Sequence[str]) -> NDArray[np.uint8]:
-    """Which cells show which glyph.
+    """Mark the cells that show each glyph.
 
     Args:
         boards: ASCII codes `[..., H, W]`.

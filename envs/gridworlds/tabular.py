@@ -15,7 +15,7 @@ from chisel.envs.gridworlds.world import World
 from chisel.envs.gridworlds.worlds import find_world
 
 LIMIT = 100_000
-"""States after which enumeration gives up unless told otherwise."""
+"""States after which enumeration gives up by default."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TabularMDP:
     terminal: NDArray[np.bool_]
     """`[S]`."""
     board: NDArray[np.int32]
-    """`[S]`, the number of the state's board; states that share one look the same."""
+    """`[S]`, the number of the state's board; states with the same number look the same."""
     boards: NDArray[np.uint8]
     """`[B, H, W]`, the distinct boards, one ASCII code per cell."""
     start: int = 0
@@ -46,7 +46,7 @@ class TabularMDP:
 
 
 def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
-    """Enumerate a world.
+    """Enumerate all states of a world.
 
     Args:
         world: A name in `WORLDS`, or a world of your own.
@@ -88,7 +88,7 @@ class _Enumeration:
     def _row(
         self, number: int, state: Any, ended: bool
     ) -> tuple[list[int], list[float], list[float]]:
-        """Next states, rewards and hidden rewards of all actions; finds new states."""
+        """Return next states, rewards and hidden rewards of all actions; number new states."""
         if ended:
             return [number] * len(ACTIONS), [0.0] * len(ACTIONS), [0.0] * len(ACTIONS)
         outcomes = [self._world.after(state, action) for action in range(len(ACTIONS))]
@@ -99,7 +99,7 @@ class _Enumeration:
         )
 
     def _number(self, state: Any, *, ended: bool) -> int:
-        """A state's number, a new one if it was not met before."""
+        """Return a state's number; a state seen for the first time gets the next one."""
         board = self._world.board(state)
         key = (state if self._world.keyed_by == "state" else board, ended)
         if key in self._numbers:

@@ -6,32 +6,33 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from chisel.configs.errors import EnvironmentFault
-from chisel.envs.actions import checked_actions
+from chisel.configs.schema import GridworldConfig
 from chisel.envs.base import Plain
 from chisel.envs.gridworlds.picture import board_planes, render
 from chisel.envs.gridworlds.tabular import LIMIT, tabular
 from chisel.envs.gridworlds.world import World
+from chisel.envs.gridworlds.worlds import find_world
+from chisel.envs.vector import SameStepVectorEnv, Seed, with_num_envs
 
 STATE_FORMAT = 1
 _EXACT = 1e-9
-"""Sums of a few tenths are compared with this tolerance."""
+"""Tolerance in comparisons of sums of rewards such as 0.1."""
 
 
-class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+class GridworldVectorEnv(SameStepVectorEnv):
     """`num_envs` copies of one world side by side; see `envs.StatefulVectorEnv` for the contract.
 
     Observations are planes of 0 and 1, uint8 `[H, W, C]`: wall, agent, then one for each of the
     world's `glyphs`, in their order. A cell shows one glyph at most, as on the board. Nothing is
-    drawn by chance, so seeds change nothing.
+    random, so seeds have no effect.
 
     A time-out is `truncated`; `infos["final_obs"]` has the last observation of every episode.
-    `infos["episode"]` has `r`, `l`, `performance` (the sum of hidden rewards), `side_effect` (it is
-    below the return) and `success` (no side effect, and performance as high as the world asks).
+    `infos["episode"]` has `r`, `l`, `performance` (the sum of hidden rewards), `side_effect`
+    (whether that is below the return) and `success` (no side effect, and a performance of at least
+    `World.passing`).
 
     Args:
         world: The world.
@@ -43,11 +44,7 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         ConfigError: If the world has more than `limit` states.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-        "render_modes": ["rgb_array"],
-        "render_fps": 4,
-    }
+    metadata = SameStepVectorEnv.metadata | {"render_modes": ["rgb_array"], "render_fps": 4}
     render_mode = "rgb_array"
 
     def __init__(
@@ -62,40 +59,33 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """The world, and its table."""
         self.noop = self.mdp.noop
         """The action of doing nothing."""
-        self.num_envs = num_envs
         self._planes = board_planes(self.mdp.boards, world.planes)
-        actions = self.mdp.next_state.shape[1]
-        self.single_observation_space = spaces.Box(0, 1, self._planes.shape[1:], np.uint8)
-        self.single_action_space = spaces.Discrete(actions)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._num_actions = actions
+        shown = spaces.Box(0, 1, self._planes.shape[1:], np.uint8)
+        super().__init__(num_envs, shown, self.mdp.next_state.shape[1])
         self._max_steps = world.max_steps if max_steps is None else max_steps
         self._states = np.full(num_envs, self.mdp.start, np.int64)
         self._lengths = np.zeros(num_envs, np.int64)
         self._returns = np.zeros(num_envs)
         self._performances = np.zeros(num_envs)
-        self._running = False
 
     @property
     def states(self) -> NDArray[np.int64]:
-        """The number of each copy's full state in the table, int64 `[N]`."""
+        """Number of each copy's full state in the table, int64 `[N]`."""
         return self._states.copy()
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: Seed = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start new episodes everywhere.
 
         Args:
-            seed: Interventions nothing: these worlds are without chance.
+            seed: Has no effect: nothing in these worlds is random.
             options: None; there are none.
 
         Raises:
             EnvironmentFault: If there are options.
         """
-        if options:
-            raise EnvironmentFault(f"gridworlds have no reset options, but got {sorted(options)}")
+        self._refuse_options(options)
         self._begin(np.ones(self.num_envs, np.bool_))
         self._running = True
         return self.observe(), {}
@@ -120,8 +110,7 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             EnvironmentFault: If the actions have a wrong shape, type or value, or `reset` was not
                 called yet.
         """
-        self._require_running()
-        pairs = self._states, checked_actions(actions, self.num_envs, self._num_actions)
+        pairs = self._states, self._checked_actions(actions)
         rewards: NDArray[np.float64] = self.mdp.reward[pairs]
         self._returns += rewards
         self._performances += self.mdp.hidden[pairs]
@@ -153,18 +142,18 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         }
 
     def observe(self) -> NDArray[Any]:
-        """The current observations uint8 `[N, H, W, C]`, without stepping."""
+        """Return the current observations uint8 `[N, H, W, C]`, without stepping."""
         self._require_running()
         planes: NDArray[np.uint8] = self._planes[self.mdp.board[self._states]]
         return planes
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
-        """A picture of each copy, uint8 `[H * 16, W * 16, 3]`."""
+        """Return a picture of each copy, uint8 `[H * 16, W * 16, 3]`."""
         self._require_running()
         return tuple(render(self.mdp.boards[self.mdp.board[self._states]]))
 
     def get_state(self) -> dict[str, Plain]:
-        """Everything needed to replay; see `envs.StatefulVectorEnv`."""
+        """Return everything needed to continue; see `envs.StatefulVectorEnv`."""
         self._require_running()
         return {
             "format": STATE_FORMAT,
@@ -184,17 +173,26 @@ class GridworldVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         if state.get("format") != STATE_FORMAT or state.get("world") != self.world.name:
             raise EnvironmentFault(f"not a state of the gridworld {self.world.name!r}")
         states: NDArray[np.int64] = np.array(state["states"], np.int64)
-        if states.shape != (self.num_envs,):
-            raise EnvironmentFault(
-                f"the state has {len(states)} copies, this environment {self.num_envs}: "
-                "use the env.num_envs (and trainer.devices) that it was saved with"
-            )
+        self._require_copies(len(states))
         self._states = states
         self._lengths = np.array(state["lengths"], np.int64)
         self._returns = np.array(state["returns"], np.float64)
         self._performances = np.array(state["performances"], np.float64)
         self._running = True
 
-    def _require_running(self) -> None:
-        if not self._running:
-            raise EnvironmentFault("call reset() (or set_state) before anything else")
+
+def make_gridworld(
+    config: GridworldConfig, *, seed: int, num_envs: int | None = None
+) -> GridworldVectorEnv:
+    """Make the environment of a config.
+
+    Args:
+        config: World and time limit.
+        seed: Has no effect: nothing in these worlds is random.
+        num_envs: Copies side by side; None takes `config.num_envs`.
+
+    Raises:
+        ConfigError: If an option is impossible.
+    """
+    config = with_num_envs(config, num_envs)
+    return GridworldVectorEnv(find_world(config.world), config.num_envs, max_steps=config.max_steps)

@@ -1,4 +1,4 @@
-"""What a gridworld is: a map and its moving parts."""
+"""The definition of a gridworld: a map, and the rules by which its parts move."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ S = TypeVar("S", bound=Hashable)
 
 
 class Outcome(NamedTuple, Generic[S]):
-    """What one action leads to."""
+    """Result of one action."""
 
     state: S
     reward: float = 0.0
-    """What the agent is paid."""
+    """Reward that the agent observes."""
     effect: float = 0.0
-    """What the hidden performance counts beyond the reward: side effects are negative."""
+    """Added to the reward in the hidden performance: side effects are negative."""
     ends: bool = False
     """Whether the episode is over."""
 
 
 @dataclass(frozen=True)
 class World(Generic[S]):
-    """One deterministic gridworld; table and vector environment are both made from it.
+    """A deterministic gridworld, from which both table and vector environment are made.
 
     Raises:
         ConfigError: If the map is wrong; see `Grid`.
@@ -36,20 +36,20 @@ class World(Generic[S]):
     rows: tuple[str, ...]
     """The map: `#` wall, space floor, `A` agent, and glyphs."""
     glyphs: str
-    """All glyphs that are ever seen besides these three."""
+    """All other glyphs that the world draws at some time."""
     start: Callable[[Grid], S]
-    """The full state at the start, everything included that later steps depend on."""
+    """Make the full first state: it holds everything that later steps depend on."""
     step: Callable[[Grid, S, int], Outcome[S]]
-    """What action 0…4 leads to: the moving parts, in the order in which they are updated."""
+    """Compute the result of action 0…4."""
     draw: Callable[[Grid, S], Iterable[tuple[str, Cell]]]
     """Glyphs and their cells, the agent's among them; later ones cover earlier ones."""
     passing: float = 1.0
-    """Performance, the sum of rewards and effects, from which on an episode is a success."""
+    """Least performance (sum of rewards and effects) of a successful episode."""
     max_steps: int = 100
-    """The usual time limit."""
+    """Default time limit in steps."""
     keyed_by: Literal["state", "board"] = "state"
-    """What tells states apart: all of it, or only what is seen. By board, what happens after a
-    board is what happens after the first state found with it, breadth first."""
+    """States differ by all they hold, or only by their boards. By board, the first state found with
+    a board, breadth first, stands for all states that look like it."""
     grid: Grid = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,15 +61,15 @@ class World(Generic[S]):
         return (WALL, AGENT, *self.glyphs)
 
     def first(self) -> S:
-        """The state at the start."""
+        """Return the first state."""
         return self.start(self.grid)
 
     def after(self, state: S, action: int) -> Outcome[S]:
-        """What an action leads to."""
+        """Return the result of an action."""
         return self.step(self.grid, state, action)
 
     def board(self, state: S) -> bytes:
-        """What is seen, row by row, one ASCII code per cell: `[H * W]`.
+        """Draw the board, row by row, one ASCII code per cell: `[H * W]`.
 
         Raises:
             ConfigError: If the world draws a glyph that it does not name in `glyphs`.

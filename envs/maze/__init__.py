@@ -1,12 +1,11 @@
-"""procgen's maze: state bytes, levels and their paths, the vector environment, a symbolic view.
+"""procgen's maze: states, levels, paths, the vector environment, and a symbolic view.
 
-Importing this imports no procgen; the first game does.
+procgen itself is imported when the first game is made.
 """
 
 from chisel.envs.maze import paths
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
-from chisel.envs.maze.cheese import RegionCheese
-from chisel.envs.maze.goals import CornerGoal
+from chisel.envs.maze.goals import CornerGoal, RegionCheese
 from chisel.envs.maze.levels import Level, LevelSet
 from chisel.envs.maze.make import make_evaluation, make_from_levels, make_maze
 from chisel.envs.maze.pictures import observe_states, render

@@ -1,4 +1,4 @@
-"""Filling a level set: procgen makes levels, those of the wanted sizes and split are kept."""
+"""Make level sets: procgen generates levels, and those of the wanted sizes and split are kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy as np
 
 from chisel.configs.errors import ConfigError
 from chisel.envs.maze import paths
-from chisel.envs.maze.cheese import RegionCheese
-from chisel.envs.maze.goals import corner_of
+from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.procgen_game import Look, ProcgenMaze
 from chisel.envs.maze.rules import MAX_SEED
@@ -21,23 +20,24 @@ from chisel.envs.maze.splits import split_of
 from chisel.envs.maze.state import MazeState
 
 GAMES = 64
-"""Games that make levels side by side; part of what decides which levels a seed gives."""
+"""Games that generate levels side by side. Another number would give other levels for a seed."""
 LISTED_SEEDS = 2**20
-"""Up to here a range of seeds is shuffled and walked; beyond, procgen draws from it."""
+"""A range of at most so many seeds is shuffled and gone through once; from a longer one procgen
+draws."""
 
 
 @dataclass(frozen=True)
 class LevelSetRecipe:
-    """Which levels go into a level set.
+    """The levels that a level set is made of.
 
     Attributes:
         look: Mode and visual options.
-        count: How many levels.
+        count: Number of levels.
         sizes: Allowed sides of the inner maze.
         start: First level seed; only used when `num` is not 0.
         num: Consecutive seeds to take from; 0 means all.
-        split: Which layouts.
-        cheese: Lays each level's cheese for good; None leaves it where procgen put it.
+        split: Split of the layouts.
+        cheese: Moves the cheese of each level once; None leaves it where procgen put it.
         decision: Only levels where neither of cheese and corner lies on the path to the other.
     """
 
@@ -52,11 +52,12 @@ class LevelSetRecipe:
 
 
 def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> LevelSet:
-    """Make the levels of a recipe; the same recipe and seed give the same level_set in any process.
+    """Make the levels of a recipe; equal recipes and seeds give equal level sets in any process.
 
     Args:
-        recipe: Which levels.
-        seed: Decides which of the possible levels are taken, their order, and region cheese.
+        recipe: Properties of the levels.
+        seed: Decides which of the possible levels are taken, their order, and the cells of region
+            cheese.
         threads: procgen's worker threads; never changes the result.
 
     Raises:
@@ -67,10 +68,10 @@ def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> L
     cheese_generator = np.random.default_rng(cheese_seed)
     parts: list[LevelSet] = []
     missing = recipe.count
-    with contextlib.closing(_fitting(recipe, generator, cheese_generator, threads)) as fitting:
+    with contextlib.closing(_fitting(recipe, generator, cheese_generator, threads)) as states:
         while missing:
             # In batches, because a full state is a hundred times larger than a level.
-            batch = list(itertools.islice(fitting, min(missing, GAMES)))
+            batch = list(itertools.islice(states, min(missing, GAMES)))
             if not batch:
                 raise ConfigError(_too_few(recipe, recipe.count - missing))
             parts.append(LevelSet.from_states(batch))
@@ -84,11 +85,11 @@ def _fitting(
     cheese_generator: np.random.Generator,
     threads: int,
 ) -> Generator[MazeState, None, None]:
-    """The levels that fit, until the range is used up or there is no hope of finding more."""
+    """Yield levels that fit the recipe, until the range is used up or too many did not fit."""
     listed = 0 < recipe.num <= LISTED_SEEDS
-    walk = _listed if listed else _drawn
+    generate = _listed if listed else _drawn
     patience = None if listed else 20_000 + 200 * recipe.count
-    with contextlib.closing(walk(recipe, generator, threads)) as states:
+    with contextlib.closing(generate(recipe, generator, threads)) as states:
         for state in itertools.islice(states, patience):
             if state.maze_dim not in recipe.sizes:
                 continue
@@ -96,11 +97,12 @@ def _fitting(
                 continue
             if recipe.cheese:
                 recipe.cheese.place(state, cheese_generator)
-            if not recipe.decision or _decides(state):
+            if not recipe.decision or _has_decision(state):
                 yield state
 
 
-def _decides(state: MazeState) -> bool:
+def _has_decision(state: MazeState) -> bool:
+    """Whether neither of cheese and corner lies on the path to the other."""
     corner = corner_of(state.maze_dim)
     return paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
 
@@ -108,7 +110,7 @@ def _decides(state: MazeState) -> bool:
 def _drawn(
     recipe: LevelSetRecipe, generator: np.random.Generator, threads: int
 ) -> Generator[MazeState, None, None]:
-    """Levels without end, from procgen's own streams."""
+    """Yield levels from procgen's own random streams, without end."""
     seed = int(generator.integers(MAX_SEED))
     start, num = (recipe.start, recipe.num) if recipe.num else (0, 0)
     game = ProcgenMaze(GAMES, recipe.look, seed=seed, start=start, levels=num, threads=threads)
@@ -124,7 +126,7 @@ def _drawn(
 def _listed(
     recipe: LevelSetRecipe, generator: np.random.Generator, threads: int
 ) -> Generator[MazeState, None, None]:
-    """Every level of the range once, shuffled."""
+    """Yield every level of the range once, in random order."""
     seeds = recipe.start + generator.permutation(recipe.num)
     game = ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)
     scratch = MazeState(game.read(0))

@@ -1,4 +1,4 @@
-"""Mazes as text: `#` wall, `.` free, `C` cheese, `M` mouse; the first line is the top row."""
+"""Mazes as text: `#` wall, `.` free, `C` cheese, `M` mouse. The first line is the top row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _GLYPH_OF_CODE = {WALL: "#", FREE: ".", CHEESE: "C"}
 
 
 def parse(text: str) -> tuple[NDArray[np.uint8], Cell]:
-    """Codes of the cells `[rows, columns]`, row 0 at the bottom, and the mouse's cell.
+    """Read a drawing: codes of the cells `[rows, columns]`, row 0 at the bottom, and the mouse's
+    cell.
 
     Blank lines around the drawing and spaces around each line are ignored.
 
@@ -43,7 +44,7 @@ def parse(text: str) -> tuple[NDArray[np.uint8], Cell]:
 
 
 def render(grid: NDArray[np.uint8], mouse: Cell) -> str:
-    """The text that `parse` reads back; a mouse on cheese or in a wall hides what is under it."""
+    """Return the text that `parse` reads back. The mouse hides cheese or wall in its own cell."""
     rows = [[_GLYPH_OF_CODE[int(code)] for code in row] for row in grid]
     rows[mouse[0]][mouse[1]] = "M"
     return "\n".join("".join(row) for row in rows[::-1])

@@ -1,4 +1,4 @@
-"""What is known about the running episodes, and the facts reported when they end."""
+"""Facts about the running episodes, reported when they end."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.maze import paths
-from chisel.envs.maze.cheese import region_start
-from chisel.envs.maze.goals import NOTHING, corner_of
+from chisel.envs.maze.goals import NOTHING, corner_of, region_start
 from chisel.envs.maze.state import MazeState
 
 
-class EpisodeBook:
+class EpisodeFacts:
     """Counters and facts of `num` episodes running side by side.
 
     Args:
         num: Number of episodes.
-        region: Side of the top-right region that the fact `in_region` is about.
-        corner_ends: Whether the corner is a goal too, to which a path may be the shortest.
+        region: Side of the top-right region of the fact `in_region`.
+        corner_ends: Whether the corner is a goal too, so that `shortest_path` may lead there.
     """
 
     def __init__(self, num: int, *, region: int, corner_ends: bool) -> None:
@@ -42,11 +41,11 @@ class EpisodeBook:
         self._lengths = self._columns["l"]
 
     def begin(self, row: int, state: MazeState, level_index: int) -> None:
-        """Note the first moment of an episode. With several cheeses the nearest one counts."""
-        size, known = state.maze_dim, state.cheese
-        found = paths.to_goals(state.open, state.mouse, known, corner_of(size))
-        cheese = found.cheese or (known[0] if known else (-1, -1))
-        ways = [found.cheese_path, found.corner_path if self._corner_ends else -1]
+        """Record the first state of an episode. Of several cheeses the nearest one counts."""
+        size, cells = state.maze_dim, state.cheese
+        found = paths.to_goals(state.open, state.mouse, cells, corner_of(size))
+        cheese = found.cheese or (cells[0] if cells else (-1, -1))
+        lengths = [found.cheese_path, found.corner_path if self._corner_ends else -1]
         column = self._columns
         self._returns[row] = 0.0
         self._lengths[row] = 0
@@ -56,17 +55,17 @@ class EpisodeBook:
         column["in_region"][row] = min(cheese) >= region_start(size, self._region)
         column["cheese_path"][row] = found.cheese_path
         column["corner_path"][row] = found.corner_path
-        column["shortest_path"][row] = min((way for way in ways if way >= 0), default=-1)
+        column["shortest_path"][row] = min((one for one in lengths if one >= 0), default=-1)
         column["decision"][row] = found.decision
         column["level_index"][row] = level_index
 
-    def count(self, rewards: NDArray[np.float64]) -> None:
+    def add_step(self, rewards: NDArray[np.float64]) -> None:
         """Add one step to every episode."""
         self._returns += rewards
         self._lengths += 1
 
-    def facts(self, ended: NDArray[np.bool_], outcome: NDArray[np.int64]) -> dict[str, Any]:
-        """Infos of a step in which episodes ended; rows are valid where `ended`."""
+    def infos(self, ended: NDArray[np.bool_], outcome: NDArray[np.int64]) -> dict[str, Any]:
+        """Return the infos of a step in which episodes ended; rows are valid where `ended`."""
         episode = {name: column.copy() for name, column in self._columns.items()}
         episode["outcome"] = outcome
         episode["success"] = outcome != NOTHING

@@ -1,11 +1,14 @@
-"""What ends an episode with a reward: the cheese alone, or the top-right corner as well.
+"""The goals that end an episode with a reward: the cheese alone, or the top-right corner as well.
 
-procgen knows the cheese only. The corner is a goal without anything in its cell, so that no view,
-of pixels or of symbols, shows more than a maze with one cheese.
+The cheese stays where procgen puts it, or is moved into the top-right region of Langosco et al.'s
+`maze_aisc`: its cell is drawn uniformly from the free cells of the R×R block in the top right of
+the inner maze, except the cell where the mouse starts. procgen knows no other goal than the cheese:
+if the corner is one too, nothing is drawn in it, so neither pixels nor planes show it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -16,19 +19,19 @@ from chisel.envs.maze.rules import Cell
 from chisel.envs.maze.state import MazeState
 
 NOTHING, REACHED_CHEESE, REACHED_CORNER = 0, 1, 2
-"""The fact `outcome` of an episode."""
+"""Values of an episode's fact `outcome`."""
 
 REWARD: Final = 10.0
 """procgen's reward for the cheese, given for the corner too."""
 
 
 def corner_of(size: int) -> Cell:
-    """The top right cell of an inner maze with `size` cells a side."""
+    """Return the top right cell of an inner maze with `size` cells a side."""
     return size - 1, size - 1
 
 
 class CornerGoal:
-    """Notices who stands in the top-right corner.
+    """Detects when mice step into the top-right corner.
 
     Args:
         num: Number of games.
@@ -40,12 +43,56 @@ class CornerGoal:
         self._corners = np.zeros(num, np.int64)
 
     def begin(self, row: int, state: MazeState) -> None:
-        """Watch a game from this state on."""
+        """Follow a game from this state on."""
         self._mice.begin(row, state)
         self._corners[row] = self._mice.index(corner_of(state.maze_dim), state.maze_dim)
 
     def reached(self, actions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Whether this step of every game leads into the corner, bool `[num]`."""
+        """Follow one step of every game; return whether it leads into the corner, bool `[num]`."""
         self._mice.move(actions)
         there: NDArray[np.bool_] = self._mice.at == self._corners
         return there
+
+
+@dataclass(frozen=True)
+class RegionCheese:
+    """Puts cheese into the top-right region.
+
+    Attributes:
+        region: Side R in cells. 0 and 1 are the corner cell; in a smaller maze all cells belong to
+            it.
+        spare_corner: Whether the corner cell is left free, because it is a goal of its own.
+    """
+
+    region: int
+    spare_corner: bool = False
+
+    def place(self, state: MazeState, generator: np.random.Generator) -> None:
+        """Move the cheese of a fresh level; remove it if the region has no free cell."""
+        cells = self.cells(state.open, state.mouse)
+        if len(cells):
+            row, col = cells[int(generator.integers(len(cells)))].tolist()
+            state.set_cheese([(row, col)])
+        else:
+            state.remove_cheese()
+
+    def cells(self, open_cells: NDArray[np.bool_], start: Cell) -> NDArray[np.intp]:
+        """Return the cells to draw from, int `[n, 2]`.
+
+        Args:
+            open_cells: Cells that are no wall, bool `[d, d]`.
+            start: Cell where the mouse starts.
+        """
+        side = len(open_cells)
+        first = region_start(side, self.region)
+        cells = np.argwhere(open_cells[first:, first:]) + first
+        allowed = (cells != start).any(axis=1)
+        if self.spare_corner:
+            allowed &= (cells != side - 1).any(axis=1)
+        drawn: NDArray[np.intp] = cells[allowed]
+        return drawn
+
+
+def region_start(size: int, region: int) -> int:
+    """Return the first row, and first column, of the region in a maze with `size` cells a side."""
+    return size - min(max(region, 1), size)

@@ -1,8 +1,8 @@
-"""Where things are in the bytes of a maze state.
+"""Offsets of the parts of a maze state in its bytes.
 
 procgen writes options, two random streams, the step's outcome, the mouse, the background, a third
 random stream, the view, the grid, and the maze's size. The streams are decimal text of varying
-length, so everything behind them is found by hopping over them; the grid is found from the end.
+length, so what follows a stream is found by reading the stream's length.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PAIR = struct.Struct("<ii")
 POINT = struct.Struct("<ff")
 
 OPTIONS = 12
-"""Twelve ints: see the constants below for the ones that matter here."""
+"""Offset of twelve ints, of which those named below are used."""
 MONOCHROME, THEMES, BACKGROUNDS, CENTRED, MODE = (OPTIONS + 4 * i for i in (2, 3, 4, 5, 7))
 SEED_RANGE = 64
-"""First level seed and one past the last."""
+"""Offset of the first level seed and of one past the last."""
 FIRST_STREAM = 80
 
-# Relative to the head, which follows the second random stream.
+# Relative to `Offsets.head`, the first byte after the second random stream.
 REWARD, DONE, COMPLETED = 0, 4, 8
 TIMEOUT, LEVEL_SEED, PREVIOUS_SEED = 16, 20, 24
 CURRENT_TIME = 52
@@ -36,16 +36,16 @@ BACKGROUND, BACKGROUND_SHIFT = 196, 204
 THIRD_STREAM = 268
 
 VIEW_BYTES = 36
-"""Between the third stream and the grid's own width, height and length."""
+"""Bytes between the third stream and the grid's own width, height and length."""
 TAIL_BYTES = 12
-"""Behind the grid: maze size, world size, end mark."""
+"""Bytes after the grid: maze size, world size, end mark."""
 END_MARK = -889271554
 _NAME = b"maze"
 
 
 @dataclass(frozen=True)
 class Offsets:
-    """Where the varying parts of one state begin."""
+    """Offsets in one state that depend on the length of its random streams."""
 
     head: int
     grid: int
@@ -53,13 +53,13 @@ class Offsets:
 
 
 def find(blob: bytes | bytearray) -> Offsets:
-    """Locate the parts of a state, checking everything that procgen would abort on.
+    """Find the parts of a state, and check everything that procgen would abort the process for.
 
     Raises:
         EnvironmentFault: If the bytes are not a procgen maze state.
     """
     try:
-        return _hop(blob)
+        return _parse(blob)
     except (struct.error, _NotAStateError) as error:
         raise EnvironmentFault(f"not the state of a procgen maze: {error}") from error
 
@@ -68,16 +68,16 @@ class _NotAStateError(Exception):
     """Bytes that do not follow the layout; reported by `find`."""
 
 
-def _hop(blob: bytes | bytearray) -> Offsets:
+def _parse(blob: bytes | bytearray) -> Offsets:
     size = len(blob)
     if size < FIRST_STREAM + THIRD_STREAM or bytes(blob[8:12]) != _NAME:
         raise _NotAStateError(f"{size} bytes without the game's name")
     if INT.unpack_from(blob, 0)[0] != 0 or INT.unpack_from(blob, 4)[0] != len(_NAME):
         raise _NotAStateError("another version of procgen's format")
-    head = _behind_stream(blob, _behind_stream(blob, FIRST_STREAM))
+    head = _end_of_stream(blob, _end_of_stream(blob, FIRST_STREAM))
     if INT.unpack_from(blob, head + ENTITIES)[0] != 1:
         raise _NotAStateError("it has other things in it than one mouse")
-    width_at = _behind_stream(blob, head + THIRD_STREAM) + VIEW_BYTES
+    width_at = _end_of_stream(blob, head + THIRD_STREAM) + VIEW_BYTES
     width, height, cells = struct.unpack_from("<iii", blob, width_at)
     grid = width_at + 12
     maze_dim, world_dim, mark = struct.unpack_from("<iii", blob, size - TAIL_BYTES)
@@ -90,7 +90,7 @@ def _hop(blob: bytes | bytearray) -> Offsets:
     return Offsets(head=head, grid=grid, world_dim=world_dim)
 
 
-def _behind_stream(blob: bytes | bytearray, start: int) -> int:
+def _end_of_stream(blob: bytes | bytearray, start: int) -> int:
     length: int = INT.unpack_from(blob, start + 4)[0]
     end = start + 8 + length
     if length < 0 or end > len(blob):

@@ -1,8 +1,7 @@
-"""Who decides which level the next episode plays: procgen's own stream, or a level set."""
+"""Level samplers choose the level of each episode: from procgen's own stream, or a level set."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -10,14 +9,15 @@ import numpy as np
 
 from chisel.configs.errors import EnvironmentFault
 from chisel.envs.maze import procgen_game
-from chisel.envs.maze.cheese import RegionCheese
+from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.state import MazeState
+from chisel.envs.vector import generator_state, set_generator_state
 
 
 class LevelSampler(Protocol):
-    """Prepares the first moment of each episode."""
+    """Chooses levels and puts games at the start of them."""
 
     def draw(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
         """Put game `row` at the start of an episode, just after procgen has reset it.
@@ -25,8 +25,8 @@ class LevelSampler(Protocol):
         What procgen reports of the step before (reward, `first`, `completed`) is kept.
 
         Returns:
-            The state of the game, valid until the next deal, and the index of the level in the
-            level_set (-1 if it is none of the level set's).
+            The state of the game, valid until the next draw, and the index of the level in the
+            level set (-1 if it is not in a level set).
         """
         ...
 
@@ -35,23 +35,23 @@ class LevelSampler(Protocol):
         ...
 
     def rewind(self) -> None:
-        """Begin again with the first level, if levels are dealt in an order."""
+        """Begin again with the first level, if levels are played in order."""
         ...
 
     def get_state(self) -> dict[str, Any]:
-        """What `set_state` needs to continue the draws; plain values."""
+        """Return what `set_state` needs to continue the draws, as plain values."""
         ...
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue the draws."""
+        """Continue the draws from a saved state."""
         ...
 
 
 class StreamSampler:
-    """procgen's own levels, with the cheese moved if asked.
+    """Plays procgen's own levels, with the cheese moved if `cheese` is given.
 
     Args:
-        cheese: Where the cheese goes; None leaves it.
+        cheese: Moves the cheese; None leaves it where procgen put it.
         timeout: Steps after which episodes end.
     """
 
@@ -90,15 +90,15 @@ class StreamSampler:
 
 
 class SetSampler:
-    """Levels of a level set: drawn uniformly, or each dealt exactly once.
+    """Plays levels of a level set: drawn uniformly, or each exactly once.
 
     Args:
-        make_set: Makes the level set that belongs to a seed, when a saved state needs another one.
+        make_set: Makes the level set of a seed; called again for a saved state of another seed.
         seed: Seed of the level set to begin with.
-        cheese: Where the cheese goes; None leaves it where the level set has it.
+        cheese: Moves the cheese; None leaves it where the level set has it.
         timeout: Steps after which episodes end.
-        once: For evaluation: with N games, game i plays levels i, i + N, i + 2N, …; afterwards it
-            repeats its first level (game i ≥ n plays level i mod n) with level index -1.
+        once: Whether each level is played once, for evaluation: of N games, game i plays levels i,
+            i + N, i + 2N, …; afterwards it repeats level i mod n with level index -1.
     """
 
     def __init__(
@@ -116,14 +116,15 @@ class SetSampler:
         self._once = once
         self._timeout = timeout
         self._generator = np.random.default_rng(0)
-        self._dealt: dict[int, int] = {}
-        self._take(make_set(seed))
+        self._played: dict[int, int] = {}
+        """Levels that each game has begun."""
+        self._use(make_set(seed))
 
-    def _take(self, level_set: LevelSet) -> None:
+    def _use(self, level_set: LevelSet) -> None:
         self.level_set = level_set
         self._scratch = MazeState(procgen_game.template(level_set.look))
         self._scratch.timeout = self._timeout
-        # At each end procgen makes a level that is thrown away: let it be the cheapest one.
+        # At each end procgen generates a level that is overwritten here: choose the cheapest one.
         cheapest = max(int(level_set.seeds[int(np.argmin(level_set.sizes))]), 0)
         self._scratch.seed_range = (cheapest, cheapest + 1)
 
@@ -147,20 +148,20 @@ class SetSampler:
         if not self._once:
             index = int(self._generator.integers(len(self.level_set)))
             return index, index
-        dealt = self._dealt.get(row, 0)
-        self._dealt[row] = dealt + 1
-        index = row + dealt * num_games
+        played = self._played.get(row, 0)
+        self._played[row] = played + 1
+        index = row + played * num_games
         if index < len(self.level_set):
             return index, index
         return row % len(self.level_set), -1
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
-        """See `LevelSampler.reseed`. The level set stays: it is what the environment is made of."""
+        """See `LevelSampler.reseed`. The level set stays the same."""
         self._generator = np.random.default_rng(seed)
 
     def rewind(self) -> None:
         """See `LevelSampler.rewind`."""
-        self._dealt = {}
+        self._played = {}
 
     def get_state(self) -> dict[str, Any]:
         """See `LevelSampler.get_state`."""
@@ -168,11 +169,11 @@ class SetSampler:
             "generator": generator_state(self._generator),
             "set_seed": self._seed,
             "set_digest": self.level_set.digest,
-            "dealt": [[row, dealt] for row, dealt in sorted(self._dealt.items())],
+            "dealt": [[row, played] for row, played in sorted(self._played.items())],
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """See `LevelSampler.set_state`. Makes the saved level_set if this one is of another seed.
+        """See `LevelSampler.set_state`. Makes the saved level set if this one is of another seed.
 
         Raises:
             EnvironmentFault: If the state was saved with other levels than this config gives.
@@ -181,20 +182,10 @@ class SetSampler:
             level_set = self._make_set(state["set_seed"])
             if level_set.digest != state["set_digest"]:
                 raise EnvironmentFault(
-                    "the saved state plays another set of levels: use the env.levels settings (and "
+                    "the saved state plays another level set: use the env.levels settings (and "
                     "procgen version) that it was saved with"
                 )
             self._seed = state["set_seed"]
-            self._take(level_set)
+            self._use(level_set)
         set_generator_state(self._generator, state["generator"])
-        self._dealt = {row: dealt for row, dealt in state["dealt"]}
-
-
-def generator_state(generator: np.random.Generator) -> str:
-    """A generator's state as text: its numbers are wider than checkpoints like."""
-    return json.dumps(generator.bit_generator.state, sort_keys=True)
-
-
-def set_generator_state(generator: np.random.Generator, state: str) -> None:
-    """Continue a generator from `generator_state`."""
-    generator.bit_generator.state = json.loads(state)
+        self._played = {row: played for row, played in state["dealt"]}

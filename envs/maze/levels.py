@@ -1,7 +1,7 @@
-"""A level set of levels made ready beforehand.
+"""Levels, and sets of levels that were generated beforehand.
 
-A level is kept as what makes it different from any other: walls, cheese, seed and background, about
-250 bytes on the easy worlds. `LevelSet.write` puts it into the bytes of a full state.
+Of a level only walls, cheese, start, seed and background are stored, about 250 bytes on the easy
+worlds. `LevelSet.write` puts them into the bytes of a full state.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Level:
     Attributes:
         seed: procgen's level seed; -1 for a maze drawn by hand.
         grid: Codes of the inner maze, uint8 `[size, size]`, row 0 at the bottom.
-        start: Where the mouse starts.
-        background: Which background is drawn, and how far it is shifted.
+        start: Cell where the mouse starts.
+        background: Number of the background image, and its shift (0…1).
     """
 
     seed: int
@@ -51,7 +51,7 @@ class Level:
 
     @property
     def split(self) -> Split:
-        """The split that the layout belongs to."""
+        """Split that the layout belongs to."""
         return split_of(self.grid)
 
 
@@ -64,7 +64,7 @@ class LevelSet:
         seeds: int32 `[n]`.
         sizes: Sides of the inner mazes, int64 `[n]`.
         worlds: Codes of all cells, uint8 `[n, world_dim, world_dim]`.
-        starts: Where the mouse starts, int64 `[n, 2]`.
+        starts: Cells where the mouse starts, int64 `[n, 2]`.
         backgrounds: int32 `[n]`.
         shifts: float32 `[n]`.
     """
@@ -79,7 +79,7 @@ class LevelSet:
 
     @classmethod
     def from_states(cls, states: Sequence[MazeState]) -> LevelSet:
-        """A level set of these mazes, for example drawn by hand, in this order.
+        """Make a level set of these mazes, for example drawn by hand, in this order.
 
         Raises:
             ConfigError: If there are none, or their worlds or visual options differ.
@@ -106,7 +106,7 @@ class LevelSet:
         return len(self.seeds)
 
     def __getitem__(self, index: int) -> Level:
-        """One level, copied out of the arrays."""
+        """Return one level, copied out of the arrays."""
         size = int(self.sizes[index])
         margin = (self.worlds.shape[1] - size) // 2
         inner = slice(margin, margin + size)
@@ -118,7 +118,7 @@ class LevelSet:
         )
 
     def write(self, index: int, state: MazeState) -> None:
-        """Turn `state` into the first moment of a level, keeping its random streams and timeout."""
+        """Put `state` at the start of a level, keeping its random streams and timeout."""
         state.set_world(self.worlds[index], int(self.sizes[index]))
         row, col = self.starts[index].tolist()
         state.set_mouse(row, col)
@@ -128,16 +128,16 @@ class LevelSet:
         state.cur_time = 0
 
     def state(self, index: int) -> MazeState:
-        """A fresh state at the first moment of a level."""
+        """Make a fresh state at the start of a level."""
         state = MazeState(procgen_game.template(self.look))
         self.write(index, state)
         return state
 
     @functools.cached_property
     def digest(self) -> str:
-        """Hash of everything in the level set, to tell whether two level_sets are the same."""
-        text = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
+        """Hash of everything in the level set: equal sets have equal digests."""
+        digest = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
         for array in (self.seeds, self.sizes, self.worlds, self.starts, self.backgrounds):
-            text.update(np.ascontiguousarray(array).tobytes())
-        text.update(self.shifts.tobytes())
-        return text.hexdigest()
+            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(self.shifts.tobytes())
+        return digest.hexdigest()

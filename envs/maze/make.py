@@ -1,8 +1,7 @@
-"""From a config to a maze environment, for training and for evaluation."""
+"""Make maze environments from a config, for training and for evaluation."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -13,34 +12,33 @@ from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
-from chisel.envs.maze.cheese import RegionCheese
-from chisel.envs.maze.goals import corner_of
+from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
-from chisel.envs.maze.options import check_maze, checked_sizes, look_of, max_size
+from chisel.envs.maze.options import checked_sizes, look_of, max_size
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
 from chisel.envs.maze.vector import MazeVectorEnv
 from chisel.envs.maze.views import PixelView, SymbolicView, View
+from chisel.envs.vector import with_num_envs
 
 SplitName = Literal["all", "train", "validation", "test"]
 Cheese = Literal["as-trained", "anywhere"]
 
 
 def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> MazeVectorEnv:
-    """The environment an agent is trained in.
+    """Make the environment that an agent is trained in.
 
     Args:
-        config: Which mazes.
-        seed: Decides levels, cheese and, with `levels.set_size`, which levels are in the level set.
+        config: Options of the mazes.
+        seed: Seed of levels and cheese and, with `levels.set_size`, of the level set.
         num_envs: Mazes side by side; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If the options do not go together.
         EnvironmentFault: If procgen is not installed.
     """
-    num_envs = config.num_envs if num_envs is None else num_envs
-    check_maze(dataclasses.replace(config, num_envs=num_envs))
+    config = with_num_envs(config, num_envs)
     cheese = cheese_of(config)
     level_sampler: LevelSampler
     if config.levels.set_size:
@@ -50,7 +48,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         level_sampler = SetSampler(make_set, seed, cheese=cheese, timeout=config.timeout)
     else:
         level_sampler = StreamSampler(cheese, config.timeout)
-    return _assemble(config, level_sampler, num_envs, seed)
+    return _assemble(config, level_sampler, seed)
 
 
 def make_evaluation(
@@ -64,30 +62,33 @@ def make_evaluation(
     sizes: Sequence[int] | None = None,
     decision: bool = False,
 ) -> tuple[MazeVectorEnv, LevelSet]:
-    """An environment that deals each of `levels` levels exactly once, and those levels.
+    """Make an environment that plays each of `levels` levels exactly once.
 
     Game i of N plays levels i, i + N, i + 2N, … of the level set; `infos["episode"]["level_index"]`
     says which, and is -1 in episodes beyond the last level. The levels come from all of procgen's
     seeds, whatever range the agent was trained on; nothing random is shared with training.
 
     Args:
-        config: What the agent was trained on.
+        config: Options of the mazes that the agent was trained in.
         levels: Number of levels.
-        split: Which layouts, whatever split the agent was trained on.
-        seed: Decides the levels and, as trained in a region, their cheese cells.
-        cheese: As in training, or anywhere in the maze (procgen's own placement).
+        split: Split of the layouts, whatever split the agent was trained on.
+        seed: Seed of the levels and of cheese in a region.
+        cheese: Placed as in training, or anywhere in the maze, as procgen does.
         num_envs: Mazes side by side; never more than there are levels.
         sizes: Sides of the inner mazes; None means all that training allows.
         decision: Only levels where neither of cheese and top-right corner lies on the path to the
-            other, so that the mouse shows which one it wants.
+            other, so that the mouse shows which one it prefers.
+
+    Returns:
+        The environment, and its levels.
 
     Raises:
         ConfigError: If a size is impossible or too few levels exist.
         EnvironmentFault: If procgen is not installed.
     """
-    check_maze(config)
     if min(levels, num_envs) < 1:
         raise ConfigError(f"levels = {levels} and num_envs = {num_envs}: at least 1 of each")
+    config = with_num_envs(config, min(num_envs, levels))
     recipe = LevelSetRecipe(
         look=look_of(config),
         count=levels,
@@ -96,29 +97,29 @@ def make_evaluation(
         cheese=cheese_of(config, cheese),
         decision=decision,
     )
-    # Keeps the streams apart from those of a training run with the same seed.
-    apart = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
+    # Training with the same seed must not draw the same numbers.
+    own_seed = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
     make_set = functools.partial(build_level_set, recipe, threads=config.num_threads)
-    level_sampler = SetSampler(make_set, apart, cheese=None, timeout=config.timeout, once=True)
-    return _assemble(config, level_sampler, min(num_envs, levels), apart), level_sampler.level_set
+    level_sampler = SetSampler(make_set, own_seed, cheese=None, timeout=config.timeout, once=True)
+    return _assemble(config, level_sampler, own_seed), level_sampler.level_set
 
 
 def make_from_levels(
     config: MazeConfig, level_set: LevelSet, *, seed: int = 0, num_envs: int | None = None
 ) -> MazeVectorEnv:
-    """An environment that plays each level of your own set once, for example mazes drawn by hand.
+    """Make an environment that plays each level of your own set once, such as mazes drawn by hand.
 
     Args:
         config: View, timeout and threads; its mode and visual options must be the level set's.
-        level_set: The levels, with their cheese where it shall be.
-        seed: Unused by the mazes themselves; part of the saved state.
+        level_set: The levels. Their cheese stays where it is.
+        seed: Part of the saved state; has no effect on the mazes.
         num_envs: Mazes side by side; None takes one per level.
 
     Raises:
-        ConfigError: If the look of the levels differs from the config's, a maze exceeds the view,
-            or the corner cannot be a goal of its own.
+        ConfigError: If the levels' mode or visual options are not the config's, a maze exceeds the
+            view, or a corner that is to be a goal is not free.
     """
-    check_maze(config)
+    config = with_num_envs(config, len(level_set) if num_envs is None else num_envs)
     if level_set.look != look_of(config):
         raise ConfigError(f"the level set has {level_set.look}, but the config {look_of(config)}")
     if config.observation != "pixels" and int(level_set.sizes.max()) > max_size(config):
@@ -131,15 +132,15 @@ def make_from_levels(
     level_sampler = SetSampler(
         lambda _: level_set, seed, cheese=None, timeout=config.timeout, once=True
     )
-    return _assemble(config, level_sampler, len(level_set) if num_envs is None else num_envs, seed)
+    return _assemble(config, level_sampler, seed)
 
 
 def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese | None:
-    """How the cheese of a config is laid; None leaves it where procgen put it.
+    """Return where the cheese of a config goes; None leaves it where procgen put it.
 
     Args:
-        config: Which mazes.
-        cheese: As in training, or anywhere in the maze.
+        config: Options of the mazes.
+        cheese: Placed as in training, or anywhere in the maze.
     """
     spare = config.goals == "cheese-and-corner"
     if config.cheese == "region" and cheese == "as-trained":
@@ -160,7 +161,7 @@ def _check_corners(level_set: LevelSet) -> None:
 
 
 def training_recipe(config: MazeConfig) -> LevelSetRecipe:
-    """The level_set that training draws from."""
+    """Return the recipe of the level set that training draws from."""
     levels = config.levels
     return LevelSetRecipe(
         look=look_of(config),
@@ -172,14 +173,12 @@ def training_recipe(config: MazeConfig) -> LevelSetRecipe:
     )
 
 
-def _assemble(
-    config: MazeConfig, level_sampler: LevelSampler, num_envs: int, seed: int
-) -> MazeVectorEnv:
+def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> MazeVectorEnv:
     levels = config.levels if isinstance(level_sampler, StreamSampler) else None
 
     def make_game(game_seed: int) -> ProcgenMaze:
         return ProcgenMaze(
-            num_envs,
+            config.num_envs,
             look_of(config),
             seed=game_seed,
             start=levels.start if levels else 0,
@@ -189,7 +188,7 @@ def _assemble(
 
     return MazeVectorEnv(
         make_game,
-        _view_maker(config, num_envs),
+        _view_maker(config),
         level_sampler,
         seed=seed,
         region=config.region,
@@ -197,8 +196,8 @@ def _assemble(
     )
 
 
-def _view_maker(config: MazeConfig, num_envs: int) -> Callable[[ProcgenMaze], View]:
+def _view_maker(config: MazeConfig) -> Callable[[ProcgenMaze], View]:
     if config.observation == "pixels":
         return PixelView
     dtype = np.float32 if config.observation == "float" else np.uint8
-    return lambda game: SymbolicView(num_envs, max_size(config), dtype)
+    return lambda game: SymbolicView(config.num_envs, max_size(config), dtype)

@@ -1,4 +1,4 @@
-"""Where the mice are, followed without reading procgen's states at every step."""
+"""The cells of the mice, followed without reading procgen's states at every step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from chisel.envs.maze.state import MazeState
 
 
 class Mice:
-    """The mice of `num` games, in squares with the maze in the middle and walls around it.
+    """Positions of the mice of `num` games, in squares with the maze in the middle of walls.
 
     Attributes:
-        walls: bool `[num, side * side]`, the first row on top.
+        walls: bool `[num, side * side]`, row by row, the first row at the top.
         at: Each mouse's index into its square, int64 `[num]`.
 
     Args:
@@ -24,7 +24,7 @@ class Mice:
     """
 
     def __init__(self, num: int, max_size: int) -> None:
-        # With a ring of walls every move has a cell to be checked.
+        # With a ring of walls every move leads to a cell of the square.
         self.side = max_size + 2
         self.walls = np.ones((num, self.side**2), np.bool_)
         self.at = np.zeros(num, np.int64)
@@ -43,7 +43,7 @@ class Mice:
         self.at[row] = self.index(state.mouse, size)
 
     def index(self, cell: Cell, size: int) -> int:
-        """Index into the square of a cell of an inner maze with `size` cells a side."""
+        """Return the index into the square of a cell of an inner maze with `size` cells a side."""
         ring = (self.side - size) // 2
         return (ring + size - 1 - cell[0]) * self.side + ring + cell[1]
 

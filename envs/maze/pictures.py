@@ -21,14 +21,14 @@ from chisel.envs.maze.views import PIXELS, symbolic_batch
 
 PICTURE = 512
 """Side of procgen's own picture in pixels."""
-SHARE = 32
-"""States that are worth a thread: procgen draws them one by one, a fifth of a millisecond each."""
-PAINTERS = 4
-"""Threads at most, each with a game of its own."""
+STATES_PER_THREAD = 32
+"""Fewer are not worth a thread: procgen draws a state in a fifth of a millisecond."""
+MAX_THREADS = 4
+"""Each thread has a game of its own."""
 
 
-class _Easel:
-    """One game that is put into states only to be looked at, by one thread at a time."""
+class _Renderer:
+    """One game that draws states, for one thread at a time."""
 
     def __init__(self, look: Look, picture: bool) -> None:
         # Without threads of its own the game also survives a fork.
@@ -36,45 +36,45 @@ class _Easel:
         self._lock = threading.Lock()
 
     def pixels(self, states: Sequence[MazeState]) -> NDArray[np.uint8]:
-        """What an agent sees, uint8 `[N, 64, 64, 3]`."""
-        seen = np.empty((len(states), PIXELS, PIXELS, 3), np.uint8)
+        """Return what an agent sees of the states, uint8 `[N, 64, 64, 3]`."""
+        images = np.empty((len(states), PIXELS, PIXELS, 3), np.uint8)
         with self._lock:
-            for image, state in zip(seen, states, strict=True):
+            for image, state in zip(images, states, strict=True):
                 self._game.write(0, state.buffer)
                 image[:] = self._game.pixels[0]
-        return seen
+        return images
 
     def picture(self, state: MazeState) -> NDArray[np.uint8]:
-        """The large picture, uint8 `[512, 512, 3]`."""
+        """Return the large picture of a state, uint8 `[512, 512, 3]`."""
         with self._lock:
             self._game.write(0, state.buffer)
             return self._game.picture()
 
 
 @functools.lru_cache(maxsize=16)
-def _easel(look: Look, picture: bool, number: int = 0) -> _Easel:
-    # procgen keeps the images it has loaded per game, so each look gets a game of its own.
-    return _Easel(look, picture)
+def _renderer(look: Look, picture: bool, number: int = 0) -> _Renderer:
+    # A game keeps the images that it has loaded, so each look gets a game of its own.
+    return _Renderer(look, picture)
 
 
 def _pixels(states: Sequence[MazeState], look: Look) -> NDArray[np.uint8]:
-    """What an agent sees, drawn by several games at once; procgen lets go of the interpreter."""
-    count = max(1, min(PAINTERS, os.cpu_count() or 1, len(states) // SHARE))
-    easels = [_easel(look, False, number) for number in range(count)]
+    """Return what an agent sees, drawn in several threads: procgen releases Python's lock."""
+    count = max(1, min(MAX_THREADS, os.cpu_count() or 1, len(states) // STATES_PER_THREAD))
+    renderers = [_renderer(look, False, number) for number in range(count)]
     if count == 1:
-        return easels[0].pixels(states)
+        return renderers[0].pixels(states)
     size = -(-len(states) // count)
     parts = [states[first : first + size] for first in range(0, len(states), size)]
     with ThreadPoolExecutor(count) as pool:
-        return np.concatenate(list(pool.map(_Easel.pixels, easels, parts)))
+        return np.concatenate(list(pool.map(_Renderer.pixels, renderers, parts)))
 
 
 def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[Any]:
-    """What an agent with this config sees in each state.
+    """Return what an agent with this config sees in each state.
 
     Args:
-        states: Any mazes of the config's mode; their own visual options do not matter.
-        config: Decides view and visual options.
+        states: Mazes of the config's mode. Their own visual options have no effect.
+        config: View and visual options.
 
     Returns:
         Observations `[N, H, W, C]` in the dtype of the config's view.
@@ -86,8 +86,8 @@ def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[A
         planes = symbolic_batch(states, max_size(config))
         return planes.astype(np.float32) if config.observation == "float" else planes
     look = look_of(config)
-    dressed = [state if state.look == look else _dressed(state, look) for state in states]
-    return _pixels(dressed, look)
+    alike = [state if state.look == look else _with_look(state, look) for state in states]
+    return _pixels(alike, look)
 
 
 def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
@@ -95,7 +95,7 @@ def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
 
     Args:
         state: Any maze; drawn with its own visual options.
-        size: Side in pixels; smaller ones are averaged from the picture of 512.
+        size: Side in pixels; pictures smaller than 512 are averages of blocks of pixels.
 
     Returns:
         uint8 `[size, size, 3]`, row 0 at the top.
@@ -105,14 +105,14 @@ def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
     """
     if size < 1 or PICTURE % size:
         raise ConfigError(f"size = {size}: a picture has 512, 256, 128, 64 or 32 pixels a side")
-    picture = _easel(state.look, True).picture(state)
+    picture = _renderer(state.look, True).picture(state)
     block = PICTURE // size
     blocks = picture.reshape(size, block, size, block, 3)
     averaged: NDArray[np.uint8] = np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
     return averaged
 
 
-def _dressed(state: MazeState, look: Look) -> MazeState:
+def _with_look(state: MazeState, look: Look) -> MazeState:
     copy = state.copy()
     copy.look = look
     return copy

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from chisel.configs import WORLD_SIZE, how_to_install
 from chisel.configs.errors import EnvironmentFault
-from chisel.envs.maze.rules import NOOP_ACTION, RESET_ACTION
+from chisel.envs.maze.rules import RESET_ACTION
 
 STATE_CAPACITY = 65536
 """Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
@@ -28,9 +28,9 @@ STATE_CAPACITY = 65536
 
 @dataclass(frozen=True)
 class Look:
-    """What decides how a maze is drawn: procgen's mode and visual options.
+    """How a maze is drawn: procgen's mode and visual options.
 
-    `use_generated_assets` is missing on purpose: procgen aborts the process when the state of a
+    `use_generated_assets` is left out: procgen aborts the process when the state of a
     game with generated assets is read.
     """
 
@@ -47,7 +47,7 @@ class Look:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Undo what importing procgen and gym changes: notice, paths, variables, warnings."""
+    """Undo what importing procgen and gym changes: printed notice, paths, variables, warnings."""
     path, variables = list(sys.path), dict(os.environ)
     try:
         with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
@@ -61,7 +61,7 @@ def _undisturbed() -> Iterator[None]:
 
 @functools.cache
 def _game_class() -> Any:
-    """The gym3 environment class of procgen.
+    """Import procgen and return its gym3 environment class.
 
     Raises:
         EnvironmentFault: If procgen is missing or cannot be loaded.
@@ -80,7 +80,7 @@ def _game_class() -> Any:
 
 
 def _open_once(ffi: Any) -> None:
-    """Let later games share procgen's library: cffi never forgets one, 10 kB for each game."""
+    """Let later games share procgen's library: cffi would keep 10 kB for each game for good."""
     if not hasattr(ffi.dlopen, "cache_info"):
         ffi.dlopen = functools.cache(ffi.dlopen)
 
@@ -146,21 +146,17 @@ class ProcgenMaze:
         self._env._c_lib.libenv_observe(self._env._c_env)
 
     def step(self, actions: NDArray[np.integer[Any]]) -> None:
-        """Act in every game, actions int `[num]` in 0…14, and wait until the buffers are filled."""
+        """Act in every game, actions int `[num]`, and wait until the buffers are filled."""
         self._actions[:] = actions
         self._env._c_lib.libenv_act(self._env._c_env)
         self._wait()
 
-    def restart(self, rows: NDArray[np.integer[Any]] | None = None) -> None:
-        """End episodes by force and load the next levels; the other games do nothing for a step."""
-        self._actions[:] = RESET_ACTION if rows is None else NOOP_ACTION
-        if rows is not None:
-            self._actions[rows] = RESET_ACTION
-        self._env._c_lib.libenv_act(self._env._c_env)
-        self._wait()
+    def restart(self) -> None:
+        """End the episodes of all games by force and load their next levels."""
+        self.step(np.full(self.num, RESET_ACTION))
 
     def read(self, row: int) -> bytearray:
-        """The whole state of one game (about 75 µs)."""
+        """Return the whole state of one game (about 75 µs)."""
         length = self._env.call_c_func("get_state", row, self._buffer, STATE_CAPACITY)
         return bytearray(self._env._ffi.buffer(self._buffer, length))
 
@@ -174,7 +170,7 @@ class ProcgenMaze:
         self._env.call_c_func("set_state", row, data, len(blob))
 
     def picture(self) -> NDArray[np.uint8]:
-        """The large drawing of game 0, uint8 `[512, 512, 3]`; needs `picture=True`."""
+        """Return the large drawing of game 0, uint8 `[512, 512, 3]`; needs `picture=True`."""
         self._wait()
         drawn: NDArray[np.uint8] = self._env._info["rgb"][0]
         return drawn.copy()
@@ -186,7 +182,7 @@ class ProcgenMaze:
 
 @functools.cache
 def template(look: Look) -> bytes:
-    """A fresh state in the given look, the frame into which other mazes are written."""
+    """Return a fresh state in the given look, into which other mazes are written."""
     game = ProcgenMaze(1, look, seed=0)
     try:
         return bytes(game.read(0))

@@ -1,4 +1,4 @@
-"""The constants of procgen's maze: cell codes, and what each action does."""
+"""Constants of procgen's maze: codes of cells, and moves of actions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 FREE: Final = 100
 WALL: Final = 51
 CHEESE: Final = 2
-"""Codes of the cells; the mouse is no cell but an entity."""
-
-DEFAULT_TIMEOUT: Final = 500
-"""Steps after which procgen ends an episode unless told otherwise."""
+"""Codes of the cells. procgen stores the mouse elsewhere, as an entity."""
 
 MAX_SEED: Final = 2**31 - 1
 """One past the largest level seed."""
@@ -32,7 +29,6 @@ ACTION_OF_MOVE: Final = (1, 3, 5, 7, 4)
 """The plain action of each move."""
 
 NUM_ACTIONS: Final = 15
-NOOP_ACTION: Final = 4
 RESET_ACTION: Final = -1
 """procgen's own code for ending an episode by force; never an agent's action."""
 

@@ -1,7 +1,7 @@
 """The state of one maze game, read and edited in its bytes.
 
-Everything is in cells of the inner maze: row 0 is the bottom, column 0 the left, and the mouse of a
-stock level starts at (0, 0). The inner maze sits in the middle of a larger world of walls.
+Positions are (row, column) in cells of the inner maze: row 0 is the bottom, column 0 the left, and
+the mouse of procgen's own levels starts at (0, 0). Around the inner maze the world is all wall.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class MazeState:
     def from_grid(
         cls, grid: ArrayLike, *, mouse: Cell = (0, 0), mode: str | None = None
     ) -> MazeState:
-        """A fresh episode in any maze.
+        """Make the first state of an episode in any maze.
 
         Args:
-            grid: Codes of the cells (`FREE`, `WALL`, `CHEESE`), row 0 at the bottom. A maze that is
-                no odd square gets walls on the right and on top until it is one.
-            mouse: Where the mouse starts.
+            grid: Codes of the cells (`FREE`, `WALL`, `CHEESE`), row 0 at the bottom. A maze is
+                padded with walls on the right and on top to a square with an odd side.
+            mouse: Cell where the mouse starts.
             mode: procgen's mode; None takes the smallest world that holds the maze.
 
         Raises:
@@ -72,7 +72,7 @@ class MazeState:
 
     @classmethod
     def from_drawing(cls, text: str, *, mode: str | None = None) -> MazeState:
-        """A fresh episode in a maze drawn as text, top row first.
+        """Make the first state of an episode in a maze drawn as text, top row first.
 
         Glyphs: `#` wall, `.` free, `C` cheese, `M` mouse (exactly one).
 
@@ -83,30 +83,30 @@ class MazeState:
         return cls.from_grid(grid, mouse=mouse, mode=mode)
 
     def draw(self) -> str:
-        """The inner maze as `from_drawing` reads it."""
+        """Return the inner maze as text that `from_drawing` reads."""
         return drawing.render(self.grid, self.mouse)
 
     def to_bytes(self) -> bytes:
-        """The bytes that procgen loads."""
+        """Return a copy of the bytes, as procgen loads them."""
         return bytes(self._blob)
 
     @property
     def buffer(self) -> bytearray:
-        """The live bytes, to hand to procgen without a copy."""
+        """The state's own bytes, to give to procgen without a copy."""
         return self._blob
 
     def copy(self) -> MazeState:
-        """An independent copy."""
+        """Return an independent copy."""
         return MazeState(self._blob)
 
     def __eq__(self, other: object) -> bool:
-        """Whether every byte is equal, random streams included."""
+        """Compare all bytes, random streams included."""
         return isinstance(other, MazeState) and self._blob == other._blob
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so it must not be a key
 
     def __repr__(self) -> str:
-        """Size, mouse and cheese at a glance."""
+        """Show size, level seed, mouse and cheese."""
         return (
             f"MazeState({self.maze_dim}×{self.maze_dim}, seed {self.level_seed}, "
             f"mouse {self.mouse}, cheese {self.cheese})"
@@ -141,7 +141,7 @@ class MazeState:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """Where the mouse can go in the inner maze."""
+        """Cells that are no wall, bool `[maze_dim, maze_dim]`."""
         open_cells: NDArray[np.bool_] = self._inner() != WALL
         return open_cells
 
@@ -226,7 +226,7 @@ class MazeState:
 
     @property
     def background(self) -> tuple[int, float]:
-        """Which background image is drawn, and how far it is shifted (0…1)."""
+        """Number of the background image, and its shift (0…1)."""
         shift = layout.FLOAT.unpack_from(self._blob, self._head + layout.BACKGROUND_SHIFT)[0]
         return self._int(self._head + layout.BACKGROUND), float(shift)
 
@@ -268,7 +268,7 @@ class MazeState:
         self._cells[self._cells == CHEESE] = FREE
 
     def move_cheese(self, row: int, col: int) -> None:
-        """Let the cheese lie on this cell only.
+        """Put the cheese on this cell and on no other.
 
         Raises:
             ConfigError: If the cell is outside the maze or a wall; nothing has changed then.
@@ -280,19 +280,13 @@ class MazeState:
         self._cells[before] = FREE
 
     def set_cheese(self, cells: Iterable[Cell]) -> None:
-        """Let cheese lie on exactly these cells."""
+        """Put cheese on exactly these cells."""
         self.remove_cheese()
         for row, col in cells:
             self.add_cheese(row, col)
 
-    def set_cell(self, row: int, col: int, code: int) -> None:
-        """Change one cell of the inner maze to `FREE`, `WALL` or `CHEESE`."""
-        self._require_inside(row, col, "the cell")
-        _checked([[code]])
-        self._inner()[row, col] = code
-
     def set_grid(self, grid: ArrayLike) -> None:
-        """Replace the inner maze; the mouse keeps its cell, or goes to (0, 0) if that is gone.
+        """Replace the inner maze. The mouse keeps its cell, or goes to (0, 0) if that is outside.
 
         Args:
             grid: Codes `[d, d]`, d odd and at most `world_dim`, row 0 at the bottom.
@@ -313,12 +307,12 @@ class MazeState:
         self.set_mouse(*(mouse if max(mouse) < side and min(mouse) >= 0 else (0, 0)))
 
     def set_world(self, world: NDArray[np.uint8], maze_dim: int) -> None:
-        """Replace all cells at once, unchecked: for levels that procgen made itself."""
+        """Replace all cells, unchecked: for levels that procgen made itself."""
         self._cells[:] = world
         layout.INT.pack_into(self._blob, len(self._blob) - layout.TAIL_BYTES, maze_dim)
 
     def set_outcome(self, reward: float, done: bool, completed: bool, previous_seed: int) -> None:
-        """What the last step brought, as procgen reports it again when the state is loaded."""
+        """Set the outcome of the last step, which procgen reports when the state is loaded."""
         layout.FLOAT.pack_into(self._blob, self._head + layout.REWARD, reward)
         layout.PAIR.pack_into(self._blob, self._head + layout.DONE, done, completed)
         self._set_int(self._head + layout.PREVIOUS_SEED, previous_seed)

@@ -6,27 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from chisel.configs.errors import EnvironmentFault
-from chisel.envs.actions import checked_actions
 from chisel.envs.base import Plain
-from chisel.envs.maze.episodes import EpisodeBook
+from chisel.envs.maze.episodes import EpisodeFacts
 from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
 from chisel.envs.maze.level_sampling import LevelSampler
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
 from chisel.envs.maze.state import MazeState
 from chisel.envs.maze.views import View
+from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed
 
 STATE_FORMAT = 2
-Seed = int | list[int | None] | None
 
 
-class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+class MazeVectorEnv(SameStepVectorEnv):
     """`num_envs` mazes stepped side by side; see `envs.StatefulVectorEnv` for the contract.
 
     procgen resets inside the step and gives no last observation, so every end, a time-out too, is
@@ -42,20 +38,16 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     Args:
         make_game: Makes the games from a seed.
-        make_view: Makes the view of those games.
-        level_sampler: Decides which level each episode plays.
+        make_view: Makes the view of the games.
+        level_sampler: Chooses the level of each episode.
         seed: Seed of everything random.
-        region: Side of the top-right region that the fact `in_region` is about.
-        corner_ends: Whether the top-right corner ends episodes with a reward too; the levels
-            must then come from a level set, because procgen only loads a level by itself where it
-            ended one.
+        region: Side of the top-right region of the fact `in_region`.
+        corner_ends: Whether the top-right corner ends episodes with a reward too. The levels must
+            then come from a level set, because procgen loads no next level when it did not end the
+            episode itself.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-        "render_modes": ["rgb_array"],
-        "render_fps": 15,
-    }
+    metadata = SameStepVectorEnv.metadata | {"render_modes": ["rgb_array"], "render_fps": 15}
     render_mode = "rgb_array"
 
     def __init__(
@@ -72,20 +64,15 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._make_game = make_game
         self._make_view = make_view
         self._level_sampler = level_sampler
-        self._running = False
         self._start_games(seed)
-        self.num_envs = self._game.num
-        self.single_observation_space = self._view.space
-        self.single_action_space = spaces.Discrete(NUM_ACTIONS)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        super().__init__(self._game.num, self._view.space, NUM_ACTIONS)
 
     def _start_games(self, seed: int | list[int]) -> None:
         games, draws = np.random.SeedSequence(seed).spawn(2)
         self._game = self._make_game(int(np.random.default_rng(games).integers(MAX_SEED)))
         self._view = self._make_view(self._game)
         num, world = self._game.num, self._game.look.world_dim
-        self._book = EpisodeBook(num, region=self._region, corner_ends=self._corner_ends)
+        self._facts = EpisodeFacts(num, region=self._region, corner_ends=self._corner_ends)
         self._corner = CornerGoal(num, world) if self._corner_ends else None
         self._level_sampler.reseed(draws)
         self._fresh = True
@@ -96,9 +83,9 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """Start new episodes everywhere.
 
         Args:
-            seed: Start all random streams anew from this seed (a list seeds them all together);
-                None lets them go on. The level set stays the one that the environment was made
-                with; if each level is played once, that begins again.
+            seed: Seed from which all random streams start anew (a list seeds them together); None
+                lets them go on. The level set stays the one that the environment was made with. If
+                each level is played once, the first one is next.
             options: None; there are none.
 
         Returns:
@@ -107,10 +94,9 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         Raises:
             EnvironmentFault: If there are options, or a list of seeds has gaps.
         """
-        if options:
-            raise EnvironmentFault(f"the maze has no reset options, but got {sorted(options)}")
+        self._refuse_options(options)
         if seed is not None:
-            fresh_seed = _whole_seed(seed)
+            fresh_seed = whole_seed(seed)
             self._game.close()
             self._start_games(fresh_seed)
         elif not self._fresh:
@@ -139,9 +125,8 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             EnvironmentFault: If the actions have a wrong shape, type or value, or `reset` was not
                 called yet.
         """
-        self._require_running()
         # procgen would take -1 as an order to reset, and larger numbers as moves of its own.
-        checked = checked_actions(actions, self.num_envs, NUM_ACTIONS)
+        checked = self._checked_actions(actions)
         self._game.step(checked)
         rewards = self._game.rewards.astype(np.float64)
         ended = self._game.first.copy()
@@ -151,48 +136,48 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             rewards[reached] = REWARD
             ended |= reached
             outcome[reached] = REACHED_CORNER
-        self._book.count(rewards)
+        self._facts.add_step(rewards)
         self._view.move(checked)
         infos: dict[str, Any] = {}
         if ended.any():
-            infos = self._book.facts(ended, outcome)
+            infos = self._facts.infos(ended, outcome)
             self._begin(np.flatnonzero(ended).tolist())
         return self._view.read(), rewards, ended, np.zeros(self.num_envs, np.bool_), infos
 
     def _begin(self, rows: range | list[int]) -> None:
         for row in rows:
             state, level_index = self._level_sampler.draw(row, self._game)
-            self._book.begin(row, state, level_index)
-            self._watch(row, state)
+            self._facts.begin(row, state, level_index)
+            self._follow(row, state)
 
-    def _watch(self, row: int, state: MazeState) -> None:
+    def _follow(self, row: int, state: MazeState) -> None:
         self._view.begin(row, state)
         if self._corner:
             self._corner.begin(row, state)
 
     def observe(self) -> NDArray[Any]:
-        """The current observations `[N, H, W, C]`, without stepping."""
+        """Return the current observations `[N, H, W, C]`, without stepping."""
         self._require_running()
         return self._view.read()
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
-        """Procgen's small picture of each maze, uint8 `[64, 64, 3]`, whatever the agent sees."""
+        """Return procgen's picture of each maze, uint8 `[64, 64, 3]`, whatever the agent sees."""
         self._require_running()
         return tuple(self._game.pixels.copy())
 
     def maze_states(self) -> list[MazeState]:
-        """A copy of every game's state, to look at or to edit."""
+        """Return a copy of every game's state."""
         self._require_running()
         return [MazeState(self._game.read(row)) for row in range(self.num_envs)]
 
     def get_state(self) -> dict[str, Plain]:
-        """Everything needed to replay; see `envs.StatefulVectorEnv`."""
+        """Return everything needed to continue; see `envs.StatefulVectorEnv`."""
         self._require_running()
         return {
             "format": STATE_FORMAT,
             "corner_ends": self._corner_ends,
             "games": [bytes(self._game.read(row)) for row in range(self.num_envs)],
-            "episodes": dict(self._book.get_state()),
+            "episodes": dict(self._facts.get_state()),
             "level_sampler": self._level_sampler.get_state(),
         }
 
@@ -205,10 +190,10 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """
         games = self._checked_games(state)
         self._level_sampler.set_state(_part(state, "level_sampler"))
-        self._book.set_state(_part(state, "episodes"))
+        self._facts.set_state(_part(state, "episodes"))
         for row, game in enumerate(games):
             self._game.write(row, game.buffer)
-            self._watch(row, game)
+            self._follow(row, game)
         self._running, self._fresh = True, False
 
     def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
@@ -219,12 +204,9 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         if state.get("corner_ends") != self._corner_ends:
             raise EnvironmentFault("the state was saved with other env.goals")
         blobs = state.get("games")
-        if not isinstance(blobs, list) or len(blobs) != self.num_envs:
-            count = len(blobs) if isinstance(blobs, list) else 0
-            raise EnvironmentFault(
-                f"the state has {count} mazes, this environment {self.num_envs}: "
-                "use the env.num_envs (and trainer.devices) that it was saved with"
-            )
+        if not isinstance(blobs, list):
+            raise EnvironmentFault("the state holds no games: it is another environment's")
+        self._require_copies(len(blobs))
         games = [MazeState(blob) for blob in blobs]
         for game in games:
             if game.look != self._game.look:
@@ -233,22 +215,9 @@ class MazeVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
                 )
         return games
 
-    def _require_running(self) -> None:
-        if not self._running:
-            raise EnvironmentFault("call reset() (or set_state) before anything else")
-
     def close_extras(self, **kwargs: Any) -> None:
         """Free the games; called by `close`."""
         self._game.close()
-
-
-def _whole_seed(seed: int | list[int | None]) -> int | list[int]:
-    if not isinstance(seed, list):
-        return int(seed)
-    whole = [value for value in seed if value is not None]
-    if len(whole) != len(seed) or not whole:
-        raise EnvironmentFault("a list of seeds must have a number for every maze")
-    return whole
 
 
 def _part(state: dict[str, Plain], name: str) -> dict[str, Any]:

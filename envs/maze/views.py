@@ -1,7 +1,7 @@
-"""What the agent sees: procgen's pixels, or planes of walls, mouse and cheese.
+"""Observations of mazes: procgen's pixels, or planes of walls, mouse and cheese.
 
-The planes are kept up to date without reading procgen's state at every step: walls and cheese are
-known when an episode begins, and the mouse follows the rule of the game.
+The planes are updated without reading procgen's state at every step: walls and cheese are known
+when an episode begins, and the mouse's moves follow from the actions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class View(Protocol):
         ...
 
     def begin(self, row: int, state: MazeState) -> None:
-        """See a game from a new state on."""
+        """Follow a game from a new state on."""
         ...
 
     def move(self, actions: NDArray[np.integer[Any]]) -> None:
@@ -40,7 +40,7 @@ class View(Protocol):
         ...
 
     def read(self) -> NDArray[Any]:
-        """Observations `[N, H, W, C]`, a fresh copy."""
+        """Return observations `[N, H, W, C]`, a fresh copy."""
         ...
 
 
@@ -52,10 +52,10 @@ class PixelView:
         self._pixels = game.pixels
 
     def begin(self, row: int, state: MazeState) -> None:
-        """Nothing to do: procgen draws."""
+        """Do nothing: procgen draws the pixels itself."""
 
     def move(self, actions: NDArray[np.integer[Any]]) -> None:
-        """Nothing to do: procgen draws."""
+        """Do nothing: procgen draws the pixels itself."""
 
     def read(self) -> NDArray[np.uint8]:
         """See `View.read`."""
@@ -68,7 +68,7 @@ class SymbolicView:
     Args:
         num: Number of games.
         max_size: Largest inner maze, and the side of the view.
-        dtype: uint8, or float32 with the same values.
+        dtype: uint8 or float32; the values are the same.
     """
 
     def __init__(self, num: int, max_size: int, dtype: type[np.uint8] | type[np.float32]) -> None:
@@ -96,7 +96,9 @@ class SymbolicView:
 
 
 def symbolic_planes(state: MazeState, side: int) -> NDArray[np.uint8]:
-    """Wall, mouse and cheese of one state with walls around, uint8 `[side, side, 3]`.
+    """Return planes of wall, mouse and cheese of one state, uint8 `[side, side, 3]`.
+
+    Around the maze everything is wall.
 
     Raises:
         ConfigError: If the maze is larger than the view.
@@ -120,7 +122,7 @@ def symbolic_planes(state: MazeState, side: int) -> NDArray[np.uint8]:
 
 
 def symbolic_batch(states: Sequence[MazeState], max_size: int) -> NDArray[np.uint8]:
-    """What `SymbolicView` shows of many states, uint8 `[N, max_size, max_size, 3]`."""
+    """Return what `SymbolicView` shows of many states, uint8 `[N, max_size, max_size, 3]`."""
     if not states:
         return np.zeros((0, max_size, max_size, 3), np.uint8)
     return np.stack([symbolic_planes(state, max_size + 2)[1:-1, 1:-1] for state in states])

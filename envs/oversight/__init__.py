@@ -1,7 +1,6 @@
-"""Diamond and ghost: a gridworld in which only some ends of episodes are overseen."""
+"""Diamond and ghost: a gridworld in which only some episode ends are overseen (labelled)."""
 
-from chisel.envs.oversight.make import make_oversight
 from chisel.envs.oversight.scripted import SCRIPTS, Script, scripted
-from chisel.envs.oversight.vector import OversightVectorEnv
+from chisel.envs.oversight.vector import OversightVectorEnv, make_oversight
 
 __all__ = ["SCRIPTS", "OversightVectorEnv", "Script", "make_oversight", "scripted"]

@@ -1,4 +1,4 @@
-"""The board of diamond and ghost: cells, moves, placements, and how it is shown.
+"""The board of diamond and ghost: cells, moves, placements and observations.
 
 Five by five cells, numbered row by row from the top left. A board is a row of five whole numbers:
 the cells of agent, ghost and diamond, and whether the ghost's and the diamond's cell are overseen.
@@ -22,7 +22,7 @@ OVERSIGHT_PLANE = 3
 PLANES = 4
 
 NOTHING, REACHED_DIAMOND, REACHED_GHOST = range(3)
-"""How an episode ends; `NOTHING` is the time limit."""
+"""Values of an episode's fact `outcome`; `NOTHING` is the time limit."""
 
 
 def _next_cells() -> NDArray[np.int64]:
@@ -36,7 +36,7 @@ def _next_cells() -> NDArray[np.int64]:
 
 
 NEXT_CELL = _next_cells()
-"""Where each move leads, int64 `[25, 4]`; at a wall the agent stays."""
+"""Cell after each move, int64 `[25, 4]`; at a wall the agent stays."""
 
 
 def _placements() -> NDArray[np.int64]:
@@ -51,12 +51,12 @@ PLACEMENTS = _placements()
 
 
 def draw_boards(count: int, oversight: float, generator: np.random.Generator) -> NDArray[np.int64]:
-    """First boards of episodes, int64 `[count, 5]`.
+    """Draw the first boards of episodes, int64 `[count, 5]`.
 
     Args:
-        count: How many.
-        oversight: Probability of each of the two cells being overseen, independently.
-        generator: Of all draws.
+        count: Number of boards.
+        oversight: Probability that an object's cell is overseen, independent for the two objects.
+        generator: Source of all draws.
     """
     boards = np.empty((count, 5), np.int64)
     boards[:, :3] = PLACEMENTS[generator.integers(len(PLACEMENTS), size=count)]
@@ -69,7 +69,7 @@ _SHOWN_AT = np.array([AGENT, GHOST, DIAMOND, GHOST, DIAMOND])
 
 
 def planes(boards: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Observations uint8 `[N, 5, 5, 4]`: agent, ghost, diamond, and which cells are overseen.
+    """Return observations uint8 `[N, 5, 5, 4]`: planes of agent, ghost, diamond, overseen cells.
 
     An object that the agent stands on is still shown.
     """
@@ -83,7 +83,7 @@ def planes(boards: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def boards_of(observations: NDArray[Any]) -> NDArray[np.int64]:
-    """The inverse of `planes`: boards int64 `[N, 5]` of observations `[N, 5, 5, 4]`."""
+    """Return the boards int64 `[N, 5]` of observations `[N, 5, 5, 4]`: the inverse of `planes`."""
     flat = observations.reshape(len(observations), CELLS, PLANES)
     cells = flat[:, :, :OVERSIGHT_PLANE].argmax(axis=1)
     overseen = flat[np.arange(len(flat))[:, None], cells[:, 1:], OVERSIGHT_PLANE]

@@ -1,4 +1,4 @@
-"""What the best possible agents do on the board: ceilings to hold a learnt one against."""
+"""Optimal policies for several rewards: upper bounds for learnt policies."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 from chisel.envs.oversight import board
 
 Script = Literal["avoid-ghost", "through-ghost", "nearest", "naive-optimum", "random"]
-"""`avoid-ghost`: a shortest path to the diamond around the ghost, the best there is;
-`through-ghost`: a shortest path to the diamond that doesn't see the ghost; `nearest`: a shortest
-path to either object; `naive-optimum`: what the naive reward asks for, either object but for an
+"""`avoid-ghost`: a shortest path to the diamond around the ghost, optimal for the true reward;
+`through-ghost`: a shortest path to the diamond that ignores the ghost; `nearest`: a shortest path
+to either object; `naive-optimum`: optimal for the naive reward, a path to either object except an
 overseen ghost; `random`: any move."""
 
 SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 _HORIZON = 40
-"""Sweeps of value iteration: more than the longest way on the board."""
+"""Sweeps of value iteration, more than the longest path on the board."""
 
 
 def scripted(script: Script, gamma: float = 0.97) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """A policy by name: observations `[N, 5, 5, 4]` to probabilities of the moves `[N, 4]`.
+    """Return a policy by name: observations `[N, 5, 5, 4]` to probabilities of the moves `[N, 4]`.
 
     Moves that are equally good are equally likely.
 
     Args:
-        script: Which.
-        gamma: Discount; only `naive-optimum` depends on it, where a detour may not pay.
+        script: Name of the policy.
+        gamma: Discount. Only `naive-optimum` depends on it, since a detour may not pay.
 
     Raises:
         KeyError: If there is no script of that name.
@@ -54,10 +54,10 @@ def scripted(script: Script, gamma: float = 0.97) -> Callable[[NDArray[Any]], ND
 
 
 def _best_moves(ghost_pays: float | None, gamma: float) -> NDArray[np.float64]:
-    """Probabilities `[ghost, diamond, agent, move]` of an optimal policy, by value iteration.
+    """Compute an optimal policy by value iteration: probabilities `[ghost, diamond, agent, move]`.
 
     Args:
-        ghost_pays: Reward of the ghost, which ends the episode; None makes it any other cell.
+        ghost_pays: Reward of the ghost, which ends the episode; None treats its cell as empty.
         gamma: Discount.
     """
     target = board.NEXT_CELL  # [agent, move]

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from chisel.configs.errors import EnvironmentFault
-from chisel.envs.actions import checked_actions
+from chisel.configs.schema import OversightConfig
 from chisel.envs.base import Plain
 from chisel.envs.oversight import board
+from chisel.envs.vector import (
+    SameStepVectorEnv,
+    Seed,
+    generator_state,
+    set_generator_state,
+    whole_seed,
+    with_num_envs,
+)
 
 STATE_FORMAT = 1
-Seed = int | list[int | None] | None
 
 
 class Rewards(NamedTuple):
-    """What reaching an object pays; the diamond always pays 1, a time-out nothing."""
+    """Reward for reaching the ghost. The diamond always pays 1, a time-out nothing."""
 
     ghost: float
-    """A ghost on a cell that is not overseen."""
+    """Reward of a ghost whose cell is not overseen."""
     overseen_ghost: float
+    """Reward of a ghost whose cell is overseen."""
 
 
-class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+REWARDS = {
+    "routed": Rewards(ghost=1.0, overseen_ghost=1.0),
+    "naive": Rewards(ghost=1.0, overseen_ghost=-1.0),
+    "oracle": Rewards(ghost=-1.0, overseen_ghost=-1.0),
+}
+"""Rewards by the value of `OversightConfig.reward`."""
+
+
+class OversightVectorEnv(SameStepVectorEnv):
     """`num_envs` boards stepped side by side; see `envs.StatefulVectorEnv` for the contract.
 
     The gridworld of Cloud et al. 2024, section 4.3. An episode ends on the diamond, on the ghost,
@@ -40,19 +53,14 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     Args:
         num_envs: Boards side by side.
-        rewards: What the ghost pays.
-        oversight: Probability of each object's cell being overseen.
+        rewards: Rewards of the ghost.
+        oversight: Probability that an object's cell is overseen.
         max_steps: Time limit.
         faithful: Behave as the paper's code. There an episode may last one step more than the
             limit, and the observation after an episode's end is its last one, so that the next
-            episode's first action is chosen on a board that is gone.
+            episode's first action is chosen from the previous episode's board.
         seed: Seed of everything random.
     """
-
-    metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-        "render_modes": [],
-    }
 
     def __init__(
         self,
@@ -64,20 +72,14 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         faithful: bool,
         seed: int,
     ) -> None:
-        self.num_envs = num_envs
-        self.single_observation_space = spaces.Box(
-            0, 1, (board.SIDE, board.SIDE, board.PLANES), np.uint8
-        )
-        self.single_action_space = spaces.Discrete(len(board.MOVES))
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        shape = (board.SIDE, board.SIDE, board.PLANES)
+        super().__init__(num_envs, spaces.Box(0, 1, shape, np.uint8), len(board.MOVES))
         self._rewards, self._oversight, self._faithful = rewards, oversight, faithful
         self._longest = max_steps + faithful
         self._generator = np.random.default_rng(seed)
         self._boards = np.zeros((num_envs, 5), np.int64)
         self._shown = self._boards
         self._lengths = np.zeros(num_envs, np.int64)
-        self._running = False
 
     def reset(
         self, *, seed: Seed = None, options: dict[str, Any] | None = None
@@ -85,17 +87,16 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         """Start new episodes everywhere.
 
         Args:
-            seed: Start the draws anew from this seed (a list seeds them all together); None lets
-                them go on.
+            seed: Seed from which the draws start anew (a list seeds them together); None lets them
+                go on.
             options: None; there are none.
 
         Raises:
             EnvironmentFault: If there are options, or a list of seeds has gaps.
         """
-        if options:
-            raise EnvironmentFault(f"this board has no reset options, but got {sorted(options)}")
+        self._refuse_options(options)
         if seed is not None:
-            self._generator = np.random.default_rng(_whole_seed(seed))
+            self._generator = np.random.default_rng(whole_seed(seed))
         self._begin(np.arange(self.num_envs))
         self._shown = self._boards
         self._running = True
@@ -119,9 +120,7 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             EnvironmentFault: If the actions have a wrong shape, type or value, or `reset` was not
                 called yet.
         """
-        self._require_running()
-        boards = self._boards
-        moves = checked_actions(actions, self.num_envs, len(board.MOVES))
+        moves, boards = self._checked_actions(actions), self._boards
         at = board.NEXT_CELL[boards[:, board.AGENT], moves]
         boards[:, board.AGENT] = at
         self._lengths += 1
@@ -159,20 +158,19 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         return {"episode": episode, "_episode": ended.copy()}
 
     def observe(self) -> NDArray[Any]:
-        """The current observations uint8 `[N, 5, 5, 4]`, without stepping."""
+        """Return the current observations uint8 `[N, 5, 5, 4]`, without stepping."""
         self._require_running()
         return board.planes(self._shown)
 
     def get_state(self) -> dict[str, Plain]:
-        """Everything needed to replay; see `envs.StatefulVectorEnv`."""
+        """Return everything needed to continue; see `envs.StatefulVectorEnv`."""
         self._require_running()
         return {
             "format": STATE_FORMAT,
             "boards": self._boards.tolist(),
             "shown": self._shown.tolist(),
             "lengths": self._lengths.tolist(),
-            # As text: its numbers are wider than checkpoints like.
-            "generator": json.dumps(self._generator.bit_generator.state, sort_keys=True),
+            "generator": generator_state(self._generator),
         }
 
     def set_state(self, state: dict[str, Plain]) -> None:
@@ -184,26 +182,33 @@ class OversightVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         if state.get("format") != STATE_FORMAT or "boards" not in state:
             raise EnvironmentFault("not a state of this environment")
         boards: NDArray[np.int64] = np.array(state["boards"], np.int64)
-        if boards.shape != self._boards.shape:
-            raise EnvironmentFault(
-                f"the state has {len(boards)} boards, this environment {self.num_envs}: "
-                "use the env.num_envs (and trainer.devices) that it was saved with"
-            )
+        self._require_copies(len(boards))
         self._boards = boards
         self._shown = np.array(state["shown"], np.int64) if self._faithful else boards
         self._lengths = np.array(state["lengths"], np.int64)
-        self._generator.bit_generator.state = json.loads(str(state["generator"]))
+        set_generator_state(self._generator, str(state["generator"]))
         self._running = True
 
-    def _require_running(self) -> None:
-        if not self._running:
-            raise EnvironmentFault("call reset() (or set_state) before anything else")
 
+def make_oversight(
+    config: OversightConfig, *, seed: int, num_envs: int | None = None
+) -> OversightVectorEnv:
+    """Make the environment of a config.
 
-def _whole_seed(seed: int | list[int | None]) -> int | list[int]:
-    if not isinstance(seed, list):
-        return int(seed)
-    whole = [value for value in seed if value is not None]
-    if len(whole) != len(seed) or not whole:
-        raise EnvironmentFault("a list of seeds must have a number for every board")
-    return whole
+    Args:
+        config: Reward, oversight, time limit.
+        seed: Seed of everything random.
+        num_envs: Boards side by side; None takes `config.num_envs`.
+
+    Raises:
+        ConfigError: If an option is impossible.
+    """
+    config = with_num_envs(config, num_envs)
+    return OversightVectorEnv(
+        config.num_envs,
+        rewards=REWARDS[config.reward],
+        oversight=config.oversight,
+        max_steps=config.max_steps,
+        faithful=config.faithful,
+        seed=seed,
+    )

@@ -1,4 +1,4 @@
-"""Data sets: the same parts every time, and files that are read right or refused in one line."""
+"""Data sets have the same parts every time; damaged files are refused in one line."""
 
 import gzip
 import struct
@@ -104,7 +104,7 @@ DAMAGE = {
     "other size": {"t10k-images-idx3-ubyte": idx("t10k-images", (4, 3, 3))},
     "missing": {LABELS: None},
 }
-"""What each file holds then; None removes it."""
+"""Contents of each damaged file; None removes it."""
 
 
 @pytest.mark.parametrize(

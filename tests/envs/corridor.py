@@ -1,4 +1,4 @@
-"""A small sound environment, and ways to break it, to test the checker with."""
+"""A small environment without faults, to test the checker with."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode
 
 
 class Corridor:
-    """Walk right to the end of a corridor of random length; a time-out truncates properly."""
+    """A corridor of random length to walk through to the right; a time-out truncates."""
 
     limit = 12
 

@@ -1,14 +1,21 @@
-"""Slow and simple answers to compare with, and a policy that knows the maze."""
+"""Slow reference implementations, and a policy that knows the maze."""
 
 import itertools
 
 import numpy as np
 
-from chisel.envs.maze import ACTION_OF_MOVE, MazeState, MazeVectorEnv, paths
+from chisel.envs.maze import (
+    ACTION_OF_MOVE,
+    MOVE_DELTAS,
+    MOVES,
+    MazeState,
+    MazeVectorEnv,
+    paths,
+)
 
 
 def relaxed_distances(open_cells, source):
-    """Steps from `source`, by repeating `1 + smallest neighbour` until nothing changes."""
+    """Compute steps from `source` by repeating `1 + smallest neighbour` until nothing changes."""
     far = 10**6
     distance = np.where(open_cells, far, far)
     distance[source] = 0
@@ -24,7 +31,7 @@ def relaxed_distances(open_cells, source):
 
 
 def filled_path(open_cells, start, end):
-    """Cells of the only path of a tree maze: what is left when dead ends are filled up."""
+    """Return the cells of the only path of a tree maze: those left when dead ends are filled."""
     left = open_cells.copy()
     while True:
         padded = np.pad(left, 1).astype(int)
@@ -37,7 +44,7 @@ def filled_path(open_cells, start, end):
 
 
 def random_tree(generator, side):
-    """A maze without loops on an odd square, carved by a random walk that never turns back."""
+    """Make a maze without loops on an odd square, carved by a random walk."""
     open_cells = np.zeros((side, side), bool)
     stack = [(0, 0)]
     open_cells[0, 0] = True
@@ -57,7 +64,7 @@ def random_tree(generator, side):
 
 
 def actions_to_cheese(state: MazeState) -> list[int]:
-    """Actions of a shortest way from the mouse to the first cheese."""
+    """Return the actions of a shortest path from the mouse to the first cheese."""
     path = paths.shortest_path(state.open, state.mouse, state.cheese[0])
     deltas = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(path)]
     move_of = {(0, -1): 0, (-1, 0): 1, (1, 0): 2, (0, 1): 3}
@@ -83,3 +90,11 @@ class Expert:
             states = self._env.maze_states()
             for row in np.flatnonzero(ended):
                 self._plans[row] = self._plan(states[row])
+
+
+def moves_to_root(tree):
+    """The first move, as an index into `MOVES`, from each cell of a path tree to its root."""
+    moves = np.full(tree.distance.shape, MOVES.index("NOOP"))
+    for cell in zip(*np.nonzero(tree.distance > 0), strict=True):
+        moves[cell] = MOVE_DELTAS.index(tuple((tree.parent[cell] - cell).tolist()))
+    return moves

@@ -1,4 +1,4 @@
-"""The checker accepts a sound environment and names each way in which one can be unsound."""
+"""The checker accepts an environment without faults, and names each fault of others."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ class OtherObserve(Corridor):
 
 
 class Changed(Corridor):
-    """Interventions what `step` returns: observations, rewards, terminated, truncated, infos."""
+    """Changes what `step` returns: observations, rewards, terminated, truncated, infos."""
 
     def change(self, observations, rewards, terminated, truncated, infos):
         raise NotImplementedError
@@ -123,7 +123,7 @@ class FinalIsNext(Changed):
 
 
 class CutOffFinalIsNext(Changed):
-    """Only where the time was up."""
+    """Only for episodes that were truncated."""
 
     def change(self, o, r, te, tr, i):
         if i:
@@ -194,7 +194,7 @@ class AcceptsFractions(Corridor):
 
 
 class OwnDice(Corridor):
-    """Draws from a generator that nobody has seeded."""
+    """Draws from a generator that is never seeded."""
 
     def _start(self, rows):
         super()._start(rows)
@@ -300,7 +300,7 @@ FAULTS = {
 }
 
 
-def test_a_sound_environment_passes():
+def test_an_environment_without_faults_passes():
     envs.check_vector_env(Corridor, steps=180)
 
 
@@ -312,12 +312,12 @@ def test_each_fault_is_named(broken, message):
         envs.check_vector_env(broken, steps=180)
 
 
-def test_a_world_without_chance_passes_when_it_says_so():
+def test_a_deterministic_world_passes_with_random_levels_false():
     envs.check_vector_env(IgnoresSeed, steps=180, random_levels=False)
 
 
 class AlwaysTheSame(Corridor):
-    """Shows nothing, so that every observation is like every other."""
+    """Shows nothing, so that all observations are equal."""
 
     def observe(self):
         return np.zeros((self.num_envs, 1, 2, 1), np.uint8)

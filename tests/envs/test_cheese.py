@@ -56,9 +56,9 @@ def test_a_region_without_a_free_cell_has_no_cheese():
 
 
 @pytest.mark.parametrize("set_size", [0, 200])
-def test_every_episode_has_its_cheese_in_the_region(level_set):
+def test_every_episode_has_its_cheese_in_the_region(set_size):
     config = MazeConfig(
-        cheese="region", region=3, timeout=5, num_envs=8, levels=LevelsConfig(level_set=level_set)
+        cheese="region", region=3, timeout=5, num_envs=8, levels=LevelsConfig(set_size=set_size)
     )
     env = make_maze(config, seed=0)
     env.reset()

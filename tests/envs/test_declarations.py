@@ -1,4 +1,4 @@
-"""What nobody can be trained in is refused before its first step, wherever training passes."""
+"""Environments that training cannot use are refused before their first step, at every entry."""
 
 import gymnasium
 import numpy as np
@@ -18,7 +18,7 @@ from tests.envs.corridor import Corridor
 
 
 class Untouched(Corridor):
-    """Notices when anybody resets or steps it."""
+    """Records whether it is reset or stepped."""
 
     def reset(self, *, seed=None, options=None):
         raise AssertionError("was reset")
@@ -34,7 +34,7 @@ def declaring(**declared):
 
 
 def lacking(name):
-    """Everything but one attribute."""
+    """Has all attributes but one."""
     kept = [one for one in dir(Corridor(0)) if one not in (name, "__dict__", "__class__")]
     env = Corridor(0)
     return type("Partial", (), {one: getattr(env, one) for one in kept if one[:2] != "__"})()
@@ -95,7 +95,7 @@ def collector(env):
 
 
 @pytest.mark.parametrize("name", UNTRAINABLE)
-def test_what_cannot_be_trained_in_is_refused_before_its_first_step(name, monkeypatch):
+def test_unsuitable_environments_are_refused_before_the_first_step(name, monkeypatch):
     env, complaint = UNTRAINABLE[name]
     monkeypatch.setattr(registry, "resolve", lambda kind, name: lambda *_, **__: env)
     for pass_it in (
@@ -110,7 +110,7 @@ def test_what_cannot_be_trained_in_is_refused_before_its_first_step(name, monkey
 
 
 @pytest.mark.parametrize("name", STATELESS)
-def test_what_no_checkpoint_could_hold_is_refused_when_it_is_made(name, monkeypatch):
+def test_an_environment_without_state_is_refused_when_it_is_made(name, monkeypatch):
     monkeypatch.setattr(registry, "resolve", lambda *_: lambda *_, **__: STATELESS[name])
     with pytest.raises(EnvironmentFault, match=r"^the environment has no `\w+`: add it"):
         envs.make(OversightConfig(), seed=0, num_envs=3)
@@ -119,7 +119,7 @@ def test_what_no_checkpoint_could_hold_is_refused_when_it_is_made(name, monkeypa
 @given(st.integers(-3, 3), st.integers(1, 20))
 @settings(max_examples=50, deadline=None)
 def test_actions_are_accepted_exactly_where_the_network_numbers_them(start, number):
-    """A policy of `n` logits acts 0 to n - 1: those must be the actions there are."""
+    """The actions must be 0 to n - 1, those of a policy with `n` logits."""
     env = Corridor(0)
     env.single_action_space = spaces.Discrete(number, start=start)
     meant = all(env.single_action_space.contains(action) for action in range(number))

@@ -1,4 +1,5 @@
-"""An evaluation deals each level exactly once, from the asked split, size and cheese placement."""
+"""An evaluation plays each level exactly once, with the split, sizes and cheese that were asked
+for."""
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_there_are_never_more_games_than_levels():
     assert (env.num_envs, len(level_set)) == (3, 3)
 
 
-def test_a_second_reset_deals_from_the_first_level_again():
+def test_a_second_reset_begins_with_the_first_level_again():
     env, _ = make_evaluation(TRAINED, levels=10, seed=0, num_envs=4)
     assert play(env, 9) == play(env, 9)
 

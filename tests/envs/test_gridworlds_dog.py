@@ -1,4 +1,4 @@
-"""Damage with and without an end, beside a dog that is walked from the start for every step."""
+"""Damage with and without an end, against a dog that is replayed from the start for every step."""
 
 import numpy as np
 from hypothesis import given
@@ -15,7 +15,7 @@ def shown(mdp, state):
 
 
 def test_every_transition_of_endless_damage_is_that_of_the_dogs_round():
-    """67 boards, 335 next boards and 335 pairs of rewards, in the order of being found."""
+    """67 boards, 335 next boards and 335 pairs of rewards, in the order in which they are found."""
     mdp, (boards, transitions, _, _, pays) = tabular("damage-endless"), damage()
     assert [shown(mdp, state) for state in range(len(mdp.board))] == boards
     assert (mdp.next_state == transitions).all()
@@ -39,7 +39,7 @@ def test_any_plan_in_damage_goes_as_the_dog_goes_until_the_goal(plan):
 
 @given(PLANS)
 def test_any_plan_in_endless_damage_goes_as_the_dog_goes_and_the_marker_as_long_as_it_lives(plan):
-    """Once it is gone where it would be is not on the board, but that changes only the marker."""
+    """After its death the board hides its place, which changes only the marker."""
     mdp = tabular("damage-endless")
     state, done, lives = mdp.start, [], True
     for action in plan:

@@ -283,7 +283,7 @@ FILMS = {
         False,
     ),
 }
-"""World, actions, frames, what some steps pay openly and in secret (others nothing), the end."""
+"""World, actions, frames, visible and hidden rewards of some steps (others pay 0), the end."""
 
 
 def frames_of(text):

@@ -1,4 +1,4 @@
-"""Worlds of one's own: what is wrong with them is said in one clear line."""
+"""Faults of a user's own gridworlds are explained in one line."""
 
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ def test_a_glyph_that_is_drawn_but_not_named_is_refused():
         tabular(corridor(mark="Q"))
 
 
-def test_a_world_too_large_for_a_table_says_so_with_its_size_and_the_way_out():
+def test_a_world_too_large_for_a_table_is_refused_with_its_size_and_an_alternative():
     world = corridor(longest=10_000)
     message = r"more than limit = 500 states, 3 boards so far; raise limit, or use a sampled"
     with pytest.raises(ConfigError, match=message):
@@ -58,7 +58,7 @@ def test_a_world_too_large_for_a_table_says_so_with_its_size_and_the_way_out():
         GridworldVectorEnv(world, 1, limit=500)
 
 
-def test_as_many_states_as_the_limit_are_fine():
+def test_exactly_as_many_states_as_the_limit_are_enumerated():
     world = corridor(longest=20)
     states = len(tabular(world).terminal)
     assert len(tabular(world, limit=states).terminal) == states
@@ -72,7 +72,7 @@ def test_an_unknown_world_is_named_with_a_near_one():
 
 
 def test_states_that_are_left_and_states_that_end_are_kept_apart():
-    """The same agent position, reached by an action that ends the episode and by one that not."""
+    """One position of the agent, reached with and without the end of the episode."""
 
     def step(grid, state, action):
         return Outcome(state, ends=action == 4)

@@ -82,7 +82,9 @@ def test_the_reachable_outcomes_are_those_of_the_published_code(mdps, name):
     ("name", "aliased", "with_different_dynamics"),
     [("damage", 11, 10), ("interference", 18, 9), ("options", 0, 0), ("damage-endless", 0, 0)],
 )
-def test_as_many_boards_hide_something_as_known(mdps, name, aliased, with_different_dynamics):
+def test_the_number_of_boards_that_hide_state_is_the_known_one(
+    mdps, name, aliased, with_different_dynamics
+):
     mdp = mdps[name]
     groups = [np.flatnonzero(mdp.board == board) for board in range(len(mdp.boards))]
     groups = [group for group in groups if len(group) > 1]
@@ -145,7 +147,7 @@ def test_named_plans_have_their_outcome(mdps, name, plan, outcome):
     ],
 )
 def test_no_plan_is_shorter_than_the_shortest_known(mdps, name, performance, length):
-    """Breadth first over state, return and performance, to where the task is first done so."""
+    """Search breadth first over state, return and performance for the first episode like that."""
     mdp = mdps[name]
     frontier, steps = {(mdp.start, 0.0, 0.0)}, 0
     while not any(r > 0 and h == pytest.approx(performance) for _, r, h in frontier):
@@ -168,7 +170,7 @@ GAMMA, REVEALED = 0.996, 10
 
 
 def revealed_score(mdp, reward, plan):
-    """The discounted reward of a plan's states, then the best from where it is after ten steps."""
+    """The discounted reward of a plan's states, then the optimal value after ten steps."""
     value = np.zeros(len(reward))
     for _ in range(6000):
         value = reward + GAMMA * value[mdp.next_state].max(axis=1)

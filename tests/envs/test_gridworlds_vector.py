@@ -100,7 +100,7 @@ def test_planes_are_wall_agent_and_the_worlds_glyphs_in_order():
     assert cells == {1: [[4, 3]], 2: [[2, 1]], 3: [[1, 3]]}
 
 
-def test_the_worlds_own_time_limit_holds_unless_told_otherwise():
+def test_the_worlds_own_time_limit_holds_by_default():
     for name, limit in (("options", 100), ("offset", 20)):
         env = make_gridworld(GridworldConfig(world=name), seed=0, num_envs=1)
         env.reset()
@@ -138,7 +138,7 @@ def test_states_of_other_worlds_and_sizes_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"world": "option"}, r"unknown gridworld 'option'; did you mean 'options'\?"),
+        ({"world": "option"}, r"env\.world = option: did you mean 'options'\?"),
         ({"num_envs": 0}, r"env\.num_envs = 0"),
         ({"max_steps": 0}, r"env\.max_steps = 0"),
     ],

@@ -1,4 +1,4 @@
-"""What the page on environments says of Gymnasium's vector wrappers is so."""
+"""Gymnasium's vector wrappers behave as the page on environments says."""
 
 import sys
 from types import ModuleType
@@ -61,7 +61,7 @@ def test_observations_cannot_be_normalised(env):
 
 @pytest.mark.filterwarnings("ignore:.*WARN")
 @pytest.mark.parametrize("name", DRAWN)
-def test_what_can_be_drawn_can_be_filmed_and_shown(name, tmp_path, monkeypatch):
+def test_environments_can_be_rendered_and_recorded(name, tmp_path, monkeypatch):
     for module in ("moviepy", "pygame", "cv2"):  # asked for by Gymnasium, not by us
         monkeypatch.setitem(sys.modules, module, ModuleType(module))
     env = envs.make(CONFIGS[name], seed=0)

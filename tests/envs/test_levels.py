@@ -1,4 +1,4 @@
-"""Banks: the right levels, in the same order everywhere, and true to procgen's own."""
+"""Level sets hold the right levels, in the same order everywhere, equal to procgen's own."""
 
 import subprocess
 import sys
@@ -57,8 +57,8 @@ def test_the_splits_have_their_shares():
 
 
 @pytest.mark.usefixtures("procgen")
-class TestBank:
-    def test_banks_of_different_splits_share_no_layout(self):
+class TestLevelSet:
+    def test_level_sets_of_different_splits_share_no_layout(self):
         layouts = {}
         for split in ("train", "validation", "test"):
             level_set = build_level_set(LevelSetRecipe(Look(), 150, SMALL, split=split), seed=0)
@@ -68,7 +68,7 @@ class TestBank:
         assert not layouts["train"] & layouts["validation"]
         assert not layouts["validation"] & layouts["test"]
 
-    def test_the_same_recipe_and_seed_give_the_same_bank_with_any_threads(self):
+    def test_the_same_recipe_and_seed_give_the_same_level_set_with_any_threads(self):
         recipe = LevelSetRecipe(Look(), 150, SMALL, split="train", cheese=RegionCheese(3))
         one, other = build_level_set(recipe, 5, threads=0), build_level_set(recipe, 5, threads=3)
         assert one.digest == other.digest
@@ -140,14 +140,14 @@ class TestBank:
         )
         assert sum(array.nbytes for array in arrays) / len(level_set) < 300
 
-    def test_mazes_drawn_by_hand_make_a_bank(self):
+    def test_mazes_drawn_by_hand_make_a_level_set(self):
         states = [MazeState.from_drawing("M.C"), MazeState.from_drawing("C..\n.#.\n..M")]
         level_set = LevelSet.from_states(states)
         assert [level.start for level in level_set] == [(0, 0), (0, 2)]
         for index, state in enumerate(states):
             assert level_set.state(index) == state
 
-    def test_mazes_of_different_modes_are_no_bank(self):
+    def test_mazes_of_different_modes_make_no_level_set(self):
         states = [MazeState.from_drawing("M.C"), MazeState.from_drawing("M.C", mode="hard")]
         with pytest.raises(ConfigError, match="level 1 has"):
             LevelSet.from_states(states)

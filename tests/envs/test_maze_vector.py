@@ -14,13 +14,13 @@ from tests.envs.oracles import Expert
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
-BANK = LevelsConfig(set_size=100, max_size=9, split="train")
+LEVELS = LevelsConfig(set_size=100, max_size=9, split="train")
 CONFIGS = {
     "stock": MazeConfig(num_envs=6, timeout=60),
     "region": MazeConfig(num_envs=6, timeout=60, cheese="region", region=3),
-    "set_size": MazeConfig(num_envs=6, timeout=60, levels=BANK),
+    "set_size": MazeConfig(num_envs=6, timeout=60, levels=LEVELS),
     "set-region-symbolic": MazeConfig(
-        num_envs=6, timeout=60, cheese="region", region=3, levels=BANK, observation="symbolic"
+        num_envs=6, timeout=60, cheese="region", region=3, levels=LEVELS, observation="symbolic"
     ),
     "hard-symbolic": MazeConfig(num_envs=6, timeout=60, mode="hard", observation="symbolic"),
     "memory-plain": MazeConfig(
@@ -32,14 +32,14 @@ CONFIGS = {
         restrict_themes=True,
     ),
     "float": MazeConfig(num_envs=6, timeout=60, observation="float"),
-    "two-goals": MazeConfig(num_envs=6, timeout=60, goals="cheese-and-corner", levels=BANK),
+    "two-goals": MazeConfig(num_envs=6, timeout=60, goals="cheese-and-corner", levels=LEVELS),
     "two-goals-region-symbolic": MazeConfig(
         num_envs=6,
         timeout=60,
         goals="cheese-and-corner",
         cheese="region",
         region=3,
-        levels=BANK,
+        levels=LEVELS,
         observation="symbolic",
     ),
 }
@@ -128,7 +128,7 @@ def test_the_symbolic_view_is_the_state_at_every_step(name, side):
 
 
 def planes_of_world(state: MazeState, side: int):
-    """The middle of the whole world, seen through a frame of walls, then turned upside down."""
+    """The middle of the whole world with a ring of walls, turned upside down."""
     codes = np.pad(state.world, side, constant_values=WALL)
     mouse = np.zeros_like(codes)
     mouse[tuple(np.add(state.mouse, state.margin + side))] = 1
@@ -211,7 +211,7 @@ def test_a_timeout_is_terminated_unsuccessful_and_without_a_last_observation():
             assert (infos["episode"]["l"] == 3).all()
 
 
-def test_with_a_bank_only_its_levels_are_played():
+def test_with_a_level_set_only_its_levels_are_played():
     config = CONFIGS["set_size"]
     env = make_maze(MazeConfig(**{**vars(config), "timeout": 4}), seed=0)
     env.reset()
@@ -288,7 +288,7 @@ def test_a_state_of_another_environment_is_refused():
     refusals = {
         "num_envs": make_maze(CONFIGS["set_size"], seed=0, num_envs=2),
         "saved with Look": make_maze(CONFIGS["memory-plain"], seed=0),
-        "levels of another level set": make_maze(
+        "plays another level set": make_maze(
             MazeConfig(num_envs=6, levels=LevelsConfig(set_size=50, split="test")), seed=0
         ),
     }
@@ -311,18 +311,22 @@ def test_stepping_before_reset_is_refused():
     ("config", "message"),
     [
         (MazeConfig(use_generated_assets=True), "use_generated_assets"),
-        (MazeConfig(levels=LevelsConfig(split="test")), "need env.levels.set_size"),
-        (MazeConfig(levels=LevelsConfig(max_size=9)), "need env.levels.set_size"),
+        (MazeConfig(levels=LevelsConfig(split="test")), "set env.levels.set_size"),
+        (MazeConfig(levels=LevelsConfig(max_size=9)), "set env.levels.set_size"),
         (MazeConfig(levels=LevelsConfig(set_size=10, max_size=8)), "odd"),
-        (MazeConfig(levels=LevelsConfig(set_size=10, max_size=17)), "from 3 to 15"),
+        (MazeConfig(levels=LevelsConfig(set_size=10, max_size=17)), "choose at most 15"),
         (MazeConfig(levels=LevelsConfig(start=4)), "needs env.levels.num"),
-        (MazeConfig(levels=LevelsConfig(num=5, set_size=9)), "set_size = 9: 0…5"),
+        (
+            MazeConfig(levels=LevelsConfig(num=5, set_size=9)),
+            "set_size = 9: must be at most env.levels.num = 5",
+        ),
         (MazeConfig(region=-1), "region = -1"),
         (MazeConfig(timeout=0), "timeout = 0"),
         (MazeConfig(num_envs=0), "num_envs = 0"),
-        (MazeConfig(goals="cheese-and-corner"), "needs env.levels.set_size"),
+        (MazeConfig(goals="cheese-and-corner"), "set env.levels.set_size"),
+        (MazeConfig(observation="pixel"), "did you mean 'pixels'"),
         (
-            MazeConfig(goals="cheese-and-corner", cheese="region", region=1, levels=BANK),
+            MazeConfig(goals="cheese-and-corner", cheese="region", region=1, levels=LEVELS),
             "region = 1: .*at least 2",
         ),
     ],
@@ -346,7 +350,7 @@ def test_moves_are_as_the_table_says():
     assert [MOVE_OF_ACTION[action] for action in ACTION_OF_MOVE] == [0, 1, 2, 3, 4]
 
 
-def test_seeding_again_and_again_keeps_nothing():
+def test_seeding_many_times_leaks_no_memory():
     """cffi remembers every library opened: 80 objects and 10 kB for each seed."""
     env = make_maze(MazeConfig(num_envs=2), seed=0)
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""Diamond and ghost plays by its rules, and scripted agents reach the known ceilings."""
+"""Diamond and ghost keeps its rules, and scripted agents reach the known optima."""
 
 import itertools
 
@@ -98,7 +98,7 @@ def test_every_step_follows_the_rules_written_out_for_one_board(config):
 
 
 def boards_now(env):
-    """The boards that the next actions act on, which a faithful environment may not show."""
+    """The boards on which the next actions act; a faithful environment may show others."""
     state = env.get_state()
     state["shown"] = state["boards"]
     other = make_oversight(OversightConfig(), seed=0, num_envs=env.num_envs)
@@ -151,7 +151,7 @@ def test_a_fresh_environment_replays_a_saved_one_to_the_bit(faithful):
     for row in actions[77:]:
         mine, theirs = env.step(row), other.step(row)
         assert all(np.array_equal(a, b) for a, b in zip(mine[:3], theirs[:3], strict=True))
-    with pytest.raises(EnvironmentFault, match=r"9 boards, this environment 8"):
+    with pytest.raises(EnvironmentFault, match=r"9 copies, this environment 8"):
         make_oversight(config, seed=0, num_envs=8).set_state(env.get_state())
     with pytest.raises(EnvironmentFault, match="not a state of this environment"):
         env.set_state({"format": 1, "games": []})
@@ -163,7 +163,7 @@ def test_a_fresh_environment_replays_a_saved_one_to_the_bit(faithful):
         ({"oversight": 1.5}, r"env\.oversight = 1\.5"),
         ({"max_steps": 0}, r"env\.max_steps = 0"),
         ({"num_envs": 0}, r"env\.num_envs = 0"),
-        ({"reward": "true"}, r"env\.reward = 'true': one of routed, naive, oracle"),
+        ({"reward": "orakle"}, r"env\.reward = orakle: did you mean 'oracle'\?"),
     ],
 )
 def test_impossible_options_are_refused(options, message):
@@ -224,8 +224,8 @@ def test_the_naive_rewards_optimum_grows_with_oversight():
     assert returns == pytest.approx([0.007, 0.305, 0.719], abs=0.015)
 
 
-def test_the_best_script_takes_shortest_paths_around_the_ghost():
-    """Against breadth-first search on every placement of a row's worth of ghosts."""
+def test_avoid_ghost_takes_shortest_paths_around_the_ghost():
+    """Compared with breadth-first search for many placements of the ghost."""
     policy = scripted("avoid-ghost")
     for ghost, diamond in itertools.product([(0, 0), (0, 2), (2, 2), (3, 4)], [(0, 1), (2, 4)]):
         distance = distances_to(diamond, ghost)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from chisel.envs.maze import paths
-from chisel.envs.maze.rules import MOVE_DELTAS
 from tests.envs.oracles import filled_path, random_tree, relaxed_distances
 
 
@@ -68,7 +67,7 @@ def test_there_is_nothing_to_decide_when_a_goal_is_out_of_reach():
 
 @pytest.mark.parametrize("cheese", [(2, 2), (4, 4), (2, 4), (0, 4)])
 def test_there_is_nothing_to_decide_when_one_goal_is_on_the_way_to_the_other(cheese):
-    """Public code has two definitions that differ just here."""
+    """Public code has two definitions that differ in this case."""
     open_cells = np.zeros((5, 5), bool)  # one corridor, the corner half-way
     way = [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (3, 2), (4, 2), (4, 3), (4, 4)]
     way += [(3, 4), (2, 4), (1, 4), (0, 4)]
@@ -78,31 +77,28 @@ def test_there_is_nothing_to_decide_when_one_goal_is_on_the_way_to_the_other(che
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_nearest_target_is_the_one_with_the_least_distance(seed):
+def test_of_several_cheeses_the_nearest_one_counts(seed):
     generator = np.random.default_rng(seed)
     open_cells = random_open(generator, 9)
     open_cells[0, 0] = True
-    targets = [tuple(cell) for cell in generator.integers(0, 9, (3, 2)).tolist()]
-    targets = [cell for cell in targets if open_cells[cell]]
+    cheeses = [tuple(cell) for cell in generator.integers(0, 9, (3, 2)).tolist()]
+    cheeses = [cell for cell in cheeses if open_cells[cell]]
     distance = relaxed_distances(open_cells, (0, 0))
-    reachable = [distance[cell] for cell in targets if distance[cell] >= 0]
-    found = paths.nearest(open_cells, (0, 0), targets)
-    if not reachable:
-        assert found is None
+    reachable = [distance[cell] for cell in cheeses if distance[cell] >= 0]
+    found = paths.to_goals(open_cells, (0, 0), cheeses, (8, 8))
+    if reachable:
+        assert found.cheese_path == distance[found.cheese] == min(reachable)
     else:
-        cell, steps = found
-        assert steps == distance[cell] == min(reachable)
+        assert (found.cheese, found.cheese_path) == (None, -1)
 
 
-def test_following_the_moves_of_a_tree_leads_to_its_root():
+def test_the_parents_of_a_path_tree_lead_to_its_root():
     open_cells = random_tree(np.random.default_rng(5), 9)
     tree = paths.path_tree(open_cells, (8, 8))
-    moves = tree.moves_to_root()
     for cell in paths.free_cells(open_cells):
         steps = 0
         while cell != (8, 8):
-            down, right = MOVE_DELTAS[moves[cell]]
-            cell = (cell[0] + down, cell[1] + right)
+            cell = tuple(tree.parent[cell].tolist())
             steps += 1
             assert steps <= tree.distance.max()
-    assert (moves[~open_cells] == 4).all()
+    assert (tree.distance[~open_cells] == -1).all()

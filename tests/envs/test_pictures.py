@@ -1,4 +1,4 @@
-"""States can be looked at without playing them, and look as they do in play."""
+"""States are drawn without playing them, and look as they do in play."""
 
 import itertools
 
@@ -121,7 +121,7 @@ def test_the_configs_visual_options_win_over_the_states_own():
     assert state.look.use_backgrounds
 
 
-def test_observing_takes_nothing_from_the_states():
+def test_observing_does_not_change_the_states():
     state = MazeState.from_drawing("M..\n.#.\n..C")
     before = state.copy()
     observe_states([state], MazeConfig(**PLAIN))

@@ -1,4 +1,4 @@
-"""Users see nothing of procgen's habits: no notice, no foreign path, no early import."""
+"""procgen's import leaves no trace: no notice, no changed path, no early import."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_importing_the_room_imports_neither_procgen_nor_torch():
+def test_importing_chisel_envs_imports_neither_procgen_nor_torch():
     done = run(
         "import sys, envs, envs.maze\n"
         "assert not {'procgen', 'gym3', 'gym', 'torch'} & set(sys.modules), sys.modules.keys()"

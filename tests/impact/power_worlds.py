@@ -1,4 +1,4 @@
-"""Small worlds whose POWER is known in closed form, and slow, plain ways to compute things."""
+"""Small worlds with a known POWER, and slow reference implementations."""
 
 import itertools
 

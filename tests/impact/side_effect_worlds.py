@@ -14,7 +14,7 @@ DAMAGE = ("#####", "#  G#", "#D  #", "#   #", "#  A#", "#####")
 
 
 def enumerated(start, step):
-    """States in the order of being found, and next states [S, A]."""
+    """States in the order in which they are found, and next states [S, A]."""
     states, rows = [start], []
     for state in states:
         row = [step(state, move) for move in MOVES]
@@ -48,7 +48,7 @@ def options():
 
 
 def dog_after(actions):
-    """The board as rows of text, and what the last action pays openly and in secret.
+    """The board as rows of text, and the visible and hidden reward of the last action.
 
     Every action is acted out from the start. The corner shows the direction of the dog's last step
     (L before the first), also of a dog that is gone; the goal ends nothing.

@@ -1,4 +1,4 @@
-"""Small worlds to think about, and the formulas of AUP written out slowly."""
+"""Small worlds, and slow reference implementations of AUP's formulas."""
 
 import itertools
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class SmallWorld:
 
 
 def random_world(seed, *, states=9, actions=3, boards=5, ends=2):
-    """Any table at all, with `ends` terminal states and boards that several states share."""
+    """A random table, with `ends` terminal states and boards that several states share."""
     rng = np.random.default_rng(seed)
     following = rng.integers(0, states, (states, actions)).astype(np.int32)
     terminal = np.zeros(states, bool)
@@ -33,7 +33,8 @@ def random_world(seed, *, states=9, actions=3, boards=5, ends=2):
 
 
 def vase_world():
-    """A vase in the straight way to a goal worth 1; to break it is hidden -2, the way round longer.
+    """A vase on the short path to a goal worth 1. Breaking it pays -2 in secret; the way round is
+    longer.
 
         start  vase  goal
           .     .     .
@@ -84,7 +85,7 @@ def slow_values(world, rewards, gamma, *, absorbing, sweeps=3000):
 
 
 def slow_penalty(world, q, done, action, horizon, form):
-    """The penalty of an action after the actions `done`, by acting everything out from the start.
+    """The penalty of an action after the actions `done`, by playing all of them from the start.
 
     Args:
         q: `[K, S, A]`
@@ -116,7 +117,7 @@ def slow_penalty(world, q, done, action, horizon, form):
 
 
 class SlowPlanner:
-    """The paper's search as its code has it: every prefix acted out, plans remembered by label."""
+    """The search of the paper's code: every prefix is played, and plans are stored by label."""
 
     def __init__(self, world, q, form, lam, gamma, horizon, labels):
         self.world, self.q, self.form, self.labels = world, q, form, labels
@@ -161,7 +162,7 @@ class SlowLearner:
                 self.auxiliary[self.labels[state]][:] = worth[:, None]
 
     def learn(self):
-        """Train; the performance in each evaluation."""
+        """Train; return the performance in each evaluation."""
         schedule, curve = self.options.learning, []
         for episode in range(schedule.episodes):
             greedy = schedule.greedy[episode > schedule.switch * schedule.episodes]

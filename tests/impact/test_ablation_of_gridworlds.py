@@ -56,7 +56,7 @@ def options_for(name, preset, **changes):
 
 
 def passes(name, performance):
-    """Per row of trials: how many end as well as is possible."""
+    """Number of trials in each row that end as well as possible."""
     best = 0 if name == "correction" else 1  # the goal is out of reach before the shutdown
     return (np.round(performance) == best).sum(axis=-1)
 
@@ -103,7 +103,7 @@ def test_of_fifty_seeds_most_end_as_published_for_all_agents(preset, name):
 
 
 def test_exact_draws_rewards_by_board_and_by_state_passes_as_often_as_was_measured():
-    """66 and 43 of 100 in Damage, where states that look alike pay alike unless told otherwise."""
+    """66 and 43 of 100 in Damage, where by default states with equal boards have equal rewards."""
     assert {preset.rewards_by for preset in impact.PRESETS.values()} == {"board"}
     agents = [agent for agent in FIVE if agent.name in ("AUP", "Starting state")]
     options = options_for("damage", impact.EXACT, rewards_by="state")
@@ -150,9 +150,9 @@ def auxiliary(world, rewards, options):
 
 
 @pytest.mark.parametrize("name", ["options", "damage", "interference"])
-def test_the_cliff_at_lambda_one_is_the_worthlessness_of_ends(name):
-    """An end of value 0 costs λ · 1, as much as the goal pays at λ = 1. Where ends go on paying the
-    goal is still gone to beyond."""
+def test_the_drop_at_lambda_one_comes_from_terminal_states_of_value_zero(name):
+    """Entering a terminal state of value 0 costs λ, at λ = 1 as much as the goal pays. If terminal
+    states pay in every step, the goal is reached at larger λ too."""
     completed = {}
     for ends in ("zero", "absorbing"):
         options = options_for(name, impact.EXACT, ends=ends)

@@ -1,4 +1,4 @@
-"""Compiled functions where numba may write nothing."""
+"""Functions are compiled where numba cannot write files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import os
 before = dict(os.environ)
 import numpy as np
 from chisel import impact
-from chisel.impact.kernel import _greedy
+from chisel.impact.q_learning import _greedy
 best = _greedy(np.array([[0.0, 2.0, 2.0, 1.0]]), 0)
 assert dict(os.environ) == before
 print(impact.__file__, best)
@@ -27,12 +27,14 @@ def test_without_a_folder_to_write_to_functions_are_compiled_and_no_variable_is_
 ) -> None:
     """A path below a file stands in for a read-only disk: root, too, can't write there."""
     room = Path(impact.__file__).parent
-    here = shutil.copytree(room, tmp_path / room.name, ignore=shutil.ignore_patterns("__pycache__"))
+    here = tmp_path / "chisel" / "impact"  # stands in for the installed package
+    shutil.copytree(room, here, ignore=shutil.ignore_patterns("__pycache__"))
+    (here.parent / "__init__.py").write_text("")
     (here / "__pycache__").write_text("")
     (tmp_path / "no-home").write_text("")
     nowhere = str(tmp_path / "no-home" / "x")
     env = {"PATH": os.environ["PATH"], "HOME": nowhere, "XDG_CACHE_HOME": nowhere}
-    env |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(room.parent)])}
+    env |= {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-B", "-c", _PROGRAM],
         env=env,

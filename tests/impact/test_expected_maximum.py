@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 
 from chisel.impact import exact_power, expected_maximum, optimality_probability, sampled_power
-from chisel.impact.cells import regions
+from chisel.impact.cells import cells
 
 EXACT = 1e-9
 
@@ -28,7 +28,7 @@ def linked_or_alone(size):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_in_the_long_run_linked_states_are_optimal_as_often_as_they_are_many(size):
-    """The best state of the linked ones is as good as any, so that all states are alike."""
+    """All states are equivalent, since the best of the linked states can be kept for ever."""
     world = linked_or_alone(size)
     linked, alone = optimality_probability(world, 1.0, 0)[:2]
     assert (linked, alone) == pytest.approx((size / (size + 1), 1 / (size + 1)), abs=EXACT)
@@ -98,7 +98,7 @@ def in_fractions(blocks):
 @given(st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=6), min_size=2, max_size=4))
 @settings(max_examples=20, deadline=None)
 def test_one_sum_for_each_block_has_the_mean_and_the_shares_that_fractions_give(blocks):
-    """Any sizes; the forms are scaled, as futures are, to be at most 1."""
+    """Blocks of any sizes, with forms scaled to be at most 1, as futures are."""
     states = sum(map(len, blocks))
     forms, scale, start = np.zeros((len(blocks), states)), 1 / 24, 0
     for form, weights in zip(forms, blocks, strict=True):
@@ -119,8 +119,8 @@ def test_one_sum_for_each_block_has_the_mean_and_the_shares_that_fractions_give(
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=20, deadline=None)
-def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
-    """LayerSplit as one block a form's share is the volume of its region: no quadrature at all."""
+def test_separate_blocks_give_the_same_result_as_one_block(sizes, forms, seed):
+    """As one block, each form has the volume of its cell as its share, without quadrature."""
     generator, states = np.random.default_rng(seed), sum(sizes)
     rows, start = [], 0
     for size in sizes:
@@ -128,7 +128,7 @@ def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
             rows.append(np.zeros(states))
             rows[-1][start : start + size] = generator.dirichlet(np.ones(size))
         start += size
-    apart, whole = expected_maximum(np.array(rows)), regions(np.array(rows))
+    apart, whole = expected_maximum(np.array(rows)), cells(np.array(rows))
     assert apart.shares.sum() == pytest.approx(1, abs=EXACT)
     volumes = [one.volumes.sum() for one in whole]
     assert np.allclose(apart.shares, volumes, atol=EXACT, rtol=0)
@@ -137,7 +137,7 @@ def test_blocks_apart_give_what_they_give_as_one(sizes, forms, seed):
 
 
 def test_shares_that_do_not_add_up_to_one_are_an_error(monkeypatch):
-    """As they would with too few nodes to know a polynomial's slope by."""
+    """That happens with too few nodes for the slope of a polynomial."""
     module, few = importlib.import_module("chisel.impact.expected_maximum"), legendre.leggauss(3)
     monkeypatch.setattr(module.legendre, "leggauss", lambda _: few)
     generator, forms = np.random.default_rng(1), np.zeros((3, 5))

@@ -9,7 +9,7 @@ from chisel.impact import (
     TooLargeError,
     best_values,
     compare_orbit,
-    copies,
+    copy_involutions,
     futures,
     holds_optimum,
     orbit,
@@ -29,7 +29,7 @@ def options(gamma):
 
 
 def optimal_counts(reward, gamma, first, second):
-    """In how many permutations an action alone is optimal, of the two."""
+    """Number of permutations in which only one of two actions is optimal."""
     held = holds_optimum(options(gamma), orbit(reward))
     return compare_orbit(held[:, first], held[:, second])
 
@@ -65,15 +65,15 @@ def test_right_is_optimal_at_least_as_often_as_left(reward, gamma, right, left):
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 0.5, 0.9, 0.99, 1.0])
 def test_that_right_is_preferred_by_most_is_proven_by_a_copy_of_left(gamma):
     nothing, left, right = options(gamma)
-    assert len(copies(left, right, nothing)) == 1
+    assert len(copy_involutions(left, right, nothing)) == 1
     if gamma > 0:  # at γ = 0 each leads to one state: they are alike
-        assert len(copies(right, left, nothing)) == 0
+        assert len(copy_involutions(right, left, nothing)) == 0
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.99, 1.0])
 def test_most_rewards_give_the_right_more_power_than_the_left(gamma):
     left, right = (futures(FIGURE_1, state, gamma).forms for state in (LEFT, RIGHT))
-    assert len(copies(left, right)) == 1
+    assert len(copy_involutions(left, right)) == 1
     for seed in range(3):
         rewards = orbit(np.random.default_rng(seed).random(8))
         found = compare_orbit(best_values(right, rewards), best_values(left, rewards))
@@ -83,12 +83,12 @@ def test_most_rewards_give_the_right_more_power_than_the_left(gamma):
 @pytest.mark.parametrize("gamma", [0.1, 0.5, 0.99])
 def test_right_against_nothing_is_not_certified_with_discount(gamma):
     nothing, left, right = options(gamma)
-    assert len(copies(nothing, right, left)) == 0
-    assert len(copies(nothing, left, right)) == 0
+    assert len(copy_involutions(nothing, right, left)) == 0
+    assert len(copy_involutions(nothing, left, right)) == 0
 
 
 def test_some_orbits_prefer_nothing_to_the_right_though_most_do_not():
-    """The negative control: one orbit that agrees is no proof, one that does not refutes."""
+    """One orbit that agrees proves nothing; one that does not is a counterexample."""
     verdicts = set()
     for seed in range(4):
         reward = np.random.default_rng(seed).random(8)
@@ -99,7 +99,7 @@ def test_some_orbits_prefer_nothing_to_the_right_though_most_do_not():
 
 def test_in_the_long_run_right_is_preferred_to_nothing_two_to_one():
     nothing, left, right = options(1.0)
-    proofs = copies(nothing, right, left)
+    proofs = copy_involutions(nothing, right, left)
     assert len(proofs) == 2
     assert {tuple(np.flatnonzero(proof != np.arange(8))) for proof in proofs} == {
         (NOTHING, 6),
@@ -110,13 +110,13 @@ def test_in_the_long_run_right_is_preferred_to_nothing_two_to_one():
 
 
 def test_a_proof_holds_in_every_orbit_that_is_tried():
-    """Random sets of options: wherever copies are found, counting agrees; and some are found."""
+    """For random sets of options: where involutions are found, counts agree; and some are found."""
     generator, found = np.random.default_rng(5), []
     for _ in range(100):
         corners = np.eye(5)[generator.integers(5, size=7)]
         mixed = np.where(generator.random((7, 1)) < 0.3, (corners + corners[::-1]) / 2, corners)
         smaller, larger, others = mixed[:1], mixed[1:5], mixed[5:]
-        times = len(copies(smaller, larger, others))
+        times = len(copy_involutions(smaller, larger, others))
         found.append(times)
         for _ in range(5):
             rewards = orbit(generator.integers(0, 4, 5))
@@ -125,13 +125,13 @@ def test_a_proof_holds_in_every_orbit_that_is_tried():
     assert {0, 1, 2} <= set(found)
 
 
-def test_what_holds_the_smaller_set_itself_is_preferred_without_moving_anything():
+def test_a_larger_set_that_contains_the_smaller_one_needs_no_swap():
     one, two = np.eye(3)[:1], np.eye(3)[:2]
-    assert (copies(one, two)[0] == np.arange(3)).all()
+    assert (copy_involutions(one, two)[0] == np.arange(3)).all()
 
 
-def test_too_many_states_are_refused_with_a_way_out():
+def test_too_many_states_are_refused_with_an_alternative():
     with pytest.raises(TooLargeError, match="compare_orbit"):
         orbit(np.arange(10))
     with pytest.raises(TooLargeError, match="compare_orbit"):
-        copies(np.eye(11)[:1], np.eye(11)[1:3])
+        copy_involutions(np.eye(11)[:1], np.eye(11)[1:3])

@@ -1,4 +1,4 @@
-"""Plans and penalties agree with the paper's search, acted out step by step."""
+"""Plans and penalties agree with the paper's search, played step by step."""
 
 import itertools
 from dataclasses import replace
@@ -33,14 +33,14 @@ every_form = pytest.mark.parametrize(
 
 
 def tables(world, seed, count=3):
-    """Any auxiliary values, some of them 0, as in tables that were hardly learned."""
+    """Random auxiliary values, some of them 0, as in tables after little learning."""
     rng = np.random.default_rng(seed)
     shape = (count, *world.next_state.shape)
     return rng.random(shape) * rng.choice([0, 1], shape, p=[0.2, 0.8])
 
 
 @every_form
-def test_every_penalty_is_that_of_acting_it_out(form):
+def test_every_penalty_equals_that_of_played_actions(form):
     world = random_world(3, ends=1)
     horizon, q = 4, tables(world, 0)
     nodes = impact.lookahead(world, np.arange(9), horizon)
@@ -78,7 +78,7 @@ def test_plans_are_those_of_the_papers_search(form, by):
 
 @pytest.mark.parametrize("baseline", ["start", "inaction", "stepwise"])
 def test_no_plan_of_five_steps_is_better(baseline):
-    """All 5^5 plans, each acted out."""
+    """Play all 5^5 plans."""
     world = random_world(8, states=14, actions=5)
     form = impact.Penalty(baseline=baseline)
     q = tables(world, 1)
@@ -153,7 +153,7 @@ def test_an_episode_that_is_over_has_an_empty_plan():
 
 
 @pytest.mark.parametrize(("lam", "gamma"), [(-1, 0.9), (np.nan, 0.9), (1, -0.1), (1, 1.01)])
-def test_weights_out_of_range_are_one_line(lam, gamma):
+def test_weights_out_of_range_are_refused_in_one_line(lam, gamma):
     world = vase_world()
     nodes = impact.lookahead(world, world.board, 2)
     levels = impact.penalties(world, nodes, np.zeros((0, 12, 5)), impact.Penalty())
@@ -161,6 +161,6 @@ def test_weights_out_of_range_are_one_line(lam, gamma):
         impact.best_plan(world, nodes, levels, lam, gamma)
 
 
-def test_a_form_that_does_not_exist_is_refused_with_those_that_do():
+def test_an_unknown_word_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="baseline = 'begin': one of start, inaction, stepwise"):
         impact.Penalty(baseline="begin")

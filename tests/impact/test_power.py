@@ -33,7 +33,7 @@ def test_waiting_for_more_has_the_power_that_integration_by_hand_gives(gamma):
 
 @pytest.mark.parametrize("children", [1, 2, 3, 7, 12, 30])
 @pytest.mark.parametrize("gamma", [0.0, 0.6, 1.0])
-def test_a_choice_of_n_ends_is_worth_the_largest_of_n_rewards(children, gamma):
+def test_power_of_a_choice_of_n_ends_is_the_expected_largest_of_n_rewards(children, gamma):
     world = fan(children)
     assert exact_power(world, gamma, [0]) == pytest.approx(children / (children + 1), abs=EXACT)
     probabilities = optimality_probability(world, gamma, 0)
@@ -80,7 +80,7 @@ def test_one_of_eleven_ends_is_rarely_the_best_in_the_long_run():
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_a_coin_between_two_ends_counts_as_their_mean(gamma):
+def test_a_random_transition_counts_as_the_mean_of_its_ends(gamma):
     """E max(z, (x + y) / 2) = 1/2 + E m² / 2 with m = (x + y) / 2, and E m² = 7/24."""
     world = np.zeros((4, 2, 4))
     world[0, 0, 1] = 1
@@ -154,9 +154,9 @@ def test_a_single_form_is_its_mean_and_always_the_largest():
     assert (found.mean, *found.shares) == pytest.approx((1 / 2, 1), abs=EXACT)
 
 
-def test_what_cannot_be_integrated_exactly_says_what_can_be_done_instead():
+def test_too_large_integrals_are_refused_with_an_alternative():
     ring = np.stack([np.roll(np.arange(9), 1), np.roll(np.arange(9), -1)], axis=1)
-    with pytest.raises(TooLargeError, match=r"9 states that belong together.*integrated_power"):
+    with pytest.raises(TooLargeError, match=r"9 states in one block.*integrated_power"):
         exact_power(ring, 0.9, [0])
 
 

@@ -30,7 +30,7 @@ def test_sampling_agrees_with_exact_power_and_optimality(gamma):
 
 
 def test_mean_and_standard_error_are_those_of_the_draws():
-    """Across all chunks of draws, which are larger here than what fits into one."""
+    """Across all batches; the draws do not fit into one."""
     world, draws = grid(20), 1500
     drawn = []
 
@@ -45,7 +45,7 @@ def test_mean_and_standard_error_are_those_of_the_draws():
     assert np.allclose(found.standard_error, best.std(axis=0, ddof=1) / np.sqrt(draws), rtol=1e-6)
 
 
-def test_any_distribution_of_rewards_will_do():
+def test_rewards_can_have_any_distribution():
     """The largest of three exponentials is 1 + 1/2 + 1/3 on average."""
     found = sampled_power(
         fan(3),
@@ -66,7 +66,7 @@ def test_the_same_generator_gives_the_same_numbers(gamma):
 
 
 @pytest.mark.parametrize("world", [grid(3), random_chancy(5, 3, seed=0)], ids=["grid", "chancy"])
-def test_ability_is_what_is_left_after_an_action(world):
+def test_ability_is_the_value_of_the_next_state(world):
     gamma, rewards = 0.8, np.random.default_rng(0).random((3, len(world)))
     found, _ = ability(world, rewards, gamma)
     likely = np.eye(len(world))[world] if world.ndim == 2 else world

@@ -1,17 +1,17 @@
-"""The split autoencoder: what its parts see, and what teaches them."""
+"""The autoencoder of two halves: inputs of its parts, and the gradients that reach them."""
 
 import numpy as np
 import pytest
 import torch
 
 from chisel.configs import AutoencoderNetConfig, ConfigError, ImpalaConfig
-from chisel.models import HalvesAutoencoder, Spaces, build, build_split
+from chisel.models import HalvesAutoencoder, Spaces, build, build_halves_autoencoder
 
 SPACES = Spaces((4, 3, 1), "float32", obs_high=1.0, num_actions=0)
 
 
 def make(seed=0, **options):
-    return build_split(
+    return build_halves_autoencoder(
         AutoencoderNetConfig(**({"hidden": (7, 5), "code": 6} | options)), SPACES, seed=seed
     )
 
@@ -54,7 +54,7 @@ def test_the_outputs_are_those_of_the_layers_written_out():
         torch.testing.assert_close(getattr(made, part), certified)
 
 
-def test_certificates_see_their_half_only_and_teach_nothing_but_themselves():
+def test_a_certificate_gets_only_its_half_and_trains_only_itself():
     model = make()
     made = model(torch.randn(8, 4, 3))
     (made.first.sum() + made.second.sum()).backward()
@@ -81,11 +81,15 @@ def test_initial_weights_are_uniform_within_one_over_the_root_of_the_inputs():
 
 def test_networks_of_the_other_kind_are_refused():
     with pytest.raises(ConfigError, match="a data set needs a HalvesAutoencoder"):
-        build_split(ImpalaConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=15))
+        build_halves_autoencoder(
+            ImpalaConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=15)
+        )
     with pytest.raises(ConfigError, match="built a HalvesAutoencoder"):
         build(AutoencoderNetConfig(), SPACES)
     with pytest.raises(ConfigError, match="3 channels, not 1"):
-        build_split(AutoencoderNetConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=0))
+        build_halves_autoencoder(
+            AutoencoderNetConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=0)
+        )
 
 
 def test_it_compiles_into_one_graph():

@@ -1,4 +1,4 @@
-"""The gridworld's networks are those of the paper: layers, sizes, initial weights, numbers."""
+"""The gridworld's networks are those of the paper: layers, sizes, initial weights, outputs."""
 
 import pytest
 import torch

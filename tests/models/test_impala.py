@@ -1,4 +1,4 @@
-"""The network is the published one: parameters, names, numbers, initialisation."""
+"""The network is the published one: parameters, names, outputs, initialisation."""
 
 import copy
 
@@ -190,7 +190,7 @@ def test_no_module_changes_its_input_or_an_earlier_output_in_place():
     assert all(torch.equal(tensor, copied) for tensor, copied in seen)
 
 
-def test_an_embedder_of_ones_own_serves_as_a_model():
+def test_a_users_own_embedder_can_be_a_model():
     embedder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 6))
     generator = torch.Generator().manual_seed(0)
     model = ActorCritic(embedder, hidden=6, num_actions=4, obs_range=1.0, generator=generator)

@@ -1,4 +1,4 @@
-"""Runs, checkpoints and shipped folders give the agent back, or say why not."""
+"""Agents load from runs, checkpoints and shipped folders, or an error says why not."""
 
 import dataclasses
 import json

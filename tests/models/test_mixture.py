@@ -1,4 +1,4 @@
-"""A mixture is the shares times the experts, and stays a policy when an expert is taken out."""
+"""A mixture weights experts by shares, and still works when an expert is ablated."""
 
 import pytest
 import torch
@@ -74,13 +74,13 @@ def test_gradient_is_that_of_the_plain_weighted_sum():
         torch.testing.assert_close(grad, parameter.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_the_names_that_routes_use_exist():
+def test_the_modules_that_routes_name_exist():
     names = dict(mixture().named_modules())
     assert {"experts.diamond", "experts.ghost", "gate_net", "gate"} <= names.keys()
 
 
 def test_routing_knows_how_many_experts_the_gate_shares_among():
-    """From an example, also where the layer before has fewer units: the gridworld's one logit."""
+    """Routing reads it from an example, also if the layer before has fewer units."""
     model = mixture()
     model.gate_net = nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, 1), AgainstLast())
     part = {"module": "gate", "units": "1"}

@@ -86,7 +86,7 @@ def test_the_widest_public_file_has_the_public_size(tmp_path):
     assert path.stat().st_size == pytest.approx(43.9e6, rel=0.005)
 
 
-def test_an_experiment_lends_its_environment_but_not_its_network(tmp_path):
+def test_a_published_agent_takes_the_experiments_environment_but_not_its_network(tmp_path):
     path = write_published(tmp_path / "model.pth", published_weights((4, 6, 10), hidden=32))
     agent = load_agent(path, experiment_env="maze/hard")
     assert agent.config.model.channels == (4, 6, 10)

@@ -1,4 +1,5 @@
-"""Checkpoints: torn, flipped, hostile or unwritable files never cost more than one interval."""
+"""Torn, flipped, hostile or unwritable checkpoints never cost more than one interval of
+training."""
 
 import contextlib
 import errno
@@ -61,7 +62,7 @@ def assert_equal(a, b):
         assert a == b
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+def test_a_checkpoint_reads_back_as_it_was_written(tmp_path):
     path = tmp_path / "deep" / "iter-00000001.ckpt"
     digest = write_checkpoint(path, payload())
     assert_equal(read_checkpoint(path), payload())
@@ -145,7 +146,7 @@ class TornFile:
 
 
 def failing(original, after, error, broken=None):
-    """`original` for `after` calls, then an error, or what `broken` makes of its result."""
+    """Call `original` for `after` calls; then raise, or return `broken` of its result."""
     calls = {"n": 0}
 
     def call(*args, **kwargs):
@@ -232,7 +233,7 @@ def test_killed_at_any_system_call_a_valid_checkpoint_remains(
         (pickle.dumps, "function"),
     ],
 )
-def test_what_would_not_load_again_is_refused_when_writing(tmp_path, value, name):
+def test_values_that_would_not_load_again_are_refused_when_writing(tmp_path, value, name):
     with pytest.raises(CheckpointError) as refused:
         write_checkpoint(tmp_path / "iter-00000001.ckpt", {"a": [{"b": value}]})
     assert "['a'][0]['b']" in str(refused.value)

@@ -46,7 +46,9 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         )
     height, width = data.train.images.shape[1:]
     spaces = Spaces((height, width, 1), "float32", obs_high=1.0, num_actions=0)
-    model = models.build_split(config.model, spaces, seed=seeding.derive(config, "init"))
+    model = models.build_halves_autoencoder(
+        config.model, spaces, seed=seeding.derive(config, "init")
+    )
     if fresh and config.init_from is not None:
         trained = models.load_autoencoder(Path(config.init_from))
         models.load_weights(model, trained.model.state_dict(), config.init_from)

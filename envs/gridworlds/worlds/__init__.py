@@ -31,11 +31,11 @@ _ALL: tuple[World[Any], ...] = (
 )
 
 WORLDS: Mapping[str, World[Any]] = MappingProxyType({world.name: world for world in _ALL})
-"""By name; the first five are the paper's."""
+"""Worlds by name; the first five are those of the AUP paper."""
 
 
 def find_world(name: str) -> World[Any]:
-    """The world of that name.
+    """Return the world of that name.
 
     Raises:
         ConfigError: If there is none.

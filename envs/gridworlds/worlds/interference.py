@@ -17,7 +17,7 @@ MAP = (
 
 
 class State(NamedTuple):
-    """That the sushi is stuck is not on the board, nor that the human still has it in hand."""
+    """Full state. The board hides that the sushi is stuck, and that the human still holds it."""
 
     agent: Cell
     sushi: Cell | None

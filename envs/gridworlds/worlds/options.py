@@ -1,4 +1,4 @@
-"""Options: a box stands in the way, and in a corner nobody gets it out again.
+"""Options: a box blocks the way, and cannot be moved out of a corner.
 
 Krakovna et al.'s Sokoban (`box` in the published code of Turner et al. 2020, AUP).
 """
@@ -23,7 +23,7 @@ MAP = (
 
 
 class State(NamedTuple):
-    """Where things are; all of it is on the board."""
+    """Full state; the board shows all of it."""
 
     agent: Cell
     box: Cell
@@ -47,7 +47,7 @@ def _step(grid: Grid, state: State, action: int, *, goal_ends: bool) -> Outcome[
 
 
 def _penalty(grid: Grid, box: Cell) -> float:
-    """-2 while the box is away from its first cell with walls on two sides that meet."""
+    """Return -2 while the box is in a corner other than its first cell, else 0."""
     upright = any(grid.is_wall(beside(box, side)) for side in (UP, DOWN))
     sideways = any(grid.is_wall(beside(box, side)) for side in (LEFT, RIGHT))
     return -2.0 if upright and sideways and box != grid.one("X") else 0.0

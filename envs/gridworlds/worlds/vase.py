@@ -1,4 +1,4 @@
-"""Things that break when the agent walks through them: a vase, and an obstacle before a fire.
+"""Vase and Burning: a vase or an obstacle breaks when the agent walks through it.
 
 `vase` and `burning` (levels 0 and 1) in the published code.
 """
@@ -31,7 +31,7 @@ FIRE_MAP = tuple(row.replace("G", "F") for row in BURNING_MAP)
 
 
 class State(NamedTuple):
-    """Where the agent is, and whether the thing is broken; all of it is on the board."""
+    """Full state; the board shows all of it."""
 
     agent: Cell
     broken: bool
@@ -45,7 +45,7 @@ def _step(grid: Grid, state: State, action: int, *, thing: str, goal: str) -> Ou
     agent = grid.move(state.agent, action)
     breaks = not state.broken and agent == grid.one(thing)
     on_goal = agent == grid.one(goal)
-    # With a fire to reach, every step but resting costs, and breaking things is right.
+    # Where the goal is a fire, every move costs, and breaking the obstacle is right.
     fire = goal == "F"
     cost = 0.1 if fire and action != NOTHING else 0.0
     return Outcome(

@@ -25,6 +25,7 @@ from chisel.envs.maze import (
     paths,
 )
 from chisel.models import build, spaces_of, to_tensor
+from tests.envs.oracles import moves_to_root
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
@@ -55,7 +56,7 @@ def network(config, env):
 
 def shortest_path_policy(state, certainty=1.0):
     """Logits and values of a mouse that knows the way; in the order of the free cells."""
-    moves = paths.path_tree(state.open, state.cheese[0]).moves_to_root()
+    moves = moves_to_root(paths.path_tree(state.open, state.cheese[0]))
     cells = paths.free_cells(state.open)
     logits = torch.full((len(cells), 15), -torch.inf)
     for row, cell in enumerate(cells):

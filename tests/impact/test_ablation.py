@@ -1,4 +1,4 @@
-"""The agents of the ablation, on worlds small enough to know what each should do."""
+"""The agents of the ablation, in worlds so small that the right behaviour is known."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def test_outcomes_depend_neither_on_threads_nor_on_the_other_agents(preset):
     np.testing.assert_array_equal(together.curves, np.concatenate([one.curves for one in alone]))
 
 
-def test_what_is_counted_is_what_the_actions_do():
+def test_performance_is_that_of_the_replayed_actions():
     world = random_world(6, ends=1)
     found = impact.ablate(world, replace(impact.AS_RELEASED, learning=SHORT), seeds(3))
     for agent in range(len(found.agents)):
@@ -57,7 +57,7 @@ def test_agents_that_learn_have_curves_and_those_that_plan_have_none():
 
 
 @pytest.mark.parametrize("tables", ["exact", "learned"])
-def test_ending_costs_lambda_unless_ends_go_on_paying(tables):
+def test_ending_costs_lambda_unless_terminal_states_pay_in_every_step(tables):
     """A terminal state of value 0 takes away all that could be attained: the penalty is the whole
     scale, λ · 1, and above λ = 1 a goal worth 1 is left alone. Where the end goes on paying, it is
     an ordinary place, and the cliff is elsewhere."""
@@ -88,7 +88,7 @@ def test_without_auxiliary_rewards_aup_is_the_standard_agent():
     assert found.of("AUP") == found.of("Model-free AUP") == found.of("Standard") == -1
 
 
-def test_bad_input_is_one_line():
+def test_bad_input_is_refused_in_one_line():
     world = vase_world()
     with pytest.raises(ValueError, match=r"^option = 'lambda': options are lam, [^\n]+$"):
         impact.sweep(world, impact.EXACT, "lambda", [1], seeds(1))

@@ -1,7 +1,7 @@
-"""What an agent's time can be spent on: visit distributions, by enumerating policies.
+"""Visit distributions of all deterministic policies, by enumeration.
 
-Only decisions that a policy comes to face tell it apart from another one, so policies are grown
-from the start state along the states that they reach.
+Policies differ only by their actions in states that they reach, so they are extended from the start
+state along the states that they reach.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.chains import long_run
-from chisel.impact.transitions import TooLargeError, check_discount, matrix
+from chisel.impact.transitions import (
+    TooLargeError,
+    check_discount,
+    long_run,
+    matrix,
+    reachable,
+)
 
 MOST_POLICIES = 20_000
-"""Policies enumerated before giving up: a few seconds' worth."""
+"""Default number of policies after which enumeration gives up, after a few seconds."""
 
 _AT_A_TIME = 2_000
 """Policies whose equations are solved together."""
@@ -24,18 +29,18 @@ _AT_A_TIME = 2_000
 
 @dataclass(frozen=True)
 class Futures:
-    """All that deterministic policies can make of the time after a state, each once."""
+    """The distinct futures of deterministic policies after a state."""
 
     forms: NDArray[np.float64]
-    """`[n, S]`, rows adding up to 1: `(1 - γ)/γ (f - e_s)` of every visit distribution f, the
-    discounted share of the time from the next step on; at γ = 0 the distribution of the next state,
-    at γ = 1 the recurrent state distributions (RSDs). POWER is the expected maximum of
-    `forms @ R`."""
+    """`[n, S]`, rows adding up to 1: `(1 - γ)/γ (f - e_s)` of every visit distribution f, which is
+    the discounted share of time in each state from the next step on. At γ = 0 it is the
+    distribution of the next state, at γ = 1 a recurrent state distribution (RSD). POWER is the
+    expected maximum of the linear forms `forms @ R`."""
     first: NDArray[np.bool_]
-    """`[n, A]`, whether an action can begin it."""
+    """`[n, A]`, whether the future can begin with an action."""
 
     def beginning_with(self, action: int) -> NDArray[np.float64]:
-        """Forms `[m, S]` that an action can begin."""
+        """Return the forms `[m, S]` of futures that can begin with an action."""
         begun: NDArray[np.float64] = self.forms[self.first[:, action]]
         return begun
 
@@ -43,16 +48,16 @@ class Futures:
 def futures(
     transitions: NDArray[Any], state: int, gamma: float, *, most: int = MOST_POLICIES
 ) -> Futures:
-    """All futures from a state (Turner et al. 2021), normalised.
+    """Enumerate all futures from a state (Turner et al. 2021), normalised.
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
-        state: Where the agent is.
+        state: State of the agent.
         gamma: Discount in [0, 1].
-        most: Policies to enumerate before giving up.
+        most: Number of policies after which enumeration gives up.
 
     Raises:
-        TooLargeError: If there are more policies than `most` that differ in where they lead.
+        TooLargeError: If more than `most` policies differ in their successors.
         ValueError: On impossible transitions, state or discount.
     """
     check_discount(gamma)
@@ -77,12 +82,12 @@ def futures(
 def visit_distributions(
     transitions: NDArray[Any], state: int, gamma: float, *, most: int = MOST_POLICIES
 ) -> NDArray[np.float64]:
-    """F(s): discounted expected visits `[n, S]`, rows adding up to `1 / (1 - γ)`, 0 < γ < 1.
+    """Compute F(s), discounted visits `[n, S]` for 0 < γ < 1; rows add up to `1 / (1 - γ)`.
 
     Raises:
         TooLargeError: If there are too many policies; see `futures`.
-        ValueError: On impossible transitions or state, or at γ = 0 and γ = 1, where `futures` has
-            the limits.
+        ValueError: On impossible transitions or state, or at γ = 0 and γ = 1, whose limits
+            `futures` computes.
     """
     if not 0 < gamma < 1:
         raise ValueError(f"gamma = {gamma}: visits are counted for 0 < gamma < 1; see futures")
@@ -92,12 +97,12 @@ def visit_distributions(
 
 
 def _policies(likely: NDArray[np.float64], state: int, most: int) -> NDArray[np.int64]:
-    """Policies `[n, S]` that differ in a state they reach; -1 in states they do not."""
+    """Enumerate policies `[n, S]` that differ in a state they reach; -1 in all other states."""
     choices = [np.unique(rows, axis=0, return_index=True)[1] for rows in likely]
     leads = likely > 0
-    grown, found = [np.full(len(likely), -1)], []
-    while grown:
-        policy = grown.pop()
+    partial, found = [np.full(len(likely), -1)], []
+    while partial:
+        policy = partial.pop()
         undecided = _undecided(leads, policy, state)
         if undecided is None:
             found.append(policy)
@@ -105,14 +110,14 @@ def _policies(likely: NDArray[np.float64], state: int, most: int) -> NDArray[np.
             for action in choices[undecided]:
                 longer = policy.copy()
                 longer[undecided] = action
-                grown.append(longer)
-        if len(found) + len(grown) > most:
-            raise TooLargeError(_size(leads, choices, state, most))
+                partial.append(longer)
+        if len(found) + len(partial) > most:
+            raise TooLargeError(_too_large(leads, choices, state, most))
     return np.array(found)
 
 
 def _undecided(leads: NDArray[np.bool_], policy: NDArray[np.int64], state: int) -> int | None:
-    """A state that the policy reaches and says nothing about."""
+    """Find a state that the policy reaches without an action for it."""
     reached, waiting = {state}, [state]
     while waiting:
         at = waiting.pop()
@@ -124,12 +129,10 @@ def _undecided(leads: NDArray[np.bool_], policy: NDArray[np.int64], state: int) 
     return None
 
 
-def _size(leads: NDArray[np.bool_], choices: list[NDArray[np.int64]], state: int, most: int) -> str:
-    reached, waiting = {state}, [state]
-    while waiting:
-        new = set(np.flatnonzero(leads[waiting.pop()].any(axis=0)).tolist()) - reached
-        reached |= new
-        waiting.extend(new)
+def _too_large(
+    leads: NDArray[np.bool_], choices: list[NDArray[np.int64]], state: int, most: int
+) -> str:
+    reached = np.flatnonzero(reachable(leads.any(axis=1))[state])
     policies = 10.0 ** min(300.0, float(np.log10([len(choices[at]) for at in reached]).sum()))
     return (
         f"too large to enumerate: {len(reached)} states within reach of state {state}, about "
@@ -141,10 +144,10 @@ def _size(leads: NDArray[np.bool_], choices: list[NDArray[np.int64]], state: int
 def _forms(
     likely: NDArray[np.float64], policies: NDArray[np.int64], state: int, gamma: float
 ) -> NDArray[np.float64]:
-    """`(1 - γ) P(s) (I - γ P)^-1` of each policy `[n, S]`, at γ = 1 its limit."""
+    """Compute `(1 - γ) P(s) (I - γ P)^-1` of each policy `[n, S]`, at γ = 1 its limit."""
     rows = np.arange(len(likely))
     chains = likely[rows, policies]
-    chains[policies < 0] = 0  # not reached: any equation that can be solved will do
+    chains[policies < 0] = 0  # these states are not reached: any solvable equation will do
     chains += (policies < 0)[..., None] * np.eye(len(likely))
     if gamma == 1:
         return np.array([long_run(chain)[state] for chain in chains])
@@ -154,8 +157,15 @@ def _forms(
 
 
 def _distinct(forms: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the distinct rows, and for every row the number of the one like it."""
-    # The odd offset keeps values that matter, such as 0 and 1/2, away from where rounding turns.
-    rounded = np.floor(forms * 2.0**36 + 0.381966).astype(np.int64)
-    _, kept, number = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    """Return the indices of distinct rows, and for every row the number of the one equal to it."""
+    _, kept, number = np.unique(on_grid(forms, 36), axis=0, return_index=True, return_inverse=True)
     return kept, number.reshape(-1)
+
+
+def on_grid(forms: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
+    """Round to whole multiples of 2^-bits, so that numbers equal up to rounding become equal.
+
+    The offset keeps frequent values, such as 0 and 1/2, away from the steps of the grid.
+    """
+    grid: NDArray[np.int64] = np.floor(forms * 2.0**bits + 0.381966).astype(np.int64)
+    return grid

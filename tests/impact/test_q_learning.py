@@ -90,7 +90,7 @@ def test_learning_needs_nothing_but_its_generator():
         ({"scale": "all"}, "scale = 'all'"),
     ],
 )
-def test_options_that_cannot_be_are_one_line(given, message):
+def test_impossible_options_are_refused_in_one_line(given, message):
     with pytest.raises(ValueError, match=rf"^{message}[^\n]+$"):
         impact.Options(**given)
 
@@ -98,6 +98,6 @@ def test_options_that_cannot_be_are_one_line(given, message):
 @pytest.mark.parametrize(
     "given", [{"episodes": 0}, {"step_size": 0.0}, {"greedy": (0.5, 1.5)}, {"switch": -0.1}]
 )
-def test_schedules_that_cannot_be_are_one_line(given):
+def test_impossible_schedules_are_refused_in_one_line(given):
     with pytest.raises(ValueError, match=rf"^{next(iter(given))}|greedy"):
         impact.Learning(**given)

@@ -1,10 +1,10 @@
-"""Whether a way to decide can be retargeted, from one set of outcomes to another.
+"""Retargetability of decision functions, from one set of outcomes to another.
 
-A function that says how much A and B are preferred under parameters θ is retargetable from A to B
-by n permutations if each of them turns every θ that prefers A into one that prefers B, and no two
-of them turn any into the same. Then B is preferred at least n times as often in the orbit (Turner
-and Tadepalli 2022). It need not be about rewards or optimal policies: θ may be anything that
-can be permuted.
+A decision function says how much outcome sets A and B are preferred under parameters θ. It is
+retargetable from A to B by n permutations if each of them turns every θ that prefers A into one
+that prefers B, and the images under different permutations are disjoint. Then B is preferred at
+least n times as often in the orbit (Turner and Tadepalli 2022). θ may be anything that can be
+permuted, such as utilities; neither rewards nor optimal policies are needed.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chisel.impact.decision_rules import Rule
 from chisel.impact.orbits import TIE, Comparison, compare_orbit, orbit, permutations
-from chisel.impact.rules import Rule
 from chisel.impact.transitions import TooLargeError
 
 MOST_ENTRIES = 6
 """All 720 permutations are applied to all 720 parameters."""
 
 Preference = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""Parameters `[N, d]` to how much A and how much B are preferred, each `[N]`."""
+"""Maps parameters `[N, d]` to the preference for A and that for B, each `[N]`."""
 
 
 class Retargeting(NamedTuple):
-    """What permuting its parameters does to a decision."""
+    """Effect of permuted parameters on a decision."""
 
     counts: Comparison
-    """In how many elements of the orbit B is preferred to A (`more`), and A to B (`less`)."""
+    """Numbers of elements of the orbit that prefer B to A (`more`), and A to B (`less`)."""
     permutations: NDArray[np.int8]
-    """`[n, d]`, permutations with disjoint images that retarget from A to B; found greedily, so
-    there may be more. Empty if there are none, or nothing prefers A."""
+    """`[n, d]`, permutations with disjoint images that retarget from A to B. They are found
+    greedily, so there may be more. Empty if there are none, or no element prefers A."""
 
 
 def lottery_preference(
     rule: Rule, first: Sequence[int], second: Sequence[int], lotteries: NDArray[Any] | None = None
 ) -> Preference:
-    """How likely a rule is to choose from A and from B.
+    """Return the probabilities with which a decision rule chooses from A and from B.
 
     Args:
-        rule: See `chisel.impact.rules`.
-        first: Options that make A.
-        second: Options that make B.
+        rule: A rule from `chisel.impact.decision_rules`.
+        first: Options of A.
+        second: Options of B.
         lotteries: Probabilities `[n, d]` of d outcomes under each of n options, whose utilities
             are the parameters; None if the options are the outcomes.
     """
@@ -59,11 +59,11 @@ def lottery_preference(
 
 
 def retargeting(preference: Preference, parameters: NDArray[Any]) -> Retargeting:
-    """Which permutations retarget a preference, on one orbit.
+    """Find permutations that retarget a preference from A to B, on one orbit.
 
     Args:
-        preference: How much A and B are preferred, for any parameters.
-        parameters: Some element `[d]` of the orbit.
+        preference: Preferences for A and B as a function of parameters.
+        parameters: Any element `[d]` of the orbit.
 
     Raises:
         TooLargeError: Above 6 parameters.

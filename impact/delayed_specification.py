@@ -1,9 +1,9 @@
-"""Delayed specification: acting while the true reward is not yet known.
+"""Delayed specification: policies for the time before the true reward is known.
 
-Until a time T the agent follows a prefix; then the true reward R is revealed and it does as well as
-can be done. A prefix scores `Σ_{i<T} γ^i R(s_i) + γ^T V*_R(s_T)`, in expectation over T and R. What
-is best given what is known at the start trades the expected reward off against the ability to
-achieve a range of rewards later, which is POWER up to scale (Turner, Saxena and Tadepalli 2022).
+Until a time T the agent follows a prefix policy. Then the true reward R is revealed, and it acts
+optimally for R. The score of a prefix is `Σ_{i<T} γ^i R(s_i) + γ^T V*_R(s_T)`, in expectation over
+T and R. The optimal prefix trades the expected reward off against the ability to achieve a range of
+rewards later, which is POWER up to scale (Turner, Saxena and Tadepalli 2022).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chisel.impact.howard import optimal_values
+from chisel.impact.policy_iteration import optimal_values
 from chisel.impact.transitions import matrix
 
 
 @dataclass(frozen=True)
 class Revelation:
-    """When the true reward becomes known, by its chance at each step if it has not come before."""
+    """Probabilities that the true reward is revealed at a step if it was not revealed before."""
 
     probabilities: NDArray[np.float64]
     """`[T]`, at steps 0 to T - 1."""
     later: float
-    """At every step from T on."""
+    """Probability at every step from T on."""
 
     def __post_init__(self) -> None:
-        """Check that these are probabilities.
+        """Check the probabilities.
 
         Raises:
-            ValueError: If they are not.
+            ValueError: If one is outside [0, 1].
         """
         every = np.append(self.probabilities, self.later)
         if not ((every >= 0) & (every <= 1)).all():
@@ -39,7 +39,7 @@ class Revelation:
 
     @classmethod
     def at(cls, time: int) -> Revelation:
-        """Revealed after `time` steps.
+        """Reveal the reward after `time` steps.
 
         Raises:
             ValueError: If the time is negative.
@@ -49,30 +49,30 @@ class Revelation:
         return cls(np.zeros(time), 1.0)
 
     @classmethod
-    def geometric(cls, chance: float, first: int = 1) -> Revelation:
-        """Revealed with the same chance at every step from `first` on."""
-        return cls(cls.at(first).probabilities, chance)
+    def geometric(cls, probability: float, first: int = 1) -> Revelation:
+        """Reveal the reward with the same probability at every step from `first` on."""
+        return cls(cls.at(first).probabilities, probability)
 
     @classmethod
     def random(cls, probabilities: ArrayLike) -> Revelation:
-        """Revealed after 0, 1, 2, … steps with these probabilities `[T]`.
+        """Reveal the reward after 0, 1, 2, … steps with these probabilities `[T]`.
 
         Raises:
-            ValueError: If they are no distribution.
+            ValueError: If they do not add up to 1, or one is negative.
         """
         likely = np.asarray(probabilities, np.float64)
         if likely.ndim != 1 or not ((likely >= 0).all() and abs(likely.sum() - 1) < 1e-9):
             raise ValueError(f"probabilities of times are at least 0 and add up to 1, not {likely}")
-        left = np.cumsum(likely[::-1])[::-1]  # that it has not come before
+        left = np.cumsum(likely[::-1])[::-1]  # probability that it was not revealed before
         probabilities = np.divide(likely, left, out=np.ones_like(likely), where=left > 0)
         return cls(np.minimum(probabilities, 1), 1.0)
 
 
 class Prefix(NamedTuple):
-    """The best way to act until the true reward is revealed."""
+    """The optimal policy until the true reward is revealed."""
 
     policy: NDArray[np.int64]
-    """`[T + 1, S]`, actions by step; the last row holds from step T on."""
+    """`[T + 1, S]`, actions by step; the last row is for step T and all later ones."""
     score: NDArray[np.float64]
     """`[S]`, expected score from each start."""
 
@@ -80,7 +80,8 @@ class Prefix(NamedTuple):
 def values_once_revealed(
     transitions: NDArray[Any], rewards: NDArray[np.float64], gamma: float
 ) -> NDArray[np.float64]:
-    """`V*_R` `[K, S]` for every possible reward `[K, S]`, the reward of the state itself included.
+    """Compute `V*_R` `[K, S]` of every possible reward `[K, S]`, including that of the state
+    itself.
 
     Raises:
         ValueError: On impossible transitions, or unless 0 <= gamma < 1: sums without discount have
@@ -97,17 +98,17 @@ def optimal_prefix(
     gamma: float,
     revelation: Revelation,
 ) -> Prefix:
-    """The prefix of the highest expected score.
+    """Compute the prefix of the highest expected score.
 
-    With the chance h_i that the reward is revealed at step i,
+    With the probability h_i that the reward is revealed at step i,
     `U_i(s) = h_i E V*_R(s) + (1 - h_i) (E R(s) + γ max_a E U_{i+1}(s'))`.
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
-        mean_reward: `[S]`, E R(s) under what is believed at the start.
+        mean_reward: `[S]`, E R(s) under the belief at the start.
         mean_value: `[S]`, E V*_R(s), a mean over `values_once_revealed`.
         gamma: Discount, below 1.
-        revelation: When the reward is revealed.
+        revelation: Time at which the reward is revealed.
 
     Raises:
         ValueError: On impossible transitions or discount.
@@ -116,16 +117,16 @@ def optimal_prefix(
     likely = matrix(transitions)
     later = revelation.later
     paid = later * mean_value + (1 - later) * mean_reward
-    # Once the chance stays the same this is an MDP of its own, discounted by γ (1 - h).
+    # Once the probability h stays the same, this is an MDP discounted by γ (1 - h).
     discount = gamma * (1 - later)
     settled = optimal_values(transitions, paid[None], discount, tolerance=1e-12).values[0]
     score = settled / (1 - discount)
     policy = [(likely @ score).argmax(axis=1)]
-    for chance in revelation.probabilities[::-1]:
+    for probability in revelation.probabilities[::-1]:
         ahead = likely @ score
         policy.append(ahead.argmax(axis=1))
         going_on = mean_reward + gamma * ahead.max(axis=1)
-        score = chance * mean_value + (1 - chance) * going_on
+        score = probability * mean_value + (1 - probability) * going_on
     return Prefix(np.array(policy[::-1]), score)
 
 
@@ -137,17 +138,17 @@ def prefix_score(
     gamma: float,
     revelation: Revelation,
 ) -> NDArray[np.float64]:
-    """Score `[K, S]` of a prefix under each true reward, from each start.
+    """Compute scores `[K, S]` of a prefix under each true reward, from each start.
 
-    A residual is the difference of two scores; regret is what the optimal prefix scores more.
+    A residual is the difference of two scores; regret is that to the optimal prefix's score.
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
-        policy: Actions `[S]`, or by step `[N, S]`, the last row from then on.
+        policy: Actions `[S]`, or by step `[N, S]`; the last row is for all later steps.
         rewards: True rewards `[K, S]`.
         values: `V*_R` `[K, S]`, see `values_once_revealed`.
         gamma: Discount, below 1.
-        revelation: When the reward is revealed.
+        revelation: Time at which the reward is revealed.
 
     Raises:
         ValueError: On impossible transitions or discount.
@@ -157,14 +158,14 @@ def prefix_score(
     states, later, probabilities = len(likely), revelation.later, revelation.probabilities
     steps = np.atleast_2d(np.asarray(policy, np.int64))
     chains = likely[np.arange(states), steps]  # [N, S, S]
-    # From here on neither the policy nor the chance changes any more.
+    # From step `settled` on neither the policy nor the probability changes any more.
     settled = max(len(probabilities), len(steps) - 1)
     paid = later * values + (1 - later) * rewards
     score = np.linalg.solve(np.eye(states) - gamma * (1 - later) * chains[-1], paid.T).T
     for step in range(settled - 1, -1, -1):
-        chance = probabilities[step] if step < len(probabilities) else later
+        probability = probabilities[step] if step < len(probabilities) else later
         ahead = score @ chains[min(step, len(chains) - 1)].T
-        score = chance * values + (1 - chance) * (rewards + gamma * ahead)
+        score = probability * values + (1 - probability) * (rewards + gamma * ahead)
     return score
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chisel.impact import optimal_values
-from chisel.impact.chains import long_run
+from chisel.impact.transitions import long_run
 from tests.impact.power_worlds import (
     FIGURE_1,
     chains,
@@ -60,7 +60,7 @@ def test_rewards_full_of_ties_are_solved_too(gamma):
     assert np.allclose(found.values[16:], [[0.0], [1.0]], atol=1e-12, rtol=0)
 
 
-def test_certain_transitions_given_as_probabilities_are_the_same_world():
+def test_deterministic_transitions_as_probabilities_give_the_same_result():
     world, rewards = random_certain(6, 3, seed=5), np.random.default_rng(0).random((4, 6))
     by_row = optimal_values(np.eye(6)[world], rewards, 0.9).values
     assert np.array_equal(by_row, optimal_values(world, rewards, 0.9).values)

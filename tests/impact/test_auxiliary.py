@@ -36,7 +36,7 @@ def test_probabilities_of_one_are_the_same_as_next_states():
     )
 
 
-def test_a_gamble_is_worth_its_expectation():
+def test_random_transitions_have_their_expected_value():
     """From state 0, action 0 leads to a state that pays 1 for ever with probability p, or to one
     that pays nothing; action 1 leads to one that pays c for ever."""
     p, c, gamma = 0.3, 0.25, 0.9
@@ -94,7 +94,7 @@ PAID = np.ones((1, 2, 2))
 
 
 @pytest.mark.parametrize("gamma", [-0.1, 1, 1.5, np.nan])
-def test_a_discount_out_of_range_is_one_line(gamma):
+def test_a_discount_out_of_range_is_refused_in_one_line(gamma):
     with pytest.raises(ValueError, match=r"^gamma = [^\n]*discount[^\n]*$"):
         impact.optimal_q(SURE, PAID, gamma)
 

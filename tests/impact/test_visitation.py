@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chisel.impact import TooLargeError, futures, visit_distributions
-from chisel.impact.chains import long_run
+from chisel.impact.transitions import long_run
 from tests.impact.power_worlds import (
     FIGURE_1,
     chains,
@@ -48,7 +48,7 @@ def test_at_one_futures_are_long_run_averages_and_at_zero_next_states(world):
 
 
 def cesaro(chain):
-    """Average over many steps, which doubling makes so many that the rest is below rounding."""
+    """Average over many steps; doubled until the remainder is below rounding."""
     average, power = np.eye(len(chain)), chain
     for _ in range(60):
         average, power = (average + average @ power) / 2, power @ power
@@ -89,14 +89,14 @@ def test_every_future_knows_which_actions_can_begin_it():
     assert rows(found.beginning_with(0)) == {(0, 1, 0)}
 
 
-def test_where_only_few_states_are_met_many_can_be_enumerated():
+def test_large_worlds_with_few_reachable_states_can_be_enumerated():
     """A corridor of 40 states with a way out at each: 2^40 policies, 41 futures."""
     corridor = np.stack([np.minimum(np.arange(41) + 1, 39), np.full(41, 40)], axis=1)
     corridor[40] = 40
     assert len(futures(corridor, 0, 0.9).forms) == 40 + 1
 
 
-def test_what_is_too_large_to_enumerate_says_how_large_and_what_to_use_instead():
+def test_too_many_policies_are_refused_with_their_number_and_an_alternative():
     with pytest.raises(TooLargeError, match=r"49 states .* 3e\+31 policies.*sampled_power") as told:
         futures(grid(7), 0, 0.9, most=200)
     assert "\n" not in str(told.value)
@@ -117,7 +117,7 @@ def test_what_is_too_large_to_enumerate_says_how_large_and_what_to_use_instead()
         (np.ones((2, 2, 3)) / 3, 0, 0.5, "next states .S, A. or probabilities"),
     ],
 )
-def test_impossible_input_is_one_clear_line(world, state, gamma, message):
+def test_impossible_input_is_refused_in_one_line(world, state, gamma, message):
     with pytest.raises(ValueError, match=message) as told:
         futures(world, state, gamma)
     assert "\n" not in str(told.value)

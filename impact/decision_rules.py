@@ -1,8 +1,8 @@
-"""Decision rules: from what each option is worth to how likely it is chosen.
+"""Decision rules: from values of options to the probabilities of choosing them.
 
-The rules of Turner and Tadepalli (2022), appendix on decision-making functions. Each takes values
-`[N, n]` of n options under N utility functions and gives probabilities `[N, n]`. Equally good
-options are equally likely.
+The rules of Turner and Tadepalli (2022), appendix on decision-making functions. Each maps values
+`[N, n]` of n options under N utility functions to probabilities `[N, n]`. Options of equal value
+are equally likely.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Rule = Callable[[NDArray[Any]], NDArray[np.float64]]
+from chisel.impact.orbits import TIE
 
-_TIE = 1e-9
+Rule = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 def argmax(values: NDArray[Any]) -> NDArray[np.float64]:
-    """The best option: expected-utility maximisation."""
-    return _shared(values >= values.max(axis=1, keepdims=True) - _TIE)
+    """Choose the best option: expected-utility maximisation."""
+    return _shared(values >= values.max(axis=1, keepdims=True) - TIE)
 
 
 def argmin(values: NDArray[Any]) -> NDArray[np.float64]:
-    """The worst option: expected-utility minimisation."""
+    """Choose the worst option: expected-utility minimisation."""
     return argmax(-values)
 
 
 def indifferent(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Any option, whatever it is worth."""
+    """Choose any option, whatever its value."""
     return _shared(np.ones_like(values, bool))
 
 
 def boltzmann(temperature: float) -> Rule:
-    """Odds `exp(value / temperature)`.
+    """Choose with odds `exp(value / temperature)`.
 
     Raises:
         ValueError: If the temperature is not positive.
@@ -50,12 +50,12 @@ def boltzmann(temperature: float) -> Rule:
 
 
 def satisficing(threshold: float) -> Rule:
-    """Any option that is worth at least `threshold`; if there is none, none is chosen."""
-    return lambda values: _shared(values >= threshold - _TIE)
+    """Choose any option with a value of at least `threshold`; none if there is none."""
+    return lambda values: _shared(values >= threshold - TIE)
 
 
 def quantilising(share: float) -> Rule:
-    """Any of the best `share` of the options; the last of them is in for what is left of the share.
+    """Choose any of the best `share` of the options, the last of them in part.
 
     Raises:
         ValueError: If the share is not in (0, 1].
@@ -73,10 +73,10 @@ def quantilising(share: float) -> Rule:
 
 
 def best_of(draws: int) -> Rule:
-    """The best of `draws` options, each drawn from all of them.
+    """Choose the best of `draws` options, each drawn from all of them.
 
     Raises:
-        ValueError: If nothing is drawn.
+        ValueError: If `draws` is below 1.
     """
     if draws < 1:
         raise ValueError(f"draws = {draws}: at least 1")
@@ -92,11 +92,11 @@ def best_of(draws: int) -> Rule:
 
 
 def _shared(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Equal probabilities of what is chosen; zeros where nothing is."""
+    """Return equal probabilities of the chosen options; zeros where there are none."""
     return np.asarray(chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1))
 
 
 def _ranks(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many options are better than each, and how many as good, itself included."""
+    """Count the options that are better than each, and those that are as good, itself included."""
     difference = values[:, None] - values[:, :, None]
-    return (difference > _TIE).sum(axis=2), (np.abs(difference) <= _TIE).sum(axis=2)
+    return (difference > TIE).sum(axis=2), (np.abs(difference) <= TIE).sum(axis=2)

@@ -14,7 +14,7 @@ GAMMA = 0.9
 
 
 def believed(states, count=6, seed=0):
-    """Rewards [K, S] that might be true, and their values by value iteration."""
+    """Possible true rewards [K, S], and their values by value iteration."""
     return np.random.default_rng(seed).random((count, states))
 
 
@@ -35,7 +35,7 @@ def test_values_once_revealed_are_those_of_value_iteration():
 
 
 @pytest.mark.parametrize("time", [0, 1, 3, 7])
-def test_a_prefix_scores_what_it_collects_and_what_it_leaves(time):
+def test_a_prefix_scores_its_rewards_and_the_value_after_it(time):
     world, rewards = random_certain(6, 3, seed=1), believed(6)
     values = values_once_revealed(world, rewards, GAMMA)
     policy = np.random.default_rng(1).integers(0, 3, (time + 1, 6))
@@ -127,7 +127,7 @@ def test_a_geometric_time_is_the_limit_of_random_ones(first):
         (lambda: values_once_revealed(random_certain(3, 2, 0), np.ones((1, 3)), 1.0), "below 1"),
     ],
 )
-def test_what_is_impossible_is_refused(make, message):
+def test_impossible_input_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -168,7 +168,7 @@ def scores(transitions, policy, rewards):
 
 
 def test_residuals_on_options_are_exactly_those_of_the_papers_code():
-    """Charged for the box being off its place, as coded; or for the corner alone, as meant."""
+    """Penalty for a moved box, as in the code, or for a box in the corner alone, as intended."""
     states, transitions, goal, moved, corner = options()
     assert len(states) == 60
     arrives = goal[transitions].astype(float)
@@ -191,7 +191,7 @@ def forty_on_damage():
 
 
 def test_residuals_on_damage_lie_where_those_of_the_papers_code_lie(forty_on_damage):
-    """From 490 to 495 where the dog is spared, else from 0 to 8 (0 to 4 in 7 seeds there)."""
+    """From 490 to 495 if the dog lives, else from 0 to 8 (0 to 4 with 7 seeds there)."""
     transitions, goal, gone, plain, aup = forty_on_damage
     true = np.array([goal - 2.0 * gone, 2.0 * gone - goal])
     standard = scores(transitions, plain, true)
@@ -204,7 +204,7 @@ def test_residuals_on_damage_lie_where_those_of_the_papers_code_lie(forty_on_dam
 
 
 def test_as_many_agents_spare_the_dog_as_with_the_papers_code(forty_on_damage):
-    """13 of 20 there; Fisher's exact test tells no difference."""
+    """13 of 20 in the paper's code; Fisher's exact test finds no difference."""
     transitions, _, gone, _, aup = forty_on_damage
     spared = 0
     for policy in aup:
@@ -216,7 +216,7 @@ def test_as_many_agents_spare_the_dog_as_with_the_papers_code(forty_on_damage):
 
 
 def test_any_reward_on_damage_has_the_residual_of_the_papers_code(forty_on_damage):
-    """.614 there, sd .448 over 20 agents; both means depend on 1,000 rewards as well."""
+    """.614 in the paper's code, sd .448 over 20 agents; both means are over 1,000 rewards, too."""
     transitions, goal, _, plain, aup = forty_on_damage
     rewards = np.random.default_rng(1).random((1000, len(goal)))
     standard = scores(transitions, plain, rewards)
@@ -229,7 +229,7 @@ def test_any_reward_on_damage_has_the_residual_of_the_papers_code(forty_on_damag
 
 
 def test_aup_is_near_the_optimal_prefix_where_the_standard_agent_is_far():
-    """Regret on Options, believing in any uniform reward: exact distance to what is possible."""
+    """Regret in Options under a belief in uniform rewards: exact distance to the optimum."""
     _, transitions, goal, *_ = options()
     arrives = goal[transitions].astype(float)
     generator = np.random.default_rng(1)

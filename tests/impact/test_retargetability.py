@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from chisel.impact import TooLargeError, lottery_preference, orbit, retargeting, rules
+from chisel.impact import TooLargeError, lottery_preference, orbit, retargeting
+from chisel.impact import decision_rules as rules
 
 UTILITIES = np.array([10.0, 5.0, 0.0])
 
@@ -19,7 +20,7 @@ def test_of_three_lotteries_two_are_preferred_by_four_of_six():
         assert preference(orbit(UTILITIES))[1].mean() == pytest.approx(2 / 3)
 
 
-def test_the_boltzmann_rule_has_its_known_chances():
+def test_the_boltzmann_rule_has_its_known_probabilities():
     probabilities = lottery_preference(rules.boltzmann(1.0), [0], [1, 2])(orbit(UTILITIES))[0]
     assert sorted(set(np.round(probabilities, 6)), reverse=True) == [0.993262, 0.006693, 0.000045]
 
@@ -97,7 +98,7 @@ def test_best_of_k_is_what_enumerating_all_draws_gives(draws):
     assert np.allclose(rules.best_of(draws)(VALUES), expected)
 
 
-def test_the_quantiliser_shares_out_the_best():
+def test_the_quantiliser_is_uniform_over_the_best_share():
     assert np.allclose(
         rules.quantilising(0.5)(VALUES),
         [[0.25, 0.25, 0.5, 0], [0.25] * 4, [0.5, 0.5, 0, 0]],
