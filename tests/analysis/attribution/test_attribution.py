@@ -12,7 +12,7 @@ from chisel.analysis.attribution.integrated_gradients import integrated_gradient
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze.attribution import log_odds, move_log_probabilities
 from chisel.analysis.maze.decision_mazes import decision_mazes
-from chisel.analysis.maze.maze_pairs import without_cheese
+from chisel.analysis.maze.states import without_cheese
 from chisel.configs import ConfigError, NumericsError
 from chisel.envs.maze import MOVES
 from chisel.models import to_tensor

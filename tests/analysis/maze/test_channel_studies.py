@@ -7,7 +7,7 @@ import pytest
 
 from chisel.analysis import studies
 from chisel.analysis.maze.channels.detection import Tracking
-from chisel.analysis.maze.channels.recipe import goal_channels, named_channels
+from chisel.analysis.maze.channels.studied_layer import goal_channels, named_channels
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run

@@ -9,22 +9,21 @@ import torch
 
 from chisel import configs
 from chisel.analysis.interventions import LayerSplit, clamp_each, intervene, zero
+from chisel.analysis.maze import direct_logit_attribution, move_logits
 from chisel.analysis.maze.channels import (
     ablation_sweep,
     channel_sheet,
-    direct_logit_attribution,
     donor_for,
     goal_tracking,
     layer_cell,
     matched_channels,
-    move_logits,
     path_probability,
     random_channels,
+    record_maze,
     resampled,
     retarget_figure,
     retarget_map,
     view_side,
-    watch,
     ways_of,
     with_cheese,
 )
@@ -230,7 +229,7 @@ def test_resampling_at_the_same_cell_does_nothing_and_elsewhere_what_paper_says(
     assert not np.array_equal(donor.same.open, state.open)
     (other,) = donor.different.cheese
     assert max(abs(np.subtract(other, (2, 4)))) >= 2
-    seen = watch(layer_split(seeker), state, observe)
+    seen = record_maze(layer_split(seeker), state, observe)
     effect = resampled(seen, donor, observe, [CHEESE])
     squares = [cell for cell in paths.free_cells(state.open) if cell != (2, 4)]
     expected = [
@@ -254,7 +253,7 @@ def test_a_receiver_without_cheese_or_without_a_partner_is_refused():
 
 
 def test_ablating_what_matters_has_an_effect_and_the_rest_none(seeker):
-    seen = [watch(layer_split(seeker), maze(n), observe) for n in range(2)]
+    seen = [record_maze(layer_split(seeker), maze(n), observe) for n in range(2)]
     means = torch.stack([one.maps.mean(0) for one in seen]).mean(0)
     zeros, averages = ablation_sweep(seen, means)
     np.testing.assert_allclose(zeros[[WALLS, IDLE]], 0, atol=1e-6)

@@ -14,8 +14,8 @@ from chisel.analysis.maze.behaviour import (
     misgeneralisation,
     plain_episodes,
 )
-from chisel.analysis.maze.behaviour.corner import CornerWatch
-from chisel.analysis.maze.behaviour.corners import CORNERS
+from chisel.analysis.maze.behaviour.cheese_corners import CORNERS
+from chisel.analysis.maze.behaviour.episodes import CornerWatch
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, OUTSIDE
 from chisel.configs import ConfigError
 from chisel.envs.maze import MOVE_DELTAS, MOVE_OF_ACTION, make_evaluation

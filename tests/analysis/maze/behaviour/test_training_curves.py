@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from chisel.analysis import studies
-from chisel.analysis.maze.behaviour.over_training import (
+from chisel.analysis.maze.behaviour.training_curves import (
     TrainingCurve,
     checkpoints_of,
     training_curves_over_seeds,

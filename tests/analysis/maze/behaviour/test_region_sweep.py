@@ -8,7 +8,7 @@ import torch
 
 from chisel.analysis import studies
 from chisel.analysis.evaluation.held_out import held_out_levels
-from chisel.analysis.maze.behaviour.regions import Sweep, Trained, name_of
+from chisel.analysis.maze.behaviour.region_sweep import RegionAgent, RegionSweep, name_of
 from chisel.analysis.results.estimates import Estimate
 from chisel.configs import ConfigError
 from chisel.envs.maze import paths
@@ -74,9 +74,9 @@ def test_all_agents_meet_the_same_mazes_beyond_the_largest_region(tmp_path):
 
 def test_seeds_of_one_region_are_joined_with_students_interval():
     def agent(setting, value):
-        return Trained(str(value), setting, {"success": {"a": Estimate(value, 0, 1, 9)}})
+        return RegionAgent(str(value), setting, {"success": {"a": Estimate(value, 0, 1, 9)}})
 
-    sweep = Sweep((agent(None, 0.9), agent(3, 0.2), agent(1, 0.5), agent(3, 0.4)))
+    sweep = RegionSweep((agent(None, 0.9), agent(3, 0.2), agent(1, 0.5), agent(3, 0.4)))
     assert [name_of(setting) for setting in sweep.settings] == ["region 1", "region 3", "anywhere"]
     joined = sweep.joined(3)["success"]["a"]
     half = 12.7062 * np.sqrt(0.02) / np.sqrt(2)  # t with one degree of freedom
