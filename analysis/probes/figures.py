@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.probes.layers import Probed
-from chisel.analysis.results import GREY, INK, PALETTE, Estimate, plain_axes
+from chisel.analysis.results import GREY, INK, PALETTE, Estimate, plain_axes, titled_figure
 
 _KINDS = {"score": PALETTE[1], "untrained": PALETTE[0], "shuffled": GREY}
 _LABELS = {"score": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
@@ -29,7 +29,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
     columns = min(_COLUMNS, len(targets))
     lines = -(-len(targets) // columns)
     size = (2.6 + 1.9 * columns, (1.0 + 0.15 * len(layers)) * lines + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = titled_figure(*size, title)
     axes = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
     for unused in axes[len(targets) :]:
         unused.set_axis_off()
@@ -39,8 +39,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
         ax.set_yticks(range(len(layers)), layers, fontsize=6)
         ax.set_ylim(len(layers) - 0.4, -0.6)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
 
 

@@ -93,15 +93,18 @@ class Line:
         return odds
 
 
-def fit(z: Floats, y: NDArray[np.bool_], seed: int, weights: Floats | None = None) -> Line:
+def fit(
+    z: Floats, y: NDArray[np.bool_], generator: np.random.Generator, weights: Floats | None = None
+) -> Line:
     """Maximise the penalised likelihood (liblinear, which penalises the intercept too).
 
     Args:
         z: Variables `[E, K]`.
         y: Outcomes `[E]`; both must occur.
-        seed: Seed of the order in which the solver visits the coefficients.
+        generator: Seeds the order in which the solver visits the coefficients.
         weights: How often each episode counts, `[E]`; None counts each once.
     """
+    seed = int(generator.integers(2**31 - 1))
     model = LogisticRegression(C=PENALTY, l1_ratio=1.0, solver="liblinear", random_state=seed)
     model.fit(z, y, sample_weight=weights)
     return Line(np.asarray(model.coef_[0], np.float64), float(model.intercept_[0]))
@@ -141,12 +144,12 @@ def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300)
         generator: Redraws layouts and seeds the solver.
         resamples: How often layouts are redrawn.
     """
-    line = fit(data.z, data.y, _seed(generator))
+    line = fit(data.z, data.y, generator)
     drawn = []
     for weights in redrawn(data.groups, generator, resamples):
         counted = data.y[weights > 0]
         if counted.any() and not counted.all():
-            again = fit(data.z, data.y, _seed(generator), weights)
+            again = fit(data.z, data.y, generator, weights)
             drawn.append([*again.coefficients, again.intercept])
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
     values = [*line.coefficients, line.intercept]
@@ -171,7 +174,3 @@ def inflation(values: Floats) -> Floats:
         left = float(rest @ rest) / len(z)
         factors[place] = 1 / left if left > 1e-10 else math.inf
     return factors
-
-
-def _seed(generator: np.random.Generator) -> int:
-    return int(generator.integers(2**31 - 1))

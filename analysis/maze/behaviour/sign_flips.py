@@ -71,7 +71,7 @@ def sign_flips(
 
 
 def _signs(data: Data, places: list[int], generator: np.random.Generator) -> list[int]:
-    line = fit(data.z[:, places], data.y, int(generator.integers(2**31 - 1)))
+    line = fit(data.z[:, places], data.y, generator)
     signs: list[int] = np.sign(line.coefficients).astype(int).tolist()
     return signs
 

@@ -143,8 +143,7 @@ def _predict(
     y = data.y[rows]
     if not y.any() or y.all():
         return np.full(len(z), _base_odds(y))
-    line = fit(data.z[rows], y, int(generator.integers(2**31 - 1)))
-    return line.log_odds(z)
+    return fit(data.z[rows], y, generator).log_odds(z)
 
 
 def _compare(odds: Floats, y: NDArray[np.bool_], groups: NDArray[np.int64]) -> Prediction:

@@ -146,9 +146,7 @@ def matched_channels(
     Raises:
         ConfigError: If there are too few others.
     """
-    rest = [c for c in generator.permutation(len(zero_effects)).tolist() if c not in channels]
-    if len(rest) < len(channels):
-        raise ConfigError(f"{len(rest)} other channels for {len(channels)} controls")
+    rest = _others(generator.permutation(len(zero_effects)).tolist(), channels)
     chosen: list[int] = []
     for channel in sorted(channels, key=lambda c: -zero_effects[c]):
         left = [c for c in rest if c not in chosen]
@@ -164,7 +162,13 @@ def random_channels(
     Raises:
         ConfigError: If there are too few others.
     """
-    rest = [c for c in range(count) if c not in channels]
+    rest = _others(range(count), channels)
+    return sorted(generator.choice(rest, len(channels), replace=False).tolist())
+
+
+def _others(every: Sequence[int], channels: Sequence[int]) -> list[int]:
+    """Return the channels that are not in `channels`, of which there must be as many."""
+    rest = [channel for channel in every if channel not in channels]
     if len(rest) < len(channels):
         raise ConfigError(f"{len(rest)} other channels for {len(channels)} controls")
-    return sorted(generator.choice(rest, len(channels), replace=False).tolist())
+    return rest

@@ -62,7 +62,7 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
         rows: Rows of `compared`.
         title: One line above.
     """
-    figure = Figure(figsize=(1.1 * len(rows) + 1.2, 4), layout="constrained")
+    figure = titled_figure(1.1 * len(rows) + 1.2, 4, title)
     ax = figure.subplots()
     for number, choice in enumerate(CHOICES):
         boxes = ax.boxplot(
@@ -82,8 +82,7 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
     ax.set_xticks(range(len(rows)), names, fontsize=8)
     ax.set_ylim(-0.02, 1.02)
     ax.set_ylabel("probability at the decision square")
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
@@ -94,7 +93,7 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
         rows: Rows of `compared` of several seeds, joined by `join_rows`.
         title: One line above.
     """
-    figure = Figure(figsize=(1.1 * len(rows) + 1.2, 6.2), layout="constrained")
+    figure = titled_figure(1.1 * len(rows) + 1.2, 6.2, title)
     axes = figure.subplots(2, 1, sharex=True)
     for ax, statistic in zip(axes, ("median", "mean"), strict=True):
         for number, choice in enumerate(CHOICES):
@@ -113,8 +112,7 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
         ax.set_ylabel(f"{statistic} over mazes")
         plain_axes(ax, "y")
     axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 

@@ -72,17 +72,17 @@ def steering_setup(agent: Agent, states: Sequence[MazeState], observe: Observe) 
     """
     mazes = decision_mazes(states)
 
-    def seen(some: Sequence[MazeState]) -> Tensor:
+    def observations(some: Sequence[MazeState]) -> Tensor:
         return to_tensor(observe(some))
 
     return SteeringSetup(
         agent,
         mazes,
         observe,
-        at_start=seen(mazes.starts),
-        at_start_without=seen([without_cheese(one) for one in mazes.starts]),
-        at_square=seen(mazes.states),
-        at_square_without=seen([without_cheese(one) for one in mazes.states]),
+        at_start=observations(mazes.starts),
+        at_start_without=observations([without_cheese(one) for one in mazes.starts]),
+        at_square=observations(mazes.states),
+        at_square_without=observations([without_cheese(one) for one in mazes.states]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,6 @@ import numpy as np
 from chisel.analysis.maze.channels import (
     LAYER,
     Clamps,
-    RetargetMap,
     RetargetResult,
     StudiedLayer,
     Tracking,
@@ -124,27 +124,16 @@ def _study(
     ceiling: bool,
     progress: ProgressCallback,
 ) -> RetargetResult:
+    clamp = functools.partial(
+        retarget_map,
+        studied.layer_split,
+        observe=studied.observe,
+        config=studied.config.env,
+        values=clamps.values,
+    )
     maps, controls = [], []
     for number, state in enumerate(mazes):
-        maps.append(_map(studied, state, clamps.channels, clamps.values, ceiling))
-        controls.append(_map(studied, state, clamps.controls, clamps.values, False).clamped)
+        maps.append(clamp(state, channels=clamps.channels, ceiling=ceiling))
+        controls.append(clamp(state, channels=clamps.controls, ceiling=False).clamped)
         progress("mazes", number + 1, len(mazes))
     return RetargetResult(name, studied.layer_split.module, clamps, maps, controls)
-
-
-def _map(
-    studied: StudiedLayer,
-    state: MazeState,
-    channels: Sequence[int],
-    values: Sequence[float],
-    ceiling: bool,
-) -> RetargetMap:
-    return retarget_map(
-        studied.layer_split,
-        state,
-        studied.observe,
-        studied.config.env,
-        channels=channels,
-        values=values,
-        ceiling=ceiling,
-    )

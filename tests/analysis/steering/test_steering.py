@@ -143,7 +143,7 @@ def test_at_the_start_the_vector_at_minus_one_is_removing_the_cheese(agent, proc
     assert max(gaps) > 1e-6, "a layer beside a skip connection does not carry everything"
 
 
-def test_a_net_that_seeks_cheese_turns_where_paper_says(seeker, procgen):
+def test_choices_of_a_network_that_seeks_cheese_are_those_computed_by_hand(seeker, procgen):
     setup = setup_of(seeker)
     assert seeker.policy(setup.at_square).argmax(1).tolist() == [5, 5]
     rows = {row.name: row for row in close(setup)}
@@ -170,7 +170,9 @@ def test_each_maze_gets_its_own_vector(seeker, procgen):
         np.testing.assert_allclose(steered(both, LAYER, own, -0.7)[number], expected[0], atol=1e-6)
 
 
-def test_a_sweep_has_every_layer_coefficient_and_control_and_zero_is_nothing(agent, procgen):
+def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothing(
+    agent, procgen
+):
     setup = setup_of(agent)
     vectors = cheese_vectors(setup, ["embedder.fc", LAYER])
     rows = sweep(setup, vectors, [-1.0, 0.0], torch.Generator().manual_seed(0))
@@ -183,7 +185,7 @@ def test_a_sweep_has_every_layer_coefficient_and_control_and_zero_is_nothing(age
             np.testing.assert_allclose(row.choices, close(setup)[0].choices, atol=1e-6)
 
 
-def test_where_the_network_has_no_answer_a_sweep_says_so(agent, procgen):
+def test_choices_without_a_finite_output_are_null(agent, procgen):
     setup = setup_of(agent)
     endless = {"fc_policy": torch.full((2, 15), torch.inf)}
     (row, *_) = sweep(setup, endless, [1.0], torch.Generator().manual_seed(0))
@@ -199,7 +201,7 @@ def test_transfer_uses_one_donor_for_same_near_and_far(seeker, procgen):
         close(setup_of(seeker, mazes()[:1]))
 
 
-def test_a_layer_is_one_of_the_policys_if_the_logits_move_with_it(agent):
+def test_policy_layers_are_those_whose_change_changes_the_logits(agent):
     layers = policy_layers(agent)
     assert "fc_policy" in layers
     assert "fc_value" not in layers
@@ -207,7 +209,7 @@ def test_a_layer_is_one_of_the_policys_if_the_logits_move_with_it(agent):
     assert len(layers) == 41, "the 42 named modules of the public networks but the value head"
 
 
-def test_controls_are_as_long_and_reproducible():
+def test_control_vectors_have_the_same_length_and_are_reproducible():
     vectors = torch.arange(48.0).view(2, 6, 2, 2) - 7
     generator = torch.Generator().manual_seed(0)
     drawn = random_like(vectors, generator)
@@ -229,7 +231,7 @@ def test_controls_are_as_long_and_reproducible():
         shuffled(torch.ones(2, 3), generator, "cells")
 
 
-def test_the_difference_of_means_on_paper():
+def test_the_mean_difference_is_that_computed_by_hand():
     net = nn.Sequential(nn.Linear(2, 1, bias=False))
     with torch.no_grad():
         net[0].weight.copy_(torch.tensor([[1.0, 10]]))
@@ -335,7 +337,7 @@ def test_a_vector_that_does_not_fit_is_one_line(run_folder, tmp_path, capsys, ed
         ("file:1,", "needs FILE:COEFF"),
     ],
 )
-def test_words_that_are_no_steering_are_refused(text, complaint):
+def test_steer_options_that_cannot_be_read_are_refused(text, complaint):
     with pytest.raises(ConfigError, match=complaint):
         parse_steer(text)
 

@@ -38,7 +38,7 @@ def stepped(state, action):
     return (row, col) if inside and state.open[row, col] else state.mouse
 
 
-def test_the_corner_is_noticed_as_a_slow_replay_does(untrained):
+def test_visits_to_the_corner_agree_with_a_slow_replay(untrained):
     config = untrained.config
     env, level_set = make_evaluation(
         config.env, levels=64, num_envs=8, cheese="anywhere", sizes=[3, 5]

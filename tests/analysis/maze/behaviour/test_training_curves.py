@@ -48,7 +48,7 @@ def test_seeds_are_joined_at_the_steps_they_share():
 
 
 @pytest.mark.usefixtures("procgen")
-def test_an_agent_that_stops_moving_is_seen_to_stop(tmp_path):
+def test_training_curves_show_that_an_agent_stops_moving(tmp_path):
     run = make_run(tmp_path / "run", overrides=["eval.num_envs=32"])
     still = torch.full((15,), -1e6)
     still[4] = 0
