@@ -1,4 +1,4 @@
-"""Integrated gradients: closed forms, a network of known weights, and what the study says."""
+"""Integrated gradients: closed forms, a network of known weights, and the study."""
 
 import json
 import math
@@ -72,7 +72,7 @@ def test_a_moves_probability_is_that_of_all_its_actions():
 
 
 def vote(cell, toward, against):
-    """What a cheese on a cell adds to the log-odds of two moves, on paper."""
+    """Compute by hand what a cheese on a cell adds to the log-odds of two moves."""
     up, right = cell[0] - 2, cell[1] - 2
     logits = PULL * np.array([-right, -up, up, right])
     return logits[toward] - logits[against]

@@ -264,7 +264,7 @@ def test_shuffling_channels_of_an_unknown_axis_is_refused():
 
 
 def in_thread(work):
-    """What a function raises in a thread of its own; None if nothing."""
+    """Run a function in another thread, and return what it raises, or None."""
     raised = []
 
     def target():

@@ -1,4 +1,4 @@
-"""Interventions do what one can work out on paper, and leave no trace."""
+"""Interventions give the results computed by hand, and end with their context."""
 
 import pytest
 import torch
@@ -104,7 +104,7 @@ def test_no_edit_changes_its_input(name):
 
 
 def test_an_edit_that_writes_in_place_changes_nothing_upstream(net):
-    """The output of an identity is its input: others may still want to read that."""
+    """The output of an identity is its input, which other modules may read later."""
     pictures = PICTURES.clone()
     with intervene(net, {"copy": lambda values: values.mul_(0)}):
         assert net(pictures).flatten().tolist() == [0, 0]

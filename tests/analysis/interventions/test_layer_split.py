@@ -1,4 +1,4 @@
-"""A network that is taken up in the middle gives what it gives whole, and saves what it may."""
+"""A network run on from the middle gives the outputs of a whole pass, and runs less."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ SMALL = {
 
 
 def agent_of(experiment):
-    """With every number drawn, so that no layer is blind."""
+    """A network with all weights drawn, so that every layer has an effect."""
     config = configs.load(experiment, SMALL[experiment])
     model = build(config.model, SPACES).eval()
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""What is solved from two fields is what the game does, and what can be computed on paper."""
+"""Exact results from two fields agree with the real game and with results computed by hand."""
 
 import dataclasses
 import functools
@@ -171,7 +171,7 @@ def test_without_cheese_a_random_mouse_reaches_the_corner_with_certainty():
 
 
 def table_policy(state, config, tables):
-    """A policy that knows what the maze looks like from every square, facing either way."""
+    """A policy that recognises the observation of every square and orientation."""
     logits = {}
     cells = paths.free_cells(state.open)
     for facing, table in enumerate(tables):
@@ -187,7 +187,7 @@ def table_policy(state, config, tables):
 
 
 def rollouts(state, config, tables, episodes, seed=0):
-    """How many of the real game's episodes found the cheese, and how long each was."""
+    """Play the real game; return how many episodes found the cheese, and the length of each."""
     games = 100
     env = make_from_levels(config, LevelSet.from_states([state] * games))
     policy = table_policy(state, config, tables)
@@ -209,7 +209,7 @@ def assert_agrees(found, success, lengths, timeout):
 
 
 def assert_steps_agree(found, state, config, *, games=8, steps=300, seed=0):
-    """Follow the chain beside the real game, move by move, without tolerance; states it met."""
+    """Compare chain and real game move by move, exactly; return the states that were met."""
     env = make_from_levels(config, LevelSet.from_states([state] * games))
     rng, count = np.random.default_rng(seed), len(found.cells)
     # All of procgen's actions, each of the five moves equally often.

@@ -1,4 +1,4 @@
-"""The studies `channels` and `retarget` write what they say, and refuse nonsense in one line."""
+"""The studies `channels` and `retarget` write their files, and refuse impossible options."""
 
 import json
 

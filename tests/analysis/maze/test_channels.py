@@ -1,4 +1,4 @@
-"""A network of known weights: its cheese channel, what clamping and resampling do, on paper."""
+"""Channels, clamping and resampling of a network of known weights, computed by hand."""
 
 import itertools
 import math
@@ -48,7 +48,7 @@ pytestmark = pytest.mark.usefixtures("procgen")
 
 
 def probabilities(mouse, cheese):
-    """The seeker's moves on paper; without cheese its place counts as the middle."""
+    """Compute the seeker's moves by hand; without cheese its place counts as the middle."""
     up, right = np.subtract(cheese or (2, 2), mouse)
     logits = PULL * np.array([-right, -up, up, right])
     return np.exp(logits) / np.exp(logits).sum()

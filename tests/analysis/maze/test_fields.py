@@ -1,4 +1,4 @@
-"""A vector field is what the policy would do if the mouse really stood there."""
+"""A vector field has the policy's outputs for a mouse that really stands on each square."""
 
 import dataclasses
 import functools
@@ -54,7 +54,7 @@ def network(config, env):
 
 
 def shortest_path_policy(state, certainty=1.0):
-    """Logits and values of a mouse that knows the way; in the order of the free cells."""
+    """Return logits and values of a policy that follows the way, in the order of the free cells."""
     moves = paths.path_tree(state.open, state.cheese[0]).moves_to_root()
     cells = paths.free_cells(state.open)
     logits = torch.full((len(cells), 15), -torch.inf)

@@ -1,4 +1,4 @@
-"""Linear probes: the algebra against scikit-learn, targets and scores on paper, known networks."""
+"""Linear probes agree with scikit-learn, with scores computed by hand and with known networks."""
 
 import json
 

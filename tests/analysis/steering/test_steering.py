@@ -1,4 +1,4 @@
-"""Steering vectors: what they are on paper, their controls, their files, and the studies."""
+"""Steering vectors: values computed by hand, controls, files, and the studies."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Episodes on held-out mazes: facts agree with a slow replay; edits and filters do as they say."""
+"""Episodes on held-out mazes agree with a slow replay; edits and filters are right."""
 
 import json
 
@@ -32,7 +32,7 @@ def untrained(tmp_path):
 
 
 def stepped(state, action):
-    """Where the mouse goes, by the rules."""
+    """Return the square that the mouse goes to, by the rules of the game."""
     row, col = np.add(state.mouse, MOVE_DELTAS[MOVE_OF_ACTION[action]]).tolist()
     inside = 0 <= row < state.maze_dim and 0 <= col < state.maze_dim
     return (row, col) if inside and state.open[row, col] else state.mouse

@@ -1,4 +1,4 @@
-"""Metrics of mazes drawn by hand agree with what one counts on paper."""
+"""Metrics of mazes drawn by hand agree with counting."""
 
 from math import hypot, sqrt
 

@@ -1,4 +1,4 @@
-"""Agents trained with the cheese in different regions meet the same mazes and are told apart."""
+"""Agents trained with the cheese in different regions are measured on the same mazes."""
 
 import json
 
@@ -19,15 +19,17 @@ LEVELS = 60
 
 
 def rightward(folder, bias, *overrides):
-    """Blind: it goes right, or waits if `bias` says so."""
+    """Make a run of an agent that goes right or waits, in the odds of `bias`, whatever it sees."""
     logits = torch.full((15,), -1e9)
     logits[7], logits[4] = 0, bias
     return make_run(folder, logits=logits, overrides=["eval.num_envs=32", *overrides])
 
 
 def steps_right(agent, beyond):
-    """Of levels with a decision square and cheese beyond a region, where the way to the cheese and
-    that to the corner go right from the square: slowly, from both paths."""
+    """Return whether the ways to cheese and corner go right from each decision square `[n, 2]`.
+
+    Of levels whose cheese lies beyond a region, computed slowly from both paths.
+    """
     level_set = held_out_levels(
         agent, agent.config.env, "anywhere", levels=LEVELS, split="train", seed=3, decision=True
     )

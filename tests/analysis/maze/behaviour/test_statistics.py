@@ -1,4 +1,4 @@
-"""Known coefficients are found again, and nothing is found where there is nothing."""
+"""Regressions recover known coefficients, and find no signal in noise."""
 
 import math
 

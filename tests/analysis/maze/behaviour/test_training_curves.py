@@ -1,4 +1,4 @@
-"""A course of training is measured checkpoint by checkpoint, and filmed."""
+"""Training curves: every checkpoint is measured, and a film is made."""
 
 import json
 
@@ -19,7 +19,7 @@ from tests.analysis.conftest import make_run
 
 
 def keep(run, iteration, *, bias=None):
-    """One more checkpoint, the policy's bias changed."""
+    """Write one more checkpoint, with the policy's bias changed."""
     payload = read_checkpoint(run / "checkpoints" / checkpoint_name(3))
     payload["chisel"] |= {"iteration": iteration, "env_steps": 4000 * iteration}
     if bias is not None:
