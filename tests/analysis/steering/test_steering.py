@@ -170,9 +170,7 @@ def test_each_maze_gets_its_own_vector(seeker, procgen):
         np.testing.assert_allclose(steered(both, LAYER, own, -0.7)[number], expected[0], atol=1e-6)
 
 
-def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothing(
-    agent, procgen
-):
+def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothing(agent, procgen):
     setup = setup_of(agent)
     vectors = cheese_vectors(setup, ["embedder.fc", LAYER])
     rows = sweep(setup, vectors, [-1.0, 0.0], torch.Generator().manual_seed(0))
