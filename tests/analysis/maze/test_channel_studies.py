@@ -35,7 +35,7 @@ def test_channels_writes_tables_intervals_and_figures(run_folder):
     for row in found["channels"]:
         assert -1 <= row["correlation"] <= 1
         assert 0 <= row["zero"] <= 1
-        assert sum(row["votes"].values()) == pytest.approx(0, abs=1e-5)
+        assert sum(row["direct_logit_attribution"].values()) == pytest.approx(0, abs=1e-5)
     for name in ("goal", "random", "as strong"):
         effects = found["resampling"][name]
         assert effects["difference"]["value"] == pytest.approx(
