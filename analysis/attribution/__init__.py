@@ -1,4 +1,4 @@
-"""Attribution: how much of a decision each number of a layer accounts for."""
+"""Attribution: how much each activation of a layer adds to a score."""
 
 from chisel.analysis.attribution.integrated_gradients import (
     Attribution,

@@ -1,9 +1,9 @@
-"""Integrated gradients: how much of a decision each number of a layer accounts for.
+"""Integrated gradients: how much each activation of a layer adds to a score.
 
 Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1, taken at a
 layer instead of the input: the mean gradient of a score along the straight line from a baseline to
 the activations, times the difference of the two. Attributions add up to the difference of the score
-(completeness), as far as the line is walked in small enough steps.
+(completeness), if the steps along the line are small enough.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from torch import Tensor
 from chisel.configs import ConfigError, NumericsError
 
 Score = Callable[[Tensor], Tensor]
-"""Activations of all examples `[N, …]` to what is explained of each `[N]`."""
+"""From activations of all examples `[N, …]` to the number that is explained of each, `[N]`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """What each activation of `N` examples accounts for."""
+    """What each activation of `N` examples adds to the score."""
 
     values: NDArray[np.float64]
-    """`[N, …]`, like the activations, in the score's units."""
+    """Attributions of the shape of the activations, `[N, …]`, in the score's units."""
     score: NDArray[np.float64]
-    """At the activations `[N]`."""
+    """Score at the activations, `[N]`."""
     baseline: NDArray[np.float64]
-    """At the baseline `[N]`."""
+    """Score at the baseline, `[N]`."""
 
     @property
     def difference(self) -> NDArray[np.float64]:
-        """What the attributions have to add up to `[N]`."""
+        """Return the score minus the baseline's: what the attributions must add up to, `[N]`."""
         return self.score - self.baseline
 
     @property
     def total(self) -> NDArray[np.float64]:
-        """What they add up to `[N]`."""
+        """Return the sum of the attributions, `[N]`."""
         summed: NDArray[np.float64] = self.values.reshape(len(self.values), -1).sum(axis=1)
         return summed
 
     @property
     def gap(self) -> NDArray[np.float64]:
-        """Error of completeness `[N]`, from walking in steps: 0 for a linear score."""
+        """Return the error of completeness, `[N]`, which is 0 for a linear score."""
         return self.total - self.difference
 
     @property
     def by_channel(self) -> NDArray[np.float64]:
-        """Summed over places `[N, C]`, of activations whose channels are on axis 1."""
+        """Return attributions summed over places, `[N, C]`, if the channels are on axis 1."""
         if self.values.ndim == 2:
             return self.values
         summed: NDArray[np.float64] = self.values.reshape(*self.values.shape[:2], -1).sum(axis=2)
@@ -63,17 +63,17 @@ def integrated_gradients(
 ) -> Attribution:
     """Attribute a score to activations.
 
-    The integral is taken by the midpoint rule. Networks of ReLUs have gradients that jump along the
-    line, so that rules of higher order gain nothing.
+    The integral is computed by the midpoint rule. The gradients of networks of ReLUs jump along the
+    line, so rules of higher order are no better.
 
     Args:
-        score: What is explained. Examples must not depend on each other.
+        score: The score that is explained. Examples must not depend on each other.
         activations: `[N, …]`.
-        baseline: Where the line begins `[N, …]`, or one for all `[1, …]`.
-        steps: Gradients taken along the line.
+        baseline: Start of the line for each example, `[N, …]`, or one for all, `[1, …]`.
+        steps: Number of gradients along the line.
 
     Raises:
-        ConfigError: If there is no step or the shapes differ.
+        ConfigError: If there is no step, or the shapes differ.
         NumericsError: If a gradient is not finite.
     """
     if steps < 1:

@@ -1,10 +1,10 @@
-"""Reading and changing what goes on inside a network while it runs: any module of any model.
+"""Recording and editing activations of any module of any model, and adding to its weights.
 
     with intervene(model, {"embedder.block2.res1.resadd": add(vector, -1)}):
         logits, values = model(obs)
 
-An edit is a plain function from an activation to what takes its place; `record` reads activations;
-`with_weights` adds a difference between two checkpoints to the weights.
+An edit is a function from an activation to the one that replaces it. `record` reads activations;
+`with_weights` adds the difference between two checkpoints to the weights.
 """
 
 from chisel.analysis.interventions.edits import (

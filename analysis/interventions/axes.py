@@ -1,4 +1,4 @@
-"""On which axis of an activation the units are: what the layer says, or what the caller does."""
+"""The axis of an activation that has the units: known from the layer, or given by the caller."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _ON_FIRST = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
 
 
 class _Source(NamedTuple):
-    """Whose activation is being edited, and the axis that it tells."""
+    """The module whose activation is being edited."""
 
     name: str
     axis: int | None
+    """Axis of its units; None if the layer's type does not say it."""
 
 
 _source: ContextVar[_Source | None] = ContextVar("source", default=None)
@@ -27,22 +28,23 @@ _source: ContextVar[_Source | None] = ContextVar("source", default=None)
 
 @contextlib.contextmanager
 def units_of(name: str, module: nn.Module) -> Iterator[None]:
-    """Within the context, edits find units where this module's output has them."""
-    token = _source.set(_Source(name, axis_told_by(module)))
+    """Within the context, edits use the axis of units of this module's output."""
+    token = _source.set(_Source(name, axis_of_layer(module)))
     try:
         yield
     finally:
         _source.reset(token)
 
 
-def axis_told_by(module: nn.Module) -> int | None:
-    """The axis of a layer's units in its output; None for activations, containers and the like.
+def axis_of_layer(module: nn.Module) -> int | None:
+    """Return the axis of a layer's units in its output, or None if its type does not say it.
 
-    Linear, Embedding, LayerNorm and RMSNorm of one axis, attention and Hugging Face's `Conv1D` have
-    them last; convolutions before their places; batch, instance and group norm on axis 1.
+    It is the last axis of Linear, Embedding, LayerNorm and RMSNorm of one axis, attention and
+    Hugging Face's `Conv1D`; the one before the places of convolutions; axis 1 of batch, instance
+    and group norm. It is unknown for activation functions, containers and the like.
     """
     if type(module) is nn.Sequential and len(module):
-        return axis_told_by(module[-1])
+        return axis_of_layer(module[-1])
     if isinstance(module, nn.modules.conv._ConvNd):
         return -1 - len(module.kernel_size)
     if isinstance(module, _ON_FIRST):
@@ -53,15 +55,15 @@ def axis_told_by(module: nn.Module) -> int | None:
 
 
 def units_axis(values: Tensor, axis: int | None) -> int:
-    """The axis of the units of an activation, counted from the front.
+    """Return the axis of an activation that has the units, counted from the front.
 
     Args:
-        values: `[B, …]`.
-        axis: What the caller says; None is what the layer tells, else 1 where it can be no other
-            (`[B, C]`) or by convention is not (images `[B, C, H, W]`).
+        values: The activation `[B, …]`.
+        axis: The axis that the caller gives. None means that of the layer; if the layer's type does
+            not say it, axis 1 of `[B, C]` and of images `[B, C, H, W]`.
 
     Raises:
-        ConfigError: If nobody says it, or the activation has no such axis.
+        ConfigError: If the axis is unknown, or the activation has no such axis of units.
     """
     source, rank, shape = _source.get(), values.dim(), list(values.shape)
     where = f"{source.name}: " if source else ""

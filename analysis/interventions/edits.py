@@ -1,11 +1,11 @@
-"""Edits as plain functions: each returns a function from an activation to another one.
+"""Edits: functions that return a function from an activation to the one that replaces it.
 
-Activations are `[B, …]`: axis 0 the examples. The units (channels of an image, features of a vector
-or of a token) are on the axis that the layer tells when `intervene` runs the edit: the last of a
-Linear, Embedding or LayerNorm, axis 1 of a convolution. Where a module doesn't tell it, as an
-activation function of tokens `[B, T, C]` doesn't, `axis` must. Whatever is added or put in may be
-given once for all examples, like one activation, or once for each, `[B, …]`; or as `[C]`, a number
-for each unit at every place. `units` are indices as Python's (-1 is the last); None means all.
+Activations are `[B, …]`, with the examples on axis 0. When `intervene` runs an edit, the axis of
+the units (channels of an image, features of a vector or of a token) is known from the type of the
+layer: the last of a Linear, Embedding or LayerNorm, axis 1 of a convolution. For other modules,
+such as an activation function of tokens `[B, T, C]`, `axis` must be given. What is added or put in
+has the shape of one example's activation, or of the whole batch `[B, …]`, or is `[C]`: a number for
+each unit at every place. `units` are indices like Python's (-1 is the last one); None means all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Cell = tuple[int, int]
 
 
 def compose(*edits: Edit) -> Edit:
-    """One edit after the other, the first one first."""
+    """Apply several edits, the first one first."""
 
     def edit(values: Tensor) -> Tensor:
         for one in edits:
@@ -39,9 +39,9 @@ def add(vector: Tensor, coeff: float | Tensor = 1.0, *, axis: int | None = None)
     """Add `coeff * vector` (Turner et al. 2023).
 
     Args:
-        vector: Like one example's activation, one for each example, or `[C]`.
-        coeff: One number, or one for each example `[B]`.
-        axis: Of the units; None is what the layer tells.
+        vector: Of the shape of one example's activation, of the batch, or `[C]`.
+        coeff: Factor the vector is multiplied by: one number, or one for each example `[B]`.
+        axis: Axis of the units; None means that of the layer.
     """
 
     def edit(values: Tensor) -> Tensor:
@@ -58,12 +58,12 @@ def add(vector: Tensor, coeff: float | Tensor = 1.0, *, axis: int | None = None)
 
 
 def project_out(direction: Tensor, *, axis: int | None = None) -> Edit:
-    """Take away the component along a direction.
+    """Remove the component along a direction.
 
     Args:
-        direction: Like one example's activation: that component of the whole activation; or `[C]`:
-            that of the units at every place.
-        axis: Of the units; None is what the layer tells.
+        direction: Of the shape of one example's activation, to remove that component of the whole
+            activation; or `[C]`, to remove that component of the units at every place.
+        axis: Axis of the units; None means that of the layer.
 
     Raises:
         ConfigError: If the direction is zero.
@@ -96,10 +96,10 @@ def clamp(
     """Set channels to a value at some cells, or everywhere.
 
     Args:
-        channels: One or several.
-        cells: Where in the activation `[B, C, H, W]`; None means at every place.
+        channels: One channel or several.
+        cells: Cells of the activation `[B, C, H, W]`; None means every place.
         value: One number, or one for each channel `[c]`.
-        axis: Of the channels; None is what the layer tells.
+        axis: Axis of the channels; None means that of the layer.
     """
 
     def edit(values: Tensor) -> Tensor:
@@ -123,13 +123,13 @@ def clamp_each(
     *,
     axis: int | None = None,
 ) -> Edit:
-    """Set channels to a value at another cell in each example.
+    """Set channels to a value at one cell of each example.
 
     Args:
-        channels: One or several.
-        cells: Row and column for each example, integers `[B, 2]`.
+        channels: One channel or several.
+        cells: Row and column of each example's cell, integers `[B, 2]`.
         value: One number, or one for each channel `[c]`.
-        axis: Of the channels; None is what the layer tells.
+        axis: Axis of the channels; None means that of the layer.
     """
 
     def edit(values: Tensor) -> Tensor:
@@ -147,7 +147,7 @@ def clamp_each(
 
 
 def scale(factor: float, units: Units = None, *, axis: int | None = None) -> Edit:
-    """Multiply units; 1 leaves them as they are."""
+    """Multiply units by a factor."""
     return _where(units, axis, lambda values: values * factor)
 
 
@@ -157,12 +157,12 @@ def zero(units: Units = None, *, axis: int | None = None) -> Edit:
 
 
 def mean(values: Tensor, units: Units = None, *, axis: int | None = None) -> Edit:
-    """Put recorded means in.
+    """Replace units by recorded means.
 
     Args:
-        values: Like one example's activation, or `[C]`: one number for each unit.
-        units: Which are replaced.
-        axis: Of the units; None is what the layer tells.
+        values: Means of the shape of one example's activation, or `[C]`, one for each unit.
+        units: Units that are replaced.
+        axis: Axis of the units; None means that of the layer.
     """
     return _where(units, axis, lambda found: _fitting(values, found, axis, "the means"))
 
@@ -170,13 +170,13 @@ def mean(values: Tensor, units: Units = None, *, axis: int | None = None) -> Edi
 def resample(
     source: Tensor | torch.Generator, units: Units = None, *, axis: int | None = None
 ) -> Edit:
-    """Take units from other inputs ("causal scrubbing").
+    """Replace units by those of other inputs ("causal scrubbing").
 
     Args:
-        source: Activations of a donor, like one example's or one for each example; or a generator
-            that draws, at every call, another example of the same batch for each.
-        units: Which are replaced.
-        axis: Of the units; None is what the layer tells.
+        source: Activations of other inputs, for one example or for each; or a generator, which at
+            every call draws another example of the same batch for each example.
+        units: Units that are replaced.
+        axis: Axis of the units; None means that of the layer.
     """
 
     def donors(values: Tensor) -> Tensor:
@@ -186,14 +186,14 @@ def resample(
             raise ConfigError("resampling within a batch needs at least 2 examples")
         order = torch.randperm(len(values), generator=source, device=source.device)
         other = torch.empty_like(order)
-        other[order] = order.roll(1)  # one cycle: nobody keeps its own
+        other[order] = order.roll(1)  # one cycle, so that no example keeps its own
         return values[other.to(values.device)]
 
     return _where(units, axis, donors)
 
 
 def _where(units: Units, axis: int | None, replacement: Edit) -> Edit:
-    """Replace some units by those of `replacement(values)`."""
+    """Return an edit that replaces some units by those of `replacement(values)`."""
 
     def edit(values: Tensor) -> Tensor:
         if units is None:
@@ -208,7 +208,7 @@ def _where(units: Units, axis: int | None, replacement: Edit) -> Edit:
 
 
 def _editable(values: Tensor, axis: int | None) -> tuple[Tensor, Tensor]:
-    """A copy of an activation, and a view of the copy with the units on axis 1."""
+    """Return a copy of an activation, and a view of the copy with the units on axis 1."""
     edited = values.clone()
     return edited, edited.movedim(units_axis(values, axis), 1)
 
@@ -240,14 +240,14 @@ def _per_channel(value: float | Tensor, chosen: Tensor, values: Tensor) -> Tenso
 
 
 def _fitting(given: Tensor, values: Tensor, axis: int | None, what: str) -> Tensor:
-    """What is put in, so that it can be added to an activation."""
+    """Return what is put in, in a shape that broadcasts to the activation."""
     if given.shape in (values.shape, values.shape[1:]):
         return given.to(values)
     return _by_unit(given, values, axis, what)[0].to(values)
 
 
 def _by_unit(given: Tensor, values: Tensor, axis: int | None, what: str) -> tuple[Tensor, int]:
-    """A number for each unit `[C]` at every place `[1, …, C, …]`, and the units' axis."""
+    """Reshape `[C]` so that it broadcasts to every place, and return it with the axis of units."""
     if given.dim() != 1:
         raise _misfit(given, values, what)
     where = units_axis(values, axis)

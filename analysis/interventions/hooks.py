@@ -1,4 +1,4 @@
-"""One mechanism for every intervention: the outputs of named modules, read or replaced."""
+"""Recording and replacing outputs of named modules, the mechanism behind every intervention."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from chisel.analysis.interventions.axes import units_of
 from chisel.configs import ConfigError, hint
 
 Edit = Callable[[Tensor], Tensor]
-"""An activation `[B, …]` to what takes its place, of the same shape."""
+"""From an activation `[B, …]` to the one that replaces it, of the same shape."""
 
 
 @contextlib.contextmanager
 def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
-    """Within the context, the outputs of some modules are replaced.
+    """Replace the outputs of some modules within the context.
 
-    Contexts can be nested: a later one acts on what an earlier one gave. An edit is given a copy of
-    the activation, so that one that writes into it changes nothing else (the output of an identity
-    or of a flattening shares its memory with what came before). Leaving the context, also through
-    an exception, puts everything back. Of a module that returns one tensor and something else, as
-    attention and the blocks of transformers do, that tensor is edited.
+    Contexts can be nested: an inner one edits the output of an outer one. An edit gets a copy of
+    the activation, so an edit in place changes nothing else (the output of an identity or of a
+    flattening shares its memory with its input). Leaving the context, also by an exception, removes
+    all edits. If a module returns one tensor of floats among other values, as attention and the
+    blocks of transformers do, that tensor is edited.
 
-    Only the thread that entered the context may run the model meanwhile: the edits are the model's,
-    so another thread would get them, too, and is refused. Give each thread a model of its own.
+    Only the thread that entered the context may run the model meanwhile. Another thread would get
+    the edits too, so it is refused; give each thread its own copy of the model.
 
     Args:
         model: Any network, not compiled.
-        edits: By the module's name, as `model.named_modules()` has it.
+        edits: Edits by the module's name in `model.named_modules()`.
 
     Raises:
-        ConfigError: If there is no such module, the model is compiled; or, when data passes, if the
-            module's output has not one tensor, an edit changes its shape, or another thread runs
-            the model; or, at the end, if the model or a part of it ran without calling a module.
+        ConfigError: On entry, if there is no such module or the model is compiled. While the model
+            runs, if a module's output has not exactly one tensor of floats, an edit changes its
+            shape, or another thread runs the model. On exit, if the model ran without calling an
+            edited module.
     """
     modules = find_modules(model, edits)
     idle, mine = set(edits), threading.get_ident()
@@ -57,7 +58,7 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
                 )
             idle.discard(name)
             place, before = _tensor_of(name, module, output)
-            after: Any = edit(before.clone())  # by other people, who may return anything
+            after: Any = edit(before.clone())  # users write edits, which may return anything
             if not isinstance(after, Tensor) or after.shape != before.shape:
                 shape = list(after.shape) if isinstance(after, Tensor) else type(after).__name__
                 raise ConfigError(
@@ -79,16 +80,17 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def recording(model: nn.Module, modules: Iterable[str]) -> Iterator[dict[str, list[Tensor]]]:
-    """Within the context, keep what some modules return, after interventions around this one.
+    """Record the outputs of some modules within the context.
 
-    Only what the thread that entered the context runs is kept.
+    Outputs are recorded after the edits of interventions around this context, and only for the
+    thread that entered it.
 
     Args:
         model: Any network, not compiled.
-        modules: Their names.
+        modules: Names of the modules.
 
     Yields:
-        By name a list that grows by one detached copy `[B, …]` at each call of the module.
+        A list for each name, which gets a detached copy `[B, …]` at each call of the module.
 
     Raises:
         ConfigError: As for `intervene`.
@@ -114,15 +116,15 @@ def recording(model: nn.Module, modules: Iterable[str]) -> Iterator[dict[str, li
 def record(
     model: nn.Module, modules: Iterable[str], run: Callable[[], object]
 ) -> dict[str, Tensor]:
-    """What some modules return while `run` feeds the model.
+    """Record the outputs of some modules while `run` calls the model.
 
     Args:
         model: Any network, not compiled.
-        modules: Their names.
-        run: Calls the model, any number of times; no gradient is kept.
+        modules: Names of the modules.
+        run: Calls the model, any number of times, without gradients.
 
     Returns:
-        By name the activations of all calls in a row, `[N, …]`, detached copies.
+        Outputs of all calls by name, concatenated, `[N, …]`; detached copies.
 
     Raises:
         ConfigError: As for `intervene`, and if a module was never called.
@@ -136,11 +138,11 @@ def record(
 
 
 def find_modules(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
-    """Modules by name.
+    """Return modules by name.
 
     Raises:
-        ConfigError: If there is none of a name; or if the model or a part of it is compiled, where
-            hooks would silently do nothing.
+        ConfigError: If there is no module of a name; or if the model or a part of it is compiled,
+            because hooks would silently do nothing.
     """
     known = dict(model.named_modules())
     for name, module in known.items():
@@ -157,7 +159,7 @@ def find_modules(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]
 
 
 def edit_at(name: str, module: nn.Module, edit: Edit) -> Edit:
-    """An edit that finds units where this module has them, for activations taken from it before."""
+    """Return an edit that uses this module's axis of units, for activations recorded earlier."""
 
     def edited(values: Tensor) -> Tensor:
         with units_of(name, module):
@@ -167,12 +169,12 @@ def edit_at(name: str, module: nn.Module, edit: Edit) -> Edit:
 
 
 def _tensor_of(name: str, module: nn.Module, output: Any) -> tuple[int | None, Tensor]:
-    """The one tensor of floats in an output, and its place where the output is a tuple or list."""
+    """Return the one tensor of floats in an output, and its place if that is a tuple or list."""
     if isinstance(output, Tensor):
         return None, output
     parts = list(output) if isinstance(output, tuple | list) else []
     if isinstance(module, nn.MultiheadAttention):
-        return 0, parts[0]  # the weights come second
+        return 0, parts[0]  # the second one has the attention weights
     floats = [n for n, part in enumerate(parts) if _has_floats(part)]
     if len(floats) == 1 and isinstance(parts[floats[0]], Tensor):
         return floats[0], parts[floats[0]]
@@ -184,7 +186,7 @@ def _tensor_of(name: str, module: nn.Module, output: Any) -> tuple[int | None, T
 
 
 def _has_floats(value: Any) -> bool:
-    """Whether there may be floating-point numbers in it: a tensor of them, or what is no plain."""
+    """Return whether a value may have floats: a tensor of them, or of a type that we don't know."""
     if isinstance(value, Tensor):
         return value.is_floating_point()
     if isinstance(value, tuple | list):
@@ -193,7 +195,7 @@ def _has_floats(value: Any) -> bool:
 
 
 def _with_part(output: Any, place: int, part: Tensor) -> Any:
-    """The same tuple or list with another tensor in one place."""
+    """Return the tuple or list with another tensor in one place."""
     parts = [*output]
     parts[place] = part
     if hasattr(output, "_fields"):

@@ -1,4 +1,4 @@
-"""A network cut at a layer: what comes before it is computed once, what comes after many times."""
+"""A network split at a layer: the part before it runs once, the part after it many times."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from chisel.analysis.interventions.hooks import Edit, edit_at, find_modules, int
 from chisel.models import ActorCritic
 
 BATCH = 512
-"""Examples that pass the rest of the network at a time."""
+"""Number of examples in one forward pass through the rest of the network."""
 
 
 @dataclass(frozen=True)
 class LayerSplit:
-    """The output of one module, of any model; cheap where everything passes through it.
+    """A model split at the output of one module.
 
-    That is so for the output of a block, a residual unit or a layer between them; elsewhere the
-    layers before run again and their result is thrown away.
+    If everything passes through the module, as through a block, a residual unit or a layer between
+    them, `after` runs the rest of the network alone. At other modules it runs the whole network
+    and replaces the module's output.
     """
 
     model: ActorCritic
     module: str
+    """Name of the module."""
 
     def before(self, obs: Tensor) -> Tensor:
-        """The module's output `[N, C, H, W]` for observations `[N, C, H, W]`.
+        """Compute the module's output `[N, C, H, W]` for observations `[N, C, H, W]`.
 
         Raises:
             ConfigError: If there is no such module.
@@ -37,25 +39,24 @@ class LayerSplit:
     def after(
         self, activations: Tensor, obs: Tensor, edit: Edit | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Logits `[N, A]` and values `[N]` of outputs of the module, edited or not.
+        """Compute logits `[N, A]` and values `[N]` from outputs of the module, edited or not.
 
         Args:
-            activations: `[N, C, H, W]`.
-            obs: The observations that they come from `[N, C, H, W]`.
-            edit: Applied to batches of `activations`; what depends on the example must be applied
-                before.
+            activations: Outputs of the module, `[N, C, H, W]`.
+            obs: Observations that they come from, `[N, C, H, W]`.
+            edit: Applied to batches of `activations`, so it must be the same for all examples.
         """
         rest = _rest(self.model, self.module)
         if edit is not None:
             edit = edit_at(self.module, self.model.get_submodule(self.module), edit)
-        found = []
+        outputs = []
         with torch.no_grad():
-            for part, seen in zip(
+            for part, part_obs in zip(
                 torch.split(activations, BATCH), torch.split(obs, BATCH), strict=True
             ):
                 edited = part if edit is None else edit(part)
-                found.append(self._run(rest, edited, seen))
-        logits, values = zip(*found, strict=True)
+                outputs.append(self._run(rest, edited, part_obs))
+        logits, values = zip(*outputs, strict=True)
         return torch.cat(logits), torch.cat(values)
 
     def _run(self, rest: nn.Module | None, edited: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,26 +67,26 @@ class LayerSplit:
         return logits, values
 
     def differentiable(self, activations: Tensor, obs: Tensor) -> Tensor:
-        """Logits `[N, A]` with a graph back to `activations`."""
+        """Compute logits `[N, A]` with a graph back to `activations`."""
         return self._run(_rest(self.model, self.module), activations, obs)[0]
 
 
 @dataclass(frozen=True, eq=False)
 class ActivationCache:
-    """Observations that have passed a network once, to be taken up again at several modules.
+    """Activations of some observations, to compute logits with edits at several modules.
 
-    An edit of a module costs what comes after it, and at a module inside a residual unit the unit
-    as well. Where the network branches before the module, all of it runs.
+    An edit costs the part of the network after its module, and at a module inside a residual unit
+    that unit as well. If the network branches before the module, the whole network runs.
     """
 
     model: ActorCritic
     obs: Tensor
-    """`[N, C, H, W]`, on the network's device."""
+    """Observations `[N, C, H, W]`, on the network's device."""
     outputs: Mapping[str, Tensor]
-    """By module what is kept of it, `[N, …]`."""
+    """Outputs `[N, …]` of the modules from which the network is run on, by name."""
 
     def logits(self, module: str, edit: Edit) -> Tensor:
-        """Logits `[N, A]` with one module's output edited, bit for bit those of a whole pass."""
+        """Compute logits `[N, A]` with one output edited, equal bit for bit to a whole pass."""
         place = _place(self.model, module)
         with torch.no_grad():
             if place is None:
@@ -105,37 +106,37 @@ class ActivationCache:
 
 
 def keep(model: ActorCritic, modules: Sequence[str], obs: Tensor) -> ActivationCache:
-    """Run observations once, and keep what edits of these modules need.
+    """Run observations once, and keep the activations that edits of these modules need.
 
     Args:
-        model: A network.
-        modules: Names of those that will be edited.
-        obs: `[N, C, H, W]`.
+        model: The network.
+        modules: Names of the modules that will be edited.
+        obs: Observations `[N, C, H, W]`.
 
     Raises:
         ConfigError: If there is no such module.
     """
     find_modules(model, modules)
-    seen = obs.to(model.fc_policy.weight.device)
+    obs = obs.to(model.fc_policy.weight.device)
     places = [_place(model, module) for module in modules]
     wanted = {place.kept for place in places if place is not None}
-    return ActivationCache(model, seen, record(model, sorted(wanted), lambda: model(seen)))
+    return ActivationCache(model, obs, record(model, sorted(wanted), lambda: model(obs)))
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a module is in an embedder that is a sequence of layers and units."""
+    """The place of a module in an embedder that is a sequence of layers and residual units."""
 
     kept: str
-    """The module whose output is all that the rest needs."""
+    """Name of the module whose output is all that `rest` needs."""
     rest: tuple[nn.Module, ...]
-    """What comes after that, up to the features."""
+    """The layers after it, up to the features."""
     whole: bool
-    """Whether `kept` is the module's own output; otherwise the module is in the rest."""
+    """Whether `kept` is the module itself; otherwise the module is in `rest`."""
 
 
 def _place(model: ActorCritic, module: str) -> _Place | None:
-    """None if the network branches before the module."""
+    """Return the place of a module; None if the network branches before it."""
     if module == "fc_policy":
         return _Place("embedder", (), whole=False)
     name, *parts = module.split(".")
@@ -159,7 +160,7 @@ def _place(model: ActorCritic, module: str) -> _Place | None:
 
 
 def _rest(model: ActorCritic, module: str) -> nn.Module | None:
-    """All layers of the embedder after a module; None if something leads past it."""
+    """Return all layers of the embedder after a module; None if something bypasses it."""
     place = _place(model, module)
     if place is None or not place.whole or model.critic is not None:
         return None

@@ -1,4 +1,4 @@
-"""Interventions on weights: what one checkpoint has more than another, added in some measure."""
+"""Interventions on weights: the difference between two checkpoints, multiplied and added."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from chisel.configs import ConfigError, hint
 
 
 def weight_difference(a: nn.Module, b: nn.Module) -> dict[str, Tensor]:
-    """The floating-point parameters and buffers of `a` minus those of `b`, by name.
+    """Return the floating-point parameters and buffers of `a` minus those of `b`, by name.
 
     Raises:
-        ConfigError: If one has a name that the other has not, or of another shape.
+        ConfigError: If the two networks have different names or shapes.
     """
     first, second = _floating(a), _floating(b)
     for name in first.keys() ^ second.keys():
@@ -34,19 +34,19 @@ def weight_difference(a: nn.Module, b: nn.Module) -> dict[str, Tensor]:
 def with_weights(
     model: nn.Module, difference: Mapping[str, Tensor], coeff: float = 1.0
 ) -> Iterator[None]:
-    """Within the context, `coeff * difference` is added to the weights; then every byte is back.
+    """Add `coeff * difference` to the weights within the context, and restore every byte after it.
 
-    Other threads that run the model meanwhile run it with these weights: give each thread a model
-    of its own. A thread that wants to change the weights, too, is refused.
+    Other threads that run the model meanwhile run it with these weights: give each thread its own
+    copy of the model. Another thread that changes the weights meanwhile is refused.
 
     Args:
         model: The network.
-        difference: By the parameter's name; those that are not named stay.
-        coeff: In what measure.
+        difference: What is added, by the parameter's name; other parameters stay.
+        coeff: Factor the difference is multiplied by before it is added.
 
     Raises:
-        ConfigError: If the network has no such parameter or it has another shape, or another
-            thread is changing its weights.
+        ConfigError: If the network has no such parameter, the parameter has another shape, or
+            another thread is changing the weights.
     """
     weights = _floating(model)
     for name, change in difference.items():
@@ -70,11 +70,13 @@ def with_weights(
 
 
 _locks: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
-"""Held by the thread that changes a network's weights: two would put back what the other added."""
+"""A lock for each network, held by the thread that changes its weights: of two threads, each would
+restore the other's changed weights."""
 
 
 @contextlib.contextmanager
 def _alone(model: nn.Module) -> Iterator[None]:
+    """Refuse another thread that enters the context for the same model."""
     lock = _locks.setdefault(model, threading.RLock())
     if not lock.acquire(blocking=False):
         raise ConfigError(
@@ -87,6 +89,6 @@ def _alone(model: nn.Module) -> Iterator[None]:
 
 
 def _floating(model: nn.Module) -> dict[str, Tensor]:
-    """The live tensors behind a state dict, without counters and the like."""
+    """Return the floating-point tensors of a state dict, sharing their memory."""
     state = model.state_dict(keep_vars=True)
     return {name: value for name, value in state.items() if value.is_floating_point()}

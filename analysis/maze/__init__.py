@@ -1,9 +1,9 @@
 """What a maze agent does and why: vector fields, exact chains, decisions, channels, behaviour."""
 
-from chisel.analysis.maze.attribution import log_odds
+from chisel.analysis.maze.attribution import direct_logit_attribution, log_odds, move_logits
 from chisel.analysis.maze.attribution_figures import Example, attribution_figure
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
-from chisel.analysis.maze.comparison import comparison_figure
+from chisel.analysis.maze.compared_policy import ComparedPolicy, compared_policy
 from chisel.analysis.maze.decision_mazes import CHOICES, DecisionMazes, decision_mazes
 from chisel.analysis.maze.effects import (
     Agreement,
@@ -12,13 +12,23 @@ from chisel.analysis.maze.effects import (
     value_agreement,
     visited_variation,
 )
-from chisel.analysis.maze.field_figures import contact_sheet, draw_arrows, draw_values, field_figure
-from chisel.analysis.maze.fields import Observe, VectorField, mouse_at, sum_by_move, vector_field
-from chisel.analysis.maze.maze_pairs import Named, with_and_without, without_cheese, world_cell
-from chisel.analysis.maze.other_side import OtherSide, other_side
+from chisel.analysis.maze.field_figures import (
+    comparison_figure,
+    contact_sheet,
+    draw_arrows,
+    draw_values,
+    field_figure,
+)
+from chisel.analysis.maze.fields import (
+    Observe,
+    VectorField,
+    mouse_at,
+    move_probabilities,
+    vector_field,
+)
+from chisel.analysis.maze.maze_policy import MazePolicy, maze_policy, policy_change
 from chisel.analysis.maze.probing import logit_targets, maze_targets, sample_of, states_of
-from chisel.analysis.maze.selective import selective_regions
-from chisel.analysis.maze.sides import Side, change, side_of
+from chisel.analysis.maze.selective_regions import selective_regions
 from chisel.analysis.maze.solve import (
     Outcomes,
     expected_length,
@@ -28,46 +38,56 @@ from chisel.analysis.maze.solve import (
     reach,
     reach_field,
 )
+from chisel.analysis.maze.states import (
+    StatePair,
+    held_out_states,
+    with_and_without,
+    without_cheese,
+    world_cell,
+)
 
 __all__ = [
     "CHOICES",
     "Agreement",
+    "ComparedPolicy",
     "DecisionMazes",
     "Example",
     "MazeChain",
-    "Named",
+    "MazePolicy",
     "Observe",
-    "OtherSide",
     "Outcomes",
-    "Side",
+    "StatePair",
     "VectorField",
     "attribution_figure",
     "chain_of",
-    "change",
+    "compared_policy",
     "comparison_figure",
     "contact_sheet",
     "decision_mazes",
+    "direct_logit_attribution",
     "draw_arrows",
     "draw_values",
     "expected_length",
     "expected_return",
     "field_figure",
     "fields_of",
+    "held_out_states",
     "log_odds",
     "logit_targets",
+    "maze_policy",
     "maze_targets",
     "mean_total_variation",
     "mouse_at",
+    "move_logits",
+    "move_probabilities",
     "occupancy",
-    "other_side",
     "outcomes",
+    "policy_change",
     "reach",
     "reach_field",
     "sample_of",
     "selective_regions",
-    "side_of",
     "states_of",
-    "sum_by_move",
     "total_variation",
     "value_agreement",
     "vector_field",

@@ -1,4 +1,4 @@
-"""The decision of a maze agent as a score that attributions explain."""
+"""The moves of a maze agent as scores, and what each channel of a layer adds to them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from chisel.envs.maze import MOVE_OF_ACTION, MOVES
 def log_odds(
     layer_split: LayerSplit, obs: Tensor, toward: NDArray[np.int64], against: NDArray[np.int64]
 ) -> Score:
-    """Log-odds of one move against another, log P(toward) − log P(against), as a score.
+    """Return the score log P(toward) − log P(against): the log-odds of one move against another.
 
     A move's probability is the sum over the actions that make it.
 
     Args:
         layer_split: Network and layer whose activations the score takes.
-        obs: The observations they come from `[N, C, H, W]`.
-        toward: Index into `MOVES` for each example `[N]`.
-        against: The same.
+        obs: Observations `[N, C, H, W]` that the activations come from.
+        toward: One move of each example, an index into `MOVES`, `[N]`.
+        against: The other move of each example, `[N]`.
     """
     rows = torch.arange(len(obs))
     first, second = torch.from_numpy(toward), torch.from_numpy(against)
@@ -35,10 +35,42 @@ def log_odds(
     return score
 
 
+def direct_logit_attribution(layer_split: LayerSplit, obs: Tensor) -> NDArray[np.float64]:
+    """Return what each channel of a layer adds to each move's logit: activation times gradient.
+
+    A move's logit is the mean over the actions that make it, less the mean over moves. These
+    networks are linear around any input, so what all channels add and what the biases behind
+    the layer add sum up to the logits exactly.
+
+    Args:
+        layer_split: Network and layer.
+        obs: Observations `[N, C, H, W]`.
+
+    Returns:
+        `[N, C, 5]`, for the moves LEFT, DOWN, UP, RIGHT, NOOP.
+    """
+    with torch.enable_grad():
+        maps = layer_split.before(obs).requires_grad_()
+        scores = move_logits(layer_split.differentiable(maps, obs))
+        by_move = []
+        for move in range(scores.shape[1]):
+            (slope,) = torch.autograd.grad(scores[:, move].sum(), maps, retain_graph=True)
+            by_move.append((maps * slope).flatten(2).sum(2) if maps.dim() > 2 else maps * slope)
+    attribution: NDArray[np.float64] = torch.stack(by_move, 2).detach().double().numpy()
+    return attribution
+
+
 def move_log_probabilities(logits: Tensor) -> Tensor:
-    """Log-probabilities of the five moves `[N, 5]` from logits of the 15 actions `[N, 15]`."""
+    """Return log-probabilities of the five moves `[N, 5]` from logits of 15 actions `[N, 15]`."""
     actions = torch.log_softmax(logits.cpu().double(), dim=-1)
     member = torch.from_numpy(MOVE_OF_ACTION.copy())
     return torch.stack(
         [torch.logsumexp(actions[:, member == move], dim=-1) for move in range(len(MOVES))], dim=-1
     )
+
+
+def move_logits(logits: Tensor) -> Tensor:
+    """Return centred means over the actions of each move `[N, 5]` of 15 logits `[N, 15]`."""
+    member = torch.from_numpy(MOVE_OF_ACTION[:, None] == np.arange(len(MOVES))).to(logits)
+    means = logits @ (member / member.sum(0))
+    return means - means.mean(1, keepdim=True)

@@ -13,25 +13,26 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from chisel.analysis.attribution import Attribution
-from chisel.analysis.results import Estimate
+from chisel.analysis.results import CHEESE, INK, Estimate, plain_axes, titled_figure
 from chisel.envs.maze import MazeState
 
-_FOR, _AGAINST, _INK = "#c2410c", "#2563eb", "#111827"
+_FOR, _AGAINST = "#c2410c", "#2563eb"
 _WALL, _FLOOR = "#4b5563", "#ffffff"
 _CHANNELS = 16
-"""Channels with the largest attributions that are drawn."""
+"""How many channels are drawn: those with the largest attributions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One maze, and what each place of the layer accounts for there."""
+    """One maze, and what each place of the layer adds to the decision there."""
 
     state: MazeState
     places: NDArray[np.float64]
-    """Summed over channels `[H, W]`, row 0 on top."""
+    """Attributions summed over channels `[H, W]`, row 0 on top."""
     side: int
     """Squares along a side of what the network sees."""
     total: float
+    """Sum of all attributions, in log-odds."""
 
 
 def attribution_figure(
@@ -41,16 +42,17 @@ def attribution_figure(
     examples: Sequence[Example],
     title: str,
 ) -> Figure:
-    """Channels, completeness and the check by swapping above; some mazes below.
+    """Draw channels, completeness and the measured check in one row, and mazes below it.
 
     Args:
         channels: Mean attribution of each channel over mazes.
-        found: Of each maze.
-        swapped: By set of channels what its attributions add up to, and what really changes.
-        examples: Mazes to be drawn; none for a layer without places.
+        found: The attributions of all mazes.
+        swapped: For each set of channels, what is attributed to it, and how much the score really
+            falls when it takes the values of the baseline.
+        examples: Mazes that are drawn; none for a layer without places.
         title: One line above.
     """
-    figure = Figure(figsize=(13, 3.6 + (3.5 if examples else 0)), layout="constrained")
+    figure = titled_figure(13, 3.6 + (3.5 if examples else 0), title)
     parts = figure.subfigures(2 if examples else 1, 1, squeeze=False)[:, 0]
     above = parts[0].subplots(1, 3, width_ratios=(2.2, 1.2, 1.4))
     _channels(above[0], channels)
@@ -66,7 +68,6 @@ def attribution_figure(
         parts[1].suptitle(
             "where in the maze, all channels (▲ cheese, ○ decision square)", fontsize=10
         )
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
 
@@ -79,7 +80,7 @@ def _channels(ax: Axes, channels: Sequence[Estimate]) -> None:
     colours = [_FOR if values[c] > 0 else _AGAINST for c in order]
     ax.bar(places, values[order], color=colours, width=0.75)
     if np.isfinite(low).all():
-        ax.vlines(places, low, high, color=_INK, lw=1)
+        ax.vlines(places, low, high, color=INK, lw=1)
     ax.set_xticks(places, [str(c) for c in order], fontsize=8)
     ax.set_xlabel("channel")
     ax.set_ylabel("log-odds of the cheese's way")
@@ -99,7 +100,7 @@ def _completeness(ax: Axes, found: Attribution) -> None:
 
 
 def _swaps(ax: Axes, swapped: Mapping[str, tuple[Estimate, Estimate]]) -> None:
-    for shift, label, colour in ((-0.19, "attributed", "#f59e0b"), (0.19, "measured", _INK)):
+    for shift, label, colour in ((-0.19, "attributed", "#f59e0b"), (0.19, "measured", INK)):
         estimates = [pair[int(shift > 0)] for pair in swapped.values()]
         places = np.arange(len(estimates)) + shift
         ax.bar(places, [e.value for e in estimates], width=0.36, color=colour, label=label)
@@ -130,8 +131,8 @@ def _maze(ax: Axes, example: Example, limit: float) -> AxesImage:
         zorder=2,
     )
     for row, col in state.cheese:
-        ax.plot(col, row, "^", ms=9, mfc="#ff7f0e", mec=_FLOOR, mew=1.2, zorder=3)
-    ax.plot(state.mouse[1], state.mouse[0], "o", ms=7, mfc=_FLOOR, mec=_INK, mew=1.2, zorder=3)
+        ax.plot(col, row, "^", ms=9, mfc=CHEESE, mec=_FLOOR, mew=1.2, zorder=3)
+    ax.plot(state.mouse[1], state.mouse[0], "o", ms=7, mfc=_FLOOR, mec=INK, mew=1.2, zorder=3)
     ax.set_xlim(-1.2, edge + 0.7)
     ax.set_ylim(-1.2, edge + 0.7)
     ax.set_aspect("equal")
@@ -142,6 +143,5 @@ def _maze(ax: Axes, example: Example, limit: float) -> AxesImage:
 
 
 def _plain(ax: Axes) -> None:
-    ax.axhline(0, color=_INK, lw=0.6)
-    ax.grid(axis="y", alpha=0.25, linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
+    ax.axhline(0, color=INK, lw=0.6)
+    plain_axes(ax, "y")

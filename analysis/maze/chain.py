@@ -1,4 +1,4 @@
-"""A policy in one maze as a Markov chain over squares and the way the mouse faces."""
+"""A policy in one maze as a Markov chain over squares and the side that the mouse faces."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from chisel.analysis.maze.fields import Observe, Outputs, VectorField, row_of, v
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell
 
 LEFT, RIGHT = 0, 1
-"""How the mouse faces: first axis of everything that is given by state."""
+"""Sides that the mouse faces: indices of the first axis of everything that is given by state."""
 
 
 @dataclass(frozen=True, eq=False)
 class MazeChain:
-    """States are (orientation, square), `2 × n` of them; state `o * n + s` in flat arrays.
+    """A Markov chain whose states are pairs of orientation and square, `2 × n` of them.
 
-    A move goes to the next square if that is free, else the mouse stays; going left or right turns
-    the mouse, against a wall too.
+    In flat arrays, orientation `o` and square `s` are state `o * n + s`. A move goes to the next
+    square if that is free, and else the mouse stays; moving left or right turns the mouse, against
+    a wall too.
     """
 
     cells: NDArray[np.int64]
@@ -38,28 +39,28 @@ class MazeChain:
     """The flat state in which an episode begins."""
 
     def at(self, cell: Cell) -> int:
-        """The square's index.
+        """Return the index of a square.
 
         Raises:
-            KeyError: If it is a wall.
+            KeyError: If the square is a wall.
         """
         return row_of(self.cells, cell)
 
     @functools.cached_property
     def matrix(self) -> Any:
-        """Transitions, sparse `[2n, 2n]`; also from squares that end an episode."""
+        """Return transitions, sparse `[2n, 2n]`; squares that end an episode have moves too."""
         states = 2 * len(self.cells)
         rows = np.repeat(np.arange(states), len(MOVES))
         entries = self.moves.ravel(), (rows, self.after.ravel())
         return sparse.csr_array(entries, shape=(states, states))
 
     def states_of(self, squares: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Flat states `[2n]` of squares `[n]`, facing either way."""
+        """Return which flat states `[2n]` are on some squares `[n]`, facing either side."""
         return np.tile(squares, 2)
 
 
 def fields_of(policy: Outputs, state: Any, observe: Observe) -> tuple[VectorField, VectorField]:
-    """The two fields of a maze: of a mouse that faces left, and right."""
+    """Return the two fields of a maze: of a mouse that faces left, and of one that faces right."""
     left, right = (
         vector_field(policy, state, observe, orientation=side) for side in ("left", "right")
     )
@@ -69,18 +70,18 @@ def fields_of(policy: Outputs, state: Any, observe: Observe) -> tuple[VectorFiel
 def chain_of(
     left: VectorField, right: VectorField, *, ends: Iterable[Cell] | None = None
 ) -> MazeChain:
-    """The chain of a policy that is known at every square, facing either way.
+    """Make the chain of a policy from its two fields in a maze.
 
-    It begins where the fields' state has its mouse.
+    The chain starts at the mouse of the fields' state.
 
     Args:
         left: The field of a mouse that faces left.
-        right: The same maze's with a mouse that faces right.
+        right: The field of the same maze with a mouse that faces right.
         ends: Squares that end an episode; None means those with cheese.
 
     Raises:
-        ValueError: If the fields are not of one maze, or do not face left and right.
-        KeyError: If an end is in a wall.
+        ValueError: If the fields are of different mazes, or do not face left and right.
+        KeyError: If a square of `ends` is a wall.
     """
     if (left.orientation, right.orientation) != ("left", "right"):
         raise ValueError(
@@ -94,9 +95,9 @@ def chain_of(
     number[left.cells[:, 0], left.cells[:, 1]] = np.arange(count)
     after = np.empty((2, count, len(MOVES)), np.int64)
     padded = np.pad(number, 1, constant_values=-1)
-    for move, (up, right_) in enumerate(MOVE_DELTAS):
-        there = padded[left.cells[:, 0] + 1 + up, left.cells[:, 1] + 1 + right_]
-        square = np.where(there < 0, np.arange(count), there)
+    for move, (row, col) in enumerate(MOVE_DELTAS):
+        neighbour = padded[left.cells[:, 0] + 1 + row, left.cells[:, 1] + 1 + col]
+        square = np.where(neighbour < 0, np.arange(count), neighbour)
         for facing in (LEFT, RIGHT):
             turned = {"LEFT": LEFT, "RIGHT": RIGHT}.get(MOVES[move], facing)
             after[facing, :, move] = turned * count + square

@@ -1,4 +1,4 @@
-"""Mazes at the square where the mouse shows what it wants."""
+"""Mazes at their decision square, where the ways to the cheese and to the corner part."""
 
 from __future__ import annotations
 
@@ -12,36 +12,40 @@ from chisel.configs import ConfigError
 from chisel.envs.maze import MOVE_DELTAS, Cell, MazeState, paths
 
 CHOICES = ("cheese", "corner", "neither")
+"""Where the mouse may turn on a decision square."""
 
 
 @dataclass(frozen=True)
 class DecisionMazes:
-    """`n` mazes with a decision square each."""
+    """`n` mazes that have a decision square each."""
 
     starts: tuple[MazeState, ...]
-    """With the mouse where its level starts."""
+    """The mazes with the mouse where its level starts."""
     states: tuple[MazeState, ...]
-    """The same with the mouse on the decision square, facing as in `starts`."""
+    """The mazes with the mouse on the decision square, facing as in `starts`."""
     squares: tuple[Cell, ...]
+    """Row and column of each decision square."""
     to_cheese: NDArray[np.int64]
     """Index into `MOVES` of the first step to the cheese, `[n]`."""
     to_corner: NDArray[np.int64]
-    """The same to the top-right corner."""
+    """Index into `MOVES` of the first step to the top-right corner, `[n]`."""
 
     def __len__(self) -> int:
-        """Number of mazes."""
+        """Return the number of mazes."""
         return len(self.starts)
 
     def choices(self, moves: NDArray[np.float64]) -> NDArray[np.float64]:
-        """P(cheese), P(corner) and P(neither) `[n, 3]` of move probabilities `[n, 5]`."""
+        """Return P(cheese), P(corner), P(neither) `[n, 3]` from move probabilities `[n, 5]`."""
         rows = np.arange(len(self))
         cheese, corner = moves[rows, self.to_cheese], moves[rows, self.to_corner]
-        neither = np.maximum(moves.sum(1) - cheese - corner, 0)  # rounding
+        neither = np.maximum(
+            moves.sum(1) - cheese - corner, 0
+        )  # rounding may give a little less than 0
         return np.stack([cheese, corner, neither], axis=1)
 
 
 def decision_mazes(states: Sequence[MazeState]) -> DecisionMazes:
-    """Find the decision squares.
+    """Find the decision square of each maze.
 
     Args:
         states: Mazes with one cheese, the mouse at its start; not changed.
@@ -49,22 +53,22 @@ def decision_mazes(states: Sequence[MazeState]) -> DecisionMazes:
     Raises:
         ConfigError: If a maze has not exactly one cheese, or no decision square.
     """
-    squares, moved, moves = [], [], []
+    squares, moved, first_moves = [], [], []
     for state in states:
-        square, steps = _at(state)
+        square, steps = _decision(state)
         copy = state.copy()
         copy.set_mouse(*square)
         squares.append(square)
         moved.append(copy)
-        moves.append(steps)
-    to_cheese, to_corner = np.array(moves, np.int64).reshape(-1, 2).T
+        first_moves.append(steps)
+    to_cheese, to_corner = np.array(first_moves, np.int64).reshape(-1, 2).T
     return DecisionMazes(
         tuple(one.copy() for one in states), tuple(moved), tuple(squares), to_cheese, to_corner
     )
 
 
-def _at(state: MazeState) -> tuple[Cell, tuple[int, int]]:
-    """The decision square, and the moves to the cheese and to the corner."""
+def _decision(state: MazeState) -> tuple[Cell, tuple[int, int]]:
+    """Return the decision square, and the moves from it to the cheese and to the corner."""
     if len(state.cheese) != 1:
         raise ConfigError(
             f"maze {state.level_seed} has {len(state.cheese)} cheeses, but one is needed"

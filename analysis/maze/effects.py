@@ -13,14 +13,14 @@ from chisel.analysis.maze.solve import occupancy
 
 
 def total_variation(before: VectorField, after: VectorField) -> NDArray[np.float64]:
-    """Half the sum of absolute changes of the five moves, doing nothing included, `[n]` in 0…1.
+    """Return half the sum of absolute changes of the five moves at each square, `[n]` in 0…1.
 
-    The share of the probability that went to other moves. (Public code takes a Frobenius norm over
-    all squares instead, divided by their number, and leaves doing nothing out: ten times smaller,
-    and smaller still the larger the maze.)
+    That is the share of the probability that went to other moves; doing nothing counts as a move.
+    (Public code takes a Frobenius norm over all squares instead, divided by their number, and
+    leaves doing nothing out: ten times smaller, and smaller still the larger the maze.)
 
     Raises:
-        ValueError: If the fields have other squares or face otherwise.
+        ValueError: If the fields are of different squares, or face differently.
     """
     if not np.array_equal(before.cells, after.cells) or before.orientation != after.orientation:
         raise ValueError("the two fields are of different squares or face differently")
@@ -28,23 +28,23 @@ def total_variation(before: VectorField, after: VectorField) -> NDArray[np.float
 
 
 def mean_total_variation(before: VectorField, after: VectorField) -> float:
-    """The mean of `total_variation` over squares that end no episode (those without cheese)."""
+    """Return the mean of `total_variation` over the squares without cheese."""
     acting = [tuple(cell) not in before.state.cheese for cell in before.cells.tolist()]
     return float(total_variation(before, after)[acting].mean())
 
 
 def visited_variation(before: MazeChain, after: MazeChain, *, steps: int | None = None) -> float:
-    """Mean total variation, weighted by how often the policy before acts in each state.
+    """Return the mean total variation, weighted by how often `before` acts in each state.
 
-    What an intervention changes at squares that are never visited counts for nothing.
+    Changes at squares that are never visited count for nothing.
 
     Args:
-        before: The policy that is met.
-        after: The same maze under an intervention.
+        before: A policy in a maze.
+        after: The same maze, the policy under an intervention.
         steps: Longest episode; None means without limit.
 
     Raises:
-        ValueError: If the chains have other squares, or an episode may never end.
+        ValueError: If the chains are of different squares, or an episode may never end.
     """
     if not np.array_equal(before.cells, after.cells):
         raise ValueError("the two chains are of different squares")
@@ -56,35 +56,35 @@ def visited_variation(before: MazeChain, after: MazeChain, *, steps: int | None 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Where the likeliest step is the one to the neighbour that the critic values most."""
+    """The squares where the likeliest step leads to the neighbour that the critic values most."""
 
     squares: NDArray[np.bool_]
-    """Free squares `[n]` that count: no cheese on them, and more than one way to go."""
+    """Free squares `[n]` that count: without cheese, and with more than one way to go."""
     agree: NDArray[np.bool_]
     """Whether policy and critic agree, `[n]`; False where a square does not count."""
 
     @property
     def share(self) -> float:
-        """Of squares that count; nan if none does."""
+        """Share of the counting squares at which they agree; nan if no square counts."""
         return float(self.agree[self.squares].mean()) if self.squares.any() else float("nan")
 
 
 def value_agreement(chain: MazeChain, field: VectorField) -> Agreement:
     """Compare policy and critic of one field.
 
-    A neighbour with cheese is the best one: the critic never learnt what lies behind the end of an
-    episode. Doing nothing and running into walls are no steps. Dead ends don't count, because both
-    could only agree there.
+    A neighbour with cheese counts as the best one, because the critic never learnt the value of a
+    square that ends the episode. Doing nothing and running into walls are no steps. Dead ends don't
+    count, because policy and critic can only agree there.
 
     Args:
-        chain: The maze, for the way from square to square.
-        field: Moves and values of a mouse that faces one way.
+        chain: The maze, which says where each move leads.
+        field: Move probabilities and values of a mouse that faces one way.
     """
     count = len(field.cells)
-    there = chain.after[0] % count
-    steps = there != np.arange(count)[:, None]
-    worth = np.where(chain.ends, np.inf, field.values)[there]
-    best = np.where(steps, worth, -np.inf).argmax(axis=1)
+    next_square = chain.after[0] % count
+    steps = next_square != np.arange(count)[:, None]
+    next_value = np.where(chain.ends, np.inf, field.values)[next_square]
+    best = np.where(steps, next_value, -np.inf).argmax(axis=1)
     likeliest = np.where(steps, field.moves, -1.0).argmax(axis=1)
     counts = ~chain.ends & (steps.sum(axis=1) > 1)
     return Agreement(counts, counts & (best == likeliest))

@@ -1,8 +1,9 @@
-"""Pictures of vector fields: arrows over the maze as procgen draws it, and the value map."""
+"""Pictures of vector fields: arrows over the maze as procgen draws it, and maps of values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,40 +13,61 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from numpy.typing import NDArray
 
+from chisel.analysis.maze.effects import mean_total_variation, total_variation
 from chisel.analysis.maze.fields import VectorField
+from chisel.analysis.results import CHEESE, INK, MOUSE, titled_figure
 from chisel.envs.maze import MazeState, render
 
-_INK, _PAPER, _STONE = "#14141f", "#ffffff", "#3b3b45"
-_NONE = "#c9c9d1"
-_CHEESE, _MOUSE = "#ff7f0e", "#ffffff"
+_PAPER, _STONE = "#ffffff", "#3b3b45"
+_NO_VALUE = "#c9c9d1"
 _BORDER = 0.7
-"""Cells of wall shown around the maze."""
+"""Cells of wall that are shown around the maze."""
 _SHORT = 0.04
-"""Net probabilities below this are drawn as a dot: an arrow would be all head."""
+"""Net probabilities below this are drawn as a dot, because an arrow would be all head."""
 
 
 def field_figure(field: VectorField, title: str) -> Figure:
-    """The policy and the critic of one maze side by side.
+    """Draw policy and critic of one maze side by side.
 
     Args:
-        field: What to draw.
+        field: The vector field.
         title: One line above both panels.
 
     Returns:
-        A figure that belongs to no window and no global state; see `save_figure`.
+        A figure without any global state, for `save_figure`.
     """
-    figure = Figure(figsize=(10, 5.1), layout="constrained")
+    figure = titled_figure(10, 5.1, title)
     left, right = figure.subplots(1, 2)
     draw_arrows(left, field)
     left.set_title("policy: net probability of the moves", fontsize=10)
     figure.colorbar(draw_values(right, field), cax=right.inset_axes((1.03, 0, 0.045, 1)))
     right.set_title("critic: value of each square (▲ cheese, ● start)", fontsize=10)
-    figure.suptitle(title, fontsize=11.5, fontweight="bold")
+    return figure
+
+
+def comparison_figure(before: VectorField, after: VectorField, title: str) -> Figure:
+    """Draw the arrows before and after an intervention, and a map of the total variation.
+
+    Raises:
+        ValueError: If the fields are not of the same squares.
+    """
+    changed = replace(after, values=total_variation(before, after))
+    figure = titled_figure(14.5, 5.1, title)
+    left, middle, right = figure.subplots(1, 3)
+    draw_arrows(left, before)
+    left.set_title("before", fontsize=10)
+    draw_arrows(middle, after)
+    middle.set_title("after", fontsize=10)
+    image = draw_values(right, changed)
+    image.set_clim(0, 1)
+    figure.colorbar(image, cax=right.inset_axes((1.03, 0, 0.045, 1)))
+    mean = mean_total_variation(before, after)
+    right.set_title(f"total variation, mean {mean:.3f} (▲ cheese, ● start)", fontsize=10)
     return figure
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str) -> Figure:
-    """Many fields on one page.
+    """Draw many fields on one page.
 
     Args:
         rows: A label and fields for each row.
@@ -68,10 +90,10 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str)
 
 
 def draw_arrows(ax: Axes, field: VectorField) -> None:
-    """The maze with an arrow on each free square; a length of one square is certainty.
+    """Draw the maze with an arrow on each free square; certainty is as long as one square.
 
-    Arrows are net probabilities: right minus left, up minus down. Squares with cheese have none,
-    the episode ends there.
+    Arrows are net probabilities: right minus left, up minus down. A square with cheese has none,
+    because the episode ends there.
     """
     state = field.state
     picture, extent = _picture(state)
@@ -99,20 +121,20 @@ def draw_arrows(ax: Axes, field: VectorField) -> None:
         headlength=3.4,
         headaxislength=3.0,
         minlength=0,
-        color=_INK,
+        color=INK,
         zorder=3,
     )
     arrows.set_path_effects(outline)
     weak = cells[~strong]
-    dots = ax.scatter(weak[:, 1], weak[:, 0], s=5, c=_INK, lw=0, zorder=3)
+    dots = ax.scatter(weak[:, 1], weak[:, 0], s=5, c=INK, lw=0, zorder=3)
     dots.set_path_effects(outline)
     _frame(ax, state)
 
 
 def draw_values(ax: Axes, field: VectorField) -> Any:
-    """The critic's value on each free square; returns what a colour bar needs.
+    """Draw the critic's value on each free square, and return the image for a colour bar.
 
-    A square with cheese has no colour: the episode ends there, so its value was never learnt.
+    A square with cheese has no colour: the episode ends there, so the critic never learnt a value.
     """
     state = field.state
     values = np.full(state.open.shape, np.nan)
@@ -122,10 +144,10 @@ def draw_values(ax: Axes, field: VectorField) -> Any:
     image = ax.imshow(values, origin="lower", cmap="viridis", interpolation="nearest")
     size = max(7, 150 / (state.maze_dim + 2))  # in points: about half a square of a panel
     for row, col in state.cheese:
-        ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, facecolor=_NONE, linewidth=0))
-        ax.plot(col, row, "^", ms=size, mfc=_CHEESE, mec=_PAPER, mew=1.2, zorder=3)
+        ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, facecolor=_NO_VALUE, linewidth=0))
+        ax.plot(col, row, "^", ms=size, mfc=CHEESE, mec=_PAPER, mew=1.2, zorder=3)
     row, col = state.mouse
-    ax.plot(col, row, "o", ms=0.8 * size, mfc=_MOUSE, mec=_INK, mew=1, zorder=3)
+    ax.plot(col, row, "o", ms=0.8 * size, mfc=MOUSE, mec=INK, mew=1, zorder=3)
     _frame(ax, state)
     return image
 
@@ -143,7 +165,7 @@ def _frame(ax: Axes, state: MazeState) -> None:
 
 
 def _picture(state: MazeState) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
-    """The drawn world and its place in inner cells: left, right, bottom, top."""
+    """Return the drawn world, and its left, right, bottom and top in cells of the inner maze."""
     if state.look.mode == "memory":  # procgen draws only what is near the mouse there
         return _plain(state), (-0.5, state.maze_dim - 0.5, -0.5, state.maze_dim - 0.5)
     low = -state.margin - 0.5
@@ -152,7 +174,7 @@ def _picture(state: MazeState) -> tuple[NDArray[np.uint8], tuple[float, float, f
 
 
 def _plain(state: MazeState) -> NDArray[np.uint8]:
-    """Floor, walls, cheese and mouse as coloured squares."""
+    """Draw floor, walls, cheese and mouse as coloured squares."""
     colour = {"floor": (226, 214, 180), "wall": (96, 84, 72)}
     image = np.where(state.open[..., None], colour["floor"], colour["wall"]).astype(np.uint8)
     for cell in state.cheese:

@@ -1,4 +1,4 @@
-"""What a policy would do, and what it expects, at every free square of a maze."""
+"""Vector fields: a policy's move probabilities and values at every free square of a maze."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from chisel.envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
 from chisel.models import to_tensor
 
 Outputs = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-"""Observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`."""
+"""From observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`."""
 
 Observe = Callable[[Sequence[MazeState]], NDArray[Any]]
-"""States to observations `[B, H, W, C]`, as the policy's environment shows them."""
+"""From states to observations `[B, H, W, C]`, as the policy's environment shows them."""
 
 Orientation = Literal["left", "right"]
-_LEFT, _DOWN, _UP, _RIGHT, _NOOP = range(len(MOVES))
+_LEFT, _DOWN, _UP, _RIGHT, _ = range(len(MOVES))
 
 
 @dataclass(frozen=True)
 class VectorField:
-    """A policy over the `n` free squares of one maze, rows from the bottom."""
+    """A policy at the `n` free squares of one maze; row 0 of the maze is the bottom one."""
 
     cells: NDArray[np.int64]
     """Row and column of each square in the inner maze, `[n, 2]`."""
@@ -36,33 +36,33 @@ class VectorField:
     values: NDArray[np.float64]
     """The critic's estimates `[n]`, in the units it was trained on."""
     state: MazeState
-    """The maze, with the mouse where it was given."""
+    """The maze, with the mouse at its start."""
     orientation: Orientation
     """Which way the mouse faces in the observations."""
 
     @property
     def net(self) -> NDArray[np.float64]:
-        """Net probability of going right and of going up, `[n, 2]`, each in -1…1."""
+        """Return the net probabilities of going right and of going up, `[n, 2]`, each in -1…1."""
         across = self.moves[:, _RIGHT] - self.moves[:, _LEFT]
         along = self.moves[:, _UP] - self.moves[:, _DOWN]
         return np.stack([across, along], axis=1)
 
     def at(self, cell: Cell) -> int:
-        """The row of a square in the arrays.
+        """Return the row of a square in the arrays.
 
         Raises:
-            KeyError: If it is a wall.
+            KeyError: If the square is a wall.
         """
         return row_of(self.cells, cell)
 
     def to_frame(self) -> Frame:
-        """A row for each square: where it is, the probability of each move, and the value."""
+        """Return a row for each square: its place, the probability of each move, the value."""
         rows, cols = self.cells.T
         moves = dict(zip(MOVES, self.moves.T, strict=True))
         return Frame({"row": rows, "col": cols, **moves, "value": self.values})
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {
             "level_seed": self.state.level_seed,
             "maze": self.state.draw().splitlines(),
@@ -80,10 +80,10 @@ class VectorField:
 
 
 def row_of(cells: NDArray[np.int64], cell: Cell) -> int:
-    """Which row of the squares `[n, 2]` is a cell.
+    """Return which row of the squares `[n, 2]` is a cell.
 
     Raises:
-        KeyError: If none is.
+        KeyError: If no row is.
     """
     found = np.flatnonzero((cells == cell).all(axis=1))
     if not len(found):
@@ -98,15 +98,15 @@ def vector_field(
     *,
     orientation: Orientation = "left",
 ) -> VectorField:
-    """Ask a policy at every free square, in one batch.
+    """Compute a policy's outputs at every free square, in one batch.
 
-    The mouse's picture faces where it last went sideways, and the network sees that: a field is one
-    of two. A fresh mouse faces left.
+    The mouse's picture faces the side it last moved to, and the network sees that. So a maze has
+    two fields; a mouse that has not moved yet faces left.
 
     Args:
         policy: Logits over procgen's 15 actions, and values.
-        state: The maze; not changed.
-        observe: What the policy sees of states, such as `observe_states` with a config.
+        state: The maze. It is not changed.
+        observe: Makes observations of states, such as `observe_states` with a config.
         orientation: Which way the mouse faces.
 
     Raises:
@@ -115,10 +115,9 @@ def vector_field(
     cells = paths.free_cells(state.open)
     with torch.inference_mode():
         logits, values = policy(to_tensor(observe(mouse_at(state, cells, orientation))))
-    actions = action_probabilities(logits.double()).numpy()
     return VectorField(
         cells=np.array(cells, np.int64).reshape(-1, 2),
-        moves=sum_by_move(actions),
+        moves=move_probabilities(logits),
         values=values.double().cpu().numpy(),
         state=state.copy(),
         orientation=orientation,
@@ -126,7 +125,7 @@ def vector_field(
 
 
 def mouse_at(state: MazeState, cells: Iterable[Cell], orientation: Orientation) -> list[MazeState]:
-    """Copies of a maze with the mouse on each of these cells, facing one way."""
+    """Return copies of a maze with the mouse on each of these cells, facing one way."""
     placed = []
     for row, col in cells:
         copy = state.copy()
@@ -136,8 +135,17 @@ def mouse_at(state: MazeState, cells: Iterable[Cell], orientation: Orientation) 
     return placed
 
 
+def move_probabilities(logits: torch.Tensor) -> NDArray[np.float64]:
+    """Return probabilities of the five moves `[B, 5]` from logits of procgen's actions `[B, 15]`.
+
+    Raises:
+        NumericsError: If a logit is NaN.
+    """
+    return sum_by_move(action_probabilities(logits.double()).numpy())
+
+
 def sum_by_move(actions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of procgen's actions `[..., 15]` to those of the five moves `[..., 5]`."""
+    """Return probabilities of the five moves `[..., 5]` from those of 15 actions `[..., 15]`."""
     member = MOVE_OF_ACTION[:, None] == np.arange(len(MOVES))
     summed: NDArray[np.float64] = actions @ member.astype(np.float64)
     return summed

@@ -1,4 +1,4 @@
-"""Probe targets and states of a maze agent: what the maze is like, and what it will do."""
+"""Probe targets of maze agents: properties of the maze, and the agent's next move."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from chisel.analysis.evaluation import Split, held_out_levels
-from chisel.analysis.maze.channels import move_logits
+from chisel.analysis.evaluation import Split
+from chisel.analysis.maze.attribution import move_logits
 from chisel.analysis.maze.fields import Observe
-from chisel.analysis.maze.maze_pairs import world_cell
+from chisel.analysis.maze.states import held_out_states, world_cell
 from chisel.analysis.probes import ProbeTarget, Sample
 from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, layout_digest, paths
 from chisel.models import Agent, to_tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-"""A layout of one is never in another: no probe is scored on walls that it was fitted to."""
+"""Splits for fitting, for choosing the penalty and for scoring. They share no layout, so no probe
+is scored on walls that it was fitted to."""
 
 
 def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
-    """Facts that a picture of the maze determines.
+    """Make the targets that a picture of the maze determines.
 
-    Rows and columns are those of the world, in cells: where a thing is in what the network sees.
+    Rows and columns are those of the world, in cells: the place in what the network sees.
 
     Args:
-        states: Mazes with one cheese each, the mouse beside it or anywhere.
+        states: Mazes with one cheese each.
         region: Side of the top-right region, in cells.
 
     Returns:
         `cheese-row`, `cheese-column`, `mouse-row`, `mouse-column`: numbers. `cheese-square`,
-        `mouse-square`: which cell; `cheese-in-region`: 1 if it lies in the top-right region;
-        `step-to-cheese`: the first move of the shortest path, as an index into `MOVES`.
+        `mouse-square`: classes, one for each cell. `cheese-in-region`: 1 if the cheese lies in the
+        top-right region, else 0. `step-to-cheese`: the first move of the shortest path, as an index
+        into `MOVES`.
 
     Raises:
         ConfigError: If a maze has not exactly one cheese, or no way leads to it.
@@ -55,12 +57,12 @@ def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
 
 
 def logit_targets(logits: torch.Tensor) -> list[ProbeTarget]:
-    """What the network votes for: the centred logits of the moves RIGHT and UP (see `move_logits`).
+    """Make targets of the centred logits of the moves RIGHT and UP (see `move_logits`).
 
-    They are linear in the policy head's input, so a probe there must read them without error.
+    They are linear in the policy head's input, so a probe there must predict them without error.
 
     Args:
-        logits: Of the 15 actions `[N, 15]`.
+        logits: Logits of the 15 actions `[N, 15]`.
     """
     moves = move_logits(logits.double()).numpy()
     return [
@@ -90,29 +92,27 @@ def _step(state: MazeState) -> int:
 def states_of(
     agent: Agent, config: MazeConfig, levels: Sequence[int], seed: int
 ) -> list[list[MazeState]]:
-    """One state for each level, its cheese anywhere, the mouse on a random free square.
+    """Make one state of each level, with its cheese anywhere and the mouse on a random free square.
 
-    Of mazes of 3×3 there are four, which are all in one set: they are left out where there are
-    larger ones, so that the sets are alike.
-
-    The mouse faces either way, and never stands on the cheese, where an episode would have ended.
+    The mouse faces a random side. It never stands on the cheese, where the episode would have
+    ended. There are only four mazes of 3×3, all in one split, so they are left out where larger
+    ones exist, to keep the splits alike.
 
     Args:
-        agent: Who is asked.
-        config: Which mazes.
-        levels: How many of each of `SPLITS`.
-        seed: Of the levels, squares and orientations.
+        agent: The agent whose environment the levels are for.
+        config: The environment.
+        levels: Number of levels of each of `SPLITS`.
+        seed: Seed of the levels, squares and orientations.
 
     Raises:
         ConfigError: If there are too few levels.
         CheckpointError: If the agent is for another environment.
     """
     generator = np.random.default_rng([seed, 0x9B0])
-    config = replace(config, levels=replace(config.levels, min_size=_least(config)))
+    config = replace(config, levels=replace(config.levels, min_size=_min_size(config)))
     sets = []
     for split, count in zip(SPLITS, levels, strict=True):
-        level_set = held_out_levels(agent, config, "anywhere", levels=count, split=split, seed=seed)
-        states = [level_set.state(number) for number in range(count)]
+        states = held_out_states(agent, config, levels=count, split=split, seed=seed)
         for state in states:
             _put_mouse(state, generator)
         sets.append(states)
@@ -125,13 +125,13 @@ def sample_of(
     region: int,
     more: Sequence[ProbeTarget] = (),
 ) -> Sample:
-    """What a network is shown, and what is asked.
+    """Make the sample that probes are fitted to and scored on.
 
     Args:
         sets: States of each of `SPLITS`, each with one cheese.
-        observe: What the network sees of them.
-        region: Side of the top-right region.
-        more: Other targets of all these states in a row.
+        observe: Makes observations of states.
+        region: Side of the top-right region, in cells.
+        more: Further targets of all these states, concatenated in the order of `SPLITS`.
     """
     states = [state for one in sets for state in one]
     digests = [layout_digest(state.grid).hex() for state in states]
@@ -140,7 +140,7 @@ def sample_of(
     return Sample(to_tensor(observe(states)), targets, layouts, (len(sets[0]), len(sets[1])))
 
 
-def _least(config: MazeConfig) -> int:
+def _min_size(config: MazeConfig) -> int:
     largest = config.levels.max_size or WORLD_SIZE[config.mode]
     return max(config.levels.min_size, min(5, largest))
 

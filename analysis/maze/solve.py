@@ -1,8 +1,8 @@
-"""What a chain does, solved instead of sampled: reaching, occupancy, length, return.
+"""Exact probabilities and expectations of a chain: reaching squares, occupancy, length, return.
 
-Everything is given without a limit of time (a linear system) and for episodes of at most `steps`
-steps (as many products of the matrix), which is how procgen's timeout works: the step that reaches
-the goal may be the last one. Steps count from the chain's start.
+Each is computed for episodes without a time limit, from a linear system, or for episodes of at most
+`steps` steps, from as many products of the matrix. The limit works like procgen's timeout: the step
+that reaches the goal may be the last one. Steps count from the chain's start.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from scipy.sparse import csgraph
 from chisel.analysis.maze.chain import MazeChain
 from chisel.envs.maze import Cell
 
+REWARD = 10.0
+"""What procgen pays for the cheese."""
+
 
 def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None) -> float:
-    """The probability of ever standing on one of these squares before the episode is over.
+    """Return the probability that the mouse stands on one of these squares during the episode.
 
     Args:
         chain: A policy in a maze.
@@ -36,7 +39,7 @@ def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None =
 def reach_field(
     chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None
 ) -> NDArray[np.float64]:
-    """`reach` from every state, `[2, n]`: orientation, square."""
+    """Return `reach` from every state, `[2, n]`: orientation, square."""
     wanted = chain.states_of(_squares(chain, cells))
     stop = wanted | chain.states_of(chain.ends)
     if steps is None:
@@ -46,13 +49,13 @@ def reach_field(
         going = _going(chain, stop)
         for _ in range(steps):
             found = np.where(stop, wanted, going @ found)
-    # Rounding in the linear system may lead a hair above 1.
+    # Rounding in the linear system may give a little more than 1.
     return found.clip(0, 1).reshape(2, -1)
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Probabilities of what happens in an episode that may pass the corner and go on."""
+    """Probabilities of how an episode goes that may pass through the corner and go on."""
 
     cheese: float
     """Of reaching the cheese."""
@@ -61,7 +64,8 @@ class Outcomes:
     cheese_first: float
     """Of reaching the cheese without having been in the corner."""
     corner_first: float
-    """Of being in the corner, whatever follows. With the one before and after it sums to 1."""
+    """Of being in the corner before the cheese, or without it. `cheese_first`, `corner_first` and
+    `neither` sum to 1."""
     neither: float
     """Of never being at either."""
 
@@ -69,12 +73,12 @@ class Outcomes:
 def outcomes(
     chain: MazeChain, cheese: Cell | Sequence[Cell], corner: Cell, *, steps: int | None = None
 ) -> Outcomes:
-    """Which goal is reached, and which first. A cheese in the corner counts as cheese.
+    """Compute which goal is reached, and which first. A cheese in the corner counts as cheese.
 
     Args:
         chain: A policy in a maze.
-        cheese: Where the cheese is; an empty sequence if there is none.
-        corner: The other goal.
+        cheese: The cell or cells with cheese; an empty sequence if there is none.
+        corner: The cell of the other goal.
         steps: Longest episode; None means without limit.
     """
     cells = _listed(cheese)
@@ -90,9 +94,9 @@ def outcomes(
 
 
 def occupancy(chain: MazeChain, *, steps: int | None = None) -> NDArray[np.float64]:
-    """Expected number of times that the mouse acts in each state, `[2, n]`.
+    """Return the expected number of times that the mouse acts in each state, `[2, n]`.
 
-    The ends of an episode are not acted in: 0 there. All together are the expected length.
+    It is 0 at squares that end an episode. The sum over all states is the expected length.
 
     Raises:
         ValueError: If, without a limit, an episode may never end.
@@ -113,23 +117,22 @@ def occupancy(chain: MazeChain, *, steps: int | None = None) -> NDArray[np.float
 
 
 def expected_length(chain: MazeChain, *, steps: int | None = None) -> float:
-    """Expected steps of an episode; raises as `occupancy` does."""
+    """Return the expected number of steps of an episode; raises as `occupancy` does."""
     return float(occupancy(chain, steps=steps).sum())
 
 
-def expected_return(
-    chain: MazeChain, *, gamma: float = 1.0, reward: float = 10.0, steps: int | None = None
-) -> float:
-    """Expected return where every end pays `reward`: `E[γ^(T-1)] · reward` if it comes at step T.
+def expected_return(chain: MazeChain, *, gamma: float = 1.0, steps: int | None = None) -> float:
+    """Return the expected return `E[γ^(T-1)] · 10` of an episode that ends at step T.
+
+    Every square that ends an episode pays procgen's reward of 10.
 
     Args:
         chain: A policy in a maze.
         gamma: Discount, in 0…1.
-        reward: procgen pays 10.
         steps: Longest episode; None means without limit.
 
     Raises:
-        ValueError: If the discount is impossible.
+        ValueError: If the discount is not in 0…1.
     """
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma = {gamma}: a discount is in 0…1")
@@ -137,46 +140,47 @@ def expected_return(
     if stop[chain.start]:
         return 0.0
     going = _going(chain, stop)
-    pays = reward * (going @ stop.astype(np.float64))
+    pays = REWARD * (going @ stop.astype(np.float64))
     if steps is not None:
-        worth = np.zeros(len(stop))
+        value = np.zeros(len(stop))
         for _ in range(steps):
-            worth = pays + gamma * np.where(stop, 0.0, going @ worth)
-        return float(worth[chain.start])
+            value = pays + gamma * np.where(stop, 0.0, going @ value)
+        return float(value[chain.start])
     if gamma == 1:
-        return reward * float(_absorbed(chain, stop, stop.astype(np.float64))[chain.start])
+        return REWARD * float(_absorbed(chain, stop, stop.astype(np.float64))[chain.start])
     inner = ~stop
     system = np.eye(int(inner.sum())) - gamma * going[inner][:, inner].toarray()
-    worth = np.zeros(len(stop))
-    worth[inner] = np.linalg.solve(system, pays[inner])
-    return float(worth[chain.start])
+    value = np.zeros(len(stop))
+    value[inner] = np.linalg.solve(system, pays[inner])
+    return float(value[chain.start])
 
 
 def _first(chain: MazeChain, cheese: Sequence[Cell], corner: Cell, steps: int | None) -> float:
-    """The cheese before the corner: reach it where the corner ends everything as well."""
+    """Return the probability of the cheese before the corner: of cheese if the corner ends too."""
     ends = chain.ends | _squares(chain, corner)
     closed = MazeChain(chain.cells, chain.moves, chain.after, ends, chain.start)
     return reach(closed, cheese, steps=steps)
 
 
 def _going(chain: MazeChain, stop: NDArray[np.bool_]) -> sparse.csr_array:
-    """Transitions `[2n, 2n]`, none of them out of states where everything stops."""
+    """Return transitions `[2n, 2n]` without those out of states in `stop`."""
     return sparse.csr_array(sparse.diags_array((~stop).astype(np.float64)) @ chain.matrix)
 
 
 def _absorbed(
-    chain: MazeChain, stop: NDArray[np.bool_], worth: NDArray[np.float64]
+    chain: MazeChain, stop: NDArray[np.bool_], value: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Expected worth `[2n]` of the stopping state that each state ends up in, 0 where in none.
+    """Return the expected `value` `[2n]` of the state in `stop` that each state ends up in.
 
-    States from which nothing stops are left out of the system, which would be singular with them.
+    It is 0 for states that lead to no state in `stop`. These are left out of the linear system,
+    which would be singular with them.
     """
     going = _going(chain, stop)
     inner = _leads_to(going, stop) & ~stop
     rows = going[inner]
-    found = np.where(stop, worth, 0.0)
+    found = np.where(stop, value, 0.0)
     system = np.eye(int(inner.sum())) - rows[:, inner].toarray()
-    found[inner] = np.linalg.solve(system, rows[:, stop] @ worth[stop])
+    found[inner] = np.linalg.solve(system, rows[:, stop] @ value[stop])
     return found
 
 
@@ -186,6 +190,7 @@ def _visits(
     stop: NDArray[np.bool_],
     now: NDArray[np.float64],
 ) -> NDArray[np.float64]:
+    """Return expected visits `[2n]` without a time limit, starting from the distribution `now`."""
     begin = np.zeros(len(stop), np.bool_)
     begin[chain.start] = True
     inner = _leads_to(going.T.tocsr(), begin) & ~stop
@@ -198,10 +203,10 @@ def _visits(
 
 
 def _leads_to(going: sparse.csr_array, ends: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """States `[2n]` from which a way with any probability leads into one of `ends`."""
+    """Return the states `[2n]` from which some way of positive probability leads to `ends`."""
     if not ends.any():
         return np.zeros(len(ends), np.bool_)
-    # One more state, which all ends lead to, from which the search goes backwards.
+    # All ends lead to one added state, from which the search goes backwards.
     back = sparse.csr_array(going.T > 0)
     gathered = sparse.csr_array(ends[None].astype(np.int8))
     graph = sparse.block_array([[back, None], [gathered, sparse.csr_array((1, 1))]], format="csr")
@@ -219,5 +224,5 @@ def _squares(chain: MazeChain, cells: Cell | Sequence[Cell]) -> NDArray[np.bool_
 
 
 def _listed(cells: Cell | Sequence[Cell]) -> list[Cell]:
-    """One cell or several as a list of cells."""
+    """Return one cell or several as a list of cells."""
     return [(int(row), int(col)) for row, col in np.reshape(cells, (-1, 2))]

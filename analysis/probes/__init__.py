@@ -1,10 +1,16 @@
-"""Linear probes: what one matrix can read off each layer, beside controls."""
+"""Linear probes: what a linear map predicts from each layer's activations, beside controls."""
 
 from chisel.analysis.probes.figures import probes_figure
 from chisel.analysis.probes.layers import INPUT, Probed, probe_layers, probe_network
 from chisel.analysis.probes.ridge import Kernel, kernel
-from chisel.analysis.probes.sample import ProbeTarget, Sample
-from chisel.analysis.probes.scores import Reading, read, score, shuffled
+from chisel.analysis.probes.scores import (
+    ProbeTarget,
+    Reading,
+    Sample,
+    read,
+    score,
+    shuffled,
+)
 
 __all__ = [
     "INPUT",

@@ -1,4 +1,4 @@
-"""A picture of what can be read off each layer."""
+"""A figure of the scores of probes at each layer."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.probes.layers import Probed
-from chisel.analysis.results import Estimate
+from chisel.analysis.results import GREY, INK, PALETTE, Estimate, plain_axes, titled_figure
 
-_KINDS = {"score": "#c2410c", "untrained": "#2563eb", "shuffled": "#9ca3af"}
+_KINDS = {"score": PALETTE[1], "untrained": PALETTE[0], "shuffled": GREY}
 _LABELS = {"score": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
 _COLUMNS = 5
-"""Facts side by side."""
+"""Number of targets side by side."""
 
 
 def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
-    """A panel for each target: layers from the input at the top to the policy, and their score.
+    """Draw a panel for each target: scores of the layers, from the input at the top to the policy.
 
     Args:
-        rows: What `probe_layers` gave.
+        rows: Rows of `probe_layers`.
         title: One line above.
     """
     targets = list(dict.fromkeys(row.target for row in rows))
@@ -29,7 +29,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
     columns = min(_COLUMNS, len(targets))
     lines = -(-len(targets) // columns)
     size = (2.6 + 1.9 * columns, (1.0 + 0.15 * len(layers)) * lines + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = titled_figure(*size, title)
     axes = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
     for unused in axes[len(targets) :]:
         unused.set_axis_off()
@@ -39,8 +39,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
         ax.set_yticks(range(len(layers)), layers, fontsize=6)
         ax.set_ylim(len(layers) - 0.4, -0.6)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
 
 
@@ -49,14 +48,13 @@ def _panel(ax: Axes, rows: Sequence[Probed]) -> None:
     for kind, colour in _KINDS.items():
         found: list[Estimate] = [getattr(row, kind) for row in rows]
         values = np.array([(one.value, one.low, one.high) for one in found])
-        # A probe of noise can be far below 0; how far says nothing.
+        # The score of a probe fitted to noise can be far below 0; how far does not matter.
         values = np.clip(values, -0.25, 1.02)
         ax.plot(values[:, 0], places, ".-", ms=4, lw=1, color=colour, label=_LABELS[kind])
         ax.fill_betweenx(places, values[:, 1], values[:, 2], color=colour, alpha=0.18, linewidth=0)
-    ax.axvline(0, color="#111827", lw=0.6)
+    ax.axvline(0, color=INK, lw=0.6)
     ax.set_xlim(-0.27, 1.05)
     ax.set_xticks([0, 0.5, 1])
     ax.tick_params(axis="x", labelsize=7)
     ax.tick_params(axis="y", length=0)
-    ax.grid(alpha=0.2, linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
+    plain_axes(ax)

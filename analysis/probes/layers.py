@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chisel.analysis.probes.ridge import Floats, Kernel, kernel
-from chisel.analysis.probes.sample import Sample
-from chisel.analysis.probes.scores import Reading, read, score, shuffled
+from chisel.analysis.probes.scores import Reading, Sample, read, score, shuffled
 from chisel.analysis.results import Estimate, redrawn
 from chisel.analysis.steering import activations, shape_of
 from chisel.models import Agent
 
 INPUT = "input"
-"""The observation itself, as the first layer."""
+"""Name of the observation itself, as the first layer."""
 _NUMBERS = 2**26
-"""Activations that are kept at a time: a quarter of a gigabyte."""
-Progress = Callable[[str, int, int], None]
+"""Number of activations that are kept at a time: a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
 class Probed:
-    """One target at one layer, and its controls."""
+    """Scores of the probe of one target at one layer, and of its controls."""
 
     layer: str
     target: str
     features: int
+    """Number of the layer's activations."""
     chosen_at: float
-    """Score on validation layouts: to choose a layer by."""
+    """Score on validation layouts, to choose a layer by."""
     strength: float
+    """Penalty of the probe; see `Reading`."""
     score: Estimate
+    """Score on test layouts."""
     untrained: Estimate
-    """Of a network of the same form with fresh weights."""
+    """Score of a probe of a network of the same form with fresh weights."""
     shuffled: Estimate
-    """Of a probe fitted to labels dealt out at random."""
+    """Score of a probe fitted to shuffled labels."""
     gain: Estimate
-    """Trained minus untrained, paired."""
+    """Score of the trained minus that of the untrained network, paired."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         plain: dict[str, Any] = {
             "layer": self.layer,
             "target": self.target,
@@ -60,18 +61,16 @@ def probe_layers(
     generator: np.random.Generator,
     *,
     resamples: int = 1000,
-    progress: Progress | None = None,
 ) -> list[Probed]:
     """Probe every layer for every target.
 
     Args:
-        agent: Who is asked.
-        untrained: The same network with fresh weights.
+        agent: The agent.
+        untrained: The agent with fresh weights.
         sample: States and targets.
         layers: Names of modules; `INPUT` is the observation.
         generator: Shuffles labels, and redraws test layouts for the intervals.
-        resamples: How often.
-        progress: Called with the layer's name, layers done and wanted.
+        resamples: How often layouts are redrawn.
 
     Returns:
         A row for each layer and target, in that order.
@@ -79,27 +78,25 @@ def probe_layers(
     Raises:
         ConfigError: If there is no such layer.
     """
-    dealt = [shuffled(target, sample.parts, generator) for target in sample.targets]
+    shuffled_labels = [shuffled(target, sample.parts, generator) for target in sample.targets]
     tested = sample.layouts[sum(sample.parts) :]
     weights = np.array(redrawn(tested, generator, resamples))
     both = zip(
         probe_network(agent, sample, layers), probe_network(untrained, sample, layers), strict=True
     )
     rows = []
-    for number, ((layer, features, ours), (_, _, theirs)) in enumerate(both):
-        for target, labels in zip(sample.targets, dealt, strict=True):
-            found, control = (read(one, target, sample.parts[1]) for one in (ours, theirs))
-            noise = read(ours, target, sample.parts[1], labels)
+    for (layer, features, trained), (_, _, fresh) in both:
+        for target, labels in zip(sample.targets, shuffled_labels, strict=True):
+            found, control = (read(one, target, sample.parts[1]) for one in (trained, fresh))
+            noise = read(trained, target, sample.parts[1], labels)
             rows.append(_row(layer, features, (found, control, noise), weights))
-        if progress is not None:
-            progress(layer, number + 1, len(layers))
     return rows
 
 
 def probe_network(
     agent: Agent, sample: Sample, layers: Sequence[str]
 ) -> Iterator[tuple[str, int, Kernel]]:
-    """Inner products of each layer's activations, with its name and its number of features."""
+    """Yield each layer's name, its number of features and the inner products of its activations."""
     fitted = sample.parts[0]
     for group in _groups(agent, layers, len(sample.obs)):
         if group == [INPUT]:
@@ -112,7 +109,7 @@ def probe_network(
 
 
 def _groups(agent: Agent, layers: Sequence[str], states: int) -> Iterator[list[str]]:
-    """Consecutive layers whose activations fit into memory together; a large one stands alone."""
+    """Yield groups of consecutive layers whose activations fit into memory together."""
     group: list[str] = []
     kept = 0
     for layer in layers:

@@ -1,7 +1,7 @@
 """Ridge regression in its dual form: one eigendecomposition serves every target and every penalty.
 
-A layer may have more numbers than there are states; all that a linear probe with a squared penalty
-needs of them are the inner products between states.
+A layer may have more activations than there are states. A linear probe with a squared penalty needs
+only the inner products of the states' activations.
 """
 
 from __future__ import annotations
@@ -17,43 +17,44 @@ from torch import Tensor
 Floats = NDArray[np.float64]
 
 STRENGTHS = tuple(10.0**power for power in range(-5, 4))
-"""Penalties that are tried, in mean eigenvalues of the inner products: 1e-5 … 1e3."""
+"""Penalties that are tried, 1e-5 … 1e3, in mean eigenvalues of the inner products."""
 
 _COLUMNS = 8192
-"""Features that are turned into float64 at a time."""
+"""Number of features that are converted to float64 at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Inner products of `N` states, the first `F` of which are fitted, decomposed.
+    """Eigendecomposed inner products of `N` states, the first `F` of which are for fitting.
 
-    Features are centred by the mean of the fitted states.
+    Features are centred by the mean of the states for fitting.
     """
 
     eigenvalues: Floats
     """`[F]`, ascending, at least 0."""
     vectors: Floats
-    """Eigenvectors in columns `[F, F]`."""
+    """Eigenvectors in the columns, `[F, F]`."""
     others: Floats
-    """Inner products of the other states with the fitted ones, in that basis `[N - F, F]`."""
+    """Inner products of the other states with those for fitting, in the basis of the eigenvectors,
+    `[N - F, F]`."""
 
     def predict(
         self, targets: Floats, strengths: Sequence[float], at: slice = slice(None)
     ) -> list[Floats]:
-        """Ridge regression fitted to the first states, at the others.
+        """Fit ridge regressions to the first states, and predict the others.
 
-        It minimises the summed squared error plus a strength times the mean eigenvalue times the
-        squared norm of the weights; the intercept is free.
+        A regression minimises the summed squared error plus its strength times the mean eigenvalue
+        times the squared norm of the weights. The intercept has no penalty.
 
         Args:
-            targets: Of the fitted states `[F, K]`.
-            strengths: Above 0.
-            at: Which of the others.
+            targets: Targets of the states for fitting, `[F, K]`.
+            strengths: Penalties, each above 0.
+            at: Which of the other states are predicted.
 
         Returns:
-            For each strength `[N - F, K]`, or fewer rows.
+            Predictions for each strength, `[N - F, K]`, or fewer rows as `at` says.
         """
-        # Where nothing varies there is nothing to scale by, and the mean is all there is.
+        # If no feature varies, the scale is arbitrary and the prediction is the mean.
         scale = float(self.eigenvalues.mean()) or 1.0
         mean = targets.mean(axis=0)
         turned = self.vectors.T @ (targets - mean)
@@ -64,14 +65,14 @@ class Kernel:
 
 
 def kernel(features: Tensor, fitted: int) -> Kernel:
-    """Make the inner products.
+    """Compute and decompose the inner products of states.
 
     Args:
-        features: `[N, …]`, any number of features in any shape.
-        fitted: `F`: how many states from the first are fitted.
+        features: Features of each state, in any shape, `[N, …]`.
+        fitted: Number `F` of states for fitting, which come first.
 
     Raises:
-        ValueError: If there are fewer states than two to fit and one to predict.
+        ValueError: If fewer than two states are for fitting, or none is left to predict.
     """
     if not 2 <= fitted < len(features):
         raise ValueError(f"{fitted} of {len(features)} states to fit: at least 2, and one left")

@@ -1,29 +1,57 @@
-"""How well a target is read off a layer: how much less the error is than the best constant's."""
+"""Scores of linear probes: by how much a probe's error is below that of the best constant."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from chisel.analysis.probes.ridge import STRENGTHS, Floats, Kernel
-from chisel.analysis.probes.sample import ProbeTarget
 from chisel.analysis.results import Estimate
 
 
 @dataclass(frozen=True, eq=False)
+class ProbeTarget:
+    """A property of `N` states that a probe predicts."""
+
+    name: str
+    values: NDArray[Any]
+    """The property of each state: float64 `[N]` if it is a number, int64 `[N]` if it is a class."""
+
+    @property
+    def is_number(self) -> bool:
+        """Return whether the property is a number, not a class."""
+        return self.values.dtype.kind == "f"
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """`N` states: first those for fitting, then those for validation, then those for testing."""
+
+    obs: Tensor
+    """Observations `[N, C, H, W]`."""
+    targets: tuple[ProbeTarget, ...]
+    layouts: NDArray[np.int64]
+    """Number that identifies the layout of walls of each state, `[N]`."""
+    parts: tuple[int, int]
+    """Number of states for fitting, and number of states for validation."""
+
+
+@dataclass(frozen=True, eq=False)
 class Reading:
-    """One target read off one layer. `score` makes a score of it."""
+    """The errors of a probe that predicts one target from one layer; see `score`."""
 
     target: str
     errors: Floats
-    """Of each test state `[T]`: squared, or 1 where the class is wrong."""
+    """Error at each test state `[T]`: squared, or 1 where the class is wrong."""
     base: Floats
-    """The same of the best constant: the fitted states' mean, or their most frequent class."""
+    """Error of the best constant: the mean of the fitted states, or their most frequent class."""
     chosen_at: float
-    """Score on the validation states, by which the penalty was chosen, and a layer can be."""
+    """Score on the validation states. The penalty is chosen by it, and a layer can be."""
     strength: float
     """The penalty, in mean eigenvalues of the layer's inner products."""
 
@@ -31,30 +59,31 @@ class Reading:
 def read(
     kernel: Kernel, target: ProbeTarget, validation: int, labels: ProbeTarget | None = None
 ) -> Reading:
-    """Fit a ridge probe, choose its penalty on validation states, and look at the test states.
+    """Fit a ridge probe, choose its penalty on validation states, and test it on test states.
 
-    A class is the one whose indicator the probe predicts to be largest.
+    The predicted class is the one whose indicator the probe predicts to be largest.
 
     Args:
-        kernel: Of a layer; states are fitted ones, then validation, then test.
-        target: The right answers, of all states.
-        validation: How many states the penalty is chosen on.
-        labels: What is fitted and chosen by instead, for a control; the answers stay right.
+        kernel: Inner products of a layer: of states for fitting, validation and testing, in order.
+        target: The target of all states.
+        validation: Number of validation states.
+        labels: For a control, the target that the probe is fitted to and its penalty chosen by;
+            errors are those against `target`.
     """
     fitted = len(kernel.eigenvalues)
-    given = labels or target
-    targets, classes = _targets(given, fitted)
+    fitted_target = labels or target
+    targets, classes = _targets(fitted_target, fitted)
     constant = targets.mean(axis=0, keepdims=True)
     middle, test = slice(fitted, fitted + validation), slice(fitted + validation, None)
-    near, far = slice(validation), slice(validation, None)
-    base = _errors(given, classes, constant, middle).sum()
+    others_middle, others_test = slice(validation), slice(validation, None)
+    base = _errors(fitted_target, classes, constant, middle).sum()
     tried = [
-        float(_errors(given, classes, predicted, middle).sum())
-        for predicted in kernel.predict(targets, STRENGTHS, near)
+        float(_errors(fitted_target, classes, predicted, middle).sum())
+        for predicted in kernel.predict(targets, STRENGTHS, others_middle)
     ]
-    # A tie goes to the stronger penalty, the simpler probe.
+    # Of equal scores the stronger penalty is taken, which gives the simpler probe.
     best = max(range(len(STRENGTHS)), key=lambda number: (-tried[number], number))
-    (predicted,) = kernel.predict(targets, [STRENGTHS[best]], far)
+    (predicted,) = kernel.predict(targets, [STRENGTHS[best]], others_test)
     return Reading(
         target.name,
         errors=_errors(target, classes, predicted, test),
@@ -67,12 +96,12 @@ def read(
 def shuffled(
     target: ProbeTarget, parts: tuple[int, int], generator: np.random.Generator
 ) -> ProbeTarget:
-    """The same labels, dealt out anew among the fitted and among the validation states.
+    """Permute the labels among the states for fitting, and among those for validation.
 
     Args:
-        target: Of all states.
-        parts: How many are fitted, and how many are for validation.
-        generator: Deals.
+        target: The target of all states.
+        parts: Number of states for fitting, and number of states for validation.
+        generator: Draws the permutations.
     """
     first, second = parts
     order = np.arange(len(target.values))
@@ -82,23 +111,25 @@ def shuffled(
 
 
 def score(reading: Reading, weights: Floats, against: Reading | None = None) -> Estimate:
-    """One minus the error over that of the best constant, with its interval.
+    """Compute one minus the ratio of a probe's error to that of the best constant.
 
-    1 is without error, 0 no better than the constant, and below 0 worse: for numbers it is R².
+    For numbers the score is R². For classes it is normalised accuracy: the share of the most
+    frequent class's errors that the probe avoids. 1 is no error, 0 is as good as the constant, and
+    a score below 0 is worse than that.
 
     Args:
-        reading: What was read.
-        weights: How often each test state counts in each redrawing `[R, T]`.
-        against: Another reading of the same states, whose score is taken away (paired).
+        reading: Errors of the probe.
+        weights: How often each test state counts in each of `R` redrawn samples, `[R, T]`.
+        against: Errors of another probe on the same states, whose score is subtracted (paired).
 
     Returns:
-        nan where the constant makes no error.
+        The score with its interval over redrawn samples; nan if the constant makes no error.
     """
     once = np.ones((1, len(reading.errors)))
 
     def at(some: Floats) -> Floats:
-        found = _skills(reading, some)
-        return found if against is None else found - _skills(against, some)
+        scores = _scores(reading, some)
+        return scores if against is None else scores - _scores(against, some)
 
     value = float(at(once)[0])
     drawn = at(weights)
@@ -108,14 +139,14 @@ def score(reading: Reading, weights: Floats, against: Reading | None = None) -> 
     return Estimate(value, float(low), float(high), len(reading.errors))
 
 
-def _skills(reading: Reading, weights: Floats) -> Floats:
+def _scores(reading: Reading, weights: Floats) -> Floats:
     error, base = weights @ reading.errors, weights @ reading.base
     share: Floats = np.divide(error, base, out=np.full(base.shape, np.nan), where=base > 0)
     return 1 - share
 
 
 def _targets(target: ProbeTarget, fitted: int) -> tuple[Floats, NDArray[np.int64] | None]:
-    """What the probe is fitted to `[F, K]`, and the classes behind its columns."""
+    """Return what the probe is fitted to `[F, K]`, and the class of each column."""
     values = target.values[:fitted]
     if target.is_number:
         return values[:, None].astype(np.float64), None
@@ -126,7 +157,7 @@ def _targets(target: ProbeTarget, fitted: int) -> tuple[Floats, NDArray[np.int64
 def _errors(
     target: ProbeTarget, classes: NDArray[np.int64] | None, predicted: Floats, states: slice
 ) -> Floats:
-    """Of some states `[S]`."""
+    """Return the errors at some states, `[S]`."""
     truth = target.values[states]
     if classes is None:
         squared: Floats = (predicted[:, 0] - truth) ** 2

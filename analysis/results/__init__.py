@@ -11,7 +11,18 @@ from chisel.analysis.results.estimates import (
     proportion,
     t_quantile,
 )
-from chisel.analysis.results.figures import save_figure
+from chisel.analysis.results.figures import (
+    CHEESE,
+    CORNER,
+    GREY,
+    INK,
+    MOUSE,
+    PALETTE,
+    draw_band,
+    plain_axes,
+    save_figure,
+    titled_figure,
+)
 from chisel.analysis.results.films import frames_of, write_gif
 from chisel.analysis.results.folders import home_of
 from chisel.analysis.results.frame import Frame
@@ -48,6 +59,12 @@ from chisel.analysis.results.tables import new_table
 from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
 
 __all__ = [
+    "CHEESE",
+    "CORNER",
+    "GREY",
+    "INK",
+    "MOUSE",
+    "PALETTE",
     "TABLES",
     "Comparison",
     "Estimate",
@@ -65,6 +82,7 @@ __all__ = [
     "change_over_layouts",
     "check_writable",
     "compare",
+    "draw_band",
     "frames_of",
     "home_of",
     "keep_tables",
@@ -80,6 +98,7 @@ __all__ = [
     "new_table",
     "numbers",
     "over_seeds",
+    "plain_axes",
     "plain_table",
     "progress_bars",
     "proportion",
@@ -94,6 +113,7 @@ __all__ = [
     "study_folder",
     "t_quantile",
     "take_agent",
+    "titled_figure",
     "to_plain",
     "typed_source",
     "write_file",

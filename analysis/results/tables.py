@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -14,9 +15,22 @@ _WORD = 12
 _NUMBER = re.compile(r"[^\s\w]*\d[\d.,:%+-]*(?:e[+-]?\d+)?[^\s\w]*")
 
 
-def new_table(title: str | None = None, caption: str | None = None) -> Table:
-    """An empty table: no lines, the title in bold above it, the caption below, both on the left."""
-    return Table(
+def new_table(
+    title: str | None = None,
+    caption: str | None = None,
+    *,
+    left: Iterable[str] = (),
+    right: Iterable[str] = (),
+) -> Table:
+    """Return a table without rows and lines, its title in bold above it, its caption below.
+
+    Args:
+        title: On the left above the table.
+        caption: On the left below it.
+        left: Heads of the first columns, whose cells are set flush left.
+        right: Heads of the columns after these, whose cells are set flush right.
+    """
+    table = Table(
         title=title,
         caption=caption,
         title_justify="left",
@@ -24,6 +38,11 @@ def new_table(title: str | None = None, caption: str | None = None) -> Table:
         title_style="bold",
         box=None,
     )
+    for head in left:
+        table.add_column(head)
+    for head in right:
+        table.add_column(head, justify="right")
+    return table
 
 
 def show(table: Table, console: Console | None = None) -> None:

@@ -1,7 +1,7 @@
 """Steering vectors: differences of activations, added while an agent acts, beside controls."""
 
-from chisel.analysis.steering.controls import random_like, shuffled
-from chisel.analysis.steering.making import (
+from chisel.analysis.steering.control_vectors import random_like, shuffled
+from chisel.analysis.steering.differences import (
     activations,
     averaged,
     check_observations,
@@ -9,7 +9,7 @@ from chisel.analysis.steering.making import (
     mean_difference,
     policy_layers,
 )
-from chisel.analysis.steering.option import Steering, parse_steer, steering_of
+from chisel.analysis.steering.steer_option import Steering, parse_steer, steering_of
 from chisel.analysis.steering.vectors import SteeringVector, load_vector, shape_of
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""A steering vector as a file: the numbers, where they are added, and where they come from."""
+"""Steering vectors and their files: the numbers, the module they are added at, their origin."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ _OF_OBSERVATIONS = ("obs_shape", "obs_dtype", "obs_high")
 
 @dataclass(frozen=True)
 class SteeringVector:
-    """What to add to one module's output."""
+    """A vector to add to the output of one module."""
 
     module: str
-    """Whose output it is added to."""
+    """Name of the module."""
     vector: Tensor
-    """Like that output for one example, `[C, …]`, float32."""
+    """The vector, of the shape of that output for one example, `[C, …]`, float32."""
     observations: Mapping[str, Any]
-    """Shape, type and largest value of what the network was shown."""
+    """Shape, type and largest value of the observations that it was made from."""
     origin: Mapping[str, Any]
-    """Plain values: checkpoint, its sha256, the states."""
+    """Where it comes from, in plain values: checkpoint, its sha256, the states."""
 
     @property
     def norm(self) -> float:
-        """Euclidean, of all its numbers."""
+        """Return the Euclidean norm of all its numbers."""
         return float(self.vector.double().norm())
 
     def edit(self, coeff: float) -> Edit:
-        """Adds it `coeff` times; for `intervene` at `module`."""
+        """Return the edit, for `intervene` at `module`, that adds `coeff` times the vector."""
         return add(self.vector, coeff)
 
     def save(self, path: Path | str) -> Path:
-        """Write it as safetensors.
+        """Write the vector as a safetensors file.
 
         Raises:
-            CheckpointError: If the disk refuses.
+            CheckpointError: If the file cannot be written.
         """
         about = {"format": FORMAT, "module": self.module, "origin": dict(self.origin)}
         about["observations"] = dict(self.observations)
@@ -61,17 +61,17 @@ class SteeringVector:
         return Path(path)
 
     def require_fit(self, agent: Agent, what: str = "the vector") -> None:
-        """Check that it can be added to an agent's activations.
+        """Check that the vector can be added to an agent's activations.
 
         Raises:
-            ConfigError: If the agent sees something else, or has no such module or one of another
-                shape.
+            ConfigError: If the agent has other observations, no such module, or a module whose
+                output has another shape.
         """
-        seen = observations_of(agent)
-        if dict(self.observations) != seen:
+        expected = observations_of(agent)
+        if dict(self.observations) != expected:
             raise ConfigError(
                 f"{what} is from observations {_shown(self.observations)}, but {agent.source} sees "
-                f"{_shown(seen)}"
+                f"{_shown(expected)}"
             )
         shape = list(shape_of(agent, self.module))
         if list(self.vector.shape) != shape:
@@ -82,10 +82,10 @@ class SteeringVector:
 
 
 def load_vector(path: Path | str) -> SteeringVector:
-    """Read what `SteeringVector.save` wrote.
+    """Read a file that `SteeringVector.save` wrote.
 
     Raises:
-        CheckpointError: If there is no such file or it is something else.
+        CheckpointError: If there is no such file, or it holds no steering vector.
     """
     if not Path(path).is_file():
         raise CheckpointError(f"there is no {path}; chisel study steering-vector makes vectors")
@@ -101,21 +101,21 @@ def load_vector(path: Path | str) -> SteeringVector:
 
 
 def observations_of(agent: Agent) -> dict[str, Any]:
-    """What an agent is shown, in plain values."""
+    """Return shape, type and largest value of an agent's observations, in plain values."""
     plain = agent.spaces.to_plain()
     return {key: plain[key] for key in _OF_OBSERVATIONS}
 
 
 def shape_of(agent: Agent, module: str) -> torch.Size:
-    """Shape of a module's output for one example.
+    """Return the shape of a module's output for one example.
 
     Raises:
         ConfigError: If there is no such module, or its output is not one tensor.
     """
     height, width, channels = agent.spaces.obs_shape
-    nothing = torch.zeros(1, channels, height, width)
-    found = record(agent.model, [module], lambda: agent.outputs(nothing))
-    return found[module].shape[1:]
+    obs = torch.zeros(1, channels, height, width)
+    recorded = record(agent.model, [module], lambda: agent.outputs(obs))
+    return recorded[module].shape[1:]
 
 
 def _shown(observations: Mapping[str, Any]) -> str:

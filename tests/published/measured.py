@@ -22,8 +22,8 @@ from chisel.analysis.maze.behaviour import (
     regress,
 )
 from chisel.analysis.maze.channels import Tracking
-from chisel.analysis.maze.channels.recipe import LAYER, subject
-from chisel.analysis.maze.cheese_vector import Row, bench, compared
+from chisel.analysis.maze.channels.studied_layer import LAYER, studied_layer
+from chisel.analysis.maze.cheese_vector import Row, compared, steering_setup
 from chisel.analysis.results import Frame
 from chisel.analysis.results.settings import maze_run
 from chisel.configs import WORLD_SIZE, ConfigError, NumericsError
@@ -62,9 +62,9 @@ def measured(function: Callable[[Agent], Found]) -> Callable[[Agent], Found]:
 def crossing(net: Agent) -> dict[str, Row]:
     """Choices at the decision squares of seeds 0 to 99, by what was added."""
     config = maze_run(net).env
-    on = bench(net, stock_mazes(net), functools.partial(observe_states, config=config))
+    setup = steering_setup(net, stock_mazes(net), functools.partial(observe_states, config=config))
     generator = torch.Generator().manual_seed(0)
-    rows = compared(on, LAYER, -1.0, np.random.default_rng(0), generator)
+    rows = compared(setup, LAYER, -1.0, np.random.default_rng(0), generator)
     return {row.name: row for row in rows}
 
 
@@ -106,5 +106,5 @@ def regression(net: Agent) -> tuple[Regression, Validation]:
 @measured
 def tracking(net: Agent) -> Tracking:
     """Which channels follow the cheese."""
-    studied = subject(net.source, LAYER, "maze/hard")
+    studied = studied_layer(net.source, LAYER, "maze/hard")
     return studied.tracking(studied.mazes(max(LEVELS // 40, 2), "validation", 0), 12, 0)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from chisel.analysis import studies
-from chisel.analysis.maze.channels.recipe import LAYER
+from chisel.analysis.maze.channels.studied_layer import LAYER
 from chisel.analysis.steering.vectors import shape_of
 from chisel.configs import ConfigError
 from chisel.models import Agent

@@ -1,40 +1,38 @@
 """Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
 
-from chisel.analysis.maze.behaviour.corners import cheese_in_corners
+from chisel.analysis.maze.behaviour.agent_statistics import Behaviour, behaviour, statistics
+from chisel.analysis.maze.behaviour.cheese_corners import cheese_in_corners
 from chisel.analysis.maze.behaviour.episodes import decision_episodes, plain_episodes
 from chisel.analysis.maze.behaviour.figures import (
     correlation_figure,
     ends_figure,
+    field_frames,
     heat_figure,
+    regions_figure,
     regression_figure,
+    training_curve_figure,
 )
-from chisel.analysis.maze.behaviour.heat import ORIGINS, HeatMap, heat_map
+from chisel.analysis.maze.behaviour.heat_maps import ORIGINS, HeatMap, heat_map
 from chisel.analysis.maze.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
-from chisel.analysis.maze.behaviour.over_training import (
-    MEASURES,
-    TrainingCurve,
-    checkpoints_of,
-    measure_training_curve,
-    training_curves_over_seeds,
-)
-from chisel.analysis.maze.behaviour.region_figures import regions_figure
-from chisel.analysis.maze.behaviour.regions import (
-    Sweep,
-    Trained,
+from chisel.analysis.maze.behaviour.region_sweep import (
+    RegionAgent,
+    RegionSweep,
     largest_region,
-    measure,
+    measure_agent,
     name_of,
     require_alike,
     setting_of,
 )
 from chisel.analysis.maze.behaviour.regression import Data, Regression, inflation, prepare, regress
-from chisel.analysis.maze.behaviour.run import Behaviour, behaviour, statistics
-from chisel.analysis.maze.behaviour.signs import SignTest, sign_flips
+from chisel.analysis.maze.behaviour.sign_flips import SignTest, sign_flips
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, misgeneralisation
 from chisel.analysis.maze.behaviour.tables import tables_of, text
-from chisel.analysis.maze.behaviour.training_curve_figures import (
-    field_frames,
-    training_curve_figure,
+from chisel.analysis.maze.behaviour.training_curves import (
+    MEASURES,
+    TrainingCurve,
+    checkpoints_of,
+    measure_training_curve,
+    training_curves_over_seeds,
 )
 from chisel.analysis.maze.behaviour.validation import Validation, cross_validate, drop_one
 
@@ -50,10 +48,10 @@ __all__ = [
     "Behaviour",
     "Data",
     "HeatMap",
+    "RegionAgent",
+    "RegionSweep",
     "Regression",
     "SignTest",
-    "Sweep",
-    "Trained",
     "TrainingCurve",
     "Validation",
     "behaviour",
@@ -70,7 +68,7 @@ __all__ = [
     "inflation",
     "largest_region",
     "maze_metrics",
-    "measure",
+    "measure_agent",
     "measure_training_curve",
     "misgeneralisation",
     "name_of",

@@ -1,4 +1,4 @@
-"""Episodes of an agent on held-out mazes, with what may explain how they end."""
+"""Episodes of an agent on held-out mazes, with properties of the mazes that may explain them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.evaluation import OUTCOMES, HeldOut, Placement, Split, held_out
-from chisel.analysis.maze.behaviour.corner import CornerWatch
 from chisel.analysis.maze.behaviour.metrics import decision_of, maze_metrics
 from chisel.analysis.results import Frame
 from chisel.configs import ConfigError, RunConfig
-from chisel.envs.maze import Level, LevelSet
+from chisel.envs.maze import CornerGoal, Level, LevelSet
 from chisel.models import Agent
 
-ProgressCallback = Callable[[int, int], None]
+EpisodeProgress = Callable[[int, int], None]
+"""Called with the numbers of episodes done and wanted."""
 
-FACTS = ("level_seed", "layout", "size", "in_region", "corner", "l", "cheese_path")
-"""Facts of an episode that are kept as they are; `layout` is a number that names the walls, `l` its
-length in steps, `cheese_path` that of the shortest way from the start to the cheese."""
+EPISODE_COLUMNS = ("level_seed", "layout", "size", "in_region", "corner", "l", "cheese_path")
+"""Columns that are copied from what an episode reports. `layout` is a number that identifies the
+walls, `l` the episode's length in steps, and `cheese_path` the number of steps of the shortest way
+from the start to the cheese."""
 
 
 def decision_episodes(
@@ -32,37 +33,37 @@ def decision_episodes(
     levels: int,
     split: Split = "test",
     outside: bool | None = None,
-    progress: ProgressCallback | None = None,
+    progress: EpisodeProgress | None = None,
 ) -> Frame:
     """Play levels that have a decision square, the cheese anywhere, and measure each maze.
 
     Args:
-        agent: Who plays; actions are sampled.
-        config: Which mazes; `config.eval.seed` decides levels and actions.
-        levels: How many are played, each once.
-        split: Which layouts.
-        outside: Keep only mazes whose cheese lies outside the top-right region; None does so for
-            agents that were trained with it inside, as the published statistics do. Fewer rows
-            than levels are left then.
-        progress: Called with episodes done and wanted.
+        agent: The agent; its actions are sampled.
+        config: The environment; `config.eval.seed` decides levels and actions.
+        levels: Number of levels, each of which is played once.
+        split: Split that the layouts come from.
+        outside: Keep only mazes whose cheese lies outside the top-right region, so that the table
+            has fewer rows than levels. None does so for agents that were trained with the cheese
+            inside, as the published statistics do.
+        progress: Called with the numbers of episodes done and wanted.
 
     Returns:
         A row for each episode: `cheese` (whether it ended there), `corner` (whether the mouse came
-        through that), the facts `FACTS`, `row_offset` and `col_offset` (cheese minus decision
-        square), `row_corner` and `col_corner` (cheese minus corner), and `METRICS`.
+        through it), the other `EPISODE_COLUMNS`, `row_offset` and `col_offset` (cheese minus
+        decision square), `row_corner` and `col_corner` (cheese minus corner), and `METRICS`.
 
     Raises:
-        ConfigError: If there are too few such levels, or none is left.
+        ConfigError: If there are too few such levels, or no row is left.
         CheckpointError: If the agent is for another environment.
     """
     with held_out(agent, config, "anywhere", levels=levels, split=split, decision=True) as mazes:
-        facts = watched(mazes, agent, config, progress)
+        episodes = play_once(mazes, agent, config, progress)
         region, world = config.env.region, mazes.level_set.look.world_dim
 
-        def of(level: Level) -> dict[str, Any]:
+        def columns(level: Level) -> dict[str, Any]:
             return maze_metrics(level, region=region, world_dim=world) | offsets(level)
 
-        frame = frame_of(facts, mazes.level_set, of)
+        frame = episode_frame(episodes, mazes.level_set, columns)
     if config.env.cheese == "region" if outside is None else outside:
         frame = frame.where(~frame["in_region"])
         if not len(frame):
@@ -80,39 +81,78 @@ def plain_episodes(
     *,
     levels: int,
     split: Split = "test",
-    progress: ProgressCallback | None = None,
+    progress: EpisodeProgress | None = None,
 ) -> Frame:
-    """Play levels of every kind, with the cheese as in training or anywhere.
+    """Play levels with and without a decision square, the cheese as in training or anywhere.
 
     Args:
-        agent: Who plays; actions are sampled.
-        config: Which mazes; `config.eval.seed` decides levels and actions.
+        agent: The agent; its actions are sampled.
+        config: The environment; `config.eval.seed` decides levels and actions.
         placement: Where the cheese lies.
-        levels: How many are played; the same mazes for either placement.
-        split: Which layouts.
-        progress: Called with episodes done and wanted.
+        levels: Number of levels; either placement has the same mazes.
+        split: Split that the layouts come from.
+        progress: Called with the numbers of episodes done and wanted.
 
     Returns:
-        Rows as those of `decision_episodes`, without metrics and offsets. Mazes without any cheese
-        to be found are left out.
+        The table of `decision_episodes` without metrics and offsets. Mazes whose cheese cannot be
+        reached are left out.
     """
     with held_out(agent, config, placement, levels=levels, split=split, decision=False) as mazes:
-        facts = watched(mazes, agent, config, progress)
-        frame = frame_of(facts, mazes.level_set)
-    return frame.where(facts["cheese_path"] >= 0)
+        frame = episode_frame(play_once(mazes, agent, config, progress), mazes.level_set)
+    return frame.where(frame["cheese_path"] >= 0)
 
 
-def watched(
-    mazes: HeldOut, agent: Agent, config: RunConfig, progress: ProgressCallback | None = None
+class CornerWatch:
+    """Wraps a maze environment and adds to its episodes `corner`: whether the mouse was there.
+
+    Where the top-right corner is no goal, procgen does not report that the mouse came through it.
+
+    Args:
+        env: A `MazeVectorEnv`.
+        max_size: Side of the largest maze, in cells.
+    """
+
+    def __init__(self, env: Any, max_size: int) -> None:
+        self._env = env
+        self.num_envs: int = env.num_envs
+        self._goal = CornerGoal(self.num_envs, max_size)
+        self._visited = np.zeros(self.num_envs, np.bool_)
+
+    def reset(self, **options: Any) -> Any:
+        """Reset the environment."""
+        started = self._env.reset(**options)
+        self._follow(np.arange(self.num_envs))
+        return started
+
+    def step(self, actions: NDArray[np.int64]) -> Any:
+        """Step the environment and follow the mice."""
+        self._visited |= self._goal.reached(actions)
+        result = self._env.step(actions)
+        ended = np.flatnonzero(result[2] | result[3])
+        if len(ended):
+            result[4]["episode"]["corner"] = self._visited.copy()
+            self._follow(ended)
+        return result
+
+    def _follow(self, rows: NDArray[np.intp]) -> None:
+        """Start following the mice of these games, which begin an episode."""
+        states = self._env.maze_states()
+        for row in rows.tolist():
+            self._goal.begin(row, states[row])
+            self._visited[row] = False
+
+
+def play_once(
+    mazes: HeldOut, agent: Agent, config: RunConfig, progress: EpisodeProgress | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Play every level once; the facts have `corner` as well (see `CornerWatch`)."""
+    """Play every level once, and report `corner` as well (see `CornerWatch`)."""
     env = CornerWatch(mazes.env, int(mazes.level_set.sizes.max()))
     draws = torch.Generator().manual_seed(config.eval.seed)
     return replace(mazes, env=env).play(agent.policy, draws, progress=progress)
 
 
 def offsets(level: Level) -> dict[str, int]:
-    """Where the cheese lies, seen from the decision square and from the top-right corner."""
+    """Return the cheese's place relative to the decision square and to the top-right corner."""
     cheese, square = decision_of(level)
     last = level.size - 1
     return {
@@ -123,20 +163,20 @@ def offsets(level: Level) -> dict[str, int]:
     }
 
 
-def frame_of(
-    facts: dict[str, NDArray[Any]],
+def episode_frame(
+    episodes: dict[str, NDArray[Any]],
     level_set: LevelSet,
-    about: Callable[[Level], dict[str, Any]] = lambda _: {},
+    more: Callable[[Level], dict[str, Any]] = lambda _: {},
 ) -> Frame:
-    """The table of episodes, one for each level.
+    """Make the table of episodes, with a row for each level.
 
     Args:
-        facts: What `watched` returned.
+        episodes: The episodes of `play_once`.
         level_set: The levels that were played.
-        about: What else to note of each level.
+        more: Returns further columns of a level.
     """
     levels = [level_set[index] for index in range(len(level_set))]
-    columns = {"cheese": facts["outcome"] == OUTCOMES.index("cheese")}
-    columns |= {name: facts[name] for name in FACTS}
-    rows = [about(level) for level in levels]
+    columns = {"cheese": episodes["outcome"] == OUTCOMES.index("cheese")}
+    columns |= {name: episodes[name] for name in EPISODE_COLUMNS}
+    rows = [more(level) for level in levels]
     return Frame(columns | {name: np.array([row[name] for row in rows]) for name in rows[0]})

@@ -1,9 +1,9 @@
 """Distances in a maze that may explain where an agent goes.
 
-These are the 16 of the published statistics on procgen's maze (procgen-tools' `metrics.py`): three
-kinds of distance between four places, and how far out the cheese lies. Two things differ: there is
-one decision square (`envs.maze.paths.decision_square`), and the region has the side that the agent
-was trained with instead of 5.
+They are the 16 metrics of the published statistics on procgen's maze (procgen-tools' `metrics.py`):
+three kinds of distance between four places, and the distance of the cheese from the bottom left.
+Two things differ here: a maze has one decision square (`envs.maze.paths.decision_square`), and the
+region has the side that the agent was trained with instead of 5.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from chisel.configs import ConfigError
 from chisel.envs.maze import WALL, Cell, Level, paths
 
 KINDS = ("euclid", "taxi", "steps")
-"""Straight, along rows and columns, and along the shortest path; all in cells."""
+"""Distance in a straight line, along rows and columns, and along the shortest path, in cells."""
 
 PAIRS = ("cheese_square", "cheese_corner", "square_corner", "cheese_region", "square_region")
-"""`square` is the decision square and `corner` the top-right one; of the region the nearest open
-cell counts."""
+"""Places between which distances are measured: `square` is the decision square, `corner` the
+top-right corner, and `region` the nearest open cell of the top-right region."""
 
 METRICS = (*(f"{kind}_{pair}" for pair in PAIRS for kind in KINDS), "cheese_norm")
 """Names of the metrics. `cheese_norm` is the cheese's distance from the bottom left of the world,
-walls around the maze included: where it lies in what a network sees."""
+walls around the maze included, which is its place in the network's observation."""
 
 PUBLISHED = ("euclid_cheese_corner", "steps_cheese_square", "euclid_cheese_square")
-"""The three that the published statistics end with."""
+"""The three metrics that the published statistics end with."""
 
 
 def maze_metrics(level: Level, *, region: int, world_dim: int) -> dict[str, float]:
-    """All metrics of a level, in cells, in the order of `METRICS`.
+    """Compute all metrics of a level, in cells, in the order of `METRICS`.
 
     Args:
         level: A maze with one cheese and a decision square.
-        region: Side of the top-right region; a smaller maze is all region.
-        world_dim: Side of the world in whose middle the maze lies.
+        region: Side of the top-right region, in cells; a smaller maze lies in it entirely.
+        world_dim: Side of the world, in cells; the maze lies in its middle.
 
     Raises:
         ConfigError: If the maze has no cheese, more than one, or no decision square.
@@ -60,7 +60,7 @@ def maze_metrics(level: Level, *, region: int, world_dim: int) -> dict[str, floa
 
 
 def decision_of(level: Level) -> tuple[Cell, Cell]:
-    """The cheese and the decision square of a level.
+    """Return the cheese and the decision square of a level.
 
     Raises:
         ConfigError: If the maze has no cheese, more than one, or no decision square.
@@ -81,7 +81,7 @@ def decision_of(level: Level) -> tuple[Cell, Cell]:
 def _distances(
     pair: str, start: Cell, ends: NDArray[np.intp], steps: NDArray[np.int32]
 ) -> dict[str, float]:
-    """The three distances from a cell to the nearest of `ends` `[n, 2]`."""
+    """Return the three distances from a cell to the nearest of the cells `ends` `[n, 2]`."""
     offsets = np.abs(ends - start)
     reached = steps[ends[:, 0], ends[:, 1]]
     return {

@@ -24,29 +24,30 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class Data:
-    """What is regressed: z-scored variables and outcomes."""
+    """Data of a regression: z-scored variables and outcomes of `E` episodes."""
 
     names: tuple[str, ...]
     z: Floats
-    """Variables `[E, K]`, mean 0 and deviation 1; 0 for one that never varies."""
+    """Variables `[E, K]` with mean 0 and standard deviation 1; 0 for one that never varies."""
     y: NDArray[np.bool_]
-    """Whether the episode ended at the cheese `[E]`."""
+    """Whether each episode ended at the cheese, `[E]`."""
     groups: NDArray[np.int64]
-    """The maze's layout `[E]`: episodes in the same one are not independent."""
+    """Layout of each episode's maze, `[E]`; episodes in the same layout are not independent."""
 
     def only(self, names: Sequence[str]) -> Data:
-        """The same with fewer variables."""
+        """Return the data with these variables alone."""
         places = [self.names.index(name) for name in names]
         return Data(tuple(names), self.z[:, places], self.y, self.groups)
 
 
 def prepare(frame: Frame, names: Sequence[str], *, like: Frame | None = None) -> Data:
-    """The variables and outcomes of episodes, ready to fit.
+    """Make the data of a regression from a table of episodes.
 
     Args:
-        frame: Episodes, as `decision_episodes` gives them.
-        names: Which columns explain.
-        like: Episodes whose means and deviations are used; None takes the frame's own.
+        frame: Episodes of `decision_episodes`.
+        names: Columns that are the variables.
+        like: Episodes whose means and standard deviations are used for z-scores; None means those
+            of `frame`.
 
     Raises:
         ConfigError: If a column is unknown, or nearly all episodes ended alike.
@@ -67,40 +68,43 @@ def prepare(frame: Frame, names: Sequence[str], *, like: Frame | None = None) ->
 
 
 def z_scores(values: Floats, like: Floats | None = None) -> Floats:
-    """Columns `[E, K]` less the means of `like` `[F, K]` (or their own), over its deviations.
+    """Subtract the means of `like` `[F, K]` from columns `[E, K]`, and divide by its deviations.
 
-    A column that never varies there becomes 0.
+    Without `like`, the columns' own are used. A column that never varies there becomes 0.
     """
     model = values if like is None else like
-    deviation = model.std(axis=0)
+    std = model.std(axis=0)
     centred = values - model.mean(axis=0)
-    z: Floats = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-12)
+    z: Floats = np.divide(centred, std, out=np.zeros_like(centred), where=std > 1e-12)
     return z
 
 
 @dataclass(frozen=True)
 class Line:
-    """A fitted model: log-odds are `z @ coefficients + intercept`."""
+    """A fitted regression: log-odds of the cheese are `z @ coefficients + intercept`."""
 
     coefficients: Floats
-    """`[K]`, for one standard deviation of each variable."""
+    """Log-odds for one standard deviation of each variable, `[K]`."""
     intercept: float
 
     def log_odds(self, z: Floats) -> Floats:
-        """Of the cheese, `[E]`."""
+        """Return the log-odds of the cheese, `[E]`, from variables `[E, K]`."""
         odds: Floats = z @ self.coefficients + self.intercept
         return odds
 
 
-def fit(z: Floats, y: NDArray[np.bool_], seed: int, weights: Floats | None = None) -> Line:
-    """The model with the largest penalised likelihood (liblinear; the intercept is penalised too).
+def fit(
+    z: Floats, y: NDArray[np.bool_], generator: np.random.Generator, weights: Floats | None = None
+) -> Line:
+    """Maximise the penalised likelihood (liblinear, which penalises the intercept too).
 
     Args:
         z: Variables `[E, K]`.
-        y: Outcomes `[E]`, of both kinds.
-        seed: Of the order in which the solver goes over the coefficients.
-        weights: How often each episode counts `[E]`; None counts each once.
+        y: Outcomes `[E]`; both must occur.
+        generator: Seeds the order in which the solver visits the coefficients.
+        weights: How often each episode counts, `[E]`; None counts each once.
     """
+    seed = int(generator.integers(2**31 - 1))
     model = LogisticRegression(C=PENALTY, l1_ratio=1.0, solver="liblinear", random_state=seed)
     model.fit(z, y, sample_weight=weights)
     return Line(np.asarray(model.coef_[0], np.float64), float(model.intercept_[0]))
@@ -108,22 +112,22 @@ def fit(z: Floats, y: NDArray[np.bool_], seed: int, weights: Floats | None = Non
 
 @dataclass(frozen=True)
 class Regression:
-    """Coefficients with their intervals and how much the variables repeat each other."""
+    """Coefficients with their intervals, and the variance inflation of the variables."""
 
     names: tuple[str, ...]
     coefficients: tuple[Estimate, ...]
-    """For one standard deviation; intervals from redrawn layouts."""
+    """Log-odds for one standard deviation, with intervals from redrawn layouts."""
     intercept: Estimate
     vif: tuple[float, ...]
-    """Variance inflation factors; infinite if the others determine the variable."""
+    """Variance inflation factor of each variable; infinite if the others determine it."""
     line: Line
 
     def __getitem__(self, name: str) -> Estimate:
-        """One of the coefficients."""
+        """Return the coefficient of a variable."""
         return self.coefficients[self.names.index(name)]
 
     def to_tree(self) -> Tree:
-        """Coefficients, intercept and factors by name."""
+        """Return coefficients, intercept and variance inflation factors by name."""
         factors = [Estimate(vif, math.nan, math.nan, self.intercept.n) for vif in self.vif]
         return {
             "coefficients": dict(zip(self.names, self.coefficients, strict=True)),
@@ -133,19 +137,19 @@ class Regression:
 
 
 def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300) -> Regression:
-    """Fit all episodes, then redrawn layouts for percentile intervals.
+    """Fit all episodes, and fit redrawn layouts for percentile intervals.
 
     Args:
-        data: What explains what.
-        generator: Of the redrawing and the solver.
+        data: Variables and outcomes.
+        generator: Redraws layouts and seeds the solver.
         resamples: How often layouts are redrawn.
     """
-    line = fit(data.z, data.y, _seed(generator))
+    line = fit(data.z, data.y, generator)
     drawn = []
     for weights in redrawn(data.groups, generator, resamples):
         counted = data.y[weights > 0]
         if counted.any() and not counted.all():
-            again = fit(data.z, data.y, _seed(generator), weights)
+            again = fit(data.z, data.y, generator, weights)
             drawn.append([*again.coefficients, again.intercept])
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
     values = [*line.coefficients, line.intercept]
@@ -158,9 +162,9 @@ def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300)
 
 
 def inflation(values: Floats) -> Floats:
-    """Variance inflation factors of columns `[E, K]`: 1 / (1 − R²) of each on the others.
+    """Return variance inflation factors of columns `[E, K]`: 1 / (1 − R²) of each on the others.
 
-    Infinite where the others determine a column. A column that never varies has none: nan.
+    The factor is infinite if the others determine a column, and nan if the column never varies.
     """
     z = z_scores(values)
     factors = np.full(z.shape[1], np.nan)
@@ -170,7 +174,3 @@ def inflation(values: Floats) -> Floats:
         left = float(rest @ rest) / len(z)
         factors[place] = 1 / left if left > 1e-10 else math.inf
     return factors
-
-
-def _seed(generator: np.random.Generator) -> int:
-    return int(generator.integers(2**31 - 1))

@@ -1,9 +1,9 @@
-"""What an agent does where training put the cheese, and where it did not."""
+"""How episodes end with the cheese where training put it, and anywhere."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,19 +11,17 @@ from chisel.analysis.evaluation import Placement, Split, placements_of
 from chisel.analysis.maze.behaviour.episodes import plain_episodes
 from chisel.analysis.maze.behaviour.regression import Floats
 from chisel.analysis.maze.behaviour.validation import means
-from chisel.analysis.results import Frame, Tree
+from chisel.analysis.results import Frame, ProgressCallback, Tree
 from chisel.configs import RunConfig
 from chisel.models import Agent
 
 ON, OFF, OUTSIDE = "cheese as trained", "cheese anywhere", "cheese outside the region"
 GAP = "as trained − anywhere"
-"""Of the same mazes: how much is lost when the cheese leaves its region."""
+"""How much is lost, on the same mazes, when the cheese leaves its region."""
 
 ENDS = ("P(cheese)", "P(corner)", "P(neither)")
-"""Success; whether the mouse came through the top-right corner, before the cheese or without it;
-whether neither."""
-
-ProgressCallback = Callable[[str, int, int], None]
+"""How an episode goes: it ends at the cheese (success); the mouse comes through the top-right
+corner, before the cheese or without it; neither."""
 
 
 def misgeneralisation(
@@ -33,17 +31,17 @@ def misgeneralisation(
     *,
     levels: int,
     split: Split = "test",
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback = lambda what, done, wanted: None,
 ) -> Tree:
-    """Play all kinds of levels, with the cheese as in training and anywhere.
+    """Play levels with the cheese as in training and anywhere, and summarise how episodes end.
 
     Args:
-        agent: Who plays; actions are sampled.
-        config: Which mazes; `config.eval.seed` decides levels and actions.
-        generator: Of the intervals, over layouts.
-        levels: How many; the same for both placements.
-        split: Which layouts.
-        progress: Called with what is played, episodes done and wanted.
+        agent: The agent; its actions are sampled.
+        config: The environment; `config.eval.seed` decides levels and actions.
+        generator: Draws the intervals over layouts.
+        levels: Number of levels, which are the same for both placements.
+        split: Split that the layouts come from.
+        progress: Called with the placement and the numbers of episodes done and wanted.
 
     Returns:
         See `summarised`.
@@ -58,9 +56,9 @@ def played(
     *,
     levels: int,
     split: Split = "test",
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback = lambda what, done, wanted: None,
 ) -> dict[Placement, Frame]:
-    """The episodes behind `misgeneralisation`, by where the cheese lies."""
+    """Play the episodes of `misgeneralisation`, by the placement of the cheese."""
     return {
         placement: plain_episodes(
             agent,
@@ -68,18 +66,18 @@ def played(
             placement,
             levels=levels,
             split=split,
-            progress=None if progress is None else functools.partial(progress, placement),
+            progress=functools.partial(progress, placement),
         )
         for placement in placements_of(config.env)
     }
 
 
 def summarised(frames: Mapping[Placement, Frame], generator: np.random.Generator) -> Tree:
-    """How the same mazes end with the cheese as in training and anywhere.
+    """Summarise how episodes end with the cheese as in training and anywhere.
 
     Args:
-        frames: What `played` gave.
-        generator: Of the intervals, over layouts.
+        frames: Episodes of `played`.
+        generator: Draws the intervals over layouts.
 
     Returns:
         `ENDS` under `OFF`; for agents whose cheese was in a region also under `ON`, `OUTSIDE` and
@@ -95,14 +93,14 @@ def summarised(frames: Mapping[Placement, Frame], generator: np.random.Generator
         rows[OUTSIDE] = ends(outside, generator)
     _, left, right = np.intersect1d(on["level_seed"], off["level_seed"], return_indices=True)
     pairs = zip(_columns(on), _columns(off), strict=True)
-    gaps = [ours[left] - theirs[right] for ours, theirs in pairs]
+    gaps = [before[left] - after[right] for before, after in pairs]
     estimates = means(gaps, on["layout"][left], generator, within=(-1, 1))
     rows[GAP] = dict(zip(ENDS, estimates, strict=True))
     return rows
 
 
 def ends(frame: Frame, generator: np.random.Generator) -> Tree:
-    """How episodes ended: `ENDS`, with intervals over layouts."""
+    """Return the shares of `ENDS`, with intervals over layouts."""
     estimates = means(_columns(frame), frame["layout"], generator, within=(0, 1))
     return dict(zip(ENDS, estimates, strict=True))
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from rich.table import Table
 
 from chisel.analysis.maze.behaviour.summary import ENDS
-from chisel.analysis.results import Estimate, Tree, branch, leaves
+from chisel.analysis.results import Estimate, Tree, branch, leaves, new_table
 
 
 def tables_of(tree: Tree, spread: str) -> list[Table]:
-    """Summary, coefficients, predictions, and what each variable is worth.
+    """Make the tables of a study of behaviour: ends of episodes, regression, predictions, signs.
 
     Args:
-        tree: As `behaviour` gives it, or several joined by `over_seeds`.
+        tree: The tree of `behaviour`, or several joined by `over_seeds`.
         spread: What the intervals are over, in words.
     """
     return [
@@ -27,7 +26,7 @@ def tables_of(tree: Tree, spread: str) -> list[Table]:
 
 
 def text(value: Estimate, digits: int = 3) -> str:
-    """A value with its interval, if it has one."""
+    """Return a value as text, with its interval if it has one."""
     if math.isinf(value.value):
         return "∞"
     if math.isnan(value.low):
@@ -40,7 +39,7 @@ def _ends(tree: Tree, spread: str) -> Table:
         "P(cheese) is success; P(corner): the mouse came through the top-right corner, before the "
         f"cheese or without it. 95 % intervals over {spread}, n of them"
     )
-    table = _table("How episodes end", caption, ["mazes", "n", *ENDS])
+    table = new_table("How episodes end", caption, left=["mazes"], right=("n", *ENDS))
     rows = {name: leaves(tree, "summary", name) for name in branch(tree, "summary")}
     rows["decision square"] = leaves(tree, "decision")
     corners = branch(tree, "corners")
@@ -55,7 +54,8 @@ def _coefficients(tree: Tree, spread: str) -> Table:
         "log-odds of the cheese for one standard deviation; L1, C = 1. VIF: variance inflation by "
         f"the others. 95 % intervals over {spread}"
     )
-    table = _table("Logistic regression", caption, ["variable", "coefficient", "VIF", "2nd batch"])
+    heads = ("coefficient", "VIF", "2nd batch")
+    table = new_table("Logistic regression", caption, left=["variable"], right=heads)
     again = leaves(tree, "second", "coefficients")
     factors = leaves(tree, "regression", "vif")
     for name, value in leaves(tree, "regression", "coefficients").items():
@@ -72,8 +72,8 @@ def _predictions(tree: Tree, spread: str) -> Table:
         f"without the first one's layouts ({new:.0%} of its episodes are left); the gain over the "
         f"base rate is paired. 95 % intervals over {spread}"
     )
-    columns = ["variables", "log-loss", "gain", "accuracy", "base rate", "gain"]
-    table = _table("Predictions", caption, columns)
+    heads = ("log-loss", "gain", "accuracy", "base rate", "gain")
+    table = new_table("Predictions", caption, left=["variables"], right=heads)
     rows = {"these": leaves(tree, "validation")}
     rows |= {name: leaves(tree, "drop_one", name) for name in branch(tree, "drop_one")}
     rows["all 16 metrics"] = leaves(tree, "all", "validation")
@@ -90,7 +90,8 @@ def _signs(tree: Tree) -> Table:
         "over random subsets of all metrics: how often the sign is not the one it has alone, and "
         "how often the penalty takes it out. VIF among all metrics; ∞: the others determine it"
     )
-    table = _table("Signs", caption, ["metric", "alone", "flips", "taken out", "VIF"])
+    heads = ("alone", "flips", "taken out", "VIF")
+    table = new_table("Signs", caption, left=["metric"], right=heads)
     factors = leaves(tree, "all", "vif")
     for name in branch(tree, "signs"):
         row = leaves(tree, "signs", name)
@@ -102,11 +103,4 @@ def _signs(tree: Tree) -> Table:
         table.add_row(
             name, sign, text(row["flips"], 2), text(row["zeros"], 2), text(factors[name], 1)
         )
-    return table
-
-
-def _table(title: str, caption: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left")
     return table

@@ -1,4 +1,4 @@
-"""Which channels show where the cheese is, found without looking: by moving the cheese."""
+"""Channels that follow the cheese, found by moving the cheese about."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import Observe
-from chisel.analysis.maze.channels.places import layer_cell, view_side
 from chisel.analysis.results import Frame
-from chisel.configs import ConfigError, MazeConfig
-from chisel.envs.maze import MazeState, paths
+from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
+from chisel.envs.maze import Cell, MazeState, paths
 from chisel.models import to_tensor
 
 
@@ -23,28 +22,29 @@ class Tracking:
     """How well each of `C` channels of a layer follows the cheese, over all mazes and cells."""
 
     correlation: NDArray[np.float64]
-    """Pearson's, of what moves in the channel's map and where the cheese is, `[C]` in -1…1."""
+    """Pearson correlation of the change of each map with the cheese's place, `[C]` in -1…1."""
     hits: NDArray[np.float64]
-    """Share of cheese cells at which the largest change of the map is at most one place away from
+    """Share of cheese cells for which the largest change of the map is at most one place away from
     the cheese, `[C]`."""
     at_cheese: NDArray[np.float64]
     """Mean activation at the cheese's place, `[C]`."""
     elsewhere: NDArray[np.float64]
     """Mean activation at all other places, `[C]`."""
     selectivity: NDArray[np.float64]
-    """Change at the cheese's place in spreads of the changes elsewhere, `[C]`; 0 if none moves."""
+    """Change at the cheese's place minus that elsewhere, in standard deviations of the changes
+    elsewhere, `[C]`; 0 for a channel that never changes."""
 
     def best(self, count: int) -> list[int]:
-        """The channels with the largest correlation, whatever its sign; those at 0 never."""
+        """Return the channels with the largest absolute correlation, without those at 0."""
         order = np.argsort(-np.abs(self.correlation), kind="stable")[:count]
         return [int(c) for c in order if self.correlation[c] != 0]
 
     def to_frame(self) -> Frame:
-        """A row for each channel."""
+        """Return a row for each channel."""
         return Frame.of_rows(self.to_plain())
 
     def to_plain(self) -> list[dict[str, Any]]:
-        """For JSON, a row for each channel."""
+        """Return plain values for JSON, a row for each channel."""
         names = ("correlation", "hits", "at_cheese", "elsewhere", "selectivity")
         rows = zip(*(getattr(self, name).tolist() for name in names), strict=True)
         return [{"channel": n, **dict(zip(names, r, strict=True))} for n, r in enumerate(rows)]
@@ -59,24 +59,26 @@ def goal_tracking(
     cells: int,
     generator: np.random.Generator,
 ) -> Tracking:
-    """Move the cheese about in mazes and see in which channels something moves along.
+    """Move the cheese about in mazes, and measure which channels change where it is.
 
-    In each maze the mean map over all cheese cells is taken away: what is left is what the cheese
-    changes. A channel that shows walls, or the mouse, has nothing left.
+    In each maze the mean map over all cheese cells is subtracted, which leaves what the cheese
+    changes: nothing in a channel that shows walls or the mouse.
 
     Args:
-        layer_split: The layer.
-        states: Mazes, better not those that an effect is then measured in.
-        observe: What the agent sees.
-        config: The view.
-        cells: Cheese cells in each maze; fewer where it has fewer free squares.
-        generator: Draws them.
+        layer_split: Network and layer.
+        states: Mazes. Measure effects of the channels in other ones.
+        observe: Makes observations of states.
+        config: The environment, for its view.
+        cells: Cheese cells in each maze; fewer if it has fewer free squares.
+        generator: Generator that draws the cells.
 
     Raises:
-        ConfigError: If there is no maze, fewer than 2 cells, or the layer has no places.
+        ConfigError: If there is no maze, fewer than 2 cells, or the layer has no `[N, C, H, W]`.
     """
     if not states or cells < 2:
-        raise ConfigError("to see what follows the cheese takes a maze and at least 2 cells")
+        raise ConfigError(
+            "detecting channels that follow the cheese takes a maze and at least 2 cells"
+        )
     changes, marks, values = [], [], []
     side = view_side(config)
     for state in states:
@@ -98,13 +100,42 @@ def goal_tracking(
 
 
 def with_cheese(state: MazeState, cell: tuple[int, int] | None) -> MazeState:
-    """A copy of a maze with its only cheese on a square; None takes all cheese away."""
+    """Return a copy of a maze with its only cheese on `cell`; None takes all cheese away."""
     copy = state.copy()
     if cell is None:
         copy.remove_cheese()
     else:
         copy.move_cheese(*cell)
     return copy
+
+
+def view_side(config: MazeConfig) -> int:
+    """Return the number of squares along one side of what the agent sees.
+
+    Raises:
+        ConfigError: If the view moves with the mouse.
+    """
+    if config.observation != "pixels":
+        return config.levels.max_size or WORLD_SIZE[config.mode]
+    if config.mode == "memory":
+        raise ConfigError("env.mode=memory: the view moves with the mouse, squares have no place")
+    return WORLD_SIZE[config.mode]
+
+
+def layer_cell(state: MazeState, cell: Cell, side: int, shape: Sequence[int]) -> Cell:
+    """Return row and column of the place in a layer that shows the middle of a square.
+
+    Planes and images show the maze in the middle. Row 0 of a layer is on top.
+
+    Args:
+        state: The maze, for its size.
+        cell: Row and column of a square in the inner maze, row 0 at the bottom.
+        side: Squares along a side of the view; see `view_side`.
+        shape: Height and width of the layer.
+    """
+    ring = (side - state.maze_dim) // 2
+    row, col = side - 1 - (cell[0] + ring), cell[1] + ring
+    return int((row + 0.5) * shape[0] / side), int((col + 0.5) * shape[1] / side)
 
 
 def _tracking(
@@ -114,14 +145,14 @@ def _tracking(
     raw = value.swapaxes(0, 1).reshape(change.shape[1], -1)
     here = mark.ravel()
     centred = here - here.mean()
-    spread = flat.std(axis=1)
-    moves = spread > 1e-9 * np.maximum(1, np.abs(raw).max(axis=1))
-    safe = np.where(moves, spread, 1)
+    std = flat.std(axis=1)
+    moves = std > 1e-9 * np.maximum(1, np.abs(raw).max(axis=1))
+    safe = np.where(moves, std, 1)
     correlation = np.where(moves, flat @ centred / here.size / (safe * here.std()), 0)
-    others = flat[:, ~here].std(axis=1)
+    std_elsewhere = flat[:, ~here].std(axis=1)
     jump = flat[:, here].mean(axis=1) - flat[:, ~here].mean(axis=1)
-    # A channel that changes nowhere else is as selective as can be told by rounding.
-    selectivity = np.where(moves, jump / np.maximum(others, 1e-3 * safe), 0)
+    # A channel that changes nowhere else would be infinitely selective, up to rounding.
+    selectivity = np.where(moves, jump / np.maximum(std_elsewhere, 1e-3 * safe), 0)
     sign = np.where(correlation < 0, -1.0, 1.0)
     hits = np.where(moves, _hits(change * sign[None, :, None, None], mark), 0)
     at_cheese, elsewhere = raw[:, here].mean(axis=1), raw[:, ~here].mean(axis=1)
@@ -129,7 +160,7 @@ def _tracking(
 
 
 def _hits(change: NDArray[np.float64], mark: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of examples whose peak is the marked place or beside it, `[C]`."""
+    """Return the share of examples with the peak at the marked place or beside it, `[C]`."""
     width = change.shape[3]
     peak = change.reshape(*change.shape[:2], -1).argmax(axis=2)
     target = mark.reshape(len(mark), -1).argmax(axis=1)[:, None]

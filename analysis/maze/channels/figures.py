@@ -1,4 +1,4 @@
-"""Pictures of channels: contact sheets, and maps of how well the mouse is led to each square."""
+"""Figures of channels: their maps, and how well the mouse is led to each square."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.maze import VectorField, draw_values
 from chisel.analysis.maze.channels.retarget import RetargetMap
+from chisel.analysis.results import titled_figure
 
 _COLUMNS = 8
 """Channels side by side on a contact sheet."""
@@ -23,40 +24,37 @@ def channel_sheet(
     title: str,
     notes: Mapping[int, str] | None = None,
 ) -> Figure:
-    """All channels of a layer for one maze: each with the cheese on the left, without on the right.
+    """Draw all channels of a layer for one maze, with the cheese on the left, without on the right.
 
-    Blue is negative, red positive; every channel has a scale of its own.
+    Blue is negative, red positive; every channel has its own scale.
 
     Args:
         with_cheese: Maps `[C, H, W]`.
-        without: The same without the cheese.
+        without: Maps `[C, H, W]` of the maze without cheese.
         title: One line above.
-        notes: Words after some channels' numbers; these are set in bold.
+        notes: Texts after the numbers of some channels, whose titles are bold.
     """
-    count, words = len(with_cheese), notes or {}
+    count, texts = len(with_cheese), notes or {}
     columns = min(_COLUMNS, count)
     lines = math.ceil(count / columns)
-    figure = Figure(figsize=(2.05 * columns, 1.15 * lines + 0.5), layout="constrained")
+    figure = titled_figure(2.05 * columns, 1.15 * lines + 0.5, title)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for channel, ax in enumerate(axes):
         ax.set_axis_off()
         if channel < count:
-            pair = (with_cheese[channel], without[channel])
-            _pair(ax, *pair)
-            bold = "bold" if channel in words else "normal"
-            text = f"{channel} {words.get(channel, '')}".strip()
-            ax.set_title(text, fontsize=7.5, pad=2, fontweight=bold)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
+            _pair(ax, with_cheese[channel], without[channel])
+            weight = "bold" if channel in texts else "normal"
+            text = f"{channel} {texts.get(channel, '')}".strip()
+            ax.set_title(text, fontsize=7.5, pad=2, fontweight=weight)
     return figure
 
 
 def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> None:
     limit = float(max(np.abs(left).max(), np.abs(right).max())) or 1.0
     for place, values in enumerate((left, right)):
-        from_ = 1.12 * place
         ax.imshow(
             values,
-            extent=(from_, from_ + 1, 0, 1),
+            extent=(1.12 * place, 1.12 * place + 1, 0, 1),
             cmap="RdBu_r",
             vmin=-limit,
             vmax=limit,
@@ -66,22 +64,22 @@ def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> No
 
 
 def retarget_figure(found: RetargetMap, title: str) -> Figure:
-    """Heat maps over the squares of a maze: nothing done, clamped, the cheese really moved."""
+    """Draw path probabilities of a maze's squares: as it is, channels clamped, cheese moved."""
     panels = {"nothing done": found.base, "channels clamped there": found.clamped}
     if found.moved is not None:
         panels["cheese really there"] = found.moved
-    figure = Figure(figsize=(4.4 * len(panels) + 0.6, 4.6), layout="constrained")
+    figure = titled_figure(4.4 * len(panels) + 0.6, 4.6, title)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (name, values) in zip(axes, panels.items(), strict=True):
         image = draw_values(ax, _as_field(found, values))
         image.set_clim(0, 1)
         ax.set_title(f"{name}: mean {values.mean():.2f}", fontsize=10)
     figure.colorbar(image, cax=axes[-1].inset_axes((1.03, 0, 0.05, 1)))
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
 
 def _as_field(found: RetargetMap, values: NDArray[np.float64]) -> VectorField:
+    """Return a field with these values and without moves, for `draw_values`."""
     cells = np.array(found.targets, np.int64)
     idle = np.zeros((len(cells), 5))
     return VectorField(cells, idle, values, found.state, "left")

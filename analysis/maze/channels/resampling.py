@@ -1,7 +1,8 @@
-"""Replacing channels: by what they are in another maze, by zero, by their mean.
+"""Effects of replacing channels by their values in another maze, by zero, and by their mean.
 
-"Causal scrubbing": if channels only say where the cheese is, it does no harm to take them from
-another maze with the cheese in the same place, and does harm with the cheese elsewhere.
+Taking values from another input is "causal scrubbing". If channels represent the place of the
+cheese and nothing else, taking them from another maze with the cheese in the same place changes the
+policy little, and taking them from one with the cheese elsewhere changes it much.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.analysis.evaluation import action_probabilities
 from chisel.analysis.interventions import Edit, LayerSplit, mean, resample, zero
-from chisel.analysis.maze import Observe, mouse_at, sum_by_move
+from chisel.analysis.maze import Observe, mouse_at, move_probabilities
 from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.configs import ConfigError
 from chisel.envs.maze import Cell, MazeState, paths
@@ -24,48 +23,51 @@ from chisel.models import to_tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
-    """One maze at all squares but those with cheese, run up to a layer."""
+class RecordedMaze:
+    """The layer's output for the mouse on each of the `n` squares of a maze without cheese."""
 
     layer_split: LayerSplit
-    state: MazeState
     obs: Tensor
+    """Observations `[n, C, H, W]`."""
     maps: Tensor
+    """The layer's output `[n, C, H, W]`."""
     before: NDArray[np.float64]
-    """The five moves at each square, `[n, 5]`, untouched."""
+    """Probabilities of the five moves without an intervention, `[n, 5]`."""
 
     def effect(self, edit: Edit) -> float:
-        """Mean total variation over the squares, doing nothing included, in 0…1."""
-        after = _moves(self.layer_split.after(self.maps, self.obs, edit)[0])
+        """Return the mean total variation of the moves over the squares under an edit."""
+        after = move_probabilities(self.layer_split.after(self.maps, self.obs, edit)[0])
         return float(np.abs(after - self.before).sum(axis=1).mean() / 2)
 
 
-def watch(layer_split: LayerSplit, state: MazeState, observe: Observe) -> Watched:
-    """Run a maze up to a layer, the mouse on every square and facing left."""
+def record_maze(layer_split: LayerSplit, state: MazeState, observe: Observe) -> RecordedMaze:
+    """Run the network up to the layer for the mouse on every square, facing left."""
     cells = [cell for cell in paths.free_cells(state.open) if cell not in state.cheese]
     obs = to_tensor(observe(mouse_at(state, cells, "left")))
     maps = layer_split.before(obs)
-    return Watched(layer_split, state, obs, maps, _moves(layer_split.after(maps, obs)[0]))
+    before = move_probabilities(layer_split.after(maps, obs)[0])
+    return RecordedMaze(layer_split, obs, maps, before)
 
 
 @dataclass(frozen=True)
 class Donor:
-    """One other maze, with the cheese on the receiver's cell and on another."""
+    """Another maze that channels are taken from."""
 
     same: MazeState
+    """The maze with its cheese on the receiver's cell."""
     different: MazeState
+    """The maze with its cheese on another cell."""
 
 
 def donor_for(
     receiver: MazeState, others: Sequence[MazeState], generator: np.random.Generator
 ) -> Donor:
-    """A maze of the same size and other walls, the same for all channels and both conditions.
+    """Choose a maze of the receiver's size with other walls, to take channels from.
 
-    Only where its cheese lies differs between the two: on the receiver's very cell, or at least
-    two squares from it.
+    Its two states differ only in the cheese: on the receiver's cell, or at least two squares away.
 
     Raises:
-        ConfigError: If the receiver has not one cheese, or no other maze has its cell free.
+        ConfigError: If the receiver has not exactly one cheese, or no other maze has its cell free.
     """
     if len(receiver.cheese) != 1:
         raise ConfigError(f"resampling needs mazes with one cheese, not {len(receiver.cheese)}")
@@ -96,38 +98,40 @@ def _apart(one: Cell, cell: Cell, mouse: Cell) -> bool:
 
 @dataclass(frozen=True)
 class Resampled:
-    """Mean total variation of taking channels from the donor, in 0…1."""
+    """Mean total variation, in 0…1, of taking channels from a donor."""
 
     same: float
+    """With the donor's cheese on the receiver's cell."""
     different: float
+    """With the donor's cheese on another cell."""
 
 
 def resampled(
-    watched: Watched, donor: Donor, observe: Observe, channels: Sequence[int]
+    receiver: RecordedMaze, donor: Donor, observe: Observe, channels: Sequence[int]
 ) -> Resampled:
-    """Take all of these channels from one donor, its mouse at the start."""
-    maps = watched.layer_split.before(to_tensor(observe([donor.same, donor.different])))
-    same, different = (watched.effect(resample(one, channels)) for one in maps)
+    """Measure the effect of taking these channels together from a donor, its mouse at the start."""
+    maps = receiver.layer_split.before(to_tensor(observe([donor.same, donor.different])))
+    same, different = (receiver.effect(resample(one, channels)) for one in maps)
     return Resampled(same, different)
 
 
 def ablation_sweep(
-    watched: Sequence[Watched],
+    mazes: Sequence[RecordedMaze],
     means: Tensor,
     progress: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Effects of ablating each channel alone by zero and by its mean, `[C]` each.
+    """Measure the effects of ablating each channel alone, by zero and by its mean, `[C]` each.
 
     Args:
-        watched: Mazes, over which effects are averaged.
-        means: The layer's mean output over other mazes, `[C, H, W]`.
-        progress: Called with channels done and wanted.
+        mazes: Mazes over which effects are averaged.
+        means: The layer's mean output, `[C, H, W]`.
+        progress: Called with the numbers of channels done and wanted.
     """
     count = means.shape[0]
     zeros, averages = [], []
     for c in range(count):
-        zeros.append(np.mean([one.effect(zero(c)) for one in watched]))
-        averages.append(np.mean([one.effect(mean(means, c)) for one in watched]))
+        zeros.append(np.mean([one.effect(zero(c)) for one in mazes]))
+        averages.append(np.mean([one.effect(mean(means, c)) for one in mazes]))
         progress(c + 1, count)
     return np.array(zeros), np.array(averages)
 
@@ -135,16 +139,14 @@ def ablation_sweep(
 def matched_channels(
     zero_effects: NDArray[np.float64], channels: Sequence[int], generator: np.random.Generator
 ) -> list[int]:
-    """As many other channels with zero-ablation effects as close as they come, one for each.
+    """Choose for each channel another one whose zero-ablation effect is closest to its own.
 
-    Ties, as between channels that do nothing, are broken at random.
+    Ties, as between channels without any effect, are broken at random.
 
     Raises:
         ConfigError: If there are too few others.
     """
-    rest = [c for c in generator.permutation(len(zero_effects)).tolist() if c not in channels]
-    if len(rest) < len(channels):
-        raise ConfigError(f"{len(rest)} other channels for {len(channels)} controls")
+    rest = _others(generator.permutation(len(zero_effects)).tolist(), channels)
     chosen: list[int] = []
     for channel in sorted(channels, key=lambda c: -zero_effects[c]):
         left = [c for c in rest if c not in chosen]
@@ -155,16 +157,18 @@ def matched_channels(
 def random_channels(
     count: int, channels: Sequence[int], generator: np.random.Generator
 ) -> list[int]:
-    """As many channels out of `count`, none of these.
+    """Draw as many others of `count` channels as `channels` has.
 
     Raises:
         ConfigError: If there are too few others.
     """
-    rest = [c for c in range(count) if c not in channels]
-    if len(rest) < len(channels):
-        raise ConfigError(f"{len(rest)} other channels for {len(channels)} controls")
+    rest = _others(range(count), channels)
     return sorted(generator.choice(rest, len(channels), replace=False).tolist())
 
 
-def _moves(logits: torch.Tensor) -> NDArray[np.float64]:
-    return sum_by_move(action_probabilities(logits.double()).numpy())
+def _others(every: Sequence[int], channels: Sequence[int]) -> list[int]:
+    """Return the channels that are not in `channels`, of which there must be as many."""
+    rest = [channel for channel in every if channel not in channels]
+    if len(rest) < len(channels):
+        raise ConfigError(f"{len(rest)} other channels for {len(channels)} controls")
+    return rest

@@ -1,4 +1,4 @@
-"""What the study of channels leaves behind: JSON, figures, tables; of one agent or of seeds."""
+"""Files of the study of channels, for one agent or several seeds: JSON, figures and tables."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from rich.table import Table
 from chisel.analysis.maze.channels.detection import Tracking
 from chisel.analysis.maze.channels.figures import channel_sheet
 from chisel.analysis.results import (
+    CHEESE,
+    GREY,
+    PALETTE,
     Estimate,
     Tree,
     branch,
@@ -24,56 +27,59 @@ from chisel.analysis.results import (
     new_table,
     over_seeds,
     save_figure,
+    titled_figure,
     to_plain,
     write_json,
 )
 from chisel.envs.maze import MOVES
 
-_KINDS = {"same": ("the same cell", "#1f77b4"), "different": ("another cell", "#d62728")}
+_KINDS = {"same": ("the same cell", PALETTE[0]), "different": ("another cell", PALETTE[1])}
+_SHIFTS = {"same": -0.12, "different": 0.12}
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelsResult:
-    """What was found about one agent's `C` channels of a layer."""
+    """Results about the `C` channels of a layer of one agent."""
 
     name: str
-    """Of the run, if it is one of several."""
+    """Name of the run if it is one of several, else empty."""
     module: str
     tracking: Tracking
     goal: list[int]
     """Channels that follow the cheese."""
     zeros: NDArray[np.float64]
-    """Effect of ablating each alone by zero `[C]`, and by the mean."""
+    """Effect of ablating each channel alone by zero, `[C]`."""
     means: NDArray[np.float64]
+    """Effect of ablating each channel alone by its mean, `[C]`."""
     direct_logit_attribution: NDArray[np.float64]
-    """For each move, `[C, 5]`."""
+    """What each channel adds to the logit of each move, `[C, 5]`."""
     sets: Mapping[str, list[list[int]]]
-    """The channels that were resampled together, by kind of set."""
+    """Channels that were resampled together, by kind of set."""
     effects: Mapping[str, Mapping[str, Estimate]]
-    """By kind of set, of resampling from the `same` and a `different` cell, and the
-    `difference`."""
+    """Mean total variation by kind of set: with the donor's cheese on the `same` and on a
+    `different` cell, and the `difference`."""
     sheet: NDArray[np.float64]
-    """Maps of one maze, with and without cheese `[2, C, H, W]`."""
+    """Maps of one maze with and without cheese, `[2, C, H, W]`."""
     sheet_of: str
-    """Which maze."""
+    """The maze that the sheet shows, for its title."""
 
 
 def write_channels(
     folder: Path, found: Sequence[ChannelsResult], origins: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write `channels.json`, tables and figures; of several agents means over these as well.
+    """Write `channels.json`, tables and figures; for several agents also their means.
 
     Args:
-        folder: Where.
-        found: By agent; several differ in their seed alone.
-        origins: Where each comes from.
+        folder: Folder of the results.
+        found: Results of each agent; several agents differ only in their seed.
+        origins: Provenance of each agent.
     """
     each = [{**origin, **_plain(one)} for origin, one in zip(origins, found, strict=True)]
     for one, origin in zip(found, origins, strict=True):
         stamp = f"sha256 {origin['sha256']}, seed {origin['seed']}"
-        before = f"{one.name}-" if one.name else ""
-        save_figure(_sheet(one), folder / f"{before}sheet.png", stamp)
-        save_figure(_overview(one), folder / f"{before}channels.png", stamp)
+        prefix = f"{one.name}-" if one.name else ""
+        save_figure(_sheet(one), folder / f"{prefix}sheet.png", stamp)
+        save_figure(_overview(one), folder / f"{prefix}channels.png", stamp)
     tables = [table for one in found for table in (_table(one), _resampling_table(one))]
     if len(found) == 1:
         write_json(folder / "channels.json", each[0])
@@ -116,21 +122,23 @@ def _plain(found: ChannelsResult) -> dict[str, Any]:
     }
 
 
-def _of(found: ChannelsResult, words: str) -> str:
-    return f"{found.name}: {words}" if found.name else words
+def _named(name: str, title: str) -> str:
+    """Return a title that begins with the run's name, if it has one."""
+    return f"{name}: {title}" if name else title
 
 
 def _sheet(found: ChannelsResult) -> Figure:
     notes = {c: f"r={found.tracking.correlation[c]:.2f}" for c in found.goal}
-    title = _of(found, f"{found.module}, {found.sheet_of}: with and without cheese")
+    title = _named(found.name, f"{found.module}, {found.sheet_of}: with and without cheese")
     return channel_sheet(found.sheet[0], found.sheet[1], title, notes)
 
 
 def _overview(found: ChannelsResult) -> Figure:
     tracking, zeros, averages = found.tracking, found.zeros, found.means
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    title = _named(found.name, f"channels of {found.module}")
+    figure = titled_figure(13, 4.2, title[0].upper() + title[1:])
     left, middle, right = figure.subplots(1, 3)
-    colours = ["#ff7f0e" if c in found.goal else "#9a9aa6" for c in range(len(zeros))]
+    colours = [CHEESE if c in found.goal else GREY for c in range(len(zeros))]
     left.scatter(tracking.correlation, tracking.hits, c=colours, s=26)
     for channel in found.goal:
         at = (tracking.correlation[channel], tracking.hits[channel])
@@ -139,34 +147,36 @@ def _overview(found: ChannelsResult) -> Figure:
     left.set_title("which channels follow the cheese", fontsize=10)
     middle.scatter(zeros, averages, c=colours, s=26)
     limit = 1.08 * max(zeros.max(), averages.max(), 1e-3)
-    middle.plot([0, limit], [0, limit], lw=0.8, c="#c9c9d1", zorder=0)
+    middle.plot([0, limit], [0, limit], lw=0.8, c=GREY, zorder=0)
     middle.set(xlabel="ablated by zero: mean total variation", ylabel="ablated by the mean")
     middle.set_title("each channel alone", fontsize=10)
     _effects(right, found.effects)
-    title = _of(found, f"channels of {found.module}")
-    figure.suptitle(title[0].upper() + title[1:], fontsize=11.5, fontweight="bold")
     return figure
 
 
 def _seeds_figure(found: Sequence[ChannelsResult], joined: Tree) -> Figure:
-    """Means over seeds, and small dots for each seed."""
-    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    """Draw means over seeds, with a small dot for each seed."""
+    figure = titled_figure(5.6, 4.2, f"{found[0].module}, {len(found)} training seeds")
     ax = figure.subplots()
     for place, name in enumerate(joined):
-        for shift, kind in ((-0.12, "same"), (0.12, "different")):
+        for kind, shift in _SHIFTS.items():
             values = [one.effects[name][kind].value for one in found]
-            at = place + shift + 0.06
-            ax.plot([at] * len(values), values, "o", ms=3, mfc="none", mec=_KINDS[kind][1])
+            ax.plot(
+                [place + shift + 0.06] * len(values),
+                values,
+                "o",
+                ms=3,
+                mfc="none",
+                mec=_KINDS[kind][1],
+            )
     _effects(ax, {name: leaves(joined, name) for name in joined})
-    words = f"{found[0].module}, {len(found)} training seeds"
-    figure.suptitle(words, fontsize=11, fontweight="bold")
     return figure
 
 
 def _effects(ax: Axes, effects: Mapping[str, Mapping[str, Estimate]]) -> None:
-    """A dot with its interval for each kind of set and cell."""
+    """Draw a dot with its interval for each kind of set and of donor."""
     for place, found in enumerate(effects.values()):
-        for shift, kind in ((-0.12, "same"), (0.12, "different")):
+        for kind, shift in _SHIFTS.items():
             one, (cell, colour) = found[kind], _KINDS[kind]
             ends = np.nan_to_num([[one.value - one.low], [one.high - one.value]])
             label = None if place else f"cheese on {cell}"
@@ -181,16 +191,17 @@ def _effects(ax: Axes, effects: Mapping[str, Mapping[str, Estimate]]) -> None:
 
 def _table(found: ChannelsResult) -> Table:
     table = new_table(
-        title=_of(found, f"channels of {found.module} that follow the cheese"),
+        title=_named(found.name, f"channels of {found.module} that follow the cheese"),
         caption="by move: direct logit attribution, the mean of activation × gradient of the "
         "move's logit, less the mean of moves",
+        right=("channel", "r", "hits", "at cheese", "elsewhere", "zero", "mean", *MOVES),
     )
-    for name in ("channel", "r", "hits", "at cheese", "elsewhere", "zero", "mean", *MOVES):
-        table.add_column(name, justify="right")
     tracking = found.tracking
     for c in found.goal:
-        numbers = (tracking.correlation[c], tracking.hits[c], tracking.at_cheese[c])
-        numbers += (
+        numbers = (
+            tracking.correlation[c],
+            tracking.hits[c],
+            tracking.at_cheese[c],
             tracking.elsewhere[c],
             found.zeros[c],
             found.means[c],
@@ -209,13 +220,11 @@ def _resampling_table(found: ChannelsResult) -> Table:
     return _effects_table(found.effects, caption, found.name)
 
 
-def _effects_table(effects: Tree, caption: str, of: str = "") -> Table:
-    title = "channels taken from another maze"
-    table = new_table(title=f"{of}: {title}" if of else title, caption=caption)
-    for name in ("channels", "same cell", "another cell", "difference"):
-        table.add_column(name, justify="right")
-    for name in branch(effects):
-        row = leaves(effects, name)
+def _effects_table(effects: Tree, caption: str, name: str = "") -> Table:
+    heads = ("channels", "same cell", "another cell", "difference")
+    table = new_table(_named(name, "channels taken from another maze"), caption, right=heads)
+    for kind_of_set in branch(effects):
+        row = leaves(effects, kind_of_set)
         cells = (row[kind] for kind in ("same", "different", "difference"))
-        table.add_row(name, *(f"{e.value:.4f} ({e.low:.4f}, {e.high:.4f})" for e in cells))
+        table.add_row(kind_of_set, *(f"{e.value:.4f} ({e.low:.4f}, {e.high:.4f})" for e in cells))
     return table

@@ -1,4 +1,4 @@
-"""Leading the mouse elsewhere: a channel is told that the cheese is where it is not."""
+"""Retargeting: channels that follow the cheese are clamped elsewhere, to lead the mouse there."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chisel.analysis.evaluation import action_probabilities
 from chisel.analysis.interventions import BATCH, LayerSplit, clamp_each
-from chisel.analysis.maze import Observe, sum_by_move
-from chisel.analysis.maze.channels.detection import with_cheese
-from chisel.analysis.maze.channels.places import layer_cell, view_side
+from chisel.analysis.maze import Observe, move_probabilities
+from chisel.analysis.maze.channels.detection import layer_cell, view_side, with_cheese
 from chisel.analysis.results import Frame
 from chisel.configs import MazeConfig
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
@@ -23,29 +21,29 @@ from chisel.models import to_tensor
 
 @dataclass(frozen=True, eq=False)
 class Ways:
-    """The ways from the start to every other square of a maze, as pairs of a target and a step."""
+    """The shortest ways from the start to all squares, as `P` pairs of a target and a step."""
 
     squares: list[MazeState]
-    """The maze with the mouse on each square that some way leads over, facing as on that way."""
+    """The maze with the mouse on each square that some way passes, facing as on that way."""
     targets: list[Cell]
-    """All squares but the start that can be reached."""
+    """The `n` squares other than the start that can be reached."""
     target: NDArray[np.int64]
-    """Of each pair, an index into `targets`, ascending, `[P]`."""
+    """Index into `targets` of each pair, ascending, `[P]`."""
     square: NDArray[np.int64]
-    """Of each pair, an index into `squares`, `[P]`."""
+    """Index into `squares` of each pair, `[P]`."""
     move: NDArray[np.int64]
-    """Of each pair, the move that goes on towards the target, `[P]`."""
+    """Move of each pair that goes on towards the target, an index into `MOVES`, `[P]`."""
 
     @property
     def distance(self) -> NDArray[np.int64]:
-        """Steps to each target, `[n]`."""
+        """Return the number of steps to each target, `[n]`."""
         return np.bincount(self.target, minlength=len(self.targets))
 
 
 def ways_of(state: MazeState) -> Ways:
-    """All shortest ways from the mouse; in a maze without loops there is one to each square.
+    """Find the shortest ways from the mouse; in a maze without loops there is one to each square.
 
-    The mouse is turned by its last step sideways, so that it faces one way on each square.
+    A step to the left or right turns the mouse, so each square of a way has one orientation.
     """
     tree = paths.path_tree(state.open, state.mouse)
     targets = [cell for cell in paths.free_cells(state.open) if tree.distance[cell] > 0]
@@ -69,11 +67,11 @@ def ways_of(state: MazeState) -> Ways:
 
 
 def path_probability(ways: Ways, moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Geometric mean of the probabilities of the moves along the way to each target, `[n]`.
+    """Return the geometric mean of the moves' probabilities along the way to each target, `[n]`.
 
     Args:
-        ways: Of a maze.
-        moves: The five moves' probabilities at each pair, `[P, 5]`.
+        ways: The ways of a maze.
+        moves: Probabilities of the five moves at each pair, `[P, 5]`.
     """
     taken = moves[np.arange(len(ways.move)), ways.move]
     with np.errstate(divide="ignore"):
@@ -92,14 +90,14 @@ class RetargetMap:
     distance: NDArray[np.int64]
     """Steps to each target."""
     base: NDArray[np.float64]
-    """Nothing is done, and there is no cheese."""
+    """Without any intervention, and without cheese."""
     clamped: NDArray[np.float64]
-    """The channels are clamped at the target's place."""
+    """With the channels clamped at the target's place."""
     moved: NDArray[np.float64] | None
-    """The cheese really lies on the target: the ceiling. None if not asked for."""
+    """With the cheese really on the target, as an upper limit. None if not asked for."""
 
     def to_frame(self) -> Frame:
-        """A row for each target."""
+        """Return a row for each target."""
         rows, cols = np.array(self.targets, np.int64).reshape(-1, 2).T
         columns = {"row": rows, "col": cols, "distance": self.distance}
         columns |= {"base": self.base, "clamped": self.clamped}
@@ -116,19 +114,19 @@ def retarget_map(
     values: Sequence[float],
     ceiling: bool = True,
 ) -> RetargetMap:
-    """Clamp channels at every square in turn and see how well the mouse is led there.
+    """Clamp channels at every square in turn, and compute how well that leads the mouse there.
 
     The layers before the clamp run once for each square, the rest once for each pair of a target
     and a square on the way to it.
 
     Args:
-        layer_split: The layer.
-        state: A maze; its cheese is taken away.
-        observe: What the agent sees.
-        config: The view.
-        channels: Which are clamped together.
-        values: What each is set to.
-        ceiling: Move the real cheese as well, which has no shortcut.
+        layer_split: Network and layer.
+        state: A maze. It is not changed; its cheese is taken away in copies.
+        observe: Makes observations of states.
+        config: The environment, for its view.
+        channels: Channels that are clamped together.
+        values: Value that each is set to.
+        ceiling: Compute `moved` as well, for which the whole network runs at each pair.
 
     Raises:
         ConfigError: If a channel or the module is unknown.
@@ -140,14 +138,15 @@ def retarget_map(
     shape = (maps.shape[2], maps.shape[3])
     side = view_side(config)
     places = torch.tensor([layer_cell(bare, cell, side, shape) for cell in ways.targets])
-    base = _moves(layer_split.after(maps, obs)[0])[ways.square]
+    base = move_probabilities(layer_split.after(maps, obs)[0])[ways.square]
     clamped = []
-    for pairs in np.split(np.arange(len(ways.square)), range(BATCH, len(ways.square), BATCH)):
+    for pairs in _batches(ways):
         squares = torch.from_numpy(ways.square[pairs])
         edit = clamp_each(
             channels, places[torch.from_numpy(ways.target[pairs])], torch.tensor(list(values))
         )
-        clamped.append(_moves(layer_split.after(edit(maps[squares]), obs[squares])[0]))
+        logits = layer_split.after(edit(maps[squares]), obs[squares])[0]
+        clamped.append(move_probabilities(logits))
     return RetargetMap(
         state=bare,
         targets=ways.targets,
@@ -161,16 +160,19 @@ def retarget_map(
 
 
 def _really_moved(layer_split: LayerSplit, ways: Ways, observe: Observe) -> NDArray[np.float64]:
-    found = []
-    for pairs in np.split(np.arange(len(ways.square)), range(BATCH, len(ways.square), BATCH)):
+    """Return move probabilities `[P, 5]` at each pair with the cheese on its target."""
+    moves = []
+    for pairs in _batches(ways):
         states = [
             with_cheese(ways.squares[square], ways.targets[target])
             for square, target in zip(ways.square[pairs], ways.target[pairs], strict=True)
         ]
         with torch.no_grad():
-            found.append(_moves(layer_split.model(to_tensor(observe(states)))[0]))
-    return np.concatenate(found)
+            moves.append(move_probabilities(layer_split.model(to_tensor(observe(states)))[0]))
+    return np.concatenate(moves)
 
 
-def _moves(logits: torch.Tensor) -> NDArray[np.float64]:
-    return sum_by_move(action_probabilities(logits.double()).numpy())
+def _batches(ways: Ways) -> list[NDArray[np.int64]]:
+    """Return the numbers of all pairs in parts that fit one forward pass."""
+    count = len(ways.square)
+    return np.split(np.arange(count), range(BATCH, count, BATCH))

@@ -1,4 +1,4 @@
-"""What the study of retargeting leaves behind: JSON, figures, tables; of one agent or of seeds."""
+"""Files of the study of retargeting, for one agent or several seeds: JSON, figures and tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from rich.table import Table
 from chisel.analysis.maze.channels.figures import retarget_figure
 from chisel.analysis.maze.channels.retarget import RetargetMap
 from chisel.analysis.results import (
+    CHEESE,
+    GREY,
+    PALETTE,
     Estimate,
     band,
     keep_tables,
@@ -24,14 +27,16 @@ from chisel.analysis.results import (
     mean_over_seeds,
     new_table,
     over_seeds,
+    plain_axes,
     save_figure,
+    titled_figure,
     to_plain,
     write_json,
 )
 from chisel.envs.maze import paths
 
 NEAR = 3
-"""A square at most so many steps off the way to the corner is near it."""
+"""Largest number of steps from the way to the corner at which a square counts as near it."""
 
 _KINDS = {
     "base": "nothing done",
@@ -39,29 +44,30 @@ _KINDS = {
     "clamped": "channels clamped",
     "moved": "cheese really there",
 }
-_COLOURS = {"base": "#9a9aa6", "control": "#1f77b4", "clamped": "#ff7f0e", "moved": "#2ca02c"}
+_COLOURS = {"base": GREY, "control": PALETTE[0], "clamped": CHEESE, "moved": PALETTE[2]}
 
 _DRAWN = 6
-"""Mazes of an agent that have a figure each."""
+"""How many mazes of an agent have a figure of their own."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Clamps:
-    """Which channels are clamped together, to what, and which others as a control."""
+    """Channels that are clamped together, their values, and other channels as a control."""
 
     channels: list[int]
     values: list[float]
+    """Value of each channel; the controls are clamped to the same values."""
     controls: list[int]
 
 
 @dataclass(frozen=True, eq=False)
 class RetargetResult:
-    """What was found about one agent, maze by maze."""
+    """Results about one agent in each maze."""
 
     name: str
-    """Of the run, if it is one of several."""
+    """Name of the run if it is one of several, else empty."""
     module: str
     clamps: Clamps
     maps: Sequence[RetargetMap]
@@ -69,21 +75,24 @@ class RetargetResult:
     """Path probabilities with the control channels clamped, `[n]` for each maze."""
 
     def scores(self) -> list[dict[str, Floats]]:
-        """For each maze by what was done, path probabilities `[n]`."""
+        """Return, for each maze, the path probabilities `[n]` under each intervention."""
+        pairs = zip(self.maps, self.controls, strict=True)
         return [
-            _scores(one, control) for one, control in zip(self.maps, self.controls, strict=True)
+            {"base": one.base, "control": control, "clamped": one.clamped}
+            | ({} if one.moved is None else {"moved": one.moved})
+            for one, control in pairs
         ]
 
 
 def write_retarget(
     folder: Path, found: Sequence[RetargetResult], origins: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write `retarget.json`, tables and figures; of several agents means over these as well.
+    """Write `retarget.json`, tables and figures; for several agents also their means.
 
     Args:
-        folder: Where.
-        found: By agent; several differ in their seed alone.
-        origins: Where each comes from.
+        folder: Folder of the results.
+        found: Results of each agent; several agents differ only in their seed.
+        origins: Provenance of each agent.
     """
     summaries = [_summary(one) for one in found]
     each = [
@@ -108,7 +117,7 @@ def write_retarget(
 
 
 def off_path(found: RetargetMap) -> NDArray[np.int64]:
-    """Steps from each target to the way from the start to the top-right corner, `[n]`."""
+    """Return the steps from each target to the way from the start to the corner, `[n]`."""
     state = found.state
     corner = (state.maze_dim - 1, state.maze_dim - 1)
     way = paths.shortest_path(state.open, state.mouse, corner) or [state.mouse]
@@ -116,18 +125,15 @@ def off_path(found: RetargetMap) -> NDArray[np.int64]:
     return np.array([steps[cell] for cell in found.targets], np.int64)
 
 
-def _scores(found: RetargetMap, control: Floats) -> dict[str, Floats]:
-    scores = {"base": found.base, "control": control, "clamped": found.clamped}
-    return scores if found.moved is None else scores | {"moved": found.moved}
-
-
 def _summary(found: RetargetResult) -> dict[str, Estimate]:
-    """Means over squares, then over mazes, with intervals over mazes; gains over base, and those at
-    squares near the way to the corner, but not on it.
+    """Return means over mazes of the mean over squares, with intervals over mazes.
+
+    For each intervention also the gain over `base`, over all squares and over those near the way
+    to the corner, but not on it.
     """
     scores = found.scores()
-    offs = [off_path(one) for one in found.maps]
-    beside = [(off > 0) & (off <= NEAR) for off in offs]
+    distances = [off_path(one) for one in found.maps]
+    beside = [(steps > 0) & (steps <= NEAR) for steps in distances]
     summary = {}
     for name in scores[0]:
         means = np.array([one[name].mean() for one in scores])
@@ -167,63 +173,64 @@ def _plain_maze(found: RetargetMap, scores: Mapping[str, Floats]) -> dict[str, A
 
 
 def _draw(folder: Path, found: RetargetResult, stamp: str) -> None:
-    before = f"{found.name}-" if found.name else ""
+    prefix = f"{found.name}-" if found.name else ""
     for number, one in enumerate(found.maps[:_DRAWN]):
         side, listed = one.state.maze_dim, ", ".join(map(str, found.clamps.channels))
         title = f"{found.name} level {one.state.level_seed}, {side}×{side}: channels {listed}"
         figure = retarget_figure(one, title.strip())
-        save_figure(figure, folder / f"{before}{number:02d}.png", stamp)
+        save_figure(figure, folder / f"{prefix}{number:02d}.png", stamp)
 
 
 def _curves(found: Sequence[RetargetResult]) -> Figure:
-    """Means over squares by how far they are from the start and from the way to the corner."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    """Draw means over squares by their distance from the start and from the way to the corner."""
+    seeds = "" if len(found) == 1 else f", {len(found)} training seeds"
+    figure = titled_figure(10, 4, f"Leading the mouse{seeds}")
     left, right = figure.subplots(1, 2, sharey=True)
     _along(left, found, lambda one: one.distance)
     _along(right, found, off_path)
     left.set(xlabel="steps from the start", ylim=(0, 1))
     left.set_ylabel("normalised path probability")
     right.set_xlabel("steps off the way to the top-right corner")
-    lines, words = right.get_legend_handles_labels()
-    figure.legend(lines, words, loc="outside lower center", ncols=len(lines), fontsize=8)
-    seeds = "" if len(found) == 1 else f", {len(found)} training seeds"
-    figure.suptitle(f"Leading the mouse{seeds}", fontsize=11.5, fontweight="bold")
+    lines, labels = right.get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
     return figure
 
 
 def _along(
-    ax: Axes, found: Sequence[RetargetResult], far: Callable[[RetargetMap], NDArray[np.int64]]
+    ax: Axes, found: Sequence[RetargetResult], distance: Callable[[RetargetMap], NDArray[np.int64]]
 ) -> None:
-    """A line for each thing done: the mean over seeds of the mean over squares, and its band."""
-    every = [np.concatenate([far(one) for one in agent.maps]) for agent in found]
-    steps = sorted(set.intersection(*(set(some.tolist()) for some in every)))
+    """Draw a line for each intervention: the mean over seeds of means over squares, with its band.
+
+    The horizontal axis has the distances that occur in every seed's mazes.
+    """
+    every = [np.concatenate([distance(one) for one in agent.maps]) for agent in found]
+    steps = sorted(set.intersection(*(set(own.tolist()) for own in every)))
     for name in found[0].scores()[0]:
         curves = []
-        for agent, some in zip(found, every, strict=True):
+        for agent, own in zip(found, every, strict=True):
             values = np.concatenate([one[name] for one in agent.scores()])
-            curves.append(np.array([values[some == step].mean() for step in steps]))
+            curves.append(np.array([values[own == step].mean() for step in steps]))
         mean, low, high = band(curves, within=(0, 1))
         ax.plot(steps, mean, "o-", ms=3, c=_COLOURS[name], label=_KINDS[name])
         if len(found) > 1:
             ax.fill_between(steps, low, high, color=_COLOURS[name], alpha=0.15, linewidth=0)
-    ax.spines[["top", "right"]].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.grid(alpha=0.25, linewidth=0.6)
+    plain_axes(ax)
 
 
 def _about(found: RetargetResult) -> str:
     clamps = zip(found.clamps.channels, found.clamps.values, strict=True)
     listed = ", ".join(f"{channel} at {value:.2f}" for channel, value in clamps)
-    of = f"{found.name}: " if found.name else ""
-    return f"{of}channels clamped: {listed}; near: 1 to {NEAR} steps off the way to the corner"
+    prefix = f"{found.name}: " if found.name else ""
+    return f"{prefix}channels clamped: {listed}; near: 1 to {NEAR} steps off the way to the corner"
 
 
 def _table(summary: Mapping[str, Estimate], caption: str, over: str) -> Table:
-    table = new_table(title="Normalised path probability", caption=caption)
-    for name in ("", f"mean over {over}", "95 %"):
-        table.add_column(name, justify="right" if name else "left")
+    heads = (f"mean over {over}", "95 %")
+    table = new_table("Normalised path probability", caption, left=[""], right=heads)
     for name, one in summary.items():
-        words = name.split(" ", 1)
-        text = " ".join([_KINDS[words[0]], *words[1:]])
-        table.add_row(text, f"{one.value:.3f}", f"{one.low:.3f}, {one.high:.3f}")
+        kind, *rest = name.split(" ", 1)
+        table.add_row(
+            " ".join([_KINDS[kind], *rest]), f"{one.value:.3f}", f"{one.low:.3f}, {one.high:.3f}"
+        )
     return table

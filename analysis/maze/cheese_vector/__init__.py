@@ -1,31 +1,31 @@
-"""The cheese vector: what a maze agent does without the activations that its cheese causes."""
+"""The cheese vector: how a maze agent acts when the effect of its cheese is subtracted."""
 
-from chisel.analysis.maze.cheese_vector.choices import Row, SeedRow, choices_frame, join_rows
-from chisel.analysis.maze.cheese_vector.figures import curves_figure
-from chisel.analysis.maze.cheese_vector.over_training import cheese_vector_curves
+from chisel.analysis.maze.cheese_vector.conditions import Row, SeedRow, choices_frame, join_rows
+from chisel.analysis.maze.cheese_vector.figures import choices_figure, curves_figure
 from chisel.analysis.maze.cheese_vector.results import CheeseVectorResult, write_cheese_vector
 from chisel.analysis.maze.cheese_vector.vector import (
-    Bench,
+    SteeringSetup,
     baseline,
-    bench,
+    cheese_vector_curves,
     cheese_vectors,
     compared,
     moves_of,
     removed,
     start_gap,
     steered,
+    steering_setup,
     sweep,
 )
 
 __all__ = [
-    "Bench",
     "CheeseVectorResult",
     "Row",
     "SeedRow",
+    "SteeringSetup",
     "baseline",
-    "bench",
     "cheese_vector_curves",
     "cheese_vectors",
+    "choices_figure",
     "choices_frame",
     "compared",
     "curves_figure",
@@ -34,6 +34,7 @@ __all__ = [
     "removed",
     "start_gap",
     "steered",
+    "steering_setup",
     "sweep",
     "write_cheese_vector",
 ]

@@ -1,4 +1,4 @@
-"""Pictures of steering: maps of layers and coefficients, boxes over mazes, curves."""
+"""Figures of steering: maps over layers and coefficients, boxes over mazes, curves."""
 
 from __future__ import annotations
 
@@ -8,27 +8,36 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chisel.analysis.maze import CHOICES
-from chisel.analysis.maze.cheese_vector.choices import Condition, Row, SeedRow
+from chisel.analysis.maze.cheese_vector.conditions import Condition, Row, SeedRow
 from chisel.analysis.maze.cheese_vector.vector import KINDS
-from chisel.analysis.results import Estimate
+from chisel.analysis.results import (
+    CHEESE,
+    CORNER,
+    GREY,
+    INK,
+    PALETTE,
+    Estimate,
+    draw_band,
+    plain_axes,
+    titled_figure,
+)
 
-_COLOURS = {"vector": "#c2410c", "random": "#64748b", "shuffled": "#0e7490"}
-_OF_CHOICES = {"cheese": "#f59e0b", "corner": "#2563eb", "neither": "#9ca3af"}
+_KIND_COLOURS = {"vector": PALETTE[1], "random": GREY, "shuffled": PALETTE[5]}
+_CHOICE_COLOURS = {"cheese": CHEESE, "corner": CORNER, "neither": GREY}
 
 
 def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Figure:
-    """How P(cheese) and P(neither) change on average, by layer and coefficient.
+    """Draw the mean changes of P(cheese) and P(neither) by layer and coefficient.
 
     Args:
-        rows: What `sweep` gave, or these of several seeds joined.
-        before: The choices without intervention.
+        rows: Rows of `sweep`, or those of several seeds joined by `join_rows`.
+        before: The choices without any intervention.
         title: One line above.
     """
     modules = list(dict.fromkeys(str(row.module) for row in rows))
     coeffs = sorted({float(row.coeff or 0) for row in rows})
     panels = [(kind, choice) for choice in ("cheese", "neither") for kind in KINDS]
-    height = 1.6 + 0.17 * len(modules)
-    figure = Figure(figsize=(3.4 + 1.45 * len(panels), height), layout="constrained")
+    figure = titled_figure(3.4 + 1.45 * len(panels), 1.6 + 0.17 * len(modules), title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (kind, choice) in zip(axes, panels, strict=True):
         found = {(r.module, r.coeff): r for r in rows if r.name == kind}
@@ -43,18 +52,17 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
         ax.tick_params(length=0)
         ax.set_xlabel("coefficient", fontsize=8)
     figure.colorbar(axes[0].images[0], ax=axes, fraction=0.02)
-    figure.suptitle(title, fontsize=10, fontweight="bold")
     return figure
 
 
 def choices_figure(rows: Sequence[Row], title: str) -> Figure:
-    """Boxes of P(cheese), P(corner) and P(neither) over mazes, means as diamonds, by condition.
+    """Draw boxes over mazes of the choices by condition, with means as diamonds.
 
     Args:
-        rows: What `compared` gave.
+        rows: Rows of `compared`.
         title: One line above.
     """
-    figure = Figure(figsize=(1.1 * len(rows) + 1.2, 4), layout="constrained")
+    figure = titled_figure(1.1 * len(rows) + 1.2, 4, title)
     ax = figure.subplots()
     for number, choice in enumerate(CHOICES):
         boxes = ax.boxplot(
@@ -62,50 +70,49 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
             positions=np.arange(len(rows)) + 0.27 * (number - 1),
             widths=0.22,
             patch_artist=True,
-            flierprops={"marker": ".", "ms": 3, "mec": "#6b7280"},
-            medianprops={"color": "#111827"},
+            flierprops={"marker": ".", "ms": 3, "mec": GREY},
+            medianprops={"color": INK},
             showmeans=True,
-            meanprops={"marker": "D", "ms": 4, "mfc": "white", "mec": "#111827"},
+            meanprops={"marker": "D", "ms": 4, "mfc": "white", "mec": INK},
         )
         for box in boxes["boxes"]:
-            box.set_facecolor(_OF_CHOICES[choice])
+            box.set_facecolor(_CHOICE_COLOURS[choice])
         boxes["boxes"][0].set_label(f"P({choice})")
     names = [f"{row.name}\n(n = {len(row.mazes)})" for row in rows]
     ax.set_xticks(range(len(rows)), names, fontsize=8)
     ax.set_ylim(-0.02, 1.02)
     ax.set_ylabel("probability at the decision square")
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
 def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
-    """Medians and means over mazes by condition: over seeds with intervals, small dots each seed.
+    """Draw medians and means over mazes by condition, over seeds with intervals and a dot per seed.
 
     Args:
-        rows: What `join_rows` made of `compared`.
+        rows: Rows of `compared` of several seeds, joined by `join_rows`.
         title: One line above.
     """
-    figure = Figure(figsize=(1.1 * len(rows) + 1.2, 6.2), layout="constrained")
+    figure = titled_figure(1.1 * len(rows) + 1.2, 6.2, title)
     axes = figure.subplots(2, 1, sharex=True)
-    for ax, words in zip(axes, ("median", "mean"), strict=True):
+    for ax, statistic in zip(axes, ("median", "mean"), strict=True):
         for number, choice in enumerate(CHOICES):
-            colour = _OF_CHOICES[choice]
+            colour = _CHOICE_COLOURS[choice]
             for place, row in enumerate(rows):
                 at = place + 0.27 * (number - 1)
-                value = row.median(choice) if words == "median" else row.mean(choice)
+                value = row.median(choice) if statistic == "median" else row.mean(choice)
                 probabilities = [one.of(choice) for one in row.seeds]
-                seeds = [np.median(p) if words == "median" else p.mean() for p in probabilities]
+                average = np.median if statistic == "median" else np.mean
+                seeds = [average(p) for p in probabilities]
                 ax.bar(at, value.value, width=0.22, color=colour, alpha=0.75)
-                ax.plot([at] * 2, [value.low, value.high], color="#111827", lw=1.2)
-                ax.plot([at + 0.05] * len(seeds), seeds, "o", ms=3, mfc="white", mec="#111827")
+                ax.plot([at] * 2, [value.low, value.high], color=INK, lw=1.2)
+                ax.plot([at + 0.05] * len(seeds), seeds, "o", ms=3, mfc="white", mec=INK)
             ax.bar(0, 0, color=colour, alpha=0.75, label=f"P({choice})" if ax is axes[0] else None)
         ax.set_ylim(0, 1.02)
-        ax.set_ylabel(f"{words} over mazes")
-        ax.spines[["top", "right"]].set_visible(False)
+        ax.set_ylabel(f"{statistic} over mazes")
+        plain_axes(ax, "y")
     axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
@@ -117,33 +124,28 @@ def curves_figure(
     *,
     whole: bool = True,
 ) -> Figure:
-    """Means with 95 % bands over coefficients.
+    """Draw means with 95 % bands over coefficients.
 
     Args:
         panels: By panel's title and kind (`vector`, `random`, `shuffled`), an estimate for each
             coefficient.
-        coeffs: Ascending.
+        coeffs: Coefficients, ascending.
         title: One line above.
-        ylabel: What is drawn.
-        whole: Show all of 0…1, so that figures compare; otherwise only as far as the bands go.
+        ylabel: Label of the vertical axis.
+        whole: Show all of 0…1, so that figures can be compared; otherwise the axis ends just above
+            the highest band.
     """
-    figure = Figure(figsize=(3.3 * len(panels) + 0.6, 3.3), layout="constrained")
+    figure = titled_figure(3.3 * len(panels) + 0.6, 3.3, title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (name, curves) in zip(axes, panels.items(), strict=True):
         for kind, estimates in curves.items():
-            colour = _COLOURS[kind]
-            ax.plot(coeffs, [e.value for e in estimates], ".-", color=colour, label=kind)
-            low, high = [e.low for e in estimates], [e.high for e in estimates]
-            ax.fill_between(coeffs, low, high, color=colour, alpha=0.18, linewidth=0)
+            draw_band(ax, coeffs, estimates, _KIND_COLOURS[kind], kind)
         ax.set_title(name, fontsize=9)
         ax.set_xlabel("coefficient", fontsize=8)
-        ax.grid(alpha=0.25)
-        for side in ("top", "right"):
-            ax.spines[side].set_visible(False)
+        plain_axes(ax)
     highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
     top = 1.0 if whole or not highest > 0 else 1.15 * highest
     axes[0].set_ylim(-0.02 * top, 1.02 * top)
     axes[0].set_ylabel(ylabel, fontsize=8)
     axes[0].legend(fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=10, fontweight="bold")
     return figure

@@ -1,4 +1,4 @@
-"""What the study of cheese vectors leaves behind: JSON, figures, tables; of one agent or seeds."""
+"""Files of the study of cheese vectors, for one agent or several seeds: JSON, figures, tables."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from chisel.analysis.maze import CHOICES
-from chisel.analysis.maze.cheese_vector.choices import Condition, Row, join_rows
+from chisel.analysis.maze.cheese_vector.conditions import Condition, Row, join_rows, plain_row
 from chisel.analysis.maze.cheese_vector.figures import (
     choices_figure,
     curves_figure,
     seeds_figure,
     sweep_figure,
 )
-from chisel.analysis.maze.cheese_vector.vector import KINDS, Bench
+from chisel.analysis.maze.cheese_vector.vector import KINDS, SteeringSetup
 from chisel.analysis.results import keep_tables, new_table, save_figure, write_json
 
 
 @dataclass(frozen=True)
 class CheeseVectorResult:
-    """What was found about one agent."""
+    """Results about one agent."""
 
     name: str
-    """Of the run, if it is one of several."""
-    on: Bench
+    """Name of the run if it is one of several, else empty."""
+    setup: SteeringSetup
     start_gap: float
+    """See `start_gap`."""
     close: list[Row]
-    """What `compared` gave."""
+    """Rows of `compared`."""
     rows: list[Row]
-    """What `sweep` gave."""
+    """Rows of `sweep`."""
 
 
 def write_cheese_vector(
@@ -44,14 +45,14 @@ def write_cheese_vector(
     module: str,
     title: str,
 ) -> None:
-    """Write `cheese-vector.json`, tables and figures; of several agents means over these as well.
+    """Write `cheese-vector.json`, tables and figures; for several agents also their means.
 
     Args:
-        folder: Where.
-        found: By agent; several differ in their seed alone.
-        origins: Where each comes from.
-        module: The layer looked at closely.
-        title: Of figures and tables.
+        folder: Folder of the results.
+        found: Results of each agent; several agents differ only in their seed.
+        origins: Provenance of each agent.
+        module: The layer that `compared` looked at.
+        title: Title of figures and tables.
     """
     each = [origin | _plain(one, module) for origin, one in zip(origins, found, strict=True)]
     save = functools.partial(save_figure, origin=_stamp(origins))
@@ -66,9 +67,9 @@ def write_cheese_vector(
     joined = {
         "intervals": f"95 %, over {len(found)} training seeds",
         "module": module,
-        "compared": [row.to_plain() for row in close],
-        "before": close[0].to_plain(),
-        "sweep": [row.to_plain() for row in rows],
+        "compared": [plain_row(row) for row in close],
+        "before": plain_row(close[0]),
+        "sweep": [plain_row(row) for row in rows],
         "runs": each,
     }
     write_json(folder / "cheese-vector.json", joined)
@@ -87,18 +88,18 @@ def _stamp(origins: Sequence[dict[str, Any]]) -> str:
 
 
 def _plain(found: CheeseVectorResult, module: str) -> dict[str, Any]:
-    mazes = found.on.mazes
+    mazes = found.setup.mazes
     return {
         "levels": [state.level_seed for state in mazes.starts],
         "decision_squares": [list(square) for square in mazes.squares],
         "module": module,
         "start_gap": found.start_gap,
         "compared": [
-            row.to_plain() | {"choices": row.choices.tolist(), "mazes": row.mazes.tolist()}
+            plain_row(row) | {"choices": row.choices.tolist(), "mazes": row.mazes.tolist()}
             for row in found.close
         ],
-        "before": found.close[0].to_plain(),
-        "sweep": [row.to_plain() for row in found.rows],
+        "before": plain_row(found.close[0]),
+        "sweep": [plain_row(row) for row in found.rows],
     }
 
 
@@ -129,13 +130,12 @@ def _draw_sweep(
 
 def _table(rows: Sequence[Condition], title: str) -> Table:
     table = new_table(
-        title=title,
-        caption="median (mean) over mazes at the decision square; means over seeds where n counts "
+        title,
+        "median (mean) over mazes at the decision square; means over seeds where n counts "
         "these; 95 % intervals in the JSON file",
+        left=["added"],
+        right=("n", *(f"P({choice})" for choice in CHOICES)),
     )
-    table.add_column("added")
-    for column in ("n", *(f"P({choice})" for choice in CHOICES)):
-        table.add_column(column, justify="right")
     for row in rows:
         cells = (f"{row.median(c).value:.3f} ({row.mean(c).value:.3f})" for c in CHOICES)
         table.add_row(row.name, str(row.count), *cells)

@@ -1,12 +1,13 @@
-"""The cheese vector: taken once at the start of a maze, added wherever the mouse then is.
+"""The cheese vector: activations with the cheese minus those without it, at a maze's start.
 
-Turner et al. 2023, "Understanding and controlling a maze-solving policy network": activations with
-the cheese minus those without it, at the start square; what counts is where the mouse turns at its
-decision square.
+The vector is taken once for each maze, and added with the mouse elsewhere in it; what is measured
+is where the mouse turns at its decision square. After Turner et al. 2023, "Understanding and
+controlling a maze-solving policy network".
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,190 +16,239 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.analysis.evaluation import action_probabilities
+from chisel.analysis.evaluation import Split
 from chisel.analysis.interventions import add, intervene, keep
 from chisel.analysis.maze import (
     DecisionMazes,
     Observe,
     decision_mazes,
-    sum_by_move,
+    held_out_states,
+    move_probabilities,
     without_cheese,
     world_cell,
 )
-from chisel.analysis.maze.cheese_vector.choices import Row
+from chisel.analysis.maze.cheese_vector.conditions import Row
+from chisel.analysis.results import Estimate
 from chisel.analysis.steering import activations, random_like, shuffled
-from chisel.configs import ConfigError, NumericsError
-from chisel.envs.maze import MOVES, Cell, MazeState, paths
+from chisel.configs import ConfigError, NumericsError, RunConfig
+from chisel.envs.maze import MOVES, Cell, MazeState, observe_states, paths
 from chisel.models import Agent, to_tensor
 
+LAYER = "embedder.block2.res1.resadd"
+"""The layer at which the published vector was taken."""
 NEAR = 2
-"""A cheese at most so many rows and columns away is nearby."""
+"""Largest number of rows and columns at which a cheese counts as nearby."""
 KINDS = ("vector", "random", "shuffled")
-"""What is added: the vector, or one as long that means nothing."""
+"""What is added: the vector itself, or a control of the same length."""
 
 
 @dataclass(frozen=True)
-class Bench:
-    """An agent before `n` mazes with a decision square, all that is asked again and again."""
+class SteeringSetup:
+    """An agent, `n` mazes with a decision square, and the observations that are used many times."""
 
     agent: Agent
     mazes: DecisionMazes
     observe: Observe
     at_start: Tensor
-    """Observations `[n, C, H, W]`."""
+    """Observations `[n, C, H, W]` with the mouse at its start."""
     at_start_without: Tensor
     """The same without cheese."""
     at_square: Tensor
+    """Observations `[n, C, H, W]` with the mouse on its decision square."""
     at_square_without: Tensor
+    """The same without cheese."""
 
 
-def bench(agent: Agent, states: Sequence[MazeState], observe: Observe) -> Bench:
-    """Make everything ready.
+def steering_setup(agent: Agent, states: Sequence[MazeState], observe: Observe) -> SteeringSetup:
+    """Find the decision squares of mazes and make the observations.
 
     Args:
         agent: A maze agent.
         states: Mazes with one cheese and a decision square, the mouse at its start.
-        observe: What the agent sees of states.
+        observe: Makes observations of states.
 
     Raises:
         ConfigError: If a maze has no cheese or no decision square.
     """
     mazes = decision_mazes(states)
 
-    def seen(some: Sequence[MazeState]) -> Tensor:
+    def observations(some: Sequence[MazeState]) -> Tensor:
         return to_tensor(observe(some))
 
-    return Bench(
+    return SteeringSetup(
         agent,
         mazes,
         observe,
-        at_start=seen(mazes.starts),
-        at_start_without=seen([without_cheese(one) for one in mazes.starts]),
-        at_square=seen(mazes.states),
-        at_square_without=seen([without_cheese(one) for one in mazes.states]),
+        at_start=observations(mazes.starts),
+        at_start_without=observations([without_cheese(one) for one in mazes.starts]),
+        at_square=observations(mazes.states),
+        at_square_without=observations([without_cheese(one) for one in mazes.states]),
     )
 
 
-def cheese_vectors(on: Bench, modules: Sequence[str]) -> dict[str, Tensor]:
-    """Each maze's own vector at each module, `[n, C, …]`: two forward passes for all of them."""
-    having = activations(on.agent.model, modules, on.at_start, on.agent.outputs)
-    lacking = activations(on.agent.model, modules, on.at_start_without, on.agent.outputs)
-    return {module: having[module] - lacking[module] for module in modules}
+def cheese_vectors(setup: SteeringSetup, modules: Sequence[str]) -> dict[str, Tensor]:
+    """Return each maze's own vector at each module, `[n, C, …]`, from two forward passes."""
+    with_cheese = activations(setup.agent.model, modules, setup.at_start, setup.agent.outputs)
+    without = activations(setup.agent.model, modules, setup.at_start_without, setup.agent.outputs)
+    return {module: with_cheese[module] - without[module] for module in modules}
 
 
 def moves_of(agent: Agent, obs: Tensor) -> NDArray[np.float64]:
-    """Probabilities of the five moves `[n, 5]`."""
+    """Return an agent's probabilities of the five moves `[n, 5]` for observations."""
     with torch.inference_mode():
         logits = agent.policy(obs)
-    return _moves(logits)
+    return move_probabilities(logits.float())
 
 
 def steered(
-    on: Bench, module: str, vectors: Tensor, coeff: float, obs: Tensor | None = None
+    setup: SteeringSetup, module: str, vectors: Tensor, coeff: float, obs: Tensor | None = None
 ) -> NDArray[np.float64]:
-    """Move probabilities `[n, 5]` with each maze's vector added, in one forward pass.
+    """Return move probabilities `[n, 5]` with each maze's vector added, from one forward pass.
 
     Args:
-        on: The mazes.
-        module: Where.
+        setup: The agent and mazes.
+        module: Module to whose output the vectors are added.
         vectors: `[n, C, …]`.
-        coeff: How often.
-        obs: `[n, C, H, W]`; None is the mazes at their decision squares.
+        coeff: Factor they are multiplied by before they are added.
+        obs: Observations `[n, C, H, W]`; None is the mazes at their decision squares.
     """
-    with intervene(on.agent.model, {module: add(vectors, coeff)}):
-        return moves_of(on.agent, on.at_square if obs is None else obs)
+    with intervene(setup.agent.model, {module: add(vectors, coeff)}):
+        return moves_of(setup.agent, setup.at_square if obs is None else obs)
 
 
-def baseline(on: Bench) -> Row:
-    """Choices without any intervention."""
-    return _row(on, "nothing", moves_of(on.agent, on.at_square))
+def baseline(setup: SteeringSetup) -> Row:
+    """Return the choices without any intervention."""
+    return _row(setup, "nothing", moves_of(setup.agent, setup.at_square))
 
 
-def removed(on: Bench) -> Row:
-    """Choices when the cheese is really gone."""
-    return _row(on, "cheese removed", moves_of(on.agent, on.at_square_without))
+def removed(setup: SteeringSetup) -> Row:
+    """Return the choices in the mazes without their cheese."""
+    return _row(setup, "cheese removed", moves_of(setup.agent, setup.at_square_without))
 
 
 def sweep(
-    on: Bench,
+    setup: SteeringSetup,
     vectors: Mapping[str, Tensor],
     coeffs: Sequence[float],
     generator: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
-    """Every layer and coefficient, with the vector and with its controls.
+    """Measure the choices for every layer and coefficient, with the vector and with its controls.
 
-    What comes before a layer is computed once for all of them.
+    The layers before an edited one run once for all coefficients.
 
     Args:
-        on: The mazes.
-        vectors: What `cheese_vectors` gave.
-        coeffs: How often each is added.
-        generator: Of the controls: one random and one shuffled vector for each maze and layer.
-        progress: Called with layers done and wanted.
+        setup: The agent and mazes.
+        vectors: Vectors of each module, from `cheese_vectors`.
+        coeffs: Factors they are multiplied by before they are added.
+        generator: Draws one random and one shuffled vector for each maze and layer.
+        progress: Called with the numbers of layers done and wanted.
 
     Returns:
-        Rows named as `KINDS`; choices are nan where a vector leaves the network without an answer.
+        Rows named as in `KINDS`. Choices are nan where the edited network gives no finite output.
     """
     rows = []
-    kept = keep(on.agent.model, list(vectors), on.at_square)
+    kept = keep(setup.agent.model, list(vectors), setup.at_square)
     for number, (module, own) in enumerate(vectors.items()):
         for kind, given in zip(KINDS, (own, *_controls(own, generator)), strict=True):
             for coeff in coeffs:
                 try:
-                    moves = _moves(kept.logits(module, add(given, coeff)))
-                except NumericsError:  # a gate pushed off its range, for instance
-                    moves = np.full((len(on.mazes), len(MOVES)), np.nan)
-                rows.append(_row(on, kind, moves, module=module, coeff=coeff))
+                    moves = move_probabilities(kept.logits(module, add(given, coeff)).float())
+                except NumericsError:  # for instance a gate pushed out of its range
+                    moves = np.full((len(setup.mazes), len(MOVES)), np.nan)
+                rows.append(_row(setup, kind, moves, module=module, coeff=coeff))
         if progress is not None:
             progress(number + 1, len(vectors))
     return rows
 
 
 def compared(
-    on: Bench, module: str, coeff: float, draws: np.random.Generator, generator: torch.Generator
+    setup: SteeringSetup,
+    module: str,
+    coeff: float,
+    draws: np.random.Generator,
+    generator: torch.Generator,
 ) -> list[Row]:
-    """One layer and coefficient closely: controls, averages, other mazes' vectors, no cheese.
+    """Compare the vector at one layer and coefficient with controls, other vectors and no cheese.
 
-    "Averaged" is the mean over all other mazes. Vectors of another maze come from one and the same
-    donor for three places of its cheese: the very cell of the world where the target's lies, at
-    most `NEAR` rows and columns from it, and farther away.
+    "Averaged" is the mean vector of all other mazes. Each target maze also gets vectors of a donor
+    maze with its cheese in three places: the cell of the world where the target has its own, a cell
+    at most `NEAR` rows and columns from it, and a cell farther away.
 
     Args:
-        on: The mazes, at least two.
-        module: Where.
-        coeff: How often.
+        setup: The agent and at least two mazes.
+        module: Module to whose output the vectors are added.
+        coeff: Factor they are multiplied by before they are added.
         draws: Chooses donors and cells.
-        generator: Of random and shuffled vectors.
+        generator: Draws random and shuffled vectors.
 
     Raises:
-        ConfigError: If there is one maze only.
+        ConfigError: If there is only one maze.
     """
-    if len(on.mazes) < 2:
+    if len(setup.mazes) < 2:
         raise ConfigError("one maze has no other to take a vector from: use several levels")
-    own = cheese_vectors(on, [module])[module]
+    own = cheese_vectors(setup, [module])[module]
     others = (own.sum(0, keepdim=True) - own) / (len(own) - 1)
     given = dict(zip(KINDS, (own, *_controls(own, generator)), strict=True))
-    rows = [baseline(on)]
+    rows = [baseline(setup)]
     for name, vectors in {**given, "averaged": others}.items():
-        rows.append(_row(on, name, steered(on, module, vectors, coeff), module, coeff))
-    rows += _transfer(on, module, coeff, draws)
-    return [*rows, removed(on)]
+        rows.append(_row(setup, name, steered(setup, module, vectors, coeff), module, coeff))
+    rows += _transfer(setup, module, coeff, draws)
+    return [*rows, removed(setup)]
 
 
-def start_gap(on: Bench, module: str) -> float:
-    """Largest difference of a move's probability, at the start, from really removing the cheese.
+def start_gap(setup: SteeringSetup, module: str) -> float:
+    """Compare subtracting the vector at the start square with really removing the cheese.
 
-    With coefficient -1 it is rounding alone wherever everything passes through `module`; a layer
-    beside a skip connection leaves more.
+    The difference is rounding alone where everything passes through `module`; it is larger at a
+    layer beside a skip connection.
+
+    Returns:
+        The largest absolute difference of a move's probability.
     """
-    own = cheese_vectors(on, [module])[module]
-    there = steered(on, module, own, -1.0, on.at_start)
-    return float(np.abs(there - moves_of(on.agent, on.at_start_without)).max())
+    own = cheese_vectors(setup, [module])[module]
+    subtracted = steered(setup, module, own, -1.0, setup.at_start)
+    return float(np.abs(subtracted - moves_of(setup.agent, setup.at_start_without)).max())
 
 
-def _moves(logits: Tensor) -> NDArray[np.float64]:
-    return sum_by_move(action_probabilities(logits.float().double()).numpy())
+def cheese_vector_curves(
+    agent: Agent, config: RunConfig, levels: int, split: Split
+) -> dict[str, Estimate]:
+    """Measure mean P(cheese) at decision squares with and without the vector, beside controls.
+
+    The vector is taken at `LAYER`.
+
+    Args:
+        agent: A maze agent.
+        config: The environment; `config.eval.seed` decides mazes and random vectors.
+        levels: Number of held-out mazes with a decision square, the cheese anywhere.
+        split: Split that the layouts come from.
+
+    Returns:
+        `P(cheese)` without an intervention; with each maze's own vector subtracted (`vector`), with
+        a random one of the same length subtracted (`random`), and with the cheese taken away
+        (`removed`); and `P(neither) with vector`, which shows damage to the policy.
+
+    Raises:
+        ConfigError: If there is no such layer, or there are too few mazes.
+    """
+    seed = config.eval.seed
+    states = held_out_states(
+        agent, config.env, levels=levels, split=split, seed=seed, decision=True
+    )
+    setup = steering_setup(agent, states, functools.partial(observe_states, config=config.env))
+    own = cheese_vectors(setup, [LAYER])[LAYER]
+    noise = random_like(own, torch.Generator().manual_seed(seed))
+    with_vector, with_noise = (
+        _row(setup, "added", steered(setup, LAYER, vectors, -1.0)) for vectors in (own, noise)
+    )
+    return {
+        "P(cheese)": baseline(setup).mean("cheese"),
+        "vector": with_vector.mean("cheese"),
+        "random": with_noise.mean("cheese"),
+        "removed": removed(setup).mean("cheese"),
+        "P(neither) with vector": with_vector.mean("neither"),
+    }
 
 
 def _controls(own: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -206,22 +256,24 @@ def _controls(own: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _row(
-    on: Bench,
+    setup: SteeringSetup,
     name: str,
     moves: NDArray[np.float64],
     module: str | None = None,
     coeff: float | None = None,
     mazes: NDArray[np.int64] | None = None,
 ) -> Row:
-    numbers = np.arange(len(on.mazes)) if mazes is None else mazes
-    return Row(name, on.mazes.choices(moves)[numbers], numbers, module, coeff)
+    numbers = np.arange(len(setup.mazes)) if mazes is None else mazes
+    return Row(name, setup.mazes.choices(moves)[numbers], numbers, module, coeff)
 
 
-def _transfer(on: Bench, module: str, coeff: float, draws: np.random.Generator) -> list[Row]:
+def _transfer(
+    setup: SteeringSetup, module: str, coeff: float, draws: np.random.Generator
+) -> list[Row]:
     donors: dict[str, list[MazeState]] = {"same cell": [], "nearby": [], "elsewhere": []}
     targets = []
-    for number, state in enumerate(on.mazes.starts):
-        found = _donor(number, on.mazes.starts, world_cell(state, state.cheese[0]), draws)
+    for number, state in enumerate(setup.mazes.starts):
+        found = _donor(number, setup.mazes.starts, world_cell(state, state.cheese[0]), draws)
         if found is not None:
             targets.append(number)
             for name, cell in found[1].items():
@@ -233,15 +285,17 @@ def _transfer(on: Bench, module: str, coeff: float, draws: np.random.Generator) 
         if not states:
             continue
         first, second = (
-            activations(on.agent.model, [module], to_tensor(on.observe(some)), on.agent.outputs)
+            activations(
+                setup.agent.model, [module], to_tensor(setup.observe(some)), setup.agent.outputs
+            )
             for some in (states, [without_cheese(one) for one in states])
         )
         change = first[module] - second[module]
-        # Mazes without a donor get nothing added, and no place in the row.
-        vectors = change.new_zeros(len(on.mazes), *change.shape[1:])
+        # Nothing is added in mazes without a donor, and the row leaves them out.
+        vectors = change.new_zeros(len(setup.mazes), *change.shape[1:])
         vectors[targets] = change
-        moves = steered(on, module, vectors, coeff)
-        rows.append(_row(on, name, moves, module, coeff, np.array(targets)))
+        moves = steered(setup, module, vectors, coeff)
+        rows.append(_row(setup, name, moves, module, coeff, np.array(targets)))
     return rows
 
 
@@ -251,10 +305,10 @@ def _donor(
     wanted: Cell,
     draws: np.random.Generator,
 ) -> tuple[MazeState, dict[str, Cell]] | None:
-    """Another maze whose cheese can lie in the wanted cell of the world, and near and far from it.
+    """Draw another maze whose cheese can lie in the wanted cell of the world, near it and far away.
 
     Returns:
-        The maze, and by kind a cell of it; None if no maze has all three.
+        The maze, and a cell of it for each place of the cheese; None if no maze has all three.
     """
     for number in draws.permutation(len(states)):
         donor = states[number]

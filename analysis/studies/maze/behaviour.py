@@ -55,16 +55,17 @@ def run(
 ) -> Path:
     """Explain by properties of the maze whether an agent goes to the cheese.
 
-    Levels have a decision square: neither of cheese and top-right corner lies on the way to the
-    other. Mazes whose cheese lies in the region it was trained in are left out of the regression.
+    Levels have a decision square: neither the cheese nor the top-right corner lies on the way to
+    the other. The regression leaves out mazes whose cheese lies in the region of training.
 
     Args:
         checkpoint: A run, one of its checkpoints, a folder of seeds, a shipped folder or a `.pth`.
-        levels: Mazes in each of two batches, and for the shares with and without the region; the
-            second batch then loses the layouts that the first one has, too.
-        split: Which layouts.
-        variables: Of the regression, with commas between; see docs/howto/behavioural-statistics.md.
-        seed: Of levels, sampled actions and everything else drawn.
+        levels: Number of mazes in each of two batches, of which the second then loses the layouts
+            of the first; and for the shares with the cheese as in training and anywhere.
+        split: Split that the layouts come from.
+        variables: Variables of the regression, separated by commas; see
+            docs/howto/behavioural-statistics.md.
+        seed: Seed of levels, sampled actions and everything else that is drawn.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/behaviour` of the run or group.
 
@@ -73,7 +74,7 @@ def run(
 
     Raises:
         ConfigError: If an option is impossible, there are too few levels, or nearly all episodes
-            ended alike.
+            end alike.
         CheckpointError: If there is no agent, or its network is for another environment.
     """
     asked = Request.of(STUDY, run, locals())
@@ -85,7 +86,6 @@ def run(
         for path, label in zip(runs, names_of(runs), strict=True):
             agent = take_agent(path, env=env)
             config = maze_run(agent, [f"eval.seed={seed}", f"eval.split={split}"])
-            own_progress = labelled(progress, label)
             with naming(label):
                 one = behaviour(
                     agent,
@@ -93,7 +93,7 @@ def run(
                     variables=chosen,
                     levels=levels,
                     split=split,
-                    progress=own_progress,
+                    progress=labelled(progress, label),
                 )
             found.append(one)
             origins.append(asked.provenance(agent, config, seed=seed))
@@ -119,8 +119,7 @@ def _write(
     }
     write_json(folder / "behaviour.json", data)
     frame.write_csv(folder / "episodes.csv")
-    stamp = origins[0]["command"]
-    save = functools.partial(save_figure, origin=stamp)
+    save = functools.partial(save_figure, origin=origins[0]["command"])
     save(ends_figure(tree, f"How episodes end: {title}"), folder / "ends.png")
     save(regression_figure(tree, f"What decides: {title}"), folder / "regression.png")
     save(heat_figure(maps, f"P(cheese) by offset: {title}"), folder / "heat-maps.png")
@@ -129,7 +128,7 @@ def _write(
 
 
 def _joined(frames: Sequence[Frame]) -> Frame:
-    """The episodes of all runs, with the run's number."""
+    """Join the episodes of all runs, with the run's number in the column `run`."""
     runs = np.concatenate([np.full(len(frame), n) for n, frame in enumerate(frames)])
     columns = {name: np.concatenate([f[name] for f in frames]) for name in frames[0].columns}
     return Frame({"run": runs, **columns})

@@ -1,4 +1,4 @@
-"""The study `channels`: which channels follow the cheese, what they vote for, what they do."""
+"""The study `channels`: which channels follow the cheese, and how they change the policy."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chisel.analysis.maze import direct_logit_attribution
 from chisel.analysis.maze.channels import (
     LAYER,
     ChannelsResult,
     Resampled,
-    Subject,
+    StudiedLayer,
     Tracking,
     ablation_sweep,
-    direct_logit_attribution,
     donor_for,
     goal_channels,
     matched_channels,
     random_channels,
+    record_maze,
     resampled,
-    subject,
-    watch,
+    studied_layer,
     with_cheese,
     write_channels,
 )
@@ -46,9 +46,9 @@ from chisel.models import to_tensor
 
 STUDY = "channels"
 _SWEPT = 6
-"""Mazes in which every channel is ablated alone."""
+"""Number of mazes in which every channel is ablated alone."""
 _POOL = 6
-"""Mazes to take donors from, for each that receives."""
+"""Number of mazes to choose donors from, per maze that channels are put into."""
 
 
 def run(
@@ -70,21 +70,22 @@ def run(
     Args:
         checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
         module: The layer, such as `embedder.block2.res1.resadd`.
-        levels: Validation mazes to look for channels in, and as many others to test them in.
-        cells: Cheese cells in each.
-        top: At most so many channels count.
-        hits: Share of cheese cells beside which a channel must peak, in 0…1.
-        controls: Sets of random channels.
-        split: Of the mazes to test in.
-        seed: Of everything drawn.
+        levels: Number of validation mazes in which channels are found, and of other mazes in which
+            they are tested.
+        cells: Number of cheese cells in each maze.
+        top: Number of channels at most.
+        hits: Least share of cheese cells beside which a channel must peak, in 0…1.
+        controls: Number of sets of random channels.
+        split: Split of the mazes in which channels are tested.
+        seed: Seed of everything that is drawn.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/channels` of the run or group.
 
     Returns:
         The folder, with `channels.json`, `tables.json`, `sheet.png` (all channels of the layer in
-        one maze, with and without cheese) and `channels.png`. Of a folder of seeds, each of which
-        has channels of its own, the figures are called `SEED-sheet.png` and so on, and
-        `resampling.png` has means over seeds with intervals over them.
+        one maze, with and without cheese) and `channels.png`. Each seed of a folder of seeds has
+        its own channels and figures, called `SEED-sheet.png` and so on, and `resampling.png` has
+        means over seeds with intervals.
 
     Raises:
         ConfigError: If an option is impossible, there is no such module, or no channel is found.
@@ -96,7 +97,7 @@ def run(
     found, origins = [], []
     with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
-            studied = subject(path, module, env)
+            studied = studied_layer(path, module, env)
             known = studied.mazes(levels, "validation", seed)
             tracking = studied.tracking(known, cells, seed)
             with naming(name):
@@ -114,7 +115,7 @@ def run(
 
 def _study(
     name: str,
-    studied: Subject,
+    studied: StudiedLayer,
     known: Sequence[MazeState],
     tracking: Tracking,
     goal: list[int],
@@ -123,12 +124,15 @@ def _study(
     seed: int,
     progress: ProgressCallback,
 ) -> ChannelsResult:
-    swept = [watch(studied.layer_split, state, studied.observe) for state in known[:_SWEPT]]
+    swept = [record_maze(studied.layer_split, state, studied.observe) for state in known[:_SWEPT]]
     means = torch.cat([one.maps for one in swept]).mean(0)
-    own_progress = functools.partial(progress, "each channel ablated")
-    zeros, averages = ablation_sweep(swept, means, own_progress)
+    zeros, averages = ablation_sweep(
+        swept, means, functools.partial(progress, "each channel ablated")
+    )
     sets = _sets(goal, zeros, controls, np.random.default_rng([seed, 1]))
-    said = np.concatenate([direct_logit_attribution(studied.layer_split, one.obs) for one in swept])
+    attribution = np.concatenate(
+        [direct_logit_attribution(studied.layer_split, one.obs) for one in swept]
+    )
     largest = max(known, key=lambda state: state.maze_dim)
     return ChannelsResult(
         name=name,
@@ -137,7 +141,7 @@ def _study(
         goal=goal,
         zeros=zeros,
         means=averages,
-        direct_logit_attribution=said.mean(axis=0),
+        direct_logit_attribution=attribution.mean(axis=0),
         sets=sets,
         effects=_resampling(studied, sets, len(known), pool, seed, progress),
         sheet=_sheet(studied, largest),
@@ -148,32 +152,32 @@ def _study(
 def _sets(
     goal: list[int], zeros: NDArray[np.float64], controls: int, generator: np.random.Generator
 ) -> dict[str, list[list[int]]]:
-    """The sets of channels that are resampled: the ones found, and controls of the same number."""
+    """Return the sets of channels that are resampled: the found ones, and controls."""
     drawn = [random_channels(len(zeros), goal, generator) for _ in range(controls)]
     matched = matched_channels(zeros, goal, generator)
     return {"goal": [goal], "random": drawn, "as strong": [matched]}
 
 
 def _resampling(
-    studied: Subject,
+    studied: StudiedLayer,
     sets: dict[str, list[list[int]]],
     levels: int,
     pool: Sequence[MazeState],
     seed: int,
     progress: ProgressCallback,
 ) -> dict[str, dict[str, Estimate]]:
-    """Effects of each kind of set with the donor's cheese on the same and on another cell.
+    """Measure the effects of each kind of set, the donor's cheese on the same and on another cell.
 
-    Intervals are over mazes; the random sets are averaged in each.
+    Intervals are over mazes; in each maze the random sets are averaged.
     """
     generator = np.random.default_rng([seed, 2])
     found: dict[str, list[Resampled]] = {name: [] for name in sets}
     receivers = _receivers(pool, levels)
     for number, state in enumerate(receivers):
         donor = donor_for(state, pool, generator)
-        seen = watch(studied.layer_split, state, studied.observe)
+        receiver = record_maze(studied.layer_split, state, studied.observe)
         for name, several in sets.items():
-            each = [resampled(seen, donor, studied.observe, one) for one in several]
+            each = [resampled(receiver, donor, studied.observe, one) for one in several]
             same, different = (
                 float(np.mean([getattr(one, kind) for one in each]))
                 for kind in ("same", "different")
@@ -184,7 +188,7 @@ def _resampling(
 
 
 def _receivers(pool: Sequence[MazeState], count: int) -> list[MazeState]:
-    """Mazes of at least 5×5 for which the others have one of the same size with the cell free."""
+    """Choose mazes of at least 5×5 for which another maze can be the donor."""
     chosen = []
     for state in pool:
         partners = [
@@ -212,8 +216,8 @@ def _estimates(effects: Sequence[Resampled]) -> dict[str, Estimate]:
     }
 
 
-def _sheet(studied: Subject, state: MazeState) -> NDArray[np.float64]:
-    """The layer's maps for one maze, with and without its cheese `[2, C, H, W]`."""
+def _sheet(studied: StudiedLayer, state: MazeState) -> NDArray[np.float64]:
+    """Return the layer's maps for one maze with and without its cheese, `[2, C, H, W]`."""
     obs = to_tensor(studied.observe([state, with_cheese(state, None)]))
     maps: NDArray[np.float64] = studied.layer_split.before(obs).double().numpy()
     return maps

@@ -21,6 +21,7 @@ from chisel.analysis.maze import (
     Example,
     attribution_figure,
     decision_mazes,
+    held_out_states,
     log_odds,
     without_cheese,
 )
@@ -37,28 +38,29 @@ from chisel.analysis.results import (
     take_agent,
     write_json,
 )
-from chisel.analysis.studies.maze.cheese_vector import maze_states
 from chisel.configs import ConfigError, MazeConfig
 from chisel.envs.maze import observe_states
 from chisel.models import to_tensor
 
 STUDY = "integrated-gradients"
 _EXAMPLES = 4
+"""Number of mazes that are drawn."""
 _DRAWS = 10
-"""Sets of random channels to compare with."""
+"""Number of sets of random channels."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """The decisions that are explained, at one layer."""
+class _Decisions:
+    """The decisions in `N` mazes that are explained at one layer."""
 
     mazes: DecisionMazes
     score: Score
     maps: Tensor
-    """`[N, C, …]`."""
+    """Activations of the layer, `[N, C, …]`."""
     baseline: Tensor
+    """Activations that they are compared with, `[N, C, …]`."""
     removed: NDArray[np.float64]
-    """Score of the whole network with the cheese minus that without `[N]`."""
+    """Score of the whole network with the cheese minus that without, `[N]`."""
 
 
 def run(
@@ -77,22 +79,23 @@ def run(
 ) -> Path:
     """Attribute the decision for the cheese, at decision squares, to a layer's channels and places.
 
-    What is explained is log P(first step to the cheese) − log P(first step to the corner).
-    Channels with the largest attributions in one half of the mazes are put back to the baseline in
-    the other half, beside random ones, to see whether what is attributed to them is really lost.
+    The score that is explained is log P(first step to the cheese) − log P(first step to the
+    corner). To check the attributions, the channels with the largest ones in half of the mazes are
+    set to the baseline in the other half, and so are random channels, and the score's fall is
+    measured.
 
     Args:
         checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
         module: The layer.
-        baseline: What activations are compared with: those of the same maze without its cheese, or
-            zeros.
-        levels: Mazes with a decision square, the cheese anywhere.
-        split: Which layouts.
-        steps: Gradients taken on the way from the baseline to the activations.
+        baseline: Activations that the layer's are compared with: those of the same maze without its
+            cheese, or zeros.
+        levels: Number of mazes with a decision square, the cheese anywhere.
+        split: Split that the layouts come from.
+        steps: Number of gradients on the line from the baseline to the activations.
         tolerance: Largest error of completeness that counts as none, as a share of the difference
-            (of 1 where that is smaller).
-        top: How many channels are put back.
-        seed: Of the mazes and everything drawn.
+            (of 1 if that is smaller).
+        top: Number of channels that are set to the baseline.
+        seed: Seed of the mazes and of everything that is drawn.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/integrated-gradients` of the run.
 
@@ -103,59 +106,62 @@ def run(
         ConfigError: If the layer is unknown, an option is impossible, or there are too few mazes.
         CheckpointError: If there is no agent, or it is for another environment.
     """
-    request = Request.of(STUDY, run, locals())
+    asked = Request.of(STUDY, run, locals())
     if levels < 2 or not tolerance > 0:
         raise ConfigError(f"levels={levels}, tolerance={tolerance}: at least 2, and above 0")
     agent = take_agent(checkpoint, env=env)
     config = maze_run(agent)
     layer_split = LayerSplit(agent.model, module)
-    states = maze_states(agent, config.env, levels, split, seed, "anywhere", "left", decision=True)
-    asked = _asked(layer_split, decision_mazes(states), config.env, baseline)
-    channels = asked.maps.shape[1]
+    states = held_out_states(
+        agent, config.env, levels=levels, split=split, seed=seed, decision=True
+    )
+    decisions = _decisions(layer_split, decision_mazes(states), config.env, baseline)
+    channels = decisions.maps.shape[1]
     if not 1 <= top <= channels // 2:
         raise ConfigError(
             f"top={top}: {module} has {channels} channels, and as many others are put back for "
             f"comparison, so 1…{channels // 2}"
         )
-    found = integrated_gradients(asked.score, asked.maps, asked.baseline, steps=steps)
+    found = integrated_gradients(decisions.score, decisions.maps, decisions.baseline, steps=steps)
     draws = np.random.default_rng([seed, 0x16])
-    swapped = _swapped(asked, found, top, draws)
+    swapped = _swapped(decisions, found, top, draws)
     by_channel = [bootstrap_mean(column, draws) for column in found.by_channel.T]
     complete = _completeness(found, tolerance)
-    data = request.provenance(agent, config, seed=seed)
+    data = asked.provenance(agent, config, seed=seed)
     data |= {"module": module, "baseline": baseline, "completeness": complete}
-    data |= _plain(asked, found, by_channel, swapped)
-    data["near_cheese"] = _near_cheese(asked, found, config.env, draws)
+    data |= _plain(decisions, found, by_channel, swapped)
+    data["near_cheese"] = _near_cheese(decisions, found, config.env, draws)
     start = {"no-cheese": "the maze without cheese", "zeros": "zeros"}[baseline]
     title = f"{module} against {start}, {levels} {split} mazes"
-    shown = _examples(asked, found, config.env)
+    shown = _examples(decisions, found, config.env)
     figure = attribution_figure(by_channel, found, swapped, shown, title)
-    with request.results(request.folder(agent)) as folder:
+    with asked.results(asked.folder(agent)) as folder:
         write_json(folder / f"{STUDY}.json", data)
-        save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {request.command}")
-        keep_tables(folder, [_table(asked, found, by_channel, swapped, complete, title)])
+        save_figure(figure, folder / f"{STUDY}.png", f"sha256 {agent.digest}, {asked.command}")
+        keep_tables(folder, [_table(decisions, found, by_channel, swapped, complete, title)])
     return folder
 
 
-def _asked(
+def _decisions(
     layer_split: LayerSplit, mazes: DecisionMazes, config: MazeConfig, baseline: str
-) -> _Asked:
+) -> _Decisions:
+    """Compute activations, baseline and score of the decisions at a layer."""
     observe = functools.partial(observe_states, config=config)
     obs = to_tensor(observe(mazes.states))
-    gone = to_tensor(observe([without_cheese(one) for one in mazes.states]))
-    maps, without = layer_split.before(obs), layer_split.before(gone)
+    obs_without = to_tensor(observe([without_cheese(one) for one in mazes.states]))
+    maps, without = layer_split.before(obs), layer_split.before(obs_without)
     if maps.dim() < 2 or not maps.is_floating_point():
         raise ConfigError(f"{layer_split.module}: its output {list(maps.shape)} has no channels")
     moves = (mazes.to_cheese, mazes.to_corner)
     score = log_odds(layer_split, obs, *moves)
     with torch.no_grad():
-        removed = score(maps) - log_odds(layer_split, gone, *moves)(without)
+        removed = score(maps) - log_odds(layer_split, obs_without, *moves)(without)
     start = without if baseline == "no-cheese" else torch.zeros_like(maps)
-    return _Asked(mazes, score, maps, start, removed.double().numpy())
+    return _Decisions(mazes, score, maps, start, removed.double().numpy())
 
 
 def _completeness(found: Attribution, tolerance: float) -> dict[str, Any]:
-    """How far the attributions are from adding up."""
+    """Return how far the attributions are from adding up to the difference of the score."""
     size = np.abs(found.gap) / np.maximum(np.abs(found.difference), 1)
     return {
         "largest_gap": float(np.abs(found.gap).max()),
@@ -168,10 +174,10 @@ def _completeness(found: Attribution, tolerance: float) -> dict[str, Any]:
 
 
 def _swapped(
-    asked: _Asked, found: Attribution, top: int, draws: np.random.Generator
+    decisions: _Decisions, found: Attribution, top: int, draws: np.random.Generator
 ) -> dict[str, tuple[Estimate, Estimate]]:
-    """By set of channels: attributed and measured loss, in the mazes that did not choose them."""
-    half = len(asked.mazes) // 2
+    """Return attributed and measured loss of sets of channels, in mazes not used to choose them."""
+    half = len(decisions.mazes) // 2
     strength = np.abs(found.by_channel[:half].mean(axis=0))
     best = np.argsort(-strength, kind="stable")[:top].tolist()
     others = [random_channels(len(strength), best, draws) for _ in range(_DRAWS)]
@@ -179,31 +185,33 @@ def _swapped(
     found_of = {}
     for name, several in sets.items():
         attributed = np.mean([found.by_channel[half:, one].sum(axis=1) for one in several], axis=0)
-        measured = np.mean([_lost(asked, found, one)[half:] for one in several], axis=0)
+        measured = np.mean([_lost(decisions, found, one)[half:] for one in several], axis=0)
         found_of[name] = (bootstrap_mean(attributed, draws), bootstrap_mean(measured, draws))
     return found_of
 
 
-def _lost(asked: _Asked, found: Attribution, channels: Sequence[int]) -> NDArray[np.float64]:
-    """How much the score falls if channels take the baseline's values `[N]`."""
-    maps = asked.maps.clone()
-    maps[:, channels] = asked.baseline[:, channels]
+def _lost(
+    decisions: _Decisions, found: Attribution, channels: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return how much the score falls if channels take the baseline's values, `[N]`."""
+    maps = decisions.maps.clone()
+    maps[:, channels] = decisions.baseline[:, channels]
     with torch.no_grad():
-        after = asked.score(maps).double().numpy()
+        after = decisions.score(maps).double().numpy()
     lost: NDArray[np.float64] = found.score - after
     return lost
 
 
 def _near_cheese(
-    asked: _Asked, found: Attribution, config: MazeConfig, draws: np.random.Generator
+    decisions: _Decisions, found: Attribution, config: MazeConfig, draws: np.random.Generator
 ) -> dict[str, Any] | None:
-    """Share of the absolute attributions at most one place from the cheese, and of the places."""
+    """Return the share of absolute attributions within one place of the cheese, and of places."""
     if found.values.ndim != 4:
         return None
     height, width = found.values.shape[2:]
     side, rows, columns = view_side(config), *np.ogrid[:height, :width]
     shares, areas = [], []
-    for state, values in zip(asked.mazes.states, found.values, strict=True):
+    for state, values in zip(decisions.mazes.states, found.values, strict=True):
         row, col = layer_cell(state, state.cheese[0], side, (height, width))
         near = np.maximum(np.abs(rows - row), np.abs(columns - col)) <= 1
         size = np.abs(values)
@@ -215,16 +223,19 @@ def _near_cheese(
     }
 
 
-def _examples(asked: _Asked, found: Attribution, config: MazeConfig) -> list[Example]:
-    """Those with the largest differences, large mazes first; none for a layer without places."""
+def _examples(decisions: _Decisions, found: Attribution, config: MazeConfig) -> list[Example]:
+    """Choose the largest mazes, and of these those with the largest differences, to be drawn.
+
+    A layer without places has none.
+    """
     if found.values.ndim != 4:
         return []
     side = view_side(config)
-    sizes = np.array([state.maze_dim for state in asked.mazes.states])
+    sizes = np.array([state.maze_dim for state in decisions.mazes.states])
     order = np.lexsort((-np.abs(found.difference), -sizes))[:_EXAMPLES]
     return [
         Example(
-            asked.mazes.states[number],
+            decisions.mazes.states[number],
             found.values[number].sum(axis=0),
             side,
             float(found.total[number]),
@@ -234,17 +245,17 @@ def _examples(asked: _Asked, found: Attribution, config: MazeConfig) -> list[Exa
 
 
 def _plain(
-    asked: _Asked,
+    decisions: _Decisions,
     found: Attribution,
     by_channel: Sequence[Estimate],
     swapped: Mapping[str, tuple[Estimate, Estimate]],
 ) -> dict[str, Any]:
     rows = zip(
-        asked.mazes.states,
-        asked.mazes.squares,
+        decisions.mazes.states,
+        decisions.mazes.squares,
         found.difference.tolist(),
         found.total.tolist(),
-        asked.removed.tolist(),
+        decisions.removed.tolist(),
         strict=True,
     )
     return {
@@ -267,7 +278,7 @@ def _plain(
 
 
 def _table(
-    asked: _Asked,
+    decisions: _Decisions,
     found: Attribution,
     by_channel: Sequence[Estimate],
     swapped: Mapping[str, tuple[Estimate, Estimate]],
@@ -284,15 +295,17 @@ def _table(
             f"{complete['within']} of {complete['of']} mazes (largest error "
             f"{complete['largest_relative_gap']:.2g}){verdict}"
         ),
+        left=["what"],
+        right=["log-odds"],
     )
-    table.add_column("what", min_width=60)
-    table.add_column("log-odds", justify="right")
     order = np.argsort([-abs(one.value) for one in by_channel], kind="stable")[:8]
     for channel in order.tolist():
         table.add_row(f"channel {channel}", text(by_channel[channel], 2))
     table.add_row("all channels", text(bootstrap_mean(found.total, draws), 2))
     table.add_row("from baseline to maze", text(bootstrap_mean(found.difference, draws), 2))
-    table.add_row("whole network, cheese removed", text(bootstrap_mean(asked.removed, draws), 2))
+    table.add_row(
+        "whole network, cheese removed", text(bootstrap_mean(decisions.removed, draws), 2)
+    )
     for name, (attributed, measured) in swapped.items():
         table.add_row(f"{name}, attributed", text(attributed, 2))
         table.add_row(f"{name}, lost when put back", text(measured, 2))

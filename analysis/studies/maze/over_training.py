@@ -55,20 +55,20 @@ def run(
     seed: int = 1000,
     out: Path | str | None = None,
 ) -> Path:
-    """Measure every checkpoint that a run kept, and film the vector field of one maze.
+    """Measure every checkpoint that a run kept, and make a film of the vector field of one maze.
 
-    A run keeps more than its last checkpoints with `trainer.keep_every`.
+    With `trainer.keep_every` a run keeps more checkpoints than the last ones.
 
     Args:
         checkpoint: A run, or a folder of seeds; the film is of the first.
-        measure: With commas between: success (cheese as trained, and anywhere), p-cheese (levels
-            with a decision square), regression (coefficients of the published variables),
-            cheese-vector (P(cheese) without the cheese's activations, and controls).
-        levels: Held-out mazes for each measure, the same for every checkpoint.
-        split: Which layouts.
-        points: Checkpoints that are measured at most, spread evenly.
-        maze: Which of the levels is filmed, counted from the largest.
-        seed: Of levels and sampled actions.
+        measure: Measures, separated by commas: success (cheese as trained, and anywhere), p-cheese
+            (levels with a decision square), regression (coefficients of the published variables),
+            cheese-vector (P(cheese) with the cheese vector subtracted, and controls).
+        levels: Number of held-out mazes of each measure, the same for every checkpoint.
+        split: Split that the layouts come from.
+        points: Number of checkpoints at most, which are spread evenly.
+        maze: Number of the level that the film shows, counted from the largest.
+        seed: Seed of levels and sampled actions.
         out: Folder for the results; None is `studies/over-training` of the run or group.
 
     Returns:
@@ -83,12 +83,12 @@ def run(
     runs = runs_of(checkpoint)
     alone = [path for path in runs if not (path / CHECKPOINTS).is_dir()]
     if alone:
-        raise ConfigError(f"{alone[0]} is no run with checkpoints: a course needs a run's folder")
+        raise ConfigError(f"{alone[0]} is no run with checkpoints: name the folder of a run")
     measures = measure.split(",")
     overrides = [f"eval.seed={seed}", f"eval.split={split}"]
     files = {path: checkpoints_of(path, points) for path in runs}
     with progress_bars() as progress:
-        courses = [
+        curves = [
             measure_training_curve(
                 files[path],
                 lambda agent: maze_run(agent, overrides),
@@ -103,53 +103,50 @@ def run(
     agents = [take_agent(files[path][-1], env=None) for path in runs]
     config = maze_run(agents[0], overrides)
     origins = [asked.provenance(agent, config, seed=seed) for agent in agents]
-    course = courses[0] if len(runs) == 1 else training_curves_over_seeds(courses)
+    curve = curves[0] if len(runs) == 1 else training_curves_over_seeds(curves)
     spread = "layouts" if len(runs) == 1 else f"{len(runs)} training seeds"
     drawn = training_curve_figure(
-        course, measures, f"{config.experiment} over training, {split} layouts"
+        curve, measures, f"{config.experiment} over training, {split} layouts"
     )
-    frames = frames_of(field_frames(fields, courses[0].steps))
+    frames = frames_of(field_frames(fields, curves[0].steps))
     with asked.results(asked.folder(agents[0])) as folder:
-        write_json(folder / f"{STUDY}.json", _plain(course, measures, spread, origins))
+        write_json(folder / f"{STUDY}.json", _plain(curve, measures, spread, origins))
         save_figure(drawn, folder / f"{STUDY}.png", asked.command)
         write_gif(folder / "field.gif", frames, FPS)
-        keep_tables(folder, [_table(course, name, spread) for name in measures])
+        keep_tables(folder, [_table(curve, name, spread) for name in measures])
     return folder
 
 
 def _fields(
     files: Sequence[Path], overrides: Sequence[str], split: Split, levels: int, maze: int
 ) -> list[VectorField]:
-    """The field of one maze with a decision square at each checkpoint."""
+    """Compute the field of one maze with a decision square at each checkpoint."""
     last = load_agent(files[-1])
     config = maze_run(last, overrides)
     with held_out(last, config, "anywhere", levels=levels, split=split, decision=True) as mazes:
         level_set = mazes.level_set
-    # Small mazes are the most frequent and show the least.
+    # Small mazes are the most frequent ones, and show little.
     level = int(np.argsort(-level_set.sizes, kind="stable")[maze])
     state, observe = level_set.state(level), functools.partial(observe_states, config=config.env)
     return [vector_field(load_agent(file).outputs, state, observe) for file in files]
 
 
 def _plain(
-    course: TrainingCurve, measures: Sequence[str], spread: str, origins: Sequence[dict[str, Any]]
+    curve: TrainingCurve, measures: Sequence[str], spread: str, origins: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
-        "env_steps": course.steps,
+        "env_steps": curve.steps,
         "intervals": f"95 %, over {spread}",
         "measures": list(measures),
-        "points": [to_plain(point) for point in course.points],
+        "points": [to_plain(point) for point in curve.points],
         "runs": list(origins),
     }
 
 
-def _table(course: TrainingCurve, measure: str, spread: str) -> Table:
-    table = new_table(title=measure, caption=f"95 % intervals over {spread}")
-    table.add_column("steps", justify="right")
-    names = course.names(measure)
-    for name in names:
-        table.add_column(name, justify="right")
-    for number, steps in enumerate(course.steps):
-        cells = [text(course.curve(measure, name)[number], 2) for name in names]
+def _table(curve: TrainingCurve, measure: str, spread: str) -> Table:
+    names = curve.names(measure)
+    table = new_table(measure, f"95 % intervals over {spread}", right=("steps", *names))
+    for number, steps in enumerate(curve.steps):
+        cells = [text(curve.curve(measure, name)[number], 2) for name in names]
         table.add_row(f"{steps:,}", *cells)
     return table

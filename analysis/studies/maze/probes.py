@@ -1,4 +1,4 @@
-"""The study `probes`: what of a maze can be read off each layer of its agent by a linear probe."""
+"""The study `probes`: what linear probes predict about a maze from each layer of its agent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chisel.models import Agent, build, to_tensor
 
 STUDY = "probes"
 _FEWEST = 20
-"""Levels of each set below which a score says nothing."""
+"""Least number of levels for fitting, for validation and for testing."""
 _AT_A_TIME = 512
 _CAPTION = (
     "test layouts; score: share of the error of the best constant that the probe takes away (for "
@@ -50,19 +50,20 @@ def run(
     env: str | None = None,
     out: Path | str | None = None,
 ) -> Path:
-    """Fit a linear probe to every layer, for targets of the maze and for the network's own votes.
+    """Fit a linear probe to every layer, for properties of the maze and the network's own logits.
 
-    Ridge probes are fitted to training layouts, take their penalty from validation layouts, and are
-    scored on test layouts, the cheese anywhere and the mouse on a random square. Beside each: the
-    same probe of a network with fresh weights, and one fitted to shuffled labels.
+    Ridge probes are fitted on training layouts, their penalty is chosen on validation layouts, and
+    they are scored on test layouts, with the cheese anywhere and the mouse on a random square. Each
+    is compared with a probe of a network with fresh weights, and one fitted to shuffled labels.
 
     Args:
         checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
-        layers: all on which the policy depends, or names with commas; `input` is the observation.
-        levels: Mazes that probes are fitted to, one state of each.
-        validation: Mazes that penalties are chosen on.
-        test: Mazes that probes are scored on.
-        seed: Of the mazes, the mouse's squares, fresh weights and shuffled labels.
+        layers: all on which the policy depends, or names separated by commas; `input` is the
+            observation.
+        levels: Number of mazes that probes are fitted on, one state of each.
+        validation: Number of mazes that penalties are chosen on.
+        test: Number of mazes that probes are scored on.
+        seed: Seed of the mazes, the mouse's squares, fresh weights and shuffled labels.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/probes` of the run.
 
@@ -95,7 +96,7 @@ def run(
 
 
 def best_layers(rows: Sequence[Probed]) -> list[Probed]:
-    """For each target the layer that reads it best on validation layouts; the first of equals."""
+    """Return, for each target, the row of the layer with the best score on validation layouts."""
     best: dict[str, Probed] = {}
     for row in rows:
         known = best.get(row.target)
@@ -153,11 +154,9 @@ def _best_table(rows: Sequence[Probed]) -> Table:
     table = new_table(
         title="Where each target is read best",
         caption=f"{_CAPTION}; layers chosen on validation layouts; 95 % intervals over layouts",
+        left=("target", "layer"),
+        right=("score", "untrained", "shuffled", "trained − untrained"),
     )
-    for name in ("target", "layer"):
-        table.add_column(name)
-    for name in ("score", "untrained", "shuffled", "trained − untrained"):
-        table.add_column(name, justify="right")
     for row in best_layers(rows):
         cells = (text(one, 2) for one in (row.score, row.untrained, row.shuffled, row.gain))
         table.add_row(row.target, row.layer, *cells)
@@ -165,14 +164,14 @@ def _best_table(rows: Sequence[Probed]) -> Table:
 
 
 def _layer_table(rows: Sequence[Probed]) -> Table:
+    targets = list(dict.fromkeys(row.target for row in rows))
     table = new_table(
         title="Score by layer",
         caption=f"{_CAPTION}; controls and intervals are in the figure and in the JSON file",
+        left=["layer"],
+        right=[target.replace("-", " ") for target in targets],
     )
-    table.add_column("layer", no_wrap=True)
-    targets = list(dict.fromkeys(row.target for row in rows))
-    for target in targets:
-        table.add_column(target.replace("-", " "), justify="right")
+    table.columns[0].no_wrap = True
     for layer in dict.fromkeys(row.layer for row in rows):
         own = {row.target: row for row in rows if row.layer == layer}
         table.add_row(layer, *(f"{own[target].score.value:.2f}" for target in targets))

@@ -14,10 +14,10 @@ from chisel.analysis.maze.behaviour import (
     OFF,
     ON,
     PUBLISHED,
-    Sweep,
-    Trained,
+    RegionAgent,
+    RegionSweep,
     largest_region,
-    measure,
+    measure_agent,
     name_of,
     regions_figure,
     require_alike,
@@ -52,17 +52,17 @@ def run(
     seed: int = 1000,
     out: Path | str | None = None,
 ) -> Path:
-    """Put agents side by side that were trained with the cheese in different regions.
+    """Compare agents that were trained with the cheese in different regions.
 
-    All play the same mazes: with the cheese as in their own training and anywhere, and levels with
-    a decision square whose cheese lies outside the largest region that any of them was trained
-    with. Agents of one region are taken as its seeds.
+    All play the same mazes: with the cheese as in their own training, with it anywhere, and levels
+    with a decision square whose cheese lies outside the largest region that any of them was trained
+    with. Agents of one region count as its seeds.
 
     Args:
-        checkpoint: Runs, checkpoints, folders of seeds or shipped folders, with commas between.
-        levels: Held-out mazes of each kind.
-        split: Which layouts.
-        seed: Of levels, sampled actions and everything else drawn.
+        checkpoint: Runs, checkpoints, folders of seeds or shipped folders, separated by commas.
+        levels: Number of held-out mazes of each kind.
+        split: Split that the layouts come from.
+        seed: Seed of levels, sampled actions and everything else that is drawn.
         out: Folder for the results; None is one for these agents in
             `studies/region-sweep` of the current folder.
 
@@ -70,7 +70,7 @@ def run(
         The folder, with `region-sweep.json`, `region-sweep.png` and `tables.json`.
 
     Raises:
-        ConfigError: If the agents differ in more of their worlds than where the cheese was, or
+        ConfigError: If the environments of the agents differ in more than the cheese's place, or
             there are too few levels.
         CheckpointError: If there is no agent.
     """
@@ -89,22 +89,22 @@ def run(
     with progress_bars() as progress:
         for label, agent, config in zip(labels, agents, configs, strict=True):
             own_progress = labelled(progress, label)
-            tree = measure(
+            tree = measure_agent(
                 agent, config, beyond=beyond, levels=levels, split=split, progress=own_progress
             )
-            found.append(Trained(label, setting_of(config.env), tree))
+            found.append(RegionAgent(label, setting_of(config.env), tree))
     origins = [
         asked.provenance(agent, config, seed=seed)
         for agent, config in zip(agents, configs, strict=True)
     ]
     title = f"Trained with the cheese in different regions, {split} layouts"
     with asked.results(asked.folder(*agents)) as folder:
-        _write(folder, Sweep(tuple(found)), origins, beyond, title)
+        _write(folder, RegionSweep(tuple(found)), origins, beyond, title)
     return folder
 
 
 def _write(
-    folder: Path, sweep: Sweep, origins: Sequence[dict[str, Any]], beyond: int, title: str
+    folder: Path, sweep: RegionSweep, origins: Sequence[dict[str, Any]], beyond: int, title: str
 ) -> None:
     data = {
         "intervals": "95 %: of a lone agent over layouts, of several over training seeds",
@@ -128,8 +128,11 @@ def _write(
     keep_tables(folder, tables)
 
 
-def _rows(sweep: Sweep) -> list[tuple[str, str, Tree]]:
-    """Setting, whose numbers, numbers: each setting's mean over seeds, then its seeds."""
+def _rows(sweep: RegionSweep) -> list[tuple[str, str, Tree]]:
+    """Return rows of the tables: each setting with its mean over seeds, then its seeds.
+
+    A row has the setting's name, whose measures they are, and the measures.
+    """
     rows = []
     for setting in sweep.settings:
         seeds = sweep.of(setting)
@@ -140,13 +143,13 @@ def _rows(sweep: Sweep) -> list[tuple[str, str, Tree]]:
     return rows
 
 
-def _success_table(sweep: Sweep) -> Table:
+def _success_table(sweep: RegionSweep) -> Table:
     caption = (
         "efficient: within twice the shortest path. 95 % intervals over layouts, or of several "
     )
-    table = _table("All levels, by where the cheese was in training", caption + "seeds over these")
-    for head in ("as trained", "anywhere", "lost", "efficient, as trained", "efficient, anywhere"):
-        table.add_column(head, justify="right")
+    heads = ("as trained", "anywhere", "lost", "efficient, as trained", "efficient, anywhere")
+    title = "All levels, by where the cheese was in training"
+    table = _table(title, caption + "seeds over these", heads)
     for setting, whose, tree in _rows(sweep):
         success, quick = leaves(tree, "success"), leaves(tree, "efficient")
         cells = [success[ON], success[OFF], success.get(GAP), quick[ON], quick[OFF]]
@@ -154,14 +157,13 @@ def _success_table(sweep: Sweep) -> Table:
     return table
 
 
-def _decision_table(sweep: Sweep, beyond: int) -> Table:
+def _decision_table(sweep: RegionSweep, beyond: int) -> Table:
     caption = (
         f"the cheese outside the top-right {beyond}×{beyond}; how episodes go, and (at) the "
         "policy's move on that square. 95 % intervals over layouts, or of several seeds over these"
     )
-    table = _table("Levels with a decision square", caption)
-    for head in (*ENDS, *(f"at: {end}" for end in ENDS[:2])):
-        table.add_column(head, justify="right")
+    heads = (*ENDS, *(f"at: {end}" for end in ENDS[:2]))
+    table = _table("Levels with a decision square", caption, heads)
     for setting, whose, tree in _rows(sweep):
         cells = [leaves(tree, "episodes")[end] for end in ENDS]
         cells += [leaves(tree, "square")[end] for end in ENDS[:2]]
@@ -169,14 +171,14 @@ def _decision_table(sweep: Sweep, beyond: int) -> Table:
     return table
 
 
-def _regression_table(sweep: Sweep) -> Table:
+def _regression_table(sweep: RegionSweep) -> Table:
     caption = (
         "log-odds of the cheese for one standard deviation, L1, C = 1; gains over the base rate on "
         "unseen layouts. -: nearly all episodes end alike"
     )
-    table = _table("What decides, on levels with a decision square", caption)
-    for head in (*(name.replace("_", " ") for name in PUBLISHED), "log-loss gain", "accuracy gain"):
-        table.add_column(head, justify="right")
+    names = [name.replace("_", " ") for name in PUBLISHED]
+    heads = (*names, "log-loss gain", "accuracy gain")
+    table = _table("What decides, on levels with a decision square", caption, heads)
     for setting, whose, tree in _rows(sweep):
         if "coefficients" not in tree or "validation" not in tree:
             table.add_row(setting, whose, *["-"] * (len(PUBLISHED) + 2))
@@ -188,8 +190,5 @@ def _regression_table(sweep: Sweep) -> Table:
     return table
 
 
-def _table(title: str, caption: str) -> Table:
-    table = new_table(title=title, caption=caption)
-    table.add_column("trained with")
-    table.add_column("agent")
-    return table
+def _table(title: str, caption: str, heads: Sequence[str]) -> Table:
+    return new_table(title, caption, left=("trained with", "agent"), right=heads)

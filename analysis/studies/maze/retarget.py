@@ -1,7 +1,8 @@
-"""The study `retarget`: how well the mouse is led to each square by clamping channels there."""
+"""The study `retarget`: how well clamping channels at each square leads the mouse there."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,15 +12,14 @@ import numpy as np
 from chisel.analysis.maze.channels import (
     LAYER,
     Clamps,
-    RetargetMap,
     RetargetResult,
-    Subject,
+    StudiedLayer,
     Tracking,
     goal_channels,
     named_channels,
     random_channels,
     retarget_map,
-    subject,
+    studied_layer,
     write_retarget,
 )
 from chisel.analysis.results import (
@@ -36,7 +36,9 @@ from chisel.envs.maze import MazeState
 
 STUDY = "retarget"
 _DETECTION = 20
-"""Validation mazes in which channels are found and their usual values are read."""
+"""Number of validation mazes in which channels are found and their usual values measured."""
+_CELLS = 12
+"""Number of cheese cells in each of these."""
 
 
 def run(
@@ -54,30 +56,31 @@ def run(
     env: str | None = None,
     out: Path | str | None = None,
 ) -> Path:
-    """Clamp channels at every square of mazes in turn, and see whether the mouse would go there.
+    """Clamp channels at every square of mazes in turn, and measure how the mouse follows.
 
     The score of a square is the geometric mean of the probabilities of the moves that lead to it
-    from the start ("normalised path probability"), without any cheese; beside it that of other
-    channels clamped to the same values, and of really moving the cheese.
+    from the start ("normalised path probability"), in the maze without cheese. It is compared with
+    clamping other channels to the same values, and with really moving the cheese.
 
     Args:
         checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
         module: The layer, such as `embedder.block2.res1.resadd`.
-        channels: Numbers with commas between; auto finds those that follow the cheese.
-        strength: A channel is clamped to so many times its usual rise at the cheese.
-        levels: How many mazes; the first six are drawn.
-        top: With auto, at most so many channels.
-        hits: With auto, the share of cheese cells beside which a channel must peak.
+        channels: Numbers separated by commas; auto finds those that follow the cheese.
+        strength: A channel is clamped to its mean value plus this many times its usual rise at the
+            cheese.
+        levels: Number of mazes; the first six are drawn.
+        top: With auto, the number of channels at most.
+        hits: With auto, the least share of cheese cells beside which a channel must peak, in 0…1.
         ceiling: Really move the cheese as well, which takes most of the time.
-        split: Of the mazes.
-        seed: Of everything drawn.
+        split: Split of the mazes.
+        seed: Seed of everything that is drawn.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/retarget` of the run or group.
 
     Returns:
         The folder, with `retarget.json`, `tables.json`, a PNG per drawn maze and `retarget.png`.
-        In a folder of seeds each has channels and values of its own, its figures are called
-        `SEED-00.png` and so on, and the curves are means over seeds.
+        Each seed of a folder of seeds has its own channels and values, and figures called
+        `SEED-00.png` and so on; curves are means over seeds.
 
     Raises:
         ConfigError: If an option is impossible, there is no such module, or no channel is found.
@@ -89,14 +92,13 @@ def run(
     found, origins = [], []
     with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
-            studied = subject(path, module, env)
-            known = studied.tracking(studied.mazes(_DETECTION, "validation", seed), 12, seed)
-            count = len(known.correlation)
+            studied = studied_layer(path, module, env)
+            known = studied.tracking(studied.mazes(_DETECTION, "validation", seed), _CELLS, seed)
             with naming(name):
-                auto = channels == "auto"
-                chosen = (
-                    goal_channels(known, top, hits) if auto else named_channels(channels, count)
-                )
+                if channels == "auto":
+                    chosen = goal_channels(known, top, hits)
+                else:
+                    chosen = named_channels(channels, len(known.correlation))
             mazes = studied.mazes(levels, split, seed)
             clamps = _clamps(known, chosen, strength, seed)
             found.append(_study(name, studied, mazes, clamps, ceiling, labelled(progress, name)))
@@ -107,6 +109,7 @@ def run(
 
 
 def _clamps(known: Tracking, chosen: list[int], strength: float, seed: int) -> Clamps:
+    """Return the values that the chosen channels are clamped to, and the control channels."""
     rise = known.at_cheese[chosen] - known.elsewhere[chosen]
     values = (known.elsewhere[chosen] + strength * rise).tolist()
     others = random_channels(len(known.correlation), chosen, np.random.default_rng([seed, 1]))
@@ -115,33 +118,22 @@ def _clamps(known: Tracking, chosen: list[int], strength: float, seed: int) -> C
 
 def _study(
     name: str,
-    studied: Subject,
+    studied: StudiedLayer,
     mazes: Sequence[MazeState],
     clamps: Clamps,
     ceiling: bool,
     progress: ProgressCallback,
 ) -> RetargetResult:
+    clamp = functools.partial(
+        retarget_map,
+        studied.layer_split,
+        observe=studied.observe,
+        config=studied.config.env,
+        values=clamps.values,
+    )
     maps, controls = [], []
     for number, state in enumerate(mazes):
-        maps.append(_map(studied, state, clamps.channels, clamps.values, ceiling))
-        controls.append(_map(studied, state, clamps.controls, clamps.values, False).clamped)
+        maps.append(clamp(state, channels=clamps.channels, ceiling=ceiling))
+        controls.append(clamp(state, channels=clamps.controls, ceiling=False).clamped)
         progress("mazes", number + 1, len(mazes))
     return RetargetResult(name, studied.layer_split.module, clamps, maps, controls)
-
-
-def _map(
-    studied: Subject,
-    state: MazeState,
-    channels: Sequence[int],
-    values: Sequence[float],
-    ceiling: bool,
-) -> RetargetMap:
-    return retarget_map(
-        studied.layer_split,
-        state,
-        studied.observe,
-        studied.config.env,
-        channels=channels,
-        values=values,
-        ceiling=ceiling,
-    )

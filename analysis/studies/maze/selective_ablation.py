@@ -1,4 +1,4 @@
-"""The study `selective-ablation`: what the units that tell two goals apart do, without routing."""
+"""The study `selective-ablation`: ablation of units selective for a goal, without routing."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def run(
     controls: int = 3,
     out: Path | str | None = None,
 ) -> Path:
-    """Ablate, in agents that were not routed, the units most selective for each of two goals.
+    """Ablate the units most selective for each of two goals, in agents trained without routing.
 
-    Units are chosen on validation mazes, whatever `split` the ablations are measured on.
+    Units are always chosen on validation mazes; ablations are measured on `split`.
 
     Args:
         checkpoint: A run, one of its checkpoints, or a folder of seeds.
-        module: Whose units.
-        share: Of its units that each goal gets, at most a half.
-        levels: Held-out mazes for each row.
-        split: Of these mazes.
-        controls: Random regions for each region.
+        module: Name of the module whose output units are chosen.
+        share: Share of its units that each goal gets, at most 0.5.
+        levels: Number of held-out mazes for each row.
+        split: Split of these mazes.
+        controls: Number of random regions for each region.
         out: Folder for the results; None is `studies/selective-ablation` of the run or group.
 
     Returns:

@@ -1,7 +1,8 @@
-"""The study `steering-vector`: the difference between two sets of states, as a file to steer by."""
+"""The study `steering-vector`: a file with the difference of activations between two sets."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
-from chisel.analysis.evaluation import action_probabilities
+from chisel.analysis.evaluation import Split, action_probabilities
 from chisel.analysis.interventions import add, intervene
-from chisel.analysis.maze import Named, with_and_without
+from chisel.analysis.maze import StatePair, held_out_states, with_and_without
 from chisel.analysis.maze.cheese_vector import curves_figure
 from chisel.analysis.results import (
     Estimate,
@@ -37,7 +38,6 @@ from chisel.analysis.steering import (
     shape_of,
     shuffled,
 )
-from chisel.analysis.studies.maze.cheese_vector import maze_states
 from chisel.configs import ConfigError
 from chisel.envs.maze import observe_states
 from chisel.models import Agent, to_tensor
@@ -60,22 +60,24 @@ def run(
     env: str | None = None,
     out: Path | str | None = None,
 ) -> Path:
-    """Take the mean difference of activations between two sets of states, and try it on them.
+    """Make a vector of the mean difference of activations between two sets of states, and try it.
 
-    Any agent: two files of observations. Maze agents: named sets, of mazes at their first moment.
-    The file goes into `chisel eval RUN steer=FILE:COEFF`.
+    For any agent the sets are two files of observations; for maze agents they can be named sets of
+    mazes at the start of an episode. `chisel eval RUN steer=FILE:COEFF` takes the vector's file.
 
     Args:
         checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
-        module: Whose output.
-        states: For mazes: with cheese minus without; or with a way to the screen's top-right corner
-            opened minus as it is.
-        with_states: Instead: an .npz file with `observations` [N, H, W, C], as the agent sees them.
-        without_states: The other one.
-        levels: For mazes: how many.
-        split: For mazes: which layouts.
-        coeffs: How often the vector is added when it is tried.
-        seed: Which mazes of the split, and of the controls.
+        module: Name of the module whose outputs are subtracted.
+        states: Named sets of mazes: cheese (with the cheese minus without), or top-right (with a
+            way to the world's top-right corner opened minus as they are).
+        with_states: Instead of named sets, an .npz file with the agent's `observations`
+            [N, H, W, C].
+        without_states: The .npz file of the set that is subtracted.
+        levels: Number of mazes of a named set.
+        split: Split that their layouts come from.
+        coeffs: Factors by which the vector is multiplied when it is added to measure its effect,
+            separated by commas.
+        seed: Seed of the mazes and of the control vectors.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/steering-vector` of the run.
 
@@ -92,15 +94,15 @@ def run(
     if agent.config is None:
         raise ConfigError(f"{agent.source} carries no config; say env=EXPERIMENT, like maze/hard")
     shape_of(agent, module)
-    words: dict[str, Any] = {"module": module}
+    about: dict[str, Any] = {"module": module}
     if with_states is None and without_states is None:
         sets = _of_mazes(agent, states, levels, split, seed)
-        words |= {"states": states, "levels": levels, "split": split}
+        about |= {"states": states, "levels": levels, "split": split}
     else:
         sets = _of_files(agent, with_states, without_states)
-        words |= {"with_states": str(with_states), "without_states": str(without_states)}
-    words |= {"seed": seed, "env": env}
-    vector = difference(agent, module, *sets, words)
+        about |= {"with_states": str(with_states), "without_states": str(without_states)}
+    about |= {"seed": seed, "env": env}
+    vector = difference(agent, module, *sets, about)
     effects = _effects(agent, vector, sets, points, torch.Generator().manual_seed(seed))
     data = asked.provenance(agent, agent.config, seed=seed)
     data |= {"module": module, "norm": vector.norm, "counts": vector.origin["counts"]}
@@ -116,22 +118,19 @@ def run(
 
 
 Sets = tuple[NDArray[Any], NDArray[Any]]
+"""Observations `[N, H, W, C]` of the set with a property, and of the set without."""
 Effects = Mapping[str, Mapping[str, Sequence[Estimate]]]
-"""By set of states and kind of vector, mean total variation for each coefficient."""
+"""Mean total variation for each coefficient, by set of states and kind of vector."""
 
 
-def _of_mazes(
-    agent: Agent,
-    states: Named,
-    levels: int,
-    split: Literal["all", "train", "validation", "test"],
-    seed: int,
-) -> Sets:
+def _of_mazes(agent: Agent, states: StatePair, levels: int, split: Split, seed: int) -> Sets:
     config = maze_run(agent).env
-    mazes = maze_states(agent, config, levels, split, seed, "anywhere", "left", decision=False)
-    having, lacking = with_and_without(states, mazes, config)
+    # Levels of a single goal need no decision square.
+    one_goal = dataclasses.replace(config, goals="cheese")
+    mazes = held_out_states(agent, one_goal, levels=levels, split=split, seed=seed)
+    first, second = with_and_without(states, mazes, config)
     observe = functools.partial(observe_states, config=config)
-    return observe(having), observe(lacking)
+    return observe(first), observe(second)
 
 
 def _of_files(agent: Agent, with_states: str | None, without_states: str | None) -> Sets:
@@ -165,13 +164,13 @@ def _effects(
     kinds["shuffled"] = shuffled(own, generator)
     effects: dict[str, dict[str, list[Estimate]]] = {}
     for name, obs in zip(("on the states with", "on the states without"), sets, strict=True):
-        seen = to_tensor(obs)
-        before = _probabilities(agent, seen)
+        inputs = to_tensor(obs)
+        before = _probabilities(agent, inputs)
         effects[name] = {kind: [] for kind in kinds}
         for kind, one in kinds.items():
             for coeff in coeffs:
                 with intervene(agent.model, {vector.module: add(one[0], coeff)}):
-                    after = _probabilities(agent, seen)
+                    after = _probabilities(agent, inputs)
                 moved = 0.5 * np.abs(after - before).sum(1)
                 effects[name][kind].append(
                     bootstrap_mean(moved, np.random.default_rng(0), within=(0, 1))
@@ -195,11 +194,9 @@ def _plain(effects: Effects, coeffs: Sequence[float]) -> list[dict[str, Any]]:
 
 
 def _table(effects: Effects, coeffs: Sequence[float], title: str) -> Table:
-    table = new_table(title=title, caption="mean total variation over actions")
-    table.add_column("states")
-    table.add_column("added")
-    for coeff in coeffs:
-        table.add_column(f"× {coeff:g}", justify="right")
+    heads = [f"× {coeff:g}" for coeff in coeffs]
+    caption = "mean total variation over actions"
+    table = new_table(title, caption, left=("states", "added"), right=heads)
     for states, kinds in effects.items():
         for kind, estimates in kinds.items():
             table.add_row(states, kind, *(f"{estimate.value:.3f}" for estimate in estimates))

@@ -1,4 +1,4 @@
-"""The study `vector-field`: the same mazes with the cheese as in training, and anywhere."""
+"""The study `vector-field`: policy and values in mazes, the cheese as in training and anywhere."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any, Literal
 import numpy as np
 from rich.table import Table
 
-from chisel.analysis.evaluation import PLACEMENTS, Placement, held_out_levels
+from chisel.analysis.evaluation import PLACEMENTS, Placement
 from chisel.analysis.maze import (
-    OtherSide,
-    Side,
-    change,
+    ComparedPolicy,
+    MazePolicy,
+    compared_policy,
     comparison_figure,
     contact_sheet,
     field_figure,
-    other_side,
-    side_of,
+    held_out_states,
+    maze_policy,
+    policy_change,
 )
 from chisel.analysis.results import (
     Request,
@@ -37,11 +38,12 @@ from chisel.models import Agent
 
 STUDY = "vector-field"
 _DRAWN = 6
-"""Mazes that are drawn, side by side on the contact sheet."""
+"""Number of mazes that are drawn, side by side on the contact sheet."""
 _COMPARED = 30
-"""Mazes over which means are taken where something is compared."""
+"""Default number of mazes if something is compared."""
 
-Sides = Mapping[Placement, Sequence[Side]]
+Policies = Mapping[Placement, Sequence[MazePolicy]]
+"""By placement of the cheese, the policy in each maze."""
 
 
 def run(
@@ -57,31 +59,31 @@ def run(
     env: str | None = None,
     out: Path | str | None = None,
 ) -> Path:
-    """Draw an agent's policy and values on some levels; or what an intervention makes of them.
+    """Draw an agent's policy and values on some levels, or their change by an intervention.
 
-    With steer, ablate or other, each maze is drawn before, after, and as the difference.
+    With steer, ablate or other, each maze is drawn before and after, with the difference.
 
     Args:
         checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
-        levels: How many mazes, each with the cheese as in training and anywhere; None is 6, and 30
-            where something is compared. The first six are drawn.
-        split: Which layouts.
-        seed: Which mazes of the split.
-        orientation: Which way the mouse faces.
-        steer: Vectors to add, FILE:COEFF with commas between, as `chisel eval` takes them.
-        ablate: Regions to switch off, REGION[:MODE] with commas between.
-        other: Another checkpoint that sees the same, as the side after.
+        levels: Number of mazes, each with the cheese as in training and anywhere; None is 6, or 30
+            if something is compared. The first six are drawn.
+        split: Split that the layouts come from.
+        seed: Seed of the mazes.
+        orientation: Side that the mouse faces.
+        steer: Vectors to add, FILE:COEFF separated by commas, as `chisel eval` takes them.
+        ablate: Regions to ablate, REGION[:MODE] separated by commas.
+        other: Another checkpoint with the same observations, to compare with.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the results; None is `studies/vector-field` of the run.
 
     Returns:
         The folder, with a PNG per drawn maze and placement, `contact-sheet.png` and `fields.json`,
-        which also says what becomes of an episode, exactly, within the timeout. Compared, also a
-        `…-change.png` for each, and `tables.json`.
+        which also has the exact outcome of an episode within the timeout. If something is compared,
+        also a `…-change.png` for each maze and `tables.json`.
 
     Raises:
         ConfigError: If an option is impossible or an intervention does not fit.
-        CheckpointError: If there is no agent or vector, or the other sees something else.
+        CheckpointError: If there is no agent or vector, or the other has other observations.
     """
     asked = Request.of(STUDY, run, locals())
     if levels is None:
@@ -90,20 +92,20 @@ def run(
         raise ConfigError(f"levels={levels}: must be at least 1")
     agent = take_agent(checkpoint, env=env)
     config = maze_run(agent)
-    compared = other_side(agent, config, steer=steer, ablate=ablate, other=other)
+    compared = compared_policy(agent, config, steer=steer, ablate=ablate, other=other)
     observe = functools.partial(observe_states, config=config.env)
-    before: dict[Placement, list[Side]] = {}
-    after: dict[Placement, list[Side]] = {}
+    before: dict[Placement, list[MazePolicy]] = {}
+    after: dict[Placement, list[MazePolicy]] = {}
     for placement in PLACEMENTS:
-        level_set = held_out_levels(
+        states = held_out_states(
             agent, config.env, placement, levels=levels, split=split, seed=seed
         )
-        states = [level_set.state(index) for index in range(levels)]
-        before[placement] = [side_of(agent.outputs, one, observe, config.env) for one in states]
+        before[placement] = [maze_policy(agent.outputs, one, observe, config.env) for one in states]
         if compared is not None:
             with compared.context():
-                sides = [side_of(compared.outputs, one, observe, config.env) for one in states]
-            after[placement] = sides
+                after[placement] = [
+                    maze_policy(compared.outputs, one, observe, config.env) for one in states
+                ]
     origin = asked.provenance(agent, config, seed=seed)
     heading = _heading(agent, config.experiment)
     with asked.results(asked.folder(agent)) as folder:
@@ -120,65 +122,65 @@ def _heading(agent: Agent, experiment: str) -> str:
 
 def _write(
     folder: Path,
-    before: Sides,
-    after: Sides,
-    compared: OtherSide | None,
+    before: Policies,
+    after: Policies,
+    compared: ComparedPolicy | None,
     origin: dict[str, Any],
     orientation: str,
     heading: str,
 ) -> None:
     stamp = f"sha256 {origin['sha256']}, seed {origin['seed']}"
     plain = []
-    for placement, sides in before.items():
-        for number, side in enumerate(sides):
-            field, drawn = side.facing(orientation), number < _DRAWN
+    for placement, policies in before.items():
+        for number, policy in enumerate(policies):
+            field, drawn = policy.facing(orientation), number < _DRAWN
             dim = field.state.maze_dim
             title = f"level {field.state.level_seed}, {dim}×{dim}, cheese {placement}"
             name = f"{number:02d}-{placement}.png"
             if drawn:
                 save_figure(field_figure(field, title), folder / name, stamp)
             about: dict[str, Any] = {"file": name if drawn else None, "cheese_placement": placement}
-            about |= field.to_plain() | {"exact": side.exact()}
+            about |= field.to_plain() | {"exact": policy.exact()}
             if compared is not None:
-                there = after[placement][number]
+                second = after[placement][number]
                 if drawn:
                     figure = comparison_figure(
-                        field, there.facing(orientation), f"{title}; after: {compared.name}"
+                        field, second.facing(orientation), f"{title}; after: {compared.name}"
                     )
                     save_figure(figure, folder / f"{number:02d}-{placement}-change.png", stamp)
-                about["after"] = there.facing(orientation).to_plain() | {"exact": there.exact()}
-                about["total_variation"] = change(side, there)
+                about["after"] = second.facing(orientation).to_plain() | {"exact": second.exact()}
+                about["total_variation"] = policy_change(policy, second)
             plain.append(about)
     sheet = contact_sheet(_rows(before, after, orientation), heading)
     save_figure(sheet, folder / "contact-sheet.png", stamp)
-    side_after = {} if compared is None else {"after": dict(compared.plain)}
-    write_json(folder / "fields.json", origin | side_after | {"fields": plain})
+    about_after = {} if compared is None else {"after": dict(compared.plain)}
+    write_json(folder / "fields.json", origin | about_after | {"fields": plain})
 
 
-def _rows(before: Sides, after: Sides, orientation: str) -> list[tuple[str, list[Any]]]:
-    """Labels and fields of the contact sheet: what is compared, one below the other."""
+def _rows(before: Policies, after: Policies, orientation: str) -> list[tuple[str, list[Any]]]:
+    """Return labels and fields of the contact sheet's rows, those compared below each other."""
     rows = []
     for placement in before:
-        for when, sides in (("", before), ("after: ", after)):
-            if placement in sides:
-                fields = [side.facing(orientation) for side in sides[placement][:_DRAWN]]
+        for when, policies in (("", before), ("after: ", after)):
+            if placement in policies:
+                fields = [one.facing(orientation) for one in policies[placement][:_DRAWN]]
                 rows.append((f"{when}cheese {placement}", fields))
     return rows
 
 
-def _table(before: Sides, after: Sides, name: str) -> Table:
+def _table(before: Policies, after: Policies, name: str) -> Table:
     table = new_table(
         title=f"After: {name}",
         caption="exact, within the timeout; total variation of the policy over squares, and "
         "weighted by how often the policy before is there. 95 % intervals over mazes",
+        left=["cheese"],
+        right=("n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"),
     )
-    for head in ("cheese", "n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"):
-        table.add_column(head, justify="left" if head == "cheese" else "right")
     generator = np.random.default_rng(0)
-    for placement, sides in before.items():
-        pairs = list(zip(sides, after[placement], strict=True))
-        ends = [[side.exact() for side in pair] for pair in pairs]
-        moved = [change(*pair) for pair in pairs]
+    for placement, policies in before.items():
+        pairs = list(zip(policies, after[placement], strict=True))
+        ends = [[policy.exact() for policy in pair] for pair in pairs]
+        moved = [policy_change(*pair) for pair in pairs]
         columns = [
             [both[k][goal] for both in ends] for goal in ("cheese", "corner") for k in (0, 1)
         ]

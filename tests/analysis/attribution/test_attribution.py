@@ -1,4 +1,4 @@
-"""Integrated gradients: closed forms, a network of known weights, and what the study says."""
+"""Integrated gradients: closed forms, a network of known weights, and the study."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from chisel.analysis.attribution.integrated_gradients import integrated_gradient
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze.attribution import log_odds, move_log_probabilities
 from chisel.analysis.maze.decision_mazes import decision_mazes
-from chisel.analysis.maze.maze_pairs import without_cheese
+from chisel.analysis.maze.states import without_cheese
 from chisel.configs import ConfigError, NumericsError
 from chisel.envs.maze import MOVES
 from chisel.models import to_tensor
@@ -39,7 +39,7 @@ def test_a_product_is_shared_equally():
     np.testing.assert_allclose(found.difference, [12, -2])
 
 
-def test_a_rectifier_counts_only_where_it_is_open_and_the_error_shrinks_with_the_steps():
+def test_a_rectifier_gets_attributions_where_it_is_open_and_the_error_shrinks_with_the_steps():
     """relu(x - 1) from 0 to 3 is open on two thirds of the way: 3 · 2/3 = 2."""
     x = torch.tensor([[3.0, 5.0]])
     gaps = []
@@ -72,7 +72,7 @@ def test_a_moves_probability_is_that_of_all_its_actions():
 
 
 def vote(cell, toward, against):
-    """What a cheese on a cell adds to the log-odds of two moves, on paper."""
+    """Compute by hand what a cheese on a cell adds to the log-odds of two moves."""
     up, right = cell[0] - 2, cell[1] - 2
     logits = PULL * np.array([-right, -up, up, right])
     return logits[toward] - logits[against]
@@ -80,7 +80,7 @@ def vote(cell, toward, against):
 
 @pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("baseline", ["no-cheese", "zeros"])
-def test_of_a_known_network_each_channel_and_place_gets_what_is_on_paper(seeker, baseline):
+def test_attributions_of_a_known_network_are_those_computed_by_hand(seeker, baseline):
     mazes = decision_mazes([maze(0), maze(2)])
     obs = to_tensor(observe(mazes.states))
     layer_split = LayerSplit(seeker, LAYER)
@@ -108,7 +108,7 @@ SMALL = {"module": "embedder.block1.conv", "levels": 4, "steps": 16, "top": 1}
 
 @pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("options", [{}, {"baseline": "zeros", "module": "embedder.fc"}])
-def test_the_study_adds_up_and_says_so_and_writes_the_same_twice(run_folder, tmp_path, options):
+def test_the_study_is_complete_within_tolerance_and_reproducible(run_folder, tmp_path, options):
     texts = []
     for number in range(2):
         given = SMALL | options | {"out": tmp_path / str(number)}
@@ -130,7 +130,7 @@ def test_the_study_adds_up_and_says_so_and_writes_the_same_twice(run_folder, tmp
 
 
 @pytest.mark.usefixtures("procgen")
-def test_where_it_does_not_add_up_the_table_says_what_to_do(run_folder, capsys):
+def test_without_completeness_the_table_says_what_to_do(run_folder, capsys):
     given = SMALL | {"tolerance": 1e-12, "steps": 1}
     folder = studies.run("integrated-gradients", checkpoint=run_folder, **given)
     found = json.loads((folder / "integrated-gradients.json").read_text())

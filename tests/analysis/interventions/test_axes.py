@@ -81,7 +81,7 @@ def edited(layer, inputs, edit):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_units_are_where_the_layer_puts_them(name):
+def test_the_axis_of_units_is_that_of_the_layers_type(name):
     layer, shape, axis = LAYERS[name]
     inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     rows = layer(inputs).unbind(axis)
@@ -130,7 +130,7 @@ def test_an_edit_of_tokens_is_that_of_each_token_alone(name, batch, tokens, seed
 
 @pytest.mark.parametrize("name", BY_TOKEN)
 @pytest.mark.parametrize("layer", [nn.ReLU(), nn.Identity(), nn.Sequential(nn.GELU())])
-def test_a_module_that_tells_no_axis_needs_one(name, layer):
+def test_a_module_of_unknown_axis_needs_one(name, layer):
     tokens = torch.randn(2, UNITS, UNITS)
     with pytest.raises(
         ConfigError, match=r"^layer: .* say which, as in zero\(\[3\], axis=-1\)"
@@ -142,7 +142,7 @@ def test_a_module_that_tells_no_axis_needs_one(name, layer):
 
 
 @pytest.mark.parametrize("axis", [1, 2, -1, -2])
-def test_the_axis_that_is_said_is_taken(axis):
+def test_a_given_axis_is_used(axis):
     tokens = torch.randn(2, UNITS, UNITS)
     for layer in (nn.Identity(), nn.Linear(UNITS, UNITS)):
         expected = layer(tokens).clone()
@@ -171,7 +171,7 @@ def test_cells_of_an_image_whose_channels_come_last():
         (project_out(torch.ones(5)), r"has shape \[5\]"),
     ],
 )
-def test_what_fits_no_axis_is_refused(edit, complaint):
+def test_shapes_that_fit_no_axis_are_refused(edit, complaint):
     with pytest.raises(ConfigError, match=complaint):
         edited(nn.Linear(3, UNITS), [torch.randn(2, 5, 3)], edit)
 
@@ -220,7 +220,7 @@ def test_the_one_tensor_that_a_block_returns_is_edited_and_recorded(name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_outputs_with_no_one_tensor_are_refused_by_their_types(name):
+def test_outputs_without_exactly_one_tensor_are_refused_with_their_types(name):
     function, complaint = REFUSED[name]
     with pytest.raises(ConfigError, match=complaint) as caught:
         edited(Returns(function), [torch.randn(2, UNITS)], zero(3))
@@ -247,7 +247,7 @@ NEVER_CALLED = {
 
 
 @pytest.mark.parametrize("name", NEVER_CALLED)
-def test_an_edit_that_never_takes_place_is_no_silent_success(name):
+def test_an_edit_that_never_runs_is_an_error(name):
     net, module, run = NEVER_CALLED[name]
     with (
         pytest.raises(ConfigError, match=f"without calling {module}"),
@@ -256,7 +256,7 @@ def test_an_edit_that_never_takes_place_is_no_silent_success(name):
         run(net)
 
 
-def test_a_shuffle_of_channels_does_not_guess_them_either():
+def test_shuffling_channels_of_an_unknown_axis_is_refused():
     for over in ("channels", "cells"):
         with pytest.raises(ConfigError, match=r"shape \[5, 4\] don't say which axis"):
             shuffled(torch.ones(2, 5, 4), torch.Generator(), over)
@@ -264,7 +264,7 @@ def test_a_shuffle_of_channels_does_not_guess_them_either():
 
 
 def in_thread(work):
-    """What a function raises in a thread of its own; None if nothing."""
+    """Run a function in another thread, and return what it raises, or None."""
     raised = []
 
     def target():
@@ -279,7 +279,7 @@ def in_thread(work):
     return raised[0] if raised else None
 
 
-def test_another_thread_is_refused_instead_of_given_ones_edits():
+def test_another_thread_is_refused_while_a_model_is_edited():
     net, x = nn.Sequential(nn.Linear(4, 4)), torch.randn(2, 4)
     plain = net(x)
     with intervene(net, {"0": zero()}):

@@ -1,4 +1,4 @@
-"""Interventions do what one can work out on paper, and leave no trace."""
+"""Interventions give the results computed by hand, and end with their context."""
 
 import pytest
 import torch
@@ -88,13 +88,13 @@ ON_PAPER = {
 
 
 @pytest.mark.parametrize("name", ON_PAPER)
-def test_every_edit_gives_what_paper_gives(net, name):
+def test_every_edit_gives_the_result_computed_by_hand(net, name):
     edit, expected = ON_PAPER[name]
     assert answers(net, edit) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ON_PAPER)
-def test_no_edit_writes_into_what_it_is_given(name):
+def test_no_edit_changes_its_input(name):
     values = torch.arange(24.0).view(2, 3, 2, 2)
     before = values.clone()
     edited = ON_PAPER[name][0](values)
@@ -104,7 +104,7 @@ def test_no_edit_writes_into_what_it_is_given(name):
 
 
 def test_an_edit_that_writes_in_place_changes_nothing_upstream(net):
-    """The output of an identity is its input: others may still want to read that."""
+    """The output of an identity is its input, which other modules may read later."""
     pictures = PICTURES.clone()
     with intervene(net, {"copy": lambda values: values.mul_(0)}):
         assert net(pictures).flatten().tolist() == [0, 0]
@@ -120,7 +120,7 @@ def test_each_example_keeps_its_own_numbers(net):
     assert torch.equal(kept["conv"][0], expected)
 
 
-def test_means_are_those_given_whatever_passed_before(net):
+def test_mean_puts_in_the_given_values_whatever_passed_before(net):
     """Public code fell back on activations of an earlier run."""
     edit = mean(torch.zeros(3))
     net(PICTURES)
@@ -129,14 +129,14 @@ def test_means_are_those_given_whatever_passed_before(net):
         mean()
 
 
-def test_later_interventions_see_what_earlier_ones_gave(net):
+def test_inner_interventions_edit_the_outputs_of_outer_ones(net):
     with intervene(net, {"conv": zero()}), intervene(net, {"conv": add(torch.ones(3, 2, 2))}):
         assert net(PICTURES).flatten().tolist() == [12, 12]
     with intervene(net, {"conv": add(torch.ones(3, 2, 2))}), intervene(net, {"conv": zero()}):
         assert net(PICTURES).flatten().tolist() == [0, 0]
 
 
-def test_everything_is_back_after_the_context_also_after_an_exception(net):
+def test_edits_end_with_the_context_also_after_an_exception(net):
     before = net(PICTURES)
     with intervene(net, {"conv": zero()}):
         pass
@@ -193,13 +193,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("edits", "complaint"), WRONG)
-def test_what_does_not_fit_is_refused_in_one_line(net, edits, complaint):
+def test_values_that_do_not_fit_are_refused_in_one_line(net, edits, complaint):
     with pytest.raises(ConfigError, match=complaint) as caught, intervene(net, edits):
         net(PICTURES)
     assert "\n" not in str(caught.value)
 
 
-def test_more_that_is_refused(net):
+def test_zero_directions_lone_resampling_and_empty_recordings_are_refused(net):
     with pytest.raises(ConfigError, match="must not be zero"):
         project_out(torch.zeros(3))
     alone = resample(torch.Generator())
@@ -218,7 +218,7 @@ def test_a_module_with_several_outputs_is_refused():
         net(torch.zeros(1, 1, 2))
 
 
-def test_a_module_that_is_never_called_is_no_silent_success(net):
+def test_a_module_that_is_never_called_is_an_error(net):
     net.unused = nn.Identity()
     with (
         pytest.raises(ConfigError, match="without calling unused"),
@@ -238,7 +238,7 @@ def test_compiled_networks_are_refused(net):
         pass
 
 
-def test_weights_come_and_go_byte_for_byte(net):
+def test_added_weights_are_restored_byte_for_byte(net):
     other = Net()
     with torch.no_grad():
         other.conv.weight[0] += 2

@@ -1,4 +1,4 @@
-"""A network that is taken up in the middle gives what it gives whole, and saves what it may."""
+"""A network run on from the middle gives the outputs of a whole pass, and runs less."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ SMALL = {
 
 
 def agent_of(experiment):
-    """With every number drawn, so that no layer is blind."""
+    """A network with all weights drawn, so that every layer has an effect."""
     config = configs.load(experiment, SMALL[experiment])
     model = build(config.model, SPACES).eval()
     generator = torch.Generator().manual_seed(0)
@@ -53,7 +53,7 @@ def test_an_edit_of_any_layer_gives_the_bits_of_a_whole_pass(experiment):
     assert torch.equal(agent.policy(obs), plain), "nothing is left behind"
 
 
-def test_what_comes_before_an_edit_runs_once():
+def test_layers_before_an_edit_run_once():
     agent, calls = agent_of("maze/pixels-small"), []
     for block in ("block1", "block2", "block3"):
         conv = agent.model.get_submodule(f"embedder.{block}.conv")
@@ -66,7 +66,7 @@ def test_what_comes_before_an_edit_runs_once():
     assert calls[3:] == ["block3", "block3"], "one for each of the two in block 2"
 
 
-def test_an_edit_that_writes_into_what_it_is_given_changes_nothing_else():
+def test_an_edit_in_place_changes_nothing_else():
     agent, obs = agent_of("maze/pixels-small"), images(2)
     kept = keep(agent.model, ["embedder.block1"], obs)
     assert not torch.equal(kept.logits("embedder.block1", lambda v: v.zero_()), agent.policy(obs))

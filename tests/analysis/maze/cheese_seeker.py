@@ -1,4 +1,4 @@
-"""A network whose weights are known, so that what an edit of its maps does can be said on paper."""
+"""A network of known weights, so that effects of edits can be computed by hand."""
 
 import functools
 
@@ -43,7 +43,7 @@ class CheeseSeeker(nn.Module):
 
 
 def cheese_seeker():
-    """Goes where the cheese is as the crow flies: logits `PULL × difference` of the four moves."""
+    """Moves towards the cheese in a straight line: four moves have logits `PULL × difference`."""
     generator = torch.Generator().manual_seed(0)
     model = ActorCritic(
         CheeseSeeker(), hidden=2, num_actions=15, obs_range=1, generator=generator

@@ -1,4 +1,4 @@
-"""What is solved from two fields is what the game does, and what can be computed on paper."""
+"""Exact results from two fields agree with the real game and with results computed by hand."""
 
 import dataclasses
 import functools
@@ -68,7 +68,7 @@ def corridor(length, start):
 
 @pytest.mark.parametrize("p", [0.5, 0.6, 0.9])
 @pytest.mark.parametrize("start", [1, 3])
-def test_a_gambler_is_ruined_as_often_and_as_late_as_in_the_books(p, start):
+def test_reaching_and_length_agree_with_the_formulas_of_gamblers_ruin(p, start):
     state, far = corridor(7, start), 6
     found = chain(state, [1 - p, 0, 0, p, 0], ends=[(0, 0), (0, far)])
     odds = (1 - p) / p
@@ -80,7 +80,7 @@ def test_a_gambler_is_ruined_as_often_and_as_late_as_in_the_books(p, start):
     assert expected_return(found) == pytest.approx(10)  # both ends pay
 
 
-def test_a_sure_mouse_is_paid_discounted_by_the_steps_before_and_only_if_time_suffices():
+def test_the_return_of_a_certain_path_is_discounted_by_its_steps_and_zero_after_the_timeout():
     found = chain(corridor(5, 0), [0, 0, 0, 1, 0])
     assert expected_return(found, gamma=0.9) == pytest.approx(10 * 0.9**3)
     assert [expected_return(found, gamma=0.9, steps=n) for n in (3, 4, 9)] == pytest.approx(
@@ -94,14 +94,14 @@ def test_a_sure_mouse_is_paid_discounted_by_the_steps_before_and_only_if_time_su
     assert visits[1].tolist() == [0, 1, 1, 1, 0]
 
 
-def test_a_lazy_mouse_takes_geometric_time():
+def test_the_length_of_a_mouse_that_moves_with_one_probability_is_geometric():
     found = chain(corridor(2, 0), [0, 0, 0, 0.25, 0.75])
     assert expected_length(found) == pytest.approx(4)
     assert reach(found, (0, 1), steps=6) == pytest.approx(1 - 0.75**6)
     assert expected_return(found, gamma=0.5) == pytest.approx(10 * 0.25 / (1 - 0.5 * 0.75))
 
 
-def test_the_way_the_mouse_faces_matters_and_walls_turn_it():
+def test_a_move_against_a_wall_turns_the_mouse_and_changes_its_policy():
     state = corridor(3, 0)
     # Facing left it runs against the wall, or turns by going right; facing right it goes on.
     found = chain(state, [0.5, 0, 0, 0.5, 0], [0, 0, 0, 1, 0])
@@ -121,7 +121,7 @@ def random_tables(seed, count):
 
 
 @pytest.mark.parametrize("steps", [None, 1, 17, 400])
-def test_what_can_happen_sums_to_one_and_time_only_helps(steps):
+def test_outcomes_sum_to_one_and_grow_with_the_time_limit(steps):
     state = MazeState.from_drawing(MAZE)
     tables = random_tables(1, 17)
     found = chain(state, *tables)
@@ -136,7 +136,7 @@ def test_what_can_happen_sums_to_one_and_time_only_helps(steps):
         assert longer.neither <= what.neither
 
 
-def test_many_steps_are_as_good_as_no_limit():
+def test_a_long_time_limit_gives_the_results_without_a_limit():
     state = MazeState.from_drawing(MAZE)
     found = chain(state, *random_tables(2, 17))
     np.testing.assert_allclose(occupancy(found, steps=60_000), occupancy(found), rtol=1e-6)
@@ -145,7 +145,7 @@ def test_many_steps_are_as_good_as_no_limit():
         assert expected_return(found, gamma=gamma, steps=60_000) == pytest.approx(exact)
 
 
-def test_visits_satisfy_the_balance_of_flow():
+def test_occupancy_satisfies_the_balance_of_flow():
     """An independent check: in = out, written as loops."""
     state = MazeState.from_drawing(MAZE)
     found = chain(state, *random_tables(3, 17))
@@ -162,7 +162,7 @@ def test_visits_satisfy_the_balance_of_flow():
     assert flow[~inside].sum() == pytest.approx(1)
 
 
-def test_without_cheese_the_corner_is_reached_for_sure_by_a_mouse_that_tries_everything():
+def test_without_cheese_a_random_mouse_reaches_the_corner_with_certainty():
     state = MazeState.from_drawing(MAZE)
     state.remove_cheese()
     what = outcomes(chain(state, np.full(5, 0.2)), [], (4, 4))
@@ -171,7 +171,7 @@ def test_without_cheese_the_corner_is_reached_for_sure_by_a_mouse_that_tries_eve
 
 
 def table_policy(state, config, tables):
-    """A policy that knows what the maze looks like from every square, facing either way."""
+    """A policy that recognises the observation of every square and orientation."""
     logits = {}
     cells = paths.free_cells(state.open)
     for facing, table in enumerate(tables):
@@ -187,7 +187,7 @@ def table_policy(state, config, tables):
 
 
 def rollouts(state, config, tables, episodes, seed=0):
-    """How many of the real game's episodes found the cheese, and how long each was."""
+    """Play the real game; return how many episodes found the cheese, and the length of each."""
     games = 100
     env = make_from_levels(config, LevelSet.from_states([state] * games))
     policy = table_policy(state, config, tables)
@@ -209,7 +209,7 @@ def assert_agrees(found, success, lengths, timeout):
 
 
 def assert_steps_agree(found, state, config, *, games=8, steps=300, seed=0):
-    """Follow the chain beside the real game, move by move, without tolerance; states it met."""
+    """Compare chain and real game move by move, exactly; return the states that were met."""
     env = make_from_levels(config, LevelSet.from_states([state] * games))
     rng, count = np.random.default_rng(seed), len(found.cells)
     # All of procgen's actions, each of the five moves equally often.
@@ -247,7 +247,7 @@ RARELY_LOST = """
 
 
 @pytest.mark.parametrize("view", ["pixels", "symbolic"])
-def test_every_step_of_the_real_game_is_the_chains_and_shows_what_the_field_saw(view):
+def test_every_step_of_the_real_game_is_a_transition_of_the_chain_with_the_fields_observation(view):
     """Chance has no part in it, as it has where shares of rare failures are compared."""
     settings = [f"env.observation={view}", "env.num_threads=0", "env.timeout=60"]
     config = configs.load("maze/quick", [*settings, "env.levels.max_size=5"]).env
@@ -258,7 +258,7 @@ def test_every_step_of_the_real_game_is_the_chains_and_shows_what_the_field_saw(
 
 
 @pytest.mark.parametrize("view", ["pixels", "symbolic"])
-def test_two_thousand_episodes_of_the_real_game_agree(view):
+def test_two_thousand_episodes_of_the_real_game_agree_with_the_chain(view):
     settings = [f"env.observation={view}", "env.num_threads=0", "env.timeout=9"]
     config = configs.load("maze/quick", [*settings, "env.levels.max_size=5"]).env
     state = MazeState.from_drawing("..C\n.#.\nM##", mode="easy")
@@ -306,7 +306,7 @@ def test_two_thousand_episodes_in_each_of_fifty_mazes_agree_with_a_trained_agent
 # How much an intervention changes
 
 
-def test_total_variation_is_the_share_that_moved_and_sees_doing_nothing():
+def test_total_variation_is_the_probability_that_moved_doing_nothing_included():
     state = corridor(4, 0)
     before = field(state, [0.2, 0.2, 0.2, 0.2, 0.2], "left")
     idle = field(state, [0.1, 0.1, 0.1, 0.1, 0.6], "left")
@@ -335,7 +335,7 @@ def test_total_variation_does_not_shrink_with_the_size_of_the_maze():
     assert 0.3 < found[286] < 0.5
 
 
-def test_fields_of_other_squares_or_facings_are_refused():
+def test_fields_of_different_squares_or_orientations_are_refused():
     state, other = corridor(4, 0), corridor(5, 0)
     row = [0.2] * 5
     with pytest.raises(ValueError, match="different squares"):
@@ -348,7 +348,7 @@ def test_fields_of_other_squares_or_facings_are_refused():
         chain_of(field(state, row, "left"), field(other, row, "right"))
 
 
-def test_what_changes_where_nobody_goes_counts_for_nothing():
+def test_changes_at_squares_that_are_never_visited_count_for_nothing():
     state = corridor(5, 2)  # squares 0 and 1 are never met by a mouse that goes right
     table = np.tile([0.0, 0, 0, 1, 0], (5, 1))
     elsewhere, here = table.copy(), table.copy()

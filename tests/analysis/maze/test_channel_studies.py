@@ -1,4 +1,4 @@
-"""The studies `channels` and `retarget` write what they say, and refuse nonsense in one line."""
+"""The studies `channels` and `retarget` write their files, and refuse impossible options."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 from chisel.analysis import studies
 from chisel.analysis.maze.channels.detection import Tracking
-from chisel.analysis.maze.channels.recipe import goal_channels, named_channels
+from chisel.analysis.maze.channels.studied_layer import goal_channels, named_channels
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run
@@ -35,7 +35,7 @@ def test_channels_writes_tables_intervals_and_figures(run_folder):
     for row in found["channels"]:
         assert -1 <= row["correlation"] <= 1
         assert 0 <= row["zero"] <= 1
-        assert sum(row["votes"].values()) == pytest.approx(0, abs=1e-5)
+        assert sum(row["direct_logit_attribution"].values()) == pytest.approx(0, abs=1e-5)
     for name in ("goal", "random", "as strong"):
         effects = found["resampling"][name]
         assert effects["difference"]["value"] == pytest.approx(
@@ -81,7 +81,7 @@ def assert_over_seeds(joined, values):
     assert joined["high"] - joined["value"] == pytest.approx(half, abs=1e-9)
 
 
-def test_channels_of_seeds_are_found_for_each_and_effects_joined(seeds):
+def test_each_seed_has_its_own_channels_and_effects_are_joined_over_seeds(seeds):
     folder = studies.run("channels", checkpoint=seeds, levels=2, cells=4, controls=1, **FEW)
     assert folder.parent == seeds / "studies"
     assert folder.name.startswith("channels-")
@@ -103,7 +103,7 @@ def test_channels_of_seeds_are_found_for_each_and_effects_joined(seeds):
     assert lone["resampling"] == found["runs"][1]["resampling"]
 
 
-def test_retargeting_of_seeds_has_clamps_of_each_and_gains_joined(seeds):
+def test_each_seed_has_its_own_clamps_and_gains_are_joined_over_seeds(seeds):
     folder = studies.run("retarget", checkpoint=seeds, levels=2, **FEW)
     found = json.loads((folder / "retarget.json").read_text())
     assert {path.name for path in folder.glob("*.png")} == {
@@ -115,7 +115,7 @@ def test_retargeting_of_seeds_has_clamps_of_each_and_gains_joined(seeds):
         assert_over_seeds(joined, [run["summary"][name]["value"] for run in found["runs"]])
 
 
-def test_squares_near_the_way_are_those_beside_it(run_folder):
+def test_squares_near_the_way_exclude_those_on_it(run_folder):
     folder = studies.run("retarget", checkpoint=run_folder, levels=3, **FEW)
     found = json.loads((folder / "retarget.json").read_text())
     gains = []
@@ -128,7 +128,7 @@ def test_squares_near_the_way_are_those_beside_it(run_folder):
     assert gain["n"] == len(gains)
 
 
-def test_what_is_wrong_with_one_seed_is_said_with_its_name(seeds):
+def test_an_error_about_one_seed_names_it(seeds):
     with pytest.raises(ConfigError, match=r"^seed-0: no channel peaks"):
         studies.run("channels", checkpoint=seeds, levels=2, cells=4, module=LAYER, hits=1.1)
 
@@ -151,7 +151,7 @@ def test_impossible_requests_are_one_line(run_folder, study, options, complaint)
     assert not (run_folder / "studies").exists()
 
 
-def test_if_no_channel_follows_the_cheese_it_says_how_far_the_best_one_is():
+def test_without_a_channel_that_follows_the_cheese_the_error_has_the_best_share():
     zeros = np.zeros(3)
     found = Tracking(np.array([0.1, 0.5, 0]), np.array([0.2, 0.3, 0]), zeros, zeros, zeros)
     assert goal_channels(found, 2, 0.3) == [1]

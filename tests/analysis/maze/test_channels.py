@@ -1,4 +1,4 @@
-"""A network of known weights: its cheese channel, what clamping and resampling do, on paper."""
+"""Channels, clamping and resampling of a network of known weights, computed by hand."""
 
 import itertools
 import math
@@ -9,22 +9,21 @@ import torch
 
 from chisel import configs
 from chisel.analysis.interventions import LayerSplit, clamp_each, intervene, zero
+from chisel.analysis.maze import direct_logit_attribution, move_logits
 from chisel.analysis.maze.channels import (
     ablation_sweep,
     channel_sheet,
-    direct_logit_attribution,
     donor_for,
     goal_tracking,
     layer_cell,
     matched_channels,
-    move_logits,
     path_probability,
     random_channels,
+    record_maze,
     resampled,
     retarget_figure,
     retarget_map,
     view_side,
-    watch,
     ways_of,
     with_cheese,
 )
@@ -49,7 +48,7 @@ pytestmark = pytest.mark.usefixtures("procgen")
 
 
 def probabilities(mouse, cheese):
-    """The seeker's moves on paper; without cheese its place counts as the middle."""
+    """Compute the seeker's moves by hand; without cheese its place counts as the middle."""
     up, right = np.subtract(cheese or (2, 2), mouse)
     logits = PULL * np.array([-right, -up, up, right])
     return np.exp(logits) / np.exp(logits).sum()
@@ -86,7 +85,7 @@ def test_a_channel_that_goes_down_at_the_cheese_is_found_as_well(seeker):
     assert found.hits[IDLE] == 1
 
 
-def test_votes_add_up_to_the_decision(seeker):
+def test_direct_logit_attributions_add_up_to_the_logits(seeker):
     state = maze()
     obs = to_tensor(observe([state]))
     given = direct_logit_attribution(layer_split(seeker), obs)[0]
@@ -99,7 +98,7 @@ def test_votes_add_up_to_the_decision(seeker):
     np.testing.assert_allclose(given[[WALLS, IDLE]], 0, atol=1e-6)
 
 
-def test_votes_and_biases_are_the_logits_of_any_such_network():
+def test_direct_logit_attributions_and_biases_are_the_logits_of_any_such_network():
     model = small_impala()
     obs = torch.randint(0, 2, (3, 3, 5, 5), generator=torch.Generator().manual_seed(0)).float()
     one = LayerSplit(model, "embedder.block2.res2.resadd")
@@ -130,7 +129,7 @@ def small_impala():
         "embedder.relufc",
     ],
 )
-def test_a_network_cut_anywhere_gives_what_it_gives_whole(module):
+def test_a_network_split_at_any_layer_gives_the_outputs_of_the_whole(module):
     model = small_impala()
     obs = torch.randint(0, 2, (4, 3, 5, 5), generator=torch.Generator().manual_seed(0)).float()
     one = LayerSplit(model, module)
@@ -144,7 +143,7 @@ def test_a_network_cut_anywhere_gives_what_it_gives_whole(module):
     assert not torch.allclose(edited, logits)
 
 
-def test_layers_before_the_cut_run_once():
+def test_layers_before_the_split_run_once():
     model, calls = small_impala(), []
     model.embedder.block1.register_forward_hook(lambda *_: calls.append(1))
     one = LayerSplit(model, "embedder.block2.res1.resadd")
@@ -155,7 +154,7 @@ def test_layers_before_the_cut_run_once():
     assert len(calls) == 1
 
 
-def test_retargeting_is_the_geometric_mean_along_the_way_as_on_paper(seeker):
+def test_retargeting_gives_the_geometric_mean_along_the_way_computed_by_hand(seeker):
     state = maze()
     found = retarget_map(
         layer_split(seeker), state, observe, CONFIG, channels=[CHEESE], values=[1.0], ceiling=True
@@ -183,7 +182,7 @@ def test_a_channel_out_of_range_is_refused_by_its_number(seeker):
         LayerSplit(seeker, "embedder.map").before(torch.zeros(1, 3, 5, 5))
 
 
-def test_ways_remember_which_way_the_mouse_faces():
+def test_each_square_of_a_way_has_the_mouse_facing_its_last_step_sideways():
     # Right along the lowest row; or up, right along the middle one, up, and left along the top.
     ways = ways_of(maze(2))
     facing = {one.mouse: one.is_reflected for one in ways.squares}
@@ -205,7 +204,7 @@ def test_a_clamp_keeps_every_examples_own_map_and_may_lie_beyond_the_number_of_c
         clamp_each([1], torch.tensor([[6, 0]] * 3), 9.0)(maps)
 
 
-def test_a_path_counts_all_actions_of_a_move(seeker):
+def test_path_probability_sums_all_actions_of_a_move(seeker):
     """Public code pairs five moves with the first five of fifteen outputs."""
     state = MazeState.from_drawing("M.C\n###\n###", mode="easy")
     ways = ways_of(state)
@@ -222,7 +221,7 @@ def test_a_path_counts_all_actions_of_a_move(seeker):
     np.testing.assert_allclose(found.base, 3 / 15)  # three of fifteen go right
 
 
-def test_resampling_at_the_same_cell_does_nothing_and_elsewhere_what_paper_says(seeker):
+def test_resampling_has_no_effect_at_the_same_cell_and_the_computed_one_elsewhere(seeker):
     state = with_cheese(maze(0), (2, 4))
     donor = donor_for(state, [maze(n) for n in range(4)], np.random.default_rng(0))
     assert donor.same.cheese == state.cheese
@@ -230,7 +229,7 @@ def test_resampling_at_the_same_cell_does_nothing_and_elsewhere_what_paper_says(
     assert not np.array_equal(donor.same.open, state.open)
     (other,) = donor.different.cheese
     assert max(abs(np.subtract(other, (2, 4)))) >= 2
-    seen = watch(layer_split(seeker), state, observe)
+    seen = record_maze(layer_split(seeker), state, observe)
     effect = resampled(seen, donor, observe, [CHEESE])
     squares = [cell for cell in paths.free_cells(state.open) if cell != (2, 4)]
     expected = [
@@ -253,8 +252,8 @@ def test_a_receiver_without_cheese_or_without_a_partner_is_refused():
         donor_for(maze(), [maze()], rng)
 
 
-def test_ablating_what_matters_has_an_effect_and_the_rest_none(seeker):
-    seen = [watch(layer_split(seeker), maze(n), observe) for n in range(2)]
+def test_ablating_has_an_effect_for_the_channel_that_matters_alone(seeker):
+    seen = [record_maze(layer_split(seeker), maze(n), observe) for n in range(2)]
     means = torch.stack([one.maps.mean(0) for one in seen]).mean(0)
     zeros, averages = ablation_sweep(seen, means)
     np.testing.assert_allclose(zeros[[WALLS, IDLE]], 0, atol=1e-6)
@@ -269,7 +268,7 @@ def test_ablating_what_matters_has_an_effect_and_the_rest_none(seeker):
     assert zeros[CHEESE] == pytest.approx(np.mean(expected), rel=1e-4)
 
 
-def test_controls_are_other_channels_as_many_and_as_strong_as_can_be():
+def test_controls_are_as_many_other_channels_with_the_closest_effects():
     effects, rng = np.array([0.5, 0.1, 0.45, 0.0, 0.11, 0.9]), np.random.default_rng(0)
     assert matched_channels(effects, [0, 1], rng) == [2, 4]
     for _ in range(20):
@@ -281,7 +280,7 @@ def test_controls_are_other_channels_as_many_and_as_strong_as_can_be():
 
 
 @pytest.mark.parametrize("view", ["pixels", "symbolic"])
-def test_places_are_where_the_cheese_is_seen(view):
+def test_layer_cells_are_where_the_cheese_is_in_the_observation(view):
     config = configs.load("maze/quick", [f"env.observation={view}", "env.num_threads=0"]).env
     state = MazeState.from_drawing(MAZES[0], mode="easy")
     side = view_side(config)

@@ -1,4 +1,4 @@
-"""A vector field is what the policy would do if the mouse really stood there."""
+"""A vector field has the policy's outputs for a mouse that really stands on each square."""
 
 import dataclasses
 import functools
@@ -55,7 +55,7 @@ def network(config, env):
 
 
 def shortest_path_policy(state, certainty=1.0):
-    """Logits and values of a mouse that knows the way; in the order of the free cells."""
+    """Return logits and values of a policy that follows the way, in the order of the free cells."""
     moves = moves_to_root(paths.path_tree(state.open, state.cheese[0]))
     cells = paths.free_cells(state.open)
     logits = torch.full((len(cells), 15), -torch.inf)
@@ -66,7 +66,7 @@ def shortest_path_policy(state, certainty=1.0):
 
 
 @pytest.mark.parametrize("view", ["pixels", "symbolic"])
-def test_each_square_equals_a_real_game_walked_there(view):
+def test_the_observation_of_each_square_equals_that_of_a_real_game_walked_there(view):
     config = maze_config(view)
     state = maze()
     env = make_from_levels(config.env, LevelSet.from_states([state]))
@@ -140,7 +140,7 @@ def blind(states):
     return np.zeros((len(states), 3, 3, 1), np.uint8)
 
 
-def test_the_field_of_a_mouse_that_knows_the_way_points_along_the_way():
+def test_the_field_of_a_policy_that_follows_the_shortest_path_points_along_it():
     state = maze()
     field = vector_field(shortest_path_policy(state), state, blind)
     tree = paths.path_tree(state.open, state.cheese[0])
@@ -152,7 +152,7 @@ def test_the_field_of_a_mouse_that_knows_the_way_points_along_the_way():
         assert tree.distance[ahead] == tree.distance[tuple(cell)] - 1
 
 
-def test_the_state_given_is_not_changed_and_all_squares_are_asked_at_once():
+def test_a_field_leaves_the_state_unchanged_and_runs_one_batch():
     state = maze()
     before = state.to_bytes()
     asked = []
@@ -188,7 +188,7 @@ def test_a_field_survives_json():
     assert [s["value"] for s in plain["squares"]] == field.values.tolist()
 
 
-def test_asking_for_a_wall_is_an_error():
+def test_a_wall_has_no_row_in_a_field():
     state = maze()
     field = vector_field(shortest_path_policy(state), state, blind)
     assert field.cells[field.at((2, 1))].tolist() == [2, 1]

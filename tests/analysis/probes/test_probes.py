@@ -1,4 +1,4 @@
-"""Linear probes: the algebra against scikit-learn, targets and scores on paper, known networks."""
+"""Linear probes agree with scikit-learn, with scores computed by hand and with known networks."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_a_probe_is_ridge_regression_with_fewer_or_more_features_than_states(fea
         np.testing.assert_allclose(predicted, expected, rtol=1e-6)
 
 
-def test_of_features_that_never_vary_nothing_but_the_mean_is_read():
+def test_features_that_never_vary_predict_the_mean():
     found = kernel(torch.full((9, 4), 2.0), 6)
     targets = np.arange(12.0).reshape(6, 2)
     (predicted,) = found.predict(targets, [1.0])
@@ -62,7 +62,7 @@ def drawn(text):
 
 
 @pytest.mark.usefixtures("procgen")
-def test_facts_of_a_maze_are_those_of_the_drawing():
+def test_targets_of_a_maze_are_those_of_its_drawing():
     above = drawn("..C..\n#.#.#\n.....\n.#.##\nM#...")
     right = drawn(".....\n####.\n.....\n.####\n.M..C")
     targets = {
@@ -84,7 +84,7 @@ def test_a_maze_without_cheese_is_refused():
         maze_targets([drawn("...\n.#.\nM..")], region=1)
 
 
-def test_votes_are_the_centred_logits_of_right_and_up():
+def test_logit_targets_are_the_centred_logits_of_right_and_up():
     logits = torch.zeros(1, 15)
     logits[0, [6, 7, 8]] = 4.0  # RIGHT
     logits[0, 5] = 1.0  # UP
@@ -94,7 +94,7 @@ def test_votes_are_the_centred_logits_of_right_and_up():
     assert up.values.tolist() == [pytest.approx(1 - 1)]
 
 
-def test_skill_is_the_share_of_the_constants_error_that_is_taken_away_and_gains_are_paired():
+def test_the_score_is_one_minus_the_ratio_of_errors_and_gains_are_paired():
     half = Reading("x", np.array([1.0, 1, 0, 0]), np.array([1.0, 1, 1, 1]), 0, 1)
     worse = Reading("x", np.array([2.0, 2, 2, 2]), np.array([1.0, 1, 1, 1]), 0, 1)
     weights = np.array([[1.0, 1, 1, 1], [2, 2, 0, 0], [0, 0, 2, 2]])
@@ -109,7 +109,7 @@ def test_skill_is_the_share_of_the_constants_error_that_is_taken_away_and_gains_
     assert score(never, weights).to_plain()["value"] is None
 
 
-def test_shuffled_labels_stay_among_their_own_states_and_the_answers_stay_right():
+def test_shuffled_labels_stay_within_their_part_and_errors_are_against_true_ones():
     target = ProbeTarget("n", np.arange(10.0))
     dealt = shuffled(target, (5, 3), np.random.default_rng(0)).values
     assert sorted(dealt[:5]) == [0, 1, 2, 3, 4]
@@ -118,7 +118,7 @@ def test_shuffled_labels_stay_among_their_own_states_and_the_answers_stay_right(
     assert dealt.tolist() != target.values.tolist()
 
 
-def test_a_class_is_read_as_the_largest_indicator_and_unseen_classes_are_errors():
+def test_the_predicted_class_has_the_largest_indicator_and_unseen_classes_are_errors():
     draws = np.random.default_rng(1)
     classes = draws.integers(3, size=100)
     classes[-1] = 9  # never fitted
@@ -167,7 +167,7 @@ def one_hot_sample():
     return Sample(seen, targets, np.arange(count), (FITTED, VALIDATION))
 
 
-def test_each_layer_gives_what_it_holds_and_controls_give_nothing():
+def test_a_layer_scores_high_on_what_it_represents_and_controls_do_not():
     agent, sample = known_agent(), one_hot_sample()
     layers = [INPUT, "embedder.whole", "embedder.row", "embedder.none"]
     rows = probe_layers(agent, agent, sample, layers, np.random.default_rng(0), resamples=200)
@@ -201,7 +201,7 @@ FEW = {"levels": 24, "validation": 20, "test": 20, "layers": "input,embedder.fc,
 
 
 @pytest.mark.usefixtures("procgen")
-def test_the_study_writes_the_same_twice_and_reads_the_votes_off_the_last_layer(
+def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
     run_folder, tmp_path, capsys
 ):
     texts = []

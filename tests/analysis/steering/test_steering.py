@@ -1,5 +1,6 @@
-"""Steering vectors: what they are on paper, their controls, their files, and the studies."""
+"""Steering vectors: values computed by hand, controls, files, and the studies."""
 
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,15 @@ from chisel.analysis.interventions import add, intervene, record
 from chisel.analysis.maze import decision_mazes, with_and_without
 from chisel.analysis.maze.cheese_vector import (
     Row,
-    bench,
     cheese_vectors,
     compared,
     removed,
     start_gap,
     steered,
+    steering_setup,
     sweep,
 )
+from chisel.analysis.maze.cheese_vector.conditions import plain_row
 from chisel.analysis.results.estimates import bootstrap_mean, median
 from chisel.analysis.steering import (
     averaged,
@@ -98,22 +100,24 @@ def mazes():
     return [MazeState.from_drawing(text.strip(), mode="easy") for text in (FORK, OTHER)]
 
 
-def bench_of(agent, states=None):
-    return bench(agent, states or mazes(), lambda some: observe_states(some, agent.config.env))
+def setup_of(agent, states=None):
+    return steering_setup(
+        agent, states or mazes(), functools.partial(observe_states, config=agent.config.env)
+    )
 
 
 LAYER = "embedder.block2.res1.resadd"
 
 
 def test_a_decision_square_knows_the_moves_to_cheese_and_corner(procgen):
-    roads = decision_mazes(mazes())
-    assert roads.squares == ((4, 0), (2, 0))
-    assert [MOVES[m] for m in roads.to_cheese] == ["UP", "RIGHT"]
-    assert [MOVES[m] for m in roads.to_corner] == ["RIGHT", "UP"]
-    assert [state.mouse for state in roads.states] == list(roads.squares)
-    assert [state.mouse for state in roads.starts] == [(0, 0), (0, 0)]
+    decisions = decision_mazes(mazes())
+    assert decisions.squares == ((4, 0), (2, 0))
+    assert [MOVES[m] for m in decisions.to_cheese] == ["UP", "RIGHT"]
+    assert [MOVES[m] for m in decisions.to_corner] == ["RIGHT", "UP"]
+    assert [state.mouse for state in decisions.states] == list(decisions.squares)
+    assert [state.mouse for state in decisions.starts] == [(0, 0), (0, 0)]
     moves = np.array([[0.1, 0.1, 0.5, 0.2, 0.1]] * 2)
-    np.testing.assert_allclose(roads.choices(moves), [[0.5, 0.2, 0.3], [0.2, 0.5, 0.3]])
+    np.testing.assert_allclose(decisions.choices(moves), [[0.5, 0.2, 0.3], [0.2, 0.5, 0.3]])
 
 
 def test_mazes_without_cheese_or_decision_square_are_refused(procgen):
@@ -129,73 +133,73 @@ def test_mazes_without_cheese_or_decision_square_are_refused(procgen):
 
 
 def test_at_the_start_the_vector_at_minus_one_is_removing_the_cheese(agent, procgen):
-    on = bench_of(agent)
+    setup = setup_of(agent)
     for module in ("embedder.block1.conv", LAYER, "embedder.relu3", "embedder.fc", "fc_policy"):
-        assert start_gap(on, module) == pytest.approx(0, abs=1e-5)
-    with intervene(agent.model, {LAYER: add(cheese_vectors(on, [LAYER])[LAYER], -1)}):
-        there = agent.policy(on.at_start)
-    torch.testing.assert_close(there, agent.policy(on.at_start_without), rtol=0, atol=1e-5)
-    gaps = [start_gap(on, f"embedder.block1.res1.{name}") for name in ("conv1", "conv2")]
+        assert start_gap(setup, module) == pytest.approx(0, abs=1e-5)
+    with intervene(agent.model, {LAYER: add(cheese_vectors(setup, [LAYER])[LAYER], -1)}):
+        there = agent.policy(setup.at_start)
+    torch.testing.assert_close(there, agent.policy(setup.at_start_without), rtol=0, atol=1e-5)
+    gaps = [start_gap(setup, f"embedder.block1.res1.{name}") for name in ("conv1", "conv2")]
     assert max(gaps) > 1e-6, "a layer beside a skip connection does not carry everything"
 
 
-def test_a_net_that_seeks_cheese_turns_where_paper_says(seeker, procgen):
-    on = bench_of(seeker)
-    assert seeker.policy(on.at_square).argmax(1).tolist() == [5, 5]
-    rows = {row.name: row for row in close(on)}
+def test_choices_of_a_network_that_seeks_cheese_are_those_computed_by_hand(seeker, procgen):
+    setup = setup_of(seeker)
+    assert seeker.policy(setup.at_square).argmax(1).tolist() == [5, 5]
+    rows = {row.name: row for row in close(setup)}
     np.testing.assert_allclose(rows["nothing"].choices, [[1, 0, 0], [0, 1, 0]], atol=1e-6)
     right = 1 / (1 + np.exp(-5))
     without = [[1 - right, right, 0], [right, 1 - right, 0]]
     for name in ("vector", "cheese removed"):
         np.testing.assert_allclose(rows[name].choices, without, atol=1e-6)
-    np.testing.assert_allclose(removed(on).choices, without, atol=1e-6)
+    np.testing.assert_allclose(removed(setup).choices, without, atol=1e-6)
 
 
-def close(on, module=LAYER):
-    return compared(on, module, -1.0, np.random.default_rng(0), torch.Generator().manual_seed(0))
+def close(setup, module=LAYER):
+    return compared(setup, module, -1.0, np.random.default_rng(0), torch.Generator().manual_seed(0))
 
 
 def test_each_maze_gets_its_own_vector(seeker, procgen):
     """Public code gave the first example's to the whole batch."""
-    both, (first, second) = bench_of(seeker), mazes()
+    both, (first, second) = setup_of(seeker), mazes()
     own = cheese_vectors(both, [LAYER])[LAYER]
     for number, state in enumerate((first, second)):
-        alone = bench_of(seeker, [state])
+        alone = setup_of(seeker, [state])
         torch.testing.assert_close(cheese_vectors(alone, [LAYER])[LAYER][0], own[number])
         expected = steered(alone, LAYER, own[number : number + 1], -0.7)
         np.testing.assert_allclose(steered(both, LAYER, own, -0.7)[number], expected[0], atol=1e-6)
 
 
-def test_a_sweep_has_every_layer_coefficient_and_control_and_zero_is_nothing(agent, procgen):
-    on = bench_of(agent)
-    vectors = cheese_vectors(on, ["embedder.fc", LAYER])
-    rows = sweep(on, vectors, [-1.0, 0.0], torch.Generator().manual_seed(0))
+def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothing(agent, procgen):
+    setup = setup_of(agent)
+    vectors = cheese_vectors(setup, ["embedder.fc", LAYER])
+    rows = sweep(setup, vectors, [-1.0, 0.0], torch.Generator().manual_seed(0))
     found = [(row.module, row.name, row.coeff) for row in rows]
     kinds = ("vector", "random", "shuffled")
     assert found == [(m, k, c) for m in vectors for k in kinds for c in (-1.0, 0.0)]
     for row in rows:
         np.testing.assert_allclose(row.choices.sum(1), 1)
         if row.coeff == 0:
-            np.testing.assert_allclose(row.choices, close(on)[0].choices, atol=1e-6)
+            np.testing.assert_allclose(row.choices, close(setup)[0].choices, atol=1e-6)
 
 
-def test_where_the_network_has_no_answer_a_sweep_says_so(agent, procgen):
-    on = bench_of(agent)
+def test_choices_without_a_finite_output_are_null(agent, procgen):
+    setup = setup_of(agent)
     endless = {"fc_policy": torch.full((2, 15), torch.inf)}
-    (row, *_) = sweep(on, endless, [1.0], torch.Generator().manual_seed(0))
-    assert row.to_plain()["cheese"]["mean"] == {"value": None, "low": None, "high": None, "n": 2}
-    assert row.to_plain()["cheese"]["median"]["value"] is None
+    (row, *_) = sweep(setup, endless, [1.0], torch.Generator().manual_seed(0))
+    assert plain_row(row)["cheese"]["mean"] == {"value": None, "low": None, "high": None, "n": 2}
+    assert plain_row(row)["cheese"]["median"]["value"] is None
 
 
 def test_transfer_uses_one_donor_for_same_near_and_far(seeker, procgen):
-    rows = {row.name: row for row in close(bench_of(seeker))}
+    rows = {row.name: row for row in close(setup_of(seeker))}
     counts = {len(rows[name].mazes) for name in ("same cell", "nearby", "elsewhere")}
     assert counts == {1}, "a wall of the first maze is where the second has its cheese"
     with pytest.raises(ConfigError, match="several levels"):
-        close(bench_of(seeker, mazes()[:1]))
+        close(setup_of(seeker, mazes()[:1]))
 
 
-def test_a_layer_is_one_of_the_policys_if_the_logits_move_with_it(agent):
+def test_policy_layers_are_those_whose_change_changes_the_logits(agent):
     layers = policy_layers(agent)
     assert "fc_policy" in layers
     assert "fc_value" not in layers
@@ -203,7 +207,7 @@ def test_a_layer_is_one_of_the_policys_if_the_logits_move_with_it(agent):
     assert len(layers) == 41, "the 42 named modules of the public networks but the value head"
 
 
-def test_controls_are_as_long_and_reproducible():
+def test_control_vectors_have_the_same_length_and_are_reproducible():
     vectors = torch.arange(48.0).view(2, 6, 2, 2) - 7
     generator = torch.Generator().manual_seed(0)
     drawn = random_like(vectors, generator)
@@ -225,7 +229,7 @@ def test_controls_are_as_long_and_reproducible():
         shuffled(torch.ones(2, 3), generator, "cells")
 
 
-def test_the_difference_of_means_on_paper():
+def test_the_mean_difference_is_that_computed_by_hand():
     net = nn.Sequential(nn.Linear(2, 1, bias=False))
     with torch.no_grad():
         net[0].weight.copy_(torch.tensor([[1.0, 10]]))
@@ -331,7 +335,7 @@ def test_a_vector_that_does_not_fit_is_one_line(run_folder, tmp_path, capsys, ed
         ("file:1,", "needs FILE:COEFF"),
     ],
 )
-def test_words_that_are_no_steering_are_refused(text, complaint):
+def test_steer_options_that_cannot_be_read_are_refused(text, complaint):
     with pytest.raises(ConfigError, match=complaint):
         parse_steer(text)
 

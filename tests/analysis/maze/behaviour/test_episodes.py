@@ -1,4 +1,4 @@
-"""Episodes on held-out mazes: facts agree with a slow replay; edits and filters do as they say."""
+"""Episodes on held-out mazes agree with a slow replay; edits and filters are right."""
 
 import json
 
@@ -14,8 +14,8 @@ from chisel.analysis.maze.behaviour import (
     misgeneralisation,
     plain_episodes,
 )
-from chisel.analysis.maze.behaviour.corner import CornerWatch
-from chisel.analysis.maze.behaviour.corners import CORNERS
+from chisel.analysis.maze.behaviour.cheese_corners import CORNERS
+from chisel.analysis.maze.behaviour.episodes import CornerWatch
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, OUTSIDE
 from chisel.configs import ConfigError
 from chisel.envs.maze import MOVE_DELTAS, MOVE_OF_ACTION, make_evaluation
@@ -32,13 +32,13 @@ def untrained(tmp_path):
 
 
 def stepped(state, action):
-    """Where the mouse goes, by the rules."""
+    """Return the square that the mouse goes to, by the rules of the game."""
     row, col = np.add(state.mouse, MOVE_DELTAS[MOVE_OF_ACTION[action]]).tolist()
     inside = 0 <= row < state.maze_dim and 0 <= col < state.maze_dim
     return (row, col) if inside and state.open[row, col] else state.mouse
 
 
-def test_the_corner_is_noticed_as_a_slow_replay_does(untrained):
+def test_visits_to_the_corner_agree_with_a_slow_replay(untrained):
     config = untrained.config
     env, level_set = make_evaluation(
         config.env, levels=64, num_envs=8, cheese="anywhere", sizes=[3, 5]

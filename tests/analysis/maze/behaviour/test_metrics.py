@@ -1,4 +1,4 @@
-"""Metrics of mazes drawn by hand agree with what one counts on paper."""
+"""Metrics of mazes drawn by hand agree with counting."""
 
 from math import hypot, sqrt
 
@@ -29,7 +29,7 @@ def level(text, seed=-1):
     return Level(seed=seed, grid=grid, start=mouse, background=(0, 0.0))
 
 
-def test_all_sixteen_on_a_maze_drawn_by_hand():
+def test_all_sixteen_metrics_are_right_on_a_maze_drawn_by_hand():
     drawn = level(MAZE.strip())
     found = maze_metrics(drawn, region=3, world_dim=15)
     # Cheese (6, 0), decision square (2, 0), corner (6, 6); open cells of the 3x3 region: the last

@@ -1,4 +1,4 @@
-"""Known coefficients are found again, and nothing is found where there is nothing."""
+"""Regressions recover known coefficients, and find no signal in noise."""
 
 import math
 
@@ -117,7 +117,7 @@ def test_drop_one_shows_what_each_variable_is_worth(generator):
     assert losses["only far"] < losses["only near"] < losses["only idle"]
 
 
-def test_a_sign_that_depends_on_its_company_flips_and_one_that_does_not_stays(generator):
+def test_a_sign_that_depends_on_other_variables_flips_and_another_stays(generator):
     cause = generator.normal(size=3000)
     # Alone the shadow looks useful; beside the cause its true, opposite effect shows.
     shadow = cause + 0.5 * generator.normal(size=3000)
@@ -132,7 +132,7 @@ def test_a_sign_that_depends_on_its_company_flips_and_one_that_does_not_stays(ge
     assert 0.25 < by_name["shadow"].flips < 0.75
 
 
-def test_a_second_batch_is_judged_by_the_first_ones_scale():
+def test_a_second_batch_has_the_z_scores_of_the_first_ones_scale():
     first, second = np.array([[0.0], [2.0]]), np.array([[3.0]])
     np.testing.assert_allclose(z_scores(second, first), [[2.0]])
 

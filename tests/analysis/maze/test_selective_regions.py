@@ -1,4 +1,4 @@
-"""The units that tell two goals apart, found after training."""
+"""Units that are selective for a goal are found in an agent trained without routing."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def wanderer(tmp_path, procgen):
 
 
 def activity_by_hand(agent, config):
-    """Each episode's observations, looked at one by one; mean activity, and how it ended."""
+    """Mean activity and outcome of each episode, computed observation by observation."""
     batches = []
 
     def policy(obs):
@@ -51,10 +51,12 @@ def test_chosen_units_are_those_whose_activity_differs_most_between_the_goals(wa
     config = maze_run(wanderer, PATIENT)
     activity, outcomes = activity_by_hand(wanderer, config)
     assert {1, 2} <= set(outcomes.tolist())
-    told = (activity[outcomes == 1].mean(0) - activity[outcomes == 2].mean(0)) / activity.std(0)
+    selectivity = (
+        activity[outcomes == 1].mean(0) - activity[outcomes == 2].mean(0)
+    ) / activity.std(0)
     regions = selective_regions(wanderer, config, module="embedder.fc", share=0.25, levels=LEVELS)
-    assert set(regions["cheese"].parts[0].units) == set(np.argsort(told)[-2:].tolist())
-    assert set(regions["corner"].parts[0].units) == set(np.argsort(told)[:2].tolist())
+    assert set(regions["cheese"].parts[0].units) == set(np.argsort(selectivity)[-2:].tolist())
+    assert set(regions["corner"].parts[0].units) == set(np.argsort(selectivity)[:2].tolist())
 
 
 def test_channels_are_compared_by_their_mean_over_the_picture(wanderer):
@@ -69,11 +71,11 @@ def test_channels_are_compared_by_their_mean_over_the_picture(wanderer):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"module": "embedder.fcc"}, "module=embedder.fcc: the network has no such module"),
+        ({"module": "embedder.fcc"}, "no module 'embedder.fcc'"),
         ({"module": "embedder.fc", "share": 0.6}, "share=0.6: must be above 0 and at most 0.5"),
     ],
 )
-def test_what_cannot_be_chosen_is_one_line(wanderer, options, says):
+def test_an_impossible_choice_is_refused_in_one_line(wanderer, options, says):
     with pytest.raises(ConfigError, match=says):
         selective_regions(wanderer, maze_run(wanderer), **options, levels=LEVELS)
 

@@ -1,4 +1,4 @@
-"""P(cheese) by where the cheese lies, seen from somewhere."""
+"""P(cheese) by the cheese's place relative to the decision square or to the corner."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chisel.analysis.results import Frame
 
 Origin = Literal["offset", "corner"]
 ORIGINS: dict[Origin, str] = {"offset": "the decision square", "corner": "the top-right corner"}
-"""What the offset is counted from: names in the columns, and words."""
+"""Where the offset is counted from: names in columns of the table, and in words."""
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """P(cheese) over offsets of the cheese, rows from the lowest."""
+    """P(cheese) for each offset of the cheese; row 0 is the lowest."""
 
     origin: Origin
     rows: NDArray[np.int64]
@@ -25,12 +25,12 @@ class HeatMap:
     cols: NDArray[np.int64]
     """Offset of each column `[C]` in cells, to the right."""
     share: NDArray[np.float64]
-    """P(cheese) `[R, C]`, nan where no maze was so."""
+    """P(cheese) `[R, C]`; nan for an offset that no maze has."""
     count: NDArray[np.int64]
-    """Episodes `[R, C]`."""
+    """Number of episodes `[R, C]`."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON: the offsets that occurred."""
+        """Return the offsets that occurred, in plain values for JSON."""
         places = np.argwhere(self.count)
         return {
             "from": ORIGINS[self.origin],
@@ -47,11 +47,11 @@ class HeatMap:
 
 
 def heat_map(frame: Frame, origin: Origin) -> HeatMap:
-    """The share of episodes that ended at the cheese, for each offset of it.
+    """Compute the share of episodes that ended at the cheese, for each offset of the cheese.
 
     Args:
-        frame: Episodes, as `decision_episodes` gives them.
-        origin: What the offset is counted from.
+        frame: Episodes of `decision_episodes`.
+        origin: Where the offset is counted from.
     """
     row, col = frame[f"row_{origin}"], frame[f"col_{origin}"]
     rows, cols = np.arange(row.min(), row.max() + 1), np.arange(col.min(), col.max() + 1)

@@ -1,4 +1,4 @@
-"""Making vectors: mean activations over some states minus those over others."""
+"""Differences of activations: means over some states minus means over others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chisel.configs import ConfigError
 from chisel.models import Agent, to_tensor
 
 _AT_A_TIME = 512
-"""Observations in one forward pass while activations are recorded."""
+"""Number of observations in one forward pass while activations are recorded."""
 
 
 def activations(
@@ -25,19 +25,19 @@ def activations(
     obs: Tensor,
     call: Callable[[Tensor], object] | None = None,
 ) -> dict[str, Tensor]:
-    """Outputs of modules over observations.
+    """Record the outputs of modules for observations.
 
     Args:
         model: Any network.
-        modules: Their names.
-        obs: `[N, …]`.
-        call: What feeds the model; None calls it with a batch as it is.
+        modules: Names of the modules.
+        obs: Observations `[N, …]`.
+        call: Runs the model on a batch; None calls the model itself.
 
     Returns:
-        By name `[N, …]`, on the network's device.
+        The outputs `[N, …]` by name, on the network's device.
 
     Raises:
-        ConfigError: If there is no such module or its output is not one tensor.
+        ConfigError: If there is no such module, or its output is not one tensor.
     """
     feed = call or model
 
@@ -55,14 +55,17 @@ def mean_difference(
     without_states: Tensor,
     call: Callable[[Tensor], object] | None = None,
 ) -> Tensor:
-    """Mean output of a module over some inputs minus that over others, `[C, …]`, float32.
+    """Subtract a module's mean output over some inputs from that over others.
 
     Args:
         model: Any network.
-        module: The module's name.
+        module: Name of the module.
         with_states: Inputs `[N, …]`.
-        without_states: Inputs `[M, …]`; M need not be N.
-        call: What feeds the model; None calls it with a batch as it is.
+        without_states: Inputs `[M, …]` whose mean is subtracted; M may differ from N.
+        call: Runs the model on a batch; None calls the model itself.
+
+    Returns:
+        `[C, …]`, float32, on the CPU.
     """
     first, second = (
         activations(model, [module], obs, call)[module].double().mean(0)
@@ -78,17 +81,17 @@ def difference(
     without_states: NDArray[Any],
     states: Mapping[str, Any] | None = None,
 ) -> SteeringVector:
-    """The steering vector between two sets of states of any agent.
+    """Make the steering vector between two sets of states of any agent.
 
     Args:
-        agent: Whose activations.
-        module: Whose output.
-        with_states: Observations `[N, H, W, C]` in which something is the case.
-        without_states: Observations `[M, H, W, C]` in which it is not.
-        states: What to write down about them, plain values.
+        agent: The agent.
+        module: Name of the module whose outputs are subtracted.
+        with_states: Observations `[N, H, W, C]` that have some property.
+        without_states: Observations `[M, H, W, C]` that don't have it.
+        states: Plain values about the states, which are kept in the vector's `origin`.
 
     Raises:
-        ConfigError: If the observations are not what the agent sees, or there is no such module.
+        ConfigError: If the observations don't fit the agent, or there is no such module.
     """
     for name, obs in (("with_states", with_states), ("without_states", without_states)):
         check_observations(agent, obs, name)
@@ -101,10 +104,10 @@ def difference(
 
 
 def averaged(vectors: Sequence[SteeringVector]) -> SteeringVector:
-    """The mean of vectors of one module.
+    """Return the mean of several vectors of one module.
 
     Raises:
-        ConfigError: If there is none, or they are for different modules, shapes or observations.
+        ConfigError: If there is no vector, or the vectors differ in module, shape or observations.
     """
     if not vectors:
         raise ConfigError("there is no vector to average")
@@ -125,10 +128,10 @@ def averaged(vectors: Sequence[SteeringVector]) -> SteeringVector:
 
 
 def check_observations(agent: Agent, obs: NDArray[Any], what: str) -> None:
-    """Check that an agent could be shown these.
+    """Check that observations have the shape and type that an agent takes.
 
     Raises:
-        ConfigError: If not; the message has both shapes and types.
+        ConfigError: If they don't, or there are none; the message has both shapes and types.
     """
     spaces = agent.spaces
     if obs.shape[1:] != spaces.obs_shape or obs.dtype != np.dtype(spaces.obs_dtype):
@@ -141,13 +144,14 @@ def check_observations(agent: Agent, obs: NDArray[Any], what: str) -> None:
 
 
 def policy_layers(agent: Agent) -> list[str]:
-    """Every module without children on whose output the policy depends, in order of names.
+    """Return the modules without children on whose output the policy depends, in the model's order.
 
-    Found by asking for gradients: what only the critic reads is left out.
+    They are those with a gradient from the logits, so modules that only the critic reads are left
+    out.
     """
     named = [(name, one) for name, one in agent.model.named_modules() if not list(one.children())]
     outputs: dict[str, Tensor] = {}
-    handles = [one.register_forward_hook(_keeper(outputs, name)) for name, one in named]
+    handles = [one.register_forward_hook(_output_keeper(outputs, name)) for name, one in named]
     height, width, channels = agent.spaces.obs_shape
     try:
         with torch.enable_grad():
@@ -163,7 +167,9 @@ def policy_layers(agent: Agent) -> list[str]:
     return [name for name, _ in named if name in reached]
 
 
-def _keeper(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+def _output_keeper(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+    """Return a hook that keeps a module's output if it is a batch of floats."""
+
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.is_floating_point() and output.dim() > 1:
             outputs[name] = output

@@ -1,4 +1,4 @@
-"""What both studies of channels begin with: an agent, a layer, mazes, the channels found."""
+"""The agent and layer that the studies of channels work on, and the choice of channels."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from chisel.analysis.evaluation import Split, held_out_levels
+from chisel.analysis.evaluation import Split
 from chisel.analysis.interventions import LayerSplit
+from chisel.analysis.maze import Observe, held_out_states
 from chisel.analysis.maze.channels.detection import Tracking, goal_tracking
 from chisel.analysis.results import maze_run, take_agent
 from chisel.configs import ConfigError, RunConfig
@@ -19,58 +19,60 @@ from chisel.envs.maze import MazeState, observe_states
 from chisel.models import Agent
 
 LAYER = "embedder.block2.res1.resadd"
-"""Where the published maze agents keep the cheese, and the place to begin for others."""
+"""The layer in which published maze agents represent the cheese; the default for others."""
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """An agent cut at a layer, and what it sees."""
+class StudiedLayer:
+    """An agent split at a layer, and the mazes it is studied in."""
 
     agent: Agent
     config: RunConfig
     layer_split: LayerSplit
 
     @property
-    def observe(self) -> Any:
-        """States to observations."""
+    def observe(self) -> Observe:
+        """Return the function that makes the agent's observations of states."""
         return functools.partial(observe_states, config=self.config.env)
 
     def mazes(self, count: int, split: Split, seed: int) -> list[MazeState]:
-        """Held-out mazes with the cheese anywhere.
+        """Return held-out mazes with the cheese anywhere.
 
         Raises:
             ConfigError: If there are too few.
             CheckpointError: If the agent is for another environment.
         """
-        level_set = held_out_levels(
-            self.agent, self.config.env, "anywhere", levels=count, split=split, seed=seed
-        )
-        return [level_set.state(index) for index in range(count)]
+        return held_out_states(self.agent, self.config.env, levels=count, split=split, seed=seed)
 
     def tracking(self, mazes: Sequence[MazeState], cells: int, seed: int) -> Tracking:
-        """Which channels follow the cheese in these mazes."""
+        """Measure which channels follow the cheese in these mazes, at `cells` cells in each."""
         generator = np.random.default_rng([seed, 0])
         return goal_tracking(
             self.layer_split, mazes, self.observe, self.config.env, cells=cells, generator=generator
         )
 
 
-def subject(checkpoint: Path | str, module: str, env: str | None) -> Subject:
-    """Load what is to be studied.
+def studied_layer(checkpoint: Path | str, module: str, env: str | None) -> StudiedLayer:
+    """Load an agent and split it at a module.
 
     Raises:
-        CheckpointError: If nothing can be loaded.
-        ConfigError: If it plays no maze.
+        CheckpointError: If no agent can be loaded.
+        ConfigError: If the agent plays no maze.
     """
     agent = take_agent(checkpoint, env=env)
-    return Subject(agent, maze_run(agent), LayerSplit(agent.model, module))
+    return StudiedLayer(agent, maze_run(agent), LayerSplit(agent.model, module))
 
 
 def goal_channels(found: Tracking, top: int, hits: float) -> list[int]:
-    """The channels that count as following the cheese: at most `top`, that hit it often enough.
+    """Choose the channels that follow the cheese.
+
+    Args:
+        found: What `goal_tracking` measured.
+        top: Number of channels at most; those with the largest correlation are taken.
+        hits: Least share of cheese cells beside which a channel must peak, in 0…1.
 
     Raises:
-        ConfigError: If none does.
+        ConfigError: If no channel peaks beside the cheese often enough.
     """
     chosen = [channel for channel in found.best(top) if found.hits[channel] >= hits]
     if not chosen:
@@ -83,10 +85,10 @@ def goal_channels(found: Tracking, top: int, hits: float) -> list[int]:
 
 
 def named_channels(text: str, count: int) -> list[int]:
-    """Channels given as numbers with commas between.
+    """Read channels given as numbers separated by commas.
 
     Raises:
-        ConfigError: If one is no number or out of range.
+        ConfigError: If one is no number, or not in 0…`count` - 1.
     """
     try:
         chosen = [int(word) for word in text.split(",")]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 
 import numpy as np
 
 from chisel.analysis.evaluation import HeldOut, Split, held_out
-from chisel.analysis.maze.behaviour.episodes import frame_of, watched
+from chisel.analysis.maze.behaviour.episodes import episode_frame, play_once
 from chisel.analysis.maze.behaviour.summary import ends
-from chisel.analysis.results import Tree, require_spaces
+from chisel.analysis.results import ProgressCallback, Tree, require_spaces
 from chisel.configs import ConfigError, RunConfig
 from chisel.envs.maze import WALL, LevelSet, MazeState, make_from_levels
 from chisel.models import Agent
@@ -20,7 +21,7 @@ CORNERS: Mapping[str, tuple[int, int]] = {
     "bottom right": (0, 1),
     "bottom left": (0, 0),
 }
-"""Row and column of each, as 0 or 1 times the last."""
+"""Row and column of each corner, as multiples of the last row and column."""
 
 
 def cheese_in_corners(
@@ -30,24 +31,24 @@ def cheese_in_corners(
     *,
     levels: int,
     split: Split = "test",
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: ProgressCallback = lambda what, done, wanted: None,
 ) -> Tree:
     """Play the same mazes with the cheese in each of their corners.
 
-    The mouse starts where it always does, in the bottom left; only when the cheese lies there it
-    starts in the top right, the corner farthest away. Where the top-right corner is a goal of its
-    own, neither it nor that start is possible, and both are left out.
+    The mouse starts in the bottom left as always, or in the top right if the cheese lies in the
+    bottom left. Where the top-right corner is a goal of its own, neither the cheese nor the mouse
+    can be put there, so those two corners are left out.
 
     Args:
-        agent: Who plays; actions are sampled.
-        config: Which mazes; `config.eval.seed` decides levels and actions.
-        generator: Of the intervals, over layouts.
-        levels: How many mazes.
-        split: Which layouts.
-        progress: Called with the corner, episodes done and wanted.
+        agent: The agent; its actions are sampled.
+        config: The environment; `config.eval.seed` decides levels and actions.
+        generator: Draws the intervals over layouts.
+        levels: Number of mazes.
+        split: Split that the layouts come from.
+        progress: Called with the corner and the numbers of episodes done and wanted.
 
     Returns:
-        How episodes ended (see `maze.behaviour.summary.ends`) under each corner's name.
+        How episodes ended (see `maze.behaviour.summary.ends`), by the corner's name.
 
     Raises:
         ConfigError: If a corner of a maze is a wall.
@@ -59,30 +60,27 @@ def cheese_in_corners(
         for name in CORNERS
         if config.env.goals == "cheese" or name in ("top left", "bottom right")
     ]
-    found: dict[str, Tree] = {}
+    by_corner: dict[str, Tree] = {}
     for name in possible:
         edited = LevelSet.from_states(
-            [_moved(level_set.state(i), name) for i in range(len(level_set))]
+            [_moved(level_set.state(index), name) for index in range(len(level_set))]
         )
         env = make_from_levels(
             config.env, edited, num_envs=min(config.eval.num_envs, len(level_set))
         )
         try:
             require_spaces(agent, env)
-            seen = None if progress is None else _named(progress, f"cheese {name}")
-            facts = watched(HeldOut(env, edited, config.eval.seed), agent, config, seen)
+            own_progress = functools.partial(progress, f"cheese {name}")
+            mazes = HeldOut(env, edited, config.eval.seed)
+            episodes = play_once(mazes, agent, config, own_progress)
         finally:
             env.close()
-        found[name] = ends(frame_of(facts, edited), generator)
-    return found
-
-
-def _named(progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
-    return lambda done, wanted: progress(name, done, wanted)
+        by_corner[name] = ends(episode_frame(episodes, edited), generator)
+    return by_corner
 
 
 def _moved(state: MazeState, name: str) -> MazeState:
-    """The maze with its cheese in a corner."""
+    """Put the cheese of a maze into a corner, and the mouse into another if it is there."""
     last, (up, right) = state.maze_dim - 1, CORNERS[name]
     cell = (up * last, right * last)
     if state.grid[cell] == WALL:

@@ -1,11 +1,11 @@
-"""What mice choose at decision squares under one condition: of one agent, or over seeds."""
+"""Choices at decision squares under one condition: of one agent, or over seeds."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,65 +14,39 @@ from chisel.analysis.maze import CHOICES
 from chisel.analysis.results import Estimate, Frame, bootstrap_mean, mean_over_seeds, median
 
 
-class Condition(Protocol):
-    """What tables and figures need of a row."""
-
-    @property
-    def name(self) -> str:
-        """What was done."""
-
-    @property
-    def module(self) -> str | None:
-        """Where."""
-
-    @property
-    def coeff(self) -> float | None:
-        """How often it was added."""
-
-    @property
-    def count(self) -> int:
-        """Mazes, or seeds."""
-
-    def mean(self, choice: str) -> Estimate:
-        """Mean over mazes of the probability of one of `CHOICES`."""
-
-    def median(self, choice: str) -> Estimate:
-        """Median over mazes."""
-
-    def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
-
-
 @dataclass(frozen=True)
 class Row:
-    """What the mouse chose at the decision squares of some mazes under one condition."""
+    """Choices of one agent at the decision squares of `m` mazes under one condition."""
 
     name: str
+    """What was done."""
     choices: NDArray[np.float64]
-    """P(cheese), P(corner), P(neither), `[m, 3]`."""
+    """P(cheese), P(corner) and P(neither) in each maze, `[m, 3]`."""
     mazes: NDArray[np.int64]
-    """Which of the bench's mazes, `[m]`."""
+    """Numbers of the mazes in the setup, `[m]`."""
     module: str | None = None
+    """Module whose output was edited."""
     coeff: float | None = None
+    """Factor the vector was multiplied by before it was added."""
 
     @property
     def count(self) -> int:
-        """Number of mazes."""
+        """Return the number of mazes."""
         return len(self.mazes)
 
     def of(self, choice: str) -> NDArray[np.float64]:
-        """The probability of one choice in each maze `[m]`."""
+        """Return the probability of one choice in each maze, `[m]`."""
         return self.choices[:, CHOICES.index(choice)]
 
     def mean(self, choice: str) -> Estimate:
-        """Mean of one choice over mazes, with its bootstrap interval."""
+        """Return the mean of one choice over mazes, with its bootstrap interval."""
         return self._means[choice]
 
     def median(self, choice: str) -> Estimate:
-        """Median of one choice over mazes, with its exact interval."""
+        """Return the median of one choice over mazes, with its exact interval."""
         return self._medians[choice]
 
-    # Tables, figures and files ask for these again and again; a sweep has hundreds of rows.
+    # Tables, figures and files read these many times, and a sweep has hundreds of rows.
     @functools.cached_property
     def _means(self) -> dict[str, Estimate]:
         return {
@@ -84,58 +58,57 @@ class Row:
     def _medians(self) -> dict[str, Estimate]:
         return {choice: median(self.of(choice)) for choice in CHOICES}
 
-    def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return _plain(self)
-
 
 @dataclass(frozen=True)
 class SeedRow:
-    """The same condition of several agents that differ in their seed: means over these.
+    """Choices under one condition of several agents that differ in their seed.
 
-    Each seed counts with its mean, or median, over mazes; intervals are Student's t over seeds.
+    The value of each seed is its mean, or median, over mazes. Intervals are Student's t over seeds.
     """
 
     seeds: tuple[Row, ...]
+    """The row of each seed."""
 
     @property
     def name(self) -> str:
-        """What was done."""
+        """Return what was done."""
         return self.seeds[0].name
 
     @property
     def module(self) -> str | None:
-        """Where."""
+        """Return the module whose output was edited."""
         return self.seeds[0].module
 
     @property
     def coeff(self) -> float | None:
-        """How often it was added."""
+        """Return the factor the vector was multiplied by before it was added."""
         return self.seeds[0].coeff
 
     @property
     def count(self) -> int:
-        """Number of seeds."""
+        """Return the number of seeds."""
         return len(self.seeds)
 
     def mean(self, choice: str) -> Estimate:
-        """Mean over seeds of the mean over mazes."""
+        """Return the mean over seeds of the mean over mazes."""
         return mean_over_seeds([row.of(choice).mean() for row in self.seeds], within=(0, 1))
 
     def median(self, choice: str) -> Estimate:
-        """Mean over seeds of the median over mazes."""
+        """Return the mean over seeds of the median over mazes."""
         return mean_over_seeds([np.median(row.of(choice)) for row in self.seeds], within=(0, 1))
 
-    def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return _plain(self)
+
+Condition: TypeAlias = Row | SeedRow
+"""A row of tables and figures, about one agent or several seeds."""
 
 
 def join_rows(of_each: Sequence[Sequence[Row]]) -> list[SeedRow]:
-    """Rows of several seeds by their condition; those that some seed lacks are left out.
+    """Join the rows of several seeds that have the same condition.
+
+    Conditions that some seed lacks are left out.
 
     Args:
-        of_each: The rows of each seed, at least one seed.
+        of_each: The rows of each seed; at least one seed.
     """
     tables = [{(row.name, row.module, row.coeff): row for row in rows} for rows in of_each]
     return [
@@ -146,8 +119,10 @@ def join_rows(of_each: Sequence[Sequence[Row]]) -> list[SeedRow]:
 
 
 def choices_frame(rows: Sequence[Row]) -> Frame:
-    """A row for each condition and maze: its name, module and coefficient, the maze's number, and
-    the probability of each of `CHOICES`.
+    """Return a table with a row for each condition and maze.
+
+    Its columns are the condition's `name`, `module` and `coeff`, the maze's number `maze`, and the
+    probability of each of `CHOICES`.
     """
     return Frame.of_rows(
         [
@@ -159,7 +134,8 @@ def choices_frame(rows: Sequence[Row]) -> Frame:
     )
 
 
-def _plain(row: Condition) -> dict[str, Any]:
+def plain_row(row: Condition) -> dict[str, Any]:
+    """Return plain values for JSON: the condition, and mean and median of each choice."""
     about: dict[str, Any] = {"name": row.name, "module": row.module, "coeff": row.coeff}
     for choice in CHOICES:
         mean, median = row.mean(choice).to_plain(), row.median(choice).to_plain()

@@ -1,4 +1,4 @@
-"""Agents trained with the cheese in different regions meet the same mazes and are told apart."""
+"""Agents trained with the cheese in different regions are measured on the same mazes."""
 
 import json
 
@@ -8,7 +8,7 @@ import torch
 
 from chisel.analysis import studies
 from chisel.analysis.evaluation.held_out import held_out_levels
-from chisel.analysis.maze.behaviour.regions import Sweep, Trained, name_of
+from chisel.analysis.maze.behaviour.region_sweep import RegionAgent, RegionSweep, name_of
 from chisel.analysis.results.estimates import Estimate
 from chisel.configs import ConfigError
 from chisel.envs.maze import paths
@@ -19,15 +19,17 @@ LEVELS = 60
 
 
 def rightward(folder, bias, *overrides):
-    """Blind: it goes right, or waits if `bias` says so."""
+    """Make a run of an agent that goes right or waits, in the odds of `bias`, whatever it sees."""
     logits = torch.full((15,), -1e9)
     logits[7], logits[4] = 0, bias
     return make_run(folder, logits=logits, overrides=["eval.num_envs=32", *overrides])
 
 
 def steps_right(agent, beyond):
-    """Of levels with a decision square and cheese beyond a region, where the way to the cheese and
-    that to the corner go right from the square: slowly, from both paths."""
+    """Return whether the ways to cheese and corner go right from each decision square `[n, 2]`.
+
+    Of levels whose cheese lies beyond a region, computed slowly from both paths.
+    """
     level_set = held_out_levels(
         agent, agent.config.env, "anywhere", levels=LEVELS, split="train", seed=3, decision=True
     )
@@ -74,9 +76,9 @@ def test_all_agents_meet_the_same_mazes_beyond_the_largest_region(tmp_path):
 
 def test_seeds_of_one_region_are_joined_with_students_interval():
     def agent(setting, value):
-        return Trained(str(value), setting, {"success": {"a": Estimate(value, 0, 1, 9)}})
+        return RegionAgent(str(value), setting, {"success": {"a": Estimate(value, 0, 1, 9)}})
 
-    sweep = Sweep((agent(None, 0.9), agent(3, 0.2), agent(1, 0.5), agent(3, 0.4)))
+    sweep = RegionSweep((agent(None, 0.9), agent(3, 0.2), agent(1, 0.5), agent(3, 0.4)))
     assert [name_of(setting) for setting in sweep.settings] == ["region 1", "region 3", "anywhere"]
     joined = sweep.joined(3)["success"]["a"]
     half = 12.7062 * np.sqrt(0.02) / np.sqrt(2)  # t with one degree of freedom

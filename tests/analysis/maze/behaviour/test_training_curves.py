@@ -1,4 +1,4 @@
-"""A course of training is measured checkpoint by checkpoint, and filmed."""
+"""Training curves: every checkpoint is measured, and a film is made."""
 
 import json
 
@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from chisel.analysis import studies
-from chisel.analysis.maze.behaviour.over_training import (
+from chisel.analysis.maze.behaviour.training_curves import (
     TrainingCurve,
     checkpoints_of,
     training_curves_over_seeds,
@@ -19,7 +19,7 @@ from tests.analysis.conftest import make_run
 
 
 def keep(run, iteration, *, bias=None):
-    """One more checkpoint, the policy's bias changed."""
+    """Write one more checkpoint, with the policy's bias changed."""
     payload = read_checkpoint(run / "checkpoints" / checkpoint_name(3))
     payload["chisel"] |= {"iteration": iteration, "env_steps": 4000 * iteration}
     if bias is not None:
@@ -48,7 +48,7 @@ def test_seeds_are_joined_at_the_steps_they_share():
 
 
 @pytest.mark.usefixtures("procgen")
-def test_an_agent_that_stops_moving_is_seen_to_stop(tmp_path):
+def test_training_curves_show_that_an_agent_stops_moving(tmp_path):
     run = make_run(tmp_path / "run", overrides=["eval.num_envs=32"])
     still = torch.full((15,), -1e6)
     still[4] = 0

@@ -1,4 +1,4 @@
-"""Agents that were trained with the cheese in different regions, on the same mazes."""
+"""Measures of agents that were trained with the cheese in different regions, on the same mazes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.evaluation import EFFICIENT, Split, held_out_levels
-from chisel.analysis.maze import decision_mazes
+from chisel.analysis.evaluation import EFFICIENT, Split
+from chisel.analysis.maze import decision_mazes, held_out_states
 from chisel.analysis.maze.behaviour.episodes import decision_episodes
 from chisel.analysis.maze.behaviour.metrics import PUBLISHED
 from chisel.analysis.maze.behaviour.regression import prepare, regress
@@ -23,64 +23,65 @@ from chisel.envs.maze import layout_of, observe_states
 from chisel.models import Agent, to_tensor
 
 ANYWHERE = "anywhere"
-"""The setting of an agent whose cheese was nowhere in particular."""
+"""Name of the setting of agents that were trained with the cheese anywhere."""
 
 Setting = int | None
-"""Side of the region that the cheese was in while training; None: anywhere."""
+"""Side of the region that had the cheese in training; None: the cheese was anywhere."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """One agent and what it was found to do."""
+class RegionAgent:
+    """One agent and its measures."""
 
     label: str
+    """Name of its run."""
     setting: Setting
     tree: Tree
-    """See `measure`."""
+    """Its measures; see `measure_agent`."""
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """Agents by the region they were trained with; those of one region are its seeds."""
+class RegionSweep:
+    """Agents by the region they were trained with; agents of one region count as its seeds."""
 
-    agents: tuple[Trained, ...]
+    agents: tuple[RegionAgent, ...]
 
     @property
     def settings(self) -> list[Setting]:
-        """Ascending, anywhere last."""
+        """Return the settings, ascending, anywhere last."""
         found = {agent.setting for agent in self.agents}
         return sorted(found, key=lambda side: np.inf if side is None else side)
 
-    def of(self, setting: Setting) -> list[Trained]:
-        """The seeds of one setting."""
+    def of(self, setting: Setting) -> list[RegionAgent]:
+        """Return the agents of one setting."""
         return [agent for agent in self.agents if agent.setting == setting]
 
     def joined(self, setting: Setting) -> Tree:
-        """A lone agent's estimates, with intervals over layouts; or means over its seeds."""
+        """Return the estimates of a setting: of its one agent, or means over its seeds."""
         return over_seeds([agent.tree for agent in self.of(setting)])
 
 
 def setting_of(config: MazeConfig) -> Setting:
-    """The region that an agent was trained with."""
+    """Return the setting that an agent was trained with."""
     return config.region if config.cheese == "region" else None
 
 
 def name_of(setting: Setting) -> str:
-    """In words."""
+    """Return the name of a setting."""
     return ANYWHERE if setting is None else f"region {setting}"
 
 
 def largest_region(configs: Sequence[MazeConfig]) -> int:
-    """The largest region of any of these agents: the cheese beyond it is new to each of them."""
+    """Return the largest region that any agent was trained with; outside it all are untrained."""
     sides = [config.region for config in configs if config.cheese == "region"]
     return max([1, *sides])
 
 
 def require_alike(labels: Sequence[str], configs: Sequence[MazeConfig]) -> None:
-    """Check that agents differ in nothing of their worlds but where the cheese was.
+    """Check that the environments of agents differ in nothing but the cheese's place.
 
     Raises:
-        ConfigError: With the first option in which two differ.
+        ConfigError: If two differ in another option; the message names it.
     """
     plain = [_without_cheese(config) for config in configs]
     for label, other in zip(labels[1:], plain[1:], strict=True):
@@ -93,7 +94,7 @@ def require_alike(labels: Sequence[str], configs: Sequence[MazeConfig]) -> None:
                 )
 
 
-def measure(
+def measure_agent(
     agent: Agent,
     config: RunConfig,
     *,
@@ -102,16 +103,16 @@ def measure(
     split: Split,
     progress: ProgressCallback,
 ) -> Tree:
-    """What one agent does on and off its distribution, and on levels with a decision square.
+    """Measure one agent on all levels, and on levels with a decision square.
 
     Args:
-        agent: Who plays; actions are sampled.
-        config: Which mazes; `config.eval.seed` decides levels and actions.
-        beyond: Levels with a decision square count where the cheese lies outside the top-right
-            square of this side.
-        levels: How many of each kind are played.
-        split: Which layouts.
-        progress: Called with what is played, episodes done and wanted.
+        agent: The agent; its actions are sampled.
+        config: The environment; `config.eval.seed` decides levels and actions.
+        beyond: Levels with a decision square count if the cheese lies outside the top-right square
+            of this side.
+        levels: Number of levels of each kind.
+        split: Split that the layouts come from.
+        progress: Called with what is played and the numbers of episodes done and wanted.
 
     Returns:
         `success` and `efficient` (success within twice the shortest path) under `ON`, `OFF`, `GAP`;
@@ -123,9 +124,9 @@ def measure(
     frames = played(agent, config, levels=levels, split=split, progress=progress)
     rows = summarised(frames, draws)
     success = {name: leaves(rows, name)[ENDS[0]] for name in (ON, OFF, GAP) if name in rows}
-    quick = {OFF: _efficient(frames["anywhere"], draws)}
+    efficient = {OFF: _efficient(frames["anywhere"], draws)}
     if "as-trained" in frames:
-        quick[ON] = _efficient(frames["as-trained"], draws)
+        efficient[ON] = _efficient(frames["as-trained"], draws)
     frame = decision_episodes(
         agent,
         config,
@@ -138,9 +139,9 @@ def measure(
     if not len(frame):
         raise ConfigError(f"levels={levels}: no cheese lies outside region {beyond}; take more")
     tree: dict[str, Tree] = {
-        # Where the cheese was anywhere in training, on and off are the same episodes.
+        # For agents trained with the cheese anywhere, both placements are the same episodes.
         "success": {ON: success[OFF], **success},
-        "efficient": {ON: quick[OFF], **quick},
+        "efficient": {ON: efficient[OFF], **efficient},
         "episodes": ends(frame, draws),
         "square": _at_squares(agent, config, frame, levels, split, draws),
     }
@@ -148,14 +149,15 @@ def measure(
 
 
 def _beyond(frame: Frame, side: int) -> NDArray[np.bool_]:
-    """Rows whose cheese lies outside the top-right square of a side, `[E]`."""
+    """Return the rows whose cheese lies outside the top-right square of this side, `[E]`."""
     outside: NDArray[np.bool_] = (frame["row_corner"] <= -side) | (frame["col_corner"] <= -side)
     return outside
 
 
 def _efficient(frame: Frame, generator: np.random.Generator) -> Estimate:
-    quick = frame["cheese"] & (frame["l"] <= EFFICIENT * frame["cheese_path"])
-    return means([quick.astype(np.float64)], frame["layout"], generator, within=(0, 1))[0]
+    """Return the share of episodes that reach the cheese within `EFFICIENT` shortest paths."""
+    efficient = frame["cheese"] & (frame["l"] <= EFFICIENT * frame["cheese_path"])
+    return means([efficient.astype(np.float64)], frame["layout"], generator, within=(0, 1))[0]
 
 
 def _at_squares(
@@ -166,22 +168,21 @@ def _at_squares(
     split: Split,
     generator: np.random.Generator,
 ) -> Tree:
-    """Where the mouse, facing left, would turn on the decision squares of a frame's levels."""
+    """Return the choices of the mouse, facing left, on the decision squares of a frame's levels."""
     seed = config.eval.seed
-    level_set = held_out_levels(
-        agent, config.env, "anywhere", levels=levels, split=split, seed=seed, decision=True
+    states = held_out_states(
+        agent, config.env, levels=levels, split=split, seed=seed, decision=True
     )
     wanted = set(frame["level_seed"].tolist())
-    states = [level_set.state(number) for number in range(len(level_set))]
     mazes = decision_mazes([state for state in states if state.level_seed in wanted])
     layouts = np.array([layout_of(state.grid) for state in mazes.starts], np.int64)
-    seen = to_tensor(observe_states(mazes.states, config=config.env))
-    choices = mazes.choices(moves_of(agent, seen))
+    obs = to_tensor(observe_states(mazes.states, config=config.env))
+    choices = mazes.choices(moves_of(agent, obs))
     return dict(zip(ENDS, means(list(choices.T), layouts, generator), strict=True))
 
 
 def _regression(frame: Frame, generator: np.random.Generator) -> dict[str, Tree]:
-    """Coefficients and predictions; nothing where nearly all episodes end alike."""
+    """Return coefficients and validation; nothing if nearly all episodes end alike."""
     try:
         data = prepare(frame, PUBLISHED)
     except ConfigError:
@@ -193,6 +194,6 @@ def _regression(frame: Frame, generator: np.random.Generator) -> dict[str, Tree]
 
 
 def _without_cheese(config: MazeConfig) -> MazeConfig:
-    """What must agree: not where the cheese is, nor how levels are drawn and stepped."""
+    """Return the options that must agree: without the cheese's place and how levels are drawn."""
     levels = replace(config.levels, set_size=0, start=0, num=0)
     return replace(config, cheese="stock", region=0, num_envs=1, num_threads=0, levels=levels)

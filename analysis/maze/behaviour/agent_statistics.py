@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chisel.analysis.evaluation import Split
-from chisel.analysis.maze.behaviour.corners import cheese_in_corners
+from chisel.analysis.maze.behaviour.cheese_corners import cheese_in_corners
 from chisel.analysis.maze.behaviour.episodes import decision_episodes
 from chisel.analysis.maze.behaviour.metrics import METRICS
 from chisel.analysis.maze.behaviour.regression import inflation, prepare, regress
-from chisel.analysis.maze.behaviour.signs import sign_flips
+from chisel.analysis.maze.behaviour.sign_flips import sign_flips
 from chisel.analysis.maze.behaviour.summary import ends, misgeneralisation
 from chisel.analysis.maze.behaviour.validation import (
     carried_over,
@@ -20,22 +21,20 @@ from chisel.analysis.maze.behaviour.validation import (
     drop_one,
     validation,
 )
-from chisel.analysis.results import Estimate, Frame, Tree
+from chisel.analysis.results import Estimate, Frame, ProgressCallback, Tree
 from chisel.configs import RunConfig
 from chisel.models import Agent
 
-ProgressCallback = Callable[[str, int, int], None]
-
 CORNER_SHARE = 4
-"""Each corner gets this part of the levels: there are few questions to ask of it."""
+"""The number of levels is divided by this for the corners, which have one estimate each."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What was found about one agent."""
+    """Results about one agent."""
 
     episodes: Frame
-    """The first batch, one row each; see `decision_episodes`."""
+    """Episodes of the first batch; see `decision_episodes`."""
     tree: Tree
     """Every estimate: `summary`, `corners`, and what `statistics` gives."""
 
@@ -47,31 +46,31 @@ def behaviour(
     variables: Sequence[str],
     levels: int,
     split: Split = "test",
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback = lambda what, done, wanted: None,
 ) -> Behaviour:
-    """Play an agent and explain where it goes.
+    """Play an agent and compute all statistics of where it goes.
 
     Args:
-        agent: Who plays; actions are sampled.
-        config: Which mazes; `config.eval.seed` decides everything drawn.
-        variables: Columns that the main regression has.
-        levels: With a decision square, in each of two batches, of which the second then loses the
-            layouts of the first; as many for the summary, and a quarter for the corners.
-        split: Which layouts.
-        progress: Called with what is played, episodes done and wanted.
+        agent: The agent; its actions are sampled.
+        config: The environment; `config.eval.seed` decides everything that is drawn.
+        variables: Variables of the main regression; columns of the table of episodes.
+        levels: Number of levels with a decision square in each of two batches, of which the second
+            then loses the layouts of the first. The summary has as many levels of every kind, and
+            each corner a quarter.
+        split: Split that the layouts come from.
+        progress: Called with what is played and the numbers of episodes done and wanted.
 
     Raises:
         ConfigError: If there are too few levels, a variable is unknown, or nearly all episodes
             ended alike.
     """
-    progress = progress or (lambda what, done, wanted: None)
     batches = [
         decision_episodes(
             agent,
             replace(config, eval=replace(config.eval, seed=config.eval.seed + number)),
             levels=levels,
             split=split,
-            progress=lambda done, wanted, n=number: progress(f"batch {n + 1}", done, wanted),  # type: ignore[misc]  # n is bound here
+            progress=functools.partial(progress, f"batch {number + 1}"),
         )
         for number in (0, 1)
     ]
@@ -90,13 +89,13 @@ def behaviour(
 def statistics(
     first: Frame, second: Frame, variables: Sequence[str], generator: np.random.Generator
 ) -> Tree:
-    """Everything that two batches of episodes say, without playing.
+    """Compute the statistics of two batches of episodes.
 
     Args:
-        first: Episodes, as `decision_episodes` gives them.
-        second: The same of other levels. Layouts that the first batch has, too, are left out.
-        variables: Columns that the main regression has.
-        generator: Of folds, redrawn layouts, subsets and the solver.
+        first: Episodes of `decision_episodes`.
+        second: Episodes on other levels. Those in layouts of the first batch are left out.
+        variables: Variables of the main regression.
+        generator: Draws folds, layouts and subsets, and seeds the solver.
 
     Returns:
         `decision` (how they ended), `regression`, `validation` (cross-validated), `drop_one`,

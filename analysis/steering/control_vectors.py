@@ -1,4 +1,4 @@
-"""What a vector is compared with: others of the same length that mean nothing."""
+"""Control vectors: random vectors of the same length as a steering vector."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import Tensor
 from chisel.configs import ConfigError
 
 Over = Literal["all", "channels", "cells"]
+"""What is permuted: all numbers, whole channels, or whole cells."""
 
 
 def random_like(vectors: Tensor, generator: torch.Generator) -> Tensor:
-    """Gaussian vectors, each as long as the one it stands for.
+    """Draw Gaussian vectors, each of the length of the vector in its place.
 
     Args:
         vectors: `[N, C, …]`.
@@ -30,19 +31,19 @@ def random_like(vectors: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shuffled(vectors: Tensor, generator: torch.Generator, over: Over = "all") -> Tensor:
-    """The same numbers elsewhere, each vector with a permutation of its own.
+    """Permute the numbers of each vector, each with its own permutation.
 
     Args:
         vectors: `[N, C, …]`.
         generator: Source of the draws, on the CPU.
-        over: Numbers change places all together; or whole channels do; or whole cells.
+        over: What is permuted: all numbers, whole channels, or whole cells.
 
     Returns:
         `[N, C, …]`.
 
     Raises:
-        ConfigError: If there are no cells to shuffle, or vectors `[N, T, C]` or `[N, C, T]` don't
-            say which axis has the channels.
+        ConfigError: If there are no cells to permute, or the axis of the channels is unknown, as in
+            vectors `[N, T, C]` or `[N, C, T]`.
     """
     if over != "all" and vectors.dim() == 3:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Measures of an agent at every checkpoint that its run kept."""
+"""Training curves: measures of an agent at every checkpoint that its run kept."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from chisel.models import CHECKPOINTS, Agent, iteration_of, load_agent
 
 Curves = dict[str, Estimate]
 Measure = Callable[[Agent, RunConfig, int, Split], Curves]
-"""From an agent, its config, a number of levels and their split to a point of each curve."""
+"""From an agent, its config, a number of levels and their split to one point of each curve."""
 
 
 def success(agent: Agent, config: RunConfig, levels: int, split: Split) -> Curves:
-    """Success by where the cheese lies."""
+    """Measure success, by where the cheese lies."""
     rows = misgeneralisation(agent, config, _draws(config), levels=levels, split=split)
     return {name: leaves(rows, name)[ENDS[0]] for name in rows if name != GAP}
 
 
 def p_cheese(agent: Agent, config: RunConfig, levels: int, split: Split) -> Curves:
-    """How episodes end that have a decision square, the cheese outside its region."""
+    """Measure how episodes end with a decision square and the cheese outside its region."""
     frame = decision_episodes(agent, config, levels=levels, split=split)
     return leaves(ends(frame, _draws(config)))
 
 
 def regression(agent: Agent, config: RunConfig, levels: int, split: Split) -> Curves:
-    """Coefficients of the published variables; none where nearly all episodes end alike."""
+    """Fit coefficients of the published variables; nan where nearly all episodes end alike."""
     frame = decision_episodes(agent, config, levels=levels, split=split)
     try:
         found = regress(prepare(frame, PUBLISHED), _draws(config))
-    except ConfigError:  # a young agent hardly ever finds the cheese
+    except ConfigError:  # early in training an agent hardly ever finds the cheese
         nan = float("nan")
         return {name: Estimate(nan, nan, nan, len(frame)) for name in PUBLISHED}
     return leaves(found.to_tree(), "coefficients")
@@ -52,33 +52,37 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
     "regression": ("log-odds of the cheese per deviation", regression),
     "cheese-vector": ("P(cheese) at the decision square", cheese_vector_curves),
 }
-"""Words and function of each. Whatever gives estimates of an agent can stand here."""
+"""Title and function of each measure. Any function that returns estimates of an agent will do."""
 
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """Measures over training."""
+    """Measures at `T` checkpoints."""
 
     steps: list[int]
-    """Environment steps of each checkpoint `[T]`."""
+    """Environment steps of each checkpoint, `[T]`."""
     points: list[Tree]
-    """At each checkpoint, the curves' estimates under each measure's name `[T]`."""
+    """Estimates of each curve, under the name of its measure, at each checkpoint, `[T]`."""
 
     def curve(self, measure: str, name: str) -> list[Estimate]:
-        """One curve `[T]`."""
+        """Return one curve, `[T]`."""
         return [leaves(point, measure)[name] for point in self.points]
 
     def names(self, measure: str) -> list[str]:
-        """The curves that are there at every checkpoint."""
+        """Return the names of the curves that every checkpoint has."""
         first, *rest = [leaves(point, measure) for point in self.points]
         return [name for name in first if all(name in point for point in rest)]
 
 
 def checkpoints_of(run: Path, most: int) -> list[Path]:
-    """Checkpoints that a run kept, oldest first: at most so many, spread evenly, the last included.
+    """Return checkpoints that a run kept, oldest first, spread evenly, the last one included.
+
+    Args:
+        run: Folder of the run.
+        most: Number of checkpoints at most.
 
     Raises:
-        ConfigError: If it keeps fewer than two, or fewer than two are asked for.
+        ConfigError: If the run keeps fewer than two checkpoints, or `most` is below two.
     """
     if most < 2:
         raise ConfigError(f"points={most}: at least 2")
@@ -86,7 +90,7 @@ def checkpoints_of(run: Path, most: int) -> list[Path]:
     numbered = sorted((n, file) for file in files if (n := iteration_of(file)) is not None)
     if len(numbered) < 2:
         raise ConfigError(
-            f"{run} keeps {len(numbered)} checkpoints, but a course of training needs at least 2: "
+            f"{run} keeps {len(numbered)} checkpoints, but a training curve needs at least 2: "
             "train with trainer.keep_every=N"
         )
     count = min(most, len(numbered))
@@ -101,17 +105,17 @@ def measure_training_curve(
     *,
     levels: int,
     split: Split,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> TrainingCurve:
     """Measure every checkpoint on the same levels.
 
     Args:
         files: Checkpoints, oldest first.
-        config_of: The config to play an agent under.
-        measures: Names in `MEASURES`.
-        levels: How many mazes for each.
-        split: Which layouts.
-        progress: Called with checkpoints done and wanted.
+        config_of: Returns the config under which an agent plays.
+        measures: Names of `MEASURES`.
+        levels: Number of mazes of each measure.
+        split: Split that the layouts come from.
+        progress: Called with the numbers of checkpoints done and wanted.
 
     Raises:
         ConfigError: If a measure is unknown or there are too few levels.
@@ -125,25 +129,23 @@ def measure_training_curve(
         config = config_of(agent)
         points.append({name: MEASURES[name][1](agent, config, levels, split) for name in measures})
         steps.append(agent.env_steps or 0)
-        if progress is not None:
-            progress(number + 1, len(files))
+        progress(number + 1, len(files))
     return TrainingCurve(steps, list(points))
 
 
-def training_curves_over_seeds(courses: Sequence[TrainingCurve]) -> TrainingCurve:
-    """Means over runs at the steps that all have measured, with intervals over them.
+def training_curves_over_seeds(curves: Sequence[TrainingCurve]) -> TrainingCurve:
+    """Return means over runs, with intervals, at the steps that all runs have measured.
 
     Raises:
         ConfigError: If the runs have no steps in common.
     """
-    common = sorted(set.intersection(*(set(course.steps) for course in courses)))
+    common = sorted(set.intersection(*(set(curve.steps) for curve in curves)))
     if not common:
         raise ConfigError(
             "the runs kept no checkpoint of the same step; use one trainer.keep_every"
         )
     points = [
-        over_seeds([course.points[course.steps.index(step)] for course in courses])
-        for step in common
+        over_seeds([curve.points[curve.steps.index(step)] for curve in curves]) for step in common
     ]
     return TrainingCurve(common, points)
 

@@ -1,4 +1,4 @@
-"""One maze before and after an intervention: fields for both ways the mouse may face, solved."""
+"""A policy in one maze: its fields for a mouse that faces left and right, and its outcomes."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from chisel.envs.maze import MazeState
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """What one policy does in a maze."""
+class MazePolicy:
+    """What one policy does in one maze."""
 
     left: VectorField
-    """Of a mouse that faces left."""
+    """The field of a mouse that faces left."""
     right: VectorField
+    """The field of a mouse that faces right."""
     config: MazeConfig
-    """For what ends an episode."""
+    """The environment, which says what ends an episode."""
 
     def facing(self, orientation: str) -> VectorField:
-        """One of the two fields."""
+        """Return one of the two fields."""
         return self.right if orientation == "right" else self.left
 
     @property
     def chain(self) -> MazeChain:
-        """Both fields as a Markov chain."""
+        """Return both fields as a Markov chain."""
         ends = [*self.left.state.cheese, self.corner]
         both = self.config.goals == "cheese-and-corner"
         return chain_of(self.left, self.right, ends=ends if both else None)
 
     @property
     def corner(self) -> tuple[int, int]:
-        """The top-right cell."""
+        """Return the top-right cell."""
         last = self.left.state.maze_dim - 1
         return last, last
 
     def exact(self) -> dict[str, Any]:
-        """What becomes of an episode from the start within the timeout, in plain values."""
+        """Compute, in plain values, how an episode from the start goes within the timeout."""
         chain, steps = self.chain, self.config.timeout
         return {
             "timeout": steps,
@@ -50,31 +51,29 @@ class Side:
             "length": expected_length(chain, steps=steps),
             "return": expected_return(chain, steps=steps),
             "critic_agrees": {
-                field.orientation: _or_null(value_agreement(chain, field).share)
+                field.orientation: None if math.isnan(share) else share  # JSON knows no nan
                 for field in (self.left, self.right)
+                for share in (value_agreement(chain, field).share,)
             },
         }
 
 
-def side_of(policy: Outputs, state: MazeState, observe: Observe, config: MazeConfig) -> Side:
-    """Ask a policy at every square of a maze, facing either way."""
-    return Side(*fields_of(policy, state, observe), config)
+def maze_policy(
+    policy: Outputs, state: MazeState, observe: Observe, config: MazeConfig
+) -> MazePolicy:
+    """Compute a policy's outputs at every square of a maze, the mouse facing left and right."""
+    return MazePolicy(*fields_of(policy, state, observe), config)
 
 
-def change(before: Side, after: Side) -> dict[str, float]:
-    """How far two policies are apart in one maze, as mean total variations in 0…1.
+def policy_change(before: MazePolicy, after: MazePolicy) -> dict[str, float]:
+    """Compute how far two policies differ in one maze, as mean total variations in 0…1.
 
     Returns:
-        `squares`, over all squares and both orientations; `visited`, weighted by how often the
-        policy before is there within the timeout.
+        `squares`: the mean over all squares and both orientations. `visited`: weighted by how often
+        the policy `before` acts in each state within the timeout.
     """
     pairs = ((before.left, after.left), (before.right, after.right))
     return {
         "squares": sum(mean_total_variation(*pair) for pair in pairs) / 2,
         "visited": visited_variation(before.chain, after.chain, steps=before.config.timeout),
     }
-
-
-def _or_null(share: float) -> float | None:
-    """For JSON: no square with a choice gives nan."""
-    return None if math.isnan(share) else share

@@ -1,4 +1,4 @@
-"""Vectors added while an agent plays, as `steer=FILE:COEFF,…` asks for it."""
+"""The option `steer=FILE:COEFF,…`: vectors that are added while an agent plays."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from chisel.models import Agent
 
 @dataclass(frozen=True)
 class Steering:
-    """Vectors that fit an agent, and how much of each is added."""
+    """Steering vectors that fit an agent, with their coefficients."""
 
     agent: Agent
     vectors: tuple[tuple[Path, float, SteeringVector], ...]
+    """File, coefficient and vector."""
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
-        """A context in which the agent runs steered."""
+        """Return a context in which the vectors are added to the agent's activations."""
         edits: dict[str, Edit] = {}
         for _, coeff, vector in self.vectors:
             earlier = edits.get(vector.module, compose())
@@ -33,11 +34,11 @@ class Steering:
 
     @property
     def name(self) -> str:
-        """As part of a file's name."""
+        """Return a text for names of files."""
         return "+".join(f"{path.stem}-{coeff:g}" for path, coeff, _ in self.vectors)
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         plain = [
             {
                 "file": str(path),
@@ -55,7 +56,7 @@ def parse_steer(text: str) -> list[tuple[Path, float]]:
     """Read `FILE:COEFF,…`.
 
     Raises:
-        ConfigError: If a file or a coefficient is missing, or the latter is not a finite number.
+        ConfigError: If a file or a coefficient is missing, or a coefficient is not a finite number.
     """
     vectors = []
     for item in text.split(","):
@@ -76,8 +77,8 @@ def steering_of(agent: Agent, text: str) -> Steering:
     """Load the vectors of `FILE:COEFF,…` and check that they fit the agent.
 
     Raises:
-        ConfigError: If the words are wrong or a vector does not fit.
-        CheckpointError: If a file is missing or no vector.
+        ConfigError: If the text cannot be read, or a vector does not fit the agent.
+        CheckpointError: If a file is missing or holds no steering vector.
     """
     vectors = []
     for path, coeff in parse_steer(text):

@@ -1,29 +1,56 @@
-"""Pairs of mazes that differ in one thing: the cheese, or a way to the world's top-right corner."""
+"""Mazes to study: held-out ones, and edited copies with the cheese or a wall changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
+from chisel.analysis.evaluation import Placement, Split, held_out_levels
 from chisel.configs import ConfigError, MazeConfig
 from chisel.envs.maze import FREE, Cell, MazeState
+from chisel.models import Agent
 
-Named = Literal["cheese", "top-right"]
+StatePair = Literal["cheese", "top-right"]
+"""Names of two sets of mazes that differ in one thing; see `with_and_without`."""
+
+
+def held_out_states(
+    agent: Agent,
+    config: MazeConfig,
+    placement: Placement = "anywhere",
+    *,
+    levels: int,
+    split: Split,
+    seed: int,
+    decision: bool = False,
+) -> list[MazeState]:
+    """Return the first states of held-out mazes, as `held_out_levels` chooses them.
+
+    Raises:
+        ConfigError: If `levels` is below 1, or there are too few such levels.
+        CheckpointError: If the agent is for another environment.
+    """
+    if levels < 1:
+        raise ConfigError(f"levels={levels}: must be at least 1")
+    level_set = held_out_levels(
+        agent, config, placement, levels=levels, split=split, seed=seed, decision=decision
+    )
+    return [level_set.state(index) for index in range(len(level_set))]
 
 
 def with_and_without(
-    name: Named, states: Sequence[MazeState], config: MazeConfig
+    name: StatePair, states: Sequence[MazeState], config: MazeConfig
 ) -> tuple[list[MazeState], list[MazeState]]:
-    """The two sets whose activations are subtracted.
+    """Return two sets of mazes that differ in one thing.
 
     `cheese`: each maze as it is, and without its cheese. `top-right`: each maze with a way opened
     from its own top-right cell up and then right to the corner of the world, and as it is; mazes
     that fill the world have that way already and are left out.
 
     Args:
-        name: Which pair.
-        states: The mazes; not changed.
-        config: What the agent sees.
+        name: The thing in which they differ.
+        states: The mazes. They are not changed.
+        config: The environment, which says what the agent sees.
 
     Raises:
         ConfigError: If a maze has no cheese; if no maze is smaller than the world; or if the agent
@@ -43,10 +70,10 @@ def with_and_without(
 
 
 def without_cheese(state: MazeState) -> MazeState:
-    """The maze without cheese, which it must have.
+    """Return a copy of a maze with its cheese taken away.
 
     Raises:
-        ConfigError: If it has none.
+        ConfigError: If it has no cheese.
     """
     copy = _with_cheese(state)
     copy.remove_cheese()
@@ -54,18 +81,20 @@ def without_cheese(state: MazeState) -> MazeState:
 
 
 def to_world_corner(state: MazeState) -> MazeState:
-    """The maze with an L-shaped way from its top-right cell to the world's top-right corner."""
+    """Return a copy of a maze with an L-shaped way from its top-right cell to that of the world."""
     copy = state.copy()
     world, edge, low = copy.world, copy.world_dim - 1, copy.margin + copy.maze_dim - 1
     world[low : edge + 1, low] = FREE
     world[edge, low : edge + 1] = FREE
-    world[copy.margin : low + 1, copy.margin : low + 1] = state.grid  # a cheese may lie in it
+    world[copy.margin : low + 1, copy.margin : low + 1] = (
+        state.grid
+    )  # which may have its cheese there
     copy.set_world(world, state.maze_dim)
     return copy
 
 
 def world_cell(state: MazeState, cell: Cell) -> Cell:
-    """A cell of the inner maze as one of the world: what two mazes have in common in a picture."""
+    """Return a cell of the inner maze as one of the world, where pictures of two mazes compare."""
     return cell[0] + state.margin, cell[1] + state.margin
 
 

@@ -1,0 +1,70 @@
+"""The policy that an agent is compared with: itself under an intervention, or a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chisel.analysis.ablation import parse_modes
+from chisel.analysis.evaluation import Interventions, ablation_of
+from chisel.analysis.maze.fields import Outputs
+from chisel.analysis.results import take_agent
+from chisel.analysis.steering import steering_of
+from chisel.configs import ConfigError, RunConfig
+from chisel.models import Agent, require_match
+
+
+@dataclass(frozen=True)
+class ComparedPolicy:
+    """A policy that is compared with an agent, and has the same observations."""
+
+    outputs: Outputs
+    """From observations to logits and values."""
+    context: Callable[[], AbstractContextManager[Any]]
+    """Context in which the policy must be run."""
+    name: str
+    """Name for titles."""
+    plain: Mapping[str, Any]
+    """Plain values for JSON."""
+
+
+def compared_policy(
+    agent: Agent, config: RunConfig, *, steer: str | None, ablate: str | None, other: str | None
+) -> ComparedPolicy | None:
+    """Read from a study's options what to compare with; None if no option is given.
+
+    Args:
+        agent: The agent that is studied.
+        config: The config it is studied under.
+        steer: `FILE:COEFF,…` (see `parse_steer`).
+        ablate: `REGION[:MODE],…` (see `parse_modes`). If `steer` is given too, regions are ablated
+            before vectors are added.
+        other: Another checkpoint.
+
+    Raises:
+        ConfigError: If an option cannot be read, there is no such region, a vector does not fit, or
+            an intervention is given beside another checkpoint.
+        CheckpointError: If there is no such file, or the other checkpoint has other observations.
+    """
+    if other is not None:
+        if steer is not None or ablate is not None:
+            raise ConfigError(f"other={other} is compared as it is: leave steer= and ablate= out")
+        second = take_agent(Path(other), env=None)
+        require_match(second.source, second.spaces.to_plain(), agent.spaces.to_plain(), "agent")
+        about: dict[str, Any] = {"checkpoint": str(second.source), "sha256": second.digest}
+        about["env_steps"] = second.env_steps
+        name = "/".join(Path(other).parts[-2:])
+        return ComparedPolicy(second.outputs, nullcontext, name, {"other": about})
+    if steer is None and ablate is None:
+        return None
+    interventions = Interventions(
+        ablation_of(agent, config, parse_modes(ablate)) if ablate else None,
+        steering_of(agent, steer) if steer else None,
+    )
+    words = [f"without {ablate}"] if ablate else []
+    if interventions.steering is not None:
+        words += [f"{coeff:+g} × {path.name}" for path, coeff, _ in interventions.steering.vectors]
+    return ComparedPolicy(agent.outputs, interventions, ", ".join(words), interventions.to_plain())
