@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
-from chisel.cli.encoding import any_encoding
 from chisel.configs import (
     CheckpointError,
     ChiselError,
@@ -69,6 +72,12 @@ _DISK_REFUSES = (
     errno.EIO,
     errno.ESTALE,
 )
+
+
+_ASCII = "chisel.ascii"
+"""Name of `to_ascii` among the ways to handle what an encoding lacks."""
+_IN_ASCII = {"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "→": "->"}
+_IN_ASCII |= {"±": "+-", "²": "2", "γ": "gamma", "λ": "lambda", "σ": "sigma", "·": "*"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,6 +156,35 @@ def _unknown(command: str, rest: Sequence[str]) -> str:
     match = near(command, COMMANDS)
     instead = f"did you mean {match!r}?" if match else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {command!r}; {instead}"
+
+
+def to_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters by what ASCII has for them, else a question mark.
+
+    An error handler for `codecs.register_error`.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    refused = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(one, "?") for one in refused), error.end
+
+
+@contextmanager
+def any_encoding(*streams: Any) -> Iterator[None]:
+    """Let streams write every character within the context, whatever their encodings."""
+    codecs.register_error(_ASCII, to_ascii)
+    changed = [
+        (one, one.errors)
+        for one in streams
+        if isinstance(one, io.TextIOWrapper) and one.errors in ("strict", "backslashreplace")
+    ]
+    for stream, _ in changed:
+        stream.reconfigure(errors=_ASCII)
+    try:
+        yield
+    finally:
+        for stream, errors in changed:
+            stream.reconfigure(errors=errors)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ whether it is watched or not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import lightning as L
@@ -23,6 +22,7 @@ from chisel.analysis.evaluation import play
 from chisel.analysis.maze import contact_sheet, vector_field
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, observe_states, render
+from chisel.trainers.onpolicy.repeatable import restored_modes
 
 if TYPE_CHECKING:
     from chisel.trainers.logging.tracking import Tracking
@@ -94,8 +94,8 @@ class HeldOutMazes(Callback):
         module: Any = pl_module
         if module.iteration % self.every:
             return
-        with _at_rest(module.model) as model:
-            outputs = _on_device(model, module.device)
+        with restored_modes(module.model):
+            outputs = _on_device(module.model.eval(), module.device)
             self.show(outputs, self.env, self.config, self.tracking, module.iteration)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -198,18 +198,6 @@ def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     full[: len(panels)] = panels
     grid = full.reshape(down, across, size, size, 3).swapaxes(1, 2)
     return np.ascontiguousarray(grid.reshape(down * size, across * size, 3))
-
-
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in eval mode, and afterwards every module as it was."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield model
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _on_device(model: nn.Module, device: torch.device) -> Outputs:

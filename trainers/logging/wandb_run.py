@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,8 +14,6 @@ from typing import Any, Literal
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
-from chisel.trainers.logging.wandb_traces import Traces
-
 INIT_SECONDS = 12.0
 """How long a server may take to answer; giving up on it takes a few more."""
 FLUSH_SECONDS = 1.0
@@ -22,7 +21,40 @@ FLUSH_SECONDS = 1.0
 FINISH_SECONDS = 60.0
 """How long the end of a run waits for uploads; what is left can be sent with `wandb sync`."""
 
+SERVICE = "WANDB_SERVICE"
+"""Variable in which wandb notes the address of the process that it sends rows to."""
+
 Mode = Literal["offline", "online"]
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What wandb changes in a process that trains, as it was before a W&B run."""
+
+    excepthook: Callable[..., Any]
+    exit: Callable[..., Any]
+    service: str | None
+
+    @classmethod
+    def now(cls) -> ProcessState:
+        """Take note of it as it is now."""
+        return cls(sys.excepthook, sys.exit, os.environ.get(SERVICE))
+
+    def restore_hooks(self) -> None:
+        """Take out wandb's hooks on errors and exits: `Tracking` says how a run ended."""
+        if _of_wandb(sys.excepthook):
+            sys.excepthook = self.excepthook
+        if _of_wandb(sys.exit):
+            sys.exit = self.exit
+
+    def restore(self) -> None:
+        """Undo all changes: hooks, and the service's process, threads and variable.
+
+        A service that ran before stays: another run uses it.
+        """
+        self.restore_hooks()
+        if os.environ.get(SERVICE) != self.service:
+            wandb.teardown()
 
 
 class IterationLogger(WandbLogger):
@@ -35,7 +67,7 @@ class IterationLogger(WandbLogger):
     iteration = 0
     first_iteration = 0
     """Rows of earlier iterations are known to W&B, and are not sent again."""
-    traces: Traces
+    before: ProcessState
     """The process as it was before."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -48,7 +80,7 @@ class IterationLogger(WandbLogger):
         try:
             self.experiment.finish(exit_code=exit_code)
         finally:
-            self.traces.remove()
+            self.before.restore()
 
 
 @dataclass(frozen=True)
@@ -72,9 +104,9 @@ class WandbRun:
         Returns:
             The logger, or None when W&B can't even write to the disk.
         """
-        traces = Traces.before()
+        before = ProcessState.now()
         try:
-            return self._start(mode, traces)
+            return self._start(mode, before)
         except Exception as error:  # wandb raises many kinds, and none of them may end a run
             reason = _first_line(error)
         if mode == "online":
@@ -83,14 +115,14 @@ class WandbRun:
             # The failed attempt holds the run's id until the service is gone.
             wandb.teardown()
             try:
-                return self._start("offline", traces)
+                return self._start("offline", before)
             except Exception as error:
                 reason = _first_line(error)
-        traces.remove()
+        before.restore()
         warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
         return None
 
-    def _start(self, mode: Mode, traces: Traces) -> IterationLogger:
+    def _start(self, mode: Mode, before: ProcessState) -> IterationLogger:
         _no_telemetry()
         # Process-wide: what is set for one run alone still lets wandb report home when offline.
         whole = wandb.Settings(mode=mode, silent=True)
@@ -125,9 +157,9 @@ class WandbRun:
         )
         run.define_metric("env_steps")
         run.define_metric("*", step_metric="env_steps", step_sync=True)
-        traces.give_back_hooks()
+        before.restore_hooks()
         logger = IterationLogger(experiment=run)
-        logger.traces = traces
+        logger.before = before
         return logger
 
 
@@ -145,3 +177,7 @@ def _no_telemetry() -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _of_wandb(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("wandb.")

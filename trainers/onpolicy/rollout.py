@@ -17,11 +17,11 @@ class RolloutBuffer:
     Args:
         num_steps: `T`.
         num_envs: `N`, of this process.
-        obs_shape: shape of one observation.
-        obs_dtype: its dtype.
-        device: where the columns live.
-        arrivals: keep what each step led to: `next_obs`, which at an episode's end is not the next
-            row's `obs`, and whether the episode was `terminated` there, not cut off.
+        obs_shape: Shape of one observation.
+        obs_dtype: Its dtype.
+        device: Where the columns live.
+        keep_next_obs: Add two columns: `next_obs`, which at an episode's end is not the next row's
+            `obs`, and `terminated`, whether the episode truly ended there and was not truncated.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class RolloutBuffer:
         obs_dtype: torch.dtype,
         device: torch.device,
         *,
-        arrivals: bool = False,
+        keep_next_obs: bool = False,
     ) -> None:
         self.num_steps, self.num_envs = num_steps, num_envs
         size = (num_steps, num_envs)
@@ -43,8 +43,8 @@ class RolloutBuffer:
         for name in ("log_probs", "values", "rewards", "bootstrap", "advantages", "returns"):
             self.columns[name] = torch.zeros(size, device=device)
         self.columns["dones"] = torch.zeros(size, dtype=torch.bool, device=device)
-        self.arrivals = arrivals
-        if arrivals:
+        self.keeps_next_obs = keep_next_obs
+        if keep_next_obs:
             self.columns["next_obs"] = torch.zeros_like(self.columns["obs"])
             self.columns["terminated"] = torch.zeros_like(self.columns["dones"])
 
@@ -52,21 +52,21 @@ class RolloutBuffer:
         return self.columns[name]
 
     def flat(self, name: str) -> Tensor:
-        """A column as `[T * N, ...]`, without a copy."""
+        """Return a column as `[T * N, ...]`, without a copy."""
         return self.columns[name].flatten(0, 1)
 
 
 class MinibatchLoader:
-    """Shuffled minibatches of the current rollout, several times over.
+    """Shuffled minibatches of the current rollout, in several passes.
 
     It has a length, because Lightning prefetches from loaders without one and would collect the
     next rollout before training on this one. It draws from its own generator, which is saved.
 
     Args:
-        buffer: the rollout, read anew in every pass.
-        columns: names of the columns that a minibatch holds.
-        num_minibatches: minibatches per pass; must divide `T * N`.
-        update_epochs: passes per iteration.
+        buffer: The rollout, read anew in every pass.
+        columns: Names of the columns that a minibatch holds.
+        num_minibatches: Minibatches per pass; must divide `T * N`.
+        update_epochs: Passes per iteration.
         generator: CPU generator of the permutations.
     """
 

@@ -62,7 +62,7 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         about=about | {"spaces": spaces.to_plain()},
         router=_router(config, model, labels.names, about.get("routing")),
         routes=config.routing,
-        watch=lambda model: _split_metrics(model, watched),
+        evaluate=lambda model: _split_metrics(model, watched),
     )
 
 

@@ -128,7 +128,7 @@ def test_the_auxiliary_phase_acts_at_random_and_leaves_the_agent_as_it_was():
     assert module.metrics().keys() & {"losses/policy_loss", "aup/penalty"} == set()
     share = np.mean(actions)
     assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(30 * 32)
-    assert not module.algorithm.explores
+    assert not module.algorithm.in_auxiliary_phase
     assert module.algorithm.learning_rate(30 / 40) == 3e-3
     assert module.algorithm.learning_rate(35 / 40) == pytest.approx(1.5e-3)
 

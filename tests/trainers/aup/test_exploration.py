@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.trainers.aup.bellman import Graph
-from chisel.trainers.aup.exploration import EXPLORING_COUNT, ExplorationPolicy, unknown_ahead
+from chisel.trainers.aup.bellman import TransitionGraph
+from chisel.trainers.aup.exploration import EXPLORING_COUNT, ExplorationPolicy, exploration_values
 from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
 
@@ -16,11 +16,11 @@ GAMMA = 0.9
 
 
 def graph(*steps):
-    """Of (source, action, arrival, ends, weight)."""
-    source, action, arrival, ends, weight = (
+    """Of (obs, action, next_obs, terminated, weight)."""
+    obs, action, next_obs, terminated, weight = (
         torch.tensor(column) for column in zip(*steps, strict=True)
     )
-    return Graph(source, action, arrival, ends, weight.float())
+    return TransitionGraph(obs, action, next_obs, terminated, weight.float())
 
 
 def steps_until_unknown(after, tried, source, action):
@@ -43,7 +43,7 @@ def test_the_nearest_action_never_tried_is_as_near_as_a_search_finds_it(seed):
     rng = np.random.default_rng(seed)
     after, tried = rng.integers(0, 12, (12, 2)), rng.random((12, 2)) < 0.9
     known = graph(*((s, a, after[s, a], False, 1.0) for s, a in np.argwhere(tried)))
-    found = unknown_ahead(known, 12, 2, gamma=GAMMA, sweeps=50)
+    found = exploration_values(known, 12, 2, gamma=GAMMA, sweeps=50)
     for source in range(12):
         for action in range(2):
             steps = steps_until_unknown(after, tried, source, action)
@@ -54,7 +54,7 @@ def test_the_nearest_action_never_tried_is_as_near_as_a_search_finds_it(seed):
 def test_chance_is_averaged_over_and_nothing_comes_after_an_end():
     """From 0, action 0 leads on to 1 once in four times; action 1 ends the episode at 1."""
     known = graph((0, 0, 1, False, 1.0), (0, 0, 0, False, 3.0), (0, 1, 1, True, 1.0))
-    found = unknown_ahead(known, 2, 2, gamma=GAMMA, sweeps=500)
+    found = exploration_values(known, 2, 2, gamma=GAMMA, sweeps=500)
     # x = γ (1/4 + 3/4 x)
     assert found[0].tolist() == pytest.approx([GAMMA / 4 / (1 - GAMMA * 3 / 4), 0.0])
     assert found[1].tolist() == [1.0, 1.0]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from chisel import configs, models, trainers
 from chisel.trainers.logging import media
+from chisel.trainers.onpolicy.repeatable import restored_modes
 
 if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
     pytest.skip("the procgen extra is not installed", allow_module_level=True)
@@ -131,8 +132,8 @@ def test_panels_are_laid_out_row_by_row(panels: int, size: tuple[int, int]) -> N
     assert seen.ravel().tolist() == [*shades.tolist(), *[0] * (seen.size - panels)]
 
 
-def test_the_network_is_given_back_in_the_mode_it_was_in() -> None:
+def test_drawing_leaves_the_network_in_its_mode() -> None:
     network = torch.nn.Dropout()
-    with media._at_rest(network) as model:
-        assert not model.training
+    with restored_modes(network):
+        network.eval()
     assert network.training

@@ -8,9 +8,8 @@ import torch
 from chisel import configs, models
 from chisel.configs import ConfigError, NumericsError
 from chisel.trainers.runs.callbacks import LogIteration
+from chisel.trainers.supervised.autoencoder import ExampleLoader, correlation, l1_norm
 from chisel.trainers.supervised.build import build_split
-from chisel.trainers.supervised.data import ExampleLoader
-from chisel.trainers.supervised.losses import correlation, l1_norm
 from tests.trainers.conftest import fit, same, weights
 from tests.trainers.runs.test_resume import saver, timeless
 
@@ -137,7 +136,7 @@ def test_a_share_of_the_labels_is_kept():
 def test_routing_may_start_late():
     module = make("digits/split", f"routing.start={2 * 1197}")
     strengths = []
-    module.watch = lambda _: strengths.append(module.router.strength) or {}
+    module.evaluate = lambda _: strengths.append(module.router.strength) or {}
     fit(module, callbacks=[LogIteration(None)])
     assert strengths == [0.0, 0.0, 1.0, 1.0]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.trainers.supervised.losses import correlation, l1_norm, reconstruction
+from chisel.trainers.supervised.autoencoder import correlation, l1_norm, reconstruction
 
 
 @pytest.fixture
