@@ -203,7 +203,7 @@ def test_ctrl_c_while_something_is_measured_says_what_it_cost(
     assert {file for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
-def test_what_nobody_foresaw_keeps_its_traceback(
+def test_an_unexpected_error_keeps_its_traceback(
     trained: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(config: object) -> Path:

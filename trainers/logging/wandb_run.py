@@ -1,4 +1,4 @@
-"""Starting a Weights & Biases run that never stands in the way of training."""
+"""Starting a Weights & Biases run whose faults never stop training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 
 INIT_SECONDS = 12.0
-"""How long a server may take to answer; giving up on it takes a few more."""
+"""How long to wait for a server's answer; giving up takes a few seconds more."""
 FLUSH_SECONDS = 1.0
-"""How much of a run its W&B file may lack when the process is killed; metrics.csv lacks nothing."""
+"""Seconds of a run that its W&B file may lack after a kill; metrics.csv lacks nothing."""
 FINISH_SECONDS = 60.0
-"""How long the end of a run waits for uploads; what is left can be sent with `wandb sync`."""
+"""How long a run's end waits for uploads; `wandb sync` sends the rest."""
 
 SERVICE = "WANDB_SERVICE"
 """Variable in which wandb notes the address of the process that it sends rows to."""
@@ -58,17 +58,17 @@ class ProcessState:
 
 
 class IterationLogger(WandbLogger):
-    """Lightning's logger with one W&B row per iteration, whoever logs to it and how often.
+    """Lightning's logger with one W&B row per iteration, however often it is called.
 
-    W&B drops rows whose step goes backwards, and a run that is resumed offline doesn't know how far
-    it had come. Steps are therefore iterations, which the caller sets before logging.
+    W&B drops rows whose step decreases, and a run that is resumed offline doesn't know its last
+    step. Steps are therefore iterations, which the caller sets before logging.
     """
 
     iteration = 0
     first_iteration = 0
-    """Rows of earlier iterations are known to W&B, and are not sent again."""
+    """Rows of earlier iterations, which W&B has, are not sent again."""
     before: ProcessState
-    """The process as it was before."""
+    """State of the process before the run."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Add to the iteration's row; `step` counts optimiser steps and is of no use here."""
@@ -85,7 +85,7 @@ class IterationLogger(WandbLogger):
 
 @dataclass(frozen=True)
 class WandbRun:
-    """What a run is called and where it is kept."""
+    """Name and place of a W&B run."""
 
     folder: Path
     """W&B makes its `wandb/` in here."""
@@ -95,14 +95,14 @@ class WandbRun:
     group: str | None
     tags: tuple[str, ...]
     run_id: str | None
-    """Id of the run; None takes that of `WANDB_RUN_ID`, as a sweep sets it, or a new one."""
+    """Id of the run; `None` takes that of `WANDB_RUN_ID`, which a sweep sets, or a new one."""
     config: Mapping[str, Any]
 
     def start(self, mode: Mode, warn: Callable[[str], None]) -> IterationLogger | None:
-        """Start it; offline, with one warning, when a server is asked for but can't be used.
+        """Start the run; offline, with one warning, if a server is asked for but can't be used.
 
         Returns:
-            The logger, or None when W&B can't even write to the disk.
+            The logger; `None` if W&B can't even write to the disk.
         """
         before = ProcessState.now()
         try:
@@ -164,10 +164,10 @@ class WandbRun:
 
 
 def _no_telemetry() -> None:
-    """Keep wandb's reports about itself from holding up the end of the process for 20 s.
+    """Switch off wandb's reports about itself, which delay the end of the process by 20 s.
 
-    They are switched off by an environment variable or by this function only. It is not part of
-    wandb's public interface, so its absence is no fault.
+    Only an environment variable or this function do so. It is not part of wandb's public interface,
+    so its absence is no fault.
     """
     try:
         import_module("wandb.analytics.opentelemetry.opentelemetry_proxy").disable()

@@ -20,10 +20,10 @@ from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Collector, Policy
 from chisel.trainers.onpolicy.losses import action_log_prob, explained_variance
 from chisel.trainers.onpolicy.repeatable import require_repeatable
-from chisel.trainers.onpolicy.rollout import MinibatchLoader, RolloutBuffer
+from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs.distributed import gather, rank, sum_over_ranks
-from chisel.trainers.runs.iterations import IterationModule
+from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
 from chisel.trainers.runs.optimizer_state import keep_layout
 
 
@@ -110,6 +110,7 @@ class Algorithm(Protocol):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
+        return
 
 
 class OnPolicy(IterationModule):
@@ -188,11 +189,13 @@ class OnPolicy(IterationModule):
 
     def train_dataloader(self) -> MinibatchLoader:
         """Make the loader of the current rollout's minibatches."""
+        columns = self.algorithm.columns + (self.routes.columns if self.routes else ())
+        steps = self.buffer.num_steps * self.buffer.num_envs
         return MinibatchLoader(
-            self.buffer,
-            self.algorithm.columns + (self.routes.columns if self.routes else ()),
-            num_minibatches=self.algorithm.num_minibatches,
-            update_epochs=self.algorithm.update_epochs,
+            lambda: {name: self.buffer.flat(name) for name in columns},
+            num_examples=steps,
+            batch_size=steps // self.algorithm.num_minibatches,
+            epochs=self.algorithm.update_epochs,
             generator=self.minibatch_generator,
         )
 
@@ -305,11 +308,11 @@ class OnPolicy(IterationModule):
         own = {
             "collector": self.collector.get_state(),
             "minibatches": self.minibatch_generator.get_state(),
-            "labels": None if self.routes is None else self.routes.get_state(),
+            "labels": None if self.routes is None else self.routes.labels.get_state(),
         }
         return {
             "algorithm": self.algorithm.get_state(),
-            "routing": None if self.routes is None else self.routes.to_plain(),
+            "routing": None if self.routes is None else self.routes.router.to_plain(),
             "ranks": gather(own),
         }
 
@@ -320,4 +323,4 @@ class OnPolicy(IterationModule):
         self.algorithm.set_state(state["algorithm"])
         self.collector.set_state(own["collector"])
         if self.routes is not None:
-            self.routes.set_state(own["labels"])
+            self.routes.labels.set_state(own["labels"])

@@ -1,8 +1,6 @@
-"""The rollout of one iteration, and the minibatches that are drawn from it."""
+"""The rollout of one iteration."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -54,44 +52,3 @@ class RolloutBuffer:
     def flat(self, name: str) -> Tensor:
         """Return a column as `[T * N, ...]`, without a copy."""
         return self.columns[name].flatten(0, 1)
-
-
-class MinibatchLoader:
-    """Shuffled minibatches of the current rollout, in several passes.
-
-    It has a length, because Lightning prefetches from loaders without one and would collect the
-    next rollout before training on this one. It draws from its own generator, which is saved.
-
-    Args:
-        buffer: The rollout, read anew in every pass.
-        columns: Names of the columns that a minibatch holds.
-        num_minibatches: Minibatches per pass; must divide `T * N`.
-        update_epochs: Passes per iteration.
-        generator: CPU generator of the permutations.
-    """
-
-    def __init__(
-        self,
-        buffer: RolloutBuffer,
-        columns: tuple[str, ...],
-        *,
-        num_minibatches: int,
-        update_epochs: int,
-        generator: torch.Generator,
-    ) -> None:
-        self.buffer, self.columns, self.generator = buffer, columns, generator
-        self.num_minibatches, self.update_epochs = num_minibatches, update_epochs
-        self.batch_size = buffer.num_steps * buffer.num_envs
-        if self.batch_size % num_minibatches:
-            raise ValueError(f"{self.batch_size} steps do not divide into {num_minibatches} parts")
-
-    def __len__(self) -> int:
-        return self.num_minibatches * self.update_epochs
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        flat = {name: self.buffer.flat(name) for name in self.columns}
-        device = flat[self.columns[0]].device
-        for _ in range(self.update_epochs):
-            order = torch.randperm(self.batch_size, generator=self.generator).to(device)
-            for rows in order.chunk(self.num_minibatches):
-                yield {name: column[rows] for name, column in flat.items()}

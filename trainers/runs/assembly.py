@@ -1,4 +1,4 @@
-"""From a config to what trains in this process: environment or data set, network, algorithm."""
+"""Building what trains in this process from a config: environment or data, network, algorithm."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chisel.trainers.runs.versions import git_commit, versions
 
 
 def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
-    """Where a process trains; known before Lightning sets it, because generators need it.
+    """Return the device of a process, before Lightning sets it: generators need it.
 
     Args:
-        config: the run's.
-        local_rank: number of the process on its machine.
+        config: The run's config.
+        local_rank: Number of the process on its machine.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: There is no such device.
     """
     options, count = config.trainer, torch.cuda.device_count()
     if options.accelerator == "gpu" and not count:
@@ -45,14 +45,14 @@ def build_module(
     state: Mapping[str, Any] | None,
     warn: Callable[[str], None],
 ) -> Any:
-    """Environment or data set, network and algorithm of one process.
+    """Build the module of one process, with its environment or data set.
 
     Args:
-        config: the run's.
-        rank: number of the process.
-        device: where it trains.
-        state: our part of the checkpoint that training goes on from; None starts.
-        warn: told what a new run can't take over from the one in `init_from`.
+        config: The run's config.
+        rank: Number of the process.
+        device: Where it trains.
+        state: Our part of the checkpoint that training goes on from; `None` starts a run.
+        warn: Called with one line on what a new run can't take over from `init_from`.
     """
     about = {
         "format": models.FORMAT,
@@ -67,7 +67,7 @@ def build_module(
         learn = configs.registry.resolve("algo", config.algo.name)
         module = learn(config, about=about, fresh=state is None)
     else:
-        module = _build_player(config, rank, device, about, fresh=state is None)
+        module = _build_on_environment(config, rank, device, about, fresh=state is None)
         if state is None and config.init_from is not None:
             _carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
     if config.trainer.compile:
@@ -75,12 +75,12 @@ def build_module(
     return module
 
 
-def _build_player(
+def _build_on_environment(
     config: RunConfig, rank: int, device: torch.device, about: dict[str, Any], *, fresh: bool
 ) -> Any:
     world = config.trainer.devices * config.trainer.num_nodes
-    # One seed for all processes, so that they share one level set of levels; the collector's reset gives
-    # each of them a stream of its own.
+    # All processes have one seed, so that they share the set of levels; the collector's reset gives
+    # each of them its own stream.
     env = envs.make(
         config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world
     )
@@ -102,15 +102,15 @@ def _build_player(
 def _carry_reward_statistics(
     config: RunConfig, algorithm: Any, warn: Callable[[str], None]
 ) -> None:
-    """Go on scaling rewards as the run in `init_from` did, or warn that scaling starts anew.
+    """Take over the statistics that scale rewards from `init_from`, or warn that they start anew.
 
     The value head has learnt returns of that scale. Discounted returns start at 0, as the episodes
     do.
 
     Args:
-        config: the new run's.
-        algorithm: its algorithm; one that doesn't scale rewards is left alone.
-        warn: told in one line why nothing was taken over.
+        config: The new run's config.
+        algorithm: Its algorithm; one that doesn't scale rewards is not changed.
+        warn: Called with one line on why nothing was taken over.
     """
     ppo = getattr(algorithm, "ppo", algorithm)
     if not isinstance(ppo, PPO) or not ppo.options.norm_reward:
@@ -123,7 +123,7 @@ def _carry_reward_statistics(
 
 
 def _moments(config: RunConfig, source: Path) -> tuple[list[float] | None, str]:
-    """Mean, variance and count of the discounted return; or None, and why."""
+    """Read mean, variance and count of the discounted return; or return `None`, and why."""
     try:
         path = source if source.is_file() else models.find_checkpoint(source, lambda _: None)
         payload = models.read_checkpoint(path)["chisel"]
@@ -140,6 +140,6 @@ def _moments(config: RunConfig, source: Path) -> tuple[list[float] | None, str]:
 
 
 def _discount(algo: Mapping[str, Any]) -> float:
-    """Of the returns by which rewards are scaled."""
+    """Return the discount of the returns that scale rewards."""
     own: float | None = algo.get("norm_reward_gamma")
     return float(algo["gamma"]) if own is None else own

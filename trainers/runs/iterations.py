@@ -1,4 +1,4 @@
-"""What all LightningModules of this project share: iterations, their log, checkpoints.
+"""What all LightningModules of this project share: iterations, minibatches, checkpoints.
 
 One Lightning epoch is one iteration. Its end is what a checkpoint holds.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import lightning as L
@@ -134,3 +135,44 @@ class IterationModule(L.LightningModule):
         """Go on from our part of a checkpoint, as the process of that number."""
         self.iteration = state["iteration"]
         self.minibatch_generator.set_state(state["ranks"][rank]["minibatches"].cpu())
+
+
+class MinibatchLoader:
+    """Shuffled minibatches of examples, in one or several passes.
+
+    It has a length, because Lightning prefetches from loaders without one, and would start the next
+    iteration before the last step of this one. It draws from its own generator, which is saved. The
+    last minibatch of a pass takes what is left, so that every example is seen once in each pass.
+
+    Args:
+        columns: Returns tensors `[N, …]`, of which a minibatch holds the same rows; called at the
+            start of every iteration.
+        num_examples: N.
+        batch_size: Rows of a minibatch, at most N.
+        epochs: Passes per iteration.
+        generator: CPU generator of the permutations.
+    """
+
+    def __init__(
+        self,
+        columns: Callable[[], Mapping[str, Tensor]],
+        *,
+        num_examples: int,
+        batch_size: int,
+        epochs: int = 1,
+        generator: torch.Generator,
+    ) -> None:
+        self.columns, self.num_examples, self.batch_size = columns, num_examples, batch_size
+        self.epochs, self.generator = epochs, generator
+
+    def __len__(self) -> int:
+        return -(-self.num_examples // self.batch_size) * self.epochs
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        columns = self.columns()
+        device = next(iter(columns.values())).device
+        for _ in range(self.epochs):
+            order = torch.randperm(self.num_examples, generator=self.generator).to(device)
+            for start in range(0, self.num_examples, self.batch_size):
+                rows = order[start : start + self.batch_size]
+                yield {name: column[rows] for name, column in columns.items()}

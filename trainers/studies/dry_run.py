@@ -26,7 +26,7 @@ from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.labels import UNKNOWN, Facts, Label
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs import seeding
-from chisel.trainers.studies.runs import config_of, require_regions
+from chisel.trainers.studies.runs import config_of, regions_of
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
@@ -200,10 +200,9 @@ def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
 
 def _config(agent: Agent) -> RunConfig:
     config = config_of(agent)
-    require_regions(agent)
     routing = routed_losses_only(
         config.routing,
-        regions=dict(agent.regions),
+        regions=dict(regions_of(agent)),
         labels=LabelsConfig(source=config.routing.labels.source),
         l1=0.0,
     )

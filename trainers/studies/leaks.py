@@ -20,6 +20,7 @@ from chisel.models import Agent
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.studies.dry_run import build_module, routed_losses_only, unseen
+from chisel.trainers.studies.runs import require_positive
 
 STUDY = "leaks"
 FREE = "unlabelled"
@@ -84,8 +85,7 @@ def run_study(
     request = Request.of(STUDY, run_study, locals())
     if (experiment is None) == (checkpoint is None):
         raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
-    if steps < 1:
-        raise ConfigError(f"steps={steps}: must be at least 1")
+    require_positive(steps=steps)
     agent = None if checkpoint is None else models.load_agent(checkpoint)
     config = _config(experiment, agent, shlex.split(settings))
     module = build_module(config, seed=seed)

@@ -23,9 +23,10 @@ from chisel.analysis.localization import (
     write_localization,
 )
 from chisel.analysis.results import Request, progress_bars, provenance, runs_of, show
-from chisel.configs import CheckpointError, ConfigError
+from chisel.configs import CheckpointError
 from chisel.models import Agent
 from chisel.trainers.studies.dry_run import CONDITIONS, DryRun, make_dry_run
+from chisel.trainers.studies.runs import require_positive
 
 STUDY = "localization"
 
@@ -79,9 +80,7 @@ def run_study(
         CheckpointError: There is no run.
     """
     request = Request.of(STUDY, run_study, locals())
-    for name, value in {"frames": frames, "batch": batch, "points": points}.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value}: must be at least 1")
+    require_positive(frames=frames, batch=batch, points=points)
     options = _Options(frames, batch, points, levels, split, mode, controls, seed)
     first = models.load_agent(runs_of(checkpoint)[0])
     folder = request.folder(first)

@@ -25,7 +25,7 @@ from chisel.analysis.results import Request, results_folder, runs_of, save_figur
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
 from chisel.trainers.runs import seeding
-from chisel.trainers.studies.runs import config_of, require_regions, trained
+from chisel.trainers.studies.runs import config_of, regions_of, require_positive, trained
 
 STUDY = "relearning"
 CONTROL = "random"
@@ -87,9 +87,7 @@ def run_study(
         CheckpointError: There is no run.
     """
     request = Request.of(STUDY, run_study, locals())
-    for name, value in {"frames": frames, "points": points, "levels": levels}.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value}: must be at least 1")
+    require_positive(frames=frames, points=points, levels=levels)
     agents = {path: models.load_agent(path) for path in runs_of(checkpoint)}
     first = next(iter(agents.values()))
     planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
@@ -140,15 +138,15 @@ def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
 
 def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Variant]:
     config_of(agent)
-    require_regions(agent)
-    if region not in agent.regions:
-        raise ConfigError(f"region={region}: no such region; {hint(region, agent.regions)}")
+    declared = regions_of(agent)
+    if region not in declared:
+        raise ConfigError(f"region={region}: no such region; {hint(region, declared)}")
     own = f"without {region}"
-    parts = agent.regions[region]
+    parts = declared[region]
     found = [_Variant(own, region, parts)]
     generator = torch.Generator().manual_seed(0)
     try:
-        regions = routing.resolve(agent.model, agent.regions)
+        regions = routing.resolve(agent.model, declared)
         for number in range(1, controls + 1):
             drawn = routing.random_like(regions, region, agent.model, generator)
             drawn_parts = routing.Regions([drawn]).to_plain()[drawn.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ def seeds_of(text: str) -> list[int]:
     if len(set(found)) < len(found):
         raise ConfigError(f"seeds={text}: each seed once, please")
     return found
+
+
+def require_positive(**options: int) -> None:
+    """Check that options of a study are at least 1.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for name, value in options.items():
+        if value < 1:
+            raise ConfigError(f"{name}={value}: must be at least 1")
 
 
 def plan_runs(
@@ -70,14 +82,15 @@ def config_of(agent: Agent) -> RunConfig:
     return agent.config
 
 
-def require_regions(agent: Agent) -> None:
-    """Check that an agent was trained with regions.
+def regions_of(agent: Agent) -> Mapping[str, Any]:
+    """Return the regions that an agent was trained with.
 
     Raises:
-        ConfigError: It was not.
+        ConfigError: There are none.
     """
     if not agent.regions:
         raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
+    return agent.regions
 
 
 def run_folder(config: RunConfig) -> Path:

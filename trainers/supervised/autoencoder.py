@@ -6,7 +6,7 @@ One pass over the examples is one iteration.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from chisel import routing
 from chisel.configs import AutoencoderConfig, RoutingConfig
 from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.routes import strength_at
-from chisel.trainers.runs.iterations import IterationModule
+from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
 from chisel.trainers.runs.optimizer_state import keep_layout
 
 _EPS = 1e-12
@@ -30,34 +30,6 @@ class Labels(NamedTuple):
     """int64 `[N]`; negative for an example without a label."""
     names: tuple[str, ...]
     """Names of the labels 0, 1, …"""
-
-
-class ExampleLoader:
-    """Shuffled minibatches of all examples; each pass is one epoch.
-
-    It has a length, and draws from its own generator, which is saved. The last minibatch of an
-    epoch takes what is left, so that every example is seen once.
-
-    Args:
-        columns: Tensors `[N, …]` of which a minibatch holds the same rows.
-        batch_size: Rows of a minibatch, at most N.
-        generator: CPU generator of the permutations.
-    """
-
-    def __init__(
-        self, columns: Mapping[str, Tensor], *, batch_size: int, generator: torch.Generator
-    ) -> None:
-        self.columns, self.batch_size, self.generator = dict(columns), batch_size, generator
-        self.num_examples = len(next(iter(self.columns.values())))
-
-    def __len__(self) -> int:
-        return -(-self.num_examples // self.batch_size)
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = torch.randperm(self.num_examples, generator=self.generator)
-        for start in range(0, self.num_examples, self.batch_size):
-            rows = order[start : start + self.batch_size]
-            yield {name: column[rows.to(column.device)] for name, column in self.columns.items()}
 
 
 class AutoencoderTraining(IterationModule):
@@ -102,7 +74,7 @@ class AutoencoderTraining(IterationModule):
         self.router, self.routes, self.evaluate = router, routes, evaluate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam with the decay added to the gradient, as the paper has it."""
+        """Make Adam with the decay added to the gradient, as in the paper."""
         rate, decay = self.options.learning_rate, self.options.weight_decay
         owned = self.router.owned() if self.router is not None and self.routes.freeze else {}
         if owned:
@@ -111,35 +83,38 @@ class AutoencoderTraining(IterationModule):
         parameters = self.model.parameters()
         return keep_layout(torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True))
 
-    def train_dataloader(self) -> ExampleLoader:
-        """Minibatches, on the device that Lightning chose."""
-        return ExampleLoader(
-            {name: column.to(self.device) for name, column in self.columns.items()},
+    def train_dataloader(self) -> MinibatchLoader:
+        """Make the loader of minibatches, on the device that Lightning chose."""
+        columns = {name: column.to(self.device) for name, column in self.columns.items()}
+        return MinibatchLoader(
+            lambda: columns,
+            num_examples=self.frames_per_iteration,
             batch_size=self.options.batch_size,
             generator=self.minibatch_generator,
         )
 
     def on_train_epoch_start(self) -> None:
-        """Start an iteration."""
+        """Start an iteration: set the strength of routing."""
         if self.router is not None:
             self.router.strength = strength_at(self.routes, self.env_steps)
         super().on_train_epoch_start()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The loss of one minibatch.
+        """Compute the loss of one minibatch.
 
-        Penalties see the encoding as the encoder gives it, so routes do not touch their gradient.
+        Penalties take the encoding before the routes' masks, so their gradient is not routed.
         """
         self.batch = batch
         images, labels = batch["images"], batch["labels"].clamp(min=-1)
         if self.router is not None:
             self.router.use(labels)
-        made = self.model(images)
-        encoding = made.encoding.float()
+        output = self.model(images)
+        encoding = output.encoding.float()
         terms = {
-            "reconstruction": reconstruction(made.decoded, images, labels, self.num_labels),
+            "reconstruction": reconstruction(output.decoded, images, labels, self.num_labels),
             "certificates": sum(
-                (certified.float() - images).abs().mean() for certified in (made.first, made.second)
+                (certified.float() - images).abs().mean()
+                for certified in (output.first, output.second)
             ),
             "encoding_l1": l1_norm(encoding),
             "correlation": correlation(encoding),
@@ -154,7 +129,7 @@ class AutoencoderTraining(IterationModule):
         return loss
 
     def on_after_backward(self) -> None:
-        """The batch's labels have done their part."""
+        """Forget the batch's labels."""
         if self.router is not None:
             self.router.clear()
 
@@ -181,30 +156,30 @@ class AutoencoderTraining(IterationModule):
         }
 
 
-def reconstruction(made: Tensor, images: Tensor, labels: Tensor, num_labels: int) -> Tensor:
-    """Sum over the labels of the mean absolute error on the examples of each.
+def reconstruction(decoded: Tensor, images: Tensor, labels: Tensor, num_labels: int) -> Tensor:
+    """Add up, over the labels, the mean absolute error on the examples of each.
 
-    So a rare label weighs as much as a frequent one. A label without an example adds 0; those
-    without a label are one more group.
+    So a rare label counts as much as a frequent one. A label without an example adds 0; examples
+    without a label form one more group.
 
     Args:
-        made: Reconstructions `[B, H, W]`.
-        images: What they should be.
+        decoded: Reconstructions `[B, H, W]`.
+        images: The images `[B, H, W]` that were encoded.
         labels: int64 `[B]`, -1 for unlabelled.
-        num_labels: How many there are.
+        num_labels: Number of labels.
     """
-    errors = (made.float() - images).abs().mean(dim=(1, 2))
+    errors = (decoded.float() - images).abs().mean(dim=(1, 2))
     members = (labels[:, None] == torch.arange(-1, num_labels, device=labels.device)).float()
     return (errors @ members / members.sum(0).clamp(min=1)).sum()
 
 
 def l1_norm(encoding: Tensor) -> Tensor:
-    """Mean over examples of the L1 norm of the encoding `[B, D]`."""
+    """Average the L1 norm of encodings `[B, D]` over examples."""
     return encoding.abs().sum(1).mean()
 
 
 def correlation(encoding: Tensor) -> Tensor:
-    """Mean absolute correlation over the batch between units of the two halves of `[B, D]`."""
+    """Average absolute correlations, over the batch, of units in different halves of `[B, D]`."""
     centred = encoding - encoding.mean(0)
     normed = centred / (centred.square().mean(0) + _EPS).sqrt()
     first, second = normed.chunk(2, dim=1)

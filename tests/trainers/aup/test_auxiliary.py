@@ -34,7 +34,7 @@ def per_view(num=5, seed=0, obs_bytes=24):
     return RandomRewards(num, ObservationHash.draw(obs_bytes, np.random.default_rng(seed)))
 
 
-def test_a_reward_depends_on_the_view_alone():
+def test_a_reward_depends_on_the_observation_alone():
     obs = views()
     rewards = per_view()(obs)
     order = torch.randperm(len(obs), generator=torch.Generator().manual_seed(0))
@@ -123,7 +123,7 @@ def test_a_replay_keeps_the_newest_distinct_transitions_also_after_it_was_restor
             assert weight == pytest.approx(counts[one] / alike)
 
 
-def test_steps_that_hardly_count_decide_only_where_no_others_do():
+def test_steps_with_small_counts_matter_only_where_there_are_no_others():
     rows = {name: torch.cat([one, one]) for name, one in transitions(40, 1).items()}
     counts = np.tile([1.0, 1e-6], 40)
     counts[rows["obs"][:, 0, 0, 0] == 3] = 1e-6
@@ -143,10 +143,10 @@ def test_a_replay_is_a_graph_of_its_observations_also_after_it_was_restored():
     again.set_state(found.get_state())
     now = found.rows(torch.arange(len(found)))
     for one in (found, again):
-        prints, graph = one.graph()
-        assert np.array_equal(prints[graph.obs.numpy()], found.observation_hash(now["obs"]))
+        hashes, graph = one.graph()
+        assert np.array_equal(hashes[graph.obs.numpy()], found.observation_hash(now["obs"]))
         assert np.array_equal(
-            prints[graph.next_obs.numpy()], found.observation_hash(now["next_obs"])
+            hashes[graph.next_obs.numpy()], found.observation_hash(now["next_obs"])
         )
         assert torch.equal(graph.action, now["actions"])
         assert torch.equal(graph.terminated, now["terminated"])
@@ -220,7 +220,7 @@ def test_targets_look_ahead_as_a_slow_transcription_does(sweeps):
         assert float(found.values[pair]) == pytest.approx(value, abs=1e-6)
 
 
-def test_standardised_observations_have_mean_0_and_deviation_1_where_they_vary():
+def test_normalised_observations_have_mean_0_and_standard_deviation_1_where_they_vary():
     obs = torch.from_numpy(np.random.default_rng(0).integers(0, 9, (500, 4, 3, 2)).astype(np.uint8))
     obs[:, 0] = 7
     normalizer = ObservationNormalizer((4, 3, 2), CPU)

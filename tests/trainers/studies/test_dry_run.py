@@ -36,7 +36,7 @@ def whole(dry_run, batch, condition):
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_gradients_of_the_kinds_add_up_to_the_training_steps(condition):
+def test_gradients_of_all_labels_add_up_to_the_training_steps(condition):
     dry_run = make()
     batch = batches(dry_run)[0]
     assert len(batch.kinds) == 128
@@ -68,14 +68,14 @@ def test_routes_close_the_other_expert_exactly_and_leave_the_own_as_it_was():
             torch.testing.assert_close(gradient, plain[name])
 
 
-def test_a_kind_that_does_not_occur_has_no_gradients():
+def test_a_label_without_examples_has_no_gradients():
     dry_run = make()
     batch = batches(dry_run)[0]
     none = dataclasses.replace(batch, kinds=torch.full_like(batch.kinds, -1))
     assert dry_run.gradients(none, "labelled", 0) is None
 
 
-def test_it_plays_the_same_each_time_and_learns_nothing():
+def test_a_dry_run_plays_the_same_each_time_and_learns_nothing():
     dry_run = make()
     before = {k: v.clone() for k, v in dry_run.module.model.state_dict().items()}
     one, two = batches(dry_run), batches(dry_run)
@@ -102,7 +102,7 @@ def test_labelled_examples_are_compared_with_the_values_of_their_own_part():
         assert torch.equal(columns["labelled"]["labels"], batch.kinds)
 
 
-def test_kinds_are_what_the_label_would_be_if_all_were_overseen():
+def test_true_labels_are_those_of_episodes_that_are_all_overseen():
     labels = LabelsConfig(source="overseen-goal")
     changed = {
         "rules": {},
