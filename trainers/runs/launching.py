@@ -60,7 +60,7 @@ class Process(NamedTuple):
     local_rank: int
     """Its number on its machine, which is also its device's."""
     environment: ClusterEnvironment
-    """The same for Lightning."""
+    """Tells Lightning the same."""
 
 
 @contextmanager

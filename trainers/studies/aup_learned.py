@@ -76,11 +76,11 @@ def run_study(
     """Train what is not trained yet; report outcomes and the errors of learnt penalties.
 
     Args:
-        worlds: Which gridworlds.
+        worlds: Gridworlds, with commas between.
         seeds: Seeds of each experiment and world. Those that settings were chosen on are above 99.
-        experiments: Which of `gridworld/…`.
+        experiments: Experiments of `gridworld/…`, with commas between.
         settings: Overrides for all of them, separated by spaces.
-        train: Train what is missing; otherwise measure what there is, as far as it is finished.
+        train: Train what is missing; otherwise measure only runs that are finished.
         runs_dir: Where runs are, or will be: `RUNS_DIR/gridworld/EXPERIMENT/WORLD-seed-N`.
         out: Folder for the results; None is `RUNS_DIR/studies/aup-learned`.
 

@@ -68,8 +68,8 @@ def run_study(
 
     Args:
         experiment: An experiment with routes, whose network is tested as it is initialised.
-        checkpoint: Or a run, whose network is tested as it was trained.
-        settings: Overrides of its config, separated by spaces.
+        checkpoint: A run instead, whose network is tested as it was trained.
+        settings: Overrides of the config, separated by spaces.
         steps: Steps on examples of all labels, so that momentum has gathered; then the same number
             on one label, for each label from the same state.
         seed: Seed of the rollout and the order of examples.

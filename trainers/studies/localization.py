@@ -64,12 +64,12 @@ def run_study(
         shuffled: The same for runs trained with `routing.labels.shuffled=true`, as a control.
         frames: Environment steps that the agent plays at each checkpoint.
         batch: Examples per gradient.
-        points: Checkpoints of the run, besides the network as it was initialised.
+        points: Number of checkpoints, besides the network as it was initialised.
         levels: Held-out levels or games for each row of the ablation matrix; None is `eval.levels`.
-        split: Of these levels, where there are splits.
-        mode: What ablating does to the units.
-        controls: Random regions for each region.
-        seed: Of the rollouts and the bootstrap.
+        split: Split of these levels, where there are splits.
+        mode: How units are ablated.
+        controls: Number of random regions for each region.
+        seed: Seed of the rollouts and the bootstrap.
         out: Folder for the results; None is `studies/localization` of the run or group.
 
     Returns:

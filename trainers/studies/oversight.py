@@ -36,7 +36,7 @@ def run_study(
 
     Args:
         seeds: Seeds of each experiment. Those that settings were chosen on are 0 to 4.
-        experiments: Which of `oversight/…`.
+        experiments: Experiments of `oversight/…`, with commas between.
         settings: Overrides for all of them, separated by spaces.
         boards: Fresh boards per checkpoint and player.
         final_boards: The same for the last checkpoint.

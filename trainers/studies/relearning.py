@@ -66,16 +66,16 @@ def run_study(
 
     Args:
         checkpoint: A run, or a folder of seeds.
-        region: Which region is switched off.
+        region: The region that is switched off.
         frames: Environment steps to train on for.
-        points: Times at which held-out episodes are played, besides the beginning.
-        controls: Random regions of the same size.
+        points: Number of times at which held-out episodes are played, besides the start.
+        controls: Number of random regions of the same size.
         fresh: Also train a newly initialised network without the region.
         levels: Held-out levels or games each time.
-        metric: What is regained once it is 90 % of what it was; None takes the first there is of
-            `P(REGION)`, `success` and `return`.
+        metric: Metric that counts as regained at 90 % of its former value; None takes the first of
+            `P(REGION)`, `success` and `return` that there is.
         settings: Overrides of the run's config, separated by spaces; another task, for instance.
-        seed: Added to the run's own, for training on.
+        seed: Number added to the run's own seed, for training on.
         out: Folder for results and runs; None is `studies/relearning-REGION` of the run or group.
             Runs are there whatever the options, and serve again where they were trained alike.
 
