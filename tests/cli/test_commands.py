@@ -47,7 +47,10 @@ def test_help_on_a_study_lists_its_options_and_defaults(capsys) -> None:
     assert main(["study", "localization", "--help"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("usage: chisel study localization checkpoint=CHECKPOINT [key=value …]")
-    for line in ("controls (=3): Number of random regions for each region.", "shuffled: The same for runs"):
+    for line in (
+        "controls (=3): Number of random regions for each region.",
+        "shuffled: The same for runs",
+    ):
         assert line in shown
     assert main(["study", "localisation", "--help"]) == 2
     assert "did you mean 'localization'" in capsys.readouterr().err
