@@ -44,7 +44,7 @@ class Stopwatch:
 def watch_ppo() -> Stopwatch:
     """Put a stopwatch into the PPO of this process."""
     from chisel.trainers.onpolicy.module import OnPolicy
-    from chisel.trainers.onpolicy.rollout import MinibatchLoader
+    from chisel.trainers.runs.iterations import MinibatchLoader
 
     watch = Stopwatch()
     for name in (

@@ -1,4 +1,4 @@
-"""Splits what follows a command into words and `key=value` settings, and finds runs."""
+"""Parsing the words and `key=value` settings after a command, and finding runs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from chisel.configs import CheckpointError, ConfigError, near
 
 
 def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Bare words first, settings after them; `~/` is written out in both.
+    """Split arguments into bare words and the settings after them; expand `~/` in both.
 
-    A word may hold `=`, as the path of a run whose name does: if a slash comes first, or if there
-    is such a file and no setting before it.
+    A word may hold `=`, like the path of a run whose name does: if a slash comes before it, or if
+    there is such a file and no setting before.
 
     Args:
-        arguments: What was typed after the command.
+        arguments: The arguments after the command.
 
     Raises:
-        ConfigError: If a bare word follows a setting, where it is likely a slip.
+        ConfigError: A bare word follows a setting, which is probably a mistake.
     """
     words: list[str] = []
     settings: list[str] = []
-    for argument in map(_at_home, arguments):
+    for argument in map(_expand_home, arguments):
         if not settings and _is_path(argument):
             words.append(argument)
         elif "=" in argument or argument.startswith("-"):
@@ -41,10 +41,10 @@ def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def one_word(arguments: Sequence[str], what: str, usage: str) -> tuple[str, list[str]]:
-    """The one bare word that a command needs, and its settings.
+    """Return the one bare word that a command needs, and its settings.
 
     Raises:
-        ConfigError: If there is none or more than one; the message shows the usage.
+        ConfigError: There is none or more than one; the message shows the usage.
     """
     words, settings = words_and_settings(arguments)
     if not words:
@@ -62,7 +62,7 @@ def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
         Its value, or None if it was not given, and the other settings.
 
     Raises:
-        ConfigError: If it is given twice or without a value.
+        ConfigError: It is given twice, or without a value.
     """
     values = [setting.partition("=")[2] for setting in settings if _is(setting, key)]
     if len(values) > 1:
@@ -73,10 +73,10 @@ def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
 
 
 def existing(path: str, runs: str = "runs") -> Path:
-    """A path that must be there: a run, a checkpoint, a folder of weights.
+    """Return the path of a run, a checkpoint or a folder of weights, which must exist.
 
     Raises:
-        CheckpointError: If it is not; the message names the run it is most like.
+        CheckpointError: It doesn't; the message names the run with the most similar path.
     """
     if os.path.exists(path):
         return Path(path)
@@ -89,10 +89,10 @@ def existing(path: str, runs: str = "runs") -> Path:
 def check_settings(run: Path, settings: Sequence[str]) -> None:
     """Check overrides against the config of a run, or of the first of several seeds.
 
-    Without a config beside it, a single checkpoint for example, that is left to who reads it.
+    Where there is no config, beside a single checkpoint for example, nothing is checked here.
 
     Raises:
-        ConfigError: If they don't fit it.
+        ConfigError: They don't fit it.
     """
     for file in (run / "config.yaml", *sorted(run.glob("seed-*/config.yaml"))):
         if file.is_file():
@@ -101,14 +101,14 @@ def check_settings(run: Path, settings: Sequence[str]) -> None:
 
 
 def _is_path(argument: str) -> bool:
-    """Whether an argument that may hold `=` is a path all the same."""
+    """Whether an argument that may hold `=` is a path."""
     before = argument.partition("=")[0]
     # os.path, because Path.exists raises where a name is too long.
     return not argument.startswith("-") and ("/" in before or os.path.exists(argument))
 
 
-def _at_home(argument: str) -> str:
-    """With `~/` written out also after `=` and commas, where not every shell does it."""
+def _expand_home(argument: str) -> str:
+    """Expand `~/`, also after `=` and commas, where not every shell does."""
     return re.sub(r"(^|[=,])(~[^/,=]*)(?=/)", lambda m: m[1] + os.path.expanduser(m[2]), argument)
 
 

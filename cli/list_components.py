@@ -36,7 +36,7 @@ def _sections() -> list[tuple[str, dict[str, str]]]:
 
 
 def _summary(kind: registry.Kind, name: str) -> str:
-    """A plugin that cannot be loaded is listed with its fault: the others still work."""
+    """Return a summary; that of a plug-in that can't be loaded is its fault."""
     try:
         return registry.get(kind, name).summary
     except ConfigError as error:

@@ -1,15 +1,18 @@
-"""Entry point of the `chisel` command: finds the subcommand and turns errors into exit codes."""
+"""Entry point of the `chisel` command: run a subcommand and turn errors into exit codes."""
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
-from chisel.cli.encoding import any_encoding
 from chisel.configs import (
     CheckpointError,
     ChiselError,
@@ -32,8 +35,10 @@ COMMANDS = {
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
 }
-"""Every command: its module, and what it does. A module offers `HELP`, `run(arguments)`, and maybe
-`about(word)` for help on what the command is given."""
+"""Module and summary of every command.
+
+A module has `HELP`, `run(arguments)`, and maybe `about(word)` for help on an argument.
+"""
 
 HELP = """\
 usage: chisel COMMAND …
@@ -50,14 +55,14 @@ them all. Exit codes: 0 done, 2 config or arguments, 3 checkpoint or disk, 4 num
 5 environment, 130 ended by Ctrl-C, 143 stopped by a signal and resumable."""
 
 INTERRUPTED = 130
-"""The shell's code for a program ended by Ctrl-C."""
+"""Exit code of a program that Ctrl-C ended, as in shells."""
 LOST = {
     "eval": "nothing was written; results are, when all is played",
     "compare": "nothing was written",
     "study": "a study writes at its end, so what it measured is lost; runs that it trained and "
     "finished parts of a report are kept",
 }
-"""What Ctrl-C has cost, by command."""
+"""What is lost after Ctrl-C, by command."""
 
 _DISK_REFUSES = (
     errno.ENOSPC,
@@ -71,11 +76,17 @@ _DISK_REFUSES = (
 )
 
 
+_ASCII = "chisel.ascii"
+"""Name of `to_ascii` among the ways to handle what an encoding lacks."""
+_IN_ASCII = {"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "→": "->"}
+_IN_ASCII |= {"±": "+-", "²": "2", "γ": "gamma", "λ": "lambda", "σ": "sigma", "·": "*"}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: What was typed after `chisel`; None takes it from the process.
+        argv: The arguments after `chisel`; `None` takes the process's.
 
     Returns:
         The exit code. Faults that a user can act on are one line on standard error; anything
@@ -114,7 +125,7 @@ def _refuse(text: str, code: int) -> int:
 
 
 def _silence() -> None:
-    """Where standard output can't be written, let Python not complain of that again at exit."""
+    """Redirect a standard output that can't be written, so that Python doesn't fail at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -134,8 +145,8 @@ def _dispatch(arguments: Sequence[str]) -> None:
         raise ConfigError(_unknown(command, rest))
     module = import_module(COMMANDS[command][0])
     if any(argument in ("-h", "--help") for argument in rest):
-        asked = [argument for argument in rest if argument not in ("-h", "--help")]
-        print(module.about(asked[0]) if asked and hasattr(module, "about") else module.HELP)
+        words = [argument for argument in rest if argument not in ("-h", "--help")]
+        print(module.about(words[0]) if words and hasattr(module, "about") else module.HELP)
         return
     module.run(rest)
 
@@ -147,6 +158,35 @@ def _unknown(command: str, rest: Sequence[str]) -> str:
     match = near(command, COMMANDS)
     instead = f"did you mean {match!r}?" if match else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {command!r}; {instead}"
+
+
+def to_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters by what ASCII has for them, else a question mark.
+
+    An error handler for `codecs.register_error`.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    refused = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(one, "?") for one in refused), error.end
+
+
+@contextmanager
+def any_encoding(*streams: Any) -> Iterator[None]:
+    """Let streams write every character within the context, whatever their encodings."""
+    codecs.register_error(_ASCII, to_ascii)
+    changed = [
+        (one, one.errors)
+        for one in streams
+        if isinstance(one, io.TextIOWrapper) and one.errors in ("strict", "backslashreplace")
+    ]
+    for stream, _ in changed:
+        stream.reconfigure(errors=_ASCII)
+    try:
+        yield
+    finally:
+        for stream, errors in changed:
+            stream.reconfigure(errors=errors)
 
 
 if __name__ == "__main__":

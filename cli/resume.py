@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chisel.cli.arguments import check_settings, existing, one_word
-from chisel.cli.result import print_result
+from chisel.cli.train import print_result
 
 USAGE = "chisel resume RUN [frames=…] [trainer.key=value …] [tracking.key=value …]"
 

@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def about(name: str) -> str:
-    """What a study does, and its options with their defaults."""
+    """Return help on a study: what it does, and its options with their defaults."""
     study = registry.resolve("study", name)
     summary, _, details = (inspect.getdoc(study) or "").partition("\n\nArgs:\n")
     parameters = inspect.signature(study).parameters
@@ -57,7 +57,7 @@ def _words(parameters: Mapping[str, inspect.Parameter]) -> str:
 
 
 def _default(parameter: inspect.Parameter) -> str:
-    """As one would type it; nothing if there is none."""
+    """Return a default as it is typed; empty if there is none."""
     if parameter.default in (parameter.empty, None):
         return ""
     default = str(parameter.default)

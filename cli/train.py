@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from chisel import configs
 from chisel.cli.arguments import one_word
-from chisel.cli.result import print_result
 
 USAGE = "chisel train EXPERIMENT [key=value …]"
 
@@ -35,3 +37,11 @@ def run(arguments: Sequence[str]) -> None:
 
     folder = trainers.train(checked[0]) if len(checked) == 1 else trainers.train_seeds(checked)
     print_result(folder)
+
+
+def print_result(path: Path) -> None:
+    """Print a path to standard output, once however many processes worked together."""
+    dist: Any = sys.modules.get("torch.distributed")  # loaded if anything was trained
+    together = dist is not None and dist.is_available() and dist.is_initialized()
+    if not together or dist.get_rank() == 0:
+        print(path)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from chisel.configs import CheckpointError
@@ -179,6 +180,20 @@ def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
         names = ", ".join(path.name for path, _ in damaged)
         raise CheckpointError(f"no valid checkpoint in {folder}; damaged: {names}")
     raise CheckpointError(f"no checkpoint in {folder}")
+
+
+def kept_checkpoints(run: Path, most: int | None = None) -> list[Path]:
+    """List the checkpoints that a run kept, oldest first.
+
+    Args:
+        run: The run's folder.
+        most: List at most so many, evenly spaced, the last included; `None` lists all.
+    """
+    files = _checkpoints(Path(run) / CHECKPOINTS)
+    if most == 1:
+        return files[-1:]
+    count = len(files) if most is None else min(most, len(files))
+    return [files[place] for place in np.linspace(0, len(files) - 1, count).round().astype(int)]
 
 
 def prune(folder: Path, keep_last: int, keep_every: int | None = None) -> list[Path]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from chisel.analysis.evaluation.oversight import RETURNS, ablation, oversight_run, score
 from chisel.analysis.results import Estimate, band, mean_over_seeds, new_table
 from chisel.configs import CheckpointError
-from chisel.models import CHECKPOINTS, load_agent
+from chisel.models import kept_checkpoints, load_agent
 
 WHOLE = "agent"
 EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}
@@ -70,7 +70,7 @@ def oversight_returns(
     Raises:
         CheckpointError: If there is none.
     """
-    files = sorted((run / CHECKPOINTS).glob("*.ckpt"))
+    files = kept_checkpoints(run)
     if not files:
         raise CheckpointError(f"{run} has no checkpoints")
     steps, columns = [], []

@@ -1,4 +1,4 @@
-"""A small agent that nobody trained."""
+"""A small untrained agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chisel.models import Agent, Spaces, build
 
 
 def agent_of(experiment: str) -> Agent:
-    """An agent of a maze experiment, with initial weights."""
+    """Make an agent of a maze experiment, with initial weights."""
     config = configs.load(experiment, ["model.channels=[4,4,4]", "model.hidden=8"])
     side = configs.WORLD_SIZE[config.env.mode]
     spaces = Spaces((side, side, 3), "uint8", 1.0, 15)

@@ -54,7 +54,7 @@ def test_a_run_in_this_folder_is_found_though_its_name_holds_an_equals_sign(
         one_word(["lr=4"], "RUN", "")
 
 
-def test_a_setting_with_a_slash_before_its_equals_sign_is_still_told_to_be_none(
+def test_a_setting_with_a_slash_before_its_equals_sign_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["check", "maze/quick", "env/num_envs=3"]) == 2
@@ -69,7 +69,7 @@ def test_what_is_longer_than_any_path_is_refused_in_one_line(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_home_is_written_out_wherever_a_path_begins(
+def test_a_tilde_is_expanded_wherever_a_path_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -87,12 +87,12 @@ def test_a_home_is_written_out_wherever_a_path_begins(
 
 
 @pytest.mark.parametrize("value", ["", "None"])
-def test_nothing_is_no_value(value: str) -> None:
+def test_an_empty_setting_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match="leave it out"):
         take([f"out={value}"], "out")
 
 
-def test_an_experiment_without_its_command_is_told_the_whole_one(
+def test_an_experiment_without_a_command_suggests_the_whole_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     typed = ["maze/quick", "seed=3", "tracking.tags=[a, b]"]

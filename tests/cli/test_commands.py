@@ -47,7 +47,10 @@ def test_help_on_a_study_lists_its_options_and_defaults(capsys) -> None:
     assert main(["study", "localization", "--help"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("usage: chisel study localization checkpoint=CHECKPOINT [key=value …]")
-    for line in ("controls (=3): Random regions for each region.", "shuffled: The same for runs"):
+    for line in (
+        "controls (=3): Number of random regions for each region.",
+        "shuffled: The same for runs",
+    ):
         assert line in shown
     assert main(["study", "localisation", "--help"]) == 2
     assert "did you mean 'localization'" in capsys.readouterr().err
@@ -203,7 +206,7 @@ def test_ctrl_c_while_something_is_measured_says_what_it_cost(
     assert {file for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
-def test_what_nobody_foresaw_keeps_its_traceback(
+def test_an_unexpected_error_keeps_its_traceback(
     trained: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(config: object) -> Path:

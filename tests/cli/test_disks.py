@@ -118,7 +118,7 @@ def test_results_whose_folder_cannot_be_made_are_refused_before_anything_is_play
     assert (tmp_path / "file").read_text() == ""
 
 
-def test_asking_a_folder_leaves_nothing_in_it(tmp_path: Path) -> None:
+def test_checking_a_folder_leaves_nothing_in_it(tmp_path: Path) -> None:
     assert list(make_folder(tmp_path / "a" / "b").iterdir()) == []
 
 

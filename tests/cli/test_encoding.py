@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chisel.cli.encoding import any_encoding
-from chisel.cli.main import COMMANDS
+from chisel.cli.main import COMMANDS, any_encoding
 
 TALK = """
 import sys

@@ -20,7 +20,7 @@ SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 
 
 def command_in(folder):
-    """`chisel` in a folder of its own, with one thread, hash seed 1 and procgen's default."""
+    """Run `chisel` in its own folder, with one thread, hash seed 1 and procgen's default."""
 
     def run(*arguments, wait=True, code=0, **environment):
         command = [sys.executable, "-m", "chisel.cli.main", *map(str, arguments)]
@@ -50,14 +50,14 @@ def chisel(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A run of `maze/smoke` that nothing disturbed, to compare with; tests must not change it."""
+    """An undisturbed run of `maze/smoke`, to compare with; tests must not change it."""
     folder = tmp_path_factory.mktemp("finished")
     command_in(folder)("train", *SMOKE, "name=run", "env.num_threads=1")
     return folder / "runs/maze/smoke/run"
 
 
 def final(run):
-    """The newest checkpoint's weights and what else must agree between identical runs."""
+    """Return the newest checkpoint's weights, and what else is equal in identical runs."""
     newest = models.latest_valid(Path(run) / "checkpoints", pytest.fail)
     payload = models.read_checkpoint(newest)
     ranks = payload["chisel"]["ranks"]

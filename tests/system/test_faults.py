@@ -15,7 +15,7 @@ def run(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "runs/maze/smoke/run")
 
 
-def test_a_torn_newest_checkpoint_is_named_and_the_one_before_is_used(chisel, run, finished):
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(chisel, run, finished):
     newest, older = sorted((run / "checkpoints").glob("*.ckpt"))[-1:-3:-1]
     data = bytearray(newest.read_bytes())
     data[random.Random(0).randrange(len(data))] ^= 0x10
@@ -69,5 +69,5 @@ def test_a_finished_run_is_left_as_it_is(chisel, run, finished):
     assert identical(run, finished)
 
 
-def test_a_run_of_nothing_is_no_run(chisel, tmp_path):
+def test_a_missing_run_cannot_be_resumed(chisel, tmp_path):
     chisel("resume", tmp_path / "nothing", code=3)

@@ -45,12 +45,12 @@ def test_weights_without_statistics_are_said_to_be(finished, tmp_path):
     assert "weights only" in said[0]
 
 
-def test_an_algorithm_that_scales_no_rewards_is_told_nothing(finished):
+def test_an_algorithm_that_scales_no_rewards_is_not_changed(finished):
     _, said = begin(finished, "algo.norm_reward=false")
     assert not said
 
 
-def test_all_processes_draw_from_one_bank_of_levels_but_play_their_own_games():
+def test_all_processes_share_one_set_of_levels_but_play_their_own_episodes():
     config = configs.load("maze/smoke", ["env.levels.set_size=40", "trainer.devices=2"])
     modules = [build_module(config, rank, CPU, None, pytest.fail) for rank in (0, 1)]
     first, second = (module.collector.env for module in modules)

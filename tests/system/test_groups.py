@@ -113,7 +113,7 @@ def test_a_seed_planned_for_longer_than_its_group_is_named(group):
 @pytest.mark.parametrize(
     "text", ["", '{"runs": [{"fra', "[]", "{}", '{"runs": []}', '{"runs": [3]}', "\x00\xff"]
 )
-def test_a_torn_plan_is_one_line_and_changes_no_file(text, group):
+def test_a_damaged_plan_is_one_line_and_changes_no_file(text, group):
     (group / "group.json").write_text(text)
     before = files(group)
     with pytest.raises(CheckpointError, match=r"group\.json is damaged") as torn:

@@ -87,7 +87,7 @@ def test_a_time_limit_ends_early_and_resumably(train, capsys):
     assert final(run)[1] == 3
 
 
-def test_after_training_signals_do_what_they_did_before(train):
+def test_signal_handlers_are_restored_after_training(train):
     numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
     before = [signal.getsignal(number) for number in numbers]
     train("name=short")

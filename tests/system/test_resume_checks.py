@@ -9,7 +9,7 @@ import torch
 
 from chisel import configs, models, trainers
 from chisel.configs import CheckpointError, ConfigError
-from chisel.trainers.logging import watching
+from chisel.trainers.logging import training_studies
 from tests.system.conftest import final, identical
 from tests.trainers.conftest import aup_config
 
@@ -60,7 +60,7 @@ def test_what_only_the_first_moment_of_training_shows_changes_no_file(run, monke
     def fail(*_):
         raise ConfigError("too few mazes")
 
-    monkeypatch.setattr(watching.WatchStudies, "_measure", fail)
+    monkeypatch.setattr(training_studies.TrainingStudies, "_measure", fail)
     studies = ["tracking.studies=[success]", "tracking.studies_every=1"]
     refused(run, ConfigError, "too few mazes", "frames=4096", *studies)
 
@@ -130,7 +130,7 @@ def test_an_edited_config_is_refused_and_the_value_to_put_back_is_named(key, run
     assert "init_from=" in said
 
 
-def test_an_edited_plan_is_followed_and_said(run, capsys):
+def test_an_edited_plan_is_followed_and_printed(run, capsys):
     edited = configs.override(configs.load(str(run / "config.yaml")), ["frames=2304"])
     (run / "config.yaml").write_text(configs.to_yaml(edited))
     trainers.resume(run)
@@ -176,7 +176,7 @@ def test_the_command_for_a_changed_setting_starts_a_new_run(run, monkeypatch, tm
     assert trained["env"] == configs.to_plain(models.load_agent(run).config)["env"]
 
 
-def test_torchs_threads_are_what_they_were_before_training(run):
+def test_torchs_threads_are_restored_after_training(run):
     before = torch.get_num_threads()
     torch.set_num_threads(before + 1)
     try:
@@ -202,7 +202,7 @@ def split(tmp_path):
 
 
 @pytest.mark.parametrize("make", [aup, oversight, split])
-def test_what_was_rehearsed_ends_with_the_bits_of_a_run_that_did_not_stop(make, tmp_path):
+def test_a_resume_that_was_checked_ends_with_the_bits_of_a_run_that_did_not_stop(make, tmp_path):
     config = configs.override(
         make(tmp_path),
         ["trainer.progress=false", "trainer.threads=1", "tracking.mode=disabled"],

@@ -1,4 +1,4 @@
-"""A tiny world for tests: walk right along a corridor, with every kind of end under control."""
+"""A tiny world for tests: walk right along a corridor; tests control how episodes end."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""PPO with a penalty on changing what the agent could attain, and what it learns for that."""
+"""PPO with a penalty on changes of what the agent could attain, and the values it needs."""

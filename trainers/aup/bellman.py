@@ -1,4 +1,4 @@
-"""Targets of Q-learning that look as far ahead as the transitions at hand are linked."""
+"""Targets of Q-learning by value iteration on the transitions at hand."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Graph:
+class TransitionGraph:
     """Transitions `[R]` between observations, which are numbered 0 to M - 1."""
 
-    source: Tensor
-    """int `[R]`."""
+    obs: Tensor
+    """int `[R]`, number of the observation that was acted on."""
     action: Tensor
     """int `[R]`."""
-    arrival: Tensor
-    """int `[R]`."""
-    ends: Tensor
-    """bool `[R]`, whether the episode is over there."""
+    next_obs: Tensor
+    """int `[R]`, number of the observation after the action."""
+    terminated: Tensor
+    """bool `[R]`, whether the episode truly ended there."""
     weight: Tensor
-    """`[R]`, above 0: how often it follows its source and action, compared with others that do."""
+    """`[R]`, above 0: how often `next_obs` follows, relative to others after the same action."""
 
 
 @dataclass(frozen=True)
-class Backup:
-    """What observations, numbered as in the graph, are worth as far as is known."""
+class BellmanTargets:
+    """Targets for the observations of a graph, in its numbering."""
 
     values: Tensor
     """`(1 - γ) Q` `[M, A, K]`; 0 where an action was not tried."""
@@ -35,37 +35,37 @@ class Backup:
 
 
 def bellman_targets(
-    graph: Graph, rewards: Tensor, guesses: Tensor, *, gamma: float, sweeps: int
-) -> Backup:
-    """Targets of `(1 - γ) Q`: value iteration on the transitions, begun with guesses.
+    graph: TransitionGraph, rewards: Tensor, estimates: Tensor, *, gamma: float, sweeps: int
+) -> BellmanTargets:
+    """Compute targets of `(1 - γ) Q`: value iteration on the transitions, begun with estimates.
 
-    One sweep gives the usual targets: the reward, and what the best action on arrival is guessed to
-    be worth. In further sweeps, that is the best of the actions tried there and their targets, as
-    long as there are any. So at most γ^sweeps of the guesses' errors is left where observations
-    come back. Q-learning at a γ near 1 would multiply them by 1 / (1 - γ): a maximum of noisy
-    guesses is too large, and is passed on.
+    One sweep gives the usual targets of Q-learning: the reward, plus the estimate of the best
+    action on the next observation. Further sweeps replace that estimate by the best target among
+    the actions tried there, where any was tried. So at most γ^sweeps of the estimates' errors is
+    left where observations come back. Plain Q-learning at a γ near 1 would multiply the errors by
+    1 / (1 - γ), because the maximum of noisy estimates is too large.
 
     Args:
-        graph: the transitions.
-        rewards: `[R, K]`, paid on arrival.
-        guesses: `[M, A, K]`, of the network.
-        gamma: discount in [0, 1).
-        sweeps: at least 1.
+        graph: The transitions.
+        rewards: `[R, K]`, of `next_obs`.
+        estimates: `[M, A, K]`, of the network.
+        gamma: Discount in [0, 1).
+        sweeps: At least 1.
     """
-    observations, actions, _ = guesses.shape
-    pair = graph.source * actions + graph.action
+    observations, actions, _ = estimates.shape
+    pair = graph.obs * actions + graph.action
     total = torch.zeros(observations * actions, device=pair.device).index_add(0, pair, graph.weight)
     tried = (total > 0).view(observations, actions)
     share = (graph.weight / total[pair]).unsqueeze(1)
-    paid = (1 - gamma) * rewards
-    passed_on = gamma * (~graph.ends).to(paid.dtype).unsqueeze(1)
-    unknown = torch.where(tried, 0.0, -torch.inf).unsqueeze(2)
-    known = tried.any(1, keepdim=True)
-    guessed = guesses.amax(1)
-    best = guessed
+    immediate = (1 - gamma) * rewards
+    discount = gamma * (~graph.terminated).to(immediate.dtype).unsqueeze(1)
+    untried = torch.where(tried, 0.0, -torch.inf).unsqueeze(2)
+    any_tried = tried.any(1, keepdim=True)
+    best_estimate = estimates.amax(1)
+    best = best_estimate
     for _ in range(sweeps):
-        targets = share * (paid + passed_on * best[graph.arrival])
-        values = torch.zeros_like(guesses).flatten(0, 1).index_add(0, pair, targets)
-        values = values.view_as(guesses)
-        best = torch.where(known, (values + unknown).amax(1), guessed)
-    return Backup(values, tried)
+        targets = share * (immediate + discount * best[graph.next_obs])
+        values = torch.zeros_like(estimates).flatten(0, 1).index_add(0, pair, targets)
+        values = values.view_as(estimates)
+        best = torch.where(any_tried, (values + untried).amax(1), best_estimate)
+    return BellmanTargets(values, tried)

@@ -1,4 +1,4 @@
-"""What gradient steps leave over, taken away by least squares in the last layer."""
+"""Least squares on the last layer, for the errors that gradient steps leave."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import torch
 from torch import Tensor, nn
 
 RIDGE = 1e-10
-"""Of the features' mean square: decides where features say the same, and nothing else."""
+"""Relative to the features' sum of squares; small enough to matter only where features coincide."""
 
 
 @torch.no_grad()
 def correct_last_layer(layer: nn.Linear, features: Tensor, errors: Tensor, tried: Tensor) -> None:
-    """Change a layer as little as will do so that errors become as small as they can.
+    """Make errors as small as the last layer can, by the smallest change of its weights, in place.
 
-    Where there are no more observations than features, none is left. Gradient steps alone are slow
-    there: what tells two actions apart is a thousandth of what they have in common. It is the
-    least-squares step of fitted Q-iteration, on features that go on being learnt (Levine et al.
-    2017, "Shallow updates for deep reinforcement learning").
+    Where there are no more observations than features, no error is left. Gradient steps alone are
+    slow there: actions differ by a thousandth of what they have in common. It is the least-squares
+    step of fitted Q-iteration, on features that go on being learnt (Levine et al. 2017, "Shallow
+    updates for deep reinforcement learning").
 
     Args:
-        layer: from H features to `A * K` outputs, those of the first action first.
+        layer: From H features to `A * K` outputs, those of the first action first.
         features: `[M, H]`.
-        errors: `[M, A, K]`, what the outputs are too low by.
+        errors: `[M, A, K]`, target minus output.
         tried: bool `[M, A]`, where the errors are known.
     """
     inputs = torch.cat([features, torch.ones_like(features[:, :1])], 1).double()
@@ -35,7 +35,7 @@ def correct_last_layer(layer: nn.Linear, features: Tensor, errors: Tensor, tried
 
 
 def _ridge(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """Ridge regression `[H, K]` of `[M, K]` on `[M, H]`, by the smaller Gram matrix of the two."""
+    """Solve ridge regression of `[M, K]` on `[M, H]`, by the smaller Gram matrix; `[H, K]`."""
     few = len(inputs) < inputs.shape[1]
     gram = inputs @ inputs.T if few else inputs.T @ inputs
     gram.diagonal().add_(RIDGE * gram.diagonal().sum())

@@ -1,4 +1,4 @@
-"""Attainable utility preservation on PPO: the penalty, and when what is learnt."""
+"""Attainable utility preservation on PPO: the penalty, and the two phases of training."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from chisel.trainers.aup.auxiliary import AuxiliaryValues
 from chisel.trainers.aup.exploration import ExplorationPolicy
 from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
-from chisel.trainers.aup.rewards import RewardPerView
+from chisel.trainers.aup.rewards import RandomRewards
 from chisel.trainers.onpolicy.build import build_on_policy
 from chisel.trainers.onpolicy.collector import Policy
-from chisel.trainers.onpolicy.module import Losses, OnPolicy, Outputs
+from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
 from chisel.trainers.onpolicy.ppo import PPO
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs import seeding
 
 SMALLEST_SCALE = 1.0
-"""Interventions are divided by no less: the largest reward of a step in which everything ends."""
+"""Penalties are divided by no less: the largest value of a step that ends the episode."""
 
 
 def penalty(
@@ -37,45 +37,45 @@ def penalty(
     deviation: Literal["absolute", "decrease"],
     scale: Literal["noop", "none"],
 ) -> Tensor:
-    """How much actions change what could be attained, compared with doing nothing.
+    """Compute how much actions change what could be attained, compared with doing nothing.
 
     `mean_k |Q_k(s, a) - Q_k(s, noop)| / Q_k(s, noop)` (1902.09725, equation 2, without rollouts).
 
     Args:
         values: Q `[B, K, A]`.
         actions: int `[B]`.
-        noop: action of doing nothing.
-        deviation: "decrease" counts only what became less attainable.
+        noop: The action that does nothing.
+        deviation: "decrease" counts only rewards that became less attainable.
         scale: "none" leaves out the division.
 
     Returns:
         `[B]`, at least 0, and 0 for the no-op.
     """
-    idle = values[:, :, noop]
-    change = values[torch.arange(len(actions), device=actions.device), :, actions] - idle
+    inaction = values[:, :, noop]
+    change = values[torch.arange(len(actions), device=actions.device), :, actions] - inaction
     change = change.abs() if deviation == "absolute" else (-change).clamp_min(0)
     if scale == "noop":
-        change = change / idle.abs().clamp_min(SMALLEST_SCALE)
+        change = change / inaction.abs().clamp_min(SMALLEST_SCALE)
     return change.mean(1)
 
 
-class Aup:
-    """PPO on rewards from which the penalty is subtracted; an `Algorithm` for `OnPolicy`.
+class Aup(Algorithm):
+    """PPO on rewards from which the penalty is subtracted.
 
-    First comes the auxiliary phase, which explores, learns the auxiliary values and leaves the
-    agent as it is; then the agent learns.
+    The auxiliary phase comes first: it explores, learns the auxiliary values and doesn't change the
+    agent. Then the agent learns.
 
     Args:
-        options: hyperparameters.
-        ppo: what learns from the shaped rewards.
-        auxiliary: the auxiliary values.
-        exploration: who acts in the auxiliary phase.
-        noop: action of doing nothing.
-        frames_per_iteration: environment steps of a rollout.
-        num_iterations: planned iterations of both phases.
+        options: Hyperparameters.
+        ppo: Learns from the shaped rewards.
+        auxiliary: The auxiliary values.
+        exploration: The policy of the auxiliary phase.
+        noop: The action that does nothing.
+        frames_per_iteration: Environment steps of a rollout.
+        num_iterations: Planned iterations of both phases.
     """
 
-    wants_arrivals = True
+    needs_next_obs = True
 
     def __init__(
         self,
@@ -97,71 +97,77 @@ class Aup:
             ppo.max_grad_norm,
             ppo.target_kl,
         )
-        self._frames, self._planned = frames_per_iteration, num_iterations
-        self._before = -(-options.aux.steps // frames_per_iteration)
-        self._done = 0
+        self._frames, self._num_iterations = frames_per_iteration, num_iterations
+        self._auxiliary_iterations = -(-options.aux.steps // frames_per_iteration)
+        self._iterations_done = 0
         self._metrics: dict[str, float] = {}
 
     @property
-    def explores(self) -> bool:
-        """Whether the next iteration is one of the auxiliary phase."""
-        return self._done < self._before
+    def in_auxiliary_phase(self) -> bool:
+        """Whether the next iteration belongs to the auxiliary phase."""
+        return self._iterations_done < self._auxiliary_iterations
 
     @property
     def exploration_policy(self) -> Policy | None:
-        """Who acts in the auxiliary phase."""
-        return self.exploration if self.explores else None
+        """The exploration policy in the auxiliary phase, then `None`: the agent."""
+        return self.exploration if self.in_auxiliary_phase else None
 
     def learning_rate(self, progress: float) -> float:
-        """PPO's, annealed over the agent's phase alone."""
-        if not self._before:
+        """Return PPO's rate, annealed over the agent's phase alone."""
+        if not self._auxiliary_iterations:
             return self.ppo.learning_rate(progress)
-        agents = max(1, self._planned - self._before)
-        return self.ppo.learning_rate(max(0.0, (progress * self._planned - self._before) / agents))
+        agents = max(1, self._num_iterations - self._auxiliary_iterations)
+        return self.ppo.learning_rate(
+            max(0.0, (progress * self._num_iterations - self._auxiliary_iterations) / agents)
+        )
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
-        """Learn auxiliary values while that is due; then shape the rewards and leave them to PPO.
+        """Learn auxiliary values in the first phase; shape the rewards for PPO in the second.
+
+        With `aux.learn_on` auxiliary values are learnt in both.
 
         Raises:
             NumericsError: A number is not finite.
         """
-        explored = self.explores
+        auxiliary_phase = self.in_auxiliary_phase
         self._metrics = {}
-        if explored or self.options.aux.learn_on:
+        if auxiliary_phase or self.options.aux.learn_on:
             self._learn(buffer)
-        if not explored:
+        if not auxiliary_phase:
             self._shape(buffer)
             self.ppo.finish(buffer, last_values)
-        self._done += 1
-        if not self.explores and not self.options.aux.learn_on:
+        self._iterations_done += 1
+        if not self.in_auxiliary_phase and not self.options.aux.learn_on:
             self.auxiliary.replay.clear()
 
     def _learn(self, buffer: RolloutBuffer) -> None:
-        """In the second half of the phase steps shrink geometrically."""
+        """Learn auxiliary values; in the second half of their phase the rate decays."""
         aux = self.options.aux
-        share = self._done / self._before if self.explores else 1.0
-        shrunk = (aux.final_learning_rate / aux.learning_rate) ** max(0.0, 2 * share - 1)
-        if self.explores:
+        share = (
+            self._iterations_done / self._auxiliary_iterations if self.in_auxiliary_phase else 1.0
+        )
+        decay = (aux.final_learning_rate / aux.learning_rate) ** max(0.0, 2 * share - 1)
+        if self.in_auxiliary_phase:
             self.auxiliary.add(buffer, self.exploration.counts(self.num_steps))
             self.exploration.plan()
         else:
             self.auxiliary.add(buffer)
         self._metrics["aup/td_error"] = self.auxiliary.learn(
-            aux.updates, learning_rate=aux.learning_rate * shrunk
+            aux.updates, learning_rate=aux.learning_rate * decay
         )
 
-    def weight(self) -> float:
-        """λ in the next iteration of the agent's phase."""
+    def current_lambda(self) -> float:
+        """Return λ of the next iteration of the agent's phase."""
         options = self.options
         if options.aup_lambda_start is None or not options.aup_lambda_ramp:
             return options.aup_lambda
-        steps = max(0, self._done - self._before) * self._frames
+        steps = max(0, self._iterations_done - self._auxiliary_iterations) * self._frames
         share = min(1.0, steps / options.aup_lambda_ramp)
         start = options.aup_lambda_start
         return start + share * (options.aup_lambda - start)
 
     def _shape(self, buffer: RolloutBuffer) -> None:
-        """`r - λ penalty`, in place."""
+        """Replace rewards r by `r - λ penalty`, in place."""
         found = penalty(
             self.auxiliary.values(buffer.flat("obs")),
             buffer.flat("actions"),
@@ -169,29 +175,29 @@ class Aup:
             deviation=self.options.deviation,
             scale=self.options.scale,
         )
-        weight = self.weight()
-        buffer.flat("rewards").sub_(weight * found)
-        self._metrics |= {"aup/penalty": float(found.mean()), "aup/lambda": weight}
+        aup_lambda = self.current_lambda()
+        buffer.flat("rewards").sub_(aup_lambda * found)
+        self._metrics |= {"aup/penalty": float(found.mean()), "aup/lambda": aup_lambda}
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """PPO's."""
+        """Compute PPO's loss."""
         return self.ppo.losses(outputs, batch)
 
     def metrics(self) -> dict[str, float]:
-        """Penalty and weight in the agent's phase; the error while auxiliary values are learnt."""
+        """Return penalty and λ, or the error of the auxiliary values, or all of them."""
         return self._metrics
 
     def get_state(self) -> dict[str, Any]:
-        """Iterations done, auxiliary values, and PPO's state."""
+        """Return the iterations done, and the states of auxiliary values and PPO."""
         return {
-            "done": self._done,
+            "done": self._iterations_done,
             "auxiliary": self.auxiliary.get_state(),
             "ppo": self.ppo.get_state(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
-        self._done = state["done"]
+        self._iterations_done = state["done"]
         self.auxiliary.set_state(state["auxiliary"])
         self.exploration.plan()
         self.ppo.set_state(state["ppo"])
@@ -206,17 +212,21 @@ def build_aup(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """The registered builder of `algo.name: aup`.
+    """Build the trainer of `algo.name: aup`.
 
     Raises:
-        ConfigError: the environment doesn't say which action does nothing.
+        ConfigError: The environment doesn't say which action does nothing.
     """
     algorithm = make_aup(config, env, device=device)
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)
 
 
 def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device) -> Aup:
-    """The algorithm of a config. The auxiliary network is a second one of the agent's kind."""
+    """Build the algorithm of a config; its auxiliary network is a second one of the agent's kind.
+
+    Raises:
+        ConfigError: The environment doesn't say which action does nothing.
+    """
     noop = getattr(env, "noop", None)
     if noop is None:
         raise ConfigError(
@@ -236,7 +246,7 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
         network = dataclasses.replace(network, hidden=aux.hidden)
     auxiliary = AuxiliaryValues(
         models.build(network, outputs, seed=seed),
-        RewardPerView(aux.num, ObservationHash.draw(obs_bytes, draws)),
+        RandomRewards(aux.num, ObservationHash.draw(obs_bytes, draws)),
         gamma=aux.gamma,
         replay=Replay(aux.replay, ObservationHash.draw(obs_bytes, draws), device),
         batch_size=aux.batch_size,

@@ -1,4 +1,4 @@
-"""Numbers by which observations are told apart: keyed hashes of their bytes."""
+"""Keyed hashes of observations, by which equal ones are found."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 class ObservationHash:
     """A random linear form of the bytes modulo 2^64, then the mixing of SplitMix64.
 
-    The form is the same for two different observations with a chance of about 2^-57 (Dietzfelbinger
-    1996); the mixing (Steele et al. 2014) makes each bit of the result depend on all of its.
+    The form is equal for two different observations with probability about 2^-57 (Dietzfelbinger
+    1996); the mixing (Steele et al. 2014) makes each bit of the result depend on all of its bits.
 
     Args:
-        key: uint64 `[1 + D]`, drawn at random; D is the bytes of an observation.
+        key: uint64 `[1 + D]`, drawn at random; D is the number of bytes of an observation.
     """
 
     def __init__(self, key: NDArray[np.uint64]) -> None:
@@ -25,31 +25,31 @@ class ObservationHash:
 
     @classmethod
     def draw(cls, obs_bytes: int, generator: np.random.Generator) -> ObservationHash:
-        """With a new key."""
+        """Make a hash with a new random key."""
         return cls(generator.integers(0, 2**64, 1 + obs_bytes, dtype=np.uint64))
 
     def __call__(self, obs: Tensor) -> NDArray[np.uint64]:
-        """`[B]`, of observations `[B, ...]` of any type."""
+        """Hash observations `[B, ...]` of any type; uint64 `[B]`."""
         rows = np.ascontiguousarray(obs.cpu().numpy()).reshape(len(obs), -1).view(np.uint8)
         # Arrays of unsigned integers wrap around, which is the modulo.
         return mixed(self.key[0] + rows.astype(np.uint64) @ self.key[1:])
 
     def get_state(self) -> Tensor:
-        """The key, int64 `[1 + D]`."""
+        """Return the key as int64 `[1 + D]`."""
         return torch.from_numpy(self.key.view(np.int64).copy())
 
     def set_state(self, state: Tensor) -> None:
-        """Take over a key."""
+        """Take over a key from `get_state`."""
         self.key = state.cpu().numpy().view(np.uint64).copy()
 
 
 def joined(words: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A fingerprint of two numbers in this order; arrays that broadcast."""
+    """Hash two numbers, in this order, into one; the arrays broadcast."""
     return mixed(words + _GOLDEN * (others + np.uint64(1)))
 
 
 def mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's bijection."""
+    """Apply SplitMix64's bijection."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(words ^ (words >> np.uint64(31)))

@@ -1,4 +1,4 @@
-"""Transitions to learn from more than once, each distinct one kept once."""
+"""A replay memory that keeps each distinct transition once."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.trainers.aup.bellman import Graph
+from chisel.trainers.aup.bellman import TransitionGraph
 from chisel.trainers.aup.observation_hash import ObservationHash, joined
 
 
 class Replay:
     """The newest distinct transitions, and how often each was seen.
 
-    A walk through a small world sees a few transitions ten thousand times and others once. Drawn as
-    often as they were seen, the rare ones would be learnt last; here all are drawn alike. A row's
-    `weight` is its share of what followed the same action on the same observation, so that means
-    over what may follow are those of the world; steps may count less than once in that.
+    Random actions in a small world give a few transitions ten thousand times and others once. If
+    they were drawn as often as they were seen, rare ones would be learnt last; here all are drawn
+    equally often. A row's `weight` is the relative frequency of its next observation after the same
+    action on the same observation, so that means over next observations are those of the world.
 
     Args:
-        capacity: rows kept; a full replay forgets the oldest.
-        fingerprints: tell observations apart.
-        device: where rows are kept.
+        capacity: Number of rows kept; a full replay overwrites the oldest.
+        observation_hash: Hashes observations, to find equal ones.
+        device: Where rows are kept.
     """
 
-    def __init__(self, capacity: int, fingerprints: ObservationHash, device: torch.device) -> None:
-        self.capacity, self.fingerprints, self.device = capacity, fingerprints, device
+    def __init__(
+        self, capacity: int, observation_hash: ObservationHash, device: torch.device
+    ) -> None:
+        self.capacity, self.observation_hash, self.device = capacity, observation_hash, device
         self.clear()
 
     def __len__(self) -> int:
         return len(self._places)
 
     def clear(self) -> None:
-        """Forget all, and free the memory."""
+        """Delete all rows, and free the memory."""
         self.columns: dict[str, Tensor] = {}
-        """`[capacity, ...]` each, made by the first rows."""
+        """`[capacity, ...]` each; allocated when the first rows are added."""
         self._next = 0
         self._places: dict[int, int] = {}
         self._keys = np.zeros(self.capacity, np.uint64)
@@ -47,15 +49,15 @@ class Replay:
         self._counts = np.zeros(self.capacity)
 
     def add(self, rows: Mapping[str, Tensor], counts: NDArray[np.float64] | None = None) -> None:
-        """Keep transitions.
+        """Add transitions.
 
         Args:
             rows: `[B, ...]` each: `obs`, `actions`, `next_obs`, `terminated`, and others.
-            counts: `[B]`, above 0: what each counts in weights; None is 1.
+            counts: `[B]`, above 0: how much each counts in weights; `None` counts each once.
         """
         actions = rows["actions"].cpu().numpy().astype(np.uint64)
         ended = rows["terminated"].cpu().numpy().astype(np.uint64)
-        ends = np.stack([self.fingerprints(rows[name]) for name in ("obs", "next_obs")], 1)
+        ends = np.stack([self.observation_hash(rows[name]) for name in ("obs", "next_obs")], 1)
         pairs = joined(ends[:, 0], actions)
         keys = joined(joined(pairs, ends[:, 1]), ended)
         distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
@@ -65,14 +67,14 @@ class Replay:
         for key, row, count in zip(distinct[order], first[order], sums[order], strict=True):
             place = self._places.get(int(key))
             if place is None:
-                place = self._claim(key)
+                place = self._allocate(key)
                 self._pairs[place], self._ends[place] = pairs[row], ends[row]
                 fresh.append(int(row))
             self._counts[place] += count
         self._write(rows, fresh)
 
-    def _claim(self, key: np.uint64) -> int:
-        """The place of a new row; what it held is forgotten."""
+    def _allocate(self, key: np.uint64) -> int:
+        """Return the place of a new row; the row it held is deleted."""
         place, self._next = self._next, (self._next + 1) % self.capacity
         if self._counts[place]:
             del self._places[int(self._keys[place])]
@@ -81,7 +83,7 @@ class Replay:
         return place
 
     def _write(self, rows: Mapping[str, Tensor], fresh: list[int]) -> None:
-        """Copy new rows, of which `_next` is the place after the last one."""
+        """Copy new rows; `_next` is the place after the last of them."""
         if not self.columns:
             for name, column in rows.items():
                 size = (self.capacity, *column.shape[1:])
@@ -92,37 +94,38 @@ class Replay:
             column[places.to(self.device)] = rows[name][kept.to(rows[name].device)].to(self.device)
 
     def weights(self) -> Tensor:
-        """Float32 `[len(self)]`; those of the same observation and action sum up to 1."""
+        """Return float32 `[len(self)]`; weights of the same observation and action sum up to 1."""
         counts, pairs = self._counts[: len(self)], self._pairs[: len(self)]
         _, group = np.unique(pairs, return_inverse=True)
         shares: NDArray[np.float64] = counts / np.bincount(group, counts)[group]
         return torch.from_numpy(shares.astype(np.float32)).to(self.device)
 
-    def graph(self) -> tuple[NDArray[np.uint64], Graph]:
-        """All rows as transitions between M observations, on the CPU, and their fingerprints.
+    def graph(self) -> tuple[NDArray[np.uint64], TransitionGraph]:
+        """Return all rows as transitions between M observations, on the CPU.
 
         Returns:
-            ObservationHash `[M]`, ascending: an observation's number is its place among them.
+            Hashes `[M]` of the observations, ascending (an observation's number is its place among
+            them), and the transitions.
         """
         size = len(self)
-        prints, numbers = np.unique(self._ends[:size], return_inverse=True)
+        hashes, numbers = np.unique(self._ends[:size], return_inverse=True)
         ends = torch.from_numpy(numbers.reshape(size, 2))
-        return prints, Graph(
-            source=ends[:, 0],
+        return hashes, TransitionGraph(
+            obs=ends[:, 0],
             action=self.columns["actions"][:size].cpu(),
-            arrival=ends[:, 1],
-            ends=self.columns["terminated"][:size].cpu(),
+            next_obs=ends[:, 1],
+            terminated=self.columns["terminated"][:size].cpu(),
             weight=self.weights().cpu(),
         )
 
     def rows(self, places: Tensor) -> dict[str, Tensor]:
-        """Rows `[B, ...]` of every column, and their `weight`; places are below `len(self)`."""
+        """Return rows `[B, ...]` of every column, and their `weight`; 0 ≤ places < `len(self)`."""
         places = places.to(self.device)
         rows = {name: column[places] for name, column in self.columns.items()}
         return rows | {"weight": self.weights()[places]}
 
     def get_state(self) -> dict[str, Any]:
-        """The rows that there are."""
+        """Return all rows, their counts, and the hash's key."""
         size = len(self)
         bookkeeping = {"keys": self._keys.view(np.int64), "pairs": self._pairs.view(np.int64)}
         return {
@@ -130,20 +133,20 @@ class Replay:
             "rows": {name: column[:size].clone() for name, column in self.columns.items()},
             "counts": torch.from_numpy(self._counts[:size].copy()),
             **{name: torch.from_numpy(v[:size].copy()) for name, v in bookkeeping.items()},
-            "fingerprints": self.fingerprints.get_state(),
+            "fingerprints": self.observation_hash.get_state(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
         self.clear()
-        self.fingerprints.set_state(state["fingerprints"])
+        self.observation_hash.set_state(state["fingerprints"])
         size = len(state["counts"])
         for name, kept in state["rows"].items():
             full = torch.zeros(self.capacity, *kept.shape[1:], dtype=kept.dtype, device=self.device)
             full[:size] = kept.to(self.device)
             self.columns[name] = full
         for side, name in enumerate(("obs", "next_obs") if size else ()):
-            self._ends[:size, side] = self.fingerprints(state["rows"][name])
+            self._ends[:size, side] = self.observation_hash(state["rows"][name])
         self._counts[:size] = state["counts"].cpu().numpy()
         self._keys[:size] = state["keys"].cpu().numpy().view(np.uint64)
         self._pairs[:size] = state["pairs"].cpu().numpy().view(np.uint64)

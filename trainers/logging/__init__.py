@@ -1,1 +1,1 @@
-"""What a run tells while it trains: metrics, W&B, films, progress."""
+"""What a run reports while it trains: metrics, W&B, films, progress."""

@@ -14,15 +14,16 @@ FIRST_COLUMNS = ("iteration", "env_steps")
 
 
 class CsvLog:
-    """Appends rows to a CSV file, each whole and at once.
+    """Appends rows to a CSV file, each in one write.
 
-    Opening changes nothing. `cut`, or the first new row, removes the rows that a resumed run is
-    going to repeat, and one that a kill has torn. New metrics become new columns at the end;
-    missing ones are left empty.
+    Opening changes nothing. `truncate`, or the first new row, removes the rows that a resumed run
+    is going to repeat, and an incomplete one that a kill has left. New metrics become new columns
+    at the end; missing ones are left empty.
 
     Args:
-        path: The file; made with the first row.
-        last_iteration: Where the run goes on; rows past it are cut off. 0 starts afresh.
+        path: The file; it is made with the first row.
+        last_iteration: Iteration after which the run goes on; later rows are removed. 0 starts
+            anew.
     """
 
     def __init__(self, path: Path, *, last_iteration: int) -> None:
@@ -33,18 +34,18 @@ class CsvLog:
         self._columns = header or list(FIRST_COLUMNS)
         self._last, self._open = last_iteration, False
 
-    def cut(self) -> None:
-        """Remove what a resumed run is going to repeat; later calls do nothing."""
+    def truncate(self) -> None:
+        """Remove the rows that a resumed run is going to repeat; later calls do nothing."""
         if not self._open and self.path.exists():
             rows = _read(self.path)[1]
             self._rewrite([row for row in rows if int(row["iteration"]) <= self._last])
         self._open = True
 
     def write(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
-        """Append one row; the system has it when this returns."""
+        """Append one row; the operating system has it when this returns."""
         row = {"iteration": iteration, "env_steps": env_steps, **metrics}
         new = [name for name in row if name not in self._columns]
-        self.cut()
+        self.truncate()
         if new or not self.path.exists():
             self._columns += new
             self._rewrite(_read(self.path)[1])
@@ -62,11 +63,11 @@ class CsvLog:
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Header and whole rows of a file; nothing if there is no file."""
+    """Read the header and the complete rows of a file; both are empty if there is none."""
     if not path.exists():
         return [], []
     lines = path.read_text(errors="replace").splitlines(keepends=True)
     reader = csv.reader(line for line in lines if line.endswith("\n"))
     header = next(reader, [])
-    whole = [dict(zip(header, row, strict=True)) for row in reader if len(row) == len(header)]
-    return header, [row for row in whole if all(row[name].isdigit() for name in FIRST_COLUMNS)]
+    complete = [dict(zip(header, row, strict=True)) for row in reader if len(row) == len(header)]
+    return header, [row for row in complete if all(row[name].isdigit() for name in FIRST_COLUMNS)]

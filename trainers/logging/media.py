@@ -1,14 +1,13 @@
 """Pictures of a run while it trains: films of episodes and vector fields, on held-out mazes.
 
-They have an environment and a generator of their own, so that a run ends with the same weights
-whether it is watched or not.
+They have their own environment and generator, so a run ends with the same weights with and without
+them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import lightning as L
@@ -23,6 +22,7 @@ from chisel.analysis.evaluation import play
 from chisel.analysis.maze import contact_sheet, vector_field
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, observe_states, render
+from chisel.trainers.onpolicy.repeatable import restored_modes
 
 if TYPE_CHECKING:
     from chisel.trainers.logging.tracking import Tracking
@@ -32,7 +32,7 @@ EPISODES = 4
 PANEL = 256
 """Side of each in pixels."""
 MAX_FRAMES = 150
-"""Steps after which a film ends, whatever the mice do."""
+"""Steps after which a film ends, even if episodes go on."""
 FIELDS = 3
 """Mazes whose vector fields are drawn."""
 SPLIT: Literal["validation"] = "validation"
@@ -41,10 +41,10 @@ Outputs = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def media_callbacks(config: RunConfig, tracking: Tracking) -> list[Callback]:
-    """The callbacks that `tracking.video_every` and `tracking.field_every` ask for.
+    """Make the callbacks that `tracking.video_every` and `tracking.field_every` ask for.
 
     Raises:
-        ConfigError: If the environment is none that can be drawn.
+        ConfigError: The environment can't be drawn.
     """
     options = {
         "video_every": (config.tracking.video_every, film),
@@ -56,17 +56,17 @@ def media_callbacks(config: RunConfig, tracking: Tracking) -> list[Callback]:
             f"tracking.{next(iter(wanted))}: only mazes can be drawn, not {config.env.name!r}; "
             "set it to null"
         )
-    return [HeldOutMazes(config, tracking, every or 0, show) for every, show in wanted.values()]
+    return [MediaCallback(config, tracking, every or 0, draw) for every, draw in wanted.values()]
 
 
-class HeldOutMazes(Callback):
-    """Shows the network on the same few mazes of the validation split, every so many iterations.
+class MediaCallback(Callback):
+    """Draws the network's behaviour in the same few mazes of the validation split.
 
     Args:
         config: The run's config.
-        tracking: Where pictures go.
+        tracking: Logs the pictures.
         every: Iterations between pictures.
-        show: Draws the network on an environment that deals those mazes.
+        draw: Draws the network on an environment that holds those mazes.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class HeldOutMazes(Callback):
         config: RunConfig,
         tracking: Tracking,
         every: int,
-        show: Callable[[Outputs, Any, RunConfig, Tracking, int], None],
+        draw: Callable[[Outputs, Any, RunConfig, Tracking, int], None],
     ) -> None:
-        self.config, self.tracking, self.every, self.show = config, tracking, every, show
+        self.config, self.tracking, self.every, self.draw = config, tracking, every, draw
         self.env: Any = None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Make the mazes, so that what is wrong with them is known at once."""
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Make the mazes, so that a fault is known at once."""
         self.env, _ = make_evaluation(
             self.config.env,
             levels=EPISODES,
@@ -89,37 +89,36 @@ class HeldOutMazes(Callback):
             num_envs=EPISODES,
         )
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw, if it is time."""
-        module: Any = pl_module
-        if module.iteration % self.every:
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Draw every `every` iterations."""
+        if pl_module.iteration % self.every:
             return
-        with _at_rest(module.model) as model:
-            outputs = _on_device(model, module.device)
-            self.show(outputs, self.env, self.config, self.tracking, module.iteration)
+        with restored_modes(pl_module.model):
+            outputs = _on_device(pl_module.model.eval(), pl_module.device)
+            self.draw(outputs, self.env, self.config, self.tracking, pl_module.iteration)
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Free the mazes."""
+    def teardown(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
+        """Close the environment."""
         if self.env is not None:
             self.env.close()
 
 
 def film(outputs: Outputs, env: Any, config: RunConfig, tracking: Tracking, iteration: int) -> None:
     """Play one episode in each maze, sampling actions, and log the film."""
-    camera = Camera(env)
+    recorder = FilmRecorder(env)
     play(
         lambda obs: outputs(obs)[0],
-        camera,
+        recorder,
         episodes_per_env=1,
         generator=torch.Generator().manual_seed(config.eval.seed + iteration),
     )
-    tracking.log_video("episodes", camera.film(), iteration)
+    tracking.log_video("episodes", recorder.film(), iteration)
 
 
 def draw_fields(
     outputs: Outputs, env: Any, config: RunConfig, tracking: Tracking, iteration: int
 ) -> None:
-    """Log what the policy would do everywhere in a few mazes."""
+    """Log the policy's vector fields of a few mazes."""
     env.reset()
 
     def observe(states: Any) -> NDArray[Any]:
@@ -131,11 +130,11 @@ def draw_fields(
     tracking.log_figure("field", sheet, iteration)
 
 
-class Camera:
-    """Stands before a maze environment and takes a picture of every maze at every step.
+class FilmRecorder:
+    """Wraps a maze environment and takes a picture of every maze at every step.
 
     procgen replaces a finished maze at once, so the last picture of an episode is that of the step
-    before its end; it stays, darkened, until all have ended.
+    before its end; it stays, darkened, until all episodes have ended.
 
     Args:
         env: A `MazeVectorEnv`.
@@ -165,7 +164,7 @@ class Camera:
         return result
 
     def film(self) -> NDArray[np.uint8]:
-        """All pictures, uint8 `[T, H, W, 3]`, the mazes in a grid."""
+        """Return all pictures, uint8 `[T, H, W, 3]`, with the mazes in a grid."""
         return np.stack(self._frames)
 
     def _take(self, states: list[MazeState]) -> None:
@@ -177,7 +176,7 @@ class Camera:
 
 
 def _panel(state: MazeState) -> NDArray[np.uint8]:
-    """A maze with one cell of wall around it, uint8 `[PANEL, PANEL, 3]`."""
+    """Render a maze with one cell of wall around it, uint8 `[PANEL, PANEL, 3]`."""
     picture = Image.fromarray(render(state))
     if state.look.mode != "memory":  # there procgen draws only what is near the mouse
         cell = picture.width / state.world_dim
@@ -190,7 +189,7 @@ def _panel(state: MazeState) -> NDArray[np.uint8]:
 
 
 def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Panels `[N, S, S, 3]` as one picture, in as square a grid as they fill."""
+    """Arrange panels `[N, S, S, 3]` in one picture, in a grid that is as square as possible."""
     across = math.isqrt(len(panels) - 1) + 1
     down = -(-len(panels) // across)
     size = panels.shape[1]
@@ -198,18 +197,6 @@ def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     full[: len(panels)] = panels
     grid = full.reshape(down, across, size, size, 3).swapaxes(1, 2)
     return np.ascontiguousarray(grid.reshape(down * size, across * size, 3))
-
-
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in eval mode, and afterwards every module as it was."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield model
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _on_device(model: nn.Module, device: torch.device) -> Outputs:

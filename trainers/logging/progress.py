@@ -19,79 +19,77 @@ from chisel.envs.gridworlds import find_world
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.1
-"""Without a terminal, a line is printed after so long or so large a share of the frames."""
+"""Without a terminal, a line is printed after so many seconds, or such a share of the frames."""
 WIDE = 100
-"""Columns of a terminal that has room for everything."""
+"""Columns of a terminal from which on everything is shown."""
 SMOOTHING = 0.3
-"""Weight of the newest iteration in the speed that the time left is computed from."""
+"""Weight of the newest iteration in the average speed, from which the time left follows."""
 
 _OF_AGENTS = (("return", "charts/episodic_return", ".2f"), ("success", "charts/success", ".0%"))
-_OF_SPLITS = (("error", "losses/reconstruction", ".3f"), ("split", "split/first", ".2f"))
-"""What is shown of an iteration: word, metric, format."""
+_OF_HALVES = (("error", "losses/reconstruction", ".3f"), ("split", "split/first", ".2f"))
+"""What is shown of an iteration of an autoencoder: word, metric, format."""
 
 
 class TrainingProgress(Callback):
-    """Return, success, speed and time left of a run. For the first process only.
+    """Shows return, success, speed and time left of a run. For the first process only.
 
-    The algorithm must offer `num_iterations`, `frames_per_iteration`, `env_steps` and `metrics()`.
+    The module must have `num_iterations`, `frames_per_iteration`, `env_steps` and `metrics()`.
 
     Args:
-        config: The run's config; for its name and its time limit.
-        console: Where to draw; None takes the standard error.
+        config: The run's config, for its name and its time limit.
+        console: Where to draw; `None` is standard error.
     """
 
     def __init__(self, config: RunConfig, console: Console | None = None) -> None:
         self.title = config.experiment or "training"
-        self.shown = _OF_AGENTS if config.corpus is None else _OF_SPLITS
-        self.telling = _frames_of_longest_episodes(config)
+        self.shown = _OF_AGENTS if config.corpus is None else _OF_HALVES
+        self.first_shown = _frames_of_longest_episodes(config)
         self.max_minutes = config.trainer.max_minutes
         self.console = console or Console(stderr=True)
         self.frames, self.speed = 0, math.nan
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the bar where a resumed run goes on."""
-        module: Any = pl_module
-        self.frames = module.num_iterations * module.frames_per_iteration
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Start the bar; a resumed run's begins where it goes on."""
+        self.frames = pl_module.num_iterations * pl_module.frames_per_iteration
         self._started = self._last = self._printed = time.monotonic()
-        self._printed_share = self._share(module.env_steps)
+        self._printed_share = self._share(pl_module.env_steps)
         if self.console.is_terminal:
             self._bar = _bar(self.console, [word for word, _, _ in self.shown])
             self._task = self._bar.add_task(
                 escape(self.title),
                 total=self.frames,
-                completed=module.env_steps,
+                completed=pl_module.env_steps,
                 facts={"speed": "–", "left": "–:––"} | {word: "–" for word, _, _ in self.shown},
                 phase="rollout",
             )
             self._bar.start()
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any, **__: Any
-    ) -> None:
-        """Show that an iteration is moving: long ones take minutes."""
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any, **__: Any) -> None:
+        """Show the progress within an iteration, which can take minutes."""
         if self._bar is not None:
             done = (trainer.fit_loop.epoch_loop.batch_idx + 1) / trainer.num_training_batches
             self._bar.update(self._task, phase=f"update {done:4.0%}")
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Show the finished iteration."""
-        module: Any = pl_module
         now = time.monotonic()
-        newest = module.frames_per_iteration / max(now - self._last, 1e-9)
+        newest = pl_module.frames_per_iteration / max(now - self._last, 1e-9)
         known = not math.isnan(self.speed)
         self.speed = SMOOTHING * newest + (1 - SMOOTHING) * self.speed if known else newest
         self._last = now
-        facts = self._facts(module.metrics(), module.env_steps, now)
+        facts = self._facts(pl_module.metrics(), pl_module.env_steps, now)
         if self._bar is not None:
-            self._bar.update(self._task, completed=module.env_steps, phase="rollout", facts=facts)
+            self._bar.update(
+                self._task, completed=pl_module.env_steps, phase="rollout", facts=facts
+            )
         else:
-            self._print(facts, module.env_steps, now)
+            self._print(facts, pl_module.env_steps, now)
 
     def _facts(self, metrics: Mapping[str, float], env_steps: int, now: float) -> dict[str, str]:
-        told = metrics if env_steps >= self.telling else {}
-        facts = {word: _number(told.get(key, math.nan), form) for word, key, form in self.shown}
+        shown = metrics if env_steps >= self.first_shown else {}
+        facts = {word: _number(shown.get(key, math.nan), form) for word, key, form in self.shown}
         return facts | {
             "speed": _number(self.speed, ",.0f"),
             "left": _clock(self._seconds_left(env_steps, now)),
@@ -119,14 +117,12 @@ class TrainingProgress(Callback):
         )
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def on_exception(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
         """Give the terminal back before the error is shown."""
         self._stop()
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the last state on the screen."""
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Show the last state, and leave it on the screen."""
         if self._bar is not None:
             self._bar.update(self._task, phase="done")
         self._stop()
@@ -138,10 +134,10 @@ class TrainingProgress(Callback):
 
 
 def _frames_of_longest_episodes(config: RunConfig) -> int:
-    """Frames until every environment has had time for an episode of any length.
+    """Return the frames until every environment has had time for an episode of any length.
 
-    Before that only short ones have ended, most of them well: their mean would say 100 % at first.
-    0 where no limit is known.
+    Before that only short episodes have ended, most of them with success: their mean would start at
+    100 %. 0 where no limit is known.
     """
     env = config.env
     limit = getattr(env, "timeout", None) or getattr(env, "max_steps", None)
@@ -151,7 +147,7 @@ def _frames_of_longest_episodes(config: RunConfig) -> int:
 
 
 class _Frames(TextColumn):
-    """Frames done of those planned, shortened."""
+    """A column with the frames done and planned, in short numbers."""
 
     def __init__(self) -> None:
         super().__init__("")
@@ -186,7 +182,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _short(count: float) -> str:
-    """A count in three or four characters: 950, 12k, 1.2M."""
+    """Format a count in three or four characters: 950, 12k, 1.2M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             text = f"{count / size:.1f}" if count < 10 * size else f"{count / size:.0f}"
@@ -195,7 +191,7 @@ def _short(count: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
+    """Format seconds as m:ss or h:mm:ss."""
     if math.isnan(seconds):
         return "–:––"
     minutes, rest = divmod(round(seconds), 60)

@@ -27,7 +27,7 @@ Warn = Callable[[str], None]
 
 _MODES = {"online": "online", "run": "online", "shared": "online", "offline": "offline"}
 _MODES |= {"dryrun": "offline", "disabled": "disabled"}
-"""What `WANDB_MODE` may say, and which `tracking.mode` that is."""
+"""Values of `WANDB_MODE`, and the `tracking.mode` that each corresponds to."""
 _TRUE = ("1", "true", "yes", "on", "t", "y")
 
 
@@ -45,8 +45,8 @@ def make_loggers(
         config: The run's config.
         run_dir: Its folder; gets `metrics.csv`, `studies.csv`, `media/` and `wandb/`.
         wandb_run_id: Id of the W&B run to go on with, from the checkpoint.
-        last_iteration: Iteration of the checkpoint; 0 starts afresh.
-        warn: Told, in one line, what W&B could not do.
+        last_iteration: Iteration of the checkpoint; 0 starts anew.
+        warn: Called with one line on what W&B could not do.
     """
     csv = CsvLog(run_dir / "metrics.csv", last_iteration=last_iteration)
     studies = CsvLog(run_dir / "studies.csv", last_iteration=last_iteration)
@@ -87,34 +87,34 @@ def _start_wandb(
 
 
 def _own_id(seed: str) -> str | None:
-    """Of one of several seeds, where the environment has one id for all of them."""
+    """Make a W&B id for one of several seeds, if the environment has one id for all of them."""
     given = os.environ.get("WANDB_RUN_ID")
     return f"{given}-{seed}" if given else None
 
 
 def _warn_of_environment(mode: str, warn: Warn) -> None:
-    """Say that the config decides, where W&B's own variables ask for something else."""
-    asked = _MODES.get(os.environ.get("WANDB_MODE", "").lower(), mode)
+    """Warn that the config decides, where W&B's own variables ask for another mode."""
+    wanted = _MODES.get(os.environ.get("WANDB_MODE", "").lower(), mode)
     named = "WANDB_MODE"
     if os.environ.get("WANDB_DISABLED", "").lower() in _TRUE:
-        asked, named = "disabled", "WANDB_DISABLED"
-    if asked != mode and (asked, mode) != ("offline", "disabled"):  # nothing is sent either way
+        wanted, named = "disabled", "WANDB_DISABLED"
+    if wanted != mode and (wanted, mode) != ("offline", "disabled"):  # nothing is sent either way
         warn(
             f"W&B: {named}={os.environ[named]} changes nothing, the config says "
-            f"tracking.mode={mode}; to change it, set tracking.mode={asked}"
+            f"tracking.mode={mode}; to change it, set tracking.mode={wanted}"
         )
 
 
 class Tracking:
-    """The logs of one run. What goes wrong with W&B is warned of once and never raised.
+    """The logs of one run. Faults of W&B are warned of once and never raised.
 
     Args:
         run_dir: The run's folder.
         csv: Its CSV file.
-        studies: The one of what is measured now and then; made with its first row.
+        studies: The CSV file of studies while training; it is made with its first row.
         run: Its W&B run, if any.
         log_artifacts: Whether checkpoints go to W&B as artifacts.
-        warn: Told what W&B could not do.
+        warn: Called with what W&B could not do.
     """
 
     def __init__(
@@ -133,18 +133,18 @@ class Tracking:
 
     @property
     def loggers(self) -> list[Logger]:
-        """For `lightning.Trainer(logger=…)`: what other callbacks log joins the iteration's row."""
+        """Loggers for `lightning.Trainer`; what other callbacks log joins the iteration's row."""
         return [] if self._run is None else [self._run]
 
     @property
     def run_id(self) -> str | None:
-        """Id of the W&B run, to be kept in checkpoints; None without W&B."""
+        """Id of the W&B run, which checkpoints keep; `None` without W&B."""
         return None if self._run is None else str(self._run.experiment.id)
 
     def begin(self) -> None:
         """Remove the rows that a resumed run is going to repeat."""
-        self._csv.cut()
-        self._studies.cut()
+        self._csv.truncate()
+        self._studies.truncate()
 
     def log(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
         """Log a finished iteration."""
@@ -152,7 +152,7 @@ class Tracking:
         self._send(lambda: {**metrics, "iteration": iteration, "env_steps": env_steps}, iteration)
 
     def log_studies(self, values: Mapping[str, float], iteration: int, env_steps: int) -> None:
-        """Log what studies found after an iteration that has been logged."""
+        """Log measurements of studies after an iteration that has been logged."""
         self._studies.write(values, iteration, env_steps)
         self._send(lambda: dict(values), iteration)
 
@@ -173,10 +173,10 @@ class Tracking:
         return path
 
     def checkpoint_saved(self, path: Path) -> None:
-        """Upload a checkpoint as the next version of the run's artifact, if that is wanted.
+        """Upload a checkpoint as the next version of the run's artifact, if `log_artifacts`.
 
-        W&B keeps a copy of its own, so that one made offline is there to be synced after the
-        checkpoint itself has been deleted.
+        W&B keeps a copy of its own, so an offline run can be synced after the checkpoint itself has
+        been deleted.
         """
         if not self._log_artifacts:
             return
@@ -189,7 +189,7 @@ class Tracking:
         self._attempt(upload)
 
     def failed(self, error: BaseException) -> None:
-        """Mark the run as crashed and send an alert; not for a run that was only stopped."""
+        """Mark the W&B run as crashed and send an alert, unless the run was only stopped."""
         if not isinstance(error, Exception):
             return
         title = f"{type(error).__name__} in {self.media.parent.name}"
@@ -197,7 +197,7 @@ class Tracking:
         self.finish(failed=True)
 
     def finish(self, *, failed: bool = False) -> None:
-        """End the W&B run, waiting for uploads for a minute at most; later calls do nothing."""
+        """End the W&B run; wait for uploads for a minute at most. Later calls do nothing."""
         self._attempt(lambda run: run.end(int(failed)))
         self._run = None
 
@@ -209,12 +209,12 @@ class Tracking:
         self._attempt(send)
 
     def _attempt(self, act: Callable[[IterationLogger], None]) -> None:
-        """Do something with the W&B run; the first failure is warned of, the others are ignored."""
+        """Call a function with the W&B run; warn of its first exception, and ignore later ones."""
         if self._run is None:
             return
         try:
             act(self._run)
-        except Exception as error:  # a log must not end the run that it is about
+        except Exception as error:  # a fault of a log must not end the run
             if not self._warned:
                 reason = str(error) or type(error).__name__
                 self._warn(f"W&B: {reason}; further failures are not reported")

@@ -1,9 +1,10 @@
-"""Starting a Weights & Biases run that never stands in the way of training."""
+"""Starting a Weights & Biases run whose faults never stop training."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,30 +14,61 @@ from typing import Any, Literal
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
-from chisel.trainers.logging.wandb_traces import Traces
-
 INIT_SECONDS = 12.0
-"""How long a server may take to answer; giving up on it takes a few more."""
+"""How long to wait for a server's answer; giving up takes a few seconds more."""
 FLUSH_SECONDS = 1.0
-"""How much of a run its W&B file may lack when the process is killed; metrics.csv lacks nothing."""
+"""Seconds of a run that its W&B file may lack after a kill; metrics.csv lacks nothing."""
 FINISH_SECONDS = 60.0
-"""How long the end of a run waits for uploads; what is left can be sent with `wandb sync`."""
+"""How long a run's end waits for uploads; `wandb sync` sends the rest."""
+
+SERVICE = "WANDB_SERVICE"
+"""Variable in which wandb notes the address of the process that it sends rows to."""
 
 Mode = Literal["offline", "online"]
 
 
-class IterationLogger(WandbLogger):
-    """Lightning's logger with one W&B row per iteration, whoever logs to it and how often.
+@dataclass(frozen=True)
+class ProcessState:
+    """What wandb changes in a process that trains, as it was before a W&B run."""
 
-    W&B drops rows whose step goes backwards, and a run that is resumed offline doesn't know how far
-    it had come. Steps are therefore iterations, which the caller sets before logging.
+    excepthook: Callable[..., Any]
+    exit: Callable[..., Any]
+    service: str | None
+
+    @classmethod
+    def now(cls) -> ProcessState:
+        """Take note of it as it is now."""
+        return cls(sys.excepthook, sys.exit, os.environ.get(SERVICE))
+
+    def restore_hooks(self) -> None:
+        """Take out wandb's hooks on errors and exits: `Tracking` says how a run ended."""
+        if _of_wandb(sys.excepthook):
+            sys.excepthook = self.excepthook
+        if _of_wandb(sys.exit):
+            sys.exit = self.exit
+
+    def restore(self) -> None:
+        """Undo all changes: hooks, and the service's process, threads and variable.
+
+        A service that ran before stays: another run uses it.
+        """
+        self.restore_hooks()
+        if os.environ.get(SERVICE) != self.service:
+            wandb.teardown()
+
+
+class IterationLogger(WandbLogger):
+    """Lightning's logger with one W&B row per iteration, however often it is called.
+
+    W&B drops rows whose step decreases, and a run that is resumed offline doesn't know its last
+    step. Steps are therefore iterations, which the caller sets before logging.
     """
 
     iteration = 0
     first_iteration = 0
-    """Rows of earlier iterations are known to W&B, and are not sent again."""
-    traces: Traces
-    """The process as it was before."""
+    """Rows of earlier iterations, which W&B has, are not sent again."""
+    before: ProcessState
+    """State of the process before the run."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Add to the iteration's row; `step` counts optimiser steps and is of no use here."""
@@ -48,12 +80,12 @@ class IterationLogger(WandbLogger):
         try:
             self.experiment.finish(exit_code=exit_code)
         finally:
-            self.traces.remove()
+            self.before.restore()
 
 
 @dataclass(frozen=True)
 class WandbRun:
-    """What a run is called and where it is kept."""
+    """Name and place of a W&B run."""
 
     folder: Path
     """W&B makes its `wandb/` in here."""
@@ -63,18 +95,18 @@ class WandbRun:
     group: str | None
     tags: tuple[str, ...]
     run_id: str | None
-    """Id of the run; None takes that of `WANDB_RUN_ID`, as a sweep sets it, or a new one."""
+    """Id of the run; `None` takes that of `WANDB_RUN_ID`, which a sweep sets, or a new one."""
     config: Mapping[str, Any]
 
     def start(self, mode: Mode, warn: Callable[[str], None]) -> IterationLogger | None:
-        """Start it; offline, with one warning, when a server is asked for but can't be used.
+        """Start the run; offline, with one warning, if a server is asked for but can't be used.
 
         Returns:
-            The logger, or None when W&B can't even write to the disk.
+            The logger; `None` if W&B can't even write to the disk.
         """
-        traces = Traces.before()
+        before = ProcessState.now()
         try:
-            return self._start(mode, traces)
+            return self._start(mode, before)
         except Exception as error:  # wandb raises many kinds, and none of them may end a run
             reason = _first_line(error)
         if mode == "online":
@@ -83,14 +115,14 @@ class WandbRun:
             # The failed attempt holds the run's id until the service is gone.
             wandb.teardown()
             try:
-                return self._start("offline", traces)
+                return self._start("offline", before)
             except Exception as error:
                 reason = _first_line(error)
-        traces.remove()
+        before.restore()
         warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
         return None
 
-    def _start(self, mode: Mode, traces: Traces) -> IterationLogger:
+    def _start(self, mode: Mode, before: ProcessState) -> IterationLogger:
         _no_telemetry()
         # Process-wide: what is set for one run alone still lets wandb report home when offline.
         whole = wandb.Settings(mode=mode, silent=True)
@@ -125,17 +157,17 @@ class WandbRun:
         )
         run.define_metric("env_steps")
         run.define_metric("*", step_metric="env_steps", step_sync=True)
-        traces.give_back_hooks()
+        before.restore_hooks()
         logger = IterationLogger(experiment=run)
-        logger.traces = traces
+        logger.before = before
         return logger
 
 
 def _no_telemetry() -> None:
-    """Keep wandb's reports about itself from holding up the end of the process for 20 s.
+    """Switch off wandb's reports about itself, which delay the end of the process by 20 s.
 
-    They are switched off by an environment variable or by this function only. It is not part of
-    wandb's public interface, so its absence is no fault.
+    Only an environment variable or this function do so. It is not part of wandb's public interface,
+    so its absence is no fault.
     """
     try:
         import_module("wandb.analytics.opentelemetry.opentelemetry_proxy").disable()
@@ -145,3 +177,7 @@ def _no_telemetry() -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _of_wandb(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("wandb.")

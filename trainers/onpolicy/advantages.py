@@ -16,11 +16,11 @@ def gae(
     gamma: float,
     gae_lambda: float,
 ) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimation over a rollout with automatic resets.
+    """Estimate generalised advantages over a rollout with automatic resets.
 
     After a step that ended an episode the next row belongs to another episode, so its value is
-    never used; what an unfinished (truncated) episode would still have been worth comes in through
-    `bootstrap`, which is 0 wherever the end was a true end or the last observation is unknown.
+    never used. `bootstrap` holds the value of a truncated episode's last observation; it is 0 where
+    the episode truly ended, or the last observation is unknown.
 
     Args:
         rewards: `[T, N]`.
@@ -28,8 +28,8 @@ def gae(
         dones: bool `[T, N]`, whether the episode ended in step t.
         last_values: `[N]`, V of the observation after the last step.
         bootstrap: `[T, N]`, V of the last observation of an episode truncated in step t, else 0.
-        gamma: discount in [0, 1].
-        gae_lambda: lambda in [0, 1].
+        gamma: Discount in [0, 1].
+        gae_lambda: λ in [0, 1].
 
     Returns:
         Advantages and returns (advantages + values), both `[T, N]`.

@@ -1,4 +1,4 @@
-"""From a config to a trainer: what every on-policy algorithm's builder does."""
+"""What the builders of all on-policy algorithms share."""
 
 from __future__ import annotations
 
@@ -25,10 +25,19 @@ def build_on_policy(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """Put an algorithm, its environments, network and routes together.
+    """Build the module that trains a network by an algorithm.
+
+    Args:
+        config: The run's config.
+        env: This process's environments.
+        model: The network; hooks of routing are attached to it.
+        algorithm: What is learnt from a rollout.
+        rank: Number of this process.
+        device: Where it trains.
+        about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
 
     Raises:
-        ConfigError: regions, labels or gate don't fit the network.
+        ConfigError: Regions, labels or gate don't fit the network.
     """
     height, width, channels = env.single_observation_space.shape or ()
     routes = make_routes(

@@ -28,13 +28,13 @@ class Collector:
     """Steps one vector environment under a policy and fills a rollout buffer.
 
     Args:
-        env: in SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
-        seed: where the environment starts.
-        generator: of the sampled actions, on the device of the policy.
-        labels: told of the episodes that end; None if nothing is labelled.
+        env: In SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
+        seed: Seed of the environment's first reset.
+        generator: Draws actions; on the device of the policy.
+        labels: Gets the infos of every step; `None` labels nothing.
 
     Raises:
-        EnvironmentFault: the environment cannot be trained in, by its declarations or by what
+        EnvironmentFault: The environment cannot be trained in, by its declarations or by what
             `reset` returns.
     """
 
@@ -54,33 +54,37 @@ class Collector:
 
     @torch.inference_mode()
     def collect(self, policy: Policy, buffer: RolloutBuffer) -> Tensor:
-        """Fill the buffer's columns up to (raw) rewards; returns V `[N]` after the last step.
+        """Fill the columns that a policy's steps give, with raw rewards.
+
+        Returns:
+            V `[N]` of the observations after the last step.
 
         Raises:
-            NumericsError: an observation, a reward or a logit is NaN or infinite.
-            EnvironmentFault: the environment raised.
+            NumericsError: An observation, a reward or a logit is NaN or infinite.
+            EnvironmentFault: The environment raised.
         """
         for t in range(buffer.num_steps):
-            obs = self._current(buffer["obs"][t])
+            obs = self._copy_obs(buffer["obs"][t])
             logits, values = policy(obs)
             actions = self._sample(logits)
             buffer["actions"][t] = actions
             buffer["log_probs"][t], _ = action_log_prob(logits, actions)
             buffer["values"][t] = values.float()
             self._step(actions, policy, buffer, t)
-        _, last_values = policy(self._current(torch.empty_like(buffer["obs"][0])))
+        _, last_values = policy(self._copy_obs(torch.empty_like(buffer["obs"][0])))
         if not bool(torch.isfinite(last_values).all()):
             raise NumericsError("the value of the last observation is not finite")
         return last_values.float()
 
-    def _current(self, into: Tensor) -> Tensor:
+    def _copy_obs(self, into: Tensor) -> Tensor:
+        """Copy the current observations into a tensor, and return it."""
         if self.obs.dtype.kind == "f" and not np.isfinite(self.obs).all():
             bad = int(np.argwhere(~np.isfinite(self.obs))[0][0])
             raise NumericsError(f"observation of environment {bad} is not finite")
         return into.copy_(torch.from_numpy(self.obs))
 
     def _sample(self, logits: Tensor) -> Tensor:
-        """Draw from the softmax by exponential races, which cost one argmax and no host sync."""
+        """Sample from the softmax by exponential races, which cost one argmax and no host sync."""
         if not bool(torch.isfinite(logits).all()):
             raise NumericsError("policy logits are not finite")
         noise = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=self.generator)
@@ -100,19 +104,22 @@ class Collector:
         buffer["rewards"][t] = torch.from_numpy(np.asarray(rewards, dtype=np.float32))
         buffer["dones"][t] = torch.from_numpy(terminated | truncated)
         buffer["bootstrap"][t] = 0.0
-        if buffer.arrivals:
+        if buffer.keeps_next_obs:
             buffer["terminated"][t] = torch.from_numpy(terminated)
-            self._arrive(terminated | truncated, infos, buffer, t)
+            self._store_next_obs(terminated | truncated, infos, buffer, t)
         if truncated.any():
             self._bootstrap(truncated & ~terminated, infos, policy, buffer["bootstrap"][t])
-        self._count(infos)
+        self._note_episodes(infos)
         if self.labels is not None:
             self.labels.note(t, infos)
 
     def _bootstrap(
         self, truncated: NDArray[np.bool_], infos: dict[str, Any], policy: Policy, into: Tensor
     ) -> None:
-        """Value of the last observation where an episode was cut off and that is known."""
+        """Store the value of an episode's last observation where it was truncated there.
+
+        Environments that don't report their last observation get no bootstrap.
+        """
         known = truncated & np.asarray(infos.get("_final_obs", np.zeros_like(truncated)))
         rows = np.flatnonzero(known)
         if rows.size:
@@ -122,21 +129,23 @@ class Collector:
             _, values = policy(torch.from_numpy(last).to(into.device))
             into[torch.from_numpy(rows).to(into.device)] = values[rows].float()
 
-    def _arrive(
+    def _store_next_obs(
         self, ended: NDArray[np.bool_], infos: dict[str, Any], buffer: RolloutBuffer, t: int
     ) -> None:
-        """What the step led to: not the first observation of the next episode.
+        """Store the observation after the step; at an episode's end, not that of the next episode.
 
-        Where the environment doesn't tell an episode's last observation, the one before stands in.
+        Where the environment doesn't report an episode's last observation, the one before replaces
+        it.
         """
-        arrived = buffer["next_obs"][t].copy_(torch.from_numpy(self.obs))
+        next_obs = buffer["next_obs"][t].copy_(torch.from_numpy(self.obs))
         for row in np.flatnonzero(ended):
             if "final_obs" in infos and infos["_final_obs"][row]:
-                arrived[row] = torch.from_numpy(np.asarray(infos["final_obs"][row]))
+                next_obs[row] = torch.from_numpy(np.asarray(infos["final_obs"][row]))
             else:
-                arrived[row] = buffer["obs"][t, row]
+                next_obs[row] = buffer["obs"][t, row]
 
-    def _count(self, infos: dict[str, Any]) -> None:
+    def _note_episodes(self, infos: dict[str, Any]) -> None:
+        """Keep return, length and success of the episodes that ended."""
         if "episode" not in infos:
             return
         facts = infos["episode"]
@@ -144,7 +153,7 @@ class Collector:
             self.episodes.append([float(facts[key][row]) for key in ("r", "l", "success")])
 
     def get_state(self) -> dict[str, Any]:
-        """Environment, generator and the recent episodes, loadable without executing anything."""
+        """Return environment, generator and recent episodes as plain values."""
         return {
             "env": self.env.get_state(),
             "generator": self.generator.get_state(),

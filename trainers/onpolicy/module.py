@@ -1,8 +1,7 @@
-"""What every on-policy algorithm shares, as a LightningModule: rollouts, minibatches, checkpoints.
+"""What all on-policy algorithms share, as a LightningModule: rollouts and minibatches.
 
-One Lightning epoch is one iteration: the rollout is collected when the epoch starts, every training
-step is one minibatch, and the state at the end of an epoch is what a checkpoint holds. What is done
-with a rollout is the `Algorithm`'s.
+One Lightning epoch is one iteration: the rollout is collected when the epoch starts, and every
+training step is one minibatch. An `Algorithm` says what is learnt from a rollout.
 """
 
 from __future__ import annotations
@@ -12,31 +11,41 @@ import sys
 import time
 from typing import Any, NamedTuple, Protocol
 
-import lightning as L
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chisel.configs import NumericsError
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Collector, Policy
-from chisel.trainers.onpolicy.losses import explained_variance
+from chisel.trainers.onpolicy.losses import action_log_prob, explained_variance
 from chisel.trainers.onpolicy.repeatable import require_repeatable
-from chisel.trainers.onpolicy.rollout import MinibatchLoader, RolloutBuffer
+from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs.distributed import gather, rank, sum_over_ranks
-from chisel.trainers.runs.moments import keep_layout
+from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
+from chisel.trainers.runs.optimizer_state import keep_layout
 
 
 class Outputs(NamedTuple):
-    """What the network says of a minibatch; routed terms see the same numbers, forked."""
+    """What the network puts out for a minibatch.
+
+    With routes, the three may be copies of the same numbers with gradients of their own.
+    """
 
     logits: Tensor
     """`[B, A]`, for the policy's loss."""
     values: Tensor
     """`[B]`."""
     entropy_logits: Tensor
-    """`[B, A]`, for the entropy."""
+    """`[B, A]`, for the entropy; the same tensor as `logits` unless routes treat it differently."""
+
+    def evaluate(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities of actions `[B]`, and entropies, both `[B]`."""
+        log_probs, entropy = action_log_prob(self.logits, actions)
+        if self.entropy_logits is not self.logits:
+            _, entropy = action_log_prob(self.entropy_logits, actions)
+        return log_probs, entropy
 
 
 class Losses(NamedTuple):
@@ -45,11 +54,14 @@ class Losses(NamedTuple):
     total: Tensor
     logged: dict[str, Tensor]
     log_ratio: Tensor | None = None
-    """`[B]`, by which the divergence of each route is logged; None if there is none."""
+    """`[B]`, new minus old log-probability, for the divergence of each route; `None` logs none."""
 
 
 class Algorithm(Protocol):
-    """What is particular to an algorithm."""
+    """What differs between algorithms.
+
+    Subclasses inherit the defaults: plain rollouts, no clipping, no state, no metrics of their own.
+    """
 
     columns: tuple[str, ...]
     """Columns of the rollout that a minibatch holds."""
@@ -57,24 +69,27 @@ class Algorithm(Protocol):
     num_minibatches: int
     update_epochs: int
     adam_eps: float
-    max_grad_norm: float | None
-    """Where the global norm of the gradient is clipped; None never does."""
-    target_kl: float | None
-    """End an iteration's updates once `approx_kl` passes this; None never does."""
-    wants_arrivals: bool
-    """Whether rollouts must keep what each step led to; see `RolloutBuffer`."""
+    max_grad_norm: float | None = None
+    """Maximal global norm of the gradient; `None` clips nothing."""
+    target_kl: float | None = None
+    """End an iteration's updates once `approx_kl` exceeds this; `None` never does."""
+    needs_next_obs: bool = False
+    """Whether rollouts must keep the observation after each step; see `RolloutBuffer`."""
 
     @property
     def exploration_policy(self) -> Policy | None:
-        """Who acts in the next iteration, which leaves the network as it is; None: the network."""
-        ...
+        """Policy that collects the next rollout, from which the network then learns nothing.
+
+        `None`: the network itself, which learns from it.
+        """
+        return None
 
     def learning_rate(self, progress: float) -> float:
-        """The step size when `progress` (0 to 1) of the planned iterations are done."""
+        """Return the step size when `progress` (0 to 1) of the planned iterations are done."""
         ...
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
-        """Turn a rollout's raw rewards into what its losses need.
+        """Compute from a rollout's raw rewards the columns that the losses need, in place.
 
         Raises:
             NumericsError: A number is not finite.
@@ -82,38 +97,38 @@ class Algorithm(Protocol):
         ...
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """The loss of a minibatch."""
+        """Compute the loss of a minibatch."""
         ...
 
     def metrics(self) -> dict[str, float]:
-        """What is logged of the rollout that was finished last, beside the losses."""
-        ...
+        """Return what is logged of the last rollout beside the losses."""
+        return {}
 
     def get_state(self) -> dict[str, Any]:
-        """What the next iteration depends on, as plain values; the same on every process."""
-        ...
+        """Return what the next iteration depends on, as plain values; equal on every process."""
+        return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
-        ...
+        return
 
 
-class OnPolicy(L.LightningModule):
-    """Collects, lets the algorithm work out losses, steps, logs, and saves everything.
+class OnPolicy(IterationModule):
+    """Collects a rollout in every iteration, and takes the algorithm's optimiser steps on it.
 
     Args:
-        model: observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
-        collector: steps this process's environments.
-        algorithm: what is learnt from a rollout.
-        num_iterations: planned iterations, which the learning rate is annealed over.
-        total_envs: environments over all processes.
+        model: Observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
+        collector: Steps this process's environments.
+        algorithm: Turns rollouts into losses.
+        num_iterations: Planned iterations, over which the learning rate is annealed.
+        total_envs: Environments over all processes.
         minibatch_generator: CPU generator of the minibatch permutations.
-        channels_last: memory layout of the inputs of convolutions.
-        about: what identifies the run (config, spaces, versions), stored in every checkpoint.
-        routes: labels and gradient routing; None trains without.
+        channels_last: Memory layout of the inputs of convolutions.
+        about: What identifies the run (config, spaces, versions); stored in every checkpoint.
+        routes: Labels and gradient routing; `None` trains without.
 
     Raises:
-        ConfigError: the network would not answer the same observation alike each time.
+        ConfigError: The network would not always answer the same observation alike.
     """
 
     def __init__(
@@ -129,27 +144,20 @@ class OnPolicy(L.LightningModule):
         about: dict[str, Any],
         routes: Routes | None = None,
     ) -> None:
-        super().__init__()
-        self.model: Any = model  # Lightning's stubs would take it for any module
-        self.collector, self.algorithm = collector, algorithm
-        self.num_iterations, self.total_envs = num_iterations, total_envs
-        self.minibatch_generator, self.channels_last = minibatch_generator, channels_last
-        self.about, self.routes = about, routes
-        self.iteration, self._exploring = 0, False
-        self.frames_per_iteration = algorithm.num_steps * total_envs
-        self.batch: dict[str, Tensor] = {}
-        self._steps: list[dict[str, Tensor]] = []
-        self._metrics: dict[str, float] = {}
-        self._restored: dict[str, Any] | None = None
+        super().__init__(
+            num_iterations=num_iterations,
+            frames_per_iteration=algorithm.num_steps * total_envs,
+            minibatch_generator=minibatch_generator,
+            about=about,
+        )
+        self.model, self.collector, self.algorithm = model, collector, algorithm
+        self.max_grad_norm = algorithm.max_grad_norm
+        self.channels_last, self.routes = channels_last, routes
+        self._exploring = False
         require_repeatable(model, self, collector.env.single_observation_space)
 
-    @property
-    def env_steps(self) -> int:
-        """Environment steps taken so far, over all processes."""
-        return self.iteration * self.frames_per_iteration
-
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `[B, A]` and values `[B]` of observations in the environment's layout."""
+        """Return logits `[B, A]` and values `[B]` of observations in the environment's layout."""
         output: tuple[Tensor, Tensor] = self.model(self._images(obs))
         return output
 
@@ -161,14 +169,14 @@ class OnPolicy(L.LightningModule):
         return obs
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, which leaves regions alone that got no gradient."""
+        """Make Adam; with routes that freeze, regions without gradient keep still."""
         rate, eps = self.algorithm.learning_rate(0.0), self.algorithm.adam_eps
         if self.routes is not None:
             return keep_layout(self.routes.optimizer(self.model, lr=rate, eps=eps))
         return keep_layout(torch.optim.Adam(self.model.parameters(), lr=rate, eps=eps, fused=True))
 
     def on_fit_start(self) -> None:
-        """Make the rollout's columns on the device that Lightning chose."""
+        """Allocate the rollout on the device that Lightning chose."""
         obs = self.collector.obs
         self.buffer = RolloutBuffer(
             self.algorithm.num_steps,
@@ -176,24 +184,24 @@ class OnPolicy(L.LightningModule):
             obs.shape[1:],
             torch.from_numpy(obs).dtype,
             self.device,
-            arrivals=self.algorithm.wants_arrivals,
+            keep_next_obs=self.algorithm.needs_next_obs,
         )
 
     def train_dataloader(self) -> MinibatchLoader:
-        """Minibatches of the current rollout."""
+        """Make the loader of the current rollout's minibatches."""
+        columns = self.algorithm.columns + (self.routes.columns if self.routes else ())
+        steps = self.buffer.num_steps * self.buffer.num_envs
         return MinibatchLoader(
-            self.buffer,
-            self.algorithm.columns + (self.routes.columns if self.routes else ()),
-            num_minibatches=self.algorithm.num_minibatches,
-            update_epochs=self.algorithm.update_epochs,
+            lambda: {name: self.buffer.flat(name) for name in columns},
+            num_examples=steps,
+            batch_size=steps // self.algorithm.num_minibatches,
+            epochs=self.algorithm.update_epochs,
             generator=self.minibatch_generator,
         )
 
     def on_train_epoch_start(self) -> None:
-        """Start an iteration: learning rate, rollout, targets."""
-        self.iteration += 1
-        self._started = time.perf_counter()
-        self._steps, self._metrics = [], {}
+        """Start an iteration: set the learning rate, collect a rollout, compute targets."""
+        super().on_train_epoch_start()
         exploration_policy = self.algorithm.exploration_policy
         self._exploring = exploration_policy is not None
         rate = self.algorithm.learning_rate((self.iteration - 1) / self.num_iterations)
@@ -213,7 +221,7 @@ class OnPolicy(L.LightningModule):
         self._collected = time.perf_counter()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
-        """End the iteration's updates when the policy has moved further than `target_kl`."""
+        """End the iteration's updates once the policy has moved further than `target_kl`."""
         if self._exploring:
             return -1
         limit, done = self.algorithm.target_kl, batch_idx % self.algorithm.num_minibatches == 0
@@ -222,7 +230,7 @@ class OnPolicy(L.LightningModule):
         return -1 if self._mean_over_ranks(self._steps[-1]["approx_kl"]) > limit else None
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The loss of one minibatch."""
+        """Compute the loss of one minibatch."""
         self.batch = batch
         if self.routes is None:
             logits, values = self(batch["obs"])
@@ -236,36 +244,11 @@ class OnPolicy(L.LightningModule):
             losses = self.algorithm.losses(outputs, batch)
             extra, more = self.routes.losses(batch, losses.log_ratio)
             loss, logged = losses.total + extra, losses.logged | more
-        self._steps.append({"loss": loss.detach()} | {k: v.detach() for k, v in logged.items()})
+        self.record(loss, logged)
         return loss
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip by the global norm, and refuse to step when the norm or the loss is not finite."""
-        limit = self.algorithm.max_grad_norm
-        norm = nn.utils.clip_grad_norm_(
-            self.model.parameters(), math.inf if limit is None else limit
-        )
-        step = self._steps[-1]
-        if not math.isfinite(norm) or not math.isfinite(step["loss"]):
-            culprits = [
-                name
-                for name, value in step.items()
-                if name != "loss" and "/" not in name and not math.isfinite(value)
-            ]
-            raise NumericsError(
-                f"loss or gradient of iteration {self.iteration} is not finite "
-                f"(loss {float(step['loss']):g}, gradient norm {float(norm):g}"
-                + (f", from {', '.join(culprits)})" if culprits else ")")
-            )
-        step["grad_norm"] = norm
-
     def on_fit_end(self) -> None:
-        """Say which regions no gradient ever reached."""
+        """Warn of regions that no gradient ever reached."""
         if self.routes is None or rank() != 0:
             return
         for region in self.routes.untouched(self.trainer.optimizers[0]):
@@ -275,17 +258,15 @@ class OnPolicy(L.LightningModule):
                 file=sys.stderr,
             )
 
-    def metrics(self) -> dict[str, float]:
-        """What the finished iteration logs, with CleanRL's names (computed once).
+    def compute_metrics(self) -> dict[str, float]:
+        """Compute what the finished iteration logs, with CleanRL's names.
 
-        Collective: every process must call it. Means over minibatches, and over the last
+        Losses are means over minibatches; returns, lengths and successes are means over the last
         `EPISODE_WINDOW` episodes of each process.
         """
-        if not self._metrics:
-            losses = {} if self._exploring else self._loss_metrics()
-            own = self._episode_metrics() | losses | self.algorithm.metrics()
-            self._metrics = own | self._speed_metrics()
-        return self._metrics
+        losses = {} if self._exploring else self._loss_metrics()
+        own = self._episode_metrics() | losses | self.algorithm.metrics()
+        return own | self._speed_metrics()
 
     def _episode_metrics(self) -> dict[str, float]:
         episodes = [e for part in gather(list(self.collector.episodes)) for e in part]
@@ -315,44 +296,31 @@ class OnPolicy(L.LightningModule):
         }
 
     def _mean_over_ranks(self, values: Tensor) -> float:
-        """Mean over minibatches and processes of what exists: a route may be empty in some."""
+        """Average over minibatches and processes without NaN: a route may be empty in some."""
         known = values.float().flatten()
         known = known[~known.isnan()]
         sums = torch.stack([known.sum(), torch.tensor(float(len(known)), device=known.device)])
         total, count = sum_over_ranks(sums).tolist()
         return total / count if count else math.nan
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add everything that Lightning doesn't know of; runs on every process."""
+    def get_state(self) -> dict[str, Any]:
+        """Return the states of the algorithm, and of every process's environments and draws."""
         own = {
             "collector": self.collector.get_state(),
             "minibatches": self.minibatch_generator.get_state(),
-            "labels": None if self.routes is None else self.routes.get_state(),
+            "labels": None if self.routes is None else self.routes.labels.get_state(),
         }
-        checkpoint["chisel"] = self.about | {
-            "iteration": self.iteration,
-            "env_steps": self.env_steps,
+        return {
             "algorithm": self.algorithm.get_state(),
-            "routing": None if self.routes is None else self.routes.to_plain(),
+            "routing": None if self.routes is None else self.routes.router.to_plain(),
             "ranks": gather(own),
         }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is restored once Lightning has set everything up."""
-        self._restored = checkpoint["chisel"]
-
-    def on_train_start(self) -> None:
-        """Restore environments and generators last: setting up a fit draws random numbers."""
-        if self._restored is not None:
-            self.restore(self._restored, rank())
-        self._restored = None
 
     def restore(self, state: dict[str, Any], rank: int) -> None:
         """Go on from our part of a checkpoint, as the process of that number."""
         own = state["ranks"][rank]
-        self.iteration = state["iteration"]
+        super().restore(state, rank)
         self.algorithm.set_state(state["algorithm"])
         self.collector.set_state(own["collector"])
-        self.minibatch_generator.set_state(own["minibatches"].cpu())
         if self.routes is not None:
-            self.routes.set_state(own["labels"])
+            self.routes.labels.set_state(own["labels"])

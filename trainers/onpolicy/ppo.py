@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: what it makes of a rollout, and its loss."""
+"""Proximal policy optimisation: advantages of a rollout, and the loss."""
 
 from __future__ import annotations
 
@@ -13,15 +13,8 @@ from chisel.envs import StatefulVectorEnv
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.advantages import gae
 from chisel.trainers.onpolicy.build import build_on_policy
-from chisel.trainers.onpolicy.collector import Policy
-from chisel.trainers.onpolicy.losses import (
-    action_log_prob,
-    divergence,
-    policy_loss,
-    value_loss,
-    weighted_mean,
-)
-from chisel.trainers.onpolicy.module import Losses, OnPolicy, Outputs
+from chisel.trainers.onpolicy.losses import divergence, policy_loss, total_loss, value_loss
+from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
 from chisel.trainers.onpolicy.reward_norm import RewardNormalizer
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs.distributed import gather, rank, standardize
@@ -29,18 +22,13 @@ from chisel.trainers.runs.distributed import gather, rank, standardize
 MINIBATCH_COLUMNS = ("obs", "actions", "log_probs", "values", "advantages", "returns")
 
 
-class PPO:
+class PPO(Algorithm):
     """PPO with CleanRL's details (Huang et al. 2022, "The 37 Implementation Details of PPO").
 
-    An `Algorithm` for `OnPolicy`.
-
     Args:
-        options: hyperparameters.
-        total_envs: environments over all processes.
+        options: Hyperparameters.
+        total_envs: Environments over all processes.
     """
-
-    wants_arrivals = False
-    exploration_policy: Policy | None = None
 
     def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
         self.options = options
@@ -56,7 +44,7 @@ class PPO:
         )
 
     def learning_rate(self, progress: float) -> float:
-        """Annealed linearly to 0, or constant."""
+        """Return the rate, annealed linearly to 0 if `anneal_lr`."""
         rate = self.options.learning_rate
         return rate * (1 - progress) if self.options.anneal_lr else rate
 
@@ -86,7 +74,7 @@ class PPO:
         buffer["returns"].copy_(returns)
 
     def _normalised_rewards(self, buffer: RolloutBuffer) -> Tensor:
-        """Every process normalises the rewards of all, so that all keep the same statistics."""
+        """Normalise the rewards of all processes on each, so that all keep the same statistics."""
         mine = (buffer["rewards"].cpu().numpy(), buffer["dones"].cpu().numpy())
         rewards, dones = zip(*gather(mine), strict=True)
         normalised = self.normalizer(
@@ -97,11 +85,9 @@ class PPO:
         return torch.from_numpy(own.astype(np.float32)).to(buffer["rewards"].device)
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """Clipped surrogate + value error − entropy bonus."""
+        """Compute clipped surrogate + value error − entropy bonus."""
         options, weights = self.options, batch.get("weights")
-        log_probs, entropy = action_log_prob(outputs.logits, batch["actions"])
-        if outputs.entropy_logits is not outputs.logits:
-            _, entropy = action_log_prob(outputs.entropy_logits, batch["actions"])
+        log_probs, entropy = outputs.evaluate(batch["actions"])
         log_ratio = log_probs - batch["log_probs"]
         advantages = batch["advantages"]
         if options.norm_adv == "minibatch":
@@ -109,26 +95,20 @@ class PPO:
         clip = options.clip_coef
         value_clip = clip if options.clip_vloss else None
         errors = value_loss(outputs.values, batch["values"], batch["returns"], value_clip)
-        terms = {
-            "policy_loss": weighted_mean(policy_loss(log_ratio, advantages, clip), weights),
-            "value_loss": weighted_mean(errors, weights),
-            "entropy": weighted_mean(entropy, weights),
-        }
-        loss = (
-            terms["policy_loss"]
-            + options.vf_coef * terms["value_loss"]
-            - options.ent_coef * terms["entropy"]
+        loss, terms = total_loss(
+            policy_loss(log_ratio, advantages, clip),
+            errors,
+            entropy,
+            weights,
+            vf_coef=options.vf_coef,
+            ent_coef=options.ent_coef,
         )
         with torch.no_grad():
             terms |= divergence(log_ratio, clip)
         return Losses(loss, terms, log_ratio)
 
-    def metrics(self) -> dict[str, float]:
-        """Nothing beside the losses."""
-        return {}
-
     def get_state(self) -> dict[str, Any]:
-        """The statistics of rewards."""
+        """Return the running statistics of rewards."""
         return self.normalizer.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -145,6 +125,6 @@ def build_ppo(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """The registered builder of `algo.name: ppo`."""
+    """Build the trainer of `algo.name: ppo`."""
     algorithm = PPO(config.algo, total_envs=config.env.num_envs)
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)

@@ -1,4 +1,4 @@
-"""REINFORCE with a learnt baseline: what it makes of a rollout, and its loss."""
+"""REINFORCE with a learnt baseline: returns of a rollout, and the loss."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from chisel.configs import NumericsError, ReinforceConfig, RunConfig
 from chisel.envs import StatefulVectorEnv
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.build import build_on_policy
-from chisel.trainers.onpolicy.collector import Policy
-from chisel.trainers.onpolicy.losses import action_log_prob, weighted_mean
-from chisel.trainers.onpolicy.module import Losses, OnPolicy, Outputs
+from chisel.trainers.onpolicy.losses import total_loss
+from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 
 
 def returns_to_go(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:
-    """Discounted sums of the rewards that are still to come `[T, N]`.
+    """Compute the discounted sums of the rewards from each step on, `[T, N]`.
 
-    They end with the episode, and with the rollout: what an unfinished episode may still bring
-    counts as 0.
+    They end with the episode, and with the rollout: rewards of an unfinished episode after the
+    rollout count as 0.
 
     Args:
         rewards: `[T, N]`.
         dones: bool `[T, N]`, whether the episode ended in step t.
-        gamma: discount in [0, 1].
+        gamma: Discount in [0, 1].
     """
     decay = gamma * (~dones).to(rewards.dtype)
     returns = rewards.clone()
@@ -35,30 +34,26 @@ def returns_to_go(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:
     return returns
 
 
-class Reinforce:
-    """REINFORCE as in Cloud et al. 2024, appendix F; an `Algorithm` for `OnPolicy`.
+class Reinforce(Algorithm):
+    """REINFORCE as in Cloud et al. 2024, appendix F.
 
     `-log π(a|s) (R - V(s)) + vf_coef (V(s) - R)² - ent_coef H`, a mean over the steps of a rollout,
     with one update per rollout: no bootstrap, no normalised advantage, no clip.
 
     Args:
-        options: hyperparameters.
+        options: Hyperparameters.
     """
 
     columns: tuple[str, ...] = ("obs", "actions", "returns")
     num_minibatches = 1
     update_epochs = 1
-    max_grad_norm: float | None = None
-    target_kl: float | None = None
-    wants_arrivals = False
-    exploration_policy: Policy | None = None
 
     def __init__(self, options: ReinforceConfig) -> None:
         self.options = options
         self.num_steps, self.adam_eps = options.num_steps, options.adam_eps
 
     def learning_rate(self, progress: float) -> float:
-        """Constant."""
+        """Return the constant rate."""
         return self.options.learning_rate
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
@@ -73,34 +68,19 @@ class Reinforce:
         buffer["returns"].copy_(returns)
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """Score function with baseline + value error - entropy bonus."""
+        """Compute score function with baseline + value error − entropy bonus."""
         options, weights, returns = self.options, batch.get("weights"), batch["returns"]
-        log_probs, entropy = action_log_prob(outputs.logits, batch["actions"])
-        if outputs.entropy_logits is not outputs.logits:
-            _, entropy = action_log_prob(outputs.entropy_logits, batch["actions"])
+        log_probs, entropy = outputs.evaluate(batch["actions"])
         advantages = returns - outputs.values.detach()
-        terms = {
-            "policy_loss": weighted_mean(-log_probs * advantages, weights),
-            "value_loss": weighted_mean((outputs.values - returns).square(), weights),
-            "entropy": weighted_mean(entropy, weights),
-        }
-        loss = (
-            terms["policy_loss"]
-            + options.vf_coef * terms["value_loss"]
-            - options.ent_coef * terms["entropy"]
+        loss, terms = total_loss(
+            -log_probs * advantages,
+            (outputs.values - returns).square(),
+            entropy,
+            weights,
+            vf_coef=options.vf_coef,
+            ent_coef=options.ent_coef,
         )
         return Losses(loss, terms)
-
-    def metrics(self) -> dict[str, float]:
-        """Nothing beside the losses."""
-        return {}
-
-    def get_state(self) -> dict[str, Any]:
-        """Nothing is kept between iterations."""
-        return {}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from `get_state`."""
 
 
 def build_reinforce(
@@ -112,6 +92,6 @@ def build_reinforce(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """The registered builder of `algo.name: reinforce`."""
+    """Build the trainer of `algo.name: reinforce`."""
     algorithm = Reinforce(config.algo)
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)

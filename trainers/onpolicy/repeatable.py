@@ -1,9 +1,9 @@
-"""Refuses networks that would answer the same observation differently the next time.
+"""A check that a network always gives the same outputs for the same observation.
 
-Rollouts ask on all environments at once, updates on minibatches, evaluation in evaluation mode.
-PPO's ratio is 1 before the first update, and what is evaluated is what was trained, only where
-answers depend on the observation and the weights alone: not on chance, on the rest of the batch, on
-the mode, or on what was asked before.
+Rollouts call the network on all environments at once, updates on minibatches, evaluation in
+evaluation mode. Only where outputs depend on the observation and the weights alone is PPO's ratio 1
+before the first update, and the evaluated policy the trained one. They must not depend on random
+draws, the rest of the batch, the mode, or earlier calls.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from chisel.configs import ConfigError
 
 EXAMPLES = 5
-"""Observations shown at a time."""
+"""Observations per call."""
 TOLERANCE = 1e-3
-"""How far answers may be apart, in units of the largest: rounding of fused layers."""
+"""Allowed difference of outputs, relative to the largest: fused layers round differently."""
 
 SEQUENCE = (tuple, list)
 
@@ -32,55 +32,57 @@ Run = Callable[[Tensor], object]
 
 
 class Call(NamedTuple):
-    """What one module was given and gave."""
+    """Inputs and outputs of one call of a module."""
 
     name: str
-    given: list[Tensor]
-    gave: list[Tensor]
+    inputs: list[Tensor]
+    outputs: list[Tensor]
 
 
 def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> None:
-    """Ask a network several times, as training and evaluation would, and compare.
+    """Call a network several times, as training and evaluation would, and compare the outputs.
 
-    Weights, buffers, modes and torch's random state are afterwards as before. Modules are asked in
-    the mode that each is in.
+    Weights, buffers, modes and torch's random state are afterwards as before. Modules run in the
+    mode that each is in.
 
     Args:
         model: The network, not compiled.
-        run: Feeds it.
-        space: A box of observations `[H, W, C]`; random ones are shown.
+        run: Calls it.
+        space: A box of observations `[H, W, C]`; random ones are used.
 
     Raises:
-        ConfigError: If an answer depends on anything but the observation; names the module where
-            that can be told.
+        ConfigError: An output depends on anything but the observation; the message names the
+            module, where one can be blamed.
     """
     assert isinstance(space, spaces.Box)
     device = next((one.device for one in model.parameters()), torch.device("cpu"))
     shown, others = _examples(space, device), _examples(space, device, seed=1)
     others[0] = shown[0]
-    with _as_it_was(model, device), torch.no_grad():
+    with _restored(model, device), torch.no_grad():
         before = {name: value.clone() for name, value in model.named_buffers()}
         state = torch.get_rng_state()
         first = _calls(model, run, shown)
         drew = not torch.equal(torch.get_rng_state(), state)
-        _refuse_moved(model, before)
+        _refuse_changed_buffers(model, before)
         again = _calls(model, run, shown)
-        if drew or not _alike(first[-1].gave, again[-1].gave):
+        if drew or not _alike(first[-1].outputs, again[-1].outputs):
             raise _refusal(_blamed(model, first, again), "is random or remembers")
         beside = _calls(model, run, others)
-        if not _alike(first[-1].gave, beside[-1].gave, rows=1):
+        if not _alike(first[-1].outputs, beside[-1].outputs, rows=1):
             raise _refusal(_blamed(model, first, beside, rows=1), "looks at the rest of the batch")
         model.eval()
         resting = _calls(model, run, shown)
-        if not _alike(first[-1].gave, resting[-1].gave):
+        if not _alike(first[-1].outputs, resting[-1].outputs):
             raise _refusal(_blamed(model, first, resting), "answers differently in evaluation mode")
 
 
-def _refuse_moved(model: nn.Module, before: Mapping[str, Tensor]) -> None:
-    """Refuse statistics that change when the network is asked; what counts calls may."""
+def _refuse_changed_buffers(model: nn.Module, before: Mapping[str, Tensor]) -> None:
+    """Refuse buffers of floats that a call changes; a counter of calls may change."""
     for name, value in model.named_buffers():
         if value.is_floating_point() and not torch.equal(value, before[name]):
-            raise _refusal(_called(model, name.rpartition(".")[0]), "keeps statistics of its input")
+            raise _refusal(
+                _description(model, name.rpartition(".")[0]), "keeps statistics of its input"
+            )
 
 
 def _refusal(where: str, what: str) -> ConfigError:
@@ -91,30 +93,32 @@ def _refusal(where: str, what: str) -> ConfigError:
 
 
 def _blamed(model: nn.Module, one: list[Call], other: list[Call], rows: int = EXAMPLES) -> str:
-    """The innermost module that gave something else for the same."""
+    """Name the innermost module whose outputs differ for equal inputs."""
     for left, right in zip(one, other, strict=False):
         if left.name != right.name:
             break
-        same = _alike(left.given, right.given, rows)
-        if left.name and same and not _alike(left.gave, right.gave, rows):
-            return _called(model, left.name)
-    return _called(model, "")
+        same = _alike(left.inputs, right.inputs, rows)
+        if left.name and same and not _alike(left.outputs, right.outputs, rows):
+            return _description(model, left.name)
+    return _description(model, "")
 
 
-def _called(model: nn.Module, name: str) -> str:
+def _description(model: nn.Module, name: str) -> str:
     return f"{name} ({type(model.get_submodule(name)).__name__})" if name else "the network"
 
 
 def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
-    """What passed each module, in the order in which they were done: the whole network last."""
+    """Return every module's call, in the order in which they ended: the whole network last."""
     done: list[Call] = []
-    given: list[list[Tensor]] = []
+    pending: list[list[Tensor]] = []
 
     def before(_module: nn.Module, args: Any, kwargs: Any) -> None:
-        given.append(_copies([args, kwargs]))
+        pending.append(_copies([args, kwargs]))
 
     def after(name: str) -> Callable[..., None]:
-        return lambda _module, _args, gave: done.append(Call(name, given.pop(), _copies(gave)))
+        return lambda _module, _args, outputs: done.append(
+            Call(name, pending.pop(), _copies(outputs))
+        )
 
     with contextlib.ExitStack() as stack:
         for name, module in model.named_modules():
@@ -126,7 +130,7 @@ def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
 
 
 def _copies(value: Any) -> list[Tensor]:
-    """Copies of all tensors in nested tuples, lists and mappings."""
+    """Copy all tensors in nested tuples, lists and mappings."""
     if isinstance(value, Tensor):
         return [value.detach().clone()]
     if isinstance(value, Mapping):
@@ -135,7 +139,7 @@ def _copies(value: Any) -> list[Tensor]:
 
 
 def _alike(one: list[Tensor], other: list[Tensor], rows: int = EXAMPLES) -> bool:
-    """Whether tensors agree about the first examples; what is not by example, as a whole."""
+    """Whether tensors agree on the first `rows` examples; without a batch axis, as a whole."""
     return len(one) == len(other) and all(
         _close(*pair, rows) for pair in zip(one, other, strict=True)
     )
@@ -152,7 +156,7 @@ def _close(one: Tensor, other: Tensor, rows: int) -> bool:
 
 
 def _examples(space: spaces.Box, device: torch.device, seed: int = 0) -> Tensor:
-    """Random observations `[EXAMPLES, H, W, C]` within the bounds, or ±1 where there is none."""
+    """Draw observations `[EXAMPLES, H, W, C]` within the bounds, or ±1 where there are none."""
     draws, shape = np.random.default_rng(seed), (EXAMPLES, *space.shape)
     if np.issubdtype(space.dtype, np.integer):
         drawn: NDArray[Any] = draws.integers(
@@ -168,16 +172,27 @@ def _examples(space: spaces.Box, device: torch.device, seed: int = 0) -> Tensor:
 
 
 @contextlib.contextmanager
-def _as_it_was(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Put every module's mode, every buffer and torch's random state back afterwards."""
-    modes = {module: module.training for module in model.modules()}
+def _restored(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Restore every module's mode, every buffer and torch's random state afterwards."""
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with (
+            restored_modes(model),
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        ):
             yield
     finally:
-        for module, mode in modes.items():
-            module.training = mode
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
+
+
+@contextlib.contextmanager
+def restored_modes(model: nn.Module) -> Iterator[None]:
+    """Restore the mode, training or evaluation, of every module afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode

@@ -1,4 +1,4 @@
-"""Running normalisation of rewards by the deviation of the discounted return."""
+"""Running normalisation of rewards by the standard deviation of the discounted return."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ class RewardNormalizer:
     """Divides rewards by the running standard deviation of each environment's discounted return.
 
     The same rule as Gymnasium's `NormalizeReward` and Baselines' `VecNormalize(ob=False)`: the
-    return of a step is counted before it is reset by the end of an episode, and a reward is divided
-    by statistics that already include it. A whole rollout is taken at once, so that several
-    processes can normalise all their rewards together and agree to the last bit.
+    return of a step is counted before the end of an episode resets it, and a reward is divided by
+    statistics that already include it. A call takes a whole rollout, so that several processes can
+    normalise all their rewards together and agree to the last bit.
 
     Args:
-        num_envs: environments over all processes.
-        gamma: discount of the return.
-        clip: normalised rewards are clipped to [-clip, clip].
+        num_envs: Environments over all processes.
+        gamma: Discount of the return.
+        clip: Normalised rewards are clipped to [-clip, clip].
+        eps: Added to the variance.
     """
 
     def __init__(self, num_envs: int, *, gamma: float, clip: float, eps: float = 1e-8) -> None:
@@ -47,11 +48,11 @@ class RewardNormalizer:
         self.var, self.count = squares / total, total
 
     def adopt(self, moments: list[float]) -> None:
-        """Go on from another run's mean, variance and count; returns start at 0."""
+        """Take over another run's mean, variance and count; returns start at 0."""
         self.mean, self.var, self.count = moments
 
     def get_state(self) -> dict[str, object]:
-        """Everything that the next call depends on, as plain values."""
+        """Return everything that the next call depends on, as plain values."""
         moments = [self.mean, self.var, self.count]
         return {"returns": self.returns.tolist(), "moments": moments}
 

@@ -1,8 +1,6 @@
-"""The rollout of one iteration, and the minibatches that are drawn from it."""
+"""The rollout of one iteration."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -17,11 +15,11 @@ class RolloutBuffer:
     Args:
         num_steps: `T`.
         num_envs: `N`, of this process.
-        obs_shape: shape of one observation.
-        obs_dtype: its dtype.
-        device: where the columns live.
-        arrivals: keep what each step led to: `next_obs`, which at an episode's end is not the next
-            row's `obs`, and whether the episode was `terminated` there, not cut off.
+        obs_shape: Shape of one observation.
+        obs_dtype: Its dtype.
+        device: Where the columns live.
+        keep_next_obs: Add two columns: `next_obs`, which at an episode's end is not the next row's
+            `obs`, and `terminated`, whether the episode truly ended there and was not truncated.
     """
 
     def __init__(
@@ -32,7 +30,7 @@ class RolloutBuffer:
         obs_dtype: torch.dtype,
         device: torch.device,
         *,
-        arrivals: bool = False,
+        keep_next_obs: bool = False,
     ) -> None:
         self.num_steps, self.num_envs = num_steps, num_envs
         size = (num_steps, num_envs)
@@ -43,8 +41,8 @@ class RolloutBuffer:
         for name in ("log_probs", "values", "rewards", "bootstrap", "advantages", "returns"):
             self.columns[name] = torch.zeros(size, device=device)
         self.columns["dones"] = torch.zeros(size, dtype=torch.bool, device=device)
-        self.arrivals = arrivals
-        if arrivals:
+        self.keeps_next_obs = keep_next_obs
+        if keep_next_obs:
             self.columns["next_obs"] = torch.zeros_like(self.columns["obs"])
             self.columns["terminated"] = torch.zeros_like(self.columns["dones"])
 
@@ -52,46 +50,5 @@ class RolloutBuffer:
         return self.columns[name]
 
     def flat(self, name: str) -> Tensor:
-        """A column as `[T * N, ...]`, without a copy."""
+        """Return a column as `[T * N, ...]`, without a copy."""
         return self.columns[name].flatten(0, 1)
-
-
-class MinibatchLoader:
-    """Shuffled minibatches of the current rollout, several times over.
-
-    It has a length, because Lightning prefetches from loaders without one and would collect the
-    next rollout before training on this one. It draws from its own generator, which is saved.
-
-    Args:
-        buffer: the rollout, read anew in every pass.
-        columns: names of the columns that a minibatch holds.
-        num_minibatches: minibatches per pass; must divide `T * N`.
-        update_epochs: passes per iteration.
-        generator: CPU generator of the permutations.
-    """
-
-    def __init__(
-        self,
-        buffer: RolloutBuffer,
-        columns: tuple[str, ...],
-        *,
-        num_minibatches: int,
-        update_epochs: int,
-        generator: torch.Generator,
-    ) -> None:
-        self.buffer, self.columns, self.generator = buffer, columns, generator
-        self.num_minibatches, self.update_epochs = num_minibatches, update_epochs
-        self.batch_size = buffer.num_steps * buffer.num_envs
-        if self.batch_size % num_minibatches:
-            raise ValueError(f"{self.batch_size} steps do not divide into {num_minibatches} parts")
-
-    def __len__(self) -> int:
-        return self.num_minibatches * self.update_epochs
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        flat = {name: self.buffer.flat(name) for name in self.columns}
-        device = flat[self.columns[0]].device
-        for _ in range(self.update_epochs):
-            order = torch.randperm(self.batch_size, generator=self.generator).to(device)
-            for rows in order.chunk(self.num_minibatches):
-                yield {name: column[rows] for name, column in flat.items()}

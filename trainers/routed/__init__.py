@@ -1,1 +1,1 @@
-"""Gradient routing in a training run: labels of episodes, and the losses that come with routes."""
+"""Gradient routing in a training run: labels of episodes, and what routes add to the loss."""

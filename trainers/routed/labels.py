@@ -1,8 +1,8 @@
-"""Labels of episodes: read off their facts when they end, made imperfect on purpose, filled back.
+"""Labels of episodes, with imperfections that an experiment asks for.
 
-A label is known only in hindsight, so a rollout's labels are worked out once it is complete. Steps
-of an episode that has not ended yet are `UNFINISHED`; those of one whose label is not known are
-`UNKNOWN`. Both are trained on as unlabelled examples, never dropped.
+A label is known only when its episode ends, so the labels of a rollout's steps are computed once
+it is complete. Steps of an episode that has not ended yet are `UNFINISHED`; those of an episode
+without a known label are `UNKNOWN`. Both are trained on as unlabelled examples, never dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNKNOWN = -1
 UNFINISHED = -2
 
 Facts = dict[str, NDArray[Any]]
-"""What an environment reports of ended episodes: arrays `[E, ...]`."""
+"""Facts that an environment reports of ended episodes, by name: arrays `[E, ...]`."""
 
 _KEPT, _RECALLED, _RIGHT, _OTHER = range(4)
 
@@ -33,20 +33,21 @@ class Label:
     """A way to label episodes; register it under the kind `label`.
 
     Attributes:
-        names: of the labels 0, 1, …
-        read: facts about ended episodes to their labels int64 `[E]`, `UNKNOWN` if they have none.
+        names: Names of the labels 0, 1, …
+        read: From facts of ended episodes to their labels int64 `[E]`; `UNKNOWN` where one has
+            none.
     """
 
     names: tuple[str, ...]
     read: Callable[[Facts], NDArray[np.int64]]
 
     def __call__(self, facts: Facts) -> NDArray[np.int64]:
-        """The labels int64 `[E]` of episodes."""
+        """Return the labels int64 `[E]` of episodes."""
         return self.read(facts)
 
 
 def _outcome(facts: Facts) -> NDArray[np.int64]:
-    """Outcomes count from 1; 0 is none."""
+    """Return labels from outcomes, which count from 1; 0 is none."""
     return np.asarray(facts["outcome"], dtype=np.int64) - 1
 
 
@@ -74,26 +75,26 @@ maze_goal = Label(("cheese", "corner"), _outcome)
 """Which goal of the maze ended the episode."""
 
 maze_end = Label(("cheese", "corner", "nothing"), _maze_end)
-"""The same, where a time-out is known to be one."""
+"""The same, with time-outs labelled as such."""
 
 overseen_goal = Label(("diamond", "ghost"), _overseen_outcome)
-"""Which object of the oversight gridworld ended it, where that cell was overseen."""
+"""Which object of the oversight gridworld ended the episode, if that cell was overseen."""
 
 overseen_end = Label(("diamond", "ghost", "nothing"), _overseen_end)
-"""The same, where a time-out is plain to see: only unoverseen objects leave an episode unknown."""
+"""The same, with time-outs labelled as such: only objects that nobody oversaw are unknown."""
 
 cheese_region = Label(("elsewhere", "corner"), _in_region)
-"""Whether the cheese lay in the top-right region, whatever the episode came to."""
+"""Whether the cheese lay in the top-right region, however the episode ended."""
 
 digit_half = Label(HALVES, _digit_half)
-"""Of a picture in a data set: digits 0 to 4, or 5 to 9."""
+"""Half of the digits that an image shows: 0 to 4, or 5 to 9."""
 
 
 def label_of(options: LabelsConfig) -> Label:
-    """The registered label that a run's options name.
+    """Return the registered label that a run's options name.
 
     Raises:
-        ConfigError: none is named, there is no such one, or it is no `Label`.
+        ConfigError: None is named, it is unknown, or it is no `Label`.
     """
     if options.source is None:
         known = ", ".join(registry.names("label"))
@@ -105,19 +106,18 @@ def label_of(options: LabelsConfig) -> Label:
 
 
 class EpisodeLabeler:
-    """Notes the ends of a rollout's episodes and fills their labels back over their steps.
+    """Notes the ends of a rollout's episodes, and labels all steps of each.
 
-    Imperfections are drawn per episode, in the order in which episodes end: first whether the
-    label is kept (`share`), then whether it is recognised (`recall`), then whether it is right
-    (`precision`).
+    Imperfections are drawn for each episode, in the order in which episodes end: whether the label
+    is kept (`share`), whether it is recognised (`recall`), and whether it is right (`precision`).
 
     Args:
-        options: source and imperfections.
-        num_envs: environments of this process.
-        generator: of the draws.
+        options: Source and imperfections.
+        num_envs: Environments of this process.
+        generator: Draws the imperfections.
 
     Raises:
-        ConfigError: no such source, or `recall` names no label.
+        ConfigError: The source is unknown, or `recall` names an unknown label.
     """
 
     def __init__(
@@ -143,14 +143,14 @@ class EpisodeLabeler:
         self._ends = []
 
     def draw(self) -> NDArray[np.float64]:
-        """A number in [0, 1) for every environment, from the generator of the labels."""
+        """Draw a number in [0, 1) for every environment, from the generator of the labels."""
         return self.generator.random(len(self._draws))
 
     def note(self, t: int, infos: dict[str, Any]) -> None:
         """Read the labels of the episodes that ended in step `t`.
 
         Raises:
-            ConfigError: the environment doesn't report what the source reads.
+            ConfigError: The environment doesn't report a fact that the source reads.
         """
         if "episode" not in infos:
             return
@@ -166,7 +166,7 @@ class EpisodeLabeler:
         self._ends.append((t, rows, self._imperfect(rows, labels)))
 
     def _imperfect(self, rows: NDArray[np.intp], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Each draw repeats the environment's last one with probability `correlation`."""
+        """Make labels imperfect; draws are an environment's last ones at rate `correlation`."""
         fresh = self.generator.random((len(rows), 5))
         anew = fresh[:, 4] >= self.options.correlation
         self._draws[rows] = np.where(anew[:, None], fresh[:, :4], self._draws[rows])
@@ -179,28 +179,28 @@ class EpisodeLabeler:
         return np.where(known, given, UNKNOWN)
 
     def column(self, num_steps: int, num_envs: int) -> Tensor:
-        """The labels int64 `[T, N]` of the rollout whose ends were noted."""
+        """Return the labels int64 `[T, N]` of the steps of the rollout whose ends were noted."""
         column = np.full((num_steps, num_envs), UNFINISHED, np.int64)
         began = np.zeros(num_envs, np.int64)
-        for (t, rows, _), labels in zip(self._ends, self._dealt(), strict=True):
+        for (t, rows, _), labels in zip(self._ends, self._labels(), strict=True):
             late = t + self.options.delay >= num_steps
             for row, label in zip(rows, labels, strict=True):
                 column[began[row] : t + 1, row] = UNKNOWN if late else label
             began[rows] = t + 1
         return torch.from_numpy(column)
 
-    def _dealt(self) -> list[NDArray[np.int64]]:
-        """The labels of each end, as they are or shuffled among all ends."""
+    def _labels(self) -> list[NDArray[np.int64]]:
+        """Return the labels of the ends in each step, shuffled among all ends if asked for."""
         labels = [part for _, _, part in self._ends]
         if not self.options.shuffled or not labels:
             return labels
-        together = np.concatenate(labels)
-        known = together >= 0
-        together[known] = self.generator.permutation(together[known])
-        return np.split(together, np.cumsum([len(part) for part in labels])[:-1])
+        joined = np.concatenate(labels)
+        known = joined >= 0
+        joined[known] = self.generator.permutation(joined[known])
+        return np.split(joined, np.cumsum([len(part) for part in labels])[:-1])
 
     def get_state(self) -> dict[str, Any]:
-        """Generator and last draws; between rollouts nothing else is in flight."""
+        """Return the generator's state and the last draws: all there is between rollouts."""
         return {
             "generator": self.generator.bit_generator.state,
             "draws": self._draws.tolist(),

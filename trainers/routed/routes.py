@@ -1,4 +1,4 @@
-"""Gradient routing in a training run: labels in, the losses and the log that come with it out."""
+"""Gradient routing in a training run: from labels to losses and metrics of the routes."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ FORK = "embedder"
 """The module whose output feeds both heads."""
 
 _SPARSE = "l1 "
-"""Begins the keys of activations that are kept sparse."""
+"""Prefix of the keys of activations that are kept sparse."""
 
 ROUTE_CLIP = 0.2
-"""Where `routes/*/clipfrac` counts a ratio as clipped: PPO's usual `clip_coef`."""
+"""`clip_coef` of the metric `routes/*/clipfrac`: PPO's usual one."""
 
 
 class Routes:
-    """The router of a network, and everything a trainer does around it.
+    """The router of a network, and everything that a trainer does with it.
 
     Args:
-        model: the network; hooks are attached to it, so this comes before compiling.
-        options: the run's routing.
-        labels: the labels of this process's episodes.
-        resolved: regions as an earlier checkpoint stored them, which then hold.
-        example: observations `[B, C, H, W]`, by which sizes of regions are looked up.
+        model: The network; hooks are attached to it, so compile it afterwards.
+        options: The run's routing.
+        labels: Labels this process's episodes.
+        resolved: Regions as an earlier checkpoint stored them; they replace those of `options`.
+        example: Observations `[B, C, H, W]`, from which the sizes of regions are found.
 
     Raises:
-        ConfigError: regions, rules or gate don't fit the network.
+        ConfigError: Regions, rules or gate don't fit the network.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Routes:
     ) -> None:
         self.options, self.labels = options, labels
         asked = asdict(options) | {"rules": ordered_rules(options.rules, labels.names)}
-        self._seen: dict[str, Tensor] = {}
+        self._kept: dict[str, Tensor] = {}
         try:
             self.router = routing.attach(
                 model,
@@ -64,7 +64,7 @@ class Routes:
         except routing.RoutingError as error:
             raise ConfigError(f"routing: {error}") from error
         _require_reachable(options, labels.names)
-        self._watch(model)
+        self._register_hooks(model)
         self._kept_out = _kept_out(options, labels.names)
         if (options.alone_coef or options.values == "routed") and not self._kept_out:
             key = "alone_coef" if options.alone_coef else "values"
@@ -80,11 +80,11 @@ class Routes:
             *map(_dropped, options.drop),
         )
 
-    def _watch(self, model: ActorCritic) -> None:
-        """Keep what the extra losses look at: the gate before its mask, activations behind theirs.
+    def _register_hooks(self, model: ActorCritic) -> None:
+        """Register hooks that keep the inputs of the extra losses.
 
-        So a label teaches the gate that its reward doesn't move, and sparsity stays out of regions
-        that rest.
+        The gate's logits are kept before their mask: its loss teaches the gate also where rewards
+        don't. Activations are kept after theirs: sparsity doesn't move regions that must rest.
         """
         if self.options.gate_coef:
             gate, experts = _gate_of(model)
@@ -95,7 +95,7 @@ class Routes:
                     f"must be no label {missing[0]!r}"
                 )
             self._expert = torch.tensor([experts.index(name) for name in self.labels.names])
-            gate.register_forward_hook(self._keeper("gate"), prepend=True)
+            gate.register_forward_hook(self._keep_output("gate"), prepend=True)
         if self.options.l1:
             parts = [part for part in self.router.regions.sites() if part.at == "output"]
             if not parts:
@@ -105,17 +105,17 @@ class Routes:
                 )
             for name in dict.fromkeys(part.module for part in parts):
                 module = model.get_submodule(name)
-                module.register_forward_hook(self._keeper(f"{_SPARSE}{name}"))
+                module.register_forward_hook(self._keep_output(f"{_SPARSE}{name}"))
 
-    def _keeper(self, key: str) -> Callable[[nn.Module, Any, Tensor], None]:
+    def _keep_output(self, key: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
             if torch.is_grad_enabled():
-                self._seen[key] = output
+                self._kept[key] = output
 
         return keep
 
     def optimizer(self, model: nn.Module, *, lr: float, eps: float) -> torch.optim.Optimizer:
-        """Adam; with `freeze` one that leaves regions alone that got no gradient."""
+        """Make Adam; with `freeze`, regions without gradient keep still."""
         if not self.options.freeze:
             return torch.optim.Adam(model.parameters(), lr=lr, eps=eps, fused=True)
         return routing.RoutedAdam(
@@ -123,18 +123,18 @@ class Routes:
         )
 
     @property
-    def _judges_by_part(self) -> bool:
-        """Whether labelled steps are compared with the values of their part of the network."""
+    def _uses_routed_values(self) -> bool:
+        """Whether values of labelled steps are those of the network without the other regions."""
         return self.options.values == "routed" and self.router.strength > 0
 
     def untouched(self, optimizer: torch.optim.Optimizer) -> list[str]:
-        """Regions that own parameters and never got a gradient; empty before the first step."""
+        """Return regions with parameters that never got a gradient; none before the first step."""
         if not isinstance(optimizer, routing.RoutedAdam):
             return []
         return optimizer.untouched()
 
     def begin(self, env_steps: int) -> None:
-        """Before a rollout: the schedule, an empty label book, and who runs without what."""
+        """Prepare a rollout: routing's strength, no labels, and regions dropped by environment."""
         self.router.strength = strength_at(self.options, env_steps)
         self.labels.begin()
         draws, upto = self.labels.draw(), 0.0
@@ -144,17 +144,17 @@ class Routes:
         self._drop.use(self._dropped)
 
     def finish(self, columns: dict[str, Tensor], policy: Policy) -> None:
-        """After a rollout: add the columns that the updates need, and see to the values.
+        """Add the columns that the updates need to a rollout, and recompute values if asked for.
 
         Args:
-            columns: the rollout's; `values` may change.
-            policy: observations `[N, …]` in the environment's layout to logits and values.
+            columns: The rollout's columns; `values` may change.
+            policy: Observations `[N, …]` in the environment's layout to logits and values.
         """
         self._drop.clear()
         dones = columns["dones"]
         labels = self.labels.column(*dones.shape).to(dones.device)
         columns["labels"] = labels
-        if self._judges_by_part:
+        if self._uses_routed_values:
             for obs, values, known in zip(columns["obs"], columns["values"], labels, strict=True):
                 self._drop.use(self._outside(known, self._dropped))
                 values.copy_(torch.where(known >= 0, policy(obs)[1].float(), values))
@@ -162,22 +162,22 @@ class Routes:
         for name, flags in self._dropped.items():
             columns[_dropped(name)] = flags.to(dones.device).expand(*dones.shape)
         if "weights" in self.columns:
-            columns["weights"] = self._learnt_from(labels).float()
+            columns["weights"] = self._in_loss(labels).float()
 
-    def _learnt_from(self, labels: Tensor) -> Tensor:
-        """Which steps bool `[T, N]` are in the loss."""
+    def _in_loss(self, labels: Tensor) -> Tensor:
+        """Return which steps are in the loss, bool `[T, N]`."""
         known, everywhere = labels >= 0, torch.ones_like(labels, dtype=torch.bool)
         chosen = {"train": everywhere, "drop": known, "drop-ended": labels != UNKNOWN}
-        learnt = chosen[self.options.unlabelled_steps]
+        included = chosen[self.options.unlabelled_steps]
         if self.options.dropped_steps == "labelled":
             for flags in self._dropped.values():
-                learnt = learnt & (known | ~flags.to(labels.device))
-        return learnt
+                included = included & (known | ~flags.to(labels.device))
+        return included
 
     def forward(
         self, model: ActorCritic, obs: Tensor, batch: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits for the policy, values, and logits for the entropy, each with its routes."""
+        """Compute logits of the policy, values, and logits of the entropy, each with its routes."""
         self.router.use(batch["labels"].clamp(min=UNKNOWN))
         dropped = {name: batch[_dropped(name)] for name in self.options.drop}
         self._drop.use(dropped)
@@ -187,14 +187,14 @@ class Routes:
             if self._kept_out:
                 outside = self._outside(batch["labels"], dropped)
                 alone = self._without(model, obs, outside)
-                self._seen["whole"], self._seen["alone"] = logits.detach(), alone[0]
-                values = alone[1] if self._judges_by_part else values
+                self._kept["whole"], self._kept["alone"] = logits.detach(), alone[0]
+                values = alone[1] if self._uses_routed_values else values
             return logits, values, logits
         features = model.features(obs)
         self._drop.clear()
-        for key in [key for key in self._seen if key.startswith(_SPARSE)]:
+        for key in [key for key in self._kept if key.startswith(_SPARSE)]:
             if self.router.is_at_fork(key.removeprefix(_SPARSE)):
-                self._seen[key] = self.router.fork(self._seen[key], "sparsity")
+                self._kept[key] = self.router.fork(self._kept[key], "sparsity")
         logits, values, entropy = (
             model.heads(self.router.fork(features, term), obs)
             for term in ("policy", "value", "entropy")
@@ -204,16 +204,16 @@ class Routes:
     def _without(
         self, model: ActorCritic, obs: Tensor, outside: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Logits and values without the regions outside of which each example is."""
-        seen = dict(self._seen)
+        """Compute logits and values without each example's regions of `outside`."""
+        kept = dict(self._kept)
         self._drop.use(outside)
         output: tuple[Tensor, Tensor] = model(obs)
         self._drop.clear()
-        self._seen = seen  # the extra losses are about the whole network
+        self._kept = kept  # the extra losses are about the whole network
         return output
 
     def _outside(self, labels: Tensor, dropped: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """By region, the examples `[B]` that ran without it or whose label is kept out of it."""
+        """Return by region the examples `[B]` that dropped it, or whose label is kept out of it."""
         outside = {
             name: (labels >= 0) & flags.to(labels.device)[labels.clamp(min=0)]
             for name, flags in self._kept_out.items()
@@ -225,7 +225,7 @@ class Routes:
     def losses(
         self, batch: dict[str, Tensor], log_ratio: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The gate's loss, that of acting alone, sparsity; and what is logged of each route."""
+        """Compute the losses of gate, acting alone and sparsity, and metrics of each route."""
         labels = batch["labels"]
         logged: dict[str, Tensor] = {}
         total = torch.zeros((), device=labels.device)
@@ -234,59 +234,47 @@ class Routes:
             total = total + self.options.gate_coef * logged["gate_loss"]
         if self.options.alone_coef:
             logged["alone_loss"] = self._alone_loss(labels)
-            strength = self.router.strength  # before routing.start there is nothing to act alone
+            strength = self.router.strength  # 0 before routing.start: no region acts alone yet
             total = total + strength * self.options.alone_coef * logged["alone_loss"]
         if self.options.l1:
-            sites = [value for key, value in self._seen.items() if key.startswith(_SPARSE)]
+            sites = [value for key, value in self._kept.items() if key.startswith(_SPARSE)]
             logged["l1"] = torch.stack([site.float().abs().mean() for site in sites]).mean()
             total = total + self.options.l1 * logged["l1"]
-        self._seen = {}
+        self._kept = {}
         with torch.no_grad():
             return total, logged | self._route_metrics(labels, log_ratio)
 
     def _gate_loss(self, labels: Tensor) -> Tensor:
-        """Cross-entropy of the gate on labelled examples, a mean over them; 0 without any."""
-        logits = self._seen["gate"].float()
+        """Compute the gate's mean cross-entropy on labelled examples; 0 without any."""
+        logits = self._kept["gate"].float()
         known = labels >= 0
         wanted = self._expert.to(labels.device)[labels.clamp(min=0)]
         losses = nn.functional.cross_entropy(logits, wanted, reduction="none")
         return mean_over_ranks(losses, known)
 
     def _alone_loss(self, labels: Tensor) -> Tensor:
-        """KL(whole ‖ alone) on labelled examples, a mean over them; 0 without any.
+        """Compute the mean KL(whole ‖ alone) on labelled examples; 0 without any.
 
-        The coherence loss of Cloud et al. 2024 (appendix A, "tug of war"): parts of a sum, each
-        trained on what the others leave over, need not be able to do anything by themselves.
+        It is the coherence loss of Cloud et al. 2024 (appendix A, "tug of war"): the parts of a
+        sum, each trained on the others' error, need not be able to do anything by themselves.
         """
         whole, alone = (
-            torch.log_softmax(self._seen[key].float(), dim=-1) for key in ("whole", "alone")
+            torch.log_softmax(self._kept[key].float(), dim=-1) for key in ("whole", "alone")
         )
         divergences = (whole.exp() * (whole - alone)).sum(-1)
         return mean_over_ranks(divergences, labels >= 0)
 
     def _route_metrics(self, labels: Tensor, log_ratio: Tensor | None) -> dict[str, Tensor]:
-        """Share, divergence and clip fraction of each label; NaN where it has no example."""
+        """Compute share, divergence and clip fraction of each label; NaN without examples."""
         metrics = {}
         for number, name in enumerate((*self.labels.names, "unlabelled")):
-            mine = labels == number if number < len(self.labels.names) else labels < 0
-            metrics[f"routes/{name}/share"] = mine.float().mean()
+            chosen = labels == number if number < len(self.labels.names) else labels < 0
+            metrics[f"routes/{name}/share"] = chosen.float().mean()
             if log_ratio is not None:
-                moved = divergence(log_ratio[mine], ROUTE_CLIP)
+                divergences = divergence(log_ratio[chosen], ROUTE_CLIP)
                 for key in ("approx_kl", "clipfrac"):
-                    metrics[f"routes/{name}/{key}"] = moved[key]
+                    metrics[f"routes/{name}/{key}"] = divergences[key]
         return metrics
-
-    def to_plain(self) -> dict[str, Any]:
-        """Resolved regions and rules, as a checkpoint stores them."""
-        return self.router.to_plain()
-
-    def get_state(self) -> dict[str, Any]:
-        """The label book's."""
-        return self.labels.get_state()
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from `get_state`."""
-        self.labels.set_state(state)
 
 
 def make_routes(
@@ -298,7 +286,7 @@ def make_routes(
     resolved: Mapping[str, Any] | None = None,
     example: Tensor | None = None,
 ) -> Routes | None:
-    """The routes that a config asks for; None if it has no regions and filters nothing."""
+    """Make the routes of a config; `None` if it labels nothing."""
     options = config.routing
     if options.labels.source is None:
         return None
@@ -308,7 +296,7 @@ def make_routes(
 
 
 def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """By region, which labels `[K]` have weight 0 there; nothing if nobody asks."""
+    """Return by region which labels `[K]` have weight 0 there; nothing if no option needs it."""
     if options.values == "whole" and not options.alone_coef:
         return {}
     flags = {
@@ -319,10 +307,10 @@ def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tenso
 
 
 def _require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
-    """See to it that every region learns from some example.
+    """Check that every region learns from some example.
 
     Raises:
-        ConfigError: One is closed to all that is learnt from.
+        ConfigError: A region is closed to all examples that are learnt from.
     """
     tables = [options.rules] + [{**options.rules, **rules} for rules in options.terms.values()]
     for region in options.regions:
@@ -338,27 +326,27 @@ def _require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
 
 
 def _weighs(options: RoutingConfig) -> bool:
-    """Whether some steps are left out of the loss."""
+    """Whether some steps may be left out of the loss."""
     return options.unlabelled_steps != "train" or options.dropped_steps != "train"
 
 
 def _dropped(region: str) -> str:
-    """The column that says where a region was dropped."""
+    """Return the name of the column that says where a region was dropped."""
     return f"without {region}"
 
 
 def strength_at(options: RoutingConfig, env_steps: int) -> float:
-    """How far the schedule has gone from no routing (0) to the rules (1)."""
+    """Return the strength of routing: 0 is none, 1 is as the rules say."""
     if not options.ramp:
         return float(env_steps >= options.start)
     return min(max((env_steps - options.start) / options.ramp, 0.0), 1.0)
 
 
 def ordered_rules(rules: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The rules in the order of the labels' numbers.
+    """Return the rules in the order of the labels' numbers.
 
     Raises:
-        ConfigError: a rule is for no label.
+        ConfigError: A rule is for an unknown label.
     """
     for name in rules:
         if name not in names:

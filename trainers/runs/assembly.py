@@ -1,28 +1,29 @@
-"""From a config to what trains in this process: environment or data set, network, algorithm."""
+"""Building what trains in this process from a config: environment or data, network, algorithm."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from chisel import configs, envs, models
-from chisel.configs import ConfigError, RunConfig
+from chisel.configs import CheckpointError, ConfigError, RunConfig
+from chisel.trainers.onpolicy.ppo import PPO
 from chisel.trainers.runs import seeding
-from chisel.trainers.runs.forking import carry_reward_statistics
 from chisel.trainers.runs.versions import git_commit, versions
 
 
 def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
-    """Where a process trains; known before Lightning sets it, because generators need it.
+    """Return the device of a process, before Lightning sets it: generators need it.
 
     Args:
-        config: the run's.
-        local_rank: number of the process on its machine.
+        config: The run's config.
+        local_rank: Number of the process on its machine.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: There is no such device.
     """
     options, count = config.trainer, torch.cuda.device_count()
     if options.accelerator == "gpu" and not count:
@@ -44,14 +45,14 @@ def build_module(
     state: Mapping[str, Any] | None,
     warn: Callable[[str], None],
 ) -> Any:
-    """Environment or data set, network and algorithm of one process.
+    """Build the module of one process, with its environment or data set.
 
     Args:
-        config: the run's.
-        rank: number of the process.
-        device: where it trains.
-        state: our part of the checkpoint that training goes on from; None starts.
-        warn: told what a new run can't take over from the one in `init_from`.
+        config: The run's config.
+        rank: Number of the process.
+        device: Where it trains.
+        state: Our part of the checkpoint that training goes on from; `None` starts a run.
+        warn: Called with one line on what a new run can't take over from `init_from`.
     """
     about = {
         "format": models.FORMAT,
@@ -66,20 +67,20 @@ def build_module(
         learn = configs.registry.resolve("algo", config.algo.name)
         module = learn(config, about=about, fresh=state is None)
     else:
-        module = _build_player(config, rank, device, about, fresh=state is None)
+        module = _build_on_environment(config, rank, device, about, fresh=state is None)
         if state is None and config.init_from is not None:
-            carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
+            _carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
     if config.trainer.compile:
         module.model.compile()  # after routes are attached to it
     return module
 
 
-def _build_player(
+def _build_on_environment(
     config: RunConfig, rank: int, device: torch.device, about: dict[str, Any], *, fresh: bool
 ) -> Any:
     world = config.trainer.devices * config.trainer.num_nodes
-    # One seed for all processes, so that they share one level set of levels; the collector's reset gives
-    # each of them a stream of its own.
+    # All processes have one seed, so that they share the set of levels; the collector's reset gives
+    # each of them its own stream.
     env = envs.make(
         config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world
     )
@@ -96,3 +97,49 @@ def _build_player(
     build = configs.registry.resolve("algo", config.algo.name)
     about = about | {"spaces": spaces.to_plain()}
     return build(config, env, model, rank=rank, device=device, about=about)
+
+
+def _carry_reward_statistics(
+    config: RunConfig, algorithm: Any, warn: Callable[[str], None]
+) -> None:
+    """Take over the statistics that scale rewards from `init_from`, or warn that they start anew.
+
+    The value head has learnt returns of that scale. Discounted returns start at 0, as the episodes
+    do.
+
+    Args:
+        config: The new run's config.
+        algorithm: Its algorithm; one that doesn't scale rewards is not changed.
+        warn: Called with one line on why nothing was taken over.
+    """
+    ppo = getattr(algorithm, "ppo", algorithm)
+    if not isinstance(ppo, PPO) or not ppo.options.norm_reward:
+        return
+    found, reason = _moments(config, Path(str(config.init_from)))
+    if found is None:
+        warn(f"rewards are scaled anew, not as in init_from={config.init_from}: {reason}")
+    else:
+        ppo.normalizer.adopt(found)
+
+
+def _moments(config: RunConfig, source: Path) -> tuple[list[float] | None, str]:
+    """Read mean, variance and count of the discounted return; or return `None`, and why."""
+    try:
+        path = source if source.is_file() else models.find_checkpoint(source, lambda _: None)
+        payload = models.read_checkpoint(path)["chisel"]
+    except (CheckpointError, KeyError):
+        return None, "it holds weights only"
+    old, new = payload["config"].get("algo") or {}, configs.to_plain(config.algo)
+    for key in ("name", "norm_reward"):
+        if old.get(key) != new[key]:
+            return None, f"it was trained with algo.{key}={old.get(key)}"
+    if _discount(old) != _discount(new):
+        return None, f"it was trained with another discount, {_discount(old)}"
+    state = payload["algorithm"]
+    return state.get("ppo", state)["moments"], ""
+
+
+def _discount(algo: Mapping[str, Any]) -> float:
+    """Return the discount of the returns that scale rewards."""
+    own: float | None = algo.get("norm_reward_gamma")
+    return float(algo["gamma"]) if own is None else own

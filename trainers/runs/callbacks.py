@@ -1,4 +1,4 @@
-"""Callbacks that watch a run: its log, its limits, and what is kept when numbers go bad."""
+"""Callbacks of every run: its log, its limits, and a file for numbers that aren't finite."""
 
 from __future__ import annotations
 
@@ -19,52 +19,51 @@ from chisel.configs import NumericsError
 
 
 class BeforeFirstIteration(Callback):
-    """Does something once, when all is set up and restored and nothing has been trained.
+    """Calls a function once, when everything is set up and restored and nothing was trained yet.
 
     Args:
-        act: what to do.
+        act: The function.
     """
 
     def __init__(self, act: Callable[[], None]) -> None:
         self.act: Callable[[], None] | None = act
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Do it in the first iteration only."""
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Call it before the first iteration only."""
         if self.act is not None:
             self.act()
         self.act = None
 
 
 class LogIteration(Callback):
-    """Hands an iteration's metrics to the run's logs.
+    """Writes an iteration's metrics to the run's logs.
 
     Args:
-        write: takes metrics, iteration and environment steps; None on all processes but the first,
-            which only take part in computing the metrics.
+        write: Takes metrics, iteration and environment steps; `None` on all processes but the
+            first, which only take part in computing the metrics.
     """
 
     def __init__(self, write: Callable[[dict[str, float], int, int], None] | None) -> None:
         self.write = write
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Log the finished iteration."""
-        module: Any = pl_module
-        metrics = module.metrics()
+        metrics = pl_module.metrics()
         if self.write is not None:
-            self.write(metrics, module.iteration, module.env_steps)
+            self.write(metrics, pl_module.iteration, pl_module.env_steps)
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class StopAtBoundary(Callback):
-    """Ends training at an iteration boundary after SIGTERM, SIGUSR1, Ctrl-C or a time limit.
+    """Ends training after the current iteration on SIGTERM, SIGUSR1, Ctrl-C or a time limit.
 
-    A checkpoint is saved there, so nothing is lost. A second Ctrl-C ends at once. Make it before
-    the trainer, which has handlers of its own, and `release` the signals when training is over.
+    A checkpoint is saved then, so nothing is lost. A second Ctrl-C ends at once. Make it before the
+    trainer, which sets its own handlers, and `release` the signals when training is over.
 
     Args:
-        max_minutes: time limit; None for none.
+        max_minutes: Time limit; `None` is none.
     """
 
     def __init__(self, max_minutes: float | None) -> None:
@@ -72,8 +71,8 @@ class StopAtBoundary(Callback):
         self.signal: signal.Signals | None = None
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over the signals, after Lightning has registered handlers of its own."""
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Handle the signals, after Lightning has registered its own handlers."""
         self._started = time.monotonic()
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread may handle signals
@@ -87,8 +86,8 @@ class StopAtBoundary(Callback):
         again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
         print(f"{self.signal.name}: saving at the end of this iteration{again}", file=sys.stderr)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Agree with the other processes on whether to stop here."""
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Stop if any process wants to stop."""
         minutes = (time.monotonic() - self._started) / 60
         expired = self.max_minutes is not None and minutes >= self.max_minutes
         stop = self.signal is not None or expired
@@ -96,44 +95,41 @@ class StopAtBoundary(Callback):
             trainer.should_stop = True
 
     def release(self) -> None:
-        """Give the signals back: Lightning leaves its handler, which swallows SIGTERM for good."""
+        """Restore the former handlers; Lightning would leave its own, which ignores SIGTERM."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._before.items():
                 signal.signal(number, handler)
 
 
 class SaveCrash(Callback):
-    """Keeps the batch that made numbers go bad.
+    """Saves the batch that made numbers not finite.
 
     Args:
-        folder: where `iter-<iteration>-rank<rank>.pt` is written; it holds the last minibatch, the
-            rollout's columns and the weights. All processes take the first one's, which alone
-            knows the run's folder.
+        folder: Where `iter-<iteration>-rank<rank>.pt` is written; it holds the last minibatch, the
+            rollout's columns and the weights. All processes use the folder of the first, which
+            alone knows the run's folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Learn the folder from the first process."""
+    def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
+        """Receive the folder from the first process."""
         self.folder = Path(trainer.strategy.broadcast(str(self.folder)))
 
-    def on_exception(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
-    ) -> None:
-        """Write the bundle and name it in the error."""
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Write the file and name it in the error."""
         if not isinstance(exception, NumericsError):
             return
-        module: Any = pl_module
-        buffer = getattr(module, "buffer", None)  # a run on a data set has none
+        buffer = getattr(pl_module, "buffer", None)  # a run on a data set has none
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"iter-{module.iteration:08d}-rank{trainer.global_rank}.pt"
+        path = self.folder / f"iter-{pl_module.iteration:08d}-rank{trainer.global_rank}.pt"
         bundle = {
             "error": str(exception),
-            "iteration": module.iteration,
-            "batch": module.batch,
+            "iteration": pl_module.iteration,
+            "batch": pl_module.batch,
             "rollout": None if buffer is None else buffer.columns,
-            "weights": module.model.state_dict(),
+            "weights": pl_module.model.state_dict(),
         }
         torch.save(bundle, path)
         exception.args = (f"{exception}; batch saved in {path}",)

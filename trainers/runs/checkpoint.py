@@ -1,4 +1,4 @@
-"""When checkpoints are saved, and how Lightning is made to save them durably."""
+"""When checkpoints are saved, and how Lightning saves them durably."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from chisel import models
 
 
 class DurableCheckpointIO(CheckpointIO):
-    """Lightning's way to the disk, through `models.write_checkpoint` and `read_checkpoint`.
+    """Lets Lightning save and load by `models.write_checkpoint` and `read_checkpoint`.
 
-    Lightning's own stages in the temporary folder, doesn't sync, and swallows a PermissionError.
+    Lightning's own class writes to the temporary folder first, doesn't sync, and ignores a
+    PermissionError.
     """
 
     def save_checkpoint(
@@ -38,17 +39,17 @@ class DurableCheckpointIO(CheckpointIO):
 
 
 class IterationCheckpoint(Checkpoint):
-    """Saves at iteration boundaries, and always at the last one before training ends.
+    """Saves after every so many iterations, and always after the last one.
 
-    A subclass of Lightning's `Checkpoint`, because those run after all other callbacks of an epoch:
-    by then the log is written and a request to stop is known.
+    It is a subclass of Lightning's `Checkpoint`, because those run after all other callbacks: by
+    then the log is written and a request to stop is known.
 
     Args:
-        folder: where checkpoints are kept.
-        every: iterations between checkpoints.
-        keep_last: newest checkpoints that are kept.
-        keep_every: iterations whose multiples are kept for good; None keeps none.
-        on_saved: called with each new checkpoint's path, on the first process.
+        folder: Where checkpoints are kept.
+        every: Iterations between checkpoints.
+        keep_last: Number of the newest checkpoints that are kept.
+        keep_every: Checkpoints of multiples of this iteration are never deleted; `None` keeps none.
+        on_saved: Called with each new checkpoint's path, on the first process.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class IterationCheckpoint(Checkpoint):
         self.folder, self.every = folder, every
         self.keep_last, self.keep_every, self.on_saved = keep_last, keep_every, on_saved
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save if it is time."""
-        iteration = int(pl_module.iteration)  # type: ignore[arg-type]  # every algorithm counts
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Save every `every` iterations, and after the last."""
+        iteration = pl_module.iteration
         last = trainer.should_stop or iteration == trainer.max_epochs
         if not last and iteration % self.every:
             return

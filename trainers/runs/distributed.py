@@ -1,4 +1,4 @@
-"""The few collective operations that training needs; with one process they cost nothing."""
+"""The collective operations that training needs; with one process they cost nothing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """Number of processes that train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Number of this process among them."""
+    """Return the number of this process among them."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
 def sum_over_ranks(tensor: Tensor) -> Tensor:
-    """Elementwise sum over all processes; the argument is left as it is."""
+    """Sum elementwise over all processes; the argument is not changed."""
     if world_size() == 1:
         return tensor
     total = tensor.clone()
@@ -29,21 +29,21 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
 
 
 def mean_over_ranks(values: Tensor, counted: Tensor) -> Tensor:
-    """Mean of values `[B]` over the examples that are counted, on whichever process they are.
+    """Average losses over the counted examples of all processes, so that DDP's gradient is right.
 
-    As a loss: DDP averages the gradients of all processes, so each returns its own sum times the
-    number of processes over the count of all. 0 where no process counts any.
+    DDP averages the gradients of all processes, so each returns the sum of its own values, times
+    the number of processes, divided by the count over all. 0 where no process counts any.
 
     Args:
         values: `[B]`.
-        counted: bool `[B]`.
+        counted: bool `[B]`, which examples enter the mean.
     """
     total = sum_over_ranks(counted.sum())
     return torch.where(counted, values, 0.0).sum() * world_size() / total.clamp(min=1)
 
 
 def gather(value: Any) -> list[Any]:
-    """What every process passed, in rank order, on every process."""
+    """Return the values of all processes, in rank order, on every process."""
     if world_size() == 1:
         return [value]
     gathered: list[Any] = [None] * world_size()
@@ -52,7 +52,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def standardize(values: Tensor, eps: float = 1e-8) -> Tensor:
-    """Subtract the mean and divide by the (unbiased) deviation, both taken over all processes."""
+    """Subtract the mean and divide by the standard deviation (unbiased), both over all processes."""
     count = sum_over_ranks(torch.tensor(float(values.numel()), device=values.device))
     mean = sum_over_ranks(values.sum()) / count
     centred = values - mean

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from chisel.analysis.results import compare
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from chisel import configs
+from chisel.analysis.results import compare
 from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
 from chisel.trainers.runs import launching, resuming, run, rundir
 
-GROUP_FILE = rundir.GROUP_FILE
 SUMMARY = "studies/compare"
-"""Where a group's curves and final numbers are, with intervals over its seeds."""
+"""Folder of a group's curves and final numbers, with intervals over its seeds."""
 
 
 def train_seeds(seeds: Sequence[RunConfig]) -> Path:
-    """Train one run per config, which differ in their seeds only, one after the other.
+    """Train one run per config, one after the other; the configs differ in their seeds only.
 
     Returns:
         The group's folder, with `seed-<n>/` for each run and a summary over the seeds.
 
     Raises:
-        ConfigError: the name is taken, two configs share a seed, or several devices are asked for.
-        CheckpointError: the disk refuses.
+        ConfigError: The name is taken, two configs share a seed, or several devices are asked for.
+        CheckpointError: The disk refuses.
     """
     numbers = [config.seed for config in seeds]
     if len(set(numbers)) != len(numbers):
@@ -34,33 +33,28 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         raise ConfigError("seed: with several devices, start one run for each seed")
     launching.note_task(seeds[0].trainer)
     with launching.process_of(seeds[0].trainer):
-        first, folder = rundir.claim(seeds[0])
+        first, folder = rundir.create(seeds[0])
         try:
             _write_plans(folder, [replace(config, name=first.name) for config in seeds])
             return resume_group(folder)
-        except ChiselError:  # not Ctrl-C, after which it is resumed
+        except ChiselError:  # not after Ctrl-C: it can be resumed
             rundir.discard_unused(folder)
             raise
-
-
-def is_group(folder: Path) -> bool:
-    """Whether a folder holds several seeds."""
-    return (folder / GROUP_FILE).is_file()
 
 
 def resume(folder: str | Path, overrides: Sequence[str] = ()) -> Path:
     """Go on with a run, or with every unfinished seed of a group.
 
     Raises:
-        CheckpointError: no run, or none of its checkpoints is valid or fits.
-        ConfigError: an override would change what is being trained, or how long one seed of a group
-            is trained alone.
+        CheckpointError: There is no run, or none of its checkpoints is valid or fits.
+        ConfigError: An override would change what is trained, or how long a single seed of a group
+            is trained.
     """
     path = Path(folder)
-    if is_group(path):
+    if rundir.is_group(path):
         return resume_group(path, overrides)
     frames = configs.parse_settings(overrides).get("frames")
-    if is_group(path.parent) and frames is not None:
+    if rundir.is_group(path.parent) and frames is not None:
         raise ConfigError(
             f"frames: {path} is one of the seeds of {path.parent}, which are trained equally long; "
             f"resume all of them with `chisel resume {path.parent} frames={frames}`"
@@ -69,13 +63,13 @@ def resume(folder: str | Path, overrides: Sequence[str] = ()) -> Path:
 
 
 def resume_group(folder: Path, overrides: Sequence[str] = ()) -> Path:
-    """Train the seeds that are not finished; those that are stay as they are.
+    """Train the seeds that are not finished.
 
-    All seeds are checked before one is trained, and all are trained as long.
+    All seeds are checked before one is trained, and all are trained equally long.
 
     Raises:
         CheckpointError: group.json is damaged, or a seed can't go on.
-        ConfigError: as `resume`.
+        ConfigError: As for `resume`.
     """
     plans = _read_plans(folder)
     planned = [configs.override(plan, overrides) for plan in plans]
@@ -105,7 +99,7 @@ def _members(
     planned: Sequence[RunConfig],
     overrides: Sequence[str],
 ) -> dict[Path, RunConfig]:
-    """What each seed's folder is to become; one that was begun keeps its own trainer options."""
+    """Return each seed's folder and config; a seed that was begun keeps its own trainer options."""
     members, asked = {}, "frames" in configs.parse_settings(overrides)
     for old, new in zip(plans, planned, strict=True):
         resuming.check_overrides(old, new, folder)
@@ -124,8 +118,8 @@ def _members(
 
 
 def _read_plans(folder: Path) -> list[RunConfig]:
-    """The config of each seed as it was last planned."""
-    path = folder / GROUP_FILE
+    """Read the configs of all seeds as they were last planned."""
+    path = folder / rundir.GROUP_FILE
     try:
         plans = [configs.from_plain(plain) for plain in json.loads(path.read_bytes())["runs"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
@@ -140,4 +134,4 @@ def _read_plans(folder: Path) -> list[RunConfig]:
 
 def _write_plans(folder: Path, plans: Sequence[RunConfig]) -> None:
     plain = {"runs": [configs.to_plain(plan) for plan in plans]}
-    rundir.write(folder / GROUP_FILE, json.dumps(plain, indent=1))
+    rundir.write(folder / rundir.GROUP_FILE, json.dumps(plain, indent=1))

@@ -1,7 +1,7 @@
-"""Which process of a run this is, whatever else launchers have left in the environment.
+"""Finding out which process of a run this is, from the variables that launchers set.
 
-Lightning reads its rank from variables of torchrun, SLURM and LSF as it is imported, even where a
-run has one process, and leaves variables of its own behind where it starts several.
+Lightning reads its rank from variables of torchrun, SLURM and LSF when it is imported, even if a run
+has one process, and leaves its own variables behind if it starts several.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from chisel.configs import ConfigError, TrainerConfig
-from chisel.trainers.runs.ranks import announced
+from chisel.trainers.runs.ranks import number_in
 
 _LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "RANK")
 """Variables that Lightning sets or deletes where it starts processes itself."""
 _TASKS = {"SLURM_PROCID": "SLURM_NTASKS", "JSM_NAMESPACE_RANK": "JSM_NAMESPACE_SIZE"}
-"""Where cluster managers number tasks, which need not belong to one run."""
+"""Variables in which cluster managers number tasks, which need not belong to one run."""
 
 
 _lightning: Any = rank_zero_only
-"""The function whose attribute `rank` all of Lightning looks at."""
+"""The function whose attribute `rank` all of Lightning reads."""
 
 
 class OneProcess(LightningEnvironment):
-    """For a run of one process: there are no others, whatever the environment says."""
+    """The environment of a run of one process, whatever the variables say."""
 
     @property
     def creates_processes_externally(self) -> bool:
-        """No other process takes part."""
+        """There is no other process."""
         return False
 
     def local_rank(self) -> int:
-        """The first, and only."""
+        """Return the number of the only process."""
         return 0
 
     def node_rank(self) -> int:
-        """The first, and only."""
+        """Return the number of the only process."""
         return 0
 
     def teardown(self) -> None:
-        """Leave the environment as it is."""
+        """Leave the variables as they are."""
 
 
 class Process(NamedTuple):
@@ -58,19 +58,19 @@ class Process(NamedTuple):
 
     rank: int
     local_rank: int
-    """Its number on its machine, and its device's."""
+    """Its number on its machine, which is also its device's."""
     environment: ClusterEnvironment
-    """What tells Lightning the same."""
+    """Tells Lightning the same."""
 
 
 @contextmanager
 def process_of(options: TrainerConfig) -> Iterator[Process]:
-    """Find out which process of a run this is, and let Lightning believe the same meanwhile.
+    """Find out which process of a run this is, and set Lightning's rank to it in the context.
 
-    Afterwards Lightning's rank and the environment's variables are what they were.
+    Lightning's rank and the environment's variables are restored afterwards.
 
     Raises:
-        ConfigError: what launched this process contradicts `trainer.devices` and `num_nodes`.
+        ConfigError: The launcher's variables contradict `trainer.devices` and `num_nodes`.
     """
     variables = {name: os.environ.get(name) for name in _LEFT_BEHIND}
     rank = _lightning.rank
@@ -88,11 +88,11 @@ def process_of(options: TrainerConfig) -> Iterator[Process]:
 
 
 def note_task(options: TrainerConfig) -> None:
-    """Say that one of a cluster's tasks trains a run of its own, in case one of all was meant."""
+    """Print a note if one of a cluster's tasks trains its own run: one of all may be meant."""
     if options.devices * options.num_nodes > 1:
         return
     for name, size in _TASKS.items():
-        task, tasks = announced(name), announced(size)
+        task, tasks = number_in(name), number_in(size)
         if task and tasks is not None and tasks > 1:
             print(
                 f"note: {name}={task} of {tasks} tasks trains a run of its own; for one run of all "
@@ -114,7 +114,7 @@ def _process(options: TrainerConfig) -> Process:
 
 
 def _refuse_trainer_variables() -> None:
-    """Lightning takes options that are not passed to its trainer from variables."""
+    """Refuse variables from which Lightning would take options that its trainer isn't passed."""
     for name in os.environ:
         if name.startswith("PL_TRAINER_"):
             raise ConfigError(
@@ -124,11 +124,12 @@ def _refuse_trainer_variables() -> None:
 
 
 def _refuse_part_of_many() -> None:
-    """Refuse what torchrun started as part of a larger run; a cluster's tasks may be on their own.
+    """Refuse a process that torchrun started as part of a larger run.
 
-    All processes are refused alike, so that the first doesn't train half of what was meant.
+    A cluster's tasks may be runs of their own. All processes are refused, so that the first doesn't
+    train half of what was meant.
     """
-    rank, world = announced("RANK"), announced("WORLD_SIZE")
+    rank, world = number_in("RANK"), number_in("WORLD_SIZE")
     if rank is not None and world is not None and world > 1:
         raise ConfigError(
             f"RANK={rank} and WORLD_SIZE={world} say that {world} processes train together, but "
@@ -138,7 +139,7 @@ def _refuse_part_of_many() -> None:
 
 
 def _detected(options: TrainerConfig) -> ClusterEnvironment:
-    """Who started this process, checked against what the config asks for."""
+    """Return who started this process, checked against the config."""
     try:
         environment = _environment()
         if isinstance(environment, LightningEnvironment):
@@ -154,7 +155,7 @@ def _detected(options: TrainerConfig) -> ClusterEnvironment:
 
 
 def _environment() -> ClusterEnvironment:
-    """Lightning's choice, but a signal ends training at a boundary and requeues nothing."""
+    """Choose as Lightning does, but without requeueing: a signal ends training."""
     if TorchElasticEnvironment.detect():
         return TorchElasticEnvironment()
     if SLURMEnvironment.detect():
@@ -165,7 +166,7 @@ def _environment() -> ClusterEnvironment:
 
 
 def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> None:
-    """All processes exist, so there must be as many as are asked for."""
+    """Check that a launcher started as many processes as the config asks for."""
     world, launcher = environment.world_size(), type(environment).__name__
     if world != options.devices * options.num_nodes:
         raise ConfigError(
@@ -183,9 +184,9 @@ def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> 
 
 
 def _check_own(environment: LightningEnvironment, options: TrainerConfig) -> None:
-    """Lightning starts the other processes, or has started this one."""
-    local, node = announced("LOCAL_RANK"), environment.node_rank()
-    world, rank = announced("WORLD_SIZE"), announced("RANK")
+    """Check the variables where Lightning starts the other processes, or has started this one."""
+    local, node = number_in("LOCAL_RANK"), environment.node_rank()
+    world, rank = number_in("WORLD_SIZE"), number_in("RANK")
     started = local is not None
     problems = {
         f"LOCAL_RANK={local}": started and local not in range(options.devices),

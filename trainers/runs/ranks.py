@@ -1,6 +1,6 @@
-"""Numbers that launchers announce in the environment, read before Lightning is imported.
+"""Ranks that launchers set in environment variables, checked before Lightning is imported.
 
-Lightning reads some of them as it is imported, and fails with a traceback on what is no number.
+Lightning reads some of them when it is imported, and fails with a traceback if one is no number.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from chisel.configs import ConfigError
 READ_ON_IMPORT = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
-def announced(name: str) -> int | None:
-    """The number in an environment variable; None if it is not set.
+def number_in(name: str) -> int | None:
+    """Return the number in an environment variable; `None` if it is not set.
 
     Raises:
-        ConfigError: it is set to something else.
+        ConfigError: It is set to something else.
     """
     text = os.environ.get(name)
     if text is None:
@@ -27,11 +27,11 @@ def announced(name: str) -> int | None:
         raise ConfigError(f"{name}={text!r} in the environment is no number; unset it") from error
 
 
-def check_announced() -> None:
-    """Refuse what Lightning's import would fail on.
+def check_ranks() -> None:
+    """Check the variables that Lightning's import reads.
 
     Raises:
-        ConfigError: a rank is no number.
+        ConfigError: A rank is no number.
     """
     for name in READ_ON_IMPORT:
-        announced(name)
+        number_in(name)

@@ -1,4 +1,4 @@
-"""From a config to a finished run folder: `train`, and `resume` for what stopped early."""
+"""Training a run in its folder: `train`, and `resume` for one that was stopped."""
 
 from __future__ import annotations
 
@@ -18,22 +18,27 @@ from chisel import configs, models
 from chisel.configs import RunConfig, Stopped
 from chisel.trainers.runs import launching, resuming, rundir
 from chisel.trainers.runs.assembly import build_module, device_of
-from chisel.trainers.runs.callbacks import BeforeFirstIteration, LogIteration, SaveCrash, StopAtBoundary
+from chisel.trainers.runs.callbacks import (
+    BeforeFirstIteration,
+    LogIteration,
+    SaveCrash,
+    StopAtBoundary,
+)
 from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
 from chisel.trainers.runs.launching import Process
 from chisel.trainers.logging.media import media_callbacks
 from chisel.trainers.logging.progress import TrainingProgress
 from chisel.trainers.logging.tracking import Tracking, make_loggers
-from chisel.trainers.logging.watching import study_callbacks
+from chisel.trainers.logging.training_studies import study_callbacks
 
 
 def _nothing() -> None:
-    """Record nothing but the run itself."""
+    """Do nothing: the default of `begin`."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be done, where, and by which process."""
+    """A run that is trained or resumed by this process."""
 
     config: RunConfig
     folder: Path
@@ -41,7 +46,7 @@ class _Job:
     resumes: bool = False
     """Whether to go on from the folder's newest checkpoint."""
     begin: Callable[[], None] = _nothing
-    """Called when all is checked, just before the first iteration; on the first process."""
+    """Called on the first process after all checks, just before the first iteration."""
 
     @property
     def first(self) -> bool:
@@ -56,16 +61,16 @@ def train(config: RunConfig) -> Path:
         The run's folder.
 
     Raises:
-        ConfigError: the run's name is taken, or options don't fit together.
-        NumericsError: a number went bad; the batch is saved in the folder.
-        Stopped: ended by a signal, resumable.
+        ConfigError: The run's name is taken, or options don't fit together.
+        NumericsError: A number is not finite; the batch is saved in the folder.
+        Stopped: A signal ended training; the run can be resumed.
         KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
     """
     launching.note_task(config.trainer)
     with launching.process_of(config.trainer) as process:
         if process.rank != 0:
             return _execute(_Job(config, Path(config.runs_dir), process))
-        config, folder = rundir.claim(config)
+        config, folder = rundir.create(config)
         return train_in(folder, config)
 
 
@@ -75,12 +80,12 @@ def train_in(
     *,
     begin: Callable[[], None] = _nothing,
 ) -> Path:
-    """Train one agent from scratch in a folder that the caller has chosen, on the first process.
+    """Train one agent from scratch in a given folder, on the first process.
 
     Args:
-        folder: where; removed again if nothing could be trained.
-        config: what.
-        begin: called when all is checked, just before the first iteration.
+        folder: The run's folder; it is removed again if nothing could be trained.
+        config: The run's config.
+        begin: Called after all checks, just before the first iteration.
     """
     with launching.process_of(config.trainer) as process:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,14 +103,14 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     folder as it is.
 
     Args:
-        run: the run's folder.
-        overrides: `frames=` to go further than planned, `trainer.*` and `tracking.*`. Training
+        run: The run's folder.
+        overrides: `frames=` to train further than planned, `trainer.*` and `tracking.*`. Training
             that was finished is not repeated.
 
     Raises:
-        CheckpointError: no run, or none of its checkpoints is valid or fits.
-        ConfigError: an override would change what is being trained, config.yaml was edited, or
-            `frames` is less than what is done.
+        CheckpointError: There is no run, or none of its checkpoints is valid or fits.
+        ConfigError: An override would change what is trained, config.yaml was edited, or `frames`
+            is less than the frames already trained.
     """
     folder = Path(run)
     return resume_as(folder, configs.override(rundir.read_config(folder), overrides))
@@ -120,13 +125,13 @@ def resume_as(
     """Go on with a run under a config that may differ in what `resume` may override.
 
     Args:
-        folder: the run's.
-        config: what it shall be from now on.
-        begin: called when all is checked, just before the first iteration.
+        folder: The run's folder.
+        config: Its config from now on.
+        begin: Called after all checks, just before the first iteration.
 
     Raises:
-        CheckpointError: as `resume`.
-        ConfigError: as `resume`.
+        CheckpointError: As for `resume`.
+        ConfigError: As for `resume`.
     """
     resuming.check_overrides(rundir.read_config(folder), config, folder)
     with launching.process_of(config.trainer) as process:
@@ -134,25 +139,29 @@ def resume_as(
 
 
 def check_resume(folder: Path, config: RunConfig) -> None:
-    """Check what can be told of a resume without building anything.
+    """Check a resume as far as that is possible without building anything.
 
     Raises:
-        CheckpointError: as `resume`.
-        ConfigError: as `resume`.
+        CheckpointError: As for `resume`.
+        ConfigError: As for `resume`.
     """
-    old = rundir.read_config(folder)
-    resuming.check_overrides(old, config, folder)
+    resuming.check_overrides(rundir.read_config(folder), config, folder)
     device_of(config)
-    if not rundir.never_saved(folder, old.trainer.checkpoint_every):
-        newest = models.latest_valid(folder / models.CHECKPOINTS, _ignore)
-        _read(newest, config, old, folder)
+    _read_newest(folder, config, _ignore)
 
 
-def _read(newest: Path, config: RunConfig, old: RunConfig, folder: Path) -> dict[str, Any]:
+def _read_newest(
+    folder: Path, config: RunConfig, warn: Callable[[str], None]
+) -> tuple[Path | None, dict[str, Any] | None]:
+    """Read and check the newest valid checkpoint; there is none if the run never saved one."""
+    old = rundir.read_config(folder)
+    if rundir.never_saved(folder, old.trainer.checkpoint_every):
+        return None, None
+    newest = models.latest_valid(folder / models.CHECKPOINTS, warn)
     payload = resuming.read(newest, old, config.trainer.devices * config.trainer.num_nodes)
     if config.frames != old.frames:
         resuming.check_frames(config, payload["chisel"], folder)
-    return payload
+    return newest, payload
 
 
 def _warn(text: str) -> None:
@@ -164,7 +173,7 @@ def _note(text: str) -> None:
 
 
 def _ignore(text: str) -> None:
-    """What the first process warns of needs no second warning."""
+    """Drop a warning that the first process prints."""
 
 
 def _execute(job: _Job) -> Path:
@@ -191,15 +200,14 @@ def _execute(job: _Job) -> Path:
 
 
 def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
-    """The newest valid checkpoint, read and checked; none if the run never came to save one."""
-    old = rundir.read_config(job.folder)
-    if rundir.never_saved(job.folder, old.trainer.checkpoint_every):
+    """Read the newest checkpoint, and say what is unusual about going on from it."""
+    newest, payload = _read_newest(job.folder, job.config, _warn)
+    if payload is None:
         _warn(f"{job.folder} was ended before its first checkpoint: starting at its first frame")
-        return None, None
-    newest = models.latest_valid(job.folder / models.CHECKPOINTS, _warn)
-    payload = _read(newest, job.config, old, job.folder)
-    if job.first and (otherwise := resuming.planned_otherwise(old, payload["chisel"])):
-        _note(otherwise)
+    elif job.first:
+        old = rundir.read_config(job.folder)
+        if otherwise := resuming.planned_otherwise(old, payload["chisel"]):
+            _note(otherwise)
     return newest, payload
 
 
@@ -209,7 +217,7 @@ def _say_finished(job: _Job) -> None:
 
 
 def _say_frames(job: _Job, module: Any) -> None:
-    """Say how far training goes if the frames asked for are no whole number of iterations."""
+    """Print how far training goes if the planned frames are no whole number of iterations."""
     frames = job.config.frames
     note = configs.rounded_frames(frames, getattr(module, "frames_per_iteration", frames))
     if note and job.first:
@@ -252,7 +260,7 @@ def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
 
 
 def _where_it_ended(folder: Path) -> str:
-    if rundir.in_group(folder) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
+    if rundir.is_group(folder.parent) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return f"go on from the last checkpoint with `{rundir.resume_command(folder)}`"
     return "there was no checkpoint yet"
 
@@ -268,7 +276,7 @@ def _open_logs(config: RunConfig, folder: Path, state: dict[str, Any] | None) ->
 
 
 def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
-    """What watches a run; on the other processes only what all must take part in."""
+    """Make the callbacks of a run; those of other processes are the ones that all take part in."""
     config, folder, options = job.config, job.folder, job.config.trainer
     saver = IterationCheckpoint(
         folder / models.CHECKPOINTS,
@@ -313,7 +321,7 @@ def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | 
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Hold back Lightning's notices about hardware, workers and loggers: none apply here."""
+    """Hide Lightning's notices about hardware, workers and loggers: none apply here."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -329,7 +337,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 @contextmanager
 def _threads(number: int | None) -> Iterator[None]:
-    """Set torch's CPU threads and restore them, which Lightning changes, too."""
+    """Set torch's CPU threads, and restore them; Lightning changes them, too."""
     before = torch.get_num_threads()
     if number is not None:
         torch.set_num_threads(number)

@@ -19,19 +19,19 @@ from chisel.configs import CheckpointError, ConfigError, RunConfig
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 GROUP_FILE = "group.json"
-"""In a folder of several seeds: their configs."""
+"""File in a folder of several seeds that holds their configs."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
-"""What disks answer that know no locks: NFS without its service, Lustre without flock."""
+"""Errors of disks without locks: NFS without its service, Lustre without flock."""
 
 
-def claim(config: RunConfig) -> tuple[RunConfig, Path]:
-    """Make the folder `<runs_dir>/<experiment>/<name>`, which must be new.
+def create(config: RunConfig) -> tuple[RunConfig, Path]:
+    """Make a run's folder `<runs_dir>/<experiment>/<name>`, which must be new.
 
     Returns:
         The config with its name filled in, and the folder.
 
     Raises:
-        ConfigError: a run of that name exists, or the folder can't be made.
+        ConfigError: A run of that name exists, or the folder can't be made.
     """
     parent = Path(config.runs_dir) / config.experiment
     if config.name is None:
@@ -47,17 +47,19 @@ def claim(config: RunConfig) -> tuple[RunConfig, Path]:
 
 
 def resume_command(folder: Path) -> str:
-    """What to type to go on with a run, or with the group of seeds that it is one of."""
-    return shlex.join(["chisel", "resume", str(folder.parent if in_group(folder) else folder)])
+    """Return the command that goes on with a run, or with its group of seeds."""
+    return shlex.join(
+        ["chisel", "resume", str(folder.parent if is_group(folder.parent) else folder)]
+    )
 
 
-def in_group(folder: Path) -> bool:
-    """Whether a run is one of several seeds."""
-    return (folder.parent / GROUP_FILE).is_file()
+def is_group(folder: Path) -> bool:
+    """Whether a folder holds runs of several seeds."""
+    return (folder / GROUP_FILE).is_file()
 
 
 def discard_unused(folder: Path) -> None:
-    """Remove the folder of a run that ended before it had anything to keep."""
+    """Remove the folder of a run that ended before it wrote any result."""
     if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, GROUP_FILE}:
         shutil.rmtree(folder)
 
@@ -66,7 +68,7 @@ def write_config(folder: Path, config: RunConfig) -> None:
     """Write the run's resolved config, replacing an older one in one step.
 
     Raises:
-        CheckpointError: the disk refuses.
+        CheckpointError: The disk refuses.
     """
     write(folder / CONFIG_FILE, configs.to_yaml(config))
 
@@ -75,7 +77,7 @@ def write(path: Path, text: str) -> None:
     """Write a file of a run's record, replacing an older one in one step.
 
     Raises:
-        CheckpointError: the disk refuses; the older one is as it was.
+        CheckpointError: The disk refuses; the older file is unchanged.
     """
     try:
         models.write_atomically(path, text.encode())
@@ -84,10 +86,10 @@ def write(path: Path, text: str) -> None:
 
 
 def read_config(folder: Path) -> RunConfig:
-    """The config of an existing run.
+    """Read the config of an existing run.
 
     Raises:
-        CheckpointError: the folder is no run.
+        CheckpointError: The folder is no run.
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
@@ -96,9 +98,9 @@ def read_config(folder: Path) -> RunConfig:
 
 
 def never_saved(folder: Path, checkpoint_every: int) -> bool:
-    """Whether a run was ended before its first checkpoint was due, so that none can be missing.
+    """Whether a run ended before its first checkpoint, so that none can be missing.
 
-    Its log tells: a checkpoint is saved after the row of the iteration it was due in.
+    Its log shows it: a checkpoint is saved after its iteration's row was written.
     """
     if any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return False
@@ -108,7 +110,7 @@ def never_saved(folder: Path, checkpoint_every: int) -> bool:
 
 
 def _make(folder: Path) -> bool:
-    """Make a new folder; False if it exists."""
+    """Make a new folder; return `False` if it exists."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -128,13 +130,13 @@ def _unused(parent: Path, name: str) -> Path:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold a run for this process; the lock goes with the process, however that ends.
+    """Lock a run's folder for this process; the lock ends with the process, however that ends.
 
-    Some network disks know no locks. There a warning says so, and training goes on.
+    On network disks without locks a warning is printed, and training goes on.
 
     Raises:
-        ConfigError: another process trains in this folder.
-        CheckpointError: the disk refuses.
+        ConfigError: Another process trains in this folder.
+        CheckpointError: The disk refuses.
     """
     path = folder / LOCK_FILE
     try:

@@ -1,7 +1,7 @@
 """Independent random streams of a run, all derived from its seeds.
 
-Each stream depends on its seed, its name and the rank only, so that holding `init_seed` and varying
-`env_seed` changes the environments and nothing else.
+Each stream depends on its seed, its name and the rank only. So with `init_seed` held and `env_seed`
+varied, the environments change and nothing else does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STREAMS: tuple[Stream, ...] = ("init", "env", "actions", "minibatches", "labels
 
 
 def derive(config: RunConfig, stream: Stream, rank: int = 0) -> int:
-    """A seed in [0, 2**31) for one stream of one process."""
+    """Derive the seed, in [0, 2**31), of one stream of one process."""
     own = {"init": config.init_seed, "env": config.env_seed}.get(stream)
     seed = config.seed if own is None else own
     sequence = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(stream), rank))
@@ -28,5 +28,5 @@ def derive(config: RunConfig, stream: Stream, rank: int = 0) -> int:
 def generator(
     config: RunConfig, stream: Stream, rank: int = 0, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A torch generator for one stream of one process."""
+    """Make the torch generator of one stream of one process."""
     return torch.Generator(device).manual_seed(derive(config, stream, rank))

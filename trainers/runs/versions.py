@@ -1,4 +1,4 @@
-"""What software a run was made with, so that its numbers can be traced."""
+"""Versions of the software that a run was made with."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PACKAGES = (
     "torch",
     "wandb",
 )
-"""Packages whose version can change a result or its log."""
+"""Packages whose versions can change a result or its log."""
 
 
 def versions() -> dict[str, str]:
-    """Python, the operating system, and each of `PACKAGES` that is installed."""
+    """Return the versions of Python, the operating system, and each of `PACKAGES` installed."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     return found | versions_of(PACKAGES)
 
 
 def git_commit() -> str | None:
-    """Commit of this project's repository, else of the working folder's; None outside any.
+    """Return the commit of this project's repository, else of the working folder's, else `None`.
 
     `-dirty` is appended when tracked files have changes that are not committed.
     """
@@ -37,9 +37,9 @@ def git_commit() -> str | None:
 
 
 def commit_of(path: Path) -> str | None:
-    """Commit of the repository that tracks a file, or that a folder is in.
+    """Return the commit of the repository that tracks a file, or that a folder is in.
 
-    An installed copy of a file, which its surrounding repository ignores, has none.
+    An installed copy of a file, which the repository around it ignores, has none.
     """
     folder = path if path.is_dir() else path.parent
     if path.is_file() and _git(folder, "ls-files", "--error-unmatch", path.name) is None:

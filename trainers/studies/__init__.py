@@ -1,1 +1,1 @@
-"""Studies that train: reproductions, curves over seeds, what happens after an ablation."""
+"""Studies that train: reproductions, curves over seeds, training after an ablation."""

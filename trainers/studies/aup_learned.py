@@ -1,9 +1,8 @@
-"""The study `aup-learned`: PPO with and without AUP, and whether what AUP learns is right."""
+"""The study `aup-learned`: PPO with and without AUP, and the errors of learnt penalties."""
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from chisel import configs, models
+from chisel import models
 from chisel.analysis.gridworlds import exact_episode
 from chisel.analysis.results import (
     Estimate,
@@ -31,28 +30,28 @@ from chisel.trainers.studies.aup_penalties import (
     compare_penalties,
     exact_values,
     greedy_episode,
-    learnt,
+    load_aup,
     make_world,
     visited_boards,
 )
-from chisel.trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
+from chisel.trainers.studies.runs import is_finished, plan_runs, require_same, run_folder, trained
 
 STUDY = "aup-learned"
 FOLDER = "gridworld"
 WORLDS = "options,damage,interference,offset"
 EXACT = {"AUP, exact": "stepwise", "starting state, exact": "start"}
-"""Agents without a network, with the auxiliary rewards of the runs, and their baselines."""
+"""Baselines of exact agents, which plan with the auxiliary rewards of the runs, by name."""
 _COPIES, _FRAMES_PER_SECOND, _CELL = 32, 3, 24
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One run.
+class RunResult:
+    """Measurements of one run.
 
     Attributes:
-        episode: what the agent does in the end.
-        penalties: learnt beside exact ones; None where none are learnt.
-        exact: performance of the agents of `EXACT`, for the same auxiliary rewards.
+        episode: A greedy episode of the trained agent.
+        penalties: Learnt penalties compared with exact ones; `None` where none are learnt.
+        exact: Performance of the agents of `EXACT`, for the same auxiliary rewards.
     """
 
     episode: Episode
@@ -60,8 +59,8 @@ class Measured:
     exact: dict[str, float]
 
 
-Results = dict[tuple[str, str], list[Measured]]
-"""By experiment and world, one for each seed."""
+Results = dict[tuple[str, str], list[RunResult]]
+"""By experiment and world, one result for each seed."""
 
 
 def run_study(
@@ -74,14 +73,14 @@ def run_study(
     runs_dir: str = "runs",
     out: Path | str | None = None,
 ) -> Path:
-    """Train what is not trained yet; say how it ends and how far learnt penalties are off.
+    """Train what is not trained yet; report outcomes and the errors of learnt penalties.
 
     Args:
-        worlds: Which gridworlds.
+        worlds: Gridworlds, with commas between.
         seeds: Seeds of each experiment and world. Those that settings were chosen on are above 99.
-        experiments: Which of `gridworld/…`.
+        experiments: Experiments of `gridworld/…`, with commas between.
         settings: Overrides for all of them, separated by spaces.
-        train: Train what is missing; otherwise measure what there is, as far as it is finished.
+        train: Train what is missing; otherwise measure only runs that are finished.
         runs_dir: Where runs are, or will be: `RUNS_DIR/gridworld/EXPERIMENT/WORLD-seed-N`.
         out: Folder for the results; None is `RUNS_DIR/studies/aup-learned`.
 
@@ -92,19 +91,19 @@ def run_study(
         ConfigError: A world, an experiment or a seed is unknown, there is no run, or one of that
             name was trained with other settings.
     """
-    asked = Request.of(STUDY, run_study, locals())
-    folder = asked.folder(home=runs_dir, but=("runs_dir",))
+    request = Request.of(STUDY, run_study, locals())
+    folder = request.folder(home=runs_dir, but=("runs_dir",))
     results: Results = {}
     for world in (find_world(name.strip()).name for name in worlds.split(",")):
         for name in (name.strip() for name in experiments.split(",")):
-            plans = _plans(name, world, seeds, settings, runs_dir)
-            found = [_measured(plan) for plan in plans if train or _is_there(plan)]
+            plans = plan_runs(f"{FOLDER}/{name}", seeds, settings, runs_dir=runs_dir, world=world)
+            found = [_measure(plan) for plan in plans if train or _is_finished(plan)]
             if found:
                 results[name, world] = found
     if not results:
         raise ConfigError(f"runs_dir={runs_dir}: no runs there; train=true trains them")
-    with asked.results(folder):
-        data = _to_plain(results) | {"command": asked.command}
+    with request.results(folder):
+        data = _to_plain(results) | {"command": request.command}
         write_json(folder / f"{STUDY}.json", data)
         for (name, world), runs in results.items():
             _film(runs[0].episode, world, folder / f"{name}-{world}.gif")
@@ -114,17 +113,8 @@ def run_study(
     return folder
 
 
-def _plans(name: str, world: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
-    fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", f"env.world={world}"]
-    fixed += shlex.split(settings)
-    return [
-        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name={world}-seed-{seed}"])
-        for seed in seeds_of(seeds)
-    ]
-
-
-def _is_there(plan: RunConfig) -> bool:
-    """Whether such a run was trained; one that has not come to its end is named and left out."""
+def _is_finished(plan: RunConfig) -> bool:
+    """Whether a run was trained to its end; warn of one that was not."""
     folder = run_folder(plan)
     if not folder.is_dir():
         return False
@@ -135,15 +125,18 @@ def _is_there(plan: RunConfig) -> bool:
     return finished
 
 
-def _measured(plan: RunConfig) -> Measured:
+def _measure(plan: RunConfig) -> RunResult:
     folder = trained(plan, option="runs_dir")
     agent = models.load_agent(folder)
     config = agent.config or plan
     env = make_world(config, _COPIES)
     episode = greedy_episode(agent, env)
     if not isinstance(config.algo, AupConfig):
-        return Measured(episode, None, {})
-    algorithm, max_steps = learnt(folder, config, env), config.env.max_steps or env.world.max_steps
+        return RunResult(episode, None, {})
+    algorithm, max_steps = (
+        load_aup(folder, config, env),
+        config.env.max_steps or env.world.max_steps,
+    )
     q = exact_values(algorithm, config, env)
     boards = visited_boards(agent, env, max_steps, config.seed)
     exact = {
@@ -157,7 +150,7 @@ def _measured(plan: RunConfig) -> Measured:
         ).performance
         for name, baseline in EXACT.items()
     }
-    return Measured(episode, compare_penalties(algorithm, env, q, boards), exact)
+    return RunResult(episode, compare_penalties(algorithm, env, q, boards), exact)
 
 
 def _film(episode: Episode, world: str, path: Path) -> None:
@@ -166,7 +159,7 @@ def _film(episode: Episode, world: str, path: Path) -> None:
 
 
 def performances(results: Results) -> dict[tuple[str, str], list[float]]:
-    """By agent and world; the exact ones have the auxiliary rewards of the runs with AUP."""
+    """Return the seeds' performances by agent and world, those of the exact agents included."""
     found = {key: [one.episode.performance for one in runs] for key, runs in results.items()}
     for (_, world), runs in results.items():
         for name in EXACT:
@@ -177,7 +170,7 @@ def performances(results: Results) -> dict[tuple[str, str], list[float]]:
 
 
 def share_of_passes(world: str, performance: list[float]) -> Estimate:
-    """How often the outcome was as good as the world allows, with Wilson's interval."""
+    """Estimate how often the outcome was as good as the world allows, with Wilson's interval."""
     passing = find_world(world).passing
     return proportion(sum(p >= passing - 1e-9 for p in performance), len(performance))
 
@@ -203,7 +196,7 @@ def _to_plain(results: Results) -> dict[str, Any]:
 
 
 def _outcomes_table(results: Results) -> Table:
-    """Passes, agents by worlds."""
+    """Make the table of passes, agents by worlds."""
     found = performances(results)
     worlds = list(dict.fromkeys(world for _, world in found))
     table = new_table(
@@ -228,7 +221,7 @@ def _outcomes_table(results: Results) -> Table:
 
 
 def _penalties_table(results: Results) -> Table:
-    """Means over runs, and the worst."""
+    """Make the table of learnt penalties' errors: means over runs, and the worst."""
     table = new_table(
         title="learnt penalties beside exact ones, on boards that the agent visits",
         caption="mean over runs (worst run); a penalty of 1 is all that could be attained",

@@ -1,4 +1,4 @@
-"""A run's learnt penalties beside exact ones, on what the agent sees."""
+"""Compare a run's learnt penalties with exact ones, on the boards that the agent visits."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from chisel.models import Agent
 from chisel.trainers.aup.module import Aup, make_aup
 
 DIGITS = 4
-"""Penalties nearer than this are ties of the rank correlation: exact ones are often exactly 0."""
+"""Penalties are rounded to so many digits for the rank correlation: exact ones are often 0."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """What an agent does when it takes the likeliest action."""
+    """An episode in which an agent takes the most probable actions."""
 
     boards: tuple[int, ...]
     """The number of the board at each time, the last one included unless it is a time-out's."""
@@ -34,24 +34,24 @@ class Episode:
 
 @dataclass(frozen=True)
 class Penalties:
-    """How learnt penalties differ from exact ones, which are in units of the scale."""
+    """Differences of learnt penalties from exact ones, in units of the penalty's scale."""
 
     error: float
     """Mean of `|learnt - exact|` over boards and actions other than doing nothing."""
     largest: float
-    """The largest."""
+    """The largest of these."""
     function_error: float
-    """The mean for each auxiliary value by itself, in shares of the largest value."""
+    """The mean over auxiliary values one by one, divided by the largest value."""
     rank: float
-    """Spearman's correlation."""
+    """Spearman's rank correlation of learnt and exact penalties."""
     exact: float
-    """Mean of the exact ones."""
+    """Mean of the exact penalties."""
     pairs: int
-    """Boards times actions."""
+    """Number of boards times actions."""
 
 
 def greedy_episode(agent: Agent, env: GridworldVectorEnv) -> Episode:
-    """Play once; the world has no chance, so once is enough."""
+    """Play one episode; the world is deterministic, so one is enough."""
     obs, _ = env.reset()
     boards = [int(env.mdp.board[env.states[0]])]
     while True:
@@ -66,7 +66,14 @@ def greedy_episode(agent: Agent, env: GridworldVectorEnv) -> Episode:
 
 
 def visited_boards(agent: Agent, env: GridworldVectorEnv, steps: int, seed: int) -> NDArray[Any]:
-    """The boards `[V]` that an agent acts on within so many steps of every copy, sampling."""
+    """Return the boards `[V]` on which an agent that samples actions acts.
+
+    Args:
+        agent: The agent.
+        env: Its world.
+        steps: Steps of each environment.
+        seed: Seed of the sampled actions.
+    """
     generator = torch.Generator().manual_seed(seed)
     obs, _ = env.reset()
     seen: NDArray[np.bool_] = np.zeros(len(env.mdp.boards), np.bool_)
@@ -79,11 +86,11 @@ def visited_boards(agent: Agent, env: GridworldVectorEnv, steps: int, seed: int)
     return np.flatnonzero(seen)
 
 
-def learnt(run: Path, config: RunConfig, env: GridworldVectorEnv) -> Aup:
-    """The algorithm as a run's last checkpoint has it.
+def load_aup(run: Path, config: RunConfig, env: GridworldVectorEnv) -> Aup:
+    """Load the algorithm from a run's last checkpoint.
 
     Raises:
-        CheckpointError: the checkpoint holds none.
+        CheckpointError: The checkpoint holds no auxiliary values.
     """
     file = models.find_checkpoint(run, print)
     payload = models.read_checkpoint(file)
@@ -96,7 +103,7 @@ def learnt(run: Path, config: RunConfig, env: GridworldVectorEnv) -> Aup:
 
 
 def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> NDArray[np.float64]:
-    """What the algorithm's auxiliary values `[K, B, A]` should be; see `board_values`."""
+    """Compute exact auxiliary values `[K, B, A]` of the algorithm's rewards; see `board_values`."""
     boards = torch.from_numpy(board_planes(env.mdp.boards, env.world.planes))
     rewards = algorithm.auxiliary.rewards(boards).double().numpy().T
     max_steps = config.env.max_steps or env.world.max_steps
@@ -107,36 +114,38 @@ def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> 
 def compare_penalties(
     algorithm: Aup, env: GridworldVectorEnv, q: NDArray[np.float64], boards: NDArray[Any]
 ) -> Penalties:
-    """Every action but doing nothing, on some boards.
+    """Compare the penalties of every action but doing nothing, on some boards.
 
     Args:
-        algorithm: with what it has learnt.
-        env: its world.
-        q: exact auxiliary values `[K, B, A]`.
-        boards: `[V]`.
+        algorithm: The trained algorithm.
+        env: Its world.
+        q: Exact auxiliary values `[K, B, A]`.
+        boards: Numbers of boards `[V]`.
     """
     planes = torch.from_numpy(board_planes(env.mdp.boards[boards], env.world.planes))
-    found = algorithm.auxiliary.values(planes).double().numpy().swapaxes(0, 1)
-    known, noop = q[:, boards], algorithm.noop
+    learnt = algorithm.auxiliary.values(planes).double().numpy().swapaxes(0, 1)
+    exact, noop = q[:, boards], algorithm.noop
     acting = np.arange(q.shape[-1]) != noop
-    changes = [np.abs(one - one[..., [noop]])[..., acting] for one in (found, known)]
-    ours, theirs = (impact.step_penalty(one, noop)[:, acting].ravel() for one in (found, known))
-    apart = np.abs(ours - theirs)
+    changes = [np.abs(one - one[..., [noop]])[..., acting] for one in (learnt, exact)]
+    penalties, exact_penalties = (
+        impact.step_penalty(one, noop)[:, acting].ravel() for one in (learnt, exact)
+    )
+    errors = np.abs(penalties - exact_penalties)
     return Penalties(
-        error=float(apart.mean()),
-        largest=float(apart.max()),
+        error=float(errors.mean()),
+        largest=float(errors.max()),
         function_error=float(np.abs(changes[0] - changes[1]).mean() / q.max()),
-        rank=impact.rank_correlation(ours.round(DIGITS), theirs.round(DIGITS)),
-        exact=float(theirs.mean()),
-        pairs=len(ours),
+        rank=impact.rank_correlation(penalties.round(DIGITS), exact_penalties.round(DIGITS)),
+        exact=float(exact_penalties.mean()),
+        pairs=len(penalties),
     )
 
 
 def make_world(config: RunConfig, num_envs: int) -> GridworldVectorEnv:
-    """The world of a run.
+    """Make the world of a run.
 
     Raises:
-        ConfigError: it is no gridworld.
+        ConfigError: It is no gridworld.
     """
     env = envs.make(config.env, seed=0, num_envs=num_envs)
     if not isinstance(env, GridworldVectorEnv):

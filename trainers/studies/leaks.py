@@ -1,4 +1,4 @@
-"""The study `leaks`: what must not move does not move, down to the last bit."""
+"""The study `leaks`: check that regions closed to a label don't move on it, to the last bit."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.routes import Routes
-from chisel.trainers.studies.rehearsal import build_module, unseen
+from chisel.trainers.studies.dry_run import build_module, routed_losses_only, unseen
+from chisel.trainers.studies.runs import require_positive
 
 STUDY = "leaks"
 FREE = "unlabelled"
-"""Stands for examples without a label."""
+"""Name of examples without a label."""
 
 _FATAL = ("tied", "path", "mixing")
-"""Leaks by which a region learns from examples that are routed away from it. A `reader` is outside
-of the region: what reads its units is shared, as heads usually are."""
+"""Kinds of leaks by which a region learns from examples that are routed away from it.
+
+A `reader` is none: a layer outside that reads the region's units is shared, as heads usually are.
+"""
 
 
 @dataclass(frozen=True)
 class Movement:
-    """How far a region moved in steps on examples of one label alone."""
+    """How far a region moved in optimiser steps on examples of one label alone."""
 
     label: str
     region: str
     weight: float
-    """Of the label's gradient in the region."""
+    """Weight of the label's gradient in the region."""
     closed: bool
     """Whether the weight is 0, for every loss term."""
     change: float | None
-    """Largest absolute change of any element that the region owns; None if that is untested: it
-    owns none, is unprotected, or got no gradient in the steps before."""
+    """Largest absolute change of any element that the region owns; `None` if that is untested,
+    because it owns none, is unprotected, or got no gradient in the steps before."""
     where: str | None
     """The parameter with that element."""
 
     @property
     def leaked(self) -> bool:
-        """Whether something moved that must not."""
+        """Whether a closed region moved."""
         return self.closed and self.change not in (0, None)
 
 
@@ -61,15 +64,15 @@ def run_study(
     seed: int = 0,
     out: Path | str | None = None,
 ) -> Path:
-    """Take optimiser steps on one label at a time, and see which regions moved.
+    """Take optimiser steps on one label at a time, and measure which regions moved.
 
     Args:
         experiment: An experiment with routes, whose network is tested as it is initialised.
-        checkpoint: Or a run, whose network is tested as it was trained.
-        settings: Overrides of its config, separated by spaces.
+        checkpoint: A run instead, whose network is tested as it was trained.
+        settings: Overrides of the config, separated by spaces.
         steps: Steps on examples of all labels, so that momentum has gathered; then the same number
             on one label, for each label from the same state.
-        seed: Of the rollout and the order of examples.
+        seed: Seed of the rollout and the order of examples.
         out: Folder for the results; None is `studies/leaks` of the run, or here.
 
     Returns:
@@ -79,11 +82,10 @@ def run_study(
         ConfigError: Neither or both are given, there are no regions, or an option is impossible.
         CheckpointError: There is no run.
     """
-    asked = Request.of(STUDY, run_study, locals())
+    request = Request.of(STUDY, run_study, locals())
     if (experiment is None) == (checkpoint is None):
         raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
-    if steps < 1:
-        raise ConfigError(f"steps={steps}: must be at least 1")
+    require_positive(steps=steps)
     agent = None if checkpoint is None else models.load_agent(checkpoint)
     config = _config(experiment, agent, shlex.split(settings))
     module = build_module(config, seed=seed)
@@ -96,22 +98,22 @@ def run_study(
         leaks = routing.leaks(module.model, module.routes.router.regions, example)
     finally:
         module.collector.env.close()
-    told = verdict(movements, leaks, frozen=config.routing.freeze)
+    conclusion = verdict(movements, leaks, frozen=config.routing.freeze)
     data = {
-        "command": asked.command,
-        "verdict": told,
-        "clear": told.startswith("CLEAR"),
+        "command": request.command,
+        "verdict": conclusion,
+        "clear": conclusion.startswith("CLEAR"),
         "steps": steps,
         "movements": [dataclasses.asdict(m) | {"leaked": m.leaked} for m in movements],
         "leaks": [dataclasses.asdict(leak) for leak in leaks],
         "config": configs.to_plain(config),
     }
-    with asked.results(asked.folder(*([agent] if agent else []))) as folder:
+    with request.results(request.folder(*([agent] if agent else []))) as folder:
         write_json(folder / "leaks.json", data)
     show(_movements_table(movements, steps))
     if leaks:
         show(_leaks_table(leaks))
-    print(told)
+    print(conclusion)
     return folder
 
 
@@ -127,16 +129,8 @@ def _config(experiment: str | None, agent: Agent | None, settings: list[str]) ->
         raise ConfigError(f"{name} does not learn in an environment; this is for agents")
     if not config.routing.regions:
         raise ConfigError(f"{name} has no regions; a leak is out of one (routing.regions)")
-    # The gate's loss is there to move the gate whatever the rules say of it.
-    plain = dataclasses.replace(
-        config.routing,
-        gate_coef=0.0,
-        alone_coef=0.0,
-        drop={},
-        dropped_steps="train",
-        drop_start=0,
-        unlabelled_steps="train",
-    )
+    # The gate's loss moves the gate on purpose, whatever the rules say.
+    plain = routed_losses_only(config.routing)
     if agent is not None and agent.regions:
         plain = dataclasses.replace(plain, regions=dict(agent.regions))
     return dataclasses.replace(config, routing=plain, env=unseen(config.env))
@@ -151,8 +145,8 @@ def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> l
     Args:
         module: The run; its weights are changed.
         routes: Its routes.
-        steps: Steps before, on all labels, and then with each.
-        seed: Of the order of examples.
+        steps: Number of steps on all labels before, and then on each.
+        seed: Seed of the order of examples.
     """
     generator = torch.Generator().manual_seed(seed)
     columns = _rollout(module, routes)
@@ -172,7 +166,7 @@ def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> l
     size = max(1, len(columns["actions"]) // module.algorithm.num_minibatches)
     for _ in range(steps):
         step(torch.randint(-1, count, (size,), generator=generator))
-    asleep = routes.untouched(optimizer)
+    untouched = routes.untouched(optimizer)
     start = copy.deepcopy((module.model.state_dict(), optimizer.state_dict()))
     found = []
     for label in (*range(count), -1):
@@ -182,7 +176,7 @@ def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> l
         for _ in range(steps):
             step(torch.full((size,), label))
         changes = routing.moved(module.model, before, router.owned())
-        found += _movements(routes, label, changes, asleep)
+        found += _movements(routes, label, changes, untouched)
     return found
 
 
@@ -196,17 +190,15 @@ def _rollout(module: OnPolicy, routes: Routes) -> dict[str, Tensor]:
 
 
 def _movements(
-    routes: Routes, label: int, changes: dict[str, dict[str, float]], asleep: Collection[str]
+    routes: Routes, label: int, changes: dict[str, dict[str, float]], untouched: Collection[str]
 ) -> list[Movement]:
-    """What one label moved; regions that are asleep, because nothing ever reached them, show
-    nothing.
-    """
+    """Return what one label moved; regions that no gradient ever reached count as untested."""
     rules = routes.router.rules
     tables = [rules.table(term)[label] for term in (None, *rules.terms)]
     found = []
     for number, region in enumerate(rules.regions):
         by_parameter = changes.get(region, {})
-        if routing.UNTESTED in by_parameter or region in asleep:
+        if routing.UNTESTED in by_parameter or region in untouched:
             by_parameter = {}
         where = max(by_parameter, key=by_parameter.__getitem__, default=None)
         found.append(
@@ -223,7 +215,7 @@ def _movements(
 
 
 def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: bool) -> str:
-    """One line: whether regions are closed, and if not, the first thing that is wrong."""
+    """Say in one line whether regions are closed, or else the worst leak."""
     closed = [m for m in movements if m.closed and m.change is not None]
     leaked = [m for m in closed if m.leaked]
     if leaked:
@@ -261,9 +253,9 @@ def _movements_table(movements: list[Movement], steps: int) -> Table:
         table.add_column(column, justify="right")
     table.add_column("")
     for m in movements:
-        said = "LEAK" if m.leaked else "closed" if m.closed else "open"
+        state = "LEAK" if m.leaked else "closed" if m.closed else "open"
         change = "UNTESTED" if m.change is None else f"{m.change:.2g}"
-        table.add_row(m.label, m.region, f"{m.weight:g}", change, said)
+        table.add_row(m.label, m.region, f"{m.weight:g}", change, state)
     return table
 
 

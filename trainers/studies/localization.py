@@ -1,4 +1,4 @@
-"""The study `localization`: do labelled gradients, and what they teach, end up in their region?"""
+"""The study `localization`: whether labelled gradients, and what they teach, end up in a region."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from chisel.analysis.localization import (
     sides_of,
     write_localization,
 )
-from chisel.analysis.results import Request, provenance, runs_of, show
-from chisel.configs import CheckpointError, ConfigError
+from chisel.analysis.results import Request, progress_bars, provenance, runs_of, show
+from chisel.configs import CheckpointError
 from chisel.models import Agent
-from chisel.trainers.studies.rehearsal import CONDITIONS, Rehearsal, rehearse
-from chisel.trainers.studies.runs import kept_checkpoints, progress_bar
+from chisel.trainers.studies.dry_run import CONDITIONS, DryRun, make_dry_run
+from chisel.trainers.studies.runs import require_positive
 
 STUDY = "localization"
 
@@ -57,19 +57,19 @@ def run_study(
     seed: int = 0,
     out: Path | str | None = None,
 ) -> Path:
-    """Measure gradient mass, absorption and the ablation matrix of a routed agent.
+    """Measure squared gradient norms, absorption and the ablation matrix of a routed agent.
 
     Args:
         checkpoint: A run, one of its checkpoints, or a folder of seeds.
         shuffled: The same for runs trained with `routing.labels.shuffled=true`, as a control.
         frames: Environment steps that the agent plays at each checkpoint.
         batch: Examples per gradient.
-        points: Checkpoints of the run, besides the network as it was initialised.
+        points: Number of checkpoints, besides the network as it was initialised.
         levels: Held-out levels or games for each row of the ablation matrix; None is `eval.levels`.
-        split: Of these levels, where there are splits.
-        mode: What ablating does to the units.
-        controls: Random regions for each region.
-        seed: Of the rollouts and the bootstrap.
+        split: Split of these levels, where there are splits.
+        mode: How units are ablated.
+        controls: Number of random regions for each region.
+        seed: Seed of the rollouts and the bootstrap.
         out: Folder for the results; None is `studies/localization` of the run or group.
 
     Returns:
@@ -79,16 +79,14 @@ def run_study(
         ConfigError: An option is impossible, or the agent has no regions.
         CheckpointError: There is no run.
     """
-    asked = Request.of(STUDY, run_study, locals())
-    for name, value in {"frames": frames, "batch": batch, "points": points}.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value}: must be at least 1")
+    request = Request.of(STUDY, run_study, locals())
+    require_positive(frames=frames, batch=batch, points=points)
     options = _Options(frames, batch, points, levels, split, mode, controls, seed)
     first = models.load_agent(runs_of(checkpoint)[0])
-    folder = asked.folder(first)
-    studied = _localization(checkpoint, options, asked.command)
-    control = None if shuffled is None else _localization(shuffled, options, asked.command)
-    with asked.results(folder):
+    folder = request.folder(first)
+    studied = _localization(checkpoint, options, request.command)
+    control = None if shuffled is None else _localization(shuffled, options, request.command)
+    with request.results(folder):
         tables = write_localization(folder, studied, control)
     for table in tables:
         show(table)
@@ -101,16 +99,16 @@ def _localization(checkpoint: Path | str, options: _Options, command: str) -> Lo
 
 def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
     agent = models.load_agent(path)
-    rehearsal = rehearse(agent, seed=options.seed)
+    dry_run = make_dry_run(agent, seed=options.seed)
     try:
-        snapshots = _snapshots(rehearsal, agent, path, options)
+        snapshots = _snapshots(dry_run, agent, path, options)
     finally:
-        rehearsal.close()
-    router = rehearsal.routes.router
-    assert agent.config is not None  # or there would have been nothing to rehearse
+        dry_run.close()
+    router = dry_run.routes.router
+    assert agent.config is not None  # `make_dry_run` has refused others
     return LocalizedRun(
         provenance(agent, agent.config, seed=options.seed, command=command),
-        sides_of(rehearsal.kinds, tuple(router.regions), router.rules.rules),
+        sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules),
         snapshots,
         agent_ablation_matrix(
             agent,
@@ -123,55 +121,53 @@ def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
 
 
 def _snapshots(
-    rehearsal: Rehearsal, agent: Agent, path: Path, options: _Options
+    dry_run: DryRun, agent: Agent, path: Path, options: _Options
 ) -> tuple[Snapshot, ...]:
-    """The network as initialised, unless it started from weights, and at its checkpoints."""
+    """Measure the network as initialised, unless it started from weights, and at checkpoints."""
     if agent.source.parent.name != models.CHECKPOINTS:
         raise CheckpointError(f"{agent.source} has weights alone; this needs a run's checkpoint")
     moments: list[Path | None] = [agent.source]
     if path.is_dir():
         untrained = agent.config is not None and agent.config.init_from is None
-        kept = kept_checkpoints(agent.source.parent.parent, options.points)
+        kept = models.kept_checkpoints(agent.source.parent.parent, options.points)
         moments = [*([None] if untrained else []), *kept]
     found = []
-    with progress_bar(len(moments)) as bar:
-        for moment in moments:
+    with progress_bars() as progress:
+        for number, moment in enumerate(moments, 1):
             if moment is None:
-                rehearsal.forget()
+                dry_run.reset()
             else:
-                rehearsal.load(moment)
-            found.append(snapshot(rehearsal, options.frames, options.batch, options.seed))
-            bar.advance(bar.task_ids[0])
+                dry_run.load(moment)
+            found.append(snapshot(dry_run, options.frames, options.batch, options.seed))
+            progress("checkpoints", number, len(moments))
     return tuple(found)
 
 
-def snapshot(rehearsal: Rehearsal, frames: int, batch: int, seed: int) -> Snapshot:
-    """Where gradients fall with the weights as they are.
+def snapshot(dry_run: DryRun, frames: int, batch: int, seed: int) -> Snapshot:
+    """Measure the squared gradient norms of all elements with the current weights.
 
     Args:
-        rehearsal: Of the run.
+        dry_run: Dry run of the run.
         frames: Environment steps to play.
         batch: Examples per gradient, roughly.
-        seed: Of the order in which examples are taken.
+        seed: Seed of the order in which examples are taken.
     """
-    router, kinds = rehearsal.routes.router, rehearsal.kinds
-    elements = Elements.of(rehearsal.module.model, router.owned())
+    router, kinds = dry_run.routes.router, dry_run.kinds
+    elements = Elements.of(dry_run.module.model, router.owned())
     # Without rules of their own, unlabelled examples are learnt from as if nothing were routed.
     plain = all(weight == 1 for weight in router.rules.unlabelled.values())
     measured = [c for c in CONDITIONS if not (plain and c == "unlabelled")]
     rows: dict[Condition, list[NDArray[np.float64]]] = {condition: [] for condition in measured}
     generator = torch.Generator().manual_seed(seed)
-    for examples in rehearsal.batches(frames, batch, generator):
+    for examples in dry_run.batches(frames, batch, generator):
         for condition in measured:
             row = np.full((len(kinds), *elements.sizes.shape), np.nan)
             for kind in range(len(kinds)):
-                gradients = rehearsal.gradients(examples, condition, kind)
+                gradients = dry_run.gradients(examples, condition, kind)
                 if gradients is not None:
                     row[kind] = elements.squares(gradients)
             rows[condition].append(row)
-    masses = {
-        c: SquaredGradientNorms(kinds, elements, np.stack(found)) for c, found in rows.items()
-    }
+    norms = {c: SquaredGradientNorms(kinds, elements, np.stack(found)) for c, found in rows.items()}
     if plain:
-        masses["unlabelled"] = masses["without routes"]
-    return Snapshot(rehearsal.env_steps, masses)
+        norms["unlabelled"] = norms["without routes"]
+    return Snapshot(dry_run.env_steps, norms)

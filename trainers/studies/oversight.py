@@ -1,8 +1,7 @@
-"""The study `oversight`: trains every agent of the gridworld and compares their true returns."""
+"""The study `oversight`: train every agent of the gridworld and compare their true returns."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from chisel.analysis.evaluation import (
 )
 from chisel.analysis.results import Request, save_figure, show, write_json
 from chisel.configs import RunConfig
-from chisel.trainers.studies.runs import seeds_of, trained
+from chisel.trainers.studies.runs import plan_runs, trained
 
 STUDY = FOLDER = "oversight"
 EXPERIMENTS = "routed,unrouted,naive,naive-early-stopped,filtered,oracle"
@@ -37,7 +36,7 @@ def run_study(
 
     Args:
         seeds: Seeds of each experiment. Those that settings were chosen on are 0 to 4.
-        experiments: Which of `oversight/…`.
+        experiments: Experiments of `oversight/…`, with commas between.
         settings: Overrides for all of them, separated by spaces.
         boards: Fresh boards per checkpoint and player.
         final_boards: The same for the last checkpoint.
@@ -51,10 +50,12 @@ def run_study(
         ConfigError: An experiment or a seed is unknown, or a run of that name was trained with
             other settings.
     """
-    asked = Request.of(STUDY, run_study, locals())
+    request = Request.of(STUDY, run_study, locals())
     names = [name.strip() for name in experiments.split(",")]
-    plans = {name: _plans(name, seeds, settings, runs_dir) for name in names}
-    folder = asked.folder(home=runs_dir, but=("runs_dir",))
+    plans = {
+        name: plan_runs(f"{FOLDER}/{name}", seeds, settings, runs_dir=runs_dir) for name in names
+    }
+    folder = request.folder(home=runs_dir, but=("runs_dir",))
     returns: dict[str, list[OversightReturns]] = {}
     for name, planned in plans.items():
         folders = [trained(config, option="runs_dir") for config in planned]
@@ -62,17 +63,9 @@ def run_study(
             oversight_returns(folder, boards=boards, final_boards=final_boards)
             for folder in folders
         ]
-    with asked.results(folder):
-        _write(folder, returns, plans, asked.command, final_boards)
+    with request.results(folder):
+        _write(folder, returns, plans, request.command, final_boards)
     return folder
-
-
-def _plans(name: str, seeds: str, settings: str, runs_dir: str) -> list[RunConfig]:
-    fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled", *shlex.split(settings)]
-    return [
-        configs.load(f"{FOLDER}/{name}", [*fixed, f"seed={seed}", f"name=seed-{seed}"])
-        for seed in seeds_of(seeds)
-    ]
 
 
 def _write(

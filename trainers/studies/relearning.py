@@ -1,9 +1,9 @@
-"""The study `relearning`: an agent is trained on without a region; what comes back, and how fast?
+"""The study `relearning`: train an agent on without a region; what does it learn again, how fast?
 
-The region's units are held at zero in rollouts and updates. That is what a region erased for good
-amounts to: zero weights on both sides of a unit get no gradient, and a gate's unit, whose zero
-shares the rest out, no weight can express. Training is plain, with a fresh optimiser: nothing is
-routed any more, as when somebody else trains on an agent that they were given.
+The region's units are held at zero in rollouts and updates. That is equivalent to erasing the
+region for good: zero weights on both sides of a unit get no gradient. (No weights can express a
+zero of a gate's unit, which redistributes its share.) Training is plain, with a fresh
+optimiser and without routing, as when somebody else trains an agent that they were given.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from chisel.analysis.results import Request, results_folder, runs_of, save_figur
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
 from chisel.trainers.runs import seeding
-from chisel.trainers.studies.runs import kept_checkpoints, trained
+from chisel.trainers.studies.runs import config_of, regions_of, require_positive, trained
 
 STUDY = "relearning"
 CONTROL = "random"
-"""The control's region in the runs that are trained on."""
+"""Name of the control's region in the new runs."""
 
 Parts = list[dict[str, Any]]
-"""A region in plain values."""
+"""A region as plain values."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Variant:
 
     @property
     def slug(self) -> str:
-        """The name of its run's folder."""
+        """Name of its run's folder."""
         return self.name.replace(" ", "-").replace(",", "")
 
 
@@ -66,16 +66,16 @@ def run_study(
 
     Args:
         checkpoint: A run, or a folder of seeds.
-        region: Which region is switched off.
+        region: The region that is switched off.
         frames: Environment steps to train on for.
-        points: Times at which held-out episodes are played, besides the beginning.
-        controls: Random regions of the same size.
+        points: Number of times at which held-out episodes are played, besides the start.
+        controls: Number of random regions of the same size.
         fresh: Also train a newly initialised network without the region.
         levels: Held-out levels or games each time.
-        metric: What is regained once it is 90 % of what it was; None takes the first there is of
-            `P(REGION)`, `success` and `return`.
+        metric: Metric that counts as regained at 90 % of its former value; None takes the first of
+            `P(REGION)`, `success` and `return` that there is.
         settings: Overrides of the run's config, separated by spaces; another task, for instance.
-        seed: Added to the run's own, for training on.
+        seed: Number added to the run's own seed, for training on.
         out: Folder for results and runs; None is `studies/relearning-REGION` of the run or group.
             Runs are there whatever the options, and serve again where they were trained alike.
 
@@ -86,10 +86,8 @@ def run_study(
         ConfigError: There is no such region, or an option is impossible.
         CheckpointError: There is no run.
     """
-    asked = Request.of(STUDY, run_study, locals())
-    for name, value in {"frames": frames, "points": points, "levels": levels}.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value}: must be at least 1")
+    request = Request.of(STUDY, run_study, locals())
+    require_positive(frames=frames, points=points, levels=levels)
     agents = {path: models.load_agent(path) for path in runs_of(checkpoint)}
     first = next(iter(agents.values()))
     planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
@@ -101,30 +99,32 @@ def run_study(
         name = "-".join([variant.slug, *([path.name] if len(agents) > 1 else [])])
         config = dataclasses.replace(config, name=name, runs_dir=str(runs))
         start = _start(agents[path], variant, config)
-        before = _played(start, levels)
+        before = _evaluate(start, levels)
         chosen = _metric(metric, region, before.metrics)  # may be refused: before any training
         if variant is planned[path][0]:
             for key, estimate in before["none"].metrics.items():
                 whole.setdefault(key, []).append(estimate.value)
-        kept = kept_checkpoints(trained(config, option="out"), points + 1)
+        kept = models.kept_checkpoints(trained(config, option="out"), points + 1)
         stages = [(0, before)]
         for agent in map(models.load_agent, kept):
-            stages.append((agent.env_steps or 0, _played(agent, levels)))
+            stages.append((agent.env_steps or 0, _evaluate(agent, levels)))
         curves.setdefault(variant.name, []).append(_curve(variant.region, stages))
     relearning = Relearning(region, chosen, whole, curves)
-    origins = [asked.provenance(agent, _config_of(agent), seed=seed) for agent in agents.values()]
-    data = relearning.to_plain() | {"command": asked.command, "of": origins}
-    title = f"{_config_of(first).experiment}: trained on without {region}"
+    origins = [request.provenance(agent, config_of(agent), seed=seed) for agent in agents.values()]
+    data = relearning.to_plain() | {"command": request.command, "of": origins}
+    title = f"{config_of(first).experiment}: trained on without {region}"
     figure = relearning_figure(relearning, title)
-    with asked.results(asked.folder(first, stem=f"{STUDY}-{region}", but=("region",))) as folder:
+    with request.results(
+        request.folder(first, stem=f"{STUDY}-{region}", but=("region",))
+    ) as folder:
         write_json(folder / "relearning.json", data)
-        save_figure(figure, folder / "relearning.png", asked.command)
+        save_figure(figure, folder / "relearning.png", request.command)
     show(relearning.table())
     return folder
 
 
 def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
-    """A metric that there is.
+    """Choose the metric: the one asked for, or the first default that there is.
 
     Raises:
         ConfigError: There is none of that name.
@@ -136,24 +136,17 @@ def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
     return found
 
 
-def _config_of(agent: Agent) -> RunConfig:
-    if agent.config is None or agent.config.env is None:
-        raise ConfigError(f"{agent.source} did not learn in an environment; this is for agents")
-    return agent.config
-
-
 def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Variant]:
-    _config_of(agent)
-    if not agent.regions:
-        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
-    if region not in agent.regions:
-        raise ConfigError(f"region={region}: no such region; {hint(region, agent.regions)}")
+    config_of(agent)
+    declared = regions_of(agent)
+    if region not in declared:
+        raise ConfigError(f"region={region}: no such region; {hint(region, declared)}")
     own = f"without {region}"
-    parts = agent.regions[region]
+    parts = declared[region]
     found = [_Variant(own, region, parts)]
     generator = torch.Generator().manual_seed(0)
     try:
-        regions = routing.resolve(agent.model, agent.regions)
+        regions = routing.resolve(agent.model, declared)
         for number in range(1, controls + 1):
             drawn = routing.random_like(regions, region, agent.model, generator)
             drawn_parts = routing.Regions([drawn]).to_plain()[drawn.name]
@@ -166,7 +159,7 @@ def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Va
 
 
 def _declared(parts: Parts) -> Parts:
-    """Resolved parts as a config file has them: numbers are text, and sizes are looked up anew."""
+    """Convert resolved parts to those of a config file: numbers as text, without sizes."""
     return [
         {key: _as_text(value) for key, value in part.items() if key != "size"} for part in parts
     ]
@@ -179,8 +172,8 @@ def _as_text(value: Any) -> Any:
 def _config(
     agent: Agent, variant: _Variant, frames: int, points: int, seed: int, settings: list[str]
 ) -> RunConfig:
-    """The run's config, trained on plainly while the region is dropped everywhere."""
-    config = _config_of(agent)
+    """Make the config of a run that trains on plainly, with the region dropped everywhere."""
+    config = config_of(agent)
     iterations = max(1, frames // (config.algo.num_steps * config.env.num_envs))
     every = max(1, iterations // points)
     algo = config.algo
@@ -209,7 +202,7 @@ def _config(
 
 
 def _start(agent: Agent, variant: _Variant, config: RunConfig) -> Agent:
-    """The agent that is trained on, or a new one, with the region to be ablated."""
+    """Return the agent that is trained on, or a new one, with the region to be ablated."""
     start = dataclasses.replace(agent, config=config, regions={variant.region: variant.parts})
     if not variant.fresh:
         return start
@@ -217,8 +210,8 @@ def _start(agent: Agent, variant: _Variant, config: RunConfig) -> Agent:
     return dataclasses.replace(start, model=model.eval())
 
 
-def _played(agent: Agent, levels: int) -> AblationMatrix:
-    """Held-out episodes, with the region and without it."""
+def _evaluate(agent: Agent, levels: int) -> AblationMatrix:
+    """Play held-out episodes, with the region and without it."""
     return agent_ablation_matrix(agent, levels=levels, split="test", controls=0)
 
 

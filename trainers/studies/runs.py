@@ -1,33 +1,30 @@
-"""What studies that rehearse or train share: runs, their checkpoints, and a progress bar."""
+"""What studies that train share: plans of runs over seeds, and runs trained once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from chisel import configs, models
 from chisel.analysis.results import as_typed
 from chisel.configs import ConfigError, RunConfig
+from chisel.models import Agent
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
 
 _LIMITS = ("threads", "max_minutes", "progress")
-"""Of `trainer`: what a study may ask for anew when it goes on with a run."""
-_ELSEWHERE = {"name", "runs_dir", "tracking", *(f"trainer.{key}" for key in _LIMITS)}
-"""Parts of a config that say nothing of what was trained."""
+"""Options of `trainer` that a study may set anew when it goes on with a run."""
+_IRRELEVANT = {"name", "runs_dir", "tracking", *(f"trainer.{key}" for key in _LIMITS)}
+"""Parts of a config that don't change what is trained."""
 
 
 def seeds_of(text: str) -> list[int]:
-    """The seeds that an option lists.
+    """Parse the seeds that an option lists.
 
     Raises:
-        ConfigError: One is no whole number from 0, or is there twice: it would count twice.
+        ConfigError: One is no whole number from 0, or is listed twice: it would count twice.
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() for part in parts):
@@ -38,20 +35,78 @@ def seeds_of(text: str) -> list[int]:
     return found
 
 
+def require_positive(**options: int) -> None:
+    """Check that options of a study are at least 1.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for name, value in options.items():
+        if value < 1:
+            raise ConfigError(f"{name}={value}: must be at least 1")
+
+
+def plan_runs(
+    experiment: str, seeds: str, settings: str, *, runs_dir: str, world: str | None = None
+) -> list[RunConfig]:
+    """Make the config of each seed's run, named `seed-N`, or `WORLD-seed-N` in a gridworld.
+
+    Args:
+        experiment: Name of the experiment.
+        seeds: Seeds with commas between.
+        settings: Overrides, separated by spaces.
+        runs_dir: Where the runs are, or will be.
+        world: Value of `env.world`; `None` leaves it to the experiment.
+
+    Raises:
+        ConfigError: Something is unknown, or a seed is listed twice.
+    """
+    fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled"]
+    fixed += [] if world is None else [f"env.world={world}"]
+    fixed += shlex.split(settings)
+    prefix = "" if world is None else f"{world}-"
+    return [
+        configs.load(experiment, [*fixed, f"seed={seed}", f"name={prefix}seed-{seed}"])
+        for seed in seeds_of(seeds)
+    ]
+
+
+def config_of(agent: Agent) -> RunConfig:
+    """Return the config of an agent's run.
+
+    Raises:
+        ConfigError: It is not known, or is of no environment.
+    """
+    if agent.config is None or agent.config.env is None:
+        raise ConfigError(f"{agent.source} did not learn in an environment; this is for agents")
+    return agent.config
+
+
+def regions_of(agent: Agent) -> Mapping[str, Any]:
+    """Return the regions that an agent was trained with.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    if not agent.regions:
+        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
+    return agent.regions
+
+
 def run_folder(config: RunConfig) -> Path:
-    """Where a run of that config and name is, or will be."""
+    """Return where the run of a config is, or will be."""
     return Path(config.runs_dir) / config.experiment / str(config.name)
 
 
 def trained(config: RunConfig, *, option: str) -> Path:
-    """The folder of the finished run: trained, gone on with, or found as it is.
+    """Train a run, or go on with it, unless it is finished; return its folder.
 
     Args:
-        config: What is asked for; with a name.
-        option: The study's own that names another folder for runs.
+        config: The run's config, with a name.
+        option: The option of the study that names another folder for runs.
 
     Raises:
-        ConfigError: A run of that name was trained with other settings, or did not come to its end.
+        ConfigError: A run of that name was trained with other settings, or was stopped.
     """
     folder = run_folder(config)
     if not (folder / rundir.CONFIG_FILE).is_file():
@@ -67,7 +122,7 @@ def trained(config: RunConfig, *, option: str) -> Path:
 
 
 def require_same(folder: Path, config: RunConfig, *, option: str) -> None:
-    """Check that a run was trained as a config says; how far it has come is left aside.
+    """Check that a run was trained as a config says, however far.
 
     Raises:
         ConfigError: It was not; the message names the first setting that differs.
@@ -83,7 +138,7 @@ def require_same(folder: Path, config: RunConfig, *, option: str) -> None:
 
 
 def is_finished(folder: Path, config: RunConfig) -> bool:
-    """Whether a run's last checkpoint is that of the last whole iteration."""
+    """Whether a run's last checkpoint is that of its last planned iteration."""
     if rundir.never_saved(folder, config.trainer.checkpoint_every):
         return False
     each = int(config.algo.num_steps * config.env.num_envs)
@@ -91,28 +146,10 @@ def is_finished(folder: Path, config: RunConfig) -> bool:
 
 
 def _trained(config: RunConfig) -> dict[str, Any]:
-    """Settings by their dotted keys, without those that say nothing of what was trained."""
+    """Return the settings that change what is trained, by their dotted keys."""
     flat = configs.flatten(configs.to_plain(config))
-    return {k: v for k, v in flat.items() if not _ELSEWHERE & {k, k.partition(".")[0]}}
+    return {k: v for k, v in flat.items() if not _IRRELEVANT & {k, k.partition(".")[0]}}
 
 
 def _same_file(one: str | None, other: str | None) -> bool:
     return None not in (one, other) and Path(str(one)).resolve() == Path(str(other)).resolve()
-
-
-def kept_checkpoints(run: Path, most: int) -> list[Path]:
-    """Checkpoints that a run kept, in order: the last, and at most so many evenly spaced."""
-    files = sorted(
-        file for file in (run / models.CHECKPOINTS).glob("*.ckpt") if models.iteration_of(file)
-    )
-    chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
-    return [files[index] for index in chosen] if most > 1 else files[-1:]
-
-
-@contextmanager
-def progress_bar(total: int) -> Iterator[Progress]:
-    """A bar on a terminal's standard error, gone at the end; `progress.advance(0)` moves it on."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task("", total=total)
-        yield progress

@@ -1,51 +1,51 @@
 """Split representations: an autoencoder whose halves are routed by label (Cloud et al. 2024).
 
-One Lightning epoch is one pass over the examples, and one iteration; its end is what a checkpoint
-holds.
+One pass over the examples is one iteration.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import lightning as L
 import torch
 from torch import Tensor
 
 from chisel import routing
-from chisel.configs import AutoencoderConfig, NumericsError, RoutingConfig
+from chisel.configs import AutoencoderConfig, RoutingConfig
 from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.routes import strength_at
-from chisel.trainers.runs.moments import keep_layout
-from chisel.trainers.supervised.data import ExampleLoader
-from chisel.trainers.supervised.losses import correlation, l1_norm, reconstruction
+from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
+from chisel.trainers.runs.optimizer_state import keep_layout
+
+_EPS = 1e-12
+"""Keeps the gradient of a unit that is always 0 at 0; far below any variance that matters."""
 
 
 class Labels(NamedTuple):
-    """Labels of all examples, and what they are called."""
+    """Labels of all examples."""
 
     numbers: Tensor
-    """int64 `[N]`, negative for an example without one."""
+    """int64 `[N]`; negative for an example without a label."""
     names: tuple[str, ...]
+    """Names of the labels 0, 1, …"""
 
 
-class AutoencoderTraining(L.LightningModule):
-    """Trains encoder, decoder and certificates, logs, and saves everything.
+class AutoencoderTraining(IterationModule):
+    """Trains encoder, decoder and certificates.
 
     Args:
-        model: the network.
-        images: the examples to learn from, float32 `[N, H, W]`.
-        labels: theirs.
-        options: hyperparameters.
-        num_iterations: planned epochs.
+        model: The network.
+        images: Examples to learn from, float32 `[N, H, W]`.
+        labels: Their labels.
+        options: Hyperparameters.
+        num_iterations: Planned passes over the examples.
         minibatch_generator: CPU generator of the minibatch permutations.
-        about: what identifies the run (config, spaces, versions), stored in every checkpoint.
-        router: attached to the model; None trains without routes.
-        routes: the router's schedule, by examples seen, and whether regions may rest.
-        watch: measures the network after each epoch; its numbers are logged.
+        about: What identifies the run (config, spaces, versions); stored in every checkpoint.
+        router: Attached to the model; `None` trains without routing.
+        routes: The router's schedule, in examples seen, and whether regions without gradient rest.
+        evaluate: Measures the network after each iteration; its numbers are logged.
     """
 
     def __init__(
@@ -58,30 +58,23 @@ class AutoencoderTraining(L.LightningModule):
         num_iterations: int,
         minibatch_generator: torch.Generator,
         about: dict[str, Any],
-        router: routing.Router | None = None,
-        routes: RoutingConfig | None = None,
-        watch: Callable[[HalvesAutoencoder], dict[str, float]] = lambda _: {},
+        router: routing.Router | None,
+        routes: RoutingConfig,
+        evaluate: Callable[[HalvesAutoencoder], dict[str, float]],
     ) -> None:
-        super().__init__()
-        self.model, self.options, self.about = model, options, about
+        super().__init__(
+            num_iterations=num_iterations,
+            frames_per_iteration=len(images),
+            minibatch_generator=minibatch_generator,
+            about=about,
+        )
+        self.model, self.options = model, options
         self.columns = {"images": images, "labels": labels.numbers}
         self.num_labels = len(labels.names)
-        self.num_iterations, self.minibatch_generator = num_iterations, minibatch_generator
-        self.router, self.routes, self.watch = router, routes or RoutingConfig(), watch
-        self.iteration = 0
-        self.frames_per_iteration = len(images)
-        self.batch: dict[str, Tensor] = {}
-        self._steps: list[dict[str, Tensor]] = []
-        self._metrics: dict[str, float] = {}
-        self._restored: dict[str, Any] | None = None
-
-    @property
-    def env_steps(self) -> int:
-        """Examples seen so far, each as often as it was."""
-        return self.iteration * self.frames_per_iteration
+        self.router, self.routes, self.evaluate = router, routes, evaluate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam with the decay added to the gradient, as the paper has it."""
+        """Make Adam with the decay added to the gradient, as in the paper."""
         rate, decay = self.options.learning_rate, self.options.weight_decay
         owned = self.router.owned() if self.router is not None and self.routes.freeze else {}
         if owned:
@@ -90,37 +83,38 @@ class AutoencoderTraining(L.LightningModule):
         parameters = self.model.parameters()
         return keep_layout(torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True))
 
-    def train_dataloader(self) -> ExampleLoader:
-        """Minibatches, on the device that Lightning chose."""
-        return ExampleLoader(
-            {name: column.to(self.device) for name, column in self.columns.items()},
+    def train_dataloader(self) -> MinibatchLoader:
+        """Make the loader of minibatches, on the device that Lightning chose."""
+        columns = {name: column.to(self.device) for name, column in self.columns.items()}
+        return MinibatchLoader(
+            lambda: columns,
+            num_examples=self.frames_per_iteration,
             batch_size=self.options.batch_size,
             generator=self.minibatch_generator,
         )
 
     def on_train_epoch_start(self) -> None:
-        """Start an iteration."""
+        """Start an iteration: set the strength of routing."""
         if self.router is not None:
             self.router.strength = strength_at(self.routes, self.env_steps)
-        self.iteration += 1
-        self._started = time.perf_counter()
-        self._steps, self._metrics = [], {}
+        super().on_train_epoch_start()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The loss of one minibatch.
+        """Compute the loss of one minibatch.
 
-        Penalties see the encoding as the encoder gives it, so routes do not touch their gradient.
+        Penalties take the encoding before the routes' masks, so their gradient is not routed.
         """
         self.batch = batch
         images, labels = batch["images"], batch["labels"].clamp(min=-1)
         if self.router is not None:
             self.router.use(labels)
-        made = self.model(images)
-        encoding = made.encoding.float()
+        output = self.model(images)
+        encoding = output.encoding.float()
         terms = {
-            "reconstruction": reconstruction(made.decoded, images, labels, self.num_labels),
+            "reconstruction": reconstruction(output.decoded, images, labels, self.num_labels),
             "certificates": sum(
-                (certified.float() - images).abs().mean() for certified in (made.first, made.second)
+                (certified.float() - images).abs().mean()
+                for certified in (output.first, output.second)
             ),
             "encoding_l1": l1_norm(encoding),
             "correlation": correlation(encoding),
@@ -131,66 +125,62 @@ class AutoencoderTraining(L.LightningModule):
             + self.options.l1_coef * terms["encoding_l1"]
             + self.options.corr_coef * terms["correlation"]
         )
-        logged = {"loss": loss} | terms
-        self._steps.append({name: value.detach() for name, value in logged.items()})
+        self.record(loss, terms)
         return loss
 
     def on_after_backward(self) -> None:
-        """The batch's labels have done their part."""
+        """Forget the batch's labels."""
         if self.router is not None:
             self.router.clear()
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip nothing, but refuse to step when the gradient or the loss is not finite."""
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm, step = torch.nn.utils.get_total_norm(gradients), self._steps[-1]
-        if not math.isfinite(norm) or not math.isfinite(step["loss"]):
-            raise NumericsError(
-                f"loss or gradient of iteration {self.iteration} is not finite "
-                f"(loss {float(step['loss']):g}, gradient norm {float(norm):g})"
-            )
-        step["grad_norm"] = norm
-
-    def metrics(self) -> dict[str, float]:
-        """What the finished iteration logs: means over its minibatches (computed once)."""
-        if not self._metrics:
-            seconds = time.perf_counter() - self._started
-            names = [name for name in self._steps[0] if name != "loss"]
-            means = {n: float(torch.stack([s[n] for s in self._steps]).mean()) for n in names}
-            self._metrics = {f"losses/{name}": mean for name, mean in means.items()}
-            self._metrics |= self.watch(self.model)
-            self._metrics |= {
+    def compute_metrics(self) -> dict[str, float]:
+        """Compute what the finished iteration logs: means over its minibatches."""
+        seconds = time.perf_counter() - self._started
+        names = [name for name in self._steps[0] if name != "loss"]
+        means = {n: float(torch.stack([s[n] for s in self._steps]).mean()) for n in names}
+        return (
+            {f"losses/{name}": mean for name, mean in means.items()}
+            | self.evaluate(self.model)
+            | {
                 "charts/SPS": self.frames_per_iteration / seconds,
                 "charts/minibatches": float(len(self._steps)),
                 "time/update_s": seconds,
             }
-        return self._metrics
+        )
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add everything that Lightning doesn't know of."""
-        checkpoint["chisel"] = self.about | {
-            "iteration": self.iteration,
-            "env_steps": self.env_steps,
+    def get_state(self) -> dict[str, Any]:
+        """Return the router's regions and rules, and the state of the one process's generator."""
+        return {
             "routing": None if self.router is None else self.router.to_plain(),
             "ranks": [{"minibatches": self.minibatch_generator.get_state()}],
         }
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is restored once Lightning has set everything up."""
-        self._restored = checkpoint["chisel"]
 
-    def on_train_start(self) -> None:
-        """Restore the generator last: setting up a fit may draw from it."""
-        if self._restored is not None:
-            self.restore(self._restored, 0)
-        self._restored = None
+def reconstruction(decoded: Tensor, images: Tensor, labels: Tensor, num_labels: int) -> Tensor:
+    """Add up, over the labels, the mean absolute error on the examples of each.
 
-    def restore(self, state: dict[str, Any], rank: int) -> None:
-        """Go on from our part of a checkpoint; there is one process, number 0."""
-        self.iteration = state["iteration"]
-        self.minibatch_generator.set_state(state["ranks"][rank]["minibatches"].cpu())
+    So a rare label counts as much as a frequent one. A label without an example adds 0; examples
+    without a label form one more group.
+
+    Args:
+        decoded: Reconstructions `[B, H, W]`.
+        images: The images `[B, H, W]` that were encoded.
+        labels: int64 `[B]`, -1 for unlabelled.
+        num_labels: Number of labels.
+    """
+    errors = (decoded.float() - images).abs().mean(dim=(1, 2))
+    members = (labels[:, None] == torch.arange(-1, num_labels, device=labels.device)).float()
+    return (errors @ members / members.sum(0).clamp(min=1)).sum()
+
+
+def l1_norm(encoding: Tensor) -> Tensor:
+    """Average the L1 norm of encodings `[B, D]` over examples."""
+    return encoding.abs().sum(1).mean()
+
+
+def correlation(encoding: Tensor) -> Tensor:
+    """Average absolute correlations, over the batch, of units in different halves of `[B, D]`."""
+    centred = encoding - encoding.mean(0)
+    normed = centred / (centred.square().mean(0) + _EPS).sqrt()
+    first, second = normed.chunk(2, dim=1)
+    return (first.T @ second / len(encoding)).abs().mean()

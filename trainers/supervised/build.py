@@ -1,4 +1,4 @@
-"""From a config to the training of a split autoencoder."""
+"""The builder that trains a split autoencoder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from chisel.trainers.supervised.autoencoder import AutoencoderTraining, Labels
 
 
 def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> AutoencoderTraining:
-    """The registered builder of `algo.name: autoencoder`.
+    """Build the trainer of `algo.name: autoencoder`.
 
     Args:
-        config: Of a run on a data set.
+        config: Config of a run on a data set.
         about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
-        fresh: Whether the run starts, from the weights of `init_from` if it names any.
+        fresh: Whether the run starts, with the weights of `init_from` if there is one.
 
     Raises:
         ConfigError: The data set is missing or too small, or routes don't fit the network.
@@ -53,7 +53,6 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         trained = models.load_autoencoder(Path(config.init_from))
         models.load_weights(model, trained.model.state_dict(), config.init_from)
     labels = _labels(config, data.train.digits)
-    watched = data.validation
     return AutoencoderTraining(
         model,
         torch.from_numpy(data.train.images),
@@ -64,19 +63,22 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         about=about | {"spaces": spaces.to_plain()},
         router=_router(config, model, labels.names, about.get("routing")),
         routes=config.routing,
-        watch=lambda model: _split_metrics(model, watched),
+        evaluate=lambda model: _split_metrics(model, data.validation),
     )
 
 
 def _labels(config: RunConfig, digits: np.ndarray[Any, Any]) -> Labels:
-    """Labels of all examples, made imperfect once for the whole run; none without a source."""
+    """Return labels of all examples, made imperfect once for the whole run.
+
+    Without a source there are none.
+    """
     options, count = config.routing.labels, len(digits)
     if options.source is None:
         return Labels(torch.full((count,), UNKNOWN), ())
     generator = np.random.default_rng(seeding.derive(config, "labels"))
-    book = EpisodeLabeler(options, num_envs=count, generator=generator)
-    book.note(0, {"episode": {"digit": digits}, "_episode": np.ones(count, bool)})
-    return Labels(book.column(1, count)[0], book.names)
+    labeler = EpisodeLabeler(options, num_envs=count, generator=generator)
+    labeler.note(0, {"episode": {"digit": digits}, "_episode": np.ones(count, bool)})
+    return Labels(labeler.column(1, count)[0], labeler.names)
 
 
 def _router(
@@ -99,7 +101,7 @@ def _router(
 
 
 def _split_metrics(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:
-    """How much more each half knows of its own digits than of the others."""
+    """Return for each half the ratio of errors on the other digits and on its own."""
     if not len(examples):
         return {}
     ratios = cross_own(halves_errors(model, examples)["mae"])

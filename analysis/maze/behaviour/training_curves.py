@@ -16,7 +16,7 @@ from chisel.analysis.maze.behaviour.summary import ENDS, GAP, ends, misgeneralis
 from chisel.analysis.maze.cheese_vector import cheese_vector_curves
 from chisel.analysis.results import Estimate, Tree, leaves, over_seeds
 from chisel.configs import ConfigError, RunConfig
-from chisel.models import CHECKPOINTS, Agent, iteration_of, load_agent
+from chisel.models import Agent, kept_checkpoints, load_agent
 
 Curves = dict[str, Estimate]
 Measure = Callable[[Agent, RunConfig, int, Split], Curves]
@@ -86,16 +86,13 @@ def checkpoints_of(run: Path, most: int) -> list[Path]:
     """
     if most < 2:
         raise ConfigError(f"points={most}: at least 2")
-    files = (run / CHECKPOINTS).glob("*.ckpt")
-    numbered = sorted((n, file) for file in files if (n := iteration_of(file)) is not None)
-    if len(numbered) < 2:
+    files = kept_checkpoints(run, most)
+    if len(files) < 2:
         raise ConfigError(
-            f"{run} keeps {len(numbered)} checkpoints, but a training curve needs at least 2: "
+            f"{run} keeps {len(files)} checkpoints, but a training curve needs at least 2: "
             "train with trainer.keep_every=N"
         )
-    count = min(most, len(numbered))
-    chosen = np.linspace(0, len(numbered) - 1, count).round().astype(int)
-    return [numbered[place][1] for place in chosen.tolist()]
+    return files
 
 
 def measure_training_curve(

@@ -26,7 +26,7 @@ def table(rows=50, functions=4, actions=3, seed=0):
     return values, torch.randint(0, actions, (rows,), generator=generator)
 
 
-def test_a_hand_made_table_is_penalised_as_the_equation_says():
+def test_penalties_of_a_small_table_are_those_of_the_equation():
     """Two auxiliary values of doing nothing, 10 and 4; the action makes them 5 and 6."""
     values = torch.tensor([[[5.0, 0.0, 10.0], [6.0, 0.0, 4.0]]])
     found = {
@@ -46,7 +46,7 @@ def test_a_hand_made_table_is_penalised_as_the_equation_says():
 
 @pytest.mark.parametrize("deviation", ["absolute", "decrease"])
 @pytest.mark.parametrize("scale", ["noop", "none"])
-def test_doing_nothing_is_never_penalised_and_nothing_is_rewarded(deviation, scale):
+def test_the_noop_has_no_penalty_and_no_penalty_is_negative(deviation, scale):
     values, actions = table()
     found = penalty(values, actions, NOOP, deviation=deviation, scale=scale)
     assert (found[actions == NOOP] == 0).all()
@@ -128,7 +128,7 @@ def test_the_auxiliary_phase_acts_at_random_and_leaves_the_agent_as_it_was():
     assert module.metrics().keys() & {"losses/policy_loss", "aup/penalty"} == set()
     share = np.mean(actions)
     assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(30 * 32)
-    assert not module.algorithm.explores
+    assert not module.algorithm.in_auxiliary_phase
     assert module.algorithm.learning_rate(30 / 40) == 3e-3
     assert module.algorithm.learning_rate(35 / 40) == pytest.approx(1.5e-3)
 
@@ -137,7 +137,7 @@ def chosen(module):
     return module.buffer["actions"].float().mean().item()
 
 
-def test_values_rest_after_the_phase_unless_they_are_learnt_on():
+def test_auxiliary_values_stay_after_their_phase_unless_learn_on():
     for learn_on in (False, True):
         module = make_aup(iterations=3, phase=1, aux={"learn_on": learn_on})
         fit(module, epochs=1)

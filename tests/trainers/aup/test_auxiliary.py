@@ -9,13 +9,13 @@ from scipy.stats import spearmanr
 
 from chisel import configs, envs
 from chisel.envs.gridworlds import board_planes
-from chisel.trainers.aup.bellman import Graph, bellman_targets
+from chisel.trainers.aup.bellman import TransitionGraph, bellman_targets
 from chisel.trainers.aup.last_layer import correct_last_layer
 from chisel.trainers.aup.module import make_aup
 from chisel.trainers.aup.normalizer import ObservationNormalizer
 from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
-from chisel.trainers.aup.rewards import RewardPerView
+from chisel.trainers.aup.rewards import RandomRewards
 from chisel.trainers.onpolicy.collector import Collector
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from tests.trainers.worlds import Corridor
@@ -31,10 +31,10 @@ def views(count=3000, seed=0):
 
 
 def per_view(num=5, seed=0, obs_bytes=24):
-    return RewardPerView(num, ObservationHash.draw(obs_bytes, np.random.default_rng(seed)))
+    return RandomRewards(num, ObservationHash.draw(obs_bytes, np.random.default_rng(seed)))
 
 
-def test_a_reward_depends_on_the_view_alone():
+def test_a_reward_depends_on_the_observation_alone():
     obs = views()
     rewards = per_view()(obs)
     order = torch.randperm(len(obs), generator=torch.Generator().manual_seed(0))
@@ -123,7 +123,7 @@ def test_a_replay_keeps_the_newest_distinct_transitions_also_after_it_was_restor
             assert weight == pytest.approx(counts[one] / alike)
 
 
-def test_steps_that_hardly_count_decide_only_where_no_others_do():
+def test_steps_with_small_counts_matter_only_where_there_are_no_others():
     rows = {name: torch.cat([one, one]) for name, one in transitions(40, 1).items()}
     counts = np.tile([1.0, 1e-6], 40)
     counts[rows["obs"][:, 0, 0, 0] == 3] = 1e-6
@@ -143,19 +143,21 @@ def test_a_replay_is_a_graph_of_its_observations_also_after_it_was_restored():
     again.set_state(found.get_state())
     now = found.rows(torch.arange(len(found)))
     for one in (found, again):
-        prints, graph = one.graph()
-        assert np.array_equal(prints[graph.source.numpy()], found.fingerprints(now["obs"]))
-        assert np.array_equal(prints[graph.arrival.numpy()], found.fingerprints(now["next_obs"]))
+        hashes, graph = one.graph()
+        assert np.array_equal(hashes[graph.obs.numpy()], found.observation_hash(now["obs"]))
+        assert np.array_equal(
+            hashes[graph.next_obs.numpy()], found.observation_hash(now["next_obs"])
+        )
         assert torch.equal(graph.action, now["actions"])
-        assert torch.equal(graph.ends, now["terminated"])
+        assert torch.equal(graph.terminated, now["terminated"])
         assert torch.equal(graph.weight, now["weight"])
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_rollouts_tell_what_each_step_led_to(told):
+@pytest.mark.parametrize("reported", [True, False])
+def test_rollouts_hold_the_observation_after_each_step(reported):
     """Against a second environment that plays the same actions."""
-    env, twin = (Corridor(timeout=4, final_obs=told) for _ in range(2))
-    buffer = RolloutBuffer(30, 4, (3, 5, 3), torch.uint8, CPU, next_obs=True)
+    env, twin = (Corridor(timeout=4, final_obs=reported) for _ in range(2))
+    buffer = RolloutBuffer(30, 4, (3, 5, 3), torch.uint8, CPU, keep_next_obs=True)
     generator = torch.Generator().manual_seed(0)
     Collector(env, seed=3, generator=generator).collect(
         lambda obs: (torch.zeros(len(obs), 2), torch.zeros(len(obs))), buffer
@@ -167,7 +169,7 @@ def test_rollouts_tell_what_each_step_led_to(told):
         for row in range(4):
             if terminated[row] or truncated[row]:
                 ends += 1
-                wanted = infos["final_obs"][row] if told else before[row]
+                wanted = infos["final_obs"][row] if reported else before[row]
             else:
                 wanted = after[row]
             assert np.array_equal(buffer["next_obs"][t, row].numpy(), wanted)
@@ -176,15 +178,15 @@ def test_rollouts_tell_what_each_step_led_to(told):
     assert ends > 10
 
 
-def by_hand(steps, guesses, gamma, sweeps):
-    """Values of steps (source, action, arrival, ends, weight, reward), one after the other."""
-    values = np.array(guesses)  # [M, A]
+def by_hand(steps, estimates, gamma, sweeps):
+    """Values of steps (obs, action, next_obs, terminated, weight, reward), one after the other."""
+    values = np.array(estimates)  # [M, A]
     for _ in range(sweeps):
         targets = [
-            (1 - gamma) * paid + gamma * (not ends) * values[arrival].max()
-            for _, _, arrival, ends, _, paid in steps
+            (1 - gamma) * paid + gamma * (not terminated) * values[next_obs].max()
+            for _, _, next_obs, terminated, _, paid in steps
         ]
-        values = np.array(guesses)
+        values = np.array(estimates)
         values[[step[0] for step in steps]] = -np.inf  # what was not tried is not counted on
         for source, action in {step[:2] for step in steps}:
             alike = [i for i, step in enumerate(steps) if step[:2] == (source, action)]
@@ -201,29 +203,29 @@ def test_targets_look_ahead_as_a_slow_transcription_does(sweeps):
         (*rng.integers((4, 2, 5)).tolist(), bool(rng.random() < 0.2), rng.random(), rng.random())
         for _ in range(14)
     ]
-    guesses = rng.random((5, 3))
-    source, action, arrival, ends, weight, rewards = (
+    estimates = rng.random((5, 3))
+    obs, action, next_obs, terminated, weight, rewards = (
         torch.tensor(column) for column in zip(*steps, strict=True)
     )
     found = bellman_targets(
-        Graph(source, action, arrival, ends, weight),
+        TransitionGraph(obs, action, next_obs, terminated, weight),
         rewards[:, None],
-        torch.from_numpy(guesses.astype(np.float32))[..., None],
+        torch.from_numpy(estimates.astype(np.float32))[..., None],
         gamma=0.7,
         sweeps=sweeps,
     )
-    wanted = by_hand(steps, guesses, 0.7, sweeps)
+    wanted = by_hand(steps, estimates, 0.7, sweeps)
     assert set(map(tuple, found.tried.nonzero().tolist())) == set(wanted)
     for pair, value in wanted.items():
         assert float(found.values[pair]) == pytest.approx(value, abs=1e-6)
 
 
-def test_standardised_observations_have_mean_0_and_deviation_1_where_they_vary():
+def test_normalised_observations_have_mean_0_and_standard_deviation_1_where_they_vary():
     obs = torch.from_numpy(np.random.default_rng(0).integers(0, 9, (500, 4, 3, 2)).astype(np.uint8))
     obs[:, 0] = 7
-    standardizer = ObservationNormalizer((4, 3, 2), CPU)
-    standardizer.update(obs)
-    found = standardizer(obs)
+    normalizer = ObservationNormalizer((4, 3, 2), CPU)
+    normalizer.update(obs)
+    found = normalizer(obs)
     assert (found[:, 0] == 0).all()
     assert found.mean(0).abs().max() < 1e-5
     assert (found[:, 1:].std(0) - 1).abs().max() < 0.03
@@ -263,7 +265,7 @@ def by_board(mdp, max_steps):
 
 
 def exact(model, rewards, gamma):
-    """Q `[K, B, A]` by value iteration; paid on arrival, nothing after a terminal state."""
+    """Q `[K, B, A]` by value iteration, of the next board's reward; 0 after a terminal one."""
     paid = np.einsum("bac,kc->kba", model.next_obs, rewards)
     boards, actions, _ = model.probabilities.shape
     probabilities, values = model.probabilities.reshape(-1, boards).T, np.zeros_like(rewards)
@@ -290,12 +292,12 @@ def learnt_and_exact(settings):
     algorithm = make_aup(config, env, device=CPU)
     collector = Collector(env, seed=0, generator=torch.Generator().manual_seed(0))
     shape = (config.algo.num_steps, env.num_envs, collector.obs.shape[1:])
-    buffer = RolloutBuffer(*shape, torch.uint8, CPU, next_obs=True)
+    buffer = RolloutBuffer(*shape, torch.uint8, CPU, keep_next_obs=True)
     last, mdp = torch.zeros(env.num_envs), env.mdp
     boards = torch.from_numpy(board_planes(mdp.boards, env.world.planes))
     numbers = {board.numpy().tobytes(): number for number, board in enumerate(boards)}
     tried = np.zeros((len(boards), 5), int)
-    while algorithm.explores:
+    while algorithm.in_auxiliary_phase:
         collector.collect(algorithm.exploration_policy, buffer)
         acted_on = [numbers[obs.tobytes()] for obs in buffer.flat("obs").numpy()]
         np.add.at(tried, (acted_on, buffer.flat("actions").numpy()), 1)

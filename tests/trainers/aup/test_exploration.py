@@ -1,4 +1,4 @@
-"""Seekers find what a random walk would not, by the shortest way; walkers are left alone."""
+"""Exploration takes the shortest way to untried actions; other environments act at random."""
 
 from collections import deque
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.trainers.aup.bellman import Graph
-from chisel.trainers.aup.exploration import EXPLORING_COUNT, ExplorationPolicy, unknown_ahead
+from chisel.trainers.aup.bellman import TransitionGraph
+from chisel.trainers.aup.exploration import EXPLORING_COUNT, ExplorationPolicy, exploration_values
 from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay
 
@@ -16,11 +16,11 @@ GAMMA = 0.9
 
 
 def graph(*steps):
-    """Of (source, action, arrival, ends, weight)."""
-    source, action, arrival, ends, weight = (
+    """Of (obs, action, next_obs, terminated, weight)."""
+    obs, action, next_obs, terminated, weight = (
         torch.tensor(column) for column in zip(*steps, strict=True)
     )
-    return Graph(source, action, arrival, ends, weight.float())
+    return TransitionGraph(obs, action, next_obs, terminated, weight.float())
 
 
 def steps_until_unknown(after, tried, source, action):
@@ -39,11 +39,11 @@ def steps_until_unknown(after, tried, source, action):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_nearest_action_never_tried_is_as_near_as_a_search_finds_it(seed):
+def test_exploration_values_are_the_distances_that_a_search_finds(seed):
     rng = np.random.default_rng(seed)
     after, tried = rng.integers(0, 12, (12, 2)), rng.random((12, 2)) < 0.9
     known = graph(*((s, a, after[s, a], False, 1.0) for s, a in np.argwhere(tried)))
-    found = unknown_ahead(known, 12, 2, gamma=GAMMA, sweeps=50)
+    found = exploration_values(known, 12, 2, gamma=GAMMA, sweeps=50)
     for source in range(12):
         for action in range(2):
             steps = steps_until_unknown(after, tried, source, action)
@@ -51,10 +51,10 @@ def test_the_nearest_action_never_tried_is_as_near_as_a_search_finds_it(seed):
             assert float(found[source, action]) == pytest.approx(wanted, abs=1e-5)
 
 
-def test_chance_is_averaged_over_and_nothing_comes_after_an_end():
+def test_values_average_over_random_outcomes_and_are_0_after_an_end():
     """From 0, action 0 leads on to 1 once in four times; action 1 ends the episode at 1."""
     known = graph((0, 0, 1, False, 1.0), (0, 0, 0, False, 3.0), (0, 1, 1, True, 1.0))
-    found = unknown_ahead(known, 2, 2, gamma=GAMMA, sweeps=500)
+    found = exploration_values(known, 2, 2, gamma=GAMMA, sweeps=500)
     # x = γ (1/4 + 3/4 x)
     assert found[0].tolist() == pytest.approx([GAMMA / 4 / (1 - GAMMA * 3 / 4), 0.0])
     assert found[1].tolist() == [1.0, 1.0]
@@ -88,21 +88,21 @@ def turns_of_the_lock(exploring, rollouts, num_envs=4, steps=32):
             after = np.where(actions == KEY[places], (places + 1) % LENGTH, 0)
             rows.append((picture(places), torch.from_numpy(actions), picture(after)))
             places = after
-        obs, actions, arrived = (torch.cat(column) for column in zip(*rows, strict=True))
+        obs, actions, next_obs = (torch.cat(column) for column in zip(*rows, strict=True))
         ended = torch.zeros(len(obs), dtype=torch.bool)
-        named = {"obs": obs, "actions": actions, "next_obs": arrived, "terminated": ended}
+        named = {"obs": obs, "actions": actions, "next_obs": next_obs, "terminated": ended}
         replay.add(named, exploration_policy.counts(steps))
         exploration_policy.plan()
     return tried, exploration_policy
 
 
-def test_seekers_open_a_lock_that_a_random_walk_does_not():
-    """2,560 steps; a random walk needs about 2^15."""
+def test_exploring_environments_open_a_lock_that_random_actions_do_not():
+    """2,560 steps; random actions need about 2^15."""
     assert (turns_of_the_lock(exploring=1, rollouts=20)[0] > 0).all()
     assert (turns_of_the_lock(exploring=0, rollouts=20)[0] == 0).any()
 
 
-def test_walkers_walk_at_random_and_so_do_seekers_where_they_know_nothing():
+def test_exploring_environments_act_at_random_where_nothing_is_known():
     _, exploration_policy = turns_of_the_lock(exploring=2, rollouts=3)
     known = picture([0, 0, 0, 0])
     logits, values = exploration_policy(known)

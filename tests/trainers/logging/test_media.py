@@ -1,4 +1,4 @@
-"""Films and fields: what they show, and that watching a run changes nothing."""
+"""Films and vector fields: what they show, and that training stays the same to the bit."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from chisel import configs, models, trainers
 from chisel.trainers.logging import media
+from chisel.trainers.onpolicy.repeatable import restored_modes
 
 if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
     pytest.skip("the procgen extra is not installed", allow_module_level=True)
@@ -35,7 +36,7 @@ def trained(folder: Path, *overrides: str) -> tuple[Path, Any]:
     return run, drawn
 
 
-def test_a_run_ends_with_the_same_bits_whether_it_is_watched_or_not(tmp_path: Path) -> None:
+def test_a_run_ends_with_the_same_bits_with_and_without_films(tmp_path: Path) -> None:
     alone, drawn_alone = trained(tmp_path / "alone")
     watched, drawn_watched = trained(
         tmp_path / "watched", "tracking.video_every=1", "tracking.field_every=2"
@@ -94,16 +95,16 @@ class Mazes:
 
 
 @pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch) -> media.Camera:
+def camera(monkeypatch: pytest.MonkeyPatch) -> media.FilmRecorder:
     def panel(shade: int) -> Any:
         return np.full((media.PANEL, media.PANEL, 3), min(shade, 255), np.uint8)
 
     monkeypatch.setattr(media, "_panel", panel)
-    return media.Camera(Mazes())
+    return media.FilmRecorder(Mazes())
 
 
 def test_a_film_has_a_picture_per_step_and_keeps_ended_episodes_darkened(
-    camera: media.Camera,
+    camera: media.FilmRecorder,
 ) -> None:
     camera.reset(seed=1)
     for _ in range(5):
@@ -115,7 +116,7 @@ def test_a_film_has_a_picture_per_step_and_keeps_ended_episodes_darkened(
     assert right.tolist() == [60, 90, 120, 150, 180, 210]
 
 
-def test_a_film_of_a_lost_mouse_ends(camera: media.Camera) -> None:
+def test_a_film_ends_even_if_its_episodes_do_not(camera: media.FilmRecorder) -> None:
     camera.reset()
     for _ in range(media.MAX_FRAMES + 50):
         camera.step(np.zeros(2, np.int64))
@@ -131,8 +132,8 @@ def test_panels_are_laid_out_row_by_row(panels: int, size: tuple[int, int]) -> N
     assert seen.ravel().tolist() == [*shades.tolist(), *[0] * (seen.size - panels)]
 
 
-def test_the_network_is_given_back_in_the_mode_it_was_in() -> None:
+def test_drawing_leaves_the_network_in_its_mode() -> None:
     network = torch.nn.Dropout()
-    with media._at_rest(network) as model:
-        assert not model.training
+    with restored_modes(network):
+        network.eval()
     assert network.training

@@ -20,7 +20,7 @@ STEPS = 1000
 
 
 class Clock:
-    """Time that passes only when told."""
+    """Time that passes only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0

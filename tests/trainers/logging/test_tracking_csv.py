@@ -69,7 +69,7 @@ def test_killed_and_resumed_runs_have_each_iteration_once(
     before = path.read_bytes() if path.exists() else b""
     log = CsvLog(path, last_iteration=reached)
     assert (path.read_bytes() if path.exists() else b"") == before, "opening changes nothing"
-    log.cut()
+    log.truncate()
     write(log, range(reached + 1, 8))
     last = max(reached, 7)
     assert [int(row["iteration"]) for row in rows_of(path)] == list(range(1, last + 1))
@@ -78,7 +78,7 @@ def test_killed_and_resumed_runs_have_each_iteration_once(
     ]
 
 
-def test_it_knows_how_far_the_killed_run_had_come(tmp_path: Path) -> None:
+def test_a_log_knows_the_last_iteration_of_a_killed_run(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     assert CsvLog(path, last_iteration=0).reached == 0
     write(CsvLog(path, last_iteration=0), range(1, 6))

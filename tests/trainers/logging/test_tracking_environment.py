@@ -13,7 +13,7 @@ import pytest
 
 from chisel.configs import RunConfig, TrackingConfig
 from chisel.trainers.logging.tracking import make_loggers
-from tests.trainers import wandb_file
+from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import PATIENCE, segments
 
 PROGRAM = """
@@ -60,9 +60,9 @@ print(json.dumps("left nothing"))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """Runs under one `WANDB_RUN_ID`, with and without a sweep, in one process."""
-    folder = tmp_path_factory.mktemp("told")
+    folder = tmp_path_factory.mktemp("recorded")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
     ours = {"HOME": str(folder), "WANDB_RUN_ID": "mine"}
     ours |= {"WANDB_ENTITY": "us", "WANDB_PROJECT": "other", "WANDB_NAME": "other"}
@@ -80,30 +80,30 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
 
 
 def test_an_id_from_outside_names_a_lone_run_and_each_of_several_seeds_has_its_own(
-    told: tuple[Path, Any],
+    recorded: tuple[Path, Any],
 ) -> None:
     wanted = {"runs/lone": "mine", "runs/group/seed-0": "mine-seed-0"}
     wanted |= {f"runssweep/group/seed-{n}": f"mine-seed-{n}" for n in (0, 1)}
-    found = {name: wandb_file.run_of(*segments(told[0] / name)).run_id for name in wanted}
+    found = {name: wandb_file.run_of(*segments(recorded[0] / name)).run_id for name in wanted}
     assert found == wanted
 
 
 def test_the_config_names_the_project_and_the_run_and_leaves_the_entity_open(
-    told: tuple[Path, Any],
+    recorded: tuple[Path, Any],
 ) -> None:
-    run = wandb_file.run_of(segments(told[0] / "runs" / "lone")[0])
+    run = wandb_file.run_of(segments(recorded[0] / "runs" / "lone")[0])
     assert (run.project, run.display_name, run.entity) == ("chisel", "lone", "us")
 
 
-def test_a_run_that_somebody_has_open_goes_on_beside_ours(told: tuple[Path, Any]) -> None:
-    (theirs,) = (told[0] / "wandb").glob("offline-run-*-theirs/run-theirs.wandb")
+def test_a_run_that_somebody_has_open_goes_on_beside_ours(recorded: tuple[Path, Any]) -> None:
+    (theirs,) = (recorded[0] / "wandb").glob("offline-run-*-theirs/run-theirs.wandb")
     assert [row["y"] for row in wandb_file.history(theirs)] == [1.0]
-    (ours,) = segments(told[0] / "runs" / "beside")
+    (ours,) = segments(recorded[0] / "runs" / "beside")
     assert [row["x"] for row in wandb_file.history(ours)] == [1.0]
 
 
-def test_a_run_leaves_no_hook_no_variable_and_no_thread_behind(told: tuple[Path, Any]) -> None:
-    assert told[1] == "left nothing"
+def test_a_run_leaves_no_hook_no_variable_and_no_thread_behind(recorded: tuple[Path, Any]) -> None:
+    assert recorded[1] == "left nothing"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainers import wandb_file
+from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import Listener, end, play, segments, start
 from tests.trainers.logging.wandb_server import FakeWandb
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainers import wandb_file
+from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import Listener, kill, play, segments
 
 Crashed = tuple[Path, dict[str, Any], int]

@@ -15,7 +15,7 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The messages of a `run-<id>.wandb` file; stops at a torn one."""
+    """Read the messages of a `run-<id>.wandb` file, up to an incomplete one."""
     data, position, parts = path.read_bytes(), 7, b""
     while position + 7 <= len(data):
         if BLOCK - position % BLOCK < 7:
@@ -35,7 +35,7 @@ def records(path: Path) -> Iterator[Any]:
 
 
 def history(path: Path) -> list[dict[str, Any]]:
-    """Logged rows, each with W&B's own `_step`."""
+    """Return the logged rows, each with W&B's own `_step`."""
     rows = []
     for record in records(path):
         if record.WhichOneof("record_type") == "history":
@@ -45,5 +45,5 @@ def history(path: Path) -> list[dict[str, Any]]:
 
 
 def run_of(path: Path) -> Any:
-    """The message that describes the run."""
+    """Return the message that describes the run."""
     return next(r.run for r in records(path) if r.WhichOneof("record_type") == "run")

@@ -1,4 +1,4 @@
-"""Acting out runs in processes of their own, before servers that answer nothing."""
+"""Running `wandb_script` in processes of their own, also against servers that never answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Listener:
 
 
 def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> subprocess.Popen[str]:
-    """Begin to act out a run; see `wandb_script`."""
+    """Start a run in a process; see `wandb_script`."""
     folder.mkdir(exist_ok=True)
     home = folder / "home"
     home.mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> su
 
 
 def end(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Let it end; returns what the script printed, which is all that was printed."""
+    """Wait for its end; return what the script printed, and check that nothing else was printed."""
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     (result,) = out.splitlines()
@@ -67,12 +67,12 @@ def end(process: subprocess.Popen[str]) -> dict[str, Any]:
 def play(
     folder: Path, *steps: str, mode: str = "offline", server: str = "http://127.0.0.1:9"
 ) -> dict[str, Any]:
-    """Act out a run to its end."""
+    """Run to the end."""
     return end(start(folder, mode, server, *steps))
 
 
 def kill(folder: Path, *steps: str) -> None:
-    """Act out an offline run that is killed after these steps."""
+    """Run offline, and kill the process after these steps."""
     process = start(folder, "offline", "http://127.0.0.1:9", *steps, "kill")
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == -9, err

@@ -1,4 +1,4 @@
-"""Acts out a run in a process of its own: `python wandb_script.py FOLDER MODE STEPS…`.
+"""Logs a run with W&B in a process of its own: `python wandb_script.py FOLDER MODE STEPS…`.
 
 Each step is `log:FROM:TO`, `flush:ITERATION` (wait until W&B's file has it), `kill`,
 `media:ITERATION`, `checkpoint`, `crash`, `finish` or `ask` (say so, and wait for a line of input).

@@ -1,4 +1,4 @@
-"""The few answers of a W&B server that a run needs, and what it was sent."""
+"""A server with the few answers of W&B's that a run needs; it keeps what it receives."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 
 class FakeWandb:
-    """Takes runs on a port of this machine until it is closed."""
+    """Receives runs on a local port until it is closed."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        """Logged rows in the order they came."""
+        """Return the logged rows in the order in which they came."""
         self.runs: set[str] = set()
         fake = self
 
@@ -26,12 +26,12 @@ class FakeWandb:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Die: further connections are refused, those that are open stay silent."""
+        """Stop: refuse new connections, and answer nothing on open ones."""
         self._server.shutdown()
         self._server.server_close()
 
     def answer(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
-        """The data that a GraphQL operation returns."""
+        """Return the data of a GraphQL operation."""
         project = {"id": "p", "name": "chisel", "entity": {"id": "e", "name": "me"}}
         name = given.get("name") or ""
         bucket = {"id": "b", "name": name, "displayName": name, "config": "{}", "project": project}
@@ -58,7 +58,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients hang up when they end."""
+        """Ignore connections that clients close when they end."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -66,10 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
     server_of: FakeWandb
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def do_POST(self) -> None:
-        """GraphQL, and the stream of rows."""
+        """Answer GraphQL and the stream of rows."""
         sent = json.loads(self._body())
         if self.path.endswith("/graphql"):
             name = sent.get("operationName") or sent["query"].split("(")[0].split()[-1]
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply({"exitcode": None, "limits": {}})
 
     def do_PUT(self) -> None:
-        """Uploaded files."""
+        """Receive uploaded files."""
         self._body()
         self._reply({})
 

@@ -129,7 +129,7 @@ def test_the_learning_rate_falls_linearly_to_one_step_above_zero():
 
 
 @pytest.mark.parametrize("norm_adv", ["batch", "minibatch"])
-def test_normalised_advantages_have_mean_zero_and_deviation_one(norm_adv):
+def test_normalised_advantages_have_mean_0_and_standard_deviation_1(norm_adv):
     from chisel.trainers.runs.distributed import standardize
 
     values = torch.randn(512, generator=torch.Generator().manual_seed(0)) * 7 + 3
@@ -189,7 +189,7 @@ class Poisoned:
 @pytest.mark.parametrize(
     "where", ["observation", "reward", "advantage", "logits", "loss", "gradient"]
 )
-def test_a_number_gone_bad_is_caught_in_its_iteration_before_the_step(where, tmp_path):
+def test_a_nan_is_found_in_its_iteration_before_the_step(where, tmp_path):
     module = broken(where)
     after_two = Snapshot(2)
     with pytest.raises(NumericsError, match=r"not finite.*batch saved in") as caught:

@@ -248,7 +248,7 @@ def test_every_policy_of_ours_is_accepted(name):
 
 
 @pytest.mark.parametrize("middle", ["LayerNorm", "frozen BatchNorm"])
-def test_asking_leaves_no_trace(middle):
+def test_checking_a_network_changes_nothing_of_it(middle):
     env = Corridor()
     model = network(ACCEPTED[middle], env)
     model.embedder[2].eval()
@@ -282,7 +282,7 @@ def test_statistics_are_back_after_a_refusal():
     [(build_ppo, PPOConfig(num_steps=8)), (build_reinforce, ReinforceConfig(num_steps=8))],
     ids=["ppo", "reinforce"],
 )
-def test_every_on_policy_builder_refuses(make, algo):
+def test_every_on_policy_builder_refuses_networks_that_are_not_repeatable(make, algo):
     env = Corridor()
     config = RunConfig(frames=32, env=GridworldConfig(num_envs=4), algo=algo)
     with pytest.raises(ConfigError, match=r"embedder\.3 \(Dropout\)"):
@@ -296,7 +296,7 @@ def test_every_on_policy_builder_refuses(make, algo):
         )
 
 
-def test_aup_refuses_too():
+def test_aup_refuses_networks_that_are_not_repeatable():
     from chisel.trainers.aup.module import build_aup
 
     def with_dropout(config, env, model, **rest):
@@ -306,7 +306,7 @@ def test_aup_refuses_too():
         make_aup(build=with_dropout)
 
 
-def test_a_module_at_rest_rests_through_a_whole_training():
+def test_a_module_in_evaluation_mode_stays_in_it_through_training():
     module = module_of(nn.Dropout(0.9).eval())
     fit(module)
     assert not module.model.embedder[3].training

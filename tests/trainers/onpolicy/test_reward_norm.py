@@ -32,7 +32,7 @@ def test_normalised_rewards_equal_those_from_the_whole_history(history):
     np.testing.assert_allclose(ours[5:], slow(rewards, dones, 0.99, 10.0)[5:], rtol=1e-4)
 
 
-def test_two_halves_give_the_bits_of_one_whole(history):
+def test_two_halves_of_training_give_the_bits_of_one_run(history):
     rewards, dones = history
     whole = RewardNormalizer(8, gamma=0.99, clip=10.0)(rewards, dones)
     first = RewardNormalizer(8, gamma=0.99, clip=10.0)

@@ -8,7 +8,7 @@ from chisel.configs import ConfigError, LabelsConfig
 from chisel.trainers.routed.labels import UNFINISHED, UNKNOWN, EpisodeLabeler
 
 
-def book(num_envs=4, seed=0, **options):
+def labeler(num_envs=4, seed=0, **options):
     options = LabelsConfig(source="maze-goal", **options)
     return EpisodeLabeler(options, num_envs=num_envs, generator=np.random.default_rng(seed))
 
@@ -22,7 +22,7 @@ def ends(rows, outcomes, num_envs=4):
 
 
 def test_a_label_covers_all_steps_of_its_episode_in_the_rollout_and_no_other():
-    labels = book()
+    labels = labeler()
     labels.begin()
     labels.note(1, ends([0, 2], [1, 2]))
     labels.note(2, {})
@@ -45,7 +45,7 @@ def test_a_time_out_is_known_as_such_where_the_source_says_how_episodes_end():
 
 
 def test_an_episode_from_the_last_rollout_is_labelled_from_this_rollouts_first_step():
-    labels = book()
+    labels = labeler()
     labels.begin()
     assert (labels.column(5, 4) == UNFINISHED).all()
     labels.begin()
@@ -65,7 +65,7 @@ def many(labels, outcomes):
 
 def test_share_recall_and_precision_come_out_as_asked():
     truth = np.random.default_rng(1).integers(1, 3, (4000, 4))
-    given = many(book(share=0.5, recall={"corner": 0.4}, precision=0.9), truth)
+    given = many(labeler(share=0.5, recall={"corner": 0.4}, precision=0.9), truth)
     known = given >= 0
     cheese, corner = truth == 1, truth == 2
     assert known[cheese].mean() == pytest.approx(0.5, abs=0.02)
@@ -75,7 +75,7 @@ def test_share_recall_and_precision_come_out_as_asked():
 
 def test_correlation_leaves_the_share_alone_and_makes_long_runs():
     truth = np.ones((6000, 4), int)
-    alone, together = (many(book(share=0.5, correlation=c), truth) >= 0 for c in (0.0, 0.9))
+    alone, together = (many(labeler(share=0.5, correlation=c), truth) >= 0 for c in (0.0, 0.9))
     assert together.mean() == pytest.approx(0.5, abs=0.05)
     repeats = [(known[1:] == known[:-1]).mean() for known in (alone, together)]
     assert repeats[0] == pytest.approx(0.5, abs=0.02)
@@ -83,7 +83,7 @@ def test_correlation_leaves_the_share_alone_and_makes_long_runs():
 
 
 def test_a_label_that_comes_after_the_rollout_is_never_known():
-    labels = book(delay=3)
+    labels = labeler(delay=3)
     labels.begin()
     labels.note(1, ends([0], [1]))
     labels.note(2, ends([1], [1]))
@@ -95,7 +95,7 @@ def test_a_label_that_comes_after_the_rollout_is_never_known():
 def test_shuffled_labels_keep_their_numbers_and_lose_their_episodes():
     truth = np.random.default_rng(2).integers(0, 3, (300, 4))
     given = []
-    labels = book(shuffled=True)
+    labels = labeler(shuffled=True)
     labels.begin()
     for t, outcome in enumerate(truth):
         labels.note(t, ends(np.arange(4), outcome))
@@ -106,10 +106,10 @@ def test_shuffled_labels_keep_their_numbers_and_lose_their_episodes():
     assert ((given < 0) == (truth == 0)).all()
 
 
-def test_a_restored_book_draws_on_exactly():
+def test_a_restored_labeler_makes_the_same_draws():
     options = {"share": 0.5, "precision": 0.7, "correlation": 0.5}
     truth = np.random.default_rng(3).integers(1, 3, (50, 4))
-    one, two = book(**options), book(seed=9, **options)
+    one, two = labeler(**options), labeler(seed=9, **options)
     many(one, truth)
     two.set_state(one.get_state())
     assert (many(one, truth) == many(two, truth)).all()
@@ -117,10 +117,10 @@ def test_a_restored_book_draws_on_exactly():
 
 def test_an_unknown_label_in_recall_is_refused():
     with pytest.raises(ConfigError, match=r"recall: no label 'chese'; did you mean 'cheese'"):
-        book(recall={"chese": 0.5})
+        labeler(recall={"chese": 0.5})
 
 
 def test_a_source_that_reads_what_the_environment_lacks_is_named():
-    labels = book()
+    labels = labeler()
     with pytest.raises(ConfigError, match=r"reads 'outcome'"):
         labels.note(0, {"episode": {"r": np.zeros(4)}, "_episode": np.ones(4, bool)})

@@ -76,7 +76,7 @@ def test_shares_of_labels_add_up_and_empty_routes_give_no_nan_to_the_weights():
     assert all(torch.isfinite(value).all() for value in weights(module).values())
 
 
-def test_a_gate_learns_which_goal_the_picture_tells():
+def test_a_gate_learns_which_goal_an_image_shows():
     sure = dataclasses.replace(EXPERTS, gate_coef=1.0, labels=labels_of(share=1.0, precision=1.0))
     module = make_ppo(Corridor(num_envs=16), iterations=120, routing=sure, num_steps=16)
     losses = []
@@ -192,7 +192,7 @@ def test_where_a_region_is_dropped_unlabelled_steps_can_be_left_out_of_the_loss(
     assert any(seen)
 
 
-def test_terms_of_their_own_reach_where_their_rules_say():
+def test_terms_with_their_own_rules_reach_the_regions_that_these_open():
     terms = {"value": {"cheese": {"features": 0.0}}, "policy": {"cheese": {"features": 1.0}}}
     forked = dataclasses.replace(
         PLAIN,

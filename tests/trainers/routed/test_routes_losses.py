@@ -27,8 +27,8 @@ OPTIONS = RoutingConfig(
 
 def routes_of(options):
     model = build(ImpalaConfig(channels=(4, 4, 4), hidden=16), SPACES)
-    book = EpisodeLabeler(options.labels, num_envs=4, generator=np.random.default_rng(0))
-    return model, Routes(model, options, book, example=IMAGES[:1])
+    labeler = EpisodeLabeler(options.labels, num_envs=4, generator=np.random.default_rng(0))
+    return model, Routes(model, options, labeler, example=IMAGES[:1])
 
 
 @pytest.mark.parametrize("terms", [{}, {"value": {"cheese": {"corner": 0.0}}}])
@@ -56,14 +56,14 @@ def test_sparsity_without_a_routed_output_is_refused_in_one_line(part):
         routes_of(options)
 
 
-def test_a_region_that_nobody_may_teach_is_refused():
+def test_a_region_closed_to_all_examples_is_refused():
     closed = {"cheese": {"corner": 0.0}, "corner": {"corner": 0.0}}
     with pytest.raises(ConfigError, match="region corner is closed to every label, and to"):
         routes_of(dataclasses.replace(OPTIONS, rules=closed, unlabelled={"corner": 0.0}))
     routes_of(dataclasses.replace(OPTIONS, rules=closed))
 
 
-def test_a_region_that_no_gradient_reached_is_told_at_the_end(capsys):
+def test_a_region_without_any_gradient_is_warned_of_at_the_end(capsys):
     always = {"cheese": {"corner": 0.0}, "corner": {}}
     only_cheese = dataclasses.replace(
         EXPERTS,
@@ -125,7 +125,7 @@ def test_an_example_weighs_the_same_on_every_process(monkeypatch, known, loss):
     labels[64 : 64 + known[1]] = 1
 
     def value(rows):
-        routes._seen = {"gate": logits[rows], "alone": logits[rows], "whole": whole[rows]}
+        routes._kept = {"gate": logits[rows], "alone": logits[rows], "whole": whole[rows]}
         return (
             routes._gate_loss(labels[rows]) if loss == "gate" else routes._alone_loss(labels[rows])
         )

@@ -82,7 +82,7 @@ def test_before_the_first_checkpoint_nothing_is_promised(
 
 
 @pytest.mark.parametrize(("times", "code"), [(1, 143), (2, 130)])
-def test_of_several_seeds_the_group_is_what_to_go_on_with(
+def test_the_suggested_command_resumes_the_whole_group_of_seeds(
     times: int,
     code: int,
     tmp_path: Path,

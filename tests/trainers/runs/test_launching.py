@@ -14,7 +14,7 @@ from chisel import configs
 from chisel.configs import ConfigError, TrainerConfig
 from chisel.trainers.runs.assembly import device_of
 from chisel.trainers.runs.launching import OneProcess, note_task, process_of
-from chisel.trainers.runs.ranks import check_announced
+from chisel.trainers.runs.ranks import check_ranks
 
 ONE, TWO = TrainerConfig(), TrainerConfig(devices=2, accelerator="cpu")
 TORCHRUN = {
@@ -64,7 +64,7 @@ def environment(variables):
 def outcome(options):
     """The message and no process, or no message and the process."""
     try:
-        check_announced()
+        check_ranks()
         with process_of(options) as process:
             return None, process
     except ConfigError as error:
@@ -125,7 +125,7 @@ def test_one_device_started_by_torchrun_among_several_is_refused_on_every_proces
     assert "unset RANK" in said
 
 
-def test_a_task_of_a_cluster_that_trains_alone_is_told_so(capsys):
+def test_a_task_of_a_cluster_that_trains_alone_prints_a_note(capsys):
     with environment(SLURM):
         note_task(ONE)
     assert "note: SLURM_PROCID=1 of 2 tasks" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_where_a_disk_knows_no_locks_training_goes_on_with_a_warning(
 
 
 @pytest.mark.parametrize("name", ["EIO", "ENOMEM", "EACCES", "ESTALE"])
-def test_another_refusal_to_lock_is_told_as_what_it_is(
+def test_other_errors_of_locking_are_reported_as_they_are(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing(monkeypatch, getattr(errno, name))
@@ -77,7 +77,7 @@ def run_of(folder: Path, *overrides: str) -> tuple[Path, RunConfig]:
     (folder / "my own.yaml").write_text("extends: maze/smoke\nalgo:\n  gamma: 0.9\n")
     (folder / "mine.yaml").write_text((folder / "my own.yaml").read_text())
     config = configs.load(str(folder / "mine.yaml"), [*overrides, f"runs_dir={folder}/a b=c"])
-    config, run = rundir.claim(config)
+    config, run = rundir.create(config)
     rundir.write_config(run, config)
     return run, config
 

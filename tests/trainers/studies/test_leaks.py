@@ -49,7 +49,7 @@ def test_a_term_that_opens_a_region_is_no_leak():
     assert opened["cheese", "hidden"].change > 0
 
 
-def test_a_mask_that_is_gone_is_noticed():
+def test_a_missing_mask_is_found():
     module = make_ppo(routing=ROUTED)
     module.routes.router.detach()
     assert movements(module)["corner", "cheese"].leaked

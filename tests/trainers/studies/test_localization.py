@@ -9,8 +9,7 @@ from chisel import configs, trainers
 from chisel.analysis import studies
 from chisel.analysis.results import results_folder, runs_of
 from chisel.configs import CheckpointError, ConfigError
-from chisel.models import load_agent, save_agent
-from chisel.trainers.studies.runs import kept_checkpoints
+from chisel.models import kept_checkpoints, load_agent, save_agent
 
 SMALL = [
     *("frames=1536", "env.num_envs=16", "model.hidden=16", "trainer.progress=false"),

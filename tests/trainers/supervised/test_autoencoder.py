@@ -8,9 +8,9 @@ import torch
 from chisel import configs, models
 from chisel.configs import ConfigError, NumericsError
 from chisel.trainers.runs.callbacks import LogIteration
+from chisel.trainers.runs.iterations import MinibatchLoader
+from chisel.trainers.supervised.autoencoder import correlation, l1_norm
 from chisel.trainers.supervised.build import build_split
-from chisel.trainers.supervised.data import ExampleLoader
-from chisel.trainers.supervised.losses import correlation, l1_norm
 from tests.trainers.conftest import fit, same, weights
 from tests.trainers.runs.test_resume import saver, timeless
 
@@ -107,7 +107,7 @@ def test_resuming_from_every_epoch_ends_with_identical_weights_and_metrics(
             assert timeless(metrics) == timeless(log[iteration][0])
 
 
-def test_a_checkpoint_holds_the_resolved_routes_and_they_win(tmp_path):
+def test_resolved_routes_of_a_checkpoint_replace_those_of_the_config(tmp_path):
     module = make(epochs=1)
     fit(module, callbacks=[saver(tmp_path)])
     (path,) = tmp_path.glob("*.ckpt")
@@ -137,7 +137,7 @@ def test_a_share_of_the_labels_is_kept():
 def test_routing_may_start_late():
     module = make("digits/halves", f"routing.start={2 * 1197}")
     strengths = []
-    module.watch = lambda _: strengths.append(module.router.strength) or {}
+    module.evaluate = lambda _: strengths.append(module.router.strength) or {}
     fit(module, callbacks=[LogIteration(None)])
     assert strengths == [0.0, 0.0, 1.0, 1.0]
 
@@ -155,7 +155,8 @@ def test_weights_of_another_run_can_be_started_from(tmp_path):
 
 def test_an_epoch_holds_every_example_once_in_a_new_order():
     columns = {"images": torch.arange(10.0)[:, None], "labels": torch.arange(10)}
-    loader = ExampleLoader(columns, batch_size=4, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    loader = MinibatchLoader(lambda: columns, num_examples=10, batch_size=4, generator=generator)
     epochs = [list(loader) for _ in range(2)]
     assert len(loader) == 3
     orders = []
@@ -167,7 +168,7 @@ def test_an_epoch_holds_every_example_once_in_a_new_order():
     assert not torch.equal(*orders)
 
 
-def test_numbers_that_go_bad_stop_the_run_before_the_step():
+def test_a_nan_stops_the_run_before_the_step():
     module = make()
     module.columns["images"][7] = math.nan
     with pytest.raises(NumericsError, match="iteration 1 is not finite"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.trainers.supervised.losses import correlation, l1_norm, reconstruction
+from chisel.trainers.supervised.autoencoder import correlation, l1_norm, reconstruction
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_l1_norm_is_summed_over_units_and_averaged_over_examples():
     assert float(l1_norm(torch.tensor([[1.0, -2.0], [0.0, 5.0]]))) == 4.0
 
 
-def test_the_correlation_is_numpys(generator):
+def test_the_correlation_equals_that_of_numpy(generator):
     encoding = torch.randn(40, 6, generator=generator).cumsum(1)
     full = np.corrcoef(encoding.numpy().T)
     expected = np.abs(full[:3, 3:]).mean()

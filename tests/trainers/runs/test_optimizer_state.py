@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from chisel import routing
-from chisel.trainers.runs.moments import keep_layout
+from chisel.trainers.runs.optimizer_state import keep_layout
 from tests.trainers.conftest import EXPERTS, make_ppo
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

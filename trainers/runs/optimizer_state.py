@@ -1,4 +1,4 @@
-"""Restored optimiser state in the memory layout of the parameters that it belongs to."""
+"""Optimiser state that is restored in the memory layout of its parameters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Make an optimiser copy what it loads into each parameter's own layout.
+    """Make an optimiser copy the state that it loads into each parameter's own layout.
 
-    torch keeps the layout in which state was saved. A fused kernel walks parameter, gradient and
-    moments by the same offsets, so that moments saved in another layout (`channels_last`) would be
-    taken for those of other elements, silently.
+    torch keeps the layout in which state was saved. A fused kernel reads parameter, gradient and
+    moments at the same offsets, so moments in another layout (`channels_last`) would silently be
+    used for other elements.
 
     Returns:
         The same optimiser; its `load_state_dict` raises ValueError if a moment has another shape

@@ -1,4 +1,4 @@
-"""A run's own losses on rollouts that nothing is learnt from: what studies differentiate."""
+"""Gradients of a run's own losses, on rollouts from which nothing is learnt."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ from torch import Tensor
 
 from chisel import configs, envs, models
 from chisel.analysis.localization import Condition
-from chisel.configs import CheckpointError, ConfigError, LabelsConfig, MazeConfig, RunConfig
+from chisel.configs import (
+    CheckpointError,
+    ConfigError,
+    LabelsConfig,
+    MazeConfig,
+    RoutingConfig,
+    RunConfig,
+)
 from chisel.models import Agent
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.labels import UNKNOWN, Facts, Label
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs import seeding
+from chisel.trainers.studies.runs import config_of, regions_of
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 LEVELS = 1000
-"""Mazes of the validation split that rollouts are played in."""
+"""Largest number of mazes of the validation split that rollouts are played in."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,26 +39,26 @@ class Batch:
     """The same examples under each condition."""
 
     columns: Mapping[Condition, dict[str, Tensor]]
-    """By condition, what a minibatch holds; `[B, ...]`."""
+    """By condition, the columns `[B, ...]` of a minibatch."""
     kinds: Tensor
-    """What the labels would be, int64 `[B]`; negative where an episode has none or has not ended
-    within its rollout."""
+    """True labels, int64 `[B]`; negative where an episode has none, or has not ended within its
+    rollout."""
 
 
-class Rehearsal:
-    """Collects rollouts as training does, and gives the gradients that training would have.
+class DryRun:
+    """Collects rollouts as training does, and computes the gradients that training would have.
 
     Args:
-        module: a run as it is built, on the CPU, whose labels are all known and whose extra losses
-            (gate, L1) are off: they are not routed.
+        module: A run that was just built, on the CPU, whose labels are all known and whose extra
+            losses (gate, L1), which are not routed, are off.
 
     Raises:
-        ConfigError: the run has no routes.
+        ConfigError: The run has no routes.
     """
 
     def __init__(self, module: OnPolicy) -> None:
         if module.routes is None:
-            raise ConfigError("a rehearsal needs a run with routing.regions")
+            raise ConfigError("a dry run needs a run with routing.regions")
         self.module, self.routes = module, module.routes
         self.env_steps = 0
         self._start = module.collector.get_state()
@@ -64,7 +72,10 @@ class Rehearsal:
         return self.routes.labels.names
 
     def load(self, file: Path) -> int:
-        """Take over what a checkpoint of the run has learnt; returns its environment steps.
+        """Load weights and statistics from a checkpoint of the run.
+
+        Returns:
+            The checkpoint's environment steps.
 
         Raises:
             CheckpointError: It is damaged, or of another kind.
@@ -78,18 +89,18 @@ class Rehearsal:
         models.load_weights(self.module.model, weights, file)
         return self.env_steps
 
-    def forget(self) -> None:
-        """Go back to the network as it was initialised."""
+    def reset(self) -> None:
+        """Restore the network as it was initialised."""
         self.module.model.load_state_dict(self._untrained)
         self._algorithm, self.env_steps = self._fresh, 0
 
     def batches(self, frames: int, size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Play on from the same beginning each time.
+        """Collect rollouts, always from the same state of the environment, and split them.
 
         Args:
-            frames: environment steps, rounded to whole rollouts of the run; at least one.
-            size: examples per batch, roughly.
-            generator: of the order in which a rollout's examples are taken.
+            frames: Environment steps, rounded to whole rollouts of the run; at least one rollout.
+            size: Examples per batch, roughly.
+            generator: Draws the order of a rollout's examples.
         """
         self.module.collector.set_state(self._start)
         self.module.algorithm.set_state(self._algorithm)
@@ -104,7 +115,7 @@ class Rehearsal:
                 yield Batch(taken, kinds[rows])
 
     def _rollout(self) -> tuple[dict[Condition, dict[str, Tensor]], Tensor]:
-        """The flat columns of one rollout under each condition, and the kind of each example."""
+        """Collect one rollout: its flat columns under each condition, and the true labels."""
         module, buffer = self.module, self.module.buffer
         self.routes.begin(self.env_steps)
         last_values = module.collector.collect(module, buffer)
@@ -130,12 +141,13 @@ class Rehearsal:
     def gradients(
         self, batch: Batch, condition: Condition, kind: int
     ) -> dict[str, Tensor | None] | None:
-        """Gradients by parameter of the mean loss over a batch's examples of one kind.
+        """Compute the gradient of the mean loss over a batch's examples of one true label.
 
-        Whatever the loss normalises over a minibatch, it does over the whole batch, as in training.
+        What the loss normalises over a minibatch, it normalises over the whole batch, as in
+        training.
 
         Returns:
-            None if the batch has no such example.
+            Gradients by parameter; `None` if the batch has no such example.
         """
         chosen = batch.kinds == kind
         if not chosen.any():
@@ -157,26 +169,24 @@ class Rehearsal:
         self.module.collector.env.close()
 
 
-def rehearse(agent: Agent, *, seed: int) -> Rehearsal:
-    """The rehearsal of an agent's run, in environments that training has not seen.
-
-    Mazes are those of the validation split, if training kept to its own.
+def make_dry_run(agent: Agent, *, seed: int) -> DryRun:
+    """Make the dry run of an agent's run, in levels that training has not seen where there are any.
 
     Raises:
         ConfigError: The agent has no regions, or does not learn in an environment.
     """
-    module = build_module(_rehearsed(agent), seed=seed)
-    assert module.routes is not None  # `_rehearsed` has labels
-    reveal(module.routes)
-    return Rehearsal(module)
+    module = build_module(_config(agent), seed=seed)
+    assert module.routes is not None  # `_config` has labels
+    label_as_overseen(module.routes)
+    return DryRun(module)
 
 
 def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
-    """A run's module on the CPU, not trained yet, with its environment.
+    """Build a run's module on the CPU, with its environment and initial weights.
 
     Args:
-        config: the run's.
-        seed: of everything but the initial weights, which are the run's.
+        config: The run's config.
+        seed: Seed of everything but the initial weights, which are the run's.
     """
     own = config.seed if config.init_seed is None else config.init_seed
     config = dataclasses.replace(config, seed=seed, env_seed=None, init_seed=own)
@@ -188,29 +198,38 @@ def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
     return module
 
 
-def _rehearsed(agent: Agent) -> RunConfig:
-    config = agent.config
-    if config is None or config.env is None:
-        raise ConfigError(f"{agent.source} did not learn in an environment; this is for agents")
-    if not agent.regions:
-        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
-    routing = dataclasses.replace(
+def _config(agent: Agent) -> RunConfig:
+    config = config_of(agent)
+    routing = routed_losses_only(
         config.routing,
-        regions=dict(agent.regions),
+        regions=dict(regions_of(agent)),
         labels=LabelsConfig(source=config.routing.labels.source),
-        unlabelled_steps="train",
-        gate_coef=0.0,
-        alone_coef=0.0,
         l1=0.0,
-        drop={},
-        dropped_steps="train",
-        drop_start=0,
     )
     return dataclasses.replace(config, routing=routing, env=unseen(config.env))
 
 
+def routed_losses_only(options: RoutingConfig, **changes: Any) -> RoutingConfig:
+    """Switch off the losses of the gate and of acting alone, dropout, and filtering of steps.
+
+    Args:
+        options: A run's routing.
+        changes: Other options to replace.
+    """
+    return dataclasses.replace(
+        options,
+        gate_coef=0.0,
+        alone_coef=0.0,
+        drop={},
+        dropped_steps="train",
+        drop_start=0,
+        unlabelled_steps="train",
+        **changes,
+    )
+
+
 def unseen(env: Any) -> Any:
-    """The options of the same environment in a few levels that training kept away from."""
+    """Return an environment's options with a few levels that training did not use, if it can."""
     if not isinstance(env, MazeConfig) or not env.levels.set_size:
         return env
     split = "validation" if env.levels.split == "train" else env.levels.split
@@ -218,8 +237,8 @@ def unseen(env: Any) -> Any:
     return dataclasses.replace(env, levels=levels)
 
 
-def reveal(routes: Routes) -> None:
-    """Let the labeler see the labels of episodes that nobody oversaw, too."""
+def label_as_overseen(routes: Routes) -> None:
+    """Let the labeler label all episodes as if they had been overseen."""
     label = routes.labels.label
 
     def read(facts: Facts) -> np.ndarray[Any, np.dtype[np.int64]]:

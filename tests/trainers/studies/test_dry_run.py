@@ -1,4 +1,4 @@
-"""Gradients of a rehearsal are those of training, taken apart by the kind of example."""
+"""Gradients of a dry run are those of training, split by the true label of the examples."""
 
 import dataclasses
 
@@ -7,42 +7,42 @@ import pytest
 import torch
 
 from chisel.configs import ConfigError, LabelsConfig
-from chisel.trainers.studies.rehearsal import CONDITIONS, Rehearsal, reveal
+from chisel.trainers.studies.dry_run import CONDITIONS, DryRun, label_as_overseen
 from tests.trainers.conftest import EXPERTS, make_ppo
 from tests.trainers.worlds import Corridor
 
 KNOWN = dataclasses.replace(EXPERTS, labels=LabelsConfig(source="maze-goal"), gate_coef=0.0, l1=0.0)
 
 
-def rehearse(**changes):
+def make(**changes):
     options = dataclasses.replace(KNOWN, **changes)
-    return Rehearsal(make_ppo(Corridor(num_envs=16), routing=options, num_steps=16))
+    return DryRun(make_ppo(Corridor(num_envs=16), routing=options, num_steps=16))
 
 
-def batches(rehearsal, seed=0):
-    return list(rehearsal.batches(512, 128, torch.Generator().manual_seed(seed)))
+def batches(dry_run, seed=0):
+    return list(dry_run.batches(512, 128, torch.Generator().manual_seed(seed)))
 
 
-def whole(rehearsal, batch, condition):
+def whole(dry_run, batch, condition):
     """Gradients of the plain mean over all examples, as a training step has them."""
-    module = rehearsal.module
-    module.routes = None if condition == "without routes" else rehearsal.routes
+    module = dry_run.module
+    module.routes = None if condition == "without routes" else dry_run.routes
     loss = module.training_step(batch.columns[condition], 0)
-    module.routes = rehearsal.routes
+    module.routes = dry_run.routes
     names, parameters = zip(*module.model.named_parameters(), strict=True)
     found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    rehearsal.routes.router.clear()
+    dry_run.routes.router.clear()
     return dict(zip(names, found, strict=True))
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_gradients_of_the_kinds_add_up_to_the_training_steps(condition):
-    rehearsal = rehearse()
-    batch = batches(rehearsal)[0]
+def test_gradients_of_all_labels_add_up_to_the_training_steps(condition):
+    dry_run = make()
+    batch = batches(dry_run)[0]
     assert len(batch.kinds) == 128
     assert {0, 1} < set(batch.kinds.tolist()), "and some that have not ended"
-    parts = {k: rehearsal.gradients(batch, condition, k) for k in batch.kinds.unique().tolist()}
-    for name, gradient in whole(rehearsal, batch, condition).items():
+    parts = {k: dry_run.gradients(batch, condition, k) for k in batch.kinds.unique().tolist()}
+    for name, gradient in whole(dry_run, batch, condition).items():
         shares = {k: (batch.kinds == k).float().mean() for k in parts}
         found = [
             share * parts[k][name] for k, share in shares.items() if parts[k][name] is not None
@@ -54,11 +54,11 @@ def test_gradients_of_the_kinds_add_up_to_the_training_steps(condition):
 
 
 def test_routes_close_the_other_expert_exactly_and_leave_the_own_as_it_was():
-    rehearsal = rehearse()
-    batch = batches(rehearsal)[0]
-    plain = rehearsal.gradients(batch, "without routes", 0)
-    routed = rehearsal.gradients(batch, "labelled", 0)
-    free = rehearsal.gradients(batch, "unlabelled", 0)
+    dry_run = make()
+    batch = batches(dry_run)[0]
+    plain = dry_run.gradients(batch, "without routes", 0)
+    routed = dry_run.gradients(batch, "labelled", 0)
+    free = dry_run.gradients(batch, "unlabelled", 0)
     for name, gradient in routed.items():
         torch.testing.assert_close(free[name], plain[name])
         if ".experts.corner." in name:
@@ -68,31 +68,31 @@ def test_routes_close_the_other_expert_exactly_and_leave_the_own_as_it_was():
             torch.testing.assert_close(gradient, plain[name])
 
 
-def test_a_kind_that_does_not_occur_has_no_gradients():
-    rehearsal = rehearse()
-    batch = batches(rehearsal)[0]
+def test_a_label_without_examples_has_no_gradients():
+    dry_run = make()
+    batch = batches(dry_run)[0]
     none = dataclasses.replace(batch, kinds=torch.full_like(batch.kinds, -1))
-    assert rehearsal.gradients(none, "labelled", 0) is None
+    assert dry_run.gradients(none, "labelled", 0) is None
 
 
-def test_it_plays_the_same_each_time_and_learns_nothing():
-    rehearsal = rehearse()
-    before = {k: v.clone() for k, v in rehearsal.module.model.state_dict().items()}
-    one, two = batches(rehearsal), batches(rehearsal)
+def test_a_dry_run_plays_the_same_each_time_and_learns_nothing():
+    dry_run = make()
+    before = {k: v.clone() for k, v in dry_run.module.model.state_dict().items()}
+    one, two = batches(dry_run), batches(dry_run)
     assert len(one) == len(two) == 4
     for first, second in zip(one, two, strict=True):
         torch.testing.assert_close(first.columns, second.columns, rtol=0, atol=0)
         assert torch.equal(first.kinds, second.kinds)
     with torch.no_grad():
-        rehearsal.module.model.fc_policy.bias.add_(1)
-    rehearsal.forget()
-    after = rehearsal.module.model.state_dict()
+        dry_run.module.model.fc_policy.bias.add_(1)
+    dry_run.reset()
+    after = dry_run.module.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_labelled_examples_are_compared_with_the_values_of_their_own_part():
-    rehearsal = rehearse(values="routed")
-    for batch in batches(rehearsal):
+    dry_run = make(values="routed")
+    for batch in batches(dry_run):
         known = batch.kinds >= 0
         columns = batch.columns
         same = columns["labelled"]["values"] == columns["unlabelled"]["values"]
@@ -102,25 +102,25 @@ def test_labelled_examples_are_compared_with_the_values_of_their_own_part():
         assert torch.equal(columns["labelled"]["labels"], batch.kinds)
 
 
-def test_kinds_are_what_the_label_would_be_if_all_were_overseen():
+def test_true_labels_are_those_of_episodes_that_are_all_overseen():
     labels = LabelsConfig(source="overseen-goal")
     changed = {
         "rules": {},
         "labels": labels,
         "regions": {"half": [{"module": "embedder.gate_net"}]},
     }
-    routes = rehearse_routes(**changed)
+    routes = make_routes(**changed)
     facts = {"outcome": np.array([0, 1, 2]), "overseen": np.array([True, False, False])}
     assert routes.labels.label(facts).tolist() == [-1, -1, -1]
-    reveal(routes)
+    label_as_overseen(routes)
     assert routes.labels.label(facts).tolist() == [-1, 0, 1]
     assert routes.labels.label.names == ("diamond", "ghost")
 
 
-def rehearse_routes(**changes):
+def make_routes(**changes):
     return make_ppo(routing=dataclasses.replace(KNOWN, **changes)).routes
 
 
-def test_a_run_without_routes_has_nothing_to_rehearse():
+def test_a_run_without_routes_is_refused():
     with pytest.raises(ConfigError, match=r"routing\.regions"):
-        Rehearsal(make_ppo())
+        DryRun(make_ppo())

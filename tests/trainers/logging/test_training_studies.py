@@ -1,4 +1,4 @@
-"""Studies while a run trains: what is logged, and that watching changes nothing."""
+"""Studies while a run trains: what is logged, and that training stays the same to the bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chisel.analysis.maze.behaviour import MEASURES
 from chisel.configs import ConfigError
 from chisel.configs.schema import STUDIES_WHILE_TRAINING
 from chisel.models import load_agent
-from tests.trainers import wandb_file
+from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import segments
 
 needs_procgen = pytest.mark.skipif(
@@ -57,7 +57,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
 
 
 @needs_procgen
-def test_a_run_ends_with_the_same_bits_whether_it_is_studied_or_not(
+def test_a_run_ends_with_the_same_bits_with_and_without_studies(
     studied: tuple[Path, Any], tmp_path: Path
 ) -> None:
     alone, drawn = trained(tmp_path)

@@ -1,7 +1,7 @@
-"""Studies of a run while it trains: what `over-training` measures afterwards, logged as it happens.
+"""Studies of a run while it trains: the measures of `over-training`, logged as they change.
 
-They are made on a copy of the network, with environments and generators of their own, so that a run
-ends with the same weights whether it is studied or not.
+They measure a copy of the network, with their own environments and generators, so a run ends with
+the same weights with and without them.
 """
 
 from __future__ import annotations
@@ -23,43 +23,41 @@ SPLIT: Literal["validation"] = "validation"
 
 
 def study_callbacks(config: RunConfig, folder: Path, tracking: Tracking) -> list[Callback]:
-    """The callback that `tracking.studies` and `tracking.studies_every` ask for, if they do."""
+    """Make the callback that `tracking.studies` and `tracking.studies_every` ask for, if any."""
     if not config.tracking.studies:
         return []
-    return [WatchStudies(config, folder, tracking)]
+    return [TrainingStudies(config, folder, tracking)]
 
 
-class WatchStudies(Callback):
-    """Measures the network on held-out mazes of the validation split, every so many iterations.
+class TrainingStudies(Callback):
+    """Measures the network on mazes of the validation split, every `studies_every` iterations.
 
     Args:
         config: The run's config.
-        folder: The run's folder, which an agent says it comes from.
-        tracking: Where figures go.
+        folder: The run's folder, the source of the measured agent.
+        tracking: Logs the measurements.
     """
 
     def __init__(self, config: RunConfig, folder: Path, tracking: Tracking) -> None:
         self.config, self.folder, self.tracking = config, folder, tracking
         self._agent: Agent | None = None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Make the copy and measure once, so that what cannot be measured is known at once."""
-        module: Any = pl_module
-        spaces = Spaces.from_plain(module.about["spaces"])
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Make the copy and measure once, so that a fault is known at once."""
+        spaces = Spaces.from_plain(pl_module.about["spaces"])
         copy = models.build(self.config.model, spaces).eval()
         self._agent = Agent(copy, spaces, self.config, "training", None, source=self.folder)
-        self._measure(module)
+        self._measure(pl_module)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure, if it is time."""
-        module: Any = pl_module
-        if module.iteration % (self.config.tracking.studies_every or 1) == 0:
-            values = self._measure(module)
-            self.tracking.log_studies(values, module.iteration, module.env_steps)
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Measure every `studies_every` iterations."""
+        if pl_module.iteration % (self.config.tracking.studies_every or 1) == 0:
+            values = self._measure(pl_module)
+            self.tracking.log_studies(values, pl_module.iteration, pl_module.env_steps)
 
     def _measure(self, module: Any) -> dict[str, float]:
-        """Every curve of every study by its name, `studies/STUDY/CURVE`."""
-        # scikit-learn comes along, which runs that are not studied need not wait for.
+        """Measure every curve of every study, by its name `studies/STUDY/CURVE`."""
+        # This imports scikit-learn, which other runs need not wait for.
         from chisel.analysis.maze.behaviour import MEASURES
 
         if self._agent is None:
