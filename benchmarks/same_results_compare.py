@@ -16,11 +16,30 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    # Keys of a config, in checkpoints.
+    "data": "corpus",
+    "bank": "set_size",
+    "seekers": "exploring",
+    # State of a maze environment, in checkpoints.
+    "dealer": "level_sampler",
+    "bank_seed": "set_seed",
+    "bank_digest": "set_digest",
+    # channels.json and probes.json.
+    "votes": "direct_logit_attribution",
+    "skill": "score",
+    "fact": "target",
+    "facts": "targets",
+}
 """Old name to new: of keys, columns, names of files and values that are names, alone or as a part
 between dots. There is no other exception."""
 
-RENAMED_WORDS: dict[str, str] = {}
+RENAMED_WORDS: dict[str, str] = {
+    "digits/split": "digits/halves",
+    "digits/mnist-split": "digits/mnist-halves",
+    "env.levels.bank": "env.levels.set_size",
+    "algo.aux.seekers": "algo.aux.exploring",
+}
 """Old word to new in what is typed: experiments, settings, studies and their options. Experiments
 (with a `/`) also where results name them."""
 

@@ -11,7 +11,12 @@ from safetensors.torch import save_file
 from benchmarks import same_results
 from benchmarks.same_results import Tree, compare, main, names_between
 from benchmarks.same_results_cases import STUDIES, TRAININGS, Case, cases
-from benchmarks.same_results_compare import Names, folder_differences
+from benchmarks.same_results_compare import (
+    RENAMED,
+    RENAMED_WORDS,
+    Names,
+    folder_differences,
+)
 from chisel import configs
 from chisel.configs import registry
 
@@ -228,7 +233,7 @@ def test_every_study_algorithm_and_world_has_a_case():
     assert set(STUDIES) == set(registry.names("study"))
     found = []
     for line in TRAININGS.values():
-        experiment, *settings = line.split()
+        experiment, *settings = Names(RENAMED, RENAMED_WORDS).typed(line).split()
         settings = [one for one in settings if one != "seed=0,1"]
         found.append(configs.load(experiment, settings))
     assert {one.algo.name for one in found} == set(registry.names("algo"))
