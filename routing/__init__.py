@@ -2,10 +2,10 @@
 
 from chisel.routing.ablation.ablate import ablate, record_means
 from chisel.routing.ablation.controls import random_like
-from chisel.routing.ablation.dropping import RegionDropout
+from chisel.routing.ablation.dropout import RegionDropout
 from chisel.routing.ablation.erasing import erase
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.slicing import slice_units, without_routes
+from chisel.routing.export.pruning import slice_units, without_routes
 from chisel.routing.gradient.movement import UNTESTED, moved, snapshot
 from chisel.routing.gradient.optimizer import RoutedAdam
 from chisel.routing.gradient.protection import UnprotectedRegion
@@ -13,7 +13,7 @@ from chisel.routing.gradient.resting import keep_resting
 from chisel.routing.gradient.router import Router, attach
 from chisel.routing.leaks import Leak, leaks
 from chisel.routing.regions.region import Part, Region, Regions
-from chisel.routing.regions.resolving import resolve
+from chisel.routing.regions.resolve import resolve
 
 __all__ = [
     "UNTESTED",

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.slicing import without_routes
+from chisel.routing.export.pruning import without_routes
 from chisel.routing.gradient.router import attach
-from chisel.routing.regions.dataflow import Recording, record
+from chisel.routing.regions.recording import Recording, record
 from chisel.routing.regions.exclusive import Exclusive, exclusive
 from chisel.routing.regions.ownership import owned
-from chisel.routing.regions.places import edit_at
+from chisel.routing.regions.activations import edit_at
 from chisel.routing.regions.readers import Reader, readers
 from chisel.routing.regions.region import Part, Region, Regions
-from chisel.routing.regions.running import as_inputs, tensors_in
+from chisel.routing.regions.examples import as_inputs, tensors_in
 
 Kind = Literal["tied", "reader", "path", "mixing", "untested"]
 Masks = Mapping[str, Mapping[str, Tensor]]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError, hint
-from chisel.routing.regions.places import Edit, along, edit_at, select
+from chisel.routing.regions.activations import Edit, along, edit_at, select
 from chisel.routing.regions.region import Part, Region
-from chisel.routing.regions.resolving import uncalled
+from chisel.routing.regions.resolve import uncalled
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""

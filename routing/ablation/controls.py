@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from chisel.routing.errors import RoutingError, hint
-from chisel.routing.regions.places import side_of
+from chisel.routing.regions.activations import side_of
 from chisel.routing.regions.region import Part, Region
 
 SMALLEST = 8

@@ -10,12 +10,12 @@ from torch import nn
 
 from chisel.routing.ablation.outputs import ablated_outputs, outputs, require_same
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.slicing import parts_of
-from chisel.routing.regions.dataflow import record
+from chisel.routing.export.pruning import parts_of
+from chisel.routing.regions.recording import record
 from chisel.routing.regions.exclusive import exclusive
 from chisel.routing.regions.ownership import owned
 from chisel.routing.regions.region import Part, Region, Regions
-from chisel.routing.regions.sequentials import producer
+from chisel.routing.regions.module_order import producer
 
 _ZERO_STAYS_ZERO = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from chisel.routing.ablation.ablate import ablate
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.region import Region
-from chisel.routing.regions.running import as_inputs, evaluating, tensors_in
+from chisel.routing.regions.examples import as_inputs, evaluating, tensors_in
 
 
 def outputs(model: nn.Module, example: Any) -> list[Tensor]:

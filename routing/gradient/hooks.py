@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.places import first_of, with_first
+from chisel.routing.regions.activations import first_of, with_first
 
 Uses = Callable[[], bool]
 """Says whether labels are in use, so that gradients are to be routed."""

@@ -18,13 +18,13 @@ from chisel.routing.gradient.mask import align, scale_gradient
 from chisel.routing.gradient.parameters import Scales, replace_forward
 from chisel.routing.gradient.protection import require_protected
 from chisel.routing.gradient.rules import Rules
-from chisel.routing.regions.dataflow import Recording, changed_in_place
+from chisel.routing.regions.recording import Recording, changed_in_place
 from chisel.routing.regions.exclusive import exclusive
 from chisel.routing.regions.ownership import Owned, owned
 from chisel.routing.regions.region import Regions
-from chisel.routing.regions.resolving import resolve_recorded, uncalled
-from chisel.routing.regions.running import tensors_in
-from chisel.routing.regions.sequentials import tensor_of
+from chisel.routing.regions.resolve import resolve_recorded, uncalled
+from chisel.routing.regions.examples import tensors_in
+from chisel.routing.regions.module_order import tensor_of
 from chisel.routing.regions.sites import Site, activation_sites, layer_sites
 
 MIN_RUN = 16

@@ -7,10 +7,10 @@ from typing import Literal
 from torch import nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.dataflow import Recording
-from chisel.routing.regions.moving import MOVING
-from chisel.routing.regions.passing import CONVOLUTIONS, ELEMENTWISE, POOLING, TRANSPOSED
-from chisel.routing.regions.sizes import axis_of, neighbour_of
+from chisel.routing.regions.recording import Recording
+from chisel.routing.regions.operations import MOVING
+from chisel.routing.regions.backward_rules import CONVOLUTIONS, ELEMENTWISE, POOLING, TRANSPOSED
+from chisel.routing.regions.layers import axis_of, neighbour_of
 
 _LAST = {"linear", "addmm", "matmul", "bmm", "embedding", "layer_norm", "rms_norm"} | {
     "multi_head_attention_forward",

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chisel.routing.regions.dataflow import Op, Recording
-from chisel.routing.regions.passing import closed_inputs
-from chisel.routing.regions.places import select
+from chisel.routing.regions.recording import Op, Recording
+from chisel.routing.regions.backward_rules import closed_inputs
+from chisel.routing.regions.activations import select
 from chisel.routing.regions.region import Part, Region
 from chisel.routing.regions.sites import LayerSite, layer_sites
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from chisel.routing.regions.exclusive import Exclusive
 from chisel.routing.regions.region import Part, Regions
-from chisel.routing.regions.sequentials import producer, tensor_of
-from chisel.routing.regions.sizes import counts_units, is_transposed_linear, widths
+from chisel.routing.regions.module_order import producer, tensor_of
+from chisel.routing.regions.layers import counts_units, is_transposed_linear, widths
 
 
 class Owned(dict[str, dict[str, Tensor]]):

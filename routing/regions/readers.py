@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chisel.routing.export.pruning import LAYERS, UNITWISE
-from chisel.routing.regions.dataflow import Op, Recording
+from chisel.routing.export.pruning_plan import LAYERS, UNITWISE
+from chisel.routing.regions.recording import Op, Recording
 from chisel.routing.regions.region import Part
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import nn
 
 from chisel.routing.errors import RoutingError, hint
-from chisel.routing.regions.sizes import widths
+from chisel.routing.regions.layers import widths
 
 At = Literal["output", "input", "parameters"]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.region import Region, Regions
-from chisel.routing.regions.sizes import axis_of, widths
+from chisel.routing.regions.layers import axis_of, widths
 
 
 @dataclass(frozen=True)

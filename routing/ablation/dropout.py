@@ -8,7 +8,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.places import edit_at, select
+from chisel.routing.regions.activations import edit_at, select
 from chisel.routing.regions.region import Part, Region
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chisel.routing.regions.running import tensors_in
+from chisel.routing.regions.examples import tensors_in
 
 MOVING = frozenset(
     {

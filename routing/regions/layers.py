@@ -9,7 +9,7 @@ from torch import nn
 from chisel.routing.errors import RoutingError
 
 if TYPE_CHECKING:
-    from chisel.routing.regions.dataflow import Recording
+    from chisel.routing.regions.recording import Recording
 
 _REARRANGING = (nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
 

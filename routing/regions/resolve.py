@@ -11,10 +11,10 @@ from torch import nn
 from chisel.routing.errors import RoutingError, hint
 from chisel.routing.gradient.parameters import has_exact_gradient
 from chisel.routing.regions.axes import axis_for
-from chisel.routing.regions.dataflow import Recording, record
-from chisel.routing.regions.disjoint import require_disjoint
+from chisel.routing.regions.recording import Recording, record
+from chisel.routing.regions.overlaps import require_disjoint
 from chisel.routing.regions.region import At, Part, Region, Regions
-from chisel.routing.regions.sizes import counts_units, unit_count, widths
+from chisel.routing.regions.layers import counts_units, unit_count, widths
 from chisel.routing.regions.units import parse_units
 
 _OPTIONS = ("module", "at", "units", "axis", "consumers", "size")

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from chisel.routing.regions.moving import MAY_SHARE, sources_of
-from chisel.routing.regions.places import edit_at, first_of
+from chisel.routing.regions.operations import MAY_SHARE, sources_of
+from chisel.routing.regions.activations import edit_at, first_of
 from chisel.routing.regions.region import Part
-from chisel.routing.regions.running import as_inputs, evaluating, tensors_in
+from chisel.routing.regions.examples import as_inputs, evaluating, tensors_in
 
 SITE = "site"
 """The name of the operation that stands for passing a part's site."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from chisel.routing.regions.dataflow import Op
+from chisel.routing.regions.recording import Op
 
 Shapes = Sequence[torch.Size]
 

@@ -10,13 +10,13 @@ from torch import nn
 
 from chisel.routing.errors import RoutingError
 from chisel.routing.gradient.parameters import has_exact_gradient
-from chisel.routing.regions.dataflow import Recording
+from chisel.routing.regions.recording import Recording
 from chisel.routing.regions.exclusive import claimed
 from chisel.routing.regions.ownership import maker
-from chisel.routing.regions.places import select
+from chisel.routing.regions.activations import select
 from chisel.routing.regions.region import Part, Regions
-from chisel.routing.regions.sequentials import tensor_of
-from chisel.routing.regions.sizes import widths
+from chisel.routing.regions.module_order import tensor_of
+from chisel.routing.regions.layers import widths
 
 
 def require_disjoint(
