@@ -1,7 +1,8 @@
-"""Which rows and columns of which weights go when units are taken out of a network for good.
+"""Plan which rows and columns of which weights remain when units are pruned.
 
-Values that are linked by elementwise operations share one set of units (a residual stream, say). A
-unit can go if it is zero wherever it is read, and the layers that make it and read it are known.
+Values that elementwise operations link share one set of units, for instance those of a residual
+stream. A unit can be pruned if it is zero wherever it is read, and the layers that make and read it
+are known.
 """
 
 from __future__ import annotations
@@ -14,46 +15,37 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
+from chisel.routing.regions.operations import CHANGES_ZERO, KEEPS_ZERO, WEIGHT_AXES
 from chisel.routing.regions.recording import SITE, Op, Recording
 from chisel.routing.regions.region import Part
 
-_ZERO_STAYS_ZERO = {
-    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "abs"),
-    *("dropout", "dropout1d", "dropout2d", "neg", "square", "to", "float", "contiguous", "clone"),
-    *("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "detach"),
-}
-_ZERO_BECOMES_OTHER = {"sigmoid", "softplus", "exp"}
-UNITWISE = _ZERO_STAYS_ZERO | _ZERO_BECOMES_OTHER | {"add", "sub", "mul", "div", "site"}
-"""Functions whose unit `u` is made of unit `u` of their arguments alone."""
-LAYERS = {"linear": -1, "conv2d": 1}
-"""Functions with a weight `[out, in, …]`, and the axis of the units that they read and make."""
-
 
 @dataclass
-class Cut:
-    """What is left of a parameter or buffer: indices of rows and columns, None for all."""
+class KeptIndices:
+    """The rows and columns of a parameter or buffer that remain; None means all of them."""
 
     rows: Tensor | None = None
     columns: Tensor | None = None
 
 
-def plan(model: nn.Module, recording: Recording, what: str) -> dict[str, Cut]:
-    """Find what is left of each tensor once the units of all recorded sites are gone.
+def plan(model: nn.Module, recording: Recording, what: str) -> dict[str, KeptIndices]:
+    """Find what remains of each tensor once the units of all recorded sites are pruned.
 
     Args:
         model: The network that was recorded.
         recording: Of the sites whose units are ablated to zero.
-        what: Whose units they are, for messages.
+        what: The regions that have these units, for messages.
 
     Raises:
-        RoutingError: If a unit is still read somewhere, or it is not known what reads or makes it.
+        RoutingError: A unit is still read somewhere, or the layer that makes it or reads it isn't
+            known.
     """
     flow = _Flow(model, recording)
     for op in recording.ops:
         flow.pass_through(op)
     for value in recording.outputs:
         flow.block(value, "it is the model's output")
-    return flow.cuts(what)
+    return flow.kept(what)
 
 
 @dataclass
@@ -61,12 +53,13 @@ class _Space:
     """One set of units, shared by all values that elementwise operations link."""
 
     size: int
-    wanted: Tensor
+    pruned: Tensor
     """`[size]`, true for units of an ablated site."""
     rows: set[str] = field(default_factory=set)
     """Tensors whose first axis numbers these units."""
     readers: list[_Reader] = field(default_factory=list)
     blocked: list[str] = field(default_factory=list)
+    """Reasons why no unit of it can be pruned."""
     merged_into: _Space | None = None
 
     def root(self) -> _Space:
@@ -75,7 +68,7 @@ class _Space:
     def merge(self, other: _Space) -> None:
         mine, others = self.root(), other.root()
         if mine is not others:
-            mine.wanted = mine.wanted | others.wanted
+            mine.pruned = mine.pruned | others.pruned
             mine.rows |= others.rows
             mine.readers += others.readers
             mine.blocked += others.blocked
@@ -95,14 +88,14 @@ class _Reader:
 
 @dataclass
 class _Units:
-    """Where the units of a value are."""
+    """The units of a value: whose they are, on which axis, and which of them are zero."""
 
     space: _Space
     axis: int
     run: int
     """How many neighbouring indices belong to one unit (behind a Flatten)."""
     dead: Tensor
-    """`[size]`"""
+    """`[size]`, true for units that are zero for certain."""
 
     def with_dead(self, dead: Tensor) -> _Units:
         return _Units(self.space, self.axis, self.run, dead)
@@ -125,7 +118,7 @@ class _Flow:
         made: _Units | None = None
         if op.part is not None:
             made = self._at_site(op, op.part, units[0])
-        elif op.name in LAYERS and len(op.inputs) == 1 and op.weights:
+        elif op.name in WEIGHT_AXES and len(op.inputs) == 1 and op.weights:
             made = self._layer(op, units[0])
         elif op.name == "batch_norm" and units[0] is not None and units[0].run == 1:
             made = self._norm(op, units[0])
@@ -134,38 +127,36 @@ class _Flow:
         elif len(op.inputs) == 1 and not op.weights and units[0] is not None:
             made = self._elementwise(op, units[0])
         elif op.name in ("add", "sub", "mul") and len(op.inputs) == 2:
-            made = self._together(op, units[0], units[1])
+            made = self._combined(op, units[0], units[1])
         if made is not None:
             self._units[op.outputs[0]] = made
-        elif op.name != SITE and not (op.name in LAYERS and units == [None]):
+        elif op.name != SITE and not (op.name in WEIGHT_AXES and units == [None]):
             for value in op.inputs:
                 self.block(value, f"{op.name} in {op.module or 'the model'} reads them")
 
     def block(self, value: int, reason: str) -> None:
-        """Nothing may go from this value."""
+        """Forbid to prune units of this value."""
         units = self._units.get(value)
         if units is not None:
             units.space.root().blocked.append(reason)
 
     def _at_site(self, op: Op, part: Part, units: _Units | None) -> _Units:
-        where = f"the {'input' if part.at == 'input' else 'output'} of {part.module}"
+        cannot = f"cannot prune units of {part.where}"
         if units is None:
-            raise RoutingError(f"cannot slice units of {where}: no layer is known that makes them")
+            raise RoutingError(f"{cannot}: no layer is known that makes them")
         if part.axis % len(self._shapes[op.inputs[0]]) != units.axis:
-            raise RoutingError(f"cannot slice units of {where}: they are on another axis")
-        chosen = torch.zeros(part.size, dtype=torch.bool)
-        chosen[list(part.units)] = True
-        runs = chosen.view(-1, units.run)
+            raise RoutingError(f"{cannot}: they are on another axis")
+        runs = part.mask.view(-1, units.run)
         if not torch.equal(runs.any(1), runs.all(1)):
-            raise RoutingError(f"cannot slice units of {where}: they are parts of channels")
+            raise RoutingError(f"{cannot}: they are parts of channels")
         root = units.space.root()
-        root.wanted = root.wanted | runs.all(1)
+        root.pruned = root.pruned | runs.all(1)
         return units.with_dead(units.dead | runs.all(1))
 
     def _layer(self, op: Op, units: _Units | None) -> _Units | None:
         weight = self._tensors[op.weights[0]]
         rank = len(self._shapes[op.outputs[0]])
-        axis = LAYERS[op.name] % rank
+        axis = WEIGHT_AXES[op.name] % rank
         grouped = op.name == "conv2d" and self._shapes[op.inputs[0]][axis] != weight.shape[1]
         if units is not None:
             if units.axis != axis or grouped:
@@ -197,13 +188,13 @@ class _Flow:
 
     def _elementwise(self, op: Op, units: _Units) -> _Units | None:
         by_number = all(isinstance(one, int | float) for one in op.options)
-        if op.name in _ZERO_STAYS_ZERO or (op.name in ("mul", "div") and by_number):
+        if op.name in KEEPS_ZERO or (op.name in ("mul", "div") and by_number):
             return units
-        if op.name in _ZERO_BECOMES_OTHER or (op.name in ("add", "sub") and by_number):
+        if op.name in CHANGES_ZERO or (op.name in ("add", "sub") and by_number):
             return units.with_dead(torch.zeros_like(units.dead))
         return None
 
-    def _together(self, op: Op, one: _Units | None, other: _Units | None) -> _Units | None:
+    def _combined(self, op: Op, one: _Units | None, other: _Units | None) -> _Units | None:
         shapes = {self._shapes[value] for value in op.inputs}
         if one is None or other is None or len(shapes) > 1:
             return None
@@ -212,30 +203,30 @@ class _Flow:
         one.space.merge(other.space)
         return one.with_dead(one.dead | other.dead if op.name == "mul" else one.dead & other.dead)
 
-    def cuts(self, what: str) -> dict[str, Cut]:
-        """What is left of each tensor."""
-        cuts: dict[str, Cut] = {}
+    def kept(self, what: str) -> dict[str, KeptIndices]:
+        """Return what remains of each tensor."""
+        found: dict[str, KeptIndices] = {}
         for space in self._spaces:
-            if space.merged_into is not None or not space.wanted.any():
+            if space.merged_into is not None or not space.pruned.any():
                 continue
             for reason in _obstacles(space):
-                raise RoutingError(f"units of {what} cannot be sliced away: {reason}")
-            keep = (~space.wanted).nonzero()[:, 0]
+                raise RoutingError(f"units of {what} cannot be pruned: {reason}")
+            keep = (~space.pruned).nonzero()[:, 0]
             for name in space.rows:
-                cuts.setdefault(name, Cut()).rows = keep
+                found.setdefault(name, KeptIndices()).rows = keep
             for reader in space.readers:
                 places = torch.arange(space.size * reader.run).view(-1, reader.run)
-                cuts.setdefault(reader.weight, Cut()).columns = places[keep].flatten()
-        return cuts
+                found.setdefault(reader.weight, KeptIndices()).columns = places[keep].flatten()
+        return found
 
 
 def _obstacles(space: _Space) -> Iterator[str]:
-    """Why the wanted units cannot go."""
-    if space.wanted.all():
+    """Reasons why units cannot be pruned."""
+    if space.pruned.all():
         yield f"nothing would be left of {min(space.rows).rpartition('.')[0]}"
     yield from space.blocked
     for reader in space.readers:
-        alive = (space.wanted & ~reader.dead).nonzero()[:, 0].tolist()
+        alive = (space.pruned & ~reader.dead).nonzero()[:, 0].tolist()
         if alive:
             yield (
                 f"{reader.module} reads unit {alive[0]} where it is not ablated; add that place "

@@ -1,4 +1,4 @@
-"""Running a network on an example, whatever it takes and returns."""
+"""Run a network on an example, whatever it takes and returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; every module's mode is put back afterwards."""
+    """Run a model in evaluation mode without gradients; restore every module's mode afterwards."""
     modes = {module: module.training for module in model.modules()}
     try:
         model.eval()
@@ -25,20 +25,25 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def as_inputs(example: Any) -> tuple[Any, ...]:
-    """The positional arguments of a model that an example stands for."""
+    """Return the model's positional arguments: an example is one of them, or a tuple of all."""
     return example if isinstance(example, tuple) else (example,)
 
 
+def outputs_of(model: nn.Module, example: Any) -> list[Tensor]:
+    """Return all tensors that the model returns for an example, in evaluation mode."""
+    with evaluating(model):
+        return list(tensors_in(model(*as_inputs(example))))
+
+
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """All tensors in nested tuples, lists, mappings and dataclasses, in order."""
+    """Return all tensors in nested tuples, lists, mappings and dataclasses, in order."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif isinstance(value, tuple | list):
+        return
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if isinstance(value, tuple | list):
         for item in value:
             yield from tensors_in(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from tensors_in(getattr(value, field.name))

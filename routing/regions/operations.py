@@ -1,14 +1,12 @@
-"""Functions that only move numbers: views, slices, concatenations."""
+"""What torch's functions and modules do to units, as tables.
+
+Functions go by the names that `Op.name` has: torch's without underscores, so `relu` for `relu_`
+and `iadd` for `__iadd__`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import torch
-from torch import Tensor
-
-from chisel.routing.regions.examples import tensors_in
+from torch import nn
 
 MOVING = frozenset(
     {
@@ -20,44 +18,70 @@ MOVING = frozenset(
         *("view_as", "reshape_as", "repeat_interleave"),
     }
 )
-"""Names of functions as `Op.name` has them; `get` reads an attribute such as `T`."""
+"""Functions that only move numbers; `get` reads an attribute such as `T`."""
 
 MAY_SHARE = MOVING | {"contiguous", "to", "float", "type_as", "dropout", "detach", "requires_grad"}
-"""Names of functions that may return the memory that they were given."""
+"""Functions that may return the memory that they were given."""
 
+ELEMENTWISE = frozenset(
+    {
+        *("add", "sub", "rsub", "radd", "mul", "rmul", "div", "truediv", "rtruediv"),
+        *("true_divide", "neg", "abs", "square", "pow", "rpow", "sqrt", "rsqrt", "exp"),
+        *("log", "log1p", "expm1", "sin", "cos", "erf", "sigmoid", "tanh", "relu", "relu6"),
+        *("leaky_relu", "prelu", "elu", "celu", "selu", "gelu", "silu", "mish", "softplus"),
+        *("softsign", "hardtanh", "hardsigmoid", "hardswish", "logsigmoid", "tanhshrink"),
+        *("threshold", "rrelu", "dropout", "dropout1d", "dropout2d", "dropout3d"),
+        *("feature_dropout", "alpha_dropout", "feature_alpha_dropout", "where", "lerp"),
+        *("clamp", "clip", "clamp_min", "clamp_max", "maximum", "minimum", "masked_fill"),
+        *("nan_to_num", "addcmul", "addcdiv", "reciprocal", "clone", "contiguous", "to"),
+        *("float", "double", "half", "bfloat16", "type", "type_as", "iadd", "isub", "imul"),
+        *("itruediv", "tril", "triu", "requires_grad", "round", "floor", "ceil"),
+    }
+)
+"""Functions that make each number of the numbers at the same place, broadcasting."""
 
-def sources_of(
-    func: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    returned: Sequence[Tensor],
-) -> tuple[Tensor, ...] | None:
-    """Where each number that a function returns comes from; None if it does more than move them.
+POOLING = {f"{kind}_pool{d}d": d for kind in ("max", "avg", "lp") for d in (1, 2, 3)} | {
+    f"adaptive_{kind}_pool{d}d": d for kind in ("max", "avg") for d in (1, 2, 3)
+}
+CONVOLUTIONS = {f"conv{d}d": d for d in (1, 2, 3)}
+TRANSPOSED = {f"conv_transpose{d}d": d for d in (1, 2, 3)}
+SPATIAL = POOLING | CONVOLUTIONS | TRANSPOSED
+"""Functions of data `[B, channels, …]`, with the number of their spatial dimensions."""
 
-    The function is called again with the places of the numbers instead of the numbers, counted from
-    1 over all tensors among its arguments, so that padding is 0. Integer tensors stay, as indices.
-    """
-    if func.__name__.strip("_") not in MOVING:
-        return None
-    taken = 0
+NORMS = ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm")
+LAYERS = frozenset({"linear", "addmm", "embedding", *CONVOLUTIONS, *TRANSPOSED, *NORMS})
+"""Functions with weights."""
 
-    def places(value: Any) -> Any:
-        nonlocal taken
-        if isinstance(value, Tensor):
-            first, taken = taken + 1, taken + value.numel()
-            if not value.is_floating_point():
-                return value
-            return torch.arange(first, taken + 1, device=value.device).view(value.shape)
-        if isinstance(value, tuple | list):
-            return type(value)(map(places, value))
-        return value
+UNITS_LAST = {"linear", "addmm", "matmul", "bmm", "embedding", "layer_norm", "rms_norm"} | {
+    "multi_head_attention_forward",
+    "scaled_dot_product_attention",
+}
+"""Functions whose units are on the last axis of what they return."""
+UNITS_FIRST = {"batch_norm", "group_norm", "instance_norm", *SPATIAL}
+"""Functions whose units are on axis 1 of what they return."""
 
-    try:
-        moved = list(
-            tensors_in(func(*map(places, args), **{k: places(v) for k, v in kwargs.items()}))
-        )
-    except (RuntimeError, TypeError, ValueError):
-        return None
-    if [tensor.shape for tensor in moved] != [tensor.shape for tensor in returned]:
-        return None
-    return tuple(tensor.long().cpu() for tensor in moved)
+WEIGHT_AXES = {"linear": -1, "conv2d": 1}
+"""Functions with a weight `[out, in, …]`, and the axis of the units that they read and make."""
+
+KEEPS_ZERO = {
+    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "abs"),
+    *("dropout", "dropout1d", "dropout2d", "neg", "square", "to", "float", "contiguous", "clone"),
+    *("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "detach"),
+}
+"""Functions whose unit `u` is made of unit `u` alone, and is 0 if that is."""
+CHANGES_ZERO = {"sigmoid", "softplus", "exp"}
+"""Functions whose unit `u` is made of unit `u` alone, and isn't 0 where that is."""
+UNITWISE = KEEPS_ZERO | CHANGES_ZERO | {"add", "sub", "mul", "div", "site"}
+"""Functions whose unit `u` is made of unit `u` of their arguments alone."""
+
+KEEPS_ZERO_MODULES = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
+    *(nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d),
+    *(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+)
+"""Modules whose unit (or channel) `u` is made of unit `u` of the input alone, and is 0 if that is.
+"""
+ELEMENTWISE_MODULES = (*KEEPS_ZERO_MODULES, nn.Softplus, nn.Sigmoid, nn.Hardtanh)
+"""Modules whose unit (or channel) `u` is made of unit `u` of the input alone."""
+REARRANGING_MODULES = (nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
+"""Modules behind which another axis has the units, or more or fewer of them."""

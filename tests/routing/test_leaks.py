@@ -145,7 +145,7 @@ def test_a_head_behind_a_mixture_is_shared_by_all_experts():
     regions = resolve(model, {"corner": [{"module": "embedder.experts.corner"}]})
     found = leaks(model, regions, IMAGES)
     assert summary(found) == {("reader", "corner", "fc_policy"), ("reader", "corner", "fc_value")}
-    assert all("made one with others by stack in embedder" in str(leak) for leak in found)
+    assert all("mixed with others by stack in embedder" in str(leak) for leak in found)
 
 
 def test_tied_weights_are_reported():

@@ -228,7 +228,7 @@ def test_low_precision_keeps_the_other_units_bit_for_bit():
         ({"a": "zeros"}, "a: 'zeros' is no ablation; give zero, mean, resample or a factor"),
         ({"a": float("nan")}, "nan is no ablation"),
         ({"a": True}, "True is no ablation"),
-        ({"a": "mean"}, "no means of region a to put in; record_means"),
+        ({"a": "mean"}, "no means of region a are given; record_means"),
         ({"a": "resample"}, "give ablate a generator"),
     ],
 )

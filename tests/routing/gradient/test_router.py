@@ -516,7 +516,9 @@ def test_a_size_told_wrongly_from_neighbours_is_found_when_data_passes():
     options |= {"freeze": False}  # either half of the output is made by the same weights
     router = routing.attach(model, options)
     router.use(torch.zeros(2, dtype=torch.long))
-    with pytest.raises(RoutingError, match=r"has 8 units on axis -1, not 4 .* an example input"):
+    with pytest.raises(
+        RoutingError, match=r"shape \[2, 8\], not 4 units on axis -1.* an example input"
+    ):
         model(torch.randn(2, 3))
     router.detach()
     router = routing.attach(model, options, example=torch.randn(2, 3))

@@ -183,13 +183,6 @@ def test_a_consumer_behind_flattened_tokens_reads_every_size_th_feature():
         assert part.columns(model, "3") == tuple(chosen.flatten(1)[0].nonzero().flatten().tolist())
 
 
-def test_coverage_says_what_is_left_to_all():
-    regions = resolve(
-        net(), {"a": [{"module": "fc", "units": "0:4"}], "b": [{"module": "fc", "units": "4:9"}]}
-    )
-    assert regions.coverage() == {"fc output": pytest.approx({"a": 0.4, "b": 0.5, "shared": 0.1})}
-
-
 def test_resolved_regions_come_back_from_plain_values():
     model = net()
     regions = resolve(
