@@ -1,4 +1,4 @@
-"""What is taken out for good computes what is ablated."""
+"""Pruned and erased networks compute what the ablated one does."""
 
 import copy
 
@@ -64,7 +64,7 @@ BLOCK = [
     ],
     ids=["features", "parameters", "input", "branch", "residual stream", "several"],
 )
-def test_a_sliced_network_computes_what_the_ablated_one_does_with_fewer_parameters(parts, cut):
+def test_a_pruned_network_computes_what_the_ablated_one_does_with_fewer_parameters(parts, cut):
     model = impala()
     router = routing.attach(
         model,
@@ -84,7 +84,7 @@ def test_a_sliced_network_computes_what_the_ablated_one_does_with_fewer_paramete
         assert (layer.out_features if name == "fc" else layer.out_channels) == rows
 
 
-def test_a_sliced_network_trains_and_has_no_hooks_left():
+def test_a_pruned_network_trains_and_has_no_hooks_left():
     model = impala()
     router = routing.attach(
         model,
@@ -94,6 +94,7 @@ def test_a_sliced_network_trains_and_has_no_hooks_left():
         },
     )
     router.use(torch.zeros(6, dtype=torch.int64))
+    routing.RegionDropout(model, router.regions)
     smaller = prune_units(model, router.regions, ["r"], images())
     assert type(smaller) is type(model)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in smaller.modules())
@@ -103,7 +104,7 @@ def test_a_sliced_network_trains_and_has_no_hooks_left():
     assert count(model) == count(impala())
 
 
-def test_a_channel_takes_its_whole_run_of_features_behind_a_flatten():
+def test_all_features_of_a_pruned_channel_go_behind_a_flatten():
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(),
@@ -153,7 +154,7 @@ def experts(names=("cheese", "corner", "wall")):
 
 
 @pytest.mark.parametrize("names", [("cheese", "corner", "wall"), ("cheese", "corner")])
-def test_a_whole_expert_goes_with_its_unit_of_the_gate(names):
+def test_a_whole_expert_is_pruned_with_its_unit_of_the_gate(names):
     model = experts(names)
     regions = resolve(
         model,
@@ -171,7 +172,7 @@ def test_a_whole_expert_goes_with_its_unit_of_the_gate(names):
     assert count(model) - count(smaller) == expert + 32 + 1
 
 
-def test_an_expert_without_its_unit_of_the_gate_cannot_go():
+def test_an_expert_without_its_unit_of_the_gate_cannot_be_pruned():
     model = experts()
     regions = resolve(model, {"corner": [{"module": "embedder.experts.corner"}]})
     with pytest.raises(RoutingError, match="without corner the model does not run"):
@@ -203,7 +204,7 @@ class Odd(nn.Module):
         ("plain", "0:6", "nothing would be left of a"),
     ],
 )
-def test_why_a_unit_cannot_be_sliced_away_is_said(how, units, message):
+def test_the_error_says_why_a_unit_cannot_be_pruned(how, units, message):
     torch.manual_seed(0)
     model, x = Odd(how), torch.randn(5, 4)
     regions = resolve(model, {"r": [{"module": "a", "units": units}]})
@@ -211,7 +212,7 @@ def test_why_a_unit_cannot_be_sliced_away_is_said(how, units, message):
         prune_units(model, regions, ["r"], x)
 
 
-def test_regions_must_be_known_and_listed():
+def test_unknown_regions_and_a_name_instead_of_a_list_are_refused():
     model = impala()
     regions = resolve(model, {"r": [{"module": "embedder.relufc", "units": "0:2"}]})
     for take_out in (prune_units, erase):
@@ -222,7 +223,7 @@ def test_regions_must_be_known_and_listed():
 
 
 @pytest.mark.parametrize("example", [None, images(3)], ids=["certain", "verified"])
-def test_an_erased_region_is_ablated_for_good(example):
+def test_erasing_has_the_outputs_of_ablating_and_changes_the_regions_weights_only(example):
     model = impala()
     regions = resolve(
         model,
@@ -246,7 +247,7 @@ def test_an_erased_region_is_ablated_for_good(example):
     assert torch.equal(model.fc_value.weight, before.fc_value.weight)
 
 
-def test_what_zero_weights_cannot_do_is_refused_and_undone():
+def test_erasing_is_refused_and_undone_where_zero_weights_do_not_ablate():
     model = experts()
     regions = resolve(
         model,
