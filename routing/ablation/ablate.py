@@ -38,8 +38,8 @@ def ablate(
     """Within the context, `model` runs with some regions switched off or turned down.
 
     The units of each part are replaced at the output of its module, or at the input if the part is
-    there. All other units pass bit for bit. A gate's units set to zero are still routed through the
-    mixture of experts, which decides what they mean. Compiled code would not notice the ablation,
+    there. All other units pass bit for bit. A mixture of experts decides itself what a gate's units
+    that are set to zero mean. Compiled code would not notice the ablation,
     so it runs uncompiled within the context. Leaving the context, also through an exception,
     restores everything. Other threads that run the model meanwhile run it ablated.
 

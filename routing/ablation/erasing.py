@@ -89,12 +89,6 @@ def _is_certain(model: nn.Module, part: Part) -> bool:
         return False
     if part.at != "input" and isinstance(model.get_submodule(part.module), nn.Linear | nn.Conv2d):
         return True
-    made_by = None if part.at == "parameters" else producer(model, part.module, part.at)
-    if made_by is None:
+    if part.at == "parameters":
         return False
-    parent, _, child = part.module.rpartition(".")
-    children = list(model.get_submodule(parent).named_children())
-    names = [name for name, _ in children]
-    first, last = names.index(made_by.rpartition(".")[2]) + 1, names.index(child)
-    between = children[first : last + 1 if part.at == "output" else last]
-    return all(isinstance(module, KEEPS_ZERO_MODULES) for _, module in between)
+    return producer(model, part.module, part.side, KEEPS_ZERO_MODULES) is not None

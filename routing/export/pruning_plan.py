@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -86,8 +87,7 @@ class _Reader:
     """`[size]`, true for units that are zero for certain where it reads them."""
 
 
-@dataclass
-class _Units:
+class _Units(NamedTuple):
     """The units of a value: whose they are, on which axis, and which of them are zero."""
 
     space: _Space
@@ -96,9 +96,6 @@ class _Units:
     """How many neighbouring indices belong to one unit (behind a Flatten)."""
     dead: Tensor
     """`[size]`, true for units that are zero for certain."""
-
-    def with_dead(self, dead: Tensor) -> _Units:
-        return _Units(self.space, self.axis, self.run, dead)
 
 
 class _Flow:
@@ -151,7 +148,7 @@ class _Flow:
             raise RoutingError(f"{cannot}: they are parts of channels")
         root = units.space.root()
         root.pruned = root.pruned | runs.all(1)
-        return units.with_dead(units.dead | runs.all(1))
+        return units._replace(dead=units.dead | runs.all(1))
 
     def _layer(self, op: Op, units: _Units | None) -> _Units | None:
         weight = self._tensors[op.weights[0]]
@@ -178,7 +175,7 @@ class _Flow:
 
     def _norm(self, op: Op, units: _Units) -> _Units:
         units.space.root().rows |= set(op.weights)
-        return units.with_dead(torch.zeros_like(units.dead))
+        return units._replace(dead=torch.zeros_like(units.dead))
 
     def _flattened(self, op: Op, units: _Units | None) -> _Units | None:
         before, after = self._shapes[op.inputs[0]], self._shapes[op.outputs[0]]
@@ -191,7 +188,7 @@ class _Flow:
         if op.name in KEEPS_ZERO or (op.name in ("mul", "div") and by_number):
             return units
         if op.name in CHANGES_ZERO or (op.name in ("add", "sub") and by_number):
-            return units.with_dead(torch.zeros_like(units.dead))
+            return units._replace(dead=torch.zeros_like(units.dead))
         return None
 
     def _combined(self, op: Op, one: _Units | None, other: _Units | None) -> _Units | None:
@@ -201,7 +198,9 @@ class _Flow:
         if (one.axis, one.run) != (other.axis, other.run):
             return None
         one.space.merge(other.space)
-        return one.with_dead(one.dead | other.dead if op.name == "mul" else one.dead & other.dead)
+        return one._replace(
+            dead=one.dead | other.dead if op.name == "mul" else one.dead & other.dead
+        )
 
     def kept(self, what: str) -> dict[str, KeptIndices]:
         """Return what remains of each tensor."""

@@ -64,11 +64,11 @@ def attach(
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
     masks.unprotected = require_protected(rules, masks, found, unprotected, freeze)
-    in_place = None
+    in_place: set[tuple[str, str]] | None = None
     if recording is not None:
         _require_batch(recording, regions, example)
         parts = regions.sites()
-        in_place = {(part.module, part.at) for part in parts if recording.changed_in_place(part)}
+        in_place = {(part.module, part.side) for part in parts if recording.changed_in_place(part)}
     return Router(model, regions, rules, fork, masks, in_place, unprotected)
 
 
@@ -124,7 +124,8 @@ class Router:
         # A view must not be changed in place behind the site. Where that isn't known, copies are
         # safe.
         self._in_place = in_place
-        self._dtype = _precision_of(model)
+        dtypes = {parameter.dtype for parameter in model.parameters()}
+        self._dtype = torch.float64 if torch.float64 in dtypes else torch.float32
         self._mask_indices: dict[tuple[int, ...], int] = {}
         self._owners: list[Tensor] = []
         self._masks: dict[str | None, list[Tensor]] | None = None
@@ -364,9 +365,3 @@ def _run(owners: tuple[int, ...]) -> int:
     """
     run = math.gcd(*(len(list(same)) for _, same in itertools.groupby(owners)))
     return run if run == len(owners) or run >= MIN_RUN else 1
-
-
-def _precision_of(model: nn.Module) -> torch.dtype:
-    """Return the dtype of masks: float32, or float64 if a parameter has that."""
-    dtypes = {parameter.dtype for parameter in model.parameters()}
-    return torch.float64 if torch.float64 in dtypes else torch.float32

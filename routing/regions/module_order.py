@@ -22,11 +22,16 @@ def innermost(model: nn.Module, module: str, side: Side) -> str:
     return module
 
 
-def producer(model: nn.Module, name: str, side: Side) -> str | None:
+def producer(
+    model: nn.Module,
+    name: str,
+    side: Side,
+    through: tuple[type[nn.Module], ...] = ELEMENTWISE_MODULES,
+) -> str | None:
     """Return the layer whose row `u` alone makes unit `u` here, other than the module itself.
 
-    Inside an `nn.Sequential` that is the Linear or Conv2d before this place, if nothing but
-    elementwise modules is between. Elsewhere it is None.
+    Inside an `nn.Sequential` that is the Linear or Conv2d before this place, if nothing but modules
+    of the types `through` is between. Elsewhere it is None.
     """
     parent_name, _, child_name = name.rpartition(".")
     parent = model.get_submodule(parent_name)
@@ -38,7 +43,7 @@ def producer(model: nn.Module, name: str, side: Side) -> str | None:
     for child, module in reversed(children[: last + 1]):
         if isinstance(module, nn.Linear | nn.Conv2d):
             return f"{parent_name}.{child}".lstrip(".") if child != child_name else None
-        if not isinstance(module, ELEMENTWISE_MODULES):
+        if not isinstance(module, through):
             return None
     return None
 

@@ -43,21 +43,21 @@ def readers(
     They end the search: what they return is made of all units, not of the part's alone. Units that
     pass the site of one of the `others` count as theirs from there on.
     """
-    here: dict[int, _Units | str] = {}
+    units_in: dict[int, _Units | str] = {}
     for op in recording.ops:
         if op.part == part:
-            here[op.outputs[0]] = _at_site(part, len(recording.shapes[op.inputs[0]]))
+            units_in[op.outputs[0]] = _at_site(part, len(recording.shapes[op.inputs[0]]))
             continue
-        arriving = {value: here[value] for value in op.inputs if value in here}
+        arriving = {value: units_in[value] for value in op.inputs if value in units_in}
         if not arriving:
             continue
-        units = _passed_on(op, recording, arriving)
+        units = _behind(op, recording, arriving)
         if op.part in others and op.part is not None and not isinstance(units, str):
             theirs = _at_site(op.part, len(recording.shapes[op.inputs[0]]))
             if (theirs.axis, len(theirs.chosen)) == (units.axis, len(units.chosen)):
                 units = units._replace(chosen=units.chosen & ~theirs.chosen)
         if not op.weights:
-            here |= dict.fromkeys(op.outputs, units)
+            units_in |= dict.fromkeys(op.outputs, units)
             continue
         for weight in op.weights if op.name not in WEIGHT_AXES else op.weights[:1]:
             tensor = dict(model.named_parameters()).get(weight)
@@ -65,14 +65,14 @@ def readers(
                 elements = _elements(op, recording, tensor, units)
                 yield Reader(op, weight, elements, units if isinstance(units, str) else None)
         if op.name == "batch_norm":
-            here |= dict.fromkeys(op.outputs, units)
+            units_in |= dict.fromkeys(op.outputs, units)
 
 
 def _at_site(part: Part, rank: int) -> _Units:
     return _Units(part.mask, part.axis % rank, 1)
 
 
-def _passed_on(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> _Units | str:
+def _behind(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> _Units | str:
     """The units behind an operation, or its name if it mixes them with others."""
     for one in arriving.values():
         if isinstance(one, str):
