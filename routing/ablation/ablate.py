@@ -39,9 +39,9 @@ def ablate(
 
     The units of each part are replaced at the output of its module, or at the input if the part is
     there. All other units pass bit for bit. A mixture of experts decides itself what a gate's units
-    that are set to zero mean. Compiled code would not notice the ablation,
-    so it runs uncompiled within the context. Leaving the context, also through an exception,
-    restores everything. Other threads that run the model meanwhile run it ablated.
+    that are set to zero mean. Compiled code would not notice the ablation, so it runs uncompiled
+    within the context. Leaving the context, also through an exception, restores everything. Other
+    threads that run the model meanwhile run it ablated.
 
     Args:
         model: The network, compiled or not.
