@@ -2,18 +2,18 @@
 
 from chisel.routing.ablation.ablate import ablate, record_means
 from chisel.routing.ablation.controls import random_like
-from chisel.routing.ablation.dropping import RegionDropout
+from chisel.routing.ablation.dropout import RegionDropout
 from chisel.routing.ablation.erasing import erase
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.slicing import slice_units, without_routes
-from chisel.routing.gradient.movement import UNTESTED, moved, snapshot
+from chisel.routing.export.pruning import prune_units
+from chisel.routing.gradient.hooks import without_routes
 from chisel.routing.gradient.optimizer import RoutedAdam
 from chisel.routing.gradient.protection import UnprotectedRegion
-from chisel.routing.gradient.resting import keep_resting
+from chisel.routing.gradient.resting import UNTESTED, keep_resting, moved, snapshot
 from chisel.routing.gradient.router import Router, attach
 from chisel.routing.leaks import Leak, leaks
 from chisel.routing.regions.region import Part, Region, Regions
-from chisel.routing.regions.resolving import resolve
+from chisel.routing.regions.resolve import resolve
 
 __all__ = [
     "UNTESTED",
@@ -32,10 +32,10 @@ __all__ = [
     "keep_resting",
     "leaks",
     "moved",
+    "prune_units",
     "random_like",
     "record_means",
     "resolve",
-    "slice_units",
     "snapshot",
     "without_routes",
 ]

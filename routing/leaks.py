@@ -1,4 +1,4 @@
-"""Ways around the masks: what a region learns from examples that are routed away from it."""
+"""Find ways around the masks, by which a region learns from examples routed away from it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.slicing import without_routes
+from chisel.routing.gradient.hooks import without_routes
 from chisel.routing.gradient.router import attach
-from chisel.routing.regions.dataflow import Recording, record
+from chisel.routing.regions.activations import edit_at
+from chisel.routing.regions.examples import as_inputs, tensors_in
 from chisel.routing.regions.exclusive import Exclusive, exclusive
 from chisel.routing.regions.ownership import owned
-from chisel.routing.regions.places import edit_at
 from chisel.routing.regions.readers import Reader, readers
+from chisel.routing.regions.recording import Recording, record
 from chisel.routing.regions.region import Part, Region, Regions
-from chisel.routing.regions.running import as_inputs, tensors_in
 
 Kind = Literal["tied", "reader", "path", "mixing", "untested"]
 Masks = Mapping[str, Mapping[str, Tensor]]
@@ -35,7 +35,7 @@ class Leak:
     """`tied`: a parameter of the region is used elsewhere, too. `reader`: weights that read its
     units learn from every example. `path`: gradient reaches it by a way without a mask. `mixing`:
     the gradient of an example reaches it through others (batch statistics). `untested`: it owns
-    nothing that could be looked at."""
+    no parameter that could be tested."""
     region: str
     where: str
     """A module or a parameter."""
@@ -49,14 +49,14 @@ class Leak:
 def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list[Leak]:
     """Look for ways in which regions learn from examples that are routed away from them.
 
-    Masks protect what makes a region's units. They don't protect the weights that read them
-    (`consumers` does), and they don't hold where a module mixes examples, such as BatchNorm in
-    training mode: an example that is masked everywhere still sends gradient through what it
-    contributed to the others' statistics.
+    Masks protect the weights that make a region's units. They don't protect those that read them
+    (`consumers` does), and they fail where a module mixes examples, such as BatchNorm in training
+    mode: an example that is masked everywhere still sends gradient through the other examples,
+    whose statistics it has changed.
 
-    Readers are found by following units while the example passes. The rest is measured: the example
-    is routed away from every region, whose gradient must then be exactly 0; once all of it, and
-    once its first row alone, with the loss of that row.
+    Readers are found by following units while the example passes. The other leaks are measured:
+    with all rows of the example routed away from every region, and then with the first row alone,
+    with the loss of that row. The regions' gradient must be exactly 0 both times.
 
     Args:
         model: The network, routed or not; it stays as it is.
@@ -65,11 +65,11 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
             network must return tensors `[B, …]`.
 
     Returns:
-        What was found; empty if nothing was. Layers behind the first reader mix all regions as a
-        matter of course and are not listed.
+        The leaks; empty if none was found. Layers behind the first reader mix all regions in any
+        network and are not listed.
 
     Raises:
-        RoutingError: If the example has no batch, or the network returns nothing to learn from.
+        RoutingError: The example has no batch, or the network returns nothing to learn from.
     """
     plain = without_routes(model)
     known = Regions(list(regions.values()))
@@ -106,7 +106,7 @@ _MIXING = nn.modules.batchnorm._BatchNorm
 
 
 def _untested(regions: Regions, alone: Exclusive) -> Iterator[Leak]:
-    """Regions of which nothing could be looked at."""
+    """Regions that own nothing that could be tested."""
     for name, region in regions.items():
         if not alone.regions[name]:
             where = region.parts[0].module
@@ -120,7 +120,7 @@ def _untested(regions: Regions, alone: Exclusive) -> Iterator[Leak]:
 
 
 def _tied(model: nn.Module, masks: Masks, alone: Exclusive) -> Iterator[Leak]:
-    """Parameters of a region that have a second name, where no mask is."""
+    """Parameters of a region that have a second name, and no mask there."""
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
@@ -143,30 +143,30 @@ def _open_readers(
 ) -> Iterator[Leak]:
     """Weights that read a region's units and learn from examples that are routed away from all."""
     parts = [(name, part) for name, region in regions.items() for part in region.parts]
-    told: set[tuple[str, str]] = set()
+    listed: set[tuple[str, str]] = set()
     for region, part in parts:
         siblings = [other for other in regions[region].parts if other != part]
         for reader in readers(model, recording, part, siblings):
             free = reader.elements & away.open_rows(reader.weight)
             for mask in masks.get(reader.weight, {}).values():
                 free &= ~mask.cpu()
-            if free.any() and (region, reader.op.module) not in told:
-                told.add((region, reader.op.module))
+            if free.any() and (region, reader.op.module) not in listed:
+                listed.add((region, reader.op.module))
                 share = float(free.sum() / reader.elements.sum())
                 advice = _advice(region, part, reader, share)
                 yield Leak("reader", region, reader.op.module, advice)
 
 
 def _advice(region: str, part: Part, reader: Reader, share: float) -> str:
-    what, cure = f"units of region {region}", "route the output of that module as well"
+    what, remedy = f"units of region {region}", "route the output of that module as well"
     if reader.mixed_by is not None:
-        what += f", made one with others by {reader.mixed_by},"
-        cure = "no mask can tell them apart there"
+        what += f", mixed with others by {reader.mixed_by},"
+        remedy = "no mask can tell them apart there"
     elif reader.op.name in ("linear", "conv2d"):
-        cure = f"add consumers: [{reader.op.module}] to the part {part.module}"
+        remedy = f"add consumers: [{reader.op.module}] to the part {part.module}"
     return (
         f"{reader.weight} reads {what} and {share:.0%} of what reads them learns from every "
-        f"example; {cure}, or accept that it is shared"
+        f"example; {remedy}, or accept that it is shared"
     )
 
 
@@ -185,12 +185,12 @@ class _Measured(NamedTuple):
 
     parameters: dict[str, Tensor | None]
     sites: list[tuple[str, Part, Tensor]]
-    """Regions and their parts with what goes into the mask there, whose gradient has passed it."""
+    """Regions and their parts, with the tensor before the mask; its gradient has passed that."""
 
     def reached(self, masks: Masks) -> list[tuple[str, str]]:
-        """Regions and their places that got gradient all the same."""
+        """Return the regions, and their places, that got gradient all the same."""
         found = [
-            (region, f"the {'input' if part.at == 'input' else 'output'} of {part.module}")
+            (region, part.where)
             for region, part, value in self.sites
             if value.grad is not None
             and value.grad.movedim(part.axis, 0)[list(part.units)].count_nonzero()
@@ -202,7 +202,7 @@ class _Measured(NamedTuple):
         return list(dict.fromkeys(found))
 
     def open_rows(self, name: str) -> Tensor:
-        """Which rows of a weight got gradient: a mask that broadcasts to its shape."""
+        """Return which rows of a weight got gradient, as a mask that broadcasts to its shape."""
         gradient = self.parameters[name]
         if gradient is None:
             return torch.tensor(False)
@@ -211,9 +211,10 @@ class _Measured(NamedTuple):
 
 
 def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: bool) -> _Measured:
-    """Backward from the example, or from its first row with the others routed nowhere.
+    """Measure gradients of the example routed away from all regions, or of its first row alone.
 
-    In training mode, since that is when it matters; on a copy, for the sake of running statistics.
+    The model runs in training mode, as when it learns, and as a copy, since its running statistics
+    change.
     """
     model = copy.deepcopy(plain).train()
     sites: list[tuple[str, Part, Tensor]] = []
@@ -242,7 +243,7 @@ def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: b
 
 
 def _loss(returned: Any, batch: int, first_alone: bool) -> Tensor:
-    """A number that every output has another weight in, so that no symmetry hides a gradient."""
+    """A loss with another weight for every output, so that no symmetry hides a gradient."""
     loss = torch.zeros((), dtype=torch.float64)
     for output in tensors_in(returned):
         if output.requires_grad and output.dim() and len(output) == batch:

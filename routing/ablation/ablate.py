@@ -1,27 +1,29 @@
-"""Switching regions off while a network runs, under the names they were trained with."""
+"""Switch regions off while a network runs, by the names that they were trained with."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from chisel.routing.errors import RoutingError, hint
-from chisel.routing.regions.places import Edit, along, edit_at, select
-from chisel.routing.regions.region import Part, Region
-from chisel.routing.regions.resolving import uncalled
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions.activations import Edit, along, edit_at, select
+from chisel.routing.regions.examples import outputs_of
+from chisel.routing.regions.region import Part, Region, region_named
+from chisel.routing.regions.resolve import uncalled
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
 Means = Mapping[str, Sequence[Tensor]]
 """By region, for each of its parts the mean `[units]`."""
 
-_WORDS = ("zero", "mean", "resample")
+_MODES = ("zero", "mean", "resample")
 
 
 @contextlib.contextmanager
@@ -35,31 +37,31 @@ def ablate(
 ) -> Iterator[None]:
     """Within the context, `model` runs with some regions switched off or turned down.
 
-    The units are replaced where the region has them: at the output of each part's module, or at its
-    input where the part says so. The others pass bit for bit. What a mixture of experts does with a
-    gate's zero is its own affair. Compiled code runs uncompiled within the context, since it would
-    not notice; leaving it, also through an exception, puts everything back. Other threads that run
-    the model meanwhile run it ablated.
+    The units of each part are replaced at the output of its module, or at the input if the part is
+    there. All other units pass bit for bit. A mixture of experts decides itself what a gate's units
+    that are set to zero mean. Compiled code would not notice the ablation, so it runs uncompiled
+    within the context. Leaving the context, also through an exception, restores everything. Other
+    threads that run the model meanwhile run it ablated.
 
     Args:
         model: The network, compiled or not.
-        regions: Regions by name (`Router.regions`), controls among them maybe.
-        modes: What happens to the units of a region: `zero`; `mean`, each unit is constantly its
-            mean; `resample`, they come from another example of the batch, the same one for all
-            parts of the region; or a factor (0.5 halves, 1 leaves).
+        regions: Regions by name (`Router.regions`); controls may be among them.
+        modes: By region, what its units become: 0 (`zero`); their recorded mean (`mean`); those of
+            another example of the batch, the same one for all parts of the region (`resample`); or
+            what they are times a factor (a number).
         means: For `mean`: what `record_means` returned.
-        generator: For `resample`: source of the draws.
+        generator: For `resample`: source of the random draws.
 
     Raises:
-        RoutingError: A region or a mode is unknown, what a mode needs is missing; when data
-            passes, a batch has one example and cannot be resampled; or, at the end, the model ran
-            and never passed a place of a region.
+        RoutingError: A region or a mode is unknown, or `means` or `generator` is missing; when data
+            passes, a batch of one example cannot be resampled; or, at the end, the model ran and
+            never passed a place of a region.
     """
     model = getattr(model, "_orig_mod", model)
     edits = [
         (part, edit)
         for name, mode in modes.items()
-        for part, edit in _edits(_region(regions, name), mode, means, generator)
+        for part, edit in _edits(region_named(regions, name), mode, means, generator)
     ]
     passed: set[Part] = set()
     ran = False
@@ -87,9 +89,9 @@ def ablate(
 def record_means(
     model: nn.Module, regions: Mapping[str, Region], run: Callable[[], object]
 ) -> dict[str, list[Tensor]]:
-    """Mean activation of every unit of every region over whatever `run` feeds the model.
+    """Record the mean activation of every unit of every region while `run` runs the model.
 
-    The mean is over examples and, for channels, over positions; float32, on the CPU.
+    The mean is over examples and positions; float32, on the CPU.
 
     Args:
         model: The network.
@@ -97,7 +99,7 @@ def record_means(
         run: Calls `model`, any number of times; no gradient is kept.
 
     Returns:
-        By region, for each of its parts the means `[units]`: plain, to be stored as they are.
+        By region, for each of its parts the means `[units]`.
 
     Raises:
         RoutingError: If `run` never passed one of the parts.
@@ -112,7 +114,7 @@ def record_means(
 
 
 class _Sum:
-    """Adds up what passes a part, in double precision."""
+    """Adds up the units of a part, in double precision."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -130,33 +132,27 @@ class _Sum:
         return (self._sum / self._count).float()
 
 
-def _region(regions: Mapping[str, Region], name: str) -> Region:
-    if name not in regions:
-        raise RoutingError(f"no region {name!r}; {hint(name, regions)}")
-    return regions[name]
-
-
 def _edits(
     region: Region, mode: Mode, means: Means | None, generator: torch.Generator | None
 ) -> list[tuple[Part, Edit]]:
-    """For each part, what makes its units of what they were."""
+    """For each part of a region, the edit that ablates its units."""
     if mode == "zero":
         return [(part, partial(_zero, part)) for part in region.parts]
     if mode == "mean":
         if means is None or len(means.get(region.name, ())) != len(region.parts):
             raise RoutingError(
-                f"no means of region {region.name} to put in; record_means makes them"
+                f"no means of region {region.name} are given; record_means makes them"
             )
         recorded = zip(region.parts, means[region.name], strict=True)
         return [(part, partial(_mean, part, mean)) for part, mean in recorded]
     if mode == "resample":
         if generator is None:
             raise RoutingError("resample draws at random: give ablate a generator")
-        others = _Others(generator)
-        return [(part, partial(_resample, part, others)) for part in region.parts]
+        sources = _Sources(generator)
+        return [(part, partial(_resample, part, sources)) for part in region.parts]
     if isinstance(mode, str | bool) or not math.isfinite(mode):
         raise RoutingError(
-            f"{region.name}: {mode!r} is no ablation; give {', '.join(_WORDS)} or a factor"
+            f"{region.name}: {mode!r} is no ablation; give {', '.join(_MODES)} or a factor"
         )
     return [(part, partial(_scale, part, float(mode))) for part in region.parts]
 
@@ -175,13 +171,13 @@ def _scale(part: Part, factor: float, values: Tensor) -> Tensor:
     return torch.where(select(part, values), values * factor, values)
 
 
-def _resample(part: Part, others: _Others, values: Tensor) -> Tensor:
-    source = others.draw(part, len(values)).to(values.device)
+def _resample(part: Part, sources: _Sources, values: Tensor) -> Tensor:
+    source = sources.draw(part, len(values)).to(values.device)
     return torch.where(select(part, values), values[source], values)
 
 
-class _Others:
-    """For each example of a batch another one, the same until a part is passed again."""
+class _Sources:
+    """Draws another example for each one of a batch; a new draw begins when a part comes again."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
@@ -201,3 +197,37 @@ class _Others:
             self._source[order] = order.roll(1)
         self._passed.add(part)
         return self._source
+
+
+def ablated_outputs(
+    model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any
+) -> list[Tensor]:
+    """Return all tensors that the model returns for an example with some regions set to zero."""
+    with ablate(model, regions, dict.fromkeys(names, "zero")):
+        return outputs_of(model, example)
+
+
+def require_ablated(found: list[Tensor], expected: list[Tensor], how: str) -> None:
+    """Check that a changed model's outputs are those of the ablated one, up to rounding.
+
+    Args:
+        found: The outputs of the changed model.
+        expected: `ablated_outputs`.
+        how: How it was changed, for messages: "with zero weights".
+
+    Raises:
+        RoutingError: They differ.
+    """
+    for one, other in zip(found, expected, strict=True):
+        if one.shape != other.shape:
+            raise RoutingError(f"{how} the model returns {list(one.shape)}, not as when ablated")
+        if not one.is_floating_point():
+            continue
+        difference = (one - other).abs().max().item() if one.numel() else 0.0
+        scale = 1 + (other.abs().max().item() if other.numel() else 0.0)
+        # Written so that NaN is refused as well.
+        if not difference <= 100 * torch.finfo(one.dtype).eps * scale:
+            raise RoutingError(
+                f"{how} the model's outputs are not those of the ablated model: they differ by "
+                f"up to {difference:.2g}"
+            )

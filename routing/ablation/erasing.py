@@ -1,4 +1,4 @@
-"""Regions switched off for good, in place, in a network of the same shape."""
+"""Switch regions off for good, in place: the network keeps its shape."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from chisel.routing.ablation.outputs import ablated_outputs, outputs, require_same
+from chisel.routing.ablation.ablate import ablated_outputs, require_ablated
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.slicing import parts_of
-from chisel.routing.regions.dataflow import record
+from chisel.routing.regions.examples import outputs_of
 from chisel.routing.regions.exclusive import exclusive
+from chisel.routing.regions.module_order import producer
+from chisel.routing.regions.operations import KEEPS_ZERO_MODULES
 from chisel.routing.regions.ownership import owned
-from chisel.routing.regions.region import Part, Region, Regions
-from chisel.routing.regions.sequentials import producer
-
-_ZERO_STAYS_ZERO = (
-    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
-    *(nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d),
-    *(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
-)
+from chisel.routing.regions.recording import record
+from chisel.routing.regions.region import Part, Region, Regions, parts_of
 
 
 def erase(
@@ -29,22 +24,22 @@ def erase(
 ) -> None:
     """Set the weights that regions own to zero, so that they stay switched off.
 
-    What goes are the rows that make a region's units, the columns of its consumers, and everything
-    inside a module whose whole output it is (`Router.owned`). The network then computes what it
-    does with the regions ablated to zero. That is certain where no weights are tied and a region is
-    the output of a Linear or Conv2d, of an activation behind one in an `nn.Sequential`, or their
+    These are the rows that make a region's units, the columns of its consumers, and everything
+    inside a module whose whole output it is (`Router.owned`). The network then computes the same as
+    with the regions ablated to zero. That is certain where no weights are tied and a region is the
+    output of a Linear or Conv2d, of an activation behind one in an `nn.Sequential`, or their
     parameters; elsewhere it is verified with an example.
 
     Args:
         model: The network, changed in place.
         regions: Regions by name.
-        names: Those to erase.
+        names: The regions to erase.
         example: An input of the model, or a tuple of its inputs.
 
     Raises:
-        RoutingError: If a region is unknown, an example is needed and not given, or no zero weights
-            do what ablating does (a gate's units; `slice_units` takes them out). The model is then
-            what it was.
+        RoutingError: A region is unknown, an example is needed and not given, or zero weights don't
+            do what ablating does (a gate's units; `prune_units` takes them out). The model is then
+            as before.
     """
     parts = parts_of(regions, names)
     if example is None:
@@ -60,7 +55,7 @@ def erase(
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     _zero(model, regions, names, example)
     try:
-        require_same(outputs(model, example), expected, "with zero weights")
+        require_ablated(outputs_of(model, example), expected, "with zero weights")
     except RoutingError:
         with torch.no_grad():
             for name, parameter in model.named_parameters():
@@ -89,17 +84,11 @@ def _has_ties(model: nn.Module) -> bool:
 
 
 def _is_certain(model: nn.Module, part: Part) -> bool:
-    """Whether zero rows make zero units here, without a look at what the network computes."""
+    """Whether zero rows make zero units here, whatever the network computes."""
     if _has_ties(model):
         return False
     if part.at != "input" and isinstance(model.get_submodule(part.module), nn.Linear | nn.Conv2d):
         return True
-    made_by = None if part.at == "parameters" else producer(model, part.module, part.at)
-    if made_by is None:
+    if part.at == "parameters":
         return False
-    parent, _, child = part.module.rpartition(".")
-    children = list(model.get_submodule(parent).named_children())
-    names = [name for name, _ in children]
-    first, last = names.index(made_by.rpartition(".")[2]) + 1, names.index(child)
-    between = children[first : last + 1 if part.at == "output" else last]
-    return all(isinstance(module, _ZERO_STAYS_ZERO) for _, module in between)
+    return producer(model, part.module, part.side, KEEPS_ZERO_MODULES) is not None

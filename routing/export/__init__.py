@@ -1,1 +1,1 @@
-"""Regions taken out of a network for good."""
+"""Take regions out of a network for good."""

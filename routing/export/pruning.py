@@ -1,243 +1,128 @@
-"""Which rows and columns of which weights go when units are taken out of a network for good.
-
-Values that are linked by elementwise operations share one set of units (a residual stream, say). A
-unit can go if it is zero wherever it is read, and the layers that make it and read it are known.
-"""
+"""Take regions out of a network for good: a plain, smaller module."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from math import prod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from chisel.routing.ablation.ablate import ablated_outputs, require_ablated
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.dataflow import SITE, Op, Recording
-from chisel.routing.regions.region import Part
-
-_ZERO_STAYS_ZERO = {
-    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "abs"),
-    *("dropout", "dropout1d", "dropout2d", "neg", "square", "to", "float", "contiguous", "clone"),
-    *("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "detach"),
-}
-_ZERO_BECOMES_OTHER = {"sigmoid", "softplus", "exp"}
-UNITWISE = _ZERO_STAYS_ZERO | _ZERO_BECOMES_OTHER | {"add", "sub", "mul", "div", "site"}
-"""Functions whose unit `u` is made of unit `u` of their arguments alone."""
-LAYERS = {"linear": -1, "conv2d": 1}
-"""Functions with a weight `[out, in, …]`, and the axis of the units that they read and make."""
+from chisel.routing.export.pruning_plan import KeptIndices, plan
+from chisel.routing.gradient.hooks import without_routes
+from chisel.routing.regions.examples import outputs_of
+from chisel.routing.regions.recording import Recording, record
+from chisel.routing.regions.region import Part, Region, parts_of
 
 
-@dataclass
-class Cut:
-    """What is left of a parameter or buffer: indices of rows and columns, None for all."""
+def prune_units(
+    model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any
+) -> nn.Module:
+    """Return a smaller copy of the model without the units of some regions, and without routes.
 
-    rows: Tensor | None = None
-    columns: Tensor | None = None
-
-
-def plan(model: nn.Module, recording: Recording, what: str) -> dict[str, Cut]:
-    """Find what is left of each tensor once the units of all recorded sites are gone.
+    Its outputs are those of the model with the regions ablated to zero. The rows of the weights
+    that make the units are removed, and the columns of all weights that read them; behind a Flatten
+    the whole run of each channel. A region may be a whole expert (a child of an `nn.ModuleDict`)
+    with its unit of the gate; both are removed. The layers that make and read the units are found
+    while the example passes, and the result is compared with the ablated model on it.
 
     Args:
-        model: The network that was recorded.
-        recording: Of the sites whose units are ablated to zero.
-        what: Whose units they are, for messages.
+        model: The network; it stays as it is.
+        regions: Regions by name.
+        names: The regions to take out.
+        example: An input of the model, or a tuple of its inputs; its batch can be small.
+
+    Returns:
+        A module of the model's class with the same names and smaller layers, in the model's mode.
+        The units of other regions have lower indices than before.
 
     Raises:
-        RoutingError: If a unit is still read somewhere, or it is not known what reads or makes it.
+        RoutingError: A region is unknown, or a unit cannot be taken out; the message says why.
     """
-    flow = _Flow(model, recording)
-    for op in recording.ops:
-        flow.pass_through(op)
-    for value in recording.outputs:
-        flow.block(value, "it is the model's output")
-    return flow.cuts(what)
+    parts = parts_of(regions, names)
+    what = ", ".join(names)
+    smaller = without_routes(model)
+    left = _without_experts(smaller, parts, example)
+    if left:
+        _apply(smaller, plan(smaller, record(smaller, example, left), what))
+    expected = ablated_outputs(model, regions, names, example)
+    try:
+        found = outputs_of(smaller, example)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RoutingError(f"without {what} the model does not run: {reason}") from error
+    require_ablated(found, expected, f"without {what}")
+    return smaller
 
 
-@dataclass
-class _Space:
-    """One set of units, shared by all values that elementwise operations link."""
-
-    size: int
-    wanted: Tensor
-    """`[size]`, true for units of an ablated site."""
-    rows: set[str] = field(default_factory=set)
-    """Tensors whose first axis numbers these units."""
-    readers: list[_Reader] = field(default_factory=list)
-    blocked: list[str] = field(default_factory=list)
-    merged_into: _Space | None = None
-
-    def root(self) -> _Space:
-        return self if self.merged_into is None else self.merged_into.root()
-
-    def merge(self, other: _Space) -> None:
-        mine, others = self.root(), other.root()
-        if mine is not others:
-            mine.wanted = mine.wanted | others.wanted
-            mine.rows |= others.rows
-            mine.readers += others.readers
-            mine.blocked += others.blocked
-            others.merged_into = mine
+def _without_experts(model: nn.Module, parts: list[Part], example: Any) -> list[Part]:
+    """Take whole experts and their units of the gate out of the model; return the other parts."""
+    gone: dict[str, list[str]] = {}
+    for part in parts:
+        container, _, child = part.module.rpartition(".")
+        whole = part.whole and part.at != "input"
+        if whole and isinstance(model.get_submodule(container), nn.ModuleDict):
+            gone.setdefault(container, []).append(child)
+    if not gone:
+        return parts
+    experts = [f"{container}.{child}" for container in gone for child in gone[container]]
+    left = [p for p in parts if not any(f"{p.module}.".startswith(f"{e}.") for e in experts)]
+    gates = [part for part in left if any(_is_gate_of(model, part, *item) for item in gone.items())]
+    recording = record(model, example, gates)
+    _apply(model, dict(one for gate in gates for one in _kept_logits(model, recording, gate)))
+    for container, children in gone.items():
+        for child in children:
+            delattr(model.get_submodule(container), child)
+    return [part for part in left if part not in gates]
 
 
-@dataclass
-class _Reader:
-    """A weight whose second axis reads units, each in a run of features."""
-
-    weight: str
-    module: str
-    run: int
-    dead: Tensor
-    """`[size]`, true for units that are zero for certain where it reads them."""
+def _is_gate_of(model: nn.Module, part: Part, container: str, children: list[str]) -> bool:
+    """Whether these are a gate's units for exactly these experts."""
+    names = [name for name, _ in model.get_submodule(container).named_children()]
+    return part.size == len(names) and {names[unit] for unit in part.units} == set(children)
 
 
-@dataclass
-class _Units:
-    """Where the units of a value are."""
-
-    space: _Space
-    axis: int
-    run: int
-    """How many neighbouring indices belong to one unit (behind a Flatten)."""
-    dead: Tensor
-    """`[size]`"""
-
-    def with_dead(self, dead: Tensor) -> _Units:
-        return _Units(self.space, self.axis, self.run, dead)
-
-
-class _Flow:
-    """Follows units from the layers that make them to those that read them."""
-
-    def __init__(self, model: nn.Module, recording: Recording) -> None:
-        self._tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        self._shapes = recording.shapes
-        self._units: dict[int, _Units] = {}
-        self._made_by: dict[str, _Space] = {}
-        self._read_by: dict[str, _Space] = {}
-        self._spaces: list[_Space] = []
-
-    def pass_through(self, op: Op) -> None:
-        """Take one operation into account."""
-        units = [self._units.get(value) for value in op.inputs]
-        made: _Units | None = None
-        if op.part is not None:
-            made = self._at_site(op, op.part, units[0])
-        elif op.name in LAYERS and len(op.inputs) == 1 and op.weights:
-            made = self._layer(op, units[0])
-        elif op.name == "batch_norm" and units[0] is not None and units[0].run == 1:
-            made = self._norm(op, units[0])
-        elif op.name in ("flatten", "reshape", "view") and len(op.inputs) == 1:
-            made = self._flattened(op, units[0])
-        elif len(op.inputs) == 1 and not op.weights and units[0] is not None:
-            made = self._elementwise(op, units[0])
-        elif op.name in ("add", "sub", "mul") and len(op.inputs) == 2:
-            made = self._together(op, units[0], units[1])
-        if made is not None:
-            self._units[op.outputs[0]] = made
-        elif op.name != SITE and not (op.name in LAYERS and units == [None]):
-            for value in op.inputs:
-                self.block(value, f"{op.name} in {op.module or 'the model'} reads them")
-
-    def block(self, value: int, reason: str) -> None:
-        """Nothing may go from this value."""
-        units = self._units.get(value)
-        if units is not None:
-            units.space.root().blocked.append(reason)
-
-    def _at_site(self, op: Op, part: Part, units: _Units | None) -> _Units:
-        where = f"the {'input' if part.at == 'input' else 'output'} of {part.module}"
-        if units is None:
-            raise RoutingError(f"cannot slice units of {where}: no layer is known that makes them")
-        if part.axis % len(self._shapes[op.inputs[0]]) != units.axis:
-            raise RoutingError(f"cannot slice units of {where}: they are on another axis")
-        chosen = torch.zeros(part.size, dtype=torch.bool)
-        chosen[list(part.units)] = True
-        runs = chosen.view(-1, units.run)
-        if not torch.equal(runs.any(1), runs.all(1)):
-            raise RoutingError(f"cannot slice units of {where}: they are parts of channels")
-        root = units.space.root()
-        root.wanted = root.wanted | runs.all(1)
-        return units.with_dead(units.dead | runs.all(1))
-
-    def _layer(self, op: Op, units: _Units | None) -> _Units | None:
-        weight = self._tensors[op.weights[0]]
-        rank = len(self._shapes[op.outputs[0]])
-        axis = LAYERS[op.name] % rank
-        grouped = op.name == "conv2d" and self._shapes[op.inputs[0]][axis] != weight.shape[1]
-        if units is not None:
-            if units.axis != axis or grouped:
-                return None
-            root = units.space.root()
-            root.readers.append(_Reader(op.weights[0], op.module, units.run, units.dead))
-            self._read_by.setdefault(op.weights[0], root).merge(root)
-        if grouped:
-            return None
-        space = self._made_by.get(op.weights[0])
-        if space is None:
-            space = self._made_by[op.weights[0]] = self._new_space(weight.shape[0])
-        space.root().rows |= set(op.weights)
-        return _Units(space, axis, 1, torch.zeros(space.size, dtype=torch.bool))
-
-    def _new_space(self, size: int) -> _Space:
-        self._spaces.append(_Space(size, torch.zeros(size, dtype=torch.bool)))
-        return self._spaces[-1]
-
-    def _norm(self, op: Op, units: _Units) -> _Units:
-        units.space.root().rows |= set(op.weights)
-        return units.with_dead(torch.zeros_like(units.dead))
-
-    def _flattened(self, op: Op, units: _Units | None) -> _Units | None:
-        before, after = self._shapes[op.inputs[0]], self._shapes[op.outputs[0]]
-        if units is None or units.axis != 1 or len(after) != 2 or before[0] != after[0]:
-            return None
-        return _Units(units.space, 1, units.run * prod(before[2:]), units.dead)
-
-    def _elementwise(self, op: Op, units: _Units) -> _Units | None:
-        by_number = all(isinstance(one, int | float) for one in op.options)
-        if op.name in _ZERO_STAYS_ZERO or (op.name in ("mul", "div") and by_number):
-            return units
-        if op.name in _ZERO_BECOMES_OTHER or (op.name in ("add", "sub") and by_number):
-            return units.with_dead(torch.zeros_like(units.dead))
-        return None
-
-    def _together(self, op: Op, one: _Units | None, other: _Units | None) -> _Units | None:
-        shapes = {self._shapes[value] for value in op.inputs}
-        if one is None or other is None or len(shapes) > 1:
-            return None
-        if (one.axis, one.run) != (other.axis, other.run):
-            return None
-        one.space.merge(other.space)
-        return one.with_dead(one.dead | other.dead if op.name == "mul" else one.dead & other.dead)
-
-    def cuts(self, what: str) -> dict[str, Cut]:
-        """What is left of each tensor."""
-        cuts: dict[str, Cut] = {}
-        for space in self._spaces:
-            if space.merged_into is not None or not space.wanted.any():
-                continue
-            for reason in _obstacles(space):
-                raise RoutingError(f"units of {what} cannot be sliced away: {reason}")
-            keep = (~space.wanted).nonzero()[:, 0]
-            for name in space.rows:
-                cuts.setdefault(name, Cut()).rows = keep
-            for reader in space.readers:
-                places = torch.arange(space.size * reader.run).view(-1, reader.run)
-                cuts.setdefault(reader.weight, Cut()).columns = places[keep].flatten()
-        return cuts
+def _kept_logits(
+    model: nn.Module, recording: Recording, gate: Part
+) -> Iterator[tuple[str, KeptIndices]]:
+    """The rows that remain of the Linear whose softmax has the gate's units."""
+    makers = recording.makers()
+    op = next(op for op in recording.ops if op.part == gate)
+    while len(op.inputs) == 1 and not op.weights and op.inputs[0] in makers:
+        op = makers[op.inputs[0]]
+    if op.name != "linear" or model.get_parameter(op.weights[0]).shape[0] != gate.size:
+        raise RoutingError(
+            f"cannot prune units of {gate.module}: no Linear is known that makes its logits"
+        )
+    for name in op.weights:
+        yield name, KeptIndices(rows=(~gate.mask).nonzero()[:, 0])
 
 
-def _obstacles(space: _Space) -> Iterator[str]:
-    """Why the wanted units cannot go."""
-    if space.wanted.all():
-        yield f"nothing would be left of {min(space.rows).rpartition('.')[0]}"
-    yield from space.blocked
-    for reader in space.readers:
-        alive = (space.wanted & ~reader.dead).nonzero()[:, 0].tolist()
-        if alive:
-            yield (
-                f"{reader.module} reads unit {alive[0]} where it is not ablated; add that place "
-                "to the region"
-            )
+def _apply(model: nn.Module, kept: Mapping[str, KeptIndices]) -> None:
+    """Keep of each tensor the planned rows and columns, wherever modules hold it."""
+    tensors: dict[str, Tensor] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for name, indices in kept.items():
+        smaller = tensors[name].detach()
+        for axis, places in ((0, indices.rows), (1, indices.columns)):
+            if places is not None:
+                smaller = smaller.index_select(axis, places.to(smaller.device))
+        if isinstance(tensors[name], nn.Parameter):
+            smaller = nn.Parameter(smaller, requires_grad=tensors[name].requires_grad)
+        for module in model.modules():
+            held = {**module._parameters, **module._buffers}
+            for key in [key for key, tensor in held.items() if tensor is tensors[name]]:
+                setattr(module, key, smaller)
+                _resize(module)
+
+
+def _resize(module: nn.Module) -> None:
+    """Set a layer's own numbers of units to those of its weight."""
+    if isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.Conv2d):
+        module.out_channels, module.in_channels = module.weight.shape[:2]
+    elif isinstance(module, nn.modules.batchnorm._NormBase):
+        # Called after each of its tensors: the smaller ones have been pruned already.
+        held = (*module.parameters(), *module.buffers())
+        module.num_features = min(len(tensor) for tensor in held if tensor.dim())

@@ -1,1 +1,1 @@
-"""Routed gradients: masks, rules, the router, and optimisers under which regions rest."""
+"""Routed gradients: masks, rules, the router, and optimisers that let regions rest."""

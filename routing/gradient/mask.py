@@ -1,4 +1,4 @@
-"""The primitive: the identity forward, a gradient scaled per example and unit backward."""
+"""The basic operation: identity forward, a gradient scaled per example and unit backward."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ class _ScaleGradient(torch.autograd.Function):
 
 
 def scale_gradient(x: Tensor, mask: Tensor, *, copy: bool = False) -> Tensor:
-    """`x` itself, bit for bit, whose gradient is multiplied by `mask`.
+    """Return `x` itself, bit for bit, whose gradient is multiplied by `mask`.
 
     Args:
         x: Any tensor.
-        mask: Factors as `align` gives them, any real numbers; taken in the gradient's precision.
-        copy: Return a copy instead of a view, which what comes next may change in place.
+        mask: Factors from `align`, any real numbers; they are converted to the gradient's dtype.
+        copy: Return a copy instead of a view, so that later operations may change it in place.
     """
     same: Tensor = _ScaleGradient.apply(x, mask, copy)  # type: ignore[no-untyped-call]  # torch stubs
     return same
 
 
 def scaled(x: Tensor, mask: Tensor) -> Tensor:
-    """`mask ⊙ x` for a mask that `align` has made for this shape."""
+    """Compute `mask ⊙ x` for a mask that `align` has made for this shape."""
     mask = mask.to(x.dtype)
     if mask.dim() == x.dim():
         return x * mask
     return (x.view(*x.shape[:-1], mask.shape[-2], -1) * mask).reshape(x.shape)
 
 
-def align(mask: Tensor, shape: Sequence[int], axis: int, what: str) -> Tensor:
-    """The mask with axes of length 1 put in, so that `scaled` fits it to a tensor of this shape.
+def align(mask: Tensor, shape: Sequence[int], axis: int, where: str) -> Tensor:
+    """Insert axes of length 1 into a mask, so that `scaled` applies it to a tensor of this shape.
 
-    Runs of units on the last axis get one axis more, and the tensor will be looked at as
+    For runs of units on the last axis one more axis is inserted, and `scaled` views the tensor as
     `[*L, …, runs, units of a run]`: so the mask need not be as large as the tensor.
 
     Args:
@@ -58,21 +58,21 @@ def align(mask: Tensor, shape: Sequence[int], axis: int, what: str) -> Tensor:
             are cut into runs of equal length, each with one factor: as many runs as units, or one.
         shape: `[*L, …]` with the units on `axis`.
         axis: Axis of the units, behind those of the labels.
-        what: What has this shape, for messages.
+        where: What has this shape, for messages.
 
     Raises:
-        RoutingError: It is another batch than that of the labels.
+        RoutingError: The tensor is another batch than that of the labels.
     """
     labels, runs = mask.shape[:-1], mask.shape[-1]
     count, dims = len(labels), len(shape)
     if tuple(shape[:count]) != labels:
         raise RoutingError(
-            f"{what} is a batch of {list(shape[:count])}, the labels in use are for "
+            f"{where} is a batch of {list(shape[:count])}, the labels in use are for "
             f"{list(labels)}; use the labels of this batch, or clear them, or disable gradients"
         )
     axis = axis % dims
     if axis < count:
-        raise RoutingError(f"{what} has shape {list(shape)}: axis {axis} has examples, not units")
+        raise RoutingError(f"{where} has shape {list(shape)}: axis {axis} has examples, not units")
     before, after = (1,) * (axis - count), (1,) * (dims - axis - 1)
     if 1 < runs < shape[axis]:
         if not after:

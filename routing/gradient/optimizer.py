@@ -1,8 +1,8 @@
-"""Adam in which a region rests while its gradient is routed away.
+"""Adam under which a region rests while its gradient is routed away.
 
-Under Adam a zero gradient is not "no update": momentum coasts, moments and bias correction go on,
-and weight decay pulls. A region whose data are rare would be moved most by steps that were not
-meant for it.
+Under Adam a zero gradient still changes weights: momentum moves them on, moments and bias
+correction change, and weight decay pulls them to 0. A region whose data are rare would be moved
+mostly by steps on other data.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _Owners = tuple[str, ...]
 
 
 class RoutedAdam(torch.optim.Optimizer):
-    """Adam (Kingma & Ba 2015) or AdamW, with a clock of its own for each region.
+    """Adam (Kingma & Ba 2015) or AdamW, with a step count of its own for each region.
 
     In a step in which no element of a region has a gradient other than zero, nothing of that region
-    changes: values, moments, the step count of the bias correction, and no weight decay. The
-    gradient itself says which regions got any, so the answer is the same on every process that
-    holds the reduced gradient, and nothing has to be told which labels a batch had. What no region
-    owns is updated by torch's fused Adam, bit for bit; so is a region that got gradient whenever
-    the rest of its parameter did.
+    changes: values, moments, the step count of the bias correction; and its weights don't decay.
+    Which regions got gradient is read off the gradient itself, so it is the same on every process
+    that holds the reduced gradient, and the optimiser needs no labels. Elements that no region owns
+    are updated by torch's fused Adam, bit for bit; so is a region that got gradient whenever the
+    rest of its parameter did.
 
     An element that two regions own (a row of one, a column of the other) moves when both got
     gradient. Of each parameter with owned elements, `state` holds `exp_avg` and `exp_avg_sq` in its
@@ -37,7 +37,7 @@ class RoutedAdam(torch.optim.Optimizer):
 
     Args:
         params: As for any torch optimiser; named (`model.named_parameters()`) if `owned` names any.
-        lr: Step size, ≥ 0; `param_groups[i]["lr"]` may be set anew before every step.
+        lr: Step size, ≥ 0; `param_groups[i]["lr"]` may be changed before every step.
         betas: Decay of the first and the second moment, each in [0, 1).
         eps: Added to the denominator, ≥ 0.
         weight_decay: Strength of the decay, ≥ 0.
@@ -104,7 +104,7 @@ class RoutedAdam(torch.optim.Optimizer):
         return loss
 
     def regions_with_gradient(self) -> set[str]:
-        """The regions that the next step would move: some owned element's gradient is not 0."""
+        """Return the regions that the next step would move, since they got gradient."""
         if any(p.grad is not None and p.grad.is_sparse for p in self._parts):
             raise RoutingError("RoutedAdam takes no sparse gradients: set sparse=False there")
         found = [
@@ -117,14 +117,14 @@ class RoutedAdam(torch.optim.Optimizer):
         if not found:
             return set()
         device = found[0][1].device
-        flags = torch.stack([flag.to(device) for _, flag in found]).tolist()  # waits only once
+        flags = torch.stack([flag.to(device) for _, flag in found]).tolist()  # one wait for the GPU
         return {region for (region, _), flag in zip(found, flags, strict=True) if flag}
 
     def reset_state(self, region: str) -> None:
-        """Forget a region's moments and step count, as when it was ablated.
+        """Set a region's moments and step count to 0, for instance when it was ablated.
 
         Raises:
-            RoutingError: If no parameter has elements of that name.
+            RoutingError: If no region of that name owns elements.
         """
         known = {name for parts in self._parts.values() for owners in parts for name in owners}
         if region not in known:
@@ -142,7 +142,7 @@ class RoutedAdam(torch.optim.Optimizer):
                     state["steps"][owners] = 0
 
     def untouched(self) -> list[str]:
-        """Regions of which no element has been moved by any step; empty before the first step."""
+        """Return regions that no step has moved so far; none before the first step."""
         steps: dict[str, int] = {}
         for parameter in self._parts:
             for owners, count in self.state.get(parameter, {}).get("steps", {}).items():
@@ -151,7 +151,7 @@ class RoutedAdam(torch.optim.Optimizer):
         return sorted(region for region, count in steps.items() if not count)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As every torch optimiser's, but moments get the memory layout of their parameter.
+        """Load a state as every torch optimiser does, with moments in their parameter's layout.
 
         Raises:
             RoutingError: If the state belongs to other regions.
@@ -171,7 +171,7 @@ class RoutedAdam(torch.optim.Optimizer):
         return super().__getstate__() | {"_parts": self._parts}
 
     def _pieces(self, parameter: Tensor, gradient: Tensor, moving: set[str]) -> Iterator[_Piece]:
-        """What a step moves of one parameter: all of it, or the parts that got gradient."""
+        """The tensors of one parameter that a step updates: whole, or parts that got gradient."""
         if gradient.is_sparse:
             raise RoutingError("RoutedAdam takes no sparse gradients: set sparse=False there")
         parts = self._parts.get(parameter, {})
@@ -201,14 +201,14 @@ class RoutedAdam(torch.optim.Optimizer):
 
 
 class _Elements:
-    """Some elements of a parameter: a box of rows and columns, or anything else by index."""
+    """Some elements of a parameter, held as slices if they are a box, and else by index."""
 
     def __init__(self, mask: Tensor) -> None:
         self._box = _box_of(mask)
         self._index = None if self._box is not None else mask.flatten().nonzero()[:, 0]
 
     def of(self, tensor: Tensor) -> Tensor:
-        """Their values, contiguous: a view where that is possible, or a copy."""
+        """Return their values, contiguous: a view where that is possible, or a copy."""
         if self._index is None:
             return tensor[self._box].contiguous()
         self._index = self._index.to(tensor.device)
@@ -229,24 +229,25 @@ class _Elements:
 
 
 def _box_of(mask: Tensor) -> tuple[slice, ...] | None:
-    """The slices that select exactly what `mask` does, if there are such."""
+    """Return the slices that select exactly what `mask` does, if there are such."""
     ends = [(int(i.min()), int(i.max()) + 1) for i in mask.nonzero(as_tuple=True) if len(i)]
     box = tuple(slice(*pair) for pair in ends)
     return box if len(box) == mask.dim() and bool(mask[box].all()) else None
 
 
 class _Piece(NamedTuple):
-    """What the fused kernel updates in one go, at one step count."""
+    """Tensors that the fused kernel updates at one step count."""
 
     tensors: tuple[Tensor, ...]
     """Values, gradient, first and second moment."""
     step: Tensor
     elements: _Elements | None = None
-    """Where the tensors come from, if they are but a part of a parameter's."""
+    """Which elements of a parameter the tensors hold; None: all of them."""
     origin: tuple[Tensor, ...] = ()
+    """The whole tensors that they are elements of."""
 
     def put_back(self) -> None:
-        """Store what was updated in a copy; the gradient is not."""
+        """Store copies that were updated where they come from; the gradient is not updated."""
         if self.elements is not None:
             for index in (0, 2, 3):
                 if not self.elements.viewed_in(self.origin[index]):
@@ -254,7 +255,7 @@ class _Piece(NamedTuple):
 
 
 def _fused_adam(pieces: list[_Piece], group: dict[str, Any]) -> None:
-    """Equation by equation torch's; on CPU and GPU one kernel for all pieces."""
+    """Update all pieces with torch's fused Adam."""
     values, gradients, exp_avgs, exp_avg_sqs = (
         [piece.tensors[index] for piece in pieces] for index in range(4)
     )
@@ -282,7 +283,7 @@ def _fused_adam(pieces: list[_Piece], group: dict[str, Any]) -> None:
 def _parts_by_parameter(
     groups: list[dict[str, Any]], owned: Mapping[str, Mapping[str, Tensor]]
 ) -> dict[Tensor, dict[_Owners, _Elements]]:
-    """The elements of each owner, and of none, in each parameter that has owned ones."""
+    """In each parameter with owned elements, the elements of every combination of owners."""
     named: dict[str, Tensor] = {}
     for group in groups:
         named |= zip(group.get("param_names", ()), group["params"], strict=False)

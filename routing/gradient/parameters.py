@@ -1,9 +1,9 @@
-"""Exact routing of parameters: per-example scales for the gradient of a weight alone.
+"""Exact routing of parameters: scale the gradient of a weight per example.
 
 The gradient of a weight is a sum of one outer product per example (and place), `Σ_b δ_b x_bᵀ`. With
 scales `r` of its rows (output units) and `c` of its columns (input units) it becomes
 `Σ_b (r_b ⊙ δ_b) (c_b ⊙ x_b)ᵀ`, and that of the bias `Σ_b r_b ⊙ δ_b`, while the gradient that flows
-on upstream is made from the unscaled `δ`. So any mixture of labels may stand in one batch.
+on upstream is made from the unscaled `δ`. So one batch may hold any mixture of labels.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.gradient.hooks import RoutedForward, Uses
+from chisel.routing.gradient.hooks import InUse, RoutedForward
 from chisel.routing.gradient.mask import align, scaled
 
 
 class Scales(NamedTuple):
-    """Factors of a layer's rows and columns for the batch in hand; None scales nothing."""
+    """Factors of a layer's rows and columns for the present batch; None scales nothing."""
 
     rows: Tensor | None
     """`[*L, runs]` of output units; see `align`."""
@@ -100,10 +100,10 @@ def _scaled(tensor: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def linear(layer: nn.Linear, x: Tensor, scales: Scales, what: str) -> Tensor:
-    """`layer(x)`, bit for bit, with a scaled gradient of weight and bias.
+    """Compute `layer(x)`, bit for bit, with a scaled gradient of weight and bias.
 
     Raises:
-        RoutingError: `x` is another batch than that of the labels.
+        RoutingError: The batch `x` is not that of the labels.
     """
     rows, columns = _aligned(scales, layer.out_features, x, -1, f"the input of {what}")
     tensors = _as_autocast(x, layer.weight, layer.bias)
@@ -112,10 +112,10 @@ def linear(layer: nn.Linear, x: Tensor, scales: Scales, what: str) -> Tensor:
 
 
 def conv2d(layer: nn.Conv2d, x: Tensor, scales: Scales, what: str) -> Tensor:
-    """`layer(x)`, bit for bit, with a scaled gradient of weight and bias.
+    """Compute `layer(x)`, bit for bit, with a scaled gradient of weight and bias.
 
     Raises:
-        RoutingError: `x` is another batch than that of the labels, or holds no batch.
+        RoutingError: The batch `x` is not that of the labels, or `x` holds no batch.
     """
     if x.dim() != 4:
         raise RoutingError(f"the input of {what} has shape {list(x.shape)}, not [B, C, H, W]")
@@ -133,7 +133,7 @@ def conv2d(layer: nn.Conv2d, x: Tensor, scales: Scales, what: str) -> Tensor:
 def _aligned(
     scales: Scales, made: int, x: Tensor, axis: int, what: str
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The scales for what the layer makes, `made` units where `x` has its own, and for `x`."""
+    """Align the scales of rows to an output of `made` units, and those of columns to `x`."""
     output = list(x.shape)
     output[axis] = made
     rows, columns = scales
@@ -152,7 +152,7 @@ def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
 
 
 def _as_autocast(*tensors: Tensor | None) -> list[Tensor | None]:
-    """What autocast would make of a layer's tensors, done where autograd sees it."""
+    """Convert a layer's tensors as autocast would, where autograd sees it."""
     assert tensors[0] is not None
     device = tensors[0].device.type
     if not torch.is_autocast_enabled(device):
@@ -161,22 +161,14 @@ def _as_autocast(*tensors: Tensor | None) -> list[Tensor | None]:
     return [t if t is None or t.dtype == torch.float64 else t.to(dtype) for t in tensors]
 
 
-def has_exact_gradient(module: nn.Module) -> bool:
-    """Whether the gradient of this module's weight can be scaled per example.
-
-    A weight that is computed (`weight_norm`) has none of its own.
-    """
-    weight = module._parameters.get("weight")
-    return isinstance(module, nn.Linear | nn.Conv2d) and weight is not None
-
-
 def replace_forward(
-    layer: nn.Module, name: str, scales: Callable[[], Scales], in_use: Uses
+    layer: nn.Module, name: str, scales: Callable[[], Scales], in_use: InUse
 ) -> None:
-    """Let this instance ask for `scales` in every forward while labels are in use.
+    """Let this layer call `scales` in every forward while labels are in use.
 
     Raises:
-        RoutingError: The layer doesn't compute what its class does.
+        RoutingError: The layer has a forward of its own, or is routed already, or its padding has
+            no exact form.
     """
     forward = _ForwardOf.get(type(layer).forward)
     if "forward" in layer.__dict__:

@@ -1,15 +1,22 @@
-"""Regions that rest under any optimiser, not only `RoutedAdam`."""
+"""Regions that rest under any optimiser, not only `RoutedAdam`, and how far they moved."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from chisel.routing.errors import RoutingError, hint
+
+SHARED = "shared"
+"""Stands for elements that no region owns."""
+
+UNTESTED = "UNTESTED"
+"""Stands for a region of which it cannot be said whether it rests."""
 
 
 class _Kept(NamedTuple):
@@ -17,7 +24,7 @@ class _Kept(NamedTuple):
 
     parameter: Tensor
     mask: Tensor
-    """bool, in the parameter's shape."""
+    """Bools in the parameter's shape."""
     value: Tensor
     state: dict[str, Tensor]
     """Tensors of the optimiser's state in the parameter's shape, such as momentum."""
@@ -30,9 +37,9 @@ def keep_resting(
 ) -> list[RemovableHandle]:
     """Let regions rest under any optimiser in steps in which they get no gradient.
 
-    Before a step, what is owned by a region without gradient is put aside (values, momentum,
-    moments), and afterwards it is put back. Counts of steps go on (the bias correction of Adam
-    among them); `RoutedAdam` has one for each region, and is faster.
+    Before a step, what a region without gradient owns (values, momentum, moments) is saved, and
+    afterwards it is restored. The optimiser's counts of steps go on, and with them the bias
+    correction of Adam. `RoutedAdam` has one count for each region, and is faster.
 
     Args:
         optimizer: Of the model's parameters, such as `torch.optim.SGD` with momentum.
@@ -40,7 +47,7 @@ def keep_resting(
         owned: `Router.owned()`.
 
     Returns:
-        Handles; their `remove` ends it.
+        Handles; call `remove` of each to end it.
 
     Raises:
         RoutingError: `owned` names an unknown parameter.
@@ -56,21 +63,21 @@ def keep_resting(
     kept: list[_Kept] = []
 
     def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        kept[:] = _put_aside(optimizer, masks)
+        kept[:] = _saved(optimizer, masks)
 
     def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         with torch.no_grad():
             for one in kept:
-                _put_back(optimizer, one)
+                _restore(optimizer, one)
         kept.clear()
 
     return [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
 
 
-def _put_aside(
+def _saved(
     optimizer: torch.optim.Optimizer, masks: Mapping[Tensor, Mapping[str, Tensor]]
 ) -> Iterator[_Kept]:
-    """What is owned by a region whose gradient is zero everywhere."""
+    """Copies of what is owned by regions whose gradient is zero everywhere."""
     moving = {
         region
         for parameter, by_region in masks.items()
@@ -90,11 +97,45 @@ def _put_aside(
             yield _Kept(parameter, mask, parameter.detach().clone(), state)
 
 
-def _put_back(optimizer: torch.optim.Optimizer, kept: _Kept) -> None:
+def _restore(optimizer: torch.optim.Optimizer, kept: _Kept) -> None:
     kept.parameter[kept.mask] = kept.value[kept.mask]
     for key, value in optimizer.state[kept.parameter].items():
         if isinstance(value, Tensor) and value.shape == kept.parameter.shape:
-            if key in kept.state:
-                value[kept.mask] = kept.state[key][kept.mask]
-            else:  # made in this step
-                value[kept.mask] = 0
+            # State that this step has made starts at 0.
+            value[kept.mask] = kept.state[key][kept.mask] if key in kept.state else 0
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """Copy all parameters, by name."""
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def moved(
+    model: nn.Module, before: Mapping[str, Tensor], owned: Mapping[str, Mapping[str, Tensor]]
+) -> dict[str, dict[str, float]]:
+    """Return the largest change of any element since a snapshot, by region and parameter.
+
+    After any number of optimiser steps on examples that are routed away from a region, all of its
+    numbers must be exactly 0: masks, clipping, momentum and weight decay all count.
+
+    Args:
+        model: The network.
+        before: `snapshot(model)`, taken then.
+        owned: Masks of elements by parameter and region (`Router.owned`).
+
+    Returns:
+        By region, then by parameter; `shared` has what no region owns. A region that is not
+        protected also has `UNTESTED`, with NaN: it may move, or own nothing that can be tested.
+    """
+    unprotected = getattr(owned, "unprotected", ())
+    found: dict[str, dict[str, float]] = {region: {UNTESTED: math.nan} for region in unprotected}
+    for name, parameter in model.named_parameters():
+        change = (parameter.detach() - before[name]).abs()
+        free = torch.ones_like(change, dtype=torch.bool)
+        for region, mask in owned.get(name, {}).items():
+            own = mask.to(change.device)
+            free &= ~own
+            found.setdefault(region, {})[name] = change[own].max().item()
+        if free.any():
+            found.setdefault(SHARED, {})[name] = change[free].max().item()
+    return found

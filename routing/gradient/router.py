@@ -1,4 +1,4 @@
-"""Attaching rules to regions of a model."""
+"""Attach rules to regions of a model, and route gradients by the labels of a batch."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.gradient.hooks import SiteHook, remove_hooks
+from chisel.routing.gradient.hooks import SiteHook, remove_copied_hooks
 from chisel.routing.gradient.mask import align, scale_gradient
 from chisel.routing.gradient.parameters import Scales, replace_forward
 from chisel.routing.gradient.protection import require_protected
 from chisel.routing.gradient.rules import Rules
-from chisel.routing.regions.dataflow import Recording, changed_in_place
+from chisel.routing.regions.examples import tensors_in
 from chisel.routing.regions.exclusive import exclusive
+from chisel.routing.regions.module_order import innermost
 from chisel.routing.regions.ownership import Owned, owned
+from chisel.routing.regions.recording import Recording
 from chisel.routing.regions.region import Regions
-from chisel.routing.regions.resolving import resolve_recorded, uncalled
-from chisel.routing.regions.running import tensors_in
-from chisel.routing.regions.sequentials import tensor_of
+from chisel.routing.regions.resolve import resolve_recorded, uncalled
 from chisel.routing.regions.sites import Site, activation_sites, layer_sites
 
 MIN_RUN = 16
-"""Shorter runs of units are not treated as one, unless it is all of them."""
+"""Shorter runs of units get one factor per unit, unless all units have one owner."""
 
 _KEYS = ("regions", "rules", "unlabelled", "terms")
 
@@ -39,66 +39,71 @@ def attach(
     """Route a model's gradients, without a change to its outputs or its state dict.
 
     Attach before the model is compiled, and before it is wrapped for several processes. A copy of
-    the model is a plain one.
+    a routed model has no routes.
 
     Args:
         model: Any network.
         options: `regions` (see `resolve`), `rules`, `unlabelled` and `terms` (see `Rules`);
             `unprotected`, names of regions that may move in steps which they are closed to;
-            `freeze` (true if not given): whether any region is to be kept still. Other keys are not
-            looked at. What `Router.to_plain` gave restores a router exactly.
-        fork: The module whose output feeds the loss terms; regions there are routed where
-            `Router.fork` is called and not by themselves.
+            `freeze` (by default true): whether any region is to be kept still. Other keys are
+            ignored. What `Router.to_plain` returned restores a router exactly.
+        fork: The module whose output feeds the heads of several loss terms. Regions at its output
+            are routed where `Router.fork` is called, and not by themselves.
         example: An input of the model (or a tuple of them), its batch on axis 0. With it sizes and
-            axes are looked up exactly, and the graph that runs says which parameters act through a
-            region's units alone. Needed where modules are called in another order than an
-            `nn.Sequential` calls them.
+            axes are looked up exactly, and the graph that runs tells which parameters act through a
+            region's units alone. It is needed unless an `nn.Sequential` calls the modules.
 
     Raises:
-        RoutingError: The model has no such region, the rules speak of something unknown, or a
-            region that they close could move all the same.
+        RoutingError: The model has no such region, the rules name something unknown, or a region
+            that they close could move all the same.
     """
-    remove_hooks(model, copied_only=True)
+    remove_copied_hooks(model)
     regions, recording = resolve_recorded(model, options.get("regions", {}), example)
     rules = Rules(regions, *(options.get(key, {}) for key in _KEYS[1:]))
     found = None if recording is None else exclusive(model, recording, regions)
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
     masks.unprotected = require_protected(rules, masks, found, unprotected, freeze)
+    in_place: set[tuple[str, str]] | None = None
     if recording is not None:
         _require_batch(recording, regions, example)
-    in_place = None if recording is None else _changed_in_place(recording, regions)
+        parts = regions.sites()
+        in_place = {(part.module, part.side) for part in parts if recording.changed_in_place(part)}
     return Router(model, regions, rules, fork, masks, in_place, unprotected)
 
 
-def _changed_in_place(recording: Recording, regions: Regions) -> set[tuple[str, str]]:
-    """Places (module, side) whose tensor the model changes behind the site."""
-    parts = regions.sites()
-    return {(part.module, part.at) for part in parts if changed_in_place(recording, part)}
-
-
 def _require_batch(recording: Recording, regions: Regions, example: Any) -> None:
-    """Labels number examples, so the first axis of every site must."""
+    """Refuse sites whose first axis isn't the batch: labels are one for each example."""
     batch = next(tensors_in(example)).shape[:1]
     for part in regions.sites():
         shape = recording.shape_at(part.module, part.at)
         if shape is not None and shape[:1] != batch:
             raise RoutingError(
-                f"the {part.at} of {part.module} has shape {list(shape)} for a batch of "
-                f"{list(batch)}: axis 0 of what is routed must be the batch"
+                f"{part.where} has shape {list(shape)} for a batch of {list(batch)}: axis 0 of "
+                "what is routed must be the batch"
             )
 
 
 class Router:
-    """The routes of one model. Labels say which of them a batch takes.
+    """Routes a model's gradients by the labels of the batch; `attach` makes one.
 
-    Labels are integers `[B]` that number `label_names`, -1 for unlabelled; or shares `[B, K]` of
+    Labels are integers `[B]`, indices of `label_names` or -1 for unlabelled; or shares `[B, K]` of
     every label, whose rest is unlabelled. With leading axes `[B, T]` they are labels of tokens, for
     networks whose activations are `[B, T, …, units]`. While labels are in use and gradients are
     enabled, every forward pass must be on that batch; without labels nothing is routed.
 
-    Labels must hold until the backward pass has run if activations are recomputed in it
+    Labels must stay in use until the backward pass has run if activations are recomputed in it
     (checkpointing); otherwise only during the forward pass. They are the same for all threads.
+
+    Args:
+        model: The network.
+        regions: Regions resolved on it.
+        rules: Weights by label and region.
+        fork: The module whose output feeds the heads of several loss terms, if there is one.
+        masks: Elements of parameters that the regions own.
+        in_place: The places (module, side) whose tensor the model changes in place behind the site;
+            None if that isn't known.
+        unprotected: Regions that were declared unprotected.
     """
 
     def __init__(
@@ -113,20 +118,22 @@ class Router:
     ) -> None:
         self.regions, self.rules = regions, rules
         self.strength = 1.0
-        """Effective weights are `1 + strength (weight - 1)`, as of the next labels."""
+        """Effective weights are `1 + strength (weight - 1)`, from the next labels on."""
         self._model, self._fork, self._owned = model, fork, masks
         self._unprotected = unprotected
-        # A view must not be changed by what follows; where that is not known, copies are safe.
+        # A view must not be changed in place behind the site. Where that isn't known, copies are
+        # safe.
         self._in_place = in_place
-        self._dtype = _precision_of(model)
-        self._slots: dict[tuple[int, ...], int] = {}
+        dtypes = {parameter.dtype for parameter in model.parameters()}
+        self._dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+        self._mask_indices: dict[tuple[int, ...], int] = {}
         self._owners: list[Tensor] = []
         self._masks: dict[str | None, list[Tensor]] | None = None
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
         self._at_fork: list[tuple[Site, int]] = []
         self._waiting: set[str] = set()
-        """Modules with a site that no labelled batch has passed; with an example all are known."""
+        """Modules with a site that no labelled batch has passed; none after an example."""
         self._has_run = False
         try:
             self._route_activations()
@@ -156,22 +163,21 @@ class Router:
         if self._fork is not None:
             if self._fork not in dict(self._model.named_modules()):
                 raise RoutingError(f"fork: the model has no module {self._fork!r}")
-            fork = tensor_of(self._model, self._fork, "output")
+            fork = innermost(self._model, self._fork, "output")
         for site in sites:
-            slot = self._slot(site.owners)
-            at_fork = site.at == "output" and tensor_of(self._model, site.module, "output") == fork
-            if at_fork:
-                self._at_fork.append((site, slot))
+            index = self._mask_index(site.owners)
+            if site.side == "output" and innermost(self._model, site.module, "output") == fork:
+                self._at_fork.append((site, index))
             else:
-                self._hook(site, slot)
+                self._hook(site, index)
         self._check_terms()
 
-    def _hook(self, site: Site, slot: int) -> None:
+    def _hook(self, site: Site, index: int) -> None:
         module = self._model.get_submodule(site.module)
-        route = partial(self._routed, site=site, slot=slot, term=None)
-        hook = SiteHook(route, self._in_use, site.what)
+        route = partial(self._routed, site=site, index=index, term=None)
+        hook = SiteHook(route, self._in_use, site.where)
         self._waiting.add(site.module)
-        if site.at == "input":
+        if site.side == "input":
             self._undo.append(module.register_forward_pre_hook(hook).remove)
         else:
             self._undo.append(module.register_forward_hook(hook).remove)
@@ -181,9 +187,11 @@ class Router:
         return self._masks is not None and torch.is_grad_enabled()
 
     def _check_terms(self) -> None:
-        """Rules for a loss term must have a place where that term is told apart."""
+        """Refuse rules for a loss term in regions that aren't at the fork."""
         if self.rules.terms and self._fork is None:
-            raise RoutingError("terms: rules of one loss term need a fork, the module they share")
+            raise RoutingError(
+                "terms: rules of one loss term need a fork, the module whose output all terms read"
+            )
         here = {owner for site, _ in self._at_fork for owner in site.owners}
         for term, table in self.rules.terms.items():
             for region in (region for row in table.values() for region in row):
@@ -196,8 +204,8 @@ class Router:
     def _route_parameters(self) -> None:
         heads = self._heads()
         for site in layer_sites(self._model, self.regions):
-            rows = None if site.rows is None else self._slot(site.rows)
-            columns = None if site.columns is None else self._slot(site.columns)
+            rows = None if site.rows is None else self._mask_index(site.rows)
+            columns = None if site.columns is None else self._mask_index(site.columns)
             layer = self._model.get_submodule(site.module)
             scales = self._scales(site.module, rows, columns, site.module in heads)
             replace_forward(layer, site.module, scales, self._in_use)
@@ -205,7 +213,7 @@ class Router:
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:
-        """Layers that read routed units of the fork, and follow the loss term it is read for."""
+        """Layers that read routed units at the fork: they follow the loss term of `fork`."""
         modules = {site.module for site, _ in self._at_fork}
         return {
             name
@@ -215,21 +223,21 @@ class Router:
             for name in part.consumers
         }
 
-    def _slot(self, owners: tuple[int, ...]) -> int:
-        """Where the mask for this distribution of units lies; equal ones share it."""
+    def _mask_index(self, owners: tuple[int, ...]) -> int:
+        """Where the mask for units with these owners lies; equal ones share it."""
         owners = owners[:: _run(owners)]
-        if owners not in self._slots:
-            self._slots[owners] = len(self._owners)
+        if owners not in self._mask_indices:
+            self._mask_indices[owners] = len(self._owners)
             self._owners.append(torch.tensor(owners))
-        return self._slots[owners]
+        return self._mask_indices[owners]
 
-    def _routed(self, x: Any, site: Site, slot: int, term: str | None) -> Any:
-        site.check(x)
+    def _routed(self, value: Any, site: Site, index: int, term: str | None) -> Tensor:
+        x = site.check(value)
         self._passed(site.module)
         if not x.requires_grad:
             return x
-        mask = align(self._mask(slot, term), x.shape, site.axis, site.what)
-        copy = self._in_place is None or (site.module, site.at) in self._in_place
+        mask = align(self._mask(index, term), x.shape, site.axis, site.where)
+        copy = self._in_place is None or (site.module, site.side) in self._in_place
         return scale_gradient(x, mask, copy=copy)
 
     def _scales(
@@ -251,10 +259,10 @@ class Router:
             self._waiting.discard(module)
 
     def _require_passed(self) -> None:
-        """After the first labelled batch: every site must have been on its way.
+        """Check after the first labelled batch that it has passed every site.
 
         Raises:
-            RoutingError: One was not.
+            RoutingError: It has not.
         """
         if self._has_run and self._waiting:
             missing, self._waiting = sorted(self._waiting), set()
@@ -262,37 +270,33 @@ class Router:
             raise RoutingError(uncalled(missing[0], attention=False))
         self._has_run = False
 
-    def _mask(self, slot: int, term: str | None) -> Tensor:
+    def _mask(self, index: int, term: str | None) -> Tensor:
         assert self._masks is not None
-        return self._masks[term if term in self._masks else None][slot]
+        return self._masks[term if term in self._masks else None][index]
 
     def use(self, labels: Tensor) -> None:
         """Route forward passes by these labels until `clear`.
 
         Raises:
-            RoutingError: They are no labels, or a region is at a module which the labelled batch
-                before was not passed to.
+            RoutingError: They are no labels, or the labelled batch before has not passed the
+                module of some region.
         """
         self._require_passed()
         self.rules.check(labels)
         self._term = None
-        self._masks = {
-            term: self._gathered(self.rules.weights(labels, term, self.strength, self._dtype))
-            for term in (None, *self.rules.terms)
-        }
-
-    def _gathered(self, weights: Tensor) -> list[Tensor]:
-        """Masks `[*L, runs]` by slot from the weights `[*L, R + 1]` of regions."""
-        self._owners = [owners.to(weights.device) for owners in self._owners]
-        return [weights.index_select(-1, owners) for owners in self._owners]
+        self._owners = [owners.to(labels.device) for owners in self._owners]
+        self._masks = {}
+        for term in (None, *self.rules.terms):
+            weights = self.rules.weights(labels, term, self.strength, self._dtype)
+            self._masks[term] = [weights.index_select(-1, owners) for owners in self._owners]
 
     def clear(self) -> None:
-        """Route nothing until the next labels."""
+        """Stop routing until the next labels."""
         self._masks, self._term, self._has_run = None, None, False
 
     @contextmanager
     def labels(self, labels: Tensor) -> Iterator[None]:
-        """`use` these labels inside; the backward pass belongs inside as well.
+        """Use these labels within the context, which the backward pass belongs to as well.
 
         Raises:
             RoutingError: As `use`, and at the end of the first batch for that batch.
@@ -305,10 +309,10 @@ class Router:
             self.clear()
 
     def fork(self, features: Tensor, term: str) -> Tensor:
-        """The fork's output for one loss term: itself, with the gradient that its rules leave.
+        """Return the fork's output for one loss term, whose gradient is routed by its rules.
 
-        The heads that read it run before the next call: columns of theirs that are routed
-        (`consumers`) follow the same term.
+        Run the heads that read it before the next call: their routed columns (`consumers`) follow
+        the same term.
 
         Args:
             features: The output of the module named at attachment.
@@ -320,8 +324,8 @@ class Router:
         if self._fork is None:
             raise RoutingError("fork: no module was named when the router was attached")
         self._term = term
-        for site, slot in self._at_fork:
-            features = self._routed(features, site, slot, term)
+        for site, index in self._at_fork:
+            features = self._routed(features, site, index, term)
         return features
 
     def is_at_fork(self, module: str) -> bool:
@@ -329,11 +333,16 @@ class Router:
         return any(site.module == module for site, _ in self._at_fork)
 
     def owned(self) -> Owned:
-        """Elements of parameters that regions have for themselves; see `routing.ownership`."""
+        """Return the elements of parameters that each region owns, as masks.
+
+        Those are the rows that make its units, the columns of its consumers, all parameters of a
+        module whose whole output it has, and, after an example, whatever acts through its units
+        alone.
+        """
         return self._owned
 
     def to_plain(self) -> dict[str, Any]:
-        """What `attach` restores this router from: resolved regions and rules, in plain values."""
+        """Return resolved regions and rules in plain values, from which `attach` restores this."""
         return {
             "regions": self.regions.to_plain(),
             "rules": self.rules.rules,
@@ -350,15 +359,9 @@ class Router:
 
 
 def _run(owners: tuple[int, ...]) -> int:
-    """How many units at a time have one owner, if it pays to treat them as one.
+    """The length of runs of units with one owner; 1 where they are too short.
 
-    Short runs make slow loops of the multiplication.
+    Each run gets one factor. With short runs the multiplication would be a slow loop.
     """
     run = math.gcd(*(len(list(same)) for _, same in itertools.groupby(owners)))
     return run if run == len(owners) or run >= MIN_RUN else 1
-
-
-def _precision_of(model: nn.Module) -> torch.dtype:
-    """Weights are held in float32, or in float64 if the model is."""
-    dtypes = {parameter.dtype for parameter in model.parameters()}
-    return torch.float64 if torch.float64 in dtypes else torch.float32

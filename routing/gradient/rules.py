@@ -1,4 +1,4 @@
-"""Rules: which label's gradient has which weight in which region."""
+"""Rules: the weight of each label's gradient in each region."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Table = dict[str, Row]
 
 
 class Rules:
-    """A table of labels and regions, one for all loss terms and maybe others for some.
+    """A table of weights by label and region, for all loss terms, with changes for single terms.
 
     Args:
-        regions: Their names, which number the columns.
-        rules: By label and region, any real weight; 1 where not named. The order of the labels is
-            their numbering.
+        regions: Names of the regions, in the order of the columns.
+        rules: By label and region, any real weight; 1 where not named. Label number `k` is the
+            `k`-th key.
         unlabelled: By region, the weights of examples without a label.
         terms: By loss term, entries that replace those of `rules`.
 
@@ -69,18 +69,18 @@ class Rules:
         return weights
 
     def closes(self, region: str) -> bool:
-        """Whether the gradient of some label, or of examples without one, is kept out of a region.
+        """Whether some label, or examples without one, have weight 0 in a region.
 
-        For every loss term: a label that one term lets in does move the region.
+        They must have it for every loss term, since one term's gradient would move the region.
         """
         number = self.regions.index(region)
         tables = torch.stack([self.table(term)[:, number] for term in (None, *self.terms)])
         return bool((tables == 0).all(0).any())
 
     def table(self, term: str | None = None) -> Tensor:
-        """Weights `[K + 1, R + 1]`, float64; the last row is for the unlabelled.
+        """Return weights `[K + 1, R + 1]`, float64.
 
-        The last column is 1: units that belong to all.
+        The last row is for examples without a label. The last column is 1, for shared units.
         """
         changes = {} if term is None else self.terms.get(term, {})
         rows = [self.rules[label] | changes.get(label, {}) for label in self.label_names]
@@ -91,7 +91,7 @@ class Rules:
     def weights(
         self, labels: Tensor, term: str | None, strength: float, dtype: torch.dtype
     ) -> Tensor:
-        """Weights `[*L, R + 1]` of every example: `1 + strength (weight - 1)`.
+        """Return weights `[*L, R + 1]` of every example: `1 + strength (weight - 1)`.
 
         Args:
             labels: Integers `[*L]`, -1 for unlabelled, or shares `[*L, K]` of every label, whose
@@ -109,10 +109,10 @@ class Rules:
         return shares @ table[:-1] + (1 - shares.sum(-1, keepdim=True)) * table[-1]
 
     def check(self, labels: Tensor) -> None:
-        """See to it that these are labels of examples.
+        """Check labels.
 
         Raises:
-            RoutingError: They are not; the message says what labels are.
+            RoutingError: They have a wrong dtype, shape or range.
         """
         count, names = len(self.label_names), ", ".join(self.label_names)
         if labels.is_floating_point():

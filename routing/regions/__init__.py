@@ -1,1 +1,1 @@
-"""Regions: which units they hold, what they own, and who reads them."""
+"""Regions: their units, the parameters that they own, and the weights that read them."""

@@ -1,77 +1,104 @@
-"""On which axis of an activation its units are."""
+"""Find the axis of an activation's units, and their number."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from torch import nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.dataflow import Recording
-from chisel.routing.regions.moving import MOVING
-from chisel.routing.regions.passing import CONVOLUTIONS, ELEMENTWISE, POOLING, TRANSPOSED
-from chisel.routing.regions.sizes import axis_of, neighbour_of
-
-_LAST = {"linear", "addmm", "matmul", "bmm", "embedding", "layer_norm", "rms_norm"} | {
-    "multi_head_attention_forward",
-    "scaled_dot_product_attention",
-}
-_FIRST = {"batch_norm", "group_norm", "instance_norm", *CONVOLUTIONS, *TRANSPOSED, *POOLING}
+from chisel.routing.regions.layers import axis_of, counts_units, widths
+from chisel.routing.regions.module_order import neighbour_of
+from chisel.routing.regions.operations import ELEMENTWISE, MOVING, UNITS_FIRST, UNITS_LAST
+from chisel.routing.regions.recording import Recording
+from chisel.routing.regions.region import Side
 
 
 def axis_for(
-    model: nn.Module,
-    name: str,
-    at: Literal["input", "output"],
-    given: int | None,
-    recording: Recording | None,
+    model: nn.Module, name: str, side: Side, given: int | None, recording: Recording | None
 ) -> int:
     """Choose the axis of the units at a module's output or input, or check the one that was given.
 
-    A layer says it itself; for an activation or a container the layer does whose units they are.
+    A layer has its own axis. An activation or a container has that of the layer that made its
+    units.
 
     Raises:
-        RoutingError: The layer's units cannot be on the given axis, or nothing tells the axis.
+        RoutingError: The layer's units cannot be on the given axis, or the axis cannot be told.
     """
     own = axis_of(model.get_submodule(name))
-    shape = None if recording is None else recording.shape_at(name, at)
+    shape = None if recording is None else recording.shape_at(name, side)
     if given is not None:
         if own is not None and not _same(given, own, None if shape is None else len(shape)):
             raise RoutingError(
-                f"the {at} of {name} has its units on axis {own if own == -1 else 1}, not {given}: "
-                "leave axis out"
+                f"the {side} of {name} has its units on axis {own if own == -1 else 1}, "
+                f"not {given}: leave axis out"
             )
         return given
     if own is not None:
         return own if own == -1 else 1
     if recording is None or shape is None:
-        neighbour = neighbour_of(model, name, at)
+        neighbour = neighbour_of(model, name, side)
         return -1 if neighbour is not None and axis_of(neighbour.layer) == -1 else 1
-    told = None if len(shape) == 2 else _traced(recording, recording.at[name, at])
-    if told is None and len(shape) == 3:
+    traced = None if len(shape) == 2 else _traced(recording, recording.at[name, side])
+    if traced is None and len(shape) == 3:
         raise RoutingError(
-            f"the {at} of {name} has shape {list(shape)}, and nothing tells where its units are: "
+            f"the {side} of {name} has shape {list(shape)}, and nothing tells where its units are: "
             "give axis: -1 for tokens [B, T, units], axis: 1 for channels [B, units, L]"
         )
-    return 1 if told is None else told
+    return 1 if traced is None else traced
+
+
+def unit_count(
+    model: nn.Module, name: str, side: Side, axis: int, recording: Recording | None
+) -> int:
+    """Return how many units there are at a module's output or input.
+
+    Without a recording a layer's own numbers are taken, and for a module that has none (an
+    activation, a sum, a container) those of its neighbour. They are checked when data first passes.
+
+    Raises:
+        RoutingError: The number cannot be told.
+    """
+    if recording is not None:
+        shape = recording.shape_at(name, side)
+        if shape is None:
+            raise RoutingError(f"the {side} of {name} is no tensor, or the example never passes it")
+        if not -len(shape) < axis < len(shape):
+            raise RoutingError(f"the {side} of {name} has shape {list(shape)}, no axis {axis}")
+        return shape[axis]
+    module = model.get_submodule(name)
+    if isinstance(module, nn.Embedding):
+        found = module.embedding_dim if side == "output" and axis == -1 else None
+    elif (own := widths(module)) is None:
+        neighbour = neighbour_of(model, name, side)
+        found = None if neighbour is None else neighbour.units
+    else:
+        found = getattr(own, side) if counts_units(module, axis) else None
+    if found is None:
+        raise RoutingError(
+            f"nothing tells how many units the {side} of {name} has on axis {axis}; give attach an "
+            "`example` input"
+        )
+    return found
 
 
 def _same(given: int, own: int, rank: int | None) -> bool:
-    """Whether two numbers may be one axis; without a rank, data decide when they pass."""
+    """Whether two numbers may mean one axis; without a rank, it is checked when data passes."""
     if rank is None:
         return given in (1, own)
     return -rank <= given < rank and given % rank == own % rank
 
 
 def _traced(recording: Recording, value: int) -> int | None:
-    """The axis of the layer that made the units, as long as nothing has moved them."""
-    made_by = {output: op for op in recording.ops for output in op.outputs}
+    """Follow a value back to the layer that made its units, and return that layer's axis.
+
+    It is None if something on the way may have moved the units to another axis.
+    """
+    makers = recording.makers()
     may_be_first = True
-    while (op := made_by.get(value)) is not None and op.tensors:
+    while (op := makers.get(value)) is not None and op.tensors:
         before, after = recording.shapes[op.tensors[0]], recording.shapes[value]
-        if op.name in _LAST:
+        if op.name in UNITS_LAST:
             return -1
-        if op.name in _FIRST:
+        if op.name in UNITS_FIRST:
             return 1 if may_be_first else None
         if op.name in MOVING:
             if not before or not after or before[-1] != after[-1]:

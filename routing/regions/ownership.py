@@ -1,4 +1,4 @@
-"""Which elements of a model's parameters belong to a region."""
+"""Find the elements of a model's parameters that belong to a region."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.regions.exclusive import Exclusive
+from chisel.routing.regions.layers import (
+    column_mask,
+    counts_units,
+    is_transposed_linear,
+    widths,
+)
+from chisel.routing.regions.module_order import innermost, producer
 from chisel.routing.regions.region import Part, Regions
-from chisel.routing.regions.sequentials import producer, tensor_of
-from chisel.routing.regions.sizes import counts_units, is_transposed_linear, widths
 
 
 class Owned(dict[str, dict[str, Tensor]]):
@@ -20,6 +25,11 @@ class Owned(dict[str, dict[str, Tensor]]):
 
     unprotected: tuple[str, ...] = ()
     """Regions that may move in steps in which no gradient of theirs is let through."""
+
+    def add(self, name: str, region: str, mask: Tensor) -> None:
+        """Give a region more elements of a parameter."""
+        masks = self.setdefault(name, {})
+        masks[region] = mask | masks[region] if region in masks else mask
 
 
 def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) -> Owned:
@@ -39,78 +49,67 @@ def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) ->
 
     Args:
         model: The network.
-        regions: Found on it.
-        found: What `exclusive` says of them, if there is a recording.
+        regions: Regions resolved on it.
+        found: What `exclusive` found, if there is a recording.
     """
-    masks = Owned(declared(model, regions))
-    for region, elements in ({} if found is None else found.regions).items():
-        for name, mask in elements.items():
-            by_region = masks.setdefault(name, {})
-            by_region[region] = mask | by_region.get(region, torch.zeros_like(mask))
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    masks = Owned()
+    for region in regions.values():
+        for part in region.parts:
+            for parameter, mask in _elements(model, part):
+                masks.add(names[id(parameter)], region.name, mask)
+    for name, elements in ({} if found is None else found.regions).items():
+        for parameter_name, mask in elements.items():
+            masks.add(parameter_name, name, mask)
     return masks
 
 
-def declared(model: nn.Module, regions: Regions) -> dict[str, dict[str, Tensor]]:
-    """What regions own as far as the order of modules tells; see `owned`."""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found: dict[str, dict[str, Tensor]] = {}
-    for region in regions.values():
-        for part in region.parts:
-            for parameter, elements in _elements(model, part):
-                masks = found.setdefault(names[id(parameter)], {})
-                mine, before = elements.cpu(), masks.get(region.name)
-                masks[region.name] = mine if before is None else before | mine
-    return found
-
-
 def maker(model: nn.Module, part: Part) -> str | None:
-    """The layer whose rows make the part's units: its module, or the one before an activation."""
+    """Return the layer whose rows make the part's units: its module, or one before an activation.
+
+    None if there is no such layer, or its weight is computed (`weight_norm`).
+    """
     if part.at == "parameters":
         return part.module
-    place = tensor_of(model, part.module, "output") if part.at == "output" else part.module
+    place = innermost(model, part.module, "output") if part.at == "output" else part.module
     name: str | None = place
     if part.at == "input" or widths(model.get_submodule(place)) is None:
-        name = producer(model, place, part.at)
+        name = producer(model, place, part.side)
     if name is None:
         return None
     layer = model.get_submodule(name)
     made = widths(layer)
     assert made is not None  # layers make units
-    if "weight" not in layer._parameters:  # it is computed of others (`weight_norm`)
-        return None
-    return name if counts_units(layer, part.axis) and part.size == made.output else None
+    fits = counts_units(layer, part.axis) and part.size == made.output
+    return name if fits and "weight" in layer._parameters else None
 
 
 def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
+    """Parameters, each with a mask of the elements that a part owns by its modules."""
     layer = maker(model, part)
     if layer is not None:
-        yield from _rows(model.get_submodule(layer), part.units)
+        yield from _rows(model.get_submodule(layer), part)
     if part.whole and part.at == "output":
         for parameter in model.get_submodule(part.module).parameters():
-            yield parameter, torch.ones_like(parameter, dtype=torch.bool)
+            yield parameter, torch.ones(parameter.shape, dtype=torch.bool)
     for name in part.consumers:
-        yield _second_axis(model.get_submodule(name), part.columns(model, name))
+        consumer = model.get_submodule(name)
+        reads = widths(consumer)
+        assert reads is not None  # `resolve` has checked it
+        columns = torch.zeros(reads.input, dtype=torch.bool)
+        columns[list(part.columns(model, name))] = True
+        weight = consumer.get_parameter("weight")
+        yield weight, column_mask(columns, weight.shape)
 
 
-def _rows(module: nn.Module, units: tuple[int, ...]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Elements of weight and bias that make these units of the output."""
+def _rows(module: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
+    """Elements of weight and bias that make a part's units of the output."""
+    transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
+    transposed |= is_transposed_linear(module)  # its weight is [in, out / groups, …]
     for parameter in module.parameters(recurse=False):
-        transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
-        if parameter.dim() > 1 and (transposed or is_transposed_linear(module)):
-            yield _second_axis(module, units)  # its weight is [in, out / groups, …]
-            continue
-        mask = torch.zeros_like(parameter, dtype=torch.bool)
-        mask[list(units)] = True
-        yield parameter, mask
-
-
-def _second_axis(module: nn.Module, units: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Elements of a weight `[n, units / groups, …]` that belong to these units."""
-    weight = module.get_parameter("weight")
-    mask = torch.zeros_like(weight, dtype=torch.bool)
-    groups = module.groups if isinstance(module, nn.modules.conv._ConvNd) else 1
-    by_group = mask.view(groups, -1, *mask.shape[1:])
-    for unit in units:
-        group, place = divmod(unit, weight.shape[1])
-        by_group[group, :, place] = True
-    return weight, mask
+        if transposed and parameter.dim() > 1:
+            yield parameter, column_mask(part.mask, parameter.shape)
+        else:
+            mask = torch.zeros(parameter.shape, dtype=torch.bool)
+            mask[list(part.units)] = True
+            yield parameter, mask

@@ -1,4 +1,4 @@
-"""Which weights read the units of a part, on any way that keeps units apart or mixes them."""
+"""Find the weights that read the units of a part, whether or not others are mixed in before."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from chisel.routing.export.pruning import LAYERS, UNITWISE
-from chisel.routing.regions.dataflow import Op, Recording
+from chisel.routing.regions.operations import UNITWISE, WEIGHT_AXES
+from chisel.routing.regions.recording import Op, Recording
 from chisel.routing.regions.region import Part
 
 
@@ -20,9 +20,9 @@ class Reader(NamedTuple):
     op: Op
     weight: str
     elements: Tensor
-    """A mask in the weight's shape: what is multiplied with those units."""
+    """A mask in the weight's shape, true where the weight is multiplied with those units."""
     mixed_by: str | None
-    """The operation that made them one with other units before; then all elements are."""
+    """The operation that mixed other units in before; then all elements read the part's."""
 
 
 class _Units(NamedTuple):
@@ -38,50 +38,48 @@ class _Units(NamedTuple):
 def readers(
     model: nn.Module, recording: Recording, part: Part, others: Collection[Part] = ()
 ) -> Iterator[Reader]:
-    """The first operations with weights behind a part's site, in order.
+    """Find the first operations with weights behind a part's site, in order.
 
-    What those operations return is no longer the part's: it is made of the features of all. Units
-    that pass the site of one of the `others` are from there on theirs.
+    They end the search: what they return is made of all units, not of the part's alone. Units that
+    pass the site of one of the `others` count as theirs from there on.
     """
-    here: dict[int, _Units | str] = {}
+    units_in: dict[int, _Units | str] = {}
     for op in recording.ops:
         if op.part == part:
-            here[op.outputs[0]] = _at_site(part, len(recording.shapes[op.inputs[0]]))
+            units_in[op.outputs[0]] = _at_site(part, len(recording.shapes[op.inputs[0]]))
             continue
-        arriving = {value: here[value] for value in op.inputs if value in here}
+        arriving = {value: units_in[value] for value in op.inputs if value in units_in}
         if not arriving:
             continue
-        units = _passed_on(op, recording, arriving)
+        units = _behind(op, recording, arriving)
         if op.part in others and op.part is not None and not isinstance(units, str):
             theirs = _at_site(op.part, len(recording.shapes[op.inputs[0]]))
             if (theirs.axis, len(theirs.chosen)) == (units.axis, len(units.chosen)):
                 units = units._replace(chosen=units.chosen & ~theirs.chosen)
         if not op.weights:
-            here |= dict.fromkeys(op.outputs, units)
+            units_in |= dict.fromkeys(op.outputs, units)
             continue
-        for weight in op.weights if op.name not in LAYERS else op.weights[:1]:
+        for weight in op.weights if op.name not in WEIGHT_AXES else op.weights[:1]:
             tensor = dict(model.named_parameters()).get(weight)
             if tensor is not None:
                 elements = _elements(op, recording, tensor, units)
                 yield Reader(op, weight, elements, units if isinstance(units, str) else None)
         if op.name == "batch_norm":
-            here |= dict.fromkeys(op.outputs, units)
+            units_in |= dict.fromkeys(op.outputs, units)
 
 
 def _at_site(part: Part, rank: int) -> _Units:
-    chosen = torch.zeros(part.size, dtype=torch.bool)
-    chosen[list(part.units)] = True
-    return _Units(chosen, part.axis % rank, 1)
+    return _Units(part.mask, part.axis % rank, 1)
 
 
-def _passed_on(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> _Units | str:
-    """What an operation has made of the units: the same, or one with others."""
+def _behind(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> _Units | str:
+    """The units behind an operation, or its name if it mixes them with others."""
     for one in arriving.values():
         if isinstance(one, str):
             return one
     apart = {value: one for value, one in arriving.items() if isinstance(one, _Units)}
     first = next(iter(apart.values()))
-    if op.name in LAYERS or op.name == "batch_norm":
+    if op.name in WEIGHT_AXES or op.name == "batch_norm":
         return first
     before, after = recording.shapes[op.inputs[0]], recording.shapes[op.outputs[0]]
     if op.name in ("flatten", "reshape", "view") and first.axis == 1 and len(after) == 2:
@@ -100,10 +98,10 @@ def _elements(op: Op, recording: Recording, weight: Tensor, units: _Units | str)
     if isinstance(units, str):
         return ~elements
     chosen = units.chosen.repeat_interleave(units.run)
-    axis = LAYERS.get(op.name, 1) % len(recording.shapes[op.inputs[0]])
-    if units.axis != axis or chosen.numel() != weight.shape[op.name in LAYERS]:
+    axis = WEIGHT_AXES.get(op.name, 1) % len(recording.shapes[op.inputs[0]])
+    if units.axis != axis or chosen.numel() != weight.shape[op.name in WEIGHT_AXES]:
         return ~elements
-    if op.name in LAYERS:
+    if op.name in WEIGHT_AXES:
         elements[:, chosen] = True
     else:
         elements[chosen] = True

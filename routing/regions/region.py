@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError, hint
-from chisel.routing.regions.sizes import widths
+from chisel.routing.regions.layers import widths
 
+Side = Literal["output", "input"]
 At = Literal["output", "input", "parameters"]
 
 
@@ -24,7 +26,7 @@ class Part:
     """`output` and `input`: the gradient of the activation is routed, and with it everything
     upstream. `parameters`: only the gradient of rows of weight and bias is."""
     units: tuple[int, ...]
-    """Ascending."""
+    """Their indices, ascending."""
     axis: int
     """Axis of the units in the module's output (input, if `at` is that); -1 is the last."""
     size: int
@@ -37,14 +39,31 @@ class Part:
         """Whether these are all units."""
         return len(self.units) == self.size
 
-    def columns(self, model: nn.Module, consumer: str) -> tuple[int, ...]:
-        """The consumer's input features (channels) that read these units.
+    @property
+    def side(self) -> Side:
+        """Whether the units are in what the module reads or in what it returns."""
+        return "input" if self.at == "input" else "output"
 
-        A Linear behind a Flatten has a run of features for each channel; if units were on the last
-        axis, they are as far apart as there are units.
+    @property
+    def where(self) -> str:
+        """The place of the units, for messages."""
+        return f"the {self.side} of {self.module}"
+
+    @property
+    def mask(self) -> Tensor:
+        """Bools `[size]`, true for these units."""
+        mask = torch.zeros(self.size, dtype=torch.bool)
+        mask[list(self.units)] = True
+        return mask
+
+    def columns(self, model: nn.Module, consumer: str) -> tuple[int, ...]:
+        """Return the consumer's input features (channels) that read these units.
+
+        A Linear behind a Flatten reads several features of each unit: neighbouring ones of a
+        channel, but if the units were on the last axis, every `size`-th feature.
         """
         reads = widths(model.get_submodule(consumer))
-        assert reads is not None  # checked when it was resolved
+        assert reads is not None  # `resolve` has checked it
         places = range(reads.input // self.size)
         if self.axis == -1:
             return tuple(place * self.size + unit for place in places for unit in self.units)
@@ -66,10 +85,7 @@ class Regions(Mapping[str, Region]):
         self._regions = {region.name: region for region in regions}
 
     def __getitem__(self, name: str) -> Region:
-        try:
-            return self._regions[name]
-        except KeyError:
-            raise RoutingError(f"no region {name!r}; {hint(name, self._regions)}") from None
+        return region_named(self._regions, name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._regions
@@ -81,21 +97,12 @@ class Regions(Mapping[str, Region]):
         return len(self._regions)
 
     def sites(self) -> list[Part]:
-        """Parts at which activations pass, each once."""
+        """Return the parts whose activations are routed, each once."""
         parts = [part for region in self.values() for part in region.parts]
         return list(dict.fromkeys(part for part in parts if part.at != "parameters"))
 
-    def coverage(self) -> dict[str, dict[str, float]]:
-        """The share of units that each region has in each place, and what is `shared` by all."""
-        shares: dict[str, dict[str, float]] = {}
-        for region in self.values():
-            for part in region.parts:
-                of = shares.setdefault(f"{part.module} {part.at}", {})
-                of[region.name] = of.get(region.name, 0.0) + len(part.units) / part.size
-        return {place: of | {"shared": 1 - sum(of.values())} for place, of in shares.items()}
-
     def to_plain(self) -> dict[str, list[dict[str, Any]]]:
-        """Lists, strings and numbers from which `resolve` makes the same regions."""
+        """Return lists, strings and numbers from which `resolve` makes the same regions."""
         return {
             name: [
                 {"module": part.module, "at": part.at, "units": list(part.units)}
@@ -105,3 +112,25 @@ class Regions(Mapping[str, Region]):
             ]
             for name, region in self.items()
         }
+
+
+def region_named(regions: Mapping[str, Region], name: str) -> Region:
+    """Look a region up.
+
+    Raises:
+        RoutingError: There is no such region.
+    """
+    if name not in regions:
+        raise RoutingError(f"no region {name!r}; {hint(name, regions)}")
+    return regions[name]
+
+
+def parts_of(regions: Mapping[str, Region], names: Iterable[str]) -> list[Part]:
+    """Return all parts of some regions.
+
+    Raises:
+        RoutingError: There is no such region, or `names` is one name instead of a list.
+    """
+    if isinstance(names, str):
+        raise RoutingError(f"give names of regions as a list: [{names!r}]")
+    return [part for name in names for part in region_named(regions, name).parts]

@@ -1,16 +1,17 @@
-"""Sites: the places of a model at which something is masked, with the owner of every unit there."""
+"""Sites: the places of a model at which something is masked, and the region of every unit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.region import Region, Regions
-from chisel.routing.regions.sizes import axis_of, widths
+from chisel.routing.regions.activations import require_units
+from chisel.routing.regions.layers import axis_of, widths
+from chisel.routing.regions.region import Region, Regions, Side
 
 
 @dataclass(frozen=True)
@@ -18,39 +19,31 @@ class Site:
     """A module's output or input; all regions with units there are one mask."""
 
     module: str
-    at: Literal["output", "input"]
+    side: Side
     axis: int
     owners: tuple[int, ...]
-    """The number of each unit's region; that of the last region + 1 where units are shared."""
+    """The number of each unit's region; the last region's number + 1 for shared units."""
     last: bool = False
     """Whether it is a layer with its units on the last axis, whatever `axis` says."""
 
     @property
-    def what(self) -> str:
-        """For messages."""
-        return f"the {self.at} of {self.module}"
+    def where(self) -> str:
+        """The place of the units, for messages."""
+        return f"the {self.side} of {self.module}"
 
-    def check(self, x: Any) -> None:
-        """See to it that this is the tensor that was expected when regions were resolved.
+    def check(self, value: Any) -> Tensor:
+        """Check that this is the tensor that was expected when regions were resolved.
 
         Raises:
             RoutingError: It is no tensor, or has another number of units.
         """
-        if not isinstance(x, Tensor):
-            raise RoutingError(f"{self.what} is a {type(x).__name__}; only a tensor can be routed")
-        size = len(self.owners)
-        if not -x.dim() <= self.axis < x.dim():
-            raise RoutingError(f"{self.what} has shape {list(x.shape)}, no axis {self.axis}")
+        x = require_units(value, self.where, self.axis, len(self.owners))
         if self.last and self.axis % x.dim() != x.dim() - 1:
             raise RoutingError(
-                f"{self.what} has shape {list(x.shape)} with its units on the last axis, not on "
+                f"{self.where} has shape {list(x.shape)} with its units on the last axis, not on "
                 f"{self.axis}: leave the part's axis out"
             )
-        if x.shape[self.axis] != size:
-            raise RoutingError(
-                f"{self.what} has {x.shape[self.axis]} units on axis {self.axis}, not {size} as "
-                "told from its neighbours: set the part's axis, or give attach an example input"
-            )
+        return x
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ class LayerSite:
 
 
 def activation_sites(model: nn.Module, regions: Regions) -> list[Site]:
-    """Where activations are masked, in the order of declaration.
+    """Collect where activations are masked, in the order of declaration.
 
     Raises:
         RoutingError: Two regions count the units of one tensor on different axes.
@@ -74,20 +67,20 @@ def activation_sites(model: nn.Module, regions: Regions) -> list[Site]:
             if part.at == "parameters":
                 continue
             last = axis_of(model.get_submodule(part.module)) == -1
-            nobody = Site(part.module, part.at, part.axis, (len(regions),) * part.size, last)
-            site = sites.get((part.module, part.at), nobody)
+            shared = Site(part.module, part.side, part.axis, (len(regions),) * part.size, last)
+            site = sites.get((part.module, part.side), shared)
             if (site.axis, len(site.owners)) != (part.axis, part.size):
                 raise RoutingError(
-                    f"{site.what}: regions must count its units on one axis, not on both "
+                    f"{site.where}: regions must count its units on one axis, not on both "
                     f"{site.axis} and {part.axis}"
                 )
             owners = _with_owner(site.owners, part.units, number)
-            sites[part.module, part.at] = replace(site, owners=owners)
+            sites[part.module, part.side] = replace(site, owners=owners)
     return list(sites.values())
 
 
 def layer_sites(model: nn.Module, regions: Mapping[str, Region]) -> list[LayerSite]:
-    """Where gradients of weights are masked, in the order of declaration."""
+    """Collect where gradients of weights are masked, in the order of declaration."""
     sites: dict[str, LayerSite] = {}
     for number, region in enumerate(regions.values()):
         for part in region.parts:
@@ -99,7 +92,7 @@ def layer_sites(model: nn.Module, regions: Mapping[str, Region]) -> list[LayerSi
             for consumer in part.consumers:
                 site = sites.get(consumer, LayerSite(consumer))
                 reads = widths(model.get_submodule(consumer))
-                assert reads is not None  # checked when it was resolved
+                assert reads is not None  # `resolve` has checked it
                 columns = site.columns or (len(regions),) * reads.input
                 columns = _with_owner(columns, part.columns(model, consumer), number)
                 sites[consumer] = replace(site, columns=columns)

@@ -1,4 +1,4 @@
-"""The words for a set of units: `"0:16,20,50%:75%"`."""
+"""Parse the text that stands for a set of units: `"0:16,20,50%:75%"`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _GRAMMAR = "write indices, slices and percentages, as in '0:16,20,50%:75%'"
 
 
 def parse_units(units: str | int | Sequence[int], size: int, what: str) -> tuple[int, ...]:
-    """Turn words for units into indices, ascending and without repetition.
+    """Turn text for units into indices, ascending and without repetition.
 
     A slice is Python's (`start:stop:step`, negative numbers count from the end), except that an
     end out of range is an error instead of being clipped. A percentage may be an end of a slice and
     is rounded to the nearest unit, so that `0%:50%` and `50%:100%` never share one.
 
     Args:
-        units: Words, one index, or indices.
+        units: Text, one index, or indices.
         size: How many units there are.
         what: Whose units they are, for messages: `"the output of fc"`.
 
     Raises:
-        RoutingError: The words mean nothing, no unit, or one that doesn't exist.
+        RoutingError: The text cannot be read, or means no unit or one that doesn't exist.
     """
     if isinstance(units, bool) or not isinstance(units, str | int | Sequence):
         raise RoutingError(f"units of {what}: {units!r} is no set of units; {_GRAMMAR}")

@@ -55,7 +55,7 @@ def test_a_batch_norm_behind_other_layers_mixes_too_and_one_before_the_mask_does
     assert leaks(early, regions, X) == []
 
 
-def test_mixing_that_no_module_has_a_name_for_is_measured():
+def test_mixing_by_an_unknown_module_is_found_by_its_gradient():
     class Centred(nn.Module):
         def forward(self, x):
             return x - x.mean(0)
@@ -121,7 +121,7 @@ def test_layers_inside_a_region_may_read_it():
     assert all(f"to the part {inner}.resadd, or" in message for message in found.values())
 
 
-def test_rows_that_are_masked_further_on_do_not_count_as_readers_that_learn():
+def test_readers_whose_output_is_masked_do_not_count_as_learning():
     """Of the rows behind region r, only the one in no region learns from what is routed away."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
@@ -145,7 +145,7 @@ def test_a_head_behind_a_mixture_is_shared_by_all_experts():
     regions = resolve(model, {"corner": [{"module": "embedder.experts.corner"}]})
     found = leaks(model, regions, IMAGES)
     assert summary(found) == {("reader", "corner", "fc_policy"), ("reader", "corner", "fc_value")}
-    assert all("made one with others by stack in embedder" in str(leak) for leak in found)
+    assert all("mixed with others by stack in embedder" in str(leak) for leak in found)
 
 
 def test_tied_weights_are_reported():
@@ -191,7 +191,7 @@ def test_the_report_leaves_model_and_generators_as_they_were():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_what_cannot_be_measured_is_said():
+def test_an_example_without_a_batch_and_an_output_without_one_are_refused():
     model = net()
     regions = resolve(model, {"r": [{"module": "1"}]})
     with pytest.raises(RoutingError, match="batch of at least 2"):
@@ -202,7 +202,7 @@ def test_what_cannot_be_measured_is_said():
 
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["routed adam", "torch's adam"])
-def test_parameters_that_must_not_move_are_held_against_a_snapshot(frozen):
+def test_moved_is_zero_for_a_closed_region_under_routed_adam_only(frozen):
     model = net()
     router = routing.attach(
         model,

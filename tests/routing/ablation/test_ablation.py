@@ -51,7 +51,7 @@ def changed(units, values):
 
 @pytest.mark.parametrize("build", [mlp, conv])
 @pytest.mark.parametrize(("mode", "factor"), [("zero", 0.0), (0.5, 0.5), (-2, -2.0), (1, 1.0)])
-def test_zero_and_scaling_multiply_the_units_by_a_factor(build, mode, factor):
+def test_zero_and_a_number_multiply_the_units(build, mode, factor):
     model = build()
     regions = regions_of(model, a={"module": "1", "units": "1:3"})
     with ablate(model, regions, {"a": mode}):
@@ -61,7 +61,7 @@ def test_zero_and_scaling_multiply_the_units_by_a_factor(build, mode, factor):
 
 
 @pytest.mark.parametrize("build", [mlp, conv])
-def test_mean_puts_in_the_mean_over_all_recorded_examples_and_positions(build):
+def test_mean_replaces_units_by_their_mean_over_recorded_examples_and_positions(build):
     model = build()
     batch = X if build is mlp else IMAGE
     regions = regions_of(model, a={"module": "1", "units": "0,3"})
@@ -81,7 +81,7 @@ def test_mean_puts_in_the_mean_over_all_recorded_examples_and_positions(build):
     torch.testing.assert_close(out, by_hand(model, changed([0, 3], lambda _: means_everywhere)))
 
 
-def test_resample_takes_the_units_of_another_example_one_for_all_parts():
+def test_resample_takes_the_units_of_one_other_example_for_all_parts():
     model = mlp()
     regions = resolve(model, {"a": [{"module": "1", "units": "0:2"}, {"module": "3"}]})
     generator = torch.Generator().manual_seed(3)
@@ -103,7 +103,7 @@ def test_resample_takes_the_units_of_another_example_one_for_all_parts():
     torch.testing.assert_close(seen[1], model[3](model[2](mixed))[source])
 
 
-def test_every_forward_pass_resamples_anew_and_the_generator_decides():
+def test_every_forward_pass_draws_new_examples_from_the_generator():
     model, regions = mlp(), regions_of(mlp(), a={"module": "1"})
 
     def outputs():
@@ -116,7 +116,7 @@ def test_every_forward_pass_resamples_anew_and_the_generator_decides():
     assert len({tuple(out.flatten().tolist()) for out in first}) > 1
 
 
-def test_several_regions_go_at_once_and_inputs_and_parameters_have_their_places():
+def test_several_regions_at_outputs_inputs_and_parameters_are_ablated_at_once():
     model = mlp()
     regions = resolve(
         model,
@@ -136,7 +136,7 @@ def test_several_regions_go_at_once_and_inputs_and_parameters_have_their_places(
     torch.testing.assert_close(out, model[4](torch.relu(hidden)))
 
 
-def test_units_on_the_last_axis_of_tokens():
+def test_units_on_the_last_axis_of_tokens_are_ablated():
     model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2))
     tokens = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0))
     regions = regions_of(model, a={"module": "0", "axis": -1, "units": "0:3"})
@@ -147,7 +147,7 @@ def test_units_on_the_last_axis_of_tokens():
     torch.testing.assert_close(out, model[1](hidden))
 
 
-def test_a_gate_shares_out_what_an_ablated_expert_had():
+def test_a_gate_gives_an_ablated_experts_share_to_the_others():
     torch.manual_seed(0)
     experts = {name: nn.Linear(4, 6) for name in ("cheese", "corner", "wall")}
     model = nn.Sequential(Mixture(experts, nn.Linear(4, 3)), nn.Linear(6, 2))
@@ -163,7 +163,7 @@ def test_a_gate_shares_out_what_an_ablated_expert_had():
     torch.testing.assert_close(out, model[1](left))
 
 
-def test_afterwards_the_network_is_what_it_was_even_after_an_exception():
+def test_ablation_ends_with_its_context_even_after_an_exception():
     model = mlp()
     regions = {"a": [{"module": "1", "units": "0:3"}]}
     router = routing.attach(model, {"regions": regions}, example=X)
@@ -182,7 +182,7 @@ def test_afterwards_the_network_is_what_it_was_even_after_an_exception():
     assert all(len(module._forward_pre_hooks) == 0 for module in model.modules())
 
 
-def test_gradients_pass_an_ablated_network_where_it_is_not_ablated():
+def test_gradients_pass_the_units_that_are_not_ablated():
     model = mlp()
     regions = regions_of(model, a={"module": "1", "units": "0:3"})
     with ablate(model, regions, {"a": "zero"}):
@@ -228,18 +228,18 @@ def test_low_precision_keeps_the_other_units_bit_for_bit():
         ({"a": "zeros"}, "a: 'zeros' is no ablation; give zero, mean, resample or a factor"),
         ({"a": float("nan")}, "nan is no ablation"),
         ({"a": True}, "True is no ablation"),
-        ({"a": "mean"}, "no means of region a to put in; record_means"),
+        ({"a": "mean"}, "no means of region a are given; record_means"),
         ({"a": "resample"}, "give ablate a generator"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_anything_runs(modes, message):
+def test_impossible_ablations_are_refused_before_the_model_runs(modes, message):
     model = mlp()
     regions = regions_of(model, a={"module": "1", "units": "0:3"})
     with pytest.raises(RoutingError, match=message), ablate(model, regions, modes):
         pytest.fail("it began")
 
 
-def test_what_cannot_be_resampled_or_recorded_is_said():
+def test_a_batch_of_one_a_place_without_data_and_a_wrong_axis_are_refused():
     model = mlp()
     regions = regions_of(model, a={"module": "1", "units": "0:3"})
     generator = torch.Generator()
@@ -347,7 +347,7 @@ def test_a_region_with_all_units_of_its_places_has_no_control_unless_another_is_
     assert {part.module for part in control.parts} == {"0", "2"}
 
 
-def test_a_control_silences_a_unit_of_the_gate_where_it_is_asked_to():
+def test_with_gates_a_control_has_a_random_unit_of_the_gate():
     """As many as the region; which one is drawn, so that in the long run it is each."""
     regions = {
         name: routing.Region(

@@ -1,4 +1,4 @@
-"""What is taken out for good computes what is ablated."""
+"""Pruned and erased networks compute what the ablated one does."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch import nn
 from chisel import routing
 from chisel.configs import ExpertsConfig, ImpalaConfig
 from chisel.models import Spaces, build
-from chisel.routing import RoutingError, ablate, erase, resolve, slice_units
+from chisel.routing import RoutingError, ablate, erase, prune_units, resolve
 
 SPACES = Spaces((9, 9, 3), "uint8", 255.0, 4)
 
@@ -64,7 +64,7 @@ BLOCK = [
     ],
     ids=["features", "parameters", "input", "branch", "residual stream", "several"],
 )
-def test_a_sliced_network_computes_what_the_ablated_one_does_with_fewer_parameters(parts, cut):
+def test_a_pruned_network_computes_what_the_ablated_one_does_with_fewer_parameters(parts, cut):
     model = impala()
     router = routing.attach(
         model,
@@ -72,9 +72,9 @@ def test_a_sliced_network_computes_what_the_ablated_one_does_with_fewer_paramete
     )
     if cut is None:  # the value's head still reads it
         with pytest.raises(RoutingError, match="fc_value reads unit 3 where it is not ablated"):
-            slice_units(model, router.regions, ["r"], images())
+            prune_units(model, router.regions, ["r"], images())
         return
-    smaller = slice_units(model, router.regions, ["r"], images())
+    smaller = prune_units(model, router.regions, ["r"], images())
     assert_equals_ablated(smaller, model, router.regions, ["r"], images(7))
     assert count(smaller) < count(model)
     assert list(smaller.state_dict()) == list(model.state_dict())
@@ -84,7 +84,7 @@ def test_a_sliced_network_computes_what_the_ablated_one_does_with_fewer_paramete
         assert (layer.out_features if name == "fc" else layer.out_channels) == rows
 
 
-def test_a_sliced_network_trains_and_has_no_hooks_left():
+def test_a_pruned_network_trains_and_has_no_hooks_left():
     model = impala()
     router = routing.attach(
         model,
@@ -94,7 +94,8 @@ def test_a_sliced_network_trains_and_has_no_hooks_left():
         },
     )
     router.use(torch.zeros(6, dtype=torch.int64))
-    smaller = slice_units(model, router.regions, ["r"], images())
+    routing.RegionDropout(model, router.regions)
+    smaller = prune_units(model, router.regions, ["r"], images())
     assert type(smaller) is type(model)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in smaller.modules())
     assert not any("forward" in m.__dict__ for m in smaller.modules())
@@ -103,7 +104,7 @@ def test_a_sliced_network_trains_and_has_no_hooks_left():
     assert count(model) == count(impala())
 
 
-def test_a_channel_takes_its_whole_run_of_features_behind_a_flatten():
+def test_all_features_of_a_pruned_channel_go_behind_a_flatten():
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(),
@@ -113,7 +114,7 @@ def test_a_channel_takes_its_whole_run_of_features_behind_a_flatten():
     model.eval()
     x = torch.randn(3, 2, 8, 8)
     regions = resolve(model, {"r": [{"module": "3", "units": "1,2"}]})
-    smaller = slice_units(model, regions, ["r"], x)
+    smaller = prune_units(model, regions, ["r"], x)
     assert smaller[5].weight.shape == (5, 18)
     assert smaller[1].num_features == 2
     torch.testing.assert_close(smaller[5].weight[:, 9:], model[5].weight[:, 27:])
@@ -135,11 +136,11 @@ def test_tied_weights_stay_tied():
     torch.manual_seed(0)
     model, x = Tied(), torch.randn(4, 6)
     regions = resolve(model, {"r": [{"module": "first", "units": "0:2"}]})
-    with pytest.raises(RoutingError, match="cannot be sliced away"):
-        slice_units(model, regions, ["r"], x)  # the same rows of `second` are alive
+    with pytest.raises(RoutingError, match="cannot be pruned"):
+        prune_units(model, regions, ["r"], x)  # the same rows of `second` are alive
     both = resolve(model, {"r": [{"module": name, "units": "0:2"} for name in ("first", "second")]})
     with pytest.raises(RoutingError, match="without r the model does not run"):
-        slice_units(model, both, ["r"], x)  # its columns read the model's input
+        prune_units(model, both, ["r"], x)  # its columns read the model's input
 
 
 def experts(names=("cheese", "corner", "wall")):
@@ -153,7 +154,7 @@ def experts(names=("cheese", "corner", "wall")):
 
 
 @pytest.mark.parametrize("names", [("cheese", "corner", "wall"), ("cheese", "corner")])
-def test_a_whole_expert_goes_with_its_unit_of_the_gate(names):
+def test_a_whole_expert_is_pruned_with_its_unit_of_the_gate(names):
     model = experts(names)
     regions = resolve(
         model,
@@ -164,18 +165,18 @@ def test_a_whole_expert_goes_with_its_unit_of_the_gate(names):
             ]
         },
     )
-    smaller = slice_units(model, regions, ["corner"], images())
+    smaller = prune_units(model, regions, ["corner"], images())
     assert_equals_ablated(smaller, model, regions, ["corner"], images(7))
     assert list(smaller.embedder.experts) == [name for name in names if name != "corner"]
     expert = count(model.embedder.experts["corner"])
     assert count(model) - count(smaller) == expert + 32 + 1
 
 
-def test_an_expert_without_its_unit_of_the_gate_cannot_go():
+def test_an_expert_without_its_unit_of_the_gate_cannot_be_pruned():
     model = experts()
     regions = resolve(model, {"corner": [{"module": "embedder.experts.corner"}]})
     with pytest.raises(RoutingError, match="without corner the model does not run"):
-        slice_units(model, regions, ["corner"], images())
+        prune_units(model, regions, ["corner"], images())
 
 
 class Odd(nn.Module):
@@ -197,24 +198,24 @@ class Odd(nn.Module):
 @pytest.mark.parametrize(
     ("how", "units", "message"),
     [
-        ("softmax", "0:2", "units of r cannot be sliced away: softmax in the model reads them"),
+        ("softmax", "0:2", "units of r cannot be pruned: softmax in the model reads them"),
         ("view", "0:2", "view in the model reads them"),
         ("output", "0:2", "it is the model's output"),
         ("plain", "0:6", "nothing would be left of a"),
     ],
 )
-def test_why_a_unit_cannot_be_sliced_away_is_said(how, units, message):
+def test_the_error_says_why_a_unit_cannot_be_pruned(how, units, message):
     torch.manual_seed(0)
     model, x = Odd(how), torch.randn(5, 4)
     regions = resolve(model, {"r": [{"module": "a", "units": units}]})
     with pytest.raises(RoutingError, match=message):
-        slice_units(model, regions, ["r"], x)
+        prune_units(model, regions, ["r"], x)
 
 
-def test_regions_must_be_known_and_listed():
+def test_unknown_regions_and_a_name_instead_of_a_list_are_refused():
     model = impala()
     regions = resolve(model, {"r": [{"module": "embedder.relufc", "units": "0:2"}]})
-    for take_out in (slice_units, erase):
+    for take_out in (prune_units, erase):
         with pytest.raises(RoutingError, match="no region 's'; known: r"):
             take_out(model, regions, ["s"], images())
         with pytest.raises(RoutingError, match=r"as a list: \['r'\]"):
@@ -222,7 +223,7 @@ def test_regions_must_be_known_and_listed():
 
 
 @pytest.mark.parametrize("example", [None, images(3)], ids=["certain", "verified"])
-def test_an_erased_region_is_ablated_for_good(example):
+def test_erasing_has_the_outputs_of_ablating_and_changes_the_regions_weights_only(example):
     model = impala()
     regions = resolve(
         model,
@@ -246,7 +247,7 @@ def test_an_erased_region_is_ablated_for_good(example):
     assert torch.equal(model.fc_value.weight, before.fc_value.weight)
 
 
-def test_what_zero_weights_cannot_do_is_refused_and_undone():
+def test_erasing_is_refused_and_undone_where_zero_weights_do_not_ablate():
     model = experts()
     regions = resolve(
         model,

@@ -68,7 +68,7 @@ PLACES = {
 
 @pytest.mark.parametrize("labels", [LABELS, SOFT], ids=["hard", "soft"])
 @pytest.mark.parametrize("place", PLACES)
-def test_one_place_with_two_regions_and_shared_units(place, labels):
+def test_two_regions_and_shared_units_at_one_place(place, labels):
     module, size, more = PLACES[place]
     third = size // 3
     regions = {

@@ -146,7 +146,7 @@ def test_while_every_region_gets_gradient_it_is_torchs_fused_adam_bit_for_bit():
 
 @given(st.lists(st.sampled_from(["ab", "a", "b", ""]), max_size=12), st.booleans())
 @settings(max_examples=25, deadline=None)
-def test_a_region_resumed_is_as_if_the_steps_without_it_had_not_happened(labels, decoupled):
+def test_steps_without_gradient_leave_a_region_as_if_they_had_not_happened(labels, decoupled):
     """What is a's alone after all steps equals that after only those that were for a.
 
     Up to rounding: what moves together with its neighbours lies elsewhere in the kernel's vectors,
@@ -243,7 +243,7 @@ def test_a_thousand_steps_on_one_label_leave_the_other_regions_bytes_alone(decou
     assert not torch.equal(model.head.bias, bias)
 
 
-def test_torchs_adam_would_have_moved_them():
+def test_torchs_adam_moves_elements_whose_gradient_is_zero():
     """The control: the same zero gradients under torch's own Adam."""
     values = parameters()
     optimizer = torch.optim.Adam(values.values(), lr=0.01)
@@ -274,7 +274,7 @@ def test_weights_that_are_not_contiguous_move_like_those_that_are():
     assert not torch.equal(results[0], start)
 
 
-def test_state_goes_through_a_file_and_training_on_is_bit_exact():
+def test_training_goes_on_bit_for_bit_from_a_saved_state():
     def made():
         values = parameters(dtype=torch.float32)
         return values, RoutedAdam(values.items(), lr=0.1, weight_decay=0.1, owned=masks())
@@ -302,7 +302,7 @@ def test_state_goes_through_a_file_and_training_on_is_bit_exact():
         assert torch.equal(straight[0][name], resumed[0][name])
 
 
-def test_a_deep_copy_still_knows_its_regions():
+def test_a_deep_copy_keeps_its_regions():
     values = parameters()
     optimizer = RoutedAdam(values.items(), owned=masks())
     twins, twin = copy.deepcopy((values, optimizer))
@@ -313,7 +313,7 @@ def test_a_deep_copy_still_knows_its_regions():
     assert not torch.equal(twins["rows"], before)
 
 
-def test_after_a_reset_a_region_starts_anew_and_the_others_go_on():
+def test_resetting_a_regions_state_leaves_the_others():
     values = parameters()
     optimizer = RoutedAdam(values.items(), lr=0.1, owned=masks())
     for number in range(5):

@@ -79,7 +79,7 @@ def test_behind_an_activation_in_a_custom_forward_the_rows_before_it_rest():
     assert not [leak for leak in routing.leaks(model, router.regions, x) if leak.kind != "reader"]
 
 
-def test_without_an_example_it_is_refused_and_with_freeze_off_it_is_not():
+def test_a_custom_forward_without_an_example_is_refused_unless_freeze_is_off():
     options = {"regions": {"r": [{"module": "act", "units": "0:3"}]}, "rules": RULES}
     with pytest.raises(RoutingError, match=r"closed to a label and cannot be kept still.*example"):
         routing.attach(Custom(), options)
@@ -88,7 +88,7 @@ def test_without_an_example_it_is_refused_and_with_freeze_off_it_is_not():
     assert routing.attach(Custom(), open_only).owned().unprotected == ("r",)
 
 
-def test_a_region_may_be_declared_unprotected_by_name_and_is_then_never_clear():
+def test_a_region_declared_unprotected_is_warned_of_and_untested():
     class Mixed(nn.Module):
         def __init__(self):
             super().__init__()

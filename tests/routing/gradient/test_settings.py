@@ -40,7 +40,7 @@ def gradients(model, forward, inputs, router, labels):
     return [p.grad.clone() for p in model.parameters()]
 
 
-def test_compiled_whole_and_once_for_all_labels():
+def test_one_compiled_graph_serves_all_labels():
     model = mixed_net(dtype=torch.float32)
     router = routing.attach(model, OPTIONS)
     counter = CompileCounterWithBackend("aot_eager")
@@ -173,7 +173,7 @@ def gradients_of_half(rank):
     return results
 
 
-def test_two_processes_have_the_gradient_of_one(tmp_path):
+def test_two_processes_together_have_the_gradient_of_one(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

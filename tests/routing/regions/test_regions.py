@@ -1,4 +1,4 @@
-"""Regions are found on the model, and what cannot be is said in one line."""
+"""Regions are resolved on the model, or refused in one line."""
 
 from collections import OrderedDict
 from itertools import pairwise
@@ -50,7 +50,7 @@ def test_units_are_indices_slices_and_percentages(words, expected):
 
 
 @pytest.mark.parametrize("size", range(8, 40))
-def test_percentages_cut_any_layer_into_disjoint_pieces(size):
+def test_percentages_divide_any_layer_into_disjoint_parts(size):
     cuts = ["0%", "12.5%", "33%", "50%", "90%", "100%"]
     words = [f"{start}:{stop}" for start, stop in pairwise(cuts)]
     model = nn.Sequential(nn.Linear(2, size))
@@ -86,7 +86,7 @@ def test_percentages_cut_any_layer_into_disjoint_pieces(size):
         ({"units": "3"}, "needs a module"),
     ],
 )
-def test_what_the_model_does_not_have_is_one_line_that_names_the_region(part, message):
+def test_what_cannot_be_resolved_is_refused_in_one_line_that_names_the_region(part, message):
     with pytest.raises(RoutingError) as error:
         one(**part)
     assert str(error.value).startswith("region a: ")
@@ -115,7 +115,7 @@ def test_a_container_has_all_its_layers():
         resolve(model, {"a": [{"module": "net", "at": "parameters", "units": "0:3"}]})
 
 
-def test_parameters_that_have_no_exact_form_are_refused():
+def test_parameters_that_cannot_be_routed_per_example_are_refused():
     model = nn.ModuleDict({"net": nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))})
     with pytest.raises(RoutingError, match=r"net.1 \(LayerNorm\) cannot be routed per example"):
         resolve(model, {"a": [{"module": "net", "at": "parameters"}]})
@@ -134,7 +134,7 @@ def test_two_regions_cannot_have_the_same_unit(other):
         resolve(net(), parts)
 
 
-def test_a_sequentials_output_is_its_last_childs():
+def test_the_output_of_a_sequential_is_that_of_its_last_child():
     model = nn.ModuleDict({"net": net()})
     parts = {"a": [{"module": "net", "units": "0"}], "b": [{"module": "net.head", "units": "0:2"}]}
     with pytest.raises(RoutingError, match=r"both have unit 0 of the output of net\.head"):
@@ -183,14 +183,7 @@ def test_a_consumer_behind_flattened_tokens_reads_every_size_th_feature():
         assert part.columns(model, "3") == tuple(chosen.flatten(1)[0].nonzero().flatten().tolist())
 
 
-def test_coverage_says_what_is_left_to_all():
-    regions = resolve(
-        net(), {"a": [{"module": "fc", "units": "0:4"}], "b": [{"module": "fc", "units": "4:9"}]}
-    )
-    assert regions.coverage() == {"fc output": pytest.approx({"a": 0.4, "b": 0.5, "shared": 0.1})}
-
-
-def test_resolved_regions_come_back_from_plain_values():
+def test_resolved_regions_are_restored_from_plain_values():
     model = net()
     regions = resolve(
         model,
@@ -225,7 +218,7 @@ class Twice(nn.Module):
         return torch.cat([self.fc(x), self.fc(x)], dim=1)
 
 
-def test_an_example_tells_sizes_that_no_layer_has():
+def test_an_example_gives_sizes_that_no_layer_has():
     model = nn.Sequential(Twice(), nn.BatchNorm1d(8))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     parts = {"a": [{"module": "0", "units": "50%:100%"}]}

@@ -1,4 +1,4 @@
-"""What is routed or ablated somewhere happens there, on the axis of the units; or it is refused."""
+"""Routing and ablation act on the axis of the units at the place declared, or are refused."""
 
 import pytest
 import torch
@@ -55,9 +55,7 @@ def test_units_of_a_linear_are_features_whatever_the_tokens(shape, example, modu
         (nn.BatchNorm1d(8), (4, 8, 8), -1),
     ],
 )
-def test_an_axis_that_a_layer_cannot_mean_is_refused_with_an_example_and_without(
-    layer, shape, axis
-):
+def test_an_axis_that_is_not_the_layers_is_refused_with_an_example_and_without(layer, shape, axis):
     model, x, part = nn.Sequential(layer), torch.randn(shape), {"module": "0", "axis": axis}
     with pytest.raises(RoutingError, match=r"has its units on axis .*: leave axis out"):
         attach(model, part, x)
@@ -65,7 +63,7 @@ def test_an_axis_that_a_layer_cannot_mean_is_refused_with_an_example_and_without
         closed_gradients(model, attach(model, part), x)
 
 
-def test_where_nothing_tells_the_axis_of_three_it_is_asked_for():
+def test_an_unknown_axis_of_three_must_be_given():
     class Mixing(nn.Module):
         def forward(self, x):
             return torch.cumsum(x, 1)
@@ -76,7 +74,7 @@ def test_where_nothing_tells_the_axis_of_three_it_is_asked_for():
         routing.attach(model, options, example=x)
 
 
-def test_what_has_no_batch_on_axis_0_is_refused():
+def test_a_site_without_the_batch_on_axis_0_is_refused():
     class TimeMajor(nn.Module):
         def __init__(self):
             super().__init__()
@@ -128,7 +126,7 @@ class Uncalled(nn.Module):
 
 
 @pytest.mark.parametrize("at", ["output", "input", "parameters"])
-def test_a_layer_that_is_never_called_is_noticed_at_once_or_at_the_first_labelled_batch(at):
+def test_a_layer_that_is_never_called_is_refused_with_an_example_or_at_the_first_labelled_batch(at):
     model, x, part = Uncalled(), torch.randn(3, 4), {"module": "idle", "at": at}
     with pytest.raises(RoutingError, match="idle is not called when the model runs"):
         attach(model, part, x)
@@ -143,7 +141,7 @@ def test_a_layer_that_is_never_called_is_noticed_at_once_or_at_the_first_labelle
         router.use(torch.zeros(3, dtype=torch.long))
 
 
-def test_our_own_critic_whose_layers_are_multiplied_together_is_refused():
+def test_a_critic_whose_layers_are_not_called_is_refused():
     model = build(GridExpertsConfig(), Spaces((5, 5, 4), "uint8", 1.0, 4))
     with pytest.raises(RoutingError, match=r"critic\.conv is not called when the model runs"):
         attach(model, {"module": "critic", "at": "parameters"}, torch.zeros(2, 4, 5, 5).byte())
@@ -228,61 +226,7 @@ def test_erasing_tied_weights_is_refused_where_zeros_would_do_more_than_ablating
     assert torch.equal(model(x), before)
 
 
-OPTIMIZERS = {
-    "sgd": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.1),
-    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
-    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
-    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.5),
-}
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_regions_rest_under_any_optimiser_and_the_rest_moves_as_without(name):
-    def run(resting):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-        rules = {"rules": {"closed": {"r": 0}, "open": {}}}
-        router = attach(model, {"module": "0", "units": "0:4"}, **rules)
-        optimizer = OPTIMIZERS[name](model.parameters())
-        if resting:
-            routing.keep_resting(optimizer, model.named_parameters(), router.owned())
-        for step in range(6):
-            if step == 3:
-                before = routing.snapshot(model)
-            with router.labels(torch.full((16,), int(step < 3))):
-                optimizer.zero_grad()
-                x = torch.randn(16, 4)
-                (model(x) - x[:, :2]).square().mean().backward()
-            optimizer.step()
-        return routing.moved(model, before, router.owned())
-
-    plain, kept = run(False), run(True)
-    assert max(plain["r"].values()) > 0
-    assert max(kept["r"].values()) == 0
-    assert min(kept["shared"].values()) > 0
-
-
-def test_sgd_with_resting_regions_gives_the_bits_of_a_run_without_the_closed_steps():
-    """Of what the region owns, whose momentum rests as well."""
-
-    def run(closed_steps):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 4)).double()
-        router = attach(model, {"module": "0"}, rules={"closed": {"r": 0}, "open": {}})
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-        routing.keep_resting(optimizer, model.named_parameters(), router.owned())
-        x = torch.ones(3, 4, dtype=torch.float64)
-        for label in (1, 1, *[0] * closed_steps, 1):
-            with router.labels(torch.full((3,), label)):
-                optimizer.zero_grad()
-                model(x).square().sum().backward()
-            optimizer.step()
-        return model[0].weight.detach()
-
-    assert torch.equal(run(0), run(5))
-
-
-def test_a_tiny_gpt_under_routes_has_the_bits_of_one_without():
+def test_a_routed_transformer_has_the_outputs_of_one_without_routes_bit_for_bit():
     model, tokens = TinyGPT(), torch.randint(11, (3, 5))
     plain = model(tokens)
     router = attach(model, {"module": "blocks.0.proj", "units": "0:4"}, tokens)

@@ -1,4 +1,4 @@
-"""Training with a region missing on some examples, so that the rest learns to do without it."""
+"""Train with a region missing on some examples, so that the rest learns to do without it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from functools import partial
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.places import edit_at, select
+from chisel.routing.regions.activations import edit_at, select
 from chisel.routing.regions.region import Part, Region
 
 
 class RegionDropout:
     """Zeroes regions on chosen examples of a batch, in the forward pass and so in the backward one.
 
-    Unlike a route this changes what the network computes (Cloud et al. 2025, "SGTM", section 3):
-    an algorithm that compares with what the network said when it acted must drop the same then.
+    Unlike a route this changes the network's outputs (Cloud et al. 2025, "SGTM", section 3). An
+    algorithm that compares outputs in an update with those in the rollout (PPO) must drop the same
+    regions in both.
 
     Args:
         model: The network; attach before it is compiled.
-        regions: Those that may be dropped, by name.
+        regions: The regions that may be dropped, by name.
     """
 
     def __init__(self, model: nn.Module, regions: Mapping[str, Region]) -> None:
@@ -32,14 +33,14 @@ class RegionDropout:
         ]
 
     def use(self, dropped: Mapping[str, Tensor]) -> None:
-        """Drop regions on the examples where the bools `[B]` are true, until `clear`.
+        """Drop regions on the examples where their bools `[B]` are true, until `clear`.
 
-        Every forward pass must then be on a batch of `B`.
+        Every forward pass until then must be on a batch of `B`.
         """
         self._kept = {name: ~flags for name, flags in dropped.items()}
 
     def clear(self) -> None:
-        """Pass everything."""
+        """Drop nothing until the next `use`."""
         self._kept = {}
 
     def detach(self) -> None:

@@ -1,20 +1,19 @@
-"""Regions as they are declared, by names and words, found on a built model."""
+"""Resolve regions: find on a built model what was declared by names and words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from torch import nn
 
 from chisel.routing.errors import RoutingError, hint
-from chisel.routing.gradient.parameters import has_exact_gradient
-from chisel.routing.regions.axes import axis_for
-from chisel.routing.regions.dataflow import Recording, record
-from chisel.routing.regions.disjoint import require_disjoint
-from chisel.routing.regions.region import At, Part, Region, Regions
-from chisel.routing.regions.sizes import counts_units, unit_count, widths
+from chisel.routing.regions.axes import axis_for, unit_count
+from chisel.routing.regions.layers import counts_units, has_exact_gradient, widths
+from chisel.routing.regions.overlaps import require_disjoint
+from chisel.routing.regions.recording import Recording, record
+from chisel.routing.regions.region import At, Part, Region, Regions, Side
 from chisel.routing.regions.units import parse_units
 
 _OPTIONS = ("module", "at", "units", "axis", "consumers", "size")
@@ -22,22 +21,22 @@ _PLACES: tuple[At, ...] = ("output", "input", "parameters")
 
 
 def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -> Regions:
-    """Find on a built model what is declared by names and words.
+    """Find regions on a built model.
 
     Args:
         model: Any network.
-        regions: By name a list of parts, each a mapping with `module` (dotted name; `*` and `?`
-            stand for any letters, dots too), `at` (`output`, `input` or `parameters`), `units` (see
-            `parse_units`; all where not given), `axis` of the units (where not given, the layer's:
-            the last of a Linear, LayerNorm, Embedding or attention, 1 of a convolution or
-            BatchNorm) and `consumers`.
-        example: An input of the model (or a tuple of them), with which sizes and axes of
-            activations are looked up exactly; without one they are told from the layers around and
-            verified when data first passes.
+        regions: By name a list of parts. Each part is a mapping with `module` (dotted name; `*` and
+            `?` stand for any letters, dots too), `at` (`output` by default, `input` or
+            `parameters`), `units` (see `parse_units`; by default all), `axis` of the units (by
+            default the layer's: the last of a Linear, LayerNorm, Embedding or attention, 1 of a
+            convolution or BatchNorm) and `consumers` (names of modules; see `Part`).
+        example: An input of the model (or a tuple of them). With it sizes and axes of activations
+            are looked up exactly. Without it they follow from the layers around, and are checked
+            when data first passes.
 
     Raises:
-        RoutingError: Something isn't there, out of range, claimed twice, or, with an example, in a
-            module whose forward is not called.
+        RoutingError: A module or unit doesn't exist, something is claimed twice, or, with an
+            example, the forward of a module is not called.
     """
     return resolve_recorded(model, regions, example)[0]
 
@@ -45,11 +44,12 @@ def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -
 def resolve_recorded(
     model: nn.Module, regions: Mapping[str, Any], example: Any = None
 ) -> tuple[Regions, Recording | None]:
-    """Resolve regions, and record their sites if there is an example; see `resolve`."""
+    """Resolve regions as `resolve` does, and record their sites if there is an example."""
     if not isinstance(regions, Mapping):
         raise RoutingError(f"regions: needs a list of parts by name, not {regions!r}")
-    found = _Resolver(model, None if example is None else record(model, example, ()))
-    resolved = Regions([found.region(name, parts) for name, parts in regions.items()])
+    # Sites are known only when sizes and axes are, so an example passes the model twice.
+    resolver = _Resolver(model, None if example is None else record(model, example, ()))
+    resolved = Regions([resolver.region(name, parts) for name, parts in regions.items()])
     recording = None if example is None else record(model, example, resolved.sites())
     require_disjoint(model, resolved, recording)
     return resolved, recording
@@ -94,7 +94,7 @@ class _Resolver:
                 yield self._activation(module, at, part)
 
     def _require_called(self, name: str) -> None:
-        """A module whose weights are used without calling it has no site."""
+        """Refuse a module whose weights are used without calling it: it has no site."""
         parent = self._model.get_submodule(name.rpartition(".")[0])
         attention = isinstance(parent, nn.MultiheadAttention)
         if attention or (self._recording is not None and name not in self._recording.called):
@@ -109,7 +109,7 @@ class _Resolver:
         return found
 
     def _layers(self, pattern: str, part: Mapping[str, Any]) -> list[str]:
-        """Modules whose parameters can be routed: those that match, or those inside the one."""
+        """The layers that match, or those inside the one container that does."""
         matching = self._matching(pattern)
         layers = [name for name in matching if has_exact_gradient(self._model.get_submodule(name))]
         if pattern != matching[0] or layers == matching:
@@ -149,14 +149,12 @@ class _Resolver:
         consumers = self._consumers(part, module, size)
         return Part(module, "parameters", units, axis, size, consumers)
 
-    def _activation(
-        self, module: str, at: Literal["input", "output"], part: Mapping[str, Any]
-    ) -> Part:
+    def _activation(self, module: str, at: Side, part: Mapping[str, Any]) -> Part:
         given = part.get("axis")
         axis = axis_for(
             self._model, module, at, None if given is None else _axis(given), self._recording
         )
-        size = part.get("size")  # of a network whose sizes were told before
+        size = part.get("size")  # in what `Regions.to_plain` returned
         if size is None or counts_units(self._model.get_submodule(module), axis):
             size = unit_count(self._model, module, at, axis, self._recording)
             _require_size(part, size, f"the {at} of {module}")
@@ -185,7 +183,7 @@ class _Resolver:
 
 
 def uncalled(name: str, attention: bool) -> str:
-    """The message for a module that cannot be a site because its forward doesn't run."""
+    """Return the message for a module that cannot be a site, since its forward doesn't run."""
     parent = name.rpartition(".")[0]
     if attention:
         return (
@@ -199,7 +197,7 @@ def uncalled(name: str, attention: bool) -> str:
 
 
 def _axis(given: Any) -> int:
-    """A number, or the text of one, as it comes from a config file."""
+    """Read an axis: a number, or the text of one, as it comes from a config file."""
     text = str(given)
     if isinstance(given, bool) or not text.removeprefix("-").isdecimal() or int(text) == 0:
         raise RoutingError(f"axis: {given!r} is no axis of units; 0 is the batch, -1 the last")
@@ -207,7 +205,7 @@ def _axis(given: Any) -> int:
 
 
 def _require_size(part: Mapping[str, Any], size: int, what: str) -> None:
-    """A part that was resolved before fits only a network of the same width."""
+    """Refuse a part that was resolved on a network of another width."""
     if part.get("size", size) != size:
         raise RoutingError(f"{what} has {size} units, not {part['size']} as where it was resolved")
 

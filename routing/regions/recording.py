@@ -1,9 +1,9 @@
-"""What becomes of units on their way through a network, recorded while an example passes it."""
+"""Record the operations of a network while an example passes it, as a graph of numbered values."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from chisel.routing.regions.moving import MAY_SHARE, sources_of
-from chisel.routing.regions.places import edit_at, first_of
+from chisel.routing.regions.activations import edit_at, first_of
+from chisel.routing.regions.examples import as_inputs, evaluating, tensors_in
+from chisel.routing.regions.operations import MAY_SHARE, MOVING
 from chisel.routing.regions.region import Part
-from chisel.routing.regions.running import as_inputs, evaluating, tensors_in
 
 SITE = "site"
-"""The name of the operation that stands for passing a part's site."""
+"""Name of the operation that stands for data passing a part's site."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,23 @@ class Op:
     module: str
     """The innermost named module in which it was called."""
     inputs: tuple[int, ...]
-    """Numbers of the values it reads, parameters and buffers not among them."""
+    """Numbers of the values it reads, without parameters and buffers."""
     outputs: tuple[int, ...]
+    """Numbers of the values it returns."""
     weights: tuple[str, ...]
     """Names of the parameters and buffers it reads, in the order of the function's arguments."""
     options: tuple[Any, ...]
-    """Arguments that are no tensors, without their names."""
+    """Arguments that hold no tensors, without their names."""
     part: Part | None = None
     tensors: tuple[int, ...] = ()
     """Numbers of all tensors it reads, parameters among them, in the order of the arguments."""
     in_place: bool = False
     """Whether it changes a tensor that it reads."""
     sources: tuple[Tensor, ...] | None = None
-    """Of a function that only moves numbers: for each output, in its shape, the place of each
-    number among all numbers of `tensors` laid end to end, counted from 1; 0 is padding."""
+    """Where the numbers of each output come from, if the function only moves numbers.
+
+    One tensor for each output, in its shape: the index of each number among all numbers of
+    `tensors`, laid end to end and counted from 1; 0 is padding."""
 
 
 @dataclass
@@ -54,28 +57,45 @@ class Recording:
     outputs: tuple[int, ...] = ()
     """The values that the model returns."""
     parameters: dict[str, int] = field(default_factory=dict)
-    """The value that each parameter is, by its first name; only those that were read."""
+    """The value of each parameter that was read, by the parameter's first name."""
     floating: set[int] = field(default_factory=set)
-    """Values that gradient can pass."""
+    """Values of floating-point tensors, which gradient can pass."""
     called: set[str] = field(default_factory=set)
     """Modules whose forward ran."""
     at: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The value at each module's `"input"` and `"output"`, of a tuple the first; where a module ran
-    several times, the last time."""
+    """The value at each module's `"input"` and `"output"`; the first one of a tuple, and that of
+    the last call where a module ran several times."""
 
     def shape_at(self, module: str, side: str) -> torch.Size | None:
-        """The shape of what a module reads or returns; None if that is no tensor."""
+        """Return the shape of what a module reads or returns; None if that is no tensor."""
         value = self.at.get((module, side))
         return None if value is None else self.shapes[value]
 
+    def makers(self) -> dict[int, Op]:
+        """Return the operation that made each value."""
+        return {output: op for op in self.ops for output in op.outputs}
+
+    def changed_in_place(self, part: Part) -> bool:
+        """Whether the model changes a part's tensor in place behind its site (`h += x`)."""
+        shared: set[int] = set()
+        for op in self.ops:
+            here = op.part == part
+            if not here and not shared.intersection(op.tensors):
+                continue
+            if op.in_place and op.tensors[0] in shared:
+                return True
+            if here or op.name == SITE or op.name in MAY_SHARE:
+                shared.update(op.outputs)
+        return False
+
 
 def record(model: nn.Module, example: Any, parts: Iterable[Part]) -> Recording:
-    """Run a model once, in evaluation mode and without gradients, and note what it does.
+    """Run a model once, in evaluation mode and without gradients, and record what it does.
 
     Args:
-        model: Any network; modes and running statistics are left as they were.
+        model: Any network; its modes and running statistics stay as they were.
         example: Its input, or a tuple of its inputs.
-        parts: Sites to be noted.
+        parts: The parts whose sites are recorded.
     """
     recorder = _Recorder(model)
     with contextlib.ExitStack() as stack:
@@ -89,20 +109,6 @@ def record(model: nn.Module, example: Any, parts: Iterable[Part]) -> Recording:
         returned = model(*as_inputs(example))
     recorder.recording.outputs = tuple(recorder.number(value) for value in tensors_in(returned))
     return recorder.recording
-
-
-def changed_in_place(recording: Recording, part: Part) -> bool:
-    """Whether the model changes a part's tensor in place behind its site (`h += x`)."""
-    shared: set[int] = set()
-    for op in recording.ops:
-        here = op.part == part
-        if not here and not shared.intersection(op.tensors):
-            continue
-        if op.in_place and op.tensors[0] in shared:
-            return True
-        if here or op.name == SITE or op.name in MAY_SHARE:
-            shared.update(op.outputs)
-    return False
 
 
 class _Recorder(TorchFunctionMode):
@@ -122,37 +128,37 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        given = (*args, *(kwargs or {}).values())
+        kwargs = kwargs or {}
         if self._paused:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
+        given = (*args, *kwargs.values())
         read = list(tensors_in(given))
         numbers = {id(tensor): self._read(tensor) for tensor in read}
         versions = [tensor._version for tensor in read]
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         in_place = versions != [tensor._version for tensor in read]
         returned = list(tensors_in(result))
         if in_place and func.__name__ == "__setitem__":
             returned = read[:1]
         if not returned:
             return result
-        weights = [id(tensor) for tensor in read if id(tensor) in self._weights]
         self.recording.ops.append(
             Op(
                 name=func.__name__.strip("_"),
                 module=self._stack[-1],
                 inputs=tuple(numbers[id(t)] for t in read if id(t) not in self._weights),
                 outputs=tuple(self._new(tensor) for tensor in returned),
-                weights=tuple(self._weights[key] for key in weights),
+                weights=tuple(self._weights[id(t)] for t in read if id(t) in self._weights),
                 options=tuple(one for one in given if not any(True for _ in tensors_in(one))),
                 tensors=tuple(numbers[id(tensor)] for tensor in read),
                 in_place=in_place,
-                sources=sources_of(func, args, kwargs or {}, returned),
+                sources=_sources_of(func, args, kwargs, returned),
             )
         )
         return result
 
     def _read(self, tensor: Tensor) -> int:
-        """The number of a value that is read, noted if it is a parameter."""
+        """Return the number of a value that is read, and note it if it is a parameter."""
         number = self.number(tensor)
         name = self._weights.get(id(tensor))
         if name in self._parameters:
@@ -160,7 +166,7 @@ class _Recorder(TorchFunctionMode):
         return number
 
     def number(self, tensor: Tensor) -> int:
-        """The value that a tensor holds now."""
+        """Return the number of the value that a tensor holds now."""
         known = self._numbers.get(id(tensor))
         return self._new(tensor) if known is None else known
 
@@ -174,7 +180,7 @@ class _Recorder(TorchFunctionMode):
         return number
 
     def follow(self, name: str, module: nn.Module) -> Iterator[Any]:
-        """Hooks that keep track of the module in which functions are called."""
+        """Register hooks that keep track of the module in which functions are called."""
 
         def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
             self._stack.append(name)
@@ -191,8 +197,12 @@ class _Recorder(TorchFunctionMode):
         yield module.register_forward_pre_hook(enter)
         yield module.register_forward_hook(leave)
 
-    def site(self, part: Part) -> Any:
-        """What notes that a value passes the part's site, by handing on another tensor for it."""
+    def site(self, part: Part) -> Callable[[Tensor], Tensor]:
+        """Return an edit that records a value at the part's site, and hands on a view of it.
+
+        A view is another tensor, so that what happens to it is told from what happens to the value
+        on ways that don't pass the site.
+        """
 
         def note(value: Tensor) -> Tensor:
             self._paused = True
@@ -204,3 +214,40 @@ class _Recorder(TorchFunctionMode):
             return passed
 
         return note
+
+
+def _sources_of(
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    returned: Sequence[Tensor],
+) -> tuple[Tensor, ...] | None:
+    """Return where each number of each output comes from; None if the function computes something.
+
+    The function is called again on indices instead of numbers, counted from 1 over all tensors
+    among its arguments, so that padding is 0. Integer tensors stay as they are: they are indices.
+    """
+    if func.__name__.strip("_") not in MOVING:
+        return None
+    counted = 0
+
+    def indices(value: Any) -> Any:
+        nonlocal counted
+        if isinstance(value, Tensor):
+            first, counted = counted + 1, counted + value.numel()
+            if not value.is_floating_point():
+                return value
+            return torch.arange(first, counted + 1, device=value.device).view(value.shape)
+        if isinstance(value, tuple | list):
+            return type(value)(map(indices, value))
+        return value
+
+    try:
+        moved = list(
+            tensors_in(func(*map(indices, args), **{k: indices(v) for k, v in kwargs.items()}))
+        )
+    except (RuntimeError, TypeError, ValueError):
+        return None
+    if [tensor.shape for tensor in moved] != [tensor.shape for tensor in returned]:
+        return None
+    return tuple(tensor.long().cpu() for tensor in moved)

@@ -30,7 +30,7 @@ def test_dropped_examples_equal_the_ablated_network_and_the_others_the_whole_one
     assert torch.equal(model(x), whole)
 
 
-def test_no_gradient_reaches_what_makes_a_dropped_region():
+def test_no_gradient_reaches_the_weights_that_make_a_dropped_region():
     model, x = net(), torch.randn(4, 5, dtype=torch.float64)
     drop = routing.RegionDropout(model, routing.resolve(model, PARTS))
     drop.use({"left": torch.ones(4, dtype=torch.bool)})
@@ -39,7 +39,7 @@ def test_no_gradient_reaches_what_makes_a_dropped_region():
     assert model[0].weight.grad[3:].any()
 
 
-def test_another_batch_than_the_one_that_was_told_is_refused():
+def test_another_batch_than_that_of_the_flags_is_refused():
     model = net()
     drop = routing.RegionDropout(model, routing.resolve(model, PARTS))
     drop.use({"left": torch.ones(4, dtype=torch.bool)})

@@ -1,4 +1,4 @@
-"""No unit of a tensor, no row and no column of a weight belongs to two regions."""
+"""Check that no unit, no row and no column of a weight belongs to two regions."""
 
 from __future__ import annotations
 
@@ -9,53 +9,48 @@ from typing import Any, cast
 from torch import nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.gradient.parameters import has_exact_gradient
-from chisel.routing.regions.dataflow import Recording
-from chisel.routing.regions.exclusive import claimed
+from chisel.routing.regions.activations import select
+from chisel.routing.regions.exclusive import closed_before
+from chisel.routing.regions.layers import has_exact_gradient, widths
+from chisel.routing.regions.module_order import innermost
 from chisel.routing.regions.ownership import maker
-from chisel.routing.regions.places import select
+from chisel.routing.regions.recording import Recording
 from chisel.routing.regions.region import Part, Regions
-from chisel.routing.regions.sequentials import tensor_of
-from chisel.routing.regions.sizes import widths
 
 
 def require_disjoint(
     model: nn.Module, regions: Regions, recording: Recording | None = None
 ) -> None:
-    """See to it that nothing is claimed by two regions; one may claim things more than once.
+    """Check that nothing is claimed by two regions; one may claim things more than once.
 
     Args:
         model: The network.
-        regions: Found on it.
+        regions: Regions resolved on it.
         recording: Of the regions' sites, if there is an example: then units are also followed
             through what is between two modules.
 
     Raises:
-        RoutingError: Something is.
+        RoutingError: Two regions claim the same thing.
     """
     claims: dict[tuple[str, str], dict[int, str]] = {}
     for region in regions.values():
         for part in region.parts:
-            for place, numbers in _claimed(model, part):
-                taken = claims.setdefault(place, {})
+            for (module, what), numbers in _claimed(model, part):
+                taken = claims.setdefault((module, what), {})
                 for number in numbers:
                     other = taken.setdefault(number, region.name)
                     if other != region.name:
-                        raise RoutingError(
-                            f"regions {other} and {region.name} both have unit {number} of the "
-                            f"{place[1]} of {place[0]}; a unit belongs to one region at most"
-                        )
-
+                        raise _overlap(other, region.name, number, f"the {what} of {module}")
     if recording is not None:
         _require_apart(regions, recording)
 
 
 def _require_apart(regions: Regions, recording: Recording) -> None:
-    """No unit at one region's site goes on to be another's."""
-    idle = claimed(recording, ())
+    """Check that no unit at one region's site goes on to be another region's."""
+    idle = closed_before(recording, ())
     values = {op.part: op.inputs[0] for op in recording.ops if op.part is not None}
     parts = {name: [p for p in r.parts if p in values] for name, r in regions.items()}
-    closed = {name: claimed(recording, its) for name, its in parts.items() if its}
+    closed = {name: closed_before(recording, its) for name, its in parts.items() if its}
     for name, other in itertools.permutations(closed, 2):
         for part in parts[name]:
             value = values[part]
@@ -64,16 +59,20 @@ def _require_apart(regions: Regions, recording: Recording) -> None:
                 mask = mask & ~idle[value]
             if mask.any():
                 unit = int(mask.movedim(part.axis, 0).flatten(1).any(1).nonzero()[0])
-                raise RoutingError(
-                    f"regions {other} and {name} both have unit {unit} of the {part.at} of "
-                    f"{part.module}; a unit belongs to one region at most"
-                )
+                raise _overlap(other, name, unit, part.where)
+
+
+def _overlap(one: str, other: str, unit: int, where: str) -> RoutingError:
+    return RoutingError(
+        f"regions {one} and {other} both have unit {unit} of {where}; a unit belongs to one region "
+        "at most"
+    )
 
 
 def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[tuple[str, str], tuple[int, ...]]]:
     """The places (module, what of it) of a part, with the numbers it claims there."""
     if part.at != "parameters":
-        yield (tensor_of(model, part.module, part.at), part.at), part.units
+        yield (innermost(model, part.module, part.at), part.at), part.units
     layer = maker(model, part)
     if layer is not None:
         yield (layer, "rows"), part.units

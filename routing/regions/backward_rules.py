@@ -1,0 +1,202 @@
+"""For every torch function: which of its inputs are masked, if these of its outputs are.
+
+A number is *closed* if every way from it to the model's outputs passes a mask. An operation leaves
+a number closed if all the numbers that it makes of it are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from chisel.routing.regions.layers import column_mask, row_mask
+from chisel.routing.regions.operations import (
+    CONVOLUTIONS,
+    ELEMENTWISE,
+    LAYERS,
+    POOLING,
+    SPATIAL,
+    TRANSPOSED,
+)
+from chisel.routing.regions.recording import Op
+
+Shapes = Sequence[torch.Size]
+
+
+def closed_inputs(
+    op: Op, closed: Sequence[Tensor], shapes: Shapes, *, through_layers: bool = True
+) -> list[Tensor]:
+    """Find which numbers of each tensor that an operation reads are closed as far as it tells.
+
+    Args:
+        op: The operation.
+        closed: For each of its outputs, a mask (bool, in its shape).
+        shapes: The shapes of the tensors that it reads.
+        through_layers: Whether the input of a layer is closed if all its outputs are; otherwise it
+            counts as open.
+
+    Returns:
+        For each tensor that it reads, a mask in its shape. For an operation that has no rule,
+        everything is closed if all outputs are, and else nothing.
+    """
+    if op.sources is not None:
+        return _moved(op.sources, closed, shapes)
+    rule = _RULES.get(op.name)
+    if op.name in SPATIAL and closed[0].dim() != SPATIAL[op.name] + 2:
+        rule = None  # data without a batch axis
+    found = None if rule is None else rule(op, closed[0], shapes)
+    if found is None:
+        everything = through_layers and all(bool(mask.all()) for mask in closed)
+        return [torch.full(shape, everything) for shape in shapes]
+    if not through_layers and op.name in LAYERS:
+        found[0] = torch.zeros_like(found[0])
+    return found
+
+
+def _moved(sources: Sequence[Tensor], closed: Sequence[Tensor], shapes: Shapes) -> list[Tensor]:
+    """The inputs of a function that only moves numbers; one that goes nowhere is closed."""
+    sizes = [shape.numel() for shape in shapes]
+    everything = torch.ones(1 + sum(sizes), dtype=torch.bool)
+    for source, mask in zip(sources, closed, strict=True):
+        everything[source[~mask].flatten()] = False
+    parts = torch.split(everything[1:], sizes)
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _elementwise(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    try:
+        return [_reduced(out, shape) for shape in shapes]
+    except RuntimeError:  # an argument is not broadcast to the output
+        return None
+
+
+def _reduced(mask: Tensor, shape: torch.Size) -> Tensor:
+    """The mask of a tensor that was broadcast: closed where all its copies are."""
+    while mask.dim() > len(shape):
+        mask = mask.all(0)
+    for axis, size in enumerate(shape):
+        if size == 1 and mask.shape[axis] != 1:
+            mask = mask.all(axis, keepdim=True)
+    return mask.view(shape)
+
+
+def _by_channel(out: Tensor) -> Tensor:
+    """Channels `[C]` that are closed everywhere."""
+    return out.transpose(0, 1).flatten(1).all(1)
+
+
+def _by_last(out: Tensor) -> Tensor:
+    """Units `[U]` of the last axis that are closed everywhere."""
+    return out.reshape(-1, out.shape[-1]).all(0)
+
+
+def _rows(units: Tensor, shapes: Shapes) -> list[Tensor]:
+    """A layer's rows of weight and bias by their units, and its input only as a whole."""
+    whole = torch.full(shapes[0], bool(units.all()))
+    return [whole, *(row_mask(units, shape) for shape in shapes[1:])]
+
+
+def _linear(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    return _rows(_by_last(out), shapes)
+
+
+def _channelwise_rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Convolutions, and group norm, whose statistics mix channels."""
+    return _rows(_by_channel(out), shapes)
+
+
+def _transposed(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Transposed convolutions, whose weight is `[in, out / groups, …]`."""
+    units = _by_channel(out)
+    whole, _, *bias = _rows(units, shapes)
+    return [whole, column_mask(units, shapes[1]), *bias]
+
+
+def _by_single_channel(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Pooling and batch norm: examples may be mixed, channels are not."""
+    channels = _by_channel(out)
+    data = row_mask(channels, shapes[0][1:]).expand(shapes[0])
+    return [data, *(row_mask(channels, shape) for shape in shapes[1:])]
+
+
+def _embedding(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    return [torch.ones(shapes[0], dtype=torch.bool), _by_last(out).expand(shapes[1])]
+
+
+def _layer_norm(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Gain and bias act on single units, the statistics on all."""
+    whole = torch.full(shapes[0], bool(out.all()))
+    return [whole, *(_reduced(out, shape) for shape in shapes[1:])]
+
+
+def _product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    """`a @ b`: a row of `a` makes a row of the product, a column of `b` a column."""
+    if len(shapes) != 2 or len(shapes[0]) < 2 or len(shapes[1]) < 2:
+        return None
+    (*_, n, k), (*_, m) = shapes
+    left = out.all(-1, keepdim=True).expand(*out.shape[:-2], n, k)
+    right = out.all(-2, keepdim=True).expand(*out.shape[:-2], k, m)
+    return [_reduced(left, shapes[0]), _reduced(right, shapes[1])]
+
+
+def _sum_and_product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    """`c + a @ b`."""
+    product = _product(op, out, shapes[1:])
+    return None if product is None else [_reduced(out, shapes[0]), *product]
+
+
+def _attention(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    """`softmax(q kᵀ) v` with heads on the axes before the last two."""
+    leading = {shape[:-2] for shape in shapes[:3]} | {out.shape[:-2]}
+    if len(shapes) != 3 or len(leading) != 1:
+        return None
+    by_head = out.all(-1, keepdim=True).all(-2, keepdim=True)
+    values = out.all(-2, keepdim=True).expand(shapes[2])
+    return [by_head.expand(shapes[0]), by_head.expand(shapes[1]), values]
+
+
+def _softmax(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    axis = next((one for one in op.options if type(one) is int), None)
+    if axis is None or len(shapes) != 1:
+        return None
+    return [out.all(axis, keepdim=True).expand(shapes[0])]
+
+
+def _multi_head(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    """`nn.MultiheadAttention`: rows of the last projection; everything else as a whole."""
+    rows = _by_last(out)
+    found = [torch.full(shape, bool(rows.all())) for shape in shapes]
+    square = [n for n, shape in enumerate(shapes) if shape == (len(rows), len(rows))]
+    if len(square) == 1:  # otherwise it may be another projection, or the data
+        last = square[0]
+        found[last] = row_mask(rows, shapes[last])
+        if last + 1 < len(shapes) and shapes[last + 1] == (len(rows),):
+            found[last + 1] = rows
+    return found
+
+
+def _weight_norm(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    """`g v / ‖v‖` with a norm for each row."""
+    if op.options and op.options[-1] != 0:
+        return None
+    rows = out.flatten(1).all(1)
+    return [row_mask(rows, shape) for shape in shapes]
+
+
+_RULES: dict[str, Callable[[Op, Tensor, Shapes], list[Tensor] | None]] = {
+    **dict.fromkeys(ELEMENTWISE, _elementwise),
+    **dict.fromkeys((*POOLING, "batch_norm", "instance_norm"), _by_single_channel),
+    **dict.fromkeys((*CONVOLUTIONS, "group_norm"), _channelwise_rows),
+    **dict.fromkeys(TRANSPOSED, _transposed),
+    **dict.fromkeys(("matmul", "bmm", "mm"), _product),
+    **dict.fromkeys(("addmm", "baddbmm"), _sum_and_product),
+    **dict.fromkeys(("layer_norm", "rms_norm"), _layer_norm),
+    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
+    "linear": _linear,
+    "embedding": _embedding,
+    "scaled_dot_product_attention": _attention,
+    "multi_head_attention_forward": _multi_head,
+    "weight_norm": _weight_norm,
+}

@@ -1,0 +1,49 @@
+"""Run a network on an example, whatever it takes and returns."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Run a model in evaluation mode without gradients; restore every module's mode afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def as_inputs(example: Any) -> tuple[Any, ...]:
+    """Return the model's positional arguments: an example is one of them, or a tuple of all."""
+    return example if isinstance(example, tuple) else (example,)
+
+
+def outputs_of(model: nn.Module, example: Any) -> list[Tensor]:
+    """Return all tensors that the model returns for an example, in evaluation mode."""
+    with evaluating(model):
+        return list(tensors_in(model(*as_inputs(example))))
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Return all tensors in nested tuples, lists, mappings and dataclasses, in order."""
+    if isinstance(value, Tensor):
+        yield value
+        return
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from tensors_in(item)

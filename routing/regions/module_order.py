@@ -1,0 +1,81 @@
+"""What the order of a model's modules tells about their units, where no example has been run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import nn
+
+from chisel.routing.regions.layers import widths
+from chisel.routing.regions.operations import ELEMENTWISE_MODULES, REARRANGING_MODULES
+from chisel.routing.regions.region import Side
+
+
+def innermost(model: nn.Module, module: str, side: Side) -> str:
+    """Return the innermost module that has the same output (input).
+
+    The output of an `nn.Sequential` is that of its last child, and its input that of its first.
+    """
+    while type(sequential := model.get_submodule(module)) is nn.Sequential and len(sequential):
+        children = [name for name, _ in sequential.named_children()]
+        module = f"{module}.{children[-1 if side == 'output' else 0]}".lstrip(".")
+    return module
+
+
+def producer(
+    model: nn.Module,
+    name: str,
+    side: Side,
+    through: tuple[type[nn.Module], ...] = ELEMENTWISE_MODULES,
+) -> str | None:
+    """Return the layer whose row `u` alone makes unit `u` here, other than the module itself.
+
+    Inside an `nn.Sequential` that is the Linear or Conv2d before this place, if nothing but modules
+    of the types `through` is between. Elsewhere it is None.
+    """
+    parent_name, _, child_name = name.rpartition(".")
+    parent = model.get_submodule(parent_name)
+    if type(parent) is not nn.Sequential:
+        return None
+    children = list(parent.named_children())
+    place = [child for child, _ in children].index(child_name)
+    last = place if side == "output" else place - 1
+    for child, module in reversed(children[: last + 1]):
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            return f"{parent_name}.{child}".lstrip(".") if child != child_name else None
+        if not isinstance(module, through):
+            return None
+    return None
+
+
+class Neighbour(NamedTuple):
+    """A layer that makes or reads the units of another module, as far as their order tells."""
+
+    layer: nn.Module
+    units: int
+
+
+def neighbour_of(model: nn.Module, name: str, side: Side) -> Neighbour | None:
+    """Find the nearest layer for a module that has no number of units of its own.
+
+    It is the one before, in order of registration; but the one after, if something that rearranges
+    units (a Flatten) comes between.
+    """
+    leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
+    inside = [i for i, (n, _) in enumerate(leaves) if n == name or n.startswith(f"{name}.")]
+    if not inside:
+        return None
+    if side == "input":
+        first = leaves[inside[0]][1]
+        entered = widths(first)
+        if entered is not None:
+            return Neighbour(first, entered.input)
+    last = inside[-1] if side == "output" else inside[0] - 1
+    for _, leaf in reversed(leaves[: last + 1]):
+        if isinstance(leaf, REARRANGING_MODULES):
+            break
+        own = widths(leaf)
+        if own is not None:
+            return Neighbour(leaf, own.output)
+    following = ((leaf, widths(leaf)) for _, leaf in leaves[last + 1 :])
+    return next((Neighbour(leaf, own.input) for leaf, own in following if own is not None), None)
