@@ -1,4 +1,4 @@
-"""One way to play a policy in a vector environment: evaluation, studies and videos use it."""
+"""Play a policy in a vector environment, for evaluation, studies and videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Policy = Callable[[torch.Tensor], torch.Tensor]
 
 
 def random_policy(num_actions: int) -> Policy:
-    """The policy that takes every action equally often."""
+    """Return the policy that takes every action equally often."""
     return lambda obs: torch.zeros(len(obs), num_actions)
 
 
@@ -34,7 +34,7 @@ def play(
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     whole_batches: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Let every environment play exactly so many episodes.
+    """Play the same number of episodes in every environment.
 
     Short episodes are not over-represented, as they would be if one counted whatever ends first.
     The environment is reset first.
@@ -42,14 +42,14 @@ def play(
     Args:
         policy: Observations to logits.
         env: A `StatefulVectorEnv` in SAME_STEP autoreset.
-        episodes_per_env: Episodes that count, per environment.
+        episodes_per_env: Number of episodes that count, per environment.
         generator: Source of the sampled actions.
-        seed: What the environment is reset with; None lets its streams go on.
-        greedy: Take the likeliest action instead of sampling.
+        seed: Seed of the reset; `None` continues the environment's random streams.
+        greedy: Whether to take the likeliest action instead of sampling.
         progress: Called with episodes finished and wanted whenever some finish.
-        context: What to run the policy under, such as an intervention.
-        whole_batches: Show the policy environments too that are through: for interventions that
-            take something from other examples.
+        context: Context to run the policy in, such as an intervention.
+        whole_batches: Whether to show the policy also environments that have finished, for
+            interventions that use other examples of the batch.
 
     Returns:
         The facts of `infos["episode"]`, one row `[E, ...]` per episode in the order of environment,
@@ -65,7 +65,7 @@ def play(
     obs, _ = env.reset(seed=seed)
     with torch.inference_mode(), context():
         while left.any():
-            # Environments that are through idle along; the network need not look at them.
+            # Finished environments are stepped on, but the network need not see them.
             active = np.flatnonzero(left)
             if whole_batches or len(active) == env.num_envs:
                 logits = policy(to_tensor(obs))[active]
@@ -86,7 +86,7 @@ def play(
 
 
 def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
-    """Softmax of logits `[B, A]` on the CPU, in their own precision.
+    """Return the softmax of logits `[B, A]` on the CPU, in their own precision.
 
     Raises:
         NumericsError: If the policy gave NaN.

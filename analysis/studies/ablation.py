@@ -1,4 +1,4 @@
-"""The study `ablation`: what an agent does without each of its regions, beside random ones."""
+"""The study `ablation`: an agent without each of its regions, beside random ones."""
 
 from __future__ import annotations
 

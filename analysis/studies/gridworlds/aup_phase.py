@@ -1,4 +1,4 @@
-"""The study `aup-phase`: outcomes as λ grows, by what ends of episodes are worth."""
+"""The study `aup-phase`: outcomes by λ, with two values of the ends of episodes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from chisel.analysis.gridworlds import OUTCOMES, PAPER_WORLDS, outcome_figure, side_effects
 from chisel.analysis.results import Request, numbers, save_figure, show, write_json
@@ -17,7 +15,7 @@ STUDY = "aup-phase"
 
 LAMBDAS = "0,.05,.1,.2,.4,.667,.8,.95,1.05,1.3,2,4"
 ROWS = {"zero": "ends worth 0", "absorbing": "ends go on paying"}
-"""What auxiliary values of terminal states are; see `impact.Options.ends`."""
+"""By `impact.Options.ends`, words for the auxiliary values of terminal states."""
 
 _AGENTS: Mapping[str, Agent] = {"planner": AUP, "model-free": MODEL_FREE}
 
@@ -64,30 +62,18 @@ def run(
     }
     side_effects.trials(seed, names[0], draws)  # refused before the folder is made
     folder = asked.folder()
-    counts = {key: np.zeros((len(values), 4), np.int64) for key in settings}
-    jobs = [
-        side_effects.count_outcomes(
-            counts[key][number],
-            key[1],
-            options,
-            _AGENTS[agent],
-            side_effects.trials(seed, key[1], draws),
-        )
-        for key, points in settings.items()
-        for number, options in enumerate(points)
-    ]
-    side_effects.in_turn("points", jobs)
+    counts = side_effects.count_outcomes(settings, _AGENTS[agent], seed, draws)
     data = {
         "command": asked.command,
         "options": {n: asdict(side_effects.options_for(n, "exact", **given)) for n in names},
         "outcomes": OUTCOMES,
         "lambdas": values,
         "phases": [
-            {"ends": ends, "world": name, "counts": found.tolist()}
-            for (ends, name), found in counts.items()
+            {"ends": ends, "world": name, "counts": rows.tolist()}
+            for (ends, name), rows in counts.items()
         ],
     }
-    panels = {(ROWS[ends], name): found for (ends, name), found in counts.items()}
+    panels = {(ROWS[ends], name): rows for (ends, name), rows in counts.items()}
     ticks = {row: [f"{value:g}" for value in values] for row in ROWS.values()}
     below_one = sum(value < 1 for value in values) - 0.5
     title = f"AUP ({agent}, exact values) by λ, {draws} draws a bar; dotted: λ = 1"

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from chisel.analysis.gridworlds import (
     OUTCOMES,
     PAPER_WORLDS,
@@ -27,7 +25,7 @@ GRIDS: Mapping[str, tuple[float, ...]] = {
     "lambda": tuple(1 / (0.001 + 0.3 * n) for n in range(10)),
     "rewards": tuple(range(0, 50, 5)),
 }
-"""The released code's: γ, λ and |R|."""
+"""Values of γ, λ and |R| in the released code."""
 
 _FIELDS = {"gamma": "gamma", "lambda": "lam", "rewards": "n_rewards"}
 _SIGNS = {"gamma": "γ", "lambda": "λ", "rewards": "|R|"}
@@ -72,29 +70,17 @@ def run(
     }
     side_effects.trials(seed, names[0], trials)  # refused before the folder is made
     folder = asked.folder()
-    counts = {key: np.zeros((len(points), 4), np.int64) for key, points in settings.items()}
-    jobs = [
-        side_effects.count_outcomes(
-            counts[one, name][number],
-            name,
-            options,
-            MODEL_FREE,
-            side_effects.trials(seed, name, trials),
-        )
-        for (one, name), points in settings.items()
-        for number, options in enumerate(points)
-    ]
-    side_effects.in_turn("points", jobs)
+    counts = side_effects.count_outcomes(settings, MODEL_FREE, seed, trials)
     data = {
         "command": asked.command,
         "options": {n: asdict(side_effects.options_for(n, preset, keys)) for n in names},
         "outcomes": OUTCOMES,
         "sweeps": [
-            {"over": one, "world": name, "values": GRIDS[one], "counts": found.tolist()}
-            for (one, name), found in counts.items()
+            {"over": one, "world": name, "values": GRIDS[one], "counts": rows.tolist()}
+            for (one, name), rows in counts.items()
         ],
     }
-    panels = {(_SIGNS[one], name): found for (one, name), found in counts.items()}
+    panels = {(_SIGNS[one], name): rows for (one, name), rows in counts.items()}
     ticks = {_SIGNS[one]: [_number(value) for value in GRIDS[one]] for one in swept}
     title = f"Model-free AUP, {preset}, {trials} trials a bar"
     with asked.results(folder):

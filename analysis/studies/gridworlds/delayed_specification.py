@@ -1,4 +1,4 @@
-"""The study `delayed-specification`: what AUP is worth when the true reward is revealed later."""
+"""The study `delayed-specification`: AUP's score when the true reward is revealed later."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from chisel.analysis.gridworlds import (
     Regret,
     Residual,
     Setting,
-    check_at_least,
     find_task,
-    origin,
-    refusals,
     residuals,
     residuals_figure,
 )
 from chisel.analysis.results import (
-    Estimate,
     Request,
+    as_config_errors,
+    check_at_least,
     mean_over_seeds,
     new_table,
+    origin,
     save_figure,
     show,
     write_json,
@@ -85,7 +84,7 @@ def run(
     setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
     found: list[Residual] = []
     regrets: list[Regret] = []
-    with refusals():
+    with as_config_errors():
         for name in names:
             more, also = residuals(find_task(name), setting, revelations, fixed)
             found += more
@@ -115,20 +114,18 @@ def _revelations(time: int) -> dict[str, Revelation]:
 
 
 def _residual_table(found: Sequence[Residual], title: str) -> Table:
-    table = new_table(title=f"{title}: AUP less standard")
-    words = ("world", "true reward", "revealed")
-    numbers = ("standard", "residual, 95 %", "range", "median", "above 0", "reference")
-    for heading in words:
-        table.add_column(heading)
-    for heading in numbers:
-        table.add_column(heading, justify="right")
+    table = new_table(
+        f"{title}: AUP less standard",
+        words=["world", "true reward", "revealed"],
+        numbers=["standard", "residual, 95 %", "range", "median", "above 0", "reference"],
+    )
     for one in found:
         table.add_row(
             one.world,
             one.truth,
             one.revelation,
             f"{one.standard:.2f}",
-            _shown(one.mean, "+.3f"),
+            one.mean.plus_minus("+.3f"),
             f"{one.aup.min():+.2f} … {one.aup.max():+.2f}",
             f"{one.median:+.3f}",
             f"{one.above:.1%}",
@@ -138,17 +135,12 @@ def _residual_table(found: Sequence[Residual], title: str) -> Table:
 
 
 def _regret_table(regrets: Sequence[Regret]) -> Table:
-    table = new_table(title="over random rewards: what the optimal prefix scores more")
-    for heading in ("world", "revealed"):
-        table.add_column(heading)
-    for heading in ("optimal prefix", "standard's regret", "AUP's, 95 % over seeds"):
-        table.add_column(heading, justify="right")
+    table = new_table(
+        "over random rewards: what the optimal prefix scores more",
+        words=["world", "revealed"],
+        numbers=["optimal prefix", "standard's regret", "AUP's, 95 % over seeds"],
+    )
     for one in regrets:
-        aup = _shown(mean_over_seeds(one.aup), ".3f")
+        aup = mean_over_seeds(one.aup).plus_minus(".3f")
         table.add_row(one.world, one.revelation, f"{one.best:.2f}", f"{one.standard:.3f}", aup)
     return table
-
-
-def _shown(mean: Estimate, form: str) -> str:
-    """Nan where a single seed says nothing about others."""
-    return f"{mean.value:{form}} ± {mean.high - mean.value:.3f}"

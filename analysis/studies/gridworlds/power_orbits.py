@@ -11,14 +11,21 @@ from rich.table import Table
 from chisel.analysis.gridworlds import (
     ClosedForm,
     OrbitCount,
-    check_at_least,
     closed_forms,
     orbit_counts,
     orbits_figure,
-    origin,
-    refusals,
 )
-from chisel.analysis.results import Request, new_table, numbers, save_figure, show, write_json
+from chisel.analysis.results import (
+    Request,
+    as_config_errors,
+    check_at_least,
+    new_table,
+    numbers,
+    origin,
+    save_figure,
+    show,
+    write_json,
+)
 
 STUDY = "power-orbits"
 
@@ -50,7 +57,7 @@ def run(
     asked = Request.of(STUDY, run, locals())
     check_at_least(1, draws=draws)
     check_at_least(0, seed=seed)
-    with refusals():
+    with as_config_errors():
         forms = closed_forms(numbers("gammas", gammas))
         counts = orbit_counts(draws, np.random.default_rng(seed))
     plain = [one._asdict() | {"counts": one.counts._asdict()} for one in counts]
@@ -64,19 +71,18 @@ def run(
 
 
 def _forms_table(forms: Sequence[ClosedForm]) -> Table:
-    """A row for each quantity, its values over γ beside its formula."""
+    """Tabulate each quantity: its values over γ beside its formula."""
     gammas = sorted({form.gamma for form in forms})
-    table = new_table(title="rewards uniform on [0, 1]: as computed; furthest from the closed form")
-    table.add_column("world, quantity")
-    table.add_column("closed form")
-    for gamma in gammas:
-        table.add_column(f"γ={gamma:g}", justify="right")
-    table.add_column("furthest", justify="right")
+    table = new_table(
+        "rewards uniform on [0, 1]: as computed; furthest from the closed form",
+        words=["world, quantity", "closed form"],
+        numbers=[*(f"γ={gamma:g}" for gamma in gammas), "furthest"],
+    )
     for world, quantity in dict.fromkeys((form.world, form.quantity) for form in forms):
-        mine = [form for form in forms if (form.world, form.quantity) == (world, quantity)]
-        formulas = ", ".join(dict.fromkeys(form.formula for form in mine))
-        values = {form.gamma: f"{form.measured:.6f}" for form in mine}
-        furthest = max(abs(form.measured - form.exact) for form in mine)
+        some = [form for form in forms if (form.world, form.quantity) == (world, quantity)]
+        formulas = ", ".join(dict.fromkeys(form.formula for form in some))
+        values = {form.gamma: f"{form.measured:.6f}" for form in some}
+        furthest = max(abs(form.measured - form.exact) for form in some)
         shown = [values.get(gamma, "") for gamma in gammas]
         table.add_row(f"{world}, {quantity}", formulas, *shown, f"{furthest:.0e}")
     return table

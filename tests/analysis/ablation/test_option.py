@@ -9,7 +9,7 @@ import torch
 
 from chisel.analysis.ablation.option import name_of, parse_modes
 from chisel.analysis.evaluation import evaluate
-from chisel.analysis.evaluation.ablating import MEAN_LEVELS, ablation_of
+from chisel.analysis.evaluation.ablation import MEAN_LEVELS, ablation_of
 from chisel.cli.main import main
 from chisel.configs import ConfigError
 from chisel.envs.maze import WALL, make_evaluation

@@ -11,7 +11,7 @@ import pytest
 from chisel.analysis import studies
 from chisel.analysis.report import Findings, Panel, Section, findings, page
 from chisel.analysis.report.collect import is_answer
-from chisel.analysis.results.output import study_command
+from chisel.analysis.results import study_command
 from chisel.analysis.studies import report
 from chisel.configs import ConfigError, registry
 from chisel.models import load_agent, save_agent

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from chisel.analysis.results import compare, mean_over_seeds
-from chisel.analysis.results.curve_figures import on_common_steps
-from chisel.analysis.results.curves import read_curves
+from chisel.analysis.results.curves import on_common_steps, read_curves
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import load_agent
 
