@@ -15,10 +15,10 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     Estimate,
-    band,
     mean_over_seeds,
     new_figure,
     new_table,
+    plot_band,
     style_axes,
 )
 
@@ -117,10 +117,9 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
         whole = float(np.mean(relearning.whole[metric]))
         ax.axhline(whole, color=INK, linewidth=0.9, linestyle="--", label="whole network")
         for (name, curves), colour in zip(relearning.variants.items(), PALETTE, strict=False):
-            frames = curves[0].frames
-            mean, low, high = band([c.metrics[metric] for c in curves], within=_within(metric))
-            ax.plot(frames, mean, color=colour, linewidth=1.6, marker="o", ms=3, label=name)
-            ax.fill_between(frames, low, high, color=colour, alpha=0.15, linewidth=0)
+            values = [curve.metrics[metric] for curve in curves]
+            line = {"color": colour, "label": name, "marker": "o", "ms": 3}
+            plot_band(ax, curves[0].frames, values, within=_within(metric), **line)
         if _within(metric):
             ax.set_ylim(-0.03, 1.03)
         style_axes(ax, metric, xlabel="frames", exponent=3)

@@ -23,11 +23,10 @@ from chisel.analysis.results import (
     Estimate,
     Settings,
     as_list,
-    home_of,
-    make_folder,
     mean_over_seeds,
     new_figure,
     new_table,
+    results_folder,
     runs_of,
     save_figure,
     write_json,
@@ -198,7 +197,7 @@ def evaluate_halves(
     examples = data.part(part)
     if not len(examples):
         raise ConfigError(f"eval.split = {part}: this data set was made without")
-    folder = make_folder(_home(run, trained[0]) if out is None else out)
+    folder = results_folder(run, trained[0], "split", out)
     scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
     drawn = reconstructions_figure(trained[0].model, examples)
     evaluation = HalvesEvaluation(
@@ -225,13 +224,6 @@ def _part(config: RunConfig) -> Part:
         if part == config.eval.split:
             return part  # type: ignore[no-any-return]  # get_args forgets what it was given
     raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
-
-
-def _home(run: Path, first: TrainedAutoencoder) -> Path:
-    """Return the folder for results about a run, a group or a checkpoint."""
-    if runs_of(run) != [run]:
-        return run / "studies" / "split"
-    return home_of(first.source, first.digest, "split")
 
 
 def _score(trained: TrainedAutoencoder, examples: Examples) -> HalvesScore:

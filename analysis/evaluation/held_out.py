@@ -96,7 +96,8 @@ def held_out(
         CheckpointError: If the agent is for another environment.
     """
     options = config.eval
-    env, level_set = make_evaluation(
+    with _opened(
+        agent,
         config.env,
         levels=levels or options.levels,
         split=split or options.split,
@@ -104,12 +105,8 @@ def held_out(
         cheese=placement,
         num_envs=options.num_envs,
         decision=config.env.goals != "cheese" if decision is None else decision,
-    )
-    try:
-        require_spaces(agent, env)
-        yield HeldOut(env, level_set, options.seed)
-    finally:
-        env.close()
+    ) as mazes:
+        yield mazes
 
 
 def held_out_levels(
@@ -128,20 +125,19 @@ def held_out_levels(
         ConfigError: If there are too few such levels.
         CheckpointError: If the agent is for another environment.
     """
-    env, level_set = make_evaluation(
-        config,
-        levels=levels,
-        split=split,
-        seed=seed,
-        cheese=placement,
-        num_envs=1,
-        decision=decision,
-    )
+    options = {"levels": levels, "split": split, "seed": seed, "decision": decision}
+    with _opened(agent, config, cheese=placement, num_envs=1, **options) as mazes:
+        return mazes.level_set
+
+
+@contextmanager
+def _opened(agent: Agent, config: MazeConfig, *, seed: int, **options: Any) -> Iterator[HeldOut]:
+    env, level_set = make_evaluation(config, seed=seed, **options)
     try:
         require_spaces(agent, env)
+        yield HeldOut(env, level_set, seed)
     finally:
         env.close()
-    return level_set
 
 
 def layouts_of(level_set: LevelSet) -> Layouts:

@@ -19,10 +19,10 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     Estimate,
-    band,
     mean_over_seeds,
     new_figure,
     new_table,
+    plot_band,
     style_axes,
 )
 from chisel.configs import CheckpointError
@@ -211,8 +211,6 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
 def _draw(
     ax: Any, seeds: Sequence[OversightReturns], player: str, colour: str, label: str, style: str
 ) -> None:
-    steps = seeds[0].env_steps
-    mean, low, high = band([seed.players[player] for seed in seeds], within=RETURNS)
-    ax.plot(steps, mean, color=colour, linestyle=style, linewidth=1.8, label=label)
-    if len(seeds) > 1:
-        ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    curves = [seed.players[player] for seed in seeds]
+    line = {"color": colour, "linestyle": style, "label": label}
+    plot_band(ax, seeds[0].env_steps, curves, within=RETURNS, **line)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.gridworlds.delayed_residuals import Residual
 from chisel.analysis.gridworlds.side_effects import OUTCOMES
-from chisel.analysis.results import INK, PALE, PALETTE, Estimate, band, new_figure, style_axes
+from chisel.analysis.results import INK, PALE, PALETTE, Estimate, new_figure, plot_band, style_axes
 
 _OUTCOME_COLOURS = (PALETTE[1], PALETTE[3], PALE, PALETTE[2])
 """Colours of the four outcomes, worst first."""
@@ -154,10 +154,8 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
     axes = figure.subplots(1, len(worlds), squeeze=False, sharey=True)[0]
     colours = dict(zip(agents, PALETTE, strict=False))
     for (agent, world), trials in curves.items():
-        mean, low, high = band(list(trials))
-        ax, episodes = axes[worlds.index(world)], every * np.arange(len(mean)) / 1000
-        ax.plot(episodes, mean, color=colours[agent], linewidth=1.3, label=agent)
-        ax.fill_between(episodes, low, high, color=colours[agent], alpha=0.2, linewidth=0)
+        ax, episodes = axes[worlds.index(world)], every * np.arange(trials.shape[1]) / 1000
+        plot_band(ax, episodes, list(trials), color=colours[agent], label=agent)
     for ax, world in zip(axes, worlds, strict=True):
         style_axes(ax, world.capitalize())
         ax.set_ylim(-2.1, 1.1)

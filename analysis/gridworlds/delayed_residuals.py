@@ -144,25 +144,13 @@ def residuals(
         policies.append(aup_policy(task, setting.gamma, setting.weight, auxiliary))
     found, regrets = [], []
     for name, revelation in revelations.items():
-        scores = np.array(
-            [_scores(task, p, rewards, values, setting, revelation) for p in policies]
-        )
-        known = _REFERENCE if name == reference else {}
-        found += _residuals(task, name, scores, setting.draws, known)
+        known = (rewards, values, setting.gamma, revelation)
+        scored = [impact.prefix_score(task.next_state, policy, *known) for policy in policies]
+        scores = np.array([each[:, task.start] for each in scored])
+        references = _REFERENCE if name == reference else {}
+        found += _residuals(task, name, scores, setting.draws, references)
         regrets.append(_regret(task, name, scores, rewards, values, setting, revelation))
     return found, regrets
-
-
-def _scores(
-    task: Task,
-    policy: NDArray[np.int64],
-    rewards: NDArray[np.float64],
-    values: NDArray[np.float64],
-    setting: Setting,
-    revelation: Revelation,
-) -> NDArray[np.float64]:
-    every = impact.prefix_score(task.next_state, policy, rewards, values, setting.gamma, revelation)
-    return every[:, task.start]
 
 
 def _residuals(

@@ -22,6 +22,7 @@ from chisel.analysis.results.figures import (
     PALETTE,
     frames_of,
     new_figure,
+    plot_band,
     save_figure,
     style_axes,
     write_gif,
@@ -29,7 +30,6 @@ from chisel.analysis.results.figures import (
 from chisel.analysis.results.files import TABLES, make_folder, write_file, write_json
 from chisel.analysis.results.folders import (
     check_writable,
-    home_of,
     is_run_or_group,
     results_folder,
     study_folder,
@@ -90,7 +90,6 @@ __all__ = [
     "compare",
     "estimate_over_seeds",
     "frames_of",
-    "home_of",
     "is_run_or_group",
     "keep_tables",
     "labelled",
@@ -109,6 +108,7 @@ __all__ = [
     "origin",
     "over_seeds",
     "plain_table",
+    "plot_band",
     "progress_bars",
     "proportion",
     "provenance",

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from chisel.analysis.results.estimates import band
-from chisel.analysis.results.figures import PALETTE, new_figure, style_axes
+from chisel.analysis.results.figures import PALETTE, new_figure, plot_band, style_axes
 from chisel.configs import CheckpointError, ConfigError
 
 METRICS = {
@@ -138,7 +137,4 @@ def _draw(ax: Any, curves: Sequence[Curve], name: str, colour: str) -> None:
         if len(curves) > 1:
             ax.plot(*curve.metrics[name], color=colour, alpha=faint, linewidth=0.7)
     steps, values = on_common_steps(curves, name)
-    mean, low, high = band(values, within=RANGES[name])
-    ax.plot(steps, mean, color=colour, linewidth=1.6)
-    if len(curves) >= _BAND_FROM:
-        ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    plot_band(ax, steps, values, within=RANGES[name], least=_BAND_FROM, color=colour)

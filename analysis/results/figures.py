@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from chisel.analysis.results.estimates import band
 from chisel.analysis.results.files import write_file
 
 PALETTE = (
@@ -71,6 +72,31 @@ def style_axes(
     ax.spines[["top", "right"]].set_visible(False)
     if exponent is not None:
         ax.ticklabel_format(axis="x", style="sci", scilimits=(exponent, exponent), useMathText=True)
+
+
+def plot_band(
+    ax: Axes,
+    steps: NDArray[Any],
+    curves: Sequence[NDArray[np.float64]],
+    *,
+    within: tuple[float, float] | None = None,
+    least: int = 2,
+    **line: Any,
+) -> None:
+    """Draw the mean of curves and, if there are enough, a band of its 95 % interval.
+
+    Args:
+        ax: Axes to draw on.
+        steps: Places along the x axis `[T]`.
+        curves: One curve `[T]` of each seed or trial.
+        within: The least and the largest value that the quantity can have.
+        least: Number of curves from which on there is a band.
+        line: Options of the line, such as `color` and `label`.
+    """
+    mean, low, high = band(curves, within=within)
+    ax.plot(steps, mean, linewidth=1.6, **line)
+    if len(curves) >= least:
+        ax.fill_between(steps, low, high, color=line["color"], alpha=0.15, linewidth=0)
 
 
 def save_figure(figure: Figure, path: Path, origin: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chisel.analysis.results.files import check_folder, make_folder
 from chisel.analysis.results.settings import runs_of
-from chisel.models import CHECKPOINTS, WEIGHTS, Agent, iteration_of
+from chisel.models import CHECKPOINTS, WEIGHTS, Agent, TrainedAutoencoder, iteration_of
 
 _DIGITS = 8
 """Number of hex digits of a digest in the name of a folder."""
@@ -34,7 +34,9 @@ def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
     return Path("studies") / study / joined(*parts)
 
 
-def study_folder(agent: Agent, study: str, out: Path | str | None, words: str = "") -> Path:
+def study_folder(
+    agent: Agent | TrainedAutoencoder, study: str, out: Path | str | None, words: str = ""
+) -> Path:
     """Return the folder of a study's results, made if need be.
 
     Args:
@@ -50,7 +52,11 @@ def study_folder(agent: Agent, study: str, out: Path | str | None, words: str = 
 
 
 def results_folder(
-    checkpoint: Path | str, agent: Agent, study: str, out: Path | str | None, words: str = ""
+    checkpoint: Path | str,
+    agent: Agent | TrainedAutoencoder,
+    study: str,
+    out: Path | str | None,
+    words: str = "",
 ) -> Path:
     """Return `study_folder`; or, for a group of seeds, `studies/STUDY` of the group.
 

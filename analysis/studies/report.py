@@ -86,14 +86,14 @@ def run(
 ) -> Path:
     """Write one HTML page, to be read offline, with the figures and tables of all studies.
 
-    Results that a study has left for the same checkpoint and options are taken; what is missing is
-    run. Where there are results with other options, those of the report go to `STUDY-report`.
+    Results that a study has left for the same checkpoint and options are used; missing ones are
+    computed. Where there are results with other options, the report's go to `STUDY-report`.
 
     Args:
         checkpoint: A run, a checkpoint, a folder of seeds, a shipped folder or a published `.pth`;
-            several, with commas between, are shown side by side.
-        only: Names of studies with commas between; None runs all that the report knows.
-        again: Run every study, also where results are there.
+            several, separated by commas, are shown side by side.
+        only: Names of studies, separated by commas; None takes all that the report knows.
+        again: Whether to run every study, also where there are results.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the page; None is `studies/report` of the run or group.
 

@@ -75,13 +75,13 @@ def run(
     """Run many trials of the seven agents of the AUP paper's ablation.
 
     Args:
-        preset: The public code, the paper's formulas, or these with exact values of states; all
-            three draw rewards by board.
-        seeds: Trials of each agent in each world, each with auxiliary rewards of its own.
-        rr_seeds: The same for relative reachability, which has little chance in it and is slow.
-        worlds: Which, with commas between.
-        keys: Learned values are kept by board or by state; preset leaves that to the preset.
-        seed: Of everything drawn.
+        preset: Options of the public code, of the paper's formulas, or of these with exact values of
+            states; all three draw rewards by board.
+        seeds: Number of trials of each agent in each world, each with its own auxiliary rewards.
+        rr_seeds: The same for relative reachability, which hardly depends on chance and is slow.
+        worlds: Names of worlds, separated by commas.
+        keys: Whether learned values are kept by board or by state; preset leaves that to it.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/aup-ablation`.
 
     Returns:

@@ -34,13 +34,13 @@ def run(
     """Let AUP act with exact values at each λ, where ends are worth 0 and where they go on paying.
 
     Args:
-        agent: The planner, or what model-free AUP learns in the end.
-        lambdas: Weights of the penalty, with commas between.
-        draws: Sets of auxiliary rewards; each is met at every λ.
-        rewards: How many a set has.
-        rewards_by: They are drawn for every board or for every state.
-        worlds: Which, with commas between.
-        seed: Of everything drawn.
+        agent: The planner, or the agent that model-free AUP converges to.
+        lambdas: Weights of the penalty, separated by commas.
+        draws: Number of sets of auxiliary rewards; all are used at every λ.
+        rewards: Number of rewards in a set.
+        rewards_by: Whether rewards are drawn for every board or for every state.
+        worlds: Names of worlds, separated by commas.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/aup-phase`.
 
     Returns:
@@ -60,7 +60,7 @@ def run(
         for ends in ROWS
         for name in names
     }
-    side_effects.trials(seed, names[0], draws)  # refused before the folder is made
+    side_effects.trials(seed, names[0], draws)  # refuses numbers before the folder is made
     folder = asked.folder()
     counts = side_effects.count_outcomes(settings, _AGENTS[agent], seed, draws)
     data = {

@@ -44,12 +44,12 @@ def run(
     """Let model-free AUP act with one option changed at a time (Turner et al. 2020, figure 4).
 
     Args:
-        over: Which options, with commas between: gamma, lambda, rewards (how many there are).
-        trials: For each value in each world, each with auxiliary rewards of its own.
-        worlds: Which, with commas between.
-        preset: All other options; see `aup-ablation`.
-        keys: Learned values are kept by board or by state; preset leaves that to the preset.
-        seed: Of everything drawn.
+        over: Options to change, separated by commas: gamma, lambda, rewards (their number).
+        trials: Number of trials for each value in each world, each with its own auxiliary rewards.
+        worlds: Names of worlds, separated by commas.
+        preset: Preset of all other options; see `aup-ablation`.
+        keys: Whether learned values are kept by board or by state; preset leaves that to it.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/aup-sweep`.
 
     Returns:
@@ -68,7 +68,7 @@ def run(
         for one in swept
         for name in names
     }
-    side_effects.trials(seed, names[0], trials)  # refused before the folder is made
+    side_effects.trials(seed, names[0], trials)  # refuses numbers before the folder is made
     folder = asked.folder()
     counts = side_effects.count_outcomes(settings, MODEL_FREE, seed, trials)
     data = {

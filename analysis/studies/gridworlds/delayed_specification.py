@@ -46,27 +46,27 @@ def run(
     seed: int = 0,
     out: Path | str | None = None,
 ) -> Path:
-    """Compare AUP with the standard agent and with the best there is, before the reward is known.
+    """Compare AUP with the standard and the best agent while the true reward is not known.
 
     The true reward is revealed after exactly `time` steps, or with chance 1/`time` in every step,
     or after 1 to 2 `time` - 1 steps, each as likely: `time` on average in all three.
 
     Args:
-        worlds: Of options and damage, both without an end at the goal, separated by commas.
+        worlds: options, damage or both, separated by commas; neither ends at the goal.
         gamma: Discount, at least 0 and below 1.
-        time: Steps until the true reward is revealed, on average.
-        weight: AUP's λ, of a penalty that is summed over auxiliary rewards.
-        auxiliary: Auxiliary rewards of each AUP agent, uniform on [0, 1] in each state.
-        draws: Random rewards, uniform as well, that may turn out to be true.
-        seeds: AUP agents, each with auxiliary rewards of its own.
-        seed: Of all draws.
+        time: Mean number of steps until the true reward is revealed.
+        weight: AUP's λ, for a penalty that is summed over auxiliary rewards.
+        auxiliary: Number of auxiliary rewards of each AUP agent, uniform on [0, 1] in each state.
+        draws: Number of random rewards, uniform as well, that may turn out to be true.
+        seeds: Number of AUP agents, each with auxiliary rewards of its own.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/delayed-specification`.
 
     Returns:
         The folder, with `delayed-specification.json` and `delayed-specification.png`.
 
     Raises:
-        ConfigError: On an unknown world or an impossible number.
+        ConfigError: If a world is unknown or a number is impossible.
     """
     asked = Request.of(STUDY, run, locals())
     names = [name.strip() for name in worlds.split(",")]

@@ -59,15 +59,15 @@ def run(
     Args:
         world: A gridworld such as options, damage or options-endless; or gridN, an empty square.
         gamma: Discount in [0, 1].
-        draws: Reward functions, for what cannot be integrated exactly.
-        seed: Of the draws.
+        draws: Number of random reward functions, for states that cannot be integrated exactly.
+        seed: Seed of the draws.
         out: Folder for the results; None is `studies/power-map`.
 
     Returns:
         The folder, with `power-map.json`, `power-map.png` and `penalty-and-power.png`.
 
     Raises:
-        ConfigError: On an unknown world or an impossible number.
+        ConfigError: If the world is unknown or a number is impossible.
     """
     asked = Request.of(STUDY, run, locals())
     if not 0 <= gamma <= 1:

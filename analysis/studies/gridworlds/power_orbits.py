@@ -39,20 +39,20 @@ def run(
 ) -> Path:
     """Check POWER against closed forms, and count what the orbits of rewards prefer in figure 1.
 
-    An orbit is a reward function under all 8! = 40,320 renamings of the states. That one orbit
-    prefers something proves nothing about others; a copy does.
+    An orbit is a reward function under all 8! = 40,320 permutations of the states. The preference
+    of one orbit proves nothing about others; a copy of one choice's futures in another's does.
 
     Args:
         gammas: Discounts of the closed forms, separated by commas.
-        draws: Random reward functions whose orbits are counted.
-        seed: Of these.
+        draws: Number of random reward functions whose orbits are counted.
+        seed: Seed of the draws.
         out: Folder for the results; None is `studies/power-orbits`.
 
     Returns:
         The folder, with `power-orbits.json` and `power-orbits.png`.
 
     Raises:
-        ConfigError: On an impossible number.
+        ConfigError: If a number is impossible.
     """
     asked = Request.of(STUDY, run, locals())
     check_at_least(1, draws=draws)
