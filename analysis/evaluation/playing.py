@@ -29,7 +29,6 @@ def play(
     episodes_per_env: int,
     generator: torch.Generator,
     seed: int | None = None,
-    greedy: bool = False,
     progress: Callable[[int, int], None] | None = None,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     whole_batches: bool = False,
@@ -45,7 +44,6 @@ def play(
         episodes_per_env: Number of episodes that count, per environment.
         generator: Source of the sampled actions.
         seed: Seed of the reset; `None` continues the environment's random streams.
-        greedy: Whether to take the likeliest action instead of sampling.
         progress: Called with episodes finished and wanted whenever some finish.
         context: Context to run the policy in, such as an intervention.
         whole_batches: Whether to show the policy also environments that have finished, for
@@ -72,7 +70,7 @@ def play(
             else:
                 logits = policy(to_tensor(obs[active]))
             actions = np.zeros(env.num_envs, np.int64)
-            actions[active] = _choose(logits, generator, greedy)
+            actions[active] = _sample(logits, generator)
             obs, _, terminated, truncated, infos = env.step(actions)
             rows = np.flatnonzero((terminated | truncated) & (left > 0))
             if len(rows):
@@ -97,17 +95,13 @@ def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
     return probabilities
 
 
-def _choose(logits: torch.Tensor, generator: torch.Generator, greedy: bool) -> NDArray[np.int64]:
+def _sample(logits: torch.Tensor, generator: torch.Generator) -> NDArray[np.int64]:
     probabilities = action_probabilities(logits.float())
-    if greedy:
-        chosen = probabilities.argmax(dim=-1)
-    else:
-        chosen = torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
-    return chosen.numpy()
+    return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1).numpy()
 
 
 def _facts(infos: dict[str, Any], rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     if "episode" not in infos or not infos["_episode"][rows].all():
-        raise EnvironmentFault('an episode ended, but infos["episode"] does not tell of it')
+        raise EnvironmentFault('an episode ended, but infos["episode"] has no facts about it')
     facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
     return facts | {"env": rows}

@@ -75,8 +75,8 @@ def run(
     """Run many trials of the seven agents of the AUP paper's ablation.
 
     Args:
-        preset: Options of the public code, of the paper's formulas, or of these with exact values of
-            states; all three draw rewards by board.
+        preset: Options of the public code, of the paper's formulas, or of these with exact values
+            by state; all three draw rewards by board.
         seeds: Number of trials of each agent in each world, each with its own auxiliary rewards.
         rr_seeds: The same for relative reachability, which hardly depends on chance and is slow.
         worlds: Names of worlds, separated by commas.

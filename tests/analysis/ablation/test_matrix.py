@@ -48,7 +48,7 @@ def inputs():
     return torch.rand(200, 8, generator=torch.Generator().manual_seed(0))
 
 
-def test_rows_are_what_the_network_gives_without_the_units(inputs):
+def test_rows_are_the_outputs_of_the_network_without_the_units(inputs):
     model = layered()
     regions = routing.resolve(model, REGIONS)
     matrix = ablation_matrix(model, regions, player(model, inputs))
@@ -199,7 +199,7 @@ def test_with_two_goals_the_metrics_tell_them_apart():
     np.testing.assert_array_equal(columns["return"], [0, 10, 10, 10, nan])
 
 
-def test_with_one_goal_success_is_told_apart_by_region():
+def test_with_one_goal_success_is_split_by_region():
     columns, nan = maze_metrics(FACTS, two_goals=False), np.nan
     np.testing.assert_array_equal(columns["success in region"], [0, 1, nan, nan, nan])
     np.testing.assert_array_equal(columns["success elsewhere"], [nan, nan, 1, 1, nan])

@@ -115,7 +115,7 @@ def test_a_region_that_attracts_everything_cancels_out_of_the_mean():
         assert shares[MEAN].value == pytest.approx(0.5)
 
 
-def test_batches_without_a_kind_say_nothing_of_it():
+def test_batches_without_a_kind_are_left_out_of_its_norms():
     some = np.array([batch((3, 1), (2, 2)), batch((9, 3), (1, 5))], float)
     some[1, 1] = np.nan
     norms = norms_of(some)
