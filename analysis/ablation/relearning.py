@@ -118,7 +118,7 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
         ax.axhline(whole, color=INK, linewidth=0.9, linestyle="--", label="whole network")
         for (name, curves), colour in zip(relearning.variants.items(), PALETTE, strict=False):
             values = [curve.metrics[metric] for curve in curves]
-            line = {"color": colour, "label": name, "marker": "o", "ms": 3}
+            line: dict[str, Any] = {"color": colour, "label": name, "marker": "o", "ms": 3}
             plot_band(ax, curves[0].frames, values, within=_within(metric), **line)
         if _within(metric):
             ax.set_ylim(-0.03, 1.03)

@@ -125,8 +125,8 @@ def held_out_levels(
         ConfigError: If there are too few such levels.
         CheckpointError: If the agent is for another environment.
     """
-    options = {"levels": levels, "split": split, "seed": seed, "decision": decision}
-    with _opened(agent, config, cheese=placement, num_envs=1, **options) as mazes:
+    options: dict[str, Any] = {"levels": levels, "split": split, "decision": decision}
+    with _opened(agent, config, seed=seed, cheese=placement, num_envs=1, **options) as mazes:
         return mazes.level_set
 
 

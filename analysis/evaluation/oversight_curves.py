@@ -212,5 +212,5 @@ def _draw(
     ax: Any, seeds: Sequence[OversightReturns], player: str, colour: str, label: str, style: str
 ) -> None:
     curves = [seed.players[player] for seed in seeds]
-    line = {"color": colour, "linestyle": style, "label": label}
+    line: dict[str, Any] = {"color": colour, "linestyle": style, "label": label}
     plot_band(ax, seeds[0].env_steps, curves, within=RETURNS, **line)

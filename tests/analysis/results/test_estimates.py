@@ -104,7 +104,7 @@ def test_equal_values_without_a_range_have_no_interval(values):
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 2), (1, 5), (0, 30), (3, 30), (99, 100)])
-def test_for_zeros_and_ones_the_interval_within_a_range_is_that_of_clopper_and_pearson(successes, n):
+def test_for_zeros_and_ones_the_interval_in_a_range_is_that_of_clopper_and_pearson(successes, n):
     values = [1.0] * successes + [0.0] * (n - successes)
     found = estimates.bootstrap_mean(
         values, np.random.default_rng(0), resamples=40_000, within=(0, 1)
