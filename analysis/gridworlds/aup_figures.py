@@ -23,8 +23,8 @@ _SHARES = LinearSegmentedColormap.from_list("shares", ["#f2b8b0", "#fbf6e6", "#a
 
 
 @dataclass(frozen=True)
-class Cell:
-    """The result of one agent in one world.
+class Passes:
+    """The trials of one agent in one world that passed, beside the paper's verdict.
 
     Attributes:
         passed: Number of trials that were as good as the world allows.
@@ -49,11 +49,11 @@ class Cell:
         return "" if self.published is None else "✓" if self.published else "✗"
 
 
-def ablation_grid(cells: Mapping[tuple[str, str], Cell], title: str) -> Figure:
+def comparison_grid(cells: Mapping[tuple[str, str], Passes], title: str) -> Figure:
     """Draw passes by agent and world, coloured by their share, with the paper's verdicts.
 
     Args:
-        cells: Cells by agent and world.
+        cells: Passes by agent and world.
         title: One line above.
     """
     agents, worlds = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
@@ -77,7 +77,7 @@ def ablation_grid(cells: Mapping[tuple[str, str], Cell], title: str) -> Figure:
     return figure
 
 
-def _draw_cell(ax: Axes, column: int, row: int, cell: Cell) -> None:
+def _draw_cell(ax: Axes, column: int, row: int, cell: Passes) -> None:
     share = cell.share
     corner = (column - 0.48, row - 0.46)
     ax.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=_SHARES(share.value), edgecolor="none"))

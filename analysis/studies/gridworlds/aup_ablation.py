@@ -12,10 +12,10 @@ from rich.table import Table
 
 from chisel.analysis.gridworlds import (
     PAPER_WORLDS,
-    Cell,
     Keys,
+    Passes,
     Preset,
-    ablation_grid,
+    comparison_grid,
     learning_figure,
     side_effects,
 )
@@ -122,7 +122,7 @@ def run(
     title = f"Passes in the side-effect worlds, {preset}" + (
         "" if keys == "preset" else f", {keys} keys"
     )
-    figures = {STUDY: ablation_grid(cells, title)}
+    figures = {STUDY: comparison_grid(cells, title)}
     curves = {key: one.curves for key, one in results.items() if np.isfinite(one.curves).all()}
     if curves:
         schedule = options[names[0]].learning
@@ -142,20 +142,20 @@ def _joined(parts: list[_Trials]) -> _Trials:
     )
 
 
-def _cell(agent: str, world: str, performance: NDArray[np.float64]) -> Cell:
+def _cell(agent: str, world: str, performance: NDArray[np.float64]) -> Passes:
     known = PAPER_WORLDS.split(",")
     published = PUBLISHED[agent][known.index(world)] == "1" if world in known else None
     count = int(side_effects.passed(world, performance))
     share = proportion(count, len(performance))
-    return Cell(count, share, published, (agent, world) in ARTEFACTS)
+    return Passes(count, share, published, (agent, world) in ARTEFACTS)
 
 
-def _agreement(cells: dict[tuple[str, str], Cell]) -> dict[str, int]:
+def _agreement(cells: dict[tuple[str, str], Passes]) -> dict[str, int]:
     known = [cell for cell in cells.values() if cell.published is not None]
     return {"cells": len(known), "agree": sum(cell.agrees for cell in known)}
 
 
-def _plain(key: tuple[str, str], cell: Cell, trials: _Trials) -> dict[str, Any]:
+def _plain(key: tuple[str, str], cell: Passes, trials: _Trials) -> dict[str, Any]:
     agent, world = key
     return {
         "agent": agent,
@@ -175,7 +175,7 @@ def _plain(key: tuple[str, str], cell: Cell, trials: _Trials) -> dict[str, Any]:
     }
 
 
-def _table(cells: dict[tuple[str, str], Cell], names: tuple[str, ...], title: str) -> Table:
+def _table(cells: dict[tuple[str, str], Passes], names: tuple[str, ...], title: str) -> Table:
     sums = _agreement(cells)
     caption = (
         f"✓ ✗: the paper's verdicts. {sums['agree']} of {sums['cells']} majorities agree with them,"
@@ -188,7 +188,7 @@ def _table(cells: dict[tuple[str, str], Cell], names: tuple[str, ...], title: st
     return table
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: Passes) -> str:
     share = cell.share
     marks = cell.tick + ("*" if cell.artefact else "") + ("" if cell.agrees else "!")
     return f"{cell.passed}/{share.n} ({share.low:.2f}, {share.high:.2f}) {marks}"

@@ -7,7 +7,7 @@ import pytest
 
 from chisel.analysis import studies
 from chisel.analysis.gridworlds import side_effects
-from chisel.analysis.gridworlds.aup_figures import Cell
+from chisel.analysis.gridworlds.aup_figures import Passes
 from chisel.analysis.results.estimates import proportion
 from chisel.configs import ConfigError
 from chisel.impact import AGENTS
@@ -100,7 +100,7 @@ def test_a_trial_passes_if_it_is_as_good_as_its_world_allows():
 
 def test_a_cell_agrees_if_more_than_half_of_its_trials_do():
     def cell(passed, published):
-        return Cell(passed, proportion(passed, 10), published, artefact=False)
+        return Passes(passed, proportion(passed, 10), published, artefact=False)
 
     assert cell(6, True).agrees
     assert not cell(5, True).agrees  # half is no majority
