@@ -1,4 +1,4 @@
-"""The network passes of one PPO iteration and nothing else."""
+"""Run the network passes of one PPO iteration and nothing else."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from chisel.configs import RunConfig
 
 
 def run(config: RunConfig, boundary: Callable[[], None]) -> None:
-    """One forward pass per step, then every epoch's minibatches with their optimiser steps.
+    """Do one forward pass per step, then every epoch's minibatches with their optimiser steps.
 
-    Frames are random bytes that are laid out as the environment's. `boundary` ends it by an
-    exception.
+    Frames are random bytes, laid out like the environment's. The loop ends when `boundary` raises.
     """
     algo, num_envs = config.algo, config.env.num_envs
     model = models.build(config.model, models.Spaces((64, 64, 3), "uint8", 255.0, 15))

@@ -1,6 +1,6 @@
-"""What is timed: `python -m benchmarks.contenders NAME PRECISION [--toy] [--num-steps N]`.
+"""Run one contender: `python -m benchmarks.contenders NAME PRECISION [--toy] [--num-steps N]`.
 
-A process of its own for each, driven through `benchmarks.pace`.
+Each has a process of its own, driven through `benchmarks.pace`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from benchmarks.pace import Finished, Pace
 from benchmarks.setting import Setting
 
 FOREVER = 10**9
-"""Frames that no measurement gets to."""
+"""Number of frames that no measurement reaches."""
 
 
 def chisel(setting: Setting, pace: Pace) -> None:
-    """`trainers.train` with nothing left out, timed from one row of its log to the next."""
+    """Run `trainers.train` with nothing left out, timed from one row of its log to the next."""
     from chisel import trainers
     from chisel.trainers.logging.csv_log import CsvLog
 
@@ -38,7 +38,7 @@ def chisel(setting: Setting, pace: Pace) -> None:
 
 
 def chisel_parts(setting: Setting, pace: Pace) -> None:
-    """The same with a stopwatch inside; see `benchmarks.share`."""
+    """Run the same with a stopwatch inside; see `benchmarks.share`."""
     from benchmarks import share
 
     watch = share.watch_ppo()
@@ -47,14 +47,14 @@ def chisel_parts(setting: Setting, pace: Pace) -> None:
 
 
 def sb3(setting: Setting, pace: Pace) -> None:
-    """Stable-Baselines3's PPO."""
+    """Run Stable-Baselines3's PPO."""
     from benchmarks import peer_sb3
 
     peer_sb3.learn(setting.config(), pace.boundary)
 
 
 def passes(setting: Setting, pace: Pace) -> None:
-    """The network passes alone, which no PPO on this network can beat."""
+    """Run the network passes alone, which no PPO on this network can beat."""
     from benchmarks import bound
 
     bound.run(setting.config(), pace.boundary)
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--toy", action="store_true")
     parser.add_argument("--num-steps", type=int)
     given = parser.parse_args()
-    # Answers have the standard output to themselves; whatever else is printed goes to stderr.
+    # Only answers go to standard output; whatever else is printed goes to standard error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     setting = Setting(given.precision, given.toy, given.num_steps)

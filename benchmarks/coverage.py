@@ -1,4 +1,4 @@
-"""`python -m benchmarks.coverage`: how often intervals that claim 95 % hold the true mean."""
+"""`python -m benchmarks.coverage`: count how often 95 % intervals contain the true mean."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.results.estimates import Estimate, bootstrap_mean, mean_over_seeds
+from chisel.analysis.results import Estimate, bootstrap_mean, mean_over_seeds
 
 TRIALS, RESAMPLES, SEED = 1000, 1000, 0
 METHODS = ("percentile bootstrap", "`mean_over_seeds`", "`bootstrap_mean`")
@@ -29,24 +29,24 @@ class Case:
 
 
 def rate(p: float) -> Case:
-    """Yes or no."""
+    """Return outcomes that are yes or no."""
     return Case(f"yes or no, rate {p}", lambda g, n: (g.random(n) < p) * 1.0, p, (0, 1))
 
 
 def beta(a: float, b: float, words: str) -> Case:
-    """Probabilities."""
+    """Return probabilities with a beta distribution."""
     return Case(words, lambda g, n: g.beta(a, b, n), a / (a + b), (0, 1))
 
 
 def changes(up: float, down: float) -> Case:
-    """Paired changes of an outcome that is yes or no."""
+    """Return paired changes of an outcome that is yes or no."""
     shares = [up, down, 1 - up - down]
     words = f"paired changes, {up} up and {down} down"
     return Case(words, lambda g, n: g.choice([1.0, -1, 0], n, p=shares), up - down, (-1, 1))
 
 
 def failures(share: float) -> Case:
-    """Runs that end near .95, but for some that end near .1."""
+    """Return results of runs that end near .95, with a share that end near .1."""
     mean = 0.95 - 0.85 * share
     words = f"near .95, one in {1 / share:.0f} near .1"
     return Case(
@@ -72,7 +72,7 @@ CASES = (
 
 
 def percentile(values: Floats, generator: Generator) -> Estimate:
-    """The plain percentile bootstrap, for comparison."""
+    """Return the interval of the plain percentile bootstrap, for comparison."""
     n = len(values)
     means = values[generator.integers(n, size=(RESAMPLES, n))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -80,7 +80,7 @@ def percentile(values: Floats, generator: Generator) -> Estimate:
 
 
 def covered(case: Case, n: int) -> list[str]:
-    """Of the three methods, the share of intervals that hold the mean, and their mean width."""
+    """Return, for each method, the share of intervals that hold the mean, and the mean width."""
     generator = np.random.default_rng([SEED, n])
     found: list[list[Estimate]] = []
     for _ in range(TRIALS):

@@ -1,4 +1,4 @@
-"""Steps per second of the maze environments, raw gym3 beside them.
+"""Measure steps per second of the maze environments, and of raw gym3.
 
 Contenders take turns in one process, a few hundred steps at a time. Only stepping is timed: not
 the choice of actions, not the reset.
@@ -23,15 +23,15 @@ NUM_ENVS = 64
 NUM_ACTIONS = 15
 
 Turn = Callable[[int], tuple[float, float]]
-"""Steps to take → seconds of wall and of CPU."""
+"""Function of a number of steps that returns the seconds of wall clock and of CPU they take."""
 
 
 def measure(*, steps: int, rounds: int) -> dict[str, Any]:
-    """All of them, alternated.
+    """Time all contenders in turns.
 
     Args:
-        steps: Steps of all environments together in one turn.
-        rounds: Turns of each.
+        steps: Number of steps of all environments together in one turn.
+        rounds: Number of turns of each contender.
 
     Returns:
         Under each name the turns and the medians of steps per second and of CPU-seconds per 1,000
@@ -77,9 +77,9 @@ def _config(*overrides: str) -> MazeConfig:
 
 
 def _raw_gym3(*, infos: bool = False) -> Turn:
-    """Raw procgen as gym3 offers it: act, then rewards, observations and first flags.
+    """Step raw procgen as gym3 offers it: act, then rewards, observations and first flags.
 
-    Only the infos say whether a maze was solved, which our adapter always tells.
+    Only the infos say whether a maze was solved, which our adapter always reports.
     """
     from procgen import ProcgenGym3Env
 
@@ -126,7 +126,7 @@ def _shortest_path(*overrides: str) -> Turn:
 
 
 def _actions_to_cheese(state: MazeState) -> Any:
-    """Actions from the mouse to the cheese, one by one, then staying where it is."""
+    """Yield actions from the mouse to the cheese, one by one, then staying where it is."""
     way = paths.shortest_path(state.open, state.mouse, state.cheese[0])
     moves = {tuple(delta): move for move, delta in enumerate(MOVE_DELTAS)}
     for (row, col), (next_row, next_col) in itertools.pairwise(way):

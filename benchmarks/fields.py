@@ -1,4 +1,4 @@
-"""What it costs to see every square of a large maze, and to map where a mouse can be led.
+"""The cost of seeing every square of a large maze, and of mapping where a mouse can be led.
 
 Squares are seen as the agent would see them there. A retargeting map clamps one channel at every
 square of a 15×15 maze in turn and follows the way to it, on an untrained Impala 16-32-32.
@@ -7,11 +7,11 @@ square of a 15×15 maze in turn and follows the way to it, on an untrained Impal
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from benchmarks import apart
 from chisel import configs
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import mouse_at
@@ -21,18 +21,18 @@ from chisel.envs.maze.options import look_of
 from chisel.models import Spaces, build
 
 SIDE = 23
-"""Of the maze that procgen-tools took 1.7 s for."""
+"""Side of the maze that procgen-tools took 1.7 s for."""
 LARGE = 15
-"""Of the maze whose squares the mouse is led to."""
+"""Side of the maze whose squares the mouse is led to."""
 LAYER = "embedder.block2.res1.resadd"
 
 
 def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
-    """Both jobs, the placing of the mouse included.
+    """Time both jobs, the placing of the mouse included.
 
     Args:
-        toy: Mazes of 5×5, to see that the harness works.
-        rounds: How often squares are seen, and a third as often, rounded up, the map is made.
+        toy: Whether to take mazes of 5×5, to see that the harness works.
+        rounds: Number of times that squares are seen; the map is made a third as often, rounded up.
     """
     hard = configs.load("maze/hard", ["env.num_threads=0"]).env
     state = _level_set(hard, 5 if toy else SIDE).state(0)
@@ -62,13 +62,8 @@ def _retarget(side: int, rounds: int) -> dict[str, Any]:
 
 
 def _timed(run: Callable[[], object], rounds: int) -> dict[str, Any]:
-    turns = []
-    for number in range(rounds + 1):
-        wall, cpu = time.perf_counter(), time.process_time()
-        run()
-        spent = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-        if number:  # the first round makes the game
-            turns.append(spent)
+    run()  # the first time makes the game
+    turns = [apart.seconds_of(run) for _ in range(rounds)]
     medians = {key: median(one[key] for one in turns) for key in ("wall_s", "cpu_s")}
     return {"turns": turns, **medians}
 

@@ -1,4 +1,4 @@
-"""What was measured where: without it a speed says nothing."""
+"""Describe the machine and the versions of a measurement, without which a speed means nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 def stamp() -> dict[str, Any]:
-    """Processor, its bf16 instructions, cores, versions, and how busy the machine is."""
+    """Return the processor, its bf16 instructions, cores, versions, and how busy the machine is."""
     cpu = _cpu_info()
     flags = cpu.get("flags", "").split()
     return {
@@ -34,7 +34,7 @@ def stamp() -> dict[str, Any]:
 
 
 def load() -> list[float]:
-    """Load average over 1, 5 and 15 minutes; what is measured adds its own."""
+    """Return the load average over 1, 5 and 15 minutes, which includes the benchmark's own load."""
     return [round(value, 2) for value in os.getloadavg()]
 
 

@@ -1,13 +1,12 @@
-"""Contenders in processes of their own that run one after the other, some iterations at a time.
+"""Run contenders in processes of their own, in turns of some iterations.
 
 Each keeps its threads, caches and memory to itself and is idle while another one runs, so that
-whatever else the machine does meets all alike.
+other work on the machine disturbs all alike.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Finished(BaseException):
-    """Leaves a contender's training loop, past every `except Exception` on the way."""
+    """Raised to leave a contender's training loop, past every `except Exception`."""
 
 
 class Pace:
-    """The contender's side: stops at the end of an iteration until told to go on.
+    """The contender's side: stops after the iterations asked for, until more are.
 
     Args:
-        answers: Where results are written, one JSON line each.
+        answers: File that results are written to, one JSON line each.
     """
 
     def __init__(self, answers: TextIO) -> None:
@@ -34,7 +33,7 @@ class Pace:
             "wall_s": time.perf_counter,
             "cpu_s": time.process_time,
         }
-        """What is counted up while iterations run; an answer has the differences."""
+        """Clocks that are read before and after iterations; an answer has the differences."""
         self._answers = answers
         self._asked = 1  # the first iteration warms up
         self._begin()
@@ -44,10 +43,10 @@ class Pace:
         self._at_start = {name: count() for name, count in self.counters.items()}
 
     def boundary(self) -> None:
-        """An iteration has ended.
+        """Answer at the end of the last iteration asked for, and wait for the next order.
 
         Raises:
-            Finished: There is nothing more to measure.
+            Finished: If there is nothing more to measure.
         """
         self._left -= 1
         if self._left:
@@ -66,12 +65,11 @@ class Contender:
     """The measuring side of one process.
 
     Args:
-        name: What `benchmarks.contenders` calls it.
-        arguments: Its other arguments.
-        env: Environment variables besides the inherited ones.
+        name: Name in `benchmarks.contenders`.
+        arguments: Other arguments of its command line.
     """
 
-    def __init__(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, name: str, *arguments: str) -> None:
         self.name = name
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.contenders", name, *arguments],
@@ -79,14 +77,13 @@ class Contender:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(env or {})},
         )
 
     def answer(self) -> dict[str, Any]:
         """Wait for the iterations that were asked for; the first answer is the warm-up's.
 
         Raises:
-            RuntimeError: The process has ended.
+            RuntimeError: If the process has ended.
         """
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -96,7 +93,7 @@ class Contender:
         return answer
 
     def run(self, iterations: int) -> dict[str, Any]:
-        """Let it run and measure."""
+        """Let it run some iterations, and return its answer."""
         assert self._process.stdin is not None
         print(iterations, file=self._process.stdin, flush=True)
         return self.answer()
@@ -109,7 +106,7 @@ class Contender:
 
 
 def _peak_mib() -> float:
-    """Largest resident memory of this process so far."""
+    """Return the largest resident memory of this process so far."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""Stable-Baselines3's PPO on our environment with our network, as its documentation has it used."""
+"""Run Stable-Baselines3's PPO on our environment with our network, as its documentation says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOREVER = 10**12
 
 
 def learn(config: RunConfig, boundary: Callable[[], None]) -> None:
-    """Train until `boundary`, called before each rollout, ends it by an exception."""
+    """Train until `boundary`, which is called before each rollout, raises."""
     env: VecEnv = VecMonitor(MazesForSB3(envs.make(config.env, seed=0)))
     env = VecNormalize(
         env,
@@ -96,7 +96,7 @@ class AtRolloutStart(BaseCallback):
 
 
 class MazesForSB3(VecEnv):
-    """One of our vector environments as SB3 wants it."""
+    """One of our vector environments with the interface of SB3."""
 
     def __init__(self, env: Any) -> None:
         self._env = env  # SB3 asks for attributes while it is made
@@ -104,7 +104,7 @@ class MazesForSB3(VecEnv):
         self._actions: NDArray[Any] = np.zeros(env.num_envs, np.int64)
 
     def reset(self) -> NDArray[Any]:
-        """First observations `[N, H, W, C]`."""
+        """Return the first observations `[N, H, W, C]`."""
         obs: NDArray[Any] = self._env.reset()[0]
         return obs
 
@@ -113,7 +113,7 @@ class MazesForSB3(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], list[dict[str, Any]]]:
-        """Observations, rewards, ends and an info for each environment."""
+        """Return observations, rewards, ends and an info for each environment."""
         obs, rewards, terminated, truncated, _ = self._env.step(self._actions)
         dones = terminated | truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -126,7 +126,7 @@ class MazesForSB3(VecEnv):
         self._env.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """SB3 asks for `render_mode`."""
+        """Return no attribute but `render_mode`, which SB3 reads."""
         return [getattr(self._env, attr_name, None) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
@@ -138,9 +138,9 @@ class MazesForSB3(VecEnv):
         raise NotImplementedError
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """It has no wrappers inside."""
+        """Return that no environment is wrapped."""
         return [False for _ in self._get_indices(indices)]
 
     def seed(self, seed: int | None = None) -> list[None]:
-        """The environment was seeded when it was made."""
+        """Do nothing: the environment was seeded when it was made."""
         return [None] * self.num_envs

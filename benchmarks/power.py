@@ -1,16 +1,10 @@
-"""What POWER costs on one core: sampled on grids, exact on a small world, and counted over orbits.
+"""The cost of POWER on one core: sampled on grids, exact on a small world, counted over orbits.
 
 Plain batched value iteration to the same tolerance, in numpy, takes turns with the estimator.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
@@ -18,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import apart
 from chisel import impact
 
 TOLERANCE = 1e-8
@@ -31,24 +26,20 @@ FIGURE_1 = np.array(
 """Figure 1 of Turner et al. (2021): nothing, left or right of a star."""
 
 Job = tuple[Callable[[], object], int]
-"""What to run in a turn, and into how many parts its time is divided."""
+"""Function to run in a turn, and the number of parts that its time is divided by."""
 
 
 def measure_apart(*, toy: bool, rounds: int) -> dict[str, Any]:
-    """`measure` in a process of its own, with one thread."""
-    command = [sys.executable, "-m", __name__, "--rounds", str(rounds), *(["--toy"] * toy)]
-    env = {**os.environ, **dict.fromkeys(THREADS, "1")}
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    """Run `measure` in a process of its own, with one thread."""
+    return apart.run_apart(__name__, dict.fromkeys(THREADS, "1"), toy=toy, rounds=rounds)
 
 
 def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
-    """All jobs, one after the other.
+    """Time all jobs, one after the other.
 
     Args:
-        toy: Few rewards, to see that the harness works.
-        rounds: Turns of each.
+        toy: Whether to take few rewards, to see that the harness works.
+        rounds: Number of turns of each job.
 
     Returns:
         By job the seconds of every turn and the medians per part: a reward, a world, all cases.
@@ -57,12 +48,7 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
     for number in range(rounds + 1):
         for name, (run, _) in jobs.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            run()
-            spent = {
-                "wall_s": time.perf_counter() - wall,
-                "cpu_s": time.process_time() - cpu,
-            }
+            spent = apart.seconds_of(run)
             if number:  # the first round compiles
                 turns[name].append(spent)
     return {
@@ -88,7 +74,7 @@ def _jobs(toy: bool) -> dict[str, Job]:
 
 
 def _grid(side: int) -> NDArray[np.int64]:
-    """Next states `[S, 5]` of an empty square: up, down, left, right, stay."""
+    """Return next states `[S, 5]` of an empty square: up, down, left, right, stay."""
     row, col = np.divmod(np.arange(side * side), side)
     moves = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
     ends = [(row + r).clip(0, side - 1) * side + (col + c).clip(0, side - 1) for r, c in moves]
@@ -117,7 +103,7 @@ def _swept(
 
 
 def _orbits(rewards: int) -> object:
-    """Optimality of right against left in every permutation, at three discounts each."""
+    """Count where right is optimal and left is not, in every permutation, at three discounts."""
     generator = np.random.default_rng(0)
     counts = []
     for _ in range(rewards):
@@ -131,7 +117,4 @@ def _orbits(rewards: int) -> object:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--toy", action="store_true")
-    parser.add_argument("--rounds", type=int, required=True)
-    print(json.dumps(measure(**vars(parser.parse_args()))))
+    apart.main(measure)

@@ -1,4 +1,4 @@
-"""Tables of what was measured."""
+"""Print tables of the measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What five routed sites cost of a training step: activation masks, and exact parameter masks.
+"""The cost of five routed sites in a training step: activation masks, and exact parameter masks.
 
 Three networks; the plain one and the two routed ones take turns in one process, in an order that
 rotates. A step is labels, forward, loss, backward and Adam; every example has one of three labels
@@ -11,12 +11,6 @@ masks do: so it is measured with the default allocator, and with one that keeps 
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from statistics import median, quantiles
 from typing import Any
@@ -24,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks import apart
 from chisel import models, routing
 from chisel.configs.schema import ImpalaConfig
 
@@ -44,23 +39,19 @@ UNITS = {"a": "0%:37.5%", "b": "37.5%:75%"}
 
 
 def measure_apart(*, toy: bool, rounds: int) -> dict[str, Any]:
-    """`measure` in a process of its own for each allocator, by name."""
-    command = [sys.executable, "-m", __name__, "--rounds", str(rounds), *(["--toy"] * toy)]
-    found = {}
-    for name, env in ALLOCATORS.items():
-        done = subprocess.run(
-            command, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, check=True
-        )
-        found[name] = json.loads(done.stdout)
-    return found
+    """Run `measure` in a process of its own for each allocator; return the results by name."""
+    return {
+        name: apart.run_apart(__name__, env, toy=toy, rounds=rounds)
+        for name, env in ALLOCATORS.items()
+    }
 
 
 def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
-    """All networks, one after the other.
+    """Time all networks, one after the other.
 
     Args:
-        toy: Tiny batches, to see that the harness works.
-        rounds: Turns of each contender.
+        toy: Whether to take tiny batches, to see that the harness works.
+        rounds: Number of turns of each contender.
 
     Returns:
         By network: seconds of every turn, and by form the overhead over the plain step in wall-
@@ -87,7 +78,7 @@ def _compare(
     order = list(steps)
     for number in range(rounds + 1):
         for name in order:
-            spent = _timed(steps[name], per_turn)
+            spent = apart.seconds_of(steps[name], per_turn)
             if number:  # the first round warms up
                 turns[name].append(spent)
         order = order[1:] + order[:1]
@@ -109,7 +100,7 @@ def _overhead(
 
 
 def _training_step(model: nn.Module, inputs: Tensor, modules: list[str], at: str | None) -> Step:
-    """One step of training with the given modules routed; plain without `at`."""
+    """Return a function that does one training step with modules routed; plain without `at`."""
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(-1, len(RULES), (len(inputs),), generator=generator)
@@ -134,16 +125,9 @@ def _training_step(model: nn.Module, inputs: Tensor, modules: list[str], at: str
     return step
 
 
-def _timed(step: Step, times: int) -> dict[str, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(times):
-        step()
-    return {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-
-
 def _steps_in(seconds: float, step: Step) -> int:
     step()
-    return max(1, round(seconds / _timed(step, 1)["wall_s"]))
+    return max(1, round(seconds / apart.seconds_of(step)["wall_s"]))
 
 
 def _conv(toy: bool) -> tuple[nn.Module, Tensor, list[str]]:
@@ -169,7 +153,4 @@ def _impala(toy: bool) -> tuple[nn.Module, Tensor, list[str]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--toy", action="store_true")
-    parser.add_argument("--rounds", type=int, required=True)
-    print(json.dumps(measure(**vars(parser.parse_args()))))
+    apart.main(measure)

@@ -1,4 +1,4 @@
-"""What every contender is given: the same environment, network and hyperparameters."""
+"""The setting of all contenders: the same environment, network and hyperparameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chisel import configs
 from chisel.configs import RunConfig
 
-ISSUE = (
+STANDARD = (
     "env.observation=pixels",
     "env.cheese=stock",
     "env.num_envs=64",
@@ -38,16 +38,16 @@ TOY = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What a measurement varies."""
+    """The options that a measurement varies."""
 
     precision: str = "32-true"
     toy: bool = False
     num_steps: int | None = None
-    """Steps per environment and iteration; None takes the issue's."""
+    """Steps per environment and iteration; `None` takes those of `STANDARD`."""
 
     def config(self, extra: Sequence[str] = ()) -> RunConfig:
-        """The run's config."""
-        overrides = [*ISSUE, *(TOY if self.toy else ()), f"trainer.precision={self.precision}"]
+        """Return the config of a run."""
+        overrides = [*STANDARD, *(TOY if self.toy else ()), f"trainer.precision={self.precision}"]
         if self.num_steps is not None:
             overrides.append(f"algo.num_steps={self.num_steps}")
         chosen = dict(one.split("=", 1) for one in [*overrides, *extra])

@@ -1,7 +1,7 @@
-"""How much of an iteration is ours and how much is Lightning, callbacks and logs.
+"""Measure which share of an iteration Lightning, callbacks and logs take.
 
-A stopwatch runs while PPO's own work is done (rollout, advantages, minibatches, losses, backward,
-clipping, optimiser step). The rest of the time between two rows of the log is the others'.
+A stopwatch runs during PPO's own work (rollout, advantages, minibatches, losses, backward,
+clipping, optimiser step). The rest of the time between two rows of the log belongs to the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Stopwatch:
         self._depth, self._since = 0, 0.0
 
     def _enter(self, depth: int) -> int:
-        """Change how many wrapped functions are running; returns how many were."""
+        """Set the number of running wrapped functions, and return how many there were."""
         now, before = time.perf_counter(), self._depth
         if before:
             self.seconds += now - self._since
@@ -28,7 +28,7 @@ class Stopwatch:
         return before
 
     def wrap(self, function: Callable[..., Any], *, counts: bool = True) -> Callable[..., Any]:
-        """The function, timed; or, inside a timed one, left out of its time."""
+        """Return the function, timed; without `counts`, left out of the time of one around it."""
 
         @functools.wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -60,7 +60,7 @@ def watch_ppo() -> Stopwatch:
     def optimizer_step(
         module: OnPolicy, epoch: int, batch: int, optimizer: Any, closure: Callable[[], Any]
     ) -> None:
-        # Lightning runs the loss and its backward in here; what is timed of it is timed there.
+        # Lightning runs the loss and its backward in here, which are timed by themselves.
         step(module, epoch, batch, optimizer, watch.wrap(closure, counts=False))
 
     def timed_minibatches(loader: MinibatchLoader) -> Iterator[Any]:

@@ -17,7 +17,7 @@ NO_ROOMS = {"benchmarks", "docs", "tests", "typing_links"}
 
 
 def rooms() -> list[str]:
-    """The top-level folders that are packages, in alphabetical order, without `NO_ROOMS`."""
+    """Return the top-level folders that are packages, sorted, without `NO_ROOMS`."""
     return sorted({file.parent.name for file in ROOT.glob("*/__init__.py")} - NO_ROOMS)
 
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _stands_alone(node: ast.stmt) -> bool:
-    """A string that is nobody's argument or value."""
+    """Return whether a statement is a string that is no argument or value."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""Speed beside peers: `python -m benchmarks.throughput [--quick] [--part PART …]`.
+"""Measure speed beside peers: `python -m benchmarks.throughput [--quick] [--part PART …]`.
 
 Results go to benchmarks/results/NAME.json. Parts can be measured again one by one when the machine
 was busy; the others stay in the file.
@@ -41,7 +41,7 @@ RATIOS = {
 
 
 def ppo(toy: bool, rounds: int) -> dict[str, Any]:
-    """(a) our PPO, (b) SB3's, (c) the network passes alone, in turns."""
+    """Time our PPO, SB3's and the network passes alone, in turns."""
     running = {
         name: Contender(contender, precision, *(["--toy"] if toy else []))
         for name, (contender, precision) in CONTENDERS.items()
@@ -73,7 +73,7 @@ def ppo(toy: bool, rounds: int) -> dict[str, Any]:
 
 
 def memory(toy: bool, rounds: int) -> dict[str, Any]:
-    """Peak resident memory at 64 x 256, each in a process of its own, after one iteration."""
+    """Measure peak resident memory at 64 x 256 after one iteration, in processes of their own."""
     peaks = {}
     for name in ("chisel bf16", "chisel fp32", "sb3 fp32"):
         arguments = ["--toy"] if toy else ["--num-steps", "256"]
@@ -84,14 +84,14 @@ def memory(toy: bool, rounds: int) -> dict[str, Any]:
 
 
 def envs(toy: bool, rounds: int) -> dict[str, Any]:
-    """Steps per second of the environments, in many short turns: each is over in a moment."""
+    """Measure steps per second of the environments, in many short turns."""
     if toy:
         return environments.measure(steps=256, rounds=rounds)
     return environments.measure(steps=64 * 100, rounds=7 * rounds)
 
 
 def share(toy: bool, rounds: int) -> dict[str, Any]:
-    """What Lightning, callbacks and logs take of an iteration."""
+    """Measure the share of an iteration that Lightning, callbacks and logs take."""
     results = {}
     for precision in (FP32, BF16):
         contender = Contender("chisel_parts", precision, *(["--toy"] if toy else []))
@@ -107,17 +107,17 @@ def share(toy: bool, rounds: int) -> dict[str, Any]:
 
 
 def routing(toy: bool, rounds: int) -> dict[str, Any]:
-    """What gradient routing adds to a training step, in many short turns."""
+    """Measure the time that gradient routing adds to a training step, in many short turns."""
     return routing_overhead.measure_apart(toy=toy, rounds=rounds if toy else 10 * rounds)
 
 
 def power(toy: bool, rounds: int) -> dict[str, Any]:
-    """What POWER costs, by reward, world or orbit."""
+    """Measure the cost of POWER, by reward, world or orbit."""
     return power_costs.measure_apart(toy=toy, rounds=rounds if toy else 3 * rounds)
 
 
 def fields(toy: bool, rounds: int) -> dict[str, Any]:
-    """Observations of all squares of a maze, and a map of where a mouse can be led."""
+    """Time observations of all squares of a maze, and a map of where a mouse can be led."""
     return field_costs.measure(toy=toy, rounds=rounds if toy else 7 * rounds)
 
 
@@ -142,7 +142,7 @@ def _summary(turns: list[dict[str, Any]], frames: int) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure the parts that are asked for, write and print them."""
+    """Measure the parts named on the command line; write and print the results."""
     parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="toy sizes: does the harness work?")
     parser.add_argument("--part", action="append", choices=sorted(PARTS), help="default: all")

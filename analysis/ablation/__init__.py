@@ -1,11 +1,24 @@
-"""Regions of an agent switched off, beside random regions of the same size."""
+"""Switch regions of an agent off, beside random regions of the same size."""
 
-from chisel.analysis.ablation.figures import ablation_figure
-from chisel.analysis.ablation.matrix import AblationMatrix, Context, Values, ablation_matrix
-from chisel.analysis.ablation.option import Ablation, Means, Mode, name_of, parse_modes, regions_of
+from chisel.analysis.ablation.matrix import (
+    AblationMatrix,
+    Context,
+    Values,
+    ablation_matrix,
+    over_seeds,
+)
+from chisel.analysis.ablation.option import (
+    Ablation,
+    Means,
+    Mode,
+    chosen_regions,
+    name_of,
+    parse_modes,
+    refused_by_routing,
+    regions_of,
+)
 from chisel.analysis.ablation.relearning import Relearning, RelearningCurve, relearning_figure
-from chisel.analysis.ablation.report import write_ablation
-from chisel.analysis.ablation.seeds import over_seeds
+from chisel.analysis.ablation.report import ablation_figure, write_ablation
 
 __all__ = [
     "Ablation",
@@ -18,9 +31,11 @@ __all__ = [
     "Values",
     "ablation_figure",
     "ablation_matrix",
+    "chosen_regions",
     "name_of",
     "over_seeds",
     "parse_modes",
+    "refused_by_routing",
     "regions_of",
     "relearning_figure",
     "write_ablation",

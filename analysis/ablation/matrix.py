@@ -1,13 +1,14 @@
-"""Metrics with each region switched off, beside random regions of the same size.
+"""Measure metrics with each region switched off, beside random regions of the same size.
 
-Whatever an ablation changes could be mere damage. So every region has controls: as many units drawn
-at random. All conditions play the same episodes, so that changes are paired differences.
+A change by an ablation could be mere damage. So every region has controls: as many units drawn at
+random. All conditions play the same episodes, so that changes are paired differences.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,21 +24,23 @@ from chisel.analysis.ablation.option import Mode
 from chisel.analysis.results import (
     Estimate,
     Layouts,
+    ProgressCallback,
     change_over_layouts,
+    estimate_over_seeds,
     mean_over_layouts,
     new_table,
 )
 
 Context = Callable[[], AbstractContextManager[Any]]
 Values = Mapping[str, NDArray[np.float64]]
-"""By metric one value for each episode `[E]`, NaN where the metric says nothing of the episode."""
+"""By metric one value for each episode `[E]`, NaN where the metric does not apply."""
 Play = Callable[[Context], Values]
-"""Plays the same episodes under a context that the policy runs in; the first is without any."""
-Kind = Literal["none", "region", "random", "other"]
+"""Function that plays the same episodes each time, with the policy in the given context."""
+Kind = Literal["none", "region", "random"]
 
 NONE = "none"
 _AMOUNTS = ("return", "length")
-"""Metrics that are no shares, even if all episodes have 0 or 1 of it."""
+"""Metrics that are no shares, even if they are 0 or 1 in all episodes."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,25 @@ class Row:
     """All metrics under one ablation."""
 
     name: str
-    """`none`, a region, `random:REGION 1`, or a combination like `cheese+corner`."""
+    """`none`, a region, or `random:REGION 1`."""
     kind: Kind
     like: str | None
     """The region whose size a random one has."""
     metrics: dict[str, Estimate]
     change: dict[str, Estimate]
-    """Of each metric from `none`, over the same episodes."""
+    """Change of each metric from the row `none`, over the same episodes."""
     values: Values = field(repr=False)
-    """What the metrics are means of."""
+    """Values of the episodes that the metrics are means of."""
+
+    @property
+    def label(self) -> str:
+        """Words for a figure, like `without corner`."""
+        if self.kind == "none":
+            return "whole network"
+        return f"without {self.name.replace(':', ', size of ')}"
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -68,46 +78,32 @@ class Row:
 
 @dataclass(frozen=True)
 class AblationMatrix:
-    """Rows are ablations, columns are metrics."""
+    """Metrics under several ablations: a row for each ablation, a column for each metric."""
 
     rows: tuple[Row, ...]
     mode: Mode
     uncontrolled: Mapping[str, str]
-    """Regions without random ones of their size, and why."""
+    """By region without random ones of its size, the reason."""
     levels: int
-    """Episodes that each row plays."""
+    """Number of episodes that each row plays."""
     layouts: int | None
-    """In how many different layouts, each of which weighs the same; None where there are none."""
-    layout_of: Layouts | None = field(default=None, repr=False)
-    """The layout of each value of a row `[E]`; None: each stands for itself."""
+    """Number of different layouts, each of which weighs the same; `None` where there are none."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the columns."""
+        """Names of the metrics."""
         return tuple(self.rows[0].metrics)
 
     def __getitem__(self, name: str) -> Row:
-        """One row.
+        """Return one row.
 
         Raises:
             KeyError: If there is none of that name.
         """
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(name)
-
-    def gap(self, metric: str, one: str, other: str) -> Estimate:
-        """How much larger a metric is in one row than in another, over the same episodes."""
-        return _change(self[one].values, self[other].values, self.layout_of)[metric]
-
-    def largest_random(self, metric: str) -> Estimate | None:
-        """The change, of all by random regions, that is furthest from 0; None without controls."""
-        changes = [row.change[metric] for row in self.rows if row.kind == "random"]
-        return max(changes, key=lambda change: abs(change.value), default=None)
+        return {row.name: row for row in self.rows}[name]
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {
             "mode": self.mode,
             "levels": self.levels,
@@ -116,25 +112,18 @@ class AblationMatrix:
             "uncontrolled": dict(self.uncontrolled),
         }
 
-    def table(self, title: str | None = None, *, metrics: Sequence[str] | None = None) -> Table:
-        """For a terminal: each metric and its change, with 95 % intervals.
-
-        Args:
-            title: One line above.
-            metrics: Which, in which order; None shows all.
-        """
-        shown = tuple(metrics or self.metrics)
+    def table(self, title: str | None = None) -> Table:
+        """Return a table for a terminal: each metric and its change, with 95 % intervals."""
         table = new_table(
             title=title,
             caption="value (95 % interval), and below it the change from the whole network, "
             f"over the same {self._played}"
             + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
+            words=["without"],
+            numbers=self.metrics,
         )
-        table.add_column("without")
-        for metric in shown:
-            table.add_column(metric, justify="right")
         for row in self.rows:
-            table.add_row(row.name, *(_cell(row, metric) for metric in shown))
+            table.add_row(row.name, *(_cell(row, metric) for metric in self.metrics))
         return table
 
     @property
@@ -154,35 +143,34 @@ def ablation_matrix(
     record: Callable[[], object] | None = None,
     controls: int = 3,
     gates: bool = False,
-    together: bool = False,
     seed: int = 0,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> AblationMatrix:
     """Play with nothing switched off, with each region, and with random ones of the same size.
 
     Args:
-        model: The network that `play` runs.
-        regions: By name.
-        play: Plays the same episodes each time.
-        layouts: Of each episode `[E]`, a number; episodes of one layout count as one. None: each
-            episode counts for itself.
+        model: Network that `play` runs.
+        regions: Regions by name.
+        play: Function that plays the same episodes each time.
+        layouts: Number of the layout of each episode `[E]`; episodes of one layout count as one.
+            `None`: each episode counts for itself.
         mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
-        record: For `mean`: runs the model on what the means shall be over.
-        controls: Random regions for each region.
+        record: For `mean`, function that runs the model on the states that means are taken over.
+        controls: Number of random regions for each region.
         gates: Whether random regions silence as many units of a gate as the region does.
-        together: Also switch all regions off at once.
-        seed: Of the random regions, the bootstrap and `resample`.
-        progress: Called with what is played, rows done and wanted.
+        seed: Seed of the random regions, the bootstrap and `resample`.
+        progress: Called with the name of the row played, rows done and wanted.
 
     Returns:
-        The rows `none`, each region, all together if asked for, and the random ones; regions with
-        nothing to draw from have none.
+        The rows `none`, each region, and the random ones; a region with nothing to draw from has
+        none of these.
 
     Raises:
         RoutingError: If a mode is unknown or lacks something.
     """
     drawn, uncontrolled = _random(model, regions, controls, gates, seed)
-    conditions = [*_named(regions, together), *drawn]
+    named = [_Condition(name, "region", {name: region}) for name, region in regions.items()]
+    conditions = [_Condition(NONE, "none", {}), *named, *drawn]
     rows: list[Row] = []
     for number, condition in enumerate(conditions):
         if progress is not None:
@@ -194,7 +182,22 @@ def ablation_matrix(
         progress(conditions[-1].name, len(conditions), len(conditions))
     levels = len(next(iter(rows[0].values.values())))
     distinct = None if layouts is None else len(np.unique(layouts))
-    return AblationMatrix(tuple(rows), mode, uncontrolled, levels, distinct, layouts)
+    return AblationMatrix(tuple(rows), mode, uncontrolled, levels, distinct)
+
+
+def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
+    """Return means over runs, with intervals over them; a lone matrix as it is.
+
+    Each run counts with its own estimate, so `values` of a row has one entry per run. The units of
+    random regions of the same number differ from run to run.
+
+    Args:
+        matrices: Matrices of runs that differ in their seed only.
+    """
+    if len(matrices) == 1:
+        return matrices[0]
+    rows = [_row_over_seeds([m[row.name] for m in matrices]) for row in matrices[0].rows]
+    return dataclasses.replace(matrices[0], rows=tuple(rows))
 
 
 @dataclass(frozen=True)
@@ -205,14 +208,6 @@ class _Condition:
     like: str | None = None
 
 
-def _named(regions: Mapping[str, routing.Region], together: bool) -> Iterator[_Condition]:
-    yield _Condition(NONE, "none", {})
-    for name, region in regions.items():
-        yield _Condition(name, "region", {name: region})
-    if together and len(regions) > 1:
-        yield _Condition("+".join(regions), "other", dict(regions))
-
-
 def _random(
     model: nn.Module,
     regions: Mapping[str, routing.Region],
@@ -220,7 +215,7 @@ def _random(
     gates: bool,
     seed: int,
 ) -> tuple[list[_Condition], dict[str, str]]:
-    """The controls, and why some regions have none: a gate's single unit, for instance."""
+    """Draw controls; return them, and why some regions have none, such as a gate's single unit."""
     generator = torch.Generator().manual_seed(seed)
     conditions, uncontrolled = [], {}
     for name, number in itertools.product(regions, range(1, controls + 1)):
@@ -286,17 +281,20 @@ def _change(values: Values, before: Values, layouts: Layouts | None) -> dict[str
 
 
 def _is_share(name: str, values: NDArray[np.float64]) -> bool:
-    """Whether a metric is a yes or no about each episode."""
+    """Return whether a metric is 0 or 1 in each episode."""
     return name not in _AMOUNTS and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
 def _cell(row: Row, metric: str) -> str:
-    shown = _shown(row.metrics[metric], ".2f")
-    return shown if row.kind == "none" else f"{shown}\n{_shown(row.change[metric], '+.2f')}"
+    shown = row.metrics[metric].text(".2f")
+    return shown if row.kind == "none" else f"{shown}\n{row.change[metric].text('+.2f')}"
 
 
-def _shown(value: Estimate, form: str) -> str:
-    """A value and its interval; where all values are equal there may be none."""
-    if np.isnan(value.low):
-        return f"{value.value:{form}}"
-    return f"{value.value:{form}} ({value.low:{form}}, {value.high:{form}})"
+def _row_over_seeds(rows: Sequence[Row]) -> Row:
+    names = rows[0].metrics
+    return dataclasses.replace(
+        rows[0],
+        metrics={name: estimate_over_seeds([row.metrics[name] for row in rows]) for name in names},
+        change={name: estimate_over_seeds([row.change[name] for row in rows]) for name in names},
+        values={name: np.array([row.metrics[name].value for row in rows]) for name in names},
+    )

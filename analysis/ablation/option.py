@@ -1,9 +1,9 @@
-"""Regions of an agent switched off, as `ablate=REGION[:MODE],…` asks for it."""
+"""Switch regions of an agent off, as `ablate=REGION[:MODE],…` asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,26 +17,26 @@ Mode = str | float
 """`zero`, `mean`, `resample`, or the factor that the units are multiplied by."""
 
 Means = Mapping[str, Sequence[torch.Tensor]]
-"""By region, for each of its parts the mean `[units]`."""
+"""By region, for each of its parts the mean activations `[units]`."""
 
 MODES = ("zero", "mean", "resample")
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """What is switched off, and everything that it takes."""
+    """The regions of an agent that are switched off, and how."""
 
     agent: Agent
     regions: Mapping[str, routing.Region]
     modes: Mapping[str, Mode]
     seed: int
-    """Of the draws of `resample`."""
+    """Seed of the draws of `resample`."""
     means: Means | None = None
     mean_states: int = 0
-    """How many observations the means are over."""
+    """Number of observations that the means are over."""
 
     def __call__(self) -> AbstractContextManager[None]:
-        """A context in which the agent runs ablated; the same each time."""
+        """Return a context in which the agent runs ablated; the same each time."""
         return routing.ablate(
             self.agent.model,
             self.regions,
@@ -51,7 +51,7 @@ class Ablation:
         return "resample" in self.modes.values()
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         recorded = {"mean_states": self.mean_states} if self.means is not None else {}
         return {"ablate": dict(self.modes), **recorded}
 
@@ -87,7 +87,7 @@ def _mode(text: str, word: str) -> Mode:
 
 
 def name_of(modes: Mapping[str, Mode]) -> str:
-    """Ablations as part of a file's name, like `corner+cheese-mean`."""
+    """Return ablations as part of a file's name, like `corner+cheese-mean`."""
     return "+".join(
         name if mode == "zero" else f"{name}-{mode:g}" if mode not in MODES else f"{name}-{mode}"
         for name, mode in modes.items()
@@ -95,14 +95,38 @@ def name_of(modes: Mapping[str, Mode]) -> str:
 
 
 def regions_of(agent: Agent) -> routing.Regions:
-    """The regions that an agent was routed with.
+    """Return the regions that an agent was routed with.
 
     Raises:
-        ConfigError: If there are none, or they do not fit its network.
+        ConfigError: If there are none, or they do not fit the network.
     """
     if not agent.regions:
         raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
-    try:
+    with refused_by_routing(agent):
         return routing.resolve(agent.model, agent.regions)
+
+
+def chosen_regions(agent: Agent, names: Iterable[str]) -> routing.Regions:
+    """Return the regions that an agent was routed with, and check that it has those named.
+
+    Raises:
+        ConfigError: If it has not, or no regions at all.
+    """
+    regions = regions_of(agent)
+    for name in names:
+        if name not in regions:
+            raise ConfigError(f"ablate={name}: no such region; {hint(name, regions)}")
+    return regions
+
+
+@contextmanager
+def refused_by_routing(agent: Agent) -> Iterator[None]:
+    """Name the agent in errors of routing that are raised within the context.
+
+    Raises:
+        ConfigError: In place of a RoutingError.
+    """
+    try:
+        yield
     except routing.RoutingError as error:
         raise ConfigError(f"{agent.source}: {error}") from error

@@ -1,4 +1,4 @@
-"""How fast what an ablation took away is learnt again."""
+"""Curves of how fast an ablated agent relearns."""
 
 from __future__ import annotations
 
@@ -11,46 +11,52 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
-from chisel.analysis.results import Estimate, band, mean_over_seeds, new_table
-
-_COLOURS = ("#d1495b", "#9a9aa5", "#1f77b4", "#2e8b57", "#edae49", "#6a4c93")
-_INK = "#14141f"
+from chisel.analysis.results import (
+    INK,
+    PALETTE,
+    Estimate,
+    mean_over_seeds,
+    new_figure,
+    new_table,
+    plot_band,
+    style_axes,
+)
 
 
 @dataclass(frozen=True)
 class RelearningCurve:
-    """One run that is trained on without a region."""
+    """The metrics of one run that is trained on without a region."""
 
     frames: NDArray[np.int64]
-    """Trained on for `[K]`; the first is 0."""
+    """Numbers of frames trained on `[K]`; the first is 0."""
     metrics: Mapping[str, NDArray[np.float64]]
-    """By metric `[K]`, on held-out episodes, without the region."""
+    """By metric the values `[K]` on held-out episodes, without the region."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         metrics = {name: [float(v) for v in values] for name, values in self.metrics.items()}
         return {"frames": self.frames.tolist(), "metrics": metrics}
 
     def regained(self, metric: str, goal: float) -> int | None:
-        """The first measured number of frames at which a metric reaches a goal; None if never."""
+        """Return the first measured number of frames at which a metric reaches a goal, if any."""
         reached = np.flatnonzero(self.metrics[metric] >= goal)
         return int(self.frames[reached[0]]) if len(reached) else None
 
 
 @dataclass(frozen=True)
 class Relearning:
-    """Variants beside each other; several runs differ in their seeds."""
+    """The curves of several variants; the runs of each differ in their seeds."""
 
     region: str
     metric: str
-    """What is said to be regained at 90 % of what it was."""
+    """Metric that counts as regained at 90 % of its value before the ablation."""
     whole: Mapping[str, Sequence[float]]
-    """By metric, of each run before anything was ablated."""
+    """By metric, the value of each run before anything was ablated."""
     variants: Mapping[str, Sequence[RelearningCurve]]
     """By name, a curve for each run."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {
             "region": self.region,
             "metric": self.metric,
@@ -66,21 +72,19 @@ class Relearning:
 
     @property
     def goals(self) -> list[float]:
-        """By run, 90 % of what the metric was."""
+        """By run, 90 % of the metric before the ablation."""
         return [0.9 * value for value in self.whole[self.metric]]
 
     def table(self) -> Table:
-        """For a terminal: each metric at the beginning and at the end."""
+        """Return a table for a terminal: each metric at the beginning and at the end."""
         first = next(iter(self.variants.values()))[0]
         table = new_table(
             title=f"trained on without {self.region}, from 0 to {first.frames[-1]:,} frames",
             caption="means over seeds where there are several; regained: frames until "
             f"{self.metric} is 90 % of the whole network's",
+            words=[""],
+            numbers=[*self.whole, "regained"],
         )
-        table.add_column("")
-        for metric in self.whole:
-            table.add_column(metric, justify="right")
-        table.add_column("regained", justify="right")
         wholes = (mean_over_seeds(values) for values in self.whole.values())
         table.add_row("whole network", *(f"{whole.value:.2f}" for whole in wholes))
         for name, curves in self.variants.items():
@@ -105,27 +109,20 @@ def _change(first: Estimate, last: Estimate) -> str:
 
 
 def relearning_figure(relearning: Relearning, title: str) -> Figure:
-    """One panel per metric: each variant over frames, and the whole network as a line."""
+    """Draw one panel per metric: each variant over frames, and the whole network as a line."""
     metrics = list(relearning.whole)
-    figure = Figure(figsize=(2.9 * len(metrics), 3.5), layout="constrained")
+    figure = new_figure(2.9 * len(metrics), 3.5, title)
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     for ax, metric in zip(axes, metrics, strict=True):
         whole = float(np.mean(relearning.whole[metric]))
-        ax.axhline(whole, color=_INK, linewidth=0.9, linestyle="--", label="whole network")
-        for (name, curves), colour in zip(relearning.variants.items(), _COLOURS, strict=False):
-            frames = curves[0].frames
-            mean, low, high = band([c.metrics[metric] for c in curves], within=_within(metric))
-            ax.plot(frames, mean, color=colour, linewidth=1.6, marker="o", ms=3, label=name)
-            ax.fill_between(frames, low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.axhline(whole, color=INK, linewidth=0.9, linestyle="--", label="whole network")
+        for (name, curves), colour in zip(relearning.variants.items(), PALETTE, strict=False):
+            values = [curve.metrics[metric] for curve in curves]
+            line: dict[str, Any] = {"color": colour, "label": name, "marker": "o", "ms": 3}
+            plot_band(ax, curves[0].frames, values, within=_within(metric), **line)
         if _within(metric):
             ax.set_ylim(-0.03, 1.03)
-        ax.set_title(metric, fontsize=10)
-        ax.set_xlabel("frames", fontsize=9)
-        ax.tick_params(labelsize=8)
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(3, 3), useMathText=True)
+        style_axes(ax, metric, xlabel="frames", exponent=3)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure

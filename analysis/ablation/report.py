@@ -1,15 +1,30 @@
-"""What a study of ablations leaves behind: JSON, a figure and a table."""
+"""The figure, the table and the JSON of ablation matrices."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.ablation.figures import ablation_figure
-from chisel.analysis.ablation.matrix import AblationMatrix
-from chisel.analysis.ablation.seeds import over_seeds
-from chisel.analysis.results import keep_tables, save_figure, write_json
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from chisel.analysis.ablation.matrix import AblationMatrix, Row, over_seeds
+from chisel.analysis.results import (
+    GREY,
+    INK,
+    PALETTE,
+    keep_tables,
+    new_figure,
+    save_figure,
+    style_axes,
+    write_json,
+)
+
+_GAP = 0.4
+"""Space between rows of different kinds, as a share of the space between rows."""
 
 
 def write_ablation(
@@ -22,11 +37,11 @@ def write_ablation(
     """Write `STUDY.json`, `STUDY.png` and the table, which is also printed.
 
     Args:
-        folder: Where.
-        study: The study's name.
-        matrices: One for each agent; several are put together over seeds.
-        origins: Of each agent, its provenance.
-        title: Of the figure and the table.
+        folder: Folder to write to.
+        study: Name of the study.
+        matrices: One for each agent; several are combined over seeds.
+        origins: Provenance of each agent.
+        title: Title of the figure and the table.
     """
     together = over_seeds(matrices)
     data = {
@@ -37,3 +52,51 @@ def write_ablation(
     write_json(folder / f"{study}.json", data)
     save_figure(ablation_figure(together, title), folder / f"{study}.png", origins[0]["command"])
     keep_tables(folder, [together.table(title)])
+
+
+def ablation_figure(matrix: AblationMatrix, title: str) -> Figure:
+    """Draw one panel for each metric: a dot with its 95 % interval for each ablation.
+
+    The band is the whole network's interval. Random regions are grey.
+    """
+    shown, rows = matrix.metrics, matrix.rows
+    figure = new_figure(1.6 + 1.9 * len(shown), 1.1 + 0.3 * len(rows), title)
+    axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    colours = _colours(rows)
+    for ax, metric in zip(axes, shown, strict=True):
+        _draw(ax, rows, metric, colours)
+    axes[0].set_yticks(_places(rows), [row.label for row in rows], fontsize=9)
+    for tick, colour in zip(axes[0].get_yticklabels(), colours, strict=True):
+        tick.set_color(colour)
+    axes[0].invert_yaxis()
+    return figure
+
+
+def _draw(ax: Axes, rows: Sequence[Row], metric: str, colours: Sequence[str]) -> None:
+    whole = rows[0].metrics[metric]
+    if not np.isnan(whole.low):
+        ax.axvspan(whole.low, whole.high, color=INK, alpha=0.08, linewidth=0)
+    ax.axvline(whole.value, color=INK, linewidth=0.8, alpha=0.5)
+    for place, row, colour in zip(_places(rows), rows, colours, strict=True):
+        value = row.metrics[metric]
+        ax.plot([value.low, value.high], [place, place], color=colour, linewidth=1.6)
+        ax.plot(value.value, place, "o", color=colour, ms=4.5)
+    style_axes(ax, metric, grid="x")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    if all(0 <= row.metrics[metric].value <= 1 for row in rows):
+        ax.set_xlim(-0.04, 1.04)
+        ax.set_xticks([0, 0.5, 1])
+
+
+def _places(rows: Sequence[Row]) -> list[float]:
+    """Return heights of rows, with a gap wherever another kind of row begins."""
+    kinds = [(row.kind, row.like) for row in rows]
+    gaps = [0.0] + [_GAP * (one != other) for one, other in itertools.pairwise(kinds)]
+    return [place + sum(gaps[: place + 1]) for place in range(len(rows))]
+
+
+def _colours(rows: Sequence[Row]) -> list[str]:
+    regions = itertools.cycle(PALETTE)
+    kinds = {"none": INK, "random": GREY}
+    return [kinds.get(row.kind) or next(regions) for row in rows]

@@ -1,7 +1,10 @@
-"""How well agents do on levels that training has not seen, whole and with regions switched off."""
+"""Evaluate agents on levels that training has not seen, whole and with regions switched off."""
 
-from chisel.analysis.evaluation.ablating import ablation_of
-from chisel.analysis.evaluation.ablation import agent_ablation_matrix
+from chisel.analysis.evaluation.ablation import (
+    ablation_of,
+    agent_ablation_matrix,
+    maze_ablation_matrix,
+)
 from chisel.analysis.evaluation.halves import (
     HalvesEvaluation,
     cross_own,
@@ -19,7 +22,6 @@ from chisel.analysis.evaluation.held_out import (
 )
 from chisel.analysis.evaluation.interventions import Interventions
 from chisel.analysis.evaluation.maze import Evaluation, evaluate
-from chisel.analysis.evaluation.maze_ablation import maze_ablation_matrix
 from chisel.analysis.evaluation.oversight import (
     OversightEvaluation,
     OversightScore,

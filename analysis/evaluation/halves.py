@@ -1,4 +1,7 @@
-"""What each half of a split encoding knows: the errors of its certificate on each kind of digit."""
+"""Evaluate the halves of a split encoding: how well each half restores each kind of digit.
+
+A half's certificate is a decoder that reads this half alone.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
 from chisel import configs
-from chisel.analysis.evaluation.halves_figures import reconstructions_figure
 from chisel.analysis.results import (
     Estimate,
     Settings,
     as_list,
-    home_of,
-    make_folder,
     mean_over_seeds,
+    new_figure,
     new_table,
+    results_folder,
     runs_of,
     save_figure,
     write_json,
@@ -34,10 +37,10 @@ from chisel.models import HalvesAutoencoder, TrainedAutoencoder, load_autoencode
 
 _POSITIVE = (0.0, math.inf)
 Errors = Mapping[str, Mapping[str, float]]
-"""By who reconstructs (`decoded`, `first`, `second`), then by kind of digit (`low`, `high`)."""
+"""By decoder (`decoded`, `first`, `second`), then by kind of digit (`low`, `high`)."""
 
 OWN = {"first": "low", "second": "high"}
-"""The digits that routing gives to each half."""
+"""By half, the digits that routing assigns to it."""
 
 _BATCH = 2000
 _ROWS = {
@@ -47,9 +50,16 @@ _ROWS = {
     "constant": "best constant picture",
 }
 
+_EACH = 3
+"""Number of pictures of every digit."""
+_PICTURE_ROWS = ("picture", "decoder", "first half", "second half")
+_TITLES = {"low": "digits 0 to 4", "high": "digits 5 to 9"}
+_GAP = 0.15
+"""Space between pictures, as a share of their side."""
+
 
 def halves_errors(model: HalvesAutoencoder, examples: Examples) -> dict[str, Errors]:
-    """Mean errors per pixel, which runs from -1 to 1: `mae` absolute, `mse` squared."""
+    """Return mean errors per pixel, in −1…1: `mae` absolute, `mse` squared."""
     made: dict[str, list[NDArray[np.float32]]] = {"decoded": [], "first": [], "second": []}
     device = next(model.parameters()).device
     with torch.no_grad():
@@ -75,25 +85,25 @@ def _errors(made: Mapping[str, NDArray[Any]], examples: Examples) -> dict[str, E
 
 
 def cross_own(errors: Errors) -> dict[str, float]:
-    """Of each half: its certificate's error on the other half's digits over that on its own."""
+    """Return, for each half, its certificate's error on the other half's digits over its own."""
     other = dict(zip(HALVES, HALVES[::-1], strict=True))
     return {half: errors[half][other[own]] / errors[half][own] for half, own in OWN.items()}
 
 
 @dataclass(frozen=True)
 class HalvesScore:
-    """What one trained network's halves know."""
+    """The errors of one trained network."""
 
     seed: int
     errors: dict[str, Errors]
     """By `mae` and `mse`."""
     ratios: dict[str, dict[str, float]]
-    """`cross_own` of both."""
+    """`cross_own` of both kinds of errors."""
     origin: dict[str, Any]
     """Checkpoint, digest, examples trained on, config."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {"seed": self.seed, "errors": self.errors, "cross_own": self.ratios, **self.origin}
 
 
@@ -110,19 +120,19 @@ class HalvesEvaluation:
     figure: Path
 
     def error(self, kind: str, name: str, half: str) -> Estimate:
-        """One error over the seeds, as in `HalvesScore.errors`."""
+        """Return one error over the seeds, as in `HalvesScore.errors`."""
         return mean_over_seeds(
             [score.errors[kind][name][half] for score in self.scores], within=_POSITIVE
         )
 
     def ratio(self, kind: str, half: str) -> Estimate:
-        """One ratio over the seeds."""
+        """Return one ratio over the seeds."""
         return mean_over_seeds(
             [score.ratios[kind][half] for score in self.scores], within=_POSITIVE
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {
             "part": self.part,
             "command": self.command,
@@ -135,18 +145,16 @@ class HalvesEvaluation:
         }
 
     def table(self) -> Table:
-        """Errors and ratios for a terminal."""
+        """Return a table of errors and ratios for a terminal."""
         seeds = ", ".join(str(score.seed) for score in self.scores)
         table = new_table(
             title=f"seed {seeds}, {self.part} examples",
             caption="errors per pixel, which runs from -1 to 1; cross/own: error on the other "
             "half's digits over that on its own"
             + (r"; mean and 95 % interval over seeds, \[least, greatest]" if self._several else ""),
+            words=["reconstructed by"],
+            numbers=["MAE 0-4", "MAE 5-9", "cross/own", "MSE 0-4", "MSE 5-9", "cross/own"],
         )
-        table.add_column("reconstructed by")
-        for kind in ("MAE", "MSE"):
-            for column in (f"{kind} 0-4", f"{kind} 5-9", "cross/own"):
-                table.add_column(column, justify="right")
         for name, words in _ROWS.items():
             table.add_row(words, *self._cells("mae", name), *self._cells("mse", name))
         return table
@@ -158,23 +166,23 @@ class HalvesEvaluation:
     def _cells(self, kind: str, name: str) -> list[str]:
         if name == "constant":
             return [f"{self.constant[kind][name][half]:.3f}" for half in HALVES] + [""]
-        cells = [_shown(self.error(kind, name, half), 3) for half in HALVES]
+        cells = [self.error(kind, name, half).plus_minus(".3f") for half in HALVES]
         if name not in OWN:
             return [*cells, ""]
         ratios = [score.ratios[kind][name] for score in self.scores]
         ends = f" [{min(ratios):.2f}, {max(ratios):.2f}]" if self._several else ""
-        return [*cells, _shown(self.ratio(kind, name), 2) + ends]
+        return [*cells, self.ratio(kind, name).plus_minus(".2f") + ends]
 
 
 def evaluate_halves(
     run: Path | str, *, overrides: Settings = (), out: Path | str | None = None
 ) -> HalvesEvaluation:
-    """Measure what each half knows; write `split.json` and `reconstructions.png`.
+    """Measure how well each half restores digits; write `split.json` and `reconstructions.png`.
 
     Args:
         run: A run on a data set, a checkpoint, or a group of runs (`seed-*`).
         overrides: `eval.split=` (train, validation or test) and `data.*`.
-        out: Folder of the results; None is `studies/split` of the run.
+        out: Folder of the results; `None` is `studies/split` of the run.
 
     Raises:
         CheckpointError: If nothing can be loaded from there.
@@ -189,7 +197,7 @@ def evaluate_halves(
     examples = data.part(part)
     if not len(examples):
         raise ConfigError(f"eval.split = {part}: this data set was made without")
-    folder = make_folder(_home(run, trained[0]) if out is None else out)
+    folder = results_folder(run, trained[0], "split", out)
     scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
     drawn = reconstructions_figure(trained[0].model, examples)
     evaluation = HalvesEvaluation(
@@ -218,13 +226,6 @@ def _part(config: RunConfig) -> Part:
     raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
 
 
-def _home(run: Path, first: TrainedAutoencoder) -> Path:
-    """The folder for results on a run, a group or a checkpoint."""
-    if runs_of(run) != [run]:
-        return run / "studies" / "split"
-    return home_of(first.source, first.digest, "split")
-
-
 def _score(trained: TrainedAutoencoder, examples: Examples) -> HalvesScore:
     errors = halves_errors(trained.model, examples)
     origin = {
@@ -238,7 +239,7 @@ def _score(trained: TrainedAutoencoder, examples: Examples) -> HalvesScore:
 
 
 def _constant(train: Examples, examples: Examples) -> dict[str, Errors]:
-    """The median is the best constant for absolute errors, the mean for squared ones."""
+    """Return the errors of the best constant picture: the median for `mae`, the mean for `mse`."""
     best = {"mae": np.median(train.images, axis=0), "mse": train.images.mean(axis=0)}
     return {
         kind: _errors({"constant": np.broadcast_to(image, examples.images.shape)}, examples)[kind]
@@ -246,8 +247,37 @@ def _constant(train: Examples, examples: Examples) -> dict[str, Errors]:
     }
 
 
-def _shown(estimate: Estimate, digits: int) -> str:
-    if np.isnan(estimate.low):
-        return f"{estimate.value:.{digits}f}"
-    half = estimate.high - estimate.value
-    return f"{estimate.value:.{digits}f} ± {half:.{digits}f}"
+def reconstructions_figure(model: HalvesAutoencoder, examples: Examples) -> Figure:
+    """Draw pictures of low and high digits, and what the decoder and the certificates restore.
+
+    The first few pictures of every digit are shown, not chosen ones.
+    """
+    figure = new_figure(7.5, 4.3)
+    axes: Any = figure.subplots(len(HALVES), 1)
+    for number, half in enumerate(HALVES):
+        images = torch.from_numpy(examples.images[_first_few(examples, number)])
+        with torch.no_grad():
+            made = model(images)
+        rows = [part.numpy() for part in (images, made.decoded, made.first, made.second)]
+        side = images.shape[1]
+        gap = round(_GAP * side)
+        ax = axes[number]
+        ax.imshow(_mosaic(rows, gap), cmap="gray_r", vmin=-1, vmax=1)
+        ax.set_yticks([row * (side + gap) + side / 2 for row in range(len(rows))], _PICTURE_ROWS)
+        ax.set_xticks([])
+        ax.tick_params(length=0, labelsize=8)
+        ax.spines[:].set_visible(False)
+        ax.set_title(_TITLES[half], fontsize=9)
+    return figure
+
+
+def _mosaic(rows: Sequence[NDArray[np.float32]], gap: int) -> NDArray[np.float32]:
+    """Return rows of pictures `[N, H, W]` as one picture, on white."""
+    padded = [np.pad(row, ((0, 0), (0, gap), (0, gap)), constant_values=-1) for row in rows]
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in padded], axis=0)
+
+
+def _first_few(examples: Examples, half: int) -> NDArray[np.intp]:
+    """Return indices of the first pictures of each digit of a half, digit by digit."""
+    digits = [digit for digit in np.unique(examples.digits) if half_of(digit) == half]
+    return np.concatenate([np.flatnonzero(examples.digits == d)[:_EACH] for d in digits])

@@ -1,4 +1,4 @@
-"""Mazes that training has not seen, to be played as often as one likes, each once a round."""
+"""Held-out mazes, which an agent plays each once, as often as one likes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PLACEMENTS: tuple[Placement, ...] = ("as-trained", "anywhere")
 
 
 def placements_of(config: MazeConfig) -> tuple[Placement, ...]:
-    """Where the cheese is worth placing: training may have had it anywhere already."""
+    """Return the placements to evaluate: one, if training already had the cheese anywhere."""
     return PLACEMENTS if config.cheese == "region" else ("anywhere",)
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """An environment that deals each level of a level set once after every reset."""
+    """An environment that plays each level of a level set once after every reset."""
 
     env: Any
     level_set: LevelSet
@@ -44,13 +44,13 @@ class HeldOut:
         whole_batches: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """Play every level once.
+        """Let a policy play every level once.
 
         Args:
             policy: Observations to logits.
             generator: Source of the sampled actions.
-            context: What to run the policy under.
-            whole_batches: Always show the policy all environments; see `play`.
+            context: Context to run the policy in.
+            whole_batches: Whether to show the policy all environments always; see `play`.
             progress: Called with episodes done and wanted.
 
         Returns:
@@ -80,22 +80,24 @@ def held_out(
     split: Split | None = None,
     decision: bool | None = None,
 ) -> Iterator[HeldOut]:
-    """The levels that `config.eval` asks for.
+    """Open the levels that `config.eval` asks for.
 
     Args:
-        agent: Who is to play.
-        config: Which mazes, and how many levels of which split.
+        agent: Agent that is to play.
+        config: Config of the mazes, and how many levels of which split.
         placement: Where the cheese lies.
-        levels: Another number of levels.
-        split: Another split.
-        decision: Only levels with a decision square; None asks for it if there are two goals.
+        levels: Number of levels, if not that of the config.
+        split: Split, if not that of the config.
+        decision: Whether to take only levels with a decision square; `None`: if there are two
+            goals.
 
     Raises:
         ConfigError: If there are too few such levels.
         CheckpointError: If the agent is for another environment.
     """
     options = config.eval
-    env, level_set = make_evaluation(
+    with _opened(
+        agent,
         config.env,
         levels=levels or options.levels,
         split=split or options.split,
@@ -103,12 +105,8 @@ def held_out(
         cheese=placement,
         num_envs=options.num_envs,
         decision=config.env.goals != "cheese" if decision is None else decision,
-    )
-    try:
-        require_spaces(agent, env)
-        yield HeldOut(env, level_set, options.seed)
-    finally:
-        env.close()
+    ) as mazes:
+        yield mazes
 
 
 def held_out_levels(
@@ -121,36 +119,35 @@ def held_out_levels(
     seed: int,
     decision: bool = False,
 ) -> LevelSet:
-    """The levels alone, for what looks at mazes without playing them; as `held_out` chooses them.
+    """Return the levels that `held_out` chooses, for analyses that play no episodes.
 
     Raises:
         ConfigError: If there are too few such levels.
         CheckpointError: If the agent is for another environment.
     """
-    env, level_set = make_evaluation(
-        config,
-        levels=levels,
-        split=split,
-        seed=seed,
-        cheese=placement,
-        num_envs=1,
-        decision=decision,
-    )
+    options: dict[str, Any] = {"levels": levels, "split": split, "decision": decision}
+    with _opened(agent, config, seed=seed, cheese=placement, num_envs=1, **options) as mazes:
+        return mazes.level_set
+
+
+@contextmanager
+def _opened(agent: Agent, config: MazeConfig, *, seed: int, **options: Any) -> Iterator[HeldOut]:
+    env, level_set = make_evaluation(config, seed=seed, **options)
     try:
         require_spaces(agent, env)
+        yield HeldOut(env, level_set, seed)
     finally:
         env.close()
-    return level_set
 
 
 def layouts_of(level_set: LevelSet) -> Layouts:
-    """The layout of each level of a level set `[n]`."""
+    """Return the number of the layout of each level of a level set `[n]`."""
     return np.array([layout_of(level_set[index].grid) for index in range(len(level_set))], np.int64)
 
 
 def once_each(facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """One row for each level, in their order."""
-    # In the last round some games have no level left and play an old one again.
+    """Return one row for each level, in their order."""
+    # In the last round some environments have no level left and play an old one again.
     rows = np.flatnonzero(facts["level_index"] >= 0)
     rows = rows[np.argsort(facts["level_index"][rows], kind="stable")]
     return {key: values[rows] for key, values in facts.items()}

@@ -1,10 +1,8 @@
-"""How well an agent does on mazes it has not seen, beside a policy that acts at random."""
+"""Evaluate an agent on mazes it has not seen, beside a policy that acts at random."""
 
 from __future__ import annotations
 
 import functools
-import shlex
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,25 +13,26 @@ import torch
 from rich.table import Table
 
 from chisel.analysis.ablation import parse_modes
-from chisel.analysis.evaluation.ablating import ablation_of
+from chisel.analysis.evaluation.ablation import ablation_of
 from chisel.analysis.evaluation.held_out import PLACEMENTS, Placement, held_out, placements_of
-from chisel.analysis.evaluation.interventions import Interventions
+from chisel.analysis.evaluation.interventions import (
+    Interventions,
+    evaluation_origin,
+    split_settings,
+)
 from chisel.analysis.evaluation.playing import Policy, random_policy
 from chisel.analysis.evaluation.scores import Player, Score, scores_by_size
 from chisel.analysis.results import (
-    Estimate,
+    ProgressCallback,
     Settings,
-    as_list,
     maze_run,
     new_table,
-    provenance,
     study_folder,
     take_agent,
-    typed_source,
     write_json,
 )
 from chisel.analysis.steering import steering_of
-from chisel.configs import ConfigError, RunConfig
+from chisel.configs import RunConfig
 from chisel.models import Agent
 
 _HELD_OUT = {
@@ -46,17 +45,17 @@ _HELD_OUT = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All scores of an agent, and how they came about."""
+    """All scores of an agent, and where they come from."""
 
     scores: tuple[Score, ...]
     origin: dict[str, Any]
     """Checkpoint, digest, seed, command and config; whether the levels were held out from all its
-    training (None if that is not known), and the splits it and its ancestors were trained on."""
+    training (`None` if that is not known), and the splits it and its ancestors were trained on."""
     data: Path
     """The JSON file that holds all this."""
 
     def score(self, cheese: Placement, player: Player = "agent", size: int | None = None) -> Score:
-        """One of the scores.
+        """Return one of the scores.
 
         Raises:
             KeyError: If no level was of this kind.
@@ -67,14 +66,15 @@ class Evaluation:
         raise KeyError((cheese, player, size))
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         return {"scores": [score.to_plain() for score in self.scores], **self.origin}
 
     def table(self) -> Table:
-        """The scores for a terminal, those of the random policy beside the agent's."""
+        """Return a table for a terminal, with the random policy's scores beside the agent's."""
         outcomes = self.scores[0].outcomes
         ablated = ", ".join(f"{k} ({v})" for k, v in self.origin.get("ablate", {}).items())
         steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in self.origin.get("steer", ()))
+        shares = [f"P({name})" for name in outcomes] or ["success"]
         table = new_table(
             title=str(self.origin["checkpoint"])
             + (f", without {ablated}" if ablated else "")
@@ -84,12 +84,9 @@ class Evaluation:
             + (" to the nearest goal" if outcomes else "")
             + f"; at random: {'cheese / corner' if outcomes else 'success / efficient'} of a "
             "policy that acts at random" + _HELD_OUT[self.origin["held_out"]],
+            words=["cheese", "maze"],
+            numbers=["levels", "layouts", *shares, "efficient", "return", "length", "at random"],
         )
-        for column in ("cheese", "maze"):
-            table.add_column(column)
-        shares = [f"P({name})" for name in outcomes] or ["success"]
-        for column in ("levels", "layouts", *shares, "efficient", "return", "length", "at random"):
-            table.add_column(column, justify="right")
         for score in self.scores:
             if score.player == "agent":
                 table.add_row(*self._cells(score))
@@ -98,19 +95,19 @@ class Evaluation:
     def _cells(self, score: Score) -> list[str]:
         size = "all" if score.size is None else f"{score.size}x{score.size}"
         missing = f" (+{score.without_cheese} without cheese)" if score.without_cheese else ""
-        chance = self.score(score.cheese, "random", score.size)
-        pair = (chance.success, chance.efficient)
-        if chance.outcomes:
-            pair = (chance.outcomes["cheese"], chance.outcomes["corner"])
+        random = self.score(score.cheese, "random", score.size)
+        pair = (random.success, random.efficient)
+        if random.outcomes:
+            pair = (random.outcomes["cheese"], random.outcomes["corner"])
         return [
             score.cheese,
             size,
             f"{score.episodes - score.without_cheese:,}{missing}",
             f"{score.layouts:,}",
-            *(_shown(share, 2) for share in score.outcomes.values() or [score.success]),
-            _shown(score.efficient, 2),
-            _shown(score.ret, 1),
-            _shown(score.length, 0),
+            *(share.text(".2f") for share in score.outcomes.values() or [score.success]),
+            score.efficient.text(".2f"),
+            score.ret.text(".1f"),
+            score.length.text(".0f"),
             " / ".join(f"{share.value:.2f}" for share in pair),
         ]
 
@@ -120,7 +117,7 @@ def evaluate(
     *,
     overrides: Settings = (),
     out: Path | str | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Evaluation:
     """Play held-out levels, with the cheese as in training and anywhere, and write `eval.json`.
 
@@ -133,9 +130,9 @@ def evaluate(
         overrides: `key=value` on `eval.*` and `env.*`; `ablate=REGION[:MODE],…` to switch regions
             off (see `parse_modes`); `steer=FILE:COEFF,…` to add vectors (after ablating, where both
             are given); `env=EXPERIMENT` for published weights.
-        out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; None is
+        out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; `None` is
             `studies/eval` of the run.
-        progress: Called with what is played, episodes done and wanted.
+        progress: Called with the player and placement, episodes done and wanted.
 
     Raises:
         ConfigError: If a setting is unknown or impossible, there is no region to ablate, or a
@@ -143,11 +140,11 @@ def evaluate(
         CheckpointError: If there is no agent or no vector, or the network is for another
             environment.
     """
-    settings, bare = _split(as_list(overrides))
-    modes = parse_modes(bare["ablate"]) if "ablate" in bare else {}
-    loaded = take_agent(agent, env=bare.get("env"))
+    settings, named = split_settings(overrides, ("ablate", "steer", "env"))
+    modes = parse_modes(named["ablate"]) if "ablate" in named else {}
+    loaded = take_agent(agent, env=named.get("env"))
     config = maze_run(loaded, settings)
-    steering = steering_of(loaded, bare["steer"]) if "steer" in bare else None
+    steering = steering_of(loaded, named["steer"]) if "steer" in named else None
     changes = Interventions(ablation_of(loaded, config, modes) if modes else None, steering)
     folder = study_folder(loaded, "eval", out)
     scores = [
@@ -155,21 +152,21 @@ def evaluate(
         for placement in placements_of(config.env)
         for score in _scores_of(loaded, config, placement, changes, progress)
     ]
-    words = ["chisel", "eval", typed_source(loaded), *as_list(overrides)]
-    origin = provenance(loaded, config, seed=config.eval.seed, command=shlex.join(words))
-    origin |= {"levels": config.eval.levels, "held_out": _held_out(loaded, config.eval.split)}
-    origin["trained_on"] = None if loaded.trained_on is None else list(loaded.trained_on)
-    origin |= changes.to_plain()
-    name = f"eval{changes.name}.json"
-    evaluation = Evaluation(tuple(scores), origin, folder / name)
+    origin = evaluation_origin(loaded, config, overrides) | {
+        "levels": config.eval.levels,
+        "held_out": _held_out(loaded, config.eval.split),
+        "trained_on": None if loaded.trained_on is None else list(loaded.trained_on),
+        **changes.to_plain(),
+    }
+    evaluation = Evaluation(tuple(scores), origin, folder / f"eval{changes.name}.json")
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation
 
 
 def _held_out(agent: Agent, split: str) -> bool | None:
-    """Whether all training, its ancestors' too, kept away from the layouts played here.
+    """Return whether all training, its ancestors' too, kept away from the layouts played here.
 
-    None: what it started from was trained on is not known.
+    `None`: it is not known on what the weights it started from were trained.
     """
     if split == "all":
         return False
@@ -179,35 +176,17 @@ def _held_out(agent: Agent, split: str) -> bool | None:
     return False if own in ("all", split) else None
 
 
-def _split(settings: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Settings of the config, and those that are none: `ablate`, `steer` and `env`.
-
-    Raises:
-        ConfigError: If one of the latter is given twice.
-    """
-    rest, bare = [], {}
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        if key not in ("ablate", "steer", "env"):
-            rest.append(setting)
-        elif key in bare:
-            raise ConfigError(f"{setting}: {key} is given twice")
-        else:
-            bare[key] = value
-    return rest, bare
-
-
 def _scores_of(
     agent: Agent,
     config: RunConfig,
     placement: Placement,
     changes: Interventions,
-    progress: Callable[[str, int, int], None] | None,
+    progress: ProgressCallback | None,
 ) -> list[Score]:
     scores = []
     with held_out(agent, config, placement) as mazes:
-        chance = random_policy(agent.spaces.num_actions)
-        players: tuple[tuple[Player, Policy], ...] = (("agent", agent.policy), ("random", chance))
+        random = random_policy(agent.spaces.num_actions)
+        players: tuple[tuple[Player, Policy], ...] = (("agent", agent.policy), ("random", random))
         for player, policy in players:
             stream = _stream(config.eval.seed, placement, player)
             label = f"{player}, cheese {placement}"
@@ -225,12 +204,5 @@ def _scores_of(
 
 
 def _stream(seed: int, placement: Placement, player: Player) -> np.random.Generator:
-    """Draws of their own for each combination, so that none changes when another does."""
+    """Return a generator of its own for each combination, so that none changes with another."""
     return np.random.default_rng([seed, PLACEMENTS.index(placement), player == "random"])
-
-
-def _shown(estimate: Estimate, digits: int) -> str:
-    if np.isnan(estimate.low):
-        return f"{estimate.value:.{digits}f}"
-    ends = f"{estimate.low:.{digits}f}, {estimate.high:.{digits}f}"
-    return f"{estimate.value:.{digits}f} ({ends})"

@@ -1,4 +1,4 @@
-"""Returns over training on diamond and ghost, from the checkpoints that runs kept."""
+"""Measure returns over training on diamond and ghost, from the checkpoints that runs kept."""
 
 from __future__ import annotations
 
@@ -15,30 +15,39 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from chisel.analysis.evaluation.oversight import RETURNS, ablation, oversight_run, score
-from chisel.analysis.results import Estimate, band, mean_over_seeds, new_table
+from chisel.analysis.results import (
+    INK,
+    PALETTE,
+    Estimate,
+    mean_over_seeds,
+    new_figure,
+    new_table,
+    plot_band,
+    style_axes,
+)
 from chisel.configs import CheckpointError
 from chisel.models import kept_checkpoints, load_agent
 
 WHOLE = "agent"
 EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}
-"""By name, the region without which an expert is left alone."""
+"""By name of an expert, the region whose ablation leaves the expert alone."""
 
 _EXPERT = "diamond expert"
-"""Who is deployed after routing."""
+"""Name of the expert that is deployed after routing."""
 
 _NOT_ROUTED = ("unrouted", "unlabelled")
-"""Experiments with experts that nothing routed: what is deployed is the whole agent."""
+"""Experiments whose experts were not routed: there the whole agent is deployed."""
 
 GAP = "diamond - ghost expert"
 
-_COLOURS = {WHOLE: "#555555", "diamond expert": "#1f77b4", "ghost expert": "#d1495b"}
+_COLOURS = {WHOLE: PALETTE[7], "diamond expert": PALETTE[0], "ghost expert": PALETTE[1]}
 _OF_EXPERIMENT = {
-    "routed": "#1f77b4",
-    "unrouted": "#8d5524",
-    "naive": "#edae49",
-    "naive-early-stopped": "#e07b39",
-    "filtered": "#6a4c93",
-    "oracle": "#2e8b57",
+    "routed": PALETTE[0],
+    "unrouted": PALETTE[6],
+    "naive": PALETTE[3],
+    "naive-early-stopped": PALETTE[5],
+    "filtered": PALETTE[4],
+    "oracle": PALETTE[2],
 }
 
 
@@ -47,12 +56,12 @@ class OversightReturns:
     """Average stepwise returns of one run's players at each checkpoint that it kept."""
 
     env_steps: NDArray[np.int64]
-    """`[K]`."""
+    """Environment steps at each checkpoint `[K]`."""
     players: Mapping[str, NDArray[np.float64]]
-    """`agent`, and where there are experts those, each alone; `[K]`."""
+    """Returns `[K]` of `agent` and, where there are experts, of each of them alone."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         players = {name: np.round(values, 4).tolist() for name, values in self.players.items()}
         return {"env_steps": self.env_steps.tolist(), "returns": players}
 
@@ -64,8 +73,9 @@ def oversight_returns(
 
     Args:
         run: The run's folder.
-        boards: Fresh boards per checkpoint and player.
-        final_boards: The same for the last checkpoint, whose number counts; None is `boards`.
+        boards: Number of fresh boards per checkpoint and player.
+        final_boards: The same for the last checkpoint, which is the one reported; `None` is
+            `boards`.
 
     Raises:
         CheckpointError: If there is none.
@@ -104,16 +114,16 @@ class OversightSummary:
     experiment: str
     player: str
     final: Estimate
-    """At the end of training."""
+    """Return at the end of training."""
     peak: Estimate
-    """Each run's best checkpoint, by the true return, which nobody has while training."""
+    """Return of each run's best checkpoint, by the true return, which is unknown in training."""
     peak_of_mean: float
-    """The best that stopping all seeds at one and the same moment would have given."""
+    """The best mean return that stopping all seeds at one moment would have given."""
     peak_steps: int
     """Environment steps of that moment."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         plain = dataclasses.asdict(self)
         return plain | {"final": self.final.to_plain(), "peak": self.peak.to_plain()}
 
@@ -121,9 +131,9 @@ class OversightSummary:
 def summarise_oversight(
     experiment: str, runs: Sequence[OversightReturns]
 ) -> list[OversightSummary]:
-    """Final and peak returns of an experiment's players, with intervals over its seeds.
+    """Return final and peak returns of an experiment's players, with intervals over its seeds.
 
-    Where there are experts, `GAP` is how far the diamond's is ahead of the ghost's.
+    Where there are experts, `GAP` is the diamond expert's return less the ghost expert's.
     """
     found = []
     named = {player: np.stack([run.players[player] for run in runs]) for player in runs[0].players}
@@ -148,43 +158,35 @@ def summarise_oversight(
 
 
 def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate, seeds: int) -> Table:
-    """Final returns, peaks, and what stopping all seeds at one moment would have given."""
+    """Tabulate final returns, peaks, and the best return of stopping all seeds at one moment."""
     several = f"over {seeds} seeds; " if seeds > 1 else ""
     table = new_table(
         title=f"average stepwise true return, {several}ceiling {ceiling.value:.3f}",
         caption="95 % intervals over seeds; the peaks are chosen by the true return, which nobody "
         "has while training",
+        words=["experiment", "player"],
+        numbers=["final", "each seed's peak", "peak of the mean", "at steps"],
     )
-    table.add_column("experiment")
-    table.add_column("player")
-    for column in ("final", "each seed's peak", "peak of the mean", "at steps"):
-        table.add_column(column, justify="right")
     for one in summaries:
         table.add_row(
             one.experiment,
             one.player,
-            _shown(one.final),
-            _shown(one.peak),
+            one.final.text(".3f"),
+            one.peak.text(".3f"),
             f"{one.peak_of_mean:.3f}",
             f"{one.peak_steps:,}",
         )
     return table
 
 
-def _shown(estimate: Estimate) -> str:
-    if np.isnan(estimate.low):
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f}, {estimate.high:.3f})"
-
-
 def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: float) -> Figure:
-    """Left the experts of networks that have them, right what would be deployed, side by side.
+    """Draw on the left the experts of networks that have them, on the right the deployed agents.
 
     Args:
         runs: By experiment, its seeds.
         ceiling: Return of the best possible agent, drawn as a line.
     """
-    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    figure = new_figure(10, 3.9)
     left, right = figure.subplots(1, 2, sharey=True)
     for experiment, seeds in runs.items():
         with_experts, not_routed = _EXPERT in seeds[0].players, experiment in _NOT_ROUTED
@@ -195,15 +197,11 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
         if experiment != "unrouted":
             deployed = _EXPERT if with_experts and not not_routed else WHOLE
             label = experiment if deployed == WHOLE else f"{experiment}: {deployed}"
-            _draw(right, seeds, deployed, _OF_EXPERIMENT.get(experiment, "#000000"), label, "-")
+            _draw(right, seeds, deployed, _OF_EXPERIMENT.get(experiment, INK), label, "-")
     for ax, title in ((left, "experts of one network"), (right, "beside the baselines")):
         ax.axhline(ceiling, color="#999999", linewidth=0.8, linestyle="--", zorder=0)
         ax.axhline(0, color="#dddddd", linewidth=0.8, zorder=0)
-        ax.set_title(title, fontsize=10)
-        ax.set_xlabel("environment steps", fontsize=9)
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)
+        style_axes(ax, title, xlabel="environment steps", exponent=6)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=7.5, frameon=False)
     left.set_ylabel("average stepwise true return", fontsize=9)
@@ -213,8 +211,6 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
 def _draw(
     ax: Any, seeds: Sequence[OversightReturns], player: str, colour: str, label: str, style: str
 ) -> None:
-    steps = seeds[0].env_steps
-    mean, low, high = band([seed.players[player] for seed in seeds], within=RETURNS)
-    ax.plot(steps, mean, color=colour, linestyle=style, linewidth=1.8, label=label)
-    if len(seeds) > 1:
-        ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    curves = [seed.players[player] for seed in seeds]
+    line: dict[str, Any] = {"color": colour, "linestyle": style, "label": label}
+    plot_band(ax, seeds[0].env_steps, curves, within=RETURNS, **line)

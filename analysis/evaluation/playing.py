@@ -1,4 +1,4 @@
-"""One way to play a policy in a vector environment: evaluation, studies and videos use it."""
+"""Play a policy in a vector environment, for evaluation, studies and videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Policy = Callable[[torch.Tensor], torch.Tensor]
 
 
 def random_policy(num_actions: int) -> Policy:
-    """The policy that takes every action equally often."""
+    """Return the policy that takes every action equally often."""
     return lambda obs: torch.zeros(len(obs), num_actions)
 
 
@@ -29,12 +29,11 @@ def play(
     episodes_per_env: int,
     generator: torch.Generator,
     seed: int | None = None,
-    greedy: bool = False,
     progress: Callable[[int, int], None] | None = None,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     whole_batches: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Let every environment play exactly so many episodes.
+    """Play the same number of episodes in every environment.
 
     Short episodes are not over-represented, as they would be if one counted whatever ends first.
     The environment is reset first.
@@ -42,14 +41,13 @@ def play(
     Args:
         policy: Observations to logits.
         env: A `StatefulVectorEnv` in SAME_STEP autoreset.
-        episodes_per_env: Episodes that count, per environment.
+        episodes_per_env: Number of episodes that count, per environment.
         generator: Source of the sampled actions.
-        seed: What the environment is reset with; None lets its streams go on.
-        greedy: Take the likeliest action instead of sampling.
+        seed: Seed of the reset; `None` continues the environment's random streams.
         progress: Called with episodes finished and wanted whenever some finish.
-        context: What to run the policy under, such as an intervention.
-        whole_batches: Show the policy environments too that are through: for interventions that
-            take something from other examples.
+        context: Context to run the policy in, such as an intervention.
+        whole_batches: Whether to show the policy also environments that have finished, for
+            interventions that use other examples of the batch.
 
     Returns:
         The facts of `infos["episode"]`, one row `[E, ...]` per episode in the order of environment,
@@ -65,14 +63,14 @@ def play(
     obs, _ = env.reset(seed=seed)
     with torch.inference_mode(), context():
         while left.any():
-            # Environments that are through idle along; the network need not look at them.
+            # Finished environments are stepped on, but the network need not see them.
             active = np.flatnonzero(left)
             if whole_batches or len(active) == env.num_envs:
                 logits = policy(to_tensor(obs))[active]
             else:
                 logits = policy(to_tensor(obs[active]))
             actions = np.zeros(env.num_envs, np.int64)
-            actions[active] = _choose(logits, generator, greedy)
+            actions[active] = _sample(logits, generator)
             obs, _, terminated, truncated, infos = env.step(actions)
             rows = np.flatnonzero((terminated | truncated) & (left > 0))
             if len(rows):
@@ -86,7 +84,7 @@ def play(
 
 
 def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
-    """Softmax of logits `[B, A]` on the CPU, in their own precision.
+    """Return the softmax of logits `[B, A]` on the CPU, in their own precision.
 
     Raises:
         NumericsError: If the policy gave NaN.
@@ -97,17 +95,13 @@ def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
     return probabilities
 
 
-def _choose(logits: torch.Tensor, generator: torch.Generator, greedy: bool) -> NDArray[np.int64]:
+def _sample(logits: torch.Tensor, generator: torch.Generator) -> NDArray[np.int64]:
     probabilities = action_probabilities(logits.float())
-    if greedy:
-        chosen = probabilities.argmax(dim=-1)
-    else:
-        chosen = torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
-    return chosen.numpy()
+    return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1).numpy()
 
 
 def _facts(infos: dict[str, Any], rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     if "episode" not in infos or not infos["_episode"][rows].all():
-        raise EnvironmentFault('an episode ended, but infos["episode"] does not tell of it')
+        raise EnvironmentFault('an episode ended, but infos["episode"] has no facts about it')
     facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
     return facts | {"env": rows}

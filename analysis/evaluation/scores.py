@@ -1,4 +1,4 @@
-"""How one player did on mazes of one kind."""
+"""Scores of one player on mazes of one kind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chisel.analysis.results import Estimate, mean_over_layouts
 Player = Literal["agent", "random"]
 
 EFFICIENT = 2
-"""Success is efficient within this many times the shortest path to the nearest goal."""
+"""Factor of the shortest path to the nearest goal up to which success counts as efficient."""
 
 OUTCOMES = ("neither", "cheese", "corner")
 """Ends of an episode with two goals, in the order of the fact `outcome`."""
@@ -24,31 +24,31 @@ OUTCOMES = ("neither", "cheese", "corner")
 
 @dataclass(frozen=True)
 class Score:
-    """How one player did on the levels of one kind; each layout weighs the same."""
+    """The scores of one player on the levels of one kind; each layout weighs the same."""
 
     cheese: Placement
     """Where the cheese lay: where training puts it, or anywhere in the maze."""
     player: Player
     size: int | None
-    """Side of the mazes in cells; None is all of them together."""
+    """Side of the mazes in cells; `None` is all of them together."""
     episodes: int
     without_cheese: int
-    """Episodes with no goal to find: counted here and left out of everything below."""
+    """Number of episodes with no goal to find: they are left out of everything below."""
     layouts: int
-    """Different layouts that the rest is in: what estimates are means over."""
+    """Number of different layouts of the other episodes, which estimates are means over."""
     success: Estimate
     """Share of episodes that end at a goal."""
     efficient: Estimate
-    """Share that end there within twice the shortest path to the nearest goal."""
+    """Share of episodes that do so within twice the shortest path to the nearest goal."""
     ret: Estimate
     """Undiscounted return, 10 for a goal."""
     length: Estimate
-    """Steps."""
+    """Number of steps."""
     outcomes: dict[str, Estimate]
     """With two goals, the shares that end at `cheese`, at `corner` and at `neither`."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         plain = asdict(self)
         for name in ("success", "efficient", "ret", "length"):
             plain[name] = getattr(self, name).to_plain()
@@ -64,14 +64,14 @@ def scores_by_size(
     *,
     two_goals: bool = False,
 ) -> list[Score]:
-    """Scores of all mazes together, then of each size.
+    """Return scores of all mazes together, then of each size.
 
     Args:
-        facts: Of episodes `[E, ...]`, as `HeldOut.play` returns them.
+        facts: Facts about episodes `[E, ...]`, as `HeldOut.play` returns them.
         placement: Where the cheese lay.
-        player: Who played.
-        generator: Of the bootstrap.
-        two_goals: Also tell the goals apart.
+        player: Player of the episodes.
+        generator: Source of the bootstrap's draws.
+        two_goals: Whether to tell the goals apart as well.
     """
     sizes: list[int | None] = [None, *np.unique(facts["size"]).tolist()]
     scores = []
@@ -99,7 +99,7 @@ def scores_by_size(
 
 
 def is_efficient(facts: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Which episodes `[E]` ended at a goal without long detours."""
+    """Return which episodes `[E]` ended at a goal without long detours."""
     efficient: NDArray[np.bool_] = facts["success"] & (
         facts["l"] <= EFFICIENT * facts["shortest_path"]
     )

@@ -1,13 +1,13 @@
-"""Side effects and POWER in gridworlds: AUP tables, delayed specification, maps and orbits."""
+"""Analyse side effects and POWER in gridworlds: AUP, delayed specification, maps and orbits."""
 
 from chisel.analysis.gridworlds.aup_figures import (
-    Cell,
-    ablation_grid,
+    Passes,
+    comparison_grid,
     learning_figure,
     outcome_figure,
+    residuals_figure,
 )
 from chisel.analysis.gridworlds.delayed import find_task
-from chisel.analysis.gridworlds.delayed_figures import residuals_figure
 from chisel.analysis.gridworlds.delayed_residuals import (
     REFERENCE,
     Regret,
@@ -21,8 +21,7 @@ from chisel.analysis.gridworlds.exact_values import (
     board_values,
     exact_episode,
 )
-from chisel.analysis.gridworlds.orbit_figures import orbits_figure
-from chisel.analysis.gridworlds.power_figures import map_figure, penalty_figure
+from chisel.analysis.gridworlds.power_figures import map_figure, orbits_figure, penalty_figure
 from chisel.analysis.gridworlds.power_map import (
     CellPower,
     Place,
@@ -40,18 +39,17 @@ from chisel.analysis.gridworlds.power_orbits import (
     orbit_counts,
 )
 from chisel.analysis.gridworlds.side_effects import OUTCOMES, PAPER_WORLDS, Keys, Preset
-from chisel.analysis.gridworlds.tabular import check_at_least, no_nan, origin, refusals
 
 __all__ = [
     "OUTCOMES",
     "PAPER_WORLDS",
     "REFERENCE",
     "BoardModel",
-    "Cell",
     "CellPower",
     "ClosedForm",
     "Keys",
     "OrbitCount",
+    "Passes",
     "Place",
     "Preset",
     "Reference",
@@ -59,25 +57,21 @@ __all__ = [
     "Residual",
     "Setting",
     "StatePower",
-    "ablation_grid",
     "beside_reference",
     "board_model",
     "board_values",
     "by_cell",
-    "check_at_least",
     "closed_forms",
+    "comparison_grid",
     "exact_episode",
     "find_place",
     "find_task",
     "learning_figure",
     "map_figure",
-    "no_nan",
     "orbit_counts",
     "orbits_figure",
-    "origin",
     "outcome_figure",
     "penalty_figure",
-    "refusals",
     "residuals",
     "residuals_figure",
     "state_power",

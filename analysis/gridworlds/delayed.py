@@ -1,8 +1,8 @@
-"""Agents that act before the true reward is known, and what they score (2206.11812).
+"""Tasks whose true reward is revealed late, and agents that act before it (arXiv 2206.11812).
 
-In Options and Damage without an end at the goal the reward at hand pays for being at the goal. The
-standard agent maximises it; AUP pays for what it makes unattainable as well. Then the true reward
-is revealed, and what counts is the whole.
+In Options and Damage without an end at the goal, the known reward pays for being at the goal. The
+standard agent maximises it; AUP is penalised as well for changing what it could attain. Then the
+true reward is revealed. The score adds up the true reward from the start.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from chisel.envs.gridworlds import WORLDS, Cell, tabular
 _TIE = 1e-9
 _AGENT, _BOX, _DOG = (ord(glyph) for glyph in "AXD")
 _CORNER = (3, 2)
-"""Where nobody gets the box out again."""
+"""Row and column of the corner that the box never leaves again."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A world, the reward at hand, and the rewards that may turn out to be true."""
+    """A world, the reward that is known, and the rewards that may turn out to be true."""
 
     world: str
     next_state: NDArray[Any]
-    """`[S, A]`."""
+    """Next state of each state and action `[S, A]`."""
     noop: int
     start: int
     goal: NDArray[np.float64]
-    """`[S]`, 1 at the goal: what is known to be paid."""
+    """Known reward of each state `[S]`, 1 at the goal."""
     true: Mapping[str, NDArray[np.float64]]
-    """`[S]` by name: the goal less twice the side effect; inverted, its negative."""
+    """True rewards `[S]` by name: the goal less twice the side effect; inverted, its negative."""
 
 
 def find_task(name: str) -> Task:
-    """`options` or `damage`, without an end at the goal."""
+    """Return the task `options` or `damage`, without an end at the goal."""
     world = tabular(f"{name}-endless")
     boards = world.boards[world.board]  # [S, H, W]
     target: Cell = WORLDS[world.name].grid.one("G")
@@ -58,10 +58,10 @@ def find_task(name: str) -> Task:
 
 
 def standard_policy(task: Task, gamma: float) -> NDArray[np.int64]:
-    """Optimal actions `[S]` for the reward at hand, paid on arrival.
+    """Return optimal actions `[S]` for the known reward, paid on arrival.
 
     Raises:
-        ValueError: On an impossible discount.
+        ValueError: If the discount is impossible.
     """
     return best_actions(task.next_state, task.goal[task.next_state], gamma)
 
@@ -69,17 +69,19 @@ def standard_policy(task: Task, gamma: float) -> NDArray[np.int64]:
 def aup_policy(
     task: Task, gamma: float, weight: float, auxiliary: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Optimal actions `[S]` under AUP as that paper has it, exactly.
+    """Return the exact optimal actions `[S]` under AUP in the form of that paper.
 
-    Reward `(1 - γ) R - λ Σ_i |Q_i(s, a) - Q_i(s, noop)|`: summed over auxiliary rewards, one step,
-    no scale.
+    The reward is `(1 - γ) R - λ Σ_i |Q_i(s, a) - Q_i(s, noop)|`: the penalty is summed over
+    auxiliary rewards, compares one step, and has no scale.
 
     Args:
+        task: World and known reward.
+        gamma: Discount.
         weight: λ.
-        auxiliary: Rewards `[K, S]`.
+        auxiliary: Auxiliary rewards `[K, S]`.
 
     Raises:
-        ValueError: On an impossible discount.
+        ValueError: If the discount is impossible.
     """
     values = impact.values_once_revealed(task.next_state, auxiliary, gamma)
     ahead = gamma * values[:, task.next_state]  # [K, S, A]
@@ -91,13 +93,13 @@ def aup_policy(
 def best_actions(
     next_state: NDArray[Any], reward: NDArray[np.float64], gamma: float
 ) -> NDArray[np.int64]:
-    """The lowest of the optimal actions `[S]` for rewards by state and action `[S, A]`.
+    """Return the lowest of the optimal actions `[S]` for rewards by state and action `[S, A]`.
 
     Raises:
-        ValueError: On an impossible discount.
+        ValueError: If the discount is impossible.
     """
     states, actions = next_state.shape
-    # States and actions together are the states of another world, which pays by state.
+    # Pairs of state and action are the states of another world, whose reward depends on the state.
     pairs = next_state.reshape(-1, 1) * actions + np.arange(actions)
     found = impact.optimal_values(pairs, reward.reshape(1, -1), gamma, tolerance=1e-12)
     quality = found.values.reshape(states, actions) / (1 - gamma)

@@ -1,4 +1,7 @@
-"""How much better AUP does than the standard agent, and worse than the best, once all is known."""
+"""Residuals and regrets of agents once the true reward is revealed.
+
+A residual is AUP's score less the standard agent's; a regret is the best score less an agent's.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ from numpy.typing import NDArray
 
 from chisel import impact
 from chisel.analysis.gridworlds.delayed import Task, aup_policy, standard_policy
-from chisel.analysis.gridworlds.tabular import no_nan
-from chisel.analysis.results import Estimate, mean_over_seeds, t_quantile
+from chisel.analysis.results import Estimate, mean_over_seeds, none_if_nan, t_quantile
 from chisel.impact import Revelation
 
 RANDOM = "any reward"
@@ -20,7 +22,7 @@ RANDOM = "any reward"
 
 @dataclass(frozen=True)
 class Residual:
-    """AUP's score less the standard agent's, under one true reward and one time of revelation."""
+    """AUP's residuals under one true reward and one time of revelation."""
 
     world: str
     revelation: str
@@ -28,57 +30,57 @@ class Residual:
     standard: float
     """The standard agent's score; over random rewards its mean."""
     aup: NDArray[np.float64]
-    """`[seeds]`, AUP's residual; over random rewards its mean."""
+    """AUP's residual of each seed `[N]`; over random rewards its mean."""
     median: float
-    """Over seeds, and rewards if random."""
+    """Median over seeds, and over rewards if they are random."""
     above: float
-    """Share of seeds, and rewards if random, in which AUP does better."""
+    """Share of seeds, and of rewards if they are random, in which AUP scores more."""
     rewards: int | None
-    """How many random ones; None if the true reward is known."""
+    """Number of random rewards; `None` if the true reward is known."""
     reward_error: float
-    """Standard error of the mean residual over random rewards, nan of a single one; 0 if the true
+    """Standard error of the mean residual over random rewards, NaN for a single one; 0 if the true
     reward is known."""
     reference: str
-    """The reference residual; nothing if there is none for this time."""
+    """Reference residual; empty if there is none for this time of revelation."""
 
     @property
     def mean(self) -> Estimate:
-        """Over AUP's seeds, with Student's interval, and over rewards if these are random, too.
+        """Mean over AUP's seeds, and over rewards if they are random, with Student's t interval.
 
-        Both spreads are added as if independent, which is a little too wide.
+        Both spreads are added as if independent, which makes it a little too wide.
         """
         seeds = mean_over_seeds(self.aup)
         spread, of_rewards = seeds.high - seeds.value, 0.0
         if self.rewards is not None:
             of_rewards = t_quantile(self.rewards) * self.reward_error
         if len(self.aup) > 1 and np.ptp(self.aup) == 0 and of_rewards:
-            spread = 0.0  # the agents say nothing of their spread, the rewards do
+            spread = 0.0  # equal seeds say nothing about their spread, the rewards do
         half = float(np.hypot(spread, of_rewards))
         return Estimate(seeds.value, seeds.value - half, seeds.value + half, seeds.n)
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         keys = ("world", "revelation", "truth", "standard", "median", "above", "reward_error")
         plain = {key: getattr(self, key) for key in keys} | {"reference": self.reference}
-        plain["reward_error"] = no_nan(self.reward_error)
+        plain["reward_error"] = none_if_nan(self.reward_error)
         return plain | {"mean": self.mean.to_plain(), "by_seed": self.aup.tolist()}
 
 
 @dataclass(frozen=True)
 class Regret:
-    """What the optimal prefix scores more, over random rewards."""
+    """Regrets against the optimal prefix, over random rewards."""
 
     world: str
     revelation: str
     best: float
-    """Score of the optimal prefix, which knows how rewards are distributed but not which it is."""
+    """Score of the optimal prefix, which knows the distribution of rewards, not the true one."""
     standard: float
     """Regret of the standard agent."""
     aup: NDArray[np.float64]
-    """`[seeds]`, regret of AUP."""
+    """Regret of AUP for each seed `[N]`."""
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values for JSON."""
         spread = mean_over_seeds(self.aup).to_plain()
         keys = ("world", "revelation", "best", "standard")
         plain = {key: getattr(self, key) for key in keys}
@@ -95,37 +97,40 @@ _REFERENCE = {
     ("damage", "true, as coded"): "+321.7 (sd 233.6)",
     ("damage", "inverted, as coded"): "-13.2 (sd 7.4)",
 }
-"""Recomputed on tables of the published code: revealed after 10 steps, 20 seeds of AUP by
+"""Residuals recomputed on tables of the published code: revealed after 10 steps, 20 seeds of AUP by
 Q-learning."""
 REFERENCE = {"gamma": 0.996, "time": 10, "weight": 0.01, "auxiliary": 15}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What agents and true rewards are drawn with."""
+    """Numbers and seeds of agents and of true rewards."""
 
     gamma: float
     weight: float
     """AUP's λ."""
     auxiliary: int
+    """Number of auxiliary rewards of each AUP agent."""
     draws: int
+    """Number of random true rewards."""
     seeds: int
+    """Number of AUP agents."""
     seed: int
 
 
 def residuals(
     task: Task, setting: Setting, revelations: Mapping[str, Revelation], reference: str | None
 ) -> tuple[list[Residual], list[Regret]]:
-    """Scores from the start under random and true rewards, for every time of revelation.
+    """Score agents from the start under random and true rewards, for every time of revelation.
 
     Args:
-        task: The world.
-        setting: Of the agents and rewards.
-        revelations: By name.
-        reference: The one that reference values belong to; None if none does.
+        task: World and its rewards.
+        setting: Numbers and seeds.
+        revelations: Times of revelation by name.
+        reference: Name of the one that reference values belong to; `None` if none does.
 
     Raises:
-        ValueError: On an impossible discount.
+        ValueError: If the discount is impossible.
     """
     generator = np.random.default_rng([setting.seed, 0])
     drawn = generator.random((setting.draws, len(task.goal)))
@@ -139,25 +144,13 @@ def residuals(
         policies.append(aup_policy(task, setting.gamma, setting.weight, auxiliary))
     found, regrets = [], []
     for name, revelation in revelations.items():
-        scores = np.array(
-            [_scores(task, p, rewards, values, setting, revelation) for p in policies]
-        )
-        known = _REFERENCE if name == reference else {}
-        found += _residuals(task, name, scores, setting.draws, known)
+        known = (rewards, values, setting.gamma, revelation)
+        scored = [impact.prefix_score(task.next_state, policy, *known) for policy in policies]
+        scores = np.array([each[:, task.start] for each in scored])
+        references = _REFERENCE if name == reference else {}
+        found += _residuals(task, name, scores, setting.draws, references)
         regrets.append(_regret(task, name, scores, rewards, values, setting, revelation))
     return found, regrets
-
-
-def _scores(
-    task: Task,
-    policy: NDArray[np.int64],
-    rewards: NDArray[np.float64],
-    values: NDArray[np.float64],
-    setting: Setting,
-    revelation: Revelation,
-) -> NDArray[np.float64]:
-    every = impact.prefix_score(task.next_state, policy, rewards, values, setting.gamma, revelation)
-    return every[:, task.start]
 
 
 def _residuals(
@@ -167,7 +160,7 @@ def _residuals(
     draws: int,
     reference: Mapping[tuple[str, str], str],
 ) -> list[Residual]:
-    """From scores `[1 + seeds, draws + truths]`, the standard agent's first."""
+    """Return residuals from scores `[1 + N, draws + truths]`, the standard agent's first."""
     found = []
     truths = {RANDOM: slice(0, draws)}
     truths |= {truth: slice(draws + n, draws + n + 1) for n, truth in enumerate(task.true)}

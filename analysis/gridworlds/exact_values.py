@@ -1,4 +1,4 @@
-"""Exact auxiliary values of what is seen: what learnt ones should become."""
+"""Exact auxiliary values by board, which learned ones should converge to."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from chisel.envs.gridworlds import TabularMDP
 
 @dataclass(frozen=True)
 class BoardModel:
-    """A world as somebody sees it who walks at random and tells states apart by their boards."""
+    """A world whose states are known by their boards alone, as a random walk meets them."""
 
-    arrivals: NDArray[np.float64]
-    """`[B, A, B]`, chance of arriving at a board, also where the episode ends there."""
-    goes_on: NDArray[np.float64]
-    """`[B, A, B]`, chance of arriving where the episode goes on."""
+    transition: NDArray[np.float64]
+    """Probability of each next board `[B, A, B]`, also where the episode ends there."""
+    continuing: NDArray[np.float64]
+    """Probability of each next board at which the episode goes on `[B, A, B]`."""
     visits: NDArray[np.float64]
-    """`[B]`, expected number of times an episode acts there."""
+    """Expected number of actions per episode at each board `[B]`."""
 
 
 def board_model(mdp: TabularMDP, max_steps: int) -> BoardModel:
-    """States that look alike count as often as random episodes of `max_steps` meet them."""
+    """Average states with the same board as often as random episodes of `max_steps` meet them."""
     (states, actions), boards = mdp.next_state.shape, len(mdp.boards)
     visits, here = np.zeros(states), np.zeros(states)
     here[mdp.start] = 1.0
@@ -37,28 +37,28 @@ def board_model(mdp: TabularMDP, max_steps: int) -> BoardModel:
     by_board = np.zeros(boards)
     np.add.at(by_board, mdp.board, visits)
     share = visits / np.maximum(by_board, np.finfo(float).tiny)[mdp.board]
-    arrivals, goes_on = (np.zeros((boards, actions, boards)) for _ in range(2))
+    transition, continuing = (np.zeros((boards, actions, boards)) for _ in range(2))
     place = mdp.board[:, None], np.arange(actions)[None], mdp.board[mdp.next_state]
-    np.add.at(arrivals, place, share[:, None])
-    np.add.at(goes_on, place, share[:, None] * ~mdp.terminal[mdp.next_state])
-    return BoardModel(arrivals, goes_on, by_board)
+    np.add.at(transition, place, share[:, None])
+    np.add.at(continuing, place, share[:, None] * ~mdp.terminal[mdp.next_state])
+    return BoardModel(transition, continuing, by_board)
 
 
 def board_values(
     model: BoardModel, rewards: NDArray[np.float64], gamma: float
 ) -> NDArray[np.float64]:
-    """Action values `[K, B, A]` of rewards `[K, B]`, paid on arrival, nothing after an end.
+    """Return action values `[K, B, A]` of rewards `[K, B]`, paid on arrival, 0 after an end.
 
     Boards that the walk never acts on have value 0.
     """
-    boards, actions, _ = model.arrivals.shape
-    # One more board, where nothing is paid, takes in what ends.
-    leads = np.zeros((boards + 1, actions, boards + 1))
-    leads[:-1, :, :-1] = model.goes_on
-    leads[..., -1] = np.maximum(1 - leads[..., :-1].sum(-1), 0)  # rounding may go below 0
+    boards, actions, _ = model.transition.shape
+    # Ended episodes stay at one more board, where nothing is paid.
+    next_board = np.zeros((boards + 1, actions, boards + 1))
+    next_board[:-1, :, :-1] = model.continuing
+    next_board[..., -1] = np.maximum(1 - next_board[..., :-1].sum(-1), 0)  # rounding may go below 0
     paid = np.zeros((len(rewards), boards + 1, actions))
-    paid[:, :-1] = np.einsum("bac,kc->kba", model.arrivals, rewards)
-    return impact.optimal_q(leads, paid, gamma)[:, :-1]
+    paid[:, :-1] = np.einsum("bac,kc->kba", model.transition, rewards)
+    return impact.optimal_q(next_board, paid, gamma)[:, :-1]
 
 
 def exact_episode(
@@ -70,16 +70,16 @@ def exact_episode(
     gamma: float,
     max_steps: int,
 ) -> impact.Episode:
-    """What the best agent does whose penalty is made of exact values.
+    """Play the episode of the optimal agent whose penalty is made of exact values.
 
     Args:
-        mdp: the world.
-        q: auxiliary action values `[K, B, A]` by board.
-        baseline: compare acting with doing nothing now ("stepwise"), or with the best that could be
-            attained at the start.
+        mdp: World to act in.
+        q: Auxiliary action values `[K, B, A]` by board.
+        baseline: Whether the penalty compares acting with doing nothing now (`stepwise`), or with
+            the best value at the start (`start`).
         weight: λ.
-        gamma: the agent's discount.
-        max_steps: length of the episode.
+        gamma: Discount of the agent.
+        max_steps: Length of the episode.
     """
     if baseline == "stepwise":
         penalty = impact.step_penalty(q, mdp.noop)
@@ -88,5 +88,5 @@ def exact_episode(
         penalty = impact.impact_of(q, start[:, None, None])
     paid = np.where(mdp.terminal[:, None], 0.0, mdp.reward - weight * penalty[mdp.board])
     values = impact.optimal_q(mdp.next_state, paid[None], gamma)[0]
-    near = values >= values.max(-1, keepdims=True) - 1e-9  # equal but for rounding is equal
+    near = values >= values.max(-1, keepdims=True) - 1e-9  # equal up to rounding
     return impact.follow(mdp, near.argmax(-1), max_steps)

@@ -1,8 +1,8 @@
-"""Pictures of POWER: heat maps over a gridworld, and beside what AUP penalises."""
+"""Draw POWER: heat maps over a gridworld, beside AUP's penalty, and over orbits of rewards."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,34 +13,38 @@ from numpy.typing import NDArray
 
 from chisel import impact
 from chisel.analysis.gridworlds.power_map import CellPower, Place
+from chisel.analysis.gridworlds.power_orbits import ClosedForm, OrbitCount
+from chisel.analysis.results import GREY, INK, PALE, PALETTE, new_figure, style_axes
+from chisel.impact import examples
 
-_NOWHERE, _INK, _PAPER = "#c9c9d1", "#14141f", "#ffffff"
-_COLOURS = ("#1f77b4", "#d1495b", "#2e8b57", "#edae49", "#6a4c93")
 _MOST_NUMBERS = 60
-"""Cells that still have room for their number."""
+"""Number of cells up to which each has room for its value."""
+_STATES = {"★": INK, "r▷": PALETTE[0], "ℓ◁": PALETTE[1], "ℓ↖": PALETTE[3], "∅": GREY}
+"""States of figure 1 whose curves are drawn, and their colours."""
+_APART = {"ℓ◁": 0.006, "ℓ↖": -0.006}
+"""Shifts of two names whose curves end in the same point."""
+_MORE, _LESS, _EQUAL = PALETTE[0], PALETTE[1], PALE
 
 
 def map_figure(place: Place, maps: Mapping[str, CellPower], title: str) -> Figure:
-    """Heat maps side by side, in the same colours.
+    """Draw heat maps side by side, in the same colours.
 
     Args:
-        place: The world, whose walls and glyphs at the start are drawn.
-        maps: What to draw, by its title. Cells are grey where the agent never is, and where it can
-            do nothing any more.
+        place: World whose walls and glyphs at the start are drawn.
+        maps: POWER of the cells, by title. Cells are grey where the agent never is, and where it
+            can do nothing any more.
         title: One line above.
     """
     height, width = place.board.shape
-    size = (max(0.75 * width, 3.6) * len(maps) + 1.2, 0.75 * height + 0.9)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(max(0.75 * width, 3.6) * len(maps) + 1.2, 0.75 * height + 0.9, title)
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
-    # Where everything ends nothing is left to choose: it would take up most of the colours.
+    # POWER is lowest where the episode ends, which would take up most of the colours.
     every = np.concatenate([one.mean[(one.states > 0) & ~one.ends] for one in maps.values()])
     scale = Normalize(every.min(), max(every.max(), every.min() + 1e-6))
     for ax, (name, one) in zip(axes, maps.items(), strict=True):
         image = _draw_map(ax, place, one, scale)
         ax.set_title(name, fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02).ax.tick_params(labelsize=8)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
 
@@ -49,12 +53,12 @@ def _draw_map(ax: Axes, place: Place, cells: CellPower, scale: Normalize) -> Any
     image = ax.imshow(coloured, cmap="viridis", norm=scale)
     walls = place.board == ord("#")
     ax.imshow(np.where(walls, 1.0, np.nan), cmap="gray", vmin=0, vmax=4, interpolation="nearest")
-    ax.set_facecolor(_NOWHERE)
+    ax.set_facecolor(PALE)
     numbered = (cells.states > 0).sum() <= _MOST_NUMBERS
     for row, column in np.ndindex(*place.board.shape):
         glyph = chr(place.board[row, column])
         dark = scale(coloured[row, column]) < 0.6  # False where there is no colour
-        colour = _PAPER if dark or glyph == "#" else _INK
+        colour = "white" if dark or glyph == "#" else INK
         if cells.states[row, column] and numbered:
             shown = f"{cells.mean[row, column]:.3f}".removeprefix("0")
             ax.text(column, row, shown, ha="center", va="center", color=colour, fontsize=8)
@@ -68,41 +72,79 @@ def _draw_map(ax: Axes, place: Place, cells: CellPower, scale: Normalize) -> Any
 
 
 def penalty_figure(
-    found: impact.PenaltyAndPower, noop: int, gamma: float, actions: tuple[str, ...], title: str
+    relation: impact.PenaltyAndPower, noop: int, gamma: float, actions: tuple[str, ...], title: str
 ) -> Figure:
-    """A dot for each state and action other than the no-op: penalty beside |change in POWER|.
+    """Draw the penalty against |change in POWER|: a dot for each state and action but the no-op.
 
     Args:
-        found: Both, `[S, A]`.
-        noop: The action left out.
+        relation: Penalty and change `[S, A]`.
+        noop: Action that is left out.
         gamma: Slope of the line that no dot can lie below.
         actions: Names by number.
         title: One line above.
     """
-    figure = Figure(figsize=(5.4, 4.4), layout="constrained")
+    figure = new_figure(5.4, 4.4)
     ax = figure.subplots()
-    change = np.abs(found.power_change)
+    change = np.abs(relation.power_change)
     acting = [action for action in range(len(actions)) if action != noop]
-    for action, colour in zip(acting, _COLOURS, strict=False):
-        less = found.power_change[:, action] < 0
-        _dots(ax, change[less, action], found.penalty[less, action], colour, actions[action])
-        _dots(ax, change[~less, action], found.penalty[~less, action], colour, None)
+    for action, colour in zip(acting, PALETTE, strict=False):
+        less = relation.power_change[:, action] < 0
+        _dots(ax, change[less, action], relation.penalty[less, action], colour, actions[action])
+        _dots(ax, change[~less, action], relation.penalty[~less, action], colour, None)
     end = float(change[:, acting].max())
-    ax.plot([0, end], [0, gamma * end], color=_INK, lw=0.9, ls="--", label="γ |change|: the least")
-    ax.plot([], [], "o", mfc="none", mec=_INK, ms=5, label="open: POWER rises")
-    ax.set_xlabel("|change in POWER| against doing nothing", fontsize=9)
-    ax.set_ylabel("mean AUP penalty", fontsize=9)
-    ax.set_title(title, fontsize=10, fontweight="bold")
+    ax.plot([0, end], [0, gamma * end], color=INK, lw=0.9, ls="--", label="γ |change|: the least")
+    ax.plot([], [], "o", mfc="none", mec=INK, ms=5, label="open: POWER rises")
+    across = "|change in POWER| against doing nothing"
+    style_axes(ax, title, xlabel=across, ylabel="mean AUP penalty")
     ax.legend(fontsize=8, frameon=False)
-    ax.tick_params(labelsize=8)
-    ax.grid(alpha=0.25, linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def _dots(ax: Axes, across: NDArray[Any], up: NDArray[Any], colour: str, label: str | None) -> None:
-    """Filled if they have a label: of actions after which less can be done."""
+    """Draw dots: filled, with a label, for actions that lower POWER; open for the others."""
     face = colour if label else "none"
     ax.scatter(across, up, s=18, facecolors=face, edgecolors=colour, lw=0.9, alpha=0.75)
     if label:
         ax.plot([], [], "o", color=colour, ms=5, label=label)
+
+
+def orbits_figure(forms: Sequence[ClosedForm], counts: Sequence[OrbitCount]) -> Figure:
+    """Draw POWER by state over γ, with dots for closed forms, and beside it counts of orbits."""
+    figure = new_figure(11, 0.9 + 0.27 * len(counts))
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+    _curves(left, forms)
+    _bars(right, counts)
+    return figure
+
+
+def _curves(ax: Axes, forms: Sequence[ClosedForm]) -> None:
+    gammas = np.linspace(0, 1, 26)
+    states = [examples.FIGURE_1_STATES.index(name) for name in _STATES]
+    power = np.array([impact.exact_power(examples.figure_1(), g, states) for g in gammas])
+    for (name, colour), curve in zip(_STATES.items(), power.T, strict=True):
+        ax.plot(gammas, curve, color=colour, lw=1.6)
+        place = curve[-1] + _APART.get(name, 0.0)
+        ax.text(1.03, place, name, color=colour, va="center", fontsize=11)
+        known = [form for form in forms if form.quantity == f"POWER({name})"]
+        ax.plot([f.gamma for f in known], [f.exact for f in known], "o", color=colour, ms=4.5)
+    style_axes(ax, "POWER of the states of figure 1 (dots: closed forms)", xlabel="discount γ")
+
+
+def _bars(ax: Axes, counts: Sequence[OrbitCount]) -> None:
+    for place, one in enumerate(counts):
+        more, less, of = one.counts
+        ax.barh(place, more, color=_MORE, height=0.72)
+        ax.barh(place, of - more - less, left=more, color=_EQUAL, height=0.72)
+        ax.barh(place, less, left=of - less, color=_LESS, height=0.72)
+        proof = f"proven {one.proofs}:1" if one.proofs else "not proven"
+        ink = INK if one.proofs else _LESS
+        ax.text(1.015 * of, place, proof, va="center", fontsize=7.5, color=ink)
+    labels = [f"{one.more} / {one.less}, γ={one.gamma:g}, {one.reward}" for one in counts]
+    ax.set_yticks(range(len(counts)), labels, fontsize=7.5)
+    ax.set_xlim(0, counts[0].counts.of)
+    ax.invert_yaxis()
+    ax.axvline(counts[0].counts.of / 2, color=INK, lw=0.7, ls=":")
+    ax.set_title("permutations that prefer the first (blue), the second (red)", fontsize=10)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)

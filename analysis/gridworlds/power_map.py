@@ -1,4 +1,4 @@
-"""POWER at every state of a gridworld, by the cell that the agent is in."""
+"""Compute POWER at every state of a gridworld, and by the cell that the agent is in."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _SIDES = range(2, 21)
 _WALL, _FLOOR, _AGENT = (ord(glyph) for glyph in "# A")
 
 _MOST_POLICIES = 100
-"""What is integrated exactly: a tenth of a second per state. More would rarely reach further."""
+"""Number of policies up to which POWER is integrated exactly: a tenth of a second per state."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A tabular world whose every state has the agent in some cell."""
+    """A tabular world in each of whose states the agent is in some cell."""
 
     name: str
     next_state: NDArray[Any]
-    """`[S, A]`."""
+    """Next state of each state and action `[S, A]`."""
     noop: int
     cell: NDArray[np.int64]
-    """`[S, 2]`, row and column of the agent."""
+    """Row and column of the agent in each state `[S, 2]`."""
     board: NDArray[np.uint8]
-    """`[H, W]`, what is seen at the start, one ASCII code per cell."""
+    """Board at the start without the agent `[H, W]`, one ASCII code per cell."""
     unchanged: NDArray[np.bool_]
-    """`[S]`, whether all looks as at the start but for where the agent is."""
+    """Whether all but the agent's cell is as at the start `[S]`."""
 
 
 def find_place(name: str) -> Place:
-    """A gridworld by name, or `gridN`, an empty square of N × N.
+    """Return a gridworld by name, or for `gridN` an empty square of N × N cells.
 
     Raises:
         ConfigError: If there is none.
@@ -55,7 +55,7 @@ def find_place(name: str) -> Place:
     if len(cell) != len(boards):
         raise ConfigError(f"world={name}: some of its boards do not show exactly one agent")
     start = np.where(agent[world.start], _FLOOR, boards[world.start]).astype(np.uint8)
-    # What the agent stands on cannot be seen.
+    # The agent hides what it stands on.
     unchanged = ((boards == start) | agent).all(axis=(1, 2))
     return Place(name, world.next_state, world.noop, cell, start, unchanged)
 
@@ -74,29 +74,29 @@ class StatePower:
     """POWER by state."""
 
     mean: NDArray[np.float64]
-    """`[S]`"""
+    """POWER of each state `[S]`."""
     standard_error: NDArray[np.float64]
-    """`[S]`, 0 where it is exact."""
+    """Its standard error `[S]`, 0 where it is exact."""
     exact: NDArray[np.bool_]
-    """`[S]`"""
+    """Whether it is exact `[S]`."""
     furthest: float
     """Largest distance of a sampled value from the exact one where both are known, in standard
-    errors; nan if none is."""
+    errors; NaN if no state has both."""
 
 
 def state_power(
     place: Place, gamma: float, draws: int, generator: np.random.Generator
 ) -> StatePower:
-    """POWER of every state: exactly where that is quick, else from drawn rewards.
+    """Compute POWER of every state: exactly where that is quick, else from drawn rewards.
 
     Args:
-        place: The world.
+        place: World to compute it in.
         gamma: Discount in [0, 1].
-        draws: Reward functions, uniform on [0, 1] in each state.
-        generator: Of the draws.
+        draws: Number of reward functions, uniform on [0, 1] in each state.
+        generator: Source of the draws.
 
     Raises:
-        ValueError: On an impossible discount or number of draws.
+        ValueError: If the discount or the number of draws is impossible.
     """
     sampled = impact.sampled_power(place.next_state, gamma, draws, generator)
     mean, error = sampled.mean.copy(), sampled.standard_error.copy()
@@ -116,21 +116,21 @@ def state_power(
 
 @dataclass(frozen=True)
 class CellPower:
-    """POWER by the agent's cell, a mean over states that share it."""
+    """POWER by the agent's cell: means over states that share it."""
 
     mean: NDArray[np.float64]
-    """`[H, W]`, nan where the agent never is."""
+    """Mean POWER of each cell `[H, W]`, NaN where the agent never is."""
     standard_error: NDArray[np.float64]
-    """`[H, W]`, an upper bound: as if states that share a cell erred together, which they nearly do
-    as they share their draws."""
+    """Upper bound of its standard error `[H, W]`, as if the errors of a cell's states were equal;
+    they nearly are, as the states share their draws."""
     states: NDArray[np.int64]
-    """`[H, W]`, how many."""
+    """Number of states of each cell `[H, W]`."""
     ends: NDArray[np.bool_]
-    """`[H, W]`, whether nothing can be done any more in any of them."""
+    """Whether all states of a cell are final `[H, W]`."""
 
 
 def by_cell(place: Place, power: StatePower, states: NDArray[np.bool_]) -> CellPower:
-    """Mean POWER of some of the states `[S]` in each cell."""
+    """Return the mean POWER of some of the states `[S]` in each cell."""
     rows, columns = place.cell[states].T
     count = np.zeros(place.board.shape, np.int64)
     np.add.at(count, (rows, columns), 1)
@@ -147,30 +147,30 @@ def by_cell(place: Place, power: StatePower, states: NDArray[np.bool_]) -> CellP
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference value beside ours."""
+    """A reference value and the measured one."""
 
     where: str
     reference: float
     measured: float
     three_sigma: float
-    """Of the difference, the reference value's rounding included."""
+    """Three standard errors of the difference, with the rounding of the reference value."""
 
 
-# Drawn independently; POWERplay's stored figure shows .805 to .807, .835 to .837, and .862.
+# From independent draws; POWERplay's stored figure shows .805 to .807, .835 to .837, and .862.
 _REFERENCE = {"corner": 0.805, "edge": 0.836, "centre": 0.862}
 _REFERENCE_DRAWS, _ROUNDING = 50_000, 5e-4
 _PLACES = np.array([0, 1, 0, 1, 2, 1, 0, 1, 0])
 
 
 def beside_reference(place: Place, power: StatePower, gamma: float, draws: int) -> list[Reference]:
-    """The 3×3 grid at γ = .6, the only map with reference values; nothing for any other."""
+    """Compare the 3×3 grid at γ = .6 with reference values; other maps have none."""
     if (place.name, gamma) != ("grid3", 0.6):
         return []
     rows = []
     for number, (where, reference) in enumerate(_REFERENCE.items()):
         here = number == _PLACES
         ours = float(power.standard_error[here].mean())
-        theirs = ours * np.sqrt(draws / _REFERENCE_DRAWS)  # the same spread, other draws
+        theirs = ours * np.sqrt(draws / _REFERENCE_DRAWS)  # the same variance, other draws
         margin = 3 * float(np.hypot(ours, theirs)) + _ROUNDING
         rows.append(Reference(where, reference, float(power.mean[here].mean()), margin))
     return rows

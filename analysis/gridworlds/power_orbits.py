@@ -1,4 +1,4 @@
-"""Figure 1 of Turner et al. (2021), whose POWER and orbits are known: what we get beside that."""
+"""Compare POWER and orbits in figure 1 of Turner et al. (2021) with known values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chisel import impact
 from chisel.impact import Comparison, examples
 
 _FIRST = {"∅": 0, "left": 1, "right": 2}
-"""The star's actions."""
+"""Numbers of the actions in the star."""
 
 
 class ClosedForm(NamedTuple):
-    """A computed value beside what integration by hand gives."""
+    """A computed value and the closed form from integration by hand."""
 
     world: str
     quantity: str
@@ -27,13 +27,13 @@ class ClosedForm(NamedTuple):
 
 
 def closed_forms(gammas: Sequence[float]) -> list[ClosedForm]:
-    """POWER and optimality probabilities of figure 1 and of the wait world.
+    """Compute POWER and optimality probabilities of figure 1 and of the wait world.
 
     Args:
-        gammas: Discounts in [0, 1]; limits are added.
+        gammas: Discounts in [0, 1]; the limits 0 and 1 are added.
 
     Raises:
-        ValueError: On an impossible discount.
+        ValueError: If a discount is impossible.
     """
     return [*_figure_1(gammas), *_star(), *_wait(gammas)]
 
@@ -73,13 +73,16 @@ def _wait(gammas: Sequence[float]) -> Iterator[ClosedForm]:
         exact = 2 / 3 + gamma**2 / 12
         yield ClosedForm("wait", "POWER(start)", gamma, float(start), exact, "2/3 + γ²/12")
         yield ClosedForm("wait", "POWER(wait)", gamma, float(wait), 2 / 3, "2/3")
-        chance = float(impact.optimality_probability(world, gamma, examples.START)[1])
+        probability = float(impact.optimality_probability(world, gamma, examples.START)[1])
         exact = 1 / 2 + gamma / 6
-        yield ClosedForm("wait", "P(wait optimal)", gamma, chance, exact, "1/2 + γ/6")
+        yield ClosedForm("wait", "P(wait optimal)", gamma, probability, exact, "1/2 + γ/6")
 
 
 class OrbitCount(NamedTuple):
-    """How often one choice is optimal and the other is not, over all 8! renamings of a reward."""
+    """Counts of how often one choice is optimal and the other is not, over an orbit.
+
+    The orbit of a reward function is its 8! copies with permuted states.
+    """
 
     reward: str
     gamma: float
@@ -87,9 +90,9 @@ class OrbitCount(NamedTuple):
     less: str
     counts: Comparison
     reference: tuple[int, int] | None
-    """An independent count; None if there is none."""
+    """Independent counts; `None` if there are none."""
     proofs: int
-    """Copies that prove that most rewards prefer `more` to `less`, so many to one; 0 proves
+    """Number of copies, which proves that so many rewards to one prefer `more` to `less`; 0 proves
     nothing."""
 
 
@@ -106,14 +109,14 @@ _REFERENCE: tuple[tuple[str, NDArray[np.float64], float, tuple[int, int]], ...] 
 
 
 def orbit_counts(draws: int, generator: np.random.Generator) -> list[OrbitCount]:
-    """Reference counts of right against left, then random rewards, then the negative control.
+    """Count right against left for reference and random rewards, then the negative control.
 
-    Right holds a copy of left. With discount it holds no copy of ∅, so that right against ∅ must
-    not be certified; without, it holds two.
+    The futures of right contain a copy of those of left. With a discount below 1 they contain no
+    copy of ∅'s, so that right against ∅ must not be proven; without a discount they contain two.
 
     Args:
-        draws: Random reward functions, uniform on [0, 1].
-        generator: Of these.
+        draws: Number of random reward functions, uniform on [0, 1].
+        generator: Source of the draws.
     """
     random = [(f"uniform, no. {n + 1}", generator.random(8)) for n in range(draws)]
     found = [
@@ -146,10 +149,13 @@ def _count(
 
 
 def _value_count(name: str, reward: NDArray[np.float64], gamma: float, *, own: bool) -> OrbitCount:
-    """Not what is optimal, but where more can be had, if the reward is known for certain.
+    """Count where the optimal value of right exceeds that of left.
 
     Args:
-        own: Whether the reward of the state itself counts (V*), or only what follows (POWER).
+        name: Name of the reward.
+        reward: Reward of each state `[8]`.
+        gamma: Discount.
+        own: Whether the reward of the state itself counts (V*), or only later ones (POWER).
     """
     world, rewards = examples.figure_1(), impact.orbit(reward)
     forms = []

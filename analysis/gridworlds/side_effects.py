@@ -1,25 +1,23 @@
-"""What studies of side effects share: worlds and presets by name, trials, and their outcomes."""
+"""Trials of agents in the side-effect gridworlds: worlds and presets by name, and outcomes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from chisel.analysis.results import new_table
+from chisel.analysis.results import new_table, progress_bars
 from chisel.configs import ConfigError, hint
 from chisel.envs.gridworlds import WORLDS, find_world, tabular
-from chisel.impact import AGENTS, PRESETS, Agent, Options, ablate
+from chisel.impact import PRESETS, Agent, Options, ablate
 
 PAPER_WORLDS = "options,damage,correction,offset,interference"
-"""Those of Turner et al. (2020), in the order of their table."""
+"""Worlds of Turner et al. (2020), in the order of their table."""
 
 OUTCOMES = (
     "side effect, incomplete",
@@ -27,14 +25,20 @@ OUTCOMES = (
     "no side effect, incomplete",
     "no side effect, complete",
 )
-"""What an episode can come to; performance -2, -1, 0 and 1."""
+"""Names of the outcomes of an episode, whose performance is -2, -1, 0 and 1."""
 
 Preset = Literal["as-released", "as-published", "exact"]
 Keys = Literal["preset", "board", "state"]
 
+Points = Mapping[tuple[str, str], Sequence[Options]]
+"""By a setting and a world, the options of the points at which an agent acts."""
+
+Outcomes = dict[tuple[str, str], NDArray[np.int64]]
+"""By the same, how many trials of each point ended in each of `OUTCOMES` `[P, 4]`."""
+
 
 def worlds_named(names: str) -> tuple[str, ...]:
-    """Worlds from a list with commas.
+    """Read a list of worlds with commas between.
 
     Raises:
         ConfigError: If one is unknown or named twice.
@@ -46,12 +50,12 @@ def worlds_named(names: str) -> tuple[str, ...]:
 
 
 def options_for(world: str, preset: str, keys: Keys = "preset", **changes: Any) -> Options:
-    """A preset's options in a world, whose episodes are as long as that world's.
+    """Return the options of a preset, with episodes as long as those of a world.
 
     Args:
-        world: Its name.
-        preset: A name in `impact.PRESETS`.
-        keys: What learned values are kept by, if not as the preset has it.
+        world: Name of the world.
+        preset: Name in `impact.PRESETS`.
+        keys: Whether learned values are kept by board or by state; `preset` leaves that to it.
         changes: Other fields of `impact.Options`.
 
     Raises:
@@ -69,9 +73,9 @@ def options_for(world: str, preset: str, keys: Keys = "preset", **changes: Any) 
 
 
 def trials(seed: int, world: str, count: int) -> list[np.random.Generator]:
-    """A generator for each trial; the first ones are the same however many there are.
+    """Return a generator for each trial; the first ones are the same however many there are.
 
-    Every world has its own, whichever other worlds are studied.
+    Every world has generators of its own, whichever other worlds are studied.
 
     Raises:
         ConfigError: If the seed is negative or there is no trial.
@@ -82,35 +86,44 @@ def trials(seed: int, world: str, count: int) -> list[np.random.Generator]:
 
 
 def outcome_counts(performance: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many trials `[..., N]` came to each of `OUTCOMES` `[..., 4]`."""
+    """Count how many trials `[..., N]` ended in each of `OUTCOMES` `[..., 4]`."""
     nearest = np.clip(np.round(performance), -2, 1)
     return np.stack([(nearest == kind).sum(axis=-1) for kind in (-2, -1, 0, 1)], axis=-1)
 
 
-def count_outcomes(
-    row: NDArray[np.int64],
-    world: str,
-    options: Options,
-    agent: Agent,
-    draws: Sequence[np.random.Generator],
-) -> Callable[[], None]:
-    """A job that lets an agent act and writes how many trials came to each of `OUTCOMES` `[4]`."""
+def count_outcomes(points: Points, agent: Agent, seed: int, count: int) -> Outcomes:
+    """Let an agent act at each point, under a progress bar, and count the outcomes.
 
-    def job() -> None:
-        found = ablate(tabular(world), options, draws, (agent,), threads=threads())
-        row[:] = outcome_counts(found.performance)[0]
-
-    return job
+    Args:
+        points: Options by setting and world.
+        agent: Agent that acts.
+        seed: Seed of the trials, which are the same at all points of a world.
+        count: Number of trials at each point.
+    """
+    counts = {key: np.zeros((len(options), 4), np.int64) for key, options in points.items()}
+    jobs = [(key, number) for key, options in points.items() for number in range(len(options))]
+    with progress_bars() as progress:
+        for done, (key, number) in enumerate(jobs):
+            progress("points", done, len(jobs))
+            draws, world = trials(seed, key[1], count), tabular(key[1])
+            found = ablate(world, points[key][number], draws, (agent,), threads=threads())
+            counts[key][number] = outcome_counts(found.performance)[0]
+    return counts
 
 
 def outcome_table(
     title: str, sign: str, ticks: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
 ) -> Table:
-    """Outcomes `[P, 4]` by world, a row for each of P values of what is changed."""
-    table = new_table(title=title, caption=f"Trials that ended: {' / '.join(OUTCOMES)}")
-    table.add_column(sign, justify="right")
-    for name in counts:
-        table.add_column(name, justify="right")
+    """Tabulate outcomes `[P, 4]` by world, with a row for each of P values of an option.
+
+    Args:
+        title: One line above.
+        sign: Sign of the option, such as λ.
+        ticks: Texts of its values.
+        counts: By world.
+    """
+    caption = f"Trials that ended: {' / '.join(OUTCOMES)}"
+    table = new_table(title, caption, numbers=[sign, *counts])
     for number, tick in enumerate(ticks):
         rows = (" / ".join(map(str, found[number])) for found in counts.values())
         table.add_row(tick, *rows)
@@ -118,24 +131,10 @@ def outcome_table(
 
 
 def passed(world: str, performance: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many of the trials `[..., N]` were as good as the world allows `[...]`."""
+    """Count the trials `[..., N]` that were as good as the world allows `[...]`."""
     return np.asarray((performance >= WORLDS[world].passing - 1e-9).sum(axis=-1))
 
 
-def agent_order() -> tuple[str, ...]:
-    """Names of the seven agents of the paper's ablation."""
-    return tuple(agent.name for agent in AGENTS)
-
-
 def threads() -> int:
-    """Trials at a time: one for each core that may be used."""
+    """Return the number of trials at a time: one for each core that may be used."""
     return len(os.sched_getaffinity(0))
-
-
-def in_turn(title: str, jobs: Sequence[Callable[[], None]]) -> None:
-    """Do one thing after the other under a progress bar, drawn where someone watches."""
-    console = Console(stderr=True)
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        for job in bar.track(jobs):
-            job()

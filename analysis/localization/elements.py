@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 SHARED = "shared"
-"""Stands for elements that belong to no region, or to several."""
+"""Name for the elements that belong to no region, or to several."""
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,20 @@ class Elements:
     """Which elements of a network's parameters belong to which region and layer."""
 
     regions: tuple[str, ...]
-    """The last is `SHARED`."""
+    """Names of the regions; the last is `SHARED`."""
     layers: tuple[str, ...]
-    """Modules with parameters of their own, in the network's order."""
+    """Names of the modules with parameters of their own, in the network's order."""
     sizes: NDArray[np.int64]
-    """Elements `[R, L]`."""
+    """Number of elements of each region and layer `[R, L]`."""
     masks: Mapping[str, Mapping[str, Tensor]]
-    """By parameter, then by region: bool in the parameter's shape; together they are all of it."""
+    """By parameter, then by region: bool in the parameter's shape. Each element is in one mask."""
 
     @classmethod
     def of(cls, model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]]) -> Elements:
-        """Take a network apart.
+        """Assign the elements of a network.
 
         Args:
-            model: The network.
+            model: Network to divide.
             owned: By parameter and region, the elements that a region owns (`Router.owned`).
         """
         names = dict.fromkeys(region for masks in owned.values() for region in masks)
@@ -47,7 +47,7 @@ class Elements:
         return cls(regions, layers, sizes, masks)
 
     def squares(self, gradients: Mapping[str, Tensor | None]) -> NDArray[np.float64]:
-        """The sum of squares `[R, L]` of gradients by parameter; one that is None adds nothing."""
+        """Return sums of squares `[R, L]` of gradients by parameter; `None` adds nothing."""
         found = np.zeros(self.sizes.shape)
         for name, by_region in self.masks.items():
             gradient = gradients[name]
@@ -56,13 +56,13 @@ class Elements:
             squared = gradient.detach().double().square()
             layer = self.layers.index(layer_of(name))
             for region, mask in by_region.items():
-                mass = squared.sum() if len(by_region) == 1 else squared[mask].sum()
-                found[self.regions.index(region), layer] += float(mass)
+                norm = squared.sum() if len(by_region) == 1 else squared[mask].sum()
+                found[self.regions.index(region), layer] += float(norm)
         return found
 
 
 def layer_of(parameter: str) -> str:
-    """The module that a parameter belongs to."""
+    """Return the name of the module that a parameter belongs to."""
     return parameter.rpartition(".")[0]
 
 

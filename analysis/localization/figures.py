@@ -1,4 +1,4 @@
-"""Pictures of where gradients fall and what ablations do: heat maps with numbers, and curves."""
+"""Draw gradients and ablations of routed agents: heat maps with numbers, and curves."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from chisel.analysis.ablation import AblationMatrix
 from chisel.analysis.localization.gradient_norm import MEAN
 from chisel.analysis.localization.result import Condition, Localization
-from chisel.analysis.results import Estimate
+from chisel.analysis.results import GREY, INK, PALETTE, Estimate, new_figure, style_axes
 
-_COLOURS = ("#d1495b", "#1f77b4", "#2e8b57", "#edae49", "#6a4c93", "#00798c", "#8d5524")
-_INK, _CONTROL = "#14141f", "#9a9aa5"
 _TITLES: dict[Condition, str] = {
     "without routes": "without routes",
     "labelled": "with routes, labelled",
@@ -26,14 +24,14 @@ _PLAIN = "without routes, or unlabelled"
 
 
 def gradient_norm_figure(localization: Localization, title: str) -> Figure:
-    """Kind × region: the mass of gradients, without routes and with them, on a log scale."""
-    tables = {_TITLES[c]: localization.masses(c) for c in localization.conditions}
+    """Draw squared gradient norms by kind and region, without and with routes, on a log scale."""
+    tables = {_TITLES[c]: localization.norms(c) for c in localization.conditions}
     if "unlabelled" not in localization.conditions:
         tables = {_PLAIN if k == "without routes" else k: table for k, table in tables.items()}
     kinds = list(next(iter(tables.values())))
     regions = list(tables[next(iter(tables))][kinds[0]])
-    size = (0.9 + (0.85 * len(regions) + 0.5) * len(tables), 1.5 + 0.5 * len(kinds))
-    figure = Figure(figsize=size, layout="constrained")
+    width = 0.9 + (0.85 * len(regions) + 0.5) * len(tables)
+    figure = new_figure(width, 1.5 + 0.5 * len(kinds), title)
     axes = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     every = [
         value.value for table in tables.values() for row in table.values() for value in row.values()
@@ -46,7 +44,6 @@ def gradient_norm_figure(localization: Localization, title: str) -> Figure:
             logs = np.log10(values).clip(limits[0])
         _heat(ax, logs, kinds, regions, colours="Blues", limits=limits, text=values, shown=_power)
         ax.set_title(name, fontsize=10)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
 
@@ -59,65 +56,59 @@ def _share(value: float) -> str:
 
 
 def layers_figure(localization: Localization, title: str) -> Figure:
-    """Layer × kind: absorption by layer, white where it is one half."""
+    """Draw absorption by layer and kind, white where it is one half."""
     by_layer = localization.by_layer()
     layers, kinds = list(by_layer), list(localization.sides)
     values = np.array([[by_layer[layer].get(kind, np.nan) for kind in kinds] for layer in layers])
     values = np.concatenate([values, values.mean(axis=1, keepdims=True)], axis=1)
     width = 1.2 + 0.075 * max(map(len, layers)) + 0.75 * (len(kinds) + 1)
-    size = (max(width, 0.085 * len(title)), 1.2 + 0.27 * len(layers))
-    figure = Figure(figsize=size, layout="constrained")
-    ax = figure.subplots()
-    _heat(ax, values, layers, [*kinds, MEAN], colours="RdBu", limits=(0, 1))
-    figure.suptitle(title, fontsize=11, fontweight="bold")
+    figure = new_figure(max(width, 0.085 * len(title)), 1.2 + 0.27 * len(layers), title)
+    _heat(figure.subplots(), values, layers, [*kinds, MEAN], colours="RdBu", limits=(0, 1))
     return figure
 
 
 def training_figure(
     localization: Localization, shuffled: Localization | None, title: str
 ) -> Figure:
-    """Over training: absorption, and how much gradient unlabelled examples send to each region."""
-    figure = Figure(figsize=(9.6, 3.7), layout="constrained")
+    """Draw, over training, absorption and the gradient of unlabelled examples in each region."""
+    figure = new_figure(9.6, 3.7, title)
     left, right = figure.subplots(1, 2)
     steps = localization.steps()
     curves = [localization.absorption(step) for step in steps]
     kinds = [*localization.sides, MEAN]
-    for kind, colour in zip(kinds, [*_COLOURS[: len(kinds) - 1], _INK], strict=True):
-        # Of several seeds, the band is the mean's: those of the kinds would hide each other.
+    for kind, colour in zip(kinds, [*PALETTE[: len(kinds) - 1], INK], strict=True):
+        # With several seeds only the mean has a band: those of the kinds would hide each other.
         band = kind == MEAN or len(localization.runs) == 1
         _curve(left, steps, [curve[kind] for curve in curves], colour, kind, band)
     if shuffled is not None and shuffled.sides:
         means = [shuffled.absorption(step)[MEAN] for step in shuffled.steps()]
-        _curve(left, shuffled.steps(), means, _CONTROL, "mean, shuffled labels")
-    left.axhline(localization.expected(MEAN), color=_INK, linewidth=0.7, linestyle=":")
+        _curve(left, shuffled.steps(), means, GREY, "mean, shuffled labels")
+    left.axhline(localization.expected(MEAN), color=INK, linewidth=0.7, linestyle=":")
     left.set_ylim(-0.03, 1.03)
-    left.set_title("absorption (dotted: by size)", fontsize=10)
     for number, (region, values) in enumerate(_per_parameter(localization, steps).items()):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = PALETTE[number % len(PALETTE)]
         right.plot(steps, values, color=colour, label=region, **_line(steps))
     right.set_yscale("log")
-    right.set_title("mean squared gradient per parameter, unlabelled", fontsize=10)
-    for ax in (left, right):
-        ax.set_xlabel("environment steps", fontsize=9)
-        ax.tick_params(labelsize=8)
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)
+    titles = (
+        "absorption (dotted: by size)",
+        "mean squared gradient per parameter, unlabelled",
+    )
+    for ax, text in zip((left, right), titles, strict=True):
+        style_axes(ax, text, xlabel="environment steps", exponent=6)
         ax.legend(fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
 
 def _per_parameter(localization: Localization, steps: Sequence[int]) -> dict[str, list[float]]:
-    """By region over training, the mean over kinds, and the geometric one over runs."""
+    """Return, by region over training, the mean over kinds, geometric over runs."""
     found: dict[str, list[float]] = {}
     for step in steps:
-        masses = [snapshot.masses["unlabelled"] for snapshot in localization.at(step)]
-        rows = np.stack([_known_mean(mass.per_parameter()) for mass in masses])
+        norms = [snapshot.norms["unlabelled"] for snapshot in localization.at(step)]
+        rows = np.stack([_known_mean(one.per_parameter()) for one in norms])
         with np.errstate(divide="ignore"):
             means = np.exp(np.log(rows).mean(axis=0))
-        for number, region in enumerate(masses[0].elements.regions):
-            if masses[0].elements.sizes[number].any():
+        for number, region in enumerate(norms[0].elements.regions):
+            if norms[0].elements.sizes[number].any():
                 found.setdefault(region, []).append(float(means[number]))
     return found
 
@@ -146,43 +137,31 @@ def _line(steps: Sequence[int]) -> dict[str, Any]:
 
 
 def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figure:
-    """Ablation × metric for several agents side by side, coloured by the change.
+    """Draw metrics by ablation for several agents side by side, coloured by the change.
 
     Args:
-        matrices: By what stands above each; the same metrics in all.
+        matrices: By title of the panel; the metrics are the same in all.
         title: One line above.
     """
     metrics = list(next(iter(matrices.values())).metrics)
     rows = max(len(matrix.rows) for matrix in matrices.values())
     width = 1.9 + (0.85 * len(metrics) + 0.4) * len(matrices) + 1.3 * (len(matrices) - 1)
-    figure = Figure(figsize=(width, 1.6 + 0.36 * rows), layout="constrained")
+    figure = new_figure(width, 1.6 + 0.36 * rows, title)
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         values = np.array([[r.metrics[m].value for m in metrics] for r in matrix.rows])
         changes = np.array([[r.change[m].value for m in metrics] for r in matrix.rows])
         scale = np.where(_bounded(matrix, metrics), 1.0, np.abs(values).max(axis=0).clip(1e-9))
-        names = [_row_name(row.name) for row in matrix.rows]
-        _heat(
-            ax,
-            changes / scale,
-            names,
-            metrics,
-            colours="PuOr",
-            limits=(-0.6, 0.6),
-            text=values,
-        )
+        names = [row.label for row in matrix.rows]
+        limits = (-0.6, 0.6)
+        _heat(ax, changes / scale, names, metrics, colours="PuOr", limits=limits, text=values)
         ax.set_title(name, fontsize=10)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
     return figure
 
 
 def _bounded(matrix: AblationMatrix, metrics: Sequence[str]) -> list[bool]:
-    """Which metrics are shares; changes of others are coloured relative to their largest value."""
+    """Return which metrics are shares; other changes are coloured relative to the largest value."""
     return [all(0 <= row.metrics[m].value <= 1 for row in matrix.rows) for m in metrics]
-
-
-def _row_name(name: str) -> str:
-    return "whole network" if name == "none" else f"without {name.replace(':', ', size of ')}"
 
 
 def _heat(
@@ -196,7 +175,7 @@ def _heat(
     text: NDArray[np.float64] | None = None,
     shown: Callable[[float], str] = _share,
 ) -> None:
-    """Coloured cells with numbers: the values, or others given as `text`."""
+    """Draw coloured cells with numbers: the values, or others given as `text`."""
     image = ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
     for (row, column), number in np.ndenumerate(values if text is None else text):
         if np.isnan(number):
@@ -205,10 +184,9 @@ def _heat(
         light = 0.3 * red + 0.59 * green + 0.11 * blue > 0.55
         label = shown(float(number))
         ax.text(
-            column, row, label, ha="center", va="center", fontsize=9, color=_INK if light else "w"
+            column, row, label, ha="center", va="center", fontsize=9, color=INK if light else "w"
         )
     ax.set_xticks(range(len(columns)), columns, fontsize=8.5)
     ax.set_yticks(range(len(rows)), rows, fontsize=8.5)
     ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.spines[:].set_visible(False)

@@ -1,7 +1,8 @@
-"""Gradient mass: how much of a loss's gradient falls into which region, layer by layer.
+"""Measure how much of a loss's gradient falls into which region, layer by layer.
 
-The mass of a region is the sum of the squared gradients of the elements that it alone owns. What no
-region owns, or two at a time (where rows of one cross columns of another), is `shared`.
+The squared gradient norm of a region is the sum of the squared gradients of the elements that it
+alone owns. Elements that no region owns, or two at a time (where rows of one cross columns of
+another), are `shared`.
 """
 
 from __future__ import annotations
@@ -14,43 +15,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.analysis.localization.elements import Elements
-from chisel.analysis.results import Estimate, bootstrap_mean
+from chisel.analysis.results import Estimate, bootstrap_mean, none_if_nan
 
 MEAN = "mean"
-"""Stands for the mean over kinds."""
+"""Name for the mean over kinds."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """For one kind of example, the regions that are told apart by it."""
+    """The regions that rules treat differently for one kind of example."""
 
     own: tuple[str, ...]
-    """Open to this kind and closed, or less open, to another."""
+    """Regions that are open to this kind and closed, or less open, to another."""
     foreign: tuple[str, ...]
-    """Open to another kind and closed, or less open, to this one."""
+    """Regions that are open to another kind and closed, or less open, to this one."""
 
 
 def sides_of(
     kinds: Sequence[str], regions: Sequence[str], rules: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Sides]:
-    """For every kind its own regions and foreign ones; kinds without both are left out.
+    """Return, for every kind, its own and its foreign regions; kinds without both are left out.
 
     Args:
-        kinds: Labels.
+        kinds: Labels of examples.
         regions: Names of regions.
-        rules: By label and region, the weight of its gradient; 1 where not named. If they treat all
-            labels alike, as in a network that is not routed, a region goes with the label of its
+        rules: By label and region, the weight of the gradient; 1 where not named. If they treat all
+            labels alike, as in a network that is not routed, a region belongs to the label of its
             own name.
     """
     weights = {kind: {r: rules.get(kind, {}).get(r, 1.0) for r in regions} for kind in kinds}
     if all(row == weights[kinds[0]] for row in weights.values()):
         weights = {kind: {r: float(r == kind) for r in regions} for kind in kinds}
     most = {r: max(weights[kind][r] for kind in kinds) for r in regions}
-    telling = [r for r in regions if any(weights[kind][r] < most[r] for kind in kinds)]
+    unequal = [r for r in regions if any(weights[kind][r] < most[r] for kind in kinds)]
     found = {
         kind: Sides(
-            tuple(r for r in telling if weights[kind][r] == most[r]),
-            tuple(r for r in telling if weights[kind][r] < most[r]),
+            tuple(r for r in unequal if weights[kind][r] == most[r]),
+            tuple(r for r in unequal if weights[kind][r] < most[r]),
         )
         for kind in kinds
     }
@@ -59,7 +60,7 @@ def sides_of(
 
 @dataclass(frozen=True)
 class SquaredGradientNorms:
-    """The mass of each kind of example in each region and layer, for several batches."""
+    """Squared gradient norms by kind of example, region and layer, for several batches."""
 
     kinds: tuple[str, ...]
     elements: Elements
@@ -67,35 +68,35 @@ class SquaredGradientNorms:
     """`[N, K, R, L]`; NaN in batches without examples of a kind."""
 
     def matrix(self) -> NDArray[np.float64]:
-        """Mean mass over batches `[K, R]`; NaN for a kind that no batch has."""
+        """Return means over batches `[K, R]`; NaN for a kind that no batch has."""
         return _mean_of_known(self.values.sum(axis=3))
 
     def shares(self) -> NDArray[np.float64]:
-        """Of each kind's mass, what falls into each region: `[K, R]`, rows add up to 1."""
+        """Return the share of each kind's norm in each region `[K, R]`; rows add up to 1."""
         matrix = self.matrix()
         with np.errstate(invalid="ignore"):  # no gradient at all: no share
             return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
 
     def per_parameter(self) -> NDArray[np.float64]:
-        """Mean squared gradient `[K, R]` of a region's elements; NaN if it has none."""
+        """Return the mean squared gradient `[K, R]` of a region's elements; NaN if it has none."""
         sizes = self.elements.sizes.sum(axis=1).astype(float)
         return np.asarray(self.matrix() / np.where(sizes > 0, sizes, np.nan))
 
     def own_shares(
         self, sides: Mapping[str, Sides], generator: np.random.Generator
     ) -> dict[str, Estimate]:
-        """Of each kind's mass in own and foreign regions, the share in its own.
+        """Return the share of each kind's norm in its own regions, of that in own and foreign ones.
 
-        A kind's share alone can be far from half because the regions differ in size or in how much
-        gradient anything sends there. Such a preference raises one kind's share as it lowers
-        another's, so the `mean` over kinds is the fairer number.
+        One kind's share can be far from a half merely because regions differ in size, or in how
+        much gradient any example sends there. Such a preference raises one kind's share as it
+        lowers another's, so the `mean` over kinds is the fairer number.
 
         Args:
-            sides: By kind, what is compared.
-            generator: Of the bootstrap over batches, from which intervals come where they are many.
+            sides: By kind, the regions that are compared.
+            generator: Source of the bootstrap over batches.
 
         Returns:
-            By kind, and for `mean`.
+            Shares by kind, and their `mean`.
         """
         own = self._in({kind: side.own for kind, side in sides.items()})
         both = self._in({kind: side.own + side.foreign for kind, side in sides.items()})
@@ -106,7 +107,7 @@ class SquaredGradientNorms:
         return found | {MEAN: _share(parts.mean(axis=1), generator)}
 
     def _in(self, regions: Mapping[str, Sequence[str]]) -> NDArray[np.float64]:
-        """Mass `[N, len(regions)]` of each kind in some regions; 0 without examples."""
+        """Return norms `[N, len(regions)]` of each kind in some regions; 0 without examples."""
         totals = np.nan_to_num(self.values.sum(axis=3))
         return np.stack(
             [
@@ -117,15 +118,15 @@ class SquaredGradientNorms:
         )
 
     def own_shares_by_layer(self, sides: Mapping[str, Sides]) -> dict[str, dict[str, float]]:
-        """The same layer by layer, where a layer has elements of both sides; by layer and kind.
+        """Return these shares by layer and kind, for layers with elements of both sides.
 
-        Corresponding layers of modules that are called like regions (experts) are one layer.
+        Corresponding layers of modules that are named like regions (experts) count as one layer.
         """
         found: dict[str, dict[str, float]] = {}
-        mass = _mean_of_known(self.values)
+        norms = _mean_of_known(self.values)
         for layer, at in self._corresponding().items():
             for kind, side in sides.items():
-                rows = mass[self.kinds.index(kind)][:, at].sum(axis=1)
+                rows = norms[self.kinds.index(kind)][:, at].sum(axis=1)
                 sizes = self.elements.sizes[:, at].sum(axis=1)
                 own, foreign = self._columns(side.own), self._columns(side.foreign)
                 if sizes[own].any() and sizes[foreign].any():
@@ -145,13 +146,13 @@ class SquaredGradientNorms:
         return [number for number, name in enumerate(self.elements.regions) if name in names]
 
     def expected(self, side: Sides) -> float:
-        """The share that a kind's own regions have of the elements on both sides."""
+        """Return the share that a kind's own regions have of the elements of both sides."""
         sizes = self.elements.sizes.sum(axis=1)
         own = sizes[self._columns(side.own)].sum()
         return float(own / max(1, own + sizes[self._columns(side.foreign)].sum()))
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON: by kind and region, means over batches."""
+        """Return means over batches by kind and region, for JSON."""
         layers = _mean_of_known(self.values)
         return {
             "batches": len(self.values),
@@ -161,7 +162,7 @@ class SquaredGradientNorms:
             "layers": {
                 kind: {
                     region: {
-                        layer: _plain(layers[k, r, i])
+                        layer: none_if_nan(layers[k, r, i])
                         for i, layer in enumerate(self.elements.layers)
                         if self.elements.sizes[r, i]
                     }
@@ -173,13 +174,13 @@ class SquaredGradientNorms:
 
     def _named(self, table: NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
         return {
-            kind: dict(zip(self.elements.regions, map(_plain, row), strict=True))
+            kind: dict(zip(self.elements.regions, map(none_if_nan, row), strict=True))
             for kind, row in zip(self.kinds, table, strict=True)
         }
 
 
 def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    """Return the mean over the first axis without NaN; NaN where there is nothing else."""
     known = ~np.isnan(values)
     return np.asarray(_ratio(np.nansum(values, axis=0), known.sum(axis=0)))
 
@@ -190,11 +191,7 @@ def _ratio(part: Any, whole: Any) -> Any:
 
 
 def _share(parts: NDArray[np.float64], generator: np.random.Generator) -> Estimate:
-    """Mean of a share's parts `[N]`, which may lie beyond 0…1 themselves."""
+    """Return the mean of a share's parts `[N]`, each of which may lie beyond 0…1."""
     found = bootstrap_mean(parts, generator)
     low, high = (float(np.clip(end, 0, 1)) for end in (found.low, found.high))
     return Estimate(found.value, low, high, found.n, (0, 1))
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

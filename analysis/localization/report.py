@@ -1,4 +1,4 @@
-"""What the study of localisation leaves behind: JSON, figures and tables."""
+"""Write the JSON, the figures and the tables of the study of localisation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def write_localization(
     """Write `localization.json` and the figures.
 
     Args:
-        folder: Where.
-        studied: The run or runs that are studied.
-        shuffled: Runs whose labels were shuffled, as a control.
+        folder: Folder to write to.
+        studied: Result of the run or runs that are studied.
+        shuffled: Result of runs whose labels were shuffled, as a control.
 
     Returns:
         Tables for a terminal.
@@ -39,7 +39,7 @@ def write_localization(
     if shuffled is not None:
         data["shuffled"] = shuffled.to_plain()
     write_json(folder / "localization.json", data)
-    figures = {"gradients": gradient_norm_figure(studied, f"{what}: gradient mass")}
+    figures = {"gradients": gradient_norm_figure(studied, f"{what}: squared gradient norms")}
     if studied.sides:
         figures["layers"] = layers_figure(studied, f"{what}: absorption by layer")
         figures["training"] = training_figure(studied, shuffled, what)

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from chisel.analysis.attribution import Attribution
-from chisel.analysis.results import CHEESE, INK, Estimate, plain_axes, titled_figure
+from chisel.analysis.results import CHEESE, INK, Estimate, new_figure, plain_axes
 from chisel.envs.maze import MazeState
 
 _FOR, _AGAINST = "#c2410c", "#2563eb"
@@ -52,7 +52,7 @@ def attribution_figure(
         examples: Mazes that are drawn; none for a layer without places.
         title: One line above.
     """
-    figure = titled_figure(13, 3.6 + (3.5 if examples else 0), title)
+    figure = new_figure(13, 3.6 + (3.5 if examples else 0), title)
     parts = figure.subfigures(2 if examples else 1, 1, squeeze=False)[:, 0]
     above = parts[0].subplots(1, 3, width_ratios=(2.2, 1.2, 1.4))
     _channels(above[0], channels)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.maze.effects import mean_total_variation, total_variation
 from chisel.analysis.maze.fields import VectorField
-from chisel.analysis.results import CHEESE, INK, MOUSE, titled_figure
+from chisel.analysis.results import CHEESE, INK, MOUSE, new_figure
 from chisel.envs.maze import MazeState, render
 
 _PAPER, _STONE = "#ffffff", "#3b3b45"
@@ -36,7 +36,7 @@ def field_figure(field: VectorField, title: str) -> Figure:
     Returns:
         A figure without any global state, for `save_figure`.
     """
-    figure = titled_figure(10, 5.1, title)
+    figure = new_figure(10, 5.1, title)
     left, right = figure.subplots(1, 2)
     draw_arrows(left, field)
     left.set_title("policy: net probability of the moves", fontsize=10)
@@ -52,7 +52,7 @@ def comparison_figure(before: VectorField, after: VectorField, title: str) -> Fi
         ValueError: If the fields are not of the same squares.
     """
     changed = replace(after, values=total_variation(before, after))
-    figure = titled_figure(14.5, 5.1, title)
+    figure = new_figure(14.5, 5.1, title)
     left, middle, right = figure.subplots(1, 3)
     draw_arrows(left, before)
     left.set_title("before", fontsize=10)

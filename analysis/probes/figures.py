@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.probes.layers import Probed
-from chisel.analysis.results import GREY, INK, PALETTE, Estimate, plain_axes, titled_figure
+from chisel.analysis.results import GREY, INK, PALETTE, Estimate, new_figure, plain_axes
 
 _KINDS = {"score": PALETTE[1], "untrained": PALETTE[0], "shuffled": GREY}
 _LABELS = {"score": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
@@ -29,7 +29,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
     columns = min(_COLUMNS, len(targets))
     lines = -(-len(targets) // columns)
     size = (2.6 + 1.9 * columns, (1.0 + 0.15 * len(layers)) * lines + 0.6)
-    figure = titled_figure(*size, title)
+    figure = new_figure(*size, title)
     axes = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
     for unused in axes[len(targets) :]:
         unused.set_axis_off()

@@ -1,4 +1,4 @@
-"""One HTML page of what studies found, which needs nothing but itself."""
+"""Write one HTML page of the results of studies, which needs no other file."""
 
 from chisel.analysis.report.collect import Findings, findings, is_about, is_answer
 from chisel.analysis.report.page import Panel, Section, page

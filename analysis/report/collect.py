@@ -1,4 +1,4 @@
-"""What a study left in its folder: figures, tables, data."""
+"""Collect what a study left in its folder: figures, tables, data."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FIGURES = (".png", ".gif")
 
 @dataclass(frozen=True)
 class Findings:
-    """What a folder holds, in the order of names."""
+    """The results in a folder, in the order of their names."""
 
     figures: tuple[Path, ...]
     tables: tuple[dict[str, Any], ...]
-    """As `chisel.analysis.results.output.plain_table` gives them."""
+    """Tables as `chisel.analysis.results.plain_table` returns them."""
     data: tuple[Path, ...]
     """JSON and CSV files."""
     command: str | None
-    """What to type to get the same results, if the data say."""
+    """Command that gives the same results, if the data say."""
 
 
 def findings(folder: Path) -> Findings:
-    """Look through a study's folder.
+    """Collect the results in a study's folder.
 
     Raises:
         CheckpointError: If a JSON file there cannot be read.
@@ -49,19 +49,19 @@ def findings(folder: Path) -> Findings:
 
 
 def is_about(folder: Path, digests: list[str]) -> bool:
-    """Whether a folder holds results, and they are about checkpoints of exactly these digests."""
+    """Return whether a folder holds results about checkpoints of exactly these digests."""
     named = {digest for data in _results(folder) for digest in _digests(data)}
     return bool(named) and named == set(digests)
 
 
 def is_answer(folder: Path, digests: list[str], command: str) -> bool:
-    """Whether a folder holds results about these checkpoints, found with a command's options."""
-    commands = [found for data in _results(folder) if (found := _command(data))]
-    asked = _settings(command)
+    """Return whether a folder holds results about these checkpoints, with a command's options."""
+    commands = [one for data in _results(folder) if (one := _command(data))]
+    wanted = _settings(command)
     return (
         is_about(folder, digests)
         and bool(commands)
-        and all(_settings(found) == asked for found in commands)
+        and all(_settings(one) == wanted for one in commands)
     )
 
 
@@ -70,12 +70,12 @@ def _results(folder: Path) -> list[Any]:
 
 
 def _settings(command: str) -> set[str]:
-    """A command's words, without those that say what is studied and where results go."""
+    """Return a command's words, without those that say what is studied and where results go."""
     return {w for w in shlex.split(command) if not w.startswith(("checkpoint=", "out="))}
 
 
 def _digests(data: Any) -> list[str]:
-    """Of the checkpoint itself, or of each of the runs."""
+    """Return the digests of the checkpoint itself, or of each of the runs."""
     if not isinstance(data, dict):
         return []
     found = [data["sha256"]] if isinstance(data.get("sha256"), str) else []

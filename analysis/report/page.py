@@ -1,4 +1,4 @@
-"""The page: a template, and a function for each part. Everything that comes in is escaped."""
+"""Build the page from a template, with a function for each part; all inserted text is escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from chisel.analysis.report.collect import Findings
 
 SHOWN = 40_000
-"""Bytes of a data file up to which it is shown, folded; a larger one is only named."""
+"""Number of bytes up to which a data file is shown, folded; a larger one is only named."""
 
 _CONFIGS = "Configs"
 
@@ -48,17 +48,17 @@ pre, code {{ font-size: 12px; overflow-x: auto; white-space: pre-wrap; overflow-
 
 @dataclass(frozen=True)
 class Panel:
-    """What one study found on one checkpoint, or on all seeds together."""
+    """The results of one study of one checkpoint, or of all seeds together."""
 
     label: str
     found: Findings | None
     note: str = ""
-    """Why there is nothing, or what else to say."""
+    """Sentence shown above, such as why there are no results."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One study, its checkpoints side by side."""
+    """One study, with its checkpoints side by side."""
 
     title: str
     panels: Sequence[Panel]
@@ -71,13 +71,13 @@ def page(
     configs: Mapping[str, str],
     origin: Mapping[str, Any],
 ) -> str:
-    """The whole page as HTML with its pictures inside; it links to nothing but its own parts.
+    """Return the page as HTML with its pictures inside; it links only to its own parts.
 
     Args:
-        title: Of the page.
-        checkpoints: A table, as `chisel.analysis.results.output.plain_table` gives it.
-        sections: Studies.
-        configs: The YAML of each checkpoint's config by its label.
+        title: Title of the page.
+        checkpoints: Table as `chisel.analysis.results.plain_table` returns it.
+        sections: Studies in the order of the page.
+        configs: By label of a checkpoint, the YAML of its config.
         origin: Facts about the report itself, such as its command.
     """
     parts = [table(checkpoints), contents([one.title for one in sections] + [_CONFIGS])]
@@ -90,7 +90,7 @@ def page(
 
 
 def contents(titles: Sequence[str]) -> str:
-    """A list of the page's parts, each to be clicked."""
+    """Return a list of links to the page's parts."""
     items = [
         f'<li><a href="#part-{number}">{escape(title)}</a></li>'
         for number, title in enumerate(titles)
@@ -99,13 +99,13 @@ def contents(titles: Sequence[str]) -> str:
 
 
 def section(one: Section, number: int) -> str:
-    """A study's heading, to which the contents lead, and panels."""
+    """Return a study's heading, which the contents link to, and its panels."""
     panels = "\n".join(panel(each) for each in one.panels)
     return f'<h2 id="part-{number}">{escape(one.title)}</h2>\n<div class="side">\n{panels}\n</div>'
 
 
 def panel(one: Panel) -> str:
-    """Figures, tables and data of one checkpoint."""
+    """Return the figures, tables and data of one checkpoint."""
     parts = [f"<h3>{escape(one.label)}</h3>"]
     if one.note:
         parts.append(f'<p class="note">{escape(one.note)}</p>')
@@ -119,14 +119,14 @@ def panel(one: Panel) -> str:
 
 
 def picture(file: Path) -> str:
-    """A figure inside the page."""
+    """Return a figure, embedded in the page."""
     kind = file.suffix.removeprefix(".")
     text = base64.b64encode(file.read_bytes()).decode("ascii")
     return f'<img alt="{escape(file.stem)}" src="data:image/{kind};base64,{text}">'
 
 
 def table(plain: Mapping[str, Any]) -> str:
-    """A table with its title and caption."""
+    """Return a table with its title and caption."""
     heads = "".join(f"<th>{escape(str(name))}</th>" for name in plain["columns"])
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
@@ -138,7 +138,7 @@ def table(plain: Mapping[str, Any]) -> str:
 
 
 def data(file: Path) -> str:
-    """A data file, folded; only its name and size if it is large."""
+    """Return a data file, folded; of a large one its name and size."""
     size = file.stat().st_size
     if size > SHOWN:
         return f'<p class="note">{escape(str(file))}: {size / 1000:,.0f} kB</p>'
@@ -146,5 +146,5 @@ def data(file: Path) -> str:
 
 
 def folded(title: str, text: str) -> str:
-    """Text to be opened with a click."""
+    """Return text that opens with a click."""
     return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"

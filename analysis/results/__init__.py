@@ -1,13 +1,14 @@
-"""What every study shares: estimates, tables, figures, folders, provenance, progress."""
+"""What all studies share: estimates, tables, figures, files, folders, provenance, progress."""
 
 from chisel.analysis.results.comparison import Comparison, compare
-from chisel.analysis.results.disk import write_file
 from chisel.analysis.results.estimates import (
     Estimate,
     band,
     bootstrap_mean,
+    estimate_over_seeds,
     mean_over_seeds,
     median,
+    none_if_nan,
     proportion,
     t_quantile,
 )
@@ -17,36 +18,40 @@ from chisel.analysis.results.figures import (
     GREY,
     INK,
     MOUSE,
+    PALE,
     PALETTE,
-    draw_band,
+    frames_of,
+    new_figure,
     plain_axes,
+    plot_band,
+    plot_estimates,
     save_figure,
-    titled_figure,
+    style_axes,
+    write_gif,
 )
-from chisel.analysis.results.films import frames_of, write_gif
-from chisel.analysis.results.folders import home_of
+from chisel.analysis.results.files import TABLES, make_folder, write_file, write_json
+from chisel.analysis.results.folders import (
+    check_writable,
+    is_run_or_group,
+    results_folder,
+    study_folder,
+)
 from chisel.analysis.results.frame import Frame
 from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
-from chisel.analysis.results.output import (
-    TABLES,
-    as_typed,
-    check_writable,
-    keep_tables,
-    make_folder,
-    plain_table,
-    provenance,
-    results_folder,
-    show,
-    study_command,
-    study_folder,
-    typed_source,
-    write_json,
-)
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
-from chisel.analysis.results.request import Request
+from chisel.analysis.results.request import (
+    Request,
+    as_typed,
+    origin,
+    provenance,
+    study_command,
+    typed_source,
+)
 from chisel.analysis.results.settings import (
     Settings,
+    as_config_errors,
     as_list,
+    check_at_least,
     maze_run,
     names_of,
     naming,
@@ -55,7 +60,7 @@ from chisel.analysis.results.settings import (
     runs_of,
     take_agent,
 )
-from chisel.analysis.results.tables import new_table
+from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
 from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
 
 __all__ = [
@@ -64,6 +69,7 @@ __all__ = [
     "GREY",
     "INK",
     "MOUSE",
+    "PALE",
     "PALETTE",
     "TABLES",
     "Comparison",
@@ -74,17 +80,19 @@ __all__ = [
     "Request",
     "Settings",
     "Tree",
+    "as_config_errors",
     "as_list",
     "as_typed",
     "band",
     "bootstrap_mean",
     "branch",
     "change_over_layouts",
+    "check_at_least",
     "check_writable",
     "compare",
-    "draw_band",
+    "estimate_over_seeds",
     "frames_of",
-    "home_of",
+    "is_run_or_group",
     "keep_tables",
     "labelled",
     "leaves",
@@ -95,11 +103,16 @@ __all__ = [
     "median",
     "names_of",
     "naming",
+    "new_figure",
     "new_table",
+    "none_if_nan",
     "numbers",
+    "origin",
     "over_seeds",
     "plain_axes",
     "plain_table",
+    "plot_band",
+    "plot_estimates",
     "progress_bars",
     "proportion",
     "provenance",
@@ -111,9 +124,9 @@ __all__ = [
     "show",
     "study_command",
     "study_folder",
+    "style_axes",
     "t_quantile",
     "take_agent",
-    "titled_figure",
     "to_plain",
     "typed_source",
     "write_file",

@@ -14,12 +14,11 @@ from scipy import special
 _NORMAL_975 = 1.959963984540054
 """97.5 % quantile of the normal distribution: half of the 5 % lies above it."""
 
-
-_WAYS = 200_000
-"""Ways to deal values to two groups that `permutation_p` counts out."""
+_MOST_ASSIGNMENTS = 200_000
+"""Number of assignments of values to two groups up to which `permutation_p` goes through all."""
 
 FEW = 30
-"""Below so many values a bootstrap interval is too narrow, and Student's t stands in for it."""
+"""Number of values below which Student's t replaces the bootstrap, whose interval is too narrow."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +27,42 @@ class Estimate:
 
     value: float
     low: float
-    """nan where the data say nothing about the spread (a single run, for instance)."""
+    """NaN where the data say nothing about the spread (a single run, for instance)."""
     high: float
     n: int
-    """What it was estimated from: episodes, layouts, seeds."""
+    """Number of episodes, layouts or seeds that it was estimated from."""
     within: tuple[float, float] | None = field(default=None, compare=False, repr=False)
     """The least and the largest value that the quantity can have, where that is known."""
 
     def to_plain(self) -> dict[str, float | int | None]:
-        """For JSON, which knows no nan: null."""
+        """Return plain values for JSON, with `None` for NaN."""
         ends = {"value": self.value, "low": self.low, "high": self.high}
-        return {k: None if math.isnan(v) else v for k, v in ends.items()} | {"n": self.n}
+        return {k: none_if_nan(v) for k, v in ends.items()} | {"n": self.n}
+
+    def text(self, form: str) -> str:
+        """Return the value and its interval, like `0.50 (0.40, 0.60)`; without one the value alone.
+
+        Args:
+            form: Format of each number, like `.2f`.
+        """
+        if math.isnan(self.low):
+            return f"{self.value:{form}}"
+        return f"{self.value:{form}} ({self.low:{form}}, {self.high:{form}})"
+
+    def plus_minus(self, form: str) -> str:
+        """Return the value and half the width of its interval, like `0.50 ± 0.10`."""
+        half = self.high - self.value
+        shown = "" if math.isnan(half) else f" ± {half:{form.removeprefix('+')}}"
+        return f"{self.value:{form}}{shown}"
+
+
+def none_if_nan(value: float) -> float | None:
+    """Return a number for JSON, which has no NaN."""
+    return None if math.isnan(value) else value
 
 
 def proportion(successes: int, n: int) -> Estimate:
-    """A proportion with its Wilson score interval (Wilson 1927), sane at 0 and 1.
+    """Return a proportion with its Wilson score interval (Wilson 1927), also right at 0 and 1.
 
     Raises:
         ValueError: If `successes` is not in 0…n.
@@ -60,15 +80,15 @@ def proportion(successes: int, n: int) -> Estimate:
 
 
 def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = None) -> Estimate:
-    """A mean of few independent runs with Student's t interval, cut to `within` where it is known.
+    """Return the mean of few independent runs with Student's t interval, cut to `within`.
 
-    Also of few mazes of which each is a mean over many squares. It leans on values being roughly
-    normal around their mean. Where a run fails now and then it covers far less than it says, and no
-    formula mends that: show the runs themselves. Runs that are all equal say nothing of their
-    spread: the ends are nan, or as `bootstrap_mean` has them.
+    It also fits few mazes each of which is a mean over many squares. It assumes that values are
+    roughly normal around their mean. If a run fails now and then, the interval covers far less than
+    95 %, and no formula mends that: show the runs themselves. Runs that are all equal say nothing
+    about their spread: the ends are NaN, or those of `bootstrap_mean` if the range is known.
 
     Args:
-        values: One of each run, `[n]`.
+        values: One value of each run, `[n]`.
         within: The least and the largest value that the quantity can have.
 
     Raises:
@@ -88,8 +108,24 @@ def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = N
     return Estimate(mean, max(mean - half, low), min(mean + half, high), n, within)
 
 
+def estimate_over_seeds(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the mean over seeds of one quantity that each seed has an estimate of.
+
+    A lone estimate is returned as it is. A value that is not finite in some seed stays so, without
+    an interval. The range is the one that all seeds have, if they have the same.
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    values = [one.value for one in estimates]
+    broken = [value for value in values if not math.isfinite(value)]
+    if broken:
+        return Estimate(broken[0], math.nan, math.nan, len(values))
+    ranges = {one.within for one in estimates}
+    return mean_over_seeds(values, within=ranges.pop() if len(ranges) == 1 else None)
+
+
 def t_quantile(n: int) -> float:
-    """97.5 % quantile of Student's t with n - 1 degrees of freedom."""
+    """Return the 97.5 % quantile of Student's t with n - 1 degrees of freedom."""
     return float(special.stdtrit(n - 1, 0.975))
 
 
@@ -100,7 +136,7 @@ def bootstrap_mean(
     resamples: int = 2000,
     within: tuple[float, float] | None = None,
 ) -> Estimate:
-    """A mean of many independent values (levels, layouts, episodes) with its interval.
+    """Return the mean of many independent values (levels, layouts, episodes) with its interval.
 
     Without a range: Student's t below 30 values, from there on the percentile bootstrap, widened as
     much as t is wider than the normal (Hesterberg 2015). Values that are all equal have no
@@ -114,8 +150,8 @@ def bootstrap_mean(
 
     Args:
         values: `[n]`.
-        generator: Source of the draws.
-        resamples: How often weights are drawn.
+        generator: Source of the random draws.
+        resamples: Number of draws of the weights.
         within: The least and the largest value that the quantity can have, such as (0, 1) for a
             probability and (-1, 1) for the change of one; finite.
 
@@ -126,7 +162,7 @@ def bootstrap_mean(
     n = len(sample)
     if n < 2 or (within is None and (n < FEW or np.ptp(sample) == 0)):
         return mean_over_seeds(sample, within=within)
-    # How often each value is drawn: as good as drawing indices, with far less to add up.
+    # Drawing how often each value occurs equals drawing indices, with far less to add up.
     distinct, counts = np.unique(sample, return_counts=True)
     if within is None:
         draws = generator.multinomial(n, counts / n, size=resamples)
@@ -138,10 +174,10 @@ def bootstrap_mean(
 
 
 def median(values: ArrayLike) -> Estimate:
-    """A median with the interval between two of the values, which covers at least 95 %.
+    """Return the median with an interval between two of the values that covers at least 95 %.
 
-    How many of n values lie below the median is binomial, whatever their distribution. Fewer than
-    six have no such interval.
+    The number of n values below the median is binomial, whatever their distribution. Fewer than six
+    values have no such interval.
     """
     sample = np.sort(np.asarray(values, np.float64))
     n = len(sample)
@@ -153,11 +189,11 @@ def median(values: ArrayLike) -> Estimate:
 
 
 def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """Exact two-sided p that two groups of seeds differ in their mean by chance alone.
+    """Return the exact two-sided p that the means of two groups of seeds differ by chance alone.
 
-    The share of all ways to deal the values to groups of these sizes in which the means are at
-    least as far apart as they are. Of three and three it is .1 at best. More than 200,000 ways are
-    not counted out: then it is estimated from so many random ones, of a fixed seed.
+    It is the share of all assignments of the values to groups of these sizes in which the means are
+    at least as far apart as they are. For three and three it is .1 at best. Where there are more
+    than 200,000 assignments, it is estimated from so many random ones, drawn with a fixed seed.
 
     Raises:
         ValueError: If a group is empty.
@@ -165,19 +201,19 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
     if not len(first) or not len(second):
         raise ValueError("a group without values cannot be compared")
     values, n = np.array([*first, *second], np.float64), len(first)
-    ways = math.comb(len(values), n)
-    if ways <= _WAYS:
-        dealt = np.array(list(itertools.combinations(range(len(values)), n)))
+    exact = math.comb(len(values), n) <= _MOST_ASSIGNMENTS
+    if exact:
+        chosen = np.array(list(itertools.combinations(range(len(values)), n)))
     else:
-        draws = np.random.default_rng(0).random((_WAYS, len(values)))
-        dealt = np.argpartition(draws, n - 1, axis=1)[:, :n]
-    sums = values[dealt].sum(axis=1)
+        draws = np.random.default_rng(0).random((_MOST_ASSIGNMENTS, len(values)))
+        chosen = np.argpartition(draws, n - 1, axis=1)[:, :n]
+    sums = values[chosen].sum(axis=1)
     apart = np.abs(sums / n - (values.sum() - sums) / (len(values) - n))
-    # What is equal may differ in its last bits, by the order of the sum.
+    # Equal distances may differ in their last bits, by the order of the sum.
     as_far = apart >= abs(np.mean(first) - np.mean(second)) - 1e-9 * max(
         1.0, float(np.abs(values).max())
     )
-    if ways <= _WAYS:
+    if exact:
         return float(as_far.mean())
     return float((1 + as_far.sum()) / (1 + len(as_far)))
 
@@ -185,8 +221,9 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
 def band(
     curves: Sequence[NDArray[np.float64]], *, within: tuple[float, float] | None = None
 ) -> tuple[NDArray[np.float64], ...]:
-    """Mean curve `[T]` and the ends of its t interval over curves `[T]`, cut to `within`; nan with
-    one curve.
+    """Return the mean of curves `[T]` and the ends of its t interval, cut to `within`, each `[T]`.
+
+    The ends are NaN for one curve.
     """
     stacked = np.stack(curves)
     mean = stacked.mean(axis=0)
@@ -204,7 +241,7 @@ def _ends_within(
     resamples: int,
     within: tuple[float, float],
 ) -> tuple[float, float]:
-    """Ends of the interval of a mean of `distinct` values that came up `counts` times."""
+    """Return the ends of the interval of a mean of `distinct` values that occur `counts` times."""
     weights = generator.standard_gamma(counts, size=(resamples, len(counts)))
     more = generator.standard_gamma(1.0, size=resamples)
     sums, total = weights @ distinct, weights.sum(axis=1) + more
@@ -214,7 +251,7 @@ def _ends_within(
 
 
 def _sample(values: ArrayLike, within: tuple[float, float] | None) -> NDArray[np.float64]:
-    """Values as floats; those beyond the range by rounding alone are put back into it."""
+    """Return values as floats; those beyond the range by rounding alone are put back into it."""
     sample = np.asarray(values, np.float64)
     if within is None or not len(sample):
         return sample

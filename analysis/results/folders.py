@@ -1,27 +1,29 @@
-"""Names of folders, so that results about different weights or options never share one."""
+"""Folders of results: different weights or options never share one."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-from chisel.models import CHECKPOINTS, WEIGHTS, iteration_of
+from chisel.analysis.results.files import check_folder, make_folder
+from chisel.analysis.results.settings import runs_of
+from chisel.models import CHECKPOINTS, WEIGHTS, Agent, TrainedAutoencoder, iteration_of
 
 _DIGITS = 8
-"""Of a digest, in the names of folders."""
+"""Number of hex digits of a digest in the name of a folder."""
 
 
 def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
-    """Where results about some weights go, apart from those about others.
+    """Return the folder for results about some weights.
 
-    For a run's newest checkpoint `studies/STUDY` of the run, for one before it
-    `studies/STUDY-CHECKPOINT`; for weights that are no run's `studies/STUDY/NAME-DIGEST` of the
-    current folder. Words follow, if there are any.
+    It is `studies/STUDY` of the run for its newest checkpoint, `studies/STUDY-CHECKPOINT` for an
+    earlier one, and `studies/STUDY/NAME-DIGEST` of the current folder for weights that belong to no
+    run. The words are appended with a hyphen.
 
     Args:
-        source: The file of the weights.
-        digest: Its sha256, in hex.
-        study: Or another kind of result.
+        source: File of the weights.
+        digest: Its SHA-256, in hex.
+        study: Name of the study, or of another kind of result.
         words: Options that are not at their defaults.
     """
     if source.parent.name == CHECKPOINTS:
@@ -32,19 +34,75 @@ def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
     return Path("studies") / study / joined(*parts)
 
 
-def _name_of(source: Path) -> str:
-    """What to call weights that are no run's: their file, or their folder; of seeds the group's."""
-    if source.name != WEIGHTS:
-        return source.stem
-    folder = source.resolve().parent
-    return f"{folder.parent.name}-{folder.name}" if folder.match("seed-*") else folder.name
+def study_folder(
+    agent: Agent | TrainedAutoencoder, study: str, out: Path | str | None, words: str = ""
+) -> Path:
+    """Return the folder of a study's results, made if need be.
+
+    Args:
+        agent: Agent that was studied.
+        study: Name of the study.
+        out: The folder itself; `None` is the one of `home_of`.
+        words: Options that are not at their defaults, for the folder's name.
+
+    Raises:
+        ConfigError: If it cannot be made.
+    """
+    return make_folder(home_of(agent.source, agent.digest, study, words) if out is None else out)
+
+
+def results_folder(
+    checkpoint: Path | str,
+    agent: Agent | TrainedAutoencoder,
+    study: str,
+    out: Path | str | None,
+    words: str = "",
+) -> Path:
+    """Return `study_folder`; or, for a group of seeds, `studies/STUDY` of the group.
+
+    Raises:
+        ConfigError: If it cannot be made.
+    """
+    if out is None and runs_of(checkpoint) != [Path(checkpoint)]:
+        out = Path(checkpoint) / "studies" / joined(study, words)
+    return study_folder(agent, study, out, words)
+
+
+def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> None:
+    """Check that a study's results can be written, before the study works for an hour.
+
+    Args:
+        checkpoint: What is studied, if anything is.
+        out: Folder of the results; `None` is `studies/` of the run, or of the current folder.
+
+    Raises:
+        ConfigError: If they cannot be written.
+    """
+    path = Path() if checkpoint is None else Path(checkpoint)
+    if path.is_file() and path.parent.name == CHECKPOINTS:
+        path = path.parent.parent
+    home = path if is_run_or_group(path) else Path()
+    check_folder(Path(out) if out is not None else home / "studies")
+
+
+def is_run_or_group(path: Path) -> bool:
+    """Return whether a path is the folder of a run, or of a group of seeds."""
+    return (path / CHECKPOINTS).is_dir() or runs_of(path) != [path]
 
 
 def short_digest(text: str) -> str:
-    """What tells texts apart in the names of folders."""
+    """Return the first digits of a text's SHA-256, for the name of a folder."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def joined(*parts: str) -> str:
-    """The parts that are not empty, with hyphens between."""
+    """Join the parts that are not empty with hyphens."""
     return "-".join(filter(None, parts))
+
+
+def _name_of(source: Path) -> str:
+    """Return a name for weights that belong to no run: their file, folder or group and seed."""
+    if source.name != WEIGHTS:
+        return source.stem
+    folder = source.resolve().parent
+    return f"{folder.parent.name}-{folder.name}" if folder.match("seed-*") else folder.name

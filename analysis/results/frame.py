@@ -1,4 +1,4 @@
-"""A table: named columns of one length, for Python, CSV and JSON."""
+"""Tables of data: named columns of one length, for Python, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.analysis.results.disk import write_file
+from chisel.analysis.results.files import write_file
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,27 @@ class Frame:
 
     @classmethod
     def of_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Frame:
-        """A table of rows that all have the first one's names."""
+        """Build a table of rows that all have the names of the first one."""
         return cls({name: np.array([row[name] for row in rows]) for name in rows[0]})
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """A column `[E]`."""
+        """Return a column `[E]`."""
         return self.columns[name]
 
     def where(self, chosen: NDArray[np.bool_]) -> Frame:
-        """The rows for which `chosen` `[E]` holds."""
+        """Return the rows for which `chosen` `[E]` is true."""
         return Frame({name: column[chosen] for name, column in self.columns.items()})
 
     def matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Some columns side by side, `[E, K]`."""
+        """Return some columns side by side, `[E, K]`."""
         return np.column_stack([self.columns[name].astype(np.float64) for name in names])
 
     def to_plain(self) -> dict[str, list[Any]]:
-        """For JSON: a list for each column."""
+        """Return a list for each column, for JSON."""
         return {name: column.tolist() for name, column in self.columns.items()}
 
     def write_csv(self, path: Path) -> Path:

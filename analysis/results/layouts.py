@@ -1,7 +1,7 @@
-"""The layout as the unit of what is measured.
+"""Means and changes over the layouts of mazes.
 
-Small mazes repeat: of 1,000 test levels up to 9×9, 439 share 17 layouts of 5×5. What an agent does
-in levels of the same walls is much alike, so they are one piece of evidence. Each layout weighs the
+Small mazes repeat: of 1,000 test levels up to 9×9, 439 share 17 layouts of 5×5. An agent behaves
+much alike in levels with the same walls, so these are one piece of evidence. Each layout weighs the
 same, with the mean of its levels, and intervals are over layouts.
 """
 
@@ -18,11 +18,11 @@ Layouts = NDArray[np.int64]
 
 
 def by_layout(values: Floats, layouts: Layouts) -> Floats:
-    """The mean of each layout's values `[L]`, in the order of the layouts' numbers.
+    """Return the mean of each layout's values `[L]`, in the order of the layouts' numbers.
 
     Args:
-        values: Of episodes `[E]`; NaN where there is none.
-        layouts: Of each `[E]`. A layout without any value is left out.
+        values: Values of episodes `[E]`; NaN where there is none.
+        layouts: Layout of each `[E]`. A layout without any value is left out.
     """
     known = ~np.isnan(values)
     _, member, counts = np.unique(layouts[known], return_inverse=True, return_counts=True)
@@ -37,14 +37,14 @@ def mean_over_layouts(
     *,
     share: bool = False,
 ) -> Estimate:
-    """The mean over layouts of the mean in each; `n` is the number of layouts.
+    """Return the mean over layouts of the mean in each; `n` is the number of layouts.
 
     Args:
-        values: Of episodes `[E]`; NaN where there is none.
-        layouts: Of each `[E]`; None: none repeats.
-        generator: Of the bootstrap.
-        share: The values are 0 and 1, so the interval stays within 0…1; it is Wilson's where every
-            layout is 0 or 1 throughout.
+        values: Values of episodes `[E]`; NaN where there is none.
+        layouts: Layout of each `[E]`. `None`: none repeats.
+        generator: Source of the bootstrap's draws.
+        share: Whether values are 0 and 1, so that the interval stays within 0…1; it is Wilson's
+            where every layout is 0 or 1 throughout.
     """
     means = _means(np.asarray(values, np.float64), layouts)
     if share and np.isin(means, (0.0, 1.0)).all():
@@ -60,9 +60,9 @@ def change_over_layouts(
     *,
     share: bool = False,
 ) -> Estimate:
-    """The mean over layouts of how much the same episodes `[E]` change; see `mean_over_layouts`.
+    """Return the mean over layouts of the change of the same episodes `[E]`.
 
-    The change of a share stays within −1…1.
+    Arguments are those of `mean_over_layouts`; the change of a share stays within −1…1.
     """
     means = _means(after - before, layouts)
     return bootstrap_mean(means, generator, within=(-1.0, 1.0) if share else None)
@@ -71,7 +71,13 @@ def change_over_layouts(
 def redrawn(
     groups: NDArray[np.int64], generator: np.random.Generator, resamples: int
 ) -> list[Floats]:
-    """How often each episode counts `[E]` when whole groups are drawn with replacement."""
+    """Draw groups of episodes with replacement; return how often each episode counts `[E]`.
+
+    Args:
+        groups: Number of the group of each episode `[E]`.
+        generator: Source of the draws.
+        resamples: Number of arrays to return.
+    """
     distinct, member = np.unique(groups, return_inverse=True)
     n = len(distinct)
     counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)

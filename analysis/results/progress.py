@@ -1,4 +1,4 @@
-"""Progress bars in a terminal, for analyses that say how far they are."""
+"""Progress bars in a terminal."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much is wanted."""
+"""Function that is called with a label, the amount done and the amount wanted."""
 
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressCallback]:
-    """Bars on a terminal's standard error, one for each label, gone at the end.
+    """Show a bar for each label on standard error, if that is a terminal; remove them at the end.
 
     Yields:
-        A function of a label, what is done and what is wanted.
+        The function to call.
     """
     console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
@@ -33,7 +33,10 @@ def progress_bars() -> Iterator[ProgressCallback]:
 
 
 def labelled(progress: ProgressCallback, prefix: str) -> ProgressCallback:
-    """The same with a prefix before every label, such as the seed's name; none if it is empty."""
+    """Return a callback that puts a prefix before every label, such as the name of a seed.
+
+    An empty prefix changes nothing.
+    """
     if not prefix:
         return progress
     return lambda label, done, wanted: progress(f"{prefix}: {label}", done, wanted)

@@ -1,4 +1,4 @@
-"""What an analysis is told: an agent by its path, and settings as `key=value`."""
+"""Read the arguments of an analysis: agents by path, settings as `key=value`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Settings = Mapping[str, Any] | Sequence[str]
 
 
 def as_list(settings: Settings) -> list[str]:
-    """Settings as `key=value` texts."""
+    """Return settings as texts like `key=value`."""
     if isinstance(settings, Mapping):
         return [f"{k}={'null' if v is None else v}" for k, v in settings.items()]
     return list(settings)
 
 
 def numbers(key: str, text: str) -> list[float]:
-    """An option that lists numbers, in the order given.
+    """Read an option that lists numbers, in the order given.
 
     Raises:
         ConfigError: If one is no number, or not finite.
@@ -40,7 +40,7 @@ def numbers(key: str, text: str) -> list[float]:
 
 
 def runs_of(checkpoint: Path | str) -> list[Path]:
-    """The runs of a group of seeds, by seed; or what was given alone."""
+    """Return the runs of a group of seeds, by seed; for any other path the path alone."""
     path = Path(checkpoint)
     if holds_agent(path):
         return [path]
@@ -49,16 +49,16 @@ def runs_of(checkpoint: Path | str) -> list[Path]:
 
 
 def names_of(runs: Sequence[Path]) -> list[str]:
-    """What to call the runs of a group in labels and files, as `seed-0`; nothing for a lone one."""
+    """Return names for the runs of a group, like `seed-0`; an empty one for a lone run."""
     return [""] if len(runs) == 1 else [path.name for path in runs]
 
 
 @contextmanager
 def naming(run: str) -> Iterator[None]:
-    """Within the context, what is wrong with one run of a group is said with its name.
+    """Put the name of a run before the message of a ConfigError that is raised within the context.
 
     Args:
-        run: As `names_of` gives it; nothing is added for a lone one.
+        run: Name as `names_of` gives it; nothing is added for a lone run.
     """
     try:
         yield
@@ -67,14 +67,14 @@ def naming(run: str) -> Iterator[None]:
 
 
 def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
-    """The agent itself, or the one behind a path.
+    """Return an agent, loaded if a path was given.
 
     Args:
         agent: An agent, a run, a checkpoint, a shipped folder or a published `.pth`.
         env: For published weights, the experiment whose environment they play in.
 
     Raises:
-        CheckpointError: If there is none.
+        CheckpointError: If there is no agent.
         ConfigError: If `env` is given where the agent has a config of its own.
     """
     if not isinstance(agent, Agent):
@@ -85,10 +85,10 @@ def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
 
 
 def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
-    """The config to study an agent under: its own, with settings on `eval.*` and `env.*`.
+    """Return a maze agent's config, with settings on `eval.*` and `env.*` applied.
 
     Raises:
-        ConfigError: If the agent has none, plays no maze, or a setting is not one of these.
+        ConfigError: If the agent has no config, plays no maze, or a setting is not one of these.
     """
     if agent.config is None:
         raise ConfigError(f"{agent.source} carries no config; say env=EXPERIMENT, like maze/hard")
@@ -103,11 +103,35 @@ def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
 
 
 def require_spaces(agent: Agent, env: Any) -> Spaces:
-    """The environment's spaces, which must be what the network was made for.
+    """Return the spaces of an environment, and check that the network was made for them.
 
     Raises:
-        CheckpointError: With what differs.
+        CheckpointError: If they differ, with what does.
     """
     spaces = spaces_of(env)
     require_match(agent.source, agent.spaces.to_plain(), spaces.to_plain(), "environment")
     return spaces
+
+
+@contextmanager
+def as_config_errors() -> Iterator[None]:
+    """Turn a ValueError of a library function into the user's: one line, exit code 2.
+
+    Raises:
+        ConfigError: In place of a ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def check_at_least(least: int, **given: int) -> None:
+    """Check that options are large enough.
+
+    Raises:
+        ConfigError: If one is not.
+    """
+    for key, value in given.items():
+        if value < least:
+            raise ConfigError(f"{key}={value}: must be at least {least}")

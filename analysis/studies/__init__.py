@@ -1,4 +1,4 @@
-"""Studies: a checkpoint goes in; a table, JSON and figures come out, in one folder."""
+"""Studies: each writes a table, JSON and figures about a checkpoint or a world to one folder."""
 
 from chisel.analysis.studies.registry import run
 

@@ -1,4 +1,4 @@
-"""The study `ablation`: what an agent does without each of its regions, beside random ones."""
+"""The study `ablation`: an agent without each of its regions, beside random ones."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def run(
 ) -> Path:
     """Play without each region, and without random ones of the same size.
 
-    Shipped weights do; `localization` also asks where gradients fall, and needs a run for that.
+    Shipped weights suffice; `localization` also measures where gradients fall, and needs a run.
 
     Args:
         checkpoint: An agent, or a folder of seeds.
-        levels: Held-out levels or games for each row; None is `eval.levels`.
-        split: Of these levels, where there are splits.
+        levels: Number of held-out levels or games for each row; None is `eval.levels`.
+        split: Split of these levels, where there are splits.
         mode: What ablating does to the units.
-        controls: Random regions for each region.
+        controls: Number of random regions for each region.
         gates: Whether random regions silence as many units of a gate as the region does; a unit of
-            a gate is an expert's voice.
+            a gate scales an expert's output.
         out: Folder for the results; None is `studies/ablation` of the run or group, with another
             mode than zero `studies/ablation-MODE`.
 
@@ -49,7 +49,7 @@ def run(
         The folder, with `ablation.json`, its table and a figure.
 
     Raises:
-        ConfigError: An option is impossible, or an agent has no regions.
+        ConfigError: If an option is impossible, or an agent has no regions.
     """
     asked = Request.of(STUDY, run, locals())
     runs = runs_of(checkpoint)

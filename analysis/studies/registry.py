@@ -1,4 +1,4 @@
-"""Studies by name, with their options checked before anything is loaded."""
+"""Run studies by name, and check their options before anything is loaded."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(
 
 
 def bind(name: str, study: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments for a study's function, each of the type its signature says.
+    """Return the arguments of a study's function, converted to the types of its signature.
 
     Raises:
         ConfigError: If one is unknown, missing or of the wrong type.
@@ -64,7 +64,7 @@ def bind(name: str, study: Callable[..., Any], given: Mapping[str, Any]) -> dict
 
 
 def _typed(key: str, value: Any, wanted: Any) -> Any:
-    """The value itself if it fits; text is read as what is wanted."""
+    """Return the value if it fits; text is converted to the wanted type."""
     members = [member for member in get_args(wanted) if member is not type(None)]
     if get_origin(wanted) is Literal:
         if value not in members:

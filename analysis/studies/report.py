@@ -1,4 +1,4 @@
-"""The study `report`: one page of all that the other studies find on a checkpoint, or on seeds."""
+"""The study `report`: one page with the results of all other studies of some checkpoints."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any, Literal
 from rich.table import Table
 
 from chisel import configs
-from chisel.analysis.gridworlds import origin
 from chisel.analysis.report import Findings, Panel, Section, findings, is_about, is_answer, page
 from chisel.analysis.results import (
     Request,
     compare,
+    is_run_or_group,
     make_folder,
     new_table,
+    origin,
     plain_table,
     runs_of,
     study_command,
@@ -30,7 +31,7 @@ from chisel.models import CHECKPOINTS, Agent
 
 STUDY = "report"
 _OWN = "-report"
-"""After a study's name: results with the report's options, beside those with others."""
+"""Ending of the folders of results with the report's options, where others have the name."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Entry:
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     groups: bool = False
-    """Whether it takes a folder of seeds, and then is run on all of them at once, and only so."""
+    """Whether it takes a folder of seeds; then it is run on all seeds at once, and only so."""
 
 
 ENTRIES = (
@@ -54,7 +55,7 @@ ENTRIES = (
     Entry("retarget", {"levels": 12}, groups=True),
     Entry("localization", {"levels": 200, "points": 4}, groups=True),
 )
-"""In the order of the page. One that is not registered here, or does not apply, is named with the
+"""Studies in the order of the page. One that is not registered or does not apply is named with the
 reason."""
 
 
@@ -65,13 +66,13 @@ class Subject:
     path: Path
     agents: tuple[Agent, ...]
     home: Path
-    """Where its studies leave their results."""
+    """Folder that holds the results of its studies."""
     role: Literal["alone", "group", "member"] = "alone"
-    """Whether it is a group of seeds, or one of a group that is shown too."""
+    """Whether it is a group of seeds, or a seed of a group that is shown as well."""
 
     @property
     def digests(self) -> list[str]:
-        """Of the checkpoints it is about."""
+        """Digests of the checkpoints it is about."""
         return [agent.digest for agent in self.agents]
 
 
@@ -85,14 +86,14 @@ def run(
 ) -> Path:
     """Write one HTML page, to be read offline, with the figures and tables of all studies.
 
-    Results that a study has left for the same checkpoint and options are taken; what is missing is
-    run. Where there are results with other options, those of the report go to `STUDY-report`.
+    Results that a study has left for the same checkpoint and options are used; missing ones are
+    computed. Where there are results with other options, the report's go to `STUDY-report`.
 
     Args:
         checkpoint: A run, a checkpoint, a folder of seeds, a shipped folder or a published `.pth`;
-            several, with commas between, are shown side by side.
-        only: Names of studies with commas between; None runs all that the report knows.
-        again: Run every study, also where results are there.
+            several, separated by commas, are shown side by side.
+        only: Names of studies, separated by commas; None takes all that the report knows.
+        again: Whether to run every study, also where there are results.
         env: For published weights, the experiment whose environment they play in.
         out: Folder for the page; None is `studies/report` of the run or group.
 
@@ -137,20 +138,19 @@ def _entries(only: str | None) -> list[Entry]:
 def _folder(parts: Sequence[Path], out: Path | str | None) -> Path:
     if out is not None:
         return make_folder(Path(out))
-    first = parts[0]
-    has_home = len(parts) == 1 and ((first / CHECKPOINTS).is_dir() or runs_of(first) != [first])
-    return make_folder((first if has_home else Path()) / "studies" / STUDY)
+    home = parts[0] if len(parts) == 1 and is_run_or_group(parts[0]) else Path()
+    return make_folder(home / "studies" / STUDY)
 
 
 def _subjects(part: Path, env: str | None, folder: Path) -> list[Subject]:
-    """An agent; or all seeds of a group together, and then each of them."""
+    """Return an agent; or all seeds of a group together, and then each of them."""
     runs = runs_of(part)
     agents = [take_agent(path, env=env) for path in runs]
     found = []
     if len(runs) > 1:
         found.append(Subject(part, tuple(agents), part / "studies", "group"))
     for path, agent in zip(runs, agents, strict=True):
-        # Weights that are no run's have no place for results: they go beside the page, each apart.
+        # Results about weights that belong to no run go beside the page, each apart.
         in_run = (path / CHECKPOINTS).is_dir()
         home = path / "studies" if in_run else folder / agent.digest[:12]
         found.append(Subject(path, (agent,), home, "member" if len(runs) > 1 else "alone"))
@@ -158,7 +158,7 @@ def _subjects(part: Path, env: str | None, folder: Path) -> list[Subject]:
 
 
 def _wanted(entry: Entry, subject: Subject) -> bool:
-    """A study that takes groups is run on the group, not on each of its seeds."""
+    """Return whether to run a study: one that takes groups runs on the group, not on its seeds."""
     return subject.role == "alone" or entry.groups == (subject.role == "group")
 
 
@@ -183,7 +183,7 @@ def _panel(entry: Entry, subject: Subject, env: str | None, again: bool) -> Pane
 
 
 def _training(runs: Sequence[Path], folder: Path) -> list[Section]:
-    """Learning curves of those with a log, in one figure."""
+    """Draw learning curves of the runs with a log, in one figure."""
     logged = [path for path in runs if (path / "metrics.csv").is_file()]
     if not logged:
         return []
@@ -193,7 +193,7 @@ def _training(runs: Sequence[Path], folder: Path) -> list[Section]:
 
 
 def _others(subjects: Sequence[Subject], done: set[str]) -> list[Section]:
-    """What other studies and evaluations have left about these checkpoints."""
+    """Collect what other studies and evaluations have left about these checkpoints."""
     names = sorted(
         {
             folder.name
@@ -217,9 +217,8 @@ def _others(subjects: Sequence[Subject], done: set[str]) -> list[Section]:
 
 
 def _checkpoints(agents: dict[str, Agent]) -> Table:
-    table = new_table(title="Checkpoints")
-    for name in ("checkpoint", "experiment", "seed", "steps", "sha256"):
-        table.add_column(name)
+    headings = ("checkpoint", "experiment", "seed", "steps", "sha256")
+    table = new_table("Checkpoints", words=headings)
     for label, agent in agents.items():
         config = agent.config
         steps = "" if agent.env_steps is None else f"{agent.env_steps:,}"

@@ -48,7 +48,7 @@ def test_parts_measured_one_by_one_end_up_in_one_file(tmp_path: Path) -> None:
     assert found["envs"]["machine"]["cores"] >= 1
 
 
-def test_the_stopwatch_counts_nested_time_once_and_leaves_out_what_it_is_told() -> None:
+def test_the_stopwatch_counts_nested_time_once_and_leaves_out_functions_that_do_not_count() -> None:
     watch = share.Stopwatch()
 
     def sleep(seconds: float) -> None:

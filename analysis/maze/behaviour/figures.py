@@ -25,10 +25,10 @@ from chisel.analysis.results import (
     Frame,
     Tree,
     branch,
-    draw_band,
     leaves,
+    new_figure,
     plain_axes,
-    titled_figure,
+    plot_estimates,
 )
 
 _END_COLOURS = dict(zip(ENDS, (CHEESE, CORNER, GREY), strict=True))
@@ -46,7 +46,7 @@ def regression_figure(tree: Tree, title: str) -> Figure:
         tree: The tree of `behaviour`.
         title: One line above.
     """
-    figure = titled_figure(9.5, 3.4, title)
+    figure = new_figure(9.5, 3.4, title)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
     coefficients = leaves(tree, "regression", "coefficients")
     _dots(left, coefficients, INK, -0.12, "first batch")
@@ -84,7 +84,7 @@ def ends_figure(tree: Tree, title: str) -> Figure:
     rows = {name: leaves(summary, name) for name in summary if name != GAP}
     rows["decision square"] = leaves(tree, "decision")
     rows |= {f"cheese {name}": leaves(corners, name) for name in corners}
-    figure = titled_figure(7.5, 1.2 + 0.36 * len(rows), title)
+    figure = new_figure(7.5, 1.2 + 0.36 * len(rows), title)
     ax = figure.subplots()
     for shift, end in zip((-0.2, 0, 0.2), ENDS, strict=True):
         _dots(ax, {name: row[end] for name, row in rows.items()}, _END_COLOURS[end], shift, end)
@@ -104,7 +104,7 @@ def correlation_figure(frame: Frame, title: str) -> Figure:
     """
     names = ["cheese", *(name for name in METRICS if np.ptp(frame[name]) > 0)]
     values = np.corrcoef(frame.matrix(names), rowvar=False)
-    figure = titled_figure(8.4, 7.6, title)
+    figure = new_figure(8.4, 7.6, title)
     ax = figure.subplots()
     image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
     labels = ["ended at the cheese", *names[1:]]
@@ -125,7 +125,7 @@ def heat_figure(maps: Sequence[HeatMap], title: str) -> Figure:
         maps: The heat maps.
         title: One line above.
     """
-    figure = titled_figure(5.2 * len(maps), 4.9, title)
+    figure = new_figure(5.2 * len(maps), 4.9, title)
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
     for ax, one in zip(axes, maps, strict=True):
         edges = (one.cols[0] - 0.5, one.cols[-1] + 0.5, one.rows[0] - 0.5, one.rows[-1] + 0.5)
@@ -154,7 +154,7 @@ def regions_figure(sweep: RegionSweep, title: str) -> Figure:
         sweep: Agents and their measures.
         title: One line above.
     """
-    figure = titled_figure(15.5, 3.9, title)
+    figure = new_figure(15.5, 3.9, title)
     axes = figure.subplots(1, 4)
     for ax, name, heading, keys, colours in (
         (axes[0], "success", "success, all levels", (ON, OFF), _PLACEMENT_COLOURS),
@@ -196,11 +196,11 @@ def training_curve_figure(curve: TrainingCurve, measures: Sequence[str], title: 
         measures: Names of the measures that are drawn.
         title: One line above.
     """
-    figure = titled_figure(5.2 * len(measures), 3.8, title)
+    figure = new_figure(5.2 * len(measures), 3.8, title)
     axes = figure.subplots(1, len(measures), squeeze=False)[0]
     for ax, measure in zip(axes, measures, strict=True):
         for name, colour in zip(curve.names(measure), itertools.cycle(PALETTE), strict=False):
-            draw_band(ax, curve.steps, curve.curve(measure, name), colour, name)
+            plot_estimates(ax, curve.steps, curve.curve(measure, name), colour, name)
         ax.set_title(MEASURES[measure][0], fontsize=10)
         ax.set_xlabel("environment steps", fontsize=9)
         ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)

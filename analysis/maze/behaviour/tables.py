@@ -39,7 +39,7 @@ def _ends(tree: Tree, spread: str) -> Table:
         "P(cheese) is success; P(corner): the mouse came through the top-right corner, before the "
         f"cheese or without it. 95 % intervals over {spread}, n of them"
     )
-    table = new_table("How episodes end", caption, left=["mazes"], right=("n", *ENDS))
+    table = new_table("How episodes end", caption, words=["mazes"], numbers=("n", *ENDS))
     rows = {name: leaves(tree, "summary", name) for name in branch(tree, "summary")}
     rows["decision square"] = leaves(tree, "decision")
     corners = branch(tree, "corners")
@@ -55,7 +55,7 @@ def _coefficients(tree: Tree, spread: str) -> Table:
         f"the others. 95 % intervals over {spread}"
     )
     heads = ("coefficient", "VIF", "2nd batch")
-    table = new_table("Logistic regression", caption, left=["variable"], right=heads)
+    table = new_table("Logistic regression", caption, words=["variable"], numbers=heads)
     again = leaves(tree, "second", "coefficients")
     factors = leaves(tree, "regression", "vif")
     for name, value in leaves(tree, "regression", "coefficients").items():
@@ -73,7 +73,7 @@ def _predictions(tree: Tree, spread: str) -> Table:
         f"base rate is paired. 95 % intervals over {spread}"
     )
     heads = ("log-loss", "gain", "accuracy", "base rate", "gain")
-    table = new_table("Predictions", caption, left=["variables"], right=heads)
+    table = new_table("Predictions", caption, words=["variables"], numbers=heads)
     rows = {"these": leaves(tree, "validation")}
     rows |= {name: leaves(tree, "drop_one", name) for name in branch(tree, "drop_one")}
     rows["all 16 metrics"] = leaves(tree, "all", "validation")
@@ -91,7 +91,7 @@ def _signs(tree: Tree) -> Table:
         "how often the penalty takes it out. VIF among all metrics; ∞: the others determine it"
     )
     heads = ("alone", "flips", "taken out", "VIF")
-    table = new_table("Signs", caption, left=["metric"], right=heads)
+    table = new_table("Signs", caption, words=["metric"], numbers=heads)
     factors = leaves(tree, "all", "vif")
     for name in branch(tree, "signs"):
         row = leaves(tree, "signs", name)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.maze import VectorField, draw_values
 from chisel.analysis.maze.channels.retarget import RetargetMap
-from chisel.analysis.results import titled_figure
+from chisel.analysis.results import new_figure
 
 _COLUMNS = 8
 """Channels side by side on a contact sheet."""
@@ -37,7 +37,7 @@ def channel_sheet(
     count, texts = len(with_cheese), notes or {}
     columns = min(_COLUMNS, count)
     lines = math.ceil(count / columns)
-    figure = titled_figure(2.05 * columns, 1.15 * lines + 0.5, title)
+    figure = new_figure(2.05 * columns, 1.15 * lines + 0.5, title)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for channel, ax in enumerate(axes):
         ax.set_axis_off()
@@ -68,7 +68,7 @@ def retarget_figure(found: RetargetMap, title: str) -> Figure:
     panels = {"nothing done": found.base, "channels clamped there": found.clamped}
     if found.moved is not None:
         panels["cheese really there"] = found.moved
-    figure = titled_figure(4.4 * len(panels) + 0.6, 4.6, title)
+    figure = new_figure(4.4 * len(panels) + 0.6, 4.6, title)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (name, values) in zip(axes, panels.items(), strict=True):
         image = draw_values(ax, _as_field(found, values))

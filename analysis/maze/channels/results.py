@@ -24,10 +24,10 @@ from chisel.analysis.results import (
     branch,
     keep_tables,
     leaves,
+    new_figure,
     new_table,
     over_seeds,
     save_figure,
-    titled_figure,
     to_plain,
     write_json,
 )
@@ -136,7 +136,7 @@ def _sheet(found: ChannelsResult) -> Figure:
 def _overview(found: ChannelsResult) -> Figure:
     tracking, zeros, averages = found.tracking, found.zeros, found.means
     title = _named(found.name, f"channels of {found.module}")
-    figure = titled_figure(13, 4.2, title[0].upper() + title[1:])
+    figure = new_figure(13, 4.2, title[0].upper() + title[1:])
     left, middle, right = figure.subplots(1, 3)
     colours = [CHEESE if c in found.goal else GREY for c in range(len(zeros))]
     left.scatter(tracking.correlation, tracking.hits, c=colours, s=26)
@@ -156,7 +156,7 @@ def _overview(found: ChannelsResult) -> Figure:
 
 def _seeds_figure(found: Sequence[ChannelsResult], joined: Tree) -> Figure:
     """Draw means over seeds, with a small dot for each seed."""
-    figure = titled_figure(5.6, 4.2, f"{found[0].module}, {len(found)} training seeds")
+    figure = new_figure(5.6, 4.2, f"{found[0].module}, {len(found)} training seeds")
     ax = figure.subplots()
     for place, name in enumerate(joined):
         for kind, shift in _SHIFTS.items():
@@ -194,7 +194,7 @@ def _table(found: ChannelsResult) -> Table:
         title=_named(found.name, f"channels of {found.module} that follow the cheese"),
         caption="by move: direct logit attribution, the mean of activation × gradient of the "
         "move's logit, less the mean of moves",
-        right=("channel", "r", "hits", "at cheese", "elsewhere", "zero", "mean", *MOVES),
+        numbers=("channel", "r", "hits", "at cheese", "elsewhere", "zero", "mean", *MOVES),
     )
     tracking = found.tracking
     for c in found.goal:
@@ -222,7 +222,7 @@ def _resampling_table(found: ChannelsResult) -> Table:
 
 def _effects_table(effects: Tree, caption: str, name: str = "") -> Table:
     heads = ("channels", "same cell", "another cell", "difference")
-    table = new_table(_named(name, "channels taken from another maze"), caption, right=heads)
+    table = new_table(_named(name, "channels taken from another maze"), caption, numbers=heads)
     for kind_of_set in branch(effects):
         row = leaves(effects, kind_of_set)
         cells = (row[kind] for kind in ("same", "different", "difference"))

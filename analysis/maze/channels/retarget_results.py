@@ -25,11 +25,11 @@ from chisel.analysis.results import (
     keep_tables,
     leaves,
     mean_over_seeds,
+    new_figure,
     new_table,
     over_seeds,
     plain_axes,
     save_figure,
-    titled_figure,
     to_plain,
     write_json,
 )
@@ -184,7 +184,7 @@ def _draw(folder: Path, found: RetargetResult, stamp: str) -> None:
 def _curves(found: Sequence[RetargetResult]) -> Figure:
     """Draw means over squares by their distance from the start and from the way to the corner."""
     seeds = "" if len(found) == 1 else f", {len(found)} training seeds"
-    figure = titled_figure(10, 4, f"Leading the mouse{seeds}")
+    figure = new_figure(10, 4, f"Leading the mouse{seeds}")
     left, right = figure.subplots(1, 2, sharey=True)
     _along(left, found, lambda one: one.distance)
     _along(right, found, off_path)
@@ -227,7 +227,7 @@ def _about(found: RetargetResult) -> str:
 
 def _table(summary: Mapping[str, Estimate], caption: str, over: str) -> Table:
     heads = (f"mean over {over}", "95 %")
-    table = new_table("Normalised path probability", caption, left=[""], right=heads)
+    table = new_table("Normalised path probability", caption, words=[""], numbers=heads)
     for name, one in summary.items():
         kind, *rest = name.split(" ", 1)
         table.add_row(

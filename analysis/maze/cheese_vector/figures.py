@@ -17,9 +17,9 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     Estimate,
-    draw_band,
+    new_figure,
     plain_axes,
-    titled_figure,
+    plot_estimates,
 )
 
 _KIND_COLOURS = {"vector": PALETTE[1], "random": GREY, "shuffled": PALETTE[5]}
@@ -37,7 +37,7 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
     modules = list(dict.fromkeys(str(row.module) for row in rows))
     coeffs = sorted({float(row.coeff or 0) for row in rows})
     panels = [(kind, choice) for choice in ("cheese", "neither") for kind in KINDS]
-    figure = titled_figure(3.4 + 1.45 * len(panels), 1.6 + 0.17 * len(modules), title)
+    figure = new_figure(3.4 + 1.45 * len(panels), 1.6 + 0.17 * len(modules), title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (kind, choice) in zip(axes, panels, strict=True):
         found = {(r.module, r.coeff): r for r in rows if r.name == kind}
@@ -62,7 +62,7 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
         rows: Rows of `compared`.
         title: One line above.
     """
-    figure = titled_figure(1.1 * len(rows) + 1.2, 4, title)
+    figure = new_figure(1.1 * len(rows) + 1.2, 4, title)
     ax = figure.subplots()
     for number, choice in enumerate(CHOICES):
         boxes = ax.boxplot(
@@ -93,7 +93,7 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
         rows: Rows of `compared` of several seeds, joined by `join_rows`.
         title: One line above.
     """
-    figure = titled_figure(1.1 * len(rows) + 1.2, 6.2, title)
+    figure = new_figure(1.1 * len(rows) + 1.2, 6.2, title)
     axes = figure.subplots(2, 1, sharex=True)
     for ax, statistic in zip(axes, ("median", "mean"), strict=True):
         for number, choice in enumerate(CHOICES):
@@ -135,11 +135,11 @@ def curves_figure(
         whole: Show all of 0…1, so that figures can be compared; otherwise the axis ends just above
             the highest band.
     """
-    figure = titled_figure(3.3 * len(panels) + 0.6, 3.3, title)
+    figure = new_figure(3.3 * len(panels) + 0.6, 3.3, title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (name, curves) in zip(axes, panels.items(), strict=True):
         for kind, estimates in curves.items():
-            draw_band(ax, coeffs, estimates, _KIND_COLOURS[kind], kind)
+            plot_estimates(ax, coeffs, estimates, _KIND_COLOURS[kind], kind)
         ax.set_title(name, fontsize=9)
         ax.set_xlabel("coefficient", fontsize=8)
         plain_axes(ax)

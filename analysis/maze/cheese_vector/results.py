@@ -133,8 +133,8 @@ def _table(rows: Sequence[Condition], title: str) -> Table:
         title,
         "median (mean) over mazes at the decision square; means over seeds where n counts "
         "these; 95 % intervals in the JSON file",
-        left=["added"],
-        right=("n", *(f"P({choice})" for choice in CHOICES)),
+        words=["added"],
+        numbers=("n", *(f"P({choice})" for choice in CHOICES)),
     )
     for row in rows:
         cells = (f"{row.median(c).value:.3f} ({row.mean(c).value:.3f})" for c in CHOICES)

@@ -1,4 +1,4 @@
-"""The study `aup-phase`: outcomes as λ grows, by what ends of episodes are worth."""
+"""The study `aup-phase`: outcomes by λ, with two values of the ends of episodes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from chisel.analysis.gridworlds import OUTCOMES, PAPER_WORLDS, outcome_figure, side_effects
 from chisel.analysis.results import Request, numbers, save_figure, show, write_json
@@ -17,7 +15,7 @@ STUDY = "aup-phase"
 
 LAMBDAS = "0,.05,.1,.2,.4,.667,.8,.95,1.05,1.3,2,4"
 ROWS = {"zero": "ends worth 0", "absorbing": "ends go on paying"}
-"""What auxiliary values of terminal states are; see `impact.Options.ends`."""
+"""By `impact.Options.ends`, words for the auxiliary values of terminal states."""
 
 _AGENTS: Mapping[str, Agent] = {"planner": AUP, "model-free": MODEL_FREE}
 
@@ -36,13 +34,13 @@ def run(
     """Let AUP act with exact values at each λ, where ends are worth 0 and where they go on paying.
 
     Args:
-        agent: The planner, or what model-free AUP learns in the end.
-        lambdas: Weights of the penalty, with commas between.
-        draws: Sets of auxiliary rewards; each is met at every λ.
-        rewards: How many a set has.
-        rewards_by: They are drawn for every board or for every state.
-        worlds: Which, with commas between.
-        seed: Of everything drawn.
+        agent: The planner, or the agent that model-free AUP converges to.
+        lambdas: Weights of the penalty, separated by commas.
+        draws: Number of sets of auxiliary rewards; all are used at every λ.
+        rewards: Number of rewards in a set.
+        rewards_by: Whether rewards are drawn for every board or for every state.
+        worlds: Names of worlds, separated by commas.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/aup-phase`.
 
     Returns:
@@ -62,32 +60,20 @@ def run(
         for ends in ROWS
         for name in names
     }
-    side_effects.trials(seed, names[0], draws)  # refused before the folder is made
+    side_effects.trials(seed, names[0], draws)  # refuses numbers before the folder is made
     folder = asked.folder()
-    counts = {key: np.zeros((len(values), 4), np.int64) for key in settings}
-    jobs = [
-        side_effects.count_outcomes(
-            counts[key][number],
-            key[1],
-            options,
-            _AGENTS[agent],
-            side_effects.trials(seed, key[1], draws),
-        )
-        for key, points in settings.items()
-        for number, options in enumerate(points)
-    ]
-    side_effects.in_turn("points", jobs)
+    counts = side_effects.count_outcomes(settings, _AGENTS[agent], seed, draws)
     data = {
         "command": asked.command,
         "options": {n: asdict(side_effects.options_for(n, "exact", **given)) for n in names},
         "outcomes": OUTCOMES,
         "lambdas": values,
         "phases": [
-            {"ends": ends, "world": name, "counts": found.tolist()}
-            for (ends, name), found in counts.items()
+            {"ends": ends, "world": name, "counts": rows.tolist()}
+            for (ends, name), rows in counts.items()
         ],
     }
-    panels = {(ROWS[ends], name): found for (ends, name), found in counts.items()}
+    panels = {(ROWS[ends], name): rows for (ends, name), rows in counts.items()}
     ticks = {row: [f"{value:g}" for value in values] for row in ROWS.values()}
     below_one = sum(value < 1 for value in values) - 0.5
     title = f"AUP ({agent}, exact values) by λ, {draws} draws a bar; dotted: λ = 1"

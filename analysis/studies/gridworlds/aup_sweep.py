@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from chisel.analysis.gridworlds import (
     OUTCOMES,
     PAPER_WORLDS,
@@ -27,7 +25,7 @@ GRIDS: Mapping[str, tuple[float, ...]] = {
     "lambda": tuple(1 / (0.001 + 0.3 * n) for n in range(10)),
     "rewards": tuple(range(0, 50, 5)),
 }
-"""The released code's: γ, λ and |R|."""
+"""Values of γ, λ and |R| in the released code."""
 
 _FIELDS = {"gamma": "gamma", "lambda": "lam", "rewards": "n_rewards"}
 _SIGNS = {"gamma": "γ", "lambda": "λ", "rewards": "|R|"}
@@ -46,12 +44,12 @@ def run(
     """Let model-free AUP act with one option changed at a time (Turner et al. 2020, figure 4).
 
     Args:
-        over: Which options, with commas between: gamma, lambda, rewards (how many there are).
-        trials: For each value in each world, each with auxiliary rewards of its own.
-        worlds: Which, with commas between.
-        preset: All other options; see `aup-ablation`.
-        keys: Learned values are kept by board or by state; preset leaves that to the preset.
-        seed: Of everything drawn.
+        over: Options to change, separated by commas: gamma, lambda, rewards (their number).
+        trials: Number of trials for each value in each world, each with its own auxiliary rewards.
+        worlds: Names of worlds, separated by commas.
+        preset: Preset of all other options; see `aup-ablation`.
+        keys: Whether learned values are kept by board or by state; preset leaves that to it.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/aup-sweep`.
 
     Returns:
@@ -70,31 +68,19 @@ def run(
         for one in swept
         for name in names
     }
-    side_effects.trials(seed, names[0], trials)  # refused before the folder is made
+    side_effects.trials(seed, names[0], trials)  # refuses numbers before the folder is made
     folder = asked.folder()
-    counts = {key: np.zeros((len(points), 4), np.int64) for key, points in settings.items()}
-    jobs = [
-        side_effects.count_outcomes(
-            counts[one, name][number],
-            name,
-            options,
-            MODEL_FREE,
-            side_effects.trials(seed, name, trials),
-        )
-        for (one, name), points in settings.items()
-        for number, options in enumerate(points)
-    ]
-    side_effects.in_turn("points", jobs)
+    counts = side_effects.count_outcomes(settings, MODEL_FREE, seed, trials)
     data = {
         "command": asked.command,
         "options": {n: asdict(side_effects.options_for(n, preset, keys)) for n in names},
         "outcomes": OUTCOMES,
         "sweeps": [
-            {"over": one, "world": name, "values": GRIDS[one], "counts": found.tolist()}
-            for (one, name), found in counts.items()
+            {"over": one, "world": name, "values": GRIDS[one], "counts": rows.tolist()}
+            for (one, name), rows in counts.items()
         ],
     }
-    panels = {(_SIGNS[one], name): found for (one, name), found in counts.items()}
+    panels = {(_SIGNS[one], name): rows for (one, name), rows in counts.items()}
     ticks = {_SIGNS[one]: [_number(value) for value in GRIDS[one]] for one in swept}
     title = f"Model-free AUP, {preset}, {trials} trials a bar"
     with asked.results(folder):

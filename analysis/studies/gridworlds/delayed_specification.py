@@ -1,4 +1,4 @@
-"""The study `delayed-specification`: what AUP is worth when the true reward is revealed later."""
+"""The study `delayed-specification`: AUP's score when the true reward is revealed later."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from chisel.analysis.gridworlds import (
     Regret,
     Residual,
     Setting,
-    check_at_least,
     find_task,
-    origin,
-    refusals,
     residuals,
     residuals_figure,
 )
 from chisel.analysis.results import (
-    Estimate,
     Request,
+    as_config_errors,
+    check_at_least,
     mean_over_seeds,
     new_table,
+    origin,
     save_figure,
     show,
     write_json,
@@ -47,27 +46,27 @@ def run(
     seed: int = 0,
     out: Path | str | None = None,
 ) -> Path:
-    """Compare AUP with the standard agent and with the best there is, before the reward is known.
+    """Compare AUP with the standard and the best agent while the true reward is not known.
 
     The true reward is revealed after exactly `time` steps, or with chance 1/`time` in every step,
     or after 1 to 2 `time` - 1 steps, each as likely: `time` on average in all three.
 
     Args:
-        worlds: Of options and damage, both without an end at the goal, separated by commas.
+        worlds: options, damage or both, separated by commas; neither ends at the goal.
         gamma: Discount, at least 0 and below 1.
-        time: Steps until the true reward is revealed, on average.
-        weight: AUP's λ, of a penalty that is summed over auxiliary rewards.
-        auxiliary: Auxiliary rewards of each AUP agent, uniform on [0, 1] in each state.
-        draws: Random rewards, uniform as well, that may turn out to be true.
-        seeds: AUP agents, each with auxiliary rewards of its own.
-        seed: Of all draws.
+        time: Mean number of steps until the true reward is revealed.
+        weight: AUP's λ, for a penalty that is summed over auxiliary rewards.
+        auxiliary: Number of auxiliary rewards of each AUP agent, uniform on [0, 1] in each state.
+        draws: Number of random rewards, uniform as well, that may turn out to be true.
+        seeds: Number of AUP agents, each with auxiliary rewards of its own.
+        seed: Seed of all random draws.
         out: Folder for the results; None is `studies/delayed-specification`.
 
     Returns:
         The folder, with `delayed-specification.json` and `delayed-specification.png`.
 
     Raises:
-        ConfigError: On an unknown world or an impossible number.
+        ConfigError: If a world is unknown or a number is impossible.
     """
     asked = Request.of(STUDY, run, locals())
     names = [name.strip() for name in worlds.split(",")]
@@ -85,7 +84,7 @@ def run(
     setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
     found: list[Residual] = []
     regrets: list[Regret] = []
-    with refusals():
+    with as_config_errors():
         for name in names:
             more, also = residuals(find_task(name), setting, revelations, fixed)
             found += more
@@ -115,20 +114,18 @@ def _revelations(time: int) -> dict[str, Revelation]:
 
 
 def _residual_table(found: Sequence[Residual], title: str) -> Table:
-    table = new_table(title=f"{title}: AUP less standard")
-    words = ("world", "true reward", "revealed")
-    numbers = ("standard", "residual, 95 %", "range", "median", "above 0", "reference")
-    for heading in words:
-        table.add_column(heading)
-    for heading in numbers:
-        table.add_column(heading, justify="right")
+    table = new_table(
+        f"{title}: AUP less standard",
+        words=["world", "true reward", "revealed"],
+        numbers=["standard", "residual, 95 %", "range", "median", "above 0", "reference"],
+    )
     for one in found:
         table.add_row(
             one.world,
             one.truth,
             one.revelation,
             f"{one.standard:.2f}",
-            _shown(one.mean, "+.3f"),
+            one.mean.plus_minus("+.3f"),
             f"{one.aup.min():+.2f} … {one.aup.max():+.2f}",
             f"{one.median:+.3f}",
             f"{one.above:.1%}",
@@ -138,17 +135,12 @@ def _residual_table(found: Sequence[Residual], title: str) -> Table:
 
 
 def _regret_table(regrets: Sequence[Regret]) -> Table:
-    table = new_table(title="over random rewards: what the optimal prefix scores more")
-    for heading in ("world", "revealed"):
-        table.add_column(heading)
-    for heading in ("optimal prefix", "standard's regret", "AUP's, 95 % over seeds"):
-        table.add_column(heading, justify="right")
+    table = new_table(
+        "over random rewards: what the optimal prefix scores more",
+        words=["world", "revealed"],
+        numbers=["optimal prefix", "standard's regret", "AUP's, 95 % over seeds"],
+    )
     for one in regrets:
-        aup = _shown(mean_over_seeds(one.aup), ".3f")
+        aup = mean_over_seeds(one.aup).plus_minus(".3f")
         table.add_row(one.world, one.revelation, f"{one.best:.2f}", f"{one.standard:.3f}", aup)
     return table
-
-
-def _shown(mean: Estimate, form: str) -> str:
-    """Nan where a single seed says nothing about others."""
-    return f"{mean.value:{form}} ± {mean.high - mean.value:.3f}"

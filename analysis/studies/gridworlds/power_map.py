@@ -1,4 +1,4 @@
-"""The study `power-map`: how much can still be done, by where the agent is."""
+"""The study `power-map`: POWER by where the agent is."""
 
 from __future__ import annotations
 
@@ -18,23 +18,30 @@ from chisel.analysis.gridworlds import (
     StatePower,
     beside_reference,
     by_cell,
-    check_at_least,
     find_place,
     map_figure,
-    no_nan,
-    origin,
     penalty_figure,
-    refusals,
     state_power,
 )
-from chisel.analysis.results import Request, new_table, save_figure, show, t_quantile, write_json
+from chisel.analysis.results import (
+    Request,
+    as_config_errors,
+    check_at_least,
+    new_table,
+    none_if_nan,
+    origin,
+    save_figure,
+    show,
+    t_quantile,
+    write_json,
+)
 from chisel.configs import ConfigError
 from chisel.envs.gridworlds import ACTIONS
 
 STUDY = "power-map"
 _ALL, _START = "mean over all states", "all else as at the start"
 _SHOWN = 5
-"""Cells at either end of the table."""
+"""Number of cells at either end of the table."""
 
 
 def run(
@@ -52,15 +59,15 @@ def run(
     Args:
         world: A gridworld such as options, damage or options-endless; or gridN, an empty square.
         gamma: Discount in [0, 1].
-        draws: Reward functions, for what cannot be integrated exactly.
-        seed: Of the draws.
+        draws: Number of random reward functions, for states that cannot be integrated exactly.
+        seed: Seed of the draws.
         out: Folder for the results; None is `studies/power-map`.
 
     Returns:
         The folder, with `power-map.json`, `power-map.png` and `penalty-and-power.png`.
 
     Raises:
-        ConfigError: On an unknown world or an impossible number.
+        ConfigError: If the world is unknown or a number is impossible.
     """
     asked = Request.of(STUDY, run, locals())
     if not 0 <= gamma <= 1:
@@ -68,7 +75,7 @@ def run(
     check_at_least(2, draws=draws)
     check_at_least(0, seed=seed)
     place = find_place(world)
-    with refusals():
+    with as_config_errors():
         power = state_power(place, gamma, draws, np.random.default_rng(seed))
         relation = impact.penalty_and_power(
             place.next_state, place.noop, gamma, draws, np.random.default_rng([seed, 1])
@@ -93,7 +100,7 @@ def run(
     show(_ends(maps, title, draws))
     if reference:
         show(_beside(reference))
-    _say(power, relation, draws)
+    show(_summary(power, relation, draws))
     return folder
 
 
@@ -116,20 +123,20 @@ def _plain(
     return {
         "states": [dict(zip(keys, one, strict=True)) for one in states],
         "cells": {name: list(_cells(one)) for name, one in maps.items()},
-        "furthest_sampled_from_exact_in_standard_errors": no_nan(power.furthest),
+        "furthest_sampled_from_exact_in_standard_errors": none_if_nan(power.furthest),
         "reference": [asdict(one) for one in reference],
         "penalty_and_power": {
             "penalty": relation.penalty.tolist(),
             "penalty_standard_error": relation.penalty_error.tolist(),
             "power_change": relation.power_change.tolist(),
             "power_change_standard_error": relation.power_error.tolist(),
-            "rank_correlation": no_nan(relation.rank_correlation),
+            "rank_correlation": none_if_nan(relation.rank_correlation),
         },
     }
 
 
 def _cells(cells: CellPower) -> list[dict[str, Any]]:
-    """Highest first."""
+    """Return the cells with states, highest POWER first."""
     found = [
         {
             "cell": [int(row), int(column)],
@@ -143,10 +150,9 @@ def _cells(cells: CellPower) -> list[dict[str, Any]]:
 
 
 def _ends(maps: Mapping[str, CellPower], title: str, draws: int) -> Table:
-    """The highest and the lowest cells of each map."""
-    table = new_table(title=f"{title}: highest and lowest cells")
-    for heading in ("map", "row, column", "POWER", "95 %", "states"):
-        table.add_column(heading, justify="left" if heading == "map" else "right")
+    """Tabulate the highest and the lowest cells of each map."""
+    numbers = ["row, column", "POWER", "95 %", "states"]
+    table = new_table(f"{title}: highest and lowest cells", words=["map"], numbers=numbers)
     for name, cells in maps.items():
         ordered = _cells(cells)
         middle = len(ordered) - 2 * _SHOWN
@@ -164,9 +170,11 @@ def _ends(maps: Mapping[str, CellPower], title: str, draws: int) -> Table:
 
 
 def _beside(rows: list[Reference]) -> Table:
-    table = new_table(title="beside the reference values, 50,000 draws")
-    for heading in ("cell", "POWER", "reference", "difference", "3 σ", "agrees"):
-        table.add_column(heading, justify="left" if heading == "cell" else "right")
+    table = new_table(
+        "beside the reference values, 50,000 draws",
+        words=["cell"],
+        numbers=["POWER", "reference", "difference", "3 σ", "agrees"],
+    )
     for one in rows:
         difference = one.measured - one.reference
         values = (one.measured, one.reference)
@@ -176,7 +184,7 @@ def _beside(rows: list[Reference]) -> Table:
     return table
 
 
-def _say(power: StatePower, relation: impact.PenaltyAndPower, draws: int) -> None:
+def _summary(power: StatePower, relation: impact.PenaltyAndPower, draws: int) -> Table:
     table = new_table("in short")
     table.show_header = False
     exact, states = int(power.exact.sum()), len(power.exact)
@@ -187,4 +195,4 @@ def _say(power: StatePower, relation: impact.PenaltyAndPower, draws: int) -> Non
         "AUP penalty and |change in POWER|",
         f"rank correlation {relation.rank_correlation:.3f} over states and actions",
     )
-    show(table)
+    return table

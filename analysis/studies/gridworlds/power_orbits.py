@@ -11,14 +11,21 @@ from rich.table import Table
 from chisel.analysis.gridworlds import (
     ClosedForm,
     OrbitCount,
-    check_at_least,
     closed_forms,
     orbit_counts,
     orbits_figure,
-    origin,
-    refusals,
 )
-from chisel.analysis.results import Request, new_table, numbers, save_figure, show, write_json
+from chisel.analysis.results import (
+    Request,
+    as_config_errors,
+    check_at_least,
+    new_table,
+    numbers,
+    origin,
+    save_figure,
+    show,
+    write_json,
+)
 
 STUDY = "power-orbits"
 
@@ -32,25 +39,25 @@ def run(
 ) -> Path:
     """Check POWER against closed forms, and count what the orbits of rewards prefer in figure 1.
 
-    An orbit is a reward function under all 8! = 40,320 renamings of the states. That one orbit
-    prefers something proves nothing about others; a copy does.
+    An orbit is a reward function under all 8! = 40,320 permutations of the states. The preference
+    of one orbit proves nothing about others; a copy of one choice's futures in another's does.
 
     Args:
         gammas: Discounts of the closed forms, separated by commas.
-        draws: Random reward functions whose orbits are counted.
-        seed: Of these.
+        draws: Number of random reward functions whose orbits are counted.
+        seed: Seed of the draws.
         out: Folder for the results; None is `studies/power-orbits`.
 
     Returns:
         The folder, with `power-orbits.json` and `power-orbits.png`.
 
     Raises:
-        ConfigError: On an impossible number.
+        ConfigError: If a number is impossible.
     """
     asked = Request.of(STUDY, run, locals())
     check_at_least(1, draws=draws)
     check_at_least(0, seed=seed)
-    with refusals():
+    with as_config_errors():
         forms = closed_forms(numbers("gammas", gammas))
         counts = orbit_counts(draws, np.random.default_rng(seed))
     plain = [one._asdict() | {"counts": one.counts._asdict()} for one in counts]
@@ -64,19 +71,18 @@ def run(
 
 
 def _forms_table(forms: Sequence[ClosedForm]) -> Table:
-    """A row for each quantity, its values over γ beside its formula."""
+    """Tabulate each quantity: its values over γ beside its formula."""
     gammas = sorted({form.gamma for form in forms})
-    table = new_table(title="rewards uniform on [0, 1]: as computed; furthest from the closed form")
-    table.add_column("world, quantity")
-    table.add_column("closed form")
-    for gamma in gammas:
-        table.add_column(f"γ={gamma:g}", justify="right")
-    table.add_column("furthest", justify="right")
+    table = new_table(
+        "rewards uniform on [0, 1]: as computed; furthest from the closed form",
+        words=["world, quantity", "closed form"],
+        numbers=[*(f"γ={gamma:g}" for gamma in gammas), "furthest"],
+    )
     for world, quantity in dict.fromkeys((form.world, form.quantity) for form in forms):
-        mine = [form for form in forms if (form.world, form.quantity) == (world, quantity)]
-        formulas = ", ".join(dict.fromkeys(form.formula for form in mine))
-        values = {form.gamma: f"{form.measured:.6f}" for form in mine}
-        furthest = max(abs(form.measured - form.exact) for form in mine)
+        some = [form for form in forms if (form.world, form.quantity) == (world, quantity)]
+        formulas = ", ".join(dict.fromkeys(form.formula for form in some))
+        values = {form.gamma: f"{form.measured:.6f}" for form in some}
+        furthest = max(abs(form.measured - form.exact) for form in some)
         shown = [values.get(gamma, "") for gamma in gammas]
         table.add_row(f"{world}, {quantity}", formulas, *shown, f"{furthest:.0e}")
     return table

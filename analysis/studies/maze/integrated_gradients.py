@@ -295,8 +295,8 @@ def _table(
             f"{complete['within']} of {complete['of']} mazes (largest error "
             f"{complete['largest_relative_gap']:.2g}){verdict}"
         ),
-        left=["what"],
-        right=["log-odds"],
+        words=["what"],
+        numbers=["log-odds"],
     )
     order = np.argsort([-abs(one.value) for one in by_channel], kind="stable")[:8]
     for channel in order.tolist():

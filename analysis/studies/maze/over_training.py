@@ -145,7 +145,7 @@ def _plain(
 
 def _table(curve: TrainingCurve, measure: str, spread: str) -> Table:
     names = curve.names(measure)
-    table = new_table(measure, f"95 % intervals over {spread}", right=("steps", *names))
+    table = new_table(measure, f"95 % intervals over {spread}", numbers=("steps", *names))
     for number, steps in enumerate(curve.steps):
         cells = [text(curve.curve(measure, name)[number], 2) for name in names]
         table.add_row(f"{steps:,}", *cells)

@@ -154,8 +154,8 @@ def _best_table(rows: Sequence[Probed]) -> Table:
     table = new_table(
         title="Where each target is read best",
         caption=f"{_CAPTION}; layers chosen on validation layouts; 95 % intervals over layouts",
-        left=("target", "layer"),
-        right=("score", "untrained", "shuffled", "trained − untrained"),
+        words=("target", "layer"),
+        numbers=("score", "untrained", "shuffled", "trained − untrained"),
     )
     for row in best_layers(rows):
         cells = (text(one, 2) for one in (row.score, row.untrained, row.shuffled, row.gain))
@@ -168,8 +168,8 @@ def _layer_table(rows: Sequence[Probed]) -> Table:
     table = new_table(
         title="Score by layer",
         caption=f"{_CAPTION}; controls and intervals are in the figure and in the JSON file",
-        left=["layer"],
-        right=[target.replace("-", " ") for target in targets],
+        words=["layer"],
+        numbers=[target.replace("-", " ") for target in targets],
     )
     table.columns[0].no_wrap = True
     for layer in dict.fromkeys(row.layer for row in rows):

@@ -191,4 +191,4 @@ def _regression_table(sweep: RegionSweep) -> Table:
 
 
 def _table(title: str, caption: str, heads: Sequence[str]) -> Table:
-    return new_table(title, caption, left=("trained with", "agent"), right=heads)
+    return new_table(title, caption, words=("trained with", "agent"), numbers=heads)

@@ -196,7 +196,7 @@ def _plain(effects: Effects, coeffs: Sequence[float]) -> list[dict[str, Any]]:
 def _table(effects: Effects, coeffs: Sequence[float], title: str) -> Table:
     heads = [f"× {coeff:g}" for coeff in coeffs]
     caption = "mean total variation over actions"
-    table = new_table(title, caption, left=("states", "added"), right=heads)
+    table = new_table(title, caption, words=("states", "added"), numbers=heads)
     for states, kinds in effects.items():
         for kind, estimates in kinds.items():
             table.add_row(states, kind, *(f"{estimate.value:.3f}" for estimate in estimates))

@@ -173,8 +173,8 @@ def _table(before: Policies, after: Policies, name: str) -> Table:
         title=f"After: {name}",
         caption="exact, within the timeout; total variation of the policy over squares, and "
         "weighted by how often the policy before is there. 95 % intervals over mazes",
-        left=["cheese"],
-        right=("n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"),
+        words=["cheese"],
+        numbers=("n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"),
     )
     generator = np.random.default_rng(0)
     for placement, policies in before.items():

@@ -9,7 +9,7 @@ import torch
 
 from chisel.analysis.ablation.option import name_of, parse_modes
 from chisel.analysis.evaluation import evaluate
-from chisel.analysis.evaluation.ablating import MEAN_LEVELS, ablation_of
+from chisel.analysis.evaluation.ablation import MEAN_LEVELS, ablation_of
 from chisel.cli.main import main
 from chisel.configs import ConfigError
 from chisel.envs.maze import WALL, make_evaluation
@@ -54,7 +54,7 @@ def straight(agent, direction, levels):
         (["ablate=right:mean"], (0, 1)),
     ],
 )
-def test_an_ablated_agent_walks_where_its_other_units_drive_it(right_then_up, ablate, direction):
+def test_an_ablated_agent_moves_as_its_other_units_say(right_then_up, ablate, direction):
     evaluation = evaluate(right_then_up, overrides=["eval.levels=20", *ablate])
     score = evaluation.score("anywhere")
     expected, layouts = straight(load_agent(right_then_up), direction, 20)

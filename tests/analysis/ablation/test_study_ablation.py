@@ -13,7 +13,7 @@ from chisel.models import load_agent
 
 pytestmark = pytest.mark.usefixtures("procgen")
 
-AGENTS = Path(__file__).parents[2] / "agents"
+AGENTS = Path(__file__).parents[3] / "agents"
 ROUTED = AGENTS / "maze-routed-dropping"
 
 

@@ -55,7 +55,7 @@ def test_errors_are_means_over_pixels_and_pictures_of_each_kind_of_digit():
     assert ratios == {"first": 1, "second": 1 / (11 / 8)}
 
 
-def test_batches_do_not_matter(group, monkeypatch):
+def test_errors_do_not_depend_on_the_batch_size(group, monkeypatch):
     model = models.load_autoencoder(group / "seed-3").model
     examples = load_data(configs.DigitsConfig()).validation
     whole = halves_errors(model, examples)
@@ -123,12 +123,12 @@ def test_seeds_are_compared_by_their_own_metrics(group):
         (["eval.levels=3"], "eval.levels=3: here an evaluation takes eval.split= and data"),
     ],
 )
-def test_settings_that_mean_nothing_here_are_refused(group, settings, message):
+def test_settings_that_do_not_apply_to_halves_are_refused(group, settings, message):
     with pytest.raises(ConfigError, match=message):
         evaluate_halves(group, overrides=settings)
 
 
-def test_a_run_goes_on_further_than_planned(group, tmp_path):
+def test_a_finished_run_can_be_trained_further(group, tmp_path):
     run = tmp_path / "seed-3"
     shutil.copytree(group / "seed-3", run)
     trainers.resume(run, ["frames=2394"])

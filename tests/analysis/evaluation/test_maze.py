@@ -47,7 +47,7 @@ def over_layouts(solved, walls):
     return np.mean([np.mean(ends) for ends in of.values()]), len(of)
 
 
-def test_a_blind_policy_scores_what_its_levels_say(rightward, tmp_path):
+def test_scores_of_a_blind_policy_follow_from_its_levels(rightward, tmp_path):
     evaluation = evaluate(rightward, out=tmp_path / "out", overrides=["eval.levels=60"])
     agent = replace(rightward, config=configs.override(rightward.config, ["eval.levels=60"]))
     for placement in ("as-trained", "anywhere"):
@@ -129,7 +129,7 @@ def test_the_table_shows_every_size_beside_the_random_policy(run_folder):
         evaluation.score("anywhere", size=4)
 
 
-def test_progress_names_what_is_played_and_ends_at_the_total(run_folder):
+def test_progress_names_player_and_placement_and_ends_at_the_total(run_folder):
     calls = {}
     evaluate(run_folder, progress=lambda label, done, of: calls.update({label: (done, of)}))
     assert list(calls) == [
@@ -153,7 +153,7 @@ def test_progress_names_what_is_played_and_ends_at_the_total(run_folder):
         ("env.mode=huge", "env.mode"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(run_folder, override, complaint):
+def test_settings_that_do_not_apply_to_mazes_are_refused(run_folder, override, complaint):
     with pytest.raises(ConfigError, match=complaint):
         evaluate(run_folder, overrides=[override])
     assert not (run_folder / "studies").exists()

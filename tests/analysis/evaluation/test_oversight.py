@@ -139,7 +139,7 @@ def test_a_baseline_without_regions_is_evaluated_too(tmp_path):
     assert not any(player.startswith("without") for player in players)
 
 
-def test_one_ablation_can_be_asked_for_in_any_strength(agent, tmp_path):
+def test_one_ablation_can_have_any_factor(agent, tmp_path):
     found = evaluate_oversight(agent, overrides=["ablate=ghost:0.5"], out=tmp_path)
     assert found.scores[0].player == "without ghost-0.5"
     assert found.data.name == "eval-ablate-ghost-0.5.json"
@@ -155,7 +155,7 @@ def test_one_ablation_can_be_asked_for_in_any_strength(agent, tmp_path):
         ("ablate=ghost:mean", "zero, resample or a factor"),
     ],
 )
-def test_settings_that_mean_nothing_here_are_refused(agent, tmp_path, setting, message):
+def test_settings_that_do_not_apply_to_boards_are_refused(agent, tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
         evaluate_oversight(agent, overrides=[setting], out=tmp_path)
 
@@ -184,6 +184,6 @@ def test_peaks_and_finals_are_those_of_the_curves():
     assert len(figure.axes) == 2
 
 
-def test_it_knows_whose_boards_these_are(agent, run_folder):
+def test_agents_of_diamond_and_ghost_are_recognised(agent, run_folder):
     assert plays_oversight(agent)
     assert not plays_oversight(run_folder)

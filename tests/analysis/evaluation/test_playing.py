@@ -88,19 +88,6 @@ def test_each_environment_gets_the_action_for_its_own_observation():
     assert facts["r"].tolist() == [0, 1, 2, 3]
 
 
-def test_greedy_takes_the_likeliest_action():
-    env = Scripted([[20]] * 3)
-    logits = torch.tensor([0.1, 0.2, 0.15])
-    play(
-        lambda obs: logits.expand(len(obs), 3),
-        env,
-        episodes_per_env=1,
-        generator=generator(),
-        greedy=True,
-    )
-    assert set(np.concatenate(env.seen)) == {1}
-
-
 def test_the_same_generator_gives_the_same_play_and_no_other_is_used():
     played = []
     state = torch.get_rng_state()
@@ -154,7 +141,7 @@ def test_nan_from_the_policy_is_noticed():
         )
 
 
-def test_an_environment_that_tells_nothing_is_a_fault():
+def test_an_episode_that_ends_without_facts_is_a_fault_of_the_environment():
     with pytest.raises(EnvironmentFault, match="episode"):
         play(
             random_policy(2),

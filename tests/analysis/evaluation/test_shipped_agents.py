@@ -7,7 +7,7 @@ import pytest
 from chisel import models
 from chisel.analysis.evaluation import evaluate
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))
 UNFINISHED = {"maze-easy/seed-0"}
 CUT_EARLY = {"maze-routed-shuffled", "maze-filtered", "maze-routed-context"}

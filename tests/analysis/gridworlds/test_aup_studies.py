@@ -7,9 +7,10 @@ import pytest
 
 from chisel.analysis import studies
 from chisel.analysis.gridworlds import side_effects
-from chisel.analysis.gridworlds.aup_figures import Cell
+from chisel.analysis.gridworlds.aup_figures import Passes
 from chisel.analysis.results.estimates import proportion
 from chisel.configs import ConfigError
+from chisel.impact import AGENTS
 
 
 def test_the_ablation_of_damage_ends_as_published_where_no_chance_is_in_it(tmp_path):
@@ -21,7 +22,7 @@ def test_the_ablation_of_damage_ends_as_published_where_no_chance_is_in_it(tmp_p
     assert found["agreement"]["cells"] == 7
     assert found["command"].startswith("chisel study aup-ablation preset=as-released seeds=2")
     cells = {cell["agent"]: cell for cell in found["cells"]}
-    assert tuple(cells) == side_effects.agent_order()
+    assert list(cells) == [agent.name for agent in AGENTS]
     standard = cells["Standard"]
     assert (standard["passed"], standard["n"], standard["published"]) == (0, 2, False)
     assert standard["outcomes"]["side effect, complete"] == 2
@@ -99,7 +100,7 @@ def test_a_trial_passes_if_it_is_as_good_as_its_world_allows():
 
 def test_a_cell_agrees_if_more_than_half_of_its_trials_do():
     def cell(passed, published):
-        return Cell(passed, proportion(passed, 10), published, artefact=False)
+        return Passes(passed, proportion(passed, 10), published, artefact=False)
 
     assert cell(6, True).agrees
     assert not cell(5, True).agrees  # half is no majority

@@ -1,4 +1,4 @@
-"""Gradient mass is the squared gradient of what each region alone owns, and shares of it."""
+"""Squared gradient norms count the elements that each region alone owns, and shares of them."""
 
 import json
 
@@ -80,7 +80,7 @@ def test_sides_are_the_regions_that_rules_or_names_tell_apart(kinds, rules, expe
     assert {kind: (s.own, s.foreign) for kind, s in found.items()} == expected
 
 
-def mass_of(values, kinds=("a", "b"), names=("a", "b"), layers=("x.a.fc", "x.b.fc", "head")):
+def norms_of(values, kinds=("a", "b"), names=("a", "b"), layers=("x.a.fc", "x.b.fc", "head")):
     """Regions a and b own the layers of their name, 10 and 30 elements; the head is shared."""
     sizes = np.array([[10, 0, 0], [0, 30, 0], [0, 0, 5]])
     parts = Elements((*names, "shared"), layers, sizes, {})
@@ -88,7 +88,7 @@ def mass_of(values, kinds=("a", "b"), names=("a", "b"), layers=("x.a.fc", "x.b.f
 
 
 def batch(a, b):
-    """Mass of kinds a and b in regions a and b."""
+    """Norms of kinds a and b in regions a and b."""
     return [[[of[0], 0, 0], [0, of[1], 0], [0, 0, 1]] for of in (a, b)]
 
 
@@ -96,49 +96,49 @@ SIDES = {"a": Sides(("a",), ("b",)), "b": Sides(("b",), ("a",))}
 
 
 def test_own_shares_are_ratios_of_sums_over_batches():
-    mass = mass_of([batch((3, 1), (2, 2)), batch((9, 3), (1, 5))])
-    shares = mass.own_shares(SIDES, np.random.default_rng(0))
+    norms = norms_of([batch((3, 1), (2, 2)), batch((9, 3), (1, 5))])
+    shares = norms.own_shares(SIDES, np.random.default_rng(0))
     assert shares["a"].value == pytest.approx(12 / 16)
     assert shares["b"].value == pytest.approx(7 / 10)
     assert shares[MEAN].value == pytest.approx((12 / 16 + 7 / 10) / 2)
     assert np.isnan(shares["a"].low), "two batches that agree say nothing of others"
     assert (shares["b"].low, shares["b"].high) == (0, 1), "nor do two that differ"
-    assert mass.expected(SIDES["a"]) == 0.25
-    assert mass.expected(SIDES["b"]) == 0.75
+    assert norms.expected(SIDES["a"]) == 0.25
+    assert norms.expected(SIDES["b"]) == 0.75
 
 
 def test_a_region_that_attracts_everything_cancels_out_of_the_mean():
     for bias in (1, 5, 100):
-        alike = mass_of([batch((bias, 1), (bias, 1)), batch((2 * bias, 2), (3 * bias, 3))])
+        alike = norms_of([batch((bias, 1), (bias, 1)), batch((2 * bias, 2), (3 * bias, 3))])
         shares = alike.own_shares(SIDES, np.random.default_rng(0))
         assert shares["a"].value == pytest.approx(bias / (bias + 1))
         assert shares[MEAN].value == pytest.approx(0.5)
 
 
-def test_batches_without_a_kind_say_nothing_of_it():
+def test_batches_without_a_kind_are_left_out_of_its_norms():
     some = np.array([batch((3, 1), (2, 2)), batch((9, 3), (1, 5))], float)
     some[1, 1] = np.nan
-    mass = mass_of(some)
-    assert mass.own_shares(SIDES, np.random.default_rng(0))["b"].value == 0.5
-    np.testing.assert_allclose(mass.matrix(), [[6, 2, 1], [2, 2, 1]])
+    norms = norms_of(some)
+    assert norms.own_shares(SIDES, np.random.default_rng(0))["b"].value == 0.5
+    np.testing.assert_allclose(norms.matrix(), [[6, 2, 1], [2, 2, 1]])
     some[:, 1] = np.nan
-    mass = mass_of(some)
-    assert np.isnan(mass.own_shares(SIDES, np.random.default_rng(0))["b"].value)
-    assert mass.to_plain()["mass"]["b"] == {"a": None, "b": None, "shared": None}
-    json.dumps(mass.to_plain(), allow_nan=False)
+    norms = norms_of(some)
+    assert np.isnan(norms.own_shares(SIDES, np.random.default_rng(0))["b"].value)
+    assert norms.to_plain()["mass"]["b"] == {"a": None, "b": None, "shared": None}
+    json.dumps(norms.to_plain(), allow_nan=False)
 
 
 def test_corresponding_layers_of_experts_are_compared():
-    mass = mass_of([batch((3, 1), (2, 2)), batch((9, 3), (1, 5))])
-    by_layer = mass.own_shares_by_layer(SIDES)
+    norms = norms_of([batch((3, 1), (2, 2)), batch((9, 3), (1, 5))])
+    by_layer = norms.own_shares_by_layer(SIDES)
     assert list(by_layer) == ["x.*.fc"]
     assert by_layer["x.*.fc"] == pytest.approx({"a": 0.75, "b": 0.7})
 
 
-def test_tables_are_named_and_per_parameter_is_mass_by_size():
-    mass = mass_of([batch((3, 1), (2, 2))])
-    np.testing.assert_allclose(mass.per_parameter()[0], [0.3, 1 / 30, 0.2])
-    np.testing.assert_allclose(mass.shares().sum(axis=1), 1)
-    plain = mass.to_plain()
+def test_tables_are_named_and_per_parameter_is_norm_by_size():
+    norms = norms_of([batch((3, 1), (2, 2))])
+    np.testing.assert_allclose(norms.per_parameter()[0], [0.3, 1 / 30, 0.2])
+    np.testing.assert_allclose(norms.shares().sum(axis=1), 1)
+    plain = norms.to_plain()
     assert plain["layers"]["a"] == {"a": {"x.a.fc": 3}, "b": {"x.b.fc": 1}, "shared": {"head": 1}}
     assert plain["share"]["b"]["a"] == pytest.approx(2 / 5)

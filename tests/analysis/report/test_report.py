@@ -1,4 +1,4 @@
-"""The report holds every figure and table, escapes what it is told, and needs no network."""
+"""The report holds every figure and table, escapes all text, and needs no network."""
 
 import base64
 import inspect
@@ -11,7 +11,7 @@ import pytest
 from chisel.analysis import studies
 from chisel.analysis.report import Findings, Panel, Section, findings, page
 from chisel.analysis.report.collect import is_answer
-from chisel.analysis.results.output import study_command
+from chisel.analysis.results import study_command
 from chisel.analysis.studies import report
 from chisel.configs import ConfigError, registry
 from chisel.models import load_agent, save_agent
@@ -47,7 +47,7 @@ def assert_offline(text):
     assert not re.search(r"url\(|@import", text)
 
 
-def test_everything_that_comes_in_is_escaped(tmp_path):
+def test_all_inserted_text_is_escaped(tmp_path):
     (tmp_path / "x<y>.png").write_bytes(b"picture")
     (tmp_path / "a<b>.json").write_text(json.dumps({"command": HOSTILE}))
     table = {"title": HOSTILE, "caption": HOSTILE, "columns": [HOSTILE], "rows": [[HOSTILE]]}
@@ -80,7 +80,7 @@ def test_the_report_has_each_study_once_and_quotes_test_layouts_alone():
             assert entry.options.get("split", parameters["split"].default) == "test"
 
 
-def test_large_data_is_only_named(tmp_path):
+def test_a_large_data_file_is_named_but_not_shown(tmp_path):
     (tmp_path / "big.csv").write_text("1,2\n" * 50_000)
     found = findings(tmp_path)
     assert found.command is None
@@ -145,9 +145,9 @@ def test_results_with_other_options_are_neither_taken_nor_overwritten(run_folder
 
     def study(name, checkpoint, out, **options):
         parameters = inspect.signature(registry.resolve("study", name)).parameters
-        told = {k: p.default for k, p in parameters.items() if k not in ("checkpoint", "out")}
+        defaults = {k: p.default for k, p in parameters.items() if k not in ("checkpoint", "out")}
         asked.append(out.name)
-        write_results(out, study_command(name, told | options, checkpoint), digest)
+        write_results(out, study_command(name, defaults | options, checkpoint), digest)
 
     monkeypatch.setattr(report.studies, "run", study)
     home = run_folder / "studies" / "vector-field"
@@ -204,7 +204,7 @@ def test_an_unknown_study_is_refused_with_the_nearest(run_folder):
         studies.run("report", checkpoint=run_folder, only="vector-fields")
 
 
-def test_findings_tell_figures_tables_and_data_apart(tmp_path):
+def test_findings_have_figures_tables_and_data_apart(tmp_path):
     for name in ("b.png", "a.gif", "x.csv", "notes.txt"):
         (tmp_path / name).write_text("")
     found = findings(tmp_path)

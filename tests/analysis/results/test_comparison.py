@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from chisel.analysis.results import compare, mean_over_seeds
-from chisel.analysis.results.curve_figures import on_common_steps
-from chisel.analysis.results.curves import read_curves
+from chisel.analysis.results.curves import on_common_steps, read_curves
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import load_agent
 
@@ -98,7 +97,7 @@ def test_fewer_than_five_seeds_are_shown_one_by_one_and_no_end_leaves_the_range(
     assert plain["of_seeds"]["anywhere: success"] == pytest.approx(ends)
 
 
-def test_one_run_has_an_interval_over_what_it_played_and_says_how_much(tmp_path):
+def test_one_run_has_an_interval_over_its_levels_and_says_how_many(tmp_path):
     run = write_log(tmp_path / "run", np.ones(40))
     write_evaluation(run, 0.7)
     comparison = compare([run], tmp_path / "out")
@@ -244,7 +243,7 @@ def test_nothing_to_compare_is_an_error(tmp_path):
         compare([other], out)
 
 
-def test_a_torn_evaluation_is_named(tmp_path):
+def test_an_evaluation_file_that_cannot_be_read_is_named(tmp_path):
     run = write_log(tmp_path / "run", np.ones(40))
     write_evaluation(run, 0.5)
     (run / "studies" / "eval" / "eval.json").write_text("{")

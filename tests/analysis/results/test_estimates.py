@@ -15,7 +15,7 @@ from chisel.analysis.results import estimates
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 50, 1000])
-def test_the_wilson_interval_is_scipys(n):
+def test_the_wilson_interval_equals_that_of_scipy(n):
     for successes in {0, 1, n // 3, n - 1, n}:
         found = estimates.proportion(successes, n)
         expected = reference.binomtest(successes, n).proportion_ci(0.95, method="wilson")
@@ -31,7 +31,7 @@ def test_an_impossible_proportion_is_refused(successes, n):
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
-def test_the_interval_over_seeds_is_scipys(n):
+def test_the_interval_over_seeds_equals_that_of_scipy(n):
     values = np.random.default_rng(n).normal(5, 2, n)
     found = estimates.mean_over_seeds(values)
     expected = reference.ttest_1samp(values, 0).confidence_interval(0.95)
@@ -47,7 +47,7 @@ def test_one_seed_has_a_mean_and_no_interval():
     assert json.dumps(found.to_plain()) == '{"value": 3.0, "low": null, "high": null, "n": 1}'
 
 
-def test_nothing_is_nan_not_an_error():
+def test_estimates_of_no_values_are_nan_without_an_error():
     for found in (
         estimates.proportion(0, 0),
         estimates.mean_over_seeds([]),
@@ -58,7 +58,7 @@ def test_nothing_is_nan_not_an_error():
 
 
 @pytest.mark.parametrize("n", [30, 100])
-def test_from_thirty_values_on_the_bootstrap_covers_about_as_often_as_it_says(n):
+def test_from_thirty_values_on_the_bootstrap_covers_the_mean_about_95_percent_of_the_time(n):
     rng = np.random.default_rng(0)
     found = [
         estimates.bootstrap_mean(rng.exponential(2.0, n), rng, resamples=400) for _ in range(400)
@@ -66,7 +66,7 @@ def test_from_thirty_values_on_the_bootstrap_covers_about_as_often_as_it_says(n)
     assert 0.9 <= np.mean([one.low <= 2.0 <= one.high for one in found]) <= 0.98
 
 
-def test_the_bootstrap_of_many_values_is_that_of_scipy_up_to_its_randomness():
+def test_the_bootstrap_of_many_values_equals_that_of_scipy_up_to_random_draws():
     values = np.random.default_rng(1).integers(0, 11, 200).astype(float)
     found = estimates.bootstrap_mean(values, np.random.default_rng(2), resamples=20_000)
     expected = reference.bootstrap(
@@ -76,7 +76,7 @@ def test_the_bootstrap_of_many_values_is_that_of_scipy_up_to_its_randomness():
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 10, 29])
-def test_below_thirty_values_the_bootstrap_is_students_t_and_covers(n):
+def test_below_thirty_values_the_bootstrap_is_students_t_and_covers_the_mean(n):
     rng = np.random.default_rng(n)
     samples = rng.beta(2, 2, (1000, n))
     found = [estimates.bootstrap_mean(values, rng) for values in samples]
@@ -104,7 +104,7 @@ def test_equal_values_without_a_range_have_no_interval(values):
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 2), (1, 5), (0, 30), (3, 30), (99, 100)])
-def test_of_yes_or_no_the_interval_within_a_range_is_that_of_clopper_and_pearson(successes, n):
+def test_for_zeros_and_ones_the_interval_in_a_range_is_that_of_clopper_and_pearson(successes, n):
     values = [1.0] * successes + [0.0] * (n - successes)
     found = estimates.bootstrap_mean(
         values, np.random.default_rng(0), resamples=40_000, within=(0, 1)
@@ -171,7 +171,7 @@ def test_seeds_that_are_all_equal_have_a_width_within_a_range():
     assert found.low == pytest.approx(0.025 ** (1 / 3), abs=0.03)
 
 
-def test_a_range_that_ends_nowhere_cuts_at_its_one_end():
+def test_a_range_with_one_finite_end_cuts_the_interval_there():
     found = estimates.mean_over_seeds([0.1, 3.0], within=(0, math.inf))
     assert found.low == 0
     assert found.high == pytest.approx(estimates.mean_over_seeds([0.1, 3.0]).high)
@@ -189,7 +189,7 @@ def test_values_beyond_the_range_are_refused_but_for_rounding():
 
 
 @pytest.mark.parametrize("n", [1, 5, 6, 7, 30, 101])
-def test_the_interval_of_a_median_is_scipys(n):
+def test_the_interval_of_a_median_equals_that_of_scipy(n):
     values = np.random.default_rng(n).normal(size=n)
     found, (low, high) = estimates.median(values), (math.nan, math.nan)
     if n > 5:
@@ -203,12 +203,12 @@ def test_the_interval_of_a_median_is_scipys(n):
     st.lists(st.integers(-3, 3), min_size=2, max_size=4),
     st.lists(st.integers(-3, 3), min_size=2, max_size=4),
 )
-def test_the_permutation_p_counts_all_ways_to_deal_the_values(first, second):
+def test_the_permutation_p_counts_all_assignments_of_the_values(first, second):
     together, n = first + second, len(first)
     means = []
     every = set(range(len(together)))
-    for dealt in map(set, itertools.combinations(every, n)):
-        a, b = ([together[i] for i in some] for some in (dealt, every - dealt))
+    for chosen in map(set, itertools.combinations(every, n)):
+        a, b = ([together[i] for i in some] for some in (chosen, every - chosen))
         means.append(abs(Fraction(sum(a), len(a)) - Fraction(sum(b), len(b))))
     own = abs(Fraction(sum(first), n) - Fraction(sum(second), len(second)))
     expected = sum(mean >= own for mean in means) / len(means)
@@ -222,7 +222,7 @@ def test_three_seeds_against_three_are_at_best_a_tenth():
         estimates.permutation_p([], [1.0])
 
 
-def test_of_many_ways_the_permutation_p_is_estimated():
+def test_with_many_assignments_the_permutation_p_is_estimated():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=15), rng.normal(0.7, size=15)
     expected = reference.ttest_ind(first, second).pvalue

@@ -76,7 +76,7 @@ def test_shares_of_layouts_that_do_not_repeat_have_wilsons_interval():
     assert mean_over_layouts(values, None, draws()) == bootstrap_mean([1.0, 0, 1], draws())
 
 
-def test_what_says_nothing_of_any_episode_has_no_value():
+def test_a_metric_that_is_nan_in_all_episodes_has_no_value():
     for share in (False, True):
         nothing = mean_over_layouts(np.full(3, NAN), np.arange(3), draws(), share=share)
         assert np.isnan(nothing.value)
@@ -116,7 +116,7 @@ def test_intervals_over_layouts_hold_where_those_over_levels_do_not():
 
 
 @pytest.mark.usefixtures("procgen")
-def test_layouts_have_the_same_number_in_every_bank():
+def test_layouts_have_the_same_number_in_every_level_set():
     config, walls, numbers = load("maze/quick").env, [], []
     for seed in (0, 1):
         env, level_set = make_evaluation(config, levels=80, split="test", seed=seed, num_envs=1)

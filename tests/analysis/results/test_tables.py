@@ -34,7 +34,7 @@ def test_titles_heads_and_cells_are_printed_as_they_are(cell: str, title: str, h
     assert "".join(printed.split()) == "".join(f"{title}{header}{cell}{title}".split())
 
 
-def test_standard_output_gets_them_as_they_are_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_standard_output_gets_text_as_it_is_too(capsys: pytest.CaptureFixture[str]) -> None:
     table = new_table(title="of runs/[x]")
     table.add_column("consumers: []")
     table.add_row("[/b]")

@@ -17,8 +17,8 @@ from chisel import models
 from chisel.analysis import studies
 from chisel.analysis.evaluation import evaluate
 from chisel.analysis.results import Request, as_typed
+from chisel.analysis.results.files import replace_results
 from chisel.analysis.results.folders import home_of
-from chisel.analysis.results.signed import signed
 from chisel.analysis.studies.registry import bind
 from chisel.configs import parse_settings, registry
 from chisel.models import load_agent, save_agent
@@ -180,7 +180,7 @@ def test_nothing_of_an_earlier_result_stays_in_its_folder(run_folder, tmp_path):
 
 
 def write(folder, study, **files):
-    with signed(folder, study, {}):
+    with replace_results(folder, study, {}):
         for name, text in files.items():
             (folder / name.replace("_", ".")).write_text(text)
 
@@ -196,7 +196,7 @@ def test_half_a_result_is_removed_and_what_was_there_before_is_not(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
 
     def interrupted():
-        with signed(tmp_path, "a", {}):
+        with replace_results(tmp_path, "a", {}):
             (tmp_path / "a.json").write_text("{}")
             raise KeyboardInterrupt
 
@@ -218,7 +218,7 @@ def test_files_that_a_result_cannot_have_written_are_never_removed(tmp_path, nam
 
 
 def test_git_ignores_results_but_no_code(tmp_path):
-    shutil.copy(Path(__file__).parents[2] / ".gitignore", tmp_path)
+    shutil.copy(Path(__file__).parents[3] / ".gitignore", tmp_path)
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     paths = ["studies/a.json", "agents/maze/studies/a.json", "analysis/studies/a.py"]
     paths.append("trainers/studies/a.py")

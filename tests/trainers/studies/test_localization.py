@@ -70,7 +70,9 @@ def test_a_run_is_measured_now_and_over_training(group, measured):
 def test_seeds_become_means_and_shuffled_runs_stand_beside(group, capsys):
     folder, found = study(group, shuffled=group / "seed-1", points=1)
     shown = capsys.readouterr().out
-    assert all(words in shown for words in ("absorption", "gradient mass", "shuffled labels"))
+    assert all(
+        words in shown for words in ("absorption", "squared gradient norms", "shuffled labels")
+    )
     assert folder.parent == group / "studies"
     assert folder.name.startswith("localization-shuffled-")
     assert found["intervals"] == "95 %, over 2 seeds"

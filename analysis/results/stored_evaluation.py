@@ -1,4 +1,4 @@
-"""What `chisel eval` found about a run's newest checkpoint, and how it was asked."""
+"""The evaluation that `chisel eval` stored of a run's newest checkpoint, and its settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chisel.configs import CheckpointError, flatten, with_new_names
 from chisel.models import CHECKPOINTS, file_digest, find_checkpoint
 
 _FILE = Path("studies") / "eval" / "eval.json"
-_NO_MATTER = (
+_IGNORED = (
     "eval.num_envs",
     "env.num_envs",
     "env.num_threads",
@@ -24,24 +24,22 @@ _NO_MATTER = (
     "env.levels.num",
     "env.levels.set_size",
 )
-"""Settings of a config that decide nothing about which levels an evaluation plays, or how."""
+"""Settings that change neither which levels an evaluation plays nor how."""
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class StoredEvaluation:
     """An evaluation of a run as it is now."""
 
     scores: dict[str, Estimate]
-    """`success`, `efficient` and, with two goals, each goal's share, of each cheese placement; with
-    diamond and ghost the return and the share of each."""
+    """In mazes, by cheese placement, `success`, `efficient` and, with two goals, each goal's share;
+    with diamond and ghost the return and the share of each."""
     settings: dict[str, str]
-    """What it was asked, by key, as text."""
-    digest: str
-    """Of the checkpoint."""
+    """Settings it was made with, by key, as text."""
 
 
-def evaluation_of(run: Curve) -> Evaluated | str:
-    """A run's evaluation; or why there is none to show: nothing at all if nobody asked for one.
+def read_evaluation(run: Curve) -> StoredEvaluation | str:
+    """Return a run's evaluation; or a note why there is none to show, empty if none was made.
 
     Raises:
         CheckpointError: If its file is none of ours.
@@ -54,13 +52,13 @@ def evaluation_of(run: Curve) -> Evaluated | str:
         stale = _stale(run, data)
         if stale:
             return f"{file} is not shown: {stale}; evaluate the run again"
-        return Evaluated(dict(_scores(data["scores"])), _settings(data), str(data.get("sha256")))
+        return StoredEvaluation(dict(_scores(data["scores"])), _settings(data))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file} is not an evaluation: {error!r}") from error
 
 
 def _stale(run: Curve, data: Mapping[str, Any]) -> str:
-    """Whether a file tells of another checkpoint than the newest, in words."""
+    """Return in words why a file is not about the newest checkpoint; empty if it is."""
     if not (run.folder / CHECKPOINTS).is_dir():
         at = data.get("env_steps")
         if at in (None, run.env_steps):
@@ -75,7 +73,7 @@ def _stale(run: Curve, data: Mapping[str, Any]) -> str:
 
 
 def _scores(scores: Any) -> Iterator[tuple[str, Estimate]]:
-    """Of the agent, on mazes of all sizes."""
+    """Yield the agent's scores, in mazes those on all sizes together."""
     for score in scores:
         if score["player"] != "agent":
             continue
@@ -103,8 +101,8 @@ def _estimate(plain: Mapping[str, Any], within: tuple[float, float]) -> Estimate
 
 def _settings(data: Mapping[str, Any]) -> dict[str, str]:
     config = with_new_names(data.get("config") or {}, _FILE.name)
-    asked: dict[str, Any] = {key: config[key] for key in ("eval", "env") if key in config}
-    settings = {k: _text(v) for k, v in flatten(asked).items() if k not in _NO_MATTER}
+    parts: dict[str, Any] = {key: config[key] for key in ("eval", "env") if key in config}
+    settings = {k: _text(v) for k, v in flatten(parts).items() if k not in _IGNORED}
     if "held_out" in data:
         settings["held out"] = _text(data["held_out"])
     if any("cheese" in score for score in data["scores"]):
@@ -113,6 +111,6 @@ def _settings(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)

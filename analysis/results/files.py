@@ -1,0 +1,145 @@
+"""Write the files of results: each whole or not at all, all of a result in place of the last."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from chisel.configs import CheckpointError, ConfigError
+from chisel.models import write_atomically
+
+TABLES = "tables.json"
+"""Name of the file that holds the tables of a study; it carries no manifest."""
+
+_MANIFEST = "study"
+"""Key in the JSON of a result: the `name` of the study, its `options`, the `files` it wrote."""
+
+_PROBE = bytes(65536)
+"""Content of a test file, as large as a small result: a full disk still creates empty files."""
+
+_Stamps = dict[str, tuple[int, int, int]]
+"""By file name the time of the last change, the size and the inode."""
+
+
+def write_file(path: Path, data: bytes) -> Path:
+    """Write a file; an older one of that name stays whole until the new one is complete.
+
+    Raises:
+        CheckpointError: If the disk refuses.
+    """
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> Path:
+    """Write plain values as JSON.
+
+    Raises:
+        CheckpointError: If the disk refuses.
+        ValueError: If a number is NaN or infinite: JSON has neither.
+    """
+    return write_file(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def make_folder(folder: Path | str) -> Path:
+    """Return a folder in which files can be written, made if need be.
+
+    Raises:
+        ConfigError: If it cannot be made or written in.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(folder, error) from error
+    check_folder(folder)
+    return folder
+
+
+def check_folder(folder: Path) -> None:
+    """Check that files can be written in a folder, or where it would be made; leave nothing there.
+
+    Raises:
+        ConfigError: If they cannot.
+    """
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(_PROBE)
+            file.flush()
+    except OSError as error:
+        raise _refused(folder, error) from error
+
+
+@contextmanager
+def replace_results(folder: Path, study: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Let results be written within the context, in place of earlier ones of the same study.
+
+    Only files that the manifest of an earlier result names are removed. At the end each JSON file
+    gets a manifest. If writing fails or is interrupted, the files written so far are removed.
+
+    Args:
+        folder: Folder that the files are written to.
+        study: Name of the study.
+        options: Options of the study, in plain values.
+    """
+    _remove(folder, _named_in_manifests(folder, study))
+    before = _stamps(folder)
+    try:
+        yield
+        files = _written_since(folder, before)
+        for name in files:
+            if name.endswith(".json") and name != TABLES:
+                manifest = {"name": study, "options": dict(options), "files": files}
+                write_json(folder / name, _read(folder / name) | {_MANIFEST: manifest})
+    except BaseException:
+        _remove(folder, _written_since(folder, before))
+        raise
+
+
+def _refused(folder: Path, error: OSError) -> ConfigError:
+    why = error.strerror or str(error)
+    return ConfigError(f"cannot write in {folder}: {why}; name another folder with out=FOLDER")
+
+
+def _named_in_manifests(folder: Path, study: str) -> list[str]:
+    """Return the names of the files that results of a study in a folder say they wrote."""
+    found: list[str] = []
+    for file in folder.glob("*.json"):
+        manifest = _read(file).get(_MANIFEST)
+        if isinstance(manifest, dict) and manifest.get("name") == study:
+            found += [str(name) for name in manifest.get("files", [])]
+    return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return the content of a JSON file, or an empty dict if it is not a result of ours."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _remove(folder: Path, names: list[str]) -> None:
+    for name in names:
+        file = folder / name
+        if file.parent == folder and file.is_file():  # a damaged manifest may name anything
+            file.unlink()
+
+
+def _stamps(folder: Path) -> _Stamps:
+    """Return, by name, what shows whether a file was written again."""
+    stats = {file.name: file.stat() for file in folder.iterdir() if file.is_file()}
+    return {name: (one.st_mtime_ns, one.st_size, one.st_ino) for name, one in stats.items()}
+
+
+def _written_since(folder: Path, before: _Stamps) -> list[str]:
+    return sorted(name for name, stamp in _stamps(folder).items() if before.get(name) != stamp)
