@@ -7,7 +7,6 @@ import torch
 
 from chisel import configs
 from chisel.models import Spaces, build, checkpoint_name, load_agent, write_checkpoint
-from tests.analysis.maze.cheese_seeker import cheese_seeker
 
 SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
 SMALL = [
@@ -95,9 +94,3 @@ def right_then_up(tmp_path):
 def procgen():
     if importlib.util.find_spec("procgen") is None:
         pytest.skip("needs procgen: pip install 'chisel-agents[procgen]'")
-
-
-@pytest.fixture(scope="module")
-def seeker():
-    """One for each file of tests."""
-    return cheese_seeker()

@@ -1,19 +1,13 @@
-"""Linear probes agree with scikit-learn, with scores computed by hand and with known networks."""
-
-import json
+"""Linear probes: the algebra against scikit-learn, targets and scores on paper, known networks."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
-from torch import nn
 
-from chisel.analysis import studies
-from chisel.analysis.maze import logit_targets, maze_targets
 from chisel.analysis.probes import (
     ProbeTarget,
     Reading,
-    Sample,
     kernel,
     probe_layers,
     read,
@@ -21,13 +15,10 @@ from chisel.analysis.probes import (
     shuffled,
 )
 from chisel.analysis.probes.layers import INPUT
-from chisel.analysis.studies.maze.probes import best_layers
-from chisel.configs import ConfigError
-from chisel.envs.maze import MOVES, MazeState
-from chisel.models import ActorCritic, Agent, Spaces
-
-SIDE = 4
-FITTED, VALIDATION, TESTED = 200, 60, 80
+from tests.analysis.probes.one_hot import (
+    known_agent,
+    one_hot_sample,
+)
 
 
 @pytest.mark.parametrize("features", [5, 90])
@@ -55,43 +46,6 @@ def test_features_that_never_vary_predict_the_mean():
 def test_states_that_are_too_few_to_fit_are_refused():
     with pytest.raises(ValueError, match="1 of 4 states"):
         kernel(torch.zeros(4, 2), 1)
-
-
-def drawn(text):
-    return MazeState.from_drawing(text, mode="easy")
-
-
-@pytest.mark.usefixtures("procgen")
-def test_targets_of_a_maze_are_those_of_its_drawing():
-    above = drawn("..C..\n#.#.#\n.....\n.#.##\nM#...")
-    right = drawn(".....\n####.\n.....\n.####\n.M..C")
-    targets = {
-        target.name: target.values.tolist() for target in maze_targets([above, right], region=3)
-    }
-    margin = above.margin
-    assert targets["cheese-row"] == [margin + 4, margin]
-    assert targets["cheese-column"] == [margin + 2, margin + 4]
-    assert targets["mouse-row"] == [margin, margin]
-    assert targets["mouse-column"] == [margin, margin + 1]
-    assert targets["cheese-square"][0] == (margin + 4) * above.world_dim + margin + 2
-    assert targets["cheese-in-region"] == [1, 0]
-    assert targets["step-to-cheese"] == [MOVES.index("UP"), MOVES.index("RIGHT")]
-
-
-@pytest.mark.usefixtures("procgen")
-def test_a_maze_without_cheese_is_refused():
-    with pytest.raises(ConfigError, match="has 0 cheeses"):
-        maze_targets([drawn("...\n.#.\nM..")], region=1)
-
-
-def test_logit_targets_are_the_centred_logits_of_right_and_up():
-    logits = torch.zeros(1, 15)
-    logits[0, [6, 7, 8]] = 4.0  # RIGHT
-    logits[0, 5] = 1.0  # UP
-    right, up = logit_targets(logits)
-    assert (right.name, up.name) == ("vote-right", "vote-up")
-    assert right.values.tolist() == [pytest.approx(4 - 1)]
-    assert up.values.tolist() == [pytest.approx(1 - 1)]
 
 
 def test_the_score_is_one_minus_the_ratio_of_errors_and_gains_are_paired():
@@ -131,42 +85,6 @@ def test_the_predicted_class_has_the_largest_indicator_and_unseen_classes_are_er
     assert found.chosen_at == 1
 
 
-class Narrowing(nn.Module):
-    """Passes the first plane on, then its first row alone, then nothing."""
-
-    def __init__(self):
-        super().__init__()
-        self.whole, self.row, self.none, self.read = (nn.Identity() for _ in range(4))
-
-    def forward(self, x):
-        kept = self.row(self.whole(x[:, :1])[:, :, :1])
-        return self.read(self.none(0 * kept).flatten(1))
-
-
-def known_agent():
-    generator = torch.Generator().manual_seed(0)
-    model = ActorCritic(Narrowing(), hidden=SIDE, num_actions=15, obs_range=1, generator=generator)
-    spaces = Spaces((SIDE, SIDE, 2), "uint8", 1.0, 15)
-    return Agent(model.eval(), spaces, None, "none", None, source="here")
-
-
-def one_hot_sample():
-    """One marked square in either plane; the network sees the first only."""
-    draws = np.random.default_rng(0)
-    count = FITTED + VALIDATION + TESTED
-    squares, hidden = draws.integers(SIDE * SIDE, size=(2, count))
-    obs = np.zeros((count, 2, SIDE * SIDE), np.uint8)
-    obs[np.arange(count), 0, squares] = 1
-    obs[np.arange(count), 1, hidden] = 1
-    targets = (
-        ProbeTarget("column", (squares % SIDE).astype(float)),
-        ProbeTarget("in-first-row", (squares < SIDE).astype(np.int64)),
-        ProbeTarget("hidden", (hidden // SIDE).astype(float)),
-    )
-    seen = torch.from_numpy(obs.reshape(count, 2, SIDE, SIDE))
-    return Sample(seen, targets, np.arange(count), (FITTED, VALIDATION))
-
-
 def test_a_layer_scores_high_on_what_it_represents_and_controls_do_not():
     agent, sample = known_agent(), one_hot_sample()
     layers = [INPUT, "embedder.whole", "embedder.row", "embedder.none"]
@@ -186,51 +104,3 @@ def test_a_layer_scores_high_on_what_it_represents_and_controls_do_not():
         assert row.shuffled.value < 0.25
         assert row.gain.value == 0  # the untrained network is the same here
         assert row.gain.low == row.gain.high == 0
-
-
-def test_a_layer_is_chosen_by_validation_and_the_first_of_equals():
-    agent, sample = known_agent(), one_hot_sample()
-    layers = ["embedder.none", "embedder.whole", "embedder.row"]
-    rows = probe_layers(agent, agent, sample, layers, np.random.default_rng(0), resamples=20)
-    best = {row.target: row.layer for row in best_layers(rows)}
-    assert best["in-first-row"] == "embedder.whole"
-    assert best["column"] == "embedder.whole"
-
-
-FEW = {"levels": 24, "validation": 20, "test": 20, "layers": "input,embedder.fc,fc_policy"}
-
-
-@pytest.mark.usefixtures("procgen")
-def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
-    run_folder, tmp_path, capsys
-):
-    texts = []
-    for number in range(2):
-        studies.run("probes", checkpoint=run_folder, out=tmp_path / str(number), **FEW)
-        texts.append((tmp_path / str(number) / "probes.json").read_text())
-    assert texts[0] == texts[1]
-    found = json.loads(texts[0])
-    assert found["command"].startswith("chisel study probes checkpoint=")
-    names = {path.name for path in (tmp_path / "0").iterdir()}
-    assert names == {"probes.json", "probes.png", "tables.json"}
-    rows = {(row["layer"], row["target"]): row for row in found["probes"]}
-    assert len(rows) == 3 * 10
-    for vote in ("vote-right", "vote-up"):
-        assert rows["fc_policy", vote]["score"]["value"] > 0.999
-    assert "Where each target is read best" in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("procgen")
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"levels": 3}, "levels=3: at least 20"),
-        ({"layers": "embedder.block9"}, "did you mean"),
-        ({"env": "maze/hard"}, r"is for published \.pth files"),
-    ],
-)
-def test_impossible_requests_are_one_line(run_folder, options, complaint):
-    with pytest.raises(ConfigError, match=complaint) as error:
-        studies.run("probes", checkpoint=run_folder, **options)
-    assert "\n" not in str(error.value)
-    assert not (run_folder / "studies").exists()

@@ -178,7 +178,7 @@ def test_a_field_is_compared_with_that_under_an_intervention_or_of_another_check
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"other": "there", "ablate": "right"}, "a side of its own"),
+        ({"other": "there", "ablate": "right"}, "is compared as it is"),
         ({"ablate": "left"}, "no such region"),
         ({"steer": "file"}, "needs FILE:COEFF"),
     ],

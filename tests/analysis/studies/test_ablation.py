@@ -11,9 +11,9 @@ from chisel.analysis.evaluation import agent_ablation_matrix
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 AGENTS = Path(__file__).parents[3] / "agents"
+
+
 ROUTED = AGENTS / "maze-routed-dropping"
 
 
