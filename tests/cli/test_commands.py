@@ -195,8 +195,8 @@ def test_ctrl_c_while_something_is_measured_says_what_it_cost(
     def interrupt(*given: Any, **more: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chisel.analysis.evaluation.maze.held_out", interrupt)
-    monkeypatch.setattr("chisel.analysis.studies.maze.vector_field.held_out_levels", interrupt)
+    held_out = sys.modules["chisel.analysis.evaluation.held_out"]
+    monkeypatch.setattr(held_out, "make_evaluation", interrupt)
     models.save_agent(tmp_path / "agent", agent_of("maze/smoke"))
     before = {file for file in tmp_path.rglob("*") if file.is_file()}
     assert main(command) == 130

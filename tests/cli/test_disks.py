@@ -21,16 +21,14 @@ PROGRAM = """
 import io, json, resource, sys
 from contextlib import redirect_stderr, redirect_stdout
 import joblib  # says something where it can make no semaphore, of no matter here
-from chisel import analysis, trainers
-from chisel.analysis import evaluation, held_out as mazes, studies
+from chisel import trainers
+from chisel.analysis import evaluation, studies
 from chisel.cli.main import main
 
-def held_out(*given, **more):
+def make_evaluation(*given, **more):
     raise AssertionError("played before the disk was asked")
 
-for module in (evaluation, mazes):
-    module.held_out = held_out
-mazes.held_out_levels = held_out
+sys.modules["chisel.analysis.evaluation.held_out"].make_evaluation = make_evaluation
 said = []
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 for arguments in json.loads(sys.argv[1]):

@@ -85,7 +85,7 @@ def test_a_script_trains_and_loads_beside_its_own_folders(project: Path) -> None
 
 
 def test_a_notebook_finds_its_own_folders_and_ours(project: Path) -> None:
-    assert run(project, sys.executable, "-c", CELLS).split() == ["theirs", "chisel.envs.factory"]
+    assert run(project, sys.executable, "-c", CELLS).split() == ["theirs", "chisel.envs.base"]
 
 
 def test_the_command_runs_in_a_folder_with_such_names(project: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_run_of_two_processes_cannot_be_resumed_by_one(run, chisel):
 
 
 SECOND_FAILS = """
-import configs, trainers
+from chisel import configs, trainers
 from chisel.configs import NumericsError
 from chisel.trainers.runs.distributed import rank
 from chisel.trainers.onpolicy.ppo import PPO
