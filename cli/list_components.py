@@ -14,6 +14,7 @@ add."""
 
 TITLES: dict[registry.Kind, str] = {
     "env": "environments",
+    "corpus": "corpora",
     "model": "models",
     "algo": "algorithms",
     "label": "labels",
