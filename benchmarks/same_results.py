@@ -190,15 +190,18 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("old", nargs="?", metavar="OLD")
     parser.add_argument("new", nargs="?", metavar="NEW", default=str(HERE))
-    parser.add_argument("--case", default="*", metavar="GLOB", help="such as 'study/*'")
+    parser.add_argument(
+        "--case", action="append", metavar="GLOB", help="such as 'study/*'; can be repeated"
+    )
     parser.add_argument("--list", action="store_true", help="name the cases and what they run")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for results; must be new")
     parser.add_argument("--json", type=Path, metavar="FILE", help="for the outcome")
     given = parser.parse_args(argv)
     if not given.list and given.old is None:
         parser.error("OLD is missing: a revision, or the folder of a checkout")
-    if not cases(given.case):
-        parser.error(f"--case {given.case}: matches none; --list names them")
+    for pattern in given.case or ():
+        if not cases(pattern):
+            parser.error(f"--case {pattern}: matches none; --list names them")
     if given.keep and given.keep.exists():
         parser.error(f"--keep {given.keep}: is there already; choose a new folder")
     return given
@@ -207,7 +210,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare two trees; 0 only if every case is equal."""
     given, console = _arguments(argv), Console()
-    wanted = cases(given.case)
+    wanted = cases(*given.case or "*")
     if given.list:
         for case in wanted:
             print(case.name, *(f"  chisel {command}" for command in case.commands), sep="\n")

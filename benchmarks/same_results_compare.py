@@ -30,18 +30,44 @@ RENAMED: dict[str, str] = {
     "skill": "score",
     "fact": "target",
     "facts": "targets",
+    # Titles and captions in tables.json.
+    ("votes: mean of activation × gradient of each move's logit, less the mean of moves"): (
+        "by move: direct logit attribution, the mean of activation × gradient of the "
+        "move's logit, less the mean of moves"
+    ),
+    "Where each fact is read best": "Where each target is read best",
+    (
+        "test layouts; skill: share of the error of the best constant that the probe "
+        "takes away (for numbers R²); layers chosen on validation layouts; 95 % intervals "
+        "over layouts"
+    ): (
+        "test layouts; score: share of the error of the best constant that the probe "
+        "takes away (for numbers R²); layers chosen on validation layouts; 95 % intervals "
+        "over layouts"
+    ),
+    "Skill by layer": "Score by layer",
+    (
+        "test layouts; skill: share of the error of the best constant that the probe "
+        "takes away (for numbers R²); controls and intervals are in the figure and in the "
+        "JSON file"
+    ): (
+        "test layouts; score: share of the error of the best constant that the probe "
+        "takes away (for numbers R²); controls and intervals are in the figure and in the "
+        "JSON file"
+    ),
 }
 """Old name to new: of keys, columns, names of files and values that are names, alone or as a part
-between dots. There is no other exception."""
+between dots, and whole sentences. There is no other exception."""
 
 RENAMED_WORDS: dict[str, str] = {
     "digits/split": "digits/halves",
     "digits/mnist-split": "digits/mnist-halves",
     "env.levels.bank": "env.levels.set_size",
     "algo.aux.seekers": "algo.aux.exploring",
+    "made one with others by": "mixed with others by",
 }
 """Old word to new in what is typed: experiments, settings, studies and their options. Experiments
-(with a `/`) also where results name them."""
+(with a `/`) and phrases (with a space) also where results have them."""
 
 NOT_COMPARED = {
     "versions": "of Python and packages, the project's own among them",
@@ -84,7 +110,9 @@ class Names:
 
     def value(self, text: str) -> str:
         """A text in a result: a name, or what names experiments, such as the path of a run."""
-        return _replaced(self.of(text), {k: v for k, v in self.words.items() if "/" in k})
+        return _replaced(
+            self.of(text), {k: v for k, v in self.words.items() if "/" in k or " " in k}
+        )
 
     def path(self, path: str) -> str:
         """A file's path inside the folder of results."""
