@@ -66,8 +66,8 @@ RENAMED_WORDS: dict[str, str] = {
     "algo.aux.seekers": "algo.aux.exploring",
     "made one with others by": "mixed with others by",
 }
-"""Old word to new in what is typed: experiments, settings, studies and their options. Experiments
-(with a `/`) and phrases (with a space) also where results have them."""
+"""Old word to new in what is typed: experiments, settings, studies and their options.
+Also phrases of messages: values of results repeat what was typed and said."""
 
 NOT_COMPARED = {
     "versions": "of Python and packages, the project's own among them",
@@ -109,10 +109,8 @@ class Names:
         return ".".join(self.names.get(part, part) for part in text.split("."))
 
     def value(self, text: str) -> str:
-        """A text in a result: a name, or what names experiments, such as the path of a run."""
-        return _replaced(
-            self.of(text), {k: v for k, v in self.words.items() if "/" in k or " " in k}
-        )
+        """A text in a result: a name, or what repeats words that were typed or said."""
+        return _replaced(self.of(text), self.words)
 
     def path(self, path: str) -> str:
         """A file's path inside the folder of results."""
