@@ -191,7 +191,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("old", nargs="?", metavar="OLD")
     parser.add_argument("new", nargs="?", metavar="NEW", default=str(HERE))
     parser.add_argument(
-        "--case", action="append", metavar="GLOB", help="such as 'study/*'; can be repeated"
+        "--case",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="such as 'study/*'; can be repeated",
     )
     parser.add_argument("--list", action="store_true", help="name the cases and what they run")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for results; must be new")
@@ -199,7 +203,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(argv)
     if not given.list and given.old is None:
         parser.error("OLD is missing: a revision, or the folder of a checkout")
-    for pattern in given.case or ():
+    for pattern in given.case:
         if not cases(pattern):
             parser.error(f"--case {pattern}: matches none; --list names them")
     if given.keep and given.keep.exists():
@@ -210,7 +214,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare two trees; 0 only if every case is equal."""
     given, console = _arguments(argv), Console()
-    wanted = cases(*given.case or "*")
+    wanted = cases(*given.case)
     if given.list:
         for case in wanted:
             print(case.name, *(f"  chisel {command}" for command in case.commands), sep="\n")

@@ -149,7 +149,10 @@ def _study(name: str, commands: tuple[str, ...]) -> Case:
 
 
 def cases(*patterns: str) -> list[Case]:
-    """Cases whose name matches a pattern such as `study/*`, in the order they run in."""
+    """Cases whose name matches a pattern such as `study/*`, in the order they run in.
+
+    Without a pattern: all.
+    """
     found = [Case(f"train/{name}", (f"train {line}",)) for name, line in TRAININGS.items()]
     found += [
         Case(f"resume/{name}", (f"train {line}", f"resume runs/{run} frames={frames}"))
@@ -158,4 +161,6 @@ def cases(*patterns: str) -> list[Case]:
     found += [Case(f"eval/{name}", (f"eval {line} out=out",)) for name, line in EVALUATIONS.items()]
     found += [Case(f"eval/{name}", commands) for name, commands in _OWN_EVALUATIONS.items()]
     found += [_study(name, commands) for name, commands in STUDIES.items()]
-    return [case for case in found if any(fnmatch(case.name, one) for one in patterns or "*")]
+    if not patterns:
+        return found
+    return [case for case in found if any(fnmatch(case.name, one) for one in patterns)]

@@ -56,18 +56,6 @@ __all__ = [
     "trainers",
 ]
 
-_ROOMS = (
-    "analysis",
-    "cli",
-    "configs",
-    "corpora",
-    "envs",
-    "impact",
-    "models",
-    "routing",
-    "trainers",
-)
-
 _FOUND_IN = {
     "ChiselError": ("configs", "ChiselError"),
     "ablate": ("routing", "ablate"),
@@ -83,14 +71,14 @@ _FOUND_IN = {
     "train_seeds": ("trainers", "train_seeds"),
     "__version__": ("configs", "version"),
 }
-"""The module behind each name, and what it is called there."""
+"""The module behind each name that is no room, and what it is called there."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return import_module(f"chisel.{name}")
-    if name not in _FOUND_IN:
+    if name not in __all__:
         raise AttributeError(f"module 'chisel' has no attribute {name!r}")
+    if name not in _FOUND_IN:
+        return import_module(f"chisel.{name}")
     module, attribute = _FOUND_IN[name]
     found = getattr(import_module(f"chisel.{module}"), attribute)
     return found() if name == "__version__" else found

@@ -1,7 +1,5 @@
 """Runs as a trainer leaves them, small enough to make in milliseconds."""
 
-import importlib.util
-
 import pytest
 import torch
 
@@ -88,9 +86,3 @@ def right_then_up(tmp_path):
         overrides=["env.goals=cheese-and-corner", "env.cheese=stock"],
         regions={"right": units("0"), "up": units("1"), "idle": units("2:4")},
     )
-
-
-@pytest.fixture(scope="session")
-def procgen():
-    if importlib.util.find_spec("procgen") is None:
-        pytest.skip("needs procgen: pip install 'chisel-agents[procgen]'")

@@ -1,13 +1,9 @@
 """The harness runs end to end at toy size. No speed is asserted: machines are busy."""
 
-import importlib.util
-
-import pytest
-
 from benchmarks import fields
+from tests.needs import needs_procgen
 
-if importlib.util.find_spec("procgen") is None:
-    pytest.skip("the procgen extra is not installed", allow_module_level=True)
+pytestmark = needs_procgen
 
 
 def test_all_squares_of_a_maze_are_seen_and_led_to_in_every_turn():

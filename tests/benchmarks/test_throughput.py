@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import time
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import pytest
 
 from benchmarks import share, throughput
+from tests.needs import needs_procgen
 
-if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
-    pytest.skip("the procgen extra is not installed", allow_module_level=True)
+pytestmark = needs_procgen
 
 
 def results(folder: Path, *parts: str) -> Any:

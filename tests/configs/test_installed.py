@@ -1,26 +1,12 @@
 """What is installed, and what to type for what is missing."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from chisel import configs
 from chisel.cli.main import main
-
-ROOT = Path(__file__).parents[2]
-ROOMS = (
-    "analysis",
-    "chisel",
-    "cli",
-    "configs",
-    "corpora",
-    "envs",
-    "impact",
-    "models",
-    "routing",
-    "trainers",
-)
+from tests.house.rooms import NAME, ROOMS, ROOT
 
 
 @pytest.fixture
@@ -54,7 +40,7 @@ def test_an_extra_is_installed_by_the_name_of_the_distribution_or_in_a_clone():
 def test_every_message_and_page_that_installs_names_the_distribution_or_the_clone():
     """`pip install chisel` would install somebody else's web framework."""
     wrong = re.compile(r"pip install (?:[-\w]+ )*['\"]?chisel(?!-agents)\b|chisel\[")
-    files = [file for room in ROOMS for file in (ROOT / room).rglob("*.py")]
+    files = [file for room in (NAME, *ROOMS) for file in (ROOT / room).rglob("*.py")]
     files += [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     for file in files:
         found = wrong.search(file.read_text(encoding="utf-8"))
@@ -63,7 +49,7 @@ def test_every_message_and_page_that_installs_names_the_distribution_or_the_clon
 
 def test_every_message_about_an_extra_says_how_to_install_it():
     """Written in one place only, so that no message can name it otherwise."""
-    for room in ROOMS:
+    for room in (NAME, *ROOMS):
         for file in (ROOT / room).rglob("*.py"):
             if file != ROOT / "configs/installed.py":
                 assert "pip install" not in file.read_text(encoding="utf-8"), file

@@ -2,11 +2,12 @@
 
 import json
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+
+from tests.needs import needs_procgen
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
@@ -40,7 +41,7 @@ def test_a_notebooks_links_lead_to_files(notebook):
             assert (notebook.parent / target).exists(), target
 
 
-@pytest.mark.skipif(find_spec("procgen") is None, reason="the procgen extra is not installed")
+@needs_procgen
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_leaves_its_figures(notebook, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -21,6 +21,17 @@ ROOMS = (
 )
 NAME = "chisel"
 
+BLIND = (
+    "analysis.ablation",
+    "analysis.attribution",
+    "analysis.interventions",
+    "analysis.localization",
+    "analysis.probes",
+    "analysis.results",
+    "analysis.steering",
+)
+"""Rooms that know no world: they import no environment and no room that does."""
+
 
 class Import(NamedTuple):
     """One name that an import statement brings in."""

@@ -48,6 +48,12 @@ for cell in json.load(open("own.ipynb"))["cells"]:
     exec("".join(cell["source"]))
 """
 
+WHERE = """
+import chisel.trainers, sys
+ours = [module for name, module in sys.modules.items() if name.partition(".")[0] == "chisel"]
+print(*(module.__file__ for module in ours))
+"""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -108,9 +114,7 @@ def test_the_wheel_brings_one_name_and_works_beside_the_project(
         files.extractall(tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".dist-info"] == ["chisel"]
     unpacked = str(tmp_path)
-    where = "import chisel.trainers, sys; print(*(m.__file__ for n, m in sys.modules.items() if "
-    where += "n.partition('.')[0] == 'chisel'))"
-    found = run(project, sys.executable, "-c", where, PYTHONPATH=unpacked).split()
+    found = run(project, sys.executable, "-c", WHERE, PYTHONPATH=unpacked).split()
     assert len(found) > 50
     assert not [file for file in found if not file.startswith(unpacked)]
     shutil.rmtree(project / "runs", ignore_errors=True)

@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.house.rooms import ROOT
-from tests.house.test_imports import BLIND
+from tests.house.rooms import BLIND, ROOT
 
 WORLDS = ("chisel.envs", "chisel.corpora")
 

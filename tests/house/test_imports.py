@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.house.rooms import ROOMS, Import, files, imports_of, module_of
+from tests.house.rooms import BLIND, ROOMS, Import, files, imports_of, module_of
 
 BELOW = {
     "configs": set(),
@@ -49,17 +49,6 @@ DOORS = {
     "analysis.studies",
 }
 """What other rooms import from: packages whose `__init__` names what they offer."""
-
-BLIND = (
-    "analysis.ablation",
-    "analysis.attribution",
-    "analysis.interventions",
-    "analysis.localization",
-    "analysis.probes",
-    "analysis.results",
-    "analysis.steering",
-)
-"""Rooms that know no world: they import no environment and no room that does."""
 
 SIGHTED = ("analysis.evaluation", "analysis.gridworlds", "analysis.maze", "analysis.studies")
 

@@ -12,7 +12,12 @@ from chisel.cli.main import main
 from chisel.configs import ConfigError
 
 ROOT = Path(__file__).parents[2]
-AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))
+AGENTS = sorted(
+    path.parent
+    for path in ROOT.glob("agents/**/agent.json")
+    if json.loads(path.read_text())["format"] == 1
+)
+"""Agents that version 0.1 shipped."""
 
 
 @pytest.fixture
@@ -27,10 +32,13 @@ def file(tmp_path, monkeypatch):
     return write
 
 
+def test_all_agents_of_version_01_are_still_shipped_as_they_were():
+    assert len(AGENTS) == 47
+
+
 @pytest.mark.parametrize("folder", AGENTS, ids=lambda one: str(one.relative_to(ROOT / "agents")))
-def test_the_config_of_every_shipped_agent_converts_and_keeps_its_values(folder):
+def test_the_config_of_every_agent_of_version_01_converts_and_keeps_its_values(folder):
     text = (folder / "config.yaml").read_text()
-    assert json.loads((folder / "agent.json").read_text())["format"] == 1
     config = configs.load(str(folder / "config.yaml"))
     (size,) = re.findall(r"^    bank: (\d+)$", text, re.MULTILINE)
     assert config.env.levels.set_size == int(size)

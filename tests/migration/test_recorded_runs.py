@@ -5,7 +5,6 @@ agent of PPO, a gridworld agent of AUP, a routed agent of REINFORCE in diamond a
 group of two seeds of an autoencoder.
 """
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -15,10 +14,10 @@ import pytest
 from chisel import configs, models
 from chisel.cli.main import main
 from chisel.trainers.studies import aup_learned
+from tests.needs import needs_procgen
 
 RECORDED = Path(__file__).parent / "recorded"
-mazes = pytest.mark.skipif(not importlib.util.find_spec("procgen"), reason="needs procgen")
-ALGORITHMS = [pytest.param("ppo", marks=mazes), "aup", "reinforce", "autoencoder"]
+ALGORITHMS = [pytest.param("ppo", marks=needs_procgen), "aup", "reinforce", "autoencoder"]
 AUP_SETTINGS = (
     "model.name=impala model.channels=[2,2,2] model.hidden=4 frames=768 env.num_envs=4 "
     "algo.num_steps=32 algo.num_minibatches=2 algo.update_epochs=1 algo.aux.steps=512 "
@@ -82,7 +81,7 @@ EVALUATED = {
 
 
 @pytest.mark.parametrize(
-    "algorithm", [pytest.param("ppo", marks=mazes), "reinforce", "autoencoder"]
+    "algorithm", [pytest.param("ppo", marks=needs_procgen), "reinforce", "autoencoder"]
 )
 def test_it_is_evaluated_and_compared(algorithm, recorded):
     run = recorded(algorithm)
@@ -99,7 +98,7 @@ STUDIES = {
 }
 
 
-@pytest.mark.parametrize("algorithm", [pytest.param("ppo", marks=mazes), "reinforce"])
+@pytest.mark.parametrize("algorithm", [pytest.param("ppo", marks=needs_procgen), "reinforce"])
 def test_it_is_studied(algorithm, recorded):
     run = recorded(algorithm)
     name, *settings = STUDIES[algorithm]

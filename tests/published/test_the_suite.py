@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,13 +12,10 @@ import pytest
 
 from tests.house.rooms import ROOT
 from tests.models.test_published import published_weights, write_published
+from tests.needs import needs_procgen
 from tests.published.conftest import VARIABLE
 
 SUITE = "tests/published/test_published_net.py"
-needs_procgen = pytest.mark.skipif(
-    importlib.util.find_spec("procgen") is None,
-    reason="needs procgen: pip install chisel-agents[procgen]",
-)
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,9 +11,10 @@ import pytest
 import torch
 
 from chisel import models
+from tests.needs import HAS_PROCGEN
 
 # Without the procgen extra there are no mazes to run in.
-collect_ignore_glob = [] if importlib.util.find_spec("procgen") else ["test_*.py"]
+collect_ignore_glob = [] if HAS_PROCGEN else ["test_*.py"]
 
 SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 

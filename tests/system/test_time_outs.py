@@ -1,16 +1,13 @@
 """procgen gives no last observation, so a time-out must not look at the next level."""
 
-import importlib.util
-
 import numpy as np
-import pytest
 import torch
 
+from tests.needs import needs_procgen
 from tests.trainers.conftest import fit, make_ppo
 from tests.trainers.onpolicy.test_ppo import Columns
 
-if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
-    pytest.skip("the procgen extra is not installed", allow_module_level=True)
+pytestmark = needs_procgen
 
 
 def after_three_steps(next_levels):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +15,9 @@ from PIL import Image
 from chisel import configs, models, trainers
 from chisel.trainers.logging import media
 from chisel.trainers.onpolicy.repeatable import restored_modes
+from tests.needs import needs_procgen
 
-if importlib.util.find_spec("procgen") is None:  # importing it would print gym's notice
-    pytest.skip("the procgen extra is not installed", allow_module_level=True)
+pytestmark = needs_procgen
 
 SMOKE = ("frames=512", "trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import random
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,10 @@ from chisel.analysis.maze.behaviour import MEASURES
 from chisel.configs import ConfigError
 from chisel.configs.schema import STUDIES_WHILE_TRAINING
 from chisel.models import load_agent
+from tests.needs import needs_procgen
 from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import segments
 
-needs_procgen = pytest.mark.skipif(
-    importlib.util.find_spec("procgen") is None,
-    reason="needs procgen: pip install chisel-agents[procgen]",
-)
 SMOKE = ("trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")
 STUDIES = ("tracking.studies=[success,cheese-vector]", "tracking.studies_levels=8")
 
