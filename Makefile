@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (7 minutes)"
-	@echo "make test       everything that is quick to check (11 minutes)"
+	@echo "make test       everything that is quick to check (9 minutes)"
 	@echo "make test-slow  the rest"
 	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
