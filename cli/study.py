@@ -41,6 +41,10 @@ def run(arguments: Sequence[str]) -> None:
 def about(name: str) -> str:
     """Return help on a study: what it does, and its options with their defaults."""
     study = registry.resolve("study", name)
+    if inspect.signature(study).return_annotation == "Result":
+        from chisel.analysis.results import options_help  # heavy
+
+        return options_help(name, study)
     summary, _, details = (inspect.getdoc(study) or "").partition("\n\nArgs:\n")
     parameters = inspect.signature(study).parameters
     lines = [f"usage: chisel study {name} {_words(parameters)}", "", summary, ""]

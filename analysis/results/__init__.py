@@ -1,5 +1,6 @@
 """What all studies share: estimates, tables, figures, files, folders, provenance, progress."""
 
+from chisel.analysis.results.agents import Agents
 from chisel.analysis.results.comparison import Comparison, compare
 from chisel.analysis.results.estimates import (
     Estimate,
@@ -29,7 +30,7 @@ from chisel.analysis.results.figures import (
     style_axes,
     write_gif,
 )
-from chisel.analysis.results.files import TABLES, make_folder, write_file, write_json
+from chisel.analysis.results.files import TABLES, make_folder, write_csv, write_file, write_json
 from chisel.analysis.results.folders import (
     check_writable,
     is_run_or_group,
@@ -37,7 +38,17 @@ from chisel.analysis.results.folders import (
     study_folder,
 )
 from chisel.analysis.results.frame import Frame
+from chisel.analysis.results.harness import run_study
 from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
+from chisel.analysis.results.options import (
+    Count,
+    Option,
+    Seed,
+    Share,
+    Within,
+    options_help,
+    options_of,
+)
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.request import (
     Request,
@@ -45,8 +56,8 @@ from chisel.analysis.results.request import (
     origin,
     provenance,
     study_command,
-    typed_source,
 )
+from chisel.analysis.results.result import DataTable, Result, plain
 from chisel.analysis.results.settings import (
     Settings,
     as_config_errors,
@@ -59,6 +70,7 @@ from chisel.analysis.results.settings import (
     require_spaces,
     runs_of,
     take_agent,
+    typed_source,
 )
 from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
 from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
@@ -72,14 +84,22 @@ __all__ = [
     "PALE",
     "PALETTE",
     "TABLES",
+    "Agents",
     "Comparison",
+    "Count",
+    "DataTable",
     "Estimate",
     "Frame",
     "Layouts",
+    "Option",
     "ProgressCallback",
     "Request",
+    "Result",
+    "Seed",
     "Settings",
+    "Share",
     "Tree",
+    "Within",
     "as_config_errors",
     "as_list",
     "as_typed",
@@ -107,8 +127,11 @@ __all__ = [
     "new_table",
     "none_if_nan",
     "numbers",
+    "options_help",
+    "options_of",
     "origin",
     "over_seeds",
+    "plain",
     "plain_axes",
     "plain_table",
     "plot_band",
@@ -119,6 +142,7 @@ __all__ = [
     "redrawn",
     "require_spaces",
     "results_folder",
+    "run_study",
     "runs_of",
     "save_figure",
     "show",
@@ -129,6 +153,7 @@ __all__ = [
     "take_agent",
     "to_plain",
     "typed_source",
+    "write_csv",
     "write_file",
     "write_gif",
     "write_json",

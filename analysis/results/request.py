@@ -17,7 +17,7 @@ from chisel import configs
 from chisel.analysis.results.files import make_folder, replace_results
 from chisel.analysis.results.folders import joined, results_folder, short_digest
 from chisel.configs import ConfigError, RunConfig, versions_of
-from chisel.models import WEIGHTS, Agent
+from chisel.models import Agent
 
 _NO_OPTIONS = ("checkpoint", "out")
 """Arguments of a study that are no options: what is studied, and where results go."""
@@ -141,12 +141,6 @@ def as_typed(value: Any) -> str:
     except ConfigError:
         same = False
     return text if same or isinstance(value, list | dict) else json.dumps(text, ensure_ascii=False)
-
-
-def typed_source(agent: Agent) -> str:
-    """Return the path that names an agent on the command line: of shipped weights their folder."""
-    shipped = agent.source.name == WEIGHTS
-    return str(agent.source.parent if shipped else agent.source)
 
 
 def provenance(agent: Agent, config: RunConfig, *, seed: int, command: str) -> dict[str, Any]:

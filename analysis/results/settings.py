@@ -10,7 +10,15 @@ from typing import Any
 
 from chisel import configs
 from chisel.configs import ConfigError, MazeConfig, RunConfig
-from chisel.models import Agent, Spaces, holds_agent, load_agent, require_match, spaces_of
+from chisel.models import (
+    WEIGHTS,
+    Agent,
+    Spaces,
+    holds_agent,
+    load_agent,
+    require_match,
+    spaces_of,
+)
 
 Settings = Mapping[str, Any] | Sequence[str]
 
@@ -82,6 +90,12 @@ def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
     if env is not None:
         raise ConfigError(f"env={env} is for published .pth files")
     return agent
+
+
+def typed_source(agent: Agent) -> str:
+    """Return the path that names an agent on the command line: of shipped weights their folder."""
+    shipped = agent.source.name == WEIGHTS
+    return str(agent.source.parent if shipped else agent.source)
 
 
 def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from chisel.analysis.results import check_writable
+from chisel.analysis.results import Result, check_writable, run_study
 from chisel.configs import ConfigError, hint, registry
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false"}
@@ -38,6 +38,8 @@ def run(
         CheckpointError: If nothing can be loaded from `checkpoint`.
     """
     study = registry.resolve("study", name)
+    if inspect.signature(study).return_annotation in ("Result", Result):
+        return run_study(name, study, {"checkpoint": checkpoint, "out": out, **options})
     given = {"checkpoint": checkpoint, "out": out, **options}
     bound = bind(name, study, {k: v for k, v in given.items() if v is not None})
     check_writable(checkpoint, out)

@@ -1,0 +1,308 @@
+"""Run a study: read its options, load its agents, call its function, write what it found.
+
+A study is a function from agents and typed options to a `Result`:
+
+    def run(checkpoint: Agents, *, levels: Count = 100, progress: ProgressCallback) -> Result:
+
+The harness does the rest. A function that takes one `Agent` is called once for each seed of a
+group, and its tables are joined: means over seeds, with intervals.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import platform
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from chisel.analysis.results.agents import Agents
+from chisel.analysis.results.estimates import Estimate, estimate_over_seeds, mean_over_seeds
+from chisel.analysis.results.figures import save_figure
+from chisel.analysis.results.files import (
+    make_folder,
+    replace_results,
+    write_csv,
+    write_json,
+)
+from chisel.analysis.results.folders import (
+    check_writable,
+    joined,
+    results_folder,
+    short_digest,
+)
+from chisel.analysis.results.options import PROGRESS as _PROGRESS
+from chisel.analysis.results.options import Option, options_of, read_options, typed
+from chisel.analysis.results.progress import ProgressCallback, progress_bars
+from chisel.analysis.results.result import DataTable, Result, plain
+from chisel.analysis.results.tables import keep_tables
+from chisel.configs import versions_of
+from chisel.models import Agent
+
+_NO_OPTIONS = ("checkpoint", "out")
+"""What is studied and where results go: neither is an option that a result depends on."""
+_HOME = "runs_dir"
+"""Option of studies that train: their results lie beside the runs."""
+_PLAIN = re.compile(r"[A-Za-z0-9._]+")
+_LONGEST = 48
+"""Number of characters of options that are spelt out in a folder's name."""
+_PACKAGES = ("chisel", "numpy", "numba", "torch")
+"""Packages whose version can change a result."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A study with the values of its options."""
+
+    study: str
+    options: Mapping[str, Option]
+    values: Mapping[str, Any]
+    """All values by name, `checkpoint` and `out` among them."""
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """The options that are not at their defaults, as they are typed."""
+        return {
+            name: option.typed(self.values[name])
+            for name, option in self.options.items()
+            if name not in _NO_OPTIONS and self.values[name] != option.default
+        }
+
+    @property
+    def command(self) -> str:
+        """Command line that gives the same result."""
+        source = self.values.get("checkpoint")
+        about = {} if source is None else {"checkpoint": typed(source)}
+        words = [f"{name}={text}" for name, text in (about | self.changed).items()]
+        return shlex.join(["chisel", "study", self.study, *words])
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """All options with their values, in plain values."""
+        return {
+            name: typed(value) if self.options[name].loads and value is not None else plain(value)
+            for name, value in self.values.items()
+            if name not in _NO_OPTIONS
+        }
+
+    def words(self) -> str:
+        """Return the options that are not at their defaults, for the name of a folder.
+
+        Different options have different words.
+        """
+        spelt = {name: text for name, text in self.changed.items() if name != _HOME}
+        words = "-".join(f"{name}-{text}" for name, text in spelt.items())
+        if len(words) <= _LONGEST and all(map(_PLAIN.fullmatch, spelt.values())):
+            return words
+        short = re.sub(r"[^A-Za-z0-9._]+", "-", words)[:_LONGEST].strip("-.")
+        return f"{short}-{short_digest(json.dumps(spelt))}"
+
+    def folder(self, subjects: Sequence[Agents]) -> Path:
+        """Return the folder of the results, made if need be.
+
+        It is `out` if given; else `studies/STUDY` of the run or group, of `runs_dir`, or of the
+        current folder, followed by the options that are not at their defaults. Agents that belong
+        to no run, or several, have a folder of their own in there, named by their digests.
+
+        Raises:
+            ConfigError: If it cannot be made.
+        """
+        out, words = self.values["out"], self.words()
+        if out is not None:
+            return make_folder(out)
+        if not subjects:
+            home = Path(self.values.get(_HOME, ""))
+            return make_folder(home / "studies" / joined(self.study, words))
+        if len(subjects) == 1:
+            return results_folder(subjects[0].path, subjects[0].first, self.study, None, words)
+        agents = [agent for one in subjects for agent in one]
+        digests = short_digest(" ".join(agent.digest for agent in agents))
+        name = joined(f"{len(agents)}-agents", digests, words)
+        return make_folder(Path("studies") / self.study / name)
+
+
+def run_study(study: str, function: Callable[..., Result], given: Mapping[str, Any]) -> Path:
+    """Run a study and write what it found into one folder, in place of its earlier results.
+
+    Args:
+        study: Name of the study.
+        function: Function of the study.
+        given: Options by name; text, as from a command line, is converted, and those that are
+            `None` are at their defaults.
+
+    Returns:
+        The folder, with `STUDY.json`, a CSV file for each table, the figures, and `tables.json`.
+
+    Raises:
+        ConfigError: If an option is unknown, missing or impossible, or results cannot be written.
+        CheckpointError: If an agent cannot be loaded.
+    """
+    options = options_of(study, function)
+    call = Call(study, options, read_options(study, options, given))
+    source = call.values.get("checkpoint")
+    check_writable(source if isinstance(source, str) else None, call.values["out"])
+    with progress_bars() as progress:
+        loaded = _loaded(call, progress)
+        result = _called(function, call, loaded, progress)
+    subjects = _as_groups(loaded.get("checkpoint"))
+    folder = call.folder(subjects)
+    with replace_results(folder, study, call.plain):
+        _write(result, folder, call, loaded)
+    if result.conclusion:
+        print(result.conclusion)
+    return folder
+
+
+def study_command(study: str, checkpoint: Path | str, options: Mapping[str, Any]) -> str:
+    """Return the command line of a study with some options."""
+    words = [f"{name}={typed(value)}" for name, value in options.items() if value is not None]
+    return shlex.join(["chisel", "study", study, f"checkpoint={checkpoint}", *words])
+
+
+def _loaded(call: Call, progress: ProgressCallback) -> dict[str, Any]:
+    """Load the agents of all options that take some; a tuple of groups where several are taken."""
+    found: dict[str, Any] = {}
+    for name, option in call.options.items():
+        value = call.values[name]
+        if option.loads and value is not None:
+            several = value if option.several else (value,)
+            groups = tuple(_group(name, one, call.values["env"], progress) for one in several)
+            found[name] = groups if option.several else groups[0]
+    return found
+
+
+def _group(name: str, given: Agent | str, env: str | None, progress: ProgressCallback) -> Agents:
+    """Load one group; `env` is for what is studied, and for other published weights beside it."""
+    published = name == "checkpoint" or str(given).endswith(".pth")
+    return Agents.load(given, env if published else None, progress)
+
+
+def _called(
+    function: Callable[..., Result],
+    call: Call,
+    loaded: Mapping[str, Any],
+    progress: ProgressCallback,
+) -> Result:
+    """Call a study's function; one that takes a single agent once for each seed of a group."""
+    given = {k: v for k, v in call.values.items() if k not in ("out", "env")} | dict(loaded)
+    own_bar = _PROGRESS in inspect.signature(function).parameters
+    given |= {_PROGRESS: progress} if own_bar else {}
+    single = [name for name in loaded if call.options[name].kind is Agent]
+    given |= {name: loaded[name].first for name in single}
+    if "checkpoint" not in single:
+        return function(**given)
+    subjects: Agents = loaded["checkpoint"]
+
+    def of_one(agent: Agent, progress: ProgressCallback) -> Result:
+        own = {_PROGRESS: progress} if own_bar else {}
+        return function(**(given | {"checkpoint": agent} | own))
+
+    results = subjects.each(of_one)
+    if len(results) == 1:
+        return results[0]
+    return over_seeds(dict(zip(subjects.names, results, strict=True)))
+
+
+def over_seeds(results: Mapping[str, Result]) -> Result:
+    """Join the results of seeds: tables of means over them, and the figures and numbers of each.
+
+    Args:
+        results: Results by the name of the seed's run.
+    """
+    first = next(iter(results.values()))
+    tables = {
+        name: _table_over_seeds(
+            [one.tables[name] for one in results.values() if name in one.tables]
+        )
+        for name in first.tables
+    }
+    return Result(
+        data={
+            "over_seeds": {name: table.rows for name, table in tables.items()},
+            "of_each": [{"run": run, **one.data} for run, one in results.items()],
+        },
+        tables=tables,
+        figures={f"{run}-{n}": f for run, one in results.items() for n, f in one.figures.items()},
+        frames={
+            name: pd.concat(
+                [one.frames[name].assign(run=run) for run, one in results.items()],
+                ignore_index=True,
+            )
+            for name in first.frames
+        },
+        files={f"{run}-{n}": f for run, one in results.items() for n, f in one.files.items()},
+        conclusion="\n".join(f"{k}: {v.conclusion}" for k, v in results.items() if v.conclusion),
+    )
+
+
+def _table_over_seeds(tables: Sequence[DataTable]) -> DataTable:
+    """Return means over the seeds of rows about the same thing, and how many seeds have it."""
+    rows: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for table in tables:
+        for row in table.rows:
+            keys = table.key or [name for name in row if isinstance(row[name], str)]
+            rows.setdefault(tuple(row.get(key) for key in keys), []).append(row)
+    note = f"means over {len(tables)} seeds, 95 % intervals over seeds (Student's t)"
+    caption = f"{tables[0].caption}; {note}" if tables[0].caption else note
+    means = [_mean_row(some) | {"seeds": len(some)} for some in rows.values()]
+    if all(row["seeds"] == len(tables) for row in means):
+        means = [{name: row[name] for name in row if name != "seeds"} for row in means]
+    return replace(tables[0], rows=means, caption=caption)
+
+
+def _mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        name: _mean_cell([row[name] for row in rows if row.get(name) is not None])
+        for name in dict.fromkeys(name for row in rows for name in row)
+    }
+
+
+def _mean_cell(cells: Sequence[Any]) -> Any:
+    """Return the mean over seeds of numbers; a number that never changes; or all texts once."""
+    if not cells:
+        return None
+    if isinstance(cells[0], Estimate):
+        if len(cells) == 1:  # its interval is not one over seeds
+            return replace(cells[0], low=math.nan, high=math.nan, n=1)
+        return estimate_over_seeds(cells)
+    distinct = list(dict.fromkeys(cells))
+    if isinstance(cells[0], str):
+        return " / ".join(distinct)
+    fixed = len(distinct) == 1 and isinstance(cells[0], int)
+    return cells[0] if fixed else mean_over_seeds(cells)
+
+
+def _write(result: Result, folder: Path, call: Call, loaded: Mapping[str, Any]) -> None:
+    groups = {name: _as_groups(value) for name, value in loaded.items()}
+    digests = [agent.digest for one in groups.get("checkpoint", ()) for agent in one]
+    origin = ", ".join([*(f"sha256 {digest}" for digest in digests[:1]), call.command])
+    about: dict[str, Any] = {
+        "command": call.command,
+        "versions": {"python": platform.python_version()} | versions_of(_PACKAGES),
+    }
+    for name, some in groups.items():
+        key = "runs" if name == "checkpoint" else f"runs of {name}"
+        about[key] = [plain_agent for one in some for plain_agent in one.to_plain()]
+    write_json(folder / f"{call.study}.json", about | plain(result.data))
+    for name, figure in result.figures.items():
+        save_figure(figure, folder / f"{name}.png", origin)
+    frames = {name: table.frame for name, table in result.tables.items()} | dict(result.frames)
+    for name, frame in frames.items():
+        write_csv(folder / f"{name}.csv", frame)
+    for name, write in result.files.items():
+        write(folder / name)
+    if result.tables:
+        keep_tables(folder, [table.table() for table in result.tables.values()])
+
+
+def _as_groups(loaded: Agents | Iterable[Agents] | None) -> tuple[Agents, ...]:
+    if loaded is None:
+        return ()
+    return (loaded,) if isinstance(loaded, Agents) else tuple(loaded)

@@ -1,0 +1,135 @@
+"""The result of a study: numbers, tables and figures, which the harness writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from chisel.analysis.results.estimates import Estimate
+from chisel.analysis.results.tables import new_table
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """A table of results: one row for each thing that was measured.
+
+    A cell is text, a number, an `Estimate`, or `None` where there is nothing to show.
+    """
+
+    title: str
+    rows: Sequence[Mapping[str, Any]]
+    """Cells by heading; the rows may lack some."""
+    caption: str = ""
+    form: str | Mapping[str, str] = ".2f"
+    """Format of numbers and estimates, or of those under each heading; others have `.2f`."""
+    key: Sequence[str] = ()
+    """Headings whose texts say what a row is about, so that rows of several seeds can be joined;
+    empty: all headings with texts."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows as a frame; an estimate has columns of its own for `low`, `high` and `n`."""
+        return pd.DataFrame([_wide(row) for row in self.rows])
+
+    @property
+    def headings(self) -> list[str]:
+        """Headings in the order in which rows first have them."""
+        return list(dict.fromkeys(heading for row in self.rows for heading in row))
+
+    def table(self) -> Table:
+        """Return a table for a terminal: texts on the left, numbers on the right."""
+        headings = self.headings
+        columns = {name: [row.get(name) for row in self.rows] for name in headings}
+        words = [name for name in headings if any(isinstance(one, str) for one in columns[name])]
+        table = new_table(self.title, self.caption or None)
+        for name in headings:
+            table.add_column(name, justify="left" if name in words else "right")
+        for row in self.rows:
+            table.add_row(*(self._text(name, row.get(name)) for name in headings))
+        return table
+
+    def _text(self, heading: str, cell: Any) -> str:
+        form = self.form if isinstance(self.form, str) else self.form.get(heading, ".2f")
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            return "-"
+        if isinstance(cell, Estimate):
+            return cell.text(form) if math.isfinite(cell.value) else "-"
+        if isinstance(cell, bool | np.bool_):
+            return "yes" if cell else "no"
+        if isinstance(cell, int | np.integer):
+            return f"{cell:,}"
+        return cell if isinstance(cell, str) else f"{cell:{form}}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study found. The harness writes it into one folder and prints the tables."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers for `STUDY.json`: anything that `plain` takes."""
+    tables: Mapping[str, DataTable] = field(default_factory=dict)
+    """Tables by the name of their CSV file, without its ending; printed in this order."""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    """Figures by the name of their file, without its ending."""
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Longer tables by the name of their CSV file, such as one row for each episode."""
+    files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
+    """By the name of a file of another kind, such as a film, the function that writes it."""
+    conclusion: str = ""
+    """A sentence that is printed at the end."""
+
+
+def plain(value: Any) -> Any:
+    """Return plain values for JSON, with `None` for NaN and infinity.
+
+    An object with `to_plain` gives what that returns, another dataclass its fields by name, without
+    those with `repr=False`; a frame gives a list for each column.
+
+    Raises:
+        TypeError: If a value is of another kind.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_asdict"):
+        return [plain(one) for one in value]
+    return plain(_opened(value))
+
+
+def _opened(value: Any) -> Any:
+    """Return what an object holds, one level deep."""
+    for method in ("to_plain", "_asdict", "tolist"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    if dataclasses.is_dataclass(value):
+        shown = [one.name for one in dataclasses.fields(value) if one.repr]
+        return {name: getattr(value, name) for name in shown}
+    if isinstance(value, pd.DataFrame):
+        return {name: value[name].tolist() for name in value}
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def _wide(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with an estimate's value under its heading, and its ends beside it."""
+    wide: dict[str, Any] = {}
+    for name, cell in row.items():
+        if isinstance(cell, Estimate):
+            ends = {f"{name} low": cell.low, f"{name} high": cell.high, f"{name} n": cell.n}
+            wide |= {name: cell.value} | ends
+        else:
+            wide[name] = cell
+    return wide

@@ -1,0 +1,136 @@
+"""The harness loads agents, calls a study's function, and writes all that it found."""
+
+import json
+import math
+import shlex
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from scipy import stats
+
+from chisel.analysis.results import Agents, Count, DataTable, Estimate, Result, plain, run_study
+from chisel.configs import ConfigError, parse_settings
+from chisel.models import Agent
+from tests.analysis.conftest import make_run
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory):
+    """A folder of two seeds."""
+    folder = tmp_path_factory.mktemp("runs") / "two"
+    for seed in (0, 1):
+        make_run(folder / f"seed-{seed}", overrides=[f"seed={seed}"])
+    return folder
+
+
+def of_world(*, draws: Count = 3, seed: int = 0) -> Result:
+    """Draw numbers."""
+    found = np.random.default_rng(seed).random(draws)
+    rows = [{"draw": f"no. {n}", "value": float(one), "of": draws} for n, one in enumerate(found)]
+    return Result({"draws": found}, {"draws": DataTable("Draws", rows)}, {"of-world": Figure()})
+
+
+def of_one(checkpoint: Agent, *, times: float = 1.0) -> Result:
+    """Report a number that depends on the seed."""
+    seed = checkpoint.config.seed
+    value = Estimate(times * seed, times * seed - 1, times * seed + 1, 50)
+    rows = [{"what": "number", "value": value, "side": "left" if seed else "right"}]
+    if seed:
+        rows.append({"what": "of some", "value": 5.0, "side": "left"})
+    table = DataTable("Numbers", rows, key=["what"])
+    frame = pd.DataFrame({"episode": [0, 1]})
+    return Result({"seed": seed}, {"numbers": table}, {"picture": Figure()}, {"episodes": frame})
+
+
+def of_several(checkpoint: Agents, *, other: Agents | None = None) -> Result:
+    """Count agents."""
+    return Result({"seeds": [a.config.seed for a in checkpoint], "other": other and len(other)})
+
+
+def written(folder, study):
+    return json.loads((folder / f"{study}.json").read_text())
+
+
+def test_a_study_of_a_world_is_written_with_tables_figures_and_where_it_comes_from(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    folder = run_study("draw", of_world, {"draws": "4"})
+    assert str(folder) == "studies/draw-draws-4"
+    data = written(folder, "draw")
+    assert data["draws"] == np.random.default_rng(0).random(4).tolist()
+    assert data["command"] == "chisel study draw draws=4"
+    assert data["versions"]["torch"]
+    assert data["study"]["options"] == {"draws": 4, "seed": 0}
+    files = {file.name for file in folder.iterdir() if file.suffix != ".pdf"}
+    assert files == {"draw.json", "draws.csv", "of-world.png", "tables.json"}
+    frame = pd.read_csv(folder / "draws.csv", float_precision="round_trip")
+    assert frame.columns.tolist() == ["draw", "value", "of"]
+    assert frame["value"].tolist() == data["draws"]
+    assert "no. 3" in capsys.readouterr().out
+
+
+def test_the_recorded_command_has_what_is_not_at_its_default_and_gives_the_same_json(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    first = written(run_study("draw", of_world, {"seed": "5"}), "draw")
+    words = shlex.split(first["command"])
+    assert words == ["chisel", "study", "draw", "seed=5"]
+    assert written(run_study("draw", of_world, parse_settings(words[3:])), "draw") == first
+
+
+def test_a_study_of_one_agent_runs_on_each_seed_and_has_means_over_them(group):
+    folder = run_study("one", of_one, {"checkpoint": str(group), "times": "3"})
+    assert folder == group / "studies" / "one-times-3.0"
+    data = written(folder, "one")
+    assert [one["seed"] for one in data["of_each"]] == [0, 1]
+    assert len({run["sha256"] for run in data["runs"]}) == 2
+    number, some = data["over_seeds"]["numbers"]
+    half = stats.t.ppf(0.975, 1) * np.std([0, 3], ddof=1) / math.sqrt(2)
+    assert number["value"] == pytest.approx(
+        {"value": 1.5, "low": 1.5 - half, "high": 1.5 + half, "n": 2}
+    )
+    assert (number["side"], number["seeds"], some["seeds"]) == ("right / left", 2, 1)
+    assert some["value"] == {"value": 5.0, "low": None, "high": None, "n": 1}
+    names = {file.name for file in folder.iterdir()}
+    assert {"seed-0-picture.png", "seed-1-picture.png", "numbers.csv", "episodes.csv"} <= names
+    assert pd.read_csv(folder / "episodes.csv")["run"].tolist() == ["seed-0"] * 2 + ["seed-1"] * 2
+
+
+def test_of_a_lone_seed_the_result_is_that_seed_s(group):
+    folder = run_study("one", of_one, {"checkpoint": group / "seed-1"})
+    assert folder == group / "seed-1" / "studies" / "one"
+    data = written(folder, "one")
+    assert data["seed"] == 1
+    assert "of_each" not in data
+
+
+def test_a_study_of_several_agents_gets_all_of_them_and_those_beside_them(group):
+    data = written(run_study("all", of_several, {"checkpoint": group, "other": group}), "all")
+    assert (data["seeds"], data["other"]) == ([0, 1], 2)
+    assert data["study"]["options"] == {"other": str(group), "env": None}
+    assert [run["sha256"] for run in data["runs of other"]] == [r["sha256"] for r in data["runs"]]
+
+
+def test_an_error_names_the_seed(group):
+    def fails(checkpoint: Agent) -> Result:
+        if checkpoint.config.seed:
+            raise ConfigError("no such layer")
+        return Result()
+
+    with pytest.raises(ConfigError, match=r"^seed-1: no such layer$"):
+        run_study("fails", fails, {"checkpoint": group})
+    assert not (group / "studies" / "fails").exists()
+
+
+def test_plain_values_have_neither_nan_nor_what_is_not_shown():
+    table = {"a": Estimate(math.nan, -math.inf, 1.0, 3), "b": np.arange(2), "c": (True, None)}
+    found = plain(table)
+    assert found["a"] == {"value": None, "low": None, "high": 1.0, "n": 3}
+    assert found["b"] == [0, 1]
+    assert found["c"] == [True, None]
+    with pytest.raises(TypeError, match="object cannot be written"):
+        plain(object())
