@@ -29,14 +29,13 @@ from chisel.analysis.results.figures import (
     style_axes,
     write_gif,
 )
-from chisel.analysis.results.files import TABLES, make_folder, write_file, write_json
+from chisel.analysis.results.files import TABLES, make_folder, write_csv, write_file, write_json
 from chisel.analysis.results.folders import (
     check_writable,
     is_run_or_group,
     results_folder,
     study_folder,
 )
-from chisel.analysis.results.frame import Frame
 from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.request import (
@@ -61,7 +60,7 @@ from chisel.analysis.results.settings import (
     take_agent,
 )
 from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
-from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
+from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_frame, to_plain
 
 __all__ = [
     "CHEESE",
@@ -74,7 +73,6 @@ __all__ = [
     "TABLES",
     "Comparison",
     "Estimate",
-    "Frame",
     "Layouts",
     "ProgressCallback",
     "Request",
@@ -127,8 +125,10 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "take_agent",
+    "to_frame",
     "to_plain",
     "typed_source",
+    "write_csv",
     "write_file",
     "write_gif",
     "write_json",

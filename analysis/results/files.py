@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import write_atomically
 
@@ -46,6 +48,15 @@ def write_json(path: Path, data: Mapping[str, Any]) -> Path:
         ValueError: If a number is NaN or infinite: JSON has neither.
     """
     return write_file(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> Path:
+    """Write the columns of a table, without its index; what is missing is an empty cell.
+
+    Raises:
+        CheckpointError: If the disk refuses.
+    """
+    return write_file(path, frame.to_csv(index=False, lineterminator="\n").encode())
 
 
 def make_folder(folder: Path | str) -> Path:
