@@ -10,7 +10,15 @@ from typing import Any
 
 from chisel import configs
 from chisel.configs import ConfigError, MazeConfig, RunConfig
-from chisel.models import Agent, Spaces, holds_agent, load_agent, require_match, spaces_of
+from chisel.models import (
+    Agent,
+    Loaded,
+    Spaces,
+    holds_agent,
+    load_agent,
+    require_match,
+    spaces_of,
+)
 
 Settings = Mapping[str, Any] | Sequence[str]
 
@@ -77,7 +85,7 @@ def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
         CheckpointError: If there is no agent.
         ConfigError: If `env` is given where the agent has a config of its own.
     """
-    if not isinstance(agent, Agent):
+    if not isinstance(agent, Loaded):
         return load_agent(agent, experiment_env=env)
     if env is not None:
         raise ConfigError(f"env={env} is for published .pth files")
