@@ -49,9 +49,11 @@ def run(arguments: Sequence[str]) -> None:
         evaluate_oversight,
         plays_oversight,
     )
-    from chisel.analysis.results import progress_bars, show
+    from chisel.analysis.results import progress_bars, runs_of, show
 
-    if models.holds_autoencoder(source):
+    first = runs_of(source)[0]
+    published = first.suffix == ".pth"  # agents, always
+    if not published and isinstance(models.load(first).model, models.HalvesAutoencoder):
         split = evaluate_halves(source, overrides=settings, out=out)
         show(split.table())
         print(split.data)

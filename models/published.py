@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from chisel.configs import CheckpointError, ImpalaConfig
-from chisel.models.agent import Agent
 from chisel.models.build import build
+from chisel.models.loaded import Agent
 from chisel.models.serialize import load_plain, read_bytes
 from chisel.models.spaces import Spaces
 from chisel.models.weights import load_weights

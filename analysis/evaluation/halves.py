@@ -33,7 +33,7 @@ from chisel.analysis.results import (
 )
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import HALVES, Examples, Part, half_of, load_data
-from chisel.models import HalvesAutoencoder, TrainedAutoencoder, load_autoencoder
+from chisel.models import HalvesAutoencoder, Loaded, load, require_model
 
 _POSITIVE = (0.0, math.inf)
 Errors = Mapping[str, Mapping[str, float]]
@@ -189,7 +189,7 @@ def evaluate_halves(
         ConfigError: If an override is wrong, or that part of the data set is empty.
     """
     run = Path(run)
-    trained = [load_autoencoder(member) for member in runs_of(run)]
+    trained = [_loaded(member) for member in runs_of(run)]
     settings = as_list(overrides)
     config = _config(trained[0], settings)
     data = load_data(config.corpus)
@@ -212,10 +212,16 @@ def evaluate_halves(
     return evaluation
 
 
-def _config(trained: TrainedAutoencoder, settings: Sequence[str]) -> RunConfig:
+def _loaded(run: Path) -> Loaded[HalvesAutoencoder]:
+    otherwise = "has no halves; give a run that learnt from a corpus"
+    return require_model(load(run), HalvesAutoencoder, otherwise)
+
+
+def _config(trained: Loaded[HalvesAutoencoder], settings: Sequence[str]) -> RunConfig:
     for setting in settings:
         if not setting.startswith(("eval.split=", "data.")):
             raise ConfigError(f"{setting}: here an evaluation takes eval.split= and data.*=VALUE")
+    assert trained.config is not None  # only published agents have none
     return configs.override(trained.config, settings) if settings else trained.config
 
 
@@ -226,7 +232,8 @@ def _part(config: RunConfig) -> Part:
     raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
 
 
-def _score(trained: TrainedAutoencoder, examples: Examples) -> HalvesScore:
+def _score(trained: Loaded[HalvesAutoencoder], examples: Examples) -> HalvesScore:
+    assert trained.config is not None  # only published agents have none
     errors = halves_errors(trained.model, examples)
     origin = {
         "checkpoint": str(trained.source),

@@ -50,7 +50,7 @@ from chisel.analysis.results import (
 from chisel.analysis.steering import steering_of
 from chisel.configs import ConfigError, EvalConfig, OversightConfig, RunConfig
 from chisel.envs.oversight import Script, scripted
-from chisel.models import Agent, to_tensor
+from chisel.models import Agent, Loaded, to_tensor
 
 STEPS = 32
 """Number of steps that a fresh environment is played for."""
@@ -131,7 +131,7 @@ def plays_oversight(agent: Agent | Path | str) -> bool:
     Raises:
         CheckpointError: If nothing can be loaded.
     """
-    if not isinstance(agent, Agent):
+    if not isinstance(agent, Loaded):
         if Path(agent).suffix == ".pth":
             return False  # published maze networks
         agent = take_agent(agent, env=None)

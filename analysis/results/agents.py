@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from chisel import configs
 from chisel.analysis.results.progress import ProgressCallback, labelled
 from chisel.analysis.results.settings import names_of, naming, runs_of, take_agent, typed_source
-from chisel.models import Agent
+from chisel.models import Agent, Loaded
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Agents:
             CheckpointError: If there is no agent.
             ConfigError: If `env` is given for other than published weights.
         """
-        if isinstance(given, Agent):
+        if isinstance(given, Loaded):
             return cls(typed_source(given), (take_agent(given, env=env),), ("",), progress)
         runs = runs_of(given)
         loaded = tuple(take_agent(run, env=env) for run in runs)

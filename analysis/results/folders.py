@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from chisel.analysis.results.files import check_folder, make_folder
 from chisel.analysis.results.settings import runs_of
-from chisel.models import CHECKPOINTS, WEIGHTS, Agent, TrainedAutoencoder, iteration_of
+from chisel.models import CHECKPOINTS, WEIGHTS, Loaded, iteration_of
 
 _DIGITS = 8
 """Number of hex digits of a digest in the name of a folder."""
@@ -34,9 +35,7 @@ def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
     return Path("studies") / study / joined(*parts)
 
 
-def study_folder(
-    agent: Agent | TrainedAutoencoder, study: str, out: Path | str | None, words: str = ""
-) -> Path:
+def study_folder(agent: Loaded[Any], study: str, out: Path | str | None, words: str = "") -> Path:
     """Return the folder of a study's results, made if need be.
 
     Args:
@@ -53,7 +52,7 @@ def study_folder(
 
 def results_folder(
     checkpoint: Path | str,
-    agent: Agent | TrainedAutoencoder,
+    agent: Loaded[Any],
     study: str,
     out: Path | str | None,
     words: str = "",

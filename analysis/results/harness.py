@@ -194,7 +194,7 @@ def _called(
     given = {k: v for k, v in call.values.items() if k not in ("out", "env")} | dict(loaded)
     own_bar = _PROGRESS in inspect.signature(function).parameters
     given |= {_PROGRESS: progress} if own_bar else {}
-    single = [name for name in loaded if call.options[name].kind is Agent]
+    single = [name for name in loaded if call.options[name].kind == Agent]
     given |= {name: loaded[name].first for name in single}
     if "checkpoint" not in single:
         return function(**given)

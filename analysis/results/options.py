@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from chisel import configs
 from chisel.analysis.results.agents import Agents
 from chisel.configs import ConfigError, hint
-from chisel.models import Agent
+from chisel.models import Agent, Loaded
 
 PROGRESS = "progress"
 """Parameter of a study that the harness gives, the callback that shows progress: no option."""
@@ -82,7 +82,7 @@ class Option:
     def takes(self) -> str:
         """Words that say what may be given."""
         if self.loads:
-            seeds = self.kind is Agents or self.name == "checkpoint"
+            seeds = self.kind == Agents or self.name == "checkpoint"
             one = "a run, a checkpoint, a shipped folder, a .pth" + ", a folder of seeds" * seeds
             return f"{one}; several with commas between" if self.several else one
         words = " or ".join(map(str, self.allowed)) or _WORDS[self.kind]
@@ -125,7 +125,7 @@ class Option:
 
     def _one(self, value: Any) -> Any:
         if self.loads:
-            return value if isinstance(value, Agent) else str(value)
+            return value if isinstance(value, Loaded) else str(value)
         if self.allowed:
             if value not in self.allowed:
                 known = hint(str(value), map(str, self.allowed))
@@ -214,7 +214,7 @@ def typed(value: Any) -> str:
         return ",".join(map(typed, value))
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value.source) if isinstance(value, Agent) else str(value)
+    return str(value.source) if isinstance(value, Loaded) else str(value)
 
 
 def _annotated(option: Option, annotation: Any) -> Option:

@@ -13,6 +13,7 @@ from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.models import (
     WEIGHTS,
     Agent,
+    Loaded,
     Spaces,
     holds_agent,
     load_agent,
@@ -85,7 +86,7 @@ def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
         CheckpointError: If there is no agent.
         ConfigError: If `env` is given where the agent has a config of its own.
     """
-    if not isinstance(agent, Agent):
+    if not isinstance(agent, Loaded):
         return load_agent(agent, experiment_env=env)
     if env is not None:
         raise ConfigError(f"env={env} is for published .pth files")

@@ -156,7 +156,7 @@ PLANTS: dict[Rule, tuple[str, list[str]]] = {
     ),
     reaches_past_a_door: (
         "cli/sly.py",
-        ["import chisel.models.load", "from chisel.models.load import load_agent"],
+        ["import chisel.models.loading", "from chisel.models.loading import load_agent"],
     ),
     reaches_past_a_door_of_analysis: (
         "analysis/maze/sly.py",

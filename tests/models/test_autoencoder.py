@@ -5,15 +5,14 @@ import pytest
 import torch
 
 from chisel.configs import AutoencoderNetConfig, ConfigError, ImpalaConfig
-from chisel.models import HalvesAutoencoder, Spaces, build, build_halves_autoencoder
+from chisel.models import HalvesAutoencoder, Spaces, build
 
 SPACES = Spaces((4, 3, 1), "float32", obs_high=1.0, num_actions=0)
 
 
 def make(seed=0, **options):
-    return build_halves_autoencoder(
-        AutoencoderNetConfig(**({"hidden": (7, 5), "code": 6} | options)), SPACES, seed=seed
-    )
+    config = AutoencoderNetConfig(**({"hidden": (7, 5), "code": 6} | options))
+    return build(config, SPACES, HalvesAutoencoder, seed=seed)
 
 
 def test_the_parts_are_the_papers_mirrored_layers_without_a_bias_at_the_encoding():
@@ -80,16 +79,13 @@ def test_initial_weights_are_uniform_within_one_over_the_root_of_the_inputs():
 
 
 def test_networks_of_the_other_kind_are_refused():
-    with pytest.raises(ConfigError, match="a data set needs a HalvesAutoencoder"):
-        build_halves_autoencoder(
-            ImpalaConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=15)
-        )
-    with pytest.raises(ConfigError, match="built a HalvesAutoencoder"):
+    colours = Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=15)
+    with pytest.raises(ConfigError, match="built a ActorCritic; a HalvesAutoencoder is needed"):
+        build(ImpalaConfig(), colours, HalvesAutoencoder)
+    with pytest.raises(ConfigError, match="built a HalvesAutoencoder; agents must be"):
         build(AutoencoderNetConfig(), SPACES)
     with pytest.raises(ConfigError, match="3 channels, not 1"):
-        build_halves_autoencoder(
-            AutoencoderNetConfig(), Spaces((9, 9, 3), "uint8", obs_high=1.0, num_actions=0)
-        )
+        build(AutoencoderNetConfig(), colours, HalvesAutoencoder)
 
 
 def test_it_compiles_into_one_graph():

@@ -12,12 +12,15 @@ from chisel.configs import CheckpointError, ConfigError
 from chisel.models import (
     ActorCritic,
     Agent,
+    HalvesAutoencoder,
     Spaces,
     build,
     checkpoint_name,
+    load,
     load_agent,
     load_weights,
     require_match,
+    require_model,
     save_agent,
     write_checkpoint,
 )
@@ -30,12 +33,12 @@ def config():
     return configs.load("maze/smoke", ["model.channels=[4,6,6]", "model.hidden=8", "name=a"])
 
 
-def checkpoint(folder, config, *, seed=0, iteration=4, about=None):
-    model = build(config.model, SPACES, seed=seed)
+def checkpoint(folder, config, *, seed=0, iteration=4, about=None, spaces=SPACES):
+    model = build(config.model, spaces, nn.Module, seed=seed)
     chisel = {
         "format": 2,
         "config": configs.to_plain(config),
-        "spaces": SPACES.to_plain(),
+        "spaces": spaces.to_plain(),
         "iteration": iteration,
         "env_steps": 1000 * iteration,
     }
@@ -93,6 +96,29 @@ def test_a_shipped_folder_gives_the_agent_back(tmp_path, config):
     assert (again.source, again.digest) == (agent.source, agent.digest)
 
 
+def test_an_autoencoder_loads_and_ships_like_an_agent_and_has_no_policy(tmp_path):
+    config = configs.load("digits/halves", ["model.hidden=[5]", "model.code=4", "name=a"])
+    path, model = checkpoint(tmp_path, config, spaces=Spaces((8, 8, 1), "float32", 1.0, 0))
+    shipped = save_agent(tmp_path / "shipped", load(path))
+    for source, file in ((path, path), (shipped, shipped / "weights.safetensors")):
+        found = load(source)
+        assert require_model(found, HalvesAutoencoder, "") is found
+        assert_same_weights(found.model, model)
+        assert not found.model.training
+        assert (found.config, found.env_steps, found.source) == (config, 4000, file)
+        refusal = "HalvesAutoencoder, which has no policy; give a run that learnt in an environment"
+        with pytest.raises(CheckpointError, match=refusal):
+            load_agent(source)
+        with pytest.raises(CheckpointError, match=refusal):
+            found.policy(torch.zeros(1, 1, 8, 8))
+
+
+def test_a_network_of_another_class_than_needed_is_refused_by_its_file(tmp_path, config):
+    path, _ = checkpoint(tmp_path, config)
+    with pytest.raises(CheckpointError, match=f"{path} holds a network ActorCritic, which no"):
+        require_model(load(path), HalvesAutoencoder, "nobody needs")
+
+
 def tie_whole(first, second):
     second.weight = first.weight
 
@@ -107,7 +133,7 @@ def tie_transposed(first, second):
 
 @pytest.mark.parametrize("tie", [tie_whole, tie_part, tie_transposed])
 def test_an_agent_with_tied_weights_is_shipped_and_tied_again(tmp_path, config, tie, monkeypatch):
-    def build_tied(_config, spaces, *, seed=0):
+    def build_tied(_config, spaces, _kind=nn.Module, *, seed=0):
         generator = torch.Generator().manual_seed(seed)
         first, second = nn.Linear(243, 243), nn.Linear(243, 243)
         for layer in (first, second):
@@ -123,7 +149,7 @@ def test_an_agent_with_tied_weights_is_shipped_and_tied_again(tmp_path, config, 
             generator=generator,
         )
 
-    monkeypatch.setattr("chisel.models.load.build", build_tied)
+    monkeypatch.setattr("chisel.models.loading.build", build_tied)
     model = build_tied(config.model, SPACES, seed=5)
     agent = Agent(model, SPACES, config, "digest", 4000, source=tmp_path)
     again = load_agent(save_agent(tmp_path / "shipped", agent)).model

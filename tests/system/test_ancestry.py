@@ -4,7 +4,7 @@ import pytest
 
 from chisel import configs, models, trainers
 from chisel.analysis.evaluation import evaluate
-from chisel.models.load import ancestors_of
+from chisel.models.loading import ancestors_of
 
 FEW = ["eval.levels=3", "eval.num_envs=3", "env.timeout=5"]
 

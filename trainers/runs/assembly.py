@@ -125,7 +125,7 @@ def _carry_reward_statistics(
 def _moments(config: RunConfig, source: Path) -> tuple[list[float] | None, str]:
     """Read mean, variance and count of the discounted return; or return `None`, and why."""
     try:
-        path = source if source.is_file() else models.find_checkpoint(source, lambda _: None)
+        path = models.find_checkpoint(source, lambda _: None)
         payload = models.read_checkpoint(path)["chisel"]
     except (CheckpointError, KeyError):
         return None, "it holds weights only"

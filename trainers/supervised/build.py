@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,11 +45,11 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         )
     height, width = data.train.images.shape[1:]
     spaces = Spaces((height, width, 1), "float32", obs_high=1.0, num_actions=0)
-    model = models.build_halves_autoencoder(
-        config.model, spaces, seed=seeding.derive(config, "init")
+    model = models.build(
+        config.model, spaces, HalvesAutoencoder, seed=seeding.derive(config, "init")
     )
     if fresh and config.init_from is not None:
-        trained = models.load_autoencoder(Path(config.init_from))
+        trained = models.load(config.init_from)
         models.load_weights(model, trained.model.state_dict(), config.init_from)
     labels = _labels(config, data.train.digits)
     return AutoencoderTraining(

@@ -1,4 +1,4 @@
-"""Loads agents from runs, checkpoints, shipped folders and published weights."""
+"""Loads networks from runs, checkpoints, shipped folders and published weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import safetensors
 import safetensors.torch
 import torch
+from torch import nn
 
 from chisel import configs
 from chisel.configs import CheckpointError, ConfigError, RunConfig
-from chisel.models.agent import Agent
 from chisel.models.build import build
+from chisel.models.loaded import Agent, Loaded, as_agent
 from chisel.models.published import load_published, model_of_weights
 from chisel.models.serialize import (
     CHECKPOINTS,
@@ -37,13 +38,13 @@ WEIGHTS, CONFIG, ABOUT = "weights.safetensors", "config.yaml", "agent.json"
 _PREFIX = "model."
 
 
-def load_agent(
+def load(
     path: Path | str,
     *,
     experiment_env: str | None = None,
     warn: Callable[[str], None] = warnings.warn,
-) -> Agent:
-    """Load an agent in evaluation mode, on the CPU.
+) -> Loaded[nn.Module]:
+    """Load a trained network in evaluation mode, on the CPU.
 
     Args:
         path: A run's folder (its newest valid checkpoint), a `.ckpt` file, a shipped folder
@@ -64,8 +65,37 @@ def load_agent(
     if path.name == WEIGHTS and path.is_file():
         path = path.parent
     if (path / WEIGHTS).is_file():
-        return _shipped(path)
-    return _checkpoint(path if path.is_file() else find_checkpoint(path, warn))
+        file, saved = path / WEIGHTS, _read_shipped(path)
+    else:
+        file = find_checkpoint(path, warn)
+        saved = saved_in(read_checkpoint(file), file)
+    model = build(saved.config.model, saved.spaces, nn.Module).eval()
+    load_weights(model, saved.weights, file)
+    return Loaded(
+        model,
+        saved.spaces,
+        config=saved.config,
+        digest=file_digest(file),
+        env_steps=saved.steps,
+        source=file,
+        regions=saved.regions,
+        ancestors=saved.ancestors,
+    )
+
+
+def load_agent(
+    path: Path | str,
+    *,
+    experiment_env: str | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Agent:
+    """Load a network that has a policy; see `load`.
+
+    Raises:
+        CheckpointError: If nothing can be loaded from there, or the network has no policy.
+        ConfigError: If `experiment_env` is given for anything but published weights.
+    """
+    return as_agent(load(path, experiment_env=experiment_env, warn=warn))
 
 
 def holds_agent(path: Path) -> bool:
@@ -76,11 +106,15 @@ def holds_agent(path: Path) -> bool:
 def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
     """Return the newest valid checkpoint of a run's folder, or of a folder of checkpoints.
 
+    The path of a file is returned as it is.
+
     Raises:
         CheckpointError: If the folder is missing, no run, a group of runs, or has none.
     """
     if not path.exists():
         raise CheckpointError(f"there is no {path}")
+    if path.is_file():
+        return path
     if (path / CHECKPOINTS).is_dir():
         return latest_valid(path / CHECKPOINTS, warn)
     seeds = sorted(member.name for member in path.glob("seed-*"))
@@ -89,8 +123,8 @@ def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
     return latest_valid(path, warn)
 
 
-def save_agent(folder: Path | str, agent: Agent) -> Path:
-    """Write an agent to ship: `weights.safetensors`, `config.yaml` and `agent.json`.
+def save_agent(folder: Path | str, agent: Loaded[nn.Module]) -> Path:
+    """Write a network to ship: `weights.safetensors`, `config.yaml` and `agent.json`.
 
     Returns:
         The folder.
@@ -126,12 +160,6 @@ def save_agent(folder: Path | str, agent: Agent) -> Path:
     return folder
 
 
-def _checkpoint(path: Path) -> Agent:
-    saved = read_saved(path)
-    digest = file_digest(path)
-    return _agent(saved, digest=digest, source=path)
-
-
 class Saved(NamedTuple):
     """The network of a checkpoint or a shipped folder, and how it was trained."""
 
@@ -143,20 +171,11 @@ class Saved(NamedTuple):
     regions: Mapping[str, Any] | None
     """Resolved regions that gradients were routed to, as plain values; None if there are none."""
     ancestors: tuple[str, ...] | None
-    """See `Agent.ancestors`."""
-
-
-def read_saved(path: Path) -> Saved:
-    """Read the network of a checkpoint and how it was trained.
-
-    Raises:
-        CheckpointError: If the file is damaged or of another kind.
-    """
-    return saved_in(read_checkpoint(path), path)
+    """See `Loaded.ancestors`."""
 
 
 def saved_in(payload: Mapping[str, Any], path: Path) -> Saved:
-    """Return what `read_saved` does, from a checkpoint that has been read from `path`.
+    """Return the network in a checkpoint, read from `path`, and how it was trained.
 
     Raises:
         CheckpointError: If the checkpoint is of another kind.
@@ -176,7 +195,7 @@ def saved_in(payload: Mapping[str, Any], path: Path) -> Saved:
 
 
 def ancestors_of(about: Mapping[str, Any], config: RunConfig) -> tuple[str, ...] | None:
-    """Return what a saved agent's ancestors were trained on; see `Agent.ancestors`.
+    """Return what a saved agent's ancestors were trained on; see `Loaded.ancestors`.
 
     Early files don't say: such an agent has no ancestors if it started from no other run, and
     otherwise they are not known.
@@ -185,7 +204,7 @@ def ancestors_of(about: Mapping[str, Any], config: RunConfig) -> tuple[str, ...]
     return None if found is None else tuple(found)
 
 
-def _shipped(folder: Path) -> Agent:
+def _read_shipped(folder: Path) -> Saved:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         weights = safetensors.torch.load_file(folder / WEIGHTS)
@@ -193,13 +212,11 @@ def _shipped(folder: Path) -> Agent:
         raise CheckpointError(f"cannot read {folder}: {error}") from error
     if not isinstance(about, dict) or about.get("format") not in _READABLE:
         raise CheckpointError(f"{folder / ABOUT} is not of format {FORMAT}")
-    digest = file_digest(folder / WEIGHTS)
-    if digest != about.get("sha256"):
+    if file_digest(folder / WEIGHTS) != about.get("sha256"):
         raise CheckpointError(f"{folder / WEIGHTS} is damaged: {ABOUT} has another digest")
     config, spaces = configs.load(str(folder / CONFIG)), Spaces.from_plain(about.get("spaces", {}))
     ancestors = ancestors_of(about, config)
-    saved = Saved(config, spaces, weights, about.get("env_steps"), about.get("regions"), ancestors)
-    return _agent(saved, digest=digest, source=folder / WEIGHTS)
+    return Saved(config, spaces, weights, about.get("env_steps"), about.get("regions"), ancestors)
 
 
 def _published(path: Path, experiment_env: str | None) -> Agent:
@@ -208,21 +225,6 @@ def _published(path: Path, experiment_env: str | None) -> Agent:
         return agent
     model, _ = model_of_weights(agent.model.state_dict())
     return replace(agent, config=replace(configs.load(experiment_env), model=model))
-
-
-def _agent(saved: Saved, *, digest: str, source: Path) -> Agent:
-    model = build(saved.config.model, saved.spaces).eval()
-    load_weights(model, saved.weights, source)
-    return Agent(
-        model,
-        saved.spaces,
-        config=saved.config,
-        digest=digest,
-        env_steps=saved.steps,
-        source=source,
-        regions=saved.regions,
-        ancestors=saved.ancestors,
-    )
 
 
 def _config(plain: Any, source: Path) -> RunConfig:
