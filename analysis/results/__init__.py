@@ -1,6 +1,5 @@
 """What all studies share: estimates, tables, figures, files, folders, provenance, progress."""
 
-from chisel.analysis.results.agents import Agents
 from chisel.analysis.results.comparison import Comparison, compare
 from chisel.analysis.results.estimates import (
     Estimate,
@@ -71,6 +70,13 @@ from chisel.analysis.results.settings import (
     take_agent,
     typed_source,
 )
+from chisel.analysis.results.subjects import (
+    Agents,
+    Networks,
+    Subjects,
+    load_agents,
+    load_networks,
+)
 from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
 from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_frame, to_plain
 
@@ -89,6 +95,7 @@ __all__ = [
     "DataTable",
     "Estimate",
     "Layouts",
+    "Networks",
     "Option",
     "ProgressCallback",
     "Request",
@@ -96,6 +103,7 @@ __all__ = [
     "Seed",
     "Settings",
     "Share",
+    "Subjects",
     "Tree",
     "Within",
     "as_config_errors",
@@ -114,6 +122,8 @@ __all__ = [
     "keep_tables",
     "labelled",
     "leaves",
+    "load_agents",
+    "load_networks",
     "make_folder",
     "maze_run",
     "mean_over_layouts",

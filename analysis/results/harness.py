@@ -23,7 +23,6 @@ from typing import Any
 
 import pandas as pd
 
-from chisel.analysis.results.agents import Agents
 from chisel.analysis.results.estimates import Estimate, estimate_over_seeds, mean_over_seeds
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import (
@@ -42,6 +41,7 @@ from chisel.analysis.results.options import PROGRESS as _PROGRESS
 from chisel.analysis.results.options import Option, options_of, read_options, typed
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
 from chisel.analysis.results.result import DataTable, Result, plain
+from chisel.analysis.results.subjects import Agents, Networks, Subjects, load_agents, load_networks
 from chisel.analysis.results.tables import keep_tables
 from chisel.configs import versions_of
 from chisel.models import Agent
@@ -104,7 +104,7 @@ class Call:
         short = re.sub(r"[^A-Za-z0-9._]+", "-", words)[:_LONGEST].strip("-.")
         return f"{short}-{short_digest(json.dumps(spelt))}"
 
-    def folder(self, subjects: Sequence[Agents]) -> Path:
+    def folder(self, subjects: Sequence[Networks]) -> Path:
         """Return the folder of the results, made if need be.
 
         It is `out` if given; else `studies/STUDY` of the run or group, of `runs_dir`, or of the
@@ -173,15 +173,18 @@ def _loaded(call: Call, progress: ProgressCallback) -> dict[str, Any]:
         value = call.values[name]
         if option.loads and value is not None:
             several = value if option.several else (value,)
-            groups = tuple(_group(name, one, call.values["env"], progress) for one in several)
+            groups = tuple(_group(option, one, call.values["env"], progress) for one in several)
             found[name] = groups if option.several else groups[0]
     return found
 
 
-def _group(name: str, given: Agent | str, env: str | None, progress: ProgressCallback) -> Agents:
+def _group(
+    option: Option, given: Networks | Agent | str, env: str | None, progress: ProgressCallback
+) -> Networks:
     """Load one group; `env` is for what is studied, and for other published weights beside it."""
-    published = name == "checkpoint" or str(given).endswith(".pth")
-    return Agents.load(given, env if published else None, progress)
+    published = option.name == "checkpoint" or str(given).endswith(".pth")
+    load = load_networks if option.kind == Networks else load_agents
+    return replace(load(given, env if published else None), progress=progress)
 
 
 def _called(
@@ -302,7 +305,7 @@ def _write(result: Result, folder: Path, call: Call, loaded: Mapping[str, Any]) 
         keep_tables(folder, [table.table() for table in result.tables.values()])
 
 
-def _as_groups(loaded: Agents | Iterable[Agents] | None) -> tuple[Agents, ...]:
+def _as_groups(loaded: Networks | Iterable[Networks] | None) -> tuple[Networks, ...]:
     if loaded is None:
         return ()
-    return (loaded,) if isinstance(loaded, Agents) else tuple(loaded)
+    return (loaded,) if isinstance(loaded, Subjects) else tuple(loaded)

@@ -3,7 +3,7 @@
 An option is a keyword of the function. Its annotation says what may be given: `int`, `float`,
 `bool`, `str` or a `Literal`, one of these within limits (`Count`, or `Annotated[float, Within(0,
 1)]`), a tuple of one of these (`tuple[float, ...]`, typed with commas), or any of them `| None`.
-`Agents`, `Agent` and `tuple[Agents, ...]` are loaded from a path.
+`Agent`, `Agents` and `Networks` are loaded from a path, `tuple[Agents, ...]` from several.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from chisel import configs
-from chisel.analysis.results.agents import Agents
+from chisel.analysis.results.settings import typed_source
+from chisel.analysis.results.subjects import Agents, Networks, Subjects
 from chisel.configs import ConfigError, hint
 from chisel.models import Agent, Loaded
 
 PROGRESS = "progress"
 """Parameter of a study that the harness gives, the callback that shows progress: no option."""
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_LOADED = (Agent, Agents, Networks)
 _BOOLS = {"true": True, "false": False}
 
 
@@ -58,7 +60,7 @@ class Option:
 
     name: str
     kind: Any
-    """`int`, `float`, `bool`, `str`, `Agent` or `Agents`."""
+    """`int`, `float`, `bool`, `str`, `Agent`, `Agents` or `Networks`."""
     default: Any = inspect.Parameter.empty
     several: bool = False
     """Whether it takes several values, separated by commas."""
@@ -76,13 +78,13 @@ class Option:
     @property
     def loads(self) -> bool:
         """Whether its value is a path that agents are loaded from."""
-        return self.kind in (Agent, Agents)
+        return self.kind in _LOADED
 
     @property
     def takes(self) -> str:
         """Words that say what may be given."""
         if self.loads:
-            seeds = self.kind == Agents or self.name == "checkpoint"
+            seeds = self.kind != Agent or self.name == "checkpoint"
             one = "a run, a checkpoint, a shipped folder, a .pth" + ", a folder of seeds" * seeds
             return f"{one}; several with commas between" if self.several else one
         words = " or ".join(map(str, self.allowed)) or _WORDS[self.kind]
@@ -125,7 +127,7 @@ class Option:
 
     def _one(self, value: Any) -> Any:
         if self.loads:
-            return value if isinstance(value, Loaded) else str(value)
+            return value if isinstance(value, Loaded | Subjects) else str(value)
         if self.allowed:
             if value not in self.allowed:
                 known = hint(str(value), map(str, self.allowed))
@@ -160,10 +162,10 @@ def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
     for name, parameter in inspect.signature(function).parameters.items():
         if name != PROGRESS:
             option = _annotated(Option(name, None, meaning=meanings.get(name, "")), hints[name])
-            if option.kind not in (*_WORDS, Agent, Agents):
+            if option.kind not in (*_WORDS, *_LOADED):
                 raise ConfigError(
                     f"study {study}: {name} is annotated {hints[name]}; an option is one of int, "
-                    "float, bool, str, a Literal, a tuple of one of them, Agent or Agents"
+                    "float, bool, str, a Literal, a tuple of one of them, Agent, Agents or Networks"
                 )
             found[name] = replace(option, default=parameter.default)
     common = [Option("out", str, None, meaning="Folder for the results, instead of the usual one.")]
@@ -214,7 +216,9 @@ def typed(value: Any) -> str:
         return ",".join(map(typed, value))
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value.source) if isinstance(value, Loaded) else str(value)
+    if isinstance(value, Loaded):
+        return typed_source(value)
+    return value.path if isinstance(value, Subjects) else str(value)
 
 
 def _annotated(option: Option, annotation: Any) -> Option:
@@ -230,8 +234,6 @@ def _annotated(option: Option, annotation: Any) -> Option:
         return _annotated(replace(option, several=True), members[0])
     if origin is Literal:
         return replace(option, kind=type(members[0]), allowed=members)
-    if annotation == Agent:
-        return replace(option, kind=Agent)
     return replace(option, kind=str if annotation is Path else annotation)
 
 

@@ -93,8 +93,8 @@ def take_agent(agent: Agent | Path | str, *, env: str | None) -> Agent:
     return agent
 
 
-def typed_source(agent: Agent) -> str:
-    """Return the path that names an agent on the command line: of shipped weights their folder."""
+def typed_source(agent: Loaded[Any]) -> str:
+    """Return the path that names a network on the command line: of shipped weights their folder."""
     shipped = agent.source.name == WEIGHTS
     return str(agent.source.parent if shipped else agent.source)
 

@@ -1,0 +1,119 @@
+"""The networks that a study is about: one, or the seeds of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from torch import nn
+
+from chisel import configs
+from chisel.analysis.results.progress import ProgressCallback, labelled
+from chisel.analysis.results.settings import names_of, naming, runs_of, typed_source
+from chisel.configs import ConfigError
+from chisel.models import ActorCritic, Loaded, as_agent, load
+
+T = TypeVar("T")
+M_co = TypeVar("M_co", bound=nn.Module, covariant=True)
+
+
+@dataclass(frozen=True)
+class Subjects(Generic[M_co]):
+    """One network, or several that differ in their seed only, in the order of their seeds."""
+
+    path: str
+    """Path as it was given: a run, a checkpoint, a folder of seeds, shipped weights, a `.pth`."""
+    agents: tuple[Loaded[M_co], ...]
+    names: tuple[str, ...]
+    """By network the name of its run, like `seed-0`; empty for a lone one."""
+    env: str | None = None
+    """For published weights, the experiment whose environment they play in."""
+    progress: ProgressCallback = field(default=lambda *_: None, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        """Return the number of networks."""
+        return len(self.agents)
+
+    def __iter__(self) -> Iterator[Loaded[M_co]]:
+        """Iterate over the networks."""
+        return iter(self.agents)
+
+    @property
+    def first(self) -> Loaded[M_co]:
+        """The network, or that of the first seed."""
+        return self.agents[0]
+
+    @property
+    def title(self) -> str:
+        """The experiment that they learnt, or the name of their file; with the number of seeds."""
+        config, seeds = self.first.config, len(self)
+        name = (config.experiment if config else "") or self.first.source.stem
+        return name if seeds == 1 else f"{name}, {seeds} seeds"
+
+    def each(self, measure: Callable[[Loaded[M_co], ProgressCallback], T]) -> list[T]:
+        """Measure one network after the other.
+
+        Args:
+            measure: Function of a network, and of the callback that shows its progress.
+
+        Returns:
+            What it returned, in the order of the networks.
+
+        Raises:
+            ConfigError: As `measure` raised it, with the name of the seed before the message.
+        """
+        found = []
+        for agent, name in zip(self.agents, self.names, strict=True):
+            with naming(name):
+                found.append(measure(agent, labelled(self.progress, name)))
+        return found
+
+    def to_plain(self) -> list[dict[str, Any]]:
+        """Return, for each network, its checkpoint, the digest, steps and config, for JSON."""
+        return [
+            {
+                "checkpoint": str(agent.source),
+                "sha256": agent.digest,
+                "env_steps": agent.env_steps,
+                "config": None if agent.config is None else configs.to_plain(agent.config),
+            }
+            for agent in self.agents
+        ]
+
+
+Agents: TypeAlias = Subjects[ActorCritic]
+"""What has a policy."""
+Networks: TypeAlias = Subjects[nn.Module]
+"""Networks of any kind, autoencoders too."""
+
+
+def load_agents(given: Subjects[Any] | Loaded[Any] | Path | str, env: str | None = None) -> Agents:
+    """Load an agent, or all seeds of a group; what is loaded already is returned.
+
+    Args:
+        given: An agent, or a path to load one or several from.
+        env: For published weights, the experiment whose environment they play in.
+
+    Raises:
+        CheckpointError: If there is no agent.
+        ConfigError: If `env` is given for other than published weights.
+    """
+    loaded = load_networks(given, env)
+    return Subjects(loaded.path, tuple(map(as_agent, loaded)), loaded.names, loaded.env)
+
+
+def load_networks(
+    given: Subjects[Any] | Loaded[Any] | Path | str, env: str | None = None
+) -> Networks:
+    """Load a network of any kind, or all seeds of a group; see `load_agents`."""
+    if isinstance(given, Subjects):
+        return given
+    if isinstance(given, Loaded):
+        if env is not None:
+            raise ConfigError(f"env={env} is for published .pth files")
+        return Subjects(typed_source(given), (given,), ("",))
+    runs = runs_of(given)
+    loaded = tuple(load(run, experiment_env=env) for run in runs)
+    return Subjects(str(given), loaded, tuple(names_of(runs)), env)
