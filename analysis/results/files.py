@@ -17,7 +17,7 @@ from chisel.models import write_atomically
 TABLES = "tables.json"
 """Name of the file that holds the tables of a study; it carries no manifest."""
 
-_MANIFEST = "study"
+MANIFEST = "study"
 """Key in the JSON of a result: the `name` of the study, its `options`, the `files` it wrote."""
 
 _PROBE = bytes(65536)
@@ -109,7 +109,7 @@ def replace_results(folder: Path, study: str, options: Mapping[str, Any]) -> Ite
         for name in files:
             if name.endswith(".json") and name != TABLES:
                 manifest = {"name": study, "options": dict(options), "files": files}
-                write_json(folder / name, _read(folder / name) | {_MANIFEST: manifest})
+                write_json(folder / name, read_json(folder / name) | {MANIFEST: manifest})
     except BaseException:
         _remove(folder, _written_since(folder, before))
         raise
@@ -124,13 +124,13 @@ def _named_in_manifests(folder: Path, study: str) -> list[str]:
     """Return the names of the files that results of a study in a folder say they wrote."""
     found: list[str] = []
     for file in folder.glob("*.json"):
-        manifest = _read(file).get(_MANIFEST)
+        manifest = read_json(file).get(MANIFEST)
         if isinstance(manifest, dict) and manifest.get("name") == study:
             found += [str(name) for name in manifest.get("files", [])]
     return found
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
     """Return the content of a JSON file, or an empty dict if it is not a result of ours."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))

@@ -26,17 +26,14 @@ import pandas as pd
 from chisel.analysis.results.estimates import Estimate, estimate_over_seeds, mean_over_seeds
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import (
+    MANIFEST,
     make_folder,
+    read_json,
     replace_results,
     write_csv,
     write_json,
 )
-from chisel.analysis.results.folders import (
-    check_writable,
-    joined,
-    results_folder,
-    short_digest,
-)
+from chisel.analysis.results.folders import check_writable, home_of, joined, short_digest
 from chisel.analysis.results.options import PROGRESS as _PROGRESS
 from chisel.analysis.results.options import Option, options_of, read_options, typed
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
@@ -105,27 +102,25 @@ class Call:
         return f"{short}-{short_digest(json.dumps(spelt))}"
 
     def folder(self, subjects: Sequence[Networks]) -> Path:
-        """Return the folder of the results, made if need be.
+        """Return the folder of the results.
 
         It is `out` if given; else `studies/STUDY` of the run or group, of `runs_dir`, or of the
-        current folder, followed by the options that are not at their defaults. Agents that belong
+        current folder, followed by the options that are not at their defaults. Networks that belong
         to no run, or several, have a folder of their own in there, named by their digests.
-
-        Raises:
-            ConfigError: If it cannot be made.
         """
         out, words = self.values["out"], self.words()
         if out is not None:
-            return make_folder(out)
+            return Path(out)
         if not subjects:
-            home = Path(self.values.get(_HOME, ""))
-            return make_folder(home / "studies" / joined(self.study, words))
-        if len(subjects) == 1:
-            return results_folder(subjects[0].path, subjects[0].first, self.study, None, words)
-        agents = [agent for one in subjects for agent in one]
-        digests = short_digest(" ".join(agent.digest for agent in agents))
-        name = joined(f"{len(agents)}-agents", digests, words)
-        return make_folder(Path("studies") / self.study / name)
+            return Path(self.values.get(_HOME, "")) / "studies" / joined(self.study, words)
+        if len(subjects) > 1:
+            digests = [network.digest for one in subjects for network in one]
+            name = joined(f"{len(digests)}-agents", short_digest(" ".join(digests)), words)
+            return Path("studies") / self.study / name
+        (one,) = subjects
+        if one.is_group:
+            return Path(one.path) / "studies" / joined(self.study, words)
+        return home_of(one.first.source, one.first.digest, self.study, words)
 
 
 def run_study(study: str, function: Callable[..., Result], given: Mapping[str, Any]) -> Path:
@@ -152,7 +147,7 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
         loaded = _loaded(call, progress)
         result = _called(function, call, loaded, progress)
     subjects = _as_groups(loaded.get("checkpoint"))
-    folder = call.folder(subjects)
+    folder = make_folder(call.folder(subjects))
     with replace_results(folder, study, call.plain):
         _write(result, folder, call, loaded)
     if result.conclusion:
@@ -160,10 +155,21 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
     return folder
 
 
-def study_command(study: str, checkpoint: Path | str, options: Mapping[str, Any]) -> str:
-    """Return the command line of a study with some options."""
-    words = [f"{name}={typed(value)}" for name, value in options.items() if value is not None]
-    return shlex.join(["chisel", "study", study, f"checkpoint={checkpoint}", *words])
+def find_results(
+    study: str, function: Callable[..., Result], given: Mapping[str, Any]
+) -> Path | None:
+    """Return the folder that holds what `run_study` would write, if it has been written already.
+
+    The results must be about the same weights, with the same options.
+    """
+    options = options_of(study, function)
+    call = Call(study, options, read_options(study, options, given))
+    subjects = _as_groups(_loaded(call, lambda *_: None).get("checkpoint"))
+    folder = call.folder(subjects)
+    data = read_json(folder / f"{study}.json")
+    found = [run.get("sha256") for run in data.get("runs", [])]
+    same = data.get(MANIFEST, {}).get("options") == call.plain
+    return folder if same and found == [n.digest for one in subjects for n in one] else None
 
 
 def _loaded(call: Call, progress: ProgressCallback) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from chisel import configs
 from chisel.analysis.results.progress import ProgressCallback, labelled
 from chisel.analysis.results.settings import names_of, naming, runs_of, typed_source
 from chisel.configs import ConfigError
-from chisel.models import ActorCritic, Loaded, as_agent, load
+from chisel.models import CHECKPOINTS, ActorCritic, Loaded, as_agent, load
 
 T = TypeVar("T")
 M_co = TypeVar("M_co", bound=nn.Module, covariant=True)
@@ -44,6 +44,19 @@ class Subjects(Generic[M_co]):
     def first(self) -> Loaded[M_co]:
         """The network, or that of the first seed."""
         return self.agents[0]
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the path is a folder of seeds."""
+        return runs_of(self.path) != [Path(self.path)]
+
+    @property
+    def home(self) -> Path:
+        """Folder `studies` of the run or group; for what belongs to none, of the current folder."""
+        if self.is_group:
+            return Path(self.path) / "studies"
+        file = self.first.source
+        return (file.parent.parent if file.parent.name == CHECKPOINTS else Path()) / "studies"
 
     @property
     def title(self) -> str:
