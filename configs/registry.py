@@ -8,7 +8,7 @@ heavy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -71,6 +71,10 @@ class Component:
     schema: type | None = None
     """A frozen dataclass with its options and their types, among them `name`, and `num_envs` for an
     environment; None for studies and labels."""
+    world: str | None = None
+    """Of a study, the environment whose agents it is about; None: any, or none."""
+    report: Mapping[str, Any] | None = None
+    """Of a study, the options with which the report runs it; None: it does not."""
 
 
 _BUILT_IN: dict[Kind, dict[str, Component]] = {
@@ -148,42 +152,60 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "vector-field": Component(
             "chisel.analysis.studies.maze.vector_field:run",
             "the moves and values of an agent at every free square of a maze",
+            world="maze",
+            report={"levels": 4},
         ),
         "channels": Component(
             "chisel.analysis.studies.maze.channels:run",
             "channels that follow the cheese: their votes on the move, and their effect",
+            world="maze",
+            report={},
         ),
         "retarget": Component(
             "chisel.analysis.studies.maze.retarget:run",
             "how well clamping channels at a square leads a maze agent to that square",
+            world="maze",
+            report={"levels": 12},
         ),
         "behaviour": Component(
             "chisel.analysis.studies.maze.behaviour:run",
             "which properties of a maze predict whether an agent goes to the cheese",
+            world="maze",
+            report={"levels": 500},
         ),
         "region-sweep": Component(
             "chisel.analysis.studies.maze.region_sweep:run",
             "agents trained with the cheese in different regions, compared on the same mazes",
+            world="maze",
         ),
         "steering-vector": Component(
             "chisel.analysis.studies.maze.steering_vector:run",
             "make a steering vector from the activations of two sets of states",
+            world="maze",
         ),
         "cheese-vector": Component(
             "chisel.analysis.studies.maze.cheese_vector:run",
             "steer an agent away from the cheese by subtracting its activations, with controls",
+            world="maze",
+            report={"split": "test"},
         ),
         "probes": Component(
             "chisel.analysis.studies.maze.probes:run",
             "what linear probes read from each layer about a maze, with controls",
+            world="maze",
+            report={"levels": 500, "validation": 200, "test": 300},
         ),
         "integrated-gradients": Component(
             "chisel.analysis.studies.maze.integrated_gradients:run",
             "attribute the decision for the cheese to a layer's channels and places",
+            world="maze",
+            report={},
         ),
         "over-training": Component(
             "chisel.analysis.studies.maze.over_training:run",
             "behaviour at every kept checkpoint of a run, and a film of one vector field",
+            world="maze",
+            report={"levels": 200, "points": 8, "split": "test"},
         ),
         "report": Component(
             "chisel.analysis.studies.report:run",
@@ -192,10 +214,12 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "ablation": Component(
             "chisel.analysis.studies.ablation:run",
             "ablate each region of an agent, with random regions of the same size as controls",
+            report={},
         ),
         "selective-ablation": Component(
             "chisel.analysis.studies.maze.selective_ablation:run",
             "ablate the units that differ between two goals, without routing: a baseline",
+            world="maze",
         ),
         "power-map": Component(
             "chisel.analysis.studies.gridworlds.power_map:run",
@@ -232,6 +256,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "localization": Component(
             "chisel.trainers.studies.localization:run_study",
             "the share of gradients in each region by label, and ablations of each region",
+            report={"levels": 200, "points": 4},
         ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run_study",

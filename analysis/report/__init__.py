@@ -1,6 +1,6 @@
 """Write one HTML page of the results of studies, which needs no other file."""
 
-from chisel.analysis.report.collect import Findings, findings, is_about, is_answer
+from chisel.analysis.report.collect import Findings, findings, is_about
 from chisel.analysis.report.page import Panel, Section, page
 
 __all__ = [
@@ -9,6 +9,5 @@ __all__ = [
     "Section",
     "findings",
     "is_about",
-    "is_answer",
     "page",
 ]

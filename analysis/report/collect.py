@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
-import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chisel.analysis.results import TABLES
 from chisel.configs import CheckpointError
 
-FIGURES = (".png", ".gif")
+SHOWN = 40_000
+"""Number of bytes up to which a data file is shown, folded; a larger one is only named."""
+_FIGURES = (".png", ".gif")
+_DATA = (".json", ".csv")
 
 
 @dataclass(frozen=True)
 class Findings:
     """The results in a folder, in the order of their names."""
 
-    figures: tuple[Path, ...]
-    tables: tuple[dict[str, Any], ...]
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    """Contents of PNG and GIF files, by name."""
+    tables: Sequence[Mapping[str, Any]] = ()
     """Tables as `chisel.analysis.results.plain_table` returns them."""
-    data: tuple[Path, ...]
-    """JSON and CSV files."""
-    command: str | None
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Texts of JSON and CSV files by name; empty for those larger than `SHOWN`."""
+    command: str | None = None
     """Command that gives the same results, if the data say."""
 
 
@@ -33,69 +37,44 @@ def findings(folder: Path) -> Findings:
     Raises:
         CheckpointError: If a JSON file there cannot be read.
     """
-    files = sorted(folder.iterdir())
-    tables: list[dict[str, Any]] = []
-    command = None
-    data = []
-    for file in files:
-        if file.name == TABLES:
-            tables += _read(file)["tables"]
-        elif file.suffix in (".json", ".csv"):
-            data.append(file)
-            if file.suffix == ".json":
-                command = command or _command(_read(file))
-    figures = tuple(file for file in files if file.suffix in FIGURES)
-    return Findings(figures, tuple(tables), tuple(data), command)
-
-
-def is_about(folder: Path, digests: list[str]) -> bool:
-    """Return whether a folder holds results about checkpoints of exactly these digests."""
-    named = {digest for data in _results(folder) for digest in _digests(data)}
-    return bool(named) and named == set(digests)
-
-
-def is_answer(folder: Path, digests: list[str], command: str) -> bool:
-    """Return whether a folder holds results about these checkpoints, with a command's options."""
-    commands = [one for data in _results(folder) if (one := _command(data))]
-    wanted = _settings(command)
-    return (
-        is_about(folder, digests)
-        and bool(commands)
-        and all(_settings(one) == wanted for one in commands)
+    files = [file for file in sorted(folder.iterdir()) if file.name != TABLES]
+    commands = [_read(file).get("command") for file in files if file.suffix == ".json"]
+    tables = folder / TABLES
+    return Findings(
+        {file.name: file.read_bytes() for file in files if file.suffix in _FIGURES},
+        _read(tables)["tables"] if tables.is_file() else (),
+        {file.name: _shown(file) for file in files if file.suffix in _DATA},
+        next((one for one in commands if isinstance(one, str)), None),
     )
 
 
-def _results(folder: Path) -> list[Any]:
-    return [_read(file) for file in sorted(folder.glob("*.json")) if file.name != TABLES]
+def is_about(folder: Path, digests: Sequence[str]) -> bool:
+    """Return whether a folder holds results about networks of exactly these digests.
+
+    Raises:
+        CheckpointError: If a JSON file there cannot be read.
+    """
+    found = [_read(file) for file in sorted(folder.glob("*.json")) if file.name != TABLES]
+    named = {digest for data in found for digest in _digests(data)}
+    return bool(named) and named == set(digests)
 
 
-def _settings(command: str) -> set[str]:
-    """Return a command's words, without those that say what is studied and where results go."""
-    return {w for w in shlex.split(command) if not w.startswith(("checkpoint=", "out="))}
+def _shown(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.stat().st_size <= SHOWN else ""
 
 
-def _digests(data: Any) -> list[str]:
-    """Return the digests of the checkpoint itself, or of each of the runs."""
-    if not isinstance(data, dict):
-        return []
-    found = [data["sha256"]] if isinstance(data.get("sha256"), str) else []
+def _digests(data: Mapping[str, Any]) -> list[str]:
+    """Return the digests of the network itself, or of each of the runs."""
     runs = data.get("runs")
-    for one in runs if isinstance(runs, list) else ():
-        found += _digests(one)
-    return found
+    several = runs if isinstance(runs, list) else []
+    named = [one.get("sha256") for one in (data, *several) if isinstance(one, dict)]
+    return [digest for digest in named if isinstance(digest, str)]
 
 
-def _command(data: Any) -> str | None:
-    if not isinstance(data, dict):
-        return None
-    runs = data.get("runs")
-    first = runs[0] if isinstance(runs, list) and runs else {}
-    command = data.get("command") or (first.get("command") if isinstance(first, dict) else None)
-    return command if isinstance(command, str) else None
-
-
-def _read(file: Path) -> Any:
+def _read(file: Path) -> dict[str, Any]:
+    """Return the content of a JSON file; an empty dict if it is none of ours."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}; delete it to run again") from error
+    return data if isinstance(data, dict) else {}

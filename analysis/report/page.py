@@ -6,13 +6,9 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from chisel.analysis.report.collect import Findings
-
-SHOWN = 40_000
-"""Number of bytes up to which a data file is shown, folded; a larger one is only named."""
 
 _CONFIGS = "Configs"
 
@@ -110,19 +106,19 @@ def panel(one: Panel) -> str:
     if one.note:
         parts.append(f'<p class="note">{escape(one.note)}</p>')
     if one.found is not None:
-        parts += [picture(file) for file in one.found.figures]
+        parts += [picture(name, content) for name, content in one.found.figures.items()]
         parts += [table(each) for each in one.found.tables]
-        parts += [data(file) for file in one.found.data]
+        parts += [data(name, text) for name, text in one.found.data.items()]
         if one.found.command:
             parts.append(f"<p class='note'><code>{escape(one.found.command)}</code></p>")
     return f"<div>{''.join(parts)}</div>"
 
 
-def picture(file: Path) -> str:
+def picture(name: str, content: bytes) -> str:
     """Return a figure, embedded in the page."""
-    kind = file.suffix.removeprefix(".")
-    text = base64.b64encode(file.read_bytes()).decode("ascii")
-    return f'<img alt="{escape(file.stem)}" src="data:image/{kind};base64,{text}">'
+    stem, _, kind = name.rpartition(".")
+    text = base64.b64encode(content).decode("ascii")
+    return f'<img alt="{escape(stem)}" src="data:image/{kind};base64,{text}">'
 
 
 def table(plain: Mapping[str, Any]) -> str:
@@ -137,12 +133,9 @@ def table(plain: Mapping[str, Any]) -> str:
     return f'{title}<div class="scroll"><table><tr>{heads}</tr>{rows}</table></div>{caption}'
 
 
-def data(file: Path) -> str:
-    """Return a data file, folded; of a large one its name and size."""
-    size = file.stat().st_size
-    if size > SHOWN:
-        return f'<p class="note">{escape(str(file))}: {size / 1000:,.0f} kB</p>'
-    return folded(file.name, file.read_text(encoding="utf-8"))
+def data(name: str, text: str) -> str:
+    """Return a data file, folded; of a large one, whose text is left out, the name."""
+    return folded(name, text) if text else f'<p class="note">{escape(name)}, a large file</p>'
 
 
 def folded(title: str, text: str) -> str:

@@ -36,7 +36,7 @@ from chisel.analysis.results.folders import (
     results_folder,
     study_folder,
 )
-from chisel.analysis.results.harness import run_study
+from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
 from chisel.analysis.results.options import (
     Count,
@@ -117,6 +117,7 @@ __all__ = [
     "check_writable",
     "compare",
     "estimate_over_seeds",
+    "find_results",
     "frames_of",
     "is_run_or_group",
     "keep_tables",

@@ -7,14 +7,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.figure import Figure
 
 from chisel.analysis import studies
 from chisel.analysis.report import Findings, Panel, Section, findings, page
-from chisel.analysis.report.collect import is_answer
-from chisel.analysis.results import study_command
-from chisel.analysis.studies import report
+from chisel.analysis.results import Agents, Count, DataTable, Result
 from chisel.configs import ConfigError, registry
-from chisel.models import load_agent, save_agent
+from chisel.models import Agent, load_agent, save_agent
 from tests.analysis.conftest import make_run
 
 NOTHING = {"title": "", "caption": "", "columns": [], "rows": []}
@@ -70,14 +69,14 @@ def test_the_contents_lead_to_every_part_once(tmp_path):
     assert re.findall(r"<li><a[^>]*>(.*?)</a>", text) == ["one", "&lt;two&gt;", "one", "Configs"]
 
 
-def test_the_report_has_each_study_once_and_quotes_test_layouts_alone():
-    names = [entry.name for entry in report.ENTRIES]
-    assert len(names) == len(set(names))
-    for entry in report.ENTRIES:
-        parameters = inspect.signature(registry.resolve("study", entry.name)).parameters
-        assert set(entry.options) <= set(parameters)
-        if "split" in parameters:
-            assert entry.options.get("split", parameters["split"].default) == "test"
+def test_every_study_of_the_report_takes_its_options_and_quotes_test_levels_alone():
+    for name in registry.names("study"):
+        given = registry.get("study", name).report
+        if given is not None:
+            parameters = inspect.signature(registry.resolve("study", name)).parameters
+            assert set(given) <= set(parameters)
+            if "split" in parameters:
+                assert given.get("split", parameters["split"].default) == "test"
 
 
 def test_a_large_data_file_is_named_but_not_shown(tmp_path):
@@ -85,22 +84,36 @@ def test_a_large_data_file_is_named_but_not_shown(tmp_path):
     found = findings(tmp_path)
     assert found.command is None
     text = page("t", NOTHING, [Section("s", [Panel("p", found)])], {}, {})
-    assert "big.csv: 200 kB" in text
+    assert "big.csv, a large file" in text
     assert len(text) < 5_000
+
+
+def drawn(checkpoint: Agent, *, size: Count = 3) -> Result:
+    """Draw a figure and make a table of the seed."""
+    rows = [{"what": "seed", "value": checkpoint.config.seed + 0.5}]
+    return Result(tables={"seeds": DataTable("Seeds", rows)}, figures={"drawing": Figure()})
+
+
+def refusing(checkpoint: Agents) -> Result:
+    """Refuse every agent."""
+    raise ConfigError("no <regions>")
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """A report of two studies that are quick, and one that does not exist."""
-    entries = (
-        report.Entry("vector-field", {"levels": 1}),
-        report.Entry("over-training", {"levels": 2}, groups=True),
-        report.Entry("mind-reading"),
-    )
-    monkeypatch.setattr(report, "ENTRIES", entries)
+    """A report of a study that draws, and of one that does not apply."""
+    here = f"{drawn.__module__}:"
+    studies_here = {
+        "drawn": registry.Component(f"{here}drawn", "", report={"size": 5}),
+        "refusing": registry.Component(f"{here}refusing", "", report={}),
+        "of-ghosts": registry.Component(f"{here}drawn", "", world="oversight", report={}),
+        "not-shown": registry.Component(f"{here}drawn", ""),
+        "report": registry.get("study", "report"),
+    }
+    monkeypatch.setitem(registry._BUILT_IN, "study", studies_here)
 
 
-@pytest.mark.usefixtures("procgen", "small")
+@pytest.mark.usefixtures("small")
 def test_a_report_has_all_figures_tables_digest_and_config_and_says_what_is_missing(tmp_path):
     run = make_run(tmp_path / "a&b" / "run")
     (run / "studies" / "mine").mkdir(parents=True)
@@ -114,89 +127,50 @@ def test_a_report_has_all_figures_tables_digest_and_config_and_says_what_is_miss
     assert agent.digest in text
     assert "experiment: maze/quick" in text
     assert "a&amp;b" in text
-    assert "this version has no study mind-reading" in text
-    assert "train with trainer.keep_every" in text
-    drawn = [file.read_bytes() for file in (run / "studies").glob("*/*.png")]
-    assert len(drawn) == 4
-    assert sorted(pictures(text)) == sorted(drawn)
-
-
-@pytest.mark.usefixtures("procgen", "small")
-def test_results_of_the_same_checkpoint_and_options_are_taken_and_others_made_anew(run_folder):
-    fields = run_folder / "studies" / "vector-field" / "fields.json"
-    studies.run("report", checkpoint=run_folder, only="vector-field")
-    first = fields.stat().st_mtime_ns
-    studies.run("report", checkpoint=run_folder, only="vector-field")
-    assert fields.stat().st_mtime_ns == first
-    fields.write_text(fields.read_text().replace(load_agent(run_folder).digest, "0" * 64))
-    studies.run("report", checkpoint=run_folder, only="vector-field")
-    assert load_agent(run_folder).digest in fields.read_text()
-
-
-def write_results(folder, command, digest):
-    folder.mkdir(parents=True, exist_ok=True)
-    data = {"sha256": digest, "command": command}
-    (folder / "fields.json").write_text(json.dumps(data))
+    assert "Skipped: no &lt;regions&gt;." in text
+    assert re.findall(r"<h2 id=[^>]*>(.*?)</h2>", text) == ["drawn", "refusing", "mine", "Configs"]
+    made = [file.read_bytes() for file in (run / "studies").glob("*/*.png")]
+    assert len(made) == 2
+    assert sorted(pictures(text)) == sorted(made)
 
 
 @pytest.mark.usefixtures("small")
-def test_results_with_other_options_are_neither_taken_nor_overwritten(run_folder, monkeypatch):
-    digest, asked = load_agent(run_folder).digest, []
+def test_results_of_the_same_weights_and_options_are_taken_and_others_made_anew(run_folder):
+    studies.run("drawn", checkpoint=run_folder, size=4)
+    other = run_folder / "studies" / "drawn-size-4" / "drawn.json"
+    before = other.read_bytes()
+    own = run_folder / "studies" / "drawn-size-5" / "drawn.json"
 
-    def study(name, checkpoint, out, **options):
-        parameters = inspect.signature(registry.resolve("study", name)).parameters
-        defaults = {k: p.default for k, p in parameters.items() if k not in ("checkpoint", "out")}
-        asked.append(out.name)
-        write_results(out, study_command(name, defaults | options, checkpoint), digest)
+    def report(**options):
+        studies.run("report", checkpoint=run_folder, only="drawn", **options)
+        return own.stat().st_mtime_ns
 
-    monkeypatch.setattr(report.studies, "run", study)
-    home = run_folder / "studies" / "vector-field"
-    write_results(home, "chisel study vector-field checkpoint=x levels=40 split=train", digest)
-    before = (home / "fields.json").read_bytes()
-    for _ in range(2):
-        report.run(checkpoint=run_folder, only="vector-field")
-        assert (home / "fields.json").read_bytes() == before
-        assert asked == ["vector-field-report"]
-    report.run(checkpoint=run_folder, only="vector-field", again=True)
-    assert asked == ["vector-field-report"] * 2
-    text = (run_folder / "studies" / "report" / "report.html").read_text()
-    assert "levels=1 " in text
-    assert "levels=40" not in text
+    first = report()
+    assert report() == first
+    assert report(again=True) > first
+    text = own.read_text()
+    for wrong in (load_agent(run_folder).digest, '"size": 5'):
+        own.write_text(text.replace(wrong, '"size": 6' if "size" in wrong else "0" * 64))
+        report()
+        assert json.loads(own.read_text()) == json.loads(text)
+    assert other.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("command", "taken"),
-    [
-        ("chisel study a checkpoint=elsewhere split=test levels=5 out=there", True),
-        ("chisel study a checkpoint=x levels=5", False),
-        ("chisel study a checkpoint=x levels=50 split=test", False),
-        ("chisel study a checkpoint=x levels=5 split=test seed=1", False),
-        ("chisel study b checkpoint=x levels=5 split=test", False),
-    ],
-)
-def test_results_are_taken_only_with_the_very_same_options(tmp_path, command, taken):
-    write_results(tmp_path, command, "abc")
-    asked = "chisel study a checkpoint=x levels=5 split=test"
-    assert is_answer(tmp_path, ["abc"], asked) == taken
-    assert not is_answer(tmp_path, ["abd"], asked)
-    assert not is_answer(tmp_path / "nothing", ["abc"], asked)
-
-
-@pytest.mark.usefixtures("procgen", "small")
-def test_seeds_and_shipped_agents_stand_side_by_side(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_a_group_of_seeds_and_shipped_agents_stand_side_by_side(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed in (0, 1):
-        make_run(tmp_path / "group" / f"seed-{seed}", overrides=[f"init_seed={seed}"])
-    folder = studies.run("report", checkpoint="group")
+        make_run(tmp_path / "group" / f"seed-{seed}", overrides=[f"seed={seed}"])
+    folder = studies.run("report", checkpoint="group", only="drawn")
     text = (folder / "report.html").read_text()
-    assert folder.relative_to("group") == folder.__class__("studies/report")
-    heads = re.findall(r"<h3>(.*?)</h3>", text)
-    # The field is drawn for each seed; what takes groups is run once for all.
-    assert heads[:3] == ["group/seed-0", "group/seed-1", "group"]
+    assert str(folder) == "group/studies/report-only-drawn"
+    assert re.findall(r"<h3>(.*?)</h3>", text) == ["group"]
+    assert "1.00 (" in text  # the mean over seeds 0.5 and 1.5, with its interval
+    assert len(pictures(text)) == 2
     shipped = [save_agent(tmp_path / f"shipped-{n}", load_agent(f"group/seed-{n}")) for n in (0, 1)]
     both = ",".join(map(str, shipped))
-    folder = studies.run("report", checkpoint=both, only="vector-field", out="here")
-    assert len(pictures((folder / "report.html").read_text())) == 6
+    folder = studies.run("report", checkpoint=both, only="drawn", out="here")
+    assert re.findall(r"<h3>(.*?)</h3>", (folder / "report.html").read_text()) == both.split(",")
 
 
 def test_an_unknown_study_is_refused_with_the_nearest(run_folder):
@@ -208,6 +182,6 @@ def test_findings_have_figures_tables_and_data_apart(tmp_path):
     for name in ("b.png", "a.gif", "x.csv", "notes.txt"):
         (tmp_path / name).write_text("")
     found = findings(tmp_path)
-    assert [file.name for file in found.figures] == ["a.gif", "b.png"]
-    assert [file.name for file in found.data] == ["x.csv"]
+    assert list(found.figures) == ["a.gif", "b.png"]
+    assert list(found.data) == ["x.csv"]
     assert isinstance(found, Findings)
