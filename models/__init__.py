@@ -2,7 +2,7 @@
 
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
-from chisel.models.build import build
+from chisel.models.build import build, require_kind
 from chisel.models.loaded import Agent, Loaded, require_model
 from chisel.models.loading import (
     FORMAT,
@@ -29,7 +29,7 @@ from chisel.models.serialize import (
     write_atomically,
     write_checkpoint,
 )
-from chisel.models.spaces import Spaces, spaces_of, to_tensor
+from chisel.models.spaces import Spaces, View, as_tensor, spaces_of, to_tensor
 from chisel.models.weights import load_weights, require_match
 
 __all__ = [
@@ -42,7 +42,9 @@ __all__ = [
     "Loaded",
     "Reconstructions",
     "Spaces",
+    "View",
     "ancestors_of",
+    "as_tensor",
     "build",
     "checkpoint_name",
     "file_digest",
@@ -57,6 +59,7 @@ __all__ = [
     "load_weights",
     "prune",
     "read_checkpoint",
+    "require_kind",
     "require_match",
     "require_model",
     "save_agent",
