@@ -135,7 +135,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.trainers.onpolicy.ppo:build_ppo", "proximal policy optimisation", PPOConfig
         ),
         "aup": Component(
-            "chisel.trainers.aup.module:build_aup",
+            "chisel.trainers.aup.build:build_aup",
             "PPO with a penalty on changing which rewards the agent could attain",
             AupConfig,
         ),

@@ -299,7 +299,7 @@ def test_every_on_policy_builder_refuses_networks_that_are_not_repeatable(make, 
 
 
 def test_aup_refuses_networks_that_are_not_repeatable():
-    from chisel.trainers.aup.module import build_aup
+    from chisel.trainers.aup.build import build_aup
 
     def with_dropout(config, env, model, **rest):
         return build_aup(config, env, network(nn.Dropout(0.1), env), **rest)
