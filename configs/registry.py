@@ -36,6 +36,8 @@ from chisel.configs.suggest import hint
 Kind = Literal["env", "corpus", "model", "algo", "study", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+Source = Literal["world", "examples", "tokens"]
+
 GROUPS: dict[Kind, str] = {
     "env": "chisel.envs",
     "corpus": "chisel.corpora",
@@ -75,6 +77,9 @@ class Component:
     """Of a study, the environment whose agents it is about; None: any, or none."""
     report: Mapping[str, Any] | None = None
     """Of a study, the options with which the report runs it; None: it does not."""
+    learns_from: Source = "world"
+    """What an algorithm, or a model, learns from: a world is an environment; examples and tokens
+    are those of a corpus."""
 
 
 _BUILT_IN: dict[Kind, dict[str, Component]] = {
@@ -126,6 +131,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.models.autoencoder:build_autoencoder",
             "an autoencoder with a certificate for each half of its encoding",
             AutoencoderNetConfig,
+            learns_from="examples",
         ),
     },
     "algo": {
@@ -133,7 +139,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.trainers.onpolicy.ppo:build_ppo", "proximal policy optimisation", PPOConfig
         ),
         "aup": Component(
-            "chisel.trainers.aup.module:build_aup",
+            "chisel.trainers.aup.build:build_aup",
             "PPO with a penalty on changing which rewards the agent could attain",
             AupConfig,
         ),
@@ -143,9 +149,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             ReinforceConfig,
         ),
         "autoencoder": Component(
-            "chisel.trainers.supervised.build:build_split",
+            "chisel.trainers.supervised.build:build_halves",
             "an autoencoder whose halves learn different digits",
             AutoencoderConfig,
+            learns_from="examples",
         ),
     },
     "study": {
@@ -380,6 +387,11 @@ def _load(kind: Kind, point: EntryPoint) -> Component:
     if not isinstance(component, Component):
         raise ConfigError(
             f"{kind} {point.name!r}: {point.value} must be a configs.registry.Component"
+        )
+    if component.learns_from not in get_args(Source):
+        raise ConfigError(
+            f"{kind} {point.name!r}: learns from {component.learns_from!r}, which is none of "
+            f"{', '.join(get_args(Source))}"
         )
     options = getattr(component.schema, "__dataclass_fields__", {})
     missing = [option for option in _REQUIRED.get(kind, ()) if option not in options]

@@ -2,11 +2,18 @@
 
 from chisel.envs.base import Plain, StatefulVectorEnv, make
 from chisel.envs.checker import check_vector_env
-from chisel.envs.declarations import check_declarations, check_observations
+from chisel.envs.declarations import (
+    as_array,
+    bounds_of,
+    check_declarations,
+    check_observations,
+)
 
 __all__ = [
     "Plain",
     "StatefulVectorEnv",
+    "as_array",
+    "bounds_of",
     "check_declarations",
     "check_observations",
     "check_vector_env",

@@ -15,7 +15,8 @@ from chisel.configs import registry
 from chisel.envs.declarations import check_complete, check_declarations
 
 Plain = int | float | str | bytes | bool | None | list[Any] | dict[str, Any]
-"""Types that a saved state consists of, so that it loads without executing anything."""
+"""Types that a saved state consists of, so that it loads without executing anything. It may hold
+torch tensors as well."""
 
 
 class StatefulVectorEnv(Protocol):
@@ -36,6 +37,14 @@ class StatefulVectorEnv(Protocol):
 
     Observations returned by `reset`, `step` and `observe` belong to the caller: later steps do not
     write into them.
+
+    Wherever arrays are named here, an environment may return torch tensors instead, for example on
+    an accelerator: everywhere or nowhere. Its rewards may then be float32, and training gives it
+    actions as a tensor; it must take arrays of actions, too.
+
+    Observations are images `[H, W, C]`, vectors `[D]` or tokens `[T]`. An environment that shows
+    several things packs them into a vector, and says what lies where by an attribute `views`; see
+    `models.spaces_of`.
     """
 
     num_envs: int

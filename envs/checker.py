@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from chisel.configs.errors import EnvironmentFault
 from chisel.envs.base import StatefulVectorEnv
 from chisel.envs.declarations import (
+    as_array,
     check_bounds,
     check_complete,
     check_declarations,
     check_observations,
+    is_tensor,
     require,
 )
 
@@ -113,16 +115,15 @@ def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step
     played: list[Step] = []
     returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
     for row in actions:
-        kept, observed = observations.copy(), env.observe()
+        kept, observed = as_array(observations).copy(), env.observe()
         require(
-            np.array_equal(kept, observed),
+            np.array_equal(kept, as_array(observed)),
             "observe() differs from the observations just returned: return the same ones",
         )
-        result = env.step(row)
-        _check_aliasing(kept, observations, observed)
-        check_observations(env, result[0], "step")
-        _check_outcome(env, result)
-        observations = result[0]
+        given = env.step(row)
+        _check_aliasing(kept, as_array(observations), as_array(observed))
+        check_observations(env, given[0], "step")
+        observations, result = given[0], _check_outcome(env, given)
         returns += result[1]
         lengths += 1
         ended = result[2] | result[3]
@@ -139,9 +140,27 @@ def _check_aliasing(kept: NDArray[Any], observations: NDArray[Any], observed: ND
     )
 
 
-def _check_outcome(env: StatefulVectorEnv, result: tuple[Any, ...]) -> None:
+def _arrays(value: Any) -> Any:
+    """Return a step, or a part of it, with arrays in place of tensors."""
+    if isinstance(value, dict):
+        return {key: _arrays(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return list(map(_arrays, value))
+    return as_array(value)
+
+
+def _check_outcome(env: StatefulVectorEnv, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Check what a step returned, and return it with arrays in place of tensors."""
+    require(
+        len({is_tensor(part) for part in given[:4]}) == 1,
+        "step returns arrays and tensors: return one of them, for observations, rewards, "
+        "terminated and truncated",
+    )
+    result = tuple(map(_arrays, given))
     _, rewards, terminated, truncated, infos = result
     wanted = {"rewards": np.float64, "terminated": np.bool_, "truncated": np.bool_}
+    if is_tensor(given[1]) and rewards.dtype == np.float32:
+        wanted["rewards"] = np.float32  # many accelerators have nothing wider
     for (name, dtype), array in zip(wanted.items(), (rewards, terminated, truncated), strict=True):
         require(
             isinstance(array, np.ndarray)
@@ -168,8 +187,8 @@ def _check_outcome(env: StatefulVectorEnv, result: tuple[Any, ...]) -> None:
             last.shape == space.shape,
             f"infos['final_obs'][{row}] has shape {last.shape}, the space says {space.shape}",
         )
-        assert isinstance(space, spaces.Box)
         check_bounds(space, last, f"infos['final_obs'][{row}]")
+    return result
 
 
 def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
@@ -253,14 +272,14 @@ def _check_facts(
 
 def _run(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> Iterator[Step]:
     for row in actions:
-        yield copy.deepcopy(Step(*env.step(row)))
+        yield copy.deepcopy(Step(*map(_arrays, env.step(row))))
 
 
 def _check_seeds(
     make: Make, actions: NDArray[np.int64], played: list[Step], random_levels: bool
 ) -> None:
     with closing(make(1)) as first, closing(make(1)) as second:
-        same_start = np.array_equal(first.reset()[0], second.reset()[0])
+        same_start = np.array_equal(as_array(first.reset()[0]), as_array(second.reset()[0]))
         differing = _first_difference(_run(first, actions), _run(second, actions))
         require(
             same_start and differing is None,
@@ -277,7 +296,7 @@ def _check_seeds(
     if not random_levels:
         return
     with closing(make(1)) as first, closing(make(2)) as other:
-        same_start = np.array_equal(first.reset()[0], other.reset()[0])
+        same_start = np.array_equal(as_array(first.reset()[0]), as_array(other.reset()[0]))
         differing = _first_difference(_run(first, actions), _run(other, actions))
         require(
             not same_start or differing is not None,
@@ -291,22 +310,23 @@ def _check_round_trip(make: Make, actions: NDArray[np.int64]) -> None:
     with closing(make(1)) as env, closing(make(3)) as fresh:
         env.reset()
         for row in actions[:third]:
-            last = env.step(row)[0]
+            last = as_array(env.step(row)[0])
         state = env.get_state()
         _check_plain(state, "get_state()")
         require(
-            np.array_equal(env.observe(), last), "get_state changes the observations: only read"
+            np.array_equal(as_array(env.observe()), last),
+            "get_state changes the observations: only read",
         )
         kept = copy.deepcopy(state)
         expected = list(_run(env, actions[third:]))
         require(
-            state == kept,
+            _same(_arrays(state), _arrays(kept)),
             "a step wrote into a state that get_state returned: return copies",
         )
         for target, what in ((fresh, "a fresh environment"), (env, "the same environment")):
             target.set_state(copy.deepcopy(kept))
             require(
-                np.array_equal(target.observe(), last),
+                np.array_equal(as_array(target.observe()), last),
                 f"set_state in {what} does not bring the observations back",
             )
             differing = _first_difference(iter(expected), _run(target, actions[third:]))
@@ -327,9 +347,9 @@ def _check_plain(value: Any, where: str) -> None:
             _check_plain(part, f"{where}[{index}]")
     else:
         require(
-            value is None or type(value) in (int, float, str, bytes, bool),
+            value is None or is_tensor(value) or type(value) in (int, float, str, bytes, bool),
             f"{where} is {type(value).__name__}: states are made of int, float, str, bytes, bool, "
-            "None, lists and dicts (use .tolist() or .tobytes())",
+            "None, torch tensors, lists and dicts (use .tolist() or .tobytes())",
         )
 
 
@@ -343,6 +363,8 @@ def _first_difference(one: Iterator[Step], other: Iterator[Step]) -> int | None:
 def _same(left: Any, right: Any) -> bool:
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         equal_nan = left.dtype.kind == "f"
         return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=equal_nan)

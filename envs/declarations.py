@@ -24,6 +24,19 @@ def require(holds: Any, message: str) -> None:
         raise EnvironmentFault(message)
 
 
+def as_array(values: Any) -> Any:
+    """Return a torch tensor as a numpy array, and anything else as it is.
+
+    The array of a tensor on the CPU shares its memory.
+    """
+    return values.cpu().numpy() if is_tensor(values) else values
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a torch tensor; torch itself is not imported here."""
+    return type(value).__module__ == "torch" and hasattr(value, "cpu")
+
+
 def check_declarations(env: Any) -> None:
     """Refuse an environment that cannot be trained in, without stepping it.
 
@@ -32,7 +45,8 @@ def check_declarations(env: Any) -> None:
 
     Raises:
         EnvironmentFault: If it is no `StatefulVectorEnv` in SAME_STEP autoreset whose observations
-            are boxes `[H, W, C]` and whose actions are numbered from 0; says what would be right.
+            are images, vectors or tokens and whose actions are numbered from 0; says what would be
+            right.
     """
     for name in ATTRIBUTES:
         require(hasattr(env, name), _missing(env, name))
@@ -43,9 +57,11 @@ def check_declarations(env: Any) -> None:
         "next episode inside the step that ends one",
     )
     shown, actions = env.single_observation_space, env.single_action_space
+    tokens = isinstance(shown, spaces.MultiDiscrete) and len(shown.shape) == 1
     require(
-        isinstance(shown, spaces.Box) and len(shown.shape) == 3,
-        f"observations must be a Box of shape (H, W, C), not {_on_one_line(shown)}",
+        tokens or (isinstance(shown, spaces.Box) and len(shown.shape) in (1, 3)),
+        "observations must be a Box of shape (H, W, C) or (D,), or a MultiDiscrete of shape (T,), "
+        f"not {_on_one_line(shown)}",
     )
     require(
         isinstance(actions, spaces.Discrete) and actions.start == 0,
@@ -85,12 +101,15 @@ def check_observations(env: Any, observations: Any, source: str) -> None:
         source: Name of the method that returned it.
 
     Raises:
-        EnvironmentFault: If they are no array of the space's shape, type and bounds.
+        EnvironmentFault: If they are no array, and no tensor, of the space's shape, type and
+            bounds.
     """
     require(
-        isinstance(observations, np.ndarray),
-        f"{source} returned observations of {type(observations)}: return one numpy array",
+        isinstance(observations, np.ndarray) or is_tensor(observations),
+        f"{source} returned observations of {type(observations)}: return one numpy array, or one "
+        "torch tensor",
     )
+    observations = as_array(observations)
     shape = (env.num_envs, *env.single_observation_space.shape)
     require(
         observations.shape == shape,
@@ -99,8 +118,16 @@ def check_observations(env: Any, observations: Any, source: str) -> None:
     check_bounds(env.single_observation_space, observations, source)
 
 
-def check_bounds(space: spaces.Box, observations: NDArray[Any], source: str) -> None:
-    """Check type and bounds of observations `[..., H, W, C]`.
+def bounds_of(space: spaces.Space[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the least and the largest observation of a `Box` or a `MultiDiscrete`."""
+    if isinstance(space, spaces.MultiDiscrete):
+        return space.start, space.start + space.nvec - 1
+    assert isinstance(space, spaces.Box)  # `check_declarations` takes nothing else
+    return space.low, space.high
+
+
+def check_bounds(space: spaces.Space[Any], observations: NDArray[Any], source: str) -> None:
+    """Check type and bounds of observations.
 
     Raises:
         EnvironmentFault: If they are not the space's.
@@ -109,11 +136,12 @@ def check_bounds(space: spaces.Box, observations: NDArray[Any], source: str) -> 
         observations.dtype == space.dtype,
         f"{source} returned {observations.dtype} observations, the space says {space.dtype}",
     )
-    within = (observations >= space.low) & (observations <= space.high)
+    low, high = bounds_of(space)
+    within = (observations >= low) & (observations <= high)
     require(
         within.all(),
         f"{source} returned observations outside the space's bounds "
-        f"[{space.low.min()}, {space.high.max()}]: widen the bounds or mend the observations",
+        f"[{low.min()}, {high.max()}]: widen the bounds or mend the observations",
     )
 
 

@@ -2,7 +2,7 @@
 
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
-from chisel.models.build import build
+from chisel.models.build import build, require_kind
 from chisel.models.loaded import Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
     FORMAT,
@@ -29,7 +29,7 @@ from chisel.models.serialize import (
     write_atomically,
     write_checkpoint,
 )
-from chisel.models.spaces import Spaces, spaces_of, to_tensor
+from chisel.models.spaces import Spaces, View, as_tensor, spaces_of, to_tensor
 from chisel.models.weights import load_weights, require_match
 
 __all__ = [
@@ -42,8 +42,10 @@ __all__ = [
     "Loaded",
     "Reconstructions",
     "Spaces",
+    "View",
     "ancestors_of",
     "as_agent",
+    "as_tensor",
     "build",
     "checkpoint_name",
     "file_digest",
@@ -58,6 +60,7 @@ __all__ = [
     "load_weights",
     "prune",
     "read_checkpoint",
+    "require_kind",
     "require_match",
     "require_model",
     "save_agent",

@@ -101,7 +101,7 @@ def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -
     Raises:
         ConfigError: If pictures have more than one channel.
     """
-    height, width, channels = spaces.obs_shape
+    height, width, channels = spaces.image_shape("autoencoder")
     if channels != 1:
         raise ConfigError(f"model.name = autoencoder: pictures have {channels} channels, not 1")
     return HalvesAutoencoder(

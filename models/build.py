@@ -43,9 +43,23 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # manual_seed would reseed GPUs, too
         model = builder(config, spaces, torch.Generator().manual_seed(seed))
+    return require_kind(model, kind, config.name)
+
+
+def require_kind(model: Any, kind: type[_Model], name: str) -> _Model:
+    """Return the same network, typed by the class that is needed.
+
+    Args:
+        model: What the builder returned.
+        kind: Class that is needed.
+        name: The builder's name.
+
+    Raises:
+        ConfigError: If the network is of another class.
+    """
     if not isinstance(model, kind):
         needed = f"a {kind.__name__} is needed here"
-        if kind is ActorCritic:
+        if issubclass(kind, ActorCritic):
             needed = "agents must be an ActorCritic (give one your embedder)"
-        raise ConfigError(f"model {config.name!r} built a {type(model).__name__}; {needed}")
+        raise ConfigError(f"model {name!r} built a {type(model).__name__}; {needed}")
     return model

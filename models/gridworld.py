@@ -7,6 +7,7 @@ own, which shares nothing with the policy.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -95,18 +96,16 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
     """Build `model.name: grid-experts`; registered under that name."""
     names: Sequence[str] = config.experts
-    height, width, channels = spaces.obs_shape
-    experts = {name: expert(height * width * channels, config.hidden) for name in names}
-    gate = gate_net(spaces.obs_shape, config.hidden, len(names))
+    shape = spaces.image_shape("grid-experts")
+    experts = {name: expert(math.prod(shape), config.hidden) for name in names}
+    gate = gate_net(shape, config.hidden, len(names))
     return _agent(Mixture(experts, gate), config.hidden, spaces, generator)
 
 
 def build_grid_mlp(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
     """Build `model.name: grid-mlp`, one expert without gate; registered under that name."""
-    height, width, channels = spaces.obs_shape
-    return _agent(
-        expert(height * width * channels, config.hidden), config.hidden, spaces, generator
-    )
+    inputs = math.prod(spaces.image_shape("grid-mlp"))
+    return _agent(expert(inputs, config.hidden), config.hidden, spaces, generator)
 
 
 def _agent(
@@ -118,7 +117,7 @@ def _agent(
         num_actions=spaces.num_actions,
         obs_range=spaces.obs_range,
         generator=generator,
-        critic=LinearCritic(spaces.obs_shape),
+        critic=LinearCritic(spaces.image_shape("grid-mlp")),
     )
     initialise(model, generator)
     return model

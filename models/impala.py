@@ -107,7 +107,7 @@ def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
 
 def build_impala(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
     """Build `model.name: impala`; registered under that name."""
-    embedder = impala(spaces.obs_shape, config.channels, config.hidden)
+    embedder = impala(spaces.image_shape("impala"), config.channels, config.hidden)
     initialise(embedder, generator)
     return _actor_critic(embedder, config, spaces, generator)
 
@@ -119,10 +119,9 @@ def build_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> Ac
     Both heads read the mixture. The last layer of the gate has gain 0.01, so that a new gate gives
     nearly equal shares.
     """
-    experts = {
-        name: impala(spaces.obs_shape, config.channels, config.hidden) for name in config.experts
-    }
-    trunk = impala(spaces.obs_shape, config.gate_channels, GATE_FEATURES)
+    shape = spaces.image_shape("experts")
+    experts = {name: impala(shape, config.channels, config.hidden) for name in config.experts}
+    trunk = impala(shape, config.gate_channels, GATE_FEATURES)
     choice = nn.Linear(GATE_FEATURES, len(experts))
     mixture = Mixture(experts, nn.Sequential(trunk, choice))
     initialise(mixture, generator)

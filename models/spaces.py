@@ -1,9 +1,11 @@
-"""Properties of an environment that a network depends on: observations and actions."""
+"""What a network reads and decides: images, vectors or tokens, and actions."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -12,80 +14,213 @@ from numpy.typing import NDArray
 
 from chisel.configs import CheckpointError, ConfigError
 
+Kind = Literal["images", "packed views", "tokens", "vectors"]
+
+
+class View(NamedTuple):
+    """A named part of a packed observation."""
+
+    name: str
+    shape: tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Spaces:
-    """Image observations `[H, W, C]` in, one of `num_actions` discrete actions out."""
+    """Observations in, one of `num_actions` discrete actions out.
 
-    obs_shape: tuple[int, int, int]
-    """Height, width, channels of one observation."""
+    A world that shows several things, such as a board and a clock, packs them into one vector;
+    `views` then says what lies where, and `view` reads one of them.
+    """
+
+    obs_shape: tuple[int, ...]
+    """Shape of one observation: `[H, W, C]` of an image, `[D]` of a vector or of packed views,
+    `[T]` of tokens, where T is the context length."""
     obs_dtype: str
     """numpy name of the observations' type, such as `uint8`."""
     obs_high: float
     """Largest value of an observation; 255 for colour images, 1 for symbolic planes."""
     num_actions: int
     """0 for a data set, which has none."""
+    vocabulary: int | None = None
+    """Number of different tokens, numbered from 0; None where observations are no tokens."""
+    views: tuple[View, ...] = ()
+    """Parts of a packed observation, in their order; none where it has no parts."""
+
+    def __post_init__(self) -> None:
+        size = sum(math.prod(view.shape) for view in self.views)
+        if len(self.obs_shape) not in (1, 3) or (self.views and (size,) != self.obs_shape):
+            raise ValueError(f"no model reads observations {self.obs_shape} with {self.views}")
+
+    @property
+    def kind(self) -> Kind:
+        """What an observation is."""
+        if self.vocabulary is not None:
+            return "tokens"
+        if self.views:
+            return "packed views"
+        return "images" if len(self.obs_shape) == 3 else "vectors"
 
     @property
     def obs_range(self) -> float:
         """Divisor of observations in the network: 255 for uint8 colour images, else 1."""
         return 255.0 if self.obs_dtype == "uint8" and self.obs_high == 255 else 1.0
 
+    def image_shape(self, model: str) -> tuple[int, int, int]:
+        """Return height, width and channels of an image, for a model that reads nothing else.
+
+        Args:
+            model: Its name, for the message.
+
+        Raises:
+            ConfigError: If observations are no images.
+        """
+        if self.kind != "images":
+            raise ConfigError(f"{model} reads images [H, W, C]; the environment has {self.kind}")
+        height, width, channels = self.obs_shape
+        return height, width, channels
+
+    def view(self, obs: torch.Tensor, name: str) -> torch.Tensor:
+        """Return a named part `[..., *shape]` of packed observations `[..., D]`, without copying.
+
+        Raises:
+            KeyError: If there is no part of that name.
+        """
+        start = 0
+        for view in self.views:
+            size = math.prod(view.shape)
+            if view.name == name:
+                part = obs.narrow(-1, start, size)
+                return part.view(*obs.shape[:-1], *view.shape)
+            start += size
+        raise KeyError(f"no view {name!r}, only {', '.join(view.name for view in self.views)}")
+
+    def example(self, count: int = 1) -> torch.Tensor:
+        """Return observations as a network gets them, all 0: images are `[count, C, H, W]`."""
+        shape = self.obs_shape
+        if self.kind == "images":
+            shape = (shape[2], *shape[:2])
+        dtype = torch.float32 if self.vocabulary is None else torch.int64
+        return torch.zeros(count, *shape, dtype=dtype)
+
     def to_plain(self) -> dict[str, Any]:
         """Return a dict of plain values, as stored in checkpoints."""
-        return asdict(self) | {"obs_shape": list(self.obs_shape)}
+        plain: dict[str, Any] = {
+            "obs_shape": list(self.obs_shape),
+            "obs_dtype": self.obs_dtype,
+            "obs_high": self.obs_high,
+            "num_actions": self.num_actions,
+        }
+        if self.vocabulary is not None:
+            plain["vocabulary"] = self.vocabulary
+        if self.views:
+            plain["views"] = {view.name: list(view.shape) for view in self.views}
+        return plain
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Spaces:
+    def from_plain(cls, plain: Mapping[str, Any]) -> Spaces:
         """Make spaces from the result of `to_plain`.
 
         Raises:
             CheckpointError: If a field is missing, unknown or of the wrong type.
         """
         try:
-            height, width, channels = plain["obs_shape"]
-            return cls(
-                obs_shape=(int(height), int(width), int(channels)),
+            vocabulary = plain.get("vocabulary")
+            views = plain.get("views", {}).items()
+            found = cls(
+                obs_shape=tuple(map(int, plain["obs_shape"])),
                 obs_dtype=np.dtype(plain["obs_dtype"]).name,
                 obs_high=float(plain["obs_high"]),
                 num_actions=int(plain["num_actions"]),
+                vocabulary=None if vocabulary is None else int(vocabulary),
+                views=tuple(View(str(name), tuple(map(int, shape))) for name, shape in views),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"not a description of spaces: {plain!r} ({error!r})") from error
+        return found
 
 
 def spaces_of(env: Any) -> Spaces:
-    """Read the spaces of a vector environment with image observations and discrete actions.
+    """Read the spaces of a vector environment with discrete actions.
+
+    A `Box` `[H, W, C]` holds images. A `MultiDiscrete` `[T]` from 0 holds tokens, and so does a
+    `Box` `[T]` of int32 or int64 from 0; a `Box` `[D]` of any other type holds vectors. They are
+    packed views where the environment has an attribute `views`: a `gymnasium.spaces.Dict` of boxes
+    that `gymnasium.spaces.flatten_space` turns into the space of observations.
 
     Raises:
-        ConfigError: If its observations are not `[H, W, C]` boxes, or its actions not numbered
-            from 0.
+        ConfigError: If observations are none of these, if they are not what `views` says, or if
+            actions are not numbered from 0.
     """
     obs, action = env.single_observation_space, env.single_action_space
-    found = [" ".join(str(space).split()) for space in (obs, action)]
-    if not isinstance(obs, spaces.Box) or len(obs.shape) != 3:
+    if isinstance(obs, spaces.MultiDiscrete):
+        known, high = len(obs.shape) == 1 and not obs.start.any(), np.max(obs.nvec) - 1
+    else:
+        known = isinstance(obs, spaces.Box) and len(obs.shape) in (1, 3)
+        high = np.max(obs.high) if known else 0
+    if not known:
         raise ConfigError(
-            f"models need a Box of observations [H, W, C]; the environment has {found[0]}"
+            "models need a Box of images [H, W, C], vectors [D] or tokens [T]; the environment has "
+            f"{_on_one_line(obs)}"
         )
     if not isinstance(action, spaces.Discrete) or action.start != 0:
         raise ConfigError(
             "models need a Discrete action space from 0, such as Discrete(4); the environment has "
-            f"{found[1]}"
+            f"{_on_one_line(action)}"
         )
-    height, width, channels = obs.shape
+    views = _views_of(env)
     return Spaces(
-        obs_shape=(height, width, channels),
+        obs_shape=tuple(obs.shape),
         obs_dtype=np.dtype(obs.dtype).name,
-        obs_high=float(np.max(obs.high)),
+        obs_high=float(high),
         num_actions=int(action.n),
+        vocabulary=int(high) + 1 if _holds_tokens(obs) and not views else None,
+        views=views,
     )
 
 
-def to_tensor(obs: NDArray[Any]) -> torch.Tensor:
-    """View observations `[..., H, W, C]` as a tensor `[..., C, H, W]` without copying.
+def _holds_tokens(obs: spaces.Box | spaces.MultiDiscrete) -> bool:
+    if isinstance(obs, spaces.MultiDiscrete):
+        return True
+    return len(obs.shape) == 1 and obs.dtype in (np.int32, np.int64) and not obs.low.any()
 
-    The view has the memory layout `channels_last`; making it contiguous would cost a copy and slow
-    convolutions down. A read-only array is copied, because torch cannot share one safely.
+
+def _views_of(env: Any) -> tuple[View, ...]:
+    """Return the parts of a packed observation; none where the environment names none."""
+    views = getattr(env, "views", None)
+    if views is None:
+        return ()
+    parts = views.spaces if isinstance(views, spaces.Dict) else {}
+    boxes = {name: part for name, part in parts.items() if isinstance(part, spaces.Box)}
+    packed = env.single_observation_space
+    if not boxes or len(boxes) < len(parts) or spaces.flatten_space(views) != packed:
+        raise ConfigError(
+            "an environment's `views` must be a gymnasium.spaces.Dict of boxes, and its "
+            f"observations flatten_space(views), not {_on_one_line(packed)}"
+        )
+    return tuple(View(name, tuple(box.shape)) for name, box in boxes.items())
+
+
+def _on_one_line(space: Any) -> str:
+    return " ".join(str(space).split())
+
+
+def as_tensor(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+    """Return what an environment gave as a tensor: a tensor as it is, an array without copying.
+
+    A read-only array is copied, because torch cannot share one safely.
     """
-    writable = obs if obs.flags.writeable else obs.copy()
-    return torch.from_numpy(writable).movedim(-1, -3)
+    if isinstance(values, torch.Tensor):
+        return values
+    array = np.asarray(values)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def to_tensor(obs: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+    """View observations as a network reads them, without copying; see `as_tensor`.
+
+    Images `[..., H, W, C]` become `[..., C, H, W]`; vectors and tokens `[B, D]` stay. The view of
+    images has the memory layout `channels_last`; making it contiguous would cost a copy and slow
+    convolutions down.
+    """
+    found = as_tensor(obs)
+    return found.movedim(-1, -3) if found.ndim > 2 else found

@@ -1,14 +1,21 @@
-"""Rules for runs that learn from a corpus instead of an environment."""
+"""Rules about what a run learns from: an environment, or a corpus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
-from chisel.configs.registry import names
-from chisel.configs.schema import AutoencoderConfig, AutoencoderNetConfig, RunConfig
+from chisel.configs.registry import Source, get, names
+from chisel.configs.schema import RunConfig
 
-_FOR_A_CORPUS = {"model": AutoencoderNetConfig, "algo": AutoencoderConfig}
-"""The network and the algorithm that learn from a corpus, and from nothing else."""
+_FOUND_IN: dict[Source, tuple[str, Literal["env", "corpus"]]] = {
+    "world": ("a world", "env"),
+    "examples": ("examples", "corpus"),
+    "tokens": ("tokens", "corpus"),
+}
+"""By source: its name in a message, and the part of a config that gives it."""
+
+_LEARNING: tuple[Literal["model"], Literal["algo"]] = ("model", "algo")
 
 
 def source_problems(config: RunConfig) -> Iterator[str]:
@@ -20,15 +27,17 @@ def source_problems(config: RunConfig) -> Iterator[str]:
         )
     if config.env is not None and config.corpus is not None:
         yield "corpus: a run has either an environment or a corpus; leave out env or corpus"
-    for key, schema in _FOR_A_CORPUS.items():
-        part = getattr(config, key)
-        if part is None or isinstance(part, schema) == (config.corpus is not None):
+    for kind in _LEARNING:
+        part = getattr(config, kind)
+        if part is None:
             continue
-        if config.corpus is None:
-            known = ", ".join(names("corpus"))
-            yield f"{key}.name = {part.name}: needs corpus.name, one of {known}, and no env"
-        else:
-            yield f"{key}.name = {part.name}: learns from no corpus; set {key}.name=autoencoder"
+        words, wanted = _FOUND_IN[get(kind, part.name).learns_from]
+        if getattr(config, wanted) is None:
+            other = "corpus" if wanted == "env" else "env"
+            yield (
+                f"{kind}.name = {part.name}: learns from {words}; set {wanted}.name, one of "
+                f"{', '.join(names(wanted))}, and no {other}"
+            )
 
 
 def corpus_problems(config: RunConfig) -> Iterator[str]:

@@ -147,11 +147,15 @@ def test_every_option_is_explained_and_no_other():
 
 
 def test_every_logged_metric_is_explained():
-    from chisel.trainers.supervised.build import build_split
+    import torch
+
+    from chisel.trainers.runs.assembly import build_module
     from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
-    split = build_split(configs.load("digits/halves", small), about={}, fresh=True)
+    split = build_module(
+        configs.load("digits/halves", small), 0, torch.device("cpu"), None, pytest.fail
+    )
     logged = set()
     aup = make_aup(iterations=2, phase=1, aux={"learn_on": True})
     every = dataclasses.replace(EXPERTS, alone_coef=0.1)

@@ -111,7 +111,8 @@ TOKENS = torch.zeros(2, 5, 4)
 PROVOKED = [
     lambda: declared(metadata={"autoreset_mode": AutoresetMode.NEXT_STEP}),
     lambda: declared(metadata={}),
-    lambda: declared(single_observation_space=spaces.Box(-1, 1, (4,))),
+    lambda: declared(single_observation_space=spaces.Box(-1, 1, (4, 2))),
+    lambda: models.build(configs.ImpalaConfig(), Spaces((4,), "float32", 1.0, 2)),
     lambda: declared(single_action_space=spaces.Box(-1, 1, (2,))),
     lambda: declared(single_action_space=spaces.MultiBinary(4)),
     lambda: declared(single_action_space=spaces.Discrete(4, start=1)),

@@ -44,7 +44,7 @@ class DeclaresNoMode(Corridor):
 class FlatSpace(Corridor):
     def __init__(self, seed):
         super().__init__(seed)
-        self.single_observation_space = spaces.Box(0, 9, (2,), np.uint8)
+        self.single_observation_space = spaces.Box(0, 9, (2, 1), np.uint8)
 
 
 class WrongShape(Corridor):
@@ -263,7 +263,7 @@ FAULTS = {
     NextStep: "start the next episode in the step",
     DeclaresNextStep: "declare AutoresetMode.SAME_STEP",
     DeclaresNoMode: r"is None: declare AutoresetMode.SAME_STEP",
-    FlatSpace: r"Box of shape \(H, W, C\)",
+    FlatSpace: r"Box of shape \(H, W, C\) or \(D,\)",
     WrongShape: r"shape \(3, 2, 1\), the space says \(3, 1, 2, 1\)",
     WrongDtype: "int64 observations, the space says uint8",
     OutOfBounds: "outside the space's bounds",

@@ -55,7 +55,7 @@ ACTIONS = {
     "one of": spaces.OneOf([spaces.Discrete(2), spaces.Discrete(3)]),
 }
 OBSERVATIONS = {
-    "flat": spaces.Box(0, 1, (4,)),
+    "flat": spaces.Box(0, 1, (4, 2)),
     "flat, each with its own bounds": spaces.Box(
         np.zeros((2, 2), np.uint8), np.eye(2, dtype=np.uint8), dtype=np.uint8
     ),

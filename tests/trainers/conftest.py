@@ -22,7 +22,7 @@ from chisel.configs import (
     RunConfig,
 )
 from chisel.models import build, spaces_of, to_tensor
-from chisel.trainers.aup.module import build_aup
+from chisel.trainers.aup.build import build_aup
 from chisel.trainers.onpolicy.collector import Collector
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.onpolicy.ppo import PPO

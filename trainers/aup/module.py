@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from chisel import models
-from chisel.configs import AupConfig, ConfigError, RunConfig
-from chisel.envs import StatefulVectorEnv
-from chisel.models import ActorCritic
-from chisel.trainers.aup.auxiliary import AuxiliaryValues
-from chisel.trainers.aup.exploration import ExplorationPolicy
-from chisel.trainers.aup.observation_hash import ObservationHash
-from chisel.trainers.aup.replay import Replay
-from chisel.trainers.aup.rewards import RandomRewards
-from chisel.trainers.onpolicy.build import build_on_policy
+from chisel.configs import AupConfig
+from chisel.trainers.aup.rewards import AuxiliaryRewards
 from chisel.trainers.onpolicy.collector import Policy
-from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
+from chisel.trainers.onpolicy.module import Algorithm, Losses, Outputs
 from chisel.trainers.onpolicy.ppo import PPO
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
-from chisel.trainers.runs import seeding
 
 SMALLEST_SCALE = 1.0
 """Penalties are divided by no less: the largest value of a step that ends the episode."""
@@ -59,6 +48,48 @@ def penalty(
     return change.mean(1)
 
 
+class AuxiliaryValues(Protocol):
+    """Action values Q of K auxiliary rewards, learnt off-policy beside the agent."""
+
+    @property
+    def rewards(self) -> AuxiliaryRewards:
+        """The K rewards."""
+        ...
+
+    @property
+    def exploration(self) -> Policy:
+        """The policy that collects the rollouts of the auxiliary phase."""
+        ...
+
+    def values(self, obs: Tensor) -> Tensor:
+        """Compute Q `[B, K, A]`, in units of the rewards; `obs` have the environment's layout."""
+        ...
+
+    def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
+        """Learn from a rollout, which has `next_obs`, and return what is logged of it.
+
+        Args:
+            rollout: Collected by `exploration` in the auxiliary phase, and by the agent after it.
+            done: Share of the auxiliary phase that is done; 1 after it.
+
+        Raises:
+            NumericsError: A number is not finite.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Free what only `learn` needs: it is not called any more."""
+        ...
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all that `values` and `learn` depend on, as plain values and tensors."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from `get_state`."""
+        ...
+
+
 class Aup(Algorithm):
     """PPO on rewards from which the penalty is subtracted.
 
@@ -69,7 +100,6 @@ class Aup(Algorithm):
         options: Hyperparameters.
         ppo: Learns from the shaped rewards.
         auxiliary: The auxiliary values.
-        exploration: The policy of the auxiliary phase.
         noop: The action that does nothing.
         frames_per_iteration: Environment steps of a rollout.
         num_iterations: Planned iterations of both phases.
@@ -82,14 +112,12 @@ class Aup(Algorithm):
         options: AupConfig,
         ppo: PPO,
         auxiliary: AuxiliaryValues,
-        exploration: ExplorationPolicy,
         *,
         noop: int,
         frames_per_iteration: int,
         num_iterations: int,
     ) -> None:
         self.options, self.ppo, self.auxiliary, self.noop = options, ppo, auxiliary, noop
-        self.exploration = exploration
         self.columns, self.num_steps = ppo.columns, ppo.num_steps
         self.num_minibatches, self.update_epochs = ppo.num_minibatches, ppo.update_epochs
         self.adam_eps, self.max_grad_norm, self.target_kl = (
@@ -110,7 +138,7 @@ class Aup(Algorithm):
     @property
     def exploration_policy(self) -> Policy | None:
         """The exploration policy in the auxiliary phase, then `None`: the agent."""
-        return self.exploration if self.in_auxiliary_phase else None
+        return self.auxiliary.exploration if self.in_auxiliary_phase else None
 
     def learning_rate(self, progress: float) -> float:
         """Return PPO's rate, annealed over the agent's phase alone."""
@@ -132,29 +160,14 @@ class Aup(Algorithm):
         auxiliary_phase = self.in_auxiliary_phase
         self._metrics = {}
         if auxiliary_phase or self.options.aux.learn_on:
-            self._learn(buffer)
+            share = self._iterations_done / self._auxiliary_iterations if auxiliary_phase else 1.0
+            self._metrics |= self.auxiliary.learn(buffer, share)
         if not auxiliary_phase:
             self._shape(buffer)
             self.ppo.finish(buffer, last_values)
         self._iterations_done += 1
         if not self.in_auxiliary_phase and not self.options.aux.learn_on:
-            self.auxiliary.replay.clear()
-
-    def _learn(self, buffer: RolloutBuffer) -> None:
-        """Learn auxiliary values; in the second half of their phase the rate decays."""
-        aux = self.options.aux
-        share = (
-            self._iterations_done / self._auxiliary_iterations if self.in_auxiliary_phase else 1.0
-        )
-        decay = (aux.final_learning_rate / aux.learning_rate) ** max(0.0, 2 * share - 1)
-        if self.in_auxiliary_phase:
-            self.auxiliary.add(buffer, self.exploration.counts(self.num_steps))
-            self.exploration.plan()
-        else:
-            self.auxiliary.add(buffer)
-        self._metrics["aup/td_error"] = self.auxiliary.learn(
-            aux.updates, learning_rate=aux.learning_rate * decay
-        )
+            self.auxiliary.stop()
 
     def current_lambda(self) -> float:
         """Return λ of the next iteration of the agent's phase."""
@@ -199,75 +212,4 @@ class Aup(Algorithm):
         """Go on from `get_state`."""
         self._iterations_done = state["done"]
         self.auxiliary.set_state(state["auxiliary"])
-        self.exploration.plan()
         self.ppo.set_state(state["ppo"])
-
-
-def build_aup(
-    config: RunConfig,
-    env: StatefulVectorEnv,
-    model: ActorCritic,
-    *,
-    rank: int,
-    device: torch.device,
-    about: dict[str, Any],
-) -> OnPolicy:
-    """Build the trainer of `algo.name: aup`.
-
-    Raises:
-        ConfigError: The environment doesn't say which action does nothing.
-    """
-    algorithm = make_aup(config, env, device=device)
-    return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)
-
-
-def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device) -> Aup:
-    """Build the algorithm of a config; its auxiliary network is a second one of the agent's kind.
-
-    Raises:
-        ConfigError: The environment doesn't say which action does nothing.
-    """
-    noop = getattr(env, "noop", None)
-    if noop is None:
-        raise ConfigError(
-            f"algo.name = aup: env.name={config.env.name} doesn't say which action does nothing "
-            "(an attribute `noop`); choose another environment, or algo.name=ppo"
-        )
-    options: AupConfig = config.algo
-    aux, spaces = options.aux, models.spaces_of(env)
-    seed = seeding.derive(config, "auxiliary")
-    draws = np.random.default_rng(seed)
-    height, width, channels = spaces.obs_shape
-    obs_bytes = height * width * channels * np.dtype(spaces.obs_dtype).itemsize
-    inputs = dataclasses.replace(spaces, obs_dtype="float32", obs_high=1.0)
-    outputs = dataclasses.replace(inputs, num_actions=aux.num * spaces.num_actions)
-    network = config.model
-    if aux.hidden is not None:
-        network = dataclasses.replace(network, hidden=aux.hidden)
-    auxiliary = AuxiliaryValues(
-        models.build(network, outputs, seed=seed),
-        RandomRewards(aux.num, ObservationHash.draw(obs_bytes, draws)),
-        gamma=aux.gamma,
-        replay=Replay(aux.replay, ObservationHash.draw(obs_bytes, draws), device),
-        batch_size=aux.batch_size,
-        sweeps=aux.sweeps,
-        generator=torch.Generator().manual_seed(seed),
-        obs_shape=spaces.obs_shape,
-        device=device,
-    )
-    exploration = ExplorationPolicy(
-        auxiliary.replay,
-        num_envs=config.env.num_envs,
-        exploring=round(aux.exploring * config.env.num_envs),
-        num_actions=spaces.num_actions,
-    )
-    frames = options.num_steps * config.env.num_envs
-    return Aup(
-        options,
-        PPO(options, total_envs=config.env.num_envs),
-        auxiliary,
-        exploration,
-        noop=int(noop),
-        frames_per_iteration=frames,
-        num_iterations=max(1, config.frames // frames),
-    )

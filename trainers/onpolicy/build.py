@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
+from chisel import models
 from chisel.configs import RunConfig
 from chisel.envs import StatefulVectorEnv
 from chisel.models import ActorCritic
@@ -18,7 +20,7 @@ from chisel.trainers.runs import seeding
 def build_on_policy(
     config: RunConfig,
     env: StatefulVectorEnv,
-    model: ActorCritic,
+    model: nn.Module,
     algorithm: Algorithm,
     *,
     rank: int,
@@ -37,16 +39,16 @@ def build_on_policy(
         about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
 
     Raises:
-        ConfigError: Regions, labels or gate don't fit the network.
+        ConfigError: The network is no `ActorCritic`, or regions, labels or gate don't fit it.
     """
-    height, width, channels = env.single_observation_space.shape or ()
+    model = models.require_kind(model, ActorCritic, config.model.name)
     routes = make_routes(
         config,
         model,
         num_envs=env.num_envs,
         rank=rank,
         resolved=about.get("routing"),
-        example=torch.zeros(1, channels, height, width),
+        example=models.spaces_of(env).example(),
     )
     collector = Collector(
         env,

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.configs import EnvironmentFault, NumericsError
-from chisel.envs import StatefulVectorEnv, check_declarations, check_observations
+from chisel.envs import StatefulVectorEnv, as_array, check_declarations, check_observations
+from chisel.models import as_tensor
 from chisel.trainers.onpolicy.losses import action_log_prob
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.routed.labels import EpisodeLabeler
@@ -26,6 +26,9 @@ EPISODE_WINDOW = 100
 
 class Collector:
     """Steps one vector environment under a policy and fills a rollout buffer.
+
+    An environment that returns tensors gets its actions as a tensor, and its observations and
+    rewards never leave their device. Facts about ended episodes are read as arrays.
 
     Args:
         env: In SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
@@ -49,7 +52,8 @@ class Collector:
         check_declarations(env)
         self.env, self.generator, self.labels = env, generator, labels
         self.episodes: deque[list[float]] = deque(maxlen=EPISODE_WINDOW)
-        self.obs, _ = env.reset(seed=seed)
+        self.obs: Any = env.reset(seed=seed)[0]
+        """Current observations `[N, ...]`, an array or a tensor as the environment gave them."""
         check_observations(env, self.obs, "reset")
 
     @torch.inference_mode()
@@ -78,10 +82,12 @@ class Collector:
 
     def _copy_obs(self, into: Tensor) -> Tensor:
         """Copy the current observations into a tensor, and return it."""
-        if self.obs.dtype.kind == "f" and not np.isfinite(self.obs).all():
-            bad = int(np.argwhere(~np.isfinite(self.obs))[0][0])
+        obs = as_tensor(self.obs)
+        finite = torch.isfinite(obs) if obs.is_floating_point() else None
+        if finite is not None and not bool(finite.all()):
+            bad = int((~finite).nonzero()[0, 0])
             raise NumericsError(f"observation of environment {bad} is not finite")
-        return into.copy_(torch.from_numpy(self.obs))
+        return into.copy_(obs)
 
     def _sample(self, logits: Tensor) -> Tensor:
         """Sample from the softmax by exponential races, which cost one argmax and no host sync."""
@@ -91,63 +97,65 @@ class Collector:
         return (logits.float() - noise.log()).argmax(-1)
 
     def _step(self, actions: Tensor, policy: Policy, buffer: RolloutBuffer, t: int) -> None:
+        taken: Any = actions if isinstance(self.obs, Tensor) else actions.cpu().numpy()
         try:
-            step = self.env.step(actions.cpu().numpy())
+            step = self.env.step(taken)
         except Exception as error:
             raise EnvironmentFault(
                 f"the environment failed in step {t} of a rollout: {error}"
             ) from error
-        self.obs, rewards, terminated, truncated, infos = step
-        if not np.isfinite(rewards).all():
-            bad = int(np.argwhere(~np.isfinite(rewards))[0][0])
+        self.obs, infos = step[0], step[4]
+        rewards, terminated, truncated = map(as_tensor, step[1:4])
+        finite = torch.isfinite(rewards)
+        if not bool(finite.all()):
+            bad = int((~finite).nonzero()[0, 0])
             raise NumericsError(f"reward of environment {bad} is not finite")
-        buffer["rewards"][t] = torch.from_numpy(np.asarray(rewards, dtype=np.float32))
-        buffer["dones"][t] = torch.from_numpy(terminated | truncated)
+        ended = terminated | truncated
+        buffer["rewards"][t] = rewards
+        buffer["dones"][t] = ended
         buffer["bootstrap"][t] = 0.0
         if buffer.keeps_next_obs:
-            buffer["terminated"][t] = torch.from_numpy(terminated)
-            self._store_next_obs(terminated | truncated, infos, buffer, t)
-        if truncated.any():
+            buffer["terminated"][t] = terminated
+            self._store_next_obs(ended, infos, buffer, t)
+        if bool(truncated.any()):
             self._bootstrap(truncated & ~terminated, infos, policy, buffer["bootstrap"][t])
-        self._note_episodes(infos)
+        if "episode" in infos:
+            facts = {key: as_array(values) for key, values in infos["episode"].items()}
+            infos = infos | {"episode": facts, "_episode": as_array(infos["_episode"])}
+            self._note_episodes(infos)
         if self.labels is not None:
             self.labels.note(t, infos)
 
     def _bootstrap(
-        self, truncated: NDArray[np.bool_], infos: dict[str, Any], policy: Policy, into: Tensor
+        self, truncated: Tensor, infos: dict[str, Any], policy: Policy, into: Tensor
     ) -> None:
         """Store the value of an episode's last observation where it was truncated there.
 
         Environments that don't report their last observation get no bootstrap.
         """
-        known = truncated & np.asarray(infos.get("_final_obs", np.zeros_like(truncated)))
-        rows = np.flatnonzero(known)
-        if rows.size:
+        last = as_tensor(self.obs).clone()
+        rows = _put_final_obs(last, truncated, infos)
+        if len(rows):
             # All environments go through the network, which may treat them differently by number.
-            last = self.obs.copy()
-            last[rows] = np.stack([np.asarray(infos["final_obs"][row]) for row in rows])
-            _, values = policy(torch.from_numpy(last).to(into.device))
-            into[torch.from_numpy(rows).to(into.device)] = values[rows].float()
+            _, values = policy(last.to(into.device))
+            rows = rows.to(into.device)
+            into[rows] = values[rows].float()
 
     def _store_next_obs(
-        self, ended: NDArray[np.bool_], infos: dict[str, Any], buffer: RolloutBuffer, t: int
+        self, ended: Tensor, infos: dict[str, Any], buffer: RolloutBuffer, t: int
     ) -> None:
         """Store the observation after the step; at an episode's end, not that of the next episode.
 
         Where the environment doesn't report an episode's last observation, the one before replaces
         it.
         """
-        next_obs = buffer["next_obs"][t].copy_(torch.from_numpy(self.obs))
-        for row in np.flatnonzero(ended):
-            if "final_obs" in infos and infos["_final_obs"][row]:
-                next_obs[row] = torch.from_numpy(np.asarray(infos["final_obs"][row]))
-            else:
-                next_obs[row] = buffer["obs"][t, row]
+        next_obs = buffer["next_obs"][t].copy_(as_tensor(self.obs))
+        for row in ended.nonzero().flatten().tolist():
+            next_obs[row] = buffer["obs"][t, row]
+        _put_final_obs(next_obs, ended, infos)
 
     def _note_episodes(self, infos: dict[str, Any]) -> None:
         """Keep return, length and success of the episodes that ended."""
-        if "episode" not in infos:
-            return
         facts = infos["episode"]
         for row in np.flatnonzero(infos["_episode"]):
             self.episodes.append([float(facts[key][row]) for key in ("r", "l", "success")])
@@ -166,3 +174,17 @@ class Collector:
         self.generator.set_state(state["generator"].cpu())
         self.episodes = deque(state["episodes"], maxlen=EPISODE_WINDOW)
         self.obs = self.env.observe()
+
+
+def _put_final_obs(obs: Tensor, ended: Tensor, infos: dict[str, Any]) -> Tensor:
+    """Overwrite observations `[N, ...]` by the last ones of ended episodes, where they are known.
+
+    Returns:
+        Numbers of the overwritten ones.
+    """
+    if "final_obs" not in infos:
+        return ended.new_zeros(0, dtype=torch.int64)
+    rows = (ended & as_tensor(infos["_final_obs"])).nonzero().flatten()
+    for row in rows.tolist():
+        obs[row] = as_tensor(infos["final_obs"][row])
+    return rows

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from chisel.configs import NumericsError
-from chisel.models import ActorCritic
+from chisel.models import ActorCritic, as_tensor
 from chisel.trainers.onpolicy.collector import Collector, Policy
 from chisel.trainers.onpolicy.losses import action_log_prob, explained_variance
 from chisel.trainers.onpolicy.repeatable import require_repeatable
@@ -182,7 +182,7 @@ class OnPolicy(IterationModule):
             self.algorithm.num_steps,
             len(obs),
             obs.shape[1:],
-            torch.from_numpy(obs).dtype,
+            as_tensor(obs).dtype,
             self.device,
             keep_next_obs=self.algorithm.needs_next_obs,
         )

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chisel.configs import NumericsError, PPOConfig, RunConfig
 from chisel.envs import StatefulVectorEnv
-from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.advantages import gae
 from chisel.trainers.onpolicy.build import build_on_policy
 from chisel.trainers.onpolicy.losses import divergence, policy_loss, total_loss, value_loss
@@ -119,7 +118,7 @@ class PPO(Algorithm):
 def build_ppo(
     config: RunConfig,
     env: StatefulVectorEnv,
-    model: ActorCritic,
+    model: nn.Module,
     *,
     rank: int,
     device: torch.device,

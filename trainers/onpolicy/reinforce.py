@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chisel.configs import NumericsError, ReinforceConfig, RunConfig
 from chisel.envs import StatefulVectorEnv
-from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.build import build_on_policy
 from chisel.trainers.onpolicy.losses import total_loss
 from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
@@ -86,7 +85,7 @@ class Reinforce(Algorithm):
 def build_reinforce(
     config: RunConfig,
     env: StatefulVectorEnv,
-    model: ActorCritic,
+    model: nn.Module,
     *,
     rank: int,
     device: torch.device,

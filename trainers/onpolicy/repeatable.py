@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chisel.configs import ConfigError
+from chisel.envs import bounds_of
 
 EXAMPLES = 5
 """Observations per call."""
@@ -48,13 +49,12 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
     Args:
         model: The network, not compiled.
         run: Calls it.
-        space: A box of observations `[H, W, C]`; random ones are used.
+        space: Space of observations, a `Box` or a `MultiDiscrete`; random ones are used.
 
     Raises:
         ConfigError: An output depends on anything but the observation; the message names the
             module, where one can be blamed.
     """
-    assert isinstance(space, spaces.Box)
     device = next((one.device for one in model.parameters()), torch.device("cpu"))
     shown, others = _examples(space, device), _examples(space, device, seed=1)
     others[0] = shown[0]
@@ -155,17 +155,18 @@ def _close(one: Tensor, other: Tensor, rows: int) -> bool:
     return torch.allclose(one, other, rtol=0, atol=TOLERANCE * largest, equal_nan=True)
 
 
-def _examples(space: spaces.Box, device: torch.device, seed: int = 0) -> Tensor:
-    """Draw observations `[EXAMPLES, H, W, C]` within the bounds, or ±1 where there are none."""
-    draws, shape = np.random.default_rng(seed), (EXAMPLES, *space.shape)
+def _examples(space: spaces.Space[Any], device: torch.device, seed: int = 0) -> Tensor:
+    """Draw observations `[EXAMPLES, …]` within the bounds, or ±1 where there are none."""
+    lowest, highest = bounds_of(space)
+    draws, shape = np.random.default_rng(seed), (EXAMPLES, *lowest.shape)
     if np.issubdtype(space.dtype, np.integer):
         drawn: NDArray[Any] = draws.integers(
-            space.low.astype(np.int64), space.high.astype(np.int64), shape, endpoint=True
+            lowest.astype(np.int64), highest.astype(np.int64), shape, endpoint=True
         )
     else:
         low, high = (
             np.where(np.isfinite(ends), ends, instead).astype(np.float64)
-            for ends, instead in ((space.low, -1.0), (space.high, 1.0))
+            for ends, instead in ((lowest, -1.0), (highest, 1.0))
         )
         drawn = draws.uniform(low, np.maximum(low, high), shape)
     return torch.from_numpy(drawn.astype(space.dtype)).to(device)

@@ -1,18 +1,30 @@
-"""Building what trains in this process from a config: environment or data, network, algorithm."""
+"""Building what trains in this process from a config: source, network, algorithm."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from chisel import configs, envs, models
 from chisel.configs import CheckpointError, ConfigError, RunConfig
+from chisel.corpora import DataSet, load_data
+from chisel.models import Spaces
 from chisel.trainers.onpolicy.ppo import PPO
 from chisel.trainers.runs import seeding
 from chisel.trainers.runs.versions import git_commit, versions
+
+
+class TokenData(Protocol):
+    """What a corpus of tokens says of them."""
+
+    vocabulary: int
+    """Number of different tokens, which are numbered from 0."""
+    context_length: int
+    """Number of tokens that a network reads at once."""
 
 
 def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
@@ -45,7 +57,7 @@ def build_module(
     state: Mapping[str, Any] | None,
     warn: Callable[[str], None],
 ) -> Any:
-    """Build the module of one process, with its environment or data set.
+    """Build the module of one process, with the network and what it learns from.
 
     Args:
         config: The run's config.
@@ -54,6 +66,14 @@ def build_module(
         state: Our part of the checkpoint that training goes on from; `None` starts a run.
         warn: Called with one line on what a new run can't take over from `init_from`.
     """
+    source, spaces = source_of(config)
+    model = models.build(config.model, spaces, nn.Module, seed=seeding.derive(config, "init"))
+    ancestors: tuple[str, ...] | None = () if state is None else models.ancestors_of(state, config)
+    starts_from = config.init_from if state is None else None
+    if starts_from is not None:
+        ancestors = _take_weights(model, spaces, starts_from)
+    if config.trainer.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
     about = {
         "format": models.FORMAT,
         "config": configs.to_plain(config),
@@ -61,42 +81,52 @@ def build_module(
         "git": git_commit(),
         "wandb_run_id": None,
         "routing": None if state is None else state.get("routing"),
-        "ancestors": () if state is None else models.ancestors_of(state, config),
+        "ancestors": ancestors,
+        "spaces": spaces.to_plain(),
     }
-    if config.corpus is not None:
-        learn = configs.registry.resolve("algo", config.algo.name)
-        module = learn(config, about=about, fresh=state is None)
-    else:
-        module = _build_on_environment(config, rank, device, about, fresh=state is None)
-        if state is None and config.init_from is not None:
-            _carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
+    build = configs.registry.resolve("algo", config.algo.name)
+    module = build(config, source, model, rank=rank, device=device, about=about)
+    if starts_from is not None:
+        _carry_reward_statistics(config, getattr(module, "algorithm", None), warn)
     if config.trainer.compile:
         module.model.compile()  # after routes are attached to it
     return module
 
 
-def _build_on_environment(
-    config: RunConfig, rank: int, device: torch.device, about: dict[str, Any], *, fresh: bool
-) -> Any:
-    world = config.trainer.devices * config.trainer.num_nodes
-    # All processes have one seed, so that they share the set of levels; the collector's reset gives
-    # each of them its own stream.
-    env = envs.make(
-        config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world
-    )
-    spaces = models.spaces_of(env)
-    model = models.build(config.model, spaces, seed=seeding.derive(config, "init"))
-    if config.init_from is not None and fresh:
-        agent = models.load_agent(config.init_from)
-        found, wanted = agent.spaces.to_plain(), spaces.to_plain()
-        models.require_match(config.init_from, found, wanted, "environment")
-        models.load_weights(model, agent.model.state_dict(), config.init_from)
-        about = about | {"ancestors": agent.trained_on}
-    if config.trainer.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
-    build = configs.registry.resolve("algo", config.algo.name)
-    about = about | {"spaces": spaces.to_plain()}
-    return build(config, env, model, rank=rank, device=device, about=about)
+def source_of(config: RunConfig) -> tuple[Any, Spaces]:
+    """Make what the algorithm of a run learns from, and say what the network sees of it.
+
+    Returns:
+        The environments of one process, or the data set.
+    """
+    learns_from = configs.registry.get("algo", config.algo.name).learns_from
+    if learns_from == "world":
+        world = config.trainer.devices * config.trainer.num_nodes
+        # All processes have one seed, so that they share the set of levels; the collector's reset
+        # gives each of them its own stream.
+        env = envs.make(
+            config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world
+        )
+        return env, models.spaces_of(env)
+    data: DataSet | TokenData = load_data(config.corpus)
+    if isinstance(data, DataSet) != (learns_from == "examples"):
+        raise ConfigError(
+            f"corpus.name = {config.corpus.name}: has no {learns_from}, from which "
+            f"algo.name={config.algo.name} learns"
+        )
+    if isinstance(data, DataSet):
+        height, width = data.train.images.shape[1:]
+        return data, Spaces((height, width, 1), "float32", obs_high=1.0, num_actions=0)
+    size, length = data.vocabulary, data.context_length
+    return data, Spaces((length,), "int64", size - 1.0, num_actions=0, vocabulary=size)
+
+
+def _take_weights(model: nn.Module, spaces: Spaces, source: str) -> tuple[str, ...] | None:
+    """Copy a trained network's weights; return what it was trained on, see `Loaded.trained_on`."""
+    loaded = models.load(source)
+    models.require_match(source, loaded.spaces.to_plain(), spaces.to_plain(), "environment")
+    models.load_weights(model, loaded.model.state_dict(), source)
+    return loaded.trained_on
 
 
 def _carry_reward_statistics(

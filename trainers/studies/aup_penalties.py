@@ -15,7 +15,8 @@ from chisel.analysis.gridworlds import board_model, board_values
 from chisel.configs import CheckpointError, ConfigError, RunConfig
 from chisel.envs.gridworlds import GridworldVectorEnv, board_planes
 from chisel.models import Agent
-from chisel.trainers.aup.module import Aup, make_aup
+from chisel.trainers.aup.build import make_aup
+from chisel.trainers.aup.module import Aup
 
 DIGITS = 4
 """Penalties are rounded to so many digits for the rank correlation: exact ones are often 0."""

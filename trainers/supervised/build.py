@@ -8,31 +8,42 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from chisel import models, routing
 from chisel.analysis.evaluation import cross_own, halves_errors
 from chisel.configs import ConfigError, RunConfig
-from chisel.corpora import Examples, load_data
-from chisel.models import HalvesAutoencoder, Spaces
+from chisel.corpora import DataSet, Examples
+from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 from chisel.trainers.routed.routes import ordered_rules
 from chisel.trainers.runs import seeding
 from chisel.trainers.supervised.autoencoder import AutoencoderTraining, Labels
 
 
-def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> AutoencoderTraining:
+def build_halves(
+    config: RunConfig,
+    data: DataSet,
+    model: nn.Module,
+    *,
+    rank: int,
+    device: torch.device,
+    about: dict[str, Any],
+) -> AutoencoderTraining:
     """Build the trainer of `algo.name: autoencoder`.
 
     Args:
         config: Config of a run on a data set.
+        data: The data set.
+        model: The network.
+        rank: 0; there is one process.
+        device: Where it trains; Lightning moves the network there.
         about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
-        fresh: Whether the run starts, with the weights of `init_from` if there is one.
 
     Raises:
-        ConfigError: The data set is missing or too small, or routes don't fit the network.
-        CheckpointError: `init_from` doesn't fit.
+        ConfigError: The data set is too small, or network or routes don't fit.
     """
-    data = load_data(config.corpus)
+    model = models.require_kind(model, HalvesAutoencoder, config.model.name)
     num_iterations = config.frames // len(data.train)
     if not num_iterations:
         raise ConfigError(
@@ -43,14 +54,6 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         raise ConfigError(
             f"algo.batch_size = {config.algo.batch_size}: there are {len(data.train)} examples"
         )
-    height, width = data.train.images.shape[1:]
-    spaces = Spaces((height, width, 1), "float32", obs_high=1.0, num_actions=0)
-    model = models.build(
-        config.model, spaces, HalvesAutoencoder, seed=seeding.derive(config, "init")
-    )
-    if fresh and config.init_from is not None:
-        trained = models.load(config.init_from)
-        models.load_weights(model, trained.model.state_dict(), config.init_from)
     labels = _labels(config, data.train.digits)
     return AutoencoderTraining(
         model,
@@ -59,7 +62,7 @@ def build_split(config: RunConfig, *, about: dict[str, Any], fresh: bool) -> Aut
         config.algo,
         num_iterations=num_iterations,
         minibatch_generator=seeding.generator(config, "minibatches"),
-        about=about | {"spaces": spaces.to_plain()},
+        about=about,
         router=_router(config, model, labels.names, about.get("routing")),
         routes=config.routing,
         evaluate=lambda model: _split_metrics(model, data.validation),

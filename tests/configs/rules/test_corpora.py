@@ -60,15 +60,19 @@ def test_mnist_halves_is_the_papers_setting() -> None:
         (
             "maze/smoke",
             ["algo.name=autoencoder"],
-            "algo.name = autoencoder: needs corpus.name, one",
+            "algo.name = autoencoder: learns from examples; set corpus.name, one of .*, and no env",
         ),
         (
             "maze/smoke",
             ["model.name=autoencoder"],
-            "model.name = autoencoder: needs corpus.name, on",
+            "model.name = autoencoder: learns from examples; set corpus.name, one",
         ),
-        ("digits/halves", ["algo.name=ppo"], "algo.name = ppo: learns from no corpus; set algo.n"),
-        ("digits/halves", ["model.name=impala"], "model.name = impala: learns from no corpus"),
+        (
+            "digits/halves",
+            ["algo.name=ppo"],
+            "algo.name = ppo: learns from a world; set env.name, one of .*, and no corpus",
+        ),
+        ("digits/halves", ["model.name=impala"], "model.name = impala: learns from a world"),
         ("digits/halves", ["corpus.name=digit"], "corpus.name = digit: .*did you mean 'digits'"),
         ("digits/halves", ["corpus.path=x"], "unknown key corpus.path"),
         (

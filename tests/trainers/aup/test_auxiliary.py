@@ -10,8 +10,8 @@ from scipy.stats import spearmanr
 from chisel import configs, envs
 from chisel.envs.gridworlds import board_planes
 from chisel.trainers.aup.bellman import TransitionGraph, bellman_targets
+from chisel.trainers.aup.build import make_aup
 from chisel.trainers.aup.last_layer import correct_last_layer
-from chisel.trainers.aup.module import make_aup
 from chisel.trainers.aup.normalizer import ObservationNormalizer
 from chisel.trainers.aup.observation_hash import ObservationHash
 from chisel.trainers.aup.replay import Replay

@@ -11,6 +11,7 @@ from torch import nn
 from chisel.configs import (
     ConfigError,
     GridworldConfig,
+    ImpalaConfig,
     PPOConfig,
     ReinforceConfig,
     RunConfig,
@@ -284,7 +285,8 @@ def test_statistics_are_back_after_a_refusal():
 )
 def test_every_on_policy_builder_refuses_networks_that_are_not_repeatable(make, algo):
     env = Corridor()
-    config = RunConfig(frames=32, env=GridworldConfig(num_envs=4), algo=algo)
+    model = ImpalaConfig()  # only its name is used
+    config = RunConfig(frames=32, env=GridworldConfig(num_envs=4), model=model, algo=algo)
     with pytest.raises(ConfigError, match=r"embedder\.3 \(Dropout\)"):
         make(
             config,
@@ -297,7 +299,7 @@ def test_every_on_policy_builder_refuses_networks_that_are_not_repeatable(make, 
 
 
 def test_aup_refuses_networks_that_are_not_repeatable():
-    from chisel.trainers.aup.module import build_aup
+    from chisel.trainers.aup.build import build_aup
 
     def with_dropout(config, env, model, **rest):
         return build_aup(config, env, network(nn.Dropout(0.1), env), **rest)

@@ -7,22 +7,22 @@ import torch
 
 from chisel import configs, models
 from chisel.configs import ConfigError, NumericsError
+from chisel.trainers.runs.assembly import build_module
 from chisel.trainers.runs.callbacks import LogIteration
 from chisel.trainers.runs.iterations import MinibatchLoader
 from chisel.trainers.supervised.autoencoder import correlation, l1_norm
-from chisel.trainers.supervised.build import build_split
 from tests.trainers.conftest import fit, same, weights
 from tests.trainers.runs.test_resume import saver, timeless
 
 EPOCHS = 4
 
 
-def make(experiment="digits/halves", *settings, epochs=EPOCHS, **about):
+def make(experiment="digits/halves", *settings, epochs=EPOCHS, state=None):
     small = ["model.hidden=[12]", "model.code=6", "algo.batch_size=500", f"frames={1197 * epochs}"]
     given = {setting.partition("=")[0] for setting in settings}
     small = [setting for setting in small if setting.partition("=")[0] not in given]
     config = configs.load(experiment, [*small, *settings])
-    return build_split(config, about=about, fresh=True)
+    return build_module(config, 0, torch.device("cpu"), state, pytest.fail)
 
 
 def gradients(module, images, labels):
@@ -112,7 +112,7 @@ def test_resolved_routes_of_a_checkpoint_replace_those_of_the_config(tmp_path):
     fit(module, callbacks=[saver(tmp_path)])
     (path,) = tmp_path.glob("*.ckpt")
     about = models.read_checkpoint(path)["chisel"]
-    again = make("digits/halves", "routing.rules.low.second=1", epochs=1, routing=about["routing"])
+    again = make("digits/halves", "routing.rules.low.second=1", epochs=1, state=about)
     assert again.router.to_plain() == module.router.to_plain() == about["routing"]
 
 
@@ -144,10 +144,6 @@ def test_routing_may_start_late():
 
 def test_weights_of_another_run_can_be_started_from(tmp_path):
     module = make(epochs=1)
-    module.about["format"] = models.FORMAT
-    module.about["config"] = configs.to_plain(
-        configs.load("digits/halves", ["model.hidden=[12]", "model.code=6"])
-    )
     fit(module, callbacks=[saver(tmp_path)])
     again = make("digits/unrouted", f"init_from={tmp_path}", "seed=5")
     assert same(weights(module), weights(again))

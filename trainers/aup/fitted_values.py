@@ -1,4 +1,4 @@
-"""Action values of auxiliary rewards, learnt off-policy by a network."""
+"""Action values of auxiliary rewards, fitted exactly to all distinct transitions at hand."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.configs import NumericsError
+from chisel.configs import AuxiliaryConfig, NumericsError
 from chisel.models import ActorCritic
 from chisel.trainers.aup.bellman import BellmanTargets, TransitionGraph, bellman_targets
+from chisel.trainers.aup.exploration import ExplorationPolicy
 from chisel.trainers.aup.last_layer import correct_last_layer
 from chisel.trainers.aup.normalizer import ObservationNormalizer
-from chisel.trainers.aup.replay import Replay
 from chisel.trainers.aup.rewards import AuxiliaryRewards
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs.optimizer_state import keep_layout
 
 
-class AuxiliaryValues:
-    """Q-learning of K rewards at once, off-policy, from a replay.
+class FittedValues:
+    """Fitted Q-iteration of K rewards at once, for worlds with few different observations.
 
-    Each call of `learn` takes as many rows as its steps can use, computes targets once (see
-    `bellman_targets`), and fits the network to them: each distinct observation with all the actions
-    tried there. The network's outputs are `(1 - γ) Q`, a weighted mean of rewards.
+    They are the `AuxiliaryValues` of gridworlds. Each call of `learn` takes as many rows of the
+    replay as its steps can use, computes targets once (see `bellman_targets`), and fits the network
+    to them: each distinct observation with all the actions tried there, the rest of the error by
+    least squares. The network's outputs are `(1 - γ) Q`, a weighted mean of rewards.
 
     A reward is that of the next observation, also where the episode ends. After a true end the
     value is 0; a time-out doesn't end the values. The network's estimates are clamped to the
@@ -35,10 +35,8 @@ class AuxiliaryValues:
         network: The outputs `[B, K * A]` of its policy head are the values; its value head is not
             used.
         rewards: The K rewards.
-        gamma: Discount in [0, 1).
-        replay: Transitions to learn from.
-        batch_size: Observations per optimiser step.
-        sweeps: Number of steps that targets look ahead.
+        options: Hyperparameters.
+        exploration: The policy of the auxiliary phase, with the transitions to learn from.
         generator: CPU generator that draws from the replay.
         obs_shape: Shape of one observation, in the environment's layout.
         device: Where the network lives.
@@ -48,11 +46,9 @@ class AuxiliaryValues:
         self,
         network: ActorCritic,
         rewards: AuxiliaryRewards,
+        options: AuxiliaryConfig,
+        exploration: ExplorationPolicy,
         *,
-        gamma: float,
-        replay: Replay,
-        batch_size: int,
-        sweeps: int,
         generator: torch.Generator,
         obs_shape: tuple[int, ...],
         device: torch.device,
@@ -61,13 +57,13 @@ class AuxiliaryValues:
         used = [*network.embedder.parameters(), *network.fc_policy.parameters()]
         self.optimizer = keep_layout(torch.optim.Adam(used, fused=True))
         self.normalizer = ObservationNormalizer(obs_shape, device)
-        self.gamma, self.batch_size, self.sweeps = gamma, batch_size, sweeps
-        self.replay, self.generator = replay, generator
+        self.options, self.exploration, self.generator = options, exploration, generator
+        self.replay = exploration.replay
 
     @torch.no_grad()
     def values(self, obs: Tensor) -> Tensor:
         """Compute Q `[B, K, A]`, in units of the rewards; `obs` have the environment's layout."""
-        return self._estimates(obs).transpose(1, 2) / (1 - self.gamma)
+        return self._estimates(obs).transpose(1, 2) / (1 - self.options.gamma)
 
     def _estimates(self, obs: Tensor) -> Tensor:
         """Estimate `(1 - γ) Q` `[B, A, K]`, clamped to the rewards' range."""
@@ -82,22 +78,37 @@ class AuxiliaryValues:
         """Compute the inputs `[B, H]` of the last layer."""
         return self.network.features(self.normalizer(obs).movedim(-1, 1).contiguous())
 
-    def add(self, buffer: RolloutBuffer, counts: NDArray[np.float64] | None = None) -> None:
-        """Add a rollout, which must have `next_obs`, to the replay; see `Replay.add`."""
-        names = ("obs", "actions", "next_obs", "terminated")
-        rows = {name: buffer.flat(name) for name in names}
-        self.replay.add(rows | {"rewards": self.rewards(rows["next_obs"])}, counts)
+    def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
+        """Add a rollout to the replay, and take optimiser steps.
 
-    def learn(self, updates: int, *, learning_rate: float) -> float:
-        """Take optimiser steps and return the mean absolute error of `(1 - γ) Q`.
+        In the second half of the auxiliary phase the step size decays.
+
+        Args:
+            rollout: Has `next_obs`.
+            done: Share of the auxiliary phase that is done; 1 after it.
+
+        Returns:
+            The mean absolute error of `(1 - γ) Q`, to be logged.
 
         Raises:
             NumericsError: The error is not finite.
         """
+        names = ("obs", "actions", "next_obs", "terminated")
+        rows = {name: rollout.flat(name) for name in names}
+        rows["rewards"] = self.rewards(rows["next_obs"])
+        self.replay.add(rows, self.exploration.counts(rollout.num_steps) if done < 1 else None)
+        if done < 1:
+            self.exploration.plan()
+        first, last = self.options.learning_rate, self.options.final_learning_rate
+        decay = (last / first) ** max(0.0, 2 * done - 1)
+        return {"aup/td_error": self._fit(self.options.updates, first * decay)}
+
+    def _fit(self, updates: int, learning_rate: float) -> float:
+        """Take optimiser steps and return the mean absolute error of `(1 - γ) Q`."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         order = torch.randperm(len(self.replay), generator=self.generator)
-        obs, targets = self._targets(self.replay.rows(order[: updates * self.batch_size]))
+        obs, targets = self._targets(self.replay.rows(order[: updates * self.options.batch_size]))
         total = torch.zeros((), device=obs.device)
         for _ in range(updates):
             batch = self._batch(len(obs)).to(obs.device)
@@ -121,9 +132,9 @@ class AuxiliaryValues:
 
     def _batch(self, count: int) -> Tensor:
         """Return rows of a batch: all if they are few enough, or some drawn at random."""
-        if count <= self.batch_size:
+        if count <= self.options.batch_size:
             return torch.arange(count)
-        return torch.randint(count, (self.batch_size,), generator=self.generator)
+        return torch.randint(count, (self.options.batch_size,), generator=self.generator)
 
     @torch.no_grad()
     def _targets(self, rows: dict[str, Tensor]) -> tuple[Tensor, BellmanTargets]:
@@ -144,12 +155,15 @@ class AuxiliaryValues:
             weight=rows["weight"],
         )
         estimates = self._estimates(distinct)
-        found = bellman_targets(
-            graph, rows["rewards"], estimates, gamma=self.gamma, sweeps=self.sweeps
-        )
+        gamma, sweeps = self.options.gamma, self.options.sweeps
+        found = bellman_targets(graph, rows["rewards"], estimates, gamma=gamma, sweeps=sweeps)
         acted_on = found.tried.any(1)
         targets = BellmanTargets(found.values[acted_on], found.tried[acted_on])
         return distinct[acted_on], targets
+
+    def stop(self) -> None:
+        """Free the replay: `learn` is not called any more."""
+        self.replay.clear()
 
     def get_state(self) -> dict[str, Any]:
         """Return the states of network, optimiser, normaliser, replay, rewards and generator."""
@@ -170,3 +184,4 @@ class AuxiliaryValues:
         self.replay.set_state(state["replay"])
         self.rewards.set_state(state["rewards"])
         self.generator.set_state(state["generator"].cpu())
+        self.exploration.plan()
