@@ -6,6 +6,7 @@ import contextlib
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.activations import Edit, along, edit_at, select
+from chisel.routing.regions.activations import edit_part, of_units
 from chisel.routing.regions.examples import outputs_of
 from chisel.routing.regions.region import Part, Region, region_named
 from chisel.routing.regions.resolve import uncalled
+from chisel.routing.sites import Edit, Thread, along, editing, other_examples, replaced
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
@@ -34,14 +36,15 @@ def ablate(
     *,
     means: Means | None = None,
     generator: torch.Generator | None = None,
+    positions: Sequence[int] | None = None,
 ) -> Iterator[None]:
     """Within the context, `model` runs with some regions switched off or turned down.
 
     The units of each part are replaced at the output of its module, or at the input if the part is
     there. All other units pass bit for bit. A mixture of experts decides itself what a gate's units
     that are set to zero mean. Compiled code would not notice the ablation, so it runs uncompiled
-    within the context. Leaving the context, also through an exception, restores everything. Other
-    threads that run the model meanwhile run it ablated.
+    within the context. Leaving the context, also through an exception, restores everything.
+    Contexts can be nested. Other threads that run the model meanwhile are refused.
 
     Args:
         model: The network, compiled or not.
@@ -51,39 +54,33 @@ def ablate(
             what they are times a factor (a number).
         means: For `mean`: what `record_means` returned.
         generator: For `resample`: source of the random draws.
+        positions: Tokens at which the regions are ablated, -1 is the last; None: at all.
 
     Raises:
         RoutingError: A region or a mode is unknown, or `means` or `generator` is missing; when data
-            passes, a batch of one example cannot be resampled; or, at the end, the model ran and
-            never passed a place of a region.
+            passes, a batch of one example cannot be resampled, there is no such position, or
+            another thread runs the model; or, at the end, the model ran and never passed a place of
+            a region.
     """
     model = getattr(model, "_orig_mod", model)
     edits = [
-        (part, edit)
+        (replace(part.site, positions=positions), of_units(model, part, edit))
         for name, mode in modes.items()
         for part, edit in _edits(region_named(regions, name), mode, means, generator)
     ]
-    passed: set[Part] = set()
-    ran = False
+    with _uncompiled(), editing(model, edits, watched=[model]) as missing:
+        yield
+    for site in missing():
+        raise RoutingError(uncalled(site.module, attention=False))
 
-    def note(module: nn.Module, args: object, output: object) -> None:
-        nonlocal ran
-        ran = True
 
-    def noting(part: Part, edit: Edit, values: Tensor) -> Tensor | None:
-        passed.add(part)
-        return edit(values)
-
+@contextlib.contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run compiled networks uncompiled, since hooks that are added later do nothing there."""
     with contextlib.ExitStack() as stack:
         if "torch._dynamo" in sys.modules:  # otherwise nothing has been compiled
             stack.enter_context(torch.compiler.set_stance("force_eager"))
-        stack.callback(model.register_forward_hook(note).remove)
-        for part, edit in edits:
-            stack.callback(edit_at(model, part, partial(noting, part, edit)).remove)
         yield
-    missing = [part for part, _ in edits if part not in passed]
-    if ran and missing:
-        raise RoutingError(uncalled(missing[0].module, attention=False))
 
 
 def record_means(
@@ -91,7 +88,8 @@ def record_means(
 ) -> dict[str, list[Tensor]]:
     """Record the mean activation of every unit of every region while `run` runs the model.
 
-    The mean is over examples and positions; float32, on the CPU.
+    The mean is over examples and positions; float32, on the CPU. What other threads run meanwhile
+    is not recorded.
 
     Args:
         model: The network.
@@ -105,10 +103,11 @@ def record_means(
         RoutingError: If `run` never passed one of the parts.
     """
     sums = {name: [_Sum(part) for part in region.parts] for name, region in regions.items()}
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
+    model = getattr(model, "_orig_mod", model)
+    with torch.no_grad(), _uncompiled(), contextlib.ExitStack() as stack:
         for total in (total for totals in sums.values() for total in totals):
-            stack.callback(edit_at(model, total.part, total.add).remove)
+            handle = edit_part(model, total.part, total.add, applies=Thread())
+            stack.callback(handle.remove)
         run()
     return {name: [total.mean() for total in totals] for name, totals in sums.items()}
 
@@ -158,22 +157,22 @@ def _edits(
 
 
 def _zero(part: Part, values: Tensor) -> Tensor:
-    return values.masked_fill(select(part, values), 0)
+    return replaced(values, part.units, part.axis, values.new_zeros(()))
 
 
 def _mean(part: Part, mean: Tensor, values: Tensor) -> Tensor:
     units = values.new_zeros(part.size)
     units[list(part.units)] = mean.to(units)
-    return torch.where(select(part, values), along(part, units, values), values)
+    return replaced(values, part.units, part.axis, along(units, part.axis, values))
 
 
 def _scale(part: Part, factor: float, values: Tensor) -> Tensor:
-    return torch.where(select(part, values), values * factor, values)
+    return replaced(values, part.units, part.axis, values * factor)
 
 
 def _resample(part: Part, sources: _Sources, values: Tensor) -> Tensor:
     source = sources.draw(part, len(values)).to(values.device)
-    return torch.where(select(part, values), values[source], values)
+    return replaced(values, part.units, part.axis, values[source])
 
 
 class _Sources:
@@ -185,16 +184,10 @@ class _Sources:
         self._passed: set[Part] = set()
 
     def draw(self, part: Part, batch: int) -> Tensor:
-        if batch < 2:
-            raise RoutingError("resample needs another example: give batches of at least 2")
         if part in self._passed or len(self._source) != batch:
             self._passed = set()
         if not self._passed:
-            device = self._generator.device
-            order = torch.randperm(batch, generator=self._generator, device=device)
-            # A single cycle through the batch, so that no example keeps its own.
-            self._source = torch.empty_like(order)
-            self._source[order] = order.roll(1)
+            self._source = other_examples(batch, self._generator)
         self._passed.add(part)
         return self._source
 
