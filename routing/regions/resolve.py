@@ -203,7 +203,7 @@ def _number(part: Mapping[str, Any], option: str) -> Any:
 
     What is neither is returned as it is: `Site` refuses it.
     """
-    given = part.get(option)
+    given: Any = part.get(option)
     is_text = isinstance(given, str) and given.removeprefix("-").isdecimal()
     return int(given) if is_text else given
 

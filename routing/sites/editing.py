@@ -58,11 +58,10 @@ def edit_at(
             edited = None if edited is None else tensor.index_copy(axis, index, edited.to(tensor))
         return None if edited is None else with_tensor(value, place, edited)
 
-    if around is not None:
-        rewrite = around(rewrite)
+    hook: Rewrite = rewrite if around is None else around(rewrite)
     if site.side == "input":
-        return module.register_forward_pre_hook(lambda _module, args: rewrite(args))
-    return module.register_forward_hook(lambda _module, _args, output: rewrite(output))
+        return module.register_forward_pre_hook(lambda _module, args: hook(args))
+    return module.register_forward_hook(lambda _module, _args, output: hook(output))
 
 
 @contextlib.contextmanager

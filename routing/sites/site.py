@@ -49,11 +49,8 @@ class Site:
                 f"axis: {self.axis!r} is no axis of units; 0 is the batch, -1 the last"
             )
         if self.positions is not None:
-            if isinstance(self.positions, str) or not isinstance(self.positions, Sequence):
-                raise RoutingError(f"positions: {self.positions!r} is no list, as in [0, -1]")
-            if not self.positions or not all(map(_is_index, self.positions)):
-                raise RoutingError(f"positions: {self.positions!r} are no tokens, as in [0, -1]")
-            object.__setattr__(self, "positions", tuple(self.positions))  # so that it has a hash
+            # A tuple, so that a site has a hash.
+            object.__setattr__(self, "positions", _positions(self.positions))
 
     @property
     def where(self) -> str:
@@ -189,6 +186,13 @@ def with_tensor(value: Any, place: int | None, tensor: Tensor) -> Any:
     parts = [*value]
     parts[place] = tensor
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+
+
+def _positions(given: Any) -> tuple[int, ...]:
+    positions = tuple(given) if isinstance(given, list | tuple | range) else ()
+    if not positions or not all(map(_is_index, positions)):
+        raise RoutingError(f"positions: {given!r} is no list of tokens, as in [0, -1]")
+    return positions
 
 
 def _is_index(value: Any) -> bool:

@@ -24,6 +24,7 @@ from chisel.analysis.interventions import (
 )
 from chisel.analysis.steering import shuffled
 from chisel.configs import ConfigError
+from chisel.routing import Site
 
 UNITS = 4
 
@@ -74,9 +75,9 @@ LAYERS = {
 }
 
 
-def edited(layer, inputs, edit):
+def edited(layer, inputs, edit, **site):
     net = Net(layer)
-    with intervene(net, {"layer": edit}):
+    with intervene(net, {Site("layer", **site): edit}):
         return net(*inputs)
 
 
@@ -133,23 +134,36 @@ def test_an_edit_of_tokens_is_that_of_each_token_alone(name, batch, tokens, seed
 def test_a_module_of_unknown_axis_needs_one(name, layer):
     tokens = torch.randn(2, UNITS, UNITS)
     with pytest.raises(
-        ConfigError, match=r"^layer: .* say which, as in zero\(\[3\], axis=-1\)"
+        ConfigError, match=r"^the output of layer has .* give axis, as in Site\('layer', axis=-1\)"
     ) as e:
         edited(layer, [tokens], BY_TOKEN[name])
     assert "\n" not in str(e.value)
-    with pytest.raises(ConfigError, match="say which"):
+    with pytest.raises(ConfigError, match="give axis"):
         BY_TOKEN[name](tokens)
 
 
 @pytest.mark.parametrize("axis", [1, 2, -1, -2])
-def test_a_given_axis_is_used(axis):
+def test_the_axis_of_a_site_is_used_where_the_layer_has_none(axis):
     tokens = torch.randn(2, UNITS, UNITS)
-    for layer in (nn.Identity(), nn.Linear(UNITS, UNITS)):
-        expected = layer(tokens).clone()
-        expected.select(axis, 3).zero_()
-        assert torch.equal(edited(layer, [tokens], zero(3, axis=axis)), expected)
-        moved = edited(layer, [tokens], add(VECTOR, axis=axis)) - layer(tokens)
-        assert torch.allclose(moved.movedim(axis, -1), VECTOR.expand(2, 4, 4), atol=1e-5)
+    expected = tokens.clone()
+    expected.select(axis, 3).zero_()
+    assert torch.equal(edited(nn.Identity(), [tokens], zero(3), axis=axis), expected)
+    moved = edited(nn.Identity(), [tokens], add(VECTOR), axis=axis) - tokens
+    assert torch.allclose(moved.movedim(axis, -1), VECTOR.expand(2, 4, 4), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("given", [1, 2, 3, -1, -2, -3])
+def test_an_axis_that_is_not_the_layers_is_refused(name, given):
+    layer, shape, axis = LAYERS[name]
+    inputs, dims = torch.randn(shape), len(shape)
+    if name.startswith("activation of"):
+        return
+    if -dims <= given < dims and given % dims == axis % dims:
+        assert not edited(layer, [inputs], zero(3), axis=given).select(axis, 3).any()
+        return
+    with pytest.raises(ConfigError, match=r"leave axis out|no units on axis"):
+        edited(layer, [inputs], zero(3), axis=given)
 
 
 def test_cells_of_an_image_whose_channels_come_last():
@@ -163,9 +177,6 @@ def test_cells_of_an_image_whose_channels_come_last():
     ("edit", "complaint"),
     [
         (zero(4), r"unit 4 is out of range: the layer has 4"),
-        (zero(0, axis=0), "axis 0 has the examples"),
-        (zero(0, axis=-3), "axis 0 has the examples"),
-        (zero(0, axis=3), r"axis 3 of an activation of shape \[2, 5, 4\] has no units"),
         (add(torch.ones(5)), r"has shape \[5\], but the layer's activation is \[5, 4\]"),
         (mean(torch.ones(5)), r"has shape \[5\]"),
         (project_out(torch.ones(5)), r"has shape \[5\]"),
@@ -185,12 +196,12 @@ OUTPUTS = {
     "named": lambda x: Named(3, x),
 }
 REFUSED = {
-    "two tensors": (lambda x: (x, x), r"a tuple, not one tensor but \(Tensor, Tensor\)"),
-    "one inside": (lambda x: (x, (x, x)), r"but \(Tensor, tuple\)"),
-    "only inside": (lambda x: ((x,),), r"but \(tuple\)"),
-    "something of its own": (lambda x: (x, object()), r"but \(Tensor, object\)"),
-    "dict": (lambda x: {"hidden": x}, "returns a dict, not one tensor: choose a module inside"),
-    "nothing": (lambda x: None, "returns a NoneType, not one tensor"),
+    "two tensors": (lambda x: (x, x), r"a tuple \(Tensor, Tensor\), not one tensor of floats: give element, or"),
+    "one inside": (lambda x: (x, (x, x)), r"a tuple \(Tensor, tuple\), not one"),
+    "only inside": (lambda x: ((x,),), r"a tuple \(tuple\), not one"),
+    "something of its own": (lambda x: (x, object()), r"a tuple \(Tensor, object\), not one"),
+    "dict": (lambda x: {"hidden": x}, "is a dict, not one tensor of floats: choose a module inside"),
+    "nothing": (lambda x: None, "is a NoneType, not one tensor"),
 }
 
 
