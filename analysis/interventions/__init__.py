@@ -21,6 +21,7 @@ from chisel.analysis.interventions.edits import (
 )
 from chisel.analysis.interventions.hooks import (
     Edit,
+    Place,
     as_site,
     find_sites,
     intervene,
@@ -34,6 +35,7 @@ __all__ = [
     "BATCH",
     "Edit",
     "LayerSplit",
+    "Place",
     "add",
     "as_site",
     "clamp",

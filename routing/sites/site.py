@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import Tensor, nn
@@ -58,6 +58,12 @@ class Site:
         element = "" if self.element is None else f"element {self.element} of "
         return f"{element}the {self.side} of {self.module}"
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return the module and what is not the default, in plain values that `Site(**…)` takes."""
+        chosen = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = {f.name: chosen[f.name] for f in fields(self) if chosen[f.name] != f.default}
+        return plain if self.positions is None else plain | {"positions": list(self.positions)}
+
     def place_in(self, module: nn.Module, value: Any) -> int | None:
         """Return the tensor's place in what the module returns, or in its positional arguments.
 
@@ -92,9 +98,8 @@ class Site:
                 f"{self.where}: it is {_types_in(value)}, which has no element {self.element}"
             )
         if not _is_of_floats(parts[self.element]):
-            found = parts[self.element]
-            what = f"tensor of {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
-            raise RoutingError(f"{self.where} is a {what}, not a tensor of floats")
+            found = _type_of(parts[self.element])
+            raise RoutingError(f"{self.where} is a {found}, not a tensor of floats")
         return self.element
 
     def _not_one(self, value: Any, floats: bool) -> str:
@@ -214,5 +219,11 @@ def _may_have_floats(value: Any) -> bool:
 
 def _types_in(value: Any) -> str:
     parts = value if isinstance(value, tuple | list) else ()
-    inside = f" ({', '.join(type(part).__name__ for part in parts)})" if parts else ""
+    inside = f" ({', '.join(map(_type_of, parts))})" if parts else ""
     return f"a {type(value).__name__}{inside}"
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, Tensor) and not value.is_floating_point():
+        return f"tensor of {value.dtype}"
+    return type(value).__name__
