@@ -129,12 +129,11 @@ class Thread:
     """
 
     def __init__(self) -> None:
-        self._thread = threading.current_thread()
+        self._thread, self._ident = threading.current_thread(), threading.get_ident()
 
     def __call__(self) -> bool:
         """Return whether it is running now."""
-        mine = threading.get_ident() == self._thread.ident
-        return mine or torch._C._current_graph_task_id() != -1
+        return threading.get_ident() == self._ident or torch._C._current_graph_task_id() != -1
 
     def may_take_over(self) -> bool:
         """Return whether the running thread is this one, or may go on where this one ended."""

@@ -82,6 +82,8 @@ class Site:
             return None
         if self.element is not None:
             return self._given(value)
+        if type(value) is tuple and len(value) == 1 and _is_of_floats(value[0]):
+            return 0  # most modules read one tensor
         if self.side == "output" and isinstance(module, nn.MultiheadAttention):
             return 0  # the second one has the attention weights
         parts = value if isinstance(value, tuple | list) else ()
@@ -188,6 +190,8 @@ def with_tensor(value: Any, place: int | None, tensor: Tensor) -> Any:
     """Return what a module reads or returns with another tensor in the place of its own."""
     if place is None:
         return tensor
+    if type(value) is tuple:
+        return (*value[:place], tensor, *value[place + 1 :])
     parts = [*value]
     parts[place] = tensor
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
