@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from chisel.analysis.interventions.hooks import refused
 from chisel.configs import ConfigError, hint
 from chisel.routing.sites import Thread
 
@@ -83,13 +84,12 @@ def _alone(model: nn.Module) -> Iterator[None]:
         raise ConfigError(
             "another thread is changing the weights of this model: give each thread a copy of it"
         )
-    here, is_open = Thread(), True
+    thread, is_open = Thread("another thread has changed the weights of this model"), True
 
     def only_here(*_: object) -> None:
-        if is_open and not here():  # in a copy of the model the hook stays
-            raise ConfigError(
-                "another thread has changed the weights of this model: give each thread a copy"
-            )
+        if is_open:  # in a copy of the model the hook stays
+            with refused():
+                thread.require()
 
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)

@@ -106,15 +106,11 @@ def probe_network(
         found = activations(agent.model, group, sample.obs, agent.outputs)
         for layer in group:
             maps = found.pop(layer)
-            yield _name(layer), maps[0].numel(), kernel(maps, fitted)
-
-
-def _name(layer: str | Site) -> str:
-    """Return a layer's name for tables: that of the module, and what else a site says."""
-    if isinstance(layer, str):
-        return layer
-    more = "".join(f" {key}={value}" for key, value in layer.to_plain().items() if key != "module")
-    return f"{layer.module}{more}"
+            yield (
+                layer if isinstance(layer, str) else layer.where,
+                maps[0].numel(),
+                kernel(maps, fitted),
+            )
 
 
 def _groups(agent: Agent, layers: Sequence[str | Site], states: int) -> Iterator[list[str | Site]]:

@@ -18,12 +18,15 @@ from chisel.routing.regions.activations import edit_part, of_units
 from chisel.routing.regions.examples import outputs_of
 from chisel.routing.regions.region import Part, Region, region_named
 from chisel.routing.regions.resolve import uncalled
-from chisel.routing.sites import Edit, Thread, along, editing, other_examples, replaced
+from chisel.routing.sites import Thread, along, editing, other_examples, replaced
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
 Means = Mapping[str, Sequence[Tensor]]
 """By region, for each of its parts the mean `[units]`."""
+
+Others = Callable[[Tensor], Tensor]
+"""From an activation to what is put in at a part's units, which broadcasts to it."""
 
 _MODES = ("zero", "mean", "resample")
 
@@ -64,9 +67,9 @@ def ablate(
     """
     model = getattr(model, "_orig_mod", model)
     edits = [
-        (replace(part.site, positions=positions), of_units(model, part, edit))
+        (replace(part.site, positions=positions), of_units(model, part, partial(_put, part, new)))
         for name, mode in modes.items()
-        for part, edit in _edits(region_named(regions, name), mode, means, generator)
+        for part, new in _replacements(region_named(regions, name), mode, means, generator)
     ]
     with _uncompiled(), editing(model, edits, watched=[model]) as missing:
         yield
@@ -131,12 +134,16 @@ class _Sum:
         return (self._sum / self._count).float()
 
 
-def _edits(
+def _put(part: Part, others: Others, values: Tensor) -> Tensor:
+    return replaced(values, part.units, part.axis, others(values))
+
+
+def _replacements(
     region: Region, mode: Mode, means: Means | None, generator: torch.Generator | None
-) -> list[tuple[Part, Edit]]:
-    """For each part of a region, the edit that ablates its units."""
+) -> list[tuple[Part, Others]]:
+    """For each part of a region, what its units are replaced by."""
     if mode == "zero":
-        return [(part, partial(_zero, part)) for part in region.parts]
+        return [(part, lambda values: values.new_zeros(())) for part in region.parts]
     if mode == "mean":
         if means is None or len(means.get(region.name, ())) != len(region.parts):
             raise RoutingError(
@@ -148,31 +155,18 @@ def _edits(
         if generator is None:
             raise RoutingError("resample draws at random: give ablate a generator")
         sources = _Sources(generator)
-        return [(part, partial(_resample, part, sources)) for part in region.parts]
+        return [(part, partial(sources.draw, part)) for part in region.parts]
     if isinstance(mode, str | bool) or not math.isfinite(mode):
         raise RoutingError(
             f"{region.name}: {mode!r} is no ablation; give {', '.join(_MODES)} or a factor"
         )
-    return [(part, partial(_scale, part, float(mode))) for part in region.parts]
-
-
-def _zero(part: Part, values: Tensor) -> Tensor:
-    return replaced(values, part.units, part.axis, values.new_zeros(()))
+    return [(part, lambda values: values * float(mode)) for part in region.parts]
 
 
 def _mean(part: Part, mean: Tensor, values: Tensor) -> Tensor:
     units = values.new_zeros(part.size)
     units[list(part.units)] = mean.to(units)
-    return replaced(values, part.units, part.axis, along(units, part.axis, values))
-
-
-def _scale(part: Part, factor: float, values: Tensor) -> Tensor:
-    return replaced(values, part.units, part.axis, values * factor)
-
-
-def _resample(part: Part, sources: _Sources, values: Tensor) -> Tensor:
-    source = sources.draw(part, len(values)).to(values.device)
-    return replaced(values, part.units, part.axis, values[source])
+    return along(units, part.axis, values)
 
 
 class _Sources:
@@ -183,13 +177,14 @@ class _Sources:
         self._source = torch.empty(0, dtype=torch.long)
         self._passed: set[Part] = set()
 
-    def draw(self, part: Part, batch: int) -> Tensor:
+    def draw(self, part: Part, values: Tensor) -> Tensor:
+        batch = len(values)
         if part in self._passed or len(self._source) != batch:
             self._passed = set()
         if not self._passed:
             self._source = other_examples(batch, self._generator)
         self._passed.add(part)
-        return self._source
+        return values[self._source.to(values.device)]
 
 
 def ablated_outputs(

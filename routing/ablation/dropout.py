@@ -29,7 +29,7 @@ class RegionDropout:
 
     def __init__(self, model: nn.Module, regions: Mapping[str, Region]) -> None:
         self._kept: dict[str, Tensor] = {}
-        self._here = Thread()
+        self._here = Thread("another thread drops regions of this model")
         self._handles = [
             edit_part(
                 model, part, partial(self._drop, name, part), applies=partial(self._drops, name)
@@ -46,9 +46,7 @@ class RegionDropout:
         Raises:
             RoutingError: Another thread drops regions of this model.
         """
-        if self._kept and not self._here.may_take_over():
-            raise _elsewhere()
-        self._here = Thread()
+        self._here.take_over(in_use=bool(self._kept))
         self._kept = {name: ~flags for name, flags in dropped.items()}
 
     def clear(self) -> None:
@@ -61,11 +59,10 @@ class RegionDropout:
             handle.remove()
 
     def _drops(self, name: str) -> bool:
-        if name not in self._kept:
-            return False
-        if not torch.compiler.is_compiling() and not self._here():
-            raise _elsewhere()
-        return True
+        drops = name in self._kept
+        if drops and not torch.compiler.is_compiling():
+            self._here.require()
+        return drops
 
     def _drop(self, name: str, part: Part, values: Tensor) -> Tensor:
         kept = self._kept[name]
@@ -76,9 +73,3 @@ class RegionDropout:
         shape = (-1, *[1] * (values.dim() - 1))
         gone = select(part, values) & ~kept.to(values.device).view(shape)
         return values.masked_fill(gone, 0)
-
-
-def _elsewhere() -> RoutingError:
-    return RoutingError(
-        "another thread drops regions of this model: give each thread a copy of the model"
-    )

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -135,7 +136,7 @@ class Router:
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
         self._at_fork: list[tuple[MaskedSite, int]] = []
-        self._here = Thread()
+        self._here = Thread("the labels in use are those of another thread")
         self._waiting: set[str] = set()
         """Modules with a site that no labelled batch has passed; none after an example."""
         self._has_run = False
@@ -169,6 +170,7 @@ class Router:
             fork = innermost(self._model, self._fork, "output")
         for masked in sites:
             index, site = self._mask_index(masked.owners), masked.site
+            masked = replace(masked, copy=self._in_place is None or site in self._in_place)
             if site.side == "output" and innermost(self._model, site.module, "output") == fork:
                 self._at_fork.append((masked, index))
             else:
@@ -178,8 +180,7 @@ class Router:
     def _hook(self, masked: MaskedSite, index: int) -> None:
         site = masked.site
         module = self._model.get_submodule(site.module)
-        copy = self._in_place is None or site in self._in_place
-        route = partial(self._routed, masked=masked, index=index, term=None, copy=copy)
+        route = partial(self._routed, masked=masked, index=index, term=None)
         hook = SiteHook(route, self._in_use, site)
         self._waiting.add(site.module)
         if site.side == "input":
@@ -236,15 +237,13 @@ class Router:
             self._owners.append(torch.tensor(owners))
         return self._mask_indices[owners]
 
-    def _routed(
-        self, value: Tensor, masked: MaskedSite, index: int, term: str | None, copy: bool
-    ) -> Tensor:
+    def _routed(self, value: Tensor, masked: MaskedSite, index: int, term: str | None) -> Tensor:
         x = masked.check(value)
         self._passed(masked.site.module)
         if not x.requires_grad:
             return x
         mask = align(self._mask(index, term), x.shape, masked.axis, masked.where)
-        return scale_gradient(x, mask, copy=copy)
+        return scale_gradient(x, mask, copy=masked.copy)
 
     def _scales(
         self, module: str, rows: int | None, columns: int | None, head: bool
@@ -263,8 +262,7 @@ class Router:
         """Note that a labelled batch has passed a module's site."""
         if torch.compiler.is_compiling():
             return
-        if not self._here():
-            raise _elsewhere()
+        self._here.require()
         if self._waiting:
             self._waiting.discard(module)
 
@@ -291,9 +289,7 @@ class Router:
             RoutingError: They are no labels, or the labelled batch before has not passed the
                 module of some region, or another thread's labels are in use.
         """
-        if self._masks is not None and not self._here.may_take_over():
-            raise _elsewhere()
-        self._here = Thread()
+        self._here.take_over(in_use=self._masks is not None)
         self._require_passed()
         self.rules.check(labels)
         self._term = None
@@ -342,8 +338,7 @@ class Router:
             raise RoutingError("fork: no module was named when the router was attached")
         self._term = term
         for masked, index in self._at_fork:
-            copy = self._in_place is None or masked.site in self._in_place
-            features = self._routed(features, masked, index, term, copy)
+            features = self._routed(features, masked, index, term)
         return features
 
     def is_at_fork(self, module: str) -> bool:
@@ -383,9 +378,3 @@ def _run(owners: tuple[int, ...]) -> int:
     """
     run = math.gcd(*(len(list(same)) for _, same in itertools.groupby(owners)))
     return run if run == len(owners) or run >= MIN_RUN else 1
-
-
-def _elsewhere() -> RoutingError:
-    return RoutingError(
-        "the labels in use are those of another thread: give each thread a copy of the model"
-    )

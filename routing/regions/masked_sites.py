@@ -27,6 +27,8 @@ class MaskedSite:
     """The number of each unit's region; the last region's number + 1 for shared units."""
     own: int | None
     """Axis of the layer's units; None if its type does not say it."""
+    copy: bool = True
+    """Whether what is behind the site may be changed in place."""
 
     def check(self, value: Tensor) -> Tensor:
         """Check that this is the tensor that was expected when regions were resolved.

@@ -125,7 +125,7 @@ class _Recorder(TorchFunctionMode):
         self._numbers: dict[int, int] = {}
         self._kept: list[Tensor] = []  # an id is used again once its tensor is gone
         self._stack = [""]
-        self._here = Thread()
+        self._here = Thread("another thread looks for regions in this model")
         self._paused = False
 
     def __torch_function__(
@@ -186,10 +186,7 @@ class _Recorder(TorchFunctionMode):
         """Register hooks that keep track of the module in which functions are called."""
 
         def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
-            if not self._here():
-                raise RoutingError(
-                    "another thread looks for regions in this model: give each thread a copy of it"
-                )
+            self._here.require()
             self._stack.append(name)
             self.recording.called.add(name)
             note("input", args)

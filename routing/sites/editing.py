@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -94,11 +95,9 @@ def editing(
         nonlocal ran
         ran = ran or here()
 
-    def applies(site: Site) -> bool:
-        if is_open and not here():
-            raise RoutingError(
-                f"{site.where} is edited by another thread: give each thread a copy of the model"
-            )
+    def applies(editor: Thread) -> bool:
+        if is_open:
+            editor.require()
         return is_open
 
     def noting(number: int, edit: Edit) -> Edit:
@@ -112,7 +111,7 @@ def editing(
         for module in watched:
             stack.callback(module.register_forward_hook(note).remove)
         for number, (site, edit) in enumerate(edits):
-            asked = partial(applies, site)
+            asked = partial(applies, Thread(f"{site.where} is edited by another thread"))
             handle = edit_at(model, site, noting(number, edit), applies=asked, around=around)
             stack.callback(handle.remove)
         try:
@@ -122,19 +121,37 @@ def editing(
 
 
 class Thread:
-    """The thread that made this object, for what only that thread may use.
+    """The thread that made this object, or took it over, for what only one thread may use.
 
     Backward passes count as that thread's, since autograd recomputes activations (checkpointing) in
     threads of its own, which don't say whose pass they run.
+
+    Args:
+        refusal: What another thread is told: what this one does.
     """
 
-    def __init__(self) -> None:
-        self._thread, self._ident = threading.current_thread(), threading.get_ident()
+    def __init__(self, refusal: str = "") -> None:
+        self._thread, self._ident, self._refusal = threading.current_thread(), get_ident(), refusal
 
     def __call__(self) -> bool:
         """Return whether it is running now."""
-        return threading.get_ident() == self._ident or torch._C._current_graph_task_id() != -1
+        return get_ident() == self._ident or torch._C._current_graph_task_id() != -1
 
-    def may_take_over(self) -> bool:
-        """Return whether the running thread is this one, or may go on where this one ended."""
-        return self() or not self._thread.is_alive()
+    def require(self) -> None:
+        """Check that it is running now.
+
+        Raises:
+            RoutingError: It is not.
+        """
+        if not self():
+            raise RoutingError(f"{self._refusal}: give each thread a copy of the model")
+
+    def take_over(self, *, in_use: bool) -> None:
+        """Let the running thread be this one.
+
+        Raises:
+            RoutingError: Another one, which has not ended, uses what belongs to it.
+        """
+        if in_use and self._thread.is_alive():
+            self.require()
+        self._thread, self._ident = threading.current_thread(), get_ident()

@@ -56,13 +56,12 @@ class Site:
     def where(self) -> str:
         """The place of the tensor, for messages."""
         element = "" if self.element is None else f"element {self.element} of "
-        return f"{element}the {self.side} of {self.module}"
+        positions = "" if self.positions is None else f" at {list(self.positions)}"
+        return f"{element}the {self.side} of {self.module}{positions}"
 
     def to_plain(self) -> dict[str, Any]:
         """Return the module and what is not the default, in plain values that `Site(**…)` takes."""
-        chosen = {one.name: getattr(self, one.name) for one in fields(self)}
-        plain = {f.name: chosen[f.name] for f in fields(self) if chosen[f.name] != f.default}
-        return plain if self.positions is None else plain | {"positions": list(self.positions)}
+        return {f.name: vars(self)[f.name] for f in fields(self) if vars(self)[f.name] != f.default}
 
     def place_in(self, module: nn.Module, value: Any) -> int | None:
         """Return the tensor's place in what the module returns, or in its positional arguments.
@@ -78,31 +77,27 @@ class Site:
                     f"the {self.side} of {self.module} is one tensor: leave element out"
                 )
             if not value.is_floating_point():
-                raise RoutingError(f"{self.where} is a tensor of {value.dtype}, not of floats")
+                raise RoutingError(f"{self.where} is a {_type_of(value)}, not of floats")
             return None
+        parts = value if isinstance(value, tuple | list) else ()
         if self.element is not None:
-            return self._given(value)
+            return self._given(self.element, parts, value)
         if type(value) is tuple and len(value) == 1 and _is_of_floats(value[0]):
             return 0  # most modules read one tensor
         if self.side == "output" and isinstance(module, nn.MultiheadAttention):
             return 0  # the second one has the attention weights
-        parts = value if isinstance(value, tuple | list) else ()
         floats = [place for place, part in enumerate(parts) if _may_have_floats(part)]
         if len(floats) == 1 and _is_of_floats(parts[floats[0]]):
             return floats[0]
         raise RoutingError(self._not_one(value, bool(floats)))
 
-    def _given(self, value: Any) -> int:
-        parts = value if isinstance(value, tuple | list) else ()
-        assert self.element is not None
-        if self.element >= len(parts):
-            raise RoutingError(
-                f"{self.where}: it is {_types_in(value)}, which has no element {self.element}"
-            )
-        if not _is_of_floats(parts[self.element]):
-            found = _type_of(parts[self.element])
+    def _given(self, element: int, parts: Sequence[Any], value: Any) -> int:
+        if element >= len(parts):
+            raise RoutingError(f"{self.where}: it is {_types_in(value)}, which has no such element")
+        if not _is_of_floats(parts[element]):
+            found = _type_of(parts[element])
             raise RoutingError(f"{self.where} is a {found}, not a tensor of floats")
-        return self.element
+        return element
 
     def _not_one(self, value: Any, floats: bool) -> str:
         if self.side == "input" and not value:
@@ -190,10 +185,7 @@ def with_tensor(value: Any, place: int | None, tensor: Tensor) -> Any:
     """Return what a module reads or returns with another tensor in the place of its own."""
     if place is None:
         return tensor
-    if type(value) is tuple:
-        return (*value[:place], tensor, *value[place + 1 :])
-    parts = [*value]
-    parts[place] = tensor
+    parts = (*value[:place], tensor, *value[place + 1 :])
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
 

@@ -70,10 +70,10 @@ def test_a_site_is_the_one_tensor_of_floats_or_the_element_named(element, functi
         (None, lambda x: None, "a NoneType, not one tensor"),
         (None, lambda x: x.long(), "a tensor of torch.int64, not of floats"),
         (0, lambda x: x, "the output of m is one tensor: leave element out"),
-        (2, lambda x: (x, x), r"it is a tuple \(Tensor, Tensor\), which has no element 2"),
+        (2, lambda x: (x, x), r"it is a tuple \(Tensor, Tensor\), which has no such element"),
         (1, lambda x: (x, None), "element 1 of the output of m is a NoneType, not a tensor"),
         (1, lambda x: (x, x.long()), "is a tensor of torch.int64, not a tensor of floats"),
-        (0, lambda x: {"h": x}, "a dict, which has no element 0"),
+        (0, lambda x: {"h": x}, "a dict, which has no such element"),
     ],
 )
 def test_what_is_no_tensor_of_floats_is_refused_in_one_line(element, function, complaint):
