@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -77,13 +78,35 @@ def ablate(
         raise RoutingError(uncalled(site.module, attention=False))
 
 
-@contextlib.contextmanager
-def _uncompiled() -> Iterator[None]:
-    """Run compiled networks uncompiled, since hooks that are added later do nothing there."""
-    with contextlib.ExitStack() as stack:
-        if "torch._dynamo" in sys.modules:  # otherwise nothing has been compiled
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        yield
+class _Uncompiled:
+    """Runs compiled networks uncompiled, since hooks that are added later do nothing there.
+
+    Torch has one stance for all threads: the last context that ends, in whichever thread, puts it
+    back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._stance = threading.Lock(), 0, contextlib.ExitStack()
+        self._is_set = False
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            self._inside += 1
+            if not self._is_set and "torch._dynamo" in sys.modules:  # else nothing is compiled yet
+                self._stance.enter_context(torch.compiler.set_stance("force_eager"))
+                self._is_set = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._stance.close()
+                    self._is_set = False
+
+
+_uncompiled = _Uncompiled()
 
 
 def record_means(

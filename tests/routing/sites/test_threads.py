@@ -6,6 +6,7 @@ import threading
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 from torch.utils.checkpoint import checkpoint
 
 from chisel import routing
@@ -66,6 +67,20 @@ def test_inner_ablations_add_to_outer_ones_and_end_alone():
         with ablate(model, regions, {"b": 0.5}):
             assert torch.equal(model(X), together)
         assert torch.equal(model(X), outer)
+
+
+def test_ablations_that_end_in_any_order_leave_compiled_networks_compiled():
+    contexts = [ablate(model, resolve(model, PARTS), {"a": "zero"}) for model in (net(), net())]
+    counter, other = CompileCounter(), net()
+    compiled = torch.compile(other, backend=counter)
+    for one in contexts:
+        one.__enter__()
+    contexts[0].__exit__(None, None, None)
+    compiled(X)
+    assert counter.frame_count == 0
+    contexts[1].__exit__(None, None, None)
+    assert torch.equal(compiled(X), other(X))
+    assert counter.frame_count == 1
 
 
 def test_copies_made_within_an_ablation_are_plain_afterwards_and_without_routes_at_once():
