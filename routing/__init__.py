@@ -14,6 +14,7 @@ from chisel.routing.gradient.router import Router, attach
 from chisel.routing.leaks import Leak, leaks
 from chisel.routing.regions.region import Part, Region, Regions
 from chisel.routing.regions.resolve import resolve
+from chisel.routing.sites import Site
 
 __all__ = [
     "UNTESTED",
@@ -25,6 +26,7 @@ __all__ = [
     "RoutedAdam",
     "Router",
     "RoutingError",
+    "Site",
     "UnprotectedRegion",
     "ablate",
     "attach",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from chisel.routing.errors import RoutingError
 from chisel.routing.gradient.hooks import without_routes
 from chisel.routing.gradient.router import attach
-from chisel.routing.regions.activations import edit_at
+from chisel.routing.regions.activations import edit_part
 from chisel.routing.regions.examples import as_inputs, tensors_in
 from chisel.routing.regions.exclusive import Exclusive, exclusive
 from chisel.routing.regions.ownership import owned
@@ -227,7 +227,7 @@ def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: b
     for name, region in regions.items():
         for part in region.parts:
             if part.at != "parameters":  # before its mask is there
-                edit_at(model, part, partial(keep, name, part))
+                edit_part(model, part, partial(keep, name, part))
     rules = {"away": dict.fromkeys(regions, 0.0)}
     router = attach(model, {"regions": regions.to_plain(), "rules": rules, "freeze": False})
     inputs = as_inputs(example)

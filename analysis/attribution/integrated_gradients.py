@@ -32,6 +32,8 @@ class Attribution:
     """Score at the activations, `[N]`."""
     baseline: NDArray[np.float64]
     """Score at the baseline, `[N]`."""
+    axis: int | None = None
+    """Axis of the units in `values`; None: 1 of `[N, C]` and of images, unknown of others."""
 
     @property
     def difference(self) -> NDArray[np.float64]:
@@ -51,15 +53,30 @@ class Attribution:
 
     @property
     def by_channel(self) -> NDArray[np.float64]:
-        """Return attributions summed over places, `[N, C]`, if the channels are on axis 1."""
+        """Return attributions summed over places, or over tokens, `[N, C]`.
+
+        Raises:
+            ConfigError: If it is not known which axis has the units.
+        """
         if self.values.ndim == 2:
             return self.values
-        summed: NDArray[np.float64] = self.values.reshape(*self.values.shape[:2], -1).sum(axis=2)
+        if self.axis is None and self.values.ndim != 4:
+            raise ConfigError(
+                f"attributions of shape {list(self.values.shape)} don't say which axis has the "
+                "units: give integrated_gradients an axis, as in axis=-1"
+            )
+        by_unit = np.moveaxis(self.values, self.axis or 1, 1)
+        summed: NDArray[np.float64] = by_unit.reshape(*by_unit.shape[:2], -1).sum(axis=2)
         return summed
 
 
 def integrated_gradients(
-    score: Score, activations: Tensor, baseline: Tensor, *, steps: int = 64
+    score: Score,
+    activations: Tensor,
+    baseline: Tensor,
+    *,
+    steps: int = 64,
+    axis: int | None = None,
 ) -> Attribution:
     """Attribute a score to activations.
 
@@ -71,6 +88,7 @@ def integrated_gradients(
         activations: `[N, …]`.
         baseline: Start of the line for each example, `[N, …]`, or one for all, `[1, …]`.
         steps: Number of gradients along the line.
+        axis: Axis of the units, for `Attribution.by_channel`; see there.
 
     Raises:
         ConfigError: If there is no step, or the shapes differ.
@@ -95,4 +113,4 @@ def integrated_gradients(
         raise NumericsError("a gradient along the way to the baseline is not finite")
     with torch.no_grad():
         ends = [score(end).double().cpu().numpy() for end in (start + step, start)]
-    return Attribution((mean * step.double()).cpu().numpy(), ends[0], ends[1])
+    return Attribution((mean * step.double()).cpu().numpy(), ends[0], ends[1], axis)

@@ -3,7 +3,8 @@
     with intervene(model, {"embedder.block2.res1.resadd": add(vector, -1)}):
         logits, values = model(obs)
 
-An edit is a function from an activation to the one that replaces it. `record` reads activations;
+An edit is a function from an activation to the one that replaces it. What is edited is a `Site`, or
+the output of a module that is named. `record` reads activations;
 `with_weights` adds the difference between two checkpoints to the weights.
 """
 
@@ -20,8 +21,9 @@ from chisel.analysis.interventions.edits import (
 )
 from chisel.analysis.interventions.hooks import (
     Edit,
-    edit_at,
-    find_modules,
+    Place,
+    as_site,
+    find_sites,
     intervene,
     record,
     recording,
@@ -33,12 +35,13 @@ __all__ = [
     "BATCH",
     "Edit",
     "LayerSplit",
+    "Place",
     "add",
+    "as_site",
     "clamp",
     "clamp_each",
     "compose",
-    "edit_at",
-    "find_modules",
+    "find_sites",
     "intervene",
     "keep",
     "mean",

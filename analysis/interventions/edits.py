@@ -3,9 +3,10 @@
 Activations are `[B, …]`, with the examples on axis 0. When `intervene` runs an edit, the axis of
 the units (channels of an image, features of a vector or of a token) is known from the type of the
 layer: the last of a Linear, Embedding or LayerNorm, axis 1 of a convolution. For other modules,
-such as an activation function of tokens `[B, T, C]`, `axis` must be given. What is added or put in
-has the shape of one example's activation, or of the whole batch `[B, …]`, or is `[C]`: a number for
-each unit at every place. `units` are indices like Python's (-1 is the last one); None means all.
+such as an activation function of tokens `[B, T, C]`, the `Site` must say it. What is added or put
+in has the shape of one example's activation, or of the whole batch `[B, …]`, or is `[C]`: a number
+for each unit at every place. `units` are indices like Python's (-1 is the last one); None means
+all.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from chisel.analysis.interventions.axes import units_axis
-from chisel.analysis.interventions.hooks import Edit
+from chisel.analysis.interventions.hooks import Edit, axis_of_units, refused
 from chisel.configs import ConfigError
+from chisel.routing.sites import along, other_examples, replaced
 
 Units = int | Sequence[int] | None
 Cell = tuple[int, int]
@@ -35,17 +36,16 @@ def compose(*edits: Edit) -> Edit:
     return edit
 
 
-def add(vector: Tensor, coeff: float | Tensor = 1.0, *, axis: int | None = None) -> Edit:
+def add(vector: Tensor, coeff: float | Tensor = 1.0) -> Edit:
     """Add `coeff * vector` (Turner et al. 2023).
 
     Args:
         vector: Of the shape of one example's activation, of the batch, or `[C]`.
         coeff: Factor the vector is multiplied by: one number, or one for each example `[B]`.
-        axis: Axis of the units; None means that of the layer.
     """
 
     def edit(values: Tensor) -> Tensor:
-        given = _fitting(vector, values, axis, "the vector")
+        given = _fitting(vector, values, "the vector")
         factor = torch.as_tensor(coeff).to(values)
         if factor.dim() > 0:
             if len(factor) != len(values):
@@ -57,13 +57,12 @@ def add(vector: Tensor, coeff: float | Tensor = 1.0, *, axis: int | None = None)
     return edit
 
 
-def project_out(direction: Tensor, *, axis: int | None = None) -> Edit:
+def project_out(direction: Tensor) -> Edit:
     """Remove the component along a direction.
 
     Args:
         direction: Of the shape of one example's activation, to remove that component of the whole
             activation; or `[C]`, to remove that component of the units at every place.
-        axis: Axis of the units; None means that of the layer.
 
     Raises:
         ConfigError: If the direction is zero.
@@ -78,7 +77,7 @@ def project_out(direction: Tensor, *, axis: int | None = None) -> Edit:
         if along.shape == values.shape[1:]:
             amount = (values * along).flatten(1).sum(1).view(-1, *[1] * (values.dim() - 1))
         else:
-            along, where = _by_unit(along, values, axis, "the direction")
+            along, where = _by_unit(along, values, "the direction")
             amount = (values * along).sum(where, keepdim=True)
         kept: Tensor = values - amount * along
         return kept
@@ -90,8 +89,6 @@ def clamp(
     channels: int | Sequence[int],
     cells: Sequence[Cell] | None,
     value: float | Tensor,
-    *,
-    axis: int | None = None,
 ) -> Edit:
     """Set channels to a value at some cells, or everywhere.
 
@@ -99,12 +96,11 @@ def clamp(
         channels: One channel or several.
         cells: Cells of the activation `[B, C, H, W]`; None means every place.
         value: One number, or one for each channel `[c]`.
-        axis: Axis of the channels; None means that of the layer.
     """
 
     def edit(values: Tensor) -> Tensor:
-        edited, by_unit = _editable(values, axis)
-        chosen = _units(channels, by_unit)
+        edited, by_unit = _editable(values)
+        chosen = torch.tensor(_units(channels, by_unit.shape[1]), device=values.device)
         put = _per_channel(value, chosen, values)
         if cells is None:
             by_unit[:, chosen] = put.view(-1, *[1] * (values.dim() - 2))
@@ -120,8 +116,6 @@ def clamp_each(
     channels: int | Sequence[int],
     cells: Tensor,
     value: float | Tensor,
-    *,
-    axis: int | None = None,
 ) -> Edit:
     """Set channels to a value at one cell of each example.
 
@@ -129,14 +123,13 @@ def clamp_each(
         channels: One channel or several.
         cells: Row and column of each example's cell, integers `[B, 2]`.
         value: One number, or one for each channel `[c]`.
-        axis: Axis of the channels; None means that of the layer.
     """
 
     def edit(values: Tensor) -> Tensor:
         if len(cells) != len(values):
             raise ConfigError(f"{len(cells)} cells for {len(values)} examples: one for each")
-        edited, by_unit = _editable(values, axis)
-        chosen = _units(channels, by_unit)
+        edited, by_unit = _editable(values)
+        chosen = torch.tensor(_units(channels, by_unit.shape[1]), device=values.device)
         put = _per_channel(value, chosen, values)
         rows, cols = _cells(cells, by_unit).unbind(1)
         examples = torch.arange(len(values), device=values.device)[:, None]
@@ -146,80 +139,68 @@ def clamp_each(
     return edit
 
 
-def scale(factor: float, units: Units = None, *, axis: int | None = None) -> Edit:
+def scale(factor: float, units: Units = None) -> Edit:
     """Multiply units by a factor."""
-    return _where(units, axis, lambda values: values * factor)
+    return _where(units, lambda values: values * factor)
 
 
-def zero(units: Units = None, *, axis: int | None = None) -> Edit:
+def zero(units: Units = None) -> Edit:
     """Set units to zero."""
-    return _where(units, axis, torch.zeros_like)
+    return _where(units, torch.zeros_like)
 
 
-def mean(values: Tensor, units: Units = None, *, axis: int | None = None) -> Edit:
+def mean(values: Tensor, units: Units = None) -> Edit:
     """Replace units by recorded means.
 
     Args:
         values: Means of the shape of one example's activation, or `[C]`, one for each unit.
         units: Units that are replaced.
-        axis: Axis of the units; None means that of the layer.
     """
-    return _where(units, axis, lambda found: _fitting(values, found, axis, "the means"))
+    return _where(units, lambda found: _fitting(values, found, "the means"))
 
 
-def resample(
-    source: Tensor | torch.Generator, units: Units = None, *, axis: int | None = None
-) -> Edit:
+def resample(source: Tensor | torch.Generator, units: Units = None) -> Edit:
     """Replace units by those of other inputs ("causal scrubbing").
 
     Args:
         source: Activations of other inputs, for one example or for each; or a generator, which at
             every call draws another example of the same batch for each example.
         units: Units that are replaced.
-        axis: Axis of the units; None means that of the layer.
     """
 
     def donors(values: Tensor) -> Tensor:
         if isinstance(source, Tensor):
-            return _fitting(source, values, axis, "the donor")
-        if len(values) < 2:
-            raise ConfigError("resampling within a batch needs at least 2 examples")
-        order = torch.randperm(len(values), generator=source, device=source.device)
-        other = torch.empty_like(order)
-        other[order] = order.roll(1)  # one cycle, so that no example keeps its own
-        return values[other.to(values.device)]
+            return _fitting(source, values, "the donor")
+        with refused():
+            return values[other_examples(len(values), source).to(values.device)]
 
-    return _where(units, axis, donors)
+    return _where(units, donors)
 
 
-def _where(units: Units, axis: int | None, replacement: Edit) -> Edit:
+def _where(units: Units, replacement: Edit) -> Edit:
     """Return an edit that replaces some units by those of `replacement(values)`."""
 
     def edit(values: Tensor) -> Tensor:
         if units is None:
             return replacement(values).expand_as(values).clone()
-        edited, by_unit = _editable(values, axis)
-        chosen = _units(units, by_unit)
-        others = replacement(values).expand_as(values).movedim(units_axis(values, axis), 1)
-        by_unit[:, chosen] = others[:, chosen]
-        return edited
+        axis = axis_of_units(values)
+        return replaced(values, _units(units, values.shape[axis]), axis, replacement(values))
 
     return edit
 
 
-def _editable(values: Tensor, axis: int | None) -> tuple[Tensor, Tensor]:
+def _editable(values: Tensor) -> tuple[Tensor, Tensor]:
     """Return a copy of an activation, and a view of the copy with the units on axis 1."""
     edited = values.clone()
-    return edited, edited.movedim(units_axis(values, axis), 1)
+    return edited, edited.movedim(axis_of_units(values), 1)
 
 
-def _units(units: int | Sequence[int], by_unit: Tensor) -> Tensor:
-    size = by_unit.shape[1]
+def _units(units: int | Sequence[int], size: int) -> list[int]:
     chosen = [units] if isinstance(units, int) else list(units)
     for unit in chosen:
         if not -size <= unit < size:
             raise ConfigError(f"unit {unit} is out of range: the layer has {size} (0…{size - 1})")
-    return torch.tensor([unit % size for unit in chosen], dtype=torch.long, device=by_unit.device)
+    return [unit % size for unit in chosen]
 
 
 def _cells(cells: Tensor, values: Tensor) -> Tensor:
@@ -239,21 +220,21 @@ def _per_channel(value: float | Tensor, chosen: Tensor, values: Tensor) -> Tenso
     return put.expand(len(chosen))
 
 
-def _fitting(given: Tensor, values: Tensor, axis: int | None, what: str) -> Tensor:
+def _fitting(given: Tensor, values: Tensor, what: str) -> Tensor:
     """Return what is put in, in a shape that broadcasts to the activation."""
     if given.shape in (values.shape, values.shape[1:]):
         return given.to(values)
-    return _by_unit(given, values, axis, what)[0].to(values)
+    return _by_unit(given, values, what)[0].to(values)
 
 
-def _by_unit(given: Tensor, values: Tensor, axis: int | None, what: str) -> tuple[Tensor, int]:
+def _by_unit(given: Tensor, values: Tensor, what: str) -> tuple[Tensor, int]:
     """Reshape `[C]` so that it broadcasts to every place, and return it with the axis of units."""
     if given.dim() != 1:
         raise _misfit(given, values, what)
-    where = units_axis(values, axis)
-    if len(given) != values.shape[where]:
+    axis = axis_of_units(values)
+    if len(given) != values.shape[axis]:
         raise _misfit(given, values, what)
-    return given.view(-1, *[1] * (values.dim() - 1 - where)), where
+    return along(given, axis, values), axis
 
 
 def _misfit(given: Tensor, values: Tensor, what: str) -> ConfigError:

@@ -1,25 +1,28 @@
-"""Recording and replacing outputs of named modules, the mechanism behind every intervention."""
+"""Recording and replacing activations at sites, the mechanism behind every intervention."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from contextvars import ContextVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from chisel.analysis.interventions.axes import units_of
 from chisel.configs import ConfigError, hint
+from chisel.routing import RoutingError, Site
+from chisel.routing.sites import Thread, edit_at, editing, own_axis, units_axis
 
 Edit = Callable[[Tensor], Tensor]
 """From an activation `[B, …]` to the one that replaces it, of the same shape."""
+Place = TypeVar("Place", bound=str | Site)
+"""A site, or the name of a module, which stands for its output."""
 
 
 @contextlib.contextmanager
-def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
-    """Replace the outputs of some modules within the context.
+def intervene(model: nn.Module, edits: Mapping[Place, Edit]) -> Iterator[None]:
+    """Replace activations at some sites within the context.
 
     Contexts can be nested: an inner one edits the output of an outer one. An edit gets a copy of
     the activation, so an edit in place changes nothing else (the output of an identity or of a
@@ -30,115 +33,85 @@ def intervene(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
     Only the thread that entered the context may run the model meanwhile. Another thread would get
     the edits too, so it is refused; give each thread its own copy of the model.
 
+    Example:
+        `intervene(model, {"blocks.3": add(v), Site("blocks.5", positions=[-1]): zero([7])})`
+
     Args:
         model: Any network, not compiled.
-        edits: Edits by the module's name in `model.named_modules()`.
+        edits: Edits by site, or by the module's name in `model.named_modules()`.
 
     Raises:
         ConfigError: On entry, if there is no such module or the model is compiled. While the model
-            runs, if a module's output has not exactly one tensor of floats, an edit changes its
-            shape, or another thread runs the model. On exit, if the model ran without calling an
-            edited module.
+            runs, if the site is not one tensor of floats, has no such position, or has its units on
+            another axis; an edit changes the shape; or another thread runs the model. On exit, if
+            the model ran without passing a site.
     """
-    modules = find_modules(model, edits)
-    idle, mine = set(edits), threading.get_ident()
-    ran = False
-
-    def note(*_: Any) -> None:
-        nonlocal ran
-        ran |= threading.get_ident() == mine
-
-    def hook_of(name: str, edit: Edit) -> Callable[..., Any]:
-        edit = edit_at(name, modules[name], edit)
-
-        def hook(module: nn.Module, _inputs: Any, output: Any) -> Any:
-            if threading.get_ident() != mine:
-                raise ConfigError(
-                    f"{name} is edited by another thread: give each thread a copy of the model"
-                )
-            idle.discard(name)
-            place, before = _tensor_of(name, module, output)
-            after: Any = edit(before.clone())  # users write edits, which may return anything
-            if not isinstance(after, Tensor) or after.shape != before.shape:
-                shape = list(after.shape) if isinstance(after, Tensor) else type(after).__name__
-                raise ConfigError(
-                    f"{name}: an edit made {shape} of {list(before.shape)}; shapes must stay"
-                )
-            return after if place is None else _with_part(output, place, after)
-
-        return hook
-
-    with contextlib.ExitStack() as stack:
-        for part in model.modules():
-            stack.callback(part.register_forward_hook(note).remove)
-        for name, edit in edits.items():
-            stack.callback(modules[name].register_forward_hook(hook_of(name, edit)).remove)
+    sites = find_sites(model, edits)
+    at_sites = [(sites[place], at_site(model, sites[place], edit)) for place, edit in edits.items()]
+    with editing(model, at_sites, watched=model.modules(), around=refused()) as missing:
         yield
-    if ran and idle:
-        raise ConfigError(f"the model ran without calling {sorted(idle)[0]}: nothing was changed")
+    for site in missing():
+        raise ConfigError(f"the model ran without calling {site.module}: nothing was changed")
 
 
 @contextlib.contextmanager
-def recording(model: nn.Module, modules: Iterable[str]) -> Iterator[dict[str, list[Tensor]]]:
-    """Record the outputs of some modules within the context.
+def recording(model: nn.Module, places: Iterable[Place]) -> Iterator[dict[Place, list[Tensor]]]:
+    """Record the activations at some sites within the context.
 
-    Outputs are recorded after the edits of interventions around this context, and only for the
-    thread that entered it.
+    They are recorded after the edits of interventions around this context, and only for the thread
+    that entered it.
 
     Args:
         model: Any network, not compiled.
-        modules: Names of the modules.
+        places: Sites, or names of modules.
 
     Yields:
-        A list for each name, which gets a detached copy `[B, …]` at each call of the module.
+        A list for each place, which gets a detached copy `[B, …]` whenever something passes.
 
     Raises:
         ConfigError: As for `intervene`.
     """
-    names = list(modules)
-    found = find_modules(model, names)
-    kept: dict[str, list[Tensor]] = {name: [] for name in names}
-    mine = threading.get_ident()
+    sites = find_sites(model, places)
+    kept: dict[Place, list[Tensor]] = {place: [] for place in sites}
 
-    def hook_of(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
-            if threading.get_ident() == mine:
-                kept[name].append(_tensor_of(name, module, output)[1].detach().clone())
-
-        return hook
+    def keeping(place: Place) -> Callable[[Tensor], None]:
+        return lambda values: kept[place].append(values.detach().clone())
 
     with contextlib.ExitStack() as stack:
-        for name, module in found.items():
-            stack.callback(module.register_forward_hook(hook_of(name)).remove)
+        for place, site in sites.items():
+            handle = edit_at(model, site, keeping(place), applies=Thread(), around=refused())
+            stack.callback(handle.remove)
         yield kept
 
 
 def record(
-    model: nn.Module, modules: Iterable[str], run: Callable[[], object]
-) -> dict[str, Tensor]:
-    """Record the outputs of some modules while `run` calls the model.
+    model: nn.Module, places: Iterable[Place], run: Callable[[], object]
+) -> dict[Place, Tensor]:
+    """Record the activations at some sites while `run` calls the model.
 
     Args:
         model: Any network, not compiled.
-        modules: Names of the modules.
+        places: Sites, or names of modules.
         run: Calls the model, any number of times, without gradients.
 
     Returns:
-        Outputs of all calls by name, concatenated, `[N, …]`; detached copies.
+        Activations of all calls by place, concatenated, `[N, …]`; detached copies.
 
     Raises:
-        ConfigError: As for `intervene`, and if a module was never called.
+        ConfigError: As for `intervene`, and if nothing passed a place.
     """
-    with torch.no_grad(), recording(model, modules) as kept:
+    with torch.no_grad(), recording(model, places) as kept:
         run()
-    for name, parts in kept.items():
+    for place, parts in kept.items():
         if not parts:
-            raise ConfigError(f"nothing passed {name} while activations were recorded")
-    return {name: torch.cat(parts) for name, parts in kept.items()}
+            raise ConfigError(
+                f"nothing passed {as_site(place).module} while activations were recorded"
+            )
+    return {place: torch.cat(parts) for place, parts in kept.items()}
 
 
-def find_modules(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
-    """Return modules by name.
+def find_sites(model: nn.Module, places: Iterable[Place]) -> dict[Place, Site]:
+    """Return the site of each place.
 
     Raises:
         ConfigError: If there is no module of a name; or if the model or a part of it is compiled,
@@ -152,52 +125,60 @@ def find_modules(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]
                 "network itself (model._orig_mod, or one that models.load_agent loads)"
             )
     del known[""]
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"no module {name!r}; {hint(name, known)}")
-    return {name: known[name] for name in names}
+    sites = {place: as_site(place) for place in places}
+    for site in sites.values():
+        if site.module not in known:
+            raise ConfigError(f"no module {site.module!r}; {hint(site.module, known)}")
+    return sites
 
 
-def edit_at(name: str, module: nn.Module, edit: Edit) -> Edit:
-    """Return an edit that uses this module's axis of units, for activations recorded earlier."""
+def as_site(place: str | Site) -> Site:
+    """Return a site itself, or that of a module's output."""
+    return place if isinstance(place, Site) else Site(place)
 
-    def edited(values: Tensor) -> Tensor:
-        with units_of(name, module):
-            return edit(values)
+
+_source: ContextVar[tuple[Site, int | None] | None] = ContextVar("source", default=None)
+"""The site whose activation is being edited, and the axis of its layer's units."""
+
+
+def at_site(model: nn.Module, site: Site, edit: Edit) -> Edit:
+    """Return an edit that knows the site's axis of units, gets a copy, and must keep the shape."""
+    own = own_axis(model, site)
+
+    def edited(before: Tensor) -> Tensor:
+        token = _source.set((site, own))
+        try:
+            after: object = edit(before.clone())  # users write edits, which may return anything
+        finally:
+            _source.reset(token)
+        if not isinstance(after, Tensor) or after.shape != before.shape:
+            shape = list(after.shape) if isinstance(after, Tensor) else type(after).__name__
+            raise ConfigError(
+                f"{site.where}: an edit made {shape} of {list(before.shape)}; shapes must stay"
+            )
+        return after
 
     return edited
 
 
-def _tensor_of(name: str, module: nn.Module, output: Any) -> tuple[int | None, Tensor]:
-    """Return the one tensor of floats in an output, and its place if that is a tuple or list."""
-    if isinstance(output, Tensor):
-        return None, output
-    parts = list(output) if isinstance(output, tuple | list) else []
-    if isinstance(module, nn.MultiheadAttention):
-        return 0, parts[0]  # the second one has the attention weights
-    floats = [n for n, part in enumerate(parts) if _has_floats(part)]
-    if len(floats) == 1 and isinstance(parts[floats[0]], Tensor):
-        return floats[0], parts[floats[0]]
-    inside = f" but ({', '.join(type(part).__name__ for part in parts)})" if parts else ""
-    raise ConfigError(
-        f"{name} returns a {type(output).__name__}, not one tensor{inside}: choose a module inside "
-        "it"
-    )
+def axis_of_units(values: Tensor) -> int:
+    """Return the axis of the units of the activation that is being edited.
+
+    Raises:
+        ConfigError: If it is unknown, is not the layer's, or cannot have units.
+    """
+    with refused():
+        return units_axis(values, *(_source.get() or (None, None)))
 
 
-def _has_floats(value: Any) -> bool:
-    """Return whether a value may have floats: a tensor of them, or of a type that we don't know."""
-    if isinstance(value, Tensor):
-        return value.is_floating_point()
-    if isinstance(value, tuple | list):
-        return any(map(_has_floats, value))
-    return not isinstance(value, int | str | None)
+@contextlib.contextmanager
+def refused() -> Iterator[None]:
+    """Turn errors of routing into those that users of analysis meet.
 
-
-def _with_part(output: Any, place: int, part: Tensor) -> Any:
-    """Return the tuple or list with another tensor in one place."""
-    parts = [*output]
-    parts[place] = part
-    if hasattr(output, "_fields"):
-        return type(output)(*parts)
-    return type(output)(parts)
+    Raises:
+        ConfigError: In place of a RoutingError.
+    """
+    try:
+        yield
+    except RoutingError as error:
+        raise ConfigError(str(error)) from error

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from chisel.analysis.interventions.hooks import Edit, edit_at, find_modules, intervene, record
+from chisel.analysis.interventions.hooks import (
+    Edit,
+    as_site,
+    at_site,
+    find_sites,
+    intervene,
+    record,
+)
 from chisel.models import ActorCritic
+from chisel.routing import Site
 
 BATCH = 512
 """Number of examples in one forward pass through the rest of the network."""
@@ -17,19 +26,26 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class LayerSplit:
-    """A model split at the output of one module.
+    """A model split at one site.
 
     If everything passes through the module, as through a block, a residual unit or a layer between
-    them, `after` runs the rest of the network alone. At other modules it runs the whole network
-    and replaces the module's output.
+    them, `after` runs the rest of the network alone. At other sites, and in a network that is no
+    `ActorCritic`, it runs the whole network and replaces the activation.
     """
 
-    model: ActorCritic
-    module: str
-    """Name of the module."""
+    model: nn.Module
+    """Any network that returns logits `[N, …]` and values `[N]`, or logits alone if only
+    `differentiable` is used."""
+    module: str | Site
+    """The site, or the name of a module, which stands for its output."""
+
+    @property
+    def site(self) -> Site:
+        """Return the site."""
+        return as_site(self.module)
 
     def before(self, obs: Tensor) -> Tensor:
-        """Compute the module's output `[N, C, H, W]` for observations `[N, C, H, W]`.
+        """Compute the activation `[N, …]` for observations `[N, …]`.
 
         Raises:
             ConfigError: If there is no such module.
@@ -39,16 +55,16 @@ class LayerSplit:
     def after(
         self, activations: Tensor, obs: Tensor, edit: Edit | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Compute logits `[N, A]` and values `[N]` from outputs of the module, edited or not.
+        """Compute logits `[N, A]` and values `[N]` from activations, edited or not.
 
         Args:
-            activations: Outputs of the module, `[N, C, H, W]`.
-            obs: Observations that they come from, `[N, C, H, W]`.
+            activations: Activations at the site, `[N, …]`.
+            obs: Observations that they come from, `[N, …]`.
             edit: Applied to batches of `activations`, so it must be the same for all examples.
         """
         rest = _rest(self.model, self.module)
         if edit is not None:
-            edit = edit_at(self.module, self.model.get_submodule(self.module), edit)
+            edit = at_site(self.model, self.site, edit)
         outputs = []
         with torch.no_grad():
             for part, part_obs in zip(
@@ -59,16 +75,17 @@ class LayerSplit:
         logits, values = zip(*outputs, strict=True)
         return torch.cat(logits), torch.cat(values)
 
-    def _run(self, rest: nn.Module | None, edited: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
-        if rest is not None:
+    def _run(self, rest: nn.Module | None, edited: Tensor, obs: Tensor) -> Any:
+        if rest is not None and isinstance(self.model, ActorCritic):
             return self.model.heads(rest(edited), obs)
         with intervene(self.model, {self.module: lambda _: edited}):
-            logits, values = self.model(obs)
-        return logits, values
+            return self.model(obs)
 
     def differentiable(self, activations: Tensor, obs: Tensor) -> Tensor:
-        """Compute logits `[N, A]` with a graph back to `activations`."""
-        return self._run(_rest(self.model, self.module), activations, obs)[0]
+        """Compute logits `[N, …]` with a graph back to `activations`."""
+        returned = self._run(_rest(self.model, self.module), activations, obs)
+        logits: Tensor = returned if isinstance(returned, Tensor) else returned[0]
+        return logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +102,7 @@ class ActivationCache:
     outputs: Mapping[str, Tensor]
     """Outputs `[N, …]` of the modules from which the network is run on, by name."""
 
-    def logits(self, module: str, edit: Edit) -> Tensor:
+    def logits(self, module: str | Site, edit: Edit) -> Tensor:
         """Compute logits `[N, A]` with one output edited, equal bit for bit to a whole pass."""
         place = _place(self.model, module)
         with torch.no_grad():
@@ -95,8 +112,7 @@ class ActivationCache:
                 return logits
             kept, rest = self.outputs[place.kept], nn.Sequential(*place.rest)
             if place.whole:
-                edit = edit_at(module, self.model.get_submodule(module), edit)
-                return self._policy(rest(edit(kept.clone())))
+                return self._policy(rest(at_site(self.model, as_site(module), edit)(kept)))
             with intervene(self.model, {module: edit}):
                 return self._policy(rest(kept))
 
@@ -105,18 +121,18 @@ class ActivationCache:
         return logits
 
 
-def keep(model: ActorCritic, modules: Sequence[str], obs: Tensor) -> ActivationCache:
+def keep(model: ActorCritic, modules: Sequence[str | Site], obs: Tensor) -> ActivationCache:
     """Run observations once, and keep the activations that edits of these modules need.
 
     Args:
         model: The network.
-        modules: Names of the modules that will be edited.
+        modules: Names of the modules, or the sites, that will be edited.
         obs: Observations `[N, C, H, W]`.
 
     Raises:
         ConfigError: If there is no such module.
     """
-    find_modules(model, modules)
+    find_sites(model, modules)
     obs = obs.to(model.fc_policy.weight.device)
     places = [_place(model, module) for module in modules]
     wanted = {place.kept for place in places if place is not None}
@@ -135,8 +151,12 @@ class _Place:
     """Whether `kept` is the module itself; otherwise the module is in `rest`."""
 
 
-def _place(model: ActorCritic, module: str) -> _Place | None:
-    """Return the place of a module; None if the network branches before it."""
+def _place(model: nn.Module, at: str | Site) -> _Place | None:
+    """Return the place of a module; None if the network branches before it, or is another kind."""
+    site = as_site(at)
+    if site != Site(site.module, axis=site.axis) or not isinstance(model, ActorCritic):
+        return None
+    module = site.module
     if module == "fc_policy":
         return _Place("embedder", (), whole=False)
     name, *parts = module.split(".")
@@ -159,9 +179,9 @@ def _place(model: ActorCritic, module: str) -> _Place | None:
     return _Place(module, later, whole=True)
 
 
-def _rest(model: ActorCritic, module: str) -> nn.Module | None:
+def _rest(model: nn.Module, at: str | Site) -> nn.Module | None:
     """Return all layers of the embedder after a module; None if something bypasses it."""
-    place = _place(model, module)
-    if place is None or not place.whole or model.critic is not None:
+    place = _place(model, at)
+    if place is None or not place.whole or getattr(model, "critic", None) is not None:
         return None
     return nn.Sequential(*place.rest)

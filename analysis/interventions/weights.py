@@ -11,7 +11,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from chisel.analysis.interventions.hooks import refused
 from chisel.configs import ConfigError, hint
+from chisel.routing.sites import Thread
 
 
 def weight_difference(a: nn.Module, b: nn.Module) -> dict[str, Tensor]:
@@ -36,8 +38,8 @@ def with_weights(
 ) -> Iterator[None]:
     """Add `coeff * difference` to the weights within the context, and restore every byte after it.
 
-    Other threads that run the model meanwhile run it with these weights: give each thread its own
-    copy of the model. Another thread that changes the weights meanwhile is refused.
+    Another thread that changes the weights meanwhile, or runs the model (uncompiled), is refused:
+    give each thread its own copy of the model.
 
     Args:
         model: The network.
@@ -76,16 +78,27 @@ restore the other's changed weights."""
 
 @contextlib.contextmanager
 def _alone(model: nn.Module) -> Iterator[None]:
-    """Refuse another thread that enters the context for the same model."""
+    """Refuse another thread that enters the context for the same model, or runs it."""
     lock = _locks.setdefault(model, threading.RLock())
     if not lock.acquire(blocking=False):
         raise ConfigError(
             "another thread is changing the weights of this model: give each thread a copy of it"
         )
-    try:
-        yield
-    finally:
-        lock.release()
+    thread, is_open = Thread("another thread has changed the weights of this model"), True
+
+    def only_here(*_: object) -> None:
+        if is_open:  # in a copy of the model the hook stays
+            with refused():
+                thread.require()
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
+        for module in model.modules():
+            stack.callback(module.register_forward_pre_hook(only_here).remove)
+        try:
+            yield
+        finally:
+            is_open = False
 
 
 def _floating(model: nn.Module) -> dict[str, Tensor]:

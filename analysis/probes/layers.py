@@ -13,6 +13,7 @@ from chisel.analysis.probes.scores import Reading, Sample, read, score, shuffled
 from chisel.analysis.results import Estimate, redrawn
 from chisel.analysis.steering import activations, shape_of
 from chisel.models import Agent
+from chisel.routing import Site
 
 INPUT = "input"
 """Name of the observation itself, as the first layer."""
@@ -57,7 +58,7 @@ def probe_layers(
     agent: Agent,
     untrained: Agent,
     sample: Sample,
-    layers: Sequence[str],
+    layers: Sequence[str | Site],
     generator: np.random.Generator,
     *,
     resamples: int = 1000,
@@ -68,7 +69,7 @@ def probe_layers(
         agent: The agent.
         untrained: The agent with fresh weights.
         sample: States and targets.
-        layers: Names of modules; `INPUT` is the observation.
+        layers: Names of modules, or sites; `INPUT` is the observation.
         generator: Shuffles labels, and redraws test layouts for the intervals.
         resamples: How often layouts are redrawn.
 
@@ -94,7 +95,7 @@ def probe_layers(
 
 
 def probe_network(
-    agent: Agent, sample: Sample, layers: Sequence[str]
+    agent: Agent, sample: Sample, layers: Sequence[str | Site]
 ) -> Iterator[tuple[str, int, Kernel]]:
     """Yield each layer's name, its number of features and the inner products of its activations."""
     fitted = sample.parts[0]
@@ -105,12 +106,16 @@ def probe_network(
         found = activations(agent.model, group, sample.obs, agent.outputs)
         for layer in group:
             maps = found.pop(layer)
-            yield layer, maps[0].numel(), kernel(maps, fitted)
+            yield (
+                layer if isinstance(layer, str) else layer.where,
+                maps[0].numel(),
+                kernel(maps, fitted),
+            )
 
 
-def _groups(agent: Agent, layers: Sequence[str], states: int) -> Iterator[list[str]]:
+def _groups(agent: Agent, layers: Sequence[str | Site], states: int) -> Iterator[list[str | Site]]:
     """Yield groups of consecutive layers whose activations fit into memory together."""
-    group: list[str] = []
+    group: list[str | Site] = []
     kept = 0
     for layer in layers:
         size = 0 if layer == INPUT else shape_of(agent, layer).numel() * states

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chisel.analysis.interventions import record
+from chisel.analysis.interventions import Place, record
 from chisel.analysis.steering.vectors import SteeringVector, observations_of
 from chisel.configs import ConfigError
 from chisel.models import Agent, to_tensor
+from chisel.routing import Site
 
 _AT_A_TIME = 512
 """Number of observations in one forward pass while activations are recorded."""
@@ -21,20 +22,20 @@ _AT_A_TIME = 512
 
 def activations(
     model: nn.Module,
-    modules: Iterable[str],
+    modules: Iterable[Place],
     obs: Tensor,
     call: Callable[[Tensor], object] | None = None,
-) -> dict[str, Tensor]:
-    """Record the outputs of modules for observations.
+) -> dict[Place, Tensor]:
+    """Record activations for observations.
 
     Args:
         model: Any network.
-        modules: Names of the modules.
+        modules: Names of modules, or sites.
         obs: Observations `[N, …]`.
         call: Runs the model on a batch; None calls the model itself.
 
     Returns:
-        The outputs `[N, …]` by name, on the network's device.
+        The activations `[N, …]` by name or site, on the network's device.
 
     Raises:
         ConfigError: If there is no such module, or its output is not one tensor.
@@ -50,16 +51,16 @@ def activations(
 
 def mean_difference(
     model: nn.Module,
-    module: str,
+    module: str | Site,
     with_states: Tensor,
     without_states: Tensor,
     call: Callable[[Tensor], object] | None = None,
 ) -> Tensor:
-    """Subtract a module's mean output over some inputs from that over others.
+    """Subtract the mean activation over some inputs from that over others.
 
     Args:
         model: Any network.
-        module: Name of the module.
+        module: Name of the module whose output is taken, or the site.
         with_states: Inputs `[N, …]`.
         without_states: Inputs `[M, …]` whose mean is subtracted; M may differ from N.
         call: Runs the model on a batch; None calls the model itself.
@@ -76,7 +77,7 @@ def mean_difference(
 
 def difference(
     agent: Agent,
-    module: str,
+    module: str | Site,
     with_states: NDArray[Any],
     without_states: NDArray[Any],
     states: Mapping[str, Any] | None = None,
@@ -85,7 +86,7 @@ def difference(
 
     Args:
         agent: The agent.
-        module: Name of the module whose outputs are subtracted.
+        module: Name of the module whose outputs are subtracted, or the site.
         with_states: Observations `[N, H, W, C]` that have some property.
         without_states: Observations `[M, H, W, C]` that don't have it.
         states: Plain values about the states, which are kept in the vector's `origin`.
@@ -113,14 +114,14 @@ def averaged(vectors: Sequence[SteeringVector]) -> SteeringVector:
         raise ConfigError("there is no vector to average")
     first = vectors[0]
     for one in vectors:
-        if (one.module, one.vector.shape, one.observations) != (
-            first.module,
+        if (one.site, one.vector.shape, one.observations) != (
+            first.site,
             first.vector.shape,
             first.observations,
         ):
             raise ConfigError(
-                f"vectors at {first.module} {list(first.vector.shape)} and {one.module} "
-                f"{list(one.vector.shape)} cannot be averaged: one module, shape and observation"
+                f"vectors at {first.site.where} {list(first.vector.shape)} and {one.site.where} "
+                f"{list(one.vector.shape)} cannot be averaged: one site, shape and observation"
             )
     mean = torch.stack([one.vector.double() for one in vectors]).mean(0).float()
     origin = {"averaged": [dict(one.origin) for one in vectors]}

@@ -12,6 +12,7 @@ from chisel.analysis.interventions import Edit, compose, intervene
 from chisel.analysis.steering.vectors import SteeringVector, load_vector
 from chisel.configs import ConfigError
 from chisel.models import Agent
+from chisel.routing import Site
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class Steering:
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
         """Return a context in which the vectors are added to the agent's activations."""
-        edits: dict[str, Edit] = {}
+        edits: dict[Site, Edit] = {}
         for _, coeff, vector in self.vectors:
-            earlier = edits.get(vector.module, compose())
-            edits[vector.module] = compose(earlier, vector.edit(coeff))
+            earlier = edits.get(vector.site, compose())
+            edits[vector.site] = compose(earlier, vector.edit(coeff))
         with intervene(self.agent.model, edits):
             yield
 
@@ -43,7 +44,7 @@ class Steering:
             {
                 "file": str(path),
                 "coeff": coeff,
-                "module": vector.module,
+                **vector.site.to_plain(),
                 "norm": vector.norm,
                 "origin": dict(vector.origin),
             }

@@ -13,9 +13,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from chisel.analysis.interventions import Edit, add, record
+from chisel.analysis.interventions import Edit, add, as_site, record
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import Agent, write_atomically
+from chisel.routing import Site
 
 FORMAT = 1
 _OF_OBSERVATIONS = ("obs_shape", "obs_dtype", "obs_high")
@@ -23,16 +24,21 @@ _OF_OBSERVATIONS = ("obs_shape", "obs_dtype", "obs_high")
 
 @dataclass(frozen=True)
 class SteeringVector:
-    """A vector to add to the output of one module."""
+    """A vector to add to the activation at one site."""
 
-    module: str
-    """Name of the module."""
+    module: str | Site
+    """The site, or the name of a module, which stands for its output."""
     vector: Tensor
-    """The vector, of the shape of that output for one example, `[C, …]`, float32."""
+    """The vector, of the shape of that activation for one example, `[C, …]`, float32."""
     observations: Mapping[str, Any]
     """Shape, type and largest value of the observations that it was made from."""
     origin: Mapping[str, Any]
     """Where it comes from, in plain values: checkpoint, its sha256, the states."""
+
+    @property
+    def site(self) -> Site:
+        """Return the site."""
+        return as_site(self.module)
 
     @property
     def norm(self) -> float:
@@ -40,7 +46,7 @@ class SteeringVector:
         return float(self.vector.double().norm())
 
     def edit(self, coeff: float) -> Edit:
-        """Return the edit, for `intervene` at `module`, that adds `coeff` times the vector."""
+        """Return the edit, for `intervene` at `site`, that adds `coeff` times the vector."""
         return add(self.vector, coeff)
 
     def save(self, path: Path | str) -> Path:
@@ -49,7 +55,7 @@ class SteeringVector:
         Raises:
             CheckpointError: If the file cannot be written.
         """
-        about = {"format": FORMAT, "module": self.module, "origin": dict(self.origin)}
+        about = {"format": FORMAT, **self.site.to_plain(), "origin": dict(self.origin)}
         about["observations"] = dict(self.observations)
         data = safetensors.torch.save(
             {"vector": self.vector.float().contiguous()}, {"chisel": json.dumps(about)}
@@ -76,7 +82,7 @@ class SteeringVector:
         shape = list(shape_of(agent, self.module))
         if list(self.vector.shape) != shape:
             raise ConfigError(
-                f"{what} has shape {list(self.vector.shape)}, but the output of {self.module} is "
+                f"{what} has shape {list(self.vector.shape)}, but {self.site.where} is "
                 f"{shape} in {agent.source}"
             )
 
@@ -95,7 +101,11 @@ def load_vector(path: Path | str) -> SteeringVector:
             vector = file.get_tensor("vector")
         if about["format"] != FORMAT:
             raise CheckpointError(f"{path} is a steering vector of format {about['format']}")
-        return SteeringVector(about["module"], vector, about["observations"], about["origin"])
+        observations, origin = about.pop("observations"), about.pop("origin")
+        del about["format"]
+        site = Site(**about)
+        module = site.module if site == Site(site.module) else site
+        return SteeringVector(module, vector, observations, origin)
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is no steering vector ({error!r})") from error
 
@@ -106,8 +116,8 @@ def observations_of(agent: Agent) -> dict[str, Any]:
     return {key: plain[key] for key in _OF_OBSERVATIONS}
 
 
-def shape_of(agent: Agent, module: str) -> torch.Size:
-    """Return the shape of a module's output for one example.
+def shape_of(agent: Agent, module: str | Site) -> torch.Size:
+    """Return the shape of the activation at a site, or of a module's output, for one example.
 
     Raises:
         ConfigError: If there is no such module, or its output is not one tensor.

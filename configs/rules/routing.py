@@ -12,7 +12,7 @@ from chisel.configs.suggest import hint
 TERMS = ("policy", "value", "entropy")
 """Loss terms that may have rules of their own."""
 
-_PART = ("module", "at", "units", "axis", "consumers")
+_PART = ("module", "at", "units", "axis", "element", "consumers")
 _AT = ("output", "input", "parameters")
 
 
@@ -52,6 +52,8 @@ def _part(key: str, part: Any) -> Iterator[str]:
     at = part.get("at", "output")
     if at not in _AT:
         yield f"{key}: at = {at!r}; {hint(str(at), _AT)}"
+    if at == "parameters" and part.get("element") is not None:
+        yield f"{key}: element is of a tuple that a module returns or reads; parameters have none"
 
 
 def _named(routing: RoutingConfig) -> Iterator[str]:

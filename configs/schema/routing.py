@@ -34,7 +34,7 @@ class RoutingConfig:
 
     regions: dict[str, Any] = field(default_factory=dict)
     """List of parts of each region, by its name. A part has `module`, and may have `at`, `units`,
-    `axis` and `consumers`."""
+    `axis`, `element` and `consumers`."""
     rules: dict[str, dict[str, float]] = field(default_factory=dict)
     """Weight of each label's gradient in each region; 1 for regions that are not named."""
     unlabelled: dict[str, float] = field(default_factory=dict)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,15 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.activations import Edit, along, edit_at, select
+from chisel.routing.regions.activations import edit_part, of_units
 from chisel.routing.regions.examples import outputs_of
 from chisel.routing.regions.region import Part, Region, region_named
 from chisel.routing.regions.resolve import uncalled
+from chisel.routing.sites import Thread, along, editing, other_examples, replaced
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
 Means = Mapping[str, Sequence[Tensor]]
 """By region, for each of its parts the mean `[units]`."""
+
+Others = Callable[[Tensor], Tensor]
+"""From an activation to what is put in at a part's units, which broadcasts to it."""
 
 _MODES = ("zero", "mean", "resample")
 
@@ -34,14 +40,15 @@ def ablate(
     *,
     means: Means | None = None,
     generator: torch.Generator | None = None,
+    positions: Sequence[int] | None = None,
 ) -> Iterator[None]:
     """Within the context, `model` runs with some regions switched off or turned down.
 
     The units of each part are replaced at the output of its module, or at the input if the part is
     there. All other units pass bit for bit. A mixture of experts decides itself what a gate's units
     that are set to zero mean. Compiled code would not notice the ablation, so it runs uncompiled
-    within the context. Leaving the context, also through an exception, restores everything. Other
-    threads that run the model meanwhile run it ablated.
+    within the context. Leaving the context, also through an exception, restores everything.
+    Contexts can be nested. Other threads that run the model meanwhile are refused.
 
     Args:
         model: The network, compiled or not.
@@ -51,39 +58,55 @@ def ablate(
             what they are times a factor (a number).
         means: For `mean`: what `record_means` returned.
         generator: For `resample`: source of the random draws.
+        positions: Tokens at which the regions are ablated, -1 is the last; None: at all.
 
     Raises:
         RoutingError: A region or a mode is unknown, or `means` or `generator` is missing; when data
-            passes, a batch of one example cannot be resampled; or, at the end, the model ran and
-            never passed a place of a region.
+            passes, a batch of one example cannot be resampled, there is no such position, or
+            another thread runs the model; or, at the end, the model ran and never passed a place of
+            a region.
     """
     model = getattr(model, "_orig_mod", model)
     edits = [
-        (part, edit)
+        (replace(part.site, positions=positions), of_units(model, part, partial(_put, part, new)))
         for name, mode in modes.items()
-        for part, edit in _edits(region_named(regions, name), mode, means, generator)
+        for part, new in _replacements(region_named(regions, name), mode, means, generator)
     ]
-    passed: set[Part] = set()
-    ran = False
-
-    def note(module: nn.Module, args: object, output: object) -> None:
-        nonlocal ran
-        ran = True
-
-    def noting(part: Part, edit: Edit, values: Tensor) -> Tensor | None:
-        passed.add(part)
-        return edit(values)
-
-    with contextlib.ExitStack() as stack:
-        if "torch._dynamo" in sys.modules:  # otherwise nothing has been compiled
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        stack.callback(model.register_forward_hook(note).remove)
-        for part, edit in edits:
-            stack.callback(edit_at(model, part, partial(noting, part, edit)).remove)
+    with _uncompiled(), editing(model, edits, watched=[model]) as missing:
         yield
-    missing = [part for part, _ in edits if part not in passed]
-    if ran and missing:
-        raise RoutingError(uncalled(missing[0].module, attention=False))
+    for site in missing():
+        raise RoutingError(uncalled(site.module, attention=False))
+
+
+class _Uncompiled:
+    """Runs compiled networks uncompiled, since hooks that are added later do nothing there.
+
+    Torch has one stance for all threads: the last context that ends, in whichever thread, puts it
+    back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._stance = threading.Lock(), 0, contextlib.ExitStack()
+        self._is_set = False
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            self._inside += 1
+            if not self._is_set and "torch._dynamo" in sys.modules:  # else nothing is compiled yet
+                self._stance.enter_context(torch.compiler.set_stance("force_eager"))
+                self._is_set = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._stance.close()
+                    self._is_set = False
+
+
+_uncompiled = _Uncompiled()
 
 
 def record_means(
@@ -91,7 +114,8 @@ def record_means(
 ) -> dict[str, list[Tensor]]:
     """Record the mean activation of every unit of every region while `run` runs the model.
 
-    The mean is over examples and positions; float32, on the CPU.
+    The mean is over examples and positions; float32, on the CPU. What other threads run meanwhile
+    is not recorded.
 
     Args:
         model: The network.
@@ -105,10 +129,11 @@ def record_means(
         RoutingError: If `run` never passed one of the parts.
     """
     sums = {name: [_Sum(part) for part in region.parts] for name, region in regions.items()}
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
+    model = getattr(model, "_orig_mod", model)
+    with torch.no_grad(), _uncompiled(), contextlib.ExitStack() as stack:
         for total in (total for totals in sums.values() for total in totals):
-            stack.callback(edit_at(model, total.part, total.add).remove)
+            handle = edit_part(model, total.part, total.add, applies=Thread())
+            stack.callback(handle.remove)
         run()
     return {name: [total.mean() for total in totals] for name, totals in sums.items()}
 
@@ -132,12 +157,16 @@ class _Sum:
         return (self._sum / self._count).float()
 
 
-def _edits(
+def _put(part: Part, others: Others, values: Tensor) -> Tensor:
+    return replaced(values, part.units, part.axis, others(values))
+
+
+def _replacements(
     region: Region, mode: Mode, means: Means | None, generator: torch.Generator | None
-) -> list[tuple[Part, Edit]]:
-    """For each part of a region, the edit that ablates its units."""
+) -> list[tuple[Part, Others]]:
+    """For each part of a region, what its units are replaced by."""
     if mode == "zero":
-        return [(part, partial(_zero, part)) for part in region.parts]
+        return [(part, lambda values: values.new_zeros(())) for part in region.parts]
     if mode == "mean":
         if means is None or len(means.get(region.name, ())) != len(region.parts):
             raise RoutingError(
@@ -149,31 +178,18 @@ def _edits(
         if generator is None:
             raise RoutingError("resample draws at random: give ablate a generator")
         sources = _Sources(generator)
-        return [(part, partial(_resample, part, sources)) for part in region.parts]
+        return [(part, partial(sources.draw, part)) for part in region.parts]
     if isinstance(mode, str | bool) or not math.isfinite(mode):
         raise RoutingError(
             f"{region.name}: {mode!r} is no ablation; give {', '.join(_MODES)} or a factor"
         )
-    return [(part, partial(_scale, part, float(mode))) for part in region.parts]
-
-
-def _zero(part: Part, values: Tensor) -> Tensor:
-    return values.masked_fill(select(part, values), 0)
+    return [(part, lambda values: values * float(mode)) for part in region.parts]
 
 
 def _mean(part: Part, mean: Tensor, values: Tensor) -> Tensor:
     units = values.new_zeros(part.size)
     units[list(part.units)] = mean.to(units)
-    return torch.where(select(part, values), along(part, units, values), values)
-
-
-def _scale(part: Part, factor: float, values: Tensor) -> Tensor:
-    return torch.where(select(part, values), values * factor, values)
-
-
-def _resample(part: Part, sources: _Sources, values: Tensor) -> Tensor:
-    source = sources.draw(part, len(values)).to(values.device)
-    return torch.where(select(part, values), values[source], values)
+    return along(units, part.axis, values)
 
 
 class _Sources:
@@ -184,19 +200,14 @@ class _Sources:
         self._source = torch.empty(0, dtype=torch.long)
         self._passed: set[Part] = set()
 
-    def draw(self, part: Part, batch: int) -> Tensor:
-        if batch < 2:
-            raise RoutingError("resample needs another example: give batches of at least 2")
+    def draw(self, part: Part, values: Tensor) -> Tensor:
+        batch = len(values)
         if part in self._passed or len(self._source) != batch:
             self._passed = set()
         if not self._passed:
-            device = self._generator.device
-            order = torch.randperm(batch, generator=self._generator, device=device)
-            # A single cycle through the batch, so that no example keeps its own.
-            self._source = torch.empty_like(order)
-            self._source[order] = order.roll(1)
+            self._source = other_examples(batch, self._generator)
         self._passed.add(part)
-        return self._source
+        return values[self._source.to(values.device)]
 
 
 def ablated_outputs(

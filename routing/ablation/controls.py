@@ -8,14 +8,13 @@ import torch
 from torch import nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.region import Part, Region, Side, region_named
+from chisel.routing.regions.region import Part, Region, region_named
+from chisel.routing.sites import Site
 
 SMALLEST = 8
 """Places with fewer units are not drawn from: one unit of a gate is a whole expert."""
 
-_Place = tuple[str, Side, int]
-"""Module, side and axis."""
-_Channel = tuple[tuple[_Place, ...], int]
+_Channel = tuple[tuple[Site, ...], int]
 """One unit in several places, as a channel of a residual stream."""
 
 
@@ -50,8 +49,8 @@ def random_like(
         RoutingError: If there is no such region, or nothing to draw from but the region itself.
     """
     region = region_named(regions, name)
-    parts: dict[_Place, list[int]] = {}
-    sizes = {_place(part): part.size for region in regions.values() for part in region.parts}
+    parts: dict[Site, list[int]] = {}
+    sizes = {part.site: part.size for region in regions.values() for part in region.parts}
     has_others = False
     for channels in _interchangeable(regions):
         order = torch.randperm(len(channels), generator=generator, device=generator.device).tolist()
@@ -65,21 +64,33 @@ def random_like(
         raise RoutingError(f"region {name} has all the units that a control would be drawn from")
     if gates:
         parts |= _units_of_gates(region, generator)
-    for module, _, _ in parts:
-        model.get_submodule(module)
+    for site in parts:
+        model.get_submodule(site.module)
     return Region(
         f"random:{name}",
         tuple(
-            Part(module, side, tuple(sorted(units)), axis, sizes[module, side, axis])
-            for (module, side, axis), units in sorted(parts.items())
+            Part(
+                site.module,
+                site.side,
+                tuple(sorted(parts[site])),
+                _axis(site),
+                sizes[site],
+                element=site.element,
+            )
+            for site in sorted(parts, key=lambda s: (s.module, s.side, _axis(s), s.element or 0))
         ),
     )
 
 
-def _units_of_gates(region: Region, generator: torch.Generator) -> dict[_Place, list[int]]:
+def _axis(site: Site) -> int:
+    assert site.axis is not None  # that of a resolved part
+    return site.axis
+
+
+def _units_of_gates(region: Region, generator: torch.Generator) -> dict[Site, list[int]]:
     """As many random units as the region has, in each small place where it has some but not all."""
     return {
-        _place(part): torch.randperm(part.size, generator=generator, device=generator.device)[
+        part.site: torch.randperm(part.size, generator=generator, device=generator.device)[
             : len(part.units)
         ].tolist()
         for part in region.parts
@@ -87,25 +98,22 @@ def _units_of_gates(region: Region, generator: torch.Generator) -> dict[_Place, 
     }
 
 
-def _place(part: Part) -> _Place:
-    return part.module, part.side, part.axis
-
-
 def _interchangeable(regions: Mapping[str, Region]) -> list[list[_Channel]]:
     """Lists of channels that may stand for each other.
 
     They are in as many places, on the same axis, each among as many units.
     """
-    owners: dict[_Place, set[str]] = {}
-    sizes: dict[_Place, int] = {}
+    owners: dict[Site, set[str]] = {}
+    sizes: dict[Site, int] = {}
     for name, region in regions.items():
         for part in region.parts:
             if part.size >= SMALLEST:
-                owners.setdefault(_place(part), set()).add(name)
-                sizes[_place(part)] = part.size
-    together: dict[tuple[frozenset[str], int, int], list[_Place]] = {}
+                owners.setdefault(part.site, set()).add(name)
+                sizes[part.site] = part.size
+    together: dict[tuple[frozenset[str], int, int], list[Site]] = {}
     for place, names in owners.items():
-        together.setdefault((frozenset(names), sizes[place], place[2]), []).append(place)
+        key = (frozenset(names), sizes[place], _axis(place))
+        together.setdefault(key, []).append(place)
     kinds: dict[tuple[int, int, int], list[_Channel]] = {}
     for (_, size, axis), places in together.items():
         channels = kinds.setdefault((size, axis, len(places)), [])
@@ -115,9 +123,9 @@ def _interchangeable(regions: Mapping[str, Region]) -> list[list[_Channel]]:
 
 def _counts(region: Region, channels: list[_Channel]) -> list[int]:
     """How many units the region has at the first, the second, … place of these channels."""
-    units: dict[_Place, set[int]] = {}
+    units: dict[Site, set[int]] = {}
     for part in region.parts:
-        units.setdefault(_place(part), set()).update(part.units)
+        units.setdefault(part.site, set()).update(part.units)
     distinct = dict.fromkeys(places for places, _ in channels)
     return [
         sum(len(units.get(place, ())) for place in column) for column in zip(*distinct, strict=True)

@@ -13,7 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.activations import first_of, with_first
+from chisel.routing.sites import Site
+from chisel.routing.sites.site import with_tensor
 
 InUse = Callable[[], bool]
 """Says whether labels are in use, so that gradients are to be routed."""
@@ -27,11 +28,13 @@ class SiteHook:
     Args:
         route: Returns the tensor whose gradient is routed; None for a hook in a copy of the model.
         in_use: Whether labels are in use.
-        where: The site, for messages.
+        site: The site; None for a hook that only looks at what passes.
     """
 
-    def __init__(self, route: Callable[[Any], Any] | None, in_use: InUse, where: str) -> None:
-        self._route, self._in_use, self._where = route, in_use, where
+    def __init__(
+        self, route: Callable[[Any], Any] | None, in_use: InUse, site: Site | None
+    ) -> None:
+        self._route, self._in_use, self._site = route, in_use, site
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], *output: Any) -> Any:
         """Return another tensor for the module's output or input; None leaves it."""
@@ -39,13 +42,14 @@ class SiteHook:
             return None
         if self._route is None:
             raise _in_a_copy()
-        if output:
-            return with_first(output[0], self._route(first_of(output[0])))
-        if len(args) != 1:
-            raise RoutingError(
-                f"{self._where} is {len(args)} positional arguments; only one can be routed"
-            )
-        return (self._route(args[0]),)
+        value = output[0] if output else args
+        if self._site is None:
+            self._route(value)
+            return None
+        place = self._site.place_in(module, value)
+        if place is None:
+            return self._route(value)
+        return with_tensor(value, place, self._route(value[place]))
 
     @property
     def is_copy(self) -> bool:
@@ -53,10 +57,10 @@ class SiteHook:
         return self._route is None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SiteHook:
-        return SiteHook(None, self._in_use, self._where)
+        return SiteHook(None, self._in_use, self._site)
 
     def __reduce__(self) -> Any:
-        return SiteHook, (None, _never, self._where)
+        return SiteHook, (None, _never, self._site)
 
 
 class RoutedForward:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,12 +21,13 @@ from chisel.routing.gradient.protection import require_protected
 from chisel.routing.gradient.rules import Rules
 from chisel.routing.regions.examples import tensors_in
 from chisel.routing.regions.exclusive import exclusive
-from chisel.routing.regions.module_order import innermost
+from chisel.routing.regions.masked_sites import MaskedSite, activation_sites, layer_sites
 from chisel.routing.regions.ownership import Owned, owned
 from chisel.routing.regions.recording import Recording
 from chisel.routing.regions.region import Regions
 from chisel.routing.regions.resolve import resolve_recorded, uncalled
-from chisel.routing.regions.sites import Site, activation_sites, layer_sites
+from chisel.routing.sites import Site, Thread
+from chisel.routing.sites.layers import innermost
 
 MIN_RUN = 16
 """Shorter runs of units get one factor per unit, unless all units have one owner."""
@@ -64,11 +66,11 @@ def attach(
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
     masks.unprotected = require_protected(rules, masks, found, unprotected, freeze)
-    in_place: set[tuple[str, str]] | None = None
+    in_place: set[Site] | None = None
     if recording is not None:
         _require_batch(recording, regions, example)
         parts = regions.sites()
-        in_place = {(part.module, part.side) for part in parts if recording.changed_in_place(part)}
+        in_place = {part.site for part in parts if recording.changed_in_place(part)}
     return Router(model, regions, rules, fork, masks, in_place, unprotected)
 
 
@@ -76,7 +78,7 @@ def _require_batch(recording: Recording, regions: Regions, example: Any) -> None
     """Refuse sites whose first axis isn't the batch: labels are one for each example."""
     batch = next(tensors_in(example)).shape[:1]
     for part in regions.sites():
-        shape = recording.shape_at(part.module, part.at)
+        shape = recording.shape_at(part.module, part.side, part.element)
         if shape is not None and shape[:1] != batch:
             raise RoutingError(
                 f"{part.where} has shape {list(shape)} for a batch of {list(batch)}: axis 0 of "
@@ -93,7 +95,9 @@ class Router:
     enabled, every forward pass must be on that batch; without labels nothing is routed.
 
     Labels must stay in use until the backward pass has run if activations are recomputed in it
-    (checkpointing); otherwise only during the forward pass. They are the same for all threads.
+    (checkpointing); otherwise only during the forward pass. They belong to the thread that calls
+    `use`: until `clear` another thread that uses others, or runs the model with gradients, is
+    refused. In a compiled model the second of these is not noticed.
 
     Args:
         model: The network.
@@ -101,8 +105,8 @@ class Router:
         rules: Weights by label and region.
         fork: The module whose output feeds the heads of several loss terms, if there is one.
         masks: Elements of parameters that the regions own.
-        in_place: The places (module, side) whose tensor the model changes in place behind the site;
-            None if that isn't known.
+        in_place: The sites whose tensor the model changes in place behind them; None if that isn't
+            known.
         unprotected: Regions that were declared unprotected.
     """
 
@@ -113,7 +117,7 @@ class Router:
         rules: Rules,
         fork: str | None,
         masks: Owned,
-        in_place: set[tuple[str, str]] | None,
+        in_place: set[Site] | None,
         unprotected: tuple[str, ...],
     ) -> None:
         self.regions, self.rules = regions, rules
@@ -131,7 +135,8 @@ class Router:
         self._masks: dict[str | None, list[Tensor]] | None = None
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
-        self._at_fork: list[tuple[Site, int]] = []
+        self._at_fork: list[tuple[MaskedSite, int]] = []
+        self._here = Thread("the labels in use are those of another thread")
         self._waiting: set[str] = set()
         """Modules with a site that no labelled batch has passed; none after an example."""
         self._has_run = False
@@ -144,13 +149,12 @@ class Router:
         if in_place is not None:
             self._waiting.clear()
         if self._waiting:
-            hook = SiteHook(self._note_run, self._in_use, "the model")
+            hook = SiteHook(self._note_run, self._in_use, None)
             self._undo.append(model.register_forward_hook(hook).remove)
 
-    def _note_run(self, output: Any) -> Any:
+    def _note_run(self, output: Any) -> None:
         if not torch.compiler.is_compiling():
             self._has_run = True
-        return output
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -164,18 +168,20 @@ class Router:
             if self._fork not in dict(self._model.named_modules()):
                 raise RoutingError(f"fork: the model has no module {self._fork!r}")
             fork = innermost(self._model, self._fork, "output")
-        for site in sites:
-            index = self._mask_index(site.owners)
+        for masked in sites:
+            index, site = self._mask_index(masked.owners), masked.site
+            masked = replace(masked, copy=self._in_place is None or site in self._in_place)
             if site.side == "output" and innermost(self._model, site.module, "output") == fork:
-                self._at_fork.append((site, index))
+                self._at_fork.append((masked, index))
             else:
-                self._hook(site, index)
+                self._hook(masked, index)
         self._check_terms()
 
-    def _hook(self, site: Site, index: int) -> None:
+    def _hook(self, masked: MaskedSite, index: int) -> None:
+        site = masked.site
         module = self._model.get_submodule(site.module)
-        route = partial(self._routed, site=site, index=index, term=None)
-        hook = SiteHook(route, self._in_use, site.where)
+        route = partial(self._routed, masked=masked, index=index, term=None)
+        hook = SiteHook(route, self._in_use, site)
         self._waiting.add(site.module)
         if site.side == "input":
             self._undo.append(module.register_forward_pre_hook(hook).remove)
@@ -192,7 +198,7 @@ class Router:
             raise RoutingError(
                 "terms: rules of one loss term need a fork, the module whose output all terms read"
             )
-        here = {owner for site, _ in self._at_fork for owner in site.owners}
+        here = {owner for masked, _ in self._at_fork for owner in masked.owners}
         for term, table in self.rules.terms.items():
             for region in (region for row in table.values() for region in row):
                 if list(self.regions).index(region) not in here:
@@ -214,7 +220,7 @@ class Router:
 
     def _heads(self) -> set[str]:
         """Layers that read routed units at the fork: they follow the loss term of `fork`."""
-        modules = {site.module for site, _ in self._at_fork}
+        modules = {masked.site.module for masked, _ in self._at_fork}
         return {
             name
             for region in self.regions.values()
@@ -231,14 +237,13 @@ class Router:
             self._owners.append(torch.tensor(owners))
         return self._mask_indices[owners]
 
-    def _routed(self, value: Any, site: Site, index: int, term: str | None) -> Tensor:
-        x = site.check(value)
-        self._passed(site.module)
+    def _routed(self, value: Tensor, masked: MaskedSite, index: int, term: str | None) -> Tensor:
+        x = masked.check(value)
+        self._passed(masked.site.module)
         if not x.requires_grad:
             return x
-        mask = align(self._mask(index, term), x.shape, site.axis, site.where)
-        copy = self._in_place is None or (site.module, site.side) in self._in_place
-        return scale_gradient(x, mask, copy=copy)
+        mask = align(self._mask(index, term), x.shape, masked.axis, masked.where)
+        return scale_gradient(x, mask, copy=masked.copy)
 
     def _scales(
         self, module: str, rows: int | None, columns: int | None, head: bool
@@ -255,7 +260,10 @@ class Router:
 
     def _passed(self, module: str) -> None:
         """Note that a labelled batch has passed a module's site."""
-        if not torch.compiler.is_compiling() and self._waiting:
+        if torch.compiler.is_compiling():
+            return
+        self._here.require()
+        if self._waiting:
             self._waiting.discard(module)
 
     def _require_passed(self) -> None:
@@ -279,8 +287,9 @@ class Router:
 
         Raises:
             RoutingError: They are no labels, or the labelled batch before has not passed the
-                module of some region.
+                module of some region, or another thread's labels are in use.
         """
+        self._here.take_over(in_use=self._masks is not None)
         self._require_passed()
         self.rules.check(labels)
         self._term = None
@@ -298,15 +307,19 @@ class Router:
     def labels(self, labels: Tensor) -> Iterator[None]:
         """Use these labels within the context, which the backward pass belongs to as well.
 
+        Contexts can be nested: behind an inner one the labels of the outer one are in use again.
+
         Raises:
             RoutingError: As `use`, and at the end of the first batch for that batch.
         """
+        outer = self._masks, self._term
         self.use(labels)
         try:
             yield
             self._require_passed()
         finally:
             self.clear()
+            self._masks, self._term = outer
 
     def fork(self, features: Tensor, term: str) -> Tensor:
         """Return the fork's output for one loss term, whose gradient is routed by its rules.
@@ -324,13 +337,13 @@ class Router:
         if self._fork is None:
             raise RoutingError("fork: no module was named when the router was attached")
         self._term = term
-        for site, index in self._at_fork:
-            features = self._routed(features, site, index, term)
+        for masked, index in self._at_fork:
+            features = self._routed(features, masked, index, term)
         return features
 
     def is_at_fork(self, module: str) -> bool:
         """Whether a module's output is routed where `fork` is called."""
-        return any(site.module == module for site, _ in self._at_fork)
+        return any(masked.site.module == module for masked, _ in self._at_fork)
 
     def owned(self) -> Owned:
         """Return the elements of parameters that each region owns, as masks.

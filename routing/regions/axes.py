@@ -5,17 +5,15 @@ from __future__ import annotations
 from torch import nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.layers import axis_of, counts_units, widths
 from chisel.routing.regions.module_order import neighbour_of
 from chisel.routing.regions.operations import ELEMENTWISE, MOVING, UNITS_FIRST, UNITS_LAST
 from chisel.routing.regions.recording import Recording
-from chisel.routing.regions.region import Side
+from chisel.routing.sites import Site, own_axis
+from chisel.routing.sites.layers import axis_of, counts_units, widths
 
 
-def axis_for(
-    model: nn.Module, name: str, side: Side, given: int | None, recording: Recording | None
-) -> int:
-    """Choose the axis of the units at a module's output or input, or check the one that was given.
+def axis_for(model: nn.Module, site: Site, recording: Recording | None) -> int:
+    """Choose the axis of the units at a site, or check the one that was given.
 
     A layer has its own axis. An activation or a container has that of the layer that made its
     units.
@@ -23,33 +21,33 @@ def axis_for(
     Raises:
         RoutingError: The layer's units cannot be on the given axis, or the axis cannot be told.
     """
-    own = axis_of(model.get_submodule(name))
-    shape = None if recording is None else recording.shape_at(name, side)
+    name, side, given = site.module, site.side, site.axis
+    shape = None if recording is None else recording.shape_at(name, side, site.element)
     if given is not None:
+        own = own_axis(model, site)
         if own is not None and not _same(given, own, None if shape is None else len(shape)):
             raise RoutingError(
-                f"the {side} of {name} has its units on axis {own if own == -1 else 1}, "
+                f"{site.where} has its units on axis {own if own == -1 else 1}, "
                 f"not {given}: leave axis out"
             )
         return given
+    own = axis_of(model.get_submodule(name))
     if own is not None:
         return own if own == -1 else 1
     if recording is None or shape is None:
         neighbour = neighbour_of(model, name, side)
         return -1 if neighbour is not None and axis_of(neighbour.layer) == -1 else 1
-    traced = None if len(shape) == 2 else _traced(recording, recording.at[name, side])
+    traced = None if len(shape) == 2 else _traced(recording, recording.at[name, side, site.element])
     if traced is None and len(shape) == 3:
         raise RoutingError(
-            f"the {side} of {name} has shape {list(shape)}, and nothing tells where its units are: "
+            f"{site.where} has shape {list(shape)}, and nothing tells where its units are: "
             "give axis: -1 for tokens [B, T, units], axis: 1 for channels [B, units, L]"
         )
     return 1 if traced is None else traced
 
 
-def unit_count(
-    model: nn.Module, name: str, side: Side, axis: int, recording: Recording | None
-) -> int:
-    """Return how many units there are at a module's output or input.
+def unit_count(model: nn.Module, site: Site, axis: int, recording: Recording | None) -> int:
+    """Return how many units there are at a site.
 
     Without a recording a layer's own numbers are taken, and for a module that has none (an
     activation, a sum, a container) those of its neighbour. They are checked when data first passes.
@@ -57,12 +55,16 @@ def unit_count(
     Raises:
         RoutingError: The number cannot be told.
     """
+    name, side = site.module, site.side
     if recording is not None:
-        shape = recording.shape_at(name, side)
+        shape = recording.shape_at(name, side, site.element)
         if shape is None:
-            raise RoutingError(f"the {side} of {name} is no tensor, or the example never passes it")
+            raise RoutingError(
+                f"{site.where} is not one tensor of floats: give element for one of several, or "
+                "choose a module inside"
+            )
         if not -len(shape) < axis < len(shape):
-            raise RoutingError(f"the {side} of {name} has shape {list(shape)}, no axis {axis}")
+            raise RoutingError(f"{site.where} has shape {list(shape)}, no axis {axis}")
         return shape[axis]
     module = model.get_submodule(name)
     if isinstance(module, nn.Embedding):
@@ -74,7 +76,7 @@ def unit_count(
         found = getattr(own, side) if counts_units(module, axis) else None
     if found is None:
         raise RoutingError(
-            f"nothing tells how many units the {side} of {name} has on axis {axis}; give attach an "
+            f"nothing tells how many units {site.where} has on axis {axis}; give attach an "
             "`example` input"
         )
     return found

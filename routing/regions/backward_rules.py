@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from chisel.routing.regions.layers import column_mask, row_mask
 from chisel.routing.regions.operations import (
     CONVOLUTIONS,
     ELEMENTWISE,
@@ -21,6 +20,7 @@ from chisel.routing.regions.operations import (
     TRANSPOSED,
 )
 from chisel.routing.regions.recording import Op
+from chisel.routing.sites.layers import column_mask, row_mask
 
 Shapes = Sequence[torch.Size]
 

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from chisel.routing.regions.activations import select
 from chisel.routing.regions.backward_rules import closed_inputs
-from chisel.routing.regions.layers import column_mask, row_mask
+from chisel.routing.regions.masked_sites import LayerSite, layer_sites
 from chisel.routing.regions.recording import Op, Recording
 from chisel.routing.regions.region import Part, Region
-from chisel.routing.regions.sites import LayerSite, layer_sites
+from chisel.routing.sites.layers import column_mask, row_mask
 
 
 class Exclusive(NamedTuple):

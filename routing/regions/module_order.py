@@ -6,20 +6,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from chisel.routing.regions.layers import widths
 from chisel.routing.regions.operations import ELEMENTWISE_MODULES, REARRANGING_MODULES
-from chisel.routing.regions.region import Side
-
-
-def innermost(model: nn.Module, module: str, side: Side) -> str:
-    """Return the innermost module that has the same output (input).
-
-    The output of an `nn.Sequential` is that of its last child, and its input that of its first.
-    """
-    while type(sequential := model.get_submodule(module)) is nn.Sequential and len(sequential):
-        children = [name for name, _ in sequential.named_children()]
-        module = f"{module}.{children[-1 if side == 'output' else 0]}".lstrip(".")
-    return module
+from chisel.routing.sites.layers import Side, widths
 
 
 def producer(

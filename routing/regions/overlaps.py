@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 from torch import nn
@@ -11,11 +12,10 @@ from torch import nn
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.activations import select
 from chisel.routing.regions.exclusive import closed_before
-from chisel.routing.regions.layers import has_exact_gradient, widths
-from chisel.routing.regions.module_order import innermost
 from chisel.routing.regions.ownership import maker
 from chisel.routing.regions.recording import Recording
 from chisel.routing.regions.region import Part, Regions
+from chisel.routing.sites.layers import has_exact_gradient, innermost, widths
 
 
 def require_disjoint(
@@ -32,15 +32,15 @@ def require_disjoint(
     Raises:
         RoutingError: Two regions claim the same thing.
     """
-    claims: dict[tuple[str, str], dict[int, str]] = {}
+    claims: dict[str, dict[int, str]] = {}
     for region in regions.values():
         for part in region.parts:
-            for (module, what), numbers in _claimed(model, part):
-                taken = claims.setdefault((module, what), {})
+            for where, numbers in _claimed(model, part):
+                taken = claims.setdefault(where, {})
                 for number in numbers:
                     other = taken.setdefault(number, region.name)
                     if other != region.name:
-                        raise _overlap(other, region.name, number, f"the {what} of {module}")
+                        raise _overlap(other, region.name, number, where)
     if recording is not None:
         _require_apart(regions, recording)
 
@@ -69,16 +69,18 @@ def _overlap(one: str, other: str, unit: int, where: str) -> RoutingError:
     )
 
 
-def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[tuple[str, str], tuple[int, ...]]]:
-    """The places (module, what of it) of a part, with the numbers it claims there."""
+def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The places of a part, with the numbers it claims there."""
     if part.at != "parameters":
-        yield (innermost(model, part.module, part.at), part.at), part.units
+        inner = innermost(model, part.module, part.side)
+        yield replace(part.site, module=inner).where, part.units
     layer = maker(model, part)
     if layer is not None:
-        yield (layer, "rows"), part.units
-    if part.at == "output" and part.whole:
-        for name, inner in model.get_submodule(part.module).named_modules(prefix=part.module):
-            if has_exact_gradient(inner):
-                yield (name, "rows"), tuple(range(cast(Any, widths(inner)).output))
+        yield f"the rows of {layer}", part.units
+    if part.at == "output" and part.whole and part.element is None:
+        module = model.get_submodule(part.module)
+        for name, layer_inside in module.named_modules(prefix=part.module):
+            if has_exact_gradient(layer_inside):
+                yield f"the rows of {name}", tuple(range(cast(Any, widths(layer_inside)).output))
     for consumer in part.consumers:
-        yield (consumer, "columns"), part.columns(model, consumer)
+        yield f"the columns of {consumer}", part.columns(model, consumer)

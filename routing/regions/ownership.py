@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.regions.exclusive import Exclusive
-from chisel.routing.regions.layers import (
+from chisel.routing.regions.module_order import producer
+from chisel.routing.regions.region import Part, Regions
+from chisel.routing.sites.layers import (
     column_mask,
     counts_units,
+    innermost,
     is_transposed_linear,
     widths,
 )
-from chisel.routing.regions.module_order import innermost, producer
-from chisel.routing.regions.region import Part, Regions
 
 
 class Owned(dict[str, dict[str, Tensor]]):
@@ -40,7 +41,7 @@ def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) ->
     - of a layer whose output or parameters it has: the rows of weight and bias that make its units;
     - of the layer before an activation that it has (in an `nn.Sequential`, with nothing but
       elementwise modules between): the same;
-    - of a module whose whole output it has: all parameters inside;
+    - of a module whose whole output it has (not an element of it): all parameters inside;
     - of consumers: the columns that read its units;
     - where the network was recorded: all elements that act through its units alone.
 
@@ -89,7 +90,7 @@ def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
     layer = maker(model, part)
     if layer is not None:
         yield from _rows(model.get_submodule(layer), part)
-    if part.whole and part.at == "output":
+    if part.whole and part.at == "output" and part.element is None:
         for parameter in model.get_submodule(part.module).parameters():
             yield parameter, torch.ones(parameter.shape, dtype=torch.bool)
     for name in part.consumers:

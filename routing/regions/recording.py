@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from chisel.routing.regions.activations import edit_at, first_of
+from chisel.routing.errors import RoutingError
+from chisel.routing.regions.activations import edit_part
 from chisel.routing.regions.examples import as_inputs, evaluating, tensors_in
 from chisel.routing.regions.operations import MAY_SHARE, MOVING
 from chisel.routing.regions.region import Part
+from chisel.routing.sites import Side, Site, Thread
 
 SITE = "site"
 """Name of the operation that stands for data passing a part's site."""
@@ -62,13 +64,13 @@ class Recording:
     """Values of floating-point tensors, which gradient can pass."""
     called: set[str] = field(default_factory=set)
     """Modules whose forward ran."""
-    at: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The value at each module's `"input"` and `"output"`; the first one of a tuple, and that of
-    the last call where a module ran several times."""
+    at: dict[tuple[str, Side, int | None], int] = field(default_factory=dict)
+    """The value at each module, side and element of a tuple; that of the last call where a module
+    ran several times."""
 
-    def shape_at(self, module: str, side: str) -> torch.Size | None:
-        """Return the shape of what a module reads or returns; None if that is no tensor."""
-        value = self.at.get((module, side))
+    def shape_at(self, module: str, side: Side, element: int | None = None) -> torch.Size | None:
+        """Return the shape of the tensor at a site; None if there is no such tensor of floats."""
+        value = self.at.get((module, side, element))
         return None if value is None else self.shapes[value]
 
     def makers(self) -> dict[int, Op]:
@@ -104,7 +106,7 @@ def record(model: nn.Module, example: Any, parts: Iterable[Part]) -> Recording:
             for handle in recorder.follow(name, module):
                 stack.callback(handle.remove)
         for part in parts:
-            stack.callback(edit_at(model, part, recorder.site(part)).remove)
+            stack.callback(edit_part(model, part, recorder.site(part)).remove)
         stack.enter_context(recorder)
         returned = model(*as_inputs(example))
     recorder.recording.outputs = tuple(recorder.number(value) for value in tensors_in(returned))
@@ -123,6 +125,7 @@ class _Recorder(TorchFunctionMode):
         self._numbers: dict[int, int] = {}
         self._kept: list[Tensor] = []  # an id is used again once its tensor is gone
         self._stack = [""]
+        self._here = Thread("another thread looks for regions in this model")
         self._paused = False
 
     def __torch_function__(
@@ -183,16 +186,22 @@ class _Recorder(TorchFunctionMode):
         """Register hooks that keep track of the module in which functions are called."""
 
         def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
+            self._here.require()
             self._stack.append(name)
             self.recording.called.add(name)
-            if args and isinstance(args[0], Tensor):
-                self.recording.at[name, "input"] = self.number(args[0])
+            note("input", args)
 
         def leave(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
             self._stack.pop()
-            value = first_of(output)
-            if isinstance(value, Tensor):
-                self.recording.at[name, "output"] = self.number(value)
+            note("output", output)
+
+        def note(side: Side, value: Any) -> None:
+            elements = range(len(value)) if isinstance(value, tuple | list) else ()
+            for element in (None, *elements):
+                with contextlib.suppress(RoutingError):  # no site: no tensor, or not of floats
+                    place = Site(name, side, element).place_in(module, value)
+                    tensor = value if place is None else value[place]
+                    self.recording.at[name, side, element] = self.number(tensor)
 
         yield module.register_forward_pre_hook(enter)
         yield module.register_forward_hook(leave)

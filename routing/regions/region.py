@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError, hint
-from chisel.routing.regions.layers import widths
+from chisel.routing.sites import Side, Site
+from chisel.routing.sites.layers import widths
 
-Side = Literal["output", "input"]
 At = Literal["output", "input", "parameters"]
 
 
@@ -33,6 +33,8 @@ class Part:
     """How many units that axis has."""
     consumers: tuple[str, ...] = ()
     """Linear and Conv2d modules whose columns that read these units are routed as well."""
+    element: int | None = None
+    """Number of the tensor with the units in a tuple, see `Site`."""
 
     @property
     def whole(self) -> bool:
@@ -45,9 +47,14 @@ class Part:
         return "input" if self.at == "input" else "output"
 
     @property
+    def site(self) -> Site:
+        """Where the units are."""
+        return Site(self.module, self.side, self.element, self.axis)
+
+    @property
     def where(self) -> str:
         """The place of the units, for messages."""
-        return f"the {self.side} of {self.module}"
+        return self.site.where
 
     @property
     def mask(self) -> Tensor:
@@ -107,6 +114,7 @@ class Regions(Mapping[str, Region]):
             name: [
                 {"module": part.module, "at": part.at, "units": list(part.units)}
                 | ({"axis": part.axis, "size": part.size} if part.at != "parameters" else {})
+                | ({} if part.element is None else {"element": part.element})
                 | {"consumers": list(part.consumers)}
                 for part in region.parts
             ]

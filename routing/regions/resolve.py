@@ -10,13 +10,14 @@ from torch import nn
 
 from chisel.routing.errors import RoutingError, hint
 from chisel.routing.regions.axes import axis_for, unit_count
-from chisel.routing.regions.layers import counts_units, has_exact_gradient, widths
 from chisel.routing.regions.overlaps import require_disjoint
 from chisel.routing.regions.recording import Recording, record
-from chisel.routing.regions.region import At, Part, Region, Regions, Side
+from chisel.routing.regions.region import At, Part, Region, Regions
 from chisel.routing.regions.units import parse_units
+from chisel.routing.sites import Side, Site
+from chisel.routing.sites.layers import counts_units, has_exact_gradient, widths
 
-_OPTIONS = ("module", "at", "units", "axis", "consumers", "size")
+_OPTIONS = ("module", "at", "units", "axis", "element", "consumers", "size")
 _PLACES: tuple[At, ...] = ("output", "input", "parameters")
 
 
@@ -29,7 +30,8 @@ def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -
             `?` stand for any letters, dots too), `at` (`output` by default, `input` or
             `parameters`), `units` (see `parse_units`; by default all), `axis` of the units (by
             default the layer's: the last of a Linear, LayerNorm, Embedding or attention, 1 of a
-            convolution or BatchNorm) and `consumers` (names of modules; see `Part`).
+            convolution or BatchNorm), `element` (number of the tensor, where a module returns or
+            reads several) and `consumers` (names of modules; see `Part`).
         example: An input of the model (or a tuple of them). With it sizes and axes of activations
             are looked up exactly. Without it they follow from the layers around, and are checked
             when data first passes.
@@ -140,8 +142,9 @@ class _Resolver:
 
     def _rows(self, module: str, part: Mapping[str, Any]) -> Part:
         layer = self._model.get_submodule(module)
-        if part.get("axis") is not None:
-            raise RoutingError(f"{module}: rows of a weight need no axis")
+        for option in ("axis", "element"):
+            if part.get(option) is not None:
+                raise RoutingError(f"{module}: rows of a weight need no {option}")
         size = cast(Any, widths(layer)).output
         _require_size(part, size, f"the parameters of {module}")
         units = _units(part, size, f"the parameters of {module}")
@@ -150,16 +153,15 @@ class _Resolver:
         return Part(module, "parameters", units, axis, size, consumers)
 
     def _activation(self, module: str, at: Side, part: Mapping[str, Any]) -> Part:
-        given = part.get("axis")
-        axis = axis_for(
-            self._model, module, at, None if given is None else _axis(given), self._recording
-        )
+        axis, element = (_number(part, option) for option in ("axis", "element"))
+        site = Site(module, at, element, axis)
+        axis = axis_for(self._model, site, self._recording)
         size = part.get("size")  # in what `Regions.to_plain` returned
         if size is None or counts_units(self._model.get_submodule(module), axis):
-            size = unit_count(self._model, module, at, axis, self._recording)
-            _require_size(part, size, f"the {at} of {module}")
-        units = _units(part, size, f"the {at} of {module}")
-        return Part(module, at, units, axis, size, self._consumers(part, module, size))
+            size = unit_count(self._model, site, axis, self._recording)
+            _require_size(part, size, site.where)
+        units = _units(part, size, site.where)
+        return Part(module, at, units, axis, size, self._consumers(part, module, size), element)
 
     def _consumers(self, part: Mapping[str, Any], module: str, size: int) -> tuple[str, ...]:
         patterns = part.get("consumers") or ()
@@ -196,12 +198,14 @@ def uncalled(name: str, attention: bool) -> str:
     )
 
 
-def _axis(given: Any) -> int:
-    """Read an axis: a number, or the text of one, as it comes from a config file."""
-    text = str(given)
-    if isinstance(given, bool) or not text.removeprefix("-").isdecimal() or int(text) == 0:
-        raise RoutingError(f"axis: {given!r} is no axis of units; 0 is the batch, -1 the last")
-    return int(text)
+def _number(part: Mapping[str, Any], option: str) -> Any:
+    """Read a whole number, or the text of one, as it comes from a config file.
+
+    What is neither is returned as it is: `Site` refuses it.
+    """
+    given: Any = part.get(option)
+    is_text = isinstance(given, str) and given.removeprefix("-").isdecimal()
+    return int(given) if is_text else given
 
 
 def _require_size(part: Mapping[str, Any], size: int, what: str) -> None:

@@ -1,8 +1,8 @@
 """docs/reference/limits.md quotes the messages that its causes raise, all of them and no others."""
 
+import contextlib
 import re
 import sys
-import threading
 from pathlib import Path
 
 import gymnasium
@@ -13,13 +13,14 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from torch import nn
 
-from chisel import configs, envs, models
+from chisel import configs, envs, models, routing
 from chisel.analysis.interventions import intervene, with_weights, zero
 from chisel.configs import ChiselError
 from chisel.envs.maze import procgen_game
 from chisel.models import ActorCritic, Spaces
 from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
+from tests.threads import in_thread
 
 PAGE = Path(__file__).parents[2] / "docs/reference/limits.md"
 IMAGE = spaces.Box(0, 1, (4, 4, 1), np.uint8)
@@ -75,30 +76,38 @@ def edit(net, edits, x):
         net(x)
 
 
-def in_two_threads(context):
+ZEROS, REGIONS = torch.zeros(1, 4), {"r": [{"module": "0"}]}
+
+
+def run(net):
+    net(ZEROS)
+
+
+def in_two_threads(context, other=run):
     """Raise the error of a second thread that uses a model while `context` is open in this one."""
-    net, raised = nn.Sequential(nn.Linear(4, 4)), []
-
-    def other():
-        try:
-            context(net, inside=True)
-        except ChiselError as error:
-            raised.append(error)
-
-    with context(net, inside=False):
-        thread = threading.Thread(target=other)
-        thread.start()
-        thread.join()
-    raise raised[0]
+    net = nn.Sequential(nn.Linear(4, 4))
+    with context(net):
+        error = in_thread(lambda: other(net))
+    raise error
 
 
-def steered(net, *, inside):
-    return net(torch.zeros(1, 4)) if inside else intervene(net, {"0": zero()})
+def steered(net):
+    return intervene(net, {"0": zero()})
 
 
-def reweighted(net, *, inside):
-    weights = with_weights(net, {"0.bias": torch.ones(4)})
-    return weights.__enter__() if inside else weights
+def reweighted(net):
+    return with_weights(net, {"0.bias": torch.ones(4)})
+
+
+@contextlib.contextmanager
+def dropped(net):
+    routing.RegionDropout(net, routing.resolve(net, REGIONS)).use({"r": torch.ones(1).bool()})
+    yield
+
+
+def labelled(net):
+    options = {"regions": REGIONS, "rules": {"x": {"r": 0}}}
+    return routing.attach(net, options, example=ZEROS).labels(torch.zeros(1).long())
 
 
 def compiled():
@@ -130,12 +139,15 @@ PROVOKED = [
     lambda: edit(nn.TransformerEncoderLayer(4, 2, 8), {"self_attn.out_proj": zero()}, TOKENS),
     lambda: edit(compiled(), {"0": zero()}, TOKENS),
     lambda: in_two_threads(steered),
+    lambda: in_two_threads(dropped),
+    lambda: in_two_threads(labelled),
     lambda: in_two_threads(reweighted),
+    lambda: in_two_threads(reweighted, lambda net: reweighted(net).__enter__()),
 ]
 
 
 def message(provoke):
-    with pytest.raises(ChiselError) as caught:
+    with pytest.raises((ChiselError, routing.RoutingError)) as caught:
         provoke()
     return " ".join(str(caught.value).split())
 

@@ -32,6 +32,7 @@ DOORS = {
     "envs.gridworlds",
     "envs.maze",
     "envs.oversight",
+    "routing.sites",
     "analysis.ablation",
     "analysis.attribution",
     "analysis.evaluation",

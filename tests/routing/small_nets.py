@@ -81,6 +81,47 @@ class TinyGPT(nn.Module):
         return self.head(self.norm(x))
 
 
+class TupleBlock(nn.Module):
+    """A block as in Hugging Face's GPT-2: takes hidden states and a mask, and returns a tuple.
+
+    That is the hidden states with the attention weights, or with None.
+    """
+
+    def __init__(self, width, heads, weights):
+        super().__init__()
+        self.weights = weights
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.fc, self.act, self.proj = Conv1D(2 * width, width), nn.GELU(), Conv1D(width, 2 * width)
+
+    def forward(self, x, mask):
+        read = self.norm1(x)
+        z, weights = self.attn(read, read, read, attn_mask=mask)
+        x = x + z
+        x = x + self.proj(self.act(self.fc(self.norm2(x))))
+        return (x, weights) if self.weights else (x, None)
+
+
+class TupleGPT(nn.Module):
+    """Tokens `[B, T]` to logits `[B, T, V]`, through blocks that return tuples."""
+
+    def __init__(self, vocabulary=11, width=8, heads=2, layers=2, weights=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.wte, self.wpe = nn.Embedding(vocabulary, width), nn.Embedding(16, width)
+        self.blocks = nn.ModuleList(TupleBlock(width, heads, weights) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, tokens):
+        count = tokens.shape[1]
+        mask = torch.full((count, count), float("-inf")).triu(1)
+        x = self.wte(tokens) + self.wpe(torch.arange(count))
+        for block in self.blocks:
+            x, _ = block(x, mask)
+        return self.head(self.norm(x))
+
+
 class RandomNet(nn.Module):
     """Layers in a random order with skips, functional activations, slices and in-place sums.
 

@@ -136,7 +136,7 @@ def _study(
     largest = max(known, key=lambda state: state.maze_dim)
     return ChannelsResult(
         name=name,
-        module=studied.layer_split.module,
+        module=studied.layer_split.site.module,
         tracking=tracking,
         goal=goal,
         zeros=zeros,

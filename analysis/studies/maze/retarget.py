@@ -136,4 +136,4 @@ def _study(
         maps.append(clamp(state, channels=clamps.channels, ceiling=ceiling))
         controls.append(clamp(state, channels=clamps.controls, ceiling=False).clamped)
         progress("mazes", number + 1, len(mazes))
-    return RetargetResult(name, studied.layer_split.module, clamps, maps, controls)
+    return RetargetResult(name, studied.layer_split.site.module, clamps, maps, controls)

@@ -14,7 +14,7 @@ def test_a_linear_score_is_attributed_exactly_in_one_step():
     draws = torch.Generator().manual_seed(0)
     x, start = torch.randn(2, 3, 4, 5, generator=draws)
     weights = torch.randn(4, 5, generator=draws)
-    found = integrated_gradients(lambda a: (a * weights).sum((1, 2)) + 7, x, start, steps=1)
+    found = integrated_gradients(lambda a: (a * weights).sum((1, 2)) + 7, x, start, steps=1, axis=1)
     np.testing.assert_allclose(found.values, weights * (x - start), rtol=1e-5)
     np.testing.assert_allclose(found.gap, 0, atol=1e-5)
     np.testing.assert_allclose(found.by_channel, found.values.sum(axis=2))

@@ -212,7 +212,7 @@ def test_zero_directions_lone_resampling_and_empty_recordings_are_refused(net):
 def test_a_module_with_several_outputs_is_refused():
     net = nn.Sequential(nn.LSTM(2, 2))
     with (
-        pytest.raises(ConfigError, match="0 returns a tuple, not one tensor"),
+        pytest.raises(ConfigError, match="the output of 0 is a tuple"),
         intervene(net, {"0": zero()}),
     ):
         net(torch.zeros(1, 1, 2))

@@ -132,27 +132,37 @@ class Pair(nn.Module):
         return [self.fc(x), y] if self.as_list else (self.fc(x), y)
 
 
-def test_the_first_tensor_of_a_tuple_is_routed_and_other_outputs_are_refused():
-    labels = torch.tensor([0, 0])
-    model = nn.Sequential(Pair())
+@pytest.mark.parametrize("as_list", [False, True])
+def test_the_one_tensor_of_a_tuple_is_routed_and_of_two_only_the_one_that_is_named(as_list):
+    labels, x = torch.tensor([0, 0]), torch.randn(2, 3)
     options = {"regions": {"a": [{"module": "0"}]}, "rules": {"x": {"a": 0}}}
-    router = routing.attach(model, options, example=torch.randn(2, 3))
+    model = nn.Sequential(Pair(as_list))
+    router = routing.attach(model, options, example=x)
     assert sorted(router.owned()) == ["0.fc.bias", "0.fc.weight"]
     with router.labels(labels):
-        first, second = model(torch.randn(2, 3))
+        first, second = model(x)
         first.sum().backward()
     assert second is None
     assert not model[0].fc.weight.grad.any()
     router.detach()
-    model = nn.ModuleDict({"pair": Pair(as_list=True)})
-    router = routing.attach(model, options | {"regions": {"a": [{"module": "pair"}]}})
-    with router.labels(labels), pytest.raises(RoutingError, match="the output of pair is a list"):
-        model["pair"](torch.randn(2, 3))
+    model = nn.ModuleDict({"pair": Pair(as_list)})
+    part = {"module": "pair", "at": "input"}
+    options = {"regions": {"a": [part]}, "rules": {"x": {"a": 0}}, "freeze": False}
+    router = routing.attach(model, options)
+    with (
+        router.labels(labels),
+        pytest.raises(RoutingError, match="floats: give element"),
+    ):
+        model["pair"](x, x)
     router.detach()
-    options = {"regions": {"a": [{"module": "pair", "at": "input"}]}, "rules": {"x": {"a": 0}}}
-    router = routing.attach(model, options | {"freeze": False})
-    with router.labels(labels), pytest.raises(RoutingError, match="2 positional arguments"):
-        model["pair"](torch.randn(2, 3), torch.randn(2, 3))
+    options["regions"]["a"] = [part | {"element": "1"}]
+    router = routing.attach(model, options)
+    assert router.regions.to_plain()["a"][0]["element"] == 1
+    x, y = x.requires_grad_(), torch.randn(2, 3, requires_grad=True)
+    with router.labels(labels):
+        sum(one.sum() for one in model["pair"](x, y)).backward()
+    assert x.grad.any()
+    assert not y.grad.any()
 
 
 def test_a_size_guessed_wrongly_from_neighbours_is_refused_when_data_passes():

@@ -1,49 +1,42 @@
-"""Sites: the places of a model at which something is masked, and the region of every unit."""
+"""The places of a model at which gradient is masked, with the region of every unit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.activations import require_units
-from chisel.routing.regions.layers import axis_of, widths
-from chisel.routing.regions.region import Region, Regions, Side
+from chisel.routing.regions.region import Region, Regions
+from chisel.routing.sites import Site, own_axis
+from chisel.routing.sites.layers import widths
 
 
 @dataclass(frozen=True)
-class Site:
-    """A module's output or input; all regions with units there are one mask."""
+class MaskedSite:
+    """A site at which all regions with units there are one mask."""
 
-    module: str
-    side: Side
+    site: Site
+    where: str
+    """The site's name, which need not be made anew for every batch."""
     axis: int
+    """Axis of the units."""
     owners: tuple[int, ...]
     """The number of each unit's region; the last region's number + 1 for shared units."""
-    last: bool = False
-    """Whether it is a layer with its units on the last axis, whatever `axis` says."""
+    own: int | None
+    """Axis of the layer's units; None if its type does not say it."""
+    copy: bool = True
+    """Whether what is behind the site may be changed in place."""
 
-    @property
-    def where(self) -> str:
-        """The place of the units, for messages."""
-        return f"the {self.side} of {self.module}"
-
-    def check(self, value: Any) -> Tensor:
+    def check(self, value: Tensor) -> Tensor:
         """Check that this is the tensor that was expected when regions were resolved.
 
         Raises:
-            RoutingError: It is no tensor, or has another number of units.
+            RoutingError: It has another number of units, or they are on another axis.
         """
-        x = require_units(value, self.where, self.axis, len(self.owners))
-        if self.last and self.axis % x.dim() != x.dim() - 1:
-            raise RoutingError(
-                f"{self.where} has shape {list(x.shape)} with its units on the last axis, not on "
-                f"{self.axis}: leave the part's axis out"
-            )
-        return x
+        return require_units(value, self.site, len(self.owners), self.own)
 
 
 @dataclass(frozen=True)
@@ -55,27 +48,35 @@ class LayerSite:
     columns: tuple[int, ...] | None = None
 
 
-def activation_sites(model: nn.Module, regions: Regions) -> list[Site]:
+def activation_sites(model: nn.Module, regions: Regions) -> list[MaskedSite]:
     """Collect where activations are masked, in the order of declaration.
 
     Raises:
-        RoutingError: Two regions count the units of one tensor on different axes.
+        RoutingError: Two regions count the units of one tensor on different axes, or only one says
+            which element of a tuple has its units.
     """
-    sites: dict[tuple[str, str], Site] = {}
+    sites: dict[tuple[str, str, int | None], MaskedSite] = {}
     for number, region in enumerate(regions.values()):
         for part in region.parts:
             if part.at == "parameters":
                 continue
-            last = axis_of(model.get_submodule(part.module)) == -1
-            shared = Site(part.module, part.side, part.axis, (len(regions),) * part.size, last)
-            site = sites.get((part.module, part.side), shared)
+            key = (part.module, part.side, part.element)
+            shared = (len(regions),) * part.size
+            site = sites.get(key) or MaskedSite(
+                part.site, part.where, part.axis, shared, own_axis(model, part.site)
+            )
             if (site.axis, len(site.owners)) != (part.axis, part.size):
                 raise RoutingError(
                     f"{site.where}: regions must count its units on one axis, not on both "
                     f"{site.axis} and {part.axis}"
                 )
-            owners = _with_owner(site.owners, part.units, number)
-            sites[part.module, part.side] = replace(site, owners=owners)
+            sites[key] = replace(site, owners=_with_owner(site.owners, part.units, number))
+    for module, side, element in sites:
+        if element is not None and (module, side, None) in sites:
+            raise RoutingError(
+                f"the {side} of {module}: one part says element {element} and another none; say it "
+                "in both"
+            )
     return list(sites.values())
 
 

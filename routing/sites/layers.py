@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+Side = Literal["output", "input"]
+"""Whether something is in what a module returns, or in what it reads."""
+
+_UNITS_LAST = (nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention)
 
 
 class Widths(NamedTuple):
@@ -35,13 +40,30 @@ def widths(module: nn.Module) -> Widths | None:
 
 
 def axis_of(module: nn.Module) -> int | None:
-    """Return the axis of a layer's units; None for a module that has no such axis."""
+    """Return the axis of a layer's units; None for a module whose type does not say it.
+
+    It is the last axis of Linear, Embedding, LayerNorm and RMSNorm of one axis, attention and
+    GPT-2's `Conv1D`; the one before the places of convolutions; axis 1 of batch, instance and group
+    norm. It is unknown for activation functions, containers and the like.
+    """
     if isinstance(module, nn.modules.conv._ConvNd):
         return -1 - len(module.kernel_size)
     if isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm):
         return 1
-    last = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention)
-    return -1 if isinstance(module, last) or is_transposed_linear(module) else None
+    one_axis = isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) == 1
+    last = isinstance(module, _UNITS_LAST) or is_transposed_linear(module)
+    return -1 if one_axis or last else None
+
+
+def innermost(model: nn.Module, module: str, side: Side) -> str:
+    """Return the innermost module that has the same output (input).
+
+    The output of an `nn.Sequential` is that of its last child, and its input that of its first.
+    """
+    while type(sequential := model.get_submodule(module)) is nn.Sequential and len(sequential):
+        children = [name for name, _ in sequential.named_children()]
+        module = f"{module}.{children[-1 if side == 'output' else 0]}".lstrip(".")
+    return module
 
 
 def counts_units(module: nn.Module, axis: int) -> bool:

@@ -1,0 +1,21 @@
+"""Sites: where in a network something is read, edited, routed or ablated."""
+
+from chisel.routing.sites.editing import Edit, Rewrite, Thread, edit_at, editing
+from chisel.routing.sites.layers import Side
+from chisel.routing.sites.site import Site, own_axis, units_axis
+from chisel.routing.sites.units import along, other_examples, replaced
+
+__all__ = [
+    "Edit",
+    "Rewrite",
+    "Side",
+    "Site",
+    "Thread",
+    "along",
+    "edit_at",
+    "editing",
+    "other_examples",
+    "own_axis",
+    "replaced",
+    "units_axis",
+]
