@@ -129,6 +129,14 @@ def t_quantile(n: int) -> float:
     return float(special.stdtrit(n - 1, 0.975))
 
 
+def widened_tail(n: int) -> float:
+    """Return the share to leave out at each end of a percentile bootstrap of n values.
+
+    It widens the interval as much as Student's t is wider than the normal (Hesterberg 2015).
+    """
+    return float(special.ndtr(-t_quantile(n) * math.sqrt(n / (n - 1))))
+
+
 def bootstrap_mean(
     values: ArrayLike,
     generator: np.random.Generator,
@@ -166,7 +174,7 @@ def bootstrap_mean(
     distinct, counts = np.unique(sample, return_counts=True)
     if within is None:
         draws = generator.multinomial(n, counts / n, size=resamples)
-        tail = special.ndtr(-t_quantile(n) * math.sqrt(n / (n - 1)))
+        tail = widened_tail(n)
         low, high = np.quantile(draws @ distinct / n, [tail, 1 - tail])
     else:
         low, high = _ends_within(distinct, counts, generator, resamples, within)
