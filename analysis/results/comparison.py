@@ -365,7 +365,8 @@ def _profiles(
         groups, draws = [line.of_seeds(name) for line in lines], np.random.default_rng(0)
         together = np.concatenate(groups)
         levels = np.linspace(together.min(), together.max(), _THRESHOLDS)
-        profiles[dict(_LAST).get(name, name)] = {
+        words = f"{dict(_LAST).get(name, name)} (n = {' and '.join(str(len(g)) for g in groups)})"
+        profiles[words] = {
             line.label: performance_profile([group], levels, draws)
             for line, group in zip(lines, groups, strict=True)
         }
@@ -399,5 +400,5 @@ def _cell(line: Line, name: str, estimate: Estimate | None) -> str:
 def _contrast_cells(found: Contrast | None) -> list[str]:
     if found is None:
         return []
-    better = [found.improvement.text(".2g")] if found.improvement else []
+    better = [found.improvement.text(".3g")] if found.improvement else []
     return [f"{found.p:.3g}", *better]

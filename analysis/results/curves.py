@@ -105,14 +105,14 @@ def profiles_figure(profiles: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figur
     Args:
         profiles: By metric and label the table of `performance_profile`.
     """
-    labels = {label: label for of_labels in profiles.values() for label in of_labels}
-    words = "share of runs above; band: 95 % at each value"
+    shown = dict.fromkeys(label for of_labels in profiles.values() for label in of_labels)
+    labels = {k: f"{k}; band: 95 % at each value, bootstrap over runs" for k in shown}
     figure, axes, lines = _panels(len(profiles), labels)
     for ax, (metric, of_labels) in zip(axes, profiles.items(), strict=True):
         for label, profile in of_labels.items():
             columns = [profile[name] for name in ("threshold", "share", "low", "high")]
             plot_interval(ax, *columns, step=True, **lines[label])
-        style_axes(ax, metric, xlabel="value", ylabel=words)
+        style_axes(ax, metric, xlabel="value", ylabel="share of runs above")
         ax.set_ylim(-0.03, 1.03)
     return figure
 
@@ -140,8 +140,14 @@ def _panels(
         unused.set_axis_off()
     lines = dict(zip(labels, itertools.cycle(LINES), strict=False))
     handles = [Line2D([], [], **lines[label]) for label in labels]
-    place = {"loc": "outside lower left", "frameon": False, "fontsize": 9, "handlelength": 3}
-    figure.legend(handles, list(labels.values()), **place)
+    figure.legend(
+        handles,
+        list(labels.values()),
+        loc="outside lower left",
+        frameon=False,
+        fontsize=9,
+        handlelength=3,
+    )
     return figure, axes[:count], lines
 
 

@@ -170,7 +170,11 @@ def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) 
         "pdf": {"Creator": "Chisel", "Subject": origin, "CreationDate": None},
     }
     # Journals want fonts that can be embedded and edited (42 is TrueType), not outlines.
-    settings = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "chisel"}
+    settings: dict[Any, Any] = {
+        "pdf.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "chisel",
+    }
     for file in (path, path.with_suffix(".pdf")) if paper else (path,):
         form, picture = file.suffix[1:] if file.suffix[1:] in metadata else "png", io.BytesIO()
         with matplotlib.rc_context(settings):
