@@ -10,6 +10,7 @@ import pytest
 from scipy import stats as reference
 
 from chisel.analysis.maze.behaviour.validation import means
+from chisel.analysis.probes.scores import Reading, score
 from chisel.analysis.results import (
     bootstrap_mean,
     interquartile_mean,
@@ -18,6 +19,7 @@ from chisel.analysis.results import (
     performance_profile,
     probability_of_improvement,
     proportion,
+    redrawn,
 )
 from chisel.analysis.results.estimates import band
 
@@ -139,6 +141,23 @@ def test_shares_of_episodes_that_repeat_their_mazes(rate):
         layouts = np.repeat(np.arange(60), sizes)
         found += means([ends.astype(float)], layouts, draws, within=(0, 1))
     assert share(found, rate) >= CLAIMED
+
+
+@pytest.mark.parametrize("wrong", [None, 0.15])
+def test_scores_of_probes_over_layouts(wrong):
+    draws, found = np.random.default_rng(0), []
+    layouts = np.repeat(np.arange(200), 3)
+    for _ in range(300):
+        if wrong is None:  # a number: squared errors of the probe and of the mean
+            errors, base = draws.chisquare(1, 600) * 0.2, draws.chisquare(1, 600)
+            truth = 0.8
+        else:  # a class: whether the probe and the most frequent class are wrong
+            errors, base = draws.random(600) < wrong, draws.random(600) < 0.6
+            truth = 1 - wrong / 0.6
+        reading = Reading("x", errors.astype(float), base.astype(float), 0.0, 0.0)
+        weights = np.array(redrawn(layouts, draws, 300))
+        found.append(score(reading, weights))
+    assert share(found, truth) >= CLAIMED
 
 
 @pytest.mark.parametrize("n", [10, 20])
