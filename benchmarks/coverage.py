@@ -1,4 +1,4 @@
-"""`python -m benchmarks.coverage`: count how often 95 % intervals contain the true mean."""
+"""`python -m benchmarks.coverage`: count how often 95 % intervals contain the truth."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from chisel.analysis.results import Estimate, bootstrap_mean, mean_over_seeds
+from chisel.analysis.results import (
+    Estimate,
+    bootstrap_mean,
+    interquartile_mean,
+    mean_over_seeds,
+    probability_of_improvement,
+    proportion,
+)
 
 TRIALS, RESAMPLES, SEED = 1000, 1000, 0
 METHODS = ("percentile bootstrap", "`mean_over_seeds`", "`bootstrap_mean`")
@@ -97,14 +105,82 @@ def _cell(estimates: tuple[Estimate, ...], mean: float) -> str:
     return f"{hits:.2f} ({width:.3f})"
 
 
-def main() -> None:
-    """Print the table as Markdown."""
+def of_shares(n: int) -> str:
+    """Return a row on the exact coverage of `proportion` over rates from 0 to 1, and Wilson's."""
+    rates, successes = np.linspace(0.0005, 0.9995, 1999), np.arange(n + 1)
+    chances = stats.binom.pmf(successes[:, None], n, rates)
+    ours = [(one.low, one.high) for one in (proportion(int(k), n) for k in successes)]
+    wilson = [stats.binomtest(int(k), n).proportion_ci(method="wilson") for k in successes]
+    cells = []
+    for ends in (np.array(ours), np.array([(one.low, one.high) for one in wilson])):
+        holds = (ends[:, :1] <= rates) & (rates <= ends[:, 1:])
+        covered = (chances * holds).sum(axis=0)
+        cells += [f"{covered.mean():.3f}", f"{covered.min():.3f}", f"{(covered < 0.93).mean():.3f}"]
+    return f"| {n} | {' | '.join(cells)} |"
+
+
+def of_middles(case: Case, n: int) -> list[str]:
+    """Return the coverage of interquartile means, percentile bootstrap and ours."""
+    generator = np.random.default_rng([SEED, n])
+    truth = float(stats.trim_mean(case.draw(generator, 2_000_000), 0.25))
+    found = []
+    for _ in range(TRIALS):
+        values = case.draw(generator, n)
+        drawn = values[generator.integers(n, size=(RESAMPLES, n))]
+        low, high = np.quantile(stats.trim_mean(drawn, 0.25, axis=1), [0.025, 0.975])
+        plain = Estimate(truth, float(low), float(high), n)
+        found.append([plain, interquartile_mean([values], generator)])
+    return [_cell(column, truth) for column in zip(*found, strict=True)]
+
+
+def of_improvements(distance: float, n: int) -> list[str]:
+    """Return the coverage for two groups of n whose means are so many deviations apart."""
+    generator = np.random.default_rng([SEED, n])
+    truth = float(stats.norm.cdf(distance / np.sqrt(2)))
+    found = []
+    for _ in range(TRIALS):
+        ours, theirs = generator.normal(distance, 1, n), generator.normal(size=n)
+        weights = generator.multinomial(n, np.full(n, 1 / n), size=(2, RESAMPLES)) / n
+        drawn = ((weights[0] @ (ours[:, None] > theirs)) * weights[1]).sum(axis=1)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        plain = Estimate(truth, float(low), float(high), n)
+        found.append([plain, probability_of_improvement([ours], [theirs], generator)])
+    return [_cell(column, truth) for column in zip(*found, strict=True)]
+
+
+def means() -> None:
+    """Print the table of means."""
     print(f"| data | interval | {' | '.join(f'n = {n}' for n in SIZES)} |")
     print("|---" * (2 + len(SIZES)) + "|")
     for case in CASES:
         by_method = zip(*(covered(case, n) for n in SIZES), strict=True)
         for words, cells in zip(METHODS, by_method, strict=True):
             print(f"| {case.words} | {words} | {' | '.join(cells)} |", flush=True)
+
+
+def shares_and_aggregates() -> None:
+    """Print the tables of shares, and of what takes ten runs."""
+    print("\n| n | `proportion`: mean | least | below .93 | Wilson: mean | least | below .93 |")
+    print("|---" * 7 + "|")
+    for n in (10, 20, 30, 50, 100, 200, 500):
+        print(of_shares(n), flush=True)
+    print("\n| quantity | runs | percentile, 10 | ours, 10 | percentile, 20 | ours, 20 |")
+    print("|---" * 6 + "|")
+    normal = Case("normal", lambda g, n: g.normal(size=n), 0, (-np.inf, np.inf))
+    skewed = Case("exponential", lambda g, n: g.exponential(size=n), 1, (0, np.inf))
+    for case in (normal, skewed, failures(0.2), failures(0.5)):
+        cells = [cell for n in (10, 20) for cell in of_middles(case, n)]
+        print(f"| interquartile mean | {case.words} | {' | '.join(cells)} |", flush=True)
+    for distance in (0, 0.75, 1.5, 2.5):
+        cells = [cell for n in (10, 20) for cell in of_improvements(distance, n)]
+        words = f"normal, {distance} deviations apart"
+        print(f"| probability of improvement | {words} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    """Print the tables as Markdown."""
+    means()
+    shares_and_aggregates()
 
 
 if __name__ == "__main__":

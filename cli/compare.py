@@ -14,8 +14,10 @@ usage: {USAGE}
 
 Puts runs side by side: learning curves as a figure, final numbers and evaluations as a table. A RUN
 may be a folder of several seeds; then means come with the seeds themselves, from five on with 95 %
-intervals over seeds, and of two such folders with an exact permutation p. Evaluations of an earlier
-checkpoint are not shown; those made with other settings are said to be.
+intervals over seeds, and of two such folders with a permutation p. Two folders of ten seeds or more
+also get interquartile means, the probability that a run of the first is better, and performance
+profiles. Evaluations of an earlier checkpoint are not shown; those made with other settings are
+said to be.
 
 examples:
   chisel compare runs/maze/quick/A runs/maze/quick/B
@@ -36,5 +38,5 @@ def run(arguments: Sequence[str]) -> None:
 
     comparison = compare(runs, out=out)
     show(comparison.table())
-    print(comparison.figure)
-    print(comparison.data)
+    for file in filter(None, (comparison.figure, comparison.profiles, comparison.data)):
+        print(file)

@@ -1,5 +1,10 @@
 """What all studies share: estimates, tables, figures, files, folders, provenance, progress."""
 
+from chisel.analysis.results.aggregates import (
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+)
 from chisel.analysis.results.comparison import Comparison, compare
 from chisel.analysis.results.estimates import (
     Estimate,
@@ -17,6 +22,7 @@ from chisel.analysis.results.figures import (
     CORNER,
     GREY,
     INK,
+    LINES,
     MOUSE,
     PALE,
     PALETTE,
@@ -25,6 +31,7 @@ from chisel.analysis.results.figures import (
     plain_axes,
     plot_band,
     plot_estimates,
+    plot_interval,
     save_figure,
     style_axes,
     write_gif,
@@ -85,6 +92,7 @@ __all__ = [
     "CORNER",
     "GREY",
     "INK",
+    "LINES",
     "MOUSE",
     "PALE",
     "PALETTE",
@@ -119,6 +127,7 @@ __all__ = [
     "estimate_over_seeds",
     "find_results",
     "frames_of",
+    "interquartile_mean",
     "is_run_or_group",
     "keep_tables",
     "labelled",
@@ -140,11 +149,14 @@ __all__ = [
     "options_of",
     "origin",
     "over_seeds",
+    "performance_profile",
     "plain",
     "plain_axes",
     "plain_table",
     "plot_band",
     "plot_estimates",
+    "plot_interval",
+    "probability_of_improvement",
     "progress_bars",
     "proportion",
     "provenance",

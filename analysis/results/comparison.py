@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rich.table import Table
 
-from chisel.analysis.results.curves import METRICS, RANGES, Curve, curves_figure, read_curves
+from chisel.analysis.results.aggregates import (
+    FEWEST_RUNS,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+)
+from chisel.analysis.results.curves import (
+    FEW_SEEDS,
+    METRICS,
+    RANGES,
+    Curve,
+    curves_figure,
+    profiles_figure,
+    read_curves,
+)
 from chisel.analysis.results.estimates import Estimate, mean_over_seeds, permutation_p
 from chisel.analysis.results.figures import save_figure
-from chisel.analysis.results.files import make_folder, write_json
-from chisel.analysis.results.stored_evaluation import StoredEvaluation, read_evaluation
+from chisel.analysis.results.files import make_folder, replace_results, write_csv, write_json
+from chisel.analysis.results.stored_evaluation import Better, StoredEvaluation, read_evaluation
 from chisel.analysis.results.tables import new_table
 from chisel.configs import CheckpointError, ConfigError
 
 _TAIL = 0.05
 """The last value of a noisy curve is the mean of this share of its points."""
 
-_FEW_SEEDS = 5
-"""Number of seeds below which they are shown one by one: an interval over so few says little."""
+_BETTER: dict[str, Better] = {"charts/success": "higher", "charts/episodic_return": "higher"}
+"""Which way metrics of training are better; for the others it depends on the world."""
+
+_LAST = [(name, f"last {words}") for name, words in METRICS.items()]
+"""Metrics of training with their words, in the order of their rows."""
+
+_THRESHOLDS = 201
+"""Number of points of a performance profile."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +60,10 @@ class Line:
     evaluation: dict[str, Estimate]
     """As `StoredEvaluation.scores`: over the seeds that have one; for a lone run, over what it
     played."""
-    of_seeds: dict[str, list[float]]
-    """The numbers behind `last` and `evaluation`, one for each seed that has it."""
+    values: pd.DataFrame
+    """The numbers behind both: a row for each run, a column for each metric, NaN if it has none."""
+    better: dict[str, Better]
+    """Which way each metric is better, where that is known."""
     settings: dict[str, list[str]]
     """Settings of the evaluations: by key every value that occurs."""
     notes: tuple[str, ...]
@@ -55,6 +79,11 @@ class Line:
         """Environment steps that all its seeds have reached."""
         return min(self.steps)
 
+    def of_seeds(self, name: str) -> list[float]:
+        """Return the values of a metric, one for each seed that has it."""
+        known = self.values[name].dropna() if name in self.values else pd.Series(dtype=np.float64)
+        return [float(value) for value in known]
+
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
@@ -62,12 +91,25 @@ class Line:
             "seeds": self.seeds,
             "env_steps": self.env_steps,
             "steps_of_seeds": list(self.steps),
-            "last": {key: value.to_plain() for key, value in self.last.items()},
-            "evaluation": {key: value.to_plain() for key, value in self.evaluation.items()},
-            "of_seeds": self.of_seeds,
+            "last": _plain(self.last),
+            "evaluation": _plain(self.evaluation),
+            "of_seeds": {str(name): self.of_seeds(str(name)) for name in self.values},
             "evaluated_with": self.settings,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What the seeds of two groups say about one metric."""
+
+    p: float
+    """See `permutation_p`."""
+    middle: tuple[Estimate, ...] = ()
+    """Interquartile mean of each group; empty below ten seeds."""
+    improvement: Estimate | None = None
+    """Probability that a run of the first group is better than one of the second; `None` below ten
+    seeds, and where it is not known which way is better."""
 
 
 @dataclass(frozen=True)
@@ -77,31 +119,40 @@ class Comparison:
     lines: tuple[Line, ...]
     differing: tuple[str, ...]
     """Settings in which the evaluations differ, so that they cannot be compared."""
-    p: dict[str, float]
-    """By number the p of two groups of seeds, see `permutation_p`; evaluations that differ have
-    none."""
+    contrasts: dict[str, Contrast]
+    """Two groups of seeds by metric; evaluations that differ have none."""
     figure: Path
+    profiles: Path | None
+    """Figure of performance profiles, for two groups of ten seeds or more."""
     data: Path
 
     def table(self) -> Table:
-        """Return a table for a terminal: one column per run or group, and one for p."""
-        lines, p = self.lines, self.p
-        numbers = [line.label for line in lines] + ["p"] * bool(p)
+        """Return a table for a terminal: one column per run or group, more for two groups."""
+        lines, contrasts = self.lines, self.contrasts
+        more = ["p"] * bool(contrasts) + ["P(first better)"] * self._aggregated
+        numbers = [*(line.label for line in lines), *more]
         table = new_table(caption=self._caption(), words=[""], numbers=numbers)
         table.add_row("seeds", *(str(line.seeds) for line in lines))
         table.add_row("environment steps", *map(_steps, lines))
-        for name, words in METRICS.items():
-            if any(name in line.last for line in lines):
-                cells = (_cell(line, name, line.last.get(name)) for line in lines)
-                table.add_row(f"last {words}", *cells, *_p(p, name))
-        for name in sorted({name for line in lines for name in line.evaluation}):
-            cells = (_cell(line, name, line.evaluation.get(name)) for line in lines)
-            words = "cheese " if ": " in name else ""
-            table.add_row(f"{words}{name}", *cells, *_p(p, name))
+        rows = [(name, words, [line.last.get(name) for line in lines]) for name, words in _LAST]
+        evaluated = dict.fromkeys(name for line in lines for name in line.evaluation)
+        rows += [(name, name, [line.evaluation.get(name) for line in lines]) for name in evaluated]
+        for name, words, estimates in rows:
+            if any(estimates):
+                cells = map(_cell, lines, [name] * len(lines), estimates)
+                found = contrasts.get(name)
+                table.add_row(words, *cells, *_contrast_cells(found))
+                if found and found.middle:
+                    middle = (one.text(".3g") for one in found.middle)
+                    table.add_row(f"{words}, interquartile mean", *middle)
         for key in self.differing:
             values = (" or ".join(line.settings.get(key, ["-"])) for line in lines)
             table.add_row(f"evaluated with {key}", *values)
         return table
+
+    @property
+    def _aggregated(self) -> bool:
+        return any(found.middle for found in self.contrasts.values())
 
     def _caption(self) -> str:
         lines = self.lines
@@ -109,7 +160,7 @@ class Comparison:
         if any(line.seeds > 1 for line in lines):
             parts.append(
                 "of several seeds: mean over seeds, with the seeds themselves if fewer than "
-                f"{_FEW_SEEDS}, else with a 95 % interval over seeds"
+                f"{FEW_SEEDS}, else with a 95 % interval over seeds (Student's t)"
             )
         if any(line.seeds == 1 and line.evaluation for line in lines):
             parts.append(
@@ -118,10 +169,16 @@ class Comparison:
             )
         if self.differing:
             parts.append(f"NOT EVALUATED ALIKE: {', '.join(self.differing)} differ, as shown below")
-        if self.p:
+        if self.contrasts:
             parts.append(
-                "p: exact, the share of all assignments of the seeds to the two groups that set "
-                "their means as far apart"
+                "p: the share of all assignments of the seeds to the two groups (of 200,000 random "
+                "ones where there are more) that set their means as far apart"
+            )
+        if self._aggregated:
+            parts.append(
+                f"from {FEWEST_RUNS} seeds on: interquartile mean, and the probability that a run "
+                "of the first is better than one of the second (ties count half), both with 95 % "
+                "bootstrap intervals over seeds"
             )
         return "\n".join([*parts, *(note for line in lines for note in line.notes)])
 
@@ -130,11 +187,13 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
     """Draw learning curves with intervals over seeds, and put last values side by side.
 
     Evaluations are read from `studies/eval` of each run, if they are of its newest checkpoint. They
-    are not averaged over a group whose seeds were evaluated with different settings.
+    are not averaged over a group whose seeds were evaluated with different settings. Two groups of
+    ten seeds or more also get performance profiles.
 
     Args:
         runs: Folders of runs, or of groups of runs (`seed-*`); a group is one line with a band.
-        out: Folder for `curves.png` and `compare.json`; `None` is `studies/compare`.
+        out: Folder for `curves.png`, `compare.json` and `compare.csv` (a row for each run and
+            metric), and `profiles.png` if there are profiles; `None` is `studies/compare`.
 
     Raises:
         CheckpointError: If a folder is missing or has no metrics yet.
@@ -146,22 +205,47 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
     twice = next((f for i, f in enumerate(folders) if f in folders[:i]), None)
     if twice is not None:
         raise ConfigError(f"{twice} is given twice")
+    names = list(map(str, folders))
     curves = {folder: _seeds(folder) for folder in folders}
     lines = tuple(_line(folder, seeds) for folder, seeds in curves.items())
     differing = _differing([line.settings for line in lines if line.settings])
-    p = _p_values(lines, alike=not differing)
-    target = make_folder(Path(out) if out is not None else Path("studies") / "compare")
-    data = {"runs": [str(f) for f in folders], "lines": [line.to_plain() for line in lines]}
-    data |= {"evaluations_differ_in": list(differing), "p": p}
+    contrasts = _contrasts(lines, alike=not differing)
     drawn = curves_figure({str(folder): seeds for folder, seeds in curves.items()})
-    names = ", ".join(map(str, folders))
-    return Comparison(
-        lines,
-        differing,
-        p,
-        figure=save_figure(drawn, target / "curves.png", names),
-        data=write_json(target / "compare.json", data),
-    )
+    target = make_folder(Path(out) if out is not None else Path("studies") / "compare")
+    data = {
+        "command": shlex.join(["chisel", "compare", *names]),
+        "runs": names,
+        "lines": [line.to_plain() for line in lines],
+        "evaluations_differ_in": list(differing),
+        "p": {name: found.p for name, found in contrasts.items()},
+        "interquartile_means": {
+            name: [one.to_plain() for one in found.middle]
+            for name, found in contrasts.items()
+            if found.middle
+        },
+        "probability_of_improvement": _plain(
+            {name: one.improvement for name, one in contrasts.items() if one.improvement}
+        ),
+    }
+    values = pd.concat({line.label: line.values for line in lines}, names=["line", "run"])
+    profiles = _profiles(lines, contrasts)
+    with replace_results(target, "compare", {"runs": names}):
+        write_csv(
+            target / "compare.csv",
+            values.melt(var_name="metric", ignore_index=False).dropna().reset_index(),
+        )
+        return Comparison(
+            lines,
+            differing,
+            contrasts,
+            figure=save_figure(drawn, target / "curves.png", ", ".join(names)),
+            profiles=save_figure(
+                profiles_figure(profiles), target / "profiles.png", ", ".join(names)
+            )
+            if profiles
+            else None,
+            data=write_json(target / "compare.json", data),
+        )
 
 
 def _seeds(folder: Path) -> list[Curve]:
@@ -176,69 +260,68 @@ def _seeds(folder: Path) -> list[Curve]:
 
 
 def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
-    of_seeds = _last_values(seeds)
-    last = {k: mean_over_seeds(v, within=_range(k, v)) for k, v in of_seeds.items()}
-    found = [read_evaluation(seed) for seed in seeds]
-    notes = [one for one in found if isinstance(one, str) and one]
-    evaluated = [one for one in found if isinstance(one, StoredEvaluation)]
-    settings = {
-        key: sorted({one.settings.get(key, "-") for one in evaluated})
-        for key in sorted({key for one in evaluated for key in one.settings})
-    }
-    mixed = _differing([settings]) if len(seeds) > 1 else ()
-    evaluation: dict[str, Estimate] = {}
+    end = min(seed.env_steps for seed in seeds)
+    last = _frame({seed.folder: _last_values(seed, end) for seed in seeds}).sort_index(axis=1)
+    found = {seed.folder: read_evaluation(seed.folder, seed.env_steps) for seed in seeds}
+    notes = [one for one in found.values() if isinstance(one, str) and one]
+    evaluated = {run: one for run, one in found.items() if isinstance(one, StoredEvaluation)}
+    settings = _values_of([one.settings for one in evaluated.values()])
+    mixed = _differing([settings])
     if mixed:
         notes.append(
             f"{folder}: evaluations are not averaged, its seeds' differ in {', '.join(mixed)}"
         )
-    elif len(seeds) == 1 and evaluated:
-        evaluation = evaluated[0].scores
-    else:
-        scores, ranges = _scores_of_seeds(evaluated)
-        evaluation = {k: mean_over_seeds(v, within=ranges[k]) for k, v in scores.items()}
-        of_seeds |= scores
+    of_runs = {} if mixed else {run: one.scores for run, one in evaluated.items()}
+    scores = {name: one for of_run in of_runs.values() for name, one in of_run.items()}
+    values = _frame({run: {k: v.value for k, v in one.items()} for run, one in of_runs.items()})
+    if len(seeds) > 1:
+        ranges = {name: one.within for name, one in scores.items()}
+        scores = {str(k): _over_seeds(v, ranges[str(k)]) for k, v in values.items()}
+    better = {name: way for one in evaluated.values() for name, way in one.better.items()}
     return Line(
         label=str(folder),
         steps=tuple(seed.env_steps for seed in seeds),
-        last=last,
-        evaluation=evaluation,
-        of_seeds=of_seeds,
+        last={str(k): _over_seeds(v, _range(str(k), v)) for k, v in last.items()},
+        evaluation=scores,
+        values=last.join(values),
+        better=_BETTER | better,
         settings=settings,
         notes=tuple(notes),
     )
 
 
-def _range(name: str, values: Sequence[float]) -> tuple[float, float] | None:
+def _frame(values: Mapping[Path, Mapping[str, float]]) -> pd.DataFrame:
+    """Return a row for each run, by the name of its folder, and columns that are not all NaN."""
+    frame = pd.DataFrame(
+        list(values.values()), index=pd.Index(list(map(str, values)), dtype=object)
+    )
+    return frame.dropna(axis=1, how="all")
+
+
+def _over_seeds(values: pd.Series[float], within: tuple[float, float] | None) -> Estimate:
+    return mean_over_seeds(values.dropna(), within=within)
+
+
+def _range(name: str, values: pd.Series[float]) -> tuple[float, float] | None:
     """Return the range of a metric; `None` if a user's environment gives the name another one."""
     within = RANGES.get(name)
-    return within if within and within[0] <= min(values) and max(values) <= within[1] else None
+    return within if within and values.dropna().between(*within).all() else None
 
 
-def _last_values(seeds: Sequence[Curve]) -> dict[str, list[float]]:
-    """Return, by metric, the value of each seed that logged it when the shortest seed ended."""
-    end = min(seed.env_steps for seed in seeds)
-    found: dict[str, list[float]] = {}
-    for name in sorted({name for seed in seeds for name in seed.metrics}):
-        for seed in seeds:
-            steps, values = seed.metrics.get(name, (np.zeros(0), np.zeros(0)))
-            known = values[steps <= end]
-            if len(known):
-                tail = known[-max(1, int(_TAIL * len(known))) :]
-                found.setdefault(name, []).append(float(tail.mean()))
-    return found
+def _last_values(seed: Curve, end: int) -> dict[str, float]:
+    """Return, by metric, the value that a seed had logged when the shortest seed ended."""
+    known = {name: one.to_numpy()[one.index <= end] for name, one in seed.metrics.items()}
+    return {
+        name: float(one[-max(1, int(_TAIL * len(one))) :].mean())
+        for name, one in known.items()
+        if len(one)
+    }
 
 
-def _scores_of_seeds(
-    evaluated: Sequence[StoredEvaluation],
-) -> tuple[dict[str, list[float]], dict[str, tuple[float, float] | None]]:
-    """Return, by name, each score of the seeds that have it, and its range."""
-    values: dict[str, list[float]] = {}
-    ranges = {}
-    for name in sorted({name for one in evaluated for name in one.scores}):
-        known = [one.scores[name] for one in evaluated if name in one.scores]
-        values[name] = [score.value for score in known if np.isfinite(score.value)]
-        ranges[name] = known[0].within
-    return {name: some for name, some in values.items() if some}, ranges
+def _values_of(settings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return by key every value that occurs; `-` where a key is missing."""
+    keys = sorted({key for one in settings for key in one})
+    return {key: sorted({one.get(key, "-") for one in settings}) for key in keys}
 
 
 def _differing(settings: Sequence[Mapping[str, Sequence[str]]]) -> tuple[str, ...]:
@@ -248,14 +331,50 @@ def _differing(settings: Sequence[Mapping[str, Sequence[str]]]) -> tuple[str, ..
     return tuple(key for key in keys if len(values[key]) > 1)
 
 
-def _p_values(lines: Sequence[Line], *, alike: bool) -> dict[str, float]:
-    if len(lines) != 2 or min(line.seeds for line in lines) < 2:
+def _contrasts(lines: Sequence[Line], *, alike: bool) -> dict[str, Contrast]:
+    if len(lines) != 2:
         return {}
     first, second = lines
-    numbers = {*(set(first.last) & set(METRICS))} | (set(first.evaluation) if alike else set())
-    shared = sorted(name for name in numbers if name in second.of_seeds)
-    values = [(name, first.of_seeds[name], second.of_seeds[name]) for name in shared]
-    return {name: permutation_p(a, b) for name, a, b in values if min(len(a), len(b)) > 1}
+    names = [name for name in METRICS if name in first.last]
+    names += list(first.evaluation) if alike else []
+    groups = {name: (first.of_seeds(name), second.of_seeds(name)) for name in names}
+    return {
+        name: _contrast(ours, theirs, first.better.get(name))
+        for name, (ours, theirs) in groups.items()
+        if min(len(ours), len(theirs)) > 1
+    }
+
+
+def _contrast(first: Sequence[float], second: Sequence[float], better: Better) -> Contrast:
+    p, draws = permutation_p(first, second), np.random.default_rng(0)
+    if min(len(first), len(second)) < FEWEST_RUNS:
+        return Contrast(p)
+    middle = tuple(interquartile_mean([group], draws) for group in (first, second))
+    if better is None:
+        return Contrast(p, middle)
+    ours, theirs = (np.array(group) * (-1 if better == "lower" else 1) for group in (first, second))
+    return Contrast(p, middle, probability_of_improvement([ours], [theirs], draws))
+
+
+def _profiles(
+    lines: Sequence[Line], contrasts: Mapping[str, Contrast]
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return the profile of each metric and line, where there are ten seeds or more."""
+    profiles = {}
+    for name in (name for name, found in contrasts.items() if found.middle):
+        groups, draws = [line.of_seeds(name) for line in lines], np.random.default_rng(0)
+        together = np.concatenate(groups)
+        levels = np.linspace(together.min(), together.max(), _THRESHOLDS)
+        words = f"{dict(_LAST).get(name, name)} (n = {' and '.join(str(len(g)) for g in groups)})"
+        profiles[words] = {
+            line.label: performance_profile([group], levels, draws)
+            for line, group in zip(lines, groups, strict=True)
+        }
+    return profiles
+
+
+def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: one.to_plain() for name, one in estimates.items()}
 
 
 def _steps(line: Line) -> str:
@@ -272,11 +391,14 @@ def _cell(line: Line, name: str, estimate: Estimate | None) -> str:
         played = f", n = {estimate.n:,}" if name in line.evaluation else ""
         return estimate.text(".3g") + played
     missing = f" [{estimate.n} of {line.seeds}]" if estimate.n < line.seeds else ""
-    if 1 < estimate.n < _FEW_SEEDS:
-        seeds = ", ".join(f"{one:.3g}" for one in line.of_seeds[name])
+    if 1 < estimate.n < FEW_SEEDS:
+        seeds = ", ".join(f"{one:.3g}" for one in line.of_seeds(name))
         return f"{estimate.value:.3g}: {seeds}{missing}"
-    return estimate.text(".3g") + missing
+    return f"{estimate.text('.3g')}{missing or f', n = {estimate.n}'}"
 
 
-def _p(p: Mapping[str, float], name: str) -> tuple[str, ...]:
-    return (f"{p[name]:.3g}",) if name in p else ()
+def _contrast_cells(found: Contrast | None) -> list[str]:
+    if found is None:
+        return []
+    better = [found.improvement.text(".3g")] if found.improvement else []
+    return [f"{found.p:.3g}", *better]

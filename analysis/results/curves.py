@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from chisel.analysis.results.figures import PALETTE, new_figure, plot_band, style_axes
+from chisel.analysis.results.figures import LINES, new_figure, plot_band, plot_interval, style_axes
 from chisel.configs import CheckpointError, ConfigError
 
 METRICS = {
@@ -35,10 +36,12 @@ RANGES = dict.fromkeys(METRICS, (0.0, math.inf)) | {
 }
 """The least and the largest value of each metric, where they are known."""
 
-_BAND_FROM = 5
-"""Number of seeds from which on a band is drawn; fewer are drawn one by one alone."""
+FEW_SEEDS = 5
+"""Number of seeds below which they are shown one by one: an interval over so few says little."""
 
 _KEYS = ("iteration", "env_steps")
+_PANEL = (4.2, 2.9)
+"""Width and height of a panel in inches: on 85 mm of paper its smallest text is 7 pt high."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Curve:
     folder: Path
     env_steps: int
     """Environment steps that the run has reached."""
-    metrics: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
-    """By metric the environment steps and the finite values `[T]`."""
+    metrics: dict[str, pd.Series[float]]
+    """By metric the finite values `[T]`, with environment steps as index."""
 
 
 def read_curves(folder: Path) -> Curve:
@@ -59,24 +62,17 @@ def read_curves(folder: Path) -> Curve:
         CheckpointError: If the file is not one of ours or has no row yet.
     """
     path = folder / "metrics.csv"
-    points: dict[str, tuple[list[float], list[float]]] = {}
-    reached = 0
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                reached = int(row["env_steps"])
-                for name, text in row.items():
-                    value = float(text) if name not in _KEYS and text else math.nan
-                    if math.isfinite(value):
-                        steps, values = points.setdefault(name, ([], []))
-                        steps.append(reached)
-                        values.append(value)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+        log = pd.read_csv(path, float_precision="round_trip").astype(np.float64)
+        steps = log["env_steps"].astype(np.int64)
+    except (OSError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is not a log of metrics: {error!r}") from error
-    if not points:
+    finite = log.drop(columns=list(_KEYS), errors="ignore").where(np.isfinite).set_index(steps)
+    metrics = {str(name): values.dropna() for name, values in finite.items()}
+    known = {name: values for name, values in metrics.items() if len(values)}
+    if not known:
         raise CheckpointError(f"{path} has no row yet")
-    metrics = {name: (np.array(s), np.array(v)) for name, (s, v) in points.items()}
-    return Curve(folder=folder, env_steps=reached, metrics=metrics)
+    return Curve(folder=folder, env_steps=int(steps.iloc[-1]), metrics=known)
 
 
 def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
@@ -93,21 +89,31 @@ def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
     names = [m for m in METRICS if any(m in curve.metrics for s in runs.values() for curve in s)]
     if not names:
         raise ConfigError(f"nothing to draw: {', '.join(runs)} logged none of {', '.join(METRICS)}")
-    colours = dict(zip(runs, itertools.cycle(PALETTE), strict=False))
-    columns, rows = min(2, len(names)), -(-len(names) // 2)
-    figure = new_figure(4.8 * columns, 3.2 * rows + 0.25 * len(runs))
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for unused in axes[len(names) :]:
-        unused.set_axis_off()
-    for ax, name in zip(axes, names, strict=False):
+    figure, axes, lines = _panels(len(names), {k: _legend(k, len(v)) for k, v in runs.items()})
+    for ax, name in zip(axes, names, strict=True):
         for label, seeds in runs.items():
-            _draw(ax, [seed for seed in seeds if name in seed.metrics], name, colours[label])
+            _draw(ax, [seed for seed in seeds if name in seed.metrics], name, lines[label])
         missing = [_missing(label, seeds, name) for label, seeds in runs.items()]
         title = "\n".join([METRICS[name], *filter(None, missing)])
         style_axes(ax, title, xlabel="environment steps, or examples", exponent=6)
-    handles = [Line2D([], [], color=colours[label]) for label in runs]
-    labels = [f"{k} ({len(v)} seeds)" if len(v) > 1 else k for k, v in runs.items()]
-    figure.legend(handles, labels, loc="outside lower left", frameon=False, fontsize=9)
+    return figure
+
+
+def profiles_figure(profiles: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
+    """Draw performance profiles: the share of runs that score more than each threshold.
+
+    Args:
+        profiles: By metric and label the table of `performance_profile`.
+    """
+    shown = dict.fromkeys(label for of_labels in profiles.values() for label in of_labels)
+    labels = {k: f"{k}; band: 95 % at each value, bootstrap over runs" for k in shown}
+    figure, axes, lines = _panels(len(profiles), labels)
+    for ax, (metric, of_labels) in zip(axes, profiles.items(), strict=True):
+        for label, profile in of_labels.items():
+            columns = [profile[name] for name in ("threshold", "share", "low", "high")]
+            plot_interval(ax, *columns, step=True, **lines[label])
+        style_axes(ax, metric, xlabel="value", ylabel="share of runs above")
+        ax.set_ylim(-0.03, 1.03)
     return figure
 
 
@@ -116,11 +122,41 @@ def on_common_steps(
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """Interpolate the curves of one metric linearly at the same steps, where all have data."""
     data = [curve.metrics[name] for curve in curves]
-    first = max(steps[0] for steps, _ in data)
-    last = min(steps[-1] for steps, _ in data)
-    grid = np.unique(np.concatenate([steps for steps, _ in data]))
+    first = max(values.index[0] for values in data)
+    last = min(values.index[-1] for values in data)
+    grid = np.unique(np.concatenate([values.index for values in data]))
     grid = grid[(grid >= first) & (grid <= last)]
-    return grid, [np.interp(grid, steps, values) for steps, values in data]
+    return grid, [np.interp(grid, values.index, values) for values in data]
+
+
+def _panels(
+    count: int, labels: Mapping[str, str]
+) -> tuple[Figure, list[Axes], dict[str, dict[str, Any]]]:
+    """Return a figure with axes in two columns, a legend below, and the style of each label."""
+    columns, rows = min(2, count), -(-count // 2)
+    figure = new_figure(_PANEL[0] * columns, _PANEL[1] * rows + 0.25 * len(labels))
+    axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for unused in axes[count:]:
+        unused.set_axis_off()
+    lines = dict(zip(labels, itertools.cycle(LINES), strict=False))
+    handles = [Line2D([], [], **lines[label]) for label in labels]
+    figure.legend(
+        handles,
+        list(labels.values()),
+        loc="outside lower left",
+        frameon=False,
+        fontsize=9,
+        handlelength=3,
+    )
+    return figure, axes[:count], lines
+
+
+def _legend(label: str, seeds: int) -> str:
+    """Return a label that says what its line and band are."""
+    if seeds == 1:
+        return label
+    spread = "thin: each seed" if seeds < FEW_SEEDS else "band: 95 %, Student's t over seeds"
+    return f"{label}: mean, n = {seeds} seeds; {spread}"
 
 
 def _missing(label: str, seeds: Sequence[Curve], name: str) -> str:
@@ -129,12 +165,12 @@ def _missing(label: str, seeds: Sequence[Curve], name: str) -> str:
     return f"{label}: {known} of {len(seeds)} seeds" if 0 < known < len(seeds) else ""
 
 
-def _draw(ax: Any, curves: Sequence[Curve], name: str, colour: str) -> None:
+def _draw(ax: Axes, curves: Sequence[Curve], name: str, line: Mapping[str, Any]) -> None:
     if not curves:
         return
-    faint = 0.25 if len(curves) >= _BAND_FROM else 0.5
+    faint = {"color": line["color"], "alpha": 0.25 if len(curves) >= FEW_SEEDS else 0.5}
     for curve in curves:
         if len(curves) > 1:
-            ax.plot(*curve.metrics[name], color=colour, alpha=faint, linewidth=0.7)
+            ax.plot(curve.metrics[name], linewidth=0.7, **faint)
     steps, values = on_common_steps(curves, name)
-    plot_band(ax, steps, values, within=RANGES[name], least=_BAND_FROM, color=colour)
+    plot_band(ax, steps, values, within=RANGES[name], least=FEW_SEEDS, **line)

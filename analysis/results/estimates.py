@@ -17,6 +17,9 @@ _NORMAL_975 = 1.959963984540054
 _MOST_ASSIGNMENTS = 200_000
 """Number of assignments of values to two groups up to which `permutation_p` goes through all."""
 
+_RARE = 3
+"""Number of successes or failures up to which Wilson's interval is widened."""
+
 FEW = 30
 """Number of values below which Student's t replaces the bootstrap, whose interval is too narrow."""
 
@@ -62,7 +65,11 @@ def none_if_nan(value: float) -> float | None:
 
 
 def proportion(successes: int, n: int) -> Estimate:
-    """Return a proportion with its Wilson score interval (Wilson 1927), also right at 0 and 1.
+    """Return a proportion with its Wilson score interval (Wilson 1927).
+
+    With one to three successes (or failures) the end next to 0 (or 1) is that of a Poisson number,
+    if it lies farther out (Brown, Cai and DasGupta 2001): Wilson's own covers rates of about .2/n
+    only 84 % of the time.
 
     Raises:
         ValueError: If `successes` is not in 0…n.
@@ -74,8 +81,12 @@ def proportion(successes: int, n: int) -> Estimate:
     p, z2 = successes / n, _NORMAL_975**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _NORMAL_975 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
+    low, high = centre - half, centre + half
+    if successes <= _RARE:
+        low = min(low, float(special.gammaincinv(successes, 0.05)) / n) if successes else 0.0
+    if n - successes <= _RARE:
+        low_of_failures = float(special.gammaincinv(n - successes, 0.05)) / n
+        high = max(high, 1 - low_of_failures) if successes < n else 1.0
     return Estimate(p, low, high, n, (0, 1))
 
 
@@ -129,6 +140,14 @@ def t_quantile(n: int) -> float:
     return float(special.stdtrit(n - 1, 0.975))
 
 
+def widened_tail(n: int) -> float:
+    """Return the share to leave out at each end of a percentile bootstrap of n values.
+
+    It widens the interval as much as Student's t is wider than the normal (Hesterberg 2015).
+    """
+    return float(special.ndtr(-t_quantile(n) * math.sqrt(n / (n - 1))))
+
+
 def bootstrap_mean(
     values: ArrayLike,
     generator: np.random.Generator,
@@ -166,7 +185,7 @@ def bootstrap_mean(
     distinct, counts = np.unique(sample, return_counts=True)
     if within is None:
         draws = generator.multinomial(n, counts / n, size=resamples)
-        tail = special.ndtr(-t_quantile(n) * math.sqrt(n / (n - 1)))
+        tail = widened_tail(n)
         low, high = np.quantile(draws @ distinct / n, [tail, 1 - tail])
     else:
         low, high = _ends_within(distinct, counts, generator, resamples, within)

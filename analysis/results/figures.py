@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,16 +18,25 @@ from chisel.analysis.results.estimates import Estimate, band
 from chisel.analysis.results.files import write_file
 
 PALETTE = (
-    "#1f77b4",  # blue
-    "#d1495b",  # red
-    "#2e8b57",  # green
-    "#edae49",  # yellow
-    "#6a4c93",  # violet
-    "#00798c",  # teal
-    "#8d5524",  # brown
-    "#555555",  # dark grey
+    "#0052ae",  # blue
+    "#cf4d3d",  # red
+    "#40b178",  # green
+    "#f5bc40",  # yellow
+    "#61377e",  # violet
+    "#47b1c3",  # teal
+    "#6f410a",  # brown
+    "#717171",  # dark grey
 )
-"""Colours of lines and dots, in the order in which they are used."""
+"""Colours of lines and dots, in the order in which they are used. All differ also to eyes without
+red or green receptors, and in print without colours each differs from the next."""
+
+_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+
+LINES: tuple[dict[str, Any], ...] = tuple(
+    {"color": PALETTE[n % len(PALETTE)], "linestyle": _DASHES[n % len(_DASHES)]}
+    for n in range(len(PALETTE) * len(_DASHES))
+)
+"""Options of lines that are told apart by colour and by dashes; no two are the same."""
 
 INK, GREY, PALE = "#14141f", "#9a9aa5", "#c9c9cf"
 """Colours of text and of the whole network; of controls; of what has no value."""
@@ -43,13 +53,39 @@ def plain_axes(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def plot_interval(
+    ax: Axes,
+    x: ArrayLike,
+    value: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    *,
+    step: bool = False,
+    **line: Any,
+) -> None:
+    """Draw a line over `x` `[N]` and a band between the ends of its interval, where they are known.
+
+    Args:
+        ax: Axes to draw on.
+        x: Places along the x axis `[N]`.
+        value: The line `[N]`.
+        low: Lower end of the interval `[N]`.
+        high: Upper end of the interval `[N]`.
+        step: Keep each value up to the next place, as in a distribution function.
+        line: Options of the line, such as those of `LINES`.
+    """
+    style = {"drawstyle": "steps-post"} if step else {}
+    ax.plot(x, value, **{"linewidth": 1.6} | style | line)
+    band_style = {"color": line["color"], "alpha": 0.18, "linewidth": 0}
+    ax.fill_between(x, low, high, step="post" if step else None, **band_style)
+
+
 def plot_estimates(
     ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], colour: str, label: str
 ) -> None:
-    """Draw estimates over `x` `[N]` as a line, and their intervals as a band around it."""
-    ax.plot(x, [one.value for one in estimates], ".-", color=colour, label=label)
-    low, high = [one.low for one in estimates], [one.high for one in estimates]
-    ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    """Draw estimates over `x` `[N]` as a line with dots, and their intervals as a band."""
+    ends = np.transpose([(one.value, one.low, one.high) for one in estimates])
+    plot_interval(ax, x, *ends, marker=".", color=colour, label=label)
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
@@ -80,9 +116,9 @@ def style_axes(
         exponent: Label the x axis in multiples of ten to this power. `None`: as it comes.
     """
     ax.set_title(title, fontsize=10)
-    ax.set_xlabel(xlabel, fontsize=9)
-    ax.set_ylabel(ylabel, fontsize=9)
-    ax.tick_params(labelsize=8)
+    ax.set_xlabel(xlabel, fontsize=9.5)
+    ax.set_ylabel(ylabel, fontsize=9.5)
+    ax.tick_params(labelsize=9)
     plain_axes(ax, grid)
     if exponent is not None:
         ax.ticklabel_format(axis="x", style="sci", scilimits=(exponent, exponent), useMathText=True)
@@ -108,27 +144,45 @@ def plot_band(
         line: Options of the line, such as `color` and `label`.
     """
     mean, low, high = band(curves, within=within)
-    ax.plot(steps, mean, linewidth=1.6, **line)
-    if len(curves) >= least:
-        ax.fill_between(steps, low, high, color=line["color"], alpha=0.15, linewidth=0)
+    if len(curves) < least:
+        low = high = np.full_like(mean, np.nan)
+    plot_interval(ax, steps, mean, low, high, **line)
 
 
-def save_figure(figure: Figure, path: Path, origin: str) -> Path:
-    """Write a figure as PNG.
+def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) -> Path:
+    """Write a figure, and beside it the same as PDF for a paper, with text as text.
+
+    The same figure gives the same bytes: the files carry no date.
 
     Args:
         figure: Any figure made without pyplot.
-        path: File to write.
-        origin: Where it comes from (checkpoint digest, seed, command); kept inside the file.
+        path: File to write: SVG if it ends so, else PNG.
+        origin: Where it comes from (checkpoint digest, seed, command); kept inside the files.
+        paper: Whether to write the PDF.
 
     Raises:
         CheckpointError: If the disk refuses.
     """
     FigureCanvasAgg(figure)
-    metadata = {"Software": "Chisel", "Description": origin}
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI, metadata=metadata, facecolor="white")
-    return write_file(path, picture.getvalue())
+    metadata: dict[str, dict[str, str | None]] = {
+        "png": {"Software": "Chisel", "Description": origin},
+        "svg": {"Creator": "Chisel", "Description": origin, "Date": None},
+        "pdf": {"Creator": "Chisel", "Subject": origin, "CreationDate": None},
+    }
+    # Journals want fonts that can be embedded and edited (42 is TrueType), not outlines.
+    settings: dict[Any, Any] = {
+        "pdf.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "chisel",
+    }
+    for file in (path, path.with_suffix(".pdf")) if paper else (path,):
+        form, picture = file.suffix[1:] if file.suffix[1:] in metadata else "png", io.BytesIO()
+        with matplotlib.rc_context(settings):
+            figure.savefig(
+                picture, format=form, dpi=DPI, metadata=metadata[form], facecolor="white"
+            )
+        write_file(file, picture.getvalue())
+    return path
 
 
 def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:

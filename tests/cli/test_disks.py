@@ -127,7 +127,7 @@ def _json(path: Path) -> None:
 def _figure(path: Path) -> None:
     from matplotlib.figure import Figure
 
-    save_figure(Figure(), path, "here")
+    save_figure(Figure(), path, "here", paper=False)
 
 
 def _film(path: Path) -> None:

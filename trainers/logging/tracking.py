@@ -159,7 +159,8 @@ class Tracking:
     def log_figure(self, name: str, figure: Figure, iteration: int) -> Path:
         """Write a matplotlib figure as PNG into `media/`, and log it."""
         path = self._media_path(name, iteration, "png")
-        save_figure(figure, path, f"{self.media.parent.name}, iteration {iteration}")
+        made_by = f"{self.media.parent.name}, iteration {iteration}"
+        save_figure(figure, path, made_by, paper=False)
         self._send(lambda: {f"media/{name}": _wandb().Image(str(path))}, iteration)
         return path
 

@@ -180,7 +180,8 @@ def _at_squares(
     layouts = np.array([layout_of(state.grid) for state in mazes.starts], np.int64)
     obs = to_tensor(observe_states(mazes.states, config=config.env))
     choices = mazes.choices(moves_of(agent, obs))
-    return dict(zip(ENDS, means(list(choices.T), layouts, generator), strict=True))
+    shares = means(list(choices.T), layouts, generator, within=(0, 1))
+    return dict(zip(ENDS, shares, strict=True))
 
 
 def _regression(frame: pd.DataFrame, generator: np.random.Generator) -> dict[str, Tree]:

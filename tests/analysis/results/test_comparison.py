@@ -4,7 +4,9 @@ import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats as reference
 
 from chisel.analysis.results import compare, mean_over_seeds
 from chisel.analysis.results.curves import on_common_steps, read_curves
@@ -24,20 +26,35 @@ def write_log(folder, success, steps=STEPS, **columns):
     return folder
 
 
-def write_evaluation(folder, value, *, steps=40_000, split="test", **config):
+METRICS = [
+    {"name": "success", "within": [0, 1], "better": "higher"},
+    {"name": "length", "within": None, "better": "lower"},
+]
+
+
+def write_evaluation(folder, value, *, steps=40_000, split="test", situation="anywhere", **more):
     """An evaluation as `chisel eval` writes it, of a run without checkpoints."""
     target = folder / "studies" / "eval"
     target.mkdir(parents=True, exist_ok=True)
     estimate = {"value": value, "low": max(0, value - 0.1), "high": min(1, value + 0.1), "n": 50}
-    score = {"cheese": "anywhere", "success": estimate, "efficient": estimate}
-    scores = [
-        score | {"player": "agent", "size": None},
-        score | {"player": "agent", "size": 7, "success": None},
-        score | {"player": "random", "size": None, "success": None},
-    ]
-    asked = {"eval": {"split": split, "levels": 50, "num_envs": steps}, "env": {"region": 3}}
-    data = {"scores": scores, "sha256": "0" * 64, "env_steps": steps, "held_out": True}
-    (target / "eval.json").write_text(json.dumps(data | {"config": asked | config}))
+    metrics = {"success": estimate, "length": estimate | {"value": 10 * value}}
+    score = {"situation": {"cheese": situation} if situation else {}, "episodes": 60}
+    score |= {"n_of": "layouts", "metrics": metrics}
+    none = {"success": estimate | {"value": None}}
+    data = {
+        "checkpoint": str(folder),
+        "sha256": "0" * 64,
+        "env_steps": steps,
+        "evaluator": "maze",
+        "metrics": METRICS,
+        "settings": {"eval.split": split, "env.region": "3"} | more,
+        "scores": [
+            score | {"player": "agent", "group": {}},
+            score | {"player": "agent", "group": {"size": 5}, "metrics": none},
+            score | {"player": "random", "group": {}, "metrics": none},
+        ],
+    }
+    (target / "eval.json").write_text(json.dumps(data))
 
 
 def write_group(folder, ends, **evaluation):
@@ -60,7 +77,7 @@ def test_one_run_shows_its_last_values_and_its_own_evaluation(tmp_path):
     assert line.seeds == 1
     assert line.env_steps == 40_000
     assert line.last["charts/success"].value == pytest.approx(np.linspace(0, 1, 40)[-2:].mean())
-    found = line.evaluation["anywhere: success"]
+    found = line.evaluation["cheese anywhere: success"]
     assert (found.value, found.low, found.high, found.n) == pytest.approx((0.7, 0.6, 0.8, 50))
 
 
@@ -72,14 +89,15 @@ def test_a_group_is_one_line_with_an_interval_over_its_seeds(tmp_path):
     first, second = comparison.lines
     assert first.seeds == 5
     assert first.last["charts/success"] == mean_over_seeds(ends, within=(0, 1))
-    assert first.evaluation["anywhere: efficient"] == mean_over_seeds(ends, within=(0, 1))
+    lengths = [10 * end for end in ends]
+    assert first.evaluation["cheese anywhere: length"] == mean_over_seeds(lengths)
     assert second.evaluation == {}
     assert comparison.figure.read_bytes().startswith(b"\x89PNG")
     stored = json.loads(comparison.data.read_text())
     assert [line["label"] for line in stored["lines"]] == [str(group), str(other)]
     table = comparison.table()
     assert [column.header for column in table.columns[1:]] == [str(group), str(other)]
-    assert cells(comparison, "cheese anywhere: success") == ["0.4 (0.204, 0.596)", "-"]
+    assert cells(comparison, "cheese anywhere: success") == ["0.4 (0.204, 0.596), n = 5", "-"]
 
 
 @pytest.mark.parametrize("ends", [(0.61, 0.76), (0.99, 1.0, 0.7), (0.1, 0, 0, 0)])
@@ -90,11 +108,11 @@ def test_fewer_than_five_seeds_are_shown_one_by_one_and_no_end_leaves_the_range(
     for row in ("last success", "cheese anywhere: success"):
         assert cells(comparison, row) == [shown]
     (line,) = comparison.lines
-    for found in (*line.last.values(), *line.evaluation.values()):
+    for found in (*line.last.values(), line.evaluation["cheese anywhere: success"]):
         assert 0 <= found.low < found.value < found.high <= 1
         assert found.n == len(ends)
     plain = json.loads(comparison.data.read_text())["lines"][0]
-    assert plain["of_seeds"]["anywhere: success"] == pytest.approx(ends)
+    assert plain["of_seeds"]["cheese anywhere: success"] == pytest.approx(ends)
 
 
 def test_one_run_has_an_interval_over_its_levels_and_says_how_many(tmp_path):
@@ -109,17 +127,19 @@ def test_one_run_has_an_interval_over_its_levels_and_says_how_many(tmp_path):
 
 def test_evaluations_with_other_settings_are_named_as_such_and_have_no_p(tmp_path):
     first = write_group(tmp_path / "a", [0.5, 0.6])
-    second = write_group(tmp_path / "b", [0.8, 0.9], split="train", env={"region": 5})
+    second = write_group(tmp_path / "b", [0.8, 0.9], split="train", **{"env.region": "5"})
     comparison = compare([first, second], tmp_path / "out")
     assert comparison.differing == ("env.region", "eval.split")
     assert cells(comparison, "evaluated with eval.split")[:2] == ["test", "train"]
     assert cells(comparison, "evaluated with env.region")[:2] == ["3", "5"]
     assert "NOT EVALUATED ALIKE: env.region, eval.split" in comparison.table().caption
-    assert set(comparison.p) == {"charts/success"}
+    assert set(comparison.contrasts) == {"charts/success"}
     alike = compare([first, write_group(tmp_path / "c", [0.8, 0.9])], tmp_path / "out")
     assert alike.differing == ()
-    assert set(alike.p) == {"charts/success", "anywhere: success", "anywhere: efficient"}
-    assert alike.p["anywhere: success"] == pytest.approx(1 / 3)
+    evaluated = {"cheese anywhere: success", "cheese anywhere: length"}
+    assert set(alike.contrasts) == {"charts/success", *evaluated}
+    assert alike.contrasts["cheese anywhere: success"].p == pytest.approx(1 / 3)
+    assert "P(first better)" not in [column.header for column in alike.table().columns]
 
 
 def test_seeds_evaluated_differently_are_not_averaged_and_that_is_said(tmp_path):
@@ -149,7 +169,7 @@ def test_an_evaluation_belongs_to_the_newest_checkpoint_by_its_digest(run_folder
     file = run_folder / "studies" / "eval" / "eval.json"
     file.write_text(file.read_text().replace("0" * 64, load_agent(run_folder).digest))
     found = compare([run_folder], tmp_path / "out").lines[0].evaluation
-    assert found["anywhere: success"].value == 0.7
+    assert found["cheese anywhere: success"].value == 0.7
 
 
 def test_a_metric_that_one_seed_lacks_is_that_of_the_others_and_says_so(tmp_path):
@@ -172,18 +192,72 @@ def test_seeds_of_different_length_are_compared_where_the_shortest_ended(tmp_pat
     assert cells(comparison, "last success") == ["0.6: 0.5, 0.7"]
 
 
-def test_the_return_of_diamond_and_ghost_is_compared_too(tmp_path):
+def test_a_world_without_situations_has_the_metrics_alone_in_the_order_of_its_evaluator(tmp_path):
+    run = write_log(tmp_path / "run", np.ones(40))
+    write_evaluation(run, 0.5, situation=None)
+    line = compare([run], tmp_path / "out").lines[0]
+    assert list(line.evaluation) == ["success", "length"]
+    assert line.evaluation["success"].within == (0, 1)
+    assert line.evaluation["length"].within is None
+
+
+def test_runs_of_different_worlds_are_not_evaluated_alike(tmp_path):
+    runs = [write_log(tmp_path / name, np.ones(40)) for name in "ab"]
+    for run in runs:
+        write_evaluation(run, 0.5)
+    file = runs[1] / "studies/eval/eval.json"
+    file.write_text(file.read_text().replace('"maze"', '"gridworld"'))
+    assert compare(runs, tmp_path / "out").differing == ("evaluator",)
+
+
+def test_an_evaluation_of_an_earlier_version_is_not_shown_and_that_is_said(tmp_path):
     run = write_log(tmp_path / "run", np.ones(40))
     write_evaluation(run, 0.5)
-    file = run / "studies" / "eval" / "eval.json"
-    data = json.loads(file.read_text())
     share = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
-    score = {"player": "agent", "diamond": share, "ghost": share, "length": share, "return": share}
-    data["scores"] = [score, score | {"player": "random"}]
-    file.write_text(json.dumps(data))
-    found = compare([run], tmp_path / "out").lines[0].evaluation
-    assert set(found) == {"return", "P(diamond)", "P(ghost)"}
-    assert found["return"].within == (-1, 1)
+    scores = [{"player": "agent", "cheese": "anywhere", "size": None, "success": share}]
+    old = {"scores": scores, "sha256": "0" * 64, "env_steps": 40_000, "config": {}}
+    (run / "studies" / "eval" / "eval.json").write_text(json.dumps(old))
+    comparison = compare([run], tmp_path / "out")
+    assert comparison.lines[0].evaluation == {}
+    said = "is not shown: it was made by an earlier version; evaluate the run again"
+    assert said in comparison.table().caption
+
+
+def test_from_ten_seeds_in_each_of_two_groups_on_there_are_aggregates(tmp_path):
+    draws = np.random.default_rng(0)
+    ends = [draws.uniform(0.2, 0.6, 10), draws.uniform(0.4, 0.9, 12)]
+    groups = [write_group(tmp_path / name, end) for name, end in zip("ab", ends, strict=True)]
+    comparison = compare(groups, tmp_path / "out")
+    pairs = reference.mannwhitneyu(*ends).statistic / 120
+    success, length = (comparison.contrasts[f"cheese anywhere: {m}"] for m in ("success", "length"))
+    assert success.improvement.value == pytest.approx(pairs)
+    assert length.improvement.value == pytest.approx(1 - pairs)  # shorter is better
+    middle = [one.value for one in success.middle]
+    assert middle == pytest.approx([reference.trim_mean(end, 0.25) for end in ends])
+    assert comparison.profiles.read_bytes().startswith(b"\x89PNG")
+    headers = [column.header for column in comparison.table().columns]
+    assert headers[-2:] == ["p", "P(first better)"]
+    assert cells(comparison, "cheese anywhere: success, interquartile mean")[0].startswith("0.")
+    stored = json.loads(comparison.data.read_text())
+    assert stored["probability_of_improvement"]["charts/success"]["n"] == 10
+    assert len(stored["interquartile_means"]["charts/success"]) == 2
+
+
+def test_nothing_of_an_earlier_comparison_stays_in_its_folder(tmp_path):
+    many = [write_group(tmp_path / name, np.linspace(0.1, 0.9, 10)) for name in "ab"]
+    compare(many, tmp_path / "out")
+    compare(many[:1], tmp_path / "out")
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {"compare.csv", "compare.json", "curves.pdf", "curves.png"}
+
+
+def test_the_table_of_runs_has_a_row_for_each_run_and_metric(tmp_path):
+    group = write_group(tmp_path / "group", [0.25, 0.75])
+    compare([group], tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "compare.csv")
+    assert list(table) == ["line", "run", "metric", "value"]
+    success = table[table["metric"] == "cheese anywhere: success"].set_index("run")["value"]
+    assert success.to_dict() == {f"{group}/seed-0": 0.25, f"{group}/seed-1": 0.75}
 
 
 def test_a_partly_evaluated_group_says_so(tmp_path):
@@ -198,8 +272,8 @@ def test_a_partly_evaluated_group_says_so(tmp_path):
 def test_cells_without_a_finite_value_are_left_out(tmp_path):
     values = ["", "nan", "inf", 0.5, ""] + [0.75] * 35
     curve = read_curves(write_log(tmp_path / "run", values, other=["nan"] * 40))
-    steps, found = curve.metrics["charts/success"]
-    assert steps.tolist() == [4000.0, *STEPS[5:]]
+    found = curve.metrics["charts/success"]
+    assert found.index.tolist() == [4000, *STEPS[5:]]
     assert found.tolist() == [0.5] + [0.75] * 35
     assert "other" not in curve.metrics
     assert curve.env_steps == 40_000
@@ -259,6 +333,6 @@ def test_an_impossible_share_is_no_evaluation_and_another_success_is_compared_as
     assert line.last["charts/success"] == mean_over_seeds([1.5, 3])
     write_evaluation(group / "seed-0", 0.5)
     file = group / "seed-0" / "studies" / "eval" / "eval.json"
-    file.write_text(file.read_text().replace('"value": 0.5', '"value": 1.5'))
+    file.write_text(file.read_text().replace('"value": 0.5,', '"value": 1.5,'))
     with pytest.raises(CheckpointError, match="is not an evaluation"):
         compare([group], tmp_path / "out")

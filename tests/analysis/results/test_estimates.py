@@ -14,14 +14,28 @@ from scipy import stats as reference
 from chisel.analysis.results import estimates
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 50, 1000])
-def test_the_wilson_interval_equals_that_of_scipy(n):
-    for successes in {0, 1, n // 3, n - 1, n}:
+@pytest.mark.parametrize("n", [8, 50, 1000])
+def test_with_four_successes_and_failures_or_none_the_interval_of_a_share_is_scipys_wilson(n):
+    for successes in (4, n // 2, n - 4):
         found = estimates.proportion(successes, n)
         expected = reference.binomtest(successes, n).proportion_ci(0.95, method="wilson")
         assert found.value == successes / n
-        assert found.low == pytest.approx(expected.low, abs=1e-12)
-        assert found.high == pytest.approx(expected.high, abs=1e-12)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    none = reference.binomtest(0, n).proportion_ci(0.95, method="wilson")
+    assert estimates.proportion(0, n).high == pytest.approx(none.high, abs=1e-12)
+    assert estimates.proportion(0, n).low == 0
+
+
+@pytest.mark.parametrize("rare", [1, 2, 3])
+def test_with_one_to_three_successes_the_lower_end_is_that_of_a_poisson_number(rare):
+    # At a mean of `n * low` so many successes or more have a probability of 5 %.
+    found, mirrored = estimates.proportion(rare, 100), estimates.proportion(100 - rare, 100)
+    assert reference.poisson.sf(rare - 1, 100 * found.low) == pytest.approx(0.05)
+    wilson = reference.binomtest(rare, 100).proportion_ci(0.95, method="wilson")
+    assert found.low < wilson.low
+    assert found.high == pytest.approx(wilson.high)
+    ends = (1 - found.high, 1 - found.low)
+    assert (mirrored.low, mirrored.high) == pytest.approx((ends[0], ends[1]))
 
 
 @pytest.mark.parametrize(("successes", "n"), [(-1, 3), (4, 3), (1, 0)])
@@ -57,15 +71,6 @@ def test_estimates_of_no_values_are_nan_without_an_error():
         assert found.to_plain()["value"] is None
 
 
-@pytest.mark.parametrize("n", [30, 100])
-def test_from_thirty_values_on_the_bootstrap_covers_the_mean_about_95_percent_of_the_time(n):
-    rng = np.random.default_rng(0)
-    found = [
-        estimates.bootstrap_mean(rng.exponential(2.0, n), rng, resamples=400) for _ in range(400)
-    ]
-    assert 0.9 <= np.mean([one.low <= 2.0 <= one.high for one in found]) <= 0.98
-
-
 def test_the_bootstrap_of_many_values_equals_that_of_scipy_up_to_random_draws():
     values = np.random.default_rng(1).integers(0, 11, 200).astype(float)
     found = estimates.bootstrap_mean(values, np.random.default_rng(2), resamples=20_000)
@@ -75,14 +80,13 @@ def test_the_bootstrap_of_many_values_equals_that_of_scipy_up_to_random_draws():
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.05)
 
 
-@pytest.mark.parametrize("n", [2, 3, 6, 10, 29])
-def test_below_thirty_values_the_bootstrap_is_students_t_and_covers_the_mean(n):
+@pytest.mark.parametrize("n", [2, 10, 29])
+def test_below_thirty_values_the_bootstrap_is_students_t(n):
     rng = np.random.default_rng(n)
-    samples = rng.beta(2, 2, (1000, n))
-    found = [estimates.bootstrap_mean(values, rng) for values in samples]
-    t = reference.ttest_1samp(samples[0], 0).confidence_interval(0.95)
-    assert (found[0].low, found[0].high) == pytest.approx((t.low, t.high))
-    assert np.mean([one.low <= 0.5 <= one.high for one in found]) >= 0.92
+    values = rng.beta(2, 2, n)
+    found = estimates.bootstrap_mean(values, rng)
+    t = reference.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((t.low, t.high))
 
 
 def test_at_thirty_values_the_bootstrap_is_as_wide_as_students_t():
@@ -111,37 +115,6 @@ def test_for_zeros_and_ones_the_interval_in_a_range_is_that_of_clopper_and_pears
     )
     exact = reference.binomtest(successes, n).proportion_ci(0.95, method="exact")
     assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=0.01)
-
-
-@pytest.mark.parametrize("n", [5, 30, 100])
-@pytest.mark.parametrize("rate", [0.01, 0.02, 0.5, 0.98])
-def test_rates_near_the_ends_are_covered(n, rate):
-    rng = np.random.default_rng(n)
-    found = [_within(rng.random(n) < rate, rng, (0, 1)) for _ in range(200)]
-    assert np.mean([one.low <= rate <= one.high for one in found]) >= 0.93
-
-
-@pytest.mark.parametrize("n", [10, 100])
-@pytest.mark.parametrize(("up", "down"), [(0.02, 0.01), (0.01, 0), (0.1, 0.02)])
-def test_paired_changes_of_rare_outcomes_are_covered(n, up, down):
-    rng = np.random.default_rng(n)
-    shares = [up, down, 1 - up - down]
-    found = [_within(rng.choice([1, -1, 0], n, p=shares), rng, (-1, 1)) for _ in range(200)]
-    assert np.mean([one.low <= up - down <= one.high for one in found]) >= 0.93
-
-
-@pytest.mark.parametrize("n", [5, 100])
-def test_a_probability_that_fails_in_few_mazes_is_covered_although_it_may_not_be_seen(n):
-    rng = np.random.default_rng(n)
-    draws = (
-        np.where(rng.random(n) < 0.02, 0.1, 0.95) + rng.uniform(-0.02, 0.02, n) for _ in range(200)
-    )
-    found = [_within(values, rng, (0, 1)) for values in draws]
-    assert np.mean([one.low <= 0.933 <= one.high for one in found]) >= 0.93
-
-
-def _within(values, rng, within):
-    return estimates.bootstrap_mean(values, rng, resamples=300, within=within)
 
 
 @settings(max_examples=60, deadline=None)
