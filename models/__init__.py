@@ -3,7 +3,7 @@
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
 from chisel.models.build import build
-from chisel.models.loaded import Agent, Loaded, require_model
+from chisel.models.loaded import Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
     FORMAT,
     WEIGHTS,
@@ -43,6 +43,7 @@ __all__ = [
     "Reconstructions",
     "Spaces",
     "ancestors_of",
+    "as_agent",
     "build",
     "checkpoint_name",
     "file_digest",

@@ -37,7 +37,13 @@ from chisel.analysis.results.folders import (
     study_folder,
 )
 from chisel.analysis.results.frame import Frame
-from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
+from chisel.analysis.results.layouts import (
+    Layouts,
+    Range,
+    change_over_layouts,
+    mean_over_layouts,
+    redrawn,
+)
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.request import (
     Request,
@@ -77,6 +83,7 @@ __all__ = [
     "Frame",
     "Layouts",
     "ProgressCallback",
+    "Range",
     "Request",
     "Settings",
     "Tree",
