@@ -129,7 +129,8 @@ class AblationMatrix:
     def _played(self) -> str:
         if self.layouts is None:
             return f"{self.levels:,} episodes"
-        return f"{self.levels:,} levels in {self.layouts:,} {self.unit}s, each of which weighs the same"
+        units = f"{self.layouts:,} {self.unit}s"
+        return f"{self.levels:,} levels in {units}, each of which weighs the same"
 
 
 def ablation_matrix(

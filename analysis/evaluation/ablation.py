@@ -51,10 +51,9 @@ def agent_ablation_matrix(
         ConfigError: If the network has no regions, or they cannot be ablated so.
     """
     settings = as_list(overrides)
-    evaluator, config = judged_by(loaded)
-    if levels is not None and config.corpus is None:  # examples are all evaluated
+    if levels is not None:
         settings.append(f"eval.levels={levels}")
-    if split is not None and evaluator.splits:
+    if split is not None and judged_by(loaded)[0].splits:
         settings.append(f"eval.split={split}")
     evaluator, config = judged_by(loaded, settings)
     situation, seed = evaluator.situations[0], config.eval.seed

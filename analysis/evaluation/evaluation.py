@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +14,7 @@ import pandas as pd
 from rich.table import Table
 
 from chisel import configs
+from chisel.analysis.ablation import refused_by_routing
 from chisel.analysis.evaluation.evaluator import (
     AnyLoaded,
     Evaluator,
@@ -103,31 +104,36 @@ class Evaluation:
 
     def table(self) -> Table:
         """Return a table for a terminal: a row for each situation, group and player."""
-        first, scores = self.scores[0], self.scores
+        first, scores, runs = self.scores[0], self.scores, self._runs
         metrics = [one for one in self.metrics if any(one.name in s.metrics for s in scores)]
         groups = list(dict.fromkeys(key for score in scores for key in score.group))
-        order = list(dict.fromkeys((*one.situation.items(), *one.group.items()) for one in scores))
         apart = first.n_of == "seeds" or first.n_of.removesuffix("s") in self.episodes
         table = new_table(
             title=self._title(),
             caption=f"{self.caption}95 % intervals over {first.n_of}"
-            + _HELD_OUT[self.origin.get("held_out", True)],
+            + _HELD_OUT[runs[0].get("held_out", True)],
             words=[*first.situation, *groups, "player"],
             numbers=["episodes" if apart else first.n_of, *[first.n_of] * apart]
             + [metric.name for metric in metrics],
         )
-        for score in sorted(
-            scores, key=lambda s: order.index((*s.situation.items(), *s.group.items()))
-        ):
-            named = [*score.situation.values(), *(str(score.group.get(k, "all")) for k in groups)]
-            most = max((one.n for one in score.metrics.values()), default=0)
-            counts = [f"{count:,}" for count in (score.episodes, *[most] * apart)]
-            shown = [_cell(score, metric) for metric in metrics]
-            table.add_row(*named, score.player, *counts, *shown)
+        for agent in (one for one in scores if one.player == first.player):
+            where = (agent.situation, agent.group)
+            for score in (one for one in scores if (one.situation, one.group) == where):
+                named = [*score.situation.values()]
+                named += [str(score.group.get(key, "all")) for key in groups]
+                most = max((one.n for one in score.metrics.values()), default=0)
+                counts = [f"{count:,}" for count in (score.episodes, *[most] * apart)]
+                shown = [_cell(score, metric) for metric in metrics]
+                table.add_row(*named, score.player, *counts, *shown)
         return table
 
+    @property
+    def _runs(self) -> Sequence[Mapping[str, Any]]:
+        runs: Sequence[Mapping[str, Any]] = self.origin.get("runs", [self.origin])
+        return runs
+
     def _title(self) -> str:
-        runs = self.origin.get("runs", [self.origin])
+        runs = self._runs
         ablated = ", ".join(f"{k} ({v})" for k, v in runs[0].get("ablate", {}).items())
         steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in runs[0].get("steer", ()))
         return (
@@ -175,18 +181,7 @@ def evaluate(
     evaluator, config = judged_by(loaded, settings)
     changes = interventions_of(loaded, config, **named)
     folder = study_folder(loaded, "eval", out)
-    scores, tables = [], []
-    for situation in evaluator.situations:
-        with evaluator.open(loaded, config, situation, paired=False) as games:
-            for number, player in enumerate(
-                _players(evaluator, loaded, config, situation, changes)
-            ):
-                key = (config.eval.seed, *situation.key, number)
-                words = [player.name, *(f"{k} {v}" for k, v in situation.named.items())]
-                count = None if progress is None else partial(progress, ", ".join(words))
-                table = evaluator.table(games.play(player, key, count))
-                scores += scores_of(evaluator, table, player, situation, key)
-                tables.append(table.assign(player=player.name, **situation.named))
+    played = list(_played(evaluator, loaded, config, changes, progress))
     command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
     origin = provenance(loaded, config, seed=config.eval.seed, command=command)
     about = dict(evaluator.about(loaded, config))
@@ -194,15 +189,36 @@ def evaluate(
     evaluation = Evaluation(
         world_of(config),
         evaluator.metrics,
-        tuple(scores),
+        tuple(score for scores, _ in played for score in scores),
         _settings(config, evaluator, about),
         origin | about | changes.to_plain(),
-        _tidy(tables),
+        _tidy([table for _, table in played]),
         evaluator.caption,
         data=stem.with_name(f"{stem.name}.json"),
         figure=_drawn(evaluator, loaded, config, stem),
     )
     return _written(evaluation)
+
+
+def _played(
+    evaluator: Evaluator,
+    loaded: AnyLoaded,
+    config: RunConfig,
+    changes: Interventions,
+    progress: ProgressCallback | None,
+) -> Iterator[tuple[list[Score], pd.DataFrame]]:
+    """Yield scores and episodes of each player in each situation."""
+    for situation in evaluator.situations:
+        players = _players(evaluator, loaded, config, situation, changes)
+        opened = evaluator.open(loaded, config, situation, paired=False)
+        with refused_by_routing(loaded), opened as games:
+            for number, player in enumerate(players):
+                key = (config.eval.seed, *situation.key, number)
+                words = [player.name, *(f"{k} {v}" for k, v in situation.named.items())]
+                count = None if progress is None else partial(progress, ", ".join(words))
+                table = evaluator.table(games.play(player, key, count))
+                scores = scores_of(evaluator, table, player, situation, key)
+                yield scores, table.assign(player=player.name, **situation.named)
 
 
 def _evaluate_group(
@@ -264,6 +280,11 @@ def _players(
         return [agent, *others]
     changed = replace(agent, context=changes, whole_batches=changes.whole_batches)
     return [changed, *(one for one in others if one.context is nullcontext)]
+
+
+def _cell(score: Score, metric: Metric) -> str:
+    found = score.metrics.get(metric.name)
+    return "" if found is None else found.text(metric.form)
 
 
 def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any]) -> dict[str, str]:

@@ -54,9 +54,13 @@ def test_repeating_the_levels_of_any_layout_changes_neither_value_nor_interval(s
     counts = np.where(again, times, 1)
     share, more = not np.isin(10, values), layouts.repeat(counts)
     once = mean_over_layouts(values, layouts, draws(), within=(0, 1) if share else None)
-    repeated = mean_over_layouts(values.repeat(counts), more, draws(), within=(0, 1) if share else None)
+    repeated = mean_over_layouts(
+        values.repeat(counts), more, draws(), within=(0, 1) if share else None
+    )
     assert repeated.to_plain() == once.to_plain()
-    change = change_over_layouts(values, values[::-1], layouts, draws(), within=(0, 1) if share else None)
+    change = change_over_layouts(
+        values, values[::-1], layouts, draws(), within=(0, 1) if share else None
+    )
     after, before = values.repeat(counts), values[::-1].repeat(counts)
     again = change_over_layouts(after, before, more, draws(), within=(0, 1) if share else None)
     assert again.to_plain() == change.to_plain()
@@ -75,7 +79,9 @@ def test_shares_of_layouts_that_do_not_repeat_have_wilsons_interval():
 
 def test_a_metric_that_is_nan_in_all_episodes_has_no_value():
     for share in (False, True):
-        nothing = mean_over_layouts(np.full(3, NAN), np.arange(3), draws(), within=(0, 1) if share else None)
+        nothing = mean_over_layouts(
+            np.full(3, NAN), np.arange(3), draws(), within=(0, 1) if share else None
+        )
         assert np.isnan(nothing.value)
         assert nothing.n == 0
 
