@@ -276,7 +276,7 @@ def _cell(row: Row, metric: str) -> str:
 
 
 def _row_over_seeds(rows: Sequence[Row]) -> Row:
-    names = rows[0].metrics
+    names = [name for name in rows[0].metrics if all(name in row.metrics for row in rows)]
     return dataclasses.replace(
         rows[0],
         metrics={name: estimate_over_seeds([row.metrics[name] for row in rows]) for name in names},

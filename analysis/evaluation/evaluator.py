@@ -40,8 +40,8 @@ class Metric:
     of: str | Callable[[Facts], NDArray[Any]] | None = None
     """Its value in each episode `[E]`: the name of a fact, or a function of facts; NaN where it
     says nothing about the episode. `None`: the fact of the metric's name."""
-    whole: Callable[[pd.DataFrame], float] | None = None
-    """For what is no mean over episodes, a function of the table of them all."""
+    whole: Callable[[Facts], float] | None = None
+    """For what is no mean over episodes, a function of the columns of all of them together."""
     form: str = ".2f"
     """Format in tables."""
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -176,12 +175,11 @@ def _errors_on(kind: str, half: int) -> Callable[[Facts], NDArray[np.float64]]:
     return lambda facts: np.where(half_of(facts["digit"]) == half, facts[kind], np.nan)
 
 
-def _cross_own(kind: str) -> Callable[[pd.DataFrame], float]:
-    def ratio(table: pd.DataFrame) -> float:
-        if "own" not in table:
+def _cross_own(kind: str) -> Callable[[Facts], float]:
+    def ratio(facts: Facts) -> float:
+        if "own" not in facts or len(np.unique(facts["own"])) < 2:
             return float("nan")
-        own = table["own"].to_numpy()
-        errors = table[kind].to_numpy()
+        own, errors = facts["own"], facts[kind]
         return float(errors[~own].mean()) / float(errors[own].mean())
 
     return ratio

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from chisel.analysis.evaluation.evaluator import Evaluator, Metric, Player, Situation
-from chisel.analysis.results import Estimate, estimate_over_seeds, mean_over_layouts
+from chisel.analysis.results import Estimate, estimate_over_seeds, mean_over_layouts, redrawn
 
-_RESAMPLES = 2000
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,15 @@ def _bootstrapped(
 ) -> Estimate:
     """Return a metric of the whole table, with the percentile interval over its units."""
     assert metric.whole is not None
-    value = metric.whole(table)
-    units = table[unit].to_numpy() if unit in table else np.arange(len(table))
-    rows = [np.flatnonzero(units == one) for one in np.unique(units)]
-    n = len(rows)
+    columns = {str(name): table[name].to_numpy() for name in table}
+    value = metric.whole(columns)
+    units = columns.get(unit, np.arange(len(table)))
+    n = len(np.unique(units))
     if math.isnan(value) or n < 2:
         return Estimate(value, math.nan, math.nan, n, metric.within)
-    again = [
-        metric.whole(table.iloc[np.concatenate([rows[k] for k in draws.integers(n, size=n)])])
-        for _ in range(_RESAMPLES)
-    ]
+    again = []
+    for counts in redrawn(units, draws, _RESAMPLES):
+        drawn = np.arange(len(table)).repeat(counts.astype(np.int64))
+        again.append(metric.whole({name: column[drawn] for name, column in columns.items()}))
     low, high = np.nanquantile(again, [0.025, 0.975])
     return Estimate(value, float(low), float(high), n, metric.within)
