@@ -47,7 +47,7 @@ from chisel.configs import ConfigError, RunConfig, flatten
 from chisel.models import Loaded, load
 
 _COPIES = ("eval.num_envs", "env.num_envs")
-"""Settings that never change which games are played."""
+"""Settings that change nothing about the kind of games."""
 _HELD_OUT = {
     True: "",
     False: "; training drew from all levels or from these, so it may have seen some of them",
@@ -228,13 +228,13 @@ def _evaluate_group(
     out: Path | str | None,
     progress: ProgressCallback | None,
 ) -> Evaluation:
+    folder = make_folder(group / "studies" / "eval" if out is None else out)
     each = []
     for run, name in zip(runs, names_of(runs), strict=True):
-        folder = None if out is None else Path(out) / name
+        own = None if out is None else Path(out) / name
         told = None if progress is None else labelled(progress, name)
         with naming(name):
-            each.append(evaluate(run, overrides=overrides, out=folder, progress=told))
-    folder = make_folder(group / "studies" / "eval" if out is None else out)
+            each.append(evaluate(run, overrides=overrides, out=own, progress=told))
     command = shlex.join(["chisel", "eval", str(group), *as_list(overrides)])
     first = each[0]
     named = [one.episodes.assign(run=run.name) for one, run in zip(each, runs, strict=True)]

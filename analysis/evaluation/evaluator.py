@@ -49,20 +49,28 @@ class Metric:
         """Return the metric in each episode `[E]`.
 
         Raises:
-            ConfigError: If there is no such fact.
+            ConfigError: If there is no such fact, or a value is out of range.
         """
-        if callable(self.of):
-            return np.asarray(self.of(facts), np.float64)
-        name = self.of or self.name
-        if name not in facts:
+        of = self.name if self.of is None else self.of
+        if isinstance(of, str) and of not in facts:
             known = ", ".join(facts)
-            raise ConfigError(f"metric {self.name}: episodes have no fact {name!r}, only {known}")
-        return np.asarray(facts[name], np.float64)
+            raise ConfigError(f"metric {self.name}: episodes have no fact {of!r}, only {known}")
+        values = np.asarray(facts[of] if isinstance(of, str) else of(facts), np.float64)
+        if self.within is not None and (_beyond(values, self.within) > 0).any():
+            ends = f"{np.nanmin(values):g}…{np.nanmax(values):g}"
+            raise ConfigError(f"metric {self.name}: values {ends} are not within {self.within}")
+        return values
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         within = None if self.within is None else list(self.within)
         return {"name": self.name, "within": within, "better": self.better}
+
+
+def _beyond(values: NDArray[np.float64], within: tuple[float, float]) -> NDArray[np.float64]:
+    """Return how far values lie outside a range, apart from rounding; NaN stays NaN."""
+    low, high = within
+    return np.abs(values - values.clip(low, high)) - 1e-6 * (high - low)
 
 
 RETURN = Metric("return", better="higher", of="r")

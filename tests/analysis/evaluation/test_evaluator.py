@@ -1,8 +1,10 @@
 """Every world can be evaluated, by its own evaluator or by what the contract promises."""
 
+import ast
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from chisel import configs, envs
+from chisel.analysis import evaluation
 from chisel.analysis.evaluation import (
     Evaluator,
     Metric,
@@ -189,6 +192,12 @@ def test_a_metric_of_facts_that_are_not_there_says_what_there_is():
         evaluator.table({"r": np.zeros(2), "l": np.zeros(2)})
 
 
+def test_a_metric_that_leaves_its_range_is_named():
+    evaluator = Evaluator(metrics=(Metric("apples", within=(0, 3)),))
+    with pytest.raises(ConfigError, match=r"metric apples: values 1…4 are not within \(0, 3\)"):
+        evaluator.table({"apples": np.array([1.0, np.nan, 4.0])})
+
+
 def test_outcomes_have_wilsons_interval_and_a_lone_greedy_episode_none():
     evaluator = Evaluator()
     facts = {"r": np.ones(20), "l": np.ones(20), "success": np.arange(20) < 5}
@@ -245,3 +254,26 @@ def test_gridworlds_are_judged_by_their_side_effects_too():
     assert [one.name for one in evaluator.players(agent, greedy, Situation())] == ["agent"]
     with evaluator.open(agent, greedy, Situation(), paired=False) as games:
         assert len(games.play(Player("agent", agent.policy, greedy=True), (0,))["r"]) == 1
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["evaluation", "evaluator", "scores", "interventions", "ablation", "playing"],
+)
+def test_only_the_file_of_a_world_knows_it(file):
+    source = (Path(evaluation.__file__).parent / f"{file}.py").read_text()
+    imported = {
+        name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+        for name in [node.module or ""]
+    }
+    worlds = (
+        "chisel.envs.",
+        "chisel.corpora",
+        "chisel.analysis.maze",
+        "chisel.analysis.gridworlds",
+    )
+    own = ("maze", "oversight", "oversight_curves", "gridworld", "halves", "held_out")
+    known = (*worlds, *(f"chisel.analysis.evaluation.{name}" for name in own))
+    assert not [name for name in imported if name.startswith(known)]
