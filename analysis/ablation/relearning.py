@@ -15,6 +15,7 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     Estimate,
+    Range,
     mean_over_seeds,
     new_figure,
     new_table,
@@ -54,6 +55,8 @@ class Relearning:
     """By metric, the value of each run before anything was ablated."""
     variants: Mapping[str, Sequence[RelearningCurve]]
     """By name, a curve for each run."""
+    within: Mapping[str, Range | None]
+    """By metric its range, where it is known."""
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -100,10 +103,6 @@ class Relearning:
         return ", ".join("never" if frames is None else f"{frames:,}" for frames in found)
 
 
-def _within(metric: str) -> tuple[float, float] | None:
-    return (0, 1) if metric.startswith("P(") or metric in ("success", "efficient") else None
-
-
 def _change(first: Estimate, last: Estimate) -> str:
     return f"{first.value:.2f} → {last.value:.2f}"
 
@@ -114,13 +113,13 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
     figure = new_figure(2.9 * len(metrics), 3.5, title)
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     for ax, metric in zip(axes, metrics, strict=True):
-        whole = float(np.mean(relearning.whole[metric]))
+        whole, within = float(np.mean(relearning.whole[metric])), relearning.within[metric]
         ax.axhline(whole, color=INK, linewidth=0.9, linestyle="--", label="whole network")
         for (name, curves), colour in zip(relearning.variants.items(), PALETTE, strict=False):
             values = [curve.metrics[metric] for curve in curves]
             line: dict[str, Any] = {"color": colour, "label": name, "marker": "o", "ms": 3}
-            plot_band(ax, curves[0].frames, values, within=_within(metric), **line)
-        if _within(metric):
+            plot_band(ax, curves[0].frames, values, within=within, **line)
+        if within == (0.0, 1.0):
             ax.set_ylim(-0.03, 1.03)
         style_axes(ax, metric, xlabel="frames", exponent=3)
     handles, labels = axes[0].get_legend_handles_labels()

@@ -76,7 +76,7 @@ def test_every_old_option_keeps_its_value():
 EVALUATED = {
     "ppo": (["eval.levels=2"], "studies/eval/eval.json"),
     "reinforce": (["eval.levels=8", "eval.num_envs=4"], "studies/eval/eval.json"),
-    "autoencoder": ([], "studies/split/split.json"),
+    "autoencoder": ([], "studies/eval/eval.json"),
 }
 
 

@@ -21,7 +21,15 @@ import torch
 from chisel import configs, models, routing
 from chisel.analysis.ablation import AblationMatrix, Relearning, RelearningCurve, relearning_figure
 from chisel.analysis.evaluation import agent_ablation_matrix
-from chisel.analysis.results import Request, results_folder, runs_of, save_figure, show, write_json
+from chisel.analysis.results import (
+    Range,
+    Request,
+    results_folder,
+    runs_of,
+    save_figure,
+    show,
+    write_json,
+)
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
 from chisel.trainers.runs import seeding
@@ -94,6 +102,7 @@ def run_study(
     runs = results_folder(checkpoint, first, f"{STUDY}-{region}", out) / "runs"
     curves: dict[str, list[RelearningCurve]] = {}
     whole: dict[str, list[float]] = {}
+    ranges: dict[str, Range | None] = {}
     for path, variant in [(run, one) for run, variants in planned.items() for one in variants]:
         config = _config(agents[path], variant, frames, points, seed, shlex.split(settings))
         name = "-".join([variant.slug, *([path.name] if len(agents) > 1 else [])])
@@ -104,12 +113,13 @@ def run_study(
         if variant is planned[path][0]:
             for key, estimate in before["none"].metrics.items():
                 whole.setdefault(key, []).append(estimate.value)
+                ranges[key] = estimate.within
         kept = models.kept_checkpoints(trained(config, option="out"), points + 1)
         stages = [(0, before)]
         for agent in map(models.load_agent, kept):
             stages.append((agent.env_steps or 0, _evaluate(agent, levels)))
         curves.setdefault(variant.name, []).append(_curve(variant.region, stages))
-    relearning = Relearning(region, chosen, whole, curves)
+    relearning = Relearning(region, chosen, whole, curves, ranges)
     origins = [request.provenance(agent, config_of(agent), seed=seed) for agent in agents.values()]
     data = relearning.to_plain() | {"command": request.command, "of": origins}
     title = f"{config_of(first).experiment}: trained on without {region}"

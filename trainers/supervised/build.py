@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from chisel import models, routing
-from chisel.analysis.evaluation import cross_own, halves_errors
+from chisel.analysis.evaluation import split_ratios
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import DataSet, Examples
 from chisel.models import HalvesAutoencoder
@@ -106,5 +106,4 @@ def _split_metrics(model: HalvesAutoencoder, examples: Examples) -> dict[str, fl
     """Return for each half the ratio of errors on the other digits and on its own."""
     if not len(examples):
         return {}
-    ratios = cross_own(halves_errors(model, examples)["mae"])
-    return {f"split/{half}": ratio for half, ratio in ratios.items()}
+    return {f"split/{half}": ratio for half, ratio in split_ratios(model, examples).items()}

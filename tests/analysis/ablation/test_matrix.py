@@ -1,6 +1,7 @@
 """The ablation matrix compares the same episodes under each ablation, controls among them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,10 @@ from chisel.analysis.results import proportion as share
 REGIONS = {"left": [{"module": "1", "units": "0:2"}], "right": [{"module": "1", "units": "6:8"}]}
 
 
+METRICS = {"sum": None, "above": (0.0, 1.0)}
+"""Names and ranges of what `player` measures."""
+
+
 def layered():
     """Eight inputs pass a named place and are added up by a layer with known weights."""
     model = nn.Sequential(nn.Identity(), nn.ReLU(), nn.Linear(8, 1, bias=False))
@@ -21,7 +26,11 @@ def layered():
     return model
 
 
-def player(model, inputs, calls=None):
+def matrix_of(model, regions, play, **options):
+    return ablation_matrix(model, regions, play, metrics=METRICS, **options)
+
+
+def player(model, inputs, calls=None, units=None):
     """One episode for each row of inputs: what the model says, and whether that is above 20."""
 
     def play(context):
@@ -31,7 +40,7 @@ def player(model, inputs, calls=None):
             out = model(inputs).squeeze(1).double()
         above = (out > 20).double()
         above[0] = torch.nan
-        return {"sum": out.detach().numpy(), "above": above.numpy()}
+        return pd.DataFrame({"sum": out.detach().numpy(), "above": above.numpy()} | (units or {}))
 
     return play
 
@@ -44,7 +53,7 @@ def inputs():
 def test_rows_are_the_outputs_of_the_network_without_the_units(inputs):
     model = layered()
     regions = routing.resolve(model, REGIONS)
-    matrix = ablation_matrix(model, regions, player(model, inputs))
+    matrix = matrix_of(model, regions, player(model, inputs))
     weights = np.arange(1.0, 9.0)
     whole = inputs.double().numpy() @ weights
     without = {"left": [0, 1], "right": [6, 7], NONE: []}
@@ -61,7 +70,7 @@ def test_rows_are_the_outputs_of_the_network_without_the_units(inputs):
 def test_changes_are_paired(inputs):
     model = layered()
     regions = routing.resolve(model, REGIONS)
-    matrix = ablation_matrix(model, regions, player(model, inputs), mode=0.999, controls=1)
+    matrix = matrix_of(model, regions, player(model, inputs), mode=0.999, controls=1)
     value, change = matrix["right"].metrics["sum"], matrix["right"].change["sum"]
     assert change.high < 0
     assert value.low < matrix[NONE].metrics["sum"].value < value.high
@@ -70,11 +79,13 @@ def test_changes_are_paired(inputs):
 def test_a_layout_counts_once_in_every_value_and_change(inputs):
     model = layered()
     regions = routing.resolve(model, REGIONS)
-    once = ablation_matrix(model, regions, player(model, inputs), layouts=np.arange(200))
+    of_each = {"layout": np.arange(200)}
+    once = matrix_of(model, regions, player(model, inputs, units=of_each), unit="layout")
     times = np.where(np.arange(200) % 3 == 1, 5, 1)  # not the first, whose metric is unknown
     more = inputs.repeat_interleave(torch.as_tensor(times), 0)
     layouts = np.arange(200).repeat(times)
-    again = ablation_matrix(model, regions, player(model, more), layouts=layouts)
+    of_more = {"layout": layouts}
+    again = matrix_of(model, regions, player(model, more, units=of_more), unit="layout")
     assert (again.levels, again.layouts) == (len(more), once.layouts) == (len(more), 200)
     for row, same in zip(once.rows, again.rows, strict=True):
         for name in once.metrics:
@@ -87,7 +98,7 @@ def test_a_layout_counts_once_in_every_value_and_change(inputs):
     assert "in 200 layouts" in again.table().caption
     plain = over_seeds([again, again]).to_plain()
     assert (plain["levels"], plain["layouts"]) == (len(more), 200)
-    alone = ablation_matrix(model, regions, player(model, inputs))
+    alone = matrix_of(model, regions, player(model, inputs))
     assert alone.layouts is None
     assert "over the same 200 episodes" in alone.table().caption
 
@@ -96,8 +107,11 @@ def test_a_return_that_is_0_or_1_throughout_is_no_share_and_seeds_may_differ(inp
     regions = routing.resolve(layered(), REGIONS)
 
     def matrix(returns):
-        values = {"P(end)": np.zeros(200), "return": returns}
-        return ablation_matrix(layered(), regions, lambda context: values, controls=0)
+        values = pd.DataFrame({"P(end)": np.zeros(200), "return": returns})
+        ranges = {"P(end)": (0.0, 1.0), "return": None}
+        return ablation_matrix(
+            layered(), regions, lambda context: values, metrics=ranges, controls=0
+        )
 
     poor, rich = matrix(np.zeros(200)), matrix(np.linspace(8, 10, 200))
     assert poor[NONE].metrics["P(end)"] == share(0, 200)
@@ -114,7 +128,7 @@ def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs
     model = layered()
     regions = routing.resolve(model, REGIONS)
     one, same, other = (
-        ablation_matrix(model, regions, player(model, inputs), controls=3, seed=seed)
+        matrix_of(model, regions, player(model, inputs), controls=3, seed=seed)
         for seed in (0, 0, 1)
     )
     assert [row.name for row in one.rows] == [
@@ -131,7 +145,7 @@ def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs
 def test_a_region_too_small_for_controls_says_so(inputs):
     model = layered()
     regions = routing.resolve(model, {**REGIONS, "sum": [{"module": "2"}]})
-    matrix = ablation_matrix(model, regions, player(model, inputs), controls=2)
+    matrix = matrix_of(model, regions, player(model, inputs), controls=2)
     assert [row.like for row in matrix.rows if row.kind == "random"] == ["left"] * 2 + ["right"] * 2
     assert list(matrix.uncontrolled) == ["sum"]
     assert "no control: region sum" in matrix.table().caption
@@ -140,25 +154,25 @@ def test_a_region_too_small_for_controls_says_so(inputs):
 def test_means_are_recorded_on_what_record_runs(inputs):
     model = layered()
     regions = routing.resolve(model, REGIONS)
-    matrix = ablation_matrix(
+    matrix = matrix_of(
         model,
         regions,
         player(model, inputs),
         mode="mean",
-        record=lambda: model(inputs),
+        record=lambda regions: routing.record_means(model, regions, lambda: model(inputs)),
         controls=1,
     )
     for row in matrix.rows:
         assert row.change["sum"].value == pytest.approx(0, abs=1e-5)
     assert np.std(matrix["right"].values["sum"]) < np.std(matrix[NONE].values["sum"])
     with pytest.raises(routing.RoutingError, match="means"):
-        ablation_matrix(model, regions, player(model, inputs), mode="mean")
+        matrix_of(model, regions, player(model, inputs), mode="mean")
 
 
 def test_the_first_row_runs_without_any_context_and_progress_ends_at_the_total(inputs):
     model, calls, progress = layered(), [], []
     regions = routing.resolve(model, REGIONS)
-    ablation_matrix(
+    matrix_of(
         model,
         regions,
         player(model, inputs, calls),
@@ -169,3 +183,21 @@ def test_the_first_row_runs_without_any_context_and_progress_ends_at_the_total(i
         assert nothing is None
     assert progress[0] == (NONE, 0, 5)
     assert progress[-1][1:] == (5, 5)
+
+
+def test_a_metric_that_says_nothing_about_any_episode_is_left_out(inputs):
+    regions = routing.resolve(layered(), REGIONS)
+    values = pd.DataFrame({"sum": np.ones(5), "above": np.full(5, np.nan)})
+    matrix = matrix_of(layered(), regions, lambda context: values, controls=0)
+    assert matrix.metrics == ("sum",)
+
+
+def test_changes_within_a_range_stay_within_its_width(inputs):
+    regions = routing.resolve(layered(), REGIONS)
+    tables = iter([pd.DataFrame({"return": np.full(40, value)}) for value in (-1.0, 1.0, 1.0)])
+    ranges = {"return": (-1.0, 1.0)}
+    play = lambda context: next(tables)  # noqa: E731  # one table for each row
+    matrix = ablation_matrix(layered(), regions, play, metrics=ranges, controls=0)
+    change = matrix["left"].change["return"]
+    assert change.value == change.high == 2
+    assert 1.5 < change.low < 2

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from chisel.analysis.evaluation import evaluate
-from chisel.analysis.evaluation.ablation import MEAN_LEVELS, ablation_of
+from chisel.analysis.evaluation.interventions import MEAN_LEVELS, ablation_of
 from chisel.cli.main import main
 from chisel.configs import ConfigError
 from chisel.envs.maze import WALL, make_evaluation
@@ -53,13 +53,14 @@ def straight(agent, direction, levels):
 )
 def test_an_ablated_agent_moves_as_its_other_units_say(right_then_up, ablate, direction):
     evaluation = evaluate(right_then_up, overrides=["eval.levels=20", *ablate])
-    score = evaluation.score("anywhere")
+    score = evaluation.score(cheese="anywhere")
     expected, layouts = straight(load_agent(right_then_up), direction, 20)
-    assert {name: share.value for name, share in score.outcomes.items()} == pytest.approx(expected)
-    assert {share.n for share in score.outcomes.values()} == {layouts}
-    assert score.success.value == pytest.approx(1 - expected["neither"])
-    assert score.ret.value == pytest.approx(10 * score.success.value)
-    assert score.efficient.value == score.success.value
+    shares = {end: score.metrics[f"P({end})"] for end in expected}
+    assert {end: share.value for end, share in shares.items()} == pytest.approx(expected)
+    assert {share.n for share in shares.values()} == {layouts}
+    success = 1 - expected["neither"]
+    assert score.metrics["return"].value == pytest.approx(10 * success)
+    assert score.metrics["efficient"].value == pytest.approx(success)
 
 
 def test_the_directions_differ_on_these_levels(right_then_up):
@@ -84,15 +85,11 @@ def test_results_of_ablations_have_files_of_their_own(right_then_up):
 def test_with_two_goals_the_file_tells_them_apart_and_all_levels_have_a_decision(right_then_up):
     evaluation = evaluate(right_then_up)
     stored = json.loads(evaluation.data.read_text())
+    ends = ["P(cheese)", "P(corner)", "P(neither)"]
     for score in stored["scores"]:
-        assert list(score["outcomes"]) == ["cheese", "corner", "neither"]
-        assert sum(share["value"] for share in score["outcomes"].values()) == pytest.approx(1)
+        assert sum(score["metrics"][end]["value"] for end in ends) == pytest.approx(1)
     table = evaluation.table()
-    assert [column.header for column in table.columns][4:7] == [
-        "P(cheese)",
-        "P(corner)",
-        "P(neither)",
-    ]
+    assert [column.header for column in table.columns][5:8] == ends
 
 
 def test_the_whole_agent_is_itself_again_after_an_ablated_evaluation(right_then_up):
@@ -157,7 +154,7 @@ def test_the_command_ablates_and_names_the_file(right_then_up, tmp_path, capsys)
 
 
 def test_a_single_maze_has_no_other_to_resample_from(right_then_up):
-    with pytest.raises(ConfigError, match="several mazes"):
+    with pytest.raises(ConfigError, match="several games"):
         evaluate(right_then_up, overrides=["ablate=right:resample", "eval.num_envs=1"])
 
 

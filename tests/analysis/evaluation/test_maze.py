@@ -4,14 +4,15 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from chisel import configs
-from chisel.analysis.evaluation import evaluate
+from chisel.analysis.evaluation import Player, Situation, evaluate, evaluator_of
 from chisel.analysis.evaluation.held_out import once_each
-from chisel.analysis.evaluation.scores import scores_by_size
-from chisel.analysis.results import bootstrap_mean, proportion
+from chisel.analysis.evaluation.scores import scores_of
+from chisel.analysis.results import proportion
 from chisel.configs import CheckpointError, ConfigError
 from chisel.envs.maze import WALL, make_evaluation
 from chisel.models import Spaces, build
@@ -53,18 +54,19 @@ def test_scores_of_a_blind_policy_follow_from_its_levels(rightward, tmp_path):
     for placement in ("as-trained", "anywhere"):
         solved, walls = by_hand(agent, placement)
         assert any(solved) or placement == "as-trained"
-        score = evaluation.score(placement)
+        score = evaluation.score(cheese=placement)
         share, layouts = over_layouts(solved, walls)
         assert layouts < score.episodes == 60, "small mazes repeat"
-        assert score.layouts == score.success.n == score.ret.n == layouts
-        assert score.success.value == score.efficient.value == pytest.approx(share)
-        assert score.ret.value == pytest.approx(10 * share)
+        metrics = score.metrics
+        assert {metrics[name].n for name in ("success", "efficient", "return")} == {layouts}
+        assert metrics["success"].value == metrics["efficient"].value == pytest.approx(share)
+        assert metrics["return"].value == pytest.approx(10 * share)
         for size in {int(len(layout) ** 0.5) for layout in walls}:
-            part = evaluation.score(placement, size=size)
+            part = evaluation.score(cheese=placement, group=size)
             here = [n for n, layout in enumerate(walls) if len(layout) == size**2]
             share, layouts = over_layouts([solved[n] for n in here], [walls[n] for n in here])
-            assert (part.episodes, part.layouts) == (len(here), layouts)
-            assert part.success.value == pytest.approx(share)
+            assert (part.episodes, part.metrics["success"].n) == (len(here), layouts)
+            assert part.metrics["success"].value == pytest.approx(share)
 
 
 def test_efficiency_means_at_most_twice_the_shortest_path():
@@ -76,18 +78,19 @@ def test_efficiency_means_at_most_twice_the_shortest_path():
         "l": np.array([8, 9, 4, 6, 20, 6]),
         "r": np.array([10.0, 10, 0, 10, 0, 10]),
         "layout": np.array([11, 12, 13, 14, 15, 14]),
+        "in_region": np.ones(6, bool),
     }
-    found = scores_by_size(once_each(facts), "anywhere", "agent", np.random.default_rng(0))
-    scores = {s.size: s for s in found}
+    evaluator = evaluator_of(configs.load("maze/quick"))
+    table = evaluator.table(once_each(facts))
+    found = scores_of(evaluator, table, Player("agent", None), Situation(), (0,))
+    scores = {score.group.get("size"): score for score in found}
     assert list(scores) == [None, 5, 7]
     assert scores[None].episodes == 5, "the surplus episode does not count"
-    assert scores[None].without_cheese == scores[7].without_cheese == 1
-    assert scores[None].success == proportion(3, 4)
-    assert scores[None].efficient == proportion(2, 4)
-    assert scores[5].efficient == proportion(1, 3)
-    assert scores[7].length.value == 6
-    expected = bootstrap_mean(np.array([10.0, 10, 0, 10]), np.random.default_rng(0))
-    assert scores[None].ret == expected
+    assert scores[None].metrics["success"] == proportion(3, 4), "there is no way to a cheese"
+    assert scores[None].metrics["efficient"] == proportion(2, 4)
+    assert scores[5].metrics["efficient"] == proportion(1, 3)
+    assert scores[7].metrics["length"].value == 6
+    assert scores[None].metrics["return"].value == 7.5
 
 
 def test_the_same_settings_give_the_same_numbers_and_another_seed_others(run_folder, tmp_path):
@@ -109,24 +112,43 @@ def test_the_file_holds_the_scores_and_where_they_come_from(run_folder):
     assert f"{stored['sha256']}  " in checkpoint.with_suffix(".ckpt.sha256").read_text()
     assert stored["env_steps"] == 12_000
     assert stored["seed"] == 1000
-    assert stored["config"]["eval"]["levels"] == stored["levels"] == 12
+    assert stored["config"]["eval"]["levels"] == 12
     assert stored["command"] == f"chisel eval {checkpoint}"
-    kinds = {(s["cheese"], s["player"]) for s in stored["scores"]}
+    assert stored["evaluator"] == "maze"
+    assert {"name": "success", "within": [0, 1], "better": "higher"} in stored["metrics"]
+    assert stored["settings"]["eval.levels"] == "12"
+    assert not {"env.num_envs", "env.levels.split"} & stored["settings"].keys()
+    kinds = {(s["situation"]["cheese"], s["player"]) for s in stored["scores"]}
     assert kinds == {(c, p) for c in ("as-trained", "anywhere") for p in ("agent", "random")}
+
+
+def test_the_episodes_beside_the_file_have_the_means_that_are_its_scores(run_folder):
+    evaluation = evaluate(run_folder)
+    episodes = pd.read_csv(evaluation.data.with_suffix(".csv"))
+    for score in evaluation.scores:
+        asked = {"player": score.player, **score.situation, **score.group}
+        rows = episodes[(episodes[list(asked)] == pd.Series(asked)).all(axis=1)]
+        assert len(rows) == score.episodes
+        for name, estimate in score.metrics.items():
+            of_layouts = rows.groupby("layout")[name].mean()
+            assert of_layouts.mean() == pytest.approx(estimate.value)
+            assert of_layouts.count() == estimate.n
 
 
 def test_the_table_shows_every_size_beside_the_random_policy(run_folder):
     evaluation = evaluate(run_folder)
     table = evaluation.table()
-    agent = [score for score in evaluation.scores if score.player == "agent"]
-    assert table.row_count == len(agent)
-    counts = [[str(cell) for cell in table.columns[n].cells] for n in (2, 3)]
-    assert counts[0] == [str(score.episodes - score.without_cheese) for score in agent]
-    assert counts[1] == [str(score.layouts) for score in agent]
-    sizes = [cell for column in table.columns for cell in column.cells if "x" in str(cell)]
-    assert len(sizes) == len([score for score in agent if score.size is not None])
+    assert table.row_count == len(evaluation.scores)
+    assert [column.header for column in table.columns][:5] == [
+        "cheese",
+        "size",
+        "player",
+        "episodes",
+        "layouts",
+    ]
+    assert list(table.columns[2].cells) == ["agent", "random"] * (table.row_count // 2)
     with pytest.raises(KeyError):
-        evaluation.score("anywhere", size=4)
+        evaluation.score(cheese="anywhere", group=4)
 
 
 def test_progress_names_player_and_placement_and_ends_at_the_total(run_folder):
@@ -171,7 +193,7 @@ def test_published_weights_play_in_the_environment_of_an_experiment(tmp_path):
     torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": {}}, path)
     few = ["eval.levels=3", "eval.num_envs=3", "env.timeout=5", "env.num_threads=0"]
     evaluation = evaluate(path, overrides=["env=maze/hard", *few], out=tmp_path / "out")
-    assert evaluation.score("anywhere").episodes == 3
+    assert evaluation.score(cheese="anywhere").episodes == 3
     assert evaluation.origin["config"]["env"]["mode"] == "hard"
     assert evaluation.origin["config"]["env"]["timeout"] == 5
     assert evaluation.origin["trained_on"] is None, "the experiment is not what they trained on"

@@ -8,10 +8,9 @@ import pytest
 from chisel import routing
 from chisel.analysis.ablation import ablation_figure
 from chisel.analysis.ablation.matrix import NONE
-from chisel.analysis.evaluation import held_out, maze_ablation_matrix
-from chisel.analysis.evaluation.ablation import maze_metrics
+from chisel.analysis.evaluation import agent_ablation_matrix, evaluator_of, held_out
 from chisel.analysis.evaluation.held_out import layouts_of
-from chisel.configs import ConfigError, override
+from chisel.configs import ConfigError, load, override
 from chisel.models import load_agent
 
 FACTS = {
@@ -25,8 +24,9 @@ FACTS = {
 
 
 def test_with_two_goals_the_metrics_tell_them_apart():
-    columns = maze_metrics(FACTS, two_goals=True)
-    assert list(columns) == ["P(cheese)", "P(corner)", "P(neither)", "efficient", "return"]
+    columns = evaluator_of(load("maze/routed")).table(FACTS)
+    metrics = ["P(cheese)", "P(corner)", "P(neither)", "efficient", "return", "length"]
+    assert list(columns)[:6] == metrics
     nan = np.nan
     np.testing.assert_array_equal(columns["P(cheese)"], [0, 1, 0, 1, nan])
     np.testing.assert_array_equal(columns["P(corner)"], [0, 0, 1, 0, nan])
@@ -36,17 +36,19 @@ def test_with_two_goals_the_metrics_tell_them_apart():
 
 
 def test_with_one_goal_success_is_split_by_region():
-    columns, nan = maze_metrics(FACTS, two_goals=False), np.nan
+    evaluator, nan = evaluator_of(load("maze/quick")), np.nan
+    columns = evaluator.table(FACTS)
     np.testing.assert_array_equal(columns["success in region"], [0, 1, nan, nan, nan])
     np.testing.assert_array_equal(columns["success elsewhere"], [nan, nan, 1, 1, nan])
-    always = maze_metrics(FACTS | {"in_region": np.ones(5, bool)}, two_goals=False)
-    assert list(always) == ["success", "efficient", "return"]
+    np.testing.assert_array_equal(columns["success"], [0, 1, 1, 1, nan])
+    always = evaluator.table(FACTS | {"in_region": np.ones(5, bool)})
+    assert always[["success in region", "success elsewhere"]].isna().all(axis=None)
 
 
 @pytest.mark.usefixtures("procgen")
 def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_up, tmp_path):
     agent = load_agent(right_then_up)
-    matrix = maze_ablation_matrix(agent, overrides=["eval.levels=30"], controls=2)
+    matrix = agent_ablation_matrix(agent, overrides=["eval.levels=30"], controls=2)
     assert len(matrix.rows) == 1 + 3 + 3 * 2
     np.testing.assert_array_equal(
         matrix["up"].values["P(cheese)"], matrix[NONE].values["P(cheese)"]
@@ -75,10 +77,10 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
 def test_an_agent_without_regions_has_no_matrix_unless_given_some(run_folder):
     agent = load_agent(run_folder)
     with pytest.raises(ConfigError, match="no regions"):
-        maze_ablation_matrix(agent)
+        agent_ablation_matrix(agent)
     regions = routing.resolve(
         agent.model, {"half": [{"module": "embedder.relufc", "units": "0:4"}]}
     )
-    matrix = maze_ablation_matrix(agent, regions=regions, controls=1, mode="resample")
+    matrix = agent_ablation_matrix(agent, regions=regions, controls=1, mode="resample")
     assert [row.name for row in matrix.rows] == [NONE, "half", "random:half 1"]
     assert set(matrix.metrics) >= {"success", "efficient", "return"}

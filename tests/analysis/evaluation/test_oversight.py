@@ -8,12 +8,14 @@ import torch
 
 from chisel import configs, routing
 from chisel.analysis.evaluation import (
-    evaluate_oversight,
+    Player,
+    agent_ablation_matrix,
+    evaluate,
+    interventions_of,
     oversight,
     oversight_ceiling,
     oversight_figure,
     oversight_returns,
-    plays_oversight,
     random_policy,
 )
 from chisel.analysis.evaluation.oversight_curves import OversightReturns, summarise_oversight
@@ -86,7 +88,9 @@ def test_the_measure_is_the_mean_over_steps_of_the_discounted_return_to_go():
                 if dones[later, board]:
                     break
     uniform = random_policy(4)
-    returns, ended = oversight._play(uniform, Tape(rewards, dones), torch.Generator())
+    returns, ended = oversight._play(
+        Player("random", uniform), Tape(rewards, dones), torch.Generator()
+    )
     np.testing.assert_allclose(returns, by_hand, atol=1e-12)
     assert len(ended) == dones.sum()
     assert (ended[:, 0] == 2).sum() == (rewards < 0).sum()
@@ -106,14 +110,14 @@ def test_without_one_region_the_agent_is_the_other_expert(agent, gone, left):
     obs = torch.randint(0, 2, (10, 4, 5, 5), dtype=torch.uint8)
     model = agent.model
     alone = model.fc_policy(model.embedder.experts[left](obs.float()))
-    with oversight.ablation(agent, {gone: "zero"}, seed=0)():
+    with interventions_of(agent, agent.config, ablate=gone)():
         torch.testing.assert_close(agent.policy(obs), alone)
     assert not torch.allclose(agent.policy(obs), alone)
 
 
 def test_an_evaluation_plays_every_region_and_scripts_and_repeats_to_the_bit(agent, tmp_path):
-    first = evaluate_oversight(agent, out=tmp_path / "one")
-    second = evaluate_oversight(agent, out=tmp_path / "two")
+    first = evaluate(agent, out=tmp_path / "one")
+    second = evaluate(agent, out=tmp_path / "two")
     players = [score.player for score in first.scores]
     assert players == [
         "agent",
@@ -125,39 +129,54 @@ def test_an_evaluation_plays_every_region_and_scripts_and_repeats_to_the_bit(age
         "random",
     ]
     assert first.scores == second.scores
-    assert first.score("avoid-ghost").diamond.value == 1
-    assert first.score("avoid-ghost").ret.value > 0.8
-    assert abs(first.score("random").ret.value) < 0.1
+    best = first.score("avoid-ghost").metrics
+    assert best["P(diamond)"].value == 1
+    assert best["return"].value > 0.8
+    assert best["return"].n == 200, "boards"
+    assert best["P(diamond)"].n == best["length"].n > 200, "ended episodes"
+    assert abs(first.score("random").metrics["return"].value) < 0.1
     assert first.data.is_file()
     assert first.table().row_count == 7
 
 
+def test_regions_are_compared_on_the_same_boards_to_their_ends(agent):
+    found = agent_ablation_matrix(agent, overrides=["eval.levels=40"], controls=0)
+    for row in found.rows:
+        ends = row.values[["P(nothing)", "P(diamond)", "P(ghost)"]]
+        assert len(ends) == 40
+        assert (ends.sum(axis=1) == 1).all()
+        assert (row.values["return"] == ends["P(diamond)"] - ends["P(ghost)"]).all()
+
+
 def test_a_baseline_without_regions_is_evaluated_too(tmp_path):
     run = make_agent(tmp_path / "run", "oversight/naive")
-    players = [score.player for score in evaluate_oversight(run).scores]
+    players = [score.player for score in evaluate(run).scores]
     assert players[0] == "agent"
     assert not any(player.startswith("without") for player in players)
 
 
 def test_one_ablation_can_have_any_factor(agent, tmp_path):
-    found = evaluate_oversight(agent, overrides=["ablate=ghost:0.5"], out=tmp_path)
-    assert found.scores[0].player == "without ghost-0.5"
+    found = evaluate(agent, overrides=["ablate=ghost:0.5"], out=tmp_path)
+    players = [score.player for score in found.scores]
+    assert players == ["agent", "avoid-ghost", "naive-optimum", "random"]
     assert found.data.name == "eval-ablate-ghost-0.5.json"
+    assert "without ghost (0.5)" in found.table().title
+    mean = evaluate(agent, overrides=["ablate=ghost:mean", "eval.levels=20"], out=tmp_path)
+    assert mean.origin["mean_states"] > 20
 
 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
         ("eval.split=train", "no splits"),
-        ("env.reward=naive", "true reward"),
+        ("env.reward=naive", "env.reward=oracle"),
         ("algo.gamma=1", r"takes eval\.\*"),
         ("ablate=goast", "ghost"),
-        ("ablate=ghost:mean", "zero, resample or a factor"),
     ],
 )
 def test_settings_that_do_not_apply_to_boards_are_refused(agent, tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
-        evaluate_oversight(agent, overrides=[setting], out=tmp_path)
+        evaluate(agent, overrides=[setting], out=tmp_path)
 
 
 def test_returns_over_training_come_from_every_checkpoint(tmp_path):
@@ -182,8 +201,3 @@ def test_peaks_and_finals_are_those_of_the_curves():
     assert found.peak_steps == 2
     figure = oversight_figure({"naive": runs}, ceiling=0.9)
     assert len(figure.axes) == 2
-
-
-def test_agents_of_diamond_and_ghost_are_recognised(agent, run_folder):
-    assert plays_oversight(agent)
-    assert not plays_oversight(run_folder)

@@ -34,13 +34,15 @@ def test_an_agent_solves_most_held_out_levels_and_its_regions_can_be_ablated(
     settings = [f"eval.levels={16 if unfinished else 32}", "eval.num_envs=16"]
     whole = evaluate(agent, overrides=settings, out=tmp_path)
     if unfinished:
-        assert whole.scores[0].success.value < 0.7, "finished by now: take it off the list"
+        success = whole.score().metrics["success"]
+        assert success.value < 0.7, "finished by now: take it off the list"
         return
+    metrics = whole.score().metrics  # with the cheese as in training
     if folder.parent.name in CUT_EARLY:
-        assert whole.scores[0].success.value > 0.3
+        assert metrics["P(neither)"].value < 0.7
         return
-    assert whole.scores[0].efficient.value > 0.7  # with the cheese as in training
+    assert metrics["efficient"].value > 0.7
     if agent.regions:
         region = next(iter(agent.regions))
         without = evaluate(agent, overrides=[*settings, f"ablate={region}"], out=tmp_path)
-        assert without.score("anywhere").outcomes != whole.score("anywhere").outcomes
+        assert without.score(cheese="anywhere") != whole.score(cheese="anywhere")

@@ -226,16 +226,16 @@ def test_evaluation_steered_is_that_of_the_agent_it_makes(right_then_up, tmp_pat
     up = evaluate(agent, overrides=["ablate=right"], out=tmp_path)
     found = evaluate(agent, overrides=[f"steer={file}:1"], out=tmp_path)
     assert found.data.name == "eval-steer-up-1.json"
-    assert up.score("anywhere") == found.score("anywhere")
-    assert found.score("anywhere").outcomes != plain.score("anywhere").outcomes
-    assert found.score("anywhere", "random") == plain.score("anywhere", "random")
+    assert up.score(cheese="anywhere") == found.score(cheese="anywhere")
+    assert found.score(cheese="anywhere") != plain.score(cheese="anywhere")
+    assert found.score("random", cheese="anywhere") == plain.score("random", cheese="anywhere")
     stored = json.loads(found.data.read_text())["steer"]
     assert stored[0]["module"] == "fc_policy"
     assert stored[0]["origin"]["sha256"] == agent.digest
     settings = [f"steer={file}:-1", "ablate=right"]
     both = evaluate(agent, overrides=settings, out=tmp_path)
     assert both.data.name == "eval-ablate-right-steer-up--1.json"
-    assert both.score("anywhere") != up.score("anywhere")
+    assert both.score(cheese="anywhere") != up.score(cheese="anywhere")
     assert evaluate(agent, out=tmp_path).scores == plain.scores
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from tests.needs import needs_procgen
 
 pytestmark = needs_procgen
 
+PANEL = 256
 SMOKE = ("frames=512", "trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")
 
 
@@ -55,17 +55,41 @@ def test_a_run_ends_with_the_same_bits_with_and_without_films(tmp_path: Path) ->
         "field-00000002.png",
     }
     with Image.open(watched / "media" / "episodes-00000002.gif") as film:
-        assert film.size == (2 * media.PANEL, 2 * media.PANEL)
+        assert film.size == (2 * PANEL, 2 * PANEL)
     assert not (alone / "media").exists()
 
 
-def test_only_mazes_can_be_drawn_and_the_error_says_which_option_to_drop() -> None:
-    config = SimpleNamespace(
-        env=SimpleNamespace(name="grid"),
-        tracking=configs.TrackingConfig(field_every=3),
-    )
-    with pytest.raises(configs.ConfigError, match=r"tracking\.field_every.*'grid'"):
+@pytest.mark.parametrize(
+    ("experiment", "key"),
+    [
+        ("gridworld/ppo", "field_every"),
+        ("oversight/naive", "field_every"),
+        ("oversight/naive", "video_every"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_and_the_error_says_which_option_to_drop(
+    experiment: str, key: str
+) -> None:
+    config = configs.load(experiment, [f"tracking.{key}=3"])
+    world = experiment.partition("/")[0]
+    with pytest.raises(configs.ConfigError, match=rf"tracking\.{key}.*'{world}'; set it to null"):
         media.media_callbacks(config, None)  # type: ignore[arg-type]  # it gets no further
+
+
+def test_a_gridworld_is_filmed_as_its_environment_draws_it() -> None:
+    config = configs.load("gridworld/ppo", ["tracking.video_every=3"])
+    (callback,) = media.media_callbacks(config, None)  # type: ignore[arg-type]  # not used
+    assert isinstance(callback, media.MediaCallback)
+    env = callback.drawn.open(config, 2)
+    camera = media.FilmRecorder(env, callback.drawn.pictures)
+    camera.reset()
+    before = env.render()
+    camera.step(np.array([1, 4]))
+    left, right = np.split(camera.film()[1], 2, axis=1)
+    np.testing.assert_array_equal(right, before[1])
+    np.testing.assert_array_equal(left, env.render()[0])
+    assert (left != right).any()
+    env.close()
 
 
 def test_without_the_options_there_are_no_callbacks() -> None:
@@ -89,17 +113,15 @@ class Mazes:
         ended = np.array([self.at == 3, False])
         return None, None, ended, np.zeros(2, bool), {}
 
-    def maze_states(self) -> list[int]:
-        return [30 * (self.at + 1), 30 * (self.at + 2)]
+
+def shades(mazes: Mazes) -> list[Any]:
+    brightness = [30 * (mazes.at + 1), 30 * (mazes.at + 2)]
+    return [np.full((PANEL, PANEL, 3), min(one, 255), np.uint8) for one in brightness]
 
 
 @pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch) -> media.FilmRecorder:
-    def panel(shade: int) -> Any:
-        return np.full((media.PANEL, media.PANEL, 3), min(shade, 255), np.uint8)
-
-    monkeypatch.setattr(media, "_panel", panel)
-    return media.FilmRecorder(Mazes())
+def camera() -> media.FilmRecorder:
+    return media.FilmRecorder(Mazes(), shades)
 
 
 def test_a_film_has_a_picture_per_step_and_keeps_ended_episodes_darkened(
@@ -109,7 +131,7 @@ def test_a_film_has_a_picture_per_step_and_keeps_ended_episodes_darkened(
     for _ in range(5):
         camera.step(np.zeros(2, np.int64))
     film = camera.film()
-    assert film.shape == (6, media.PANEL, 2 * media.PANEL, 3)
+    assert film.shape == (6, PANEL, 2 * PANEL, 3)
     left, right = film[:, 0, 0, 0], film[:, 0, -1, 0]
     assert left.tolist() == [30, 60, 90, 30, 30, 30]
     assert right.tolist() == [60, 90, 120, 150, 180, 210]
