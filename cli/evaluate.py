@@ -11,18 +11,23 @@ USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [steer=FILE:COEFF,…] [key=
 HELP = f"""\
 usage: {USAGE}
 
-Plays held-out mazes, with the cheese as in training and with the cheese anywhere, beside a policy
-that acts at random. Prints a table with 95 % intervals and writes eval.json. RUN is a run's folder,
-a checkpoint, a folder of shipped weights, or a published .pth file with env=EXPERIMENT.
-Agents of diamond and ghost play eval.levels fresh boards, whole and without each of their regions.
+Lets an agent play the games of its world, beside a policy that acts at random, and prints the
+world's metrics with 95 % intervals: held-out mazes, with the cheese as in training and with the
+cheese anywhere; fresh boards of diamond and ghost, without each region too; gridworlds and any
+other environment by return, length and success; autoencoders by what each half restores. Writes
+eval.json, and every episode to eval.csv. RUN is a run's folder, a folder of several seeds (which
+get intervals over seeds), a checkpoint, a folder of shipped weights, or a published .pth file with
+env=EXPERIMENT.
 
   ablate=REGION[:MODE],…
                       switch regions off that gradients were routed to; MODE is zero (if left out),
                       mean, resample, or a factor; the file is then eval-ablate-REGION-MODE.json
   steer=FILE:COEFF,…  add vectors to activations, as `chisel study steering-vector` makes them; the
                       file is then eval-steer-FILE-COEFF.json. After ablating, if both are given
-  eval.levels=500     levels per setting
-  eval.split=test     which layouts; tune on validation, report on test, once
+  eval.levels=500     levels or games
+  eval.greedy=true    take the likeliest actions, instead of sampling them
+  eval.split=test     which levels or examples, where a world has splits; tune on validation, report
+                      on test, once
   env.levels.max_size=9
                       any option of the environment, as in `chisel check`
 
@@ -42,25 +47,12 @@ def run(arguments: Sequence[str]) -> None:
     _, of_config = take(of_config, "steer")
     check_settings(source, of_config)
     # Heavy: only once the arguments are known to be good.
-    from chisel import models
-    from chisel.analysis.evaluation import (
-        evaluate,
-        evaluate_halves,
-        evaluate_oversight,
-        plays_oversight,
-    )
-    from chisel.analysis.results import progress_bars, runs_of, show
+    from chisel.analysis.evaluation import evaluate
+    from chisel.analysis.results import progress_bars, show
 
-    first = runs_of(source)[0]
-    published = first.suffix == ".pth"  # agents, always
-    if not published and isinstance(models.load(first).model, models.HalvesAutoencoder):
-        split = evaluate_halves(source, overrides=settings, out=out)
-        show(split.table())
-        print(split.data)
-        print(split.figure)
-        return
-    play = evaluate_oversight if plays_oversight(source) else evaluate
     with progress_bars() as progress:
-        evaluation = play(source, overrides=settings, out=out, progress=progress)
+        evaluation = evaluate(source, overrides=settings, out=out, progress=progress)
     show(evaluation.table())
     print(evaluation.data)
+    if evaluation.figure is not None:
+        print(evaluation.figure)

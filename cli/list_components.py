@@ -17,6 +17,7 @@ TITLES: dict[registry.Kind, str] = {
     "corpus": "corpora",
     "model": "models",
     "algo": "algorithms",
+    "evaluator": "evaluators",
     "label": "labels",
     "study": "studies",
 }

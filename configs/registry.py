@@ -1,9 +1,9 @@
 """Names of the components, and where each is found, without importing any of them.
 
 Other packages add components through entry points: in the group `chisel.envs`, `chisel.corpora`,
-`chisel.models`, `chisel.algos`, `chisel.studies` or `chisel.labels`, an entry point whose name is
-the component's and whose object is a `Component`. Keep that object in a module that imports nothing
-heavy.
+`chisel.models`, `chisel.algos`, `chisel.evaluators`, `chisel.studies` or `chisel.labels`, an entry
+point whose name is the component's and whose object is a `Component`. Keep that object in a module
+that imports nothing heavy. An evaluator has the name of its environment or corpus.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from chisel.configs.schema import (
 )
 from chisel.configs.suggest import hint
 
-Kind = Literal["env", "corpus", "model", "algo", "study", "label"]
+Kind = Literal["env", "corpus", "model", "algo", "evaluator", "study", "label"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 GROUPS: dict[Kind, str] = {
@@ -41,6 +41,7 @@ GROUPS: dict[Kind, str] = {
     "corpus": "chisel.corpora",
     "model": "chisel.models",
     "algo": "chisel.algos",
+    "evaluator": "chisel.evaluators",
     "study": "chisel.studies",
     "label": "chisel.labels",
 }
@@ -70,7 +71,7 @@ class Component:
     """One line for `chisel list`."""
     schema: type | None = None
     """A frozen dataclass with its options and their types, among them `name`, and `num_envs` for an
-    environment; None for studies and labels."""
+    environment; None for evaluators, studies and labels."""
     world: str | None = None
     """Of a study, the environment whose agents it is about; None: any, or none."""
     report: Mapping[str, Any] | None = None
@@ -146,6 +147,28 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.trainers.supervised.build:build_split",
             "an autoencoder whose halves learn different digits",
             AutoencoderConfig,
+        ),
+    },
+    "evaluator": {
+        "maze": Component(
+            "chisel.analysis.evaluation.maze:maze_evaluator",
+            "held-out mazes, the cheese as in training and anywhere",
+        ),
+        "oversight": Component(
+            "chisel.analysis.evaluation.oversight:oversight_evaluator",
+            "the true return on fresh boards, beside scripts",
+        ),
+        "gridworld": Component(
+            "chisel.analysis.evaluation.gridworld:gridworld_evaluator",
+            "the return, and side effects, which the agent is not told of",
+        ),
+        "digits": Component(
+            "chisel.analysis.evaluation.halves:halves_evaluator",
+            "how well each half of an encoding restores each kind of digit",
+        ),
+        "mnist": Component(
+            "chisel.analysis.evaluation.halves:halves_evaluator",
+            "how well each half of an encoding restores each kind of digit",
         ),
     },
     "study": {

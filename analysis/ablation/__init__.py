@@ -2,8 +2,6 @@
 
 from chisel.analysis.ablation.matrix import (
     AblationMatrix,
-    Context,
-    Values,
     ablation_matrix,
     over_seeds,
 )
@@ -23,12 +21,10 @@ from chisel.analysis.ablation.report import ablation_figure, write_ablation
 __all__ = [
     "Ablation",
     "AblationMatrix",
-    "Context",
     "Means",
     "Mode",
     "Relearning",
     "RelearningCurve",
-    "Values",
     "ablation_figure",
     "ablation_matrix",
     "chosen_regions",

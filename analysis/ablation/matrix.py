@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
-from numpy.typing import NDArray
 from rich.table import Table
 from torch import nn
 
 from chisel import routing
-from chisel.analysis.ablation.option import Mode
+from chisel.analysis.ablation.option import Means, Mode
 from chisel.analysis.results import (
     Estimate,
-    Layouts,
     ProgressCallback,
+    Range,
     change_over_layouts,
     estimate_over_seeds,
     mean_over_layouts,
@@ -32,15 +32,12 @@ from chisel.analysis.results import (
 )
 
 Context = Callable[[], AbstractContextManager[Any]]
-Values = Mapping[str, NDArray[np.float64]]
-"""By metric one value for each episode `[E]`, NaN where the metric does not apply."""
-Play = Callable[[Context], Values]
-"""Function that plays the same episodes each time, with the policy in the given context."""
+Play = Callable[[Context], pd.DataFrame]
+"""Function that plays the same episodes each time, with the policy in the given context; it returns
+a row for each, with metrics that are NaN where they say nothing about it."""
 Kind = Literal["none", "region", "random"]
 
 NONE = "none"
-_AMOUNTS = ("return", "length")
-"""Metrics that are no shares, even if they are 0 or 1 in all episodes."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,8 @@ class Row:
     metrics: dict[str, Estimate]
     change: dict[str, Estimate]
     """Change of each metric from the row `none`, over the same episodes."""
-    values: Values = field(repr=False)
-    """Values of the episodes that the metrics are means of."""
+    values: pd.DataFrame = field(repr=False)
+    """The episodes that the metrics are means of."""
 
     @property
     def label(self) -> str:
@@ -87,7 +84,9 @@ class AblationMatrix:
     levels: int
     """Number of episodes that each row plays."""
     layouts: int | None
-    """Number of different layouts, each of which weighs the same; `None` where there are none."""
+    """Number of different units of evidence, such as layouts of mazes, each of which weighs the
+    same; `None` where each episode is one."""
+    unit: str = "layout"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -130,7 +129,7 @@ class AblationMatrix:
     def _played(self) -> str:
         if self.layouts is None:
             return f"{self.levels:,} episodes"
-        return f"{self.levels:,} levels in {self.layouts:,} layouts, each of which weighs the same"
+        return f"{self.levels:,} levels in {self.layouts:,} {self.unit}s, each of which weighs the same"
 
 
 def ablation_matrix(
@@ -138,9 +137,10 @@ def ablation_matrix(
     regions: Mapping[str, routing.Region],
     play: Play,
     *,
-    layouts: Layouts | None = None,
+    metrics: Mapping[str, Range | None],
+    unit: str = "episode",
     mode: Mode = "zero",
-    record: Callable[[], object] | None = None,
+    record: Callable[[Mapping[str, routing.Region]], Means] | None = None,
     controls: int = 3,
     gates: bool = False,
     seed: int = 0,
@@ -152,10 +152,12 @@ def ablation_matrix(
         model: Network that `play` runs.
         regions: Regions by name.
         play: Function that plays the same episodes each time.
-        layouts: Number of the layout of each episode `[E]`; episodes of one layout count as one.
-            `None`: each episode counts for itself.
+        metrics: By name the range of each metric, `None` if it is not known. Those that say nothing
+            about any episode are left out.
+        unit: Column of what `play` returns whose equal values count as one, such as `layout`; where
+            there is none of that name, each episode counts for itself.
         mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
-        record: For `mean`, function that runs the model on the states that means are taken over.
+        record: For `mean`, function that records the mean activations of regions.
         controls: Number of random regions for each region.
         gates: Whether random regions silence as many units of a gate as the region does.
         seed: Seed of the random regions, the bootstrap and `resample`.
@@ -175,14 +177,15 @@ def ablation_matrix(
     for number, condition in enumerate(conditions):
         if progress is not None:
             progress(condition.name, number, len(conditions))
-        values = play(_context(model, condition, mode, record, seed))
-        whole = rows[0].values if rows else values
-        rows.append(_row(condition, values, whole, layouts, seed))
+        table = play(_context(model, condition, mode, record, seed))
+        whole = rows[0].values if rows else table
+        said = {name: within for name, within in metrics.items() if whole[name].notna().any()}
+        rows.append(_row(condition, table, whole, said, unit, seed))
     if progress is not None:
         progress(conditions[-1].name, len(conditions), len(conditions))
-    levels = len(next(iter(rows[0].values.values())))
-    distinct = None if layouts is None else len(np.unique(layouts))
-    return AblationMatrix(tuple(rows), mode, uncontrolled, levels, distinct)
+    whole = rows[0].values
+    distinct = whole[unit].nunique() if unit in whole else None
+    return AblationMatrix(tuple(rows), mode, uncontrolled, len(whole), distinct, unit)
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
@@ -233,14 +236,12 @@ def _context(
     model: nn.Module,
     condition: _Condition,
     mode: Mode,
-    record: Callable[[], object] | None,
+    record: Callable[[Mapping[str, routing.Region]], Means] | None,
     seed: int,
 ) -> Context:
     if not condition.regions:
         return nullcontext
-    means = None
-    if mode == "mean" and record is not None:
-        means = routing.record_means(model, condition.regions, record)
+    means = record(condition.regions) if mode == "mean" and record is not None else None
     modes = dict.fromkeys(condition.regions, mode)
 
     def context() -> AbstractContextManager[None]:
@@ -251,38 +252,21 @@ def _context(
 
 
 def _row(
-    condition: _Condition, values: Values, whole: Values, layouts: Layouts | None, seed: int
+    condition: _Condition,
+    table: pd.DataFrame,
+    whole: pd.DataFrame,
+    metrics: Mapping[str, Range | None],
+    unit: str,
+    seed: int,
 ) -> Row:
-    generator = np.random.default_rng(seed)
-    return Row(
-        name=condition.name,
-        kind=condition.kind,
-        like=condition.like,
-        metrics={
-            name: mean_over_layouts(column, layouts, generator, share=_is_share(name, column))
-            for name, column in values.items()
-        },
-        change=_change(values, whole, layouts),
-        values=values,
-    )
-
-
-def _change(values: Values, before: Values, layouts: Layouts | None) -> dict[str, Estimate]:
-    return {
-        name: change_over_layouts(
-            column,
-            before[name],
-            layouts,
-            np.random.default_rng(0),
-            share=_is_share(name, column) and _is_share(name, before[name]),
-        )
-        for name, column in values.items()
-    }
-
-
-def _is_share(name: str, values: NDArray[np.float64]) -> bool:
-    """Return whether a metric is 0 or 1 in each episode."""
-    return name not in _AMOUNTS and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+    units = table[unit].to_numpy() if unit in table else None
+    draws, values, change = np.random.default_rng(seed), {}, {}
+    for name, within in metrics.items():
+        after, before = table[name].to_numpy(), whole[name].to_numpy()
+        values[name] = mean_over_layouts(after, units, draws, within=within)
+        own = np.random.default_rng(0)
+        change[name] = change_over_layouts(after, before, units, own, within=within)
+    return Row(condition.name, condition.kind, condition.like, values, change, table)
 
 
 def _cell(row: Row, metric: str) -> str:
@@ -296,5 +280,5 @@ def _row_over_seeds(rows: Sequence[Row]) -> Row:
         rows[0],
         metrics={name: estimate_over_seeds([row.metrics[name] for row in rows]) for name in names},
         change={name: estimate_over_seeds([row.change[name] for row in rows]) for name in names},
-        values={name: np.array([row.metrics[name].value for row in rows]) for name in names},
+        values=pd.DataFrame({k: [row.metrics[k].value for row in rows] for k in names}),
     )

@@ -11,7 +11,7 @@ import torch
 
 from chisel import routing
 from chisel.configs import ConfigError, hint
-from chisel.models import Agent
+from chisel.models import Loaded
 
 Mode = str | float
 """`zero`, `mean`, `resample`, or the factor that the units are multiplied by."""
@@ -26,7 +26,7 @@ MODES = ("zero", "mean", "resample")
 class Ablation:
     """The regions of an agent that are switched off, and how."""
 
-    agent: Agent
+    agent: Loaded[Any]
     regions: Mapping[str, routing.Region]
     modes: Mapping[str, Mode]
     seed: int
@@ -94,7 +94,7 @@ def name_of(modes: Mapping[str, Mode]) -> str:
     )
 
 
-def regions_of(agent: Agent) -> routing.Regions:
+def regions_of(agent: Loaded[Any]) -> routing.Regions:
     """Return the regions that an agent was routed with.
 
     Raises:
@@ -106,7 +106,7 @@ def regions_of(agent: Agent) -> routing.Regions:
         return routing.resolve(agent.model, agent.regions)
 
 
-def chosen_regions(agent: Agent, names: Iterable[str]) -> routing.Regions:
+def chosen_regions(agent: Loaded[Any], names: Iterable[str]) -> routing.Regions:
     """Return the regions that an agent was routed with, and check that it has those named.
 
     Raises:
@@ -120,7 +120,7 @@ def chosen_regions(agent: Agent, names: Iterable[str]) -> routing.Regions:
 
 
 @contextmanager
-def refused_by_routing(agent: Agent) -> Iterator[None]:
+def refused_by_routing(agent: Loaded[Any]) -> Iterator[None]:
     """Name the agent in errors of routing that are raised within the context.
 
     Raises:

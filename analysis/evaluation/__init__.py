@@ -1,79 +1,100 @@
-"""Evaluate agents on levels that training has not seen, whole and with regions switched off."""
+"""Evaluate trained networks by the evaluator of their world, whole and without regions."""
 
-from chisel.analysis.evaluation.ablation import (
-    ablation_of,
-    agent_ablation_matrix,
-    maze_ablation_matrix,
+from chisel.analysis.evaluation.ablation import agent_ablation_matrix
+from chisel.analysis.evaluation.evaluation import Evaluation, evaluate
+from chisel.analysis.evaluation.evaluator import (
+    CONTRACT,
+    LENGTH,
+    RETURN,
+    SUCCESS,
+    Evaluator,
+    Film,
+    Games,
+    Metric,
+    Player,
+    Rounds,
+    Situation,
+    agent_and_random,
+    evaluator_of,
+    judged_by,
+    open_rounds,
+    rendered_film,
+    world_of,
 )
-from chisel.analysis.evaluation.halves import (
-    HalvesEvaluation,
-    cross_own,
-    evaluate_halves,
-    halves_errors,
-)
+from chisel.analysis.evaluation.halves import split_ratios
 from chisel.analysis.evaluation.held_out import (
     PLACEMENTS,
     HeldOut,
     Placement,
-    Split,
     held_out,
     held_out_levels,
     placements_of,
 )
-from chisel.analysis.evaluation.interventions import Interventions
-from chisel.analysis.evaluation.maze import Evaluation, evaluate
-from chisel.analysis.evaluation.oversight import (
-    OversightEvaluation,
-    OversightScore,
-    evaluate_oversight,
-    oversight_ceiling,
-    plays_oversight,
-)
+from chisel.analysis.evaluation.interventions import Interventions, interventions_of
+from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES
 from chisel.analysis.evaluation.oversight_curves import (
     OversightReturns,
     OversightSummary,
+    oversight_ceiling,
     oversight_figure,
     oversight_returns,
     oversight_table,
     summarise_oversight,
 )
-from chisel.analysis.evaluation.playing import Policy, action_probabilities, play, random_policy
-from chisel.analysis.evaluation.scores import EFFICIENT, OUTCOMES, Score
+from chisel.analysis.evaluation.playing import (
+    Facts,
+    Policy,
+    Split,
+    action_probabilities,
+    play,
+    random_policy,
+)
+from chisel.analysis.evaluation.scores import Score
 
 __all__ = [
+    "CONTRACT",
     "EFFICIENT",
+    "LENGTH",
     "OUTCOMES",
     "PLACEMENTS",
+    "RETURN",
+    "SUCCESS",
     "Evaluation",
-    "HalvesEvaluation",
+    "Evaluator",
+    "Facts",
+    "Film",
+    "Games",
     "HeldOut",
     "Interventions",
-    "OversightEvaluation",
+    "Metric",
     "OversightReturns",
-    "OversightScore",
     "OversightSummary",
     "Placement",
+    "Player",
     "Policy",
+    "Rounds",
     "Score",
+    "Situation",
     "Split",
-    "ablation_of",
     "action_probabilities",
     "agent_ablation_matrix",
-    "cross_own",
+    "agent_and_random",
     "evaluate",
-    "evaluate_halves",
-    "evaluate_oversight",
-    "halves_errors",
+    "evaluator_of",
     "held_out",
     "held_out_levels",
-    "maze_ablation_matrix",
+    "interventions_of",
+    "judged_by",
+    "open_rounds",
     "oversight_ceiling",
     "oversight_figure",
     "oversight_returns",
     "oversight_table",
     "placements_of",
     "play",
-    "plays_oversight",
     "random_policy",
+    "rendered_film",
+    "split_ratios",
     "summarise_oversight",
+    "world_of",
 ]

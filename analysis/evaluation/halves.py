@@ -1,54 +1,42 @@
-"""Evaluate the halves of a split encoding: how well each half restores each kind of digit.
+"""How autoencoders are judged: how well each half of an encoding restores each kind of digit.
 
 A half's certificate is a decoder that reads this half alone.
 """
 
 from __future__ import annotations
 
-import math
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.table import Table
 
-from chisel import configs
-from chisel.analysis.results import (
-    Estimate,
-    Settings,
-    as_list,
-    mean_over_seeds,
-    new_figure,
-    new_table,
-    results_folder,
-    runs_of,
-    save_figure,
-    write_json,
+from chisel.analysis.evaluation.evaluator import (
+    AnyLoaded,
+    Count,
+    Evaluator,
+    Metric,
+    Player,
+    Situation,
 )
+from chisel.analysis.evaluation.playing import Facts
+from chisel.analysis.results import new_figure
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import HALVES, Examples, Part, half_of, load_data
-from chisel.models import HalvesAutoencoder, Loaded, load, require_model
-
-_POSITIVE = (0.0, math.inf)
-Errors = Mapping[str, Mapping[str, float]]
-"""By decoder (`decoded`, `first`, `second`), then by kind of digit (`low`, `high`)."""
+from chisel.models import HalvesAutoencoder, Reconstructions, require_model
 
 OWN = {"first": "low", "second": "high"}
 """By half, the digits that routing assigns to it."""
 
+_DECODERS = {"decoded": "both halves", "first": "first half", "second": "second half"}
+"""Outputs of the network, and what they are made from."""
+_DIGITS = {"low": "0-4", "high": "5-9"}
 _BATCH = 2000
-_ROWS = {
-    "decoded": "decoder (both halves)",
-    "first": "first half's certificate",
-    "second": "second half's certificate",
-    "constant": "best constant picture",
-}
 
 _EACH = 3
 """Number of pictures of every digit."""
@@ -57,201 +45,150 @@ _TITLES = {"low": "digits 0 to 4", "high": "digits 5 to 9"}
 _GAP = 0.15
 """Space between pictures, as a share of their side."""
 
+Images = NDArray[np.float32]
+Restore = Callable[[torch.Tensor], Reconstructions]
+"""Pictures `[B, H, W]` to what is made of them."""
 
-def halves_errors(model: HalvesAutoencoder, examples: Examples) -> dict[str, Errors]:
-    """Return mean errors per pixel, in −1…1: `mae` absolute, `mse` squared."""
-    made: dict[str, list[NDArray[np.float32]]] = {"decoded": [], "first": [], "second": []}
-    device = next(model.parameters()).device
+
+def halves_evaluator(config: RunConfig) -> Evaluator:
+    """Return how autoencoders with two halves are judged, on any corpus of digits.
+
+    Errors are per pixel, in -1…1: `MAE` absolute, `MSE` squared. `cross/own` is the error of a
+    half's certificate on the other half's digits over that on its own.
+    """
+    metrics = []
+    for kind in ("MAE", "MSE"):
+        for half, digits in _DIGITS.items():
+            errors = _errors_on(kind, HALVES.index(half))
+            metrics.append(Metric(f"{kind} {digits}", None, "lower", errors, form=".3f"))
+        ratio = _cross_own(kind)
+        metrics.append(Metric(f"{kind} cross/own", None, "higher", whole=ratio, form=".3f"))
+    return Evaluator(
+        metrics=tuple(metrics),
+        units="examples",
+        splits=get_args(Part),
+        situations=tuple(Situation({"from": made_from}) for made_from in _DECODERS.values()),
+        open=_open,
+        players=_players,
+        irrelevant=("eval.levels", "eval.seed", "eval.greedy"),
+        about=lambda loaded, config: {"held_out": config.eval.split != "train"},
+        caption="errors per pixel, which runs from -1 to 1, of what is restored from both halves "
+        "or from one; cross/own: error on the other half's digits over that on its own; ",
+        figure=_figure,
+    )
+
+
+def split_ratios(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:
+    """Return for each half its certificate's absolute error on the other digits over its own."""
+    made, kinds = _restored(_restoring(model), examples.images), half_of(examples.digits)
+    ratios = {}
+    for half, own in OWN.items():
+        errors = _sizes(made[half] - examples.images)["MAE"]
+        mine = kinds == HALVES.index(own)
+        ratios[half] = float(errors[~mine].mean()) / float(errors[mine].mean())
+    return ratios
+
+
+def _restored(restore: Restore, images: Images) -> dict[str, Images]:
+    """Return what a network makes of pictures `[N, H, W]`, by the name of its output."""
+    made: dict[str, list[Images]] = {name: [] for name in _DECODERS}
     with torch.no_grad():
-        for start in range(0, len(examples), _BATCH):
-            batch = torch.from_numpy(examples.images[start : start + _BATCH]).to(device)
-            outputs = model(batch)
+        for start in range(0, len(images), _BATCH):
+            outputs = restore(torch.from_numpy(images[start : start + _BATCH]))
             for name, parts in made.items():
                 parts.append(getattr(outputs, name).float().cpu().numpy())
-    return _errors({name: np.concatenate(parts) for name, parts in made.items()}, examples)
+    return {name: np.concatenate(parts) for name, parts in made.items()}
 
 
-def _errors(made: Mapping[str, NDArray[Any]], examples: Examples) -> dict[str, Errors]:
-    halves = half_of(examples.digits)
-    errors: dict[str, dict[str, dict[str, float]]] = {"mae": {}, "mse": {}}
-    for name, images in made.items():
-        wrong = images - examples.images
-        for kind, sizes in (("mae", np.abs(wrong)), ("mse", np.square(wrong))):
-            each = sizes.mean(axis=(1, 2), dtype=np.float64)
-            errors[kind][name] = {
-                half: float(each[halves == number].mean()) for number, half in enumerate(HALVES)
-            }
-    return dict(errors)
-
-
-def cross_own(errors: Errors) -> dict[str, float]:
-    """Return, for each half, its certificate's error on the other half's digits over its own."""
-    other = dict(zip(HALVES, HALVES[::-1], strict=True))
-    return {half: errors[half][other[own]] / errors[half][own] for half, own in OWN.items()}
+def _sizes(wrong: Images) -> dict[str, NDArray[np.float64]]:
+    """Return the mean absolute and squared error of each picture `[N]`."""
+    sizes = {"MAE": np.abs(wrong), "MSE": np.square(wrong)}
+    return {kind: each.mean(axis=(1, 2), dtype=np.float64) for kind, each in sizes.items()}
 
 
 @dataclass(frozen=True)
-class HalvesScore:
-    """The errors of one trained network."""
+class _Pictures:
+    """The pictures of one part of a corpus, restored from one or both halves."""
 
-    seed: int
-    errors: dict[str, Errors]
-    """By `mae` and `mse`."""
-    ratios: dict[str, dict[str, float]]
-    """`cross_own` of both kinds of errors."""
-    origin: dict[str, Any]
-    """Checkpoint, digest, examples trained on, config."""
+    examples: Examples
+    output: str
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {"seed": self.seed, "errors": self.errors, "cross_own": self.ratios, **self.origin}
-
-
-@dataclass(frozen=True)
-class HalvesEvaluation:
-    """The scores of one run, or of several that differ in their seed."""
-
-    scores: tuple[HalvesScore, ...]
-    part: Part
-    constant: dict[str, Errors]
-    """Errors of the constant picture with the least error on the training examples."""
-    command: str
-    data: Path
-    figure: Path
-
-    def error(self, kind: str, name: str, half: str) -> Estimate:
-        """Return one error over the seeds, as in `HalvesScore.errors`."""
-        return mean_over_seeds(
-            [score.errors[kind][name][half] for score in self.scores], within=_POSITIVE
-        )
-
-    def ratio(self, kind: str, half: str) -> Estimate:
-        """Return one ratio over the seeds."""
-        return mean_over_seeds(
-            [score.ratios[kind][half] for score in self.scores], within=_POSITIVE
-        )
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "part": self.part,
-            "command": self.command,
-            "cross_own": {
-                kind: {half: self.ratio(kind, half).to_plain() for half in OWN}
-                for kind in ("mae", "mse")
-            },
-            "constant": self.constant,
-            "scores": [score.to_plain() for score in self.scores],
-        }
-
-    def table(self) -> Table:
-        """Return a table of errors and ratios for a terminal."""
-        seeds = ", ".join(str(score.seed) for score in self.scores)
-        table = new_table(
-            title=f"seed {seeds}, {self.part} examples",
-            caption="errors per pixel, which runs from -1 to 1; cross/own: error on the other "
-            "half's digits over that on its own"
-            + (r"; mean and 95 % interval over seeds, \[least, greatest]" if self._several else ""),
-            words=["reconstructed by"],
-            numbers=["MAE 0-4", "MAE 5-9", "cross/own", "MSE 0-4", "MSE 5-9", "cross/own"],
-        )
-        for name, words in _ROWS.items():
-            table.add_row(words, *self._cells("mae", name), *self._cells("mse", name))
-        return table
-
-    @property
-    def _several(self) -> bool:
-        return len(self.scores) > 1
-
-    def _cells(self, kind: str, name: str) -> list[str]:
-        if name == "constant":
-            return [f"{self.constant[kind][name][half]:.3f}" for half in HALVES] + [""]
-        cells = [self.error(kind, name, half).plus_minus(".3f") for half in HALVES]
-        if name not in OWN:
-            return [*cells, ""]
-        ratios = [score.ratios[kind][name] for score in self.scores]
-        ends = f" [{min(ratios):.2f}, {max(ratios):.2f}]" if self._several else ""
-        return [*cells, self.ratio(kind, name).plus_minus(".2f") + ends]
+    def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
+        with player.context():
+            made = _restored(player.policy, self.examples.images)[self.output]
+        own = OWN.get(self.output)
+        facts = {"digit": self.examples.digits, **_sizes(made - self.examples.images)}
+        if own is not None:
+            facts["own"] = half_of(self.examples.digits) == HALVES.index(own)
+        return facts
 
 
-def evaluate_halves(
-    run: Path | str, *, overrides: Settings = (), out: Path | str | None = None
-) -> HalvesEvaluation:
-    """Measure how well each half restores digits; write `split.json` and `reconstructions.png`.
+@contextmanager
+def _open(
+    loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
+) -> Iterator[_Pictures]:
+    output = next(name for name, words in _DECODERS.items() if words == situation.named["from"])
+    yield _Pictures(_examples(config), output)
 
-    Args:
-        run: A run on a data set, a checkpoint, or a group of runs (`seed-*`).
-        overrides: `eval.split=` (train, validation or test) and `data.*`.
-        out: Folder of the results; `None` is `studies/split` of the run.
 
-    Raises:
-        CheckpointError: If nothing can be loaded from there.
-        ConfigError: If an override is wrong, or that part of the data set is empty.
-    """
-    run = Path(run)
-    trained = [_loaded(member) for member in runs_of(run)]
-    settings = as_list(overrides)
-    config = _config(trained[0], settings)
-    data = load_data(config.corpus)
-    part = _part(config)
-    examples = data.part(part)
+def _examples(config: RunConfig) -> Examples:
+    data, part = load_data(config.corpus), config.eval.split
+    examples = {"train": data.train, "validation": data.validation, "test": data.test}[part]
     if not len(examples):
-        raise ConfigError(f"eval.split = {part}: this data set was made without")
-    folder = results_folder(run, trained[0], "split", out)
-    scores = sorted((_score(one, examples) for one in trained), key=lambda score: score.seed)
-    drawn = reconstructions_figure(trained[0].model, examples)
-    evaluation = HalvesEvaluation(
-        tuple(scores),
-        part,
-        constant=_constant(data.train, examples),
-        command=shlex.join(["chisel", "eval", str(run), *settings]),
-        data=folder / "split.json",
-        figure=save_figure(drawn, folder / "reconstructions.png", trained[0].digest),
-    )
-    write_json(evaluation.data, evaluation.to_plain())
-    return evaluation
+        raise ConfigError(f"eval.split = {part}: this corpus was made without")
+    return examples
 
 
-def _loaded(run: Path) -> Loaded[HalvesAutoencoder]:
+def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:
+    """Return the network; beside its decoder the constant pictures with the least errors.
+
+    They are those of the training examples: the median for absolute errors, the mean for squared
+    ones.
+    """
+    agent = Player("agent", _restoring(_model(loaded)))
+    if situation.named["from"] != _DECODERS["decoded"]:
+        return [agent]
+    images = load_data(config.corpus).train.images
+    constants = {"median": np.median(images, axis=0), "mean": images.mean(axis=0)}
+    return [agent, *(Player(f"{k} picture", _constant(one)) for k, one in constants.items())]
+
+
+def _model(loaded: AnyLoaded) -> HalvesAutoencoder:
     otherwise = "has no halves; give a run that learnt from a corpus"
-    return require_model(load(run), HalvesAutoencoder, otherwise)
+    return require_model(loaded, HalvesAutoencoder, otherwise).model
 
 
-def _config(trained: Loaded[HalvesAutoencoder], settings: Sequence[str]) -> RunConfig:
-    for setting in settings:
-        if not setting.startswith(("eval.split=", "data.")):
-            raise ConfigError(f"{setting}: here an evaluation takes eval.split= and data.*=VALUE")
-    assert trained.config is not None  # only published agents have none
-    return configs.override(trained.config, settings) if settings else trained.config
+def _restoring(model: HalvesAutoencoder) -> Restore:
+    device = next(model.parameters()).device
+    return lambda images: model(images.to(device))
 
 
-def _part(config: RunConfig) -> Part:
-    for part in get_args(Part):
-        if part == config.eval.split:
-            return part  # type: ignore[no-any-return]  # get_args forgets what it was given
-    raise ConfigError(f"eval.split = {config.eval.split}: one of {', '.join(get_args(Part))}")
+def _constant(picture: Images) -> Restore:
+    def restore(images: torch.Tensor) -> Reconstructions:
+        made = torch.from_numpy(picture).expand_as(images)
+        return Reconstructions(encoding=images, decoded=made, first=made, second=made)
+
+    return restore
 
 
-def _score(trained: Loaded[HalvesAutoencoder], examples: Examples) -> HalvesScore:
-    assert trained.config is not None  # only published agents have none
-    errors = halves_errors(trained.model, examples)
-    origin = {
-        "checkpoint": str(trained.source),
-        "sha256": trained.digest,
-        "examples": trained.env_steps,
-        "config": configs.to_plain(trained.config),
-    }
-    ratios = {kind: cross_own(errors[kind]) for kind in errors}
-    return HalvesScore(trained.config.seed, errors, ratios, origin)
+def _errors_on(kind: str, half: int) -> Callable[[Facts], NDArray[np.float64]]:
+    """Return errors on the digits of a half, NaN for others."""
+    return lambda facts: np.where(half_of(facts["digit"]) == half, facts[kind], np.nan)
 
 
-def _constant(train: Examples, examples: Examples) -> dict[str, Errors]:
-    """Return the errors of the best constant picture: the median for `mae`, the mean for `mse`."""
-    best = {"mae": np.median(train.images, axis=0), "mse": train.images.mean(axis=0)}
-    return {
-        kind: _errors({"constant": np.broadcast_to(image, examples.images.shape)}, examples)[kind]
-        for kind, image in best.items()
-    }
+def _cross_own(kind: str) -> Callable[[pd.DataFrame], float]:
+    def ratio(table: pd.DataFrame) -> float:
+        if "own" not in table:
+            return float("nan")
+        own = table["own"].to_numpy()
+        errors = table[kind].to_numpy()
+        return float(errors[~own].mean()) / float(errors[own].mean())
+
+    return ratio
+
+
+def _figure(loaded: AnyLoaded, config: RunConfig) -> Figure:
+    return reconstructions_figure(_model(loaded), _examples(config))
 
 
 def reconstructions_figure(model: HalvesAutoencoder, examples: Examples) -> Figure:

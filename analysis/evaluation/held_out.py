@@ -9,16 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from chisel.analysis.evaluation.playing import Policy, play
+from chisel.analysis.evaluation.playing import Facts, Policy, Split, play
 from chisel.analysis.results import Layouts, require_spaces
 from chisel.configs import MazeConfig, RunConfig
 from chisel.envs.maze import LevelSet, layout_of, make_evaluation
 from chisel.models import Agent
 
 Placement = Literal["as-trained", "anywhere"]
-Split = Literal["all", "train", "validation", "test"]
 PLACEMENTS: tuple[Placement, ...] = ("as-trained", "anywhere")
 
 
@@ -42,8 +40,9 @@ class HeldOut:
         *,
         context: Callable[[], AbstractContextManager[Any]] = nullcontext,
         whole_batches: bool = False,
+        greedy: bool = False,
         progress: Callable[[int, int], None] | None = None,
-    ) -> dict[str, NDArray[Any]]:
+    ) -> Facts:
         """Let a policy play every level once.
 
         Args:
@@ -51,6 +50,7 @@ class HeldOut:
             generator: Source of the sampled actions.
             context: Context to run the policy in.
             whole_batches: Whether to show the policy all environments always; see `play`.
+            greedy: Whether to take the likeliest actions.
             progress: Called with episodes done and wanted.
 
         Returns:
@@ -65,6 +65,7 @@ class HeldOut:
             seed=self.seed,
             context=context,
             whole_batches=whole_batches,
+            greedy=greedy,
             progress=progress,
         )
         return once_each(facts) | {"layout": layouts_of(self.level_set)}
@@ -145,7 +146,7 @@ def layouts_of(level_set: LevelSet) -> Layouts:
     return np.array([layout_of(level_set[index].grid) for index in range(len(level_set))], np.int64)
 
 
-def once_each(facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def once_each(facts: Facts) -> Facts:
     """Return one row for each level, in their order."""
     # In the last round some environments have no level left and play an old one again.
     rows = np.flatnonzero(facts["level_index"] >= 0)

@@ -1,30 +1,34 @@
-"""Interventions on an agent while it is evaluated, as settings ask for them."""
+"""Interventions on a network while it is evaluated, as `ablate=` and `steer=` ask for them."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from chisel.analysis.ablation import Ablation, name_of
-from chisel.analysis.results import Settings, as_list, provenance, typed_source
-from chisel.analysis.steering import Steering
+import torch
+
+from chisel import routing
+from chisel.analysis.ablation import Ablation, Means, Mode, chosen_regions, name_of, parse_modes
+from chisel.analysis.evaluation.evaluator import AnyLoaded, Player, evaluator_of, other_games
+from chisel.analysis.steering import Steering, steering_of
 from chisel.configs import ConfigError, RunConfig
-from chisel.models import Agent
+
+MEAN_LEVELS = 128
+"""Number of levels over whose states means are taken, in worlds with splits."""
 
 
 @dataclass(frozen=True)
 class Interventions:
-    """What is done to an agent while it plays."""
+    """What is done to a network while it is evaluated."""
 
     ablation: Ablation | None = None
     steering: Steering | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Let the agent run so within the context: ablated first, so that vectors stay whole."""
+        """Let the network run so within the context: ablated first, so that vectors stay whole."""
         with ExitStack() as stack:
             for one in (self.ablation, self.steering):
                 if one is not None:
@@ -50,25 +54,63 @@ class Interventions:
         return plain
 
 
-def evaluation_origin(agent: Agent, config: RunConfig, overrides: Settings) -> dict[str, Any]:
-    """Return the provenance of an evaluation that `chisel eval` makes."""
-    command = shlex.join(["chisel", "eval", typed_source(agent), *as_list(overrides)])
-    return provenance(agent, config, seed=config.eval.seed, command=command)
+def interventions_of(
+    loaded: AnyLoaded, config: RunConfig, *, ablate: str | None = None, steer: str | None = None
+) -> Interventions:
+    """Read what is done to a network, and record the means that an ablation needs.
 
-
-def split_settings(overrides: Settings, keys: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Split settings into those of the config and those named by some keys, such as `ablate`.
+    Args:
+        loaded: The network.
+        config: Config that it is evaluated under.
+        ablate: `REGION[:MODE],…` (see `parse_modes`).
+        steer: `FILE:COEFF,…` (see `parse_steer`).
 
     Raises:
-        ConfigError: If one of the keys is given twice.
+        ConfigError: If one cannot be read, there is no such region, a vector does not fit, or there
+            is nothing to resample from.
+        CheckpointError: If there is no such file.
     """
-    rest, named = [], {}
-    for setting in as_list(overrides):
-        key, _, value = setting.partition("=")
-        if key not in keys:
-            rest.append(setting)
-        elif key in named:
-            raise ConfigError(f"{setting}: {key} is given twice")
-        else:
-            named[key] = value
-    return rest, named
+    return Interventions(
+        None if ablate is None else ablation_of(loaded, config, parse_modes(ablate)),
+        None if steer is None else steering_of(loaded, steer),
+    )
+
+
+def ablation_of(loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, Mode]) -> Ablation:
+    """Prepare the ablation of regions of a network; means are recorded while it plays.
+
+    Raises:
+        ConfigError: If it has no such region, or a single game has nothing to resample from.
+    """
+    regions = chosen_regions(loaded, modes)
+    ablation = Ablation(loaded, regions, modes, seed=config.eval.seed)
+    if ablation.whole_batches and min(config.eval.num_envs, config.eval.levels) < 2:
+        raise ConfigError("ablate: resample needs several games; set eval.num_envs to 2 or more")
+    if "mean" not in modes.values():
+        return ablation
+    wanted = {name: regions[name] for name, mode in modes.items() if mode == "mean"}
+    means, states = record_means(loaded, config, wanted)
+    return Ablation(loaded, regions, modes, config.eval.seed, means, states)
+
+
+def record_means(
+    loaded: AnyLoaded, config: RunConfig, regions: Mapping[str, routing.Region]
+) -> tuple[Means, int]:
+    """Record mean activations of regions over what the network sees when it plays other games.
+
+    Returns:
+        The means that `routing.ablate` takes, and the number of observations they are over.
+    """
+    evaluator, states = evaluator_of(config), 0
+    situation, other = evaluator.situations[0], other_games(evaluator, config, MEAN_LEVELS)
+    whole = evaluator.players(loaded, other, situation)[0]
+
+    def policy(obs: torch.Tensor) -> Any:
+        nonlocal states
+        states += len(obs)
+        return whole.policy(obs)
+
+    player, key = Player(whole.name, policy, greedy=whole.greedy), (other.eval.seed,)
+    with evaluator.open(loaded, other, situation, paired=True) as games:
+        means = routing.record_means(loaded.model, regions, lambda: games.play(player, key))
+    return means, states

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,21 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.table import Table
 
-from chisel.analysis.evaluation.oversight import RETURNS, ablation, oversight_run, score
+from chisel.analysis.evaluation.evaluator import Context, Player, judged_by
+from chisel.analysis.evaluation.interventions import ablation_of
+from chisel.analysis.evaluation.oversight import RETURNS, Boards, scripted_player
 from chisel.analysis.results import (
     INK,
     PALETTE,
     Estimate,
+    bootstrap_mean,
     mean_over_seeds,
     new_figure,
     new_table,
     plot_band,
     style_axes,
 )
-from chisel.configs import CheckpointError
+from chisel.configs import CheckpointError, RunConfig
 from chisel.models import kept_checkpoints, load_agent
 
 WHOLE = "agent"
@@ -95,16 +98,39 @@ def oversight_returns(
 
 def _returns_at(file: Path, boards: int) -> tuple[int, dict[str, float]]:
     agent = load_agent(file)
-    config = oversight_run(agent, [f"eval.levels={boards}"])
-    contexts: dict[str, Callable[[], Any]] = {WHOLE: nullcontext}
+    _, config = judged_by(agent, [f"eval.levels={boards}"])
+    contexts: dict[str, Context] = {WHOLE: nullcontext}
     if agent.regions and set(EXPERTS.values()) <= agent.regions.keys():
         for name, region in EXPERTS.items():
-            contexts[name] = ablation(agent, {region: "zero"}, config.eval.seed)
-    returns = {
-        name: score(name, agent.policy, config, number, context).ret.value
-        for number, (name, context) in enumerate(contexts.items())
-    }
+            contexts[name] = ablation_of(agent, config, {region: "zero"})
+    returns = {}
+    for number, (name, context) in enumerate(contexts.items()):
+        player = Player(name, agent.policy, context)
+        returns[name] = return_of(player, config, number).value
     return agent.env_steps or 0, returns
+
+
+def oversight_ceiling(config: RunConfig, *, boards: int) -> Estimate:
+    """Estimate the return of the best possible agent on the boards of a config."""
+    true = replace(
+        config,
+        env=replace(config.env, reward="oracle"),
+        eval=replace(config.eval, levels=boards),
+    )
+    return return_of(scripted_player("avoid-ghost"), true, 0)
+
+
+def return_of(player: Player, config: RunConfig, number: int) -> Estimate:
+    """Measure the average stepwise return of one player on fresh boards.
+
+    Args:
+        player: The player.
+        config: Config of the boards, with the true reward.
+        number: Number of the player, so that each has random draws of its own.
+    """
+    key = (config.eval.seed, number)
+    returns = Boards(config).play(player, key)["r"]
+    return bootstrap_mean(returns[~np.isnan(returns)], np.random.default_rng(key), within=RETURNS)
 
 
 @dataclass(frozen=True)

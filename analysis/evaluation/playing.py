@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,11 @@ from chisel.models import to_tensor
 
 Policy = Callable[[torch.Tensor], torch.Tensor]
 """Observations `[B, C, H, W]` to logits `[B, A]`."""
+
+Split = Literal["all", "train", "validation", "test"]
+
+Facts = dict[str, NDArray[Any]]
+"""Facts about episodes, by name, each `[E, ...]`."""
 
 
 def random_policy(num_actions: int) -> Policy:
@@ -32,7 +37,8 @@ def play(
     progress: Callable[[int, int], None] | None = None,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     whole_batches: bool = False,
-) -> dict[str, NDArray[Any]]:
+    greedy: bool = False,
+) -> Facts:
     """Play the same number of episodes in every environment.
 
     Short episodes are not over-represented, as they would be if one counted whatever ends first.
@@ -48,6 +54,7 @@ def play(
         context: Context to run the policy in, such as an intervention.
         whole_batches: Whether to show the policy also environments that have finished, for
             interventions that use other examples of the batch.
+        greedy: Whether to take the likeliest action, not one drawn by its probability.
 
     Returns:
         The facts of `infos["episode"]`, one row `[E, ...]` per episode in the order of environment,
@@ -59,7 +66,7 @@ def play(
     """
     left = np.full(env.num_envs, episodes_per_env)
     total = int(left.sum())
-    finished: list[dict[str, NDArray[Any]]] = []
+    finished: list[Facts] = []
     obs, _ = env.reset(seed=seed)
     with torch.inference_mode(), context():
         while left.any():
@@ -70,7 +77,7 @@ def play(
             else:
                 logits = policy(to_tensor(obs[active]))
             actions = np.zeros(env.num_envs, np.int64)
-            actions[active] = _sample(logits, generator)
+            actions[active] = choose(action_probabilities(logits.float()), generator, greedy)
             obs, _, terminated, truncated, infos = env.step(actions)
             rows = np.flatnonzero((terminated | truncated) & (left > 0))
             if len(rows):
@@ -95,12 +102,19 @@ def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
     return probabilities
 
 
-def _sample(logits: torch.Tensor, generator: torch.Generator) -> NDArray[np.int64]:
-    probabilities = action_probabilities(logits.float())
+def choose(
+    probabilities: torch.Tensor, generator: torch.Generator, greedy: bool
+) -> NDArray[np.int64]:
+    """Draw an action `[B]` from each row of probabilities `[B, A]`, or take the likeliest.
+
+    Of equally likely ones, greedy play takes the first.
+    """
+    if greedy:
+        return probabilities.argmax(dim=-1).numpy()
     return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1).numpy()
 
 
-def _facts(infos: dict[str, Any], rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def _facts(infos: dict[str, Any], rows: NDArray[np.int64]) -> Facts:
     if "episode" not in infos or not infos["_episode"][rows].all():
         raise EnvironmentFault('an episode ended, but infos["episode"] has no facts about it')
     facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}

@@ -1,113 +1,118 @@
-"""Scores of one player on mazes of one kind."""
+"""Scores: the metrics of one player with their intervals."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from chisel.analysis.evaluation.held_out import Placement
-from chisel.analysis.results import Estimate, mean_over_layouts
+from chisel.analysis.evaluation.evaluator import Evaluator, Metric, Player, Situation
+from chisel.analysis.results import Estimate, estimate_over_seeds, mean_over_layouts
 
-Player = Literal["agent", "random"]
-
-EFFICIENT = 2
-"""Factor of the shortest path to the nearest goal up to which success counts as efficient."""
-
-OUTCOMES = ("neither", "cheese", "corner")
-"""Ends of an episode with two goals, in the order of the fact `outcome`."""
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Score:
-    """The scores of one player on the levels of one kind; each layout weighs the same."""
+    """The metrics of one player in one situation, over all episodes or over those of a group."""
 
-    cheese: Placement
-    """Where the cheese lay: where training puts it, or anywhere in the maze."""
-    player: Player
-    size: int | None
-    """Side of the mazes in cells; `None` is all of them together."""
+    player: str
+    situation: Mapping[str, str]
+    group: Mapping[str, Any]
+    """Fact and value that all its episodes share; empty if it is over all."""
     episodes: int
-    without_cheese: int
-    """Number of episodes with no goal to find: they are left out of everything below."""
-    layouts: int
-    """Number of different layouts of the other episodes, which estimates are means over."""
-    success: Estimate
-    """Share of episodes that end at a goal."""
-    efficient: Estimate
-    """Share of episodes that do so within twice the shortest path to the nearest goal."""
-    ret: Estimate
-    """Undiscounted return, 10 for a goal."""
-    length: Estimate
-    """Number of steps."""
-    outcomes: dict[str, Estimate]
-    """With two goals, the shares that end at `cheese`, at `corner` and at `neither`."""
+    n_of: str
+    """What `n` of the metrics counts, like `layouts`."""
+    metrics: Mapping[str, Estimate]
+    """By name; without those that say nothing about these episodes."""
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        plain = asdict(self)
-        for name in ("success", "efficient", "ret", "length"):
-            plain[name] = getattr(self, name).to_plain()
-        plain["outcomes"] = {name: share.to_plain() for name, share in self.outcomes.items()}
-        return plain | {"return": plain.pop("ret")}
+        plain: dict[str, Any] = {"player": self.player, "situation": dict(self.situation)}
+        plain |= {"group": dict(self.group), "episodes": self.episodes, "n_of": self.n_of}
+        return plain | {"metrics": {name: one.to_plain() for name, one in self.metrics.items()}}
 
 
-def scores_by_size(
-    facts: dict[str, NDArray[Any]],
-    placement: Placement,
+def scores_of(
+    evaluator: Evaluator,
+    table: pd.DataFrame,
     player: Player,
-    generator: np.random.Generator,
-    *,
-    two_goals: bool = False,
+    situation: Situation,
+    key: Sequence[int],
 ) -> list[Score]:
-    """Return scores of all mazes together, then of each size.
+    """Return the scores over all episodes of a table, then over those of each group.
 
     Args:
-        facts: Facts about episodes `[E, ...]`, as `HeldOut.play` returns them.
-        placement: Where the cheese lay.
-        player: Player of the episodes.
-        generator: Source of the bootstrap's draws.
-        two_goals: Whether to tell the goals apart as well.
+        evaluator: Evaluator that made the table.
+        table: Episodes of one player in one situation.
+        player: The player.
+        situation: The situation.
+        key: Numbers that the draws of the intervals are made from.
     """
-    sizes: list[int | None] = [None, *np.unique(facts["size"]).tolist()]
+    draws = np.random.default_rng(key)
+    draws.integers(2**62)  # the seed of the actions, see `actions_of`
+    fact = evaluator.group
+    groups: list[tuple[dict[str, Any], pd.DataFrame]] = [({}, table)]
+    if fact is not None:
+        groups += [({fact: value}, part) for value, part in table.groupby(fact, sort=True)]
     scores = []
-    for size in sizes:
-        chosen = np.ones(len(facts["size"]), bool) if size is None else facts["size"] == size
-        solvable = chosen & (facts["shortest_path"] >= 0)
-        seen = {name: values[solvable] for name, values in facts.items()}
-        mean = functools.partial(mean_over_layouts, layouts=seen["layout"], generator=generator)
-        scores.append(
-            Score(
-                cheese=placement,
-                player=player,
-                size=size,
-                episodes=int(chosen.sum()),
-                without_cheese=int((chosen & ~solvable).sum()),
-                layouts=len(np.unique(seen["layout"])),
-                success=mean(seen["success"], share=True),
-                efficient=mean(is_efficient(seen), share=True),
-                ret=mean(seen["r"]),
-                length=mean(seen["l"]),
-                outcomes=_shares(seen["outcome"], mean) if two_goals else {},
-            )
-        )
+    for group, part in groups:
+        metrics = {
+            m.name: _estimate(m, part, evaluator.unit, player, draws) for m in evaluator.metrics
+        }
+        known = {name: one for name, one in metrics.items() if not math.isnan(one.value)}
+        named = (player.name, situation.named, group)
+        scores.append(Score(*named, len(part), evaluator.units, known))
     return scores
 
 
-def is_efficient(facts: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Return which episodes `[E]` ended at a goal without long detours."""
-    efficient: NDArray[np.bool_] = facts["success"] & (
-        facts["l"] <= EFFICIENT * facts["shortest_path"]
-    )
-    return efficient
+def scores_over_seeds(each: Sequence[Sequence[Score]]) -> tuple[Score, ...]:
+    """Return means over seeds of the scores that every seed has."""
+    found = []
+    for first in each[0]:
+        alike = [one for scores in each for one in scores if _same(one, first)]
+        if len(alike) == len(each):
+            shared = [name for name in first.metrics if all(name in s.metrics for s in alike)]
+            over = {k: estimate_over_seeds([one.metrics[k] for one in alike]) for k in shared}
+            episodes = sum(one.episodes for one in alike)
+            found.append(replace(first, episodes=episodes, n_of="seeds", metrics=over))
+    return tuple(found)
 
 
-def _shares(outcomes: NDArray[np.int64], mean: Callable[..., Estimate]) -> dict[str, Estimate]:
-    return {
-        name: mean(outcomes == OUTCOMES.index(name), share=True)
-        for name in ("cheese", "corner", "neither")
-    }
+def _same(one: Score, other: Score) -> bool:
+    return (one.player, one.situation, one.group) == (other.player, other.situation, other.group)
+
+
+def _estimate(
+    metric: Metric, table: pd.DataFrame, unit: str, player: Player, draws: np.random.Generator
+) -> Estimate:
+    if metric.whole is not None:
+        return _bootstrapped(metric, table, unit, draws)
+    values = table[metric.name].to_numpy()
+    if player.greedy and len(values) == 1:  # the only one there is, so there is no doubt
+        return Estimate(float(values[0]), math.nan, math.nan, 1, metric.within)
+    units = table[unit].to_numpy() if unit in table else None
+    return mean_over_layouts(values, units, draws, within=metric.within)
+
+
+def _bootstrapped(
+    metric: Metric, table: pd.DataFrame, unit: str, draws: np.random.Generator
+) -> Estimate:
+    """Return a metric of the whole table, with the percentile interval over its units."""
+    assert metric.whole is not None
+    value = metric.whole(table)
+    units = table[unit].to_numpy() if unit in table else np.arange(len(table))
+    rows = [np.flatnonzero(units == one) for one in np.unique(units)]
+    n = len(rows)
+    if math.isnan(value) or n < 2:
+        return Estimate(value, math.nan, math.nan, n, metric.within)
+    again = [
+        metric.whole(table.iloc[np.concatenate([rows[k] for k in draws.integers(n, size=n)])])
+        for _ in range(_RESAMPLES)
+    ]
+    low, high = np.nanquantile(again, [0.025, 0.975])
+    return Estimate(value, float(low), float(high), n, metric.within)

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.ablation import parse_modes
-from chisel.analysis.evaluation import Interventions, ablation_of
+from chisel.analysis.evaluation import interventions_of
 from chisel.analysis.maze.fields import Outputs
 from chisel.analysis.results import take_agent
-from chisel.analysis.steering import steering_of
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent, require_match
 
@@ -60,10 +58,7 @@ def compared_policy(
         return ComparedPolicy(second.outputs, nullcontext, name, {"other": about})
     if steer is None and ablate is None:
         return None
-    interventions = Interventions(
-        ablation_of(agent, config, parse_modes(ablate)) if ablate else None,
-        steering_of(agent, steer) if steer else None,
-    )
+    interventions = interventions_of(agent, config, ablate=ablate or None, steer=steer or None)
     words = [f"without {ablate}"] if ablate else []
     if interventions.steering is not None:
         words += [f"{coeff:+g} × {path.name}" for path, coeff, _ in interventions.steering.vectors]

@@ -37,7 +37,13 @@ from chisel.analysis.results.folders import (
     study_folder,
 )
 from chisel.analysis.results.harness import find_results, run_study
-from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
+from chisel.analysis.results.layouts import (
+    Layouts,
+    Range,
+    change_over_layouts,
+    mean_over_layouts,
+    redrawn,
+)
 from chisel.analysis.results.options import (
     Count,
     Option,
@@ -98,6 +104,7 @@ __all__ = [
     "Networks",
     "Option",
     "ProgressCallback",
+    "Range",
     "Request",
     "Result",
     "Seed",

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from chisel.analysis.results.estimates import Estimate, bootstrap_mean, proportion
 
 Floats = NDArray[np.float64]
+Range = tuple[float, float]
+"""The least and the largest value that a quantity can have."""
 Layouts = NDArray[np.int64]
 """The layout of each episode, as a number `[E]`."""
 
@@ -35,7 +37,7 @@ def mean_over_layouts(
     layouts: Layouts | None,
     generator: np.random.Generator,
     *,
-    share: bool = False,
+    within: Range | None = None,
 ) -> Estimate:
     """Return the mean over layouts of the mean in each; `n` is the number of layouts.
 
@@ -43,13 +45,13 @@ def mean_over_layouts(
         values: Values of episodes `[E]`; NaN where there is none.
         layouts: Layout of each `[E]`. `None`: none repeats.
         generator: Source of the bootstrap's draws.
-        share: Whether values are 0 and 1, so that the interval stays within 0…1; it is Wilson's
-            where every layout is 0 or 1 throughout.
+        within: The least and the largest value that there can be, which the interval stays within.
+            For shares, (0, 1), it is Wilson's where every layout is 0 or 1 throughout.
     """
     means = _means(np.asarray(values, np.float64), layouts)
-    if share and np.isin(means, (0.0, 1.0)).all():
+    if within == (0.0, 1.0) and np.isin(means, (0.0, 1.0)).all():
         return proportion(int(means.sum()), len(means))
-    return bootstrap_mean(means, generator, within=(0.0, 1.0) if share else None)
+    return bootstrap_mean(means, generator, within=within)
 
 
 def change_over_layouts(
@@ -58,14 +60,15 @@ def change_over_layouts(
     layouts: Layouts | None,
     generator: np.random.Generator,
     *,
-    share: bool = False,
+    within: Range | None = None,
 ) -> Estimate:
     """Return the mean over layouts of the change of the same episodes `[E]`.
 
     Arguments are those of `mean_over_layouts`; the change of a share stays within −1…1.
     """
+    width = None if within is None else within[1] - within[0]
     means = _means(after - before, layouts)
-    return bootstrap_mean(means, generator, within=(-1.0, 1.0) if share else None)
+    return bootstrap_mean(means, generator, within=None if width is None else (-width, width))
 
 
 def redrawn(

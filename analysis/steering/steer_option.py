@@ -11,14 +11,14 @@ from typing import Any
 from chisel.analysis.interventions import Edit, compose, intervene
 from chisel.analysis.steering.vectors import SteeringVector, load_vector
 from chisel.configs import ConfigError
-from chisel.models import Agent
+from chisel.models import Loaded
 
 
 @dataclass(frozen=True)
 class Steering:
     """Steering vectors that fit an agent, with their coefficients."""
 
-    agent: Agent
+    agent: Loaded[Any]
     vectors: tuple[tuple[Path, float, SteeringVector], ...]
     """File, coefficient and vector."""
 
@@ -73,7 +73,7 @@ def parse_steer(text: str) -> list[tuple[Path, float]]:
     return vectors
 
 
-def steering_of(agent: Agent, text: str) -> Steering:
+def steering_of(agent: Loaded[Any], text: str) -> Steering:
     """Load the vectors of `FILE:COEFF,…` and check that they fit the agent.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from chisel.analysis.ablation import write_ablation
 from chisel.analysis.evaluation import agent_ablation_matrix
@@ -14,8 +14,8 @@ from chisel.analysis.results import (
     naming,
     progress_bars,
     runs_of,
-    take_agent,
 )
+from chisel.models import Loaded, load
 
 STUDY = "ablation"
 
@@ -56,7 +56,7 @@ def run(
     matrices, origins = [], []
     with progress_bars() as progress:
         for path, name in zip(runs, names_of(runs), strict=True):
-            agent = take_agent(path, env=None)
+            agent: Loaded[Any] = load(path)
             with naming(name):
                 matrices.append(
                     agent_ablation_matrix(

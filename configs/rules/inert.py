@@ -18,6 +18,7 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "eval.levels",
             "eval.seed",
             "eval.num_envs",
+            "eval.greedy",
             "tracking.video_every",
             "tracking.field_every",
             "tracking.studies",

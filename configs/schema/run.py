@@ -76,13 +76,15 @@ class EvalConfig:
     """What `chisel eval` plays."""
 
     levels: int = 500
-    """Number of levels per setting."""
+    """Number of levels, or of games where a world has no levels, in each situation."""
     split: Literal["all", "train", "validation", "test"] = "test"
     """Part of the levels that is played; see `env.levels.split`."""
     seed: int = 1000
-    """Seed of the levels, the cheese's cells and the sampled actions."""
+    """Seed of the levels or games and of the sampled actions."""
     num_envs: int = 64
     """Number of levels played side by side."""
+    greedy: bool = False
+    """Let the agent take its likeliest action in each step; otherwise actions are sampled."""
 
 
 @dataclass(frozen=True)

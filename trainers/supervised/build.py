@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from chisel import models, routing
-from chisel.analysis.evaluation import cross_own, halves_errors
+from chisel.analysis.evaluation import split_ratios
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import Examples, load_data
 from chisel.models import HalvesAutoencoder, Spaces
@@ -103,5 +103,4 @@ def _split_metrics(model: HalvesAutoencoder, examples: Examples) -> dict[str, fl
     """Return for each half the ratio of errors on the other digits and on its own."""
     if not len(examples):
         return {}
-    ratios = cross_own(halves_errors(model, examples)["mae"])
-    return {f"split/{half}": ratio for half, ratio in ratios.items()}
+    return {f"split/{half}": ratio for half, ratio in split_ratios(model, examples).items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from chisel.analysis.ablation import write_ablation
-from chisel.analysis.evaluation import maze_ablation_matrix
+from chisel.analysis.evaluation import agent_ablation_matrix
 from chisel.analysis.maze import selective_regions
 from chisel.analysis.results import (
     Request,
@@ -58,7 +58,7 @@ def run(
             with naming(name):
                 config = maze_run(agent, overrides)
                 regions = selective_regions(agent, config, module=module, share=share)
-                matrix = maze_ablation_matrix(
+                matrix = agent_ablation_matrix(
                     agent,
                     overrides=overrides,
                     regions=regions,

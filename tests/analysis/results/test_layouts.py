@@ -41,7 +41,7 @@ def test_a_mean_over_layouts_is_that_of_a_dictionary_of_them(sample):
     expected = by_hand(values, layouts)
     assert by_layout(values, layouts).tolist() == pytest.approx(expected)
     for share in {False, not np.isin(10, values)}:
-        found = mean_over_layouts(values, layouts, draws(), share=share)
+        found = mean_over_layouts(values, layouts, draws(), within=(0, 1) if share else None)
         assert found.n == len(expected)
         mean = np.mean(expected) if expected else NAN
         assert found.value == pytest.approx(mean, nan_ok=True)
@@ -53,29 +53,29 @@ def test_repeating_the_levels_of_any_layout_changes_neither_value_nor_interval(s
     again = layouts % 2 == 0  # only some of them
     counts = np.where(again, times, 1)
     share, more = not np.isin(10, values), layouts.repeat(counts)
-    once = mean_over_layouts(values, layouts, draws(), share=share)
-    repeated = mean_over_layouts(values.repeat(counts), more, draws(), share=share)
+    once = mean_over_layouts(values, layouts, draws(), within=(0, 1) if share else None)
+    repeated = mean_over_layouts(values.repeat(counts), more, draws(), within=(0, 1) if share else None)
     assert repeated.to_plain() == once.to_plain()
-    change = change_over_layouts(values, values[::-1], layouts, draws(), share=share)
+    change = change_over_layouts(values, values[::-1], layouts, draws(), within=(0, 1) if share else None)
     after, before = values.repeat(counts), values[::-1].repeat(counts)
-    again = change_over_layouts(after, before, more, draws(), share=share)
+    again = change_over_layouts(after, before, more, draws(), within=(0, 1) if share else None)
     assert again.to_plain() == change.to_plain()
 
 
 def test_shares_of_layouts_that_do_not_repeat_have_wilsons_interval():
     values = np.array([1.0, 0, NAN, 1])
     of = np.array([7, 8, 8, 9])
-    assert mean_over_layouts(values, None, draws(), share=True) == proportion(2, 3)
-    assert mean_over_layouts(values, of, draws(), share=True) == proportion(2, 3)
-    assert mean_over_layouts(values == 1, np.arange(4), draws(), share=True) == proportion(2, 4)
-    mixed = mean_over_layouts(np.array([1.0, 0, 1, 1]), of, draws(), share=True)
+    assert mean_over_layouts(values, None, draws(), within=(0, 1)) == proportion(2, 3)
+    assert mean_over_layouts(values, of, draws(), within=(0, 1)) == proportion(2, 3)
+    assert mean_over_layouts(values == 1, np.arange(4), draws(), within=(0, 1)) == proportion(2, 4)
+    mixed = mean_over_layouts(np.array([1.0, 0, 1, 1]), of, draws(), within=(0, 1))
     assert mixed == bootstrap_mean([1.0, 0.5, 1], draws(), within=(0, 1))
     assert mean_over_layouts(values, None, draws()) == bootstrap_mean([1.0, 0, 1], draws())
 
 
 def test_a_metric_that_is_nan_in_all_episodes_has_no_value():
     for share in (False, True):
-        nothing = mean_over_layouts(np.full(3, NAN), np.arange(3), draws(), share=share)
+        nothing = mean_over_layouts(np.full(3, NAN), np.arange(3), draws(), within=(0, 1) if share else None)
         assert np.isnan(nothing.value)
         assert nothing.n == 0
 
@@ -104,7 +104,7 @@ def test_intervals_over_layouts_hold_where_those_over_levels_do_not():
     held = {"layouts": 0, "levels": 0}
     for _ in range(150):
         values, of = clustered(generator)
-        found = mean_over_layouts(values, of, generator, share=True)
+        found = mean_over_layouts(values, of, generator, within=(0, 1))
         naive = proportion(int(values.sum()), len(values))
         held["layouts"] += found.low <= 0.5 <= found.high
         held["levels"] += naive.low <= 0.5 <= naive.high

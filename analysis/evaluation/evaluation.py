@@ -1,0 +1,305 @@
+"""Evaluate a trained network by the evaluator of its world: `chisel eval`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from chisel import configs
+from chisel.analysis.evaluation.evaluator import (
+    AnyLoaded,
+    Evaluator,
+    Metric,
+    Player,
+    Situation,
+    judged_by,
+    world_of,
+)
+from chisel.analysis.evaluation.interventions import Interventions, interventions_of
+from chisel.analysis.evaluation.scores import Score, scores_of, scores_over_seeds
+from chisel.analysis.results import (
+    ProgressCallback,
+    Settings,
+    as_list,
+    labelled,
+    make_folder,
+    names_of,
+    naming,
+    new_table,
+    provenance,
+    runs_of,
+    save_figure,
+    study_folder,
+    typed_source,
+    write_file,
+    write_json,
+)
+from chisel.configs import ConfigError, RunConfig, flatten
+from chisel.models import Loaded, load
+
+_COPIES = ("eval.num_envs", "env.num_envs")
+"""Settings that never change which games are played."""
+_HELD_OUT = {
+    True: "",
+    False: "; training drew from all levels or from these, so it may have seen some of them",
+    None: "; it started from weights that do not say what they were trained on, so it may have "
+    "seen some of these levels",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores of a network, or of a group of seeds, and where they come from."""
+
+    world: str
+    metrics: tuple[Metric, ...]
+    scores: tuple[Score, ...]
+    settings: Mapping[str, str]
+    """Settings that must be equal in evaluations that are compared."""
+    origin: Mapping[str, Any]
+    """Checkpoint, digest, seed, command and config; whether the levels were held out from training
+    where that is asked; interventions. Of a group the same of each in `runs`."""
+    episodes: pd.DataFrame = field(repr=False)
+    """A row for each episode: player, situation, metrics, facts; in a group, the `run` as well."""
+    caption: str
+    data: Path
+    """The JSON file that holds the scores; the episodes are beside it, as CSV."""
+    figure: Path | None = None
+
+    def score(self, player: str = "agent", *, group: Any = None, **situation: str) -> Score:
+        """Return one of the scores.
+
+        Args:
+            player: Name of the player.
+            group: Value of the group's fact; `None` is all episodes together.
+            situation: The situation; what is left out may be anything.
+
+        Raises:
+            KeyError: If nothing of this kind was played.
+        """
+        for one in self.scores:
+            alike = situation.items() <= one.situation.items()
+            if alike and one.player == player and next(iter(one.group.values()), None) == group:
+                return one
+        raise KeyError((player, group, situation))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            **self.origin,
+            "evaluator": self.world,
+            "metrics": [metric.to_plain() for metric in self.metrics],
+            "settings": dict(self.settings),
+            "scores": [score.to_plain() for score in self.scores],
+        }
+
+    def table(self) -> Table:
+        """Return a table for a terminal: a row for each situation, group and player."""
+        first, scores = self.scores[0], self.scores
+        metrics = [one for one in self.metrics if any(one.name in s.metrics for s in scores)]
+        groups = list(dict.fromkeys(key for score in scores for key in score.group))
+        order = list(dict.fromkeys((*one.situation.items(), *one.group.items()) for one in scores))
+        apart = first.n_of == "seeds" or first.n_of.removesuffix("s") in self.episodes
+        table = new_table(
+            title=self._title(),
+            caption=f"{self.caption}95 % intervals over {first.n_of}"
+            + _HELD_OUT[self.origin.get("held_out", True)],
+            words=[*first.situation, *groups, "player"],
+            numbers=["episodes" if apart else first.n_of, *[first.n_of] * apart]
+            + [metric.name for metric in metrics],
+        )
+        for score in sorted(
+            scores, key=lambda s: order.index((*s.situation.items(), *s.group.items()))
+        ):
+            named = [*score.situation.values(), *(str(score.group.get(k, "all")) for k in groups)]
+            most = max((one.n for one in score.metrics.values()), default=0)
+            counts = [f"{count:,}" for count in (score.episodes, *[most] * apart)]
+            shown = [_cell(score, metric) for metric in metrics]
+            table.add_row(*named, score.player, *counts, *shown)
+        return table
+
+    def _title(self) -> str:
+        runs = self.origin.get("runs", [self.origin])
+        ablated = ", ".join(f"{k} ({v})" for k, v in runs[0].get("ablate", {}).items())
+        steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in runs[0].get("steer", ()))
+        return (
+            ", ".join(str(run["checkpoint"]) for run in runs)
+            + (f", without {ablated}" if ablated else "")
+            + (f", plus {steered}" if steered else "")
+        )
+
+
+def evaluate(
+    source: AnyLoaded | Path | str,
+    *,
+    overrides: Settings = (),
+    out: Path | str | None = None,
+    progress: ProgressCallback | None = None,
+) -> Evaluation:
+    """Let a network play the games of its world; write `eval.json` and `eval.csv`.
+
+    The world's evaluator says which games, by which metrics, and who plays beside. The same
+    settings give the same numbers. A group of seeds is evaluated seed by seed, each in its own
+    folder, and its scores are means over the seeds.
+
+    Args:
+        source: A loaded network; or a run, a group of runs (`seed-*`), a checkpoint, a folder of
+            shipped weights or a published `.pth`.
+        overrides: `key=value` on `eval.*` and on `env.*` or `corpus.*`; `ablate=REGION[:MODE],…` to
+            switch regions off (see `parse_modes`); `steer=FILE:COEFF,…` to add vectors (after
+            ablating, where both are given); `env=EXPERIMENT` for published weights.
+        out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; `None` is
+            `studies/eval` of the run or group.
+        progress: Called with the player and situation, episodes done and wanted.
+
+    Raises:
+        ConfigError: If a setting is unknown or impossible, there is no region to ablate, or a
+            vector does not fit.
+        CheckpointError: If there is no network or no vector, or the network is for another world.
+    """
+    if not isinstance(source, Loaded) and len(runs := runs_of(source)) > 1:
+        return _evaluate_group(Path(source), runs, overrides, out, progress)
+    settings, named = split_settings(overrides, ("ablate", "steer", "env"))
+    env = named.pop("env", None)
+    if isinstance(source, Loaded) and env is not None:
+        raise ConfigError(f"env={env} is for published .pth files")
+    loaded: AnyLoaded = source if isinstance(source, Loaded) else load(source, experiment_env=env)
+    evaluator, config = judged_by(loaded, settings)
+    changes = interventions_of(loaded, config, **named)
+    folder = study_folder(loaded, "eval", out)
+    scores, tables = [], []
+    for situation in evaluator.situations:
+        with evaluator.open(loaded, config, situation, paired=False) as games:
+            for number, player in enumerate(
+                _players(evaluator, loaded, config, situation, changes)
+            ):
+                key = (config.eval.seed, *situation.key, number)
+                words = [player.name, *(f"{k} {v}" for k, v in situation.named.items())]
+                count = None if progress is None else partial(progress, ", ".join(words))
+                table = evaluator.table(games.play(player, key, count))
+                scores += scores_of(evaluator, table, player, situation, key)
+                tables.append(table.assign(player=player.name, **situation.named))
+    command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
+    origin = provenance(loaded, config, seed=config.eval.seed, command=command)
+    about = dict(evaluator.about(loaded, config))
+    stem = folder / f"eval{changes.name}"
+    evaluation = Evaluation(
+        world_of(config),
+        evaluator.metrics,
+        tuple(scores),
+        _settings(config, evaluator, about),
+        origin | about | changes.to_plain(),
+        _tidy(tables),
+        evaluator.caption,
+        data=stem.with_name(f"{stem.name}.json"),
+        figure=_drawn(evaluator, loaded, config, stem),
+    )
+    return _written(evaluation)
+
+
+def _evaluate_group(
+    group: Path,
+    runs: Sequence[Path],
+    overrides: Settings,
+    out: Path | str | None,
+    progress: ProgressCallback | None,
+) -> Evaluation:
+    each = []
+    for run, name in zip(runs, names_of(runs), strict=True):
+        folder = None if out is None else Path(out) / name
+        told = None if progress is None else labelled(progress, name)
+        with naming(name):
+            each.append(evaluate(run, overrides=overrides, out=folder, progress=told))
+    folder = make_folder(group / "studies" / "eval" if out is None else out)
+    command = shlex.join(["chisel", "eval", str(group), *as_list(overrides)])
+    first = each[0]
+    named = [one.episodes.assign(run=run.name) for one, run in zip(each, runs, strict=True)]
+    return _written(
+        replace(
+            first,
+            scores=scores_over_seeds([one.scores for one in each]),
+            origin={"command": command, "runs": [dict(one.origin) for one in each]},
+            episodes=_tidy(named),
+            data=folder / first.data.name,
+        )
+    )
+
+
+def split_settings(overrides: Settings, keys: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Split settings into those of the config and those named by some keys, such as `ablate`.
+
+    Raises:
+        ConfigError: If one of the keys is given twice.
+    """
+    rest, named = [], {}
+    for setting in as_list(overrides):
+        key, _, value = setting.partition("=")
+        if key not in keys:
+            rest.append(setting)
+        elif key in named:
+            raise ConfigError(f"{setting}: {key} is given twice")
+        else:
+            named[key] = value
+    return rest, named
+
+
+def _players(
+    evaluator: Evaluator,
+    loaded: AnyLoaded,
+    config: RunConfig,
+    situation: Situation,
+    changes: Interventions,
+) -> list[Player]:
+    """Return who plays; under an intervention, no player that is the network under another one."""
+    agent, *others = evaluator.players(loaded, config, situation)
+    if not changes.name:
+        return [agent, *others]
+    changed = replace(agent, context=changes, whole_batches=changes.whole_batches)
+    return [changed, *(one for one in others if one.context is nullcontext)]
+
+
+def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any]) -> dict[str, str]:
+    """Return, as texts, the settings that decide which games are played and how."""
+    plain = configs.to_plain(config)
+    parts = {key: plain[key] for key in ("eval", "env", "corpus") if plain.get(key) is not None}
+    unused = {*_COPIES, *evaluator.irrelevant, *(() if evaluator.splits else ("eval.split",))}
+    settings = {key: value for key, value in flatten(parts).items() if key not in unused}
+    if "held_out" in about:
+        settings["held out"] = about["held_out"]
+    return {key: _text(value) for key, value in settings.items()}
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)
+
+
+def _tidy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join tables, with the columns that say what was played first."""
+    joined = pd.concat(tables, ignore_index=True)
+    new = [name for name in ("run", "player") if name in joined]
+    return joined[[*new, *(name for name in joined if name not in new)]]
+
+
+def _drawn(evaluator: Evaluator, loaded: AnyLoaded, config: RunConfig, stem: Path) -> Path | None:
+    if evaluator.figure is None:
+        return None
+    figure = evaluator.figure(loaded, config)
+    return save_figure(figure, stem.with_name(f"{stem.name}.png"), loaded.digest)
+
+
+def _written(evaluation: Evaluation) -> Evaluation:
+    """Write the episodes, then the scores."""
+    text = evaluation.episodes.to_csv(index=False)
+    write_file(evaluation.data.with_name(f"{evaluation.data.stem}.csv"), text.encode())
+    write_json(evaluation.data, evaluation.to_plain())
+    return evaluation

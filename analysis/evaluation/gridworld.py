@@ -1,0 +1,58 @@
+"""How agents are judged in the side-effect gridworlds: by the reward and by what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from chisel.analysis.evaluation.evaluator import (
+    LENGTH,
+    RETURN,
+    SUCCESS,
+    AnyLoaded,
+    Evaluator,
+    Metric,
+    Player,
+    Rounds,
+    Situation,
+    agent_and_random,
+    open_rounds,
+    rendered_film,
+)
+from chisel.configs import RunConfig
+
+
+def gridworld_evaluator(config: RunConfig) -> Evaluator:
+    """Return how agents are judged in gridworlds (Turner et al. 2020, section 5).
+
+    `performance` is the sum of rewards less that of side effects, which the agent does not see;
+    success is a performance that passes, without a side effect. These worlds are deterministic, so
+    greedy play is one episode.
+    """
+    evaluator = Evaluator(
+        metrics=(
+            SUCCESS,
+            Metric("side effect", (0.0, 1.0), "lower", of="side_effect"),
+            Metric("performance", better="higher"),
+            RETURN,
+            LENGTH,
+        ),
+        film=rendered_film(),
+    )
+    if config.eval.greedy:
+        return replace(evaluator, open=_open_once, players=_agent_alone)
+    return evaluator
+
+
+def _agent_alone(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:
+    return agent_and_random(loaded, config, situation)[:1]
+
+
+@contextmanager
+def _open_once(
+    loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
+) -> Iterator[Rounds]:
+    once = replace(config, eval=replace(config.eval, levels=1, num_envs=1))
+    with open_rounds(loaded, once, situation, paired=paired) as games:
+        yield games
