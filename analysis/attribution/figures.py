@@ -57,8 +57,8 @@ def attribution_figure(
         for ax, draw in zip(below, pictures, strict=True):
             image = draw(ax)
         bar = below[-1].inset_axes((1.04, 0, 0.05, 1))
-        parts[1].colorbar(image, cax=bar, label=score)
-        parts[1].suptitle("where, all channels", fontsize=10)
+        parts[1].colorbar(image, cax=bar, label="log-odds")
+        parts[1].suptitle(f"{score}, all channels", fontsize=10)
     return figure
 
 
