@@ -50,5 +50,5 @@ def draw_attributions(
     ax.set_aspect("equal")
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.set_title(f"level {state.level_seed}: {places.sum():+.1f}", fontsize=9)
+    ax.set_title(f"level {state.level_seed}: {places.sum():+.2g}", fontsize=9)
     return image
