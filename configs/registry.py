@@ -209,9 +209,8 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             world="maze",
         ),
         "steering-vector": Component(
-            "chisel.analysis.studies.maze.steering_vector:run",
+            "chisel.analysis.studies.steering_vector:run",
             "make a steering vector from the activations of two sets of states",
-            world="maze",
         ),
         "cheese-vector": Component(
             "chisel.analysis.studies.maze.cheese_vector:run",
@@ -220,15 +219,13 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             report={"split": "test"},
         ),
         "probes": Component(
-            "chisel.analysis.studies.maze.probes:run",
-            "what linear probes read from each layer about a maze, with controls",
-            world="maze",
+            "chisel.analysis.studies.probes:run",
+            "what linear probes read from each layer about the world, with controls",
             report={"levels": 500, "validation": 200, "test": 300},
         ),
         "integrated-gradients": Component(
-            "chisel.analysis.studies.maze.integrated_gradients:run",
-            "attribute the decision for the cheese to a layer's channels and places",
-            world="maze",
+            "chisel.analysis.studies.integrated_gradients:run",
+            "attribute an agent's decisions to a layer's channels and places",
             report={},
         ),
         "over-training": Component(

@@ -32,6 +32,7 @@ from chisel.analysis.evaluation.held_out import (
 )
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
 from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES
+from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.oversight_curves import (
     OversightReturns,
     OversightSummary,
@@ -59,6 +60,7 @@ __all__ = [
     "PLACEMENTS",
     "RETURN",
     "SUCCESS",
+    "Decisions",
     "Evaluation",
     "Evaluator",
     "Facts",

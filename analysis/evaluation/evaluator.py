@@ -18,10 +18,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from chisel import configs, envs
+from chisel.analysis.evaluation.moments import (
+    Contrast,
+    Decisions,
+    likeliest_decisions,
+    played_sample,
+    successes_and_failures,
+)
 from chisel.analysis.evaluation.playing import Facts, Split, play, random_policy
+from chisel.analysis.probes import Sample
 from chisel.analysis.results import require_spaces
 from chisel.configs import ConfigError, RunConfig, registry
-from chisel.models import Loaded, as_agent
+from chisel.models import Agent, Loaded, as_agent
 
 AnyLoaded = Loaded[Any]
 Context = Callable[[], AbstractContextManager[Any]]
@@ -252,6 +260,14 @@ class Evaluator:
     """More facts about an evaluation, for its JSON."""
     caption: str = ""
     """Words under the table."""
+    sample: Callable[[Agent, RunConfig, Sequence[int], int], Sample] = played_sample
+    """Returns moments for probes, and what these may predict; see `played_sample`."""
+    decisions: Callable[..., Decisions] = likeliest_decisions
+    """Returns decisions for attributions; see `likeliest_decisions`."""
+    contrasts: Mapping[str, Contrast] = field(
+        default_factory=lambda: {"success": successes_and_failures}
+    )
+    """By name two sets of moments that differ in one thing, for steering vectors."""
     film: Film | None = None
     figure: Callable[[AnyLoaded, RunConfig], Figure] | None = None
     """Draws a picture that is written beside the numbers."""

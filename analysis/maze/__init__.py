@@ -1,7 +1,6 @@
 """What a maze agent does and why: vector fields, exact chains, decisions, channels, behaviour."""
 
 from chisel.analysis.maze.attribution import direct_logit_attribution, log_odds, move_logits
-from chisel.analysis.maze.attribution_figures import Example, attribution_figure
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
 from chisel.analysis.maze.compared_policy import ComparedPolicy, compared_policy
 from chisel.analysis.maze.decision_mazes import CHOICES, DecisionMazes, decision_mazes
@@ -27,6 +26,7 @@ from chisel.analysis.maze.fields import (
     vector_field,
 )
 from chisel.analysis.maze.maze_policy import MazePolicy, maze_policy, policy_change
+from chisel.analysis.maze.moments import maze_contrast, maze_decisions, maze_sample
 from chisel.analysis.maze.probing import logit_targets, maze_targets, sample_of, states_of
 from chisel.analysis.maze.selective_regions import selective_regions
 from chisel.analysis.maze.solve import (
@@ -41,6 +41,8 @@ from chisel.analysis.maze.solve import (
 from chisel.analysis.maze.states import (
     StatePair,
     held_out_states,
+    layer_cell,
+    view_side,
     with_and_without,
     without_cheese,
     world_cell,
@@ -51,14 +53,12 @@ __all__ = [
     "Agreement",
     "ComparedPolicy",
     "DecisionMazes",
-    "Example",
     "MazeChain",
     "MazePolicy",
     "Observe",
     "Outcomes",
     "StatePair",
     "VectorField",
-    "attribution_figure",
     "chain_of",
     "compared_policy",
     "comparison_figure",
@@ -72,9 +72,13 @@ __all__ = [
     "field_figure",
     "fields_of",
     "held_out_states",
+    "layer_cell",
     "log_odds",
     "logit_targets",
+    "maze_contrast",
+    "maze_decisions",
     "maze_policy",
+    "maze_sample",
     "maze_targets",
     "mean_total_variation",
     "mouse_at",
@@ -91,6 +95,7 @@ __all__ = [
     "total_variation",
     "value_agreement",
     "vector_field",
+    "view_side",
     "visited_variation",
     "with_and_without",
     "without_cheese",

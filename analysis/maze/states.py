@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from chisel.analysis.evaluation import Placement, Split, held_out_levels
-from chisel.configs import ConfigError, MazeConfig
+from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
 from chisel.envs.maze import FREE, Cell, MazeState
 from chisel.models import Agent
 
@@ -96,6 +96,35 @@ def to_world_corner(state: MazeState) -> MazeState:
 def world_cell(state: MazeState, cell: Cell) -> Cell:
     """Return a cell of the inner maze as one of the world, where pictures of two mazes compare."""
     return cell[0] + state.margin, cell[1] + state.margin
+
+
+def view_side(config: MazeConfig) -> int:
+    """Return the number of squares along one side of what the agent sees.
+
+    Raises:
+        ConfigError: If the view moves with the mouse.
+    """
+    if config.observation != "pixels":
+        return config.levels.max_size or WORLD_SIZE[config.mode]
+    if config.mode == "memory":
+        raise ConfigError("env.mode=memory: the view moves with the mouse, squares have no place")
+    return WORLD_SIZE[config.mode]
+
+
+def layer_cell(state: MazeState, cell: Cell, side: int, shape: Sequence[int]) -> Cell:
+    """Return row and column of the place in a layer that shows the middle of a square.
+
+    Planes and images show the maze in the middle. Row 0 of a layer is on top.
+
+    Args:
+        state: The maze, for its size.
+        cell: Row and column of a square in the inner maze, row 0 at the bottom.
+        side: Squares along a side of the view; see `view_side`.
+        shape: Height and width of the layer.
+    """
+    ring = (side - state.maze_dim) // 2
+    row, col = side - 1 - (cell[0] + ring), cell[1] + ring
+    return int((row + 0.5) * shape[0] / side), int((col + 0.5) * shape[1] / side)
 
 
 def _with_cheese(state: MazeState) -> MazeState:

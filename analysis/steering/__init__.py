@@ -5,10 +5,12 @@ from chisel.analysis.steering.differences import (
     activations,
     averaged,
     check_observations,
+    default_layer,
     difference,
     mean_difference,
     policy_layers,
 )
+from chisel.analysis.steering.figures import curves_figure
 from chisel.analysis.steering.steer_option import Steering, parse_steer, steering_of
 from chisel.analysis.steering.vectors import SteeringVector, load_vector, shape_of
 
@@ -18,6 +20,8 @@ __all__ = [
     "activations",
     "averaged",
     "check_observations",
+    "curves_figure",
+    "default_layer",
     "difference",
     "load_vector",
     "mean_difference",

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chisel.analysis.interventions import Place, record
-from chisel.analysis.steering.vectors import SteeringVector, observations_of
+from chisel.analysis.steering.vectors import SteeringVector, observations_of, shape_of
 from chisel.configs import ConfigError
 from chisel.models import Agent, to_tensor
 from chisel.routing import Site
 
+_PUBLISHED = "embedder.block2.res1.resadd"
+"""The layer that "Understanding and controlling a maze-solving policy network" steers at."""
 _AT_A_TIME = 512
 """Number of observations in one forward pass while activations are recorded."""
 
@@ -142,6 +144,24 @@ def check_observations(agent: Agent, obs: NDArray[Any], what: str) -> None:
         )
     if not len(obs):
         raise ConfigError(f"{what} has no states")
+
+
+def default_layer(agent: Agent, module: str | None = None) -> str:
+    """Return a layer of an agent by its name, or the usual one to study.
+
+    That is the layer of the published maze study, if the network has it, else the whole embedder.
+
+    Args:
+        agent: The agent.
+        module: The layer's name; `None` is the usual one.
+
+    Raises:
+        ConfigError: If there is no such module.
+    """
+    names = dict(agent.model.named_modules())
+    found = module or (_PUBLISHED if _PUBLISHED in names else "embedder")
+    shape_of(agent, found)
+    return found
 
 
 def policy_layers(agent: Agent) -> list[str]:

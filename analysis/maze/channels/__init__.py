@@ -1,12 +1,6 @@
 """Channels of a maze agent: which follow the cheese, what they do, and retargeting by them."""
 
-from chisel.analysis.maze.channels.detection import (
-    Tracking,
-    goal_tracking,
-    layer_cell,
-    view_side,
-    with_cheese,
-)
+from chisel.analysis.maze.channels.detection import Tracking, goal_tracking, with_cheese
 from chisel.analysis.maze.channels.figures import channel_sheet, retarget_figure
 from chisel.analysis.maze.channels.resampling import (
     Donor,
@@ -53,7 +47,6 @@ __all__ = [
     "donor_for",
     "goal_channels",
     "goal_tracking",
-    "layer_cell",
     "matched_channels",
     "named_channels",
     "path_probability",
@@ -63,7 +56,6 @@ __all__ = [
     "retarget_figure",
     "retarget_map",
     "studied_layer",
-    "view_side",
     "ways_of",
     "with_cheese",
     "write_channels",

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.interventions import BATCH, LayerSplit, clamp_each
-from chisel.analysis.maze import Observe, move_probabilities
-from chisel.analysis.maze.channels.detection import layer_cell, view_side, with_cheese
+from chisel.analysis.maze import Observe, layer_cell, move_probabilities, view_side
+from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.configs import MazeConfig
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
 from chisel.models import to_tensor

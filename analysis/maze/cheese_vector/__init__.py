@@ -1,7 +1,7 @@
 """The cheese vector: how a maze agent acts when the effect of its cheese is subtracted."""
 
 from chisel.analysis.maze.cheese_vector.conditions import Row, SeedRow, choices_frame, join_rows
-from chisel.analysis.maze.cheese_vector.figures import choices_figure, curves_figure
+from chisel.analysis.maze.cheese_vector.figures import choices_figure
 from chisel.analysis.maze.cheese_vector.results import CheeseVectorResult, write_cheese_vector
 from chisel.analysis.maze.cheese_vector.vector import (
     SteeringSetup,
@@ -28,7 +28,6 @@ __all__ = [
     "choices_figure",
     "choices_frame",
     "compared",
-    "curves_figure",
     "join_rows",
     "moves_of",
     "removed",

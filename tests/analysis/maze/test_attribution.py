@@ -74,16 +74,23 @@ def test_the_study_is_complete_within_tolerance_and_reproducible(run_folder, tmp
     assert texts[0] == texts[1]
     found = json.loads(texts[0])
     assert found["completeness"]["holds"]
-    assert found["completeness"]["of"] == len(found["mazes"]) == 4
-    for one in found["mazes"]:
+    assert found["completeness"]["of"] == len(found["decisions"]) == 4
+    for one in found["decisions"]:
         assert one["sum_of_attributions"] == pytest.approx(one["difference"], abs=0.02)
         if not options:  # everything passes through the layer, so it is the cheese's whole effect
-            assert one["cheese_removed"] == pytest.approx(one["difference"], abs=1e-5)
+            assert one["removed"] == pytest.approx(one["difference"], abs=1e-5)
     total = sum(channel["value"] for channel in found["channels"])
-    assert total == pytest.approx(np.mean([one["sum_of_attributions"] for one in found["mazes"]]))
+    assert total == pytest.approx(
+        np.mean([one["sum_of_attributions"] for one in found["decisions"]])
+    )
     names = {path.name for path in (tmp_path / "0").iterdir() if path.suffix != ".pdf"}
-    assert names == {"integrated-gradients.json", "integrated-gradients.png", "tables.json"}
-    assert (found["near_cheese"] is None) == bool(options)
+    assert names == {
+        "integrated-gradients.csv",
+        "integrated-gradients.json",
+        "integrated-gradients.png",
+        "tables.json",
+    }
+    assert (found["near"] is None) == bool(options)
 
 
 @pytest.mark.usefixtures("procgen")
@@ -99,9 +106,9 @@ def test_without_completeness_the_table_says_what_to_do(run_folder, capsys):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"levels": 1}, "levels=1"),
-        ({"tolerance": 0}, "above 0"),
-        ({"steps": 0}, "steps=0: at least 1"),
+        ({"levels": 1}, "levels=1: must be a whole number, at least 2"),
+        ({"tolerance": 0}, "tolerance=0: must be a number, at least"),
+        ({"steps": 0}, "steps=0: must be a whole number, at least 1"),
         ({"top": 2}, "so 1…1"),
         ({"module": "embedder.block9"}, "did you mean"),
         ({"baseline": "noise"}, "baseline=noise"),

@@ -9,13 +9,12 @@ import torch
 
 from chisel import configs
 from chisel.analysis.interventions import LayerSplit, clamp_each, intervene, zero
-from chisel.analysis.maze import direct_logit_attribution, move_logits
+from chisel.analysis.maze import direct_logit_attribution, layer_cell, move_logits, view_side
 from chisel.analysis.maze.channels import (
     ablation_sweep,
     channel_sheet,
     donor_for,
     goal_tracking,
-    layer_cell,
     matched_channels,
     path_probability,
     random_channels,
@@ -23,7 +22,6 @@ from chisel.analysis.maze.channels import (
     resampled,
     retarget_figure,
     retarget_map,
-    view_side,
     ways_of,
     with_cheese,
 )

@@ -11,7 +11,7 @@ from chisel.analysis.maze import logit_targets, maze_targets
 from chisel.analysis.probes import (
     probe_layers,
 )
-from chisel.analysis.studies.maze.probes import best_layers
+from chisel.analysis.studies.probes import best_layers
 from chisel.configs import ConfigError
 from chisel.envs.maze import MOVES, MazeState
 from tests.analysis.probes.one_hot import (
@@ -81,7 +81,7 @@ def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
     found = json.loads(texts[0])
     assert found["command"].startswith("chisel study probes checkpoint=")
     names = {path.name for path in (tmp_path / "0").iterdir() if path.suffix != ".pdf"}
-    assert names == {"probes.json", "probes.png", "tables.json"}
+    assert names == {"best-layers.csv", "layers.csv", "probes.json", "probes.png", "tables.json"}
     rows = {(row["layer"], row["target"]): row for row in found["probes"]}
     assert len(rows) == 3 * 10
     for vote in ("vote-right", "vote-up"):
@@ -93,7 +93,7 @@ def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"levels": 3}, "levels=3: at least 20"),
+        ({"levels": 3}, "levels=3: must be a whole number, at least 20"),
         ({"layers": "embedder.block9"}, "did you mean"),
         ({"env": "maze/hard"}, r"is for published \.pth files"),
     ],

@@ -1,28 +1,23 @@
-"""The study `probes`: what linear probes predict about a maze from each layer of its agent."""
+"""The study `probes`: what linear probes predict about a world from each layer of its agent."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 
-from chisel.analysis.maze import logit_targets, sample_of, states_of
+from chisel.analysis.evaluation import judged_by
 from chisel.analysis.probes import INPUT, Probed, Sample, probe_layers, probes_figure
-from chisel.analysis.results import DataTable, Result, Seed, Within, maze_run
+from chisel.analysis.results import DataTable, Result, Seed, Within
 from chisel.analysis.steering import policy_layers, shape_of
-from chisel.configs import RunConfig
-from chisel.envs.maze import observe_states
-from chisel.models import Agent, build, to_tensor
+from chisel.models import Agent, build
 
 _Levels = Annotated[int, Within(20)]
-"""A number of mazes for fitting, for validation or for testing."""
-_AT_A_TIME = 512
+"""A number of levels for fitting, for validation or for testing."""
 _CAPTION = (
-    "test layouts; score: share of the error of the best constant that the probe takes away (for "
+    "score on test levels: share of the error of the best constant that the probe takes away (for "
     "numbers R²)"
 )
 
@@ -36,35 +31,36 @@ def run(
     test: _Levels = 500,
     seed: Seed = 0,
 ) -> Result:
-    """Fit a linear probe to every layer, for properties of the maze and the network's own logits.
+    """Fit a linear probe to every layer, for properties of the world and the network's own logits.
 
-    Ridge probes are fitted on training layouts, their penalty is chosen on validation layouts, and
-    they are scored on test layouts, with the cheese anywhere and the mouse on a random square. Each
-    is compared with a probe of a network with fresh weights, and one fitted to shuffled labels.
+    Ridge probes are fitted on some moments, their penalty is chosen on others, and they are scored
+    on third ones: in mazes those of training, validation and test layouts, with the cheese anywhere
+    and the mouse on a random square; in other worlds one moment of each of many games. Each probe
+    is compared with one of a network with fresh weights, and one fitted to shuffled labels.
 
     Args:
-        checkpoint: A maze agent.
+        checkpoint: An agent.
         layers: all on which the policy depends, or names; `input` is the observation.
-        levels: Number of mazes that probes are fitted on, one state of each.
-        validation: Number of mazes that penalties are chosen on.
-        test: Number of mazes that probes are scored on.
-        seed: Seed of the mazes, the mouse's squares, fresh weights and shuffled labels.
+        levels: Number of levels or games that probes are fitted on, one moment of each.
+        validation: Number of levels or games that penalties are chosen on.
+        test: Number of levels or games that probes are scored on.
+        seed: Seed of the moments, fresh weights and shuffled labels.
 
     Returns:
         Scores of all probes, a table of the best layers, one by layer, and a figure.
 
     Raises:
-        ConfigError: If a layer is unknown, or there are too few mazes.
+        ConfigError: If a layer is unknown, or there are too few levels.
         CheckpointError: If the agent is for another environment.
     """
-    agent, config = checkpoint, maze_run(checkpoint)
+    agent, (evaluator, config) = checkpoint, judged_by(checkpoint)
     names = _layers(agent, layers)
-    sample = _sample(agent, config, [levels, validation, test], seed)
+    sample = evaluator.sample(agent, config, [levels, validation, test], seed)
     fresh = dataclasses.replace(agent, model=build(config.model, agent.spaces, seed=seed).eval())
     rows = probe_layers(agent, fresh, sample, names, np.random.default_rng([seed, 0x9B1]))
     title = f"{config.experiment or agent.source.stem}: what a linear probe reads off each layer"
     return Result(
-        data=_data(rows, sample, config),
+        data=_data(rows, sample),
         tables={"best-layers": _best_table(rows), "layers": _layer_table(rows)},
         figures={"probes": probes_figure(rows, title)},
     )
@@ -89,16 +85,7 @@ def _layers(agent: Agent, layers: Sequence[str]) -> list[str]:
     return list(layers)
 
 
-def _sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -> Sample:
-    sets = states_of(agent, config.env, counts, seed)
-    observe = functools.partial(observe_states, config=config.env)
-    with torch.inference_mode():
-        obs = to_tensor(observe([state for one in sets for state in one]))
-        logits = torch.cat([agent.policy(part) for part in torch.split(obs, _AT_A_TIME)])
-    return sample_of(sets, observe, max(config.env.region, 1), logit_targets(logits))
-
-
-def _data(rows: Sequence[Probed], sample: Sample, config: RunConfig) -> dict[str, Any]:
+def _data(rows: Sequence[Probed], sample: Sample) -> dict[str, Any]:
     tested = slice(sum(sample.parts), None)
     targets = {
         target.name: {
@@ -117,7 +104,6 @@ def _data(rows: Sequence[Probed], sample: Sample, config: RunConfig) -> dict[str
                 "test": tested,
             }.items()
         },
-        "region": max(config.env.region, 1),
         "targets": targets,
         "best": best_layers(rows),
         "probes": rows,

@@ -1,0 +1,53 @@
+"""The effect of a steering vector over its coefficient, as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from chisel.analysis.results import (
+    GREY,
+    PALETTE,
+    Estimate,
+    new_figure,
+    plain_axes,
+    plot_estimates,
+)
+
+_KIND_COLOURS = {"vector": PALETTE[1], "random": GREY, "shuffled": PALETTE[5]}
+
+
+def curves_figure(
+    panels: Mapping[str, Mapping[str, Sequence[Estimate]]],
+    coeffs: Sequence[float],
+    title: str,
+    ylabel: str = "",
+    *,
+    whole: bool = True,
+) -> Figure:
+    """Draw means with 95 % bands over coefficients.
+
+    Args:
+        panels: By panel's title and kind (`vector`, `random`, `shuffled`), an estimate for each
+            coefficient.
+        coeffs: Coefficients, ascending.
+        title: One line above.
+        ylabel: Label of the vertical axis.
+        whole: Show all of 0…1, so that figures can be compared; otherwise the axis ends just above
+            the highest band.
+    """
+    figure = new_figure(3.3 * len(panels) + 0.6, 3.3, title)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (name, curves) in zip(axes, panels.items(), strict=True):
+        for kind, estimates in curves.items():
+            plot_estimates(ax, coeffs, estimates, _KIND_COLOURS[kind], kind)
+        ax.set_title(name, fontsize=9)
+        ax.set_xlabel("coefficient", fontsize=8)
+        plain_axes(ax)
+    highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
+    top = 1.0 if whole or not highest > 0 else 1.15 * highest
+    axes[0].set_ylim(-0.02 * top, 1.02 * top)
+    axes[0].set_ylabel(ylabel, fontsize=8)
+    axes[0].legend(fontsize=8, frameon=False)
+    return figure
