@@ -85,7 +85,7 @@ def comparison_grid(cells: Sequence[Passes], title: str) -> Figure:
         notes.append("Dashed: an artefact of how values were learned")
     if not all(cell.agrees for cell in cells):
         notes.append("Thick: the majority says otherwise")
-    figure.supxlabel(". ".join(notes), fontsize=8, color=PALETTE[7])
+    figure.supxlabel("\n".join(notes), fontsize=8, color=PALETTE[7])
     return figure
 
 
@@ -131,7 +131,14 @@ def outcome_figure(
         if cliff is not None:
             ax.axvline(cliff, color=INK, linewidth=1, linestyle=":")
     handles = [Patch(color=colour) for colour in _OUTCOME_COLOURS]
-    figure.legend(handles, OUTCOMES, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(
+        handles,
+        OUTCOMES,
+        loc="outside lower center",
+        ncols=min(4, int(figure.get_figwidth() / 2)),  # each takes two inches
+        frameon=False,
+        fontsize=9,
+    )
     return figure
 
 

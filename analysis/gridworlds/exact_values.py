@@ -87,6 +87,4 @@ def exact_episode(
         start = q[:, mdp.board[mdp.start]].max(-1)
         penalty = impact.impact_of(q, start[:, None, None])
     paid = np.where(mdp.terminal[:, None], 0.0, mdp.reward - weight * penalty[mdp.board])
-    values = impact.optimal_q(mdp.next_state, paid[None], gamma)[0]
-    near = values >= values.max(-1, keepdims=True) - 1e-9  # equal up to rounding
-    return impact.follow(mdp, near.argmax(-1), max_steps)
+    return impact.follow(mdp, impact.optimal_actions(mdp.next_state, paid, gamma), max_steps)

@@ -87,9 +87,10 @@ def penalty_figure(
     change = np.abs(relation.power_change)
     acting = [action for action in range(len(actions)) if action != noop]
     for action, colour in zip(acting, PALETTE, strict=False):
-        faces = np.where(relation.power_change[:, action] < 0, colour, "none")
-        dots = (change[:, action], relation.penalty[:, action])
-        ax.scatter(*dots, s=18, facecolors=faces, edgecolors=colour, lw=0.9, alpha=0.75)
+        falls = relation.power_change[:, action] < 0
+        for some, face in ((falls, colour), (~falls, "none")):
+            dots = (change[some, action], relation.penalty[some, action])
+            ax.scatter(*dots, s=18, facecolors=face, edgecolors=colour, lw=0.9, alpha=0.75)
         ax.plot([], [], "o", color=colour, ms=5, label=actions[action])
     end = float(change[:, acting].max())
     ax.plot([0, end], [0, gamma * end], color=INK, lw=0.9, ls="--", label="γ |change|: the least")
