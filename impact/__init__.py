@@ -15,6 +15,7 @@ from chisel.impact.ablation import (
 )
 from chisel.impact.auxiliary import (
     indicator_rewards,
+    optimal_actions,
     optimal_q,
     random_rewards,
     reachability,
@@ -110,6 +111,7 @@ __all__ = [
     "learn",
     "lookahead",
     "lottery_preference",
+    "optimal_actions",
     "optimal_prefix",
     "optimal_q",
     "optimal_values",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chisel.impact.auxiliary import (
     indicator_rewards,
+    optimal_actions,
     optimal_q,
     random_rewards,
     reachability,
@@ -137,10 +138,7 @@ def exact_policy(world: World, q: NDArray[np.float64], options: Options) -> NDAr
     """
     penalty = step_penalty(q, world.noop, scale=options.scale)
     paid = np.where(world.terminal[:, None], 0, world.reward - options.lam * penalty)
-    values = optimal_q(world.next_state, paid[None], options.gamma)[0]
-    # Values that differ by rounding count as equal: the lowest action wins, as in the planner.
-    near = values >= values.max(axis=-1, keepdims=True) - 1e-9
-    return np.asarray(near.argmax(axis=-1))
+    return optimal_actions(world.next_state, paid, options.gamma)  # the lowest, as in the planner
 
 
 def _rewards(

@@ -60,6 +60,8 @@ def step_rewards(
 
 _PATIENCE = 1000
 """Policies tried before giving up; a dozen is usual."""
+_TIE = 1e-9
+"""Values this close are equal."""
 _ROUNDING = 1e-13
 """Improvements below this share of the largest possible value are rounding."""
 
@@ -99,6 +101,23 @@ def optimal_q(
             return q
         policy = np.where(gain > slack, q.argmax(axis=-1), policy)
     raise ArithmeticError("policy iteration does not end: are the rewards finite?")
+
+
+def optimal_actions(
+    transitions: NDArray[Any], rewards: NDArray[np.float64], gamma: float
+) -> NDArray[np.intp]:
+    """Compute the lowest optimal action of each state `[S]`; values equal up to rounding are ties.
+
+    Args:
+        transitions: Next states `[S, A]`, or probabilities `[S, A, S]`.
+        rewards: `[S, A]`
+        gamma: Discount in [0, 1).
+
+    Raises:
+        ValueError: As `optimal_q` does.
+    """
+    values = optimal_q(transitions, rewards[None], gamma)[0]
+    return np.asarray((values >= values.max(axis=-1, keepdims=True) - _TIE).argmax(axis=-1))
 
 
 def reachability(

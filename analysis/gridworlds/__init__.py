@@ -15,12 +15,7 @@ from chisel.analysis.gridworlds.delayed_residuals import (
     Setting,
     residuals,
 )
-from chisel.analysis.gridworlds.exact_values import (
-    BoardModel,
-    board_model,
-    board_values,
-    exact_episode,
-)
+from chisel.analysis.gridworlds.exact_values import board_values, exact_episode
 from chisel.analysis.gridworlds.power_figures import map_figure, orbits_figure, penalty_figure
 from chisel.analysis.gridworlds.power_map import (
     CellPower,
@@ -44,7 +39,6 @@ __all__ = [
     "OUTCOMES",
     "PAPER_WORLDS",
     "REFERENCE",
-    "BoardModel",
     "CellPower",
     "ClosedForm",
     "Keys",
@@ -58,7 +52,6 @@ __all__ = [
     "Setting",
     "StatePower",
     "beside_reference",
-    "board_model",
     "board_values",
     "by_cell",
     "closed_forms",

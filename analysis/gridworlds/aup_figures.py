@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,53 +15,64 @@ from numpy.typing import NDArray
 
 from chisel.analysis.gridworlds.delayed_residuals import Residual
 from chisel.analysis.gridworlds.side_effects import OUTCOMES
-from chisel.analysis.results import INK, PALE, PALETTE, Estimate, new_figure, plot_band, style_axes
+from chisel.analysis.results import (
+    INK,
+    PALE,
+    PALETTE,
+    Estimate,
+    new_figure,
+    plain_axes,
+    plot_band,
+)
 
 _OUTCOME_COLOURS = (PALETTE[1], PALETTE[3], PALE, PALETTE[2])
 """Colours of the four outcomes, worst first."""
-_PASSED, _FAILED, _NOTE = PALETTE[2], PALETTE[1], PALETTE[7]
 _SHARES = LinearSegmentedColormap.from_list("shares", ["#f2b8b0", "#fbf6e6", "#a9d8b4"])
 
 
 @dataclass(frozen=True)
 class Passes:
-    """The trials of one agent in one world that passed, beside the paper's verdict.
+    """How often one agent's trials in one world passed, beside the paper's verdict.
 
     Attributes:
-        passed: Number of trials that were as good as the world allows.
-        share: The same as a share, with its interval.
+        agent: Name of the agent.
+        world: Name of the world.
+        share: Share of the trials that were as good as the world allows.
         published: The paper's verdict, where it has one.
-        artefact: Whether the verdict depends on how values were learned rather than on the penalty.
+        artefact: Why the verdict depends on how values were learned rather than on the penalty;
+            `None` if it does not.
     """
 
-    passed: int
+    agent: str
+    world: str
     share: Estimate
     published: bool | None
-    artefact: bool
+    artefact: str | None
+
+    @property
+    def passed(self) -> int:
+        """Number of trials that were as good as the world allows."""
+        return round(self.share.value * self.share.n)
 
     @property
     def agrees(self) -> bool:
         """Whether most trials ended as the paper says, if it says anything."""
         return self.published is None or (2 * self.passed > self.share.n) == self.published
 
-    @property
-    def tick(self) -> str:
-        """Mark of the paper's verdict."""
-        return "" if self.published is None else "✓" if self.published else "✗"
 
-
-def comparison_grid(cells: Mapping[tuple[str, str], Passes], title: str) -> Figure:
+def comparison_grid(cells: Sequence[Passes], title: str) -> Figure:
     """Draw passes by agent and world, coloured by their share, with the paper's verdicts.
 
     Args:
-        cells: Passes by agent and world.
+        cells: Passes of each agent in each world.
         title: One line above.
     """
-    agents, worlds = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+    agents = list(dict.fromkeys(cell.agent for cell in cells))
+    worlds = list(dict.fromkeys(cell.world for cell in cells))
     figure = new_figure(2.2 + 1.35 * len(worlds), 1.5 + 0.68 * len(agents), title)
     ax = figure.subplots()
-    for (agent, world), cell in cells.items():
-        _draw_cell(ax, worlds.index(world), agents.index(agent), cell)
+    for cell in cells:
+        _draw_cell(ax, worlds.index(cell.world), agents.index(cell.agent), cell)
     ax.set_xlim(-0.5, len(worlds) - 0.5)
     ax.set_ylim(len(agents) - 0.5, -0.5)
     ax.set_xticks(range(len(worlds)), [world.capitalize() for world in worlds], fontsize=10)
@@ -69,11 +81,11 @@ def comparison_grid(cells: Mapping[tuple[str, str], Passes], title: str) -> Figu
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     notes = ["Passes of trials, 95 % interval, and the paper's verdict (✓ ✗)"]
-    if any(cell.artefact for cell in cells.values()):
+    if any(cell.artefact for cell in cells):
         notes.append("Dashed: an artefact of how values were learned")
-    if not all(cell.agrees for cell in cells.values()):
+    if not all(cell.agrees for cell in cells):
         notes.append("Thick: the majority says otherwise")
-    figure.supxlabel(". ".join(notes), fontsize=8, color=_NOTE)
+    figure.supxlabel("\n".join(notes), fontsize=8, color=PALETTE[7])
     return figure
 
 
@@ -81,51 +93,72 @@ def _draw_cell(ax: Axes, column: int, row: int, cell: Passes) -> None:
     share = cell.share
     corner = (column - 0.48, row - 0.46)
     ax.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=_SHARES(share.value), edgecolor="none"))
-    inner = (column - 0.46, row - 0.43)
     if cell.artefact or not cell.agrees:
-        style = "--" if cell.agrees else "-"
-        width = 1.4 if cell.agrees else 2.4
+        style, width = ("--", 1.4) if cell.agrees else ("-", 2.4)
+        inner = (column - 0.46, row - 0.43)
         ax.add_patch(Rectangle(inner, 0.92, 0.86, fill=False, linestyle=style, linewidth=width))
-    text = f"{cell.passed}/{share.n}"
-    ax.text(column - 0.06, row - 0.08, text, ha="center", va="center", fontsize=12, color=INK)
-    ends = f"{share.low:.2f} - {share.high:.2f}"
-    ax.text(column, row + 0.27, ends, ha="center", va="center", fontsize=7.5, color=_NOTE)
-    colour = _PASSED if cell.published else _FAILED
-    place = (column + 0.35, row - 0.2)
-    ax.text(*place, cell.tick, ha="center", va="center", fontsize=12, color=colour)
+    texts = [
+        (-0.06, -0.08, f"{cell.passed}/{share.n}", 12, INK),
+        (0, 0.27, f"{share.low:.2f} - {share.high:.2f}", 7.5, PALETTE[7]),
+    ]
+    if cell.published is not None:
+        mark, colour = ("✓", PALETTE[2]) if cell.published else ("✗", PALETTE[1])
+        texts.append((0.35, -0.2, mark, 12, colour))
+    for right, down, text, size, colour in texts:
+        place = (column + right, row + down)
+        ax.text(*place, text, ha="center", va="center", fontsize=size, color=colour)
 
 
 def outcome_figure(
     panels: Mapping[tuple[str, str], NDArray[np.int64]],
-    ticks: Mapping[str, Sequence[str]],
+    values: Mapping[str, Sequence[float]],
     title: str,
     *,
-    cliff: Mapping[str, float] | None = None,
+    cliff: float | None = None,
 ) -> Figure:
     """Draw bars of the four outcomes: a row of panels for each setting, a column for each world.
 
     Args:
         panels: Counts `[P, 4]` by row and world.
-        ticks: By row, the text of the value at each point.
+        values: By row, the value of the option at each point.
         title: One line above.
-        cliff: By row, where between the points to draw a line: 1.5 is halfway from the second to
-            the third.
+        cliff: Where between the points to draw a line: 1.5 is halfway from the second to the third.
     """
-    rows, worlds = (list(dict.fromkeys(names)) for names in zip(*panels, strict=True))
-    figure = new_figure(1.0 + 2.3 * len(worlds), 1.1 + 1.75 * len(rows), title)
-    axes = figure.subplots(len(rows), len(worlds), squeeze=False, sharey=True)
+    figure, axes = _panels(panels, 2.3, 1.75, title)
     for (row, world), counts in panels.items():
-        ax = axes[rows.index(row), worlds.index(world)]
-        _stack(ax, counts, ticks[row])
-        if cliff and row in cliff:
-            ax.axvline(cliff[row], color=INK, linewidth=1, linestyle=":")
-    for ax, world in zip(axes[0], worlds, strict=True):
-        ax.set_title(world.capitalize(), fontsize=10)
+        ax = axes[row, world]
+        _stack(ax, counts, [f"{value:.4g}" for value in values[row]])
+        if cliff is not None:
+            ax.axvline(cliff, color=INK, linewidth=1, linestyle=":")
+    handles = [Patch(color=colour) for colour in _OUTCOME_COLOURS]
+    figure.legend(
+        handles,
+        OUTCOMES,
+        loc="outside lower center",
+        ncols=min(4, int(figure.get_figwidth() / 2)),  # each takes two inches
+        frameon=False,
+        fontsize=9,
+    )
+    return figure
+
+
+def _panels(
+    keys: Iterable[tuple[str, str]],
+    width: float,
+    height: float,
+    title: str = "",
+    *,
+    sharey: bool = True,
+) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """Return a figure with axes for each row and column, `width` by `height` inches each."""
+    rows, columns = (list(dict.fromkeys(names)) for names in zip(*keys, strict=True))
+    figure = new_figure(1.0 + width * len(columns), 1.1 + height * len(rows), title)
+    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharey=sharey)
+    for ax, column in zip(axes[0], columns, strict=True):
+        ax.set_title(column[0].upper() + column[1:], fontsize=10)
     for ax, row in zip(axes[:, 0], rows, strict=True):
         ax.set_ylabel(row, fontsize=9)
-    handles = [Patch(color=colour) for colour in _OUTCOME_COLOURS]
-    figure.legend(handles, OUTCOMES, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    return figure
+    return figure, dict(zip(itertools.product(rows, columns), axes.flat, strict=True))
 
 
 def _stack(ax: Axes, counts: NDArray[np.int64], ticks: Sequence[str]) -> None:
@@ -149,20 +182,18 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
         curves: Performance `[N, E]` of each trial and evaluation, by agent and world.
         every: Number of episodes between two evaluations.
     """
-    agents, worlds = (list(dict.fromkeys(names)) for names in zip(*curves, strict=True))
-    figure = new_figure(1.0 + 2.3 * len(worlds), 2.9)
-    axes = figure.subplots(1, len(worlds), squeeze=False, sharey=True)[0]
-    colours = dict(zip(agents, PALETTE, strict=False))
+    agents = list(dict.fromkeys(agent for agent, _ in curves))
+    figure, axes = _panels([("hidden performance", world) for _, world in curves], 2.3, 1.8)
     for (agent, world), trials in curves.items():
-        ax, episodes = axes[worlds.index(world)], every * np.arange(trials.shape[1]) / 1000
-        plot_band(ax, episodes, list(trials), color=colours[agent], label=agent)
-    for ax, world in zip(axes, worlds, strict=True):
-        style_axes(ax, world.capitalize())
+        ax = axes["hidden performance", world]
+        episodes = every * np.arange(trials.shape[1]) / 1000
+        plot_band(ax, episodes, list(trials), color=PALETTE[agents.index(agent)], label=agent)
+    for ax in axes.values():
+        plain_axes(ax)
         ax.set_ylim(-2.1, 1.1)
         ax.set_yticks([-2, -1, 0, 1])
-    axes[0].set_ylabel("hidden performance", fontsize=9)
     figure.supxlabel("thousands of episodes", fontsize=9)
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = next(iter(axes.values())).get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside upper center", ncols=len(agents), frameon=False, fontsize=9
     )
@@ -171,27 +202,24 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
 
 def residuals_figure(residuals: Sequence[Residual], title: str) -> Figure:
     """Draw a row of panels for each world, one for each true reward: a dot for each AUP seed."""
-    worlds = list(dict.fromkeys(one.world for one in residuals))
-    truths = list(dict.fromkeys(one.truth for one in residuals))
-    figure = new_figure(2.5 * len(truths) + 0.4, 2.3 * len(worlds) + 0.6, title)
-    axes = figure.subplots(len(worlds), len(truths), squeeze=False)
-    for world, line in zip(worlds, axes, strict=True):
-        for truth, ax in zip(truths, line, strict=True):
-            shown = [one for one in residuals if (one.world, one.truth) == (world, truth)]
-            if shown:
-                _draw_residuals(ax, shown, f"{world}: {truth}")
-            else:
-                ax.set_axis_off()
-        line[0].set_ylabel("AUP less standard", fontsize=9)
+    keys = [(one.world, one.truth) for one in residuals]
+    figure, axes = _panels(keys, 2.5, 2.3, f"{title}: AUP less standard", sharey=False)
+    for key, ax in axes.items():
+        shown = [one for one in residuals if (one.world, one.truth) == key]
+        if shown:
+            _draw_residuals(ax, shown)
+        else:
+            ax.set_axis_off()
     return figure
 
 
-def _draw_residuals(ax: Axes, residuals: Sequence[Residual], title: str) -> None:
+def _draw_residuals(ax: Axes, residuals: Sequence[Residual]) -> None:
     ax.axhline(0, color=INK, lw=0.7, alpha=0.5)
     for place, (one, colour) in enumerate(zip(residuals, PALETTE, strict=False)):
-        across = place + np.linspace(-0.22, 0.22, len(one.aup))
-        ax.plot(across, one.aup, "o", color=colour, ms=3, alpha=0.7)
+        across = place + np.linspace(-0.22, 0.22, len(one.by_seed))
+        ax.plot(across, one.by_seed, "o", color=colour, ms=3, alpha=0.7)
         ax.plot([place - 0.34, place + 0.34], [one.mean.value] * 2, color=INK, lw=1.4)
-    ax.set_xticks(range(len(residuals)), [one.revelation for one in residuals], fontsize=8)
+    ax.set_xticks(range(len(residuals)), [one.revelation for one in residuals])
     ax.set_xlim(-0.6, len(residuals) - 0.4)
-    style_axes(ax, title, grid="y")
+    ax.tick_params(labelsize=8)
+    plain_axes(ax, "y")

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from chisel import impact
 from chisel.envs.gridworlds import WORLDS, Cell, tabular
 
-_TIE = 1e-9
 _AGENT, _BOX, _DOG = (ord(glyph) for glyph in "AXD")
 _CORNER = (3, 2)
 """Row and column of the corner that the box never leaves again."""
@@ -57,18 +56,18 @@ def find_task(name: str) -> Task:
     return Task(name, world.next_state, world.noop, world.start, goal, true)
 
 
-def standard_policy(task: Task, gamma: float) -> NDArray[np.int64]:
+def standard_policy(task: Task, gamma: float) -> NDArray[np.intp]:
     """Return optimal actions `[S]` for the known reward, paid on arrival.
 
     Raises:
         ValueError: If the discount is impossible.
     """
-    return best_actions(task.next_state, task.goal[task.next_state], gamma)
+    return impact.optimal_actions(task.next_state, task.goal[task.next_state], gamma)
 
 
 def aup_policy(
     task: Task, gamma: float, weight: float, auxiliary: NDArray[np.float64]
-) -> NDArray[np.int64]:
+) -> NDArray[np.intp]:
     """Return the exact optimal actions `[S]` under AUP in the form of that paper.
 
     The reward is `(1 - γ) R - λ Σ_i |Q_i(s, a) - Q_i(s, noop)|`: the penalty is summed over
@@ -87,21 +86,4 @@ def aup_policy(
     ahead = gamma * values[:, task.next_state]  # [K, S, A]
     penalty = np.abs(ahead - ahead[..., task.noop, None]).sum(axis=0)
     reward = (1 - gamma) * task.goal[task.next_state] - weight * penalty
-    return best_actions(task.next_state, reward, gamma)
-
-
-def best_actions(
-    next_state: NDArray[Any], reward: NDArray[np.float64], gamma: float
-) -> NDArray[np.int64]:
-    """Return the lowest of the optimal actions `[S]` for rewards by state and action `[S, A]`.
-
-    Raises:
-        ValueError: If the discount is impossible.
-    """
-    states, actions = next_state.shape
-    # Pairs of state and action are the states of another world, whose reward depends on the state.
-    pairs = next_state.reshape(-1, 1) * actions + np.arange(actions)
-    found = impact.optimal_values(pairs, reward.reshape(1, -1), gamma, tolerance=1e-12)
-    quality = found.values.reshape(states, actions) / (1 - gamma)
-    best = quality >= quality.max(axis=1, keepdims=True) - _TIE
-    return np.asarray(best.argmax(axis=1))
+    return impact.optimal_actions(task.next_state, reward, gamma)

@@ -5,16 +5,15 @@ A residual is AUP's score less the standard agent's; a regret is the best score 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chisel import impact
 from chisel.analysis.gridworlds.delayed import Task, aup_policy, standard_policy
-from chisel.analysis.results import Estimate, mean_over_seeds, none_if_nan, t_quantile
+from chisel.analysis.results import Estimate, mean_over_seeds, t_quantile
 from chisel.impact import Revelation
 
 RANDOM = "any reward"
@@ -29,41 +28,19 @@ class Residual:
     truth: str
     standard: float
     """The standard agent's score; over random rewards its mean."""
-    aup: NDArray[np.float64]
+    mean: Estimate
+    """Mean over AUP's seeds, and over rewards if they are random."""
+    by_seed: NDArray[np.float64]
     """AUP's residual of each seed `[N]`; over random rewards its mean."""
     median: float
     """Median over seeds, and over rewards if they are random."""
     above: float
     """Share of seeds, and of rewards if they are random, in which AUP scores more."""
-    rewards: int | None
-    """Number of random rewards; `None` if the true reward is known."""
     reward_error: float
     """Standard error of the mean residual over random rewards, NaN for a single one; 0 if the true
     reward is known."""
     reference: str
     """Reference residual; empty if there is none for this time of revelation."""
-
-    @property
-    def mean(self) -> Estimate:
-        """Mean over AUP's seeds, and over rewards if they are random, with Student's t interval.
-
-        Both spreads are added as if independent, which makes it a little too wide.
-        """
-        seeds = mean_over_seeds(self.aup)
-        spread, of_rewards = seeds.high - seeds.value, 0.0
-        if self.rewards is not None:
-            of_rewards = t_quantile(self.rewards) * self.reward_error
-        if len(self.aup) > 1 and np.ptp(self.aup) == 0 and of_rewards:
-            spread = 0.0  # equal seeds say nothing about their spread, the rewards do
-        half = float(np.hypot(spread, of_rewards))
-        return Estimate(seeds.value, seeds.value - half, seeds.value + half, seeds.n)
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        keys = ("world", "revelation", "truth", "standard", "median", "above", "reward_error")
-        plain = {key: getattr(self, key) for key in keys} | {"reference": self.reference}
-        plain["reward_error"] = none_if_nan(self.reward_error)
-        return plain | {"mean": self.mean.to_plain(), "by_seed": self.aup.tolist()}
 
 
 @dataclass(frozen=True)
@@ -76,15 +53,10 @@ class Regret:
     """Score of the optimal prefix, which knows the distribution of rewards, not the true one."""
     standard: float
     """Regret of the standard agent."""
-    aup: NDArray[np.float64]
+    aup: Estimate
+    """Mean regret over AUP's seeds."""
+    by_seed: NDArray[np.float64]
     """Regret of AUP for each seed `[N]`."""
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        spread = mean_over_seeds(self.aup).to_plain()
-        keys = ("world", "revelation", "best", "standard")
-        plain = {key: getattr(self, key) for key in keys}
-        return plain | {"aup": spread, "by_seed": self.aup.tolist()}
 
 
 _REFERENCE = {
@@ -142,7 +114,8 @@ def residuals(
             (setting.auxiliary, len(task.goal))
         )
         policies.append(aup_policy(task, setting.gamma, setting.weight, auxiliary))
-    found, regrets = [], []
+    found: list[Residual] = []
+    regrets = []
     for name, revelation in revelations.items():
         known = (rewards, values, setting.gamma, revelation)
         scored = [impact.prefix_score(task.next_state, policy, *known) for policy in policies]
@@ -158,30 +131,47 @@ def _residuals(
     name: str,
     scores: NDArray[np.float64],
     draws: int,
-    reference: Mapping[tuple[str, str], str],
-) -> list[Residual]:
-    """Return residuals from scores `[1 + N, draws + truths]`, the standard agent's first."""
-    found = []
+    references: Mapping[tuple[str, str], str],
+) -> Iterator[Residual]:
+    """Yield residuals from scores `[1 + N, draws + truths]`, the standard agent's first."""
     truths = {RANDOM: slice(0, draws)}
     truths |= {truth: slice(draws + n, draws + n + 1) for n, truth in enumerate(task.true)}
     for truth, columns in truths.items():
         difference = scores[1:, columns] - scores[0, columns]
-        rewards = draws if truth == RANDOM else None
-        found.append(
-            Residual(
-                world=task.world,
-                revelation=name,
-                truth=truth,
-                standard=float(scores[0, columns].mean()),
-                aup=difference.mean(axis=1),
-                median=float(np.median(difference)),
-                above=float((difference > 1e-9).mean()),
-                rewards=rewards,
-                reward_error=_standard_error(difference.mean(axis=0)) if rewards else 0.0,
-                reference=reference.get((task.world, truth), ""),
-            )
+        by_seed, by_reward = difference.mean(axis=1), difference.mean(axis=0)
+        error = _standard_error(by_reward) if truth == RANDOM else 0.0
+        yield Residual(
+            world=task.world,
+            revelation=name,
+            truth=truth,
+            standard=float(scores[0, columns].mean()),
+            mean=mean_residual(by_seed, error, draws),
+            by_seed=by_seed,
+            median=float(np.median(difference)),
+            above=float((difference > 1e-9).mean()),
+            reward_error=error,
+            reference=references.get((task.world, truth), ""),
         )
-    return found
+
+
+def mean_residual(by_seed: NDArray[np.float64], error: float, rewards: int) -> Estimate:
+    """Return the mean over seeds `[N]`, and over random rewards, with Student's t interval.
+
+    Both spreads are added as if independent, which makes it a little too wide.
+
+    Args:
+        by_seed: Residual of each seed; over random rewards its mean.
+        error: Standard error of the mean over random rewards, NaN for a single one; 0 if the true
+            reward is known.
+        rewards: Number of random rewards.
+    """
+    seeds = mean_over_seeds(by_seed)
+    of_rewards = t_quantile(rewards) * error if error else 0.0
+    spread = seeds.high - seeds.value
+    if len(by_seed) > 1 and np.ptp(by_seed) == 0 and of_rewards:
+        spread = 0.0  # equal seeds say nothing about their spread, the rewards do
+    half = float(np.hypot(spread, of_rewards))
+    return Estimate(seeds.value, seeds.value - half, seeds.value + half, seeds.n)
 
 
 def _standard_error(values: NDArray[np.float64]) -> float:
@@ -207,4 +197,4 @@ def _regret(
     )
     score = float(best.score[task.start])
     standard, *aup = score - scores[:, drawn].mean(axis=1)
-    return Regret(task.world, name, score, float(standard), np.array(aup))
+    return Regret(task.world, name, score, float(standard), mean_over_seeds(aup), np.array(aup))

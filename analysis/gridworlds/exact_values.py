@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,20 +11,35 @@ from chisel import impact
 from chisel.envs.gridworlds import TabularMDP
 
 
-@dataclass(frozen=True)
-class BoardModel:
-    """A world whose states are known by their boards alone, as a random walk meets them."""
+def board_values(
+    mdp: TabularMDP, rewards: NDArray[np.float64], gamma: float, max_steps: int
+) -> NDArray[np.float64]:
+    """Compute action values `[K, B, A]` in a world whose states are known by their boards alone.
 
-    transition: NDArray[np.float64]
-    """Probability of each next board `[B, A, B]`, also where the episode ends there."""
-    continuing: NDArray[np.float64]
-    """Probability of each next board at which the episode goes on `[B, A, B]`."""
-    visits: NDArray[np.float64]
-    """Expected number of actions per episode at each board `[B]`."""
+    States with the same board count as often as random episodes meet them. Boards that such
+    episodes never act on have value 0.
+
+    Args:
+        mdp: The world.
+        rewards: Rewards of each board `[K, B]`, paid on arrival, 0 after an end.
+        gamma: Discount in [0, 1).
+        max_steps: Length of the random episodes.
+    """
+    transition, continuing = _board_model(mdp, max_steps)
+    boards, actions, _ = transition.shape
+    # Ended episodes stay at one more board, where nothing is paid.
+    next_board = np.zeros((boards + 1, actions, boards + 1))
+    next_board[:-1, :, :-1] = continuing
+    next_board[..., -1] = np.maximum(1 - next_board[..., :-1].sum(-1), 0)  # rounding may go below 0
+    paid = np.zeros((len(rewards), boards + 1, actions))
+    paid[:, :-1] = np.einsum("bac,kc->kba", transition, rewards)
+    return impact.optimal_q(next_board, paid, gamma)[:, :-1]
 
 
-def board_model(mdp: TabularMDP, max_steps: int) -> BoardModel:
-    """Average states with the same board as often as random episodes of `max_steps` meet them."""
+def _board_model(
+    mdp: TabularMDP, max_steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return probabilities `[B, A, B]` of each next board, and those at which episodes go on."""
     (states, actions), boards = mdp.next_state.shape, len(mdp.boards)
     visits, here = np.zeros(states), np.zeros(states)
     here[mdp.start] = 1.0
@@ -41,24 +55,7 @@ def board_model(mdp: TabularMDP, max_steps: int) -> BoardModel:
     place = mdp.board[:, None], np.arange(actions)[None], mdp.board[mdp.next_state]
     np.add.at(transition, place, share[:, None])
     np.add.at(continuing, place, share[:, None] * ~mdp.terminal[mdp.next_state])
-    return BoardModel(transition, continuing, by_board)
-
-
-def board_values(
-    model: BoardModel, rewards: NDArray[np.float64], gamma: float
-) -> NDArray[np.float64]:
-    """Return action values `[K, B, A]` of rewards `[K, B]`, paid on arrival, 0 after an end.
-
-    Boards that the walk never acts on have value 0.
-    """
-    boards, actions, _ = model.transition.shape
-    # Ended episodes stay at one more board, where nothing is paid.
-    next_board = np.zeros((boards + 1, actions, boards + 1))
-    next_board[:-1, :, :-1] = model.continuing
-    next_board[..., -1] = np.maximum(1 - next_board[..., :-1].sum(-1), 0)  # rounding may go below 0
-    paid = np.zeros((len(rewards), boards + 1, actions))
-    paid[:, :-1] = np.einsum("bac,kc->kba", model.transition, rewards)
-    return impact.optimal_q(next_board, paid, gamma)[:, :-1]
+    return transition, continuing
 
 
 def exact_episode(
@@ -87,6 +84,4 @@ def exact_episode(
         start = q[:, mdp.board[mdp.start]].max(-1)
         penalty = impact.impact_of(q, start[:, None, None])
     paid = np.where(mdp.terminal[:, None], 0.0, mdp.reward - weight * penalty[mdp.board])
-    values = impact.optimal_q(mdp.next_state, paid[None], gamma)[0]
-    near = values >= values.max(-1, keepdims=True) - 1e-9  # equal up to rounding
-    return impact.follow(mdp, near.argmax(-1), max_steps)
+    return impact.follow(mdp, impact.optimal_actions(mdp.next_state, paid, gamma), max_steps)

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from chisel import impact
 from chisel.analysis.gridworlds.power_map import CellPower, Place
@@ -88,9 +87,11 @@ def penalty_figure(
     change = np.abs(relation.power_change)
     acting = [action for action in range(len(actions)) if action != noop]
     for action, colour in zip(acting, PALETTE, strict=False):
-        less = relation.power_change[:, action] < 0
-        _dots(ax, change[less, action], relation.penalty[less, action], colour, actions[action])
-        _dots(ax, change[~less, action], relation.penalty[~less, action], colour, None)
+        falls = relation.power_change[:, action] < 0
+        for some, face in ((falls, colour), (~falls, "none")):
+            dots = (change[some, action], relation.penalty[some, action])
+            ax.scatter(*dots, s=18, facecolors=face, edgecolors=colour, lw=0.9, alpha=0.75)
+        ax.plot([], [], "o", color=colour, ms=5, label=actions[action])
     end = float(change[:, acting].max())
     ax.plot([0, end], [0, gamma * end], color=INK, lw=0.9, ls="--", label="γ |change|: the least")
     ax.plot([], [], "o", mfc="none", mec=INK, ms=5, label="open: POWER rises")
@@ -98,14 +99,6 @@ def penalty_figure(
     style_axes(ax, title, xlabel=across, ylabel="mean AUP penalty")
     ax.legend(fontsize=8, frameon=False)
     return figure
-
-
-def _dots(ax: Axes, across: NDArray[Any], up: NDArray[Any], colour: str, label: str | None) -> None:
-    """Draw dots: filled, with a label, for actions that lower POWER; open for the others."""
-    face = colour if label else "none"
-    ax.scatter(across, up, s=18, facecolors=face, edgecolors=colour, lw=0.9, alpha=0.75)
-    if label:
-        ax.plot([], [], "o", color=colour, ms=5, label=label)
 
 
 def orbits_figure(forms: Sequence[ClosedForm], counts: Sequence[OrbitCount]) -> Figure:

@@ -131,18 +131,15 @@ class CellPower:
 
 def by_cell(place: Place, power: StatePower, states: NDArray[np.bool_]) -> CellPower:
     """Return the mean POWER of some of the states `[S]` in each cell."""
-    rows, columns = place.cell[states].T
-    count = np.zeros(place.board.shape, np.int64)
-    np.add.at(count, (rows, columns), 1)
+    shape = place.board.shape
+    cell = np.ravel_multi_index(tuple(place.cell[states].T), shape)
+    final = (place.next_state == np.arange(len(states))[:, None]).all(axis=1)
+    count = np.bincount(cell, minlength=place.board.size).reshape(shape)
     means = []
-    for values in (power.mean, power.standard_error):
-        total = np.zeros(place.board.shape)
-        np.add.at(total, (rows, columns), values[states])
-        means.append(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))
-    going_on = np.zeros(place.board.shape, bool)
-    stuck = (place.next_state == np.arange(len(states))[:, None]).all(axis=1)
-    going_on[tuple(place.cell[states & ~stuck].T)] = True
-    return CellPower(means[0], means[1], count, (count > 0) & ~going_on)
+    for values in (power.mean, power.standard_error, final):
+        total = np.bincount(cell, values[states], place.board.size).reshape(shape)
+        means.append(np.divide(total, count, out=np.full(shape, np.nan), where=count > 0))
+    return CellPower(means[0], means[1], count, means[2] == 1)
 
 
 @dataclass(frozen=True)

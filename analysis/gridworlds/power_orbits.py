@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,18 @@ class ClosedForm(NamedTuple):
     formula: str
 
 
+_Quantity = tuple[str, Callable[[float], float], Callable[[float], float], str]
+"""A name, the function that computes it from the discount, its closed form, and that as text."""
+
+
+def _power(world: NDArray[np.int64], state: int) -> Callable[[float], float]:
+    return lambda gamma: float(impact.exact_power(world, gamma, [state])[0])
+
+
+def _optimal(world: NDArray[np.int64], state: int, action: int) -> Callable[[float], float]:
+    return lambda gamma: float(impact.optimality_probability(world, gamma, state)[action])
+
+
 def closed_forms(gammas: Sequence[float]) -> list[ClosedForm]:
     """Compute POWER and optimality probabilities of figure 1 and of the wait world.
 
@@ -35,47 +47,47 @@ def closed_forms(gammas: Sequence[float]) -> list[ClosedForm]:
     Raises:
         ValueError: If a discount is impossible.
     """
-    return [*_figure_1(gammas), *_star(), *_wait(gammas)]
-
-
-def _figure_1(gammas: Sequence[float]) -> Iterator[ClosedForm]:
-    known: dict[int, tuple[str, Callable[[float], float]]] = {
-        examples.NOTHING: ("1/2", lambda _: 1 / 2),
-        examples.TOP_LEFT: ("1/2 + γ/(6(1+γ))", lambda g: 1 / 2 + g / (6 * (1 + g))),
-        examples.BOTTOM_LEFT: ("1/2 + 1/(6(1+γ))", lambda g: 1 / 2 + 1 / (6 * (1 + g))),
-        examples.LEFT: ("1/2 + 1/(6(1+γ))", lambda g: 1 / 2 + 1 / (6 * (1 + g))),
-        examples.RIGHT: ("2/3", lambda _: 2 / 3),
+    figure, star = examples.figure_1(), examples.STAR
+    known: dict[int, tuple[Callable[[float], float], str]] = {
+        examples.NOTHING: (lambda _: 1 / 2, "1/2"),
+        examples.TOP_LEFT: (lambda g: 1 / 2 + g / (6 * (1 + g)), "1/2 + γ/(6(1+γ))"),
+        examples.BOTTOM_LEFT: (lambda g: 1 / 2 + 1 / (6 * (1 + g)), "1/2 + 1/(6(1+γ))"),
+        examples.LEFT: (lambda g: 1 / 2 + 1 / (6 * (1 + g)), "1/2 + 1/(6(1+γ))"),
+        examples.RIGHT: (lambda _: 2 / 3, "2/3"),
     }
-    for gamma in gammas:
-        power = impact.exact_power(examples.figure_1(), gamma, list(known))
-        for (state, (formula, value)), ours in zip(known.items(), power, strict=True):
-            name = f"POWER({examples.FIGURE_1_STATES[state]})"
-            yield ClosedForm("figure 1", name, gamma, float(ours), value(gamma), formula)
-
-
-def _star() -> Iterator[ClosedForm]:
-    world = examples.figure_1()
-    for gamma, exact, formula in ((0.0, 3 / 4, "3/4"), (1.0, 517 / 640, "517/640")):
-        ours = float(impact.exact_power(world, gamma, [examples.STAR])[0])
-        yield ClosedForm("figure 1", "POWER(★)", gamma, ours, exact, formula)
-    probabilities = impact.optimality_probability(world, 1.0, examples.STAR)
-    known = {"right": (113 / 240, "113/240"), "left": (47 / 160, "47/160")}
-    known |= {"∅": (113 / 480, "113/480")}
-    for name, (exact, formula) in known.items():
-        ours = float(probabilities[_FIRST[name]])
-        yield ClosedForm("figure 1", f"P({name} optimal)", 1.0, ours, exact, formula)
-
-
-def _wait(gammas: Sequence[float]) -> Iterator[ClosedForm]:
-    world = examples.wait_world()
-    for gamma in gammas:
-        start, wait = impact.exact_power(world, gamma, [examples.START, examples.WAIT])
-        exact = 2 / 3 + gamma**2 / 12
-        yield ClosedForm("wait", "POWER(start)", gamma, float(start), exact, "2/3 + γ²/12")
-        yield ClosedForm("wait", "POWER(wait)", gamma, float(wait), 2 / 3, "2/3")
-        probability = float(impact.optimality_probability(world, gamma, examples.START)[1])
-        exact = 1 / 2 + gamma / 6
-        yield ClosedForm("wait", "P(wait optimal)", gamma, probability, exact, "1/2 + γ/6")
+    everywhere: list[_Quantity] = [
+        (f"POWER({examples.FIGURE_1_STATES[state]})", _power(figure, state), *form)
+        for state, form in known.items()
+    ]
+    at_0: list[_Quantity] = [("POWER(★)", _power(figure, star), lambda _: 3 / 4, "3/4")]
+    at_1: list[_Quantity] = [
+        ("POWER(★)", _power(figure, star), lambda _: 517 / 640, "517/640"),
+        (
+            "P(right optimal)",
+            _optimal(figure, star, _FIRST["right"]),
+            lambda _: 113 / 240,
+            "113/240",
+        ),
+        ("P(left optimal)", _optimal(figure, star, _FIRST["left"]), lambda _: 47 / 160, "47/160"),
+        ("P(∅ optimal)", _optimal(figure, star, _FIRST["∅"]), lambda _: 113 / 480, "113/480"),
+    ]
+    wait, start = examples.wait_world(), examples.START
+    waiting: list[_Quantity] = [
+        ("POWER(start)", _power(wait, start), lambda g: 2 / 3 + g**2 / 12, "2/3 + γ²/12"),
+        ("POWER(wait)", _power(wait, examples.WAIT), lambda _: 2 / 3, "2/3"),
+        ("P(wait optimal)", _optimal(wait, start, 1), lambda g: 1 / 2 + g / 6, "1/2 + γ/6"),
+    ]
+    return [
+        ClosedForm(world, quantity, gamma, computed(gamma), exact(gamma), formula)
+        for world, quantities, discounts in (
+            ("figure 1", everywhere, gammas),
+            ("figure 1", at_0, [0.0]),
+            ("figure 1", at_1, [1.0]),
+            ("wait", waiting, gammas),
+        )
+        for gamma in discounts
+        for quantity, computed, exact, formula in quantities
+    ]
 
 
 class OrbitCount(NamedTuple):

@@ -1,4 +1,4 @@
-"""Trials of agents in the side-effect gridworlds: worlds and presets by name, and outcomes."""
+"""Trials of agents in the side-effect gridworlds: presets by name, and outcomes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
-from chisel.analysis.results import new_table, progress_bars
-from chisel.configs import ConfigError, hint
-from chisel.envs.gridworlds import WORLDS, find_world, tabular
-from chisel.impact import PRESETS, Agent, Options, ablate
+from chisel.analysis.results import (
+    DataTable,
+    Estimate,
+    ProgressCallback,
+    as_config_errors,
+    proportion,
+)
+from chisel.envs.gridworlds import find_world, tabular
+from chisel.impact import PRESETS, Agent, Options, Outcomes, ablate
 
-PAPER_WORLDS = "options,damage,correction,offset,interference"
+PAPER_WORLDS = ("options", "damage", "correction", "offset", "interference")
 """Worlds of Turner et al. (2020), in the order of their table."""
 
 OUTCOMES = (
@@ -33,23 +37,11 @@ Keys = Literal["preset", "board", "state"]
 Points = Mapping[tuple[str, str], Sequence[Options]]
 """By a setting and a world, the options of the points at which an agent acts."""
 
-Outcomes = dict[tuple[str, str], NDArray[np.int64]]
+Counts = dict[tuple[str, str], NDArray[np.int64]]
 """By the same, how many trials of each point ended in each of `OUTCOMES` `[P, 4]`."""
 
 
-def worlds_named(names: str) -> tuple[str, ...]:
-    """Read a list of worlds with commas between.
-
-    Raises:
-        ConfigError: If one is unknown or named twice.
-    """
-    found = tuple(find_world(name.strip()).name for name in names.split(","))
-    if len({*found}) < len(found):
-        raise ConfigError(f"worlds={names}: each once")
-    return found
-
-
-def options_for(world: str, preset: str, keys: Keys = "preset", **changes: Any) -> Options:
+def options_for(world: str, preset: Preset, keys: Keys = "preset", **changes: Any) -> Options:
     """Return the options of a preset, with episodes as long as those of a world.
 
     Args:
@@ -59,30 +51,38 @@ def options_for(world: str, preset: str, keys: Keys = "preset", **changes: Any) 
         changes: Other fields of `impact.Options`.
 
     Raises:
-        ConfigError: If a value is out of range, or contradicts the preset.
+        ConfigError: If the world is unknown, or a value is out of range or contradicts the preset.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"preset={preset}: {hint(preset, PRESETS)}")
     options = PRESETS[preset]
     learning = replace(options.learning, max_steps=find_world(world).max_steps)
     keyed_by = options.keyed_by if keys == "preset" else keys
-    try:
-        return replace(options, learning=learning, keyed_by=keyed_by, **changes)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    with as_config_errors():
+        options = replace(options, learning=learning, keyed_by=keyed_by, **changes)
+    return options
 
 
 def trials(seed: int, world: str, count: int) -> list[np.random.Generator]:
     """Return a generator for each trial; the first ones are the same however many there are.
 
     Every world has generators of its own, whichever other worlds are studied.
-
-    Raises:
-        ConfigError: If the seed is negative or there is no trial.
     """
-    if seed < 0 or count < 1:
-        raise ConfigError(f"seed={seed}, trials={count}: at least 0 and 1")
     return np.random.default_rng([seed, *world.encode()]).spawn(count)
+
+
+def run_trials(
+    world: str, options: Options, agents: Sequence[Agent], seed: int, count: int
+) -> Outcomes:
+    """Let agents act in a world, in as many trials at a time as there are cores.
+
+    Args:
+        world: Name of the world.
+        options: Options of all agents.
+        agents: Agents to run.
+        seed: Seed of the trials.
+        count: Number of trials of each agent.
+    """
+    threads = len(os.sched_getaffinity(0))
+    return ablate(tabular(world), options, trials(seed, world, count), agents, threads=threads)
 
 
 def outcome_counts(performance: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -91,50 +91,47 @@ def outcome_counts(performance: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.stack([(nearest == kind).sum(axis=-1) for kind in (-2, -1, 0, 1)], axis=-1)
 
 
-def count_outcomes(points: Points, agent: Agent, seed: int, count: int) -> Outcomes:
-    """Let an agent act at each point, under a progress bar, and count the outcomes.
+def count_outcomes(
+    points: Points, agent: Agent, seed: int, count: int, progress: ProgressCallback
+) -> Counts:
+    """Let an agent act at each point, and count the outcomes.
 
     Args:
         points: Options by setting and world.
         agent: Agent that acts.
         seed: Seed of the trials, which are the same at all points of a world.
         count: Number of trials at each point.
+        progress: Called with a label, the amount done and the amount wanted.
     """
     counts = {key: np.zeros((len(options), 4), np.int64) for key, options in points.items()}
     jobs = [(key, number) for key, options in points.items() for number in range(len(options))]
-    with progress_bars() as progress:
-        for done, (key, number) in enumerate(jobs):
-            progress("points", done, len(jobs))
-            draws, world = trials(seed, key[1], count), tabular(key[1])
-            found = ablate(world, points[key][number], draws, (agent,), threads=threads())
-            counts[key][number] = outcome_counts(found.performance)[0]
+    for done, (key, number) in enumerate(jobs):
+        progress("points", done, len(jobs))
+        found = run_trials(key[1], points[key][number], (agent,), seed, count)
+        counts[key][number] = outcome_counts(found.performance)[0]
     return counts
 
 
 def outcome_table(
-    title: str, sign: str, ticks: Sequence[str], counts: Mapping[str, NDArray[np.int64]]
-) -> Table:
+    title: str, sign: str, values: Sequence[float], counts: Mapping[str, NDArray[np.int64]]
+) -> DataTable:
     """Tabulate outcomes `[P, 4]` by world, with a row for each of P values of an option.
 
     Args:
         title: One line above.
         sign: Sign of the option, such as λ.
-        ticks: Texts of its values.
+        values: Its values.
         counts: By world.
     """
-    caption = f"Trials that ended: {' / '.join(OUTCOMES)}"
-    table = new_table(title, caption, numbers=[sign, *counts])
-    for number, tick in enumerate(ticks):
-        rows = (" / ".join(map(str, found[number])) for found in counts.values())
-        table.add_row(tick, *rows)
-    return table
+    rows = [
+        {"world": world, sign: value, **dict(zip(OUTCOMES, numbers, strict=True))}
+        for world, found in counts.items()
+        for value, numbers in zip(values, found.tolist(), strict=True)
+    ]
+    return DataTable(title, rows, "number of trials that ended so", form={sign: ".4g"})
 
 
-def passed(world: str, performance: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Count the trials `[..., N]` that were as good as the world allows `[...]`."""
-    return np.asarray((performance >= WORLDS[world].passing - 1e-9).sum(axis=-1))
-
-
-def threads() -> int:
-    """Return the number of trials at a time: one for each core that may be used."""
-    return len(os.sched_getaffinity(0))
+def share_of_passes(world: str, performance: Sequence[float] | NDArray[np.float64]) -> Estimate:
+    """Estimate how often trials `[N]` are as good as the world allows, with Wilson's interval."""
+    passed = np.asarray(performance) >= find_world(world).passing - 1e-9
+    return proportion(int(passed.sum()), len(passed))

@@ -183,14 +183,15 @@ def read_options(
     Raises:
         ConfigError: If one is unknown, missing, or not what the option takes.
     """
+    given = {key: value for key, value in given.items() if value is not None}
     for key in given:
         if key not in options:
             raise ConfigError(f"study {study}: no option {key!r}; {hint(key, options)}")
     for key, option in options.items():
-        if option.needed and given.get(key) is None:
+        if option.needed and key not in given:
             raise ConfigError(f"study {study} needs {key}=VALUE")
     values = {key: option.default for key, option in options.items()}
-    return values | {k: options[k].read(v) for k, v in given.items() if v is not None}
+    return values | {key: options[key].read(value) for key, value in given.items()}
 
 
 def options_help(study: str, function: Callable[..., Any]) -> str:

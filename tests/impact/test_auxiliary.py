@@ -51,6 +51,19 @@ def test_random_transitions_have_their_expected_value():
     np.testing.assert_allclose(q[0, 0], [gamma * p / (1 - gamma), gamma * c / (1 - gamma)])
 
 
+def test_optimal_actions_are_those_of_value_iteration_and_the_lowest_where_several_are():
+    generator, gamma = np.random.default_rng(0), 0.9
+    following, reward = generator.integers(0, 7, (7, 3)), generator.random((7, 3))
+    values = np.zeros(7)
+    for _ in range(400):
+        values = (reward + gamma * values[following]).max(axis=1)
+    best = (reward + gamma * values[following]).argmax(axis=1)
+    assert (impact.optimal_actions(following, reward, gamma) == best).all()
+    twice = [np.repeat(one, 2, axis=1) for one in (following, reward)]
+    twice[1][:, 1::2] += 1e-12
+    assert (impact.optimal_actions(*twice, gamma) == 2 * best).all()
+
+
 def test_reachability_is_gamma_to_the_steps_beyond_the_first():
     world = vase_world()
     paid = impact.step_rewards(

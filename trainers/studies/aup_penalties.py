@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from chisel import envs, impact, models
-from chisel.analysis.gridworlds import board_model, board_values
+from chisel.analysis.gridworlds import board_values
 from chisel.configs import CheckpointError, ConfigError, RunConfig
 from chisel.envs.gridworlds import GridworldVectorEnv, board_planes
 from chisel.models import Agent
@@ -108,8 +108,7 @@ def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> 
     boards = torch.from_numpy(board_planes(env.mdp.boards, env.world.planes))
     rewards = algorithm.auxiliary.rewards(boards).double().numpy().T
     max_steps = config.env.max_steps or env.world.max_steps
-    model = board_model(env.mdp, max_steps)
-    return board_values(model, rewards, config.algo.aux.gamma)
+    return board_values(env.mdp, rewards, config.algo.aux.gamma, max_steps)
 
 
 def compare_penalties(

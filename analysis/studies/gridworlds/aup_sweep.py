@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+from typing import Literal
 
 from chisel.analysis.gridworlds import (
     OUTCOMES,
@@ -14,11 +13,10 @@ from chisel.analysis.gridworlds import (
     outcome_figure,
     side_effects,
 )
-from chisel.analysis.results import Request, save_figure, show, write_json
-from chisel.configs import ConfigError, hint
-from chisel.impact import MODEL_FREE
+from chisel.analysis.results import Count, ProgressCallback, Result, Seed
+from chisel.impact import MODEL_FREE, Options
 
-STUDY = "aup-sweep"
+_Swept = Literal["gamma", "lambda", "rewards"]
 
 GRIDS: Mapping[str, tuple[float, ...]] = {
     "gamma": tuple(1 - 2.0**-n for n in range(3, 11)),
@@ -33,72 +31,61 @@ _SIGNS = {"gamma": "γ", "lambda": "λ", "rewards": "|R|"}
 
 def run(
     *,
-    over: str = "gamma,lambda,rewards",
-    trials: int = 25,
-    worlds: str = PAPER_WORLDS,
+    over: tuple[_Swept, ...] = ("gamma", "lambda", "rewards"),
+    trials: Count = 25,
+    worlds: tuple[str, ...] = PAPER_WORLDS,
     preset: Preset = "as-released",
     keys: Keys = "preset",
-    seed: int = 0,
-    out: Path | str | None = None,
-) -> Path:
+    seed: Seed = 0,
+    progress: ProgressCallback,
+) -> Result:
     """Let model-free AUP act with one option changed at a time (Turner et al. 2020, figure 4).
 
     Args:
-        over: Options to change, separated by commas: gamma, lambda, rewards (their number).
+        over: Options to change: the discount, λ, and the number of auxiliary rewards.
         trials: Number of trials for each value in each world, each with its own auxiliary rewards.
-        worlds: Names of worlds, separated by commas.
+        worlds: Gridworlds.
         preset: Preset of all other options; see `aup-ablation`.
         keys: Whether learned values are kept by board or by state; preset leaves that to it.
         seed: Seed of all random draws.
-        out: Folder for the results; None is `studies/aup-sweep`.
+        progress: Called with a label, the amount done and the amount wanted.
 
     Returns:
-        The folder, with `aup-sweep.json` and `aup-sweep.png`.
+        How many trials had each outcome, a table for each option, and a figure.
 
     Raises:
-        ConfigError: If an option is impossible.
+        ConfigError: If a world is unknown, or the keys do not fit the preset.
     """
-    asked = Request.of(STUDY, run, locals())
-    names, swept = side_effects.worlds_named(worlds), _swept(over)
-    settings = {
+    options = {name: side_effects.options_for(name, preset, keys) for name in worlds}
+    points: dict[tuple[str, str], list[Options]] = {
         (one, name): [
             side_effects.options_for(name, preset, keys, **{_FIELDS[one]: value})
             for value in GRIDS[one]
         ]
-        for one in swept
-        for name in names
+        for one in over
+        for name in worlds
     }
-    side_effects.trials(seed, names[0], trials)  # refuses numbers before the folder is made
-    folder = asked.folder()
-    counts = side_effects.count_outcomes(settings, MODEL_FREE, seed, trials)
+    counts = side_effects.count_outcomes(points, MODEL_FREE, seed, trials, progress)
     data = {
-        "command": asked.command,
-        "options": {n: asdict(side_effects.options_for(n, preset, keys)) for n in names},
+        "options": options,
         "outcomes": OUTCOMES,
         "sweeps": [
-            {"over": one, "world": name, "values": GRIDS[one], "counts": rows.tolist()}
+            {"over": one, "world": name, "values": GRIDS[one], "counts": rows}
             for (one, name), rows in counts.items()
         ],
     }
-    panels = {(_SIGNS[one], name): rows for (one, name), rows in counts.items()}
-    ticks = {_SIGNS[one]: [_number(value) for value in GRIDS[one]] for one in swept}
-    title = f"Model-free AUP, {preset}, {trials} trials a bar"
-    with asked.results(folder):
-        write_json(folder / f"{STUDY}.json", data)
-        save_figure(outcome_figure(panels, ticks, title), folder / f"{STUDY}.png", asked.command)
-    for one in swept:
-        heading, of_each = f"Model-free AUP by {_SIGNS[one]}", {n: counts[one, n] for n in names}
-        show(side_effects.outcome_table(heading, _SIGNS[one], ticks[_SIGNS[one]], of_each))
-    return folder
-
-
-def _swept(over: str) -> list[str]:
-    found = [one.strip() for one in over.split(",")]
-    for one in found:
-        if one not in GRIDS:
-            raise ConfigError(f"over={one}: {hint(one, GRIDS)}")
-    return list(dict.fromkeys(found))
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}".removeprefix("0") if value else "0"
+    tables = {
+        f"by-{one}": side_effects.outcome_table(
+            f"Model-free AUP by {_SIGNS[one]}",
+            _SIGNS[one],
+            GRIDS[one],
+            {name: counts[one, name] for name in worlds},
+        )
+        for one in over
+    }
+    figure = outcome_figure(
+        {(_SIGNS[one], name): rows for (one, name), rows in counts.items()},
+        {_SIGNS[one]: GRIDS[one] for one in over},
+        f"Model-free AUP, {preset}, {trials} trials a bar",
+    )
+    return Result(data, tables, {"aup-sweep": figure})

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-
-from rich.table import Table
+from typing import Annotated, Literal
 
 from chisel.analysis.gridworlds import (
     REFERENCE,
@@ -17,130 +15,112 @@ from chisel.analysis.gridworlds import (
     residuals_figure,
 )
 from chisel.analysis.results import (
-    Request,
+    Count,
+    DataTable,
+    ProgressCallback,
+    Result,
+    Seed,
+    Share,
+    Within,
     as_config_errors,
-    check_at_least,
-    mean_over_seeds,
-    new_table,
-    origin,
-    save_figure,
-    show,
-    write_json,
 )
-from chisel.configs import ConfigError, hint
 from chisel.impact import Revelation
-
-STUDY = "delayed-specification"
-_WORLDS = ("options", "damage")
 
 
 def run(
     *,
-    worlds: str = "options,damage",
-    gamma: float = 0.996,
-    time: int = 10,
-    weight: float = 0.01,
-    auxiliary: int = 15,
-    draws: int = 1000,
-    seeds: int = 20,
-    seed: int = 0,
-    out: Path | str | None = None,
-) -> Path:
+    worlds: tuple[Literal["options", "damage"], ...] = ("options", "damage"),
+    gamma: Share = 0.996,
+    time: Count = 10,
+    weight: Annotated[float, Within(0)] = 0.01,
+    auxiliary: Count = 15,
+    draws: Count = 1000,
+    seeds: Count = 20,
+    seed: Seed = 0,
+    progress: ProgressCallback,
+) -> Result:
     """Compare AUP with the standard and the best agent while the true reward is not known.
 
     The true reward is revealed after exactly `time` steps, or with chance 1/`time` in every step,
     or after 1 to 2 `time` - 1 steps, each as likely: `time` on average in all three.
 
     Args:
-        worlds: options, damage or both, separated by commas; neither ends at the goal.
-        gamma: Discount, at least 0 and below 1.
+        worlds: Gridworlds, neither of which ends at the goal.
+        gamma: Discount, below 1.
         time: Mean number of steps until the true reward is revealed.
         weight: AUP's λ, for a penalty that is summed over auxiliary rewards.
         auxiliary: Number of auxiliary rewards of each AUP agent, uniform on [0, 1] in each state.
         draws: Number of random rewards, uniform as well, that may turn out to be true.
         seeds: Number of AUP agents, each with auxiliary rewards of its own.
         seed: Seed of all random draws.
-        out: Folder for the results; None is `studies/delayed-specification`.
+        progress: Called with a label, the amount done and the amount wanted.
 
     Returns:
-        The folder, with `delayed-specification.json` and `delayed-specification.png`.
+        Residuals and regrets, a table and a figure of the residuals, and a table of the regrets.
 
     Raises:
-        ConfigError: If a world is unknown or a number is impossible.
+        ConfigError: If the discount is 1.
     """
-    asked = Request.of(STUDY, run, locals())
-    names = [name.strip() for name in worlds.split(",")]
-    for name in names:
-        if name not in _WORLDS:
-            raise ConfigError(f"worlds={worlds}: {hint(name, _WORLDS)}")
-    if not 0 <= gamma < 1:
-        raise ConfigError(f"gamma={gamma}: at least 0 and below 1, or sums have no limit")
-    if not 0 <= weight < float("inf"):
-        raise ConfigError(f"weight={weight}: at least 0, and finite")
-    check_at_least(1, time=time, auxiliary=auxiliary, draws=draws, seeds=seeds)
-    check_at_least(0, seed=seed)
-    revelations = _revelations(time)
-    fixed = next(iter(revelations)) if asked.options.items() >= REFERENCE.items() else None
-    setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
-    found: list[Residual] = []
-    regrets: list[Regret] = []
-    with as_config_errors():
-        for name in names:
-            more, also = residuals(find_task(name), setting, revelations, fixed)
-            found += more
-            regrets += also
-    results = {
-        "residuals": [one.to_plain() for one in found],
-        "regrets": [one.to_plain() for one in regrets],
-    }
-    data = origin(asked.command, seed) | asked.options | results
-    title = f"residuals, γ = {gamma:g}, the reward revealed after {time} steps on average"
-    figure = residuals_figure(found, title)
-    with asked.results(asked.folder()) as folder:
-        write_json(folder / f"{STUDY}.json", data)
-        save_figure(figure, folder / f"{STUDY}.png", asked.command)
-    show(_residual_table(found, title))
-    show(_regret_table(regrets))
-    return folder
-
-
-def _revelations(time: int) -> dict[str, Revelation]:
     times = 2 * time - 1
-    return {
+    revelations = {
         "fixed": Revelation.at(time),
         "geometric": Revelation.geometric(1 / time),
         "random": Revelation.random([0.0, *[1 / times] * times]),
     }
-
-
-def _residual_table(found: Sequence[Residual], title: str) -> Table:
-    table = new_table(
-        f"{title}: AUP less standard",
-        words=["world", "true reward", "revealed"],
-        numbers=["standard", "residual, 95 %", "range", "median", "above 0", "reference"],
+    setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
+    asked = {"gamma": gamma, "time": time, "weight": weight, "auxiliary": auxiliary}
+    reference = "fixed" if asked == REFERENCE else None
+    found: list[Residual] = []
+    regrets: list[Regret] = []
+    for done, world in enumerate(worlds):
+        progress("worlds", done, len(worlds))
+        with as_config_errors():
+            more, also = residuals(find_task(world), setting, revelations, reference)
+        found += more
+        regrets += also
+    title = f"residuals, γ = {gamma:g}, the reward revealed after {time} steps on average"
+    return Result(
+        data={"residuals": found, "regrets": regrets},
+        tables={"residuals": _residual_table(found, title), "regrets": _regret_table(regrets)},
+        figures={"delayed-specification": residuals_figure(found, title)},
     )
-    for one in found:
-        table.add_row(
-            one.world,
-            one.truth,
-            one.revelation,
-            f"{one.standard:.2f}",
-            one.mean.plus_minus("+.3f"),
-            f"{one.aup.min():+.2f} … {one.aup.max():+.2f}",
-            f"{one.median:+.3f}",
-            f"{one.above:.1%}",
-            one.reference,
-        )
-    return table
 
 
-def _regret_table(regrets: Sequence[Regret]) -> Table:
-    table = new_table(
+def _residual_table(found: Sequence[Residual], title: str) -> DataTable:
+    rows = [
+        {
+            "world": one.world,
+            "true reward": one.truth,
+            "revealed": one.revelation,
+            "standard": one.standard,
+            "residual": one.mean,
+            "least": one.by_seed.min(),
+            "most": one.by_seed.max(),
+            "median": one.median,
+            "above 0": one.above,
+            "reference": one.reference or None,
+        }
+        for one in found
+    ]
+    form = {"residual": ".3f", "median": ".3f", "above 0": ".1%"}
+    caption = "means over AUP agents with 95 % intervals (Student's t); least and most of an agent"
+    return DataTable(f"{title}: AUP less standard", rows, caption, form)
+
+
+def _regret_table(regrets: Sequence[Regret]) -> DataTable:
+    rows = [
+        {
+            "world": one.world,
+            "revealed": one.revelation,
+            "optimal prefix": one.best,
+            "standard's regret": one.standard,
+            "AUP's regret": one.aup,
+        }
+        for one in regrets
+    ]
+    return DataTable(
         "over random rewards: what the optimal prefix scores more",
-        words=["world", "revealed"],
-        numbers=["optimal prefix", "standard's regret", "AUP's, 95 % over seeds"],
+        rows,
+        "means with 95 % intervals over AUP agents (Student's t)",
+        {"standard's regret": ".3f", "AUP's regret": ".3f"},
     )
-    for one in regrets:
-        aup = mean_over_seeds(one.aup).plus_minus(".3f")
-        table.add_row(one.world, one.revelation, f"{one.best:.2f}", f"{one.standard:.3f}", aup)
-    return table

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chisel.analysis import studies
@@ -12,15 +13,17 @@ from chisel.analysis.results.estimates import proportion
 from chisel.configs import ConfigError
 from chisel.impact import AGENTS
 
+WRITTEN = {"aup-ablation.json", "passes.csv", "tables.json"}
+
 
 def test_the_ablation_of_damage_ends_as_published_where_no_chance_is_in_it(tmp_path):
     options = {"worlds": "damage", "seeds": "2", "rr_seeds": 1}
     folder = studies.run("aup-ablation", out=tmp_path, **options)
-    files = {"aup-ablation.json", "aup-ablation.png", "aup-learning.png"}
-    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == files
+    pictures = {"aup-ablation.png", "aup-learning.png"}
+    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == WRITTEN | pictures
     found = json.loads((folder / "aup-ablation.json").read_text())
     assert found["agreement"]["cells"] == 7
-    assert found["command"].startswith("chisel study aup-ablation preset=as-released seeds=2")
+    assert found["command"] == "chisel study aup-ablation seeds=2 rr_seeds=1 worlds=damage"
     cells = {cell["agent"]: cell for cell in found["cells"]}
     assert list(cells) == [agent.name for agent in AGENTS]
     standard = cells["Standard"]
@@ -45,9 +48,8 @@ def test_keys_flip_the_verdict_that_is_marked_as_an_artefact(tmp_path):
 def test_exact_agents_have_no_learning_curve_and_worlds_without_a_verdict_agree(tmp_path):
     options = {"preset": "exact", "worlds": "vase", "seeds": 2, "rr_seeds": 1}
     folder = studies.run("aup-ablation", out=tmp_path, **options)
-    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == {
-        "aup-ablation.json",
-        "aup-ablation.png",
+    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == WRITTEN | {
+        "aup-ablation.png"
     }
     found = json.loads((folder / "aup-ablation.json").read_text())
     assert found["agreement"] == {"cells": 0, "agree": 0}
@@ -76,6 +78,11 @@ def test_a_sweep_over_the_number_of_rewards_has_the_side_effect_without_any(tmp_
     assert sweep["counts"][0] == [0, 1, 0, 0]
     assert sweep["counts"][-1] == [0, 0, 0, 1]
     assert np.sum(sweep["counts"], axis=1).tolist() == [1] * 10
+    table = pd.read_csv(folder / "by-rewards.csv")
+    assert list(table) == ["world", "|R|", *side_effects.OUTCOMES]
+    assert table[["|R|", *side_effects.OUTCOMES]].to_numpy().tolist() == [
+        [value, *counts] for value, counts in zip(sweep["values"], sweep["counts"], strict=True)
+    ]
 
 
 @pytest.mark.parametrize("agent", ["planner", "model-free"])
@@ -96,14 +103,16 @@ def test_outcomes_are_told_by_the_nearest_performance():
 
 
 def test_a_trial_passes_if_it_is_as_good_as_its_world_allows():
-    performance = np.array([0.0, 1.0, -1.0])
-    assert side_effects.passed("correction", performance) == 2
-    assert side_effects.passed("options", performance) == 1
+    performance = [0.0, 1.0, -1.0]
+    assert side_effects.share_of_passes("correction", performance) == proportion(2, 3)
+    assert side_effects.share_of_passes("options", performance) == proportion(1, 3)
 
 
 def test_a_cell_agrees_if_more_than_half_of_its_trials_do():
     def cell(passed, published):
-        return Passes(passed, proportion(passed, 10), published, artefact=False)
+        found = Passes("AUP", "options", proportion(passed, 10), published, artefact=None)
+        assert found.passed == passed
+        return found
 
     assert cell(6, True).agrees
     assert not cell(5, True).agrees  # half is no majority
@@ -118,14 +127,14 @@ def test_a_cell_agrees_if_more_than_half_of_its_trials_do():
         ("aup-ablation", {"keys": "boards"}, "did you mean 'board'"),
         ("aup-ablation", {"preset": "exact", "keys": "board"}, "give 'state'"),
         ("aup-ablation", {"worlds": "option"}, "did you mean 'options'"),
-        ("aup-ablation", {"worlds": "options,options"}, "each once"),
-        ("aup-ablation", {"seeds": 0}, "at least"),
+        ("aup-ablation", {"worlds": "options,options"}, "options is given twice"),
+        ("aup-ablation", {"seeds": 0}, "seeds=0: must be a whole number, at least 1"),
         ("aup-ablation", {"seed": -1}, "at least 0"),
         ("aup-sweep", {"over": "gama"}, "did you mean 'gamma'"),
         ("aup-sweep", {"trials": 0}, "at least"),
-        ("aup-phase", {"lambdas": "0;1"}, "numbers with commas"),
-        ("aup-phase", {"lambdas": "-1"}, "lambda = -1"),
-        ("aup-phase", {"rewards": -1}, "n_rewards = -1"),
+        ("aup-phase", {"lambdas": "0;1"}, "numbers, separated by commas"),
+        ("aup-phase", {"lambdas": "-1"}, "lambdas=-1: must be .* at least 0"),
+        ("aup-phase", {"rewards": -1}, "rewards=-1: must be a whole number, at least 0"),
     ],
 )
 def test_impossible_requests_are_refused_before_anything_is_made(

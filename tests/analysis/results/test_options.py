@@ -104,6 +104,12 @@ values = st.fixed_dictionaries(
 )
 
 
+def test_what_is_not_given_is_none_of_the_studys_options_either():
+    """`checkpoint=None` comes from a call that serves studies without agents, too."""
+    values = read_options("example", {"seed": OPTIONS["seed"]}, {"checkpoint": None, "seed": None})
+    assert values == {"seed": 0}
+
+
 @given(values)
 def test_what_is_typed_for_any_value_is_read_back_as_that_value(given):
     for name, value in given.items():

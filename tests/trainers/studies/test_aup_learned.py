@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from chisel.analysis import studies
-from chisel.analysis.gridworlds import board_model, board_values, exact_episode
+from chisel.analysis.gridworlds import board_values, exact_episode
 from chisel.configs import ConfigError
 from chisel.envs.gridworlds import tabular
 from tests.trainers.aup.test_auxiliary import by_board, exact
@@ -20,7 +20,7 @@ def test_exact_values_are_those_of_value_iteration(world):
     mdp = tabular(world)
     rewards = np.random.default_rng(0).random((3, len(mdp.boards)))
     slow = by_board(mdp, 30)
-    found = board_values(board_model(mdp, 30), rewards, 0.9)
+    found = board_values(mdp, rewards, 0.9, 30)
     seen = slow.visits > 0
     assert np.abs(found - exact(slow, rewards, 0.9))[:, seen].max() < 1e-4
 
@@ -28,9 +28,9 @@ def test_exact_values_are_those_of_value_iteration(world):
 def test_starting_state_fails_interference_where_stepwise_passes():
     """With exact values by board and ten draws of rewards."""
     mdp = tabular("interference")
-    model = board_model(mdp, 100)
     for seed in range(10):
-        q = board_values(model, np.random.default_rng(seed).random((30, len(mdp.boards))), 0.996)
+        rewards = np.random.default_rng(seed).random((30, len(mdp.boards)))
+        q = board_values(mdp, rewards, 0.996, 100)
         found = [
             exact_episode(mdp, q, one, weight=0.6662, gamma=0.996, max_steps=100)
             for one in ("stepwise", "start")
