@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.evaluation import action_probabilities
-from chisel.analysis.results import Frame
 from chisel.envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
 from chisel.models import to_tensor
 
@@ -55,11 +55,11 @@ class VectorField:
         """
         return row_of(self.cells, cell)
 
-    def to_frame(self) -> Frame:
+    def to_frame(self) -> pd.DataFrame:
         """Return a row for each square: its place, the probability of each move, the value."""
         rows, cols = self.cells.T
         moves = dict(zip(MOVES, self.moves.T, strict=True))
-        return Frame({"row": rows, "col": cols, **moves, "value": self.values})
+        return pd.DataFrame({"row": rows, "col": cols, **moves, "value": self.values})
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""

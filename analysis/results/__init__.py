@@ -37,7 +37,6 @@ from chisel.analysis.results.folders import (
     results_folder,
     study_folder,
 )
-from chisel.analysis.results.frame import Frame
 from chisel.analysis.results.harness import run_study
 from chisel.analysis.results.layouts import Layouts, change_over_layouts, mean_over_layouts, redrawn
 from chisel.analysis.results.options import (
@@ -73,7 +72,7 @@ from chisel.analysis.results.settings import (
     typed_source,
 )
 from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
-from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
+from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_frame, to_plain
 
 __all__ = [
     "CHEESE",
@@ -89,7 +88,6 @@ __all__ = [
     "Count",
     "DataTable",
     "Estimate",
-    "Frame",
     "Layouts",
     "Option",
     "ProgressCallback",
@@ -151,6 +149,7 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "take_agent",
+    "to_frame",
     "to_plain",
     "typed_source",
     "write_csv",

@@ -51,12 +51,12 @@ def write_json(path: Path, data: Mapping[str, Any]) -> Path:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:
-    """Write one line for each row of a frame, under the columns' names.
+    """Write the columns of a table, without its index; what is missing is an empty cell.
 
     Raises:
         CheckpointError: If the disk refuses.
     """
-    return write_file(path, frame.to_csv(index=False, lineterminator="\r\n").encode())
+    return write_file(path, frame.to_csv(index=False, lineterminator="\n").encode())
 
 
 def make_folder(folder: Path | str) -> Path:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import pandas as pd
+
 from chisel.analysis.results.estimates import Estimate, estimate_over_seeds
-from chisel.analysis.results.frame import Frame
 
 Tree: TypeAlias = Mapping[str, "Tree | Estimate"]
 
@@ -58,13 +59,10 @@ def to_plain(tree: Tree) -> dict[str, Any]:
     return {name: _plain(value) for name, value in tree.items()}
 
 
-def to_frame(tree: Tree) -> Frame:
+def to_frame(tree: Tree) -> pd.DataFrame:
     """Return a row for each estimate: `name` (names joined by slashes), value, low, high, n."""
-    rows = [
-        {"name": name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-        for name, one in _flat(tree)
-    ]
-    return Frame.of_rows(rows)
+    rows = [(name, one.value, one.low, one.high, one.n) for name, one in _flat(tree)]
+    return pd.DataFrame(rows, columns=["name", "value", "low", "high", "n"])
 
 
 def _flat(tree: Tree) -> Iterator[tuple[str, Estimate]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -24,7 +25,6 @@ from chisel.analysis.maze.behaviour import (
 from chisel.analysis.maze.channels import Tracking
 from chisel.analysis.maze.channels.studied_layer import LAYER, studied_layer
 from chisel.analysis.maze.cheese_vector import Row, compared, steering_setup
-from chisel.analysis.results import Frame
 from chisel.analysis.results.settings import maze_run
 from chisel.configs import WORLD_SIZE, ConfigError, NumericsError
 from chisel.envs.maze import LevelSetRecipe, MazeState, build_level_set, observe_states, paths
@@ -90,7 +90,7 @@ def success(net: Agent) -> Any:
 
 
 @measured
-def episodes(net: Agent) -> Frame:
+def episodes(net: Agent) -> pd.DataFrame:
     """Levels with a decision square whose cheese lies outside the region."""
     return decision_episodes(net, maze_run(net), levels=LEVELS, split="all")
 

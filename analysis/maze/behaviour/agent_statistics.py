@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from chisel.analysis.evaluation import Split
 from chisel.analysis.maze.behaviour.cheese_corners import cheese_in_corners
@@ -21,7 +22,7 @@ from chisel.analysis.maze.behaviour.validation import (
     drop_one,
     validation,
 )
-from chisel.analysis.results import Estimate, Frame, ProgressCallback, Tree
+from chisel.analysis.results import Estimate, ProgressCallback, Tree
 from chisel.configs import RunConfig
 from chisel.models import Agent
 
@@ -33,7 +34,7 @@ CORNER_SHARE = 4
 class Behaviour:
     """Results about one agent."""
 
-    episodes: Frame
+    episodes: pd.DataFrame
     """Episodes of the first batch; see `decision_episodes`."""
     tree: Tree
     """Every estimate: `summary`, `corners`, and what `statistics` gives."""
@@ -87,7 +88,10 @@ def behaviour(
 
 
 def statistics(
-    first: Frame, second: Frame, variables: Sequence[str], generator: np.random.Generator
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    variables: Sequence[str],
+    generator: np.random.Generator,
 ) -> Tree:
     """Compute the statistics of two batches of episodes.
 
@@ -108,8 +112,8 @@ def statistics(
         ConfigError: If a variable is unknown, or nearly all episodes of a batch ended alike.
     """
     data, every = prepare(first, variables), prepare(first, METRICS)
-    new = ~np.isin(second["layout"], first["layout"])
-    again = prepare(second.where(new), variables, like=first)
+    new = ~second["layout"].isin(first["layout"])
+    again = prepare(second[new], variables, like=first)
     found = regress(data, generator)
     factors = dict(zip(METRICS, inflation(every.z).tolist(), strict=True))
     n, nan = len(first), float("nan")

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.evaluation import OUTCOMES, HeldOut, Placement, Split, held_out
 from chisel.analysis.maze.behaviour.metrics import decision_of, maze_metrics
-from chisel.analysis.results import Frame
 from chisel.configs import ConfigError, RunConfig
 from chisel.envs.maze import CornerGoal, Level, LevelSet
 from chisel.models import Agent
@@ -34,7 +34,7 @@ def decision_episodes(
     split: Split = "test",
     outside: bool | None = None,
     progress: EpisodeProgress | None = None,
-) -> Frame:
+) -> pd.DataFrame:
     """Play levels that have a decision square, the cheese anywhere, and measure each maze.
 
     Args:
@@ -65,7 +65,7 @@ def decision_episodes(
 
         frame = episode_frame(episodes, mazes.level_set, columns)
     if config.env.cheese == "region" if outside is None else outside:
-        frame = frame.where(~frame["in_region"])
+        frame = frame[~frame["in_region"]]
         if not len(frame):
             raise ConfigError(
                 f"none of {levels} levels has its cheese outside the top-right {region}×{region}: "
@@ -82,7 +82,7 @@ def plain_episodes(
     levels: int,
     split: Split = "test",
     progress: EpisodeProgress | None = None,
-) -> Frame:
+) -> pd.DataFrame:
     """Play levels with and without a decision square, the cheese as in training or anywhere.
 
     Args:
@@ -99,7 +99,7 @@ def plain_episodes(
     """
     with held_out(agent, config, placement, levels=levels, split=split, decision=False) as mazes:
         frame = episode_frame(play_once(mazes, agent, config, progress), mazes.level_set)
-    return frame.where(frame["cheese_path"] >= 0)
+    return frame[frame["cheese_path"] >= 0]
 
 
 class CornerWatch:
@@ -167,7 +167,7 @@ def episode_frame(
     episodes: dict[str, NDArray[Any]],
     level_set: LevelSet,
     more: Callable[[Level], dict[str, Any]] = lambda _: {},
-) -> Frame:
+) -> pd.DataFrame:
     """Make the table of episodes, with a row for each level.
 
     Args:
@@ -178,5 +178,4 @@ def episode_frame(
     levels = [level_set[index] for index in range(len(level_set))]
     columns = {"cheese": episodes["outcome"] == OUTCOMES.index("cheese")}
     columns |= {name: episodes[name] for name in EPISODE_COLUMNS}
-    rows = [more(level) for level in levels]
-    return Frame(columns | {name: np.array([row[name] for row in rows]) for name in rows[0]})
+    return pd.DataFrame(columns).join(pd.DataFrame([more(level) for level in levels]))

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,7 +23,6 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     Estimate,
-    Frame,
     Tree,
     branch,
     leaves,
@@ -95,7 +95,7 @@ def ends_figure(tree: Tree, title: str) -> Figure:
     return figure
 
 
-def correlation_figure(frame: Frame, title: str) -> Figure:
+def correlation_figure(frame: pd.DataFrame, title: str) -> Figure:
     """Draw Pearson correlations of all metrics and of the outcome.
 
     Args:
@@ -103,7 +103,7 @@ def correlation_figure(frame: Frame, title: str) -> Figure:
         title: One line above.
     """
     names = ["cheese", *(name for name in METRICS if np.ptp(frame[name]) > 0)]
-    values = np.corrcoef(frame.matrix(names), rowvar=False)
+    values = np.corrcoef(frame[names].to_numpy(np.float64), rowvar=False)
     figure = new_figure(8.4, 7.6, title)
     ax = figure.subplots()
     image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-
-from chisel.analysis.results import Frame
 
 Origin = Literal["offset", "corner"]
 ORIGINS: dict[Origin, str] = {"offset": "the decision square", "corner": "the top-right corner"}
@@ -46,17 +45,17 @@ class HeatMap:
         }
 
 
-def heat_map(frame: Frame, origin: Origin) -> HeatMap:
+def heat_map(frame: pd.DataFrame, origin: Origin) -> HeatMap:
     """Compute the share of episodes that ended at the cheese, for each offset of the cheese.
 
     Args:
         frame: Episodes of `decision_episodes`.
         origin: Where the offset is counted from.
     """
-    row, col = frame[f"row_{origin}"], frame[f"col_{origin}"]
+    row, col = (frame[f"{axis}_{origin}"].to_numpy(np.int64) for axis in ("row", "col"))
     rows, cols = np.arange(row.min(), row.max() + 1), np.arange(col.min(), col.max() + 1)
     count, total = np.zeros((2, len(rows), len(cols)), np.int64)
     np.add.at(count, (row - rows[0], col - cols[0]), 1)
-    np.add.at(total, (row - rows[0], col - cols[0]), frame["cheese"].astype(np.int64))
+    np.add.at(total, (row - rows[0], col - cols[0]), frame["cheese"].to_numpy(np.int64))
     share = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
     return HeatMap(origin, rows, cols, share, count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from chisel.analysis.evaluation import EFFICIENT, Split
 from chisel.analysis.maze import decision_mazes, held_out_states
@@ -17,7 +17,7 @@ from chisel.analysis.maze.behaviour.regression import prepare, regress
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summarised
 from chisel.analysis.maze.behaviour.validation import cross_validate, means
 from chisel.analysis.maze.cheese_vector import moves_of
-from chisel.analysis.results import Estimate, Frame, ProgressCallback, Tree, leaves, over_seeds
+from chisel.analysis.results import Estimate, ProgressCallback, Tree, leaves, over_seeds
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import layout_of, observe_states
 from chisel.models import Agent, to_tensor
@@ -135,7 +135,7 @@ def measure_agent(
         outside=False,
         progress=functools.partial(progress, "decision square"),
     )
-    frame = frame.where(_beyond(frame, beyond))
+    frame = frame[_beyond(frame, beyond)]
     if not len(frame):
         raise ConfigError(f"levels={levels}: no cheese lies outside region {beyond}; take more")
     tree: dict[str, Tree] = {
@@ -148,22 +148,24 @@ def measure_agent(
     return tree | _regression(frame, draws)
 
 
-def _beyond(frame: Frame, side: int) -> NDArray[np.bool_]:
+def _beyond(frame: pd.DataFrame, side: int) -> pd.Series[bool]:
     """Return the rows whose cheese lies outside the top-right square of this side, `[E]`."""
-    outside: NDArray[np.bool_] = (frame["row_corner"] <= -side) | (frame["col_corner"] <= -side)
+    outside: pd.Series[bool] = (frame["row_corner"] <= -side) | (frame["col_corner"] <= -side)
     return outside
 
 
-def _efficient(frame: Frame, generator: np.random.Generator) -> Estimate:
+def _efficient(frame: pd.DataFrame, generator: np.random.Generator) -> Estimate:
     """Return the share of episodes that reach the cheese within `EFFICIENT` shortest paths."""
     efficient = frame["cheese"] & (frame["l"] <= EFFICIENT * frame["cheese_path"])
-    return means([efficient.astype(np.float64)], frame["layout"], generator, within=(0, 1))[0]
+    return means(
+        [efficient.to_numpy(np.float64)], frame["layout"].to_numpy(), generator, within=(0, 1)
+    )[0]
 
 
 def _at_squares(
     agent: Agent,
     config: RunConfig,
-    frame: Frame,
+    frame: pd.DataFrame,
     levels: int,
     split: Split,
     generator: np.random.Generator,
@@ -181,7 +183,7 @@ def _at_squares(
     return dict(zip(ENDS, means(list(choices.T), layouts, generator), strict=True))
 
 
-def _regression(frame: Frame, generator: np.random.Generator) -> dict[str, Tree]:
+def _regression(frame: pd.DataFrame, generator: np.random.Generator) -> dict[str, Tree]:
     """Return coefficients and validation; nothing if nearly all episodes end alike."""
     try:
         data = prepare(frame, PUBLISHED)

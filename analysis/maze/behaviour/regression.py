@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from chisel.analysis.results import Estimate, Frame, Tree, redrawn
+from chisel.analysis.results import Estimate, Tree, redrawn
 from chisel.configs import ConfigError
 
 Floats = NDArray[np.float64]
@@ -40,7 +41,7 @@ class Data:
         return Data(tuple(names), self.z[:, places], self.y, self.groups)
 
 
-def prepare(frame: Frame, names: Sequence[str], *, like: Frame | None = None) -> Data:
+def prepare(frame: pd.DataFrame, names: Sequence[str], *, like: pd.DataFrame | None = None) -> Data:
     """Make the data of a regression from a table of episodes.
 
     Args:
@@ -56,15 +57,20 @@ def prepare(frame: Frame, names: Sequence[str], *, like: Frame | None = None) ->
     if unknown:
         known = ", ".join(frame.columns)
         raise ConfigError(f"variables={','.join(names)}: no {unknown[0]}; there are {known}")
-    y = frame["cheese"].astype(bool)
+    y = frame["cheese"].to_numpy(np.bool_)
     rarer = int(min(y.sum(), (~y).sum()))
     if rarer < FEWEST:
         raise ConfigError(
             f"of {len(y)} episodes {int(y.sum())} ended at the cheese: a regression needs {FEWEST} "
             "that did and as many that did not; play more levels, or another split"
         )
-    z = z_scores(frame.matrix(names), (like or frame).matrix(names))
-    return Data(tuple(names), z, y, frame["layout"].astype(np.int64))
+    z = z_scores(*(_matrix(one, names) for one in (frame, frame if like is None else like)))
+    return Data(tuple(names), z, y, frame["layout"].to_numpy(np.int64))
+
+
+def _matrix(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """Return columns `[E, K]`, one row after the other in memory, which decides how means round."""
+    return np.ascontiguousarray(frame[list(names)].to_numpy(np.float64))
 
 
 def z_scores(values: Floats, like: Floats | None = None) -> Floats:

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from chisel.analysis.evaluation import Placement, Split, placements_of
 from chisel.analysis.maze.behaviour.episodes import plain_episodes
 from chisel.analysis.maze.behaviour.regression import Floats
 from chisel.analysis.maze.behaviour.validation import means
-from chisel.analysis.results import Frame, ProgressCallback, Tree
+from chisel.analysis.results import ProgressCallback, Tree
 from chisel.configs import RunConfig
 from chisel.models import Agent
 
@@ -57,7 +58,7 @@ def played(
     levels: int,
     split: Split = "test",
     progress: ProgressCallback = lambda what, done, wanted: None,
-) -> dict[Placement, Frame]:
+) -> dict[Placement, pd.DataFrame]:
     """Play the episodes of `misgeneralisation`, by the placement of the cheese."""
     return {
         placement: plain_episodes(
@@ -72,7 +73,7 @@ def played(
     }
 
 
-def summarised(frames: Mapping[Placement, Frame], generator: np.random.Generator) -> Tree:
+def summarised(frames: Mapping[Placement, pd.DataFrame], generator: np.random.Generator) -> Tree:
     """Summarise how episodes end with the cheese as in training and anywhere.
 
     Args:
@@ -88,23 +89,23 @@ def summarised(frames: Mapping[Placement, Frame], generator: np.random.Generator
         return {OFF: ends(off, generator)}
     on = frames["as-trained"]
     rows: dict[str, Tree] = {ON: ends(on, generator), OFF: ends(off, generator)}
-    outside = off.where(~off["in_region"])
+    outside = off[~off["in_region"]]
     if len(outside):
         rows[OUTSIDE] = ends(outside, generator)
     _, left, right = np.intersect1d(on["level_seed"], off["level_seed"], return_indices=True)
     pairs = zip(_columns(on), _columns(off), strict=True)
     gaps = [before[left] - after[right] for before, after in pairs]
-    estimates = means(gaps, on["layout"][left], generator, within=(-1, 1))
+    estimates = means(gaps, on["layout"].to_numpy()[left], generator, within=(-1, 1))
     rows[GAP] = dict(zip(ENDS, estimates, strict=True))
     return rows
 
 
-def ends(frame: Frame, generator: np.random.Generator) -> Tree:
+def ends(frame: pd.DataFrame, generator: np.random.Generator) -> Tree:
     """Return the shares of `ENDS`, with intervals over layouts."""
-    estimates = means(_columns(frame), frame["layout"], generator, within=(0, 1))
+    estimates = means(_columns(frame), frame["layout"].to_numpy(), generator, within=(0, 1))
     return dict(zip(ENDS, estimates, strict=True))
 
 
-def _columns(frame: Frame) -> list[Floats]:
-    cheese, corner = frame["cheese"], frame["corner"]
+def _columns(frame: pd.DataFrame) -> list[Floats]:
+    cheese, corner = frame["cheese"].to_numpy(), frame["corner"].to_numpy()
     return [column.astype(np.float64) for column in (cheese, corner, ~(cheese | corner))]

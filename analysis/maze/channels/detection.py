@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import Observe
-from chisel.analysis.results import Frame
 from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
 from chisel.envs.maze import Cell, MazeState, paths
 from chisel.models import to_tensor
@@ -39,9 +39,9 @@ class Tracking:
         order = np.argsort(-np.abs(self.correlation), kind="stable")[:count]
         return [int(c) for c in order if self.correlation[c] != 0]
 
-    def to_frame(self) -> Frame:
+    def to_frame(self) -> pd.DataFrame:
         """Return a row for each channel."""
-        return Frame.of_rows(self.to_plain())
+        return pd.DataFrame(self.to_plain())
 
     def to_plain(self) -> list[dict[str, Any]]:
         """Return plain values for JSON, a row for each channel."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.interventions import BATCH, LayerSplit, clamp_each
 from chisel.analysis.maze import Observe, move_probabilities
 from chisel.analysis.maze.channels.detection import layer_cell, view_side, with_cheese
-from chisel.analysis.results import Frame
 from chisel.configs import MazeConfig
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
 from chisel.models import to_tensor
@@ -96,12 +96,12 @@ class RetargetMap:
     moved: NDArray[np.float64] | None
     """With the cheese really on the target, as an upper limit. None if not asked for."""
 
-    def to_frame(self) -> Frame:
+    def to_frame(self) -> pd.DataFrame:
         """Return a row for each target."""
         rows, cols = np.array(self.targets, np.int64).reshape(-1, 2).T
         columns = {"row": rows, "col": cols, "distance": self.distance}
         columns |= {"base": self.base, "clamped": self.clamped}
-        return Frame(columns if self.moved is None else columns | {"moved": self.moved})
+        return pd.DataFrame(columns if self.moved is None else columns | {"moved": self.moved})
 
 
 def retarget_map(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from chisel.analysis.maze import CHOICES
-from chisel.analysis.results import Estimate, Frame, bootstrap_mean, mean_over_seeds, median
+from chisel.analysis.results import Estimate, bootstrap_mean, mean_over_seeds, median
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ def join_rows(of_each: Sequence[Sequence[Row]]) -> list[SeedRow]:
     ]
 
 
-def choices_frame(rows: Sequence[Row]) -> Frame:
+def choices_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return a table with a row for each condition and maze.
 
     Its columns are the condition's `name`, `module` and `coeff`, the maze's number `maze`, and the
     probability of each of `CHOICES`.
     """
-    return Frame.of_rows(
+    return pd.DataFrame(
         [
             {"name": row.name, "module": row.module or "", "coeff": row.coeff or 0.0, "maze": maze}
             | dict(zip(CHOICES, choices, strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
+import pandas as pd
 
 from chisel.analysis.maze.behaviour import (
     ORIGINS,
@@ -22,7 +22,6 @@ from chisel.analysis.maze.behaviour import (
     tables_of,
 )
 from chisel.analysis.results import (
-    Frame,
     Request,
     Tree,
     keep_tables,
@@ -36,6 +35,7 @@ from chisel.analysis.results import (
     save_figure,
     take_agent,
     to_plain,
+    write_csv,
     write_json,
 )
 from chisel.configs import ConfigError
@@ -107,7 +107,8 @@ def _write(
     folder: Path, found: Sequence[Behaviour], origins: Sequence[dict[str, Any]], title: str
 ) -> None:
     tree: Tree = over_seeds([one.tree for one in found])
-    frame = _joined([one.episodes for one in found])
+    episodes = {number: one.episodes for number, one in enumerate(found)}
+    frame = pd.concat(episodes, names=["run"]).reset_index("run")
     spread = "layouts" if len(found) == 1 else f"{len(found)} training seeds"
     maps = [heat_map(frame, origin) for origin in ORIGINS]
     data = {
@@ -118,17 +119,10 @@ def _write(
         "of_each": [to_plain(one.tree) for one in found],
     }
     write_json(folder / "behaviour.json", data)
-    frame.write_csv(folder / "episodes.csv")
+    write_csv(folder / "episodes.csv", frame)
     save = functools.partial(save_figure, origin=origins[0]["command"])
     save(ends_figure(tree, f"How episodes end: {title}"), folder / "ends.png")
     save(regression_figure(tree, f"What decides: {title}"), folder / "regression.png")
     save(heat_figure(maps, f"P(cheese) by offset: {title}"), folder / "heat-maps.png")
     save(correlation_figure(frame, f"Correlations: {title}"), folder / "correlations.png")
     keep_tables(folder, tables_of(tree, spread))
-
-
-def _joined(frames: Sequence[Frame]) -> Frame:
-    """Join the episodes of all runs, with the run's number in the column `run`."""
-    runs = np.concatenate([np.full(len(frame), n) for n, frame in enumerate(frames)])
-    columns = {name: np.concatenate([f[name] for f in frames]) for name in frames[0].columns}
-    return Frame({"run": runs, **columns})

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chisel.analysis.maze.behaviour import (
@@ -18,7 +19,7 @@ from chisel.analysis.maze.behaviour import (
 )
 from chisel.analysis.maze.behaviour.regression import redrawn, z_scores
 from chisel.analysis.maze.behaviour.validation import means
-from chisel.analysis.results import Frame, over_seeds
+from chisel.analysis.results import over_seeds
 from chisel.analysis.results.estimates import Estimate
 from chisel.analysis.results.tree import to_plain
 from chisel.configs import ConfigError
@@ -33,7 +34,7 @@ def invented(generator, n=1500, true=TRUE, intercept=0.4, **more):
     columns = {name: z[:, place] for place, name in enumerate(true)}
     columns["cheese"] = generator.random(n) < 1 / (1 + np.exp(-odds))
     columns["layout"] = np.arange(n)
-    return Frame(columns | more)
+    return pd.DataFrame(columns | more)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
 
 def test_the_unit_of_a_variable_changes_nothing(generator):
     frame = invented(generator)
-    scaled = Frame({**frame.columns, "far": frame["far"] * 1000 + 7})
+    scaled = frame.assign(far=frame["far"] * 1000 + 7)
     lines = [
         regress(prepare(f, list(TRUE)), np.random.default_rng(1), resamples=5).line
         for f in (frame, scaled)
@@ -105,7 +106,7 @@ def test_episodes_in_the_same_layout_are_never_on_both_sides(generator):
     layouts = np.repeat(np.arange(60), 20)
     outcome = generator.random(60) < 0.5
     names = {f"is {k}": (layouts == k).astype(float) for k in range(60)}
-    frame = Frame({"cheese": outcome[layouts], "layout": layouts, **names})
+    frame = pd.DataFrame({"cheese": outcome[layouts], "layout": layouts, **names})
     found = cross_validate(prepare(frame, list(names)), generator)
     assert found.accuracy.value < 0.75
 
@@ -124,7 +125,7 @@ def test_a_sign_that_depends_on_other_variables_flips_and_another_stays(generato
     odds = 3 * cause - 1.2 * shadow
     cheese = generator.random(3000) < 1 / (1 + np.exp(-odds))
     columns = {"cause": cause, "shadow": shadow, "cheese": cheese, "layout": np.arange(3000)}
-    tests = sign_flips(prepare(Frame(columns), ["cause", "shadow"]), generator, subsets=60)
+    tests = sign_flips(prepare(pd.DataFrame(columns), ["cause", "shadow"]), generator, subsets=60)
     by_name = {test.name: test for test in tests}
     assert by_name["cause"].flips == 0
     assert by_name["shadow"].alone == 1
@@ -155,7 +156,7 @@ def test_intervals_widen_when_episodes_repeat_each_other(generator):
 
 
 def test_a_heat_map_has_the_share_and_number_of_each_offset():
-    frame = Frame(
+    frame = pd.DataFrame(
         {
             "row_offset": np.array([0, 0, 2, 2]),
             "col_offset": np.array([-1, -1, 0, 1]),
@@ -185,7 +186,7 @@ def test_seeds_are_joined_leaf_by_leaf():
 
 @pytest.mark.parametrize("cheese", [np.zeros(50, bool), np.arange(50) < 45])
 def test_nearly_equal_ends_are_refused_with_what_to_do(cheese):
-    frame = Frame({"x": np.arange(50.0), "cheese": cheese, "layout": np.arange(50)})
+    frame = pd.DataFrame({"x": np.arange(50.0), "cheese": cheese, "layout": np.arange(50)})
     with pytest.raises(ConfigError, match="play more levels"):
         prepare(frame, ["x"])
 
@@ -201,7 +202,9 @@ def batch(generator, layouts):
     metrics = {name: generator.normal(size=n) for name in METRICS}
     odds = -1.5 * metrics["euclid_cheese_corner"]
     cheese = generator.random(n) < 1 / (1 + np.exp(-odds))
-    return Frame(metrics | {"cheese": cheese, "corner": ~cheese, "layout": np.array(layouts)})
+    return pd.DataFrame(
+        metrics | {"cheese": cheese, "corner": ~cheese, "layout": np.array(layouts)}
+    )
 
 
 def test_statistics_are_complete_and_read_a_second_batch_without_the_layouts_of_the_first(
@@ -210,12 +213,12 @@ def test_statistics_are_complete_and_read_a_second_batch_without_the_layouts_of_
     first, others = batch(generator, range(160)), batch(generator, range(160, 320))
     # In layouts that both have, the second batch says the opposite of what the first one does.
     shared = batch(generator, range(100))
-    shared = Frame(shared.columns | {"cheese": ~shared["cheese"]})
-    both = {name: np.concatenate([shared[name], others[name]]) for name in first.columns}
+    shared = shared.assign(cheese=~shared["cheese"])
+    both = pd.concat([shared, others])
     variables = ["euclid_cheese_corner", "cheese_norm"]
     found, expected = (
         dict(statistics(first, second, variables, np.random.default_rng(3)))
-        for second in (Frame(both), others)
+        for second in (both, others)
     )
     assert found.pop("new")["episodes"].value == pytest.approx(160 / 260)
     assert expected.pop("new")["episodes"].value == 1
@@ -230,12 +233,3 @@ def test_a_second_batch_of_the_same_layouts_alone_is_refused(generator):
     one, other = batch(generator, range(160)), batch(generator, range(160))
     with pytest.raises(ConfigError, match="of 0 episodes"):
         statistics(one, other, ["cheese_norm"], generator)
-
-
-def test_a_frame_goes_to_csv_and_needs_equal_columns(tmp_path):
-    frame = Frame({"a": np.array([1, 2]), "b": np.array([True, False])})
-    text = frame.write_csv(tmp_path / "a.csv").read_text()
-    assert text.splitlines() == ["a,b", "1,True", "2,False"]
-    assert frame.where(np.array([False, True])).to_plain() == {"a": [2], "b": [False]}
-    with pytest.raises(ValueError, match="one length"):
-        Frame({"a": np.zeros(2), "b": np.zeros(3)})
