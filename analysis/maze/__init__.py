@@ -21,6 +21,7 @@ from chisel.analysis.maze.field_figures import (
 )
 from chisel.analysis.maze.fields import (
     Observe,
+    Orientation,
     VectorField,
     mouse_at,
     move_probabilities,
@@ -55,6 +56,7 @@ __all__ = [
     "MazeChain",
     "MazePolicy",
     "Observe",
+    "Orientation",
     "Outcomes",
     "StatePair",
     "VectorField",
