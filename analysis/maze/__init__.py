@@ -20,6 +20,7 @@ from chisel.analysis.maze.field_figures import (
 )
 from chisel.analysis.maze.fields import (
     Observe,
+    Orientation,
     VectorField,
     mouse_at,
     move_probabilities,
@@ -56,6 +57,7 @@ __all__ = [
     "MazeChain",
     "MazePolicy",
     "Observe",
+    "Orientation",
     "Outcomes",
     "StatePair",
     "VectorField",

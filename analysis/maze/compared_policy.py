@@ -1,16 +1,14 @@
-"""The policy that an agent is compared with: itself under an intervention, or a checkpoint."""
+"""The policy that an agent is compared with: itself under an intervention, or another agent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from chisel.analysis.evaluation import interventions_of
 from chisel.analysis.maze.fields import Outputs
-from chisel.analysis.results import take_agent
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent, require_match
 
@@ -30,7 +28,12 @@ class ComparedPolicy:
 
 
 def compared_policy(
-    agent: Agent, config: RunConfig, *, steer: str | None, ablate: str | None, other: str | None
+    agent: Agent,
+    config: RunConfig,
+    *,
+    steer: str | None,
+    ablate: str | None,
+    other: Agent | None,
 ) -> ComparedPolicy | None:
     """Read from a study's options what to compare with; None if no option is given.
 
@@ -40,22 +43,20 @@ def compared_policy(
         steer: `FILE:COEFF,…` (see `parse_steer`).
         ablate: `REGION[:MODE],…` (see `parse_modes`). If `steer` is given too, regions are ablated
             before vectors are added.
-        other: Another checkpoint.
+        other: Another agent.
 
     Raises:
         ConfigError: If an option cannot be read, there is no such region, a vector does not fit, or
-            an intervention is given beside another checkpoint.
-        CheckpointError: If there is no such file, or the other checkpoint has other observations.
+            an intervention is given beside another agent.
+        CheckpointError: If there is no such file, or the other agent has other observations.
     """
     if other is not None:
         if steer is not None or ablate is not None:
-            raise ConfigError(f"other={other} is compared as it is: leave steer= and ablate= out")
-        second = take_agent(Path(other), env=None)
-        require_match(second.source, second.spaces.to_plain(), agent.spaces.to_plain(), "agent")
-        about: dict[str, Any] = {"checkpoint": str(second.source), "sha256": second.digest}
-        about["env_steps"] = second.env_steps
-        name = "/".join(Path(other).parts[-2:])
-        return ComparedPolicy(second.outputs, nullcontext, name, {"other": about})
+            raise ConfigError("other= is compared as it is: leave steer= and ablate= out")
+        require_match(other.source, other.spaces.to_plain(), agent.spaces.to_plain(), "agent")
+        about = other.config
+        name = f"{about.experiment}, {about.name}" if about else other.source.stem
+        return ComparedPolicy(other.outputs, nullcontext, name, {"other": str(other.source)})
     if steer is None and ablate is None:
         return None
     interventions = interventions_of(agent, config, ablate=ablate or None, steer=steer or None)

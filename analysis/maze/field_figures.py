@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,8 @@ def field_figure(field: VectorField, title: str) -> Figure:
     left, right = figure.subplots(1, 2)
     draw_arrows(left, field)
     left.set_title("policy: net probability of the moves", fontsize=10)
-    figure.colorbar(draw_values(right, field), cax=right.inset_axes((1.03, 0, 0.045, 1)))
+    image = draw_values(right, field.state, field.cells, field.values)
+    figure.colorbar(image, cax=right.inset_axes((1.03, 0, 0.045, 1)))
     right.set_title("critic: value of each square (▲ cheese, ● start)", fontsize=10)
     return figure
 
@@ -51,14 +51,13 @@ def comparison_figure(before: VectorField, after: VectorField, title: str) -> Fi
     Raises:
         ValueError: If the fields are not of the same squares.
     """
-    changed = replace(after, values=total_variation(before, after))
     figure = new_figure(14.5, 5.1, title)
     left, middle, right = figure.subplots(1, 3)
     draw_arrows(left, before)
     left.set_title("before", fontsize=10)
     draw_arrows(middle, after)
     middle.set_title("after", fontsize=10)
-    image = draw_values(right, changed)
+    image = draw_values(right, after.state, after.cells, total_variation(before, after))
     image.set_clim(0, 1)
     figure.colorbar(image, cax=right.inset_axes((1.03, 0, 0.045, 1)))
     mean = mean_total_variation(before, after)
@@ -131,17 +130,18 @@ def draw_arrows(ax: Axes, field: VectorField) -> None:
     _frame(ax, state)
 
 
-def draw_values(ax: Axes, field: VectorField) -> Any:
-    """Draw the critic's value on each free square, and return the image for a colour bar.
+def draw_values(
+    ax: Axes, state: MazeState, cells: NDArray[np.int64], values: NDArray[np.float64]
+) -> Any:
+    """Draw the values `[n]` of squares `[n, 2]`, and return the image for a colour bar.
 
     A square with cheese has no colour: the episode ends there, so the critic never learnt a value.
     """
-    state = field.state
-    values = np.full(state.open.shape, np.nan)
-    values[field.cells[:, 0], field.cells[:, 1]] = field.values
+    squares = np.full(state.open.shape, np.nan)
+    squares[cells[:, 0], cells[:, 1]] = values
     for cell in state.cheese:
-        values[cell] = np.nan
-    image = ax.imshow(values, origin="lower", cmap="viridis", interpolation="nearest")
+        squares[cell] = np.nan
+    image = ax.imshow(squares, origin="lower", cmap="viridis", interpolation="nearest")
     size = max(7, 150 / (state.maze_dim + 2))  # in points: about half a square of a panel
     for row, col in state.cheese:
         ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, facecolor=_NO_VALUE, linewidth=0))

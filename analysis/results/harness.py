@@ -21,8 +21,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from chisel.analysis.results.estimates import Estimate, estimate_over_seeds, mean_over_seeds
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import (
@@ -232,23 +230,8 @@ def over_seeds(results: Mapping[str, Result]) -> Result:
         )
         for name in first.tables
     }
-    return Result(
-        data={
-            "over_seeds": {name: table.rows for name, table in tables.items()},
-            "of_each": [{"run": run, **one.data} for run, one in results.items()],
-        },
-        tables=tables,
-        figures={f"{run}-{n}": f for run, one in results.items() for n, f in one.figures.items()},
-        frames={
-            name: pd.concat(
-                [one.frames[name].assign(run=run) for run, one in results.items()],
-                ignore_index=True,
-            )
-            for name in first.frames
-        },
-        files={f"{run}-{n}": f for run, one in results.items() for n, f in one.files.items()},
-        conclusion="\n".join(f"{k}: {v.conclusion}" for k, v in results.items() if v.conclusion),
-    )
+    joined = Result({"over_seeds": {name: table.rows for name, table in tables.items()}}, tables)
+    return joined.with_seeds({run: replace(one, tables={}) for run, one in results.items()})
 
 
 def _table_over_seeds(tables: Sequence[DataTable]) -> DataTable:

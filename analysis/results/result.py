@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,40 @@ class Result:
     """By the name of a file of another kind, such as a film, the function that writes it."""
     conclusion: str = ""
     """A sentence that is printed at the end."""
+
+    def with_seeds(self, of_each: Mapping[str, Result]) -> Result:
+        """Return this result about several seeds together, with that of each seed beside it.
+
+        Names of a seed's tables, figures and files begin with the name of its run, its numbers are
+        listed under `of_each`, and frames are joined, with a column `run`.
+
+        Args:
+            of_each: Results by the name of the seed's run.
+        """
+        tables, figures, files = dict(self.tables), dict(self.figures), dict(self.files)
+        frames: dict[str, list[pd.DataFrame]] = {}
+        for run, one in of_each.items():
+            for name, table in one.tables.items():
+                tables[f"{run}-{name}"] = replace(table, title=f"{run}: {table.title}")
+            figures |= {f"{run}-{name}": figure for name, figure in one.figures.items()}
+            files |= {f"{run}-{name}": write for name, write in one.files.items()}
+            for name, frame in one.frames.items():
+                frames.setdefault(name, []).append(frame.assign(run=run))
+        said = {run: one.conclusion for run, one in of_each.items() if one.conclusion}
+        return Result(
+            data={
+                **self.data,
+                "of_each": [{"run": run, **one.data} for run, one in of_each.items()],
+            },
+            tables=tables,
+            figures=figures,
+            frames={**self.frames}
+            | {name: pd.concat(some, ignore_index=True) for name, some in frames.items()},
+            files=files,
+            conclusion="\n".join(
+                [*filter(None, [self.conclusion]), *(f"{run}: {one}" for run, one in said.items())]
+            ),
+        )
 
 
 def plain(value: Any) -> Any:

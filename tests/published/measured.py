@@ -106,5 +106,5 @@ def regression(net: Agent) -> tuple[Regression, Validation]:
 @measured
 def tracking(net: Agent) -> Tracking:
     """Which channels follow the cheese."""
-    studied = studied_layer(net.source, LAYER, "maze/hard")
+    studied = studied_layer(net, LAYER)
     return studied.tracking(studied.mazes(max(LEVELS // 40, 2), "validation", 0), 12, 0)

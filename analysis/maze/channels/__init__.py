@@ -1,19 +1,31 @@
 """Channels of a maze agent: which follow the cheese, what they do, and retargeting by them."""
 
-from chisel.analysis.maze.channels.detection import Tracking, goal_tracking, with_cheese
-from chisel.analysis.maze.channels.figures import channel_sheet, retarget_figure
+from chisel.analysis.maze.channels.detection import (
+    Tracking,
+    goal_tracking,
+    with_cheese,
+)
+from chisel.analysis.maze.channels.figures import (
+    LED,
+    Effects,
+    channel_sheet,
+    channels_figure,
+    led_figure,
+    resampling_figure,
+    retarget_figure,
+)
 from chisel.analysis.maze.channels.resampling import (
     Donor,
     RecordedMaze,
     Resampled,
     ablation_sweep,
     donor_for,
+    donors_of,
     matched_channels,
     random_channels,
     record_maze,
     resampled,
 )
-from chisel.analysis.maze.channels.results import ChannelsResult, write_channels
 from chisel.analysis.maze.channels.retarget import (
     RetargetMap,
     Ways,
@@ -21,43 +33,41 @@ from chisel.analysis.maze.channels.retarget import (
     retarget_map,
     ways_of,
 )
-from chisel.analysis.maze.channels.retarget_results import Clamps, RetargetResult, write_retarget
 from chisel.analysis.maze.channels.studied_layer import (
     LAYER,
     StudiedLayer,
     goal_channels,
-    named_channels,
     studied_layer,
 )
 
 __all__ = [
     "LAYER",
-    "ChannelsResult",
-    "Clamps",
+    "LED",
     "Donor",
+    "Effects",
     "RecordedMaze",
     "Resampled",
     "RetargetMap",
-    "RetargetResult",
     "StudiedLayer",
     "Tracking",
     "Ways",
     "ablation_sweep",
     "channel_sheet",
+    "channels_figure",
     "donor_for",
+    "donors_of",
     "goal_channels",
     "goal_tracking",
+    "led_figure",
     "matched_channels",
-    "named_channels",
     "path_probability",
     "random_channels",
     "record_maze",
     "resampled",
+    "resampling_figure",
     "retarget_figure",
     "retarget_map",
     "studied_layer",
     "ways_of",
     "with_cheese",
-    "write_channels",
-    "write_retarget",
 ]

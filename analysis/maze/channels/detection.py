@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,14 +39,8 @@ class Tracking:
         return [int(c) for c in order if self.correlation[c] != 0]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for each channel."""
-        return pd.DataFrame(self.to_plain())
-
-    def to_plain(self) -> list[dict[str, Any]]:
-        """Return plain values for JSON, a row for each channel."""
-        names = ("correlation", "hits", "at_cheese", "elsewhere", "selectivity")
-        rows = zip(*(getattr(self, name).tolist() for name in names), strict=True)
-        return [{"channel": n, **dict(zip(names, r, strict=True))} for n, r in enumerate(rows)]
+        """Return a row for each `channel`, a column for each measure."""
+        return pd.DataFrame(vars(self)).rename_axis("channel").reset_index()
 
 
 def goal_tracking(

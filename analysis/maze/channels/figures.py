@@ -1,21 +1,49 @@
-"""Figures of channels: their maps, and how well the mouse is led to each square."""
+"""Figures of channels: their maps, what they do, and how well the mouse is led by them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from chisel.analysis.maze import VectorField, draw_values
+from chisel.analysis.maze import draw_values
 from chisel.analysis.maze.channels.retarget import RetargetMap
-from chisel.analysis.results import new_figure
+from chisel.analysis.results import (
+    CHEESE,
+    GREY,
+    PALETTE,
+    Estimate,
+    band,
+    new_figure,
+    plain_axes,
+)
+
+Effects = Mapping[str, Mapping[str, Estimate]]
+"""Mean total variation by kind of set of channels that are taken from a donor together: with its
+cheese on the `same` and on a `different` cell, and the `difference`."""
+
+LED = {
+    "base": "nothing done",
+    "control": "other channels clamped",
+    "clamped": "channels clamped",
+    "moved": "cheese really there",
+}
+"""What is done to lead the mouse, in words."""
 
 _COLUMNS = 8
 """Channels side by side on a contact sheet."""
+_DONORS = {
+    "same": ("the same cell", PALETTE[0], -0.12),
+    "different": ("another cell", PALETTE[1], 0.12),
+}
+"""By place of the donor's cheese: words, colour, and shift along the horizontal axis."""
+_LED_COLOURS = {"base": GREY, "control": PALETTE[0], "clamped": CHEESE, "moved": PALETTE[2]}
 
 
 def channel_sheet(
@@ -63,23 +91,108 @@ def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> No
     ax.set_xlim(-0.1, 2.22)
 
 
+def channels_figure(
+    channels: pd.DataFrame, goal: Sequence[int], effects: Effects, title: str
+) -> Figure:
+    """Draw which channels follow the cheese, what each does alone, and what sets do together.
+
+    Args:
+        channels: A row for each channel, as `Tracking.to_frame` gives it, with the effects of
+            ablating it alone by `zero` and by its `mean`.
+        goal: Channels that follow the cheese, which have another colour.
+        effects: Effects of taking channels from a donor.
+        title: One line above.
+    """
+    figure = new_figure(13, 4.2, title)
+    left, middle, right = figure.subplots(1, 3)
+    colours = [CHEESE if c in goal else GREY for c in channels["channel"]]
+    left.scatter(channels["correlation"], channels["hits"], c=colours, s=26)
+    for row in channels.iloc[list(goal)].itertuples():
+        at = (row.correlation, row.hits)
+        left.annotate(str(row.channel), at, (3, 3), textcoords="offset points", fontsize=8)
+    left.set(xlabel="correlation with the cheese's place", ylabel="peaks beside the cheese")
+    left.set_title("which channels follow the cheese", fontsize=10)
+    middle.scatter(channels["zero"], channels["mean"], c=colours, s=26)
+    limit = 1.08 * max(channels["zero"].max(), channels["mean"].max(), 1e-3)
+    middle.plot([0, limit], [0, limit], lw=0.8, c=GREY, zorder=0)
+    middle.set(xlabel="ablated by zero: mean total variation", ylabel="ablated by the mean")
+    middle.set_title("each channel alone", fontsize=10)
+    _draw_effects(right, effects)
+    return figure
+
+
+def resampling_figure(of_each: Sequence[Effects], joined: Effects, title: str) -> Figure:
+    """Draw means over seeds of the effects of taking channels from a donor, and a dot per seed."""
+    figure = new_figure(5.6, 4.2, title)
+    ax = figure.subplots()
+    for place, name in enumerate(joined):
+        for kind, (_, colour, shift) in _DONORS.items():
+            values = [effects[name][kind].value for effects in of_each]
+            at = [place + shift + 0.06] * len(values)
+            ax.plot(at, values, "o", ms=3, mfc="none", mec=colour)
+    _draw_effects(ax, joined)
+    return figure
+
+
+def _draw_effects(ax: Axes, effects: Effects) -> None:
+    """Draw a dot with its interval for each kind of set and of donor."""
+    for place, found in enumerate(effects.values()):
+        for kind, (cell, colour, shift) in _DONORS.items():
+            one = found[kind]
+            ends = np.nan_to_num([[one.value - one.low], [one.high - one.value]])
+            label = None if place else f"cheese on {cell}"
+            ax.errorbar(place + shift, one.value, yerr=ends, fmt="o", c=colour, label=label)
+    ax.set_xticks(range(len(effects)), list(effects))
+    ax.set_xlim(-0.5, len(effects) - 0.5)
+    ax.set_ylim(min(0, ax.get_ylim()[0]), 1.35 * ax.get_ylim()[1])  # room for the legend
+    ax.set_ylabel("mean total variation (95 %)")
+    ax.set_title("channels taken from another maze", fontsize=10)
+    ax.legend(fontsize=8, frameon=False, loc="upper left")
+
+
+def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
+    """Draw path probabilities by distance from the start and from the way to the corner.
+
+    Lines are means over seeds of means over squares, with a band if there are several seeds. They
+    have the distances that occur in every seed's mazes.
+
+    Args:
+        of_each: For each seed the squares of all its mazes, as `RetargetMap.to_frame` gives them,
+            with a column for each of `LED` that was measured.
+    """
+    seeds = "" if len(of_each) == 1 else f", {len(of_each)} training seeds"
+    figure = new_figure(10, 4, f"Leading the mouse{seeds}")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for ax, column in ((left, "distance"), (right, "off_path")):
+        means = [squares.groupby(column).mean(numeric_only=True) for squares in of_each]
+        steps = sorted(set.intersection(*(set(one.index) for one in means)))
+        for kind in (kind for kind in LED if kind in of_each[0]):
+            curves = [one.loc[steps, kind].to_numpy() for one in means]
+            mean, low, high = band(curves, within=(0, 1))
+            ax.plot(steps, mean, "o-", ms=3, c=_LED_COLOURS[kind], label=LED[kind])
+            if len(curves) > 1:
+                ax.fill_between(steps, low, high, color=_LED_COLOURS[kind], alpha=0.15, linewidth=0)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        plain_axes(ax)
+    left.set(xlabel="steps from the start", ylim=(0, 1))
+    left.set_ylabel("normalised path probability")
+    right.set_xlabel("steps off the way to the top-right corner")
+    lines, labels = right.get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
+    return figure
+
+
 def retarget_figure(found: RetargetMap, title: str) -> Figure:
     """Draw path probabilities of a maze's squares: as it is, channels clamped, cheese moved."""
     panels = {"nothing done": found.base, "channels clamped there": found.clamped}
     if found.moved is not None:
         panels["cheese really there"] = found.moved
+    cells = np.array(found.targets, np.int64)
     figure = new_figure(4.4 * len(panels) + 0.6, 4.6, title)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (name, values) in zip(axes, panels.items(), strict=True):
-        image = draw_values(ax, _as_field(found, values))
+        image = draw_values(ax, found.state, cells, values)
         image.set_clim(0, 1)
         ax.set_title(f"{name}: mean {values.mean():.2f}", fontsize=10)
     figure.colorbar(image, cax=axes[-1].inset_axes((1.03, 0, 0.05, 1)))
     return figure
-
-
-def _as_field(found: RetargetMap, values: NDArray[np.float64]) -> VectorField:
-    """Return a field with these values and without moves, for `draw_values`."""
-    cells = np.array(found.targets, np.int64)
-    idle = np.zeros((len(cells), 5))
-    return VectorField(cells, idle, values, found.state, "left")

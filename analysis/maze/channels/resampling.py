@@ -59,6 +59,19 @@ class Donor:
     """The maze with its cheese on another cell."""
 
 
+def donors_of(receiver: MazeState, others: Sequence[MazeState]) -> list[MazeState]:
+    """Return mazes of the receiver's size with other walls and the cell of its cheese free."""
+    (cell,) = receiver.cheese
+    return [
+        other
+        for other in others
+        if other.maze_dim == receiver.maze_dim
+        and not np.array_equal(other.open, receiver.open)
+        and other.open[cell]
+        and cell != other.mouse
+    ]
+
+
 def donor_for(
     receiver: MazeState, others: Sequence[MazeState], generator: np.random.Generator
 ) -> Donor:
@@ -72,14 +85,7 @@ def donor_for(
     if len(receiver.cheese) != 1:
         raise ConfigError(f"resampling needs mazes with one cheese, not {len(receiver.cheese)}")
     (cell,) = receiver.cheese
-    fitting = [
-        other
-        for other in others
-        if other.maze_dim == receiver.maze_dim
-        and not np.array_equal(other.open, receiver.open)
-        and other.open[cell]
-        and cell != other.mouse
-    ]
+    fitting = donors_of(receiver, others)
     if not fitting:
         raise ConfigError(
             f"no other maze of {receiver.maze_dim}×{receiver.maze_dim} has {cell} free"

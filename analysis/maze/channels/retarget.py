@@ -96,10 +96,19 @@ class RetargetMap:
     moved: NDArray[np.float64] | None
     """With the cheese really on the target, as an upper limit. None if not asked for."""
 
+    @property
+    def off_path(self) -> NDArray[np.int64]:
+        """Return the steps from each target to the way from the start to the corner, `[n]`."""
+        state = self.state
+        corner = (state.maze_dim - 1, state.maze_dim - 1)
+        way = paths.shortest_path(state.open, state.mouse, corner) or [state.mouse]
+        steps = np.stack([paths.distances(state.open, cell) for cell in way]).min(axis=0)
+        return np.array([steps[cell] for cell in self.targets], np.int64)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each target."""
         rows, cols = np.array(self.targets, np.int64).reshape(-1, 2).T
-        columns = {"row": rows, "col": cols, "distance": self.distance}
+        columns = {"row": rows, "col": cols, "distance": self.distance, "off_path": self.off_path}
         columns |= {"base": self.base, "clamped": self.clamped}
         return pd.DataFrame(columns if self.moved is None else columns | {"moved": self.moved})
 

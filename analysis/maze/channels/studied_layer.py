@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from chisel.analysis.evaluation import Split
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import Observe, held_out_states
 from chisel.analysis.maze.channels.detection import Tracking, goal_tracking
-from chisel.analysis.results import maze_run, take_agent
+from chisel.analysis.results import maze_run
 from chisel.configs import ConfigError, RunConfig
 from chisel.envs.maze import MazeState, observe_states
 from chisel.models import Agent
@@ -52,14 +51,12 @@ class StudiedLayer:
         )
 
 
-def studied_layer(checkpoint: Path | str, module: str, env: str | None) -> StudiedLayer:
-    """Load an agent and split it at a module.
+def studied_layer(agent: Agent, module: str) -> StudiedLayer:
+    """Split an agent at a module.
 
     Raises:
-        CheckpointError: If no agent can be loaded.
-        ConfigError: If the agent plays no maze.
+        ConfigError: If the agent plays no maze, or has no such module.
     """
-    agent = take_agent(checkpoint, env=env)
     return StudiedLayer(agent, maze_run(agent), LayerSplit(agent.model, module))
 
 
@@ -81,20 +78,4 @@ def goal_channels(found: Tracking, top: int, hits: float) -> list[int]:
             f"no channel peaks beside the cheese in {hits:.0%} of cells, the best in {best:.0%}: "
             "choose another module= or a lower hits="
         )
-    return chosen
-
-
-def named_channels(text: str, count: int) -> list[int]:
-    """Read channels given as numbers separated by commas.
-
-    Raises:
-        ConfigError: If one is no number, or not in 0…`count` - 1.
-    """
-    try:
-        chosen = [int(word) for word in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(f"channels={text}: numbers with commas between, like 7,8,42") from error
-    for channel in chosen:
-        if not 0 <= channel < count:
-            raise ConfigError(f"channels={text}: the layer has channels 0…{count - 1}")
     return chosen

@@ -1,9 +1,21 @@
 """The cheese vector: how a maze agent acts when the effect of its cheese is subtracted."""
 
-from chisel.analysis.maze.cheese_vector.conditions import Row, SeedRow, choices_frame, join_rows
-from chisel.analysis.maze.cheese_vector.figures import choices_figure
-from chisel.analysis.maze.cheese_vector.results import CheeseVectorResult, write_cheese_vector
+from chisel.analysis.maze.cheese_vector.conditions import (
+    Condition,
+    Row,
+    SeedRow,
+    choices_frame,
+    join_rows,
+    plain_row,
+)
+from chisel.analysis.maze.cheese_vector.figures import (
+    choices_figure,
+    seeds_figure,
+    sweep_figure,
+)
 from chisel.analysis.maze.cheese_vector.vector import (
+    KINDS,
+    LAYER,
     SteeringSetup,
     baseline,
     cheese_vector_curves,
@@ -18,7 +30,9 @@ from chisel.analysis.maze.cheese_vector.vector import (
 )
 
 __all__ = [
-    "CheeseVectorResult",
+    "KINDS",
+    "LAYER",
+    "Condition",
     "Row",
     "SeedRow",
     "SteeringSetup",
@@ -30,10 +44,12 @@ __all__ = [
     "compared",
     "join_rows",
     "moves_of",
+    "plain_row",
     "removed",
+    "seeds_figure",
     "start_gap",
     "steered",
     "steering_setup",
     "sweep",
-    "write_cheese_vector",
+    "sweep_figure",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -39,24 +39,18 @@ class Row:
         """Return the probability of one choice in each maze, `[m]`."""
         return self.choices[:, CHOICES.index(choice)]
 
-    def mean(self, choice: str) -> Estimate:
-        """Return the mean of one choice over mazes, with its bootstrap interval."""
-        return self._means[choice]
-
-    def median(self, choice: str) -> Estimate:
-        """Return the median of one choice over mazes, with its exact interval."""
-        return self._medians[choice]
-
     # Tables, figures and files read these many times, and a sweep has hundreds of rows.
     @functools.cached_property
-    def _means(self) -> dict[str, Estimate]:
+    def means(self) -> dict[str, Estimate]:
+        """Means of each choice over mazes, with bootstrap intervals."""
         return {
             choice: bootstrap_mean(self.of(choice), np.random.default_rng(0), within=(0, 1))
             for choice in CHOICES
         }
 
     @functools.cached_property
-    def _medians(self) -> dict[str, Estimate]:
+    def medians(self) -> dict[str, Estimate]:
+        """Medians of each choice over mazes, with exact intervals."""
         return {choice: median(self.of(choice)) for choice in CHOICES}
 
 
@@ -67,36 +61,32 @@ class SeedRow:
     The value of each seed is its mean, or median, over mazes. Intervals are Student's t over seeds.
     """
 
+    name: str
+    module: str | None
+    coeff: float | None
     seeds: tuple[Row, ...]
     """The row of each seed."""
-
-    @property
-    def name(self) -> str:
-        """Return what was done."""
-        return self.seeds[0].name
-
-    @property
-    def module(self) -> str | None:
-        """Return the module whose output was edited."""
-        return self.seeds[0].module
-
-    @property
-    def coeff(self) -> float | None:
-        """Return the factor the vector was multiplied by before it was added."""
-        return self.seeds[0].coeff
 
     @property
     def count(self) -> int:
         """Return the number of seeds."""
         return len(self.seeds)
 
-    def mean(self, choice: str) -> Estimate:
-        """Return the mean over seeds of the mean over mazes."""
-        return mean_over_seeds([row.of(choice).mean() for row in self.seeds], within=(0, 1))
+    @functools.cached_property
+    def means(self) -> dict[str, Estimate]:
+        """Means over seeds of the mean of each choice over mazes."""
+        return self._over_seeds(np.mean)
 
-    def median(self, choice: str) -> Estimate:
-        """Return the mean over seeds of the median over mazes."""
-        return mean_over_seeds([np.median(row.of(choice)) for row in self.seeds], within=(0, 1))
+    @functools.cached_property
+    def medians(self) -> dict[str, Estimate]:
+        """Means over seeds of the median of each choice over mazes."""
+        return self._over_seeds(np.median)
+
+    def _over_seeds(self, average: Callable[[NDArray[np.float64]], Any]) -> dict[str, Estimate]:
+        return {
+            choice: mean_over_seeds([average(row.of(choice)) for row in self.seeds], within=(0, 1))
+            for choice in CHOICES
+        }
 
 
 Condition: TypeAlias = Row | SeedRow
@@ -113,7 +103,7 @@ def join_rows(of_each: Sequence[Sequence[Row]]) -> list[SeedRow]:
     """
     tables = [{(row.name, row.module, row.coeff): row for row in rows} for rows in of_each]
     return [
-        SeedRow(tuple(table[condition] for table in tables))
+        SeedRow(*condition, tuple(table[condition] for table in tables))
         for condition in tables[0]
         if all(condition in table for table in tables)
     ]
@@ -136,9 +126,12 @@ def choices_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def plain_row(row: Condition) -> dict[str, Any]:
-    """Return plain values for JSON: the condition, and mean and median of each choice."""
-    about: dict[str, Any] = {"name": row.name, "module": row.module, "coeff": row.coeff}
-    for choice in CHOICES:
-        mean, median = row.mean(choice).to_plain(), row.median(choice).to_plain()
-        about[choice] = {"mean": mean, "median": median}
-    return about
+    """Return for JSON the condition, and mean and median of each choice."""
+    return {
+        "name": row.name,
+        "module": row.module,
+        "coeff": row.coeff,
+        **{
+            choice: {"mean": row.means[choice], "median": row.medians[choice]} for choice in CHOICES
+        },
+    }

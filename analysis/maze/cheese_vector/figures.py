@@ -15,6 +15,7 @@ from chisel.analysis.results import (
     CORNER,
     GREY,
     INK,
+    Estimate,
     new_figure,
     plain_axes,
 )
@@ -38,7 +39,7 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
     for ax, (kind, choice) in zip(axes, panels, strict=True):
         found = {(r.module, r.coeff): r for r in rows if r.name == kind}
         change = [
-            [found[m, c].mean(choice).value - before.mean(choice).value for c in coeffs]
+            [found[m, c].means[choice].value - before.means[choice].value for c in coeffs]
             for m in modules
         ]
         ax.imshow(change, aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
@@ -96,10 +97,8 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
             colour = _CHOICE_COLOURS[choice]
             for place, row in enumerate(rows):
                 at = place + 0.27 * (number - 1)
-                value = row.median(choice) if statistic == "median" else row.mean(choice)
-                probabilities = [one.of(choice) for one in row.seeds]
-                average = np.median if statistic == "median" else np.mean
-                seeds = [average(p) for p in probabilities]
+                value = _over_mazes(row, statistic)[choice]
+                seeds = [_over_mazes(one, statistic)[choice].value for one in row.seeds]
                 ax.bar(at, value.value, width=0.22, color=colour, alpha=0.75)
                 ax.plot([at] * 2, [value.low, value.high], color=INK, lw=1.2)
                 ax.plot([at + 0.05] * len(seeds), seeds, "o", ms=3, mfc="white", mec=INK)
@@ -110,3 +109,7 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
     axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
+
+
+def _over_mazes(row: Condition, statistic: str) -> dict[str, Estimate]:
+    return row.medians if statistic == "median" else row.means

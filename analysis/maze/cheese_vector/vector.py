@@ -243,11 +243,11 @@ def cheese_vector_curves(
         _row(setup, "added", steered(setup, LAYER, vectors, -1.0)) for vectors in (own, noise)
     )
     return {
-        "P(cheese)": baseline(setup).mean("cheese"),
-        "vector": with_vector.mean("cheese"),
-        "random": with_noise.mean("cheese"),
-        "removed": removed(setup).mean("cheese"),
-        "P(neither) with vector": with_vector.mean("neither"),
+        "P(cheese)": baseline(setup).means["cheese"],
+        "vector": with_vector.means["cheese"],
+        "random": with_noise.means["cheese"],
+        "removed": removed(setup).means["cheese"],
+        "P(neither) with vector": with_vector.means["neither"],
     }
 
 

@@ -3,155 +3,164 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.maze import direct_logit_attribution
 from chisel.analysis.maze.channels import (
     LAYER,
-    ChannelsResult,
-    Resampled,
+    Effects,
     StudiedLayer,
-    Tracking,
     ablation_sweep,
+    channel_sheet,
+    channels_figure,
     donor_for,
+    donors_of,
     goal_channels,
     matched_channels,
     random_channels,
     record_maze,
     resampled,
+    resampling_figure,
     studied_layer,
     with_cheese,
-    write_channels,
 )
 from chisel.analysis.results import (
+    Agents,
+    Count,
+    DataTable,
     Estimate,
     ProgressCallback,
-    Request,
-    labelled,
+    Result,
+    Seed,
+    Share,
+    Within,
+    estimate_over_seeds,
     mean_over_seeds,
-    names_of,
-    naming,
-    progress_bars,
-    runs_of,
 )
 from chisel.configs import ConfigError
-from chisel.envs.maze import MazeState
-from chisel.models import to_tensor
+from chisel.envs.maze import MOVES, MazeState
+from chisel.models import Agent, to_tensor
 
-STUDY = "channels"
 _SWEPT = 6
 """Number of mazes in which every channel is ablated alone."""
 _POOL = 6
 """Number of mazes to choose donors from, per maze that channels are put into."""
 
+Sets = Mapping[str, Sequence[list[int]]]
+"""Channels that are resampled together, by kind of set."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Channels:
+    """What was measured of the channels of a layer of one agent."""
+
+    studied: StudiedLayer
+    channels: pd.DataFrame
+    """A row for each channel: how well it follows the cheese, the effects of ablating it alone by
+    `zero` and by its `mean`, and what it adds to the logit of each move."""
+    goal: list[int]
+    """Channels that follow the cheese."""
+    sets: Sets
+    effects: Effects
+    shown: MazeState
+    """The maze that the sheet shows."""
+
 
 def run(
+    checkpoint: Agents,
     *,
-    checkpoint: Path | str,
     module: str = LAYER,
-    levels: int = 20,
-    cells: int = 12,
-    top: int = 4,
-    hits: float = 0.5,
-    controls: int = 5,
+    levels: Count = 20,
+    cells: Annotated[int, Within(2)] = 12,
+    top: Count = 4,
+    hits: Share = 0.5,
+    controls: Count = 5,
     split: Literal["validation", "test"] = "test",
-    seed: int = 0,
-    env: str | None = None,
-    out: Path | str | None = None,
-) -> Path:
+    seed: Seed = 0,
+) -> Result:
     """Find the channels that follow the cheese on validation mazes, and test what they do.
 
+    Each seed of a group has channels of its own; effects are then means over seeds.
+
     Args:
-        checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
+        checkpoint: A maze agent.
         module: The layer, such as `embedder.block2.res1.resadd`.
         levels: Number of validation mazes in which channels are found, and of other mazes in which
             they are tested.
         cells: Number of cheese cells in each maze.
         top: Number of channels at most.
-        hits: Least share of cheese cells beside which a channel must peak, in 0…1.
+        hits: Least share of cheese cells beside which a channel must peak.
         controls: Number of sets of random channels.
         split: Split of the mazes in which channels are tested.
         seed: Seed of everything that is drawn.
-        env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/channels` of the run or group.
 
     Returns:
-        The folder, with `channels.json`, `tables.json`, `sheet.png` (all channels of the layer in
-        one maze, with and without cheese) and `channels.png`. Each seed of a folder of seeds has
-        its own channels and figures, called `SEED-sheet.png` and so on, and `resampling.png` has
-        means over seeds with intervals.
+        Numbers of every channel, tables of those that follow the cheese and of what taking them
+        from other mazes does, and figures: all channels of the layer in one maze, with and without
+        cheese (`sheet`), and what they do (`channels`; over seeds also `resampling`).
 
     Raises:
-        ConfigError: If an option is impossible, there is no such module, or no channel is found.
+        ConfigError: If there is no such module, no channel is found, or there are too few mazes.
     """
-    asked = Request.of(STUDY, run, locals())
-    if min(levels, controls, top) < 1:
-        raise ConfigError(f"levels={levels}, controls={controls}, top={top}: at least 1 of each")
-    runs = runs_of(checkpoint)
-    found, origins = [], []
-    with progress_bars() as progress:
-        for path, name in zip(runs, names_of(runs), strict=True):
-            studied = studied_layer(path, module, env)
-            known = studied.mazes(levels, "validation", seed)
-            tracking = studied.tracking(known, cells, seed)
-            with naming(name):
-                goal = goal_channels(tracking, top, hits)
-            pool = studied.mazes(levels * _POOL, split, seed)
-            own_progress = labelled(progress, name)
-            found.append(
-                _study(name, studied, known, tracking, goal, pool, controls, seed, own_progress)
+
+    def measure(agent: Agent, progress: ProgressCallback) -> _Channels:
+        studied = studied_layer(agent, module)
+        known = studied.mazes(levels, "validation", seed)
+        tracking = studied.tracking(known, cells, seed)
+        goal = goal_channels(tracking, top, hits)
+        pool = studied.mazes(levels * _POOL, split, seed)
+        swept = [record_maze(studied.layer_split, one, studied.observe) for one in known[:_SWEPT]]
+        zeros, means = ablation_sweep(
+            swept,
+            torch.cat([one.maps for one in swept]).mean(0),
+            functools.partial(progress, "each channel ablated"),
+        )
+        sets = _sets(goal, zeros, controls, np.random.default_rng([seed, 1]))
+        logits = np.concatenate(
+            [direct_logit_attribution(studied.layer_split, one.obs) for one in swept]
+        ).mean(axis=0)
+        moves = dict(zip(MOVES, logits.T, strict=True))
+        return _Channels(
+            studied,
+            tracking.to_frame().assign(zero=zeros, mean=means, **moves),
+            goal,
+            sets,
+            _resampling(studied, sets, pool, levels, seed, progress),
+            shown=max(known, key=lambda state: state.maze_dim),
+        )
+
+    found = checkpoint.each(measure)
+    each = [_result(one) for one in found]
+    if len(each) == 1:
+        return each[0]
+    effects = {
+        kind: {
+            what: estimate_over_seeds([one.effects[kind][what] for one in found]) for what in own
+        }
+        for kind, own in found[0].effects.items()
+    }
+    over = f"{len(found)} training seeds"
+    return Result(
+        data={"intervals": f"95 %, over {over}", "module": module, "resampling": effects},
+        tables={"resampling": _effects_table(effects, over)},
+        figures={
+            "resampling": resampling_figure(
+                [one.effects for one in found], effects, f"{module}, {over}"
             )
-            origins.append(asked.provenance(studied.agent, studied.config, seed=seed))
-    with asked.results(asked.folder(studied.agent)) as folder:
-        write_channels(folder, found, origins)
-    return folder
-
-
-def _study(
-    name: str,
-    studied: StudiedLayer,
-    known: Sequence[MazeState],
-    tracking: Tracking,
-    goal: list[int],
-    pool: Sequence[MazeState],
-    controls: int,
-    seed: int,
-    progress: ProgressCallback,
-) -> ChannelsResult:
-    swept = [record_maze(studied.layer_split, state, studied.observe) for state in known[:_SWEPT]]
-    means = torch.cat([one.maps for one in swept]).mean(0)
-    zeros, averages = ablation_sweep(
-        swept, means, functools.partial(progress, "each channel ablated")
-    )
-    sets = _sets(goal, zeros, controls, np.random.default_rng([seed, 1]))
-    attribution = np.concatenate(
-        [direct_logit_attribution(studied.layer_split, one.obs) for one in swept]
-    )
-    largest = max(known, key=lambda state: state.maze_dim)
-    return ChannelsResult(
-        name=name,
-        module=studied.layer_split.site.module,
-        tracking=tracking,
-        goal=goal,
-        zeros=zeros,
-        means=averages,
-        direct_logit_attribution=attribution.mean(axis=0),
-        sets=sets,
-        effects=_resampling(studied, sets, len(known), pool, seed, progress),
-        sheet=_sheet(studied, largest),
-        sheet_of=f"level {largest.level_seed} ({largest.maze_dim}×{largest.maze_dim})",
-    )
+        },
+    ).with_seeds(dict(zip(checkpoint.names, each, strict=True)))
 
 
 def _sets(
     goal: list[int], zeros: NDArray[np.float64], controls: int, generator: np.random.Generator
-) -> dict[str, list[list[int]]]:
+) -> Sets:
     """Return the sets of channels that are resampled: the found ones, and controls."""
     drawn = [random_channels(len(zeros), goal, generator) for _ in range(controls)]
     matched = matched_channels(zeros, goal, generator)
@@ -160,9 +169,9 @@ def _sets(
 
 def _resampling(
     studied: StudiedLayer,
-    sets: dict[str, list[list[int]]],
-    levels: int,
+    sets: Sets,
     pool: Sequence[MazeState],
+    levels: int,
     seed: int,
     progress: ProgressCallback,
 ) -> dict[str, dict[str, Estimate]]:
@@ -171,44 +180,28 @@ def _resampling(
     Intervals are over mazes; in each maze the random sets are averaged.
     """
     generator = np.random.default_rng([seed, 2])
-    found: dict[str, list[Resampled]] = {name: [] for name in sets}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in sets}
     receivers = _receivers(pool, levels)
     for number, state in enumerate(receivers):
         donor = donor_for(state, pool, generator)
         receiver = record_maze(studied.layer_split, state, studied.observe)
         for name, several in sets.items():
             each = [resampled(receiver, donor, studied.observe, one) for one in several]
-            same, different = (
-                float(np.mean([getattr(one, kind) for one in each]))
-                for kind in ("same", "different")
-            )
-            found[name].append(Resampled(same, different))
+            same = float(np.mean([one.same for one in each]))
+            found[name].append((same, float(np.mean([one.different for one in each]))))
         progress("channels from another maze", number + 1, len(receivers))
-    return {name: _estimates(effects) for name, effects in found.items()}
+    return {name: _estimates(*np.transpose(effects)) for name, effects in found.items()}
 
 
 def _receivers(pool: Sequence[MazeState], count: int) -> list[MazeState]:
     """Choose mazes of at least 5×5 for which another maze can be the donor."""
-    chosen = []
-    for state in pool:
-        partners = [
-            one
-            for one in pool
-            if one.maze_dim == state.maze_dim
-            and not np.array_equal(one.open, state.open)
-            and one.open[state.cheese[0]]
-        ]
-        if state.maze_dim >= 5 and partners and state.cheese[0] != state.mouse:
-            chosen.append(state)
+    chosen = [state for state in pool if state.maze_dim >= 5 and donors_of(state, pool)]
     if not chosen:
         raise ConfigError("no maze has another of its size to take channels from; raise levels=")
     return chosen[:count]
 
 
-def _estimates(effects: Sequence[Resampled]) -> dict[str, Estimate]:
-    same, different = (
-        np.array([getattr(one, kind) for one in effects]) for kind in ("same", "different")
-    )
+def _estimates(same: NDArray[np.float64], different: NDArray[np.float64]) -> dict[str, Estimate]:
     return {
         "same": mean_over_seeds(same, within=(0, 1)),
         "different": mean_over_seeds(different, within=(0, 1)),
@@ -216,8 +209,62 @@ def _estimates(effects: Sequence[Resampled]) -> dict[str, Estimate]:
     }
 
 
-def _sheet(studied: StudiedLayer, state: MazeState) -> NDArray[np.float64]:
-    """Return the layer's maps for one maze with and without its cheese, `[2, C, H, W]`."""
-    obs = to_tensor(studied.observe([state, with_cheese(state, None)]))
-    maps: NDArray[np.float64] = studied.layer_split.before(obs).double().numpy()
-    return maps
+def _result(found: _Channels) -> Result:
+    """Return the numbers, tables and figures of one agent."""
+    module, shown, channels = found.studied.layer_split.module, found.shown, found.channels
+    states = [shown, with_cheese(shown, None)]
+    maps = found.studied.layer_split.before(to_tensor(found.studied.observe(states)))
+    with_it, without = maps.double().numpy()
+    size = f"{shown.maze_dim}×{shown.maze_dim}"
+    title = f"{module}, level {shown.level_seed} ({size}): with and without cheese"
+    goal = channels.iloc[found.goal]
+    notes = {c: f"r={r:.2f}" for c, r in zip(found.goal, goal["correlation"], strict=True)}
+    overview = channels_figure(channels, found.goal, found.effects, f"Channels of {module}")
+    columns = {"correlation": "r", "at_cheese": "at cheese"}
+    sets = ", ".join(f"{len(some)} {name}" for name, some in found.sets.items())
+    return Result(
+        data={
+            "module": module,
+            "goal_channels": found.goal,
+            "channels": [_plain_channel(row) for row in _rows(channels)],
+            "resampling": {
+                name: {"sets": found.sets[name], **own} for name, own in found.effects.items()
+            },
+        },
+        tables={
+            "goal-channels": DataTable(
+                f"channels of {module} that follow the cheese",
+                _rows(goal.drop(columns="selectivity").rename(columns=columns)),
+                caption="by move: direct logit attribution, the mean of activation × gradient of "
+                "the move's logit, less the mean of moves",
+                form=".3f",
+            ),
+            "resampling": _effects_table(found.effects, f"mazes; sets: {sets}"),
+        },
+        figures={"sheet": channel_sheet(with_it, without, title, notes), "channels": overview},
+        frames={"all-channels": channels},
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def _plain_channel(row: Mapping[str, Any]) -> dict[str, Any]:
+    moves = {move: row[move] for move in MOVES}
+    rest = {name: value for name, value in row.items() if name not in moves}
+    return rest | {"direct_logit_attribution": moves}
+
+
+def _effects_table(effects: Effects, over: str) -> DataTable:
+    heads = {"same": "same cell", "different": "another cell", "difference": "difference"}
+    rows = [
+        {"channels": name, **{head: own[what] for what, head in heads.items()}}
+        for name, own in effects.items()
+    ]
+    return DataTable(
+        "channels taken from another maze",
+        rows,
+        caption=f"mean total variation over squares, with 95 % intervals over {over}",
+        form=".4f",
+    )

@@ -4,60 +4,73 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from chisel.analysis.evaluation import Placement, Split
-from chisel.analysis.maze import held_out_states
+from chisel.analysis.maze import CHOICES, Orientation, held_out_states
 from chisel.analysis.maze.cheese_vector import (
-    CheeseVectorResult,
+    KINDS,
+    LAYER,
+    Condition,
     Row,
     SteeringSetup,
     cheese_vectors,
+    choices_figure,
+    choices_frame,
     compared,
+    join_rows,
+    plain_row,
+    seeds_figure,
     start_gap,
     steering_setup,
     sweep,
-    write_cheese_vector,
+    sweep_figure,
 )
 from chisel.analysis.results import (
+    Agents,
+    Count,
+    DataTable,
     ProgressCallback,
-    Request,
-    labelled,
+    Result,
+    Seed,
     maze_run,
-    names_of,
-    numbers,
-    progress_bars,
-    runs_of,
-    take_agent,
 )
-from chisel.analysis.steering import policy_layers, shape_of
-from chisel.configs import MazeConfig
-from chisel.envs.maze import MazeState, observe_states
+from chisel.analysis.steering import curves_figure, policy_layers, shape_of
+from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
-STUDY = "cheese-vector"
-COEFFS = "-2,-1,-0.5,0.5,1"
+
+@dataclass(frozen=True)
+class _Choices:
+    """Choices of one agent's mouse."""
+
+    setup: SteeringSetup
+    start_gap: float
+    """See `start_gap`."""
+    close: list[Row]
+    """Rows of `compared`."""
+    rows: list[Row]
+    """Rows of `sweep`."""
 
 
 def run(
+    checkpoint: Agents,
     *,
-    checkpoint: Path | str,
-    module: str = "embedder.block2.res1.resadd",
+    module: str = LAYER,
     coeff: float = -1.0,
-    layers: str = "all",
-    coeffs: str = COEFFS,
-    levels: int = 100,
-    split: Literal["all", "train", "validation", "test"] = "validation",
-    cheese: Literal["as-trained", "anywhere"] = "anywhere",
-    orientation: Literal["left", "right"] = "left",
-    seed: int = 0,
-    env: str | None = None,
-    out: Path | str | None = None,
-) -> Path:
+    layers: tuple[str, ...] = ("all",),
+    coeffs: tuple[float, ...] = (-2.0, -1.0, -0.5, 0.5, 1.0),
+    levels: Count = 100,
+    split: Split = "validation",
+    cheese: Placement = "anywhere",
+    orientation: Orientation = "left",
+    seed: Seed = 0,
+) -> Result:
     """Add the cheese vector at every layer, and measure where the mouse turns at decision squares.
 
     Each maze's vector is taken once, at its start square: activations with the cheese minus those
@@ -67,95 +80,130 @@ def run(
     and report on test mazes with layers=none.
 
     Args:
-        checkpoint: A run, a `.ckpt`, a folder of seeds, a shipped folder or a published `.pth`.
+        checkpoint: A maze agent.
         module: The layer at which vectors are compared.
         coeff: Factor that they are multiplied by before they are added there.
-        layers: Layers of the sweep: all on which the policy depends, none, or names separated by
-            commas.
-        coeffs: Coefficients of the sweep, separated by commas.
+        layers: Layers of the sweep: all on which the policy depends, none, or names.
+        coeffs: Coefficients of the sweep.
         levels: Number of held-out mazes, each with a decision square.
         split: Split that the layouts come from.
         cheese: Place of the cheese: as in training, or anywhere.
         orientation: Side that the mouse faces.
         seed: Seed of the mazes and of everything that is drawn.
-        env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/cheese-vector` of the run or group.
 
     Returns:
-        The folder, with `cheese-vector.json`, `tables.json`, `choices.png` and, with a sweep,
-        `layers.png` and `coefficients.png`. For a folder of seeds these are means over seeds with
-        intervals, and each seed has a `SEED-choices.png` and its numbers under `runs`.
+        The choices by what was added, in a table and a figure (`choices`) and, with a sweep, by
+        layer and coefficient (`layers`, `coefficients`). Several seeds have means over them with
+        intervals, and tables and figures of choices of their own.
 
     Raises:
-        ConfigError: If a layer or option is impossible, or there are too few such mazes.
-        CheckpointError: If there is no agent, or it is for another environment.
+        ConfigError: If a layer is unknown, or there are too few such mazes.
+        CheckpointError: If an agent is for another environment.
     """
-    asked = Request.of(STUDY, run, locals())
-    points = sorted({*numbers("coeffs", coeffs)})
-    runs = runs_of(checkpoint)
-    found, origins = [], []
-    with progress_bars() as progress:
-        for path, name in zip(runs, names_of(runs), strict=True):
-            agent = take_agent(path, env=env)
-            config = maze_run(agent)
-            modules = _layers(agent, layers, module)
-            states = _mazes(agent, config.env, cheese, orientation, levels, split, seed)
-            observe = functools.partial(observe_states, config=config.env)
-            setup = steering_setup(agent, states, observe)
-            own_progress = labelled(progress, name)
-            found.append(_study(name, setup, module, coeff, modules, points, seed, own_progress))
-            origins.append(asked.provenance(agent, config, seed=seed))
+
+    def measure(agent: Agent, progress: ProgressCallback) -> _Choices:
+        config, modules = maze_run(agent).env, _layers(agent, layers, module)
+        states = held_out_states(
+            agent, config, cheese, levels=levels, split=split, seed=seed, decision=True
+        )
+        for state in states:
+            state.is_reflected = orientation == "right"
+        setup = steering_setup(agent, states, functools.partial(observe_states, config=config))
+        generator = torch.Generator().manual_seed(seed)
+        close = compared(setup, module, coeff, np.random.default_rng(seed), generator)
+        rows: list[Row] = []
+        if modules:
+            vectors, bar = cheese_vectors(setup, modules), functools.partial(progress, "layers")
+            rows = sweep(setup, vectors, sorted(coeffs), generator, bar)
+        return _Choices(setup, start_gap(setup, module), close, rows)
+
     title = f"{module}, coefficient {coeff:g}: {levels} {split} mazes"
-    with asked.results(asked.folder(agent)) as folder:
-        write_cheese_vector(folder, found, origins, module, title)
-    return folder
+    found = checkpoint.each(measure)
+    each = [_result(one, module, title) for one in found]
+    if len(each) == 1:
+        return _with_sweep(each[0], found[0].rows, found[0].close[0], module)
+    close, rows = (join_rows([getattr(one, name) for one in found]) for name in ("close", "rows"))
+    heading = f"{title}, {len(found)} seeds"
+    joined = Result(
+        data={
+            "intervals": f"95 %, over {len(found)} training seeds",
+            "module": module,
+            "compared": [plain_row(row) for row in close],
+            "before": plain_row(close[0]),
+            "sweep": [plain_row(row) for row in rows],
+        },
+        tables={"compared": _table(close, heading, "seeds")},
+        figures={"choices": seeds_figure(close, heading)},
+    ).with_seeds(dict(zip(checkpoint.names, each, strict=True)))
+    return _with_sweep(joined, rows, close[0], module)
 
 
-def _study(
-    name: str,
-    setup: SteeringSetup,
-    module: str,
-    coeff: float,
-    modules: Sequence[str],
-    coeffs: Sequence[float],
-    seed: int,
-    progress: ProgressCallback,
-) -> CheeseVectorResult:
-    draws, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    close = compared(setup, module, coeff, draws, generator)
-    rows: list[Row] = []
-    if modules:
-        vectors = cheese_vectors(setup, modules)
-        rows = sweep(setup, vectors, coeffs, generator, functools.partial(progress, "layers"))
-    return CheeseVectorResult(name, setup, start_gap(setup, module), close, rows)
-
-
-def _mazes(
-    agent: Agent,
-    config: MazeConfig,
-    placement: Placement,
-    orientation: Literal["left", "right"],
-    levels: int,
-    split: Split,
-    seed: int,
-) -> list[MazeState]:
-    """Return held-out mazes with a decision square, the mouse facing one side."""
-    states = held_out_states(
-        agent, config, placement, levels=levels, split=split, seed=seed, decision=True
-    )
-    for state in states:
-        state.is_reflected = orientation == "right"
-    return states
-
-
-def _layers(agent: Agent, layers: str, module: str) -> list[str]:
+def _layers(agent: Agent, layers: Sequence[str], module: str) -> list[str]:
     """Return the layers of the sweep, and check every name, also that of `module`."""
     shape_of(agent, module)
-    if layers == "none":
+    if list(layers) == ["none"]:
         return []
-    if layers == "all":
+    if list(layers) == ["all"]:
         return policy_layers(agent)
-    names = layers.split(",")
-    for name in names:
+    for name in layers:
         shape_of(agent, name)
-    return names
+    return list(layers)
+
+
+def _result(found: _Choices, module: str, title: str) -> Result:
+    """Return the numbers of one agent, and a table and a figure of what was compared."""
+    mazes = found.setup.mazes
+    return Result(
+        data={
+            "levels": [state.level_seed for state in mazes.starts],
+            "decision_squares": mazes.squares,
+            "module": module,
+            "start_gap": found.start_gap,
+            "compared": [
+                plain_row(row) | {"choices": row.choices, "mazes": row.mazes} for row in found.close
+            ],
+            "before": plain_row(found.close[0]),
+            "sweep": [plain_row(row) for row in found.rows],
+        },
+        tables={"compared": _table(found.close, title, "mazes")},
+        figures={"choices": choices_figure(found.close, title)},
+        frames={"choices": choices_frame(found.close)},
+    )
+
+
+def _with_sweep(
+    result: Result, rows: Sequence[Condition], before: Condition, module: str
+) -> Result:
+    """Return a result with the figures of a sweep, if there was one."""
+    if not rows:
+        return result
+    swept = [row.module for row in rows]
+    shown = module if module in swept else swept[0]
+    of_it = [row for row in rows if row.module == shown]
+    panels = {
+        f"P({choice})": {
+            kind: [row.means[choice] for row in of_it if row.name == kind] for kind in KINDS
+        }
+        for choice in CHOICES
+    }
+    points = sorted({float(row.coeff or 0) for row in of_it})
+    figures: dict[str, Figure] = {
+        "layers": sweep_figure(rows, before, "Change of mean probabilities at decision squares"),
+        "coefficients": curves_figure(panels, points, f"{shown}: mean over mazes"),
+    }
+    return replace(result, figures={**result.figures, **figures})
+
+
+def _table(rows: Sequence[Condition], title: str, over: str) -> DataTable:
+    cells: list[dict[str, Any]] = [
+        {"added": row.name, "over mazes": statistic, over: row.count}
+        | {f"P({choice})": estimates[choice] for choice in CHOICES}
+        for row in rows
+        for statistic, estimates in (("median", row.medians), ("mean", row.means))
+    ]
+    return DataTable(
+        title,
+        cells,
+        caption=f"at the decision square, with 95 % intervals over {over}",
+        form=".3f",
+    )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from rich.table import Table
+from matplotlib.figure import Figure
 
-from chisel.analysis.evaluation import PLACEMENTS, Placement
+from chisel.analysis.evaluation import PLACEMENTS, Placement, Split
 from chisel.analysis.maze import (
-    ComparedPolicy,
     MazePolicy,
+    Orientation,
+    VectorField,
     compared_policy,
     comparison_figure,
     contact_sheet,
@@ -22,170 +23,157 @@ from chisel.analysis.maze import (
     maze_policy,
     policy_change,
 )
-from chisel.analysis.results import (
-    Request,
-    bootstrap_mean,
-    keep_tables,
-    maze_run,
-    new_table,
-    save_figure,
-    take_agent,
-    write_json,
-)
-from chisel.configs import ConfigError
+from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean, maze_run
 from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
-STUDY = "vector-field"
 _DRAWN = 6
 """Number of mazes that are drawn, side by side on the contact sheet."""
 _COMPARED = 30
 """Default number of mazes if something is compared."""
 
-Policies = Mapping[Placement, Sequence[MazePolicy]]
-"""By placement of the cheese, the policy in each maze."""
+
+@dataclass(frozen=True)
+class _Maze:
+    """A maze with the policy in it, and with the policy that this one is compared with, if any."""
+
+    number: int
+    placement: Placement
+    policies: tuple[MazePolicy, ...]
+    fields: tuple[VectorField, ...]
+    """Fields of the policies for a mouse that faces the side asked for."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of its figure."""
+        return f"{self.number:02d}-{self.placement}"
 
 
 def run(
+    checkpoint: Agent,
     *,
-    checkpoint: Path | str,
-    levels: int | None = None,
-    split: Literal["all", "train", "validation", "test"] = "test",
-    seed: int = 0,
-    orientation: Literal["left", "right"] = "left",
+    levels: Count | None = None,
+    split: Split = "test",
+    seed: Seed = 0,
+    orientation: Orientation = "left",
     steer: str | None = None,
     ablate: str | None = None,
-    other: str | None = None,
-    env: str | None = None,
-    out: Path | str | None = None,
-) -> Path:
+    other: Agent | None = None,
+) -> Result:
     """Draw an agent's policy and values on some levels, or their change by an intervention.
 
     With steer, ablate or other, each maze is drawn before and after, with the difference.
 
     Args:
-        checkpoint: A run, a `.ckpt`, a shipped folder or a published `.pth`.
-        levels: Number of mazes, each with the cheese as in training and anywhere; None is 6, or 30
-            if something is compared. The first six are drawn.
+        checkpoint: A maze agent.
+        levels: Number of mazes, each with the cheese as in training and anywhere; left out it is 6,
+            or 30 if something is compared. The first six are drawn.
         split: Split that the layouts come from.
         seed: Seed of the mazes.
         orientation: Side that the mouse faces.
         steer: Vectors to add, FILE:COEFF separated by commas, as `chisel eval` takes them.
         ablate: Regions to ablate, REGION[:MODE] separated by commas.
-        other: Another checkpoint with the same observations, to compare with.
-        env: For published weights, the experiment whose environment they play in.
-        out: Folder for the results; None is `studies/vector-field` of the run.
+        other: Another agent with the same observations, to compare with.
 
     Returns:
-        The folder, with a PNG per drawn maze and placement, `contact-sheet.png` and `fields.json`,
-        which also has the exact outcome of an episode within the timeout. If something is compared,
-        also a `…-change.png` for each maze and `tables.json`.
+        A figure for each drawn maze and placement, a contact sheet, and the numbers behind them
+        with the exact outcome of an episode within the timeout. If something is compared, also a
+        figure of each maze's change, and a table.
 
     Raises:
         ConfigError: If an option is impossible or an intervention does not fit.
-        CheckpointError: If there is no agent or vector, or the other has other observations.
+        CheckpointError: If there is no vector, or the other agent has other observations.
     """
-    asked = Request.of(STUDY, run, locals())
-    if levels is None:
-        levels = _COMPARED if steer or ablate or other else _DRAWN
-    if levels < 1:
-        raise ConfigError(f"levels={levels}: must be at least 1")
-    agent = take_agent(checkpoint, env=env)
-    config = maze_run(agent)
+    agent, config = checkpoint, maze_run(checkpoint)
     compared = compared_policy(agent, config, steer=steer, ablate=ablate, other=other)
+    wanted = levels or (_COMPARED if compared else _DRAWN)
     observe = functools.partial(observe_states, config=config.env)
-    before: dict[Placement, list[MazePolicy]] = {}
-    after: dict[Placement, list[MazePolicy]] = {}
+    mazes: list[_Maze] = []
     for placement in PLACEMENTS:
         states = held_out_states(
-            agent, config.env, placement, levels=levels, split=split, seed=seed
+            agent, config.env, placement, levels=wanted, split=split, seed=seed
         )
-        before[placement] = [maze_policy(agent.outputs, one, observe, config.env) for one in states]
+        sides = [[maze_policy(agent.outputs, one, observe, config.env) for one in states]]
         if compared is not None:
             with compared.context():
-                after[placement] = [
-                    maze_policy(compared.outputs, one, observe, config.env) for one in states
-                ]
-    origin = asked.provenance(agent, config, seed=seed)
-    heading = _heading(agent, config.experiment)
-    with asked.results(asked.folder(agent)) as folder:
-        _write(folder, before, after, compared, origin, orientation, heading)
-        if compared is not None:
-            keep_tables(folder, [_table(before, after, compared.name)])
-    return folder
-
-
-def _heading(agent: Agent, experiment: str) -> str:
+                sides.append(
+                    [maze_policy(compared.outputs, one, observe, config.env) for one in states]
+                )
+        for number, policies in enumerate(zip(*sides, strict=True)):
+            fields = tuple(one.facing(orientation) for one in policies)
+            mazes.append(_Maze(number, placement, policies, fields))
+    data = [_data(one) for one in mazes]
+    drawn = [one for one in mazes if one.number < _DRAWN]
     trained = "" if agent.env_steps is None else f" after {agent.env_steps:,} steps"
-    return f"{experiment or agent.source.stem}{trained}"
+    sheet = contact_sheet(_rows(drawn), f"{config.experiment or agent.source.stem}{trained}")
+    name = compared.name if compared else ""
+    return Result(
+        data={**({"after": compared.plain} if compared else {}), "fields": data},
+        tables={"change": _table(data, name)} if compared else {},
+        figures={**_figures(drawn, name), "contact-sheet": sheet},
+    )
 
 
-def _write(
-    folder: Path,
-    before: Policies,
-    after: Policies,
-    compared: ComparedPolicy | None,
-    origin: dict[str, Any],
-    orientation: str,
-    heading: str,
-) -> None:
-    stamp = f"sha256 {origin['sha256']}, seed {origin['seed']}"
-    plain = []
-    for placement, policies in before.items():
-        for number, policy in enumerate(policies):
-            field, drawn = policy.facing(orientation), number < _DRAWN
-            dim = field.state.maze_dim
-            title = f"level {field.state.level_seed}, {dim}×{dim}, cheese {placement}"
-            name = f"{number:02d}-{placement}.png"
-            if drawn:
-                save_figure(field_figure(field, title), folder / name, stamp)
-            about: dict[str, Any] = {"file": name if drawn else None, "cheese_placement": placement}
-            about |= field.to_plain() | {"exact": policy.exact()}
-            if compared is not None:
-                second = after[placement][number]
-                if drawn:
-                    figure = comparison_figure(
-                        field, second.facing(orientation), f"{title}; after: {compared.name}"
-                    )
-                    save_figure(figure, folder / f"{number:02d}-{placement}-change.png", stamp)
-                about["after"] = second.facing(orientation).to_plain() | {"exact": second.exact()}
-                about["total_variation"] = policy_change(policy, second)
-            plain.append(about)
-    sheet = contact_sheet(_rows(before, after, orientation), heading)
-    save_figure(sheet, folder / "contact-sheet.png", stamp)
-    about_after = {} if compared is None else {"after": dict(compared.plain)}
-    write_json(folder / "fields.json", origin | about_after | {"fields": plain})
+def _data(maze: _Maze) -> dict[str, Any]:
+    first, *after = (
+        field.to_plain() | {"exact": policy.exact()}
+        for field, policy in zip(maze.fields, maze.policies, strict=True)
+    )
+    change = policy_change(*maze.policies) if after else None
+    return {
+        "file": f"{maze.name}.png" if maze.number < _DRAWN else None,
+        "cheese_placement": maze.placement,
+        **first,
+        **({"after": after[0], "total_variation": change} if after else {}),
+    }
 
 
-def _rows(before: Policies, after: Policies, orientation: str) -> list[tuple[str, list[Any]]]:
+def _figures(mazes: Sequence[_Maze], name: str) -> dict[str, Figure]:
+    """Draw each maze, and its change by what `name` says."""
+    figures = {}
+    for maze in mazes:
+        field, *after = maze.fields
+        side = field.state.maze_dim
+        title = f"level {field.state.level_seed}, {side}×{side}, cheese {maze.placement}"
+        figures[maze.name] = field_figure(field, title)
+        for changed in after:
+            figures[f"{maze.name}-change"] = comparison_figure(
+                field, changed, f"{title}; after: {name}"
+            )
+    return figures
+
+
+def _rows(mazes: Sequence[_Maze]) -> list[tuple[str, list[VectorField]]]:
     """Return labels and fields of the contact sheet's rows, those compared below each other."""
+    rows: dict[str, list[VectorField]] = {}
+    for maze in mazes:
+        for when, field in zip(("", "after: "), maze.fields, strict=False):
+            rows.setdefault(f"{when}cheese {maze.placement}", []).append(field)
+    return list(rows.items())
+
+
+def _table(fields: Sequence[Mapping[str, Any]], name: str) -> DataTable:
+    generator = np.random.default_rng(0)
     rows = []
-    for placement in before:
-        for when, policies in (("", before), ("after: ", after)):
-            if placement in policies:
-                fields = [one.facing(orientation) for one in policies[placement][:_DRAWN]]
-                rows.append((f"{when}cheese {placement}", fields))
-    return rows
-
-
-def _table(before: Policies, after: Policies, name: str) -> Table:
-    table = new_table(
-        title=f"After: {name}",
+    for placement in PLACEMENTS:
+        mazes = [one for one in fields if one["cheese_placement"] == placement]
+        columns = {
+            f"P({goal}){when}": [side["exact"][goal] for side in sides]
+            for goal in ("cheese", "corner")
+            for when, sides in (("", mazes), (" after", [one["after"] for one in mazes]))
+        }
+        for over in ("squares", "visited"):
+            columns[over] = [one["total_variation"][over] for one in mazes]
+        rows.append(
+            {"cheese": placement, "mazes": len(mazes)}
+            | {
+                head: bootstrap_mean(column, generator, within=(0, 1))
+                for head, column in columns.items()
+            }
+        )
+    return DataTable(
+        f"After: {name}",
+        rows,
         caption="exact, within the timeout; total variation of the policy over squares, and "
         "weighted by how often the policy before is there. 95 % intervals over mazes",
-        words=["cheese"],
-        numbers=("n", "P(cheese)", "after", "P(corner)", "after", "squares", "visited"),
     )
-    generator = np.random.default_rng(0)
-    for placement, policies in before.items():
-        pairs = list(zip(policies, after[placement], strict=True))
-        ends = [[policy.exact() for policy in pair] for pair in pairs]
-        moved = [policy_change(*pair) for pair in pairs]
-        columns = [
-            [both[k][goal] for both in ends] for goal in ("cheese", "corner") for k in (0, 1)
-        ]
-        columns += [[one[key] for one in moved] for key in ("squares", "visited")]
-        cells = [bootstrap_mean(column, generator, within=(0, 1)) for column in columns]
-        texts = [f"{one.value:.2f} ({one.low:.2f}, {one.high:.2f})" for one in cells]
-        table.add_row(placement, str(len(pairs)), *texts)
-    return table

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -25,6 +26,7 @@ from chisel.analysis.maze.cheese_vector import (
     sweep,
 )
 from chisel.analysis.maze.cheese_vector.conditions import plain_row
+from chisel.analysis.results import plain
 from chisel.analysis.results.estimates import bootstrap_mean, median
 from chisel.analysis.steering import (
     difference,
@@ -182,8 +184,9 @@ def test_choices_without_a_finite_output_are_null(agent, procgen):
     setup = setup_of(agent)
     endless = {"fc_policy": torch.full((2, 15), torch.inf)}
     (row, *_) = sweep(setup, endless, [1.0], torch.Generator().manual_seed(0))
-    assert plain_row(row)["cheese"]["mean"] == {"value": None, "low": None, "high": None, "n": 2}
-    assert plain_row(row)["cheese"]["median"]["value"] is None
+    cheese = plain(plain_row(row))["cheese"]
+    assert cheese["mean"] == {"value": None, "low": None, "high": None, "n": 2}
+    assert cheese["median"]["value"] is None
 
 
 def test_transfer_uses_one_donor_for_same_near_and_far(seeker, procgen):
@@ -308,9 +311,10 @@ def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     folder = studies.run("cheese-vector", checkpoint=run, **options)
     files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
     figures = {"choices.png", "layers.png", "coefficients.png"}
-    assert files == {"cheese-vector.json", "tables.json", *figures}
+    tables = {"compared.csv", "choices.csv", "tables.json"}
+    assert files == {"cheese-vector.json", *tables, *figures}
     found = json.loads((folder / "cheese-vector.json").read_text())
-    assert found["sha256"] == load_agent(run).digest
+    assert found["runs"][0]["sha256"] == load_agent(run).digest
     assert len(found["levels"]) == len(set(found["levels"])) == 6
     assert found["start_gap"] == pytest.approx(0, abs=1e-5)
     assert len(found["sweep"]) == 2 * 2 * 3
@@ -318,6 +322,9 @@ def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     np.testing.assert_allclose(
         rows["vector"]["choices"], rows["cheese removed"]["choices"], atol=0.2
     )
+    frame = pd.read_csv(folder / "choices.csv", float_precision="round_trip")
+    cheese = frame["cheese"][frame["name"] == "vector"]
+    assert cheese.tolist() == [choices[0] for choices in rows["vector"]["choices"]]
     again = studies.run("cheese-vector", checkpoint=run, out=tmp_path / "again", **options)
     same = json.loads((again / "cheese-vector.json").read_text())
     assert same["compared"] == found["compared"]
@@ -338,18 +345,18 @@ def test_seeds_have_rows_of_their_own_and_means_with_students_interval(tmp_path)
     assert len({run["sha256"] for run in found["runs"]}) == 3
     for kind in ("compared", "sweep"):
         assert [row["name"] for row in found[kind]] == [
-            row["name"] for row in found["runs"][0][kind]
+            row["name"] for row in found["of_each"][0][kind]
         ]
         for number, row in enumerate(found[kind]):
             for of in ("mean", "median"):
-                values = [run[kind][number]["cheese"][of]["value"] for run in found["runs"]]
+                values = [run[kind][number]["cheese"][of]["value"] for run in found["of_each"]]
                 half = 4.302653 * np.std(values, ddof=1) / np.sqrt(3)
                 joined = row["cheese"][of]
                 assert joined["value"] == pytest.approx(np.mean(values))
                 assert joined["high"] - joined["value"] == pytest.approx(half, abs=1e-9)
     alone = studies.run("cheese-vector", checkpoint=tmp_path / "group" / "seed-2", **options)
     lone = json.loads((alone / "cheese-vector.json").read_text())
-    assert lone["compared"] == found["runs"][2]["compared"]
+    assert lone["compared"] == found["of_each"][2]["compared"]
 
 
 @pytest.mark.usefixtures("procgen")
@@ -367,7 +374,7 @@ def test_the_cheese_set_of_the_steering_study_is_the_mean_of_each_mazes_vector(r
     [
         ("cheese-vector", {"module": "embedder.block2.res1.resad"}, "did you mean 'embedder"),
         ("cheese-vector", {"layers": "embedder.fx"}, "did you mean 'embedder.fc'"),
-        ("cheese-vector", {"coeffs": "1,x"}, "coeffs=1,x"),
+        ("cheese-vector", {"coeffs": "1,x"}, "coeffs=x: must be numbers"),
         ("cheese-vector", {"levels": 0}, "at least 1"),
         ("cheese-vector", {"levels": 1}, "several levels"),
         ("steering-vector", {"states": "top-right", "levels": 2}, "observation=pixels"),
@@ -387,7 +394,7 @@ def test_a_rows_intervals_stay_within_probabilities():
         row = Row("any", choices, np.arange(30))
         for number, choice in enumerate(("cheese", "corner", "neither")):
             column = choices[:, number]
-            plain = bootstrap_mean(column, np.random.default_rng(0), within=(0, 1))
-            assert row.mean(choice) == plain
-            assert row.median(choice).value == np.median(column)
-            assert row.median(choice) == median(column)
+            expected = bootstrap_mean(column, np.random.default_rng(0), within=(0, 1))
+            assert row.means[choice] == expected
+            assert row.medians[choice].value == np.median(column)
+            assert row.medians[choice] == median(column)

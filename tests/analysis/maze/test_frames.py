@@ -30,7 +30,7 @@ def test_fields_maps_and_channels_are_tables():
     assert field["col"].tolist() == [0, 1]
     one, two = np.array([0.5, 0.25]), np.array([1.0, 1.0])
     led = RetargetMap(state, [(0, 1), (0, 2)], np.array([1, 2]), one, two, None).to_frame()
-    assert list(led.columns) == ["row", "col", "distance", "base", "clamped"]
+    assert list(led.columns) == ["row", "col", "distance", "off_path", "base", "clamped"]
     assert led["col"].tolist() == [1, 2]
     tracking = Tracking(one, two, one, two, one).to_frame()
     assert tracking["channel"].tolist() == [0, 1]

@@ -126,6 +126,29 @@ def test_an_error_names_the_seed(group):
     assert not (group / "studies" / "fails").exists()
 
 
+def test_results_of_seeds_stand_under_their_names_beside_what_they_have_together():
+    def of(number):
+        rows = [{"what": "number", "value": number}]
+        frame = pd.DataFrame({"episode": [number]})
+        return Result(
+            {"number": number}, {"numbers": DataTable("N", rows)}, {"one": Figure()}, {"all": frame}
+        )
+
+    joined = Result({"mean": 1.5}, {"numbers": DataTable("Means", [])}, conclusion="Done.")
+    found = joined.with_seeds({"seed-1": of(1), "seed-2": of(2)})
+    each = [{"run": "seed-1", "number": 1}, {"run": "seed-2", "number": 2}]
+    assert found.data == {"mean": 1.5, "of_each": each}
+    titles = {name: table.title for name, table in found.tables.items()}
+    assert titles == {
+        "numbers": "Means",
+        "seed-1-numbers": "seed-1: N",
+        "seed-2-numbers": "seed-2: N",
+    }
+    assert list(found.figures) == ["seed-1-one", "seed-2-one"]
+    assert found.frames["all"].to_dict("list") == {"episode": [1, 2], "run": ["seed-1", "seed-2"]}
+    assert found.conclusion == "Done."
+
+
 def test_plain_values_have_neither_nan_nor_what_is_not_shown():
     table = {"a": Estimate(math.nan, -math.inf, 1.0, 3), "b": np.arange(2), "c": (True, None)}
     found = plain(table)

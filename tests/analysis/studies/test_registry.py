@@ -22,11 +22,11 @@ def test_vector_field_draws_each_maze_twice_and_says_where_it_comes_from(run_fol
     assert folder == run_folder / "studies" / "vector-field-levels-2-seed-4"
     pictures = [f"{n:02d}-{where}.png" for n in (0, 1) for where in ("anywhere", "as-trained")]
     files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
-    assert files == {*pictures, "contact-sheet.png", "fields.json"}
-    found = json.loads((folder / "fields.json").read_text())
+    assert files == {*pictures, "contact-sheet.png", "vector-field.json"}
+    found = json.loads((folder / "vector-field.json").read_text())
     agent = load_agent(run_folder)
-    assert found["sha256"] == agent.digest
-    assert found["seed"] == 4
+    assert found["runs"][0]["sha256"] == agent.digest
+    assert found["study"]["options"]["seed"] == 4
     assert found["command"].startswith("chisel study vector-field checkpoint=")
     assert [field["file"] for field in found["fields"]] == sorted(pictures, key=placement_first)
     for number in (0, 1):
@@ -58,7 +58,7 @@ def test_the_same_study_gives_the_same_json_and_out_is_honoured(run_folder, tmp_
         out = tmp_path / str(number)
         options = {"levels": 1, "orientation": orientation, "out": out}
         assert studies.run("vector-field", checkpoint=run_folder, **options) == out
-        texts.append((out / "fields.json").read_text())
+        texts.append((out / "vector-field.json").read_text())
     assert texts[0] == texts[1]
     assert json.loads(texts[2])["fields"][0]["orientation"] == "right"
     assert not (run_folder / "studies").exists()
@@ -161,10 +161,13 @@ def test_a_field_is_compared_with_that_under_an_intervention_or_of_another_check
         changes = {f"{n:02d}-{p}-change.png" for n in (0, 1) for p in ("anywhere", "as-trained")}
         assert changes < names
         assert "tables.json" in names
-        found.append(json.loads((out / "fields.json").read_text()))
+        found.append(json.loads((out / "vector-field.json").read_text()))
     ablated, other = found
     assert ablated["after"] == {"ablate": {"right": "zero"}}
-    assert other["after"]["other"]["sha256"] == load_agent(there).digest
+    assert other["after"] == {"other": str(load_agent(there).source)}
+    assert other["runs of other"][0]["sha256"] == load_agent(there).digest
+    for one in (ablated, other):
+        assert one["fields"][0]["file"] == "00-as-trained.png"
     assert ablated["fields"] == other["fields"]
     for field in ablated["fields"]:
         assert field["total_variation"]["squares"] == pytest.approx(1)
@@ -178,11 +181,12 @@ def test_a_field_is_compared_with_that_under_an_intervention_or_of_another_check
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"other": "there", "ablate": "right"}, "is compared as it is"),
+        ({"other": "itself", "ablate": "right"}, "is compared as it is"),
         ({"ablate": "left"}, "no such region"),
         ({"steer": "file"}, "needs FILE:COEFF"),
     ],
 )
 def test_impossible_comparisons_are_refused(right_then_up, options, complaint):
+    options = {key: right_then_up if to == "itself" else to for key, to in options.items()}
     with pytest.raises(ConfigError, match=complaint):
         studies.run("vector-field", checkpoint=right_then_up, **options)
