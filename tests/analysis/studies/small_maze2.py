@@ -11,7 +11,7 @@ from chisel.models import checkpoint_name, read_checkpoint, write_checkpoint
 from tests.analysis.conftest import make_run
 
 CASES: dict[str, dict[str, Any]] = {
-    "behaviour": {"levels": 150, "split": "train", "variables": "cheese_norm", "seed": 3},
+    "behaviour": {"levels": 110, "split": "train", "variables": "cheese_norm", "seed": 3},
     "region-sweep": {"levels": 16, "split": "train", "seed": 3},
     "over-training": {
         "measure": "regression,success",
@@ -33,7 +33,7 @@ def agent_for(study: str, folder: Path) -> str:
         )
     if study == "over-training":
         return str(_with_two_checkpoints(_walker(folder / "run")))
-    return str(_walker(folder / "run", "env.cheese=stock", "env.timeout=150"))
+    return str(_walker(folder / "run", "env.cheese=stock", "env.timeout=60"))
 
 
 def _walker(folder: Path, *overrides: str) -> Path:
