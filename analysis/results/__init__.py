@@ -91,7 +91,7 @@ from chisel.analysis.results.subjects import (
     load_networks,
 )
 from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
-from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_frame, to_plain
+from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
 
 __all__ = [
     "CHEESE",
@@ -179,7 +179,6 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "take_agent",
-    "to_frame",
     "to_plain",
     "typed_source",
     "write_csv",

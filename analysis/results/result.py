@@ -59,10 +59,13 @@ class DataTable:
 
     def _text(self, heading: str, cell: Any) -> str:
         form = self.form if isinstance(self.form, str) else self.form.get(heading, ".2f")
-        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        value = cell.value if isinstance(cell, Estimate) else cell
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             return "-"
+        if isinstance(value, float) and math.isinf(value):
+            return "∞" if value > 0 else "-∞"
         if isinstance(cell, Estimate):
-            return cell.text(form) if math.isfinite(cell.value) else "-"
+            return cell.text(form)
         if isinstance(cell, bool | np.bool_):
             return "yes" if cell else "no"
         if isinstance(cell, int | np.integer):

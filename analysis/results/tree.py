@@ -1,16 +1,15 @@
-"""Estimates in a tree of names, so that those of several seeds can be combined."""
+"""Estimates in mappings by name, so that those of several seeds can be joined."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
-
-import pandas as pd
 
 from chisel.analysis.results.estimates import Estimate, estimate_over_seeds
 
-Tree: TypeAlias = Mapping[str, "Tree | Estimate"]
+Tree: TypeAlias = Mapping[str, Any]
+"""Estimates in mappings within mappings, by names."""
 
 
 def branch(tree: Tree, *names: str) -> Tree:
@@ -41,36 +40,18 @@ def over_seeds(trees: Sequence[Tree]) -> Tree:
     """
     if len(trees) == 1:
         return trees[0]
-    combined: dict[str, Tree | Estimate] = {}
-    for name in trees[0]:
+    joined: dict[str, Any] = {}
+    for name, first in trees[0].items():
         members = [tree[name] for tree in trees if name in tree]
-        estimates = [one for one in members if isinstance(one, Estimate)]
         if len(members) == len(trees):
-            combined[name] = (
-                estimate_over_seeds(estimates)
-                if estimates
-                else over_seeds([one for one in members if not isinstance(one, Estimate)])
-            )
-    return combined
+            join = estimate_over_seeds if isinstance(first, Estimate) else over_seeds
+            joined[name] = join(members)
+    return joined
 
 
 def to_plain(tree: Tree) -> dict[str, Any]:
     """Return plain values for JSON, with `None` for NaN and infinity."""
     return {name: _plain(value) for name, value in tree.items()}
-
-
-def to_frame(tree: Tree) -> pd.DataFrame:
-    """Return a row for each estimate: `name` (names joined by slashes), value, low, high, n."""
-    rows = [(name, one.value, one.low, one.high, one.n) for name, one in _flat(tree)]
-    return pd.DataFrame(rows, columns=["name", "value", "low", "high", "n"])
-
-
-def _flat(tree: Tree) -> Iterator[tuple[str, Estimate]]:
-    for name, value in tree.items():
-        if isinstance(value, Estimate):
-            yield name, value
-        else:
-            yield from ((f"{name}/{rest}", one) for rest, one in _flat(value))
 
 
 def _plain(value: Tree | Estimate) -> dict[str, Any]:

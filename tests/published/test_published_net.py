@@ -117,12 +117,13 @@ def test_the_coefficients_are_the_published_ones(
     net: Agent, variable: str, published: float, tolerance: float
 ) -> None:
     found, _ = regression(net)
-    assert near(found[variable].value, published, tolerance)
+    assert near(found.coefficients[variable].value, published, tolerance)
 
 
 def test_both_distances_from_the_square_count_against_the_cheese_together(net: Agent) -> None:
     found, _ = regression(net)
-    together = sum(found[name].value for name in ("steps_cheese_square", "euclid_cheese_square"))
+    pair = ("steps_cheese_square", "euclid_cheese_square")
+    together = sum(found.coefficients[name].value for name in pair)
     assert near(together, -1.093, 0.5)
 
 

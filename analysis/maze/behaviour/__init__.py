@@ -1,8 +1,7 @@
 """Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
 
 from chisel.analysis.maze.behaviour.agent_statistics import Behaviour, behaviour, statistics
-from chisel.analysis.maze.behaviour.cheese_corners import cheese_in_corners
-from chisel.analysis.maze.behaviour.episodes import decision_episodes, plain_episodes
+from chisel.analysis.maze.behaviour.episodes import decision_episodes
 from chisel.analysis.maze.behaviour.figures import (
     correlation_figure,
     ends_figure,
@@ -12,26 +11,38 @@ from chisel.analysis.maze.behaviour.figures import (
     regression_figure,
     training_curve_figure,
 )
-from chisel.analysis.maze.behaviour.heat_maps import ORIGINS, HeatMap, heat_map
 from chisel.analysis.maze.behaviour.metrics import METRICS, PUBLISHED, maze_metrics
 from chisel.analysis.maze.behaviour.region_sweep import (
     RegionAgent,
-    RegionSweep,
+    by_region,
     largest_region,
     measure_agent,
-    name_of,
     require_alike,
-    setting_of,
+    side_of,
 )
-from chisel.analysis.maze.behaviour.regression import Data, Regression, inflation, prepare, regress
-from chisel.analysis.maze.behaviour.sign_flips import SignTest, sign_flips
-from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, misgeneralisation
-from chisel.analysis.maze.behaviour.tables import tables_of, text
+from chisel.analysis.maze.behaviour.regression import (
+    Data,
+    Regression,
+    inflation,
+    prepare,
+    regress,
+    sign_flips,
+)
+from chisel.analysis.maze.behaviour.summary import (
+    ENDS,
+    GAP,
+    OFF,
+    ON,
+    cheese_in_corners,
+    misgeneralisation,
+)
+from chisel.analysis.maze.behaviour.tables import ORIGINS, heat_map, tables_of, text
 from chisel.analysis.maze.behaviour.training_curves import (
     MEASURES,
     TrainingCurve,
     checkpoints_of,
     measure_training_curve,
+    training_curve_tables,
     training_curves_over_seeds,
 )
 from chisel.analysis.maze.behaviour.validation import Validation, cross_validate, drop_one
@@ -47,14 +58,12 @@ __all__ = [
     "PUBLISHED",
     "Behaviour",
     "Data",
-    "HeatMap",
     "RegionAgent",
-    "RegionSweep",
     "Regression",
-    "SignTest",
     "TrainingCurve",
     "Validation",
     "behaviour",
+    "by_region",
     "checkpoints_of",
     "cheese_in_corners",
     "correlation_figure",
@@ -71,18 +80,17 @@ __all__ = [
     "measure_agent",
     "measure_training_curve",
     "misgeneralisation",
-    "name_of",
-    "plain_episodes",
     "prepare",
     "regions_figure",
     "regress",
     "regression_figure",
     "require_alike",
-    "setting_of",
+    "side_of",
     "sign_flips",
     "statistics",
     "tables_of",
     "text",
     "training_curve_figure",
+    "training_curve_tables",
     "training_curves_over_seeds",
 ]

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from chisel.analysis.evaluation import Split
-from chisel.analysis.maze.behaviour.cheese_corners import cheese_in_corners
-from chisel.analysis.maze.behaviour.episodes import decision_episodes
+from chisel.analysis.maze.behaviour.episodes import COLUMNS, decision_episodes
 from chisel.analysis.maze.behaviour.metrics import METRICS
-from chisel.analysis.maze.behaviour.regression import inflation, prepare, regress
-from chisel.analysis.maze.behaviour.sign_flips import sign_flips
-from chisel.analysis.maze.behaviour.summary import ends, misgeneralisation
-from chisel.analysis.maze.behaviour.validation import (
-    carried_over,
-    cross_validate,
-    drop_one,
-    validation,
-)
+from chisel.analysis.maze.behaviour.regression import inflation, prepare, regress, sign_flips
+from chisel.analysis.maze.behaviour.summary import cheese_in_corners, ends, misgeneralisation
+from chisel.analysis.maze.behaviour.validation import carried_over, cross_validate, drop_one
 from chisel.analysis.results import Estimate, ProgressCallback, Tree
-from chisel.configs import RunConfig
+from chisel.configs import ConfigError, RunConfig, hint
 from chisel.models import Agent
 
 CORNER_SHARE = 4
 """The number of levels is divided by this for the corners, which have one estimate each."""
 
 
-@dataclass(frozen=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """Results about one agent."""
 
     episodes: pd.DataFrame
@@ -65,6 +59,9 @@ def behaviour(
         ConfigError: If there are too few levels, a variable is unknown, or nearly all episodes
             ended alike.
     """
+    for name in variables:
+        if name not in COLUMNS:
+            raise ConfigError(f"variables={name}: {hint(name, COLUMNS)}")
     batches = [
         decision_episodes(
             agent,
@@ -76,15 +73,12 @@ def behaviour(
         for number in (0, 1)
     ]
     draws = np.random.default_rng([config.eval.seed, 0xBE4A])
-    tree = dict(statistics(batches[0], batches[1], variables, draws))
+    tree = statistics(batches[0], batches[1], variables, draws)
+    options: dict[str, Any] = {"split": split, "progress": progress}
+    summary = misgeneralisation(agent, config, draws, levels=levels, **options)
     few = max(1, levels // CORNER_SHARE)
-    tree["summary"] = misgeneralisation(
-        agent, config, draws, levels=levels, split=split, progress=progress
-    )
-    tree["corners"] = cheese_in_corners(
-        agent, config, draws, levels=few, split=split, progress=progress
-    )
-    return Behaviour(batches[0], tree)
+    corners = cheese_in_corners(agent, config, draws, levels=few, **options)
+    return Behaviour(batches[0], {**tree, "summary": summary, "corners": corners})
 
 
 def statistics(
@@ -109,26 +103,20 @@ def statistics(
         was not left out).
 
     Raises:
-        ConfigError: If a variable is unknown, or nearly all episodes of a batch ended alike.
+        ConfigError: If nearly all episodes of a batch ended alike.
     """
     data, every = prepare(first, variables), prepare(first, METRICS)
     new = ~second["layout"].isin(first["layout"])
     again = prepare(second[new], variables, like=first)
     found = regress(data, generator)
-    factors = dict(zip(METRICS, inflation(every.z).tolist(), strict=True))
-    n, nan = len(first), float("nan")
-    kept = Estimate(float(new.mean()), nan, nan, len(second))
     return {
         "decision": ends(first, generator),
-        "regression": found.to_tree(),
-        "validation": cross_validate(data, generator).to_tree(),
-        "drop_one": {name: one.to_tree() for name, one in drop_one(data, generator).items()},
-        "signs": {test.name: test.to_tree() for test in sign_flips(every, generator)},
-        "all": {
-            "validation": cross_validate(every, generator).to_tree(),
-            "vif": {name: Estimate(value, nan, nan, n) for name, value in factors.items()},
-        },
-        "second": regress(again, generator).to_tree(),
-        "carried": validation(carried_over(data, again, generator), generator).to_tree(),
-        "new": {"episodes": kept},
+        "regression": vars(found),
+        "validation": vars(cross_validate(data, generator)),
+        "drop_one": {name: vars(one) for name, one in drop_one(data, generator).items()},
+        "signs": sign_flips(every, generator),
+        "all": {"validation": vars(cross_validate(every, generator)), "vif": inflation(every)},
+        "second": vars(regress(again, generator)),
+        "carried": vars(carried_over(data, again, generator)),
+        "new": {"episodes": Estimate(float(new.mean()), math.nan, math.nan, len(second))},
     }

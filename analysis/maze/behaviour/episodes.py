@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from chisel.analysis.evaluation import OUTCOMES, HeldOut, Placement, Split, held_out
-from chisel.analysis.maze.behaviour.metrics import decision_of, maze_metrics
+from chisel.analysis.evaluation import OUTCOMES, HeldOut, Split, held_out
+from chisel.analysis.maze.behaviour.metrics import METRICS, decision_of, maze_metrics
 from chisel.configs import ConfigError, RunConfig
 from chisel.envs.maze import CornerGoal, Level, LevelSet
 from chisel.models import Agent
@@ -24,6 +24,9 @@ EPISODE_COLUMNS = ("level_seed", "layout", "size", "in_region", "corner", "l", "
 """Columns that are copied from what an episode reports. `layout` is a number that identifies the
 walls, `l` the episode's length in steps, and `cheese_path` the number of steps of the shortest way
 from the start to the cheese."""
+
+COLUMNS = (*EPISODE_COLUMNS, "row_offset", "col_offset", "row_corner", "col_corner", *METRICS)
+"""Columns of the table of `decision_episodes`, besides `cheese`."""
 
 
 def decision_episodes(
@@ -72,34 +75,6 @@ def decision_episodes(
                 "the mazes are too small, or the levels too few"
             )
     return frame
-
-
-def plain_episodes(
-    agent: Agent,
-    config: RunConfig,
-    placement: Placement,
-    *,
-    levels: int,
-    split: Split = "test",
-    progress: EpisodeProgress | None = None,
-) -> pd.DataFrame:
-    """Play levels with and without a decision square, the cheese as in training or anywhere.
-
-    Args:
-        agent: The agent; its actions are sampled.
-        config: The environment; `config.eval.seed` decides levels and actions.
-        placement: Where the cheese lies.
-        levels: Number of levels; either placement has the same mazes.
-        split: Split that the layouts come from.
-        progress: Called with the numbers of episodes done and wanted.
-
-    Returns:
-        The table of `decision_episodes` without metrics and offsets. Mazes whose cheese cannot be
-        reached are left out.
-    """
-    with held_out(agent, config, placement, levels=levels, split=split, decision=False) as mazes:
-        frame = episode_frame(play_once(mazes, agent, config, progress), mazes.level_set)
-    return frame[frame["cheese_path"] >= 0]
 
 
 class CornerWatch:

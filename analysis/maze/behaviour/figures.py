@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,86 +12,77 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.maze import VectorField, draw_arrows
-from chisel.analysis.maze.behaviour.heat_maps import ORIGINS, HeatMap
 from chisel.analysis.maze.behaviour.metrics import METRICS, PUBLISHED
-from chisel.analysis.maze.behaviour.region_sweep import RegionAgent, RegionSweep, Setting, name_of
+from chisel.analysis.maze.behaviour.region_sweep import RegionAgent
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON
-from chisel.analysis.maze.behaviour.training_curves import MEASURES, TrainingCurve
+from chisel.analysis.maze.behaviour.tables import ORIGINS, Origin
 from chisel.analysis.results import (
     CHEESE,
     CORNER,
     GREY,
     INK,
     PALETTE,
+    DataTable,
     Estimate,
-    Tree,
-    branch,
-    leaves,
+    estimate_over_seeds,
     new_figure,
-    plain_axes,
     plot_estimates,
+    style_axes,
 )
 
 _END_COLOURS = dict(zip(ENDS, (CHEESE, CORNER, GREY), strict=True))
-_PLACEMENT_COLOURS = {ON: PALETTE[2], OFF: PALETTE[1]}
-_VARIABLE_COLOURS = dict(zip(PUBLISHED, (INK, PALETTE[0], GREY), strict=True))
+_REGION_PANELS = (
+    ("success", "success, all levels", {ON: PALETTE[2], OFF: PALETTE[1]}),
+    ("episodes", "levels with a decision square:\nhow episodes go", _END_COLOURS),
+    ("square", "on that square:\nprobability of the move to", _END_COLOURS),
+    (
+        "coefficients",
+        "regression: log-odds of the cheese\nper deviation",
+        dict(zip(PUBLISHED, (INK, PALETTE[0], GREY), strict=True)),
+    ),
+)
+"""What is measured, the heading of its panel, and the colour of each estimate."""
 
-TreeEstimate = Callable[[Tree], Estimate | None]
-"""From one agent's tree to one of its estimates; None if the tree doesn't have it."""
 
-
-def regression_figure(tree: Tree, title: str) -> Figure:
+def regression_figure(coefficients: DataTable, predictions: DataTable, title: str) -> Figure:
     """Draw coefficients of both batches, and predictions beside those of the base rate.
 
     Args:
-        tree: The tree of `behaviour`.
+        coefficients: The table `regression` of `tables_of`.
+        predictions: The table `predictions` of `tables_of`.
         title: One line above.
     """
     figure = new_figure(9.5, 3.4, title)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
-    coefficients = leaves(tree, "regression", "coefficients")
-    _dots(left, coefficients, INK, -0.12, "first batch")
-    _dots(left, leaves(tree, "second", "coefficients"), GREY, 0.12, "second batch")
+    left, *others = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    *variables, _ = coefficients.rows  # the last one is the intercept
+    colours = {"1st batch": INK, "2nd batch": GREY}
+    _rows(left, "log-odds of the cheese per deviation", variables, "variable", colours)
     left.axvline(0, color=INK, linewidth=0.8, alpha=0.5)
-    left.set_yticks(range(len(coefficients)), list(coefficients), fontsize=8)
-    left.set_title("log-odds of the cheese per deviation", fontsize=9.5)
-    left.legend(frameon=False, fontsize=8)
-    rows = {"these": leaves(tree, "validation")}
-    rows |= {name: leaves(tree, "drop_one", name) for name in branch(tree, "drop_one")}
-    rows |= {"all metrics": leaves(tree, "all", "validation"), "2nd batch": leaves(tree, "carried")}
-    for ax, key, heading in (
-        (middle, "log_loss", "log-loss, nats"),
-        (right, "accuracy", "accuracy"),
-    ):
-        _dots(ax, {name: row[key] for name, row in rows.items()}, INK)
-        base = [row[f"base_{key}"].value for row in rows.values()]
+    left.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)
+    rows = predictions.rows
+    bases = {
+        "log-loss": [row["log-loss"].value + row["log-loss gain"].value for row in rows],
+        "accuracy": [row["base rate"].value for row in rows],
+    }
+    for ax, (name, base) in zip(others, bases.items(), strict=True):
+        _rows(ax, f"{name} (red: base rate)", rows, "variables", {name: INK})
         ax.vlines(base, np.arange(len(rows)) - 0.5, np.arange(len(rows)) + 0.5, color=PALETTE[1])
-        ax.set_title(f"{heading} (red: base rate)", fontsize=9.5)
-    middle.set_yticks(range(len(rows)), list(rows), fontsize=7)
-    right.set_yticks([])
-    for ax in (left, middle, right):
-        ax.invert_yaxis()
+    others[-1].set_yticks([])
     return figure
 
 
-def ends_figure(tree: Tree, title: str) -> Figure:
+def ends_figure(ends: DataTable, title: str) -> Figure:
     """Draw how episodes end, by the cheese's place.
 
     Args:
-        tree: The tree of `behaviour`.
+        ends: The table `ends` of `tables_of`.
         title: One line above.
     """
-    summary, corners = branch(tree, "summary"), branch(tree, "corners")
-    rows = {name: leaves(summary, name) for name in summary if name != GAP}
-    rows["decision square"] = leaves(tree, "decision")
-    rows |= {f"cheese {name}": leaves(corners, name) for name in corners}
+    rows = [row for row in ends.rows if row["mazes"] != GAP]
     figure = new_figure(7.5, 1.2 + 0.36 * len(rows), title)
     ax = figure.subplots()
-    for shift, end in zip((-0.2, 0, 0.2), ENDS, strict=True):
-        _dots(ax, {name: row[end] for name, row in rows.items()}, _END_COLOURS[end], shift, end)
-    ax.set_yticks(range(len(rows)), list(rows), fontsize=9)
+    _rows(ax, "", rows, "mazes", _END_COLOURS)
     ax.set_xlim(-0.03, 1.03)
-    ax.invert_yaxis()
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -103,7 +95,7 @@ def correlation_figure(frame: pd.DataFrame, title: str) -> Figure:
         title: One line above.
     """
     names = ["cheese", *(name for name in METRICS if np.ptp(frame[name]) > 0)]
-    values = np.corrcoef(frame[names].to_numpy(np.float64), rowvar=False)
+    values = frame[names].astype(float).corr().to_numpy()
     figure = new_figure(8.4, 7.6, title)
     ax = figure.subplots()
     image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
@@ -118,106 +110,94 @@ def correlation_figure(frame: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def heat_figure(maps: Sequence[HeatMap], title: str) -> Figure:
-    """Draw P(cheese) by offset, a panel for each map; small numbers count episodes.
+def heat_figure(maps: Mapping[Origin, pd.DataFrame], title: str) -> Figure:
+    """Draw P(cheese) by the cheese's place, a panel for each map; small numbers count episodes.
 
     Args:
-        maps: The heat maps.
+        maps: Tables of `heat_map`, by where places are counted from.
         title: One line above.
     """
     figure = new_figure(5.2 * len(maps), 4.9, title)
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
-    for ax, one in zip(axes, maps, strict=True):
-        edges = (one.cols[0] - 0.5, one.cols[-1] + 0.5, one.rows[0] - 0.5, one.rows[-1] + 0.5)
-        image = ax.imshow(one.share, origin="lower", extent=edges, cmap="viridis", vmin=0, vmax=1)
-        size = max(3.5, min(8.0, 80 / max(one.share.shape)))
-        for row, col in np.argwhere(one.count):
-            colour = INK if one.share[row, col] > 0.6 else "white"
-            place = (one.cols[col], one.rows[row])
-            ax.text(*place, one.count[row, col], ha="center", va="center", fontsize=size, c=colour)
-        if (one.cols[0] <= 0) and (one.cols[-1] >= 0) and one.rows[0] <= 0 <= one.rows[-1]:
+    for ax, (origin, places) in zip(axes, maps.items(), strict=True):
+        grid = places.pivot(index="rows", columns="columns", values="share")
+        rows, cols = (np.arange(axis.min(), axis.max() + 1) for axis in grid.axes)
+        share = grid.reindex(index=rows, columns=cols)
+        image = ax.pcolormesh(cols, rows, share, cmap="viridis", vmin=0, vmax=1)
+        size = max(3.5, min(8.0, 80 / max(share.shape)))
+        for one in places.to_dict("records"):
+            colour = INK if one["share"] > 0.6 else "white"
+            cell = (one["columns"], one["rows"], one["n"])
+            ax.text(*cell, ha="center", va="center", size=size, c=colour)
+        if 0 in rows and 0 in cols:
             ax.plot(0, 0, "x", color=PALETTE[1], ms=9, mew=2)
-        ax.set_title(f"cheese minus {ORIGINS[one.origin]} (×), cells", fontsize=10)
-        ax.set_xlabel("columns", fontsize=9)
-        ax.set_ylabel("rows", fontsize=9)
+        heading = f"cheese minus {ORIGINS[origin]} (×), cells"
+        style_axes(ax, heading, xlabel="columns", ylabel="rows")
+        ax.grid(visible=False)
+        ax.set_aspect("equal")
     figure.colorbar(image, ax=list(axes), shrink=0.8, label="P(cheese)")
     return figure
 
 
-def regions_figure(sweep: RegionSweep, title: str) -> Figure:
+def regions_figure(sweep: Mapping[str, Sequence[RegionAgent]], title: str) -> Figure:
     """Draw success, choices and regression by the region of training.
 
     A dot with a bar is one agent with its interval over layouts, or the mean over several seeds
     with its interval over these; small dots are the seeds.
 
     Args:
-        sweep: Agents and their measures.
+        sweep: Agents by what they were trained with.
         title: One line above.
     """
     figure = new_figure(15.5, 3.9, title)
-    axes = figure.subplots(1, 4)
-    for ax, name, heading, keys, colours in (
-        (axes[0], "success", "success, all levels", (ON, OFF), _PLACEMENT_COLOURS),
-        (
-            axes[1],
-            "episodes",
-            "levels with a decision square:\nhow episodes go",
-            ENDS,
-            _END_COLOURS,
-        ),
-        (axes[2], "square", "on that square:\nprobability of the move to", ENDS, _END_COLOURS),
-        (
-            axes[3],
-            "coefficients",
-            "regression: log-odds of the cheese\nper deviation",
-            PUBLISHED,
-            _VARIABLE_COLOURS,
-        ),
-    ):
-        for number, key in enumerate(keys):
-            shift = 0.13 * (number - (len(keys) - 1) / 2)
-            _estimates(ax, sweep, _leaf(name, key), colours[key], shift, key)
-        ax.set_title(heading, fontsize=9.5)
-        _finish(ax, sweep.settings)
-    for ax in axes[:3]:
-        ax.set_ylim(-0.03, 1.03)
-    if not any("coefficients" in sweep.joined(setting) for setting in sweep.settings):
-        note = "nearly all episodes\nend alike: no regression"
-        axes[3].text(0.5, 0.6, note, transform=axes[3].transAxes, ha="center", fontsize=8.5)
-    axes[3].axhline(0, color=INK, lw=0.8, alpha=0.5)
+    axes = figure.subplots(1, len(_REGION_PANELS))
+    for ax, (name, heading, colours) in zip(axes, _REGION_PANELS, strict=True):
+        for number, (key, colour) in enumerate(colours.items()):
+            shift = 0.13 * (number - (len(colours) - 1) / 2)
+            ax.plot([], [], "o", ms=5, color=colour, label=key)
+            for place, agents in enumerate(sweep.values()):
+                if all(name in one.tree for one in agents):
+                    _seeds(ax, place + shift, [one.tree[name][key] for one in agents], colour)
+        if not ax.collections:
+            note = "nearly all episodes\nend alike: no regression"
+            ax.text(0.5, 0.6, note, transform=ax.transAxes, ha="center", fontsize=8.5)
+        style_axes(ax, heading, xlabel="where the cheese was in training", grid="y")
+        ax.set_xticks(range(len(sweep)), list(sweep))
+        ax.set_xlim(-0.5, len(sweep) - 0.5)
+        ax.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        if name != "coefficients":
+            ax.set_ylim(-0.03, 1.03)
+    axes[-1].axhline(0, color=INK, lw=0.8, alpha=0.5)
     return figure
 
 
-def training_curve_figure(curve: TrainingCurve, measures: Sequence[str], title: str) -> Figure:
+def training_curve_figure(tables: Mapping[str, DataTable], title: str) -> Figure:
     """Draw a panel for each measure, with its curves and their intervals.
 
     Args:
-        curve: Measures over training.
-        measures: Names of the measures that are drawn.
+        tables: Tables of `training_curve_tables`.
         title: One line above.
     """
-    figure = new_figure(5.2 * len(measures), 3.8, title)
-    axes = figure.subplots(1, len(measures), squeeze=False)[0]
-    for ax, measure in zip(axes, measures, strict=True):
-        for name, colour in zip(curve.names(measure), itertools.cycle(PALETTE), strict=False):
-            plot_estimates(ax, curve.steps, curve.curve(measure, name), colour, name)
-        ax.set_title(MEASURES[measure][0], fontsize=10)
-        ax.set_xlabel("environment steps", fontsize=9)
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(6, 6), useMathText=True)
-        plain_axes(ax)
+    figure = new_figure(5.2 * len(tables), 3.8, title)
+    axes = figure.subplots(1, len(tables), squeeze=False)[0]
+    for ax, table in zip(axes, tables.values(), strict=True):
+        for name, colour in zip(table.headings[1:], itertools.cycle(PALETTE), strict=False):
+            rows = [row for row in table.rows if name in row]
+            steps, points = [row["steps"] for row in rows], [row[name] for row in rows]
+            plot_estimates(ax, steps, points, colour, name)
+        style_axes(ax, table.title, xlabel="environment steps", exponent=6)
         ax.legend(frameon=False, fontsize=8)
     return figure
 
 
-def field_frames(fields: Sequence[VectorField], steps: Sequence[int]) -> list[Figure]:
+def field_frames(fields: Mapping[int, VectorField]) -> list[Figure]:
     """Draw one frame of the same maze for each checkpoint.
 
     Args:
-        fields: The policy's field at each checkpoint.
-        steps: Environment steps of each checkpoint.
+        fields: The policy's field at each checkpoint, by environment steps.
     """
     figures = []
-    for field, step in zip(fields, steps, strict=True):
+    for step, field in fields.items():
         figure = Figure(figsize=(4, 4.3), dpi=100)
         ax = figure.add_axes((0.02, 0.02, 0.96, 0.89))
         draw_arrows(ax, field)
@@ -226,55 +206,39 @@ def field_frames(fields: Sequence[VectorField], steps: Sequence[int]) -> list[Fi
     return figures
 
 
-def _dots(
+def _rows(
     ax: Axes,
-    rows: Mapping[str, Estimate],
-    colour: str,
-    shift: float = 0,
-    label: str | None = None,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    colours: Mapping[str, str],
 ) -> None:
-    """Draw a dot with its interval for each row."""
-    places = np.arange(len(rows)) + shift
-    for place, value in zip(places, rows.values(), strict=True):
-        ax.plot([value.low, value.high], [place, place], color=colour, linewidth=1.5)
-    ax.plot([value.value for value in rows.values()], places, "o", color=colour, ms=4, label=label)
-    plain_axes(ax, "x")
+    """Draw dots with intervals, a row of them for each row of a table.
+
+    Args:
+        ax: Axes to draw on.
+        title: Text above.
+        rows: Rows of the table, the first one at the top.
+        key: Heading of the rows' names.
+        colours: Colours of the dots by heading of their estimates.
+    """
+    for number, (heading, colour) in enumerate(colours.items()):
+        places = np.arange(len(rows)) + 0.2 * (number - (len(colours) - 1) / 2)
+        values = [row[heading] for row in rows]
+        ax.hlines(places, [one.low for one in values], [one.high for one in values], color=colour)
+        ax.plot([one.value for one in values], places, "o", color=colour, ms=4, label=heading)
+    style_axes(ax, title, grid="x")
+    ax.set_yticks(range(len(rows)), [row[key] for row in rows])
     ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x", labelsize=8)
     ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
 
 
-def _leaf(name: str, key: str) -> TreeEstimate:
-    return lambda tree: leaves(tree, name).get(key) if name in tree else None
-
-
-def _estimates(
-    ax: Axes, sweep: RegionSweep, of: TreeEstimate, colour: str, shift: float, label: str
-) -> None:
-    for place, setting in enumerate(sweep.settings):
-        value = of(sweep.joined(setting))
-        if value is None:
-            continue
-        seeds = sweep.of(setting)
-        if len(seeds) > 1:
-            _seeds(ax, seeds, of, colour, place + shift + 0.045)
-        if not np.isnan(value.low):
-            ax.plot([place + shift] * 2, [value.low, value.high], color=colour, lw=1.6)
-        ax.plot(place + shift, value.value, "o", ms=5, color=colour)
-    ax.plot([], [], "o", ms=5, color=colour, label=label)
-
-
-def _seeds(
-    ax: Axes, seeds: Sequence[RegionAgent], of: TreeEstimate, colour: str, place: float
-) -> None:
-    values = [found.value for one in seeds if (found := of(one.tree)) is not None]
-    ax.plot([place] * len(values), values, "o", ms=2.5, mfc="none", mec=colour, mew=0.8)
-
-
-def _finish(ax: Axes, settings: Sequence[Setting]) -> None:
-    ax.set_xticks(range(len(settings)), [name_of(one) for one in settings], fontsize=8.5)
-    ax.set_xlim(-0.5, len(settings) - 0.5)
-    plain_axes(ax, "y")
-    ax.tick_params(axis="y", labelsize=8)
-    ax.set_xlabel("where the cheese was in training", fontsize=8.5)
-    ax.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1)
+def _seeds(ax: Axes, place: float, values: Sequence[Estimate], colour: str) -> None:
+    """Draw the estimates of one agent, or of the seeds of a group and their mean."""
+    mean = estimate_over_seeds(values)
+    if len(values) > 1:
+        places = [place + 0.045] * len(values)
+        ax.plot(places, [one.value for one in values], "o", ms=2.5, mfc="none", mec=colour, mew=0.8)
+    ax.vlines(place, mean.low, mean.high, color=colour, lw=1.6)
+    ax.plot(place, mean.value, "o", ms=5, color=colour)

@@ -48,14 +48,13 @@ def maze_metrics(level: Level, *, region: int, world_dim: int) -> dict[str, floa
     side = min(max(region, 1), level.size)
     near = np.argwhere(open_cells[-side:, -side:]) + level.size - side
     margin = (world_dim - level.size) // 2
+    starts = {"cheese": cheese, "square": square}
+    ends = {"square": np.array([square]), "corner": np.array([corner]), "region": near}
+    steps = {name: paths.distances(open_cells, start) for name, start in starts.items()}
     found = {"cheese_norm": math.hypot(cheese[0] + margin, cheese[1] + margin)}
-    from_cheese = paths.distances(open_cells, cheese)
-    from_square = paths.distances(open_cells, square)
-    found |= _distances("cheese_square", cheese, np.array([square]), from_cheese)
-    found |= _distances("cheese_corner", cheese, np.array([corner]), from_cheese)
-    found |= _distances("square_corner", square, np.array([corner]), from_square)
-    found |= _distances("cheese_region", cheese, near, from_cheese)
-    found |= _distances("square_region", square, near, from_square)
+    for pair in PAIRS:
+        start, end = pair.split("_")
+        found |= _distances(pair, starts[start], ends[end], steps[start])
     return {name: found[name] for name in METRICS}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -17,16 +18,10 @@ from chisel.analysis.maze.behaviour.regression import prepare, regress
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, ends, played, summarised
 from chisel.analysis.maze.behaviour.validation import cross_validate, means
 from chisel.analysis.maze.cheese_vector import moves_of
-from chisel.analysis.results import Estimate, ProgressCallback, Tree, leaves, over_seeds
+from chisel.analysis.results import Estimate, ProgressCallback, Tree
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import layout_of, observe_states
 from chisel.models import Agent, to_tensor
-
-ANYWHERE = "anywhere"
-"""Name of the setting of agents that were trained with the cheese anywhere."""
-
-Setting = int | None
-"""Side of the region that had the cheese in training; None: the cheese was anywhere."""
 
 
 @dataclass(frozen=True)
@@ -35,46 +30,36 @@ class RegionAgent:
 
     label: str
     """Name of its run."""
-    setting: Setting
+    side: float
+    """Side of the region that had the cheese in training; infinite if the cheese was anywhere."""
     tree: Tree
     """Its measures; see `measure_agent`."""
 
-
-@dataclass(frozen=True)
-class RegionSweep:
-    """Agents by the region they were trained with; agents of one region count as its seeds."""
-
-    agents: tuple[RegionAgent, ...]
-
     @property
-    def settings(self) -> list[Setting]:
-        """Return the settings, ascending, anywhere last."""
-        found = {agent.setting for agent in self.agents}
-        return sorted(found, key=lambda side: np.inf if side is None else side)
-
-    def of(self, setting: Setting) -> list[RegionAgent]:
-        """Return the agents of one setting."""
-        return [agent for agent in self.agents if agent.setting == setting]
-
-    def joined(self, setting: Setting) -> Tree:
-        """Return the estimates of a setting: of its one agent, or means over its seeds."""
-        return over_seeds([agent.tree for agent in self.of(setting)])
+    def trained(self) -> str:
+        """What it was trained with, in words."""
+        return "anywhere" if self.side == math.inf else f"region {self.side}"
 
 
-def setting_of(config: MazeConfig) -> Setting:
-    """Return the setting that an agent was trained with."""
-    return config.region if config.cheese == "region" else None
+def side_of(config: MazeConfig) -> float:
+    """Return the side of the region that has the cheese; infinite if it is anywhere."""
+    return config.region if config.cheese == "region" else math.inf
 
 
-def name_of(setting: Setting) -> str:
-    """Return the name of a setting."""
-    return ANYWHERE if setting is None else f"region {setting}"
+def by_region(agents: Sequence[RegionAgent]) -> dict[str, list[RegionAgent]]:
+    """Return agents by what they were trained with: regions ascending, anywhere last.
+
+    Agents of one region count as its seeds.
+    """
+    sweep: dict[str, list[RegionAgent]] = {}
+    for agent in sorted(agents, key=lambda one: one.side):
+        sweep.setdefault(agent.trained, []).append(agent)
+    return sweep
 
 
 def largest_region(configs: Sequence[MazeConfig]) -> int:
     """Return the largest region that any agent was trained with; outside it all are untrained."""
-    sides = [config.region for config in configs if config.cheese == "region"]
-    return max([1, *sides])
+    return max([1, *(config.region for config in configs if config.cheese == "region")])
 
 
 def require_alike(labels: Sequence[str], configs: Sequence[MazeConfig]) -> None:
@@ -86,8 +71,7 @@ def require_alike(labels: Sequence[str], configs: Sequence[MazeConfig]) -> None:
     plain = [_without_cheese(config) for config in configs]
     for label, other in zip(labels[1:], plain[1:], strict=True):
         for field in fields(MazeConfig):
-            ours, theirs = getattr(plain[0], field.name), getattr(other, field.name)
-            if ours != theirs:
+            if getattr(plain[0], field.name) != getattr(other, field.name):
                 raise ConfigError(
                     f"{labels[0]} and {label} differ in env.{field.name}: a sweep over regions "
                     "takes agents that differ in env.cheese and env.region alone"
@@ -123,7 +107,7 @@ def measure_agent(
     draws = np.random.default_rng([config.eval.seed, 0x5EE])
     frames = played(agent, config, levels=levels, split=split, progress=progress)
     rows = summarised(frames, draws)
-    success = {name: leaves(rows, name)[ENDS[0]] for name in (ON, OFF, GAP) if name in rows}
+    success = {name: rows[name][ENDS[0]] for name in (ON, OFF, GAP) if name in rows}
     efficient = {OFF: _efficient(frames["anywhere"], draws)}
     if "as-trained" in frames:
         efficient[ON] = _efficient(frames["as-trained"], draws)
@@ -135,7 +119,7 @@ def measure_agent(
         outside=False,
         progress=functools.partial(progress, "decision square"),
     )
-    frame = frame[_beyond(frame, beyond)]
+    frame = frame[(frame["row_corner"] <= -beyond) | (frame["col_corner"] <= -beyond)]
     if not len(frame):
         raise ConfigError(f"levels={levels}: no cheese lies outside region {beyond}; take more")
     tree: dict[str, Tree] = {
@@ -145,21 +129,19 @@ def measure_agent(
         "episodes": ends(frame, draws),
         "square": _at_squares(agent, config, frame, levels, split, draws),
     }
-    return tree | _regression(frame, draws)
-
-
-def _beyond(frame: pd.DataFrame, side: int) -> pd.Series[bool]:
-    """Return the rows whose cheese lies outside the top-right square of this side, `[E]`."""
-    outside: pd.Series[bool] = (frame["row_corner"] <= -side) | (frame["col_corner"] <= -side)
-    return outside
+    try:
+        data = prepare(frame, PUBLISHED)
+    except ConfigError:  # nearly all episodes end alike
+        return tree
+    tree["coefficients"] = regress(data, draws).coefficients
+    return tree | {"validation": vars(cross_validate(data, draws))}
 
 
 def _efficient(frame: pd.DataFrame, generator: np.random.Generator) -> Estimate:
     """Return the share of episodes that reach the cheese within `EFFICIENT` shortest paths."""
     efficient = frame["cheese"] & (frame["l"] <= EFFICIENT * frame["cheese_path"])
-    return means(
-        [efficient.to_numpy(np.float64)], frame["layout"].to_numpy(), generator, within=(0, 1)
-    )[0]
+    layouts = frame["layout"].to_numpy()
+    return means([efficient.to_numpy(np.float64)], layouts, generator, within=(0, 1))[0]
 
 
 def _at_squares(
@@ -171,9 +153,8 @@ def _at_squares(
     generator: np.random.Generator,
 ) -> Tree:
     """Return the choices of the mouse, facing left, on the decision squares of a frame's levels."""
-    seed = config.eval.seed
     states = held_out_states(
-        agent, config.env, levels=levels, split=split, seed=seed, decision=True
+        agent, config.env, levels=levels, split=split, seed=config.eval.seed, decision=True
     )
     wanted = set(frame["level_seed"].tolist())
     mazes = decision_mazes([state for state in states if state.level_seed in wanted])
@@ -182,18 +163,6 @@ def _at_squares(
     choices = mazes.choices(moves_of(agent, obs))
     shares = means(list(choices.T), layouts, generator, within=(0, 1))
     return dict(zip(ENDS, shares, strict=True))
-
-
-def _regression(frame: pd.DataFrame, generator: np.random.Generator) -> dict[str, Tree]:
-    """Return coefficients and validation; nothing if nearly all episodes end alike."""
-    try:
-        data = prepare(frame, PUBLISHED)
-    except ConfigError:
-        return {}
-    return {
-        "coefficients": leaves(regress(data, generator).to_tree(), "coefficients"),
-        "validation": cross_validate(data, generator).to_tree(),
-    }
 
 
 def _without_cheese(config: MazeConfig) -> MazeConfig:

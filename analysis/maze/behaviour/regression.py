@@ -1,9 +1,13 @@
-"""L1 logistic regression of how episodes end on properties of their mazes."""
+"""L1 logistic regression of how episodes end on properties of their mazes.
+
+Coefficients of variables that repeat each other mean little: their variance inflation is large, and
+their signs depend on which other variables are fitted with them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from chisel.analysis.results import Estimate, Tree, redrawn
+from chisel.analysis.results import Estimate, redrawn
 from chisel.configs import ConfigError
 
 Floats = NDArray[np.float64]
@@ -21,6 +25,9 @@ PENALTY = 1.0
 
 FEWEST = 20
 """Episodes of each outcome below which there is nothing to fit."""
+
+SUBSETS = 200
+"""Number of random subsets of variables, as in the published statistics."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +58,11 @@ def prepare(frame: pd.DataFrame, names: Sequence[str], *, like: pd.DataFrame | N
             of `frame`.
 
     Raises:
-        ConfigError: If a column is unknown, or nearly all episodes ended alike.
+        ConfigError: If nearly all episodes ended alike.
+        KeyError: If there is no such column.
     """
-    unknown = [name for name in names if name not in frame.columns]
-    if unknown:
-        known = ", ".join(frame.columns)
-        raise ConfigError(f"variables={','.join(names)}: no {unknown[0]}; there are {known}")
     y = frame["cheese"].to_numpy(np.bool_)
-    rarer = int(min(y.sum(), (~y).sum()))
-    if rarer < FEWEST:
+    if min(y.sum(), (~y).sum()) < FEWEST:
         raise ConfigError(
             f"of {len(y)} episodes {int(y.sum())} ended at the cheese: a regression needs {FEWEST} "
             "that did and as many that did not; play more levels, or another split"
@@ -85,23 +88,9 @@ def z_scores(values: Floats, like: Floats | None = None) -> Floats:
     return z
 
 
-@dataclass(frozen=True)
-class Line:
-    """A fitted regression: log-odds of the cheese are `z @ coefficients + intercept`."""
-
-    coefficients: Floats
-    """Log-odds for one standard deviation of each variable, `[K]`."""
-    intercept: float
-
-    def log_odds(self, z: Floats) -> Floats:
-        """Return the log-odds of the cheese, `[E]`, from variables `[E, K]`."""
-        odds: Floats = z @ self.coefficients + self.intercept
-        return odds
-
-
 def fit(
     z: Floats, y: NDArray[np.bool_], generator: np.random.Generator, weights: Floats | None = None
-) -> Line:
+) -> Floats:
     """Maximise the penalised likelihood (liblinear, which penalises the intercept too).
 
     Args:
@@ -109,37 +98,26 @@ def fit(
         y: Outcomes `[E]`; both must occur.
         generator: Seeds the order in which the solver visits the coefficients.
         weights: How often each episode counts, `[E]`; None counts each once.
+
+    Returns:
+        The log-odds of the cheese for one standard deviation of each variable, and the intercept,
+        `[K + 1]`.
     """
     seed = int(generator.integers(2**31 - 1))
     model = LogisticRegression(C=PENALTY, l1_ratio=1.0, solver="liblinear", random_state=seed)
     model.fit(z, y, sample_weight=weights)
-    return Line(np.asarray(model.coef_[0], np.float64), float(model.intercept_[0]))
+    return np.append(model.coef_[0], model.intercept_).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Coefficients with their intervals, and the variance inflation of the variables."""
+    """Coefficients with their intervals from redrawn layouts."""
 
-    names: tuple[str, ...]
-    coefficients: tuple[Estimate, ...]
-    """Log-odds for one standard deviation, with intervals from redrawn layouts."""
+    coefficients: Mapping[str, Estimate]
+    """Log-odds for one standard deviation of each variable, by its name."""
     intercept: Estimate
-    vif: tuple[float, ...]
+    vif: Mapping[str, Estimate]
     """Variance inflation factor of each variable; infinite if the others determine it."""
-    line: Line
-
-    def __getitem__(self, name: str) -> Estimate:
-        """Return the coefficient of a variable."""
-        return self.coefficients[self.names.index(name)]
-
-    def to_tree(self) -> Tree:
-        """Return coefficients, intercept and variance inflation factors by name."""
-        factors = [Estimate(vif, math.nan, math.nan, self.intercept.n) for vif in self.vif]
-        return {
-            "coefficients": dict(zip(self.names, self.coefficients, strict=True)),
-            "intercept": self.intercept,
-            "vif": dict(zip(self.names, factors, strict=True)),
-        }
 
 
 def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300) -> Regression:
@@ -150,33 +128,70 @@ def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300)
         generator: Redraws layouts and seeds the solver.
         resamples: How often layouts are redrawn.
     """
-    line = fit(data.z, data.y, generator)
-    drawn = []
+    values, drawn = fit(data.z, data.y, generator), []
     for weights in redrawn(data.groups, generator, resamples):
         counted = data.y[weights > 0]
         if counted.any() and not counted.all():
-            again = fit(data.z, data.y, generator, weights)
-            drawn.append([*again.coefficients, again.intercept])
+            drawn.append(fit(data.z, data.y, generator, weights))
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
-    values = [*line.coefficients, line.intercept]
-    estimates = [
-        Estimate(float(value), float(a), float(b), len(data.y))
-        for value, a, b in zip(values, low, high, strict=True)
-    ]
-    factors = tuple(inflation(data.z).tolist())
-    return Regression(data.names, tuple(estimates[:-1]), estimates[-1], factors, line)
+    ends = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
+    *found, intercept = (Estimate(value, a, b, len(data.y)) for value, a, b in ends)
+    return Regression(dict(zip(data.names, found, strict=True)), intercept, inflation(data))
 
 
-def inflation(values: Floats) -> Floats:
-    """Return variance inflation factors of columns `[E, K]`: 1 / (1 − R²) of each on the others.
+def inflation(data: Data) -> dict[str, Estimate]:
+    """Return the variance inflation factor of each variable: 1 / (1 − R²) of it on the others.
 
-    The factor is infinite if the others determine a column, and nan if the column never varies.
+    The factor is infinite if the others determine a variable, and nan if it never varies.
     """
-    z = z_scores(values)
-    factors = np.full(z.shape[1], np.nan)
+    z, factors = z_scores(data.z), np.full(len(data.names), math.nan)
     for place in np.flatnonzero(z.any(axis=0)):
         others = np.delete(z, place, axis=1)
         rest = z[:, place] - others @ np.linalg.lstsq(others, z[:, place], rcond=None)[0]
         left = float(rest @ rest) / len(z)
         factors[place] = 1 / left if left > 1e-10 else math.inf
-    return factors
+    estimates = (Estimate(one, math.nan, math.nan, len(z)) for one in factors.tolist())
+    return dict(zip(data.names, estimates, strict=True))
+
+
+def sign_flips(
+    data: Data, generator: np.random.Generator, *, subsets: int = SUBSETS
+) -> dict[str, dict[str, Estimate]]:
+    """Fit random subsets of the variables and count changes of sign.
+
+    A variable is in each subset with probability one half; empty subsets are drawn again. The
+    coefficient of a variable whose sign flips often reflects its correlation with the other
+    variables more than the agent.
+
+    Args:
+        data: All variables.
+        generator: Draws the subsets and seeds the solver.
+        subsets: Number of subsets.
+
+    Returns:
+        By variable `alone`, its sign when it is the only one (-1, 0 or 1); `flips`, the share of
+        subsets in which its sign was the opposite one; and `zeros`, that in which the penalty set
+        its coefficient to 0. `n` is the number of subsets that it was in; the shares are nan if
+        there are none.
+    """
+    count = len(data.names)
+    alone = np.array([np.sign(fit(data.z[:, [k]], data.y, generator)[0]) for k in range(count)])
+    signs = np.full((subsets, count), math.nan)
+    for row in signs:
+        chosen = np.zeros(count, np.bool_)
+        while not chosen.any():
+            chosen = generator.random(count) < 0.5
+        row[chosen] = np.sign(fit(data.z[:, chosen], data.y, generator)[:-1])
+    subsets_of = (~np.isnan(signs)).sum(axis=0)
+    flips = ((signs == -alone) & (alone != 0)).sum(axis=0)
+    shares = [
+        np.where(subsets_of, often / np.maximum(subsets_of, 1), math.nan)
+        for often in (flips, (signs == 0).sum(axis=0))
+    ]
+    return {
+        name: {
+            key: Estimate(float(value), math.nan, math.nan, int(n))
+            for key, value in zip(("alone", "flips", "zeros"), values, strict=True)
+        }
+        for name, n, *values in zip(data.names, subsets_of, alone, *shares, strict=True)
+    }

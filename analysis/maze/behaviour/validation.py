@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from chisel.analysis.maze.behaviour.regression import Data, Floats, fit
-from chisel.analysis.results import Estimate, Tree
+from chisel.analysis.results import Estimate
 
 FOLDS = 10
 """Number of parts that are left out in turn, each with its layouts."""
@@ -20,35 +20,19 @@ _RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Predictions of `E` episodes that the model was not fitted to, and those of the base rate."""
-
-    log_loss: Floats
-    """Log-loss of each episode in nats, `[E]`."""
-    hit: Floats
-    """1 where the likelier outcome happened, else 0, `[E]`."""
-    base_log_loss: Floats
-    base_hit: Floats
-    groups: NDArray[np.int64]
-    """Layout of each episode, `[E]`."""
-
-
-@dataclass(frozen=True)
 class Validation:
     """Means over episodes, with intervals from redrawn layouts. Gains are paired."""
 
     log_loss: Estimate
+    """Log-loss of an episode in nats."""
     base_log_loss: Estimate
     log_loss_gain: Estimate
     """Log-loss of the base rate minus that of the model: positive is better."""
     accuracy: Estimate
+    """Share of episodes in which the likelier outcome happened."""
     base_accuracy: Estimate
     accuracy_gain: Estimate
     """Accuracy of the model minus that of the base rate: positive is better."""
-
-    def to_tree(self) -> Tree:
-        """Return the estimates by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 def cross_validate(data: Data, generator: np.random.Generator) -> Validation:
@@ -63,30 +47,16 @@ def cross_validate(data: Data, generator: np.random.Generator) -> Validation:
     odds = np.zeros(len(data.y))
     for number in np.unique(fold):
         inside = fold == number
-        odds[inside] = _predict(data, ~inside, data.z[inside], generator)
-    return validation(_compare(odds, data.y, data.groups), generator)
+        odds[inside] = _predict(data.z[~inside], data.y[~inside], data.z[inside], generator)
+    return _compare(odds, data, generator)
 
 
-def carried_over(first: Data, second: Data, generator: np.random.Generator) -> Prediction:
+def carried_over(first: Data, second: Data, generator: np.random.Generator) -> Validation:
     """Predict a second batch of mazes by the fit to a first.
 
     Both must have been z-scored by the same means and standard deviations.
     """
-    odds = _predict(first, np.ones(len(first.y), np.bool_), second.z, generator)
-    return _compare(odds, second.y, second.groups)
-
-
-def validation(found: Prediction, generator: np.random.Generator) -> Validation:
-    """Return means of predictions, with intervals."""
-    columns = (
-        found.log_loss,
-        found.base_log_loss,
-        found.base_log_loss - found.log_loss,
-        found.hit,
-        found.base_hit,
-        found.hit - found.base_hit,
-    )
-    return Validation(*means(columns, found.groups, generator))
+    return _compare(_predict(first.z, first.y, second.z, generator), second, generator)
 
 
 def drop_one(data: Data, generator: np.random.Generator) -> dict[str, Validation]:
@@ -96,16 +66,14 @@ def drop_one(data: Data, generator: np.random.Generator) -> dict[str, Validation
         Validations by `without NAME` and `only NAME`. All have the same folds, because each draws
         from a generator of its own with the same seed.
     """
-    seed = int(generator.integers(2**62))
-    found = {}
-    for name in data.names if len(data.names) > 1 else ():
-        rest = [other for other in data.names if other != name]
-        draws = np.random.default_rng(seed)
-        found[f"without {name}"] = cross_validate(data.only(rest), draws)
-    for name in data.names:
-        draws = np.random.default_rng(seed)
-        found[f"only {name}"] = cross_validate(data.only([name]), draws)
-    return found
+    seed, names = int(generator.integers(2**62)), data.names
+    subsets = {f"without {name}": [o for o in names if o != name] for name in names}
+    subsets = {name: rest for name, rest in subsets.items() if rest}
+    subsets |= {f"only {name}": [name] for name in names}
+    return {
+        name: cross_validate(data.only(some), np.random.default_rng(seed))
+        for name, some in subsets.items()
+    }
 
 
 def means(
@@ -144,27 +112,26 @@ def means(
 
 
 def _predict(
-    data: Data, rows: NDArray[np.bool_], z: Floats, generator: np.random.Generator
+    z: Floats, y: NDArray[np.bool_], others: Floats, generator: np.random.Generator
 ) -> Floats:
-    """Return the log-odds `[F]` of the cheese for variables `z` `[F, K]`, by a fit to some rows."""
-    y = data.y[rows]
+    """Return the log-odds `[F]` of the cheese for `others` `[F, K]`, by a fit to `z` `[E, K]`."""
     if not y.any() or y.all():
-        return np.full(len(z), _base_odds(y))
-    return fit(data.z[rows], y, generator).log_odds(z)
+        return np.full(len(others), _base_odds(y))
+    line = fit(z, y, generator)
+    odds: Floats = others @ line[:-1] + line[-1]
+    return odds
 
 
-def _compare(odds: Floats, y: NDArray[np.bool_], groups: NDArray[np.int64]) -> Prediction:
-    sign = np.where(y, 1.0, -1.0)
+def _compare(odds: Floats, data: Data, generator: np.random.Generator) -> Validation:
+    """Compare predicted log-odds `[E]` with outcomes `[E]`, and with the base rate's."""
     # The base rate is that of the predicted episodes themselves, which favours it. A base rate of
     # the other folds would predict worse than a coin where it is near one half.
-    base = _base_odds(y)
-    return Prediction(
-        log_loss=np.logaddexp(0, -sign * odds),
-        hit=((odds > 0) == y).astype(np.float64),
-        base_log_loss=np.logaddexp(0, -sign * base),
-        base_hit=(y == (base > 0)).astype(np.float64),
-        groups=groups,
-    )
+    base = _base_odds(data.y)
+    sign = np.where(data.y, 1.0, -1.0)
+    loss, base_loss = np.logaddexp(0, -sign * odds), np.logaddexp(0, -sign * base)
+    hit, base_hit = (data.y == (odds > 0)) * 1.0, (data.y == (base > 0)) * 1.0
+    columns = (loss, base_loss, base_loss - loss, hit, base_hit, hit - base_hit)
+    return Validation(*means(columns, data.groups, generator))
 
 
 def _base_odds(y: NDArray[np.bool_]) -> float:

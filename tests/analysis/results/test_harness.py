@@ -157,3 +157,10 @@ def test_plain_values_have_neither_nan_nor_what_is_not_shown():
     assert found["c"] == [True, None]
     with pytest.raises(TypeError, match="object cannot be written"):
         plain(object())
+
+
+def test_a_cell_without_a_value_is_a_dash_and_an_infinite_one_says_so():
+    nan, inf = math.nan, math.inf
+    cells = (None, nan, Estimate(nan, nan, nan, 0), inf, Estimate(-inf, nan, nan, 2), 0.125)
+    (column,) = DataTable("t", [{"x": cell} for cell in cells]).table().columns
+    assert list(column.cells) == ["-", "-", "-", "∞", "-∞", "0.12"]

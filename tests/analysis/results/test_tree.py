@@ -1,33 +1,26 @@
-"""Estimates in a tree of names become rows of a table, and tables become CSV files."""
+"""Estimates in mappings by name are joined over seeds."""
 
-import numpy as np
-import pandas as pd
+import math
+
 import pytest
 
-from chisel.analysis.results import Estimate, to_frame, write_csv
-from chisel.configs import CheckpointError
+from chisel.analysis.results import Estimate, over_seeds, plain
 
 
-def test_a_tree_of_estimates_has_a_row_for_each_leaf():
-    tree = {"on": {"cheese": Estimate(1.0, 0.5, 1.5, 9)}, "n": Estimate(2.0, 1.0, 3.0, 4)}
-    frame = to_frame(tree)
-    assert frame["name"].tolist() == ["on/cheese", "n"]
-    assert frame[["value", "low", "high", "n"]].to_numpy().tolist() == [
-        [1, 0.5, 1.5, 9],
-        [2, 1, 3, 4],
-    ]
+def test_seeds_are_joined_leaf_by_leaf():
+    trees = [{"a": {"b": Estimate(v, 0, 0, 9)}, "vif": Estimate(v, 0, 0, 9)} for v in (1.0, 3.0)]
+    trees[1]["vif"] = Estimate(math.inf, math.nan, math.nan, 9)
+    joined = over_seeds(trees)
+    found = joined["a"]["b"]
+    # Student's t with one degree of freedom: 12.706; the standard error of 1 and 3 is 1.
+    assert (found.value, found.n) == (2, 2)
+    assert found.high == pytest.approx(2 + 12.706, abs=0.001)
+    assert plain(joined)["vif"]["value"] is None
+    assert over_seeds(trees[:1]) is trees[0]
 
 
-def test_a_table_goes_to_csv_and_comes_back_with_the_same_bits(tmp_path):
-    frame = pd.DataFrame({"run": [0, 1], "x": [0.1 + 0.2, 1e-17], "b": [True, False]}, index=[7, 3])
-    path = write_csv(tmp_path / "a.csv", frame)
-    assert path.read_bytes() == b"run,x,b\n0,0.30000000000000004,True\n1,1e-17,False\n"
-    back = pd.read_csv(path, float_precision="round_trip")
-    pd.testing.assert_frame_equal(back, frame.reset_index(drop=True), check_exact=True)
-    path = write_csv(path, pd.DataFrame({"x": [np.nan, 2.0], "name": ["a, b", None]}))
-    assert path.read_text().splitlines() == ["x,name", ',"a, b"', "2.0,"]
-
-
-def test_a_csv_that_cannot_be_written_is_one_line(tmp_path):
-    with pytest.raises(CheckpointError, match="cannot write"):
-        write_csv(tmp_path / "missing" / "a.csv", pd.DataFrame({"x": [1]}))
+def test_what_some_seeds_lack_is_left_out():
+    one = Estimate(1.0, 0, 2, 9)
+    joined = over_seeds([{"a": {"b": one, "c": one}, "d": one}, {"a": {"b": one}}])
+    assert list(joined) == ["a"]
+    assert list(joined["a"]) == ["b"]

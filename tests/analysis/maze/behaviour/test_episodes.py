@@ -3,20 +3,18 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from chisel.analysis import studies
 from chisel.analysis.maze.behaviour import (
-    METRICS,
     cheese_in_corners,
     decision_episodes,
     misgeneralisation,
-    plain_episodes,
 )
-from chisel.analysis.maze.behaviour.cheese_corners import CORNERS
-from chisel.analysis.maze.behaviour.episodes import CornerWatch
-from chisel.analysis.maze.behaviour.summary import ENDS, GAP, OFF, ON, OUTSIDE
+from chisel.analysis.maze.behaviour.episodes import COLUMNS, CornerWatch
+from chisel.analysis.maze.behaviour.summary import CORNERS, ENDS, GAP, OFF, ON, OUTSIDE, played
 from chisel.configs import ConfigError
 from chisel.envs.maze import MOVE_DELTAS, MOVE_OF_ACTION, make_evaluation
 from chisel.models import load_agent
@@ -63,7 +61,7 @@ def test_decision_episodes_have_every_column_and_the_cheese_outside(untrained):
     frame = decision_episodes(untrained, untrained.config, levels=40, split="train")
     assert 0 < len(frame) < 40
     assert not frame["in_region"].any()
-    assert set(METRICS) < set(frame.columns)
+    assert set(frame.columns) == {"cheese", *COLUMNS}
     offset = np.hypot(frame["row_offset"], frame["col_offset"])
     np.testing.assert_allclose(offset, frame["euclid_cheese_square"])
     corner = np.hypot(frame["row_corner"], frame["col_corner"])
@@ -83,10 +81,7 @@ def test_the_gap_is_between_the_same_mazes(untrained):
     for row in rows.values():
         values = [row[end].value for end in ENDS]
         assert all(-1 <= value <= 1 for value in values)
-    frames = [
-        plain_episodes(untrained, untrained.config, where, **options)
-        for where in ("as-trained", "anywhere")
-    ]
+    frames = list(played(untrained, untrained.config, **options).values())
     common = set(frames[0]["level_seed"].tolist()) & set(frames[1]["level_seed"].tolist())
     assert len(common) > 40
     shares = [f["cheese"][np.isin(f["level_seed"], list(common))].mean() for f in frames]
@@ -129,8 +124,11 @@ def test_the_study_writes_everything_for_a_group_of_seeds(tmp_path, capsys):
     options = {"checkpoint": tmp_path / "group", "levels": 200, "split": "train"}
     folder = studies.run("behaviour", **options)
     assert folder == tmp_path / "group" / "studies" / "behaviour-levels-200-split-train"
-    names = ("behaviour.json", "episodes.csv", "tables.json", "ends.png", "regression.png")
-    assert all((folder / name).is_file() for name in names)
+    figures = {f"{name}.png" for name in ("ends", "regression", "heat-maps", "correlations")}
+    tables = {f"{name}.csv" for name in ("ends", "regression", "predictions", "signs", "episodes")}
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"behaviour.json", "tables.json"} | figures | tables
+    assert set(pd.read_csv(folder / "episodes.csv")["run"]) == {0, 1}
     found = json.loads((folder / "behaviour.json").read_text())
     assert found["intervals"] == "95 %, over 2 training seeds"
     assert len(found["runs"]) == len(found["of_each"]) == 2
@@ -148,6 +146,8 @@ def test_impossible_requests_are_one_line(tmp_path):
     still = torch.full((15,), -1e9)
     still[4] = 0
     lazy = make_run(tmp_path / "lazy", logits=still, overrides=WIDE)
+    with pytest.raises(ConfigError, match=r"variables=steps: .*did you mean"):
+        studies.run("behaviour", checkpoint=checkpoint, variables="steps")
     with pytest.raises(ConfigError, match="0 ended at the cheese"):
         studies.run("behaviour", checkpoint=lazy, levels=30, split="train")
     assert not (lazy / "studies").exists()

@@ -1,6 +1,7 @@
 """Agents trained with the cheese in different regions are measured on the same mazes."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -8,8 +9,7 @@ import torch
 
 from chisel.analysis import studies
 from chisel.analysis.evaluation.held_out import held_out_levels
-from chisel.analysis.maze.behaviour.region_sweep import RegionAgent, RegionSweep, name_of
-from chisel.analysis.results.estimates import Estimate
+from chisel.analysis.maze.behaviour import RegionAgent, by_region
 from chisel.configs import ConfigError
 from chisel.envs.maze import paths
 from chisel.models import load_agent
@@ -59,8 +59,9 @@ def test_all_agents_meet_the_same_mazes_beyond_the_largest_region(tmp_path):
     given = f"{runs[0]},{tmp_path / 'three'},{runs[3]}"
     options = {"levels": LEVELS, "split": "train", "seed": 3, "out": tmp_path / "out"}
     folder = studies.run("region-sweep", checkpoint=given, **options)
-    files = {"region-sweep.json", "region-sweep.png", "tables.json"}
-    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == files
+    tables = {"success.csv", "decisions.csv", "regression.csv", "tables.json"}
+    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    assert files == {"region-sweep.json", "region-sweep.png"} | tables
     found = json.loads((folder / "region-sweep.json").read_text())
     assert list(found["settings"]) == ["region 1", "region 3", "anywhere"]
     assert found["settings"]["region 3"]["agents"] == ["three/seed-0", "three/seed-1"]
@@ -70,21 +71,22 @@ def test_all_agents_meet_the_same_mazes_beyond_the_largest_region(tmp_path):
         assert square["P(cheese)"]["value"] == pytest.approx(moving * to_cheese)
         assert square["P(corner)"]["value"] == pytest.approx(moving * to_corner)
         assert square["P(cheese)"]["n"] == agent["estimates"]["episodes"]["P(cheese)"]["n"]
+    seeds = [one["estimates"]["episodes"]["P(cheese)"] for one in found["of_each"][1:3]]
+    joined = found["settings"]["region 3"]["estimates"]["episodes"]["P(cheese)"]
+    assert (joined["value"], joined["n"]) == (
+        pytest.approx(np.mean([s["value"] for s in seeds])),
+        2,
+    )
     success = found["of_each"][3]["estimates"]["success"]
     assert success["cheese as trained"] == success["cheese anywhere"]
 
 
-def test_seeds_of_one_region_are_joined_with_students_interval():
-    def agent(setting, value):
-        return RegionAgent(str(value), setting, {"success": {"a": Estimate(value, 0, 1, 9)}})
-
-    sweep = RegionSweep((agent(None, 0.9), agent(3, 0.2), agent(1, 0.5), agent(3, 0.4)))
-    assert [name_of(setting) for setting in sweep.settings] == ["region 1", "region 3", "anywhere"]
-    joined = sweep.joined(3)["success"]["a"]
-    half = 12.7062 * np.sqrt(0.02) / np.sqrt(2)  # t with one degree of freedom
-    assert (joined.value, joined.n) == (pytest.approx(0.3), 2)
-    assert joined.high - joined.value == pytest.approx(half, rel=1e-5)
-    assert sweep.joined(1)["success"]["a"].high == 1
+def test_regions_ascend_and_agents_of_one_region_keep_their_order():
+    sides = {"a": math.inf, "b": 10, "c": 3, "d": 10}
+    sweep = by_region([RegionAgent(label, side, {}) for label, side in sides.items()])
+    labels = {trained: [one.label for one in seeds] for trained, seeds in sweep.items()}
+    assert labels == {"region 3": ["c"], "region 10": ["b", "d"], "anywhere": ["a"]}
+    assert list(labels) == ["region 3", "region 10", "anywhere"]
 
 
 @pytest.mark.usefixtures("procgen")
@@ -94,6 +96,6 @@ def test_agents_of_other_worlds_or_the_same_weights_twice_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"differ in env\.timeout"):
         studies.run("region-sweep", checkpoint=f"{a},{b}", levels=4)
     with pytest.raises(ConfigError, match="same weights"):
-        studies.run("region-sweep", checkpoint=f"{a},{a}", levels=4)
+        studies.run("region-sweep", checkpoint=f"{a},{a / 'checkpoints'}", levels=4)
     with pytest.raises(ConfigError, match="at least 1"):
         studies.run("region-sweep", checkpoint=a, levels=0)

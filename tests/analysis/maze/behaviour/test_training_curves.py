@@ -2,17 +2,15 @@
 
 import json
 
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
 from chisel.analysis import studies
-from chisel.analysis.maze.behaviour.training_curves import (
-    TrainingCurve,
-    checkpoints_of,
-    training_curves_over_seeds,
-)
-from chisel.analysis.results.estimates import Estimate
+from chisel.analysis.maze.behaviour import MEASURES, checkpoints_of, training_curves_over_seeds
+from chisel.analysis.results import Estimate, options_of
+from chisel.analysis.studies.maze import over_training
 from chisel.configs import ConfigError
 from chisel.models import checkpoint_name, read_checkpoint, write_checkpoint
 from tests.analysis.conftest import make_run
@@ -36,15 +34,13 @@ def test_points_are_spread_evenly_and_the_last_is_among_them(run_folder):
 
 
 def test_seeds_are_joined_at_the_steps_they_share():
-    def course(steps, shift):
-        points = [{"m": {"a": Estimate(s + shift, 0, 0, 1)}} for s in steps]
-        return TrainingCurve(list(steps), points)
+    def curve(steps, shift):
+        return {step: {"m": {"a": Estimate(step + shift, 0, 0, 1)}} for step in steps}
 
-    joined = training_curves_over_seeds([course((10, 20, 30), 0), course((20, 30, 40), 2)])
-    assert joined.steps == [20, 30]
-    assert [point.value for point in joined.curve("m", "a")] == [21, 31]
+    joined = training_curves_over_seeds([curve((10, 20, 30), 0), curve((20, 30, 40), 2)])
+    assert {step: point["m"]["a"].value for step, point in joined.items()} == {20: 21, 30: 31}
     with pytest.raises(ConfigError, match="no checkpoint of the same step"):
-        training_curves_over_seeds([course((10,), 0), course((20,), 0)])
+        training_curves_over_seeds([curve((10,), 0), curve((20,), 0)])
 
 
 @pytest.mark.usefixtures("procgen")
@@ -63,7 +59,11 @@ def test_training_curves_show_that_an_agent_stops_moving(tmp_path):
     assert last["p-cheese"]["P(neither)"]["value"] == 1
     with Image.open(folder / "field.gif") as film:
         assert film.n_frames == 2
-    assert (folder / "over-training.png").is_file()
+    names = {path.name for path in folder.iterdir()} - {"field.gif", "tables.json"}
+    assert names == {"over-training.json", "over-training.png", "success.csv", "p-cheese.csv"}
+    table = pd.read_csv(folder / "p-cheese.csv")
+    assert table["steps"].tolist() == [12_000, 24_000]
+    assert table["P(neither)"].tolist()[-1] == 1
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,7 @@ def test_training_curves_show_that_an_agent_stops_moving(tmp_path):
         ({}, r"keeps 1 checkpoint.*keep_every"),
         ({"points": 1}, "points=1"),
         ({"maze": 300}, "maze=300"),
+        ({"measure": "joy"}, "measure=joy: "),
     ],
 )
 def test_impossible_requests_are_one_line(run_folder, options, complaint):
@@ -79,8 +80,5 @@ def test_impossible_requests_are_one_line(run_folder, options, complaint):
         studies.run("over-training", checkpoint=run_folder, **options)
 
 
-@pytest.mark.usefixtures("procgen")
-def test_an_unknown_measure_is_named(run_folder):
-    keep(run_folder, 6)
-    with pytest.raises(ConfigError, match="measure=joy: known are success"):
-        studies.run("over-training", checkpoint=run_folder, measure="joy", levels=4)
+def test_the_option_measure_takes_all_measures_that_there_are():
+    assert options_of("over-training", over_training.run)["measure"].allowed == tuple(MEASURES)
