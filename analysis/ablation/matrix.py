@@ -16,19 +16,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.table import Table
 from torch import nn
 
 from chisel import routing
 from chisel.analysis.ablation.option import Mode
 from chisel.analysis.results import (
+    DataTable,
     Estimate,
     Layouts,
     ProgressCallback,
     change_over_layouts,
     estimate_over_seeds,
     mean_over_layouts,
-    new_table,
 )
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -112,19 +111,16 @@ class AblationMatrix:
             "uncontrolled": dict(self.uncontrolled),
         }
 
-    def table(self, title: str | None = None) -> Table:
-        """Return a table for a terminal: each metric and its change, with 95 % intervals."""
-        table = new_table(
-            title=title,
-            caption="value (95 % interval), and below it the change from the whole network, "
-            f"over the same {self._played}"
-            + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
-            words=["without"],
-            numbers=self.metrics,
-        )
+    def table(self, title: str) -> DataTable:
+        """Return, for each ablation, a row of metrics and a row of their changes."""
+        rows: list[dict[str, Any]] = []
         for row in self.rows:
-            table.add_row(row.name, *(_cell(row, metric) for metric in self.metrics))
-        return table
+            rows.append({"without": row.name, "shown": "value", **row.metrics})
+            if row.kind != "none":
+                rows.append({"without": row.name, "shown": "change", **row.change})
+        unlike = "".join(f"; no control: {why}" for why in self.uncontrolled.values())
+        caption = f"95 % intervals; changes from the whole network, over the same {self._played}"
+        return DataTable(title, rows, caption + unlike)
 
     @property
     def _played(self) -> str:
@@ -283,11 +279,6 @@ def _change(values: Values, before: Values, layouts: Layouts | None) -> dict[str
 def _is_share(name: str, values: NDArray[np.float64]) -> bool:
     """Return whether a metric is 0 or 1 in each episode."""
     return name not in _AMOUNTS and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
-
-
-def _cell(row: Row, metric: str) -> str:
-    shown = row.metrics[metric].text(".2f")
-    return shown if row.kind == "none" else f"{shown}\n{row.change[metric].text('+.2f')}"
 
 
 def _row_over_seeds(rows: Sequence[Row]) -> Row:
