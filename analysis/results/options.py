@@ -181,8 +181,8 @@ def read_options(
     Raises:
         ConfigError: If one is unknown, missing, or not what the option takes.
     """
-    for key in given:
-        if key not in options:
+    for key, value in given.items():
+        if key not in options and value is not None:
             raise ConfigError(f"study {study}: no option {key!r}; {hint(key, options)}")
     for key, option in options.items():
         if option.needed and given.get(key) is None:
