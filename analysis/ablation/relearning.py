@@ -48,6 +48,8 @@ class Relearning:
     """By metric, the value of each run before anything was ablated."""
     variants: Mapping[str, Sequence[RelearningCurve]]
     """By name, a curve for each run."""
+    within: Mapping[str, tuple[float, float] | None]
+    """By metric its range, where it is known."""
 
     def to_plain(self) -> dict[str, Any]:
         """Return all values, and the number of frames after which each run has regained them."""
@@ -80,9 +82,9 @@ class Relearning:
                 {
                     "variant": name,
                     "metric": metric,
-                    "whole network": _mean(metric, self.whole[metric]),
-                    "at first": _mean(metric, [one.metrics[metric][0] for one in curves]),
-                    f"after {last:,} frames": _mean(
+                    "whole network": self._mean(metric, self.whole[metric]),
+                    "at first": self._mean(metric, [one.metrics[metric][0] for one in curves]),
+                    f"after {last:,} frames": self._mean(
                         metric, [one.metrics[metric][-1] for one in curves]
                     ),
                     "regained": self._words(curves) if metric == self.metric else None,
@@ -92,17 +94,12 @@ class Relearning:
             ],
         )
 
+    def _mean(self, metric: str, values: Sequence[float]) -> Estimate:
+        return mean_over_seeds(values, within=self.within[metric])
+
     def _words(self, curves: Sequence[RelearningCurve]) -> str:
         found = self.regained(curves)
         return ", ".join("never" if frames is None else f"{frames:,}" for frames in found)
-
-
-def _within(metric: str) -> tuple[float, float] | None:
-    return (0, 1) if metric.startswith("P(") or metric in ("success", "efficient") else None
-
-
-def _mean(metric: str, values: Sequence[float]) -> Estimate:
-    return mean_over_seeds(values, within=_within(metric))
 
 
 def relearning_figure(relearning: Relearning, title: str) -> Figure:
@@ -111,13 +108,13 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
     figure = new_figure(2.9 * len(metrics), 3.5, title)
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     for ax, metric in zip(axes, metrics, strict=True):
-        whole = float(np.mean(relearning.whole[metric]))
+        whole, within = float(np.mean(relearning.whole[metric])), relearning.within[metric]
         ax.axhline(whole, color=INK, linewidth=0.9, linestyle="--", label="whole network")
         for (name, curves), colour in zip(relearning.variants.items(), PALETTE, strict=False):
             values = [curve.metrics[metric] for curve in curves]
             line: dict[str, Any] = {"color": colour, "label": name, "marker": "o", "ms": 3}
-            plot_band(ax, curves[0].frames, values, within=_within(metric), **line)
-        if _within(metric):
+            plot_band(ax, curves[0].frames, values, within=within, **line)
+        if within == (0.0, 1.0):
             ax.set_ylim(-0.03, 1.03)
         style_axes(ax, metric, xlabel="frames", exponent=3)
     handles, labels = axes[0].get_legend_handles_labels()

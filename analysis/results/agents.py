@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chisel import configs
-from chisel.analysis.results.folders import results_folder
 from chisel.analysis.results.progress import ProgressCallback, labelled
 from chisel.analysis.results.settings import names_of, naming, runs_of, take_agent, typed_source
 from chisel.models import Agent
@@ -83,16 +82,6 @@ class Agents:
             with naming(name):
                 found.append(measure(agent, labelled(self.progress, name)))
         return found
-
-    def home(self, study: str) -> Path:
-        """Return the folder of a study with all options at their defaults, made if need be.
-
-        It is `studies/STUDY` of the run or group; see `home_of`.
-
-        Raises:
-            ConfigError: If it cannot be made.
-        """
-        return results_folder(self.path, self.first, study, None)
 
     def to_plain(self) -> list[dict[str, Any]]:
         """Return, for each agent, its checkpoint, the digest, steps and config, for JSON."""

@@ -208,7 +208,7 @@ def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: boo
             f"LEAK: {worst.where} of region {worst.region} moved by {worst.change:.1e} in steps on "
             f"{worst.label} alone, which it is closed to{why}"
         )
-    fatal = _fatal(leaks)
+    fatal = [leak for leak in leaks if leak.kind in _FATAL]
     if fatal:
         return f"LEAK: {fatal[0].message}"
     untested = sorted({m.region for m in movements if m.closed and m.change is None})
@@ -222,10 +222,6 @@ def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: boo
     readers = len(leaks) - len(fatal)
     shared = f"; {readers} readers of regions are shared" if readers else ""
     return f"CLEAR: {len(closed)} closed pairs of label and region, each moved by exactly 0{shared}"
-
-
-def _fatal(leaks: list[routing.Leak]) -> list[routing.Leak]:
-    return [leak for leak in leaks if leak.kind in _FATAL]
 
 
 def _movements_table(movements: list[Movement], steps: int) -> DataTable:

@@ -9,6 +9,7 @@ optimiser and without routing, as when somebody else trains an agent that they w
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from chisel.analysis.ablation import (
     relearning_figure,
 )
 from chisel.analysis.evaluation import agent_ablation_matrix
-from chisel.analysis.results import Agents, Count, Result, Within
+from chisel.analysis.results import Agents, Count, Result, Within, results_folder
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
 from chisel.trainers.runs import seeding
@@ -92,22 +93,23 @@ def run(
     """
     changed = split_settings(settings)
     variants = checkpoint.each(lambda agent, _: _variants(agent, region, controls, fresh))
-    home = runs_dir or str(checkpoint.home(f"relearning-{region}") / "runs")
+    home = results_folder(checkpoint.path, checkpoint.first, f"relearning-{region}", None) / "runs"
+    evaluate = functools.partial(agent_ablation_matrix, levels=levels, split="test", controls=0)
     plans: dict[str, list[RunConfig]] = {}
     starts: dict[str, list[AblationMatrix]] = {}
     for own, name in zip(variants, checkpoint.names, strict=True):
         for title, variant in own.items():
             config = _config(variant, frames, points, seed, changed)
             slug = f"{title}-{name}".replace(" ", "-").replace(",", "").strip("-")
-            config = dataclasses.replace(config, name=slug, runs_dir=home)
-            start = _evaluate(_start(variant, config), levels)
+            config = dataclasses.replace(config, name=slug, runs_dir=runs_dir or str(home))
+            start = evaluate(_start(variant, config))
             chosen = _metric(metric, region, start.metrics)  # may be refused: before any training
             plans.setdefault(title, []).append(config)
             starts.setdefault(title, []).append(start)
 
     def stages(folder: Path) -> list[_Stage]:
         kept = map(models.load_agent, models.kept_checkpoints(folder, points + 1))
-        return [(agent.env_steps or 0, _evaluate(agent, levels)) for agent in kept]
+        return [(agent.env_steps or 0, evaluate(agent)) for agent in kept]
 
     later = measure_runs(plans, stages)
     curves = {
@@ -119,7 +121,8 @@ def run(
     }
     whole = [start["none"].metrics for start in starts[_without(region)]]
     values = {name: [metrics[name].value for metrics in whole] for name in whole[0]}
-    found = Relearning(region, chosen, values, curves)
+    ranges = {name: estimate.within for name, estimate in whole[0].items()}
+    found = Relearning(region, chosen, values, curves, ranges)
     figure = relearning_figure(found, f"{checkpoint.title}: trained on without {region}")
     return Result(found.to_plain(), {"relearning": found.table()}, {"relearning": figure})
 
@@ -216,11 +219,6 @@ def _start(variant: _Variant, config: RunConfig) -> Agent:
         return agent
     model = models.build(config.model, agent.spaces, seed=seeding.derive(config, "init"))
     return dataclasses.replace(agent, model=model.eval())
-
-
-def _evaluate(agent: Agent, levels: int) -> AblationMatrix:
-    """Play held-out episodes, with the agent's only region and without it."""
-    return agent_ablation_matrix(agent, levels=levels, split="test", controls=0)
 
 
 def _curve(stages: list[_Stage]) -> RelearningCurve:

@@ -115,12 +115,6 @@ def test_a_study_of_several_agents_gets_all_of_them_and_those_beside_them(group)
     assert [run["sha256"] for run in data["runs of other"]] == [r["sha256"] for r in data["runs"]]
 
 
-def test_agents_know_the_folder_of_a_study_of_them_with_its_defaults(group):
-    for path in (group, group / "seed-1"):
-        agents = Agents.load(path, None, lambda *_: None)
-        assert agents.home("all") == path / "studies" / "all"
-
-
 def test_an_error_names_the_seed(group):
     def fails(checkpoint: Agent) -> Result:
         if checkpoint.config.seed:
