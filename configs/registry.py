@@ -273,24 +273,24 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "outcomes of AUP by λ, for two values of the end of an episode",
         ),
         "aup-learned": Component(
-            "chisel.trainers.studies.aup_learned:run_study",
+            "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",
         ),
         "leaks": Component(
-            "chisel.trainers.studies.leaks:run_study",
+            "chisel.trainers.studies.leaks:run",
             "whether regions stay exactly as they are while other labels are learnt",
         ),
         "localization": Component(
-            "chisel.trainers.studies.localization:run_study",
+            "chisel.trainers.studies.localization:run",
             "the share of gradients in each region by label, and ablations of each region",
             report={"levels": 200, "points": 4},
         ),
         "relearning": Component(
-            "chisel.trainers.studies.relearning:run_study",
+            "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",
         ),
         "oversight": Component(
-            "chisel.trainers.studies.oversight:run_study",
+            "chisel.trainers.studies.oversight:run",
             "train every agent of diamond and ghost, and compare their true returns",
         ),
     },

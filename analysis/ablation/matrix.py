@@ -16,19 +16,18 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
-from rich.table import Table
 from torch import nn
 
 from chisel import routing
 from chisel.analysis.ablation.option import Means, Mode
 from chisel.analysis.results import (
+    DataTable,
     Estimate,
     ProgressCallback,
     Range,
     change_over_layouts,
     estimate_over_seeds,
     mean_over_layouts,
-    new_table,
 )
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -111,19 +110,16 @@ class AblationMatrix:
             "uncontrolled": dict(self.uncontrolled),
         }
 
-    def table(self, title: str | None = None) -> Table:
-        """Return a table for a terminal: each metric and its change, with 95 % intervals."""
-        table = new_table(
-            title=title,
-            caption="value (95 % interval), and below it the change from the whole network, "
-            f"over the same {self._played}"
-            + "".join(f"; no control: {why}" for why in self.uncontrolled.values()),
-            words=["without"],
-            numbers=self.metrics,
-        )
+    def table(self, title: str) -> DataTable:
+        """Return, for each ablation, a row of metrics and a row of their changes."""
+        rows: list[dict[str, Any]] = []
         for row in self.rows:
-            table.add_row(row.name, *(_cell(row, metric) for metric in self.metrics))
-        return table
+            rows.append({"without": row.name, "shown": "value", **row.metrics})
+            if row.kind != "none":
+                rows.append({"without": row.name, "shown": "change", **row.change})
+        unlike = "".join(f"; no control: {why}" for why in self.uncontrolled.values())
+        caption = f"95 % intervals; changes from the whole network, over the same {self._played}"
+        return DataTable(title, rows, caption + unlike)
 
     @property
     def _played(self) -> str:
@@ -268,11 +264,6 @@ def _row(
         own = np.random.default_rng(0)
         change[name] = change_over_layouts(after, before, units, own, within=within)
     return Row(condition.name, condition.kind, condition.like, values, change, table)
-
-
-def _cell(row: Row, metric: str) -> str:
-    shown = row.metrics[metric].text(".2f")
-    return shown if row.kind == "none" else f"{shown}\n{row.change[metric].text('+.2f')}"
 
 
 def _row_over_seeds(rows: Sequence[Row]) -> Row:

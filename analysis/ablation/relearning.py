@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.table import Table
 
 from chisel.analysis.results import (
     INK,
     PALETTE,
+    DataTable,
     Estimate,
-    Range,
     mean_over_seeds,
     new_figure,
-    new_table,
     plot_band,
     style_axes,
 )
@@ -32,11 +30,6 @@ class RelearningCurve:
     """Numbers of frames trained on `[K]`; the first is 0."""
     metrics: Mapping[str, NDArray[np.float64]]
     """By metric the values `[K]` on held-out episodes, without the region."""
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        metrics = {name: [float(v) for v in values] for name, values in self.metrics.items()}
-        return {"frames": self.frames.tolist(), "metrics": metrics}
 
     def regained(self, metric: str, goal: float) -> int | None:
         """Return the first measured number of frames at which a metric reaches a goal, if any."""
@@ -55,56 +48,58 @@ class Relearning:
     """By metric, the value of each run before anything was ablated."""
     variants: Mapping[str, Sequence[RelearningCurve]]
     """By name, a curve for each run."""
-    within: Mapping[str, Range | None]
+    within: Mapping[str, tuple[float, float] | None]
     """By metric its range, where it is known."""
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return all values, and the number of frames after which each run has regained them."""
         return {
             "region": self.region,
             "metric": self.metric,
-            "whole": {name: list(map(float, values)) for name, values in self.whole.items()},
+            "whole": self.whole,
             "variants": {
                 name: [
-                    curve.to_plain() | {"regained": curve.regained(self.metric, goal)}
-                    for curve, goal in zip(curves, self.goals, strict=True)
+                    {"frames": curve.frames, "metrics": curve.metrics, "regained": frames}
+                    for curve, frames in zip(curves, self.regained(curves), strict=True)
                 ]
                 for name, curves in self.variants.items()
             },
         }
 
-    @property
-    def goals(self) -> list[float]:
-        """By run, 90 % of the metric before the ablation."""
-        return [0.9 * value for value in self.whole[self.metric]]
+    def regained(self, curves: Sequence[RelearningCurve]) -> list[int | None]:
+        """Return, by run, the frames until the metric is 90 % of what it was, if it gets there."""
+        wholes = zip(curves, self.whole[self.metric], strict=True)
+        return [curve.regained(self.metric, 0.9 * whole) for curve, whole in wholes]
 
-    def table(self) -> Table:
-        """Return a table for a terminal: each metric at the beginning and at the end."""
-        first = next(iter(self.variants.values()))[0]
-        table = new_table(
-            title=f"trained on without {self.region}, from 0 to {first.frames[-1]:,} frames",
-            caption="means over seeds where there are several; regained: frames until "
-            f"{self.metric} is 90 % of the whole network's",
-            words=[""],
-            numbers=[*self.whole, "regained"],
+    def table(self) -> DataTable:
+        """Return, for each variant and metric, the values at the beginning and at the end."""
+        last = next(iter(self.variants.values()))[0].frames[-1]
+        return DataTable(
+            title=f"trained on without {self.region}",
+            caption="means over seeds, with 95 % intervals, where there are several; regained: "
+            f"frames until {self.metric} is 90 % of the whole network's",
+            rows=[
+                {
+                    "variant": name,
+                    "metric": metric,
+                    "whole network": self._mean(metric, self.whole[metric]),
+                    "at first": self._mean(metric, [one.metrics[metric][0] for one in curves]),
+                    f"after {last:,} frames": self._mean(
+                        metric, [one.metrics[metric][-1] for one in curves]
+                    ),
+                    "regained": self._words(curves) if metric == self.metric else None,
+                }
+                for name, curves in self.variants.items()
+                for metric in self.whole
+            ],
         )
-        wholes = (mean_over_seeds(values) for values in self.whole.values())
-        table.add_row("whole network", *(f"{whole.value:.2f}" for whole in wholes))
-        for name, curves in self.variants.items():
-            ends = (
-                [mean_over_seeds([c.metrics[m][at] for c in curves]) for at in (0, -1)]
-                for m in self.whole
-            )
-            table.add_row(name, *(_change(*pair) for pair in ends), self._regained(curves))
-        return table
 
-    def _regained(self, curves: Sequence[RelearningCurve]) -> str:
-        found = [c.regained(self.metric, goal) for c, goal in zip(curves, self.goals, strict=True)]
+    def _mean(self, metric: str, values: Sequence[float]) -> Estimate:
+        return mean_over_seeds(values, within=self.within[metric])
+
+    def _words(self, curves: Sequence[RelearningCurve]) -> str:
+        found = self.regained(curves)
         return ", ".join("never" if frames is None else f"{frames:,}" for frames in found)
-
-
-def _change(first: Estimate, last: Estimate) -> str:
-    return f"{first.value:.2f} → {last.value:.2f}"
 
 
 def relearning_figure(relearning: Relearning, title: str) -> Figure:

@@ -51,7 +51,7 @@ def write_ablation(
     }
     write_json(folder / f"{study}.json", data)
     save_figure(ablation_figure(together, title), folder / f"{study}.png", origins[0]["command"])
-    keep_tables(folder, [together.table(title)])
+    keep_tables(folder, [together.table(title).table()])
 
 
 def ablation_figure(matrix: AblationMatrix, title: str) -> Figure:

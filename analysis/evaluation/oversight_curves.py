@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.table import Table
 
 from chisel.analysis.evaluation.evaluator import Context, Player, judged_by
 from chisel.analysis.evaluation.interventions import ablation_of
@@ -20,11 +18,11 @@ from chisel.analysis.evaluation.oversight import RETURNS, Boards, scripted_playe
 from chisel.analysis.results import (
     INK,
     PALETTE,
+    DataTable,
     Estimate,
     bootstrap_mean,
     mean_over_seeds,
     new_figure,
-    new_table,
     plot_band,
     style_axes,
 )
@@ -148,11 +146,6 @@ class OversightSummary:
     peak_steps: int
     """Environment steps of that moment."""
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain = dataclasses.asdict(self)
-        return plain | {"final": self.final.to_plain(), "peak": self.peak.to_plain()}
-
 
 def summarise_oversight(
     experiment: str, runs: Sequence[OversightReturns]
@@ -183,26 +176,27 @@ def summarise_oversight(
     return found
 
 
-def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate, seeds: int) -> Table:
+def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate) -> DataTable:
     """Tabulate final returns, peaks, and the best return of stopping all seeds at one moment."""
+    seeds = summaries[0].final.n
     several = f"over {seeds} seeds; " if seeds > 1 else ""
-    table = new_table(
+    return DataTable(
         title=f"average stepwise true return, {several}ceiling {ceiling.value:.3f}",
         caption="95 % intervals over seeds; the peaks are chosen by the true return, which nobody "
         "has while training",
-        words=["experiment", "player"],
-        numbers=["final", "each seed's peak", "peak of the mean", "at steps"],
+        form=".3f",
+        rows=[
+            {
+                "experiment": one.experiment,
+                "player": one.player,
+                "final": one.final,
+                "each seed's peak": one.peak,
+                "peak of the mean": one.peak_of_mean,
+                "at steps": one.peak_steps,
+            }
+            for one in summaries
+        ],
     )
-    for one in summaries:
-        table.add_row(
-            one.experiment,
-            one.player,
-            one.final.text(".3f"),
-            one.peak.text(".3f"),
-            f"{one.peak_of_mean:.3f}",
-            f"{one.peak_steps:,}",
-        )
-    return table
 
 
 def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: float) -> Figure:

@@ -2,7 +2,7 @@
 
 from chisel.analysis.localization.elements import Elements
 from chisel.analysis.localization.gradient_norm import SquaredGradientNorms, sides_of
-from chisel.analysis.localization.report import write_localization
+from chisel.analysis.localization.report import localization_result
 from chisel.analysis.localization.result import Condition, Localization, LocalizedRun, Snapshot
 
 __all__ = [
@@ -12,6 +12,6 @@ __all__ = [
     "LocalizedRun",
     "Snapshot",
     "SquaredGradientNorms",
+    "localization_result",
     "sides_of",
-    "write_localization",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.analysis.localization.elements import Elements
-from chisel.analysis.results import Estimate, bootstrap_mean, none_if_nan
+from chisel.analysis.results import Estimate, bootstrap_mean
 
 MEAN = "mean"
 """Name for the mean over kinds."""
@@ -162,7 +162,7 @@ class SquaredGradientNorms:
             "layers": {
                 kind: {
                     region: {
-                        layer: none_if_nan(layers[k, r, i])
+                        layer: layers[k, r, i]
                         for i, layer in enumerate(self.elements.layers)
                         if self.elements.sizes[r, i]
                     }
@@ -172,9 +172,9 @@ class SquaredGradientNorms:
             },
         }
 
-    def _named(self, table: NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
+    def _named(self, table: NDArray[np.float64]) -> dict[str, dict[str, float]]:
         return {
-            kind: dict(zip(self.elements.regions, map(none_if_nan, row), strict=True))
+            kind: dict(zip(self.elements.regions, row, strict=True))
             for kind, row in zip(self.kinds, table, strict=True)
         }
 

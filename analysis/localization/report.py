@@ -1,10 +1,6 @@
-"""Write the JSON, the figures and the tables of the study of localisation."""
+"""The result of the study of localisation: numbers, tables and figures."""
 
 from __future__ import annotations
-
-from pathlib import Path
-
-from rich.table import Table
 
 from chisel.analysis.ablation import ablation_figure
 from chisel.analysis.localization.figures import (
@@ -13,44 +9,74 @@ from chisel.analysis.localization.figures import (
     matrices_figure,
     training_figure,
 )
-from chisel.analysis.localization.result import Localization, absorption_table, gradient_norm_table
-from chisel.analysis.results import save_figure, write_json
+from chisel.analysis.localization.gradient_norm import MEAN
+from chisel.analysis.localization.result import Localization
+from chisel.analysis.results import DataTable, Result
 
 
-def write_localization(
-    folder: Path, studied: Localization, shuffled: Localization | None = None
-) -> list[Table]:
-    """Write `localization.json` and the figures.
+def localization_result(studied: Localization, shuffled: Localization | None, title: str) -> Result:
+    """Return what a study of localisation found.
 
     Args:
-        folder: Folder to write to.
         studied: Result of the run or runs that are studied.
         shuffled: Result of runs whose labels were shuffled, as a control.
-
-    Returns:
-        Tables for a terminal.
+        title: Name of what is studied, for figures.
     """
-    first = studied.runs[0].origin
-    seeds = "" if len(studied.runs) == 1 else f", {len(studied.runs)} seeds"
-    what = f"{first['config']['experiment'] or first['checkpoint']}{seeds}"
-    digests = ", ".join(str(run.origin["sha256"]) for run in studied.runs)
-    stamp = f"sha256 {digests}; seed {first['seed']}"
+    matrices = {"routed": studied.ablation}
     data = studied.to_plain()
     if shuffled is not None:
-        data["shuffled"] = shuffled.to_plain()
-    write_json(folder / "localization.json", data)
-    figures = {"gradients": gradient_norm_figure(studied, f"{what}: squared gradient norms")}
-    if studied.sides:
-        figures["layers"] = layers_figure(studied, f"{what}: absorption by layer")
-        figures["training"] = training_figure(studied, shuffled, what)
-    matrices = {"routed": studied.ablation}
-    if shuffled is not None:
         matrices["shuffled labels"] = shuffled.ablation
-    figures["ablation-matrix"] = matrices_figure(matrices, f"{what}: without each region")
-    figures["ablation"] = ablation_figure(studied.ablation, f"{what}: without each region")
-    for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png", stamp)
-    tables = [gradient_norm_table(studied)]
+        data["shuffled"] = shuffled.to_plain()
+    tables = {"gradients": _gradient_norm_table(studied)}
+    figures = {"gradients": gradient_norm_figure(studied, f"{title}: squared gradient norms")}
     if studied.sides:
-        tables.append(absorption_table(studied, shuffled))
-    return [*tables, *(matrix.table(name) for name, matrix in matrices.items())]
+        tables["absorption"] = _absorption_table(studied, shuffled)
+        figures["layers"] = layers_figure(studied, f"{title}: absorption by layer")
+        figures["training"] = training_figure(studied, shuffled, title)
+    figures["ablation-matrix"] = matrices_figure(matrices, f"{title}: without each region")
+    figures["ablation"] = ablation_figure(studied.ablation, f"{title}: without each region")
+    for name, matrix in matrices.items():
+        tables[f"ablation {name}".replace(" ", "-")] = matrix.table(name)
+    return Result(data, tables, figures)
+
+
+def _gradient_norm_table(localization: Localization) -> DataTable:
+    """Return squared gradient norms by kind of example, condition and region."""
+    merged = "unlabelled" not in localization.conditions
+    return DataTable(
+        "squared gradient norms: sums of squared gradients by kind of example and region",
+        [
+            {
+                "examples": kind,
+                "learnt from": f"{condition}, or unlabelled"
+                if merged and condition == "without routes"
+                else condition,
+                **{region: norm.value for region, norm in norms.items()},
+            }
+            for condition in localization.conditions
+            for kind, norms in localization.norms(condition).items()
+        ],
+        caption="on rollouts of the agent itself; a 0 is exact",
+        form=dict.fromkeys(localization.at()[0].norms["labelled"].elements.regions, ".3g"),
+    )
+
+
+def _absorption_table(localization: Localization, shuffled: Localization | None) -> DataTable:
+    """Return absorption at the beginning and at the end of training."""
+    steps = localization.steps()
+    columns = {f"at {step:,}": localization.absorption(step) for step in (steps[0], steps[-1])}
+    if shuffled is not None:
+        columns["shuffled labels"] = shuffled.absorption()
+    return DataTable(
+        "absorption: of unlabelled examples' gradient in own and foreign regions, the share in own",
+        [
+            {
+                "kind": kind,
+                "by size": localization.expected(kind),
+                **{name: shares.get(kind) for name, shares in columns.items()},
+            }
+            for kind in (*localization.sides, MEAN)
+        ],
+        caption=f"95 % intervals over {localization.of}; a region that attracts more of everything "
+        "raises one kind's share as it lowers the other's, so look at the mean",
+    )

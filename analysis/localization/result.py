@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from rich.table import Table
 
 from chisel.analysis.ablation import AblationMatrix, over_seeds
 from chisel.analysis.localization.gradient_norm import MEAN, Sides, SquaredGradientNorms
-from chisel.analysis.results import (
-    Estimate,
-    estimate_over_seeds,
-    mean_over_seeds,
-    new_table,
-    none_if_nan,
-)
+from chisel.analysis.results import Estimate, estimate_over_seeds, mean_over_seeds
 
 Condition = Literal["without routes", "labelled", "unlabelled"]
 """Gradients of the same examples: plain ones, routed by their labels, routed as unlabelled."""
@@ -44,8 +37,6 @@ class Snapshot:
 class LocalizedRun:
     """The result for one run."""
 
-    origin: Mapping[str, Any]
-    """Checkpoint, digest, steps, seed, command, config."""
     sides: Mapping[str, Sides]
     """By kind of example, its own and foreign regions."""
     snapshots: tuple[Snapshot, ...]
@@ -53,25 +44,21 @@ class LocalizedRun:
     ablation: AblationMatrix
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return all numbers, by name."""
         last = self.snapshots[-1].norms
         return {
-            **self.origin,
-            "gradients": {condition: norms.to_plain() for condition, norms in last.items()},
-            "absorption": _plain(self.snapshots[-1].absorption(self.sides)),
-            "absorption_by_layer": {
-                layer: {kind: none_if_nan(share) for kind, share in shares.items()}
-                for layer, shares in last["unlabelled"].own_shares_by_layer(self.sides).items()
-            },
+            "gradients": last,
+            "absorption": self.snapshots[-1].absorption(self.sides),
+            "absorption_by_layer": last["unlabelled"].own_shares_by_layer(self.sides),
             "training": [
                 {
                     "env_steps": snapshot.env_steps,
-                    "absorption": _plain(snapshot.absorption(self.sides)),
+                    "absorption": snapshot.absorption(self.sides),
                     "mass": snapshot.norms["unlabelled"].to_plain()["mass"],
                 }
                 for snapshot in self.snapshots
             ],
-            "ablation": self.ablation.to_plain(),
+            "ablation": self.ablation,
         }
 
 
@@ -157,64 +144,14 @@ class Localization:
         return over_seeds([run.ablation for run in self.runs])
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return all numbers, by name: together, and `of_each` run."""
         return {
             "intervals": f"95 %, over {self.of}",
             "absorption": {
-                kind: {"share": share.to_plain(), "by_size": self.expected(kind)}
+                kind: {"share": share, "by_size": self.expected(kind)}
                 for kind, share in self.absorption().items()
             },
-            "mass": {
-                condition: {kind: _plain(row) for kind, row in self.norms(condition).items()}
-                for condition in get_args(Condition)
-            },
-            "ablation": self.ablation.to_plain(),
-            "runs": [run.to_plain() for run in self.runs],
+            "mass": {condition: self.norms(condition) for condition in get_args(Condition)},
+            "ablation": self.ablation,
+            "of_each": self.runs,
         }
-
-
-def gradient_norm_table(localization: Localization) -> Table:
-    """Return a table for a terminal: norms by kind of example, condition and region."""
-    table = new_table(
-        "squared gradient norms: sums of squared gradients by kind of example and region",
-        "on rollouts of the agent itself; a 0 is exact",
-        words=["examples", "learnt from"],
-        numbers=localization.at()[0].norms["labelled"].elements.regions,
-    )
-    for condition in localization.conditions:
-        plain = condition == "without routes" and "unlabelled" not in localization.conditions
-        for kind, row in localization.norms(condition).items():
-            how = f"{condition}, or unlabelled" if plain else condition
-            table.add_row(kind, how, *(f"{norm.value:.3g}" for norm in row.values()))
-    return table
-
-
-def absorption_table(localization: Localization, shuffled: Localization | None) -> Table:
-    """Return a table for a terminal: absorption at the beginning and at the end of training."""
-    steps = localization.steps()
-    columns: dict[str, Callable[[str], str]] = {
-        "by size": lambda kind: f"{localization.expected(kind):.2f}",
-        f"at {steps[0]:,}": _cells(localization.absorption(steps[0])),
-        f"at {steps[-1]:,}": _cells(localization.absorption(steps[-1])),
-    }
-    if shuffled is not None:
-        columns["shuffled labels"] = _cells(shuffled.absorption())
-    table = new_table(
-        "absorption: of unlabelled examples' gradient in own and foreign regions, the share in own",
-        f"95 % intervals over {localization.of}; a region that attracts more of everything raises "
-        "one kind's share as it lowers the other's, so look at the mean",
-        words=["kind"],
-        numbers=list(columns),
-    )
-    for kind in (*localization.sides, MEAN):
-        table.add_row(kind, *(shown(kind) for shown in columns.values()))
-    return table
-
-
-def _cells(shares: Mapping[str, Estimate]) -> Callable[[str], str]:
-    texts = {k: "-" if np.isnan(one.value) else one.text(".2f") for k, one in shares.items()}
-    return lambda kind: texts.get(kind, "-")
-
-
-def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
-    return {name: estimate.to_plain() for name, estimate in estimates.items()}

@@ -17,19 +17,26 @@ ProgressCallback = Callable[[str, int, int], None]
 def progress_bars() -> Iterator[ProgressCallback]:
     """Show a bar for each label on standard error, if that is a terminal; remove them at the end.
 
+    Until the first label nothing is drawn, so that a training within the context has the terminal
+    for its own bar.
+
     Yields:
         The function to call.
     """
     console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    bars = Progress(console=console, transient=True, disable=not console.is_terminal)
 
-        def show(label: str, done: int, wanted: int) -> None:
-            if label not in tasks:
-                tasks[label] = progress.add_task(escape(label), total=wanted)
-            progress.update(tasks[label], completed=done, total=wanted)
+    def show(label: str, done: int, wanted: int) -> None:
+        bars.start()
+        if label not in tasks:
+            tasks[label] = bars.add_task(escape(label), total=wanted)
+        bars.update(tasks[label], completed=done, total=wanted)
 
+    try:
         yield show
+    finally:
+        bars.stop()
 
 
 def labelled(progress: ProgressCallback, prefix: str) -> ProgressCallback:

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from chisel import configs, envs, models
+from chisel.analysis.ablation import regions_of
 from chisel.analysis.localization import Condition
 from chisel.configs import (
     CheckpointError,
     ConfigError,
     LabelsConfig,
     MazeConfig,
-    RoutingConfig,
     RunConfig,
 )
 from chisel.models import Agent
@@ -26,7 +26,7 @@ from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.labels import UNKNOWN, Facts, Label
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs import seeding
-from chisel.trainers.studies.runs import config_of, regions_of
+from chisel.trainers.studies.runs import config_of
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
@@ -71,15 +71,16 @@ class DryRun:
         """The labels' names."""
         return self.routes.labels.names
 
-    def load(self, file: Path) -> int:
-        """Load weights and statistics from a checkpoint of the run.
-
-        Returns:
-            The checkpoint's environment steps.
+    def load(self, file: Path | None) -> None:
+        """Load weights and statistics from a checkpoint of the run; `None`: as it was initialised.
 
         Raises:
             CheckpointError: It is damaged, or of another kind.
         """
+        if file is None:
+            self.module.model.load_state_dict(self._untrained)
+            self._algorithm, self.env_steps = self._fresh, 0
+            return
         weights = models.load_agent(file).model.state_dict()
         try:
             about = models.read_checkpoint(file)["chisel"]
@@ -87,12 +88,6 @@ class DryRun:
         except KeyError as error:
             raise CheckpointError(f"{file} is no checkpoint of an agent: no {error}") from error
         models.load_weights(self.module.model, weights, file)
-        return self.env_steps
-
-    def reset(self) -> None:
-        """Restore the network as it was initialised."""
-        self.module.model.load_state_dict(self._untrained)
-        self._algorithm, self.env_steps = self._fresh, 0
 
     def batches(self, frames: int, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Collect rollouts, always from the same state of the environment, and split them.
@@ -175,8 +170,12 @@ def make_dry_run(agent: Agent, *, seed: int) -> DryRun:
     Raises:
         ConfigError: The agent has no regions, or does not learn in an environment.
     """
-    module = build_module(_config(agent), seed=seed)
-    assert module.routes is not None  # `_config` has labels
+    config = config_of(agent.config, agent.source)
+    labels = LabelsConfig(source=config.routing.labels.source)
+    regions = regions_of(agent).to_plain()
+    config = routed_losses_only(config, regions=regions, labels=labels, l1=0.0)
+    module = build_module(config, seed=seed)
+    assert module.routes is not None  # the config has regions
     label_as_overseen(module.routes)
     return DryRun(module)
 
@@ -198,26 +197,17 @@ def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
     return module
 
 
-def _config(agent: Agent) -> RunConfig:
-    config = config_of(agent)
-    routing = routed_losses_only(
-        config.routing,
-        regions=dict(regions_of(agent)),
-        labels=LabelsConfig(source=config.routing.labels.source),
-        l1=0.0,
-    )
-    return dataclasses.replace(config, routing=routing, env=unseen(config.env))
-
-
-def routed_losses_only(options: RoutingConfig, **changes: Any) -> RoutingConfig:
+def routed_losses_only(config: RunConfig, **changes: Any) -> RunConfig:
     """Switch off the losses of the gate and of acting alone, dropout, and filtering of steps.
 
+    Mazes are a few that training did not use, if there are any.
+
     Args:
-        options: A run's routing.
-        changes: Other options to replace.
+        config: A run's config.
+        changes: Other options of its routing to replace.
     """
-    return dataclasses.replace(
-        options,
+    routing = dataclasses.replace(
+        config.routing,
         gate_coef=0.0,
         alone_coef=0.0,
         drop={},
@@ -226,10 +216,10 @@ def routed_losses_only(options: RoutingConfig, **changes: Any) -> RoutingConfig:
         unlabelled_steps="train",
         **changes,
     )
+    return dataclasses.replace(config, routing=routing, env=_unseen(config.env))
 
 
-def unseen(env: Any) -> Any:
-    """Return an environment's options with a few levels that training did not use, if it can."""
+def _unseen(env: Any) -> Any:
     if not isinstance(env, MazeConfig) or not env.levels.set_size:
         return env
     split = "validation" if env.levels.split == "train" else env.levels.split

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import shlex
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from rich.table import Table
 from torch import Tensor, nn
 
 from chisel import configs, models, routing
-from chisel.analysis.results import Request, new_table, show, write_json
+from chisel.analysis.results import Count, DataTable, Result, Seed
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.routes import Routes
-from chisel.trainers.studies.dry_run import build_module, routed_losses_only, unseen
-from chisel.trainers.studies.runs import require_positive
+from chisel.trainers.studies.dry_run import build_module, routed_losses_only
+from chisel.trainers.studies.runs import config_of, split_settings
 
-STUDY = "leaks"
 FREE = "unlabelled"
 """Name of examples without a label."""
 
@@ -55,85 +52,71 @@ class Movement:
         return self.closed and self.change not in (0, None)
 
 
-def run_study(
+def run(
+    checkpoint: Agent | None = None,
     *,
     experiment: str | None = None,
-    checkpoint: Path | str | None = None,
     settings: str = "",
-    steps: int = 20,
-    seed: int = 0,
-    out: Path | str | None = None,
-) -> Path:
+    steps: Count = 20,
+    seed: Seed = 0,
+) -> Result:
     """Take optimiser steps on one label at a time, and measure which regions moved.
 
     Args:
-        experiment: An experiment with routes, whose network is tested as it is initialised.
-        checkpoint: A run instead, whose network is tested as it was trained.
+        checkpoint: A run, whose network is tested as it was trained.
+        experiment: An experiment with routes instead, whose network is tested as it is initialised.
         settings: Overrides of the config, separated by spaces.
         steps: Steps on examples of all labels, so that momentum has gathered; then the same number
             on one label, for each label from the same state.
         seed: Seed of the rollout and the order of examples.
-        out: Folder for the results; None is `studies/leaks` of the run, or here.
 
     Returns:
-        The folder, with `leaks.json`.
+        The movement of each region for each label, the ways around the masks, and a verdict.
 
     Raises:
-        ConfigError: Neither or both are given, there are no regions, or an option is impossible.
-        CheckpointError: There is no run.
+        ConfigError: Neither or both are given, or there are no regions.
     """
-    request = Request.of(STUDY, run_study, locals())
     if (experiment is None) == (checkpoint is None):
         raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
-    require_positive(steps=steps)
-    agent = None if checkpoint is None else models.load_agent(checkpoint)
-    config = _config(experiment, agent, shlex.split(settings))
+    config = _config(experiment, checkpoint, split_settings(settings))
     module = build_module(config, seed=seed)
-    try:
-        if agent is not None:
-            models.load_weights(module.model, agent.model.state_dict(), agent.source)
+    with closing(module.collector.env):
+        if checkpoint is not None:
+            models.load_weights(module.model, checkpoint.model.state_dict(), checkpoint.source)
         assert module.routes is not None  # the config has regions
         movements = moved_by_label(module, module.routes, steps, seed)
         example = models.to_tensor(module.collector.obs[:4])
         leaks = routing.leaks(module.model, module.routes.router.regions, example)
-    finally:
-        module.collector.env.close()
     conclusion = verdict(movements, leaks, frozen=config.routing.freeze)
-    data = {
-        "command": request.command,
-        "verdict": conclusion,
-        "clear": conclusion.startswith("CLEAR"),
-        "steps": steps,
-        "movements": [dataclasses.asdict(m) | {"leaked": m.leaked} for m in movements],
-        "leaks": [dataclasses.asdict(leak) for leak in leaks],
-        "config": configs.to_plain(config),
-    }
-    with request.results(request.folder(*([agent] if agent else []))) as folder:
-        write_json(folder / "leaks.json", data)
-    show(_movements_table(movements, steps))
+    tables = {"movements": _movements_table(movements, steps)}
     if leaks:
-        show(_leaks_table(leaks))
-    print(conclusion)
-    return folder
+        rows = [{"kind": one.kind, "region": one.region, "what": one.message} for one in leaks]
+        tables["leaks"] = DataTable("ways around the masks", rows)
+    return Result(
+        data={
+            "verdict": conclusion,
+            "clear": conclusion.startswith("CLEAR"),
+            "steps": steps,
+            "movements": [dataclasses.asdict(m) | {"leaked": m.leaked} for m in movements],
+            "leaks": leaks,
+            "config": configs.to_plain(config),
+        },
+        tables=tables,
+        conclusion=conclusion,
+    )
 
 
 def _config(experiment: str | None, agent: Agent | None, settings: list[str]) -> RunConfig:
     if agent is None:
-        config = configs.load(str(experiment), settings)
-    elif agent.config is None:
-        raise ConfigError(f"{agent.source} carries no config")
+        config = config_of(configs.load(str(experiment), settings), experiment)
     else:
-        config = configs.override(agent.config, settings)
-    name = experiment if agent is None else agent.source
-    if config.env is None:
-        raise ConfigError(f"{name} does not learn in an environment; this is for agents")
+        config = configs.override(config_of(agent.config, agent.source), settings)
     if not config.routing.regions:
+        name = experiment if agent is None else agent.source
         raise ConfigError(f"{name} has no regions; a leak is out of one (routing.regions)")
     # The gate's loss moves the gate on purpose, whatever the rules say.
-    plain = routed_losses_only(config.routing)
-    if agent is not None and agent.regions:
-        plain = dataclasses.replace(plain, regions=dict(agent.regions))
-    return dataclasses.replace(config, routing=plain, env=unseen(config.env))
+    trained = {"regions": dict(agent.regions)} if agent is not None and agent.regions else {}
+    return routed_losses_only(config, **trained)
 
 
 def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> list[Movement]:
@@ -225,7 +208,7 @@ def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: boo
             f"LEAK: {worst.where} of region {worst.region} moved by {worst.change:.1e} in steps on "
             f"{worst.label} alone, which it is closed to{why}"
         )
-    fatal = _fatal(leaks)
+    fatal = [leak for leak in leaks if leak.kind in _FATAL]
     if fatal:
         return f"LEAK: {fatal[0].message}"
     untested = sorted({m.region for m in movements if m.closed and m.change is None})
@@ -241,28 +224,20 @@ def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: boo
     return f"CLEAR: {len(closed)} closed pairs of label and region, each moved by exactly 0{shared}"
 
 
-def _fatal(leaks: list[routing.Leak]) -> list[routing.Leak]:
-    return [leak for leak in leaks if leak.kind in _FATAL]
-
-
-def _movements_table(movements: list[Movement], steps: int) -> Table:
-    table = new_table(f"largest change of a region in {steps} steps on one label alone")
-    for column in ("steps on", "region"):
-        table.add_column(column)
-    for column in ("weight", "max |Δ|"):
-        table.add_column(column, justify="right")
-    table.add_column("")
-    for m in movements:
-        state = "LEAK" if m.leaked else "closed" if m.closed else "open"
-        change = "UNTESTED" if m.change is None else f"{m.change:.2g}"
-        table.add_row(m.label, m.region, f"{m.weight:g}", change, state)
-    return table
-
-
-def _leaks_table(leaks: list[routing.Leak]) -> Table:
-    table = new_table("ways around the masks")
-    for column in ("kind", "region", "what"):
-        table.add_column(column)
-    for leak in leaks:
-        table.add_row(leak.kind, leak.region, leak.message)
-    return table
+def _movements_table(movements: list[Movement], steps: int) -> DataTable:
+    return DataTable(
+        f"largest change of a region in {steps} steps on one label alone",
+        [
+            {
+                "steps on": m.label,
+                "region": m.region,
+                "weight": m.weight,
+                "max |Δ|": m.change,
+                "state": ("LEAK" if m.leaked else "closed" if m.closed else "open")
+                + (", UNTESTED" if m.change is None else ""),
+            }
+            for m in movements
+        ],
+        form={"weight": "g", "max |Δ|": ".2g"},
+        key=("steps on", "region"),
+    )

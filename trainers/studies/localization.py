@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -19,44 +19,28 @@ from chisel.analysis.localization import (
     LocalizedRun,
     Snapshot,
     SquaredGradientNorms,
+    localization_result,
     sides_of,
-    write_localization,
 )
-from chisel.analysis.results import Request, progress_bars, provenance, runs_of, show
+from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Seed, Within
 from chisel.configs import CheckpointError
 from chisel.models import Agent
 from chisel.trainers.studies.dry_run import CONDITIONS, DryRun, make_dry_run
-from chisel.trainers.studies.runs import require_positive
-
-STUDY = "localization"
 
 
-@dataclass(frozen=True)
-class _Options:
-    frames: int
-    batch: int
-    points: int
-    levels: int | None
-    split: str
-    mode: str
-    controls: int
-    seed: int
-
-
-def run_study(
+def run(
+    checkpoint: Agents,
     *,
-    checkpoint: Path | str,
-    shuffled: str | None = None,
-    frames: int = 8192,
-    batch: int = 512,
-    points: int = 12,
-    levels: int | None = None,
+    shuffled: Agents | None = None,
+    frames: Count = 8192,
+    batch: Count = 512,
+    points: Count = 12,
+    levels: Count | None = None,
     split: Literal["validation", "test"] = "test",
     mode: Literal["zero", "mean", "resample"] = "zero",
-    controls: int = 3,
-    seed: int = 0,
-    out: Path | str | None = None,
-) -> Path:
+    controls: Annotated[int, Within(0)] = 3,
+    seed: Seed = 0,
+) -> Result:
     """Measure squared gradient norms, absorption and the ablation matrix of a routed agent.
 
     Args:
@@ -65,82 +49,66 @@ def run_study(
         frames: Environment steps that the agent plays at each checkpoint.
         batch: Examples per gradient.
         points: Number of checkpoints, besides the network as it was initialised.
-        levels: Held-out levels or games for each row of the ablation matrix; None is `eval.levels`.
+        levels: Held-out levels or games for each row of the ablation matrix; by default
+            `eval.levels`.
         split: Split of these levels, where there are splits.
         mode: How units are ablated.
         controls: Number of random regions for each region.
-        seed: Seed of the rollouts and the bootstrap.
-        out: Folder for the results; None is `studies/localization` of the run or group.
+        seed: Seed of the rollouts and the order of examples.
 
     Returns:
-        The folder, with `localization.json` and figures.
+        Gradients by region and layer, absorption over training, ablation matrices, and figures.
 
     Raises:
-        ConfigError: An option is impossible, or the agent has no regions.
-        CheckpointError: There is no run.
+        ConfigError: An agent has no regions.
+        CheckpointError: There are weights alone, without a run's checkpoint.
     """
-    request = Request.of(STUDY, run_study, locals())
-    require_positive(frames=frames, batch=batch, points=points)
-    options = _Options(frames, batch, points, levels, split, mode, controls, seed)
-    first = models.load_agent(runs_of(checkpoint)[0])
-    folder = request.folder(first)
-    studied = _localization(checkpoint, options, request.command)
-    control = None if shuffled is None else _localization(shuffled, options, request.command)
-    with request.results(folder):
-        tables = write_localization(folder, studied, control)
-    for table in tables:
-        show(table)
-    return folder
+
+    def measure(agents: Agents) -> Localization:
+        whole = Path(agents.path).is_dir()
+
+        def of_one(agent: Agent, progress: ProgressCallback) -> LocalizedRun:
+            moments = _moments(agent, points, whole)
+            with closing(make_dry_run(agent, seed=seed)) as dry_run:
+                router = dry_run.routes.router
+                snapshots = []
+                for number, moment in enumerate(moments, 1):
+                    dry_run.load(moment)
+                    snapshots.append(snapshot(dry_run, frames, batch, seed))
+                    progress("checkpoints", number, len(moments))
+            return LocalizedRun(
+                sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules),
+                tuple(snapshots),
+                agent_ablation_matrix(
+                    agent,
+                    levels=levels,
+                    split=split,
+                    mode=mode,
+                    controls=controls,
+                    progress=progress,
+                ),
+            )
+
+        return Localization(tuple(agents.each(of_one)))
+
+    studied = measure(checkpoint)
+    control = None if shuffled is None else measure(shuffled)
+    return localization_result(studied, control, checkpoint.title)
 
 
-def _localization(checkpoint: Path | str, options: _Options, command: str) -> Localization:
-    return Localization(tuple(_run(path, options, command) for path in runs_of(checkpoint)))
+def _moments(agent: Agent, points: int, whole: bool) -> list[Path | None]:
+    """Return a checkpoint, or those of the whole run, after `None` unless it began from weights.
 
-
-def _run(path: Path, options: _Options, command: str) -> LocalizedRun:
-    agent = models.load_agent(path)
-    dry_run = make_dry_run(agent, seed=options.seed)
-    try:
-        snapshots = _snapshots(dry_run, agent, path, options)
-    finally:
-        dry_run.close()
-    router = dry_run.routes.router
-    assert agent.config is not None  # `make_dry_run` has refused others
-    return LocalizedRun(
-        provenance(agent, agent.config, seed=options.seed, command=command),
-        sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules),
-        snapshots,
-        agent_ablation_matrix(
-            agent,
-            levels=options.levels,
-            split=options.split,
-            mode=options.mode,
-            controls=options.controls,
-        ),
-    )
-
-
-def _snapshots(
-    dry_run: DryRun, agent: Agent, path: Path, options: _Options
-) -> tuple[Snapshot, ...]:
-    """Measure the network as initialised, unless it started from weights, and at checkpoints."""
+    Raises:
+        CheckpointError: The agent is no run's.
+    """
     if agent.source.parent.name != models.CHECKPOINTS:
         raise CheckpointError(f"{agent.source} has weights alone; this needs a run's checkpoint")
-    moments: list[Path | None] = [agent.source]
-    if path.is_dir():
-        untrained = agent.config is not None and agent.config.init_from is None
-        kept = models.kept_checkpoints(agent.source.parent.parent, options.points)
-        moments = [*([None] if untrained else []), *kept]
-    found = []
-    with progress_bars() as progress:
-        for number, moment in enumerate(moments, 1):
-            if moment is None:
-                dry_run.reset()
-            else:
-                dry_run.load(moment)
-            found.append(snapshot(dry_run, options.frames, options.batch, options.seed))
-            progress("checkpoints", number, len(moments))
-    return tuple(found)
+    if not whole:
+        return [agent.source]
+    untrained = agent.config is not None and agent.config.init_from is None
+    kept = models.kept_checkpoints(agent.source.parent.parent, points)
+    return [*([None] if untrained else []), *kept]
 
 
 def snapshot(dry_run: DryRun, frames: int, batch: int, seed: int) -> Snapshot:

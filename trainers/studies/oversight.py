@@ -2,97 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import functools
+
+import pandas as pd
 
 from chisel import configs
 from chisel.analysis.evaluation import (
-    OversightReturns,
     oversight_ceiling,
     oversight_figure,
     oversight_returns,
     oversight_table,
     summarise_oversight,
 )
-from chisel.analysis.results import Request, save_figure, show, write_json
-from chisel.configs import RunConfig
-from chisel.trainers.studies.runs import plan_runs, trained
+from chisel.analysis.results import Count, Result, Seed
+from chisel.trainers.studies.runs import measure_runs, plan_runs
 
-STUDY = FOLDER = "oversight"
-EXPERIMENTS = "routed,unrouted,naive,naive-early-stopped,filtered,oracle"
+FOLDER = "oversight"
+EXPERIMENTS = ("routed", "unrouted", "naive", "naive-early-stopped", "filtered", "oracle")
 
 
-def run_study(
+def run(
     *,
-    seeds: str = "5,6,7,8,9",
-    experiments: str = EXPERIMENTS,
+    seeds: tuple[Seed, ...] = (5, 6, 7, 8, 9),
+    experiments: tuple[str, ...] = EXPERIMENTS,
     settings: str = "",
-    boards: int = 1024,
-    final_boards: int = 4096,
+    boards: Count = 1024,
+    final_boards: Count = 4096,
     runs_dir: str = "runs",
-    out: Path | str | None = None,
-) -> Path:
-    """Train what is not trained yet, measure every checkpoint, and write tables and a figure.
+) -> Result:
+    """Train what is not trained yet, and measure the true return at every checkpoint.
 
     Args:
         seeds: Seeds of each experiment. Those that settings were chosen on are 0 to 4.
-        experiments: Experiments of `oversight/…`, with commas between.
+        experiments: Experiments of `oversight/…`.
         settings: Overrides for all of them, separated by spaces.
         boards: Fresh boards per checkpoint and player.
         final_boards: The same for the last checkpoint.
-        runs_dir: Where runs are, or will be: `RUNS_DIR/oversight/EXPERIMENT/seed-N`.
-        out: Folder for the results; None is `RUNS_DIR/studies/oversight`.
+        runs_dir: Where runs are, or will be: `RUNS_DIR/oversight/EXPERIMENT/seed-N`. Results are in
+            `RUNS_DIR/studies/oversight`.
 
     Returns:
-        The folder, with `oversight.json` and `oversight.png`.
+        Returns over training, a table of the final and the best ones, and a figure.
 
     Raises:
-        ConfigError: An experiment or a seed is unknown, or a run of that name was trained with
-            other settings.
+        ConfigError: An experiment is unknown, or a run of that name was trained with other
+            settings.
     """
-    request = Request.of(STUDY, run_study, locals())
-    names = [name.strip() for name in experiments.split(",")]
     plans = {
-        name: plan_runs(f"{FOLDER}/{name}", seeds, settings, runs_dir=runs_dir) for name in names
+        name: plan_runs(f"{FOLDER}/{name}", seeds, settings, runs_dir=runs_dir)
+        for name in experiments
     }
-    folder = request.folder(home=runs_dir, but=("runs_dir",))
-    returns: dict[str, list[OversightReturns]] = {}
-    for name, planned in plans.items():
-        folders = [trained(config, option="runs_dir") for config in planned]
-        returns[name] = [
-            oversight_returns(folder, boards=boards, final_boards=final_boards)
-            for folder in folders
-        ]
-    with request.results(folder):
-        _write(folder, returns, plans, request.command, final_boards)
-    return folder
-
-
-def _write(
-    folder: Path,
-    returns: Mapping[str, Sequence[OversightReturns]],
-    plans: Mapping[str, Sequence[RunConfig]],
-    command: str,
-    final_boards: int,
-) -> None:
-    first = next(iter(plans.values()))[0]
-    ceiling = oversight_ceiling(first, boards=final_boards)
-    summaries = [
-        summary for name, runs in returns.items() for summary in summarise_oversight(name, runs)
+    measure = functools.partial(oversight_returns, boards=boards, final_boards=final_boards)
+    returns = measure_runs(plans, measure)
+    ceiling = oversight_ceiling(plans[experiments[0]][0], boards=final_boards)
+    summaries = [one for name, runs in returns.items() for one in summarise_oversight(name, runs)]
+    curves = {name: dict(zip(seeds, runs, strict=True)) for name, runs in returns.items()}
+    frames = [
+        pd.DataFrame({"experiment": name, "seed": seed, "env_steps": one.env_steps, **one.players})
+        for name, runs in curves.items()
+        for seed, one in runs.items()
     ]
-    data = {
-        "command": command,
-        "ceiling": ceiling.to_plain(),
-        "summaries": [summary.to_plain() for summary in summaries],
-        "curves": {
-            name: {
-                str(plan.seed): one.to_plain() for plan, one in zip(plans[name], runs, strict=True)
-            }
-            for name, runs in returns.items()
+    return Result(
+        data={
+            "ceiling": ceiling,
+            "summaries": summaries,
+            "curves": curves,
+            "configs": {name: configs.to_plain(planned[0]) for name, planned in plans.items()},
         },
-        "configs": {name: configs.to_plain(planned[0]) for name, planned in plans.items()},
-    }
-    write_json(folder / "oversight.json", data)
-    figure = oversight_figure(returns, ceiling.value)
-    save_figure(figure, folder / "oversight.png", command)
-    show(oversight_table(summaries, ceiling, len(next(iter(plans.values())))))
+        tables={"returns": oversight_table(summaries, ceiling)},
+        figures={"oversight": oversight_figure(returns, ceiling.value)},
+        frames={"curves": pd.concat(frames)},
+    )

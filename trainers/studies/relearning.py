@@ -9,128 +9,126 @@ optimiser and without routing, as when somebody else trains an agent that they w
 from __future__ import annotations
 
 import dataclasses
-import shlex
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
 from chisel import configs, models, routing
-from chisel.analysis.ablation import AblationMatrix, Relearning, RelearningCurve, relearning_figure
-from chisel.analysis.evaluation import agent_ablation_matrix
-from chisel.analysis.results import (
-    Range,
-    Request,
-    results_folder,
-    runs_of,
-    save_figure,
-    show,
-    write_json,
+from chisel.analysis.ablation import (
+    AblationMatrix,
+    Relearning,
+    RelearningCurve,
+    regions_of,
+    relearning_figure,
 )
+from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.results import Agents, Count, Result, Within, results_folder
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
 from chisel.trainers.runs import seeding
-from chisel.trainers.studies.runs import config_of, regions_of, require_positive, trained
+from chisel.trainers.studies.runs import config_of, measure_runs, split_settings
 
-STUDY = "relearning"
 CONTROL = "random"
 """Name of the control's region in the new runs."""
 
 Parts = list[dict[str, Any]]
 """A region as plain values."""
+_Stage = tuple[int, AblationMatrix]
+"""Number of frames trained on, and how the agent plays then, with and without the region."""
 
 
 @dataclass(frozen=True)
 class _Variant:
-    name: str
-    region: str
-    parts: Parts
+    """An agent that is trained on without a region."""
+
+    agent: Agent
+    region: dict[str, Parts]
+    """The region by its name in the new run."""
     fresh: bool = False
-
-    @property
-    def slug(self) -> str:
-        """Name of its run's folder."""
-        return self.name.replace(" ", "-").replace(",", "")
+    """Whether a newly initialised network takes the place of the agent's."""
 
 
-def run_study(
+def run(
+    checkpoint: Agents,
     *,
-    checkpoint: Path | str,
     region: str,
-    frames: int = 200_000,
-    points: int = 8,
-    controls: int = 1,
+    frames: Count = 200_000,
+    points: Count = 8,
+    controls: Annotated[int, Within(0)] = 1,
     fresh: bool = True,
-    levels: int = 500,
+    levels: Count = 500,
     metric: str | None = None,
     settings: str = "",
     seed: int = 1,
-    out: Path | str | None = None,
-) -> Path:
+    runs_dir: str | None = None,
+) -> Result:
     """Train on without a region, without random ones of its size, and from scratch.
 
     Args:
-        checkpoint: A run, or a folder of seeds.
+        checkpoint: An agent with regions, or a folder of seeds.
         region: The region that is switched off.
         frames: Environment steps to train on for.
         points: Number of times at which held-out episodes are played, besides the start.
         controls: Number of random regions of the same size.
         fresh: Also train a newly initialised network without the region.
         levels: Held-out levels or games each time.
-        metric: Metric that counts as regained at 90 % of its former value; None takes the first of
+        metric: Metric that counts as regained at 90 % of its former value; by default the first of
             `P(REGION)`, `success` and `return` that there is.
         settings: Overrides of the run's config, separated by spaces; another task, for instance.
         seed: Number added to the run's own seed, for training on.
-        out: Folder for results and runs; None is `studies/relearning-REGION` of the run or group.
-            Runs are there whatever the options, and serve again where they were trained alike.
+        runs_dir: Where the new runs are, or will be; by default `studies/relearning-REGION/runs` of
+            the run or group, whatever the other options.
 
     Returns:
-        The folder, with `relearning.json` and a figure.
+        Metrics over the frames trained on, a table of the first and the last, and a figure.
 
     Raises:
-        ConfigError: There is no such region, or an option is impossible.
-        CheckpointError: There is no run.
+        ConfigError: There is no such region or metric, nothing to draw a control from, or a run was
+            trained with other settings.
     """
-    request = Request.of(STUDY, run_study, locals())
-    require_positive(frames=frames, points=points, levels=levels)
-    agents = {path: models.load_agent(path) for path in runs_of(checkpoint)}
-    first = next(iter(agents.values()))
-    planned = {path: _variants(agent, region, controls, fresh) for path, agent in agents.items()}
-    runs = results_folder(checkpoint, first, f"{STUDY}-{region}", out) / "runs"
-    curves: dict[str, list[RelearningCurve]] = {}
-    whole: dict[str, list[float]] = {}
-    ranges: dict[str, Range | None] = {}
-    for path, variant in [(run, one) for run, variants in planned.items() for one in variants]:
-        config = _config(agents[path], variant, frames, points, seed, shlex.split(settings))
-        name = "-".join([variant.slug, *([path.name] if len(agents) > 1 else [])])
-        config = dataclasses.replace(config, name=name, runs_dir=str(runs))
-        start = _start(agents[path], variant, config)
-        before = _evaluate(start, levels)
-        chosen = _metric(metric, region, before.metrics)  # may be refused: before any training
-        if variant is planned[path][0]:
-            for key, estimate in before["none"].metrics.items():
-                whole.setdefault(key, []).append(estimate.value)
-                ranges[key] = estimate.within
-        kept = models.kept_checkpoints(trained(config, option="out"), points + 1)
-        stages = [(0, before)]
-        for agent in map(models.load_agent, kept):
-            stages.append((agent.env_steps or 0, _evaluate(agent, levels)))
-        curves.setdefault(variant.name, []).append(_curve(variant.region, stages))
-    relearning = Relearning(region, chosen, whole, curves, ranges)
-    origins = [request.provenance(agent, config_of(agent), seed=seed) for agent in agents.values()]
-    data = relearning.to_plain() | {"command": request.command, "of": origins}
-    title = f"{config_of(first).experiment}: trained on without {region}"
-    figure = relearning_figure(relearning, title)
-    with request.results(
-        request.folder(first, stem=f"{STUDY}-{region}", but=("region",))
-    ) as folder:
-        write_json(folder / "relearning.json", data)
-        save_figure(figure, folder / "relearning.png", request.command)
-    show(relearning.table())
-    return folder
+    changed = split_settings(settings)
+    variants = checkpoint.each(lambda agent, _: _variants(agent, region, controls, fresh))
+    home = results_folder(checkpoint.path, checkpoint.first, f"relearning-{region}", None) / "runs"
+    evaluate = functools.partial(agent_ablation_matrix, levels=levels, split="test", controls=0)
+    plans: dict[str, list[RunConfig]] = {}
+    starts: dict[str, list[AblationMatrix]] = {}
+    for own, name in zip(variants, checkpoint.names, strict=True):
+        for title, variant in own.items():
+            config = _config(variant, frames, points, seed, changed)
+            slug = f"{title}-{name}".replace(" ", "-").replace(",", "").strip("-")
+            config = dataclasses.replace(config, name=slug, runs_dir=runs_dir or str(home))
+            start = evaluate(_start(variant, config))
+            chosen = _metric(metric, region, start.metrics)  # may be refused: before any training
+            plans.setdefault(title, []).append(config)
+            starts.setdefault(title, []).append(start)
+
+    def stages(folder: Path) -> list[_Stage]:
+        kept = map(models.load_agent, models.kept_checkpoints(folder, points + 1))
+        return [(agent.env_steps or 0, evaluate(agent)) for agent in kept]
+
+    later = measure_runs(plans, stages)
+    curves = {
+        title: [
+            _curve([(0, start), *rest])
+            for start, rest in zip(starts[title], later[title], strict=True)
+        ]
+        for title in plans
+    }
+    whole = [start["none"].metrics for start in starts[_without(region)]]
+    values = {name: [metrics[name].value for metrics in whole] for name in whole[0]}
+    ranges = {name: estimate.within for name, estimate in whole[0].items()}
+    found = Relearning(region, chosen, values, curves, ranges)
+    figure = relearning_figure(found, f"{checkpoint.title}: trained on without {region}")
+    return Result(found.to_plain(), {"relearning": found.table()}, {"relearning": figure})
+
+
+def _without(region: str) -> str:
+    return f"without {region}"
 
 
 def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
@@ -146,25 +144,27 @@ def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
     return found
 
 
-def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> list[_Variant]:
-    config_of(agent)
-    declared = regions_of(agent)
-    if region not in declared:
-        raise ConfigError(f"region={region}: no such region; {hint(region, declared)}")
-    own = f"without {region}"
-    parts = declared[region]
-    found = [_Variant(own, region, parts)]
+def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> dict[str, _Variant]:
+    """Return what is trained on, by its name in tables.
+
+    Raises:
+        ConfigError: There is no such region, or there is nothing to draw a control from.
+    """
+    regions = regions_of(agent)
+    if region not in regions:
+        raise ConfigError(f"region={region}: no such region; {hint(region, regions)}")
+    own = {region: regions.to_plain()[region]}
+    found = {_without(region): _Variant(agent, own)}
     generator = torch.Generator().manual_seed(0)
-    try:
-        regions = routing.resolve(agent.model, declared)
-        for number in range(1, controls + 1):
+    for number in range(1, controls + 1):
+        try:
             drawn = routing.random_like(regions, region, agent.model, generator)
-            drawn_parts = routing.Regions([drawn]).to_plain()[drawn.name]
-            found.append(_Variant(f"without random {number}", CONTROL, drawn_parts))
-    except routing.RoutingError as error:
-        raise ConfigError(f"controls: {error}; controls=0 goes without") from error
+        except routing.RoutingError as error:
+            raise ConfigError(f"controls: {error}; controls=0 goes without") from error
+        parts = routing.Regions([drawn]).to_plain()[drawn.name]
+        found[f"without random {number}"] = _Variant(agent, {CONTROL: parts})
     if fresh:
-        found.append(_Variant(f"from scratch, {own}", region, parts, fresh=True))
+        found[f"from scratch, {_without(region)}"] = _Variant(agent, own, fresh=True)
     return found
 
 
@@ -180,10 +180,11 @@ def _as_text(value: Any) -> Any:
 
 
 def _config(
-    agent: Agent, variant: _Variant, frames: int, points: int, seed: int, settings: list[str]
+    variant: _Variant, frames: int, points: int, seed: int, settings: list[str]
 ) -> RunConfig:
     """Make the config of a run that trains on plainly, with the region dropped everywhere."""
-    config = config_of(agent)
+    agent = variant.agent
+    config = config_of(agent.config, agent.source)
     iterations = max(1, frames // (config.algo.num_steps * config.env.num_envs))
     every = max(1, iterations // points)
     algo = config.algo
@@ -198,9 +199,9 @@ def _config(
         init_from=None if variant.fresh else str(agent.source),
         algo=algo,
         routing=RoutingConfig(
-            regions={variant.region: _declared(variant.parts)},
+            regions={name: _declared(parts) for name, parts in variant.region.items()},
             labels=LabelsConfig(source=config.routing.labels.source),
-            drop={variant.region: 1.0},
+            drop=dict.fromkeys(variant.region, 1.0),
             freeze=False,
         ),
         trainer=dataclasses.replace(
@@ -211,23 +212,18 @@ def _config(
     return configs.override(changed, settings)
 
 
-def _start(agent: Agent, variant: _Variant, config: RunConfig) -> Agent:
-    """Return the agent that is trained on, or a new one, with the region to be ablated."""
-    start = dataclasses.replace(agent, config=config, regions={variant.region: variant.parts})
+def _start(variant: _Variant, config: RunConfig) -> Agent:
+    """Return the agent as it is at the start, under the config of its run."""
+    agent = dataclasses.replace(variant.agent, config=config, regions=variant.region)
     if not variant.fresh:
-        return start
+        return agent
     model = models.build(config.model, agent.spaces, seed=seeding.derive(config, "init"))
-    return dataclasses.replace(start, model=model.eval())
+    return dataclasses.replace(agent, model=model.eval())
 
 
-def _evaluate(agent: Agent, levels: int) -> AblationMatrix:
-    """Play held-out episodes, with the region and without it."""
-    return agent_ablation_matrix(agent, levels=levels, split="test", controls=0)
-
-
-def _curve(region: str, stages: list[tuple[int, AblationMatrix]]) -> RelearningCurve:
-    metrics = {
-        name: np.array([matrix[region].metrics[name].value for _, matrix in stages])
-        for name in stages[0][1].metrics
-    }
-    return RelearningCurve(np.array([frames for frames, _ in stages]), metrics)
+def _curve(stages: list[_Stage]) -> RelearningCurve:
+    without = [matrix.rows[-1].metrics for _, matrix in stages]
+    return RelearningCurve(
+        frames=np.array([frames for frames, _ in stages]),
+        metrics={name: np.array([one[name].value for one in without]) for name in without[0]},
+    )

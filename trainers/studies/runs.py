@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chisel import configs, models
 from chisel.analysis.results import as_typed
 from chisel.configs import ConfigError, RunConfig
-from chisel.models import Agent
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 _LIMITS = ("threads", "max_minutes", "progress")
 """Options of `trainer` that a study may set anew when it goes on with a run."""
@@ -20,77 +23,95 @@ _IRRELEVANT = {"name", "runs_dir", "tracking", *(f"trainer.{key}" for key in _LI
 """Parts of a config that don't change what is trained."""
 
 
-def seeds_of(text: str) -> list[int]:
-    """Parse the seeds that an option lists.
+def split_settings(text: str) -> list[str]:
+    """Split the option `settings` at spaces, as a shell does.
 
     Raises:
-        ConfigError: One is no whole number from 0, or is listed twice: it would count twice.
+        ConfigError: A quote is not closed.
     """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise ConfigError(f"seeds={text}: whole numbers with commas between, like 5,6,7")
-    found = [int(part) for part in parts]
-    if len(set(found)) < len(found):
-        raise ConfigError(f"seeds={text}: each seed once, please")
-    return found
-
-
-def require_positive(**options: int) -> None:
-    """Check that options of a study are at least 1.
-
-    Raises:
-        ConfigError: One is not.
-    """
-    for name, value in options.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value}: must be at least 1")
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"settings={text}: {error}") from error
 
 
 def plan_runs(
-    experiment: str, seeds: str, settings: str, *, runs_dir: str, world: str | None = None
+    experiment: str,
+    seeds: Iterable[int],
+    settings: str,
+    *,
+    runs_dir: str,
+    world: str | None = None,
 ) -> list[RunConfig]:
     """Make the config of each seed's run, named `seed-N`, or `WORLD-seed-N` in a gridworld.
 
     Args:
         experiment: Name of the experiment.
-        seeds: Seeds with commas between.
+        seeds: Seeds of the runs.
         settings: Overrides, separated by spaces.
         runs_dir: Where the runs are, or will be.
         world: Value of `env.world`; `None` leaves it to the experiment.
 
     Raises:
-        ConfigError: Something is unknown, or a seed is listed twice.
+        ConfigError: The experiment or a setting is unknown.
     """
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled"]
     fixed += [] if world is None else [f"env.world={world}"]
-    fixed += shlex.split(settings)
+    fixed += split_settings(settings)
     prefix = "" if world is None else f"{world}-"
     return [
         configs.load(experiment, [*fixed, f"seed={seed}", f"name={prefix}seed-{seed}"])
-        for seed in seeds_of(seeds)
+        for seed in seeds
     ]
 
 
-def config_of(agent: Agent) -> RunConfig:
-    """Return the config of an agent's run.
+def measure_runs(
+    plans: Mapping[K, Sequence[RunConfig]], measure: Callable[[Path], T], *, train: bool = True
+) -> dict[K, list[T]]:
+    """Train what is not trained yet, and measure every run.
+
+    Args:
+        plans: By what is compared, the config of each run.
+        measure: Function of the folder of a run that is finished.
+        train: Whether to train; otherwise only runs that are finished are measured.
+
+    Returns:
+        What `measure` returned, in the order of the plans; what has no run is left out.
 
     Raises:
-        ConfigError: It is not known, or is of no environment.
+        ConfigError: A run was trained with other settings, has been stopped, or none is finished.
     """
-    if agent.config is None or agent.config.env is None:
-        raise ConfigError(f"{agent.source} did not learn in an environment; this is for agents")
-    return agent.config
+    planned = [(key, config) for key, some in plans.items() for config in some]
+    for _, config in planned:
+        require_same(config)
+    found: dict[K, list[T]] = {}
+    for key, config in planned:
+        folder = run_folder(config)
+        if train:
+            _finish(config)
+        if train or is_finished(config):
+            found.setdefault(key, []).append(measure(folder))
+        elif folder.is_dir():
+            print(f"warning: {folder} has not come to its end; train=true goes on", file=sys.stderr)
+    if not found:
+        where = planned[0][1].runs_dir
+        raise ConfigError(f"runs_dir={where}: no runs there; train=true trains them")
+    return found
 
 
-def regions_of(agent: Agent) -> Mapping[str, Any]:
-    """Return the regions that an agent was trained with.
+def config_of(config: RunConfig | None, source: object) -> RunConfig:
+    """Return a config, and check that it is an agent's.
+
+    Args:
+        config: A config, if there is one.
+        source: Name for messages.
 
     Raises:
-        ConfigError: There are none.
+        ConfigError: There is none, or it is of no environment.
     """
-    if not agent.regions:
-        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
-    return agent.regions
+    if config is None or config.env is None:
+        raise ConfigError(f"{source} did not learn in an environment; this is for agents")
+    return config
 
 
 def run_folder(config: RunConfig) -> Path:
@@ -98,51 +119,48 @@ def run_folder(config: RunConfig) -> Path:
     return Path(config.runs_dir) / config.experiment / str(config.name)
 
 
-def trained(config: RunConfig, *, option: str) -> Path:
-    """Train a run, or go on with it, unless it is finished; return its folder.
-
-    Args:
-        config: The run's config, with a name.
-        option: The option of the study that names another folder for runs.
-
-    Raises:
-        ConfigError: A run of that name was trained with other settings, or was stopped.
-    """
-    folder = run_folder(config)
-    if not (folder / rundir.CONFIG_FILE).is_file():
-        train(config)
-    else:
-        require_same(folder, config, option=option)
-        if not is_finished(folder, config):
-            limits = {key: getattr(config.trainer, key) for key in _LIMITS}
-            resume(folder, [f"trainer.{key}={as_typed(value)}" for key, value in limits.items()])
-    if not is_finished(folder, config):
-        raise ConfigError(f"{folder} has not come to its end; the same command goes on with it")
-    return folder
-
-
-def require_same(folder: Path, config: RunConfig, *, option: str) -> None:
-    """Check that a run was trained as a config says, however far.
+def require_same(config: RunConfig) -> None:
+    """Check that the run of a config, if it is there, was trained as the config says, however far.
 
     Raises:
         ConfigError: It was not; the message names the first setting that differs.
     """
+    folder = run_folder(config)
+    if not (folder / rundir.CONFIG_FILE).is_file():
+        return
     found, wanted = (_trained(one) for one in (rundir.read_config(folder), config))
     for key in sorted(found.keys() | wanted.keys()):
         there, asked = found.get(key), wanted.get(key)
         if there != asked and not (key == "init_from" and _same_file(there, asked)):
             raise ConfigError(
                 f"{folder} was trained with other settings: {key}={as_typed(there)}, not "
-                f"{key}={as_typed(asked)}; {option}=FOLDER, another one, trains anew"
+                f"{key}={as_typed(asked)}; runs_dir=FOLDER, another one, trains anew"
             )
 
 
-def is_finished(folder: Path, config: RunConfig) -> bool:
-    """Whether a run's last checkpoint is that of its last planned iteration."""
-    if rundir.never_saved(folder, config.trainer.checkpoint_every):
+def is_finished(config: RunConfig) -> bool:
+    """Whether the last checkpoint of a config's run is that of its last planned iteration."""
+    folder = run_folder(config)
+    if not folder.is_dir() or rundir.never_saved(folder, config.trainer.checkpoint_every):
         return False
     each = int(config.algo.num_steps * config.env.num_envs)
     return (models.load_agent(folder).env_steps or 0) >= config.frames // each * each
+
+
+def _finish(config: RunConfig) -> None:
+    """Train a run, or go on with it, unless it is finished.
+
+    Raises:
+        ConfigError: It was stopped.
+    """
+    folder = run_folder(config)
+    if not (folder / rundir.CONFIG_FILE).is_file():
+        train(config)
+    elif not is_finished(config):
+        limits = {key: getattr(config.trainer, key) for key in _LIMITS}
+        resume(folder, [f"trainer.{key}={as_typed(value)}" for key, value in limits.items()])
+    if not is_finished(config):
+        raise ConfigError(f"{folder} has not come to its end; the same command goes on with it")
 
 
 def _trained(config: RunConfig) -> dict[str, Any]:

@@ -95,12 +95,12 @@ def test_a_layout_counts_once_in_every_value_and_change(inputs):
             assert same.change[name].value == pytest.approx(row.change[name].value, abs=1e-12)
         assert same.metrics["above"] == row.metrics["above"]
         assert same.change["above"] == row.change["above"]
-    assert "in 200 layouts" in again.table().caption
+    assert "in 200 layouts" in again.table("").caption
     plain = over_seeds([again, again]).to_plain()
     assert (plain["levels"], plain["layouts"]) == (len(more), 200)
     alone = matrix_of(model, regions, player(model, inputs))
     assert alone.layouts is None
-    assert "over the same 200 episodes" in alone.table().caption
+    assert "over the same 200 episodes" in alone.table("").caption
 
 
 def test_a_return_that_is_0_or_1_throughout_is_no_share_and_seeds_may_differ(inputs):
@@ -117,7 +117,7 @@ def test_a_return_that_is_0_or_1_throughout_is_no_share_and_seeds_may_differ(inp
     assert poor[NONE].metrics["P(end)"] == share(0, 200)
     assert poor["left"].change["P(end)"].high > 0, "200 equal episodes are no proof"
     assert np.isnan(poor[NONE].metrics["return"].high)
-    assert "nan" not in str(list(poor.table().columns[2].cells))
+    assert "nan" not in str(list(poor.table("").table().columns[3].cells))
     together = over_seeds([poor, rich])
     assert together[NONE].metrics["return"].value == pytest.approx(4.5)
     assert together[NONE].metrics["return"].high > 10
@@ -148,7 +148,7 @@ def test_a_region_too_small_for_controls_says_so(inputs):
     matrix = matrix_of(model, regions, player(model, inputs), controls=2)
     assert [row.like for row in matrix.rows if row.kind == "random"] == ["left"] * 2 + ["right"] * 2
     assert list(matrix.uncontrolled) == ["sum"]
-    assert "no control: region sum" in matrix.table().caption
+    assert "no control: region sum" in matrix.table("").caption
 
 
 def test_means_are_recorded_on_what_record_runs(inputs):

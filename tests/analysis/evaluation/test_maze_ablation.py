@@ -67,8 +67,9 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
         assert row.metrics["P(cheese)"].value == pytest.approx(np.mean(shares))
         assert row.metrics["P(cheese)"].n == matrix.layouts
     table = matrix.table("title")
-    assert [column.header for column in table.columns] == ["without", *matrix.metrics]
-    assert table.row_count == len(matrix.rows)
+    assert table.headings == ["without", "shown", *matrix.metrics]
+    assert len(table.rows) == 2 * len(matrix.rows) - 1, "the whole network has no change"
+    assert table.rows[4]["P(cheese)"] == matrix["up"].change["P(cheese)"]
     json.dumps(matrix.to_plain(), allow_nan=False)
     assert len(ablation_figure(matrix, "title").axes) == len(matrix.metrics)
 

@@ -10,6 +10,7 @@ from torch import nn
 from chisel import routing
 from chisel.analysis.localization import Elements, SquaredGradientNorms, sides_of
 from chisel.analysis.localization.gradient_norm import MEAN, Sides
+from chisel.analysis.results import plain
 
 PARTS = {
     "left": [{"module": "1", "units": "0:2", "consumers": ["2"]}],
@@ -124,8 +125,8 @@ def test_batches_without_a_kind_are_left_out_of_its_norms():
     some[:, 1] = np.nan
     norms = norms_of(some)
     assert np.isnan(norms.own_shares(SIDES, np.random.default_rng(0))["b"].value)
-    assert norms.to_plain()["mass"]["b"] == {"a": None, "b": None, "shared": None}
-    json.dumps(norms.to_plain(), allow_nan=False)
+    assert plain(norms)["mass"]["b"] == {"a": None, "b": None, "shared": None}
+    json.dumps(plain(norms), allow_nan=False)
 
 
 def test_corresponding_layers_of_experts_are_compared():
@@ -139,6 +140,6 @@ def test_tables_are_named_and_per_parameter_is_norm_by_size():
     norms = norms_of([batch((3, 1), (2, 2))])
     np.testing.assert_allclose(norms.per_parameter()[0], [0.3, 1 / 30, 0.2])
     np.testing.assert_allclose(norms.shares().sum(axis=1), 1)
-    plain = norms.to_plain()
-    assert plain["layers"]["a"] == {"a": {"x.a.fc": 3}, "b": {"x.b.fc": 1}, "shared": {"head": 1}}
-    assert plain["share"]["b"]["a"] == pytest.approx(2 / 5)
+    named = norms.to_plain()
+    assert named["layers"]["a"] == {"a": {"x.a.fc": 3}, "b": {"x.b.fc": 1}, "shared": {"head": 1}}
+    assert named["share"]["b"]["a"] == pytest.approx(2 / 5)

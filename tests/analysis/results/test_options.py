@@ -60,6 +60,10 @@ def test_text_is_converted_to_the_type_of_the_annotation():
     )  # fmt: skip
 
 
+def test_none_is_the_default_and_nothing_where_there_is_no_such_option():
+    assert read(levels=None, other=None) == read()
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -66,6 +67,10 @@ def test_what_is_trained_is_found_again_and_all_is_written(tmp_path):
         "starting state, exact": 2,
     }
     assert all(one["world"] == "vase" and one["pairs"] > 3 for one in data["penalties"])
+    errors = [one["error"] for one in data["penalties"]]
+    table = pd.read_csv(folder / "penalties.csv")
+    found = table[["error", "worst error"]].iloc[0].tolist()
+    assert found == pytest.approx([np.mean(errors), max(errors)])
     with Image.open(folder / "aup-ppo-vase.gif") as film:
         assert film.n_frames > 1
 
@@ -87,5 +92,7 @@ def test_what_was_trained_otherwise_or_not_to_its_end_is_not_measured(tmp_path, 
 def test_an_unknown_world_or_seed_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match="seeds=a"):
         studies.run("aup-learned", seeds="a", runs_dir=str(tmp_path))
+    with pytest.raises(ConfigError, match="'vaze'; did you mean 'vase'"):
+        studies.run("aup-learned", worlds="vaze", runs_dir=str(tmp_path))
     with pytest.raises(ConfigError, match="no runs there"):
         studies.run("aup-learned", train="false", runs_dir=str(tmp_path))

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from chisel import configs, trainers
+from chisel import configs, models, trainers
 from chisel.analysis import studies
 from chisel.configs import ConfigError, LabelsConfig
 from chisel.routing import Leak, UnprotectedRegion
@@ -122,17 +122,20 @@ def test_a_run_is_tested_as_it_was_trained(tmp_path):
     torch.manual_seed(0)
     folder = studies.run("leaks", checkpoint=run, steps=1)
     assert folder == run / "studies" / "leaks-steps-1"
-    assert json.loads((folder / "leaks.json").read_text())["clear"]
+    found = json.loads((folder / "leaks.json").read_text())
+    assert found["clear"]
+    assert found["runs"][0]["sha256"] == models.load_agent(run).digest
+    with pytest.raises(ConfigError, match="one of them"):
+        studies.run("leaks", checkpoint=run, experiment="maze/smoke")
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({}, "experiment=NAME or checkpoint=RUN"),
-        ({"experiment": "maze/smoke", "checkpoint": "runs/a"}, "one of them"),
         ({"experiment": "maze/smoke"}, "no regions"),
         ({"experiment": "digits/halves"}, "this is for agents"),
-        ({"experiment": "oversight/routed", "steps": 0}, "steps=0: must be at least 1"),
+        ({"experiment": "oversight/routed", "steps": 0}, "must be a whole number, at least 1"),
         ({"experiment": "oversight/routed", "settings": "env.sise=3"}, "env.sise"),
     ],
 )

@@ -41,11 +41,12 @@ def test_a_run_is_measured_now_and_over_training(group, measured):
     folder, found = measured
     assert {p.name for p in folder.iterdir() if p.suffix != ".pdf"} == {
         "localization.json",
+        "tables.json",
+        *(f"{n}.csv" for n in ("gradients", "absorption", "ablation-routed")),
         *(f"{n}.png" for n in ("gradients", "layers", "training", "ablation", "ablation-matrix")),
     }
-    (run,) = found["runs"]
-    assert run["sha256"] == load_agent(group / "seed-0").digest
-    assert run["command"].startswith("chisel study localization checkpoint=")
+    assert found["runs"][0]["sha256"] == load_agent(group / "seed-0").digest
+    (run,) = found["of_each"]
     assert [point["env_steps"] for point in run["training"]] == [0, 512, 1536]
     labelled = run["gradients"]["labelled"]["mass"]
     assert labelled["diamond"]["ghost"] == labelled["ghost"]["diamond"] == 0
@@ -76,20 +77,21 @@ def test_seeds_become_means_and_shuffled_runs_stand_beside(group, capsys):
     assert folder.parent == group / "studies"
     assert folder.name.startswith("localization-shuffled-")
     assert found["intervals"] == "95 %, over 2 seeds"
-    shares = [run["absorption"]["mean"]["value"] for run in found["runs"]]
+    shares = [run["absorption"]["mean"]["value"] for run in found["of_each"]]
     assert found["absorption"]["mean"]["share"]["value"] == pytest.approx(np.mean(shares))
     assert found["absorption"]["mean"]["share"]["n"] == 2
-    rows = [run["ablation"]["rows"] for run in found["runs"]]
+    rows = [run["ablation"]["rows"] for run in found["of_each"]]
     for together, *each in zip(found["ablation"]["rows"], *rows, strict=True):
         values = [row["metrics"]["return"]["value"] for row in each]
         assert together["metrics"]["return"]["value"] == pytest.approx(np.mean(values))
-    assert found["shuffled"]["runs"][0]["sha256"] == found["runs"][1]["sha256"]
+    assert found["runs of shuffled"] == found["runs"][1:]
+    assert found["shuffled"]["of_each"] == found["of_each"][1:]
 
 
 def test_a_single_checkpoint_is_the_last_moment_and_gives_the_same_again(group, measured, tmp_path):
     file = kept_checkpoints(group / "seed-0", 1)[0]
     _, found = study(file, out=tmp_path)
-    (run,), (same,) = found["runs"], measured[1]["runs"]
+    (run,), (same,) = found["of_each"], measured[1]["of_each"]
     assert run["training"] == same["training"][-1:]
     assert run["gradients"] == same["gradients"]
     assert run["ablation"] == same["ablation"]
@@ -113,7 +115,7 @@ def test_a_group_is_its_runs_and_keeps_its_own_results(group):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"frames": 0}, "frames=0: must be at least 1"),
+        ({"frames": 0}, "frames=0: must be a whole number, at least 1"),
         ({"points": "none"}, "points=none: must be a whole number"),
         ({"mode": "nought"}, "mode=nought"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from chisel.analysis import studies
@@ -38,6 +39,12 @@ def test_what_is_trained_is_found_again_and_all_is_written(tmp_path):
     assert data["ceiling"]["value"] > 0.8
     assert data["command"].startswith("chisel study oversight seeds=0,1")
     assert f"final_boards=64 runs_dir={tmp_path}" in data["command"]
+    assert folder.parent == tmp_path / "studies"
+    assert "runs_dir" not in folder.name
+    curves = pd.read_csv(folder / "curves.csv")
+    own = curves[(curves["experiment"] == "routed") & (curves["seed"] == 1)]
+    expected = data["curves"]["routed"]["1"]["returns"]["diamond expert"]
+    assert own["diamond expert"].round(4).tolist() == expected
 
 
 def test_what_was_trained_with_other_settings_is_not_reported_as_what_is_asked_for(tmp_path):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -44,7 +45,7 @@ def read(folder):
 
 
 def test_each_variant_starts_as_the_ablated_agent_plays(group, finished):
-    name = "relearning-diamond-frames-1024-points-2-levels-30"
+    name = "relearning-region-diamond-frames-1024-points-2-levels-30"
     assert finished == group / "seed-0" / "studies" / name
     found, agent = read(finished), load_agent(group / "seed-0")
     assert list(found["variants"]) == [
@@ -80,7 +81,7 @@ def test_the_region_stays_as_it_was_and_the_rest_learns(group, finished):
     assert not fresh.config.routing.rules, "nothing is routed any more"
 
 
-def test_what_was_trained_is_found_again_unless_it_was_another(group, finished, tmp_path):
+def test_what_was_trained_is_found_again_unless_it_was_another(group, finished):
     files = sorted(runs_of(group).glob("**/*.ckpt"))
     assert files
     times = [file.stat().st_mtime_ns for file in files]
@@ -89,12 +90,13 @@ def test_what_was_trained_is_found_again_unless_it_was_another(group, finished, 
     assert [file.stat().st_mtime_ns for file in files] == times
     shown = read(again)["variants"]
     assert shown == {name: before["variants"][name] for name in shown}
-    with pytest.raises(ConfigError, match="other settings: seed=1, not seed=7; out=FOLDER"):
+    with pytest.raises(ConfigError, match="other settings: seed=1, not seed=7; runs_dir=FOLDER"):
         study(group / "seed-0", seed=7)
 
 
 def test_a_group_gives_a_curve_for_each_seed(group, tmp_path):
-    found = read(study(group, out=tmp_path, controls=0, frames=512, points=1))
+    folder = study(group, runs_dir=str(tmp_path / "runs"), controls=0, frames=512, points=1)
+    found = read(folder)
     curves = found["variants"]["without diamond"]
     assert [curve["frames"] for curve in curves] == [[0, 512]] * 2
     runs = sorted(path.name for path in (tmp_path / "runs/oversight/routed").iterdir())
@@ -102,6 +104,11 @@ def test_a_group_gives_a_curve_for_each_seed(group, tmp_path):
     seeds = [load_agent(tmp_path / "runs/oversight/routed" / run).config.seed for run in runs]
     assert seeds == [1, 2]
     assert len(found["whole"]["return"]) == 2
+    table = pd.read_csv(folder / "relearning.csv").set_index("metric")
+    assert table["whole network"]["return"] == pytest.approx(np.mean(found["whole"]["return"]))
+    ends = [curve["metrics"]["return"][-1] for curve in curves]
+    assert table["after 512 frames"]["return"] == pytest.approx(np.mean(ends))
+    assert table["after 512 frames n"]["return"] == 2
 
 
 def curve(*values):
@@ -110,7 +117,7 @@ def curve(*values):
 
 def test_regained_is_the_first_time_at_nine_tenths_of_what_it_was():
     variants = {"a": [curve(0.1, 0.5, 0.75, 0.6), curve(0.1, 0.2, 0.2, 0.2)]}
-    plain = Relearning("r", "success", {"success": [0.8, 0.8]}, variants).to_plain()
+    plain = Relearning("r", "success", {"success": [0.8, 0.8]}, variants, {}).to_plain()
     assert [one["regained"] for one in plain["variants"]["a"]] == [200, None]
 
 
@@ -125,5 +132,5 @@ def test_regained_is_the_first_time_at_nine_tenths_of_what_it_was():
 )
 def test_impossible_requests_are_refused_before_anything_is_trained(group, tmp_path, options, says):
     with pytest.raises(ConfigError, match=says):
-        study(group / "seed-1", out=tmp_path, **options)
-    assert not list(tmp_path.glob("runs/**/*.ckpt"))
+        study(group / "seed-1", runs_dir=str(tmp_path), **options)
+    assert not list(tmp_path.glob("**/*.ckpt"))

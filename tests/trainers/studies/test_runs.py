@@ -5,7 +5,13 @@ import pytest
 from chisel import configs, models
 from chisel.configs import ConfigError
 from chisel.trainers.runs import rundir
-from chisel.trainers.studies.runs import is_finished, require_same, run_folder, seeds_of, trained
+from chisel.trainers.studies.runs import (
+    is_finished,
+    measure_runs,
+    require_same,
+    run_folder,
+    split_settings,
+)
 
 SMALL = ["frames=1024", "env.num_envs=16", "model.hidden=16", "trainer.checkpoint_every=1"]
 QUIET = ["trainer.progress=false", "tracking.mode=disabled", "name=a"]
@@ -17,22 +23,23 @@ def config(folder, *settings):
     return configs.load("oversight/routed", [*rest, *settings, f"runs_dir={folder}"])
 
 
-def recorded(folder):
+def recorded(config):
     """The folder of a run of which there is the config alone."""
-    plain = config(folder)
-    run_folder(plain).mkdir(parents=True)
-    rundir.write_config(run_folder(plain), plain)
-    return run_folder(plain)
+    run_folder(config).mkdir(parents=True)
+    rundir.write_config(run_folder(config), config)
+    return run_folder(config)
 
 
-def test_seeds_are_whole_numbers_and_each_counts_once():
-    assert seeds_of("5, 06,700") == [5, 6, 700]
-    for wrong in ("", "a", "5,,6", "5;6", "-1", "1.5", "²", "5,"):
-        with pytest.raises(ConfigError, match="whole numbers"):
-            seeds_of(wrong)
-    for twice in ("5,5", "5,05"):
-        with pytest.raises(ConfigError, match="each seed once"):
-            seeds_of(twice)
+def trained(config, **options):
+    """The folder of a run that is measured."""
+    (found,) = measure_runs({"a": [config]}, lambda folder: folder, **options)["a"]
+    return found
+
+
+def test_settings_are_split_as_a_shell_does():
+    assert split_settings("a=1 'b=[1, 2]'  c=") == ["a=1", "b=[1, 2]", "c="]
+    with pytest.raises(ConfigError, match="settings=a='1: No closing quotation"):
+        split_settings("a='1")
 
 
 @pytest.mark.parametrize(
@@ -54,9 +61,9 @@ def test_seeds_are_whole_numbers_and_each_counts_once():
 def test_a_run_of_other_settings_is_refused_with_both_values_and_what_to_type(
     tmp_path, setting, there
 ):
-    folder = recorded(tmp_path)
+    folder = recorded(config(tmp_path))
     with pytest.raises(ConfigError) as error:
-        require_same(folder, config(tmp_path, setting), option="runs_dir")
+        require_same(config(tmp_path, setting))
     said = str(error.value)
     key = setting.partition("=")[0]
     assert f"{folder} was trained with other settings: {key}={there or ''}" in said
@@ -77,29 +84,43 @@ def test_a_run_of_other_settings_is_refused_with_both_values_and_what_to_type(
 )
 def test_settings_that_say_nothing_of_what_was_trained_may_differ(tmp_path, setting):
     asked = config(tmp_path / "moved", *setting.split())
-    require_same(recorded(tmp_path), asked, option="runs_dir")
+    run_folder(asked).mkdir(parents=True)
+    rundir.write_config(run_folder(asked), config(tmp_path))
+    require_same(asked)
 
 
 def test_weights_to_start_from_are_the_same_however_their_path_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    start = config("runs", "init_from=runs/x")
-    run_folder(start).mkdir(parents=True)
-    rundir.write_config(run_folder(start), start)
+    recorded(config("runs", "init_from=runs/x"))
     for same in ("runs/x", f"{tmp_path}/runs/x", "runs/../runs/x"):
-        require_same(run_folder(start), config("runs", f"init_from={same}"), option="out")
+        require_same(config("runs", f"init_from={same}"))
     for other in ("runs/y", "null"):
         with pytest.raises(ConfigError, match=r"init_from=runs/x, not init_from="):
-            require_same(run_folder(start), config("runs", f"init_from={other}"), option="out")
+            require_same(config("runs", f"init_from={other}"))
 
 
 def test_a_run_that_was_cut_short_is_gone_on_with_and_is_none_before_its_end(tmp_path):
     short = config(tmp_path, "trainer.max_minutes=1e-6")
     with pytest.raises(ConfigError, match="has not come to its end; the same command goes on"):
-        trained(short, option="runs_dir")
-    assert not is_finished(run_folder(short), short)
-    folder = trained(config(tmp_path), option="runs_dir")
+        trained(short)
+    assert not is_finished(short)
+    folder = trained(config(tmp_path))
     assert folder == run_folder(short)
     assert models.load_agent(folder).env_steps == 1024
     files = {file: file.stat().st_mtime_ns for file in folder.glob("checkpoints/*")}
-    assert trained(short, option="runs_dir") == folder
+    assert trained(short) == folder
     assert {file: file.stat().st_mtime_ns for file in folder.glob("checkpoints/*")} == files
+
+
+def test_nothing_is_trained_if_any_run_was_trained_with_other_settings(tmp_path):
+    recorded(config(tmp_path, "name=b"))
+    plans = {"a": [config(tmp_path)], "b": [config(tmp_path, "name=b", "seed=3")]}
+    with pytest.raises(ConfigError, match="seed=0, not seed=3"):
+        measure_runs(plans, lambda folder: folder)
+    assert not run_folder(config(tmp_path)).exists()
+
+
+def test_without_training_nothing_is_made_and_no_run_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match=f"runs_dir={tmp_path}: no runs there; train=true"):
+        trained(config(tmp_path), train=False)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,56 @@
+"""Small cases of the studies that train, with options that differ from the defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chisel import configs, trainers
+
+_QUIET = "trainer.progress=false trainer.accelerator=cpu"
+_GRID = f"frames=512 env.num_envs=4 algo.num_steps=64 model.hidden=8 {_QUIET}"
+_ROUTED = (
+    "frames=512 env.num_envs=16 env.oversight=0.5 model.hidden=16 trainer.checkpoint_every=1 "
+    f"trainer.keep_every=1 tracking.mode=disabled eval.levels=20 eval.num_envs=20 {_QUIET}"
+)
+
+CASES: dict[str, dict[str, Any]] = {
+    "aup-learned": {"worlds": "vase", "seeds": "3", "experiments": "ppo", "settings": _GRID},
+    "leaks": {"settings": "routing.freeze=true algo.gamma=0.9", "steps": 1, "seed": 2},
+    "localization": {
+        "frames": 512,
+        "batch": 100,
+        "points": 1,
+        "levels": 10,
+        "split": "validation",
+        "mode": "mean",
+        "controls": 1,
+        "seed": 2,
+    },
+    "relearning": {
+        "region": "ghost",
+        "frames": 512,
+        "points": 1,
+        "controls": 0,
+        "fresh": False,
+        "levels": 10,
+        "metric": "length",
+        "settings": "algo.learning_rate=0.01",
+        "seed": 2,
+    },
+    "oversight": {
+        "seeds": "3,1",
+        "experiments": "naive",
+        "settings": f"frames=512 env.num_envs=16 model.hidden=16 {_QUIET}",
+        "boards": 8,
+        "final_boards": 16,
+    },
+}
+
+
+def agent_for(study: str, folder: Path) -> str | None:
+    """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
+    if study in ("aup-learned", "oversight"):
+        return None
+    settings = [*_ROUTED.split(), f"runs_dir={folder}", "name=run"]
+    return str(trainers.train(configs.load("oversight/routed", settings)))
