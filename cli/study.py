@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from chisel.cli.arguments import existing, one_word
 from chisel.configs import parse_settings, registry
@@ -39,30 +38,8 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def about(name: str) -> str:
-    """Return help on a study: what it does, and its options with their defaults."""
+    """Return help on a study: what it does, and its options with their types and defaults."""
     study = registry.resolve("study", name)
-    if inspect.signature(study).return_annotation == "Result":
-        from chisel.analysis.results import options_help  # heavy
+    from chisel.analysis.results import options_help  # heavy: only once the study is known
 
-        return options_help(name, study)
-    summary, _, details = (inspect.getdoc(study) or "").partition("\n\nArgs:\n")
-    parameters = inspect.signature(study).parameters
-    lines = [f"usage: chisel study {name} {_words(parameters)}", "", summary, ""]
-    for line in details.partition("\n\n")[0].splitlines():
-        option, colon, _ = line.strip().partition(":")
-        default = _default(parameters[option]) if colon and option in parameters else ""
-        lines.append(line.replace(":", f" (={default}):", 1) if default else line)
-    return "\n".join(lines).rstrip()
-
-
-def _words(parameters: Mapping[str, inspect.Parameter]) -> str:
-    needed = [f"{key}={key.upper()}" for key, one in parameters.items() if one.default is one.empty]
-    return " ".join([*needed, "[key=value …]"])
-
-
-def _default(parameter: inspect.Parameter) -> str:
-    """Return a default as it is typed; empty if there is none."""
-    if parameter.default in (parameter.empty, None):
-        return ""
-    default = str(parameter.default)
-    return default.lower() if isinstance(parameter.default, bool) else default
+    return options_help(name, study)

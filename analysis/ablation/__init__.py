@@ -16,7 +16,7 @@ from chisel.analysis.ablation.option import (
     regions_of,
 )
 from chisel.analysis.ablation.relearning import Relearning, RelearningCurve, relearning_figure
-from chisel.analysis.ablation.report import ablation_figure, write_ablation
+from chisel.analysis.ablation.report import ablation_figure, ablation_result
 
 __all__ = [
     "Ablation",
@@ -27,6 +27,7 @@ __all__ = [
     "RelearningCurve",
     "ablation_figure",
     "ablation_matrix",
+    "ablation_result",
     "chosen_regions",
     "name_of",
     "over_seeds",
@@ -34,5 +35,4 @@ __all__ = [
     "refused_by_routing",
     "regions_of",
     "relearning_figure",
-    "write_ablation",
 ]

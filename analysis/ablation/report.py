@@ -1,10 +1,9 @@
-"""The figure, the table and the JSON of ablation matrices."""
+"""The result of ablation matrices: numbers, a table and a figure."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,42 +15,33 @@ from chisel.analysis.results import (
     GREY,
     INK,
     PALETTE,
-    keep_tables,
+    Result,
     new_figure,
-    save_figure,
     style_axes,
-    write_json,
 )
 
 _GAP = 0.4
 """Space between rows of different kinds, as a share of the space between rows."""
 
 
-def write_ablation(
-    folder: Path,
+def ablation_result(
     study: str,
     matrices: Sequence[AblationMatrix],
-    origins: Sequence[Mapping[str, Any]],
     title: str,
-) -> None:
-    """Write `STUDY.json`, `STUDY.png` and the table, which is also printed.
+    more: Mapping[str, Any] | None = None,
+) -> Result:
+    """Return the result of a study of ablations.
 
     Args:
-        folder: Folder to write to.
-        study: Name of the study.
-        matrices: One for each agent; several are combined over seeds.
-        origins: Provenance of each agent.
+        study: Name of the study, which its table and its figure have as well.
+        matrices: One for each network; several are combined over seeds.
         title: Title of the figure and the table.
+        more: Further data.
     """
     together = over_seeds(matrices)
-    data = {
-        "ablation": together.to_plain(),
-        "of_each": [matrix.to_plain() for matrix in matrices],
-        "runs": [dict(origin) for origin in origins],
-    }
-    write_json(folder / f"{study}.json", data)
-    save_figure(ablation_figure(together, title), folder / f"{study}.png", origins[0]["command"])
-    keep_tables(folder, [together.table(title).table()])
+    data = {"ablation": together, "of_each": matrices, **(more or {})}
+    figure = ablation_figure(together, title)
+    return Result(data, {study: together.table(title)}, {study: figure})
 
 
 def ablation_figure(matrix: AblationMatrix, title: str) -> Figure:

@@ -35,7 +35,6 @@ from chisel.analysis.results import (
     names_of,
     naming,
     new_table,
-    provenance,
     runs_of,
     save_figure,
     study_folder,
@@ -183,7 +182,14 @@ def evaluate(
     folder = study_folder(loaded, "eval", out)
     played = list(_played(evaluator, loaded, config, changes, progress))
     command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
-    origin = provenance(loaded, config, seed=config.eval.seed, command=command)
+    origin = {
+        "checkpoint": str(loaded.source),
+        "sha256": loaded.digest,
+        "env_steps": loaded.env_steps,
+        "seed": config.eval.seed,
+        "command": command,
+        "config": configs.to_plain(config),
+    }
     about = dict(evaluator.about(loaded, config))
     stem = folder / f"eval{changes.name}"
     evaluation = Evaluation(

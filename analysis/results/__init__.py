@@ -57,17 +57,11 @@ from chisel.analysis.results.options import (
     Seed,
     Share,
     Within,
+    as_typed,
     options_help,
     options_of,
 )
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
-from chisel.analysis.results.request import (
-    Request,
-    as_typed,
-    origin,
-    provenance,
-    study_command,
-)
 from chisel.analysis.results.result import DataTable, Result, plain
 from chisel.analysis.results.settings import (
     Settings,
@@ -113,7 +107,6 @@ __all__ = [
     "Option",
     "ProgressCallback",
     "Range",
-    "Request",
     "Result",
     "Seed",
     "Settings",
@@ -154,7 +147,6 @@ __all__ = [
     "numbers",
     "options_help",
     "options_of",
-    "origin",
     "over_seeds",
     "performance_profile",
     "plain",
@@ -166,7 +158,6 @@ __all__ = [
     "probability_of_improvement",
     "progress_bars",
     "proportion",
-    "provenance",
     "redrawn",
     "require_spaces",
     "results_folder",
@@ -174,7 +165,6 @@ __all__ = [
     "runs_of",
     "save_figure",
     "show",
-    "study_command",
     "study_folder",
     "style_axes",
     "t_quantile",

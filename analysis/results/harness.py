@@ -33,7 +33,7 @@ from chisel.analysis.results.files import (
 )
 from chisel.analysis.results.folders import check_writable, home_of, joined, short_digest
 from chisel.analysis.results.options import PROGRESS as _PROGRESS
-from chisel.analysis.results.options import Option, options_of, read_options, typed
+from chisel.analysis.results.options import Option, as_typed, options_of, read_options
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
 from chisel.analysis.results.result import DataTable, Result, plain
 from chisel.analysis.results.subjects import Agents, Networks, Subjects, load_agents, load_networks
@@ -74,7 +74,7 @@ class Call:
     def command(self) -> str:
         """Command line that gives the same result."""
         source = self.values.get("checkpoint")
-        about = {} if source is None else {"checkpoint": typed(source)}
+        about = {} if source is None else {"checkpoint": as_typed(source)}
         words = [f"{name}={text}" for name, text in (about | self.changed).items()]
         return shlex.join(["chisel", "study", self.study, *words])
 
@@ -82,7 +82,7 @@ class Call:
     def plain(self) -> dict[str, Any]:
         """All options with their values, in plain values."""
         return {
-            name: typed(value) if self.options[name].loads and value is not None else plain(value)
+            name: plain(as_typed(value) if value and self.options[name].loads else value)
             for name, value in self.values.items()
             if name not in _NO_OPTIONS
         }

@@ -111,12 +111,12 @@ class Option:
         found = tuple(self._one(part.strip() if isinstance(part, str) else part) for part in parts)
         twice = [part for number, part in enumerate(found) if part in found[:number]]
         if twice:
-            raise ConfigError(f"{self.name}={typed(value)}: {typed(twice[0])} is given twice")
+            raise ConfigError(f"{self.name}={as_typed(value)}: {as_typed(twice[0])} is given twice")
         return found
 
     def typed(self, value: Any) -> str:
         """Return a value as the command line reads it back."""
-        text = typed(value)
+        text = as_typed(value)
         for one in (text, json.dumps(text, ensure_ascii=False)):
             try:
                 if self.read(configs.parse_settings([f"key={one}"])["key"]) == value:
@@ -131,11 +131,11 @@ class Option:
         if self.allowed:
             if value not in self.allowed:
                 known = hint(str(value), map(str, self.allowed))
-                raise ConfigError(f"{self.name}={typed(value)}: {known}")
+                raise ConfigError(f"{self.name}={as_typed(value)}: {known}")
             return value
         if isinstance(value, list | dict):
             raise ConfigError(f"{self.name}={value}: must be {self.takes}, without brackets")
-        text = typed(value)
+        text = as_typed(value)
         try:
             read = _BOOLS[text.lower()] if self.kind is bool else self.kind(text)
             finite = not isinstance(read, float) or math.isfinite(read)
@@ -203,7 +203,7 @@ def options_help(study: str, function: Callable[..., Any]) -> str:
     lines = [usage, "", about.strip(), "", "options:"]
     for option in options.values():
         none = option.needed or option.default in (None, "")
-        shown = option.name if none else f"{option.name}={typed(option.default)}"
+        shown = option.name if none else f"{option.name}={as_typed(option.default)}"
         lines.append(f"  {shown}  ({option.takes})")
         lines += textwrap.wrap(
             option.meaning, 92, initial_indent=" " * 6, subsequent_indent=" " * 6
@@ -211,12 +211,12 @@ def options_help(study: str, function: Callable[..., Any]) -> str:
     return "\n".join(lines)
 
 
-def typed(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """Return a value as text, without regard to what the text might mean elsewhere."""
     if isinstance(value, list | tuple):
-        return ",".join(map(typed, value))
-    if isinstance(value, bool):
-        return str(value).lower()
+        return ",".join(map(as_typed, value))
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     if isinstance(value, Loaded):
         return typed_source(value)
     return value.path if isinstance(value, Subjects) else str(value)

@@ -2,73 +2,54 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from chisel.analysis.ablation import write_ablation
+from chisel.analysis.ablation import AblationMatrix, ablation_result
 from chisel.analysis.evaluation import agent_ablation_matrix
 from chisel.analysis.maze import selective_regions
-from chisel.analysis.results import (
-    Request,
-    labelled,
-    maze_run,
-    names_of,
-    naming,
-    progress_bars,
-    runs_of,
-    take_agent,
-)
-
-STUDY = "selective-ablation"
+from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Within, maze_run
+from chisel.models import Agent
+from chisel.routing import Regions
 
 
 def run(
+    checkpoint: Agents,
     *,
-    checkpoint: Path | str,
     module: str = "embedder.fc",
-    share: float = 0.5,
-    levels: int = 1000,
+    share: Annotated[float, Within(0, 0.5)] = 0.5,
+    levels: Count = 1000,
     split: Literal["validation", "test"] = "test",
-    controls: int = 3,
-    out: Path | str | None = None,
-) -> Path:
+    controls: Annotated[int, Within(0)] = 3,
+) -> Result:
     """Ablate the units most selective for each of two goals, in agents trained without routing.
 
     Units are always chosen on validation mazes; ablations are measured on `split`.
 
     Args:
-        checkpoint: A run, one of its checkpoints, or a folder of seeds.
+        checkpoint: A maze agent.
         module: Name of the module whose output units are chosen.
-        share: Share of its units that each goal gets, at most 0.5.
+        share: Share of its units that each goal gets.
         levels: Number of held-out mazes for each row.
         split: Split of these mazes.
         controls: Number of random regions for each region.
-        out: Folder for the results; None is `studies/selective-ablation` of the run or group.
 
     Returns:
-        The folder, with `selective-ablation.json`, its table and a figure.
+        Metrics under each ablation, their changes, and the chosen regions of each seed.
+
+    Raises:
+        ConfigError: If the agent plays for one goal, or there is no such module.
     """
-    asked = Request.of(STUDY, run, locals())
-    runs = runs_of(checkpoint)
     overrides = [f"eval.levels={levels}", f"eval.split={split}"]
-    matrices, origins = [], []
-    with progress_bars() as progress:
-        for path, name in zip(runs, names_of(runs), strict=True):
-            agent = take_agent(path, env=None)
-            with naming(name):
-                config = maze_run(agent, overrides)
-                regions = selective_regions(agent, config, module=module, share=share)
-                matrix = agent_ablation_matrix(
-                    agent,
-                    overrides=overrides,
-                    regions=regions,
-                    controls=controls,
-                    progress=labelled(progress, name),
-                )
-            matrices.append(matrix)
-            origin = asked.provenance(agent, config, seed=config.eval.seed)
-            origins.append(origin | {"regions": regions.to_plain()})
-    title = f"{config.experiment}: without the {share:.0%} of {module} most selective for a goal"
-    with asked.results(asked.folder(agent)) as folder:
-        write_ablation(folder, STUDY, matrices, origins, title)
-    return folder
+
+    def measure(agent: Agent, progress: ProgressCallback) -> tuple[AblationMatrix, Regions]:
+        config = maze_run(agent, overrides)
+        regions = selective_regions(agent, config, module=module, share=share)
+        matrix = agent_ablation_matrix(
+            agent, overrides=overrides, regions=regions, controls=controls, progress=progress
+        )
+        return matrix, regions
+
+    matrices, regions = zip(*checkpoint.each(measure), strict=True)
+    title = f"{checkpoint.title}: without the {share:.0%} of {module} most selective for a goal"
+    more = {"regions": [one.to_plain() for one in regions]}
+    return ablation_result("selective-ablation", matrices, title, more)
