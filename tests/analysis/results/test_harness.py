@@ -2,15 +2,20 @@
 
 import json
 import math
+import re
 import shlex
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from scipy import stats
 
 from chisel.analysis.results import Agents, Count, DataTable, Estimate, Result, plain, run_study
+from chisel.analysis.results.harness import Call
+from chisel.analysis.results.options import options_of, read_options
 from chisel.configs import ConfigError, parse_settings
 from chisel.models import Agent
 from tests.analysis.conftest import make_run
@@ -164,3 +169,38 @@ def test_a_cell_without_a_value_is_a_dash_and_an_infinite_one_says_so():
     cells = (None, nan, Estimate(nan, nan, nan, 0), inf, Estimate(-inf, nan, nan, 2), 0.125)
     (column,) = DataTable("t", [{"x": cell} for cell in cells]).table().columns
     assert list(column.cells) == ["-", "-", "-", "∞", "-∞", "0.12"]
+
+
+def example(
+    *, levels: int = 6, kind: str = "a", rate: float = 0.5, coeffs: tuple[float, ...] = (1.0,)
+) -> Result:
+    """Stand in for a study."""
+    return Result()
+
+
+calls = st.fixed_dictionaries(
+    {},
+    optional={
+        "levels": st.integers(-2, 30),
+        "kind": st.text("abE-_./ ,=äx1", max_size=60),
+        "rate": st.sampled_from([0.5, 1.0, -1.0, 1e-9]),
+        "coeffs": st.sampled_from([(1.0,), (1.0, 2.0), (12.0,)]),
+    },
+)
+
+
+def called(given_options):
+    options = options_of("example", example)
+    return Call("example", options, read_options("example", options, given_options))
+
+
+@given(calls, calls)
+def test_folders_have_the_same_name_only_where_options_are_the_same(one, other):
+    first, second = called(one), called(other)
+    assert (first.words() == second.words()) == (first.plain == second.plain)
+    assert re.fullmatch(r"[A-Za-z0-9._-]{0,60}", first.words())
+    assert (first.words() == "") == (first.changed == {})
+
+
+def test_few_plain_options_are_spelt_out():
+    assert called({"levels": 9, "kind": "b"}).words() == "levels-9-kind-b"

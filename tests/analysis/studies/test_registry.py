@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 
 from chisel.analysis import studies
-from chisel.analysis.studies.registry import bind
 from chisel.configs import CheckpointError, ConfigError, registry
 from chisel.envs.maze import MazeState
 from chisel.models import load_agent, save_agent
@@ -98,40 +96,6 @@ def test_impossible_requests_are_refused(run_folder, name, options, complaint):
 def test_a_missing_checkpoint_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="there is no"):
         studies.run("vector-field", checkpoint=tmp_path / "nothing")
-
-
-def example(
-    *,
-    number: int,
-    rate: float = 0.5,
-    flag: bool = False,
-    kind: Literal["a", "b"] = "a",
-    text: str | None = None,
-    limit: int | None = None,
-) -> None:
-    """Stands in for a study."""
-
-
-def test_text_options_become_what_the_signature_says():
-    given = {"number": "3", "rate": "1e-2", "flag": "true", "kind": "b", "text": "7", "limit": "9"}
-    expected = {"number": 3, "rate": 0.01, "flag": True, "kind": "b", "text": "7", "limit": 9}
-    assert bind("example", example, given) == expected
-    assert bind("example", example, expected) == expected
-
-
-def test_a_number_for_text_is_taken_as_typed_and_a_list_is_refused():
-    assert bind("example", example, {"number": 1, "text": 5}) == {"number": 1, "text": "5"}
-    with pytest.raises(ConfigError, match="must be text, like text=a,b without brackets"):
-        bind("example", example, {"number": 1, "text": ["5", "6"]})
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{}, {"number": 1, "flag": "maybe"}, {"number": "1.5"}, {"number": 1, "rate": "fast"}],
-)
-def test_text_that_is_something_else_is_refused(given):
-    with pytest.raises(ConfigError):
-        bind("example", example, given)
 
 
 def test_every_registered_study_can_be_imported():

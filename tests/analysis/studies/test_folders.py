@@ -1,102 +1,20 @@
-"""What a study was asked for can be typed again, and its results have a folder to themselves."""
+"""Results of every study have a folder to themselves, with nothing of an earlier result."""
 
-import inspect
 import json
-import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chisel import models
 from chisel.analysis import studies
 from chisel.analysis.evaluation import evaluate
-from chisel.analysis.results import Request, as_typed
 from chisel.analysis.results.files import replace_results
 from chisel.analysis.results.folders import home_of
-from chisel.analysis.studies.registry import bind
-from chisel.configs import parse_settings, registry
 from chisel.models import load_agent, save_agent
 from tests.analysis.conftest import make_run
-
-
-class Caught(Exception):
-    """Ends a study as soon as it has said what it was asked for."""
-
-
-def other_than(default, wanted):
-    """A value that an option has when it is not left at its default."""
-    members = [one for one in get_args(wanted) if one is not type(None)]
-    if get_origin(wanted) is Literal:
-        return next(one for one in members if one != default)
-    kind = members[0] if members else wanted
-    if kind is bool:
-        return not default
-    if kind in (int, float):
-        return kind((0 if default in (None, inspect.Parameter.empty) else default) + 3)
-    return "a=1 b=[2,3] # c: 'd'"
-
-
-@pytest.mark.parametrize("name", registry.names("study"))
-def test_every_recorded_command_has_every_option_and_is_read_back_as_it_was(name, monkeypatch):
-    study = registry.resolve("study", name)
-    types = get_type_hints(study)
-    options = {
-        key: other_than(one.default, types[key])
-        for key, one in inspect.signature(study).parameters.items()
-        if key != "out"
-    }
-    of, seen = Request.of, []
-
-    def catch(*call):
-        seen.append(of(*call))
-        raise Caught
-
-    monkeypatch.setattr(Request, "of", catch)
-    with pytest.raises(Caught):
-        studies.run(name, **options, out="somewhere")
-    (asked,) = seen
-    program, command, named, *settings = shlex.split(asked.command)
-    assert (program, command, named) == ("chisel", "study", name)
-    assert bind(name, study, parse_settings(settings)) == options
-    assert asked.options == {key: options[key] for key in options if key != "checkpoint"}
-    assert asked.changed == asked.options
-
-
-@given(st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=["C"])))
-def test_any_text_is_typed_so_that_it_is_read_back(text):
-    assert parse_settings([f"key={as_typed(text)}"]) == {"key": text}
-
-
-def example(*, levels: int = 6, kind: str = "a", rate: float = 0.5, out: str | None = None) -> None:
-    """Stands in for a study."""
-
-
-calls = st.fixed_dictionaries(
-    {},
-    optional={
-        "levels": st.integers(-2, 30),
-        "kind": st.text("abE-_./ ,=äx1", max_size=60),
-        "rate": st.sampled_from([0.5, 1.0, -1.0, 1e-9]),
-    },
-)
-
-
-@given(calls, calls)
-def test_folders_have_the_same_name_only_where_options_are_the_same(one, other):
-    asked, again = (Request.of("example", example, call) for call in (one, other))
-    assert (asked.words() == again.words()) == (asked.options == again.options)
-    assert re.fullmatch(r"[A-Za-z0-9._-]{0,60}", asked.words())
-    assert (asked.words() == "") == (asked.options == {"levels": 6, "kind": "a", "rate": 0.5})
-
-
-def test_few_plain_options_are_spelt_out():
-    assert Request.of("example", example, {"levels": 9, "kind": "b"}).words() == "levels-9-kind-b"
 
 
 def test_a_runs_newest_checkpoint_has_the_plain_folder_and_one_before_it_another(tmp_path):
@@ -137,13 +55,13 @@ def test_results_of_two_agents_and_of_two_options_share_no_folder(tmp_path, monk
     folders = [studies.run("vector-field", **one) for one in asked]
     assert len(set(folders)) == 3
     for folder, one in zip(folders, asked, strict=True):
-        found = json.loads((folder / "fields.json").read_text())
-        assert found["sha256"] == load_agent(one["checkpoint"]).digest
+        found = json.loads((folder / "vector-field.json").read_text())
+        assert found["runs"][0]["sha256"] == load_agent(one["checkpoint"]).digest
         assert found["study"]["name"] == "vector-field"
         assert found["study"]["options"]["orientation"] == one.get("orientation", "left")
         assert found["study"]["files"] == sorted(file.name for file in folder.iterdir())
         for picture in folder.glob("*.png"):
-            assert found["sha256"].encode() in picture.read_bytes()
+            assert found["runs"][0]["sha256"].encode() in picture.read_bytes()
 
 
 @pytest.mark.usefixtures("procgen")
@@ -177,7 +95,10 @@ def test_nothing_of_an_earlier_result_stays_in_its_folder(run_folder, tmp_path):
     studies.run("vector-field", checkpoint=run_folder, levels=1, out=out)
     drawn = {"00-anywhere.png", "00-as-trained.png", "contact-sheet.png"}
     drawn |= {name.replace(".png", ".pdf") for name in drawn}
-    assert {file.name for file in out.iterdir()} == {*drawn, "fields.json", "notes.txt", "mine.png"}
+    kept = {"notes.txt", "mine.png"}
+    names = {file.name for file in out.iterdir() if file.suffix not in (".csv", ".json")}
+    assert names == drawn | kept
+    assert (out / "vector-field.json").is_file()
 
 
 def write(folder, study, **files):
