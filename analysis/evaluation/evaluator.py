@@ -78,8 +78,8 @@ class Metric:
 def _beyond(values: NDArray[np.float64], within: tuple[float, float]) -> NDArray[np.float64]:
     """Return how far values lie outside a range, apart from rounding; NaN stays NaN."""
     low, high = within
-    beyond: NDArray[np.float64] = np.abs(values - values.clip(low, high)) - 1e-6 * (high - low)
-    return beyond
+    outside: NDArray[np.float64] = np.abs(values - values.clip(low, high))
+    return outside - 1e-6 * (high - low)
 
 
 RETURN = Metric("return", better="higher", of="r")

@@ -117,7 +117,8 @@ def curve(*values):
 
 def test_regained_is_the_first_time_at_nine_tenths_of_what_it_was():
     variants = {"a": [curve(0.1, 0.5, 0.75, 0.6), curve(0.1, 0.2, 0.2, 0.2)]}
-    plain = Relearning("r", "success", {"success": [0.8, 0.8]}, variants, {}).to_plain()
+    whole, within = {"success": [0.8, 0.8]}, {"success": (0.0, 1.0)}
+    plain = Relearning("r", "success", whole, variants, within).to_plain()
     assert [one["regained"] for one in plain["variants"]["a"]] == [200, None]
 
 
