@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chisel import configs
-from chisel.analysis.studies.registry import bind
+from chisel.analysis.results.options import options_of, read_options
 from chisel.cli.main import main
 from chisel.configs import RunConfig
 
@@ -116,7 +116,8 @@ def accept(words, capsys):
             configs.load(words[1], settings)
     elif words[0] == "study":
         study = configs.registry.resolve("study", words[1])
-        bind(words[1], study, configs.parse_settings(words[2:]))
+        options = options_of(words[1], study)
+        read_options(words[1], options, configs.parse_settings(words[2:]))
     elif words[0] in ("check", "list"):
         assert main(words) == 0, capsys.readouterr().err
 

@@ -87,6 +87,7 @@ def _counts_table(counts: Sequence[OrbitCount]) -> DataTable:
     return DataTable(
         "figure 1: in how many of 40,320 permutations a choice alone is optimal",
         rows,
-        "n copies of the second in the first prove that most orbits prefer it; 0 proves nothing",
+        "n: copies of the second's futures in the first's; they prove that most rewards prefer the "
+        "first, n to 1; 0 proves nothing",
         {"γ": "g"},
     )
