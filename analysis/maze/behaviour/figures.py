@@ -231,7 +231,7 @@ def _rows(
     ax.set_yticks(range(len(rows)), [row[key] for row in rows])
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)
 
 
 def _seeds(ax: Axes, place: float, values: Sequence[Estimate], colour: str) -> None:

@@ -11,7 +11,7 @@ from chisel.models import checkpoint_name, read_checkpoint, write_checkpoint
 from tests.analysis.conftest import make_run
 
 CASES: dict[str, dict[str, Any]] = {
-    "behaviour": {"levels": 110, "split": "train", "variables": "cheese_norm", "seed": 3},
+    "behaviour": {"levels": 160, "split": "train", "variables": "cheese_norm", "seed": 3},
     "region-sweep": {"levels": 16, "split": "train", "seed": 3},
     "over-training": {
         "measure": "regression,success",

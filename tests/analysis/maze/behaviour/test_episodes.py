@@ -146,8 +146,8 @@ def test_impossible_requests_are_one_line(tmp_path):
     still = torch.full((15,), -1e9)
     still[4] = 0
     lazy = make_run(tmp_path / "lazy", logits=still, overrides=WIDE)
-    with pytest.raises(ConfigError, match=r"variables=steps: .*did you mean"):
-        studies.run("behaviour", checkpoint=checkpoint, variables="steps")
+    with pytest.raises(ConfigError, match="did you mean 'steps_cheese_square'"):
+        studies.run("behaviour", checkpoint=checkpoint, variables="steps_cheese_sqare")
     with pytest.raises(ConfigError, match="0 ended at the cheese"):
         studies.run("behaviour", checkpoint=lazy, levels=30, split="train")
     assert not (lazy / "studies").exists()
