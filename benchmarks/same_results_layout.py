@@ -1,0 +1,87 @@
+"""Compare results that were written before and after studies had a harness and worlds evaluators.
+
+Files and keys moved then, and some intervals are others. So every number of an old result must be
+in the new one, at the key that `MOVED` gives; the new one may hold more. Ends of intervals and where
+a result comes from are not compared. CHANGELOG.md lists these differences with their reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+FILES = {"fields.json": "vector-field.json", "split.json": "eval.json"}
+"""Old name of a file to new."""
+
+PROVENANCE = {
+    *("checkpoint", "sha256", "env_steps", "seed", "command", "config", "versions", "study"),
+    *("options", "of", "levels", "held_out", "trained_on", "file", "intervals"),
+}
+"""Keys of an old result that the harness writes in another place, or in other words."""
+
+ENDS = {"low", "high"}
+
+MOVED: dict[str, list[tuple[str, str]]] = {}
+"""By new name of a file, patterns of old keys and what they are now; the first that fits counts."""
+
+
+def moved_differences(old: Path, new: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Yield file, key, old and new value of every number that is not where it should be."""
+    for file in sorted(old.rglob("*.json")):
+        if file.name == "tables.json":  # the same numbers in words
+            continue
+        name = str(file.relative_to(old).with_name(FILES.get(file.name, file.name)))
+        if not (new / name).is_file():
+            yield name, "", "there", "missing"
+            continue
+        before, after = (json.loads(one.read_text()) for one in (file, new / name))
+        if "scores" in before and name.endswith("eval.json"):
+            before, after = _scores(before), _scores(after)
+        found = dict(_leaves(after))
+        for key, value in _leaves(before):
+            there = found.get(_now(Path(name).name, key), "missing")
+            if repr(there) != repr(value):
+                yield name, key, repr(value)[:80], repr(there)[:80]
+
+
+def _now(name: str, key: str) -> str:
+    for pattern, now in MOVED.get(name, []):
+        if re.match(pattern, key):
+            return re.sub(pattern, now, key, count=1)
+    return key
+
+
+def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values in a result by their keys, joined by colons."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key not in PROVENANCE | ENDS:
+                yield from _leaves(one, f"{at}:{key}" if at else key)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _leaves(one, f"{at}:{number}")
+    else:
+        yield at, value
+
+
+def _scores(data: dict[str, Any]) -> dict[str, Any]:
+    """Return values and n by player, situation, group and metric, of either layout."""
+    found: dict[str, Any] = {}
+    for score in data["scores"]:
+        if "metrics" in score:
+            where = (score["player"], *score["situation"].values(), *score["group"].values())
+            metrics = score["metrics"]
+        else:
+            player = "agent" if score["player"].startswith("without") else score["player"]
+            where = (player, *filter(None, (score.get("cheese"), score.get("size"))))
+            names = ("success", "efficient", "return", "length")
+            metrics = {name: score[name] for name in names if name in score}
+            metrics |= {f"P({end})": one for end, one in score.get("outcomes", {}).items()}
+            metrics |= {f"P({e})": score[e] for e in ("diamond", "ghost") if e in score}
+            if any(name.startswith("P(") for name in metrics):
+                metrics.pop("success", None)
+        found[" ".join(map(str, where))] = metrics
+    return found
