@@ -1,8 +1,8 @@
 """Compare results that were written before and after studies had a harness and worlds evaluators.
 
 Files and keys moved then, and some intervals are others. So every number of an old result must be
-in the new one, at the key that `MOVED` gives; the new one may hold more. Ends of intervals and where
-a result comes from are not compared. CHANGELOG.md lists these differences with their reasons.
+in the new one, at the key that `MOVED` gives; the new one may hold more. Ends of intervals and
+where a result comes from are not compared. CHANGELOG.md lists these differences with their reasons.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from chisel.analysis.evaluation.held_out import (
     placements_of,
 )
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
-from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES
+from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES, held_out_mazes
 from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.oversight_curves import (
     OversightReturns,
@@ -85,6 +85,7 @@ __all__ = [
     "evaluator_of",
     "held_out",
     "held_out_levels",
+    "held_out_mazes",
     "interventions_of",
     "judged_by",
     "open_rounds",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,10 @@ from chisel.analysis.evaluation.evaluator import (
     ends_as,
 )
 from chisel.analysis.evaluation.held_out import PLACEMENTS, HeldOut, held_out, placements_of
-from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.playing import Facts
-from chisel.analysis.probes import Sample
 from chisel.configs import RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, render
-from chisel.models import Agent, as_agent
+from chisel.models import as_agent
 
 EFFICIENT = 2
 """Factor of the shortest path to the nearest goal up to which success counts as efficient."""
@@ -43,7 +40,7 @@ _PANEL = 256
 """Side of a maze's picture in pixels."""
 
 
-def maze_evaluator(config: RunConfig) -> Evaluator:
+def held_out_mazes(config: RunConfig) -> Evaluator:
     """Return how agents are judged in mazes; each layout weighs the same.
 
     With two goals the ends are told apart, and all levels have a decision square. With one goal
@@ -84,33 +81,8 @@ def maze_evaluator(config: RunConfig) -> Evaluator:
         about=_held_out,
         caption="each layout weighs the same, with the mean of its levels; efficient: within twice "
         "the shortest path to the nearest goal; ",
-        sample=_sample,
-        decisions=_decisions,
-        contrasts={
-            "cheese": partial(_contrast, "cheese"),
-            "top-right": partial(_contrast, "top-right"),
-        },
         film=Film(_open_film, lambda env: [picture_of(state) for state in env.maze_states()]),
     )
-
-
-def _sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -> Sample:
-    # Here, because that room is about agents that are judged by this one.
-    from chisel.analysis.maze import maze_sample
-
-    return maze_sample(agent, config, counts, seed)
-
-
-def _decisions(agent: Agent, config: RunConfig, *, levels: int, seed: int) -> Decisions:
-    from chisel.analysis.maze import maze_decisions  # as above
-
-    return maze_decisions(agent, config, levels=levels, seed=seed)
-
-
-def _contrast(name: Any, agent: Agent, config: RunConfig, **options: int) -> Any:
-    from chisel.analysis.maze import maze_contrast  # as above
-
-    return maze_contrast(name, agent, config, **options)
 
 
 def is_efficient(facts: Facts) -> NDArray[np.bool_]:

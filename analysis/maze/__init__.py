@@ -27,7 +27,12 @@ from chisel.analysis.maze.fields import (
     vector_field,
 )
 from chisel.analysis.maze.maze_policy import MazePolicy, maze_policy, policy_change
-from chisel.analysis.maze.moments import maze_contrast, maze_decisions, maze_sample
+from chisel.analysis.maze.moments import (
+    maze_contrast,
+    maze_decisions,
+    maze_evaluator,
+    maze_sample,
+)
 from chisel.analysis.maze.probing import logit_targets, maze_targets, sample_of, states_of
 from chisel.analysis.maze.selective_regions import selective_regions
 from chisel.analysis.maze.solve import (
@@ -79,6 +84,7 @@ __all__ = [
     "logit_targets",
     "maze_contrast",
     "maze_decisions",
+    "maze_evaluator",
     "maze_policy",
     "maze_sample",
     "maze_targets",

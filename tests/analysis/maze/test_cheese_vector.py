@@ -280,20 +280,15 @@ def untrained(config):
     ],
     ids=["oversight", "gridworld"],
 )
-def test_any_agent_can_be_steered_by_two_files_of_observations(
-    env, model, module, tmp_path, monkeypatch
-):
+def test_any_agent_can_be_steered_by_two_files_of_observations(env, model, module, tmp_path):
     config = configs.load("oversight/routed")
     config = replace(config, env=env or config.env, model=model or config.model)
     agent, obs = untrained(config)
-    monkeypatch.setattr(
-        "chisel.analysis.studies.maze.steering_vector.take_agent", lambda *_, **__: agent
-    )
     np.savez(tmp_path / "with.npz", observations=obs[:2])
     np.savez(tmp_path / "without.npz", observations=obs[2:])
     options = {"with_states": tmp_path / "with.npz", "without_states": tmp_path / "without.npz"}
     options |= {"module": module, "coeffs": "0,1", "out": tmp_path / "out"}
-    folder = studies.run("steering-vector", checkpoint="any", **options)
+    folder = studies.run("steering-vector", checkpoint=agent, **options)
     found = json.loads((folder / "steering-vector.json").read_text())
     assert found["counts"] == [2, len(obs) - 2]
     nothing = [one for one in found["effects"] if one["coeff"] == 0]

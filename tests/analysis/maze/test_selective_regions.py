@@ -96,6 +96,7 @@ def test_the_study_writes_each_run_and_their_mean(wanderer, tmp_path, capsys):
         out=tmp_path / "out",
     )
     assert {file.name for file in out.iterdir() if file.suffix != ".pdf"} == {
+        "selective-ablation.csv",
         "selective-ablation.json",
         "selective-ablation.png",
         "tables.json",

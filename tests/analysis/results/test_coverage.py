@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import stats as reference
 
-from chisel.analysis.maze.behaviour.validation import means
 from chisel.analysis.probes.scores import Reading, score
 from chisel.analysis.results import (
     bootstrap_mean,
@@ -128,19 +127,6 @@ def test_means_without_a_range(n):
 def test_medians(n):
     values = np.random.default_rng(n).exponential(size=(3000, n))
     assert share(map(median, values), np.log(2)) >= CLAIMED
-
-
-@pytest.mark.parametrize("rate", [0.01, 0.1])
-def test_shares_of_episodes_that_repeat_their_mazes(rate):
-    draws, found = np.random.default_rng(0), []
-    for _ in range(200):
-        sizes = draws.geometric(0.5, 60)
-        ends = draws.random(sizes.sum()) < np.repeat(
-            draws.beta(3 * rate, 3 * (1 - rate), 60), sizes
-        )
-        layouts = np.repeat(np.arange(60), sizes)
-        found += means([ends.astype(float)], layouts, draws, within=(0, 1))
-    assert share(found, rate) >= CLAIMED
 
 
 @pytest.mark.parametrize("wrong", [None, 0.15])
