@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,10 +30,12 @@ from benchmarks.same_results_cases import Case, cases
 from benchmarks.same_results_compare import (
     RENAMED,
     RENAMED_WORDS,
+    SEVERAL,
     Difference,
     Names,
     folder_differences,
 )
+from benchmarks.same_results_layout import moved_differences
 
 HERE = Path(__file__).resolve().parents[1]
 
@@ -66,6 +69,11 @@ class Tree:
     def is_prefixed(self) -> bool:
         """Whether rooms are imported as `chisel.ROOM`."""
         return (self.root / "chisel" / "__init__.py").is_file()
+
+    @property
+    def has_harness(self) -> bool:
+        """Whether studies return results to a harness, and worlds have evaluators."""
+        return (self.root / "analysis" / "results" / "harness.py").is_file()
 
     def run(self, command: str, folder: Path) -> str | None:
         """Run `chisel COMMAND` in a folder; what went wrong, or None."""
@@ -167,7 +175,11 @@ def compare(case: Case, old: Tree, new: Tree, results: Path) -> Outcome:
             errors[side] = error
     if errors:
         return Outcome(case.name, "failed", [], errors, cpu)
-    found = folder_differences(folders["old"], folders["new"], names_between(old, new))
+    if new.has_harness and not old.has_harness and not case.name.startswith(("train/", "resume/")):
+        moved = moved_differences(folders["old"] / "out", folders["new"] / "out")
+        found = [Difference(*one) for one in islice(moved, SEVERAL)]
+    else:
+        found = folder_differences(folders["old"], folders["new"], names_between(old, new))
     return Outcome(case.name, "differs" if found else "equal", found, {}, cpu)
 
 

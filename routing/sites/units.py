@@ -19,9 +19,11 @@ def replaced(values: Tensor, units: Sequence[int], axis: int, others: Tensor) ->
         axis: Axis of the units.
         others: What broadcasts to the activation and is put in.
     """
-    chosen = torch.zeros(values.shape[axis], dtype=torch.bool)
-    chosen[list(units)] = True
-    return torch.where(along(chosen.to(values.device), axis, values), others, values)
+    kept = torch.ones(values.shape[axis], dtype=torch.bool)
+    kept[list(units)] = False
+    # The activation comes first: the result has its memory layout, which decides the last bits of
+    # the convolutions behind it.
+    return torch.where(along(kept.to(values.device), axis, values), values, others)
 
 
 def along(units: Tensor, axis: int, values: Tensor) -> Tensor:
