@@ -23,6 +23,9 @@ PROVENANCE = {
 """Keys of an old result that the harness writes in another place, or in other words."""
 
 ENDS = {"low", "high"}
+SPEEDS = {"charts/SPS", "time/rollout_s", "time/update_s"}
+_HALVES = {"decoded": "both halves", "first": "first half", "second": "second half"}
+_DIGITS = {"low": "0-4", "high": "5-9"}
 
 MOVED: dict[str, list[tuple[str, str]]] = {}
 """By new name of a file, patterns of old keys and what they are now; the first that fits counts."""
@@ -38,7 +41,9 @@ def moved_differences(old: Path, new: Path) -> Iterator[tuple[str, str, str, str
             yield name, "", "there", "missing"
             continue
         before, after = (json.loads(one.read_text()) for one in (file, new / name))
-        if "scores" in before and name.endswith("eval.json"):
+        if file.name == "split.json":
+            before, after = _errors(before), _scores(after)
+        elif Path(name).name.startswith("eval"):
             before, after = _scores(before), _scores(after)
         found = dict(_leaves(after))
         for key, value in _leaves(before):
@@ -58,7 +63,7 @@ def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the values in a result by their keys, joined by colons."""
     if isinstance(value, dict):
         for key, one in value.items():
-            if key not in PROVENANCE | ENDS:
+            if key not in PROVENANCE | ENDS | SPEEDS:
                 yield from _leaves(one, f"{at}:{key}" if at else key)
     elif isinstance(value, list):
         for number, one in enumerate(value):
@@ -75,7 +80,9 @@ def _scores(data: dict[str, Any]) -> dict[str, Any]:
             where = (score["player"], *score["situation"].values(), *score["group"].values())
             metrics = score["metrics"]
         else:
-            player = "agent" if score["player"].startswith("without") else score["player"]
+            # A file of an ablation has no whole agent beside it.
+            ablated = "ablate" in data and score["player"].startswith("without")
+            player = "agent" if ablated else score["player"]
             where = (player, *filter(None, (score.get("cheese"), score.get("size"))))
             names = ("success", "efficient", "return", "length")
             metrics = {name: score[name] for name in names if name in score}
@@ -85,3 +92,16 @@ def _scores(data: dict[str, Any]) -> dict[str, Any]:
                 metrics.pop("success", None)
         found[" ".join(map(str, where))] = metrics
     return found
+
+
+def _errors(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the errors of one autoencoder by player, situation and metric."""
+    (score,) = data["scores"]
+    return {
+        f"agent {_HALVES[decoder]}": {
+            f"{kind.upper()} {_DIGITS[half]}": {"value": value}
+            for kind in ("mae", "mse")
+            for half, value in score["errors"][kind][decoder].items()
+        }
+        for decoder in _HALVES
+    }
