@@ -27,23 +27,20 @@ from chisel.analysis.evaluation.evaluator import (
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
 from chisel.analysis.evaluation.scores import Score, scores_of, scores_over_seeds
 from chisel.analysis.results import (
+    Networks,
     ProgressCallback,
     Settings,
     as_list,
-    labelled,
+    as_typed,
+    load_networks,
     make_folder,
-    names_of,
-    naming,
     new_table,
-    runs_of,
     save_figure,
-    study_folder,
     typed_source,
-    write_file,
+    write_csv,
     write_json,
 )
 from chisel.configs import ConfigError, RunConfig, flatten
-from chisel.models import Loaded, load
 
 _COPIES = ("eval.num_envs", "env.num_envs")
 """Settings that change nothing about the kind of games."""
@@ -92,13 +89,13 @@ class Evaluation:
         raise KeyError((player, group, situation))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return what is written as JSON."""
         return {
             **self.origin,
             "evaluator": self.world,
-            "metrics": [metric.to_plain() for metric in self.metrics],
-            "settings": dict(self.settings),
-            "scores": [score.to_plain() for score in self.scores],
+            "metrics": self.metrics,
+            "settings": self.settings,
+            "scores": self.scores,
         }
 
     def table(self) -> Table:
@@ -170,17 +167,16 @@ def evaluate(
             vector does not fit.
         CheckpointError: If there is no network or no vector, or the network is for another world.
     """
-    if not isinstance(source, Loaded) and len(runs := runs_of(source)) > 1:
-        return _evaluate_group(Path(source), runs, overrides, out, progress)
     settings, named = split_settings(overrides, ("ablate", "steer", "env"))
-    env = named.pop("env", None)
-    if isinstance(source, Loaded) and env is not None:
-        raise ConfigError(f"env={env} is for published .pth files")
-    loaded: AnyLoaded = source if isinstance(source, Loaded) else load(source, experiment_env=env)
+    networks = load_networks(source, named.pop("env", None))
+    networks = replace(networks, progress=progress or networks.progress)
+    if len(networks) > 1:
+        return _evaluate_group(networks, overrides, out)
+    loaded = networks.first
     evaluator, config = judged_by(loaded, settings)
     changes = interventions_of(loaded, config, **named)
-    folder = study_folder(loaded, "eval", out)
-    played = list(_played(evaluator, loaded, config, changes, progress))
+    folder = make_folder(networks.folder("eval") if out is None else out)
+    played = list(_played(evaluator, loaded, config, changes, networks.progress))
     command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
     origin = {
         "checkpoint": str(loaded.source),
@@ -211,7 +207,7 @@ def _played(
     loaded: AnyLoaded,
     config: RunConfig,
     changes: Interventions,
-    progress: ProgressCallback | None,
+    progress: ProgressCallback,
 ) -> Iterator[tuple[list[Score], pd.DataFrame]]:
     """Yield scores and episodes of each player in each situation."""
     for situation in evaluator.situations:
@@ -221,29 +217,23 @@ def _played(
             for number, player in enumerate(players):
                 key = (config.eval.seed, *situation.key, number)
                 words = [player.name, *(f"{k} {v}" for k, v in situation.named.items())]
-                count = None if progress is None else partial(progress, ", ".join(words))
+                count = partial(progress, ", ".join(words))
                 table = evaluator.table(games.play(player, key, count))
                 scores = scores_of(evaluator, table, player, situation, key)
                 yield scores, table.assign(player=player.name, **situation.named)
 
 
-def _evaluate_group(
-    group: Path,
-    runs: Sequence[Path],
-    overrides: Settings,
-    out: Path | str | None,
-    progress: ProgressCallback | None,
-) -> Evaluation:
-    folder = make_folder(group / "studies" / "eval" if out is None else out)
-    each = []
-    for run, name in zip(runs, names_of(runs), strict=True):
-        own = None if out is None else Path(out) / name
-        told = None if progress is None else labelled(progress, name)
-        with naming(name):
-            each.append(evaluate(run, overrides=overrides, out=own, progress=told))
-    command = shlex.join(["chisel", "eval", str(group), *as_list(overrides)])
+def _evaluate_group(networks: Networks, overrides: Settings, out: Path | str | None) -> Evaluation:
+    folder, names = make_folder(networks.folder("eval") if out is None else out), networks.names
+    homes = (None if out is None else folder / name for name in names)
+    each = networks.each(
+        lambda loaded, progress: evaluate(
+            loaded, overrides=overrides, out=next(homes), progress=progress
+        )
+    )
+    command = shlex.join(["chisel", "eval", networks.path, *as_list(overrides)])
     first = each[0]
-    named = [one.episodes.assign(run=run.name) for one, run in zip(each, runs, strict=True)]
+    named = [one.episodes.assign(run=name) for one, name in zip(each, names, strict=True)]
     return _written(
         replace(
             first,
@@ -301,13 +291,7 @@ def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any])
     settings = {key: value for key, value in flatten(parts).items() if key not in unused}
     if "held_out" in about:
         settings["held out"] = about["held_out"]
-    return {key: _text(value) for key, value in settings.items()}
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return str(value)
+    return {key: as_typed(value) for key, value in settings.items()}
 
 
 def _tidy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -326,7 +310,6 @@ def _drawn(evaluator: Evaluator, loaded: AnyLoaded, config: RunConfig, stem: Pat
 
 def _written(evaluation: Evaluation) -> Evaluation:
     """Write the episodes, then the scores."""
-    text = evaluation.episodes.to_csv(index=False)
-    write_file(evaluation.data.with_name(f"{evaluation.data.stem}.csv"), text.encode())
+    write_csv(evaluation.data.with_suffix(".csv"), evaluation.episodes)
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -15,13 +14,10 @@ from PIL import Image
 from chisel.analysis.evaluation.evaluator import (
     SUCCESS,
     AnyLoaded,
-    Count,
     Evaluator,
     Film,
     Metric,
-    Player,
     Situation,
-    actions_of,
     ends_as,
 )
 from chisel.analysis.evaluation.held_out import PLACEMENTS, HeldOut, held_out, placements_of
@@ -132,30 +128,11 @@ def _success(*, inside: bool) -> Callable[[Facts], NDArray[Any]]:
     return values
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """Held-out levels, each of which is played once."""
-
-    mazes: HeldOut
-
-    def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
-        return self.mazes.play(
-            player.policy,
-            actions_of(key),
-            context=player.context,
-            whole_batches=player.whole_batches,
-            greedy=player.greedy,
-            progress=progress,
-        )
-
-
-@contextmanager
 def _open(
     loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
-) -> Iterator[_Levels]:
+) -> AbstractContextManager[HeldOut]:
     (placement,) = (one for one in PLACEMENTS if one == situation.named["cheese"])
-    with held_out(as_agent(loaded), config, placement) as mazes:
-        yield _Levels(mazes)
+    return held_out(as_agent(loaded), config, placement)
 
 
 def _held_out(loaded: AnyLoaded, config: RunConfig) -> Mapping[str, Any]:

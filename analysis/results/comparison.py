@@ -85,17 +85,17 @@ class Line:
         return [float(value) for value in known]
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return what is written as JSON."""
         return {
             "label": self.label,
             "seeds": self.seeds,
             "env_steps": self.env_steps,
-            "steps_of_seeds": list(self.steps),
-            "last": _plain(self.last),
-            "evaluation": _plain(self.evaluation),
+            "steps_of_seeds": self.steps,
+            "last": self.last,
+            "evaluation": self.evaluation,
             "of_seeds": {str(name): self.of_seeds(str(name)) for name in self.values},
             "evaluated_with": self.settings,
-            "notes": list(self.notes),
+            "notes": self.notes,
         }
 
 
@@ -215,17 +215,15 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
     data = {
         "command": shlex.join(["chisel", "compare", *names]),
         "runs": names,
-        "lines": [line.to_plain() for line in lines],
-        "evaluations_differ_in": list(differing),
+        "lines": lines,
+        "evaluations_differ_in": differing,
         "p": {name: found.p for name, found in contrasts.items()},
         "interquartile_means": {
-            name: [one.to_plain() for one in found.middle]
-            for name, found in contrasts.items()
-            if found.middle
+            name: found.middle for name, found in contrasts.items() if found.middle
         },
-        "probability_of_improvement": _plain(
-            {name: one.improvement for name, one in contrasts.items() if one.improvement}
-        ),
+        "probability_of_improvement": {
+            name: one.improvement for name, one in contrasts.items() if one.improvement
+        },
     }
     values = pd.concat({line.label: line.values for line in lines}, names=["line", "run"])
     profiles = _profiles(lines, contrasts)
@@ -371,10 +369,6 @@ def _profiles(
             for line, group in zip(lines, groups, strict=True)
         }
     return profiles
-
-
-def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
-    return {name: one.to_plain() for name, one in estimates.items()}
 
 
 def _steps(line: Line) -> str:

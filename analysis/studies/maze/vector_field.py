@@ -175,5 +175,6 @@ def _table(fields: Sequence[Mapping[str, Any]], name: str) -> DataTable:
         f"After: {name}",
         rows,
         caption="exact, within the timeout; total variation of the policy over squares, and "
-        "weighted by how often the policy before is there. 95 % intervals over mazes",
+        "weighted by how often the policy before is there",
+        spread="95 % intervals over mazes",
     )
