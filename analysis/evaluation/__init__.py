@@ -7,6 +7,7 @@ from chisel.analysis.evaluation.evaluator import (
     LENGTH,
     RETURN,
     SUCCESS,
+    AnyLoaded,
     Evaluator,
     Film,
     Games,
@@ -15,6 +16,7 @@ from chisel.analysis.evaluation.evaluator import (
     Rounds,
     Situation,
     agent_and_random,
+    ends_as,
     evaluator_of,
     judged_by,
     open_rounds,
@@ -23,6 +25,8 @@ from chisel.analysis.evaluation.evaluator import (
 )
 from chisel.analysis.evaluation.halves import split_ratios
 from chisel.analysis.evaluation.held_out import (
+    EFFICIENT,
+    OUTCOMES,
     PLACEMENTS,
     HeldOut,
     Placement,
@@ -31,7 +35,6 @@ from chisel.analysis.evaluation.held_out import (
     placements_of,
 )
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
-from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES
 from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.oversight_curves import (
     OversightReturns,
@@ -60,6 +63,7 @@ __all__ = [
     "PLACEMENTS",
     "RETURN",
     "SUCCESS",
+    "AnyLoaded",
     "Decisions",
     "Evaluation",
     "Evaluator",
@@ -81,6 +85,7 @@ __all__ = [
     "action_probabilities",
     "agent_ablation_matrix",
     "agent_and_random",
+    "ends_as",
     "evaluate",
     "evaluator_of",
     "held_out",

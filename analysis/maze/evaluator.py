@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -11,28 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from chisel.analysis.evaluation.evaluator import (
+from chisel.analysis.evaluation import (
+    EFFICIENT,
+    OUTCOMES,
+    PLACEMENTS,
     SUCCESS,
     AnyLoaded,
     Evaluator,
+    Facts,
     Film,
+    HeldOut,
     Metric,
     Situation,
     ends_as,
+    held_out,
+    placements_of,
 )
-from chisel.analysis.evaluation.held_out import PLACEMENTS, HeldOut, held_out, placements_of
-from chisel.analysis.evaluation.moments import Decisions
-from chisel.analysis.evaluation.playing import Facts
-from chisel.analysis.probes import Sample
+from chisel.analysis.maze.moments import maze_contrast, maze_decisions, maze_sample
 from chisel.configs import RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, render
-from chisel.models import Agent, as_agent
-
-EFFICIENT = 2
-"""Factor of the shortest path to the nearest goal up to which success counts as efficient."""
-
-OUTCOMES = ("neither", "cheese", "corner")
-"""Ends of an episode with two goals, in the order of the fact `outcome`."""
+from chisel.models import as_agent
 
 _SHARE = (0.0, 1.0)
 _PANEL = 256
@@ -80,33 +78,14 @@ def maze_evaluator(config: RunConfig) -> Evaluator:
         about=_held_out,
         caption="each layout weighs the same, with the mean of its levels; efficient: within twice "
         "the shortest path to the nearest goal; ",
-        sample=_sample,
-        decisions=_decisions,
+        sample=maze_sample,
+        decisions=maze_decisions,
         contrasts={
-            "cheese": partial(_contrast, "cheese"),
-            "top-right": partial(_contrast, "top-right"),
+            "cheese": partial(maze_contrast, "cheese"),
+            "top-right": partial(maze_contrast, "top-right"),
         },
         film=Film(_open_film, lambda env: [picture_of(state) for state in env.maze_states()]),
     )
-
-
-def _sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -> Sample:
-    # Here, because that room is about agents that are judged by this one.
-    from chisel.analysis.maze import maze_sample
-
-    return maze_sample(agent, config, counts, seed)
-
-
-def _decisions(agent: Agent, config: RunConfig, *, levels: int, seed: int) -> Decisions:
-    from chisel.analysis.maze import maze_decisions  # as above
-
-    return maze_decisions(agent, config, levels=levels, seed=seed)
-
-
-def _contrast(name: Any, agent: Agent, config: RunConfig, **options: int) -> Any:
-    from chisel.analysis.maze import maze_contrast  # as above
-
-    return maze_contrast(name, agent, config, **options)
 
 
 def is_efficient(facts: Facts) -> NDArray[np.bool_]:
