@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from chisel import routing
-from chisel.analysis.ablation.option import Means, Mode
+from chisel.analysis.ablation.option import Ablation, Means, Mode
 from chisel.analysis.results import (
     DataTable,
     Estimate,
@@ -221,12 +221,7 @@ def _context(
         return nullcontext
     means = record(condition.regions) if mode == "mean" and record is not None else None
     modes = dict.fromkeys(condition.regions, mode)
-
-    def context() -> AbstractContextManager[None]:
-        draws = torch.Generator().manual_seed(seed)
-        return routing.ablate(model, condition.regions, modes, means=means, generator=draws)
-
-    return context
+    return Ablation(model, condition.regions, modes, seed, means)
 
 
 def _row(

@@ -27,6 +27,7 @@ from chisel.analysis.evaluation.evaluator import (
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
 from chisel.analysis.evaluation.scores import Score, scores_of, scores_over_seeds
 from chisel.analysis.results import (
+    DataTable,
     Networks,
     ProgressCallback,
     Settings,
@@ -34,7 +35,6 @@ from chisel.analysis.results import (
     as_typed,
     load_networks,
     make_folder,
-    new_table,
     save_figure,
     typed_source,
     write_csv,
@@ -100,28 +100,24 @@ class Evaluation:
 
     def table(self) -> Table:
         """Return a table for a terminal: a row for each situation, group and player."""
-        first, scores, runs = self.scores[0], self.scores, self._runs
-        metrics = [one for one in self.metrics if any(one.name in s.metrics for s in scores)]
-        groups = list(dict.fromkeys(key for score in scores for key in score.group))
+        first, scores = self.scores[0], self.scores
+        shown = [one for one in self.metrics if any(one.name in s.metrics for s in scores)]
+        groups = dict.fromkeys((key for score in scores for key in score.group), "all")
         apart = first.n_of == "seeds" or first.n_of.removesuffix("s") in self.episodes
-        table = new_table(
-            title=self._title(),
-            caption=f"{self.caption}95 % intervals over {first.n_of}"
-            + _HELD_OUT[runs[0].get("held_out", True)],
-            words=[*first.situation, *groups, "player"],
-            numbers=["episodes" if apart else first.n_of, *[first.n_of] * apart]
-            + [metric.name for metric in metrics],
-        )
+        rows = []
         for agent in (one for one in scores if one.player == first.player):
             where = (agent.situation, agent.group)
             for score in (one for one in scores if (one.situation, one.group) == where):
-                named = [*score.situation.values()]
-                named += [str(score.group.get(key, "all")) for key in groups]
-                most = max((one.n for one in score.metrics.values()), default=0)
-                counts = [f"{count:,}" for count in (score.episodes, *[most] * apart)]
-                shown = [_cell(score, metric) for metric in metrics]
-                table.add_row(*named, score.player, *counts, *shown)
-        return table
+                named = {**score.situation, **groups, **score.group}
+                row: dict[str, Any] = {name: str(value) for name, value in named.items()}
+                row |= {"player": score.player, "episodes" if apart else first.n_of: score.episodes}
+                if apart:
+                    row[first.n_of] = max((one.n for one in score.metrics.values()), default=0)
+                rows.append(row | {one.name: score.metrics.get(one.name) for one in shown})
+        spread = f"95 % intervals over {first.n_of}"
+        spread += _HELD_OUT[self._runs[0].get("held_out", True)]
+        forms = {one.name: one.form for one in shown}
+        return DataTable(self._title(), rows, self.caption, forms, spread=spread).table()
 
     @property
     def _runs(self) -> Sequence[Mapping[str, Any]]:
@@ -276,11 +272,6 @@ def _players(
         return [agent, *others]
     changed = replace(agent, context=changes, whole_batches=changes.whole_batches)
     return [changed, *(one for one in others if one.context is nullcontext)]
-
-
-def _cell(score: Score, metric: Metric) -> str:
-    found = score.metrics.get(metric.name)
-    return "" if found is None else found.text(metric.form)
 
 
 def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any]) -> dict[str, str]:

@@ -72,7 +72,7 @@ def halves_evaluator(config: RunConfig) -> Evaluator:
         irrelevant=("eval.levels", "eval.seed", "eval.greedy"),
         about=lambda loaded, config: {"held_out": config.eval.split != "train"},
         caption="errors per pixel, which runs from -1 to 1, of what is restored from both halves "
-        "or from one; cross/own: error on the other half's digits over that on its own; ",
+        "or from one; cross/own: error on the other half's digits over that on its own",
         figure=lambda loaded, config: reconstructions_figure(_model(loaded), _examples(config)),
     )
 

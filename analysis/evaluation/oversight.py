@@ -66,7 +66,7 @@ def oversight_evaluator(config: RunConfig) -> Evaluator:
         open=_open,
         players=_players,
         fixed={"reward": "oracle"},
-        caption=f"return: mean over {STEPS} steps of the true return to go; ",
+        caption=f"return: mean over {STEPS} steps of the true return to go",
     )
 
 

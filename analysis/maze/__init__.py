@@ -11,6 +11,7 @@ from chisel.analysis.maze.effects import (
     value_agreement,
     visited_variation,
 )
+from chisel.analysis.maze.evaluator import maze_run
 from chisel.analysis.maze.field_figures import (
     comparison_figure,
     contact_sheet,
@@ -80,6 +81,7 @@ __all__ = [
     "maze_contrast",
     "maze_decisions",
     "maze_policy",
+    "maze_run",
     "maze_sample",
     "maze_targets",
     "mean_total_variation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -25,12 +25,14 @@ from chisel.analysis.evaluation import (
     Situation,
     ends_as,
     held_out,
+    judged_by,
     placements_of,
+    world_of,
 )
 from chisel.analysis.maze.moments import maze_contrast, maze_decisions, maze_sample
-from chisel.configs import RunConfig
+from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, render
-from chisel.models import as_agent
+from chisel.models import Agent, as_agent
 
 _SHARE = (0.0, 1.0)
 _PANEL = 256
@@ -77,7 +79,7 @@ def maze_evaluator(config: RunConfig) -> Evaluator:
         ),
         about=_held_out,
         caption="each layout weighs the same, with the mean of its levels; efficient: within twice "
-        "the shortest path to the nearest goal; ",
+        "the shortest path to the nearest goal",
         sample=maze_sample,
         decisions=maze_decisions,
         contrasts={
@@ -86,6 +88,18 @@ def maze_evaluator(config: RunConfig) -> Evaluator:
         },
         film=Film(_open_film, lambda env: [picture_of(state) for state in env.maze_states()]),
     )
+
+
+def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
+    """Return a maze agent's config, with settings on `eval.*` and `env.*` applied.
+
+    Raises:
+        ConfigError: If the agent has no config, plays no maze, or a setting is not one of these.
+    """
+    config = agent.config
+    if config is not None and not isinstance(config.env, MazeConfig):
+        raise ConfigError(f"{agent.source} plays {world_of(config)!r}; this works for maze agents")
+    return judged_by(agent, settings)[1]
 
 
 def is_efficient(facts: Facts) -> NDArray[np.bool_]:

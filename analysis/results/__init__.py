@@ -68,7 +68,6 @@ from chisel.analysis.results.settings import (
     Settings,
     as_config_errors,
     as_list,
-    maze_run,
     require_spaces,
     typed_source,
 )
@@ -121,7 +120,6 @@ __all__ = [
     "labelled",
     "load_networks",
     "make_folder",
-    "maze_run",
     "mean_over_layouts",
     "mean_over_seeds",
     "median",

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chisel import configs
-from chisel.configs import ConfigError, MazeConfig, RunConfig
+from chisel.configs import ConfigError
 from chisel.models import WEIGHTS, Agent, Loaded, Spaces, require_match, spaces_of
 
 Settings = Mapping[str, Any] | Sequence[str]
@@ -24,24 +23,6 @@ def typed_source(agent: Loaded[Any]) -> str:
     """Return the path that names a network on the command line: of shipped weights their folder."""
     shipped = agent.source.name == WEIGHTS
     return str(agent.source.parent if shipped else agent.source)
-
-
-def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
-    """Return a maze agent's config, with settings on `eval.*` and `env.*` applied.
-
-    Raises:
-        ConfigError: If the agent has no config, plays no maze, or a setting is not one of these.
-    """
-    if agent.config is None:
-        raise ConfigError(f"{agent.source} carries no config; say env=EXPERIMENT, like maze/hard")
-    for setting in settings:
-        if not setting.startswith(("eval.", "env.")):
-            raise ConfigError(f"{setting}: an evaluation takes eval.*=VALUE and env.*=VALUE")
-    config = configs.override(agent.config, settings) if settings else agent.config
-    if not isinstance(config.env, MazeConfig):
-        name = getattr(config.env, "name", None)
-        raise ConfigError(f"{agent.source} plays {name!r}; this works for maze agents")
-    return config
 
 
 def require_spaces(agent: Agent, env: Any) -> Spaces:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from chisel.analysis.maze import VectorField, held_out_states, vector_field
+from chisel.analysis.maze import VectorField, held_out_states, maze_run, vector_field
 from chisel.analysis.maze.behaviour import (
     TrainingCurve,
     checkpoints_of,
@@ -25,7 +25,6 @@ from chisel.analysis.results import (
     Seed,
     Within,
     frames_of,
-    maze_run,
     write_gif,
 )
 from chisel.configs import ConfigError, MazeConfig, RunConfig

@@ -21,9 +21,10 @@ from chisel.analysis.maze import (
     field_figure,
     held_out_states,
     maze_policy,
+    maze_run,
     policy_change,
 )
-from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean, maze_run
+from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean
 from chisel.envs.maze import observe_states
 from chisel.models import Agent
 

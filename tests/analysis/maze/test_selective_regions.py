@@ -6,8 +6,7 @@ import torch
 
 from chisel.analysis import studies
 from chisel.analysis.evaluation import Player, held_out
-from chisel.analysis.maze import selective_regions
-from chisel.analysis.results.settings import maze_run
+from chisel.analysis.maze import maze_run, selective_regions
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run
