@@ -183,7 +183,8 @@ def evaluate(
         "config": configs.to_plain(config),
     }
     about = dict(evaluator.about(loaded, config))
-    stem = folder / f"eval{changes.name}"
+    data = folder / f"eval{changes.name}.json"
+    figure = evaluator.figure and evaluator.figure(loaded, config)
     evaluation = Evaluation(
         world_of(config),
         evaluator.metrics,
@@ -192,8 +193,8 @@ def evaluate(
         origin | about | changes.to_plain(),
         _tidy([table for _, table in played]),
         evaluator.caption,
-        data=stem.with_name(f"{stem.name}.json"),
-        figure=_drawn(evaluator, loaded, config, stem),
+        data=data,
+        figure=save_figure(figure, data.with_suffix(".png"), loaded.digest) if figure else None,
     )
     return _written(evaluation)
 
@@ -290,13 +291,6 @@ def _tidy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     joined = pd.concat(tables, ignore_index=True)
     new = [name for name in ("run", "player") if name in joined]
     return joined[[*new, *(name for name in joined if name not in new)]]
-
-
-def _drawn(evaluator: Evaluator, loaded: AnyLoaded, config: RunConfig, stem: Path) -> Path | None:
-    if evaluator.figure is None:
-        return None
-    figure = evaluator.figure(loaded, config)
-    return save_figure(figure, stem.with_name(f"{stem.name}.png"), loaded.digest)
 
 
 def _written(evaluation: Evaluation) -> Evaluation:

@@ -274,12 +274,16 @@ def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
     values = _frame({run: {k: v.value for k, v in one.items()} for run, one in of_runs.items()})
     if len(seeds) > 1:
         ranges = {name: one.within for name, one in scores.items()}
-        scores = {str(k): _over_seeds(v, ranges[str(k)]) for k, v in values.items()}
+        scores = {
+            str(k): mean_over_seeds(v.dropna(), within=ranges[str(k)]) for k, v in values.items()
+        }
     better = {name: way for one in evaluated.values() for name, way in one.better.items()}
     return Line(
         label=str(folder),
         steps=tuple(seed.env_steps for seed in seeds),
-        last={str(k): _over_seeds(v, _range(str(k), v)) for k, v in last.items()},
+        last={
+            str(k): mean_over_seeds(v.dropna(), within=_range(str(k), v)) for k, v in last.items()
+        },
         evaluation=scores,
         values=last.join(values),
         better=_BETTER | better,
@@ -294,10 +298,6 @@ def _frame(values: Mapping[Path, Mapping[str, float]]) -> pd.DataFrame:
         list(values.values()), index=pd.Index(list(map(str, values)), dtype=object)
     )
     return frame.dropna(axis=1, how="all")
-
-
-def _over_seeds(values: pd.Series[float], within: tuple[float, float] | None) -> Estimate:
-    return mean_over_seeds(values.dropna(), within=within)
 
 
 def _range(name: str, values: pd.Series[float]) -> tuple[float, float] | None:
