@@ -158,7 +158,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
     },
     "evaluator": {
         "maze": Component(
-            "chisel.analysis.maze.evaluator:maze_evaluator",
+            "chisel.analysis.maze.moments:maze_evaluator",
             "held-out mazes, the cheese as in training and anywhere",
         ),
         "oversight": Component(

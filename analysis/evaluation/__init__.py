@@ -7,7 +7,6 @@ from chisel.analysis.evaluation.evaluator import (
     LENGTH,
     RETURN,
     SUCCESS,
-    AnyLoaded,
     Evaluator,
     Film,
     Games,
@@ -16,7 +15,6 @@ from chisel.analysis.evaluation.evaluator import (
     Rounds,
     Situation,
     agent_and_random,
-    ends_as,
     evaluator_of,
     judged_by,
     open_rounds,
@@ -25,8 +23,6 @@ from chisel.analysis.evaluation.evaluator import (
 )
 from chisel.analysis.evaluation.halves import split_ratios
 from chisel.analysis.evaluation.held_out import (
-    EFFICIENT,
-    OUTCOMES,
     PLACEMENTS,
     HeldOut,
     Placement,
@@ -35,6 +31,7 @@ from chisel.analysis.evaluation.held_out import (
     placements_of,
 )
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
+from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES, held_out_mazes, maze_run
 from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.oversight_curves import (
     OversightReturns,
@@ -63,7 +60,6 @@ __all__ = [
     "PLACEMENTS",
     "RETURN",
     "SUCCESS",
-    "AnyLoaded",
     "Decisions",
     "Evaluation",
     "Evaluator",
@@ -85,13 +81,14 @@ __all__ = [
     "action_probabilities",
     "agent_ablation_matrix",
     "agent_and_random",
-    "ends_as",
     "evaluate",
     "evaluator_of",
     "held_out",
     "held_out_levels",
+    "held_out_mazes",
     "interventions_of",
     "judged_by",
+    "maze_run",
     "open_rounds",
     "oversight_ceiling",
     "oversight_figure",

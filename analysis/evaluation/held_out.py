@@ -19,12 +19,6 @@ from chisel.models import Agent
 Placement = Literal["as-trained", "anywhere"]
 PLACEMENTS: tuple[Placement, ...] = ("as-trained", "anywhere")
 
-EFFICIENT = 2
-"""Factor of the shortest path to the nearest goal up to which success counts as efficient."""
-
-OUTCOMES = ("neither", "cheese", "corner")
-"""Ends of an episode with two goals, in the order of the fact `outcome`."""
-
 
 def placements_of(config: MazeConfig) -> tuple[Placement, ...]:
     """Return the placements to evaluate: one, if training already had the cheese anywhere."""

@@ -11,7 +11,6 @@ from chisel.analysis.maze.effects import (
     value_agreement,
     visited_variation,
 )
-from chisel.analysis.maze.evaluator import maze_run
 from chisel.analysis.maze.field_figures import (
     comparison_figure,
     contact_sheet,
@@ -28,7 +27,12 @@ from chisel.analysis.maze.fields import (
     vector_field,
 )
 from chisel.analysis.maze.maze_policy import MazePolicy, maze_policy, policy_change
-from chisel.analysis.maze.moments import maze_contrast, maze_decisions, maze_sample
+from chisel.analysis.maze.moments import (
+    maze_contrast,
+    maze_decisions,
+    maze_evaluator,
+    maze_sample,
+)
 from chisel.analysis.maze.probing import logit_targets, maze_targets, sample_of, states_of
 from chisel.analysis.maze.selective_regions import selective_regions
 from chisel.analysis.maze.solve import (
@@ -80,8 +84,8 @@ __all__ = [
     "logit_targets",
     "maze_contrast",
     "maze_decisions",
+    "maze_evaluator",
     "maze_policy",
-    "maze_run",
     "maze_sample",
     "maze_targets",
     "mean_total_variation",

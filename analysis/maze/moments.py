@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from chisel.analysis.attribution import Score
-from chisel.analysis.evaluation import Decisions
+from chisel.analysis.evaluation import Decisions, Evaluator, held_out_mazes
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze.attribution import log_odds
 from chisel.analysis.maze.attribution_figures import draw_attributions
@@ -33,6 +33,19 @@ from chisel.envs.maze import observe_states
 from chisel.models import Agent, to_tensor
 
 _AT_A_TIME = 512
+
+
+def maze_evaluator(config: RunConfig) -> Evaluator:
+    """Return how agents are judged in mazes, with the moments that studies of layers need."""
+    return dataclasses.replace(
+        held_out_mazes(config),
+        sample=maze_sample,
+        decisions=maze_decisions,
+        contrasts={
+            "cheese": functools.partial(maze_contrast, "cheese"),
+            "top-right": functools.partial(maze_contrast, "top-right"),
+        },
+    )
 
 
 def maze_sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -> Sample:

@@ -108,7 +108,7 @@ def test_results_whose_folder_cannot_be_made_are_refused_before_anything_is_play
     def held_out(*given: Any, **more: Any) -> None:
         raise AssertionError("played before the disk was asked")
 
-    monkeypatch.setattr("chisel.analysis.maze.evaluator.held_out", held_out)
+    monkeypatch.setattr("chisel.analysis.evaluation.maze.held_out", held_out)
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match=r"cannot write in .*out=FOLDER"):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from chisel.analysis.maze import maze_run
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze.behaviour import (
     PUBLISHED,
     Regression,

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from chisel.analysis.maze import maze_run
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze.behaviour import (
     ORIGINS,
     PUBLISHED,

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from chisel.analysis.evaluation import Placement, Split
-from chisel.analysis.maze import CHOICES, Orientation, held_out_states, maze_run
+from chisel.analysis.evaluation import Placement, Split, maze_run
+from chisel.analysis.maze import CHOICES, Orientation, held_out_states
 from chisel.analysis.maze.cheese_vector import (
     KINDS,
     LAYER,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from chisel.analysis.maze import VectorField, held_out_states, maze_run, vector_field
+from chisel.analysis.evaluation import maze_run
+from chisel.analysis.maze import VectorField, held_out_states, vector_field
 from chisel.analysis.maze.behaviour import (
     TrainingCurve,
     checkpoints_of,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from chisel.analysis.maze import maze_run
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze.behaviour import (
     ENDS,
     GAP,

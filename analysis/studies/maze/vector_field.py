@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from chisel.analysis.evaluation import PLACEMENTS, Placement, Split
+from chisel.analysis.evaluation import PLACEMENTS, Placement, Split, maze_run
 from chisel.analysis.maze import (
     MazePolicy,
     Orientation,
@@ -21,7 +21,6 @@ from chisel.analysis.maze import (
     field_figure,
     held_out_states,
     maze_policy,
-    maze_run,
     policy_change,
 )
 from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean

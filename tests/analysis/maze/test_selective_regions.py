@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from chisel.analysis import studies
-from chisel.analysis.evaluation import Player, held_out
-from chisel.analysis.maze import maze_run, selective_regions
+from chisel.analysis.evaluation import Player, held_out, maze_run
+from chisel.analysis.maze import selective_regions
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run
@@ -95,6 +95,7 @@ def test_the_study_writes_each_run_and_their_mean(wanderer, tmp_path, capsys):
         out=tmp_path / "out",
     )
     assert {file.name for file in out.iterdir() if file.suffix != ".pdf"} == {
+        "selective-ablation.csv",
         "selective-ablation.json",
         "selective-ablation.png",
         "tables.json",

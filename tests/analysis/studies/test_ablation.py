@@ -29,11 +29,12 @@ def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_pa
     matrix = agent_ablation_matrix(load_agent(ROUTED / "seed-10"), overrides=settings, controls=1)
     assert found["ablation"] == plain(matrix)
     assert {p.name for p in folder.iterdir() if p.suffix != ".pdf"} == {
+        "ablation.csv",
         "ablation.json",
         "ablation.png",
         "tables.json",
     }
-    assert "split=validation" in found["runs"][0]["command"]
+    assert "split=validation" in found["command"]
     assert "random:corner 1" in capsys.readouterr().out
 
 
@@ -62,8 +63,8 @@ def test_ablations_of_two_modes_lie_side_by_side_and_say_which_they_are(tmp_path
     found = {}
     for mode in ("zero", "mean"):
         folder, found[mode] = study(group, None, levels=8, mode=mode)
-        name = {"zero": "ablation", "mean": "ablation-mean"}[mode]
-        assert folder == group / "studies" / f"{name}-levels-8-controls-1"
+        words = {"zero": "levels-8-controls-1", "mean": "levels-8-mode-mean-controls-1"}[mode]
+        assert folder == group / "studies" / f"ablation-{words}"
         tables = json.loads((folder / "tables.json").read_text())["tables"]
         assert ["mean ablation" in one["title"] for one in tables] == [mode == "mean"]
     assert found["zero"]["ablation"] != found["mean"]["ablation"]

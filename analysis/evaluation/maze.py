@@ -4,42 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from chisel.analysis.evaluation import (
-    EFFICIENT,
-    OUTCOMES,
-    PLACEMENTS,
+from chisel.analysis.evaluation.evaluator import (
     SUCCESS,
     AnyLoaded,
     Evaluator,
-    Facts,
     Film,
-    HeldOut,
     Metric,
     Situation,
     ends_as,
-    held_out,
     judged_by,
-    placements_of,
     world_of,
 )
-from chisel.analysis.maze.moments import maze_contrast, maze_decisions, maze_sample
+from chisel.analysis.evaluation.held_out import PLACEMENTS, HeldOut, held_out, placements_of
+from chisel.analysis.evaluation.playing import Facts
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, render
 from chisel.models import Agent, as_agent
+
+EFFICIENT = 2
+"""Factor of the shortest path to the nearest goal up to which success counts as efficient."""
+
+OUTCOMES = ("neither", "cheese", "corner")
+"""Ends of an episode with two goals, in the order of the fact `outcome`."""
 
 _SHARE = (0.0, 1.0)
 _PANEL = 256
 """Side of a maze's picture in pixels."""
 
 
-def maze_evaluator(config: RunConfig) -> Evaluator:
+def held_out_mazes(config: RunConfig) -> Evaluator:
     """Return how agents are judged in mazes; each layout weighs the same.
 
     With two goals the ends are told apart, and all levels have a decision square. With one goal
@@ -80,12 +79,6 @@ def maze_evaluator(config: RunConfig) -> Evaluator:
         about=_held_out,
         caption="each layout weighs the same, with the mean of its levels; efficient: within twice "
         "the shortest path to the nearest goal",
-        sample=maze_sample,
-        decisions=maze_decisions,
-        contrasts={
-            "cheese": partial(maze_contrast, "cheese"),
-            "top-right": partial(maze_contrast, "top-right"),
-        },
         film=Film(_open_film, lambda env: [picture_of(state) for state in env.maze_states()]),
     )
 
