@@ -7,7 +7,7 @@ A world without one is judged by what the contract of environments promises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -189,12 +189,9 @@ def open_rounds(
     """
     options = config.eval
     copies = min(options.num_envs, options.levels)
-    env = envs.make(config.env, seed=options.seed, num_envs=copies)
-    try:
+    with closing(envs.make(config.env, seed=options.seed, num_envs=copies)) as env:
         require_spaces(as_agent(loaded), env)
         yield Rounds(env, options.levels, options.seed)
-    finally:
-        env.close()
 
 
 def agent_and_random(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -117,11 +117,9 @@ def held_out_levels(
 @contextmanager
 def _opened(agent: Agent, config: MazeConfig, *, seed: int, **options: Any) -> Iterator[HeldOut]:
     env, level_set = make_evaluation(config, seed=seed, **options)
-    try:
+    with closing(env):
         require_spaces(agent, env)
         yield HeldOut(env, level_set, seed)
-    finally:
-        env.close()
 
 
 def layouts_of(level_set: LevelSet) -> Layouts:
