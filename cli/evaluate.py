@@ -42,9 +42,9 @@ def run(arguments: Sequence[str]) -> None:
     path, settings = one_word(arguments, "RUN", USAGE)
     out, settings = take(settings, "out")
     source = existing(path)
-    _, of_config = take(settings, "env")
-    _, of_config = take(of_config, "ablate")
-    _, of_config = take(of_config, "steer")
+    of_config = settings
+    for key in ("env", "ablate", "steer"):
+        _, of_config = take(of_config, key)
     check_settings(source, of_config)
     # Heavy: only once the arguments are known to be good.
     from chisel.analysis.evaluation import evaluate

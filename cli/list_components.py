@@ -27,14 +27,10 @@ def run(arguments: Sequence[str]) -> None:
     """Print every name with its summary."""
     if arguments:
         raise ConfigError(f"{arguments[0]}: chisel list takes nothing more")
-    print("\n\n".join(_section(title, entries) for title, entries in _sections() if entries))
-
-
-def _sections() -> list[tuple[str, dict[str, str]]]:
-    sections = [("experiments", experiments())]
+    sections = {"experiments": experiments()}
     for kind, title in TITLES.items():
-        sections.append((title, {name: _summary(kind, name) for name in registry.names(kind)}))
-    return sections
+        sections[title] = {name: _summary(kind, name) for name in registry.names(kind)}
+    print("\n\n".join(_section(title, entries) for title, entries in sections.items() if entries))
 
 
 def _summary(kind: registry.Kind, name: str) -> str:

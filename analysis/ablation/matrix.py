@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from chisel import routing
-from chisel.analysis.ablation.option import Means, Mode
+from chisel.analysis.ablation.option import Ablation, Means, Mode
 from chisel.analysis.results import (
     DataTable,
     Estimate,
@@ -61,31 +61,22 @@ class Row:
             return "whole network"
         return f"without {self.name.replace(':', ', size of ')}"
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "like": self.like,
-            "metrics": {name: value.to_plain() for name, value in self.metrics.items()},
-            "change": {name: value.to_plain() for name, value in self.change.items()},
-        }
-
 
 @dataclass(frozen=True)
 class AblationMatrix:
     """Metrics under several ablations: a row for each ablation, a column for each metric."""
 
-    rows: tuple[Row, ...]
     mode: Mode
-    uncontrolled: Mapping[str, str]
-    """By region without random ones of its size, the reason."""
     levels: int
     """Number of episodes that each row plays."""
     layouts: int | None
     """Number of different units of evidence, such as layouts of mazes, each of which weighs the
     same; `None` where each episode is one."""
-    unit: str = "layout"
+    rows: tuple[Row, ...]
+    uncontrolled: Mapping[str, str]
+    """By region without random ones of its size, the reason."""
+    unit: str = field(repr=False)
+    """What the units of evidence are called."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -99,16 +90,6 @@ class AblationMatrix:
             KeyError: If there is none of that name.
         """
         return {row.name: row for row in self.rows}[name]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "mode": self.mode,
-            "levels": self.levels,
-            "layouts": self.layouts,
-            "rows": [row.to_plain() for row in self.rows],
-            "uncontrolled": dict(self.uncontrolled),
-        }
 
     def table(self, title: str) -> DataTable:
         """Return, for each ablation, a row of metrics and a row of their changes."""
@@ -182,7 +163,7 @@ def ablation_matrix(
         progress(conditions[-1].name, len(conditions), len(conditions))
     whole = rows[0].values
     distinct = whole[unit].nunique() if unit in whole else None
-    return AblationMatrix(tuple(rows), mode, uncontrolled, len(whole), distinct, unit)
+    return AblationMatrix(mode, len(whole), distinct, tuple(rows), uncontrolled, unit)
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
@@ -240,12 +221,7 @@ def _context(
         return nullcontext
     means = record(condition.regions) if mode == "mean" and record is not None else None
     modes = dict.fromkeys(condition.regions, mode)
-
-    def context() -> AbstractContextManager[None]:
-        draws = torch.Generator().manual_seed(seed)
-        return routing.ablate(model, condition.regions, modes, means=means, generator=draws)
-
-    return context
+    return Ablation(model, condition.regions, modes, seed, means)
 
 
 def _row(

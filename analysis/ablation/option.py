@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from chisel import routing
 from chisel.configs import ConfigError, hint
@@ -24,9 +25,9 @@ MODES = ("zero", "mean", "resample")
 
 @dataclass(frozen=True)
 class Ablation:
-    """The regions of an agent that are switched off, and how."""
+    """The regions of a network that are switched off, and how."""
 
-    agent: Loaded[Any]
+    model: nn.Module
     regions: Mapping[str, routing.Region]
     modes: Mapping[str, Mode]
     seed: int
@@ -36,9 +37,9 @@ class Ablation:
     """Number of observations that the means are over."""
 
     def __call__(self) -> AbstractContextManager[None]:
-        """Return a context in which the agent runs ablated; the same each time."""
+        """Return a context in which the network runs ablated; the same each time."""
         return routing.ablate(
-            self.agent.model,
+            self.model,
             self.regions,
             self.modes,
             means=self.means,

@@ -31,7 +31,7 @@ from chisel.analysis.evaluation.held_out import (
     placements_of,
 )
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
-from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES, held_out_mazes
+from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES, held_out_mazes, maze_run
 from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.oversight_curves import (
     OversightReturns,
@@ -88,6 +88,7 @@ __all__ = [
     "held_out_mazes",
     "interventions_of",
     "judged_by",
+    "maze_run",
     "open_rounds",
     "oversight_ceiling",
     "oversight_figure",

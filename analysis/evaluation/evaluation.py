@@ -27,23 +27,20 @@ from chisel.analysis.evaluation.evaluator import (
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
 from chisel.analysis.evaluation.scores import Score, scores_of, scores_over_seeds
 from chisel.analysis.results import (
+    DataTable,
+    Networks,
     ProgressCallback,
     Settings,
     as_list,
-    labelled,
+    as_typed,
+    load_networks,
     make_folder,
-    names_of,
-    naming,
-    new_table,
-    runs_of,
     save_figure,
-    study_folder,
     typed_source,
-    write_file,
+    write_csv,
     write_json,
 )
 from chisel.configs import ConfigError, RunConfig, flatten
-from chisel.models import Loaded, load
 
 _COPIES = ("eval.num_envs", "env.num_envs")
 """Settings that change nothing about the kind of games."""
@@ -92,39 +89,35 @@ class Evaluation:
         raise KeyError((player, group, situation))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return what is written as JSON."""
         return {
             **self.origin,
             "evaluator": self.world,
-            "metrics": [metric.to_plain() for metric in self.metrics],
-            "settings": dict(self.settings),
-            "scores": [score.to_plain() for score in self.scores],
+            "metrics": self.metrics,
+            "settings": self.settings,
+            "scores": self.scores,
         }
 
     def table(self) -> Table:
         """Return a table for a terminal: a row for each situation, group and player."""
-        first, scores, runs = self.scores[0], self.scores, self._runs
-        metrics = [one for one in self.metrics if any(one.name in s.metrics for s in scores)]
-        groups = list(dict.fromkeys(key for score in scores for key in score.group))
+        first, scores = self.scores[0], self.scores
+        shown = [one for one in self.metrics if any(one.name in s.metrics for s in scores)]
+        groups = dict.fromkeys((key for score in scores for key in score.group), "all")
         apart = first.n_of == "seeds" or first.n_of.removesuffix("s") in self.episodes
-        table = new_table(
-            title=self._title(),
-            caption=f"{self.caption}95 % intervals over {first.n_of}"
-            + _HELD_OUT[runs[0].get("held_out", True)],
-            words=[*first.situation, *groups, "player"],
-            numbers=["episodes" if apart else first.n_of, *[first.n_of] * apart]
-            + [metric.name for metric in metrics],
-        )
+        rows = []
         for agent in (one for one in scores if one.player == first.player):
             where = (agent.situation, agent.group)
             for score in (one for one in scores if (one.situation, one.group) == where):
-                named = [*score.situation.values()]
-                named += [str(score.group.get(key, "all")) for key in groups]
-                most = max((one.n for one in score.metrics.values()), default=0)
-                counts = [f"{count:,}" for count in (score.episodes, *[most] * apart)]
-                shown = [_cell(score, metric) for metric in metrics]
-                table.add_row(*named, score.player, *counts, *shown)
-        return table
+                named = {**score.situation, **groups, **score.group}
+                row: dict[str, Any] = {name: str(value) for name, value in named.items()}
+                row |= {"player": score.player, "episodes" if apart else first.n_of: score.episodes}
+                if apart:
+                    row[first.n_of] = max((one.n for one in score.metrics.values()), default=0)
+                rows.append(row | {one.name: score.metrics.get(one.name) for one in shown})
+        spread = f"95 % intervals over {first.n_of}"
+        spread += _HELD_OUT[self._runs[0].get("held_out", True)]
+        forms = {one.name: one.form for one in shown}
+        return DataTable(self._title(), rows, self.caption, forms, spread=spread).table()
 
     @property
     def _runs(self) -> Sequence[Mapping[str, Any]]:
@@ -170,17 +163,16 @@ def evaluate(
             vector does not fit.
         CheckpointError: If there is no network or no vector, or the network is for another world.
     """
-    if not isinstance(source, Loaded) and len(runs := runs_of(source)) > 1:
-        return _evaluate_group(Path(source), runs, overrides, out, progress)
     settings, named = split_settings(overrides, ("ablate", "steer", "env"))
-    env = named.pop("env", None)
-    if isinstance(source, Loaded) and env is not None:
-        raise ConfigError(f"env={env} is for published .pth files")
-    loaded: AnyLoaded = source if isinstance(source, Loaded) else load(source, experiment_env=env)
+    networks = load_networks(source, named.pop("env", None))
+    networks = replace(networks, progress=progress or networks.progress)
+    if len(networks) > 1:
+        return _evaluate_group(networks, overrides, out)
+    loaded = networks.first
     evaluator, config = judged_by(loaded, settings)
     changes = interventions_of(loaded, config, **named)
-    folder = study_folder(loaded, "eval", out)
-    played = list(_played(evaluator, loaded, config, changes, progress))
+    folder = make_folder(networks.folder("eval") if out is None else out)
+    played = list(_played(evaluator, loaded, config, changes, networks.progress))
     command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
     origin = {
         "checkpoint": str(loaded.source),
@@ -191,7 +183,8 @@ def evaluate(
         "config": configs.to_plain(config),
     }
     about = dict(evaluator.about(loaded, config))
-    stem = folder / f"eval{changes.name}"
+    data = folder / f"eval{changes.name}.json"
+    figure = evaluator.figure and evaluator.figure(loaded, config)
     evaluation = Evaluation(
         world_of(config),
         evaluator.metrics,
@@ -200,8 +193,8 @@ def evaluate(
         origin | about | changes.to_plain(),
         _tidy([table for _, table in played]),
         evaluator.caption,
-        data=stem.with_name(f"{stem.name}.json"),
-        figure=_drawn(evaluator, loaded, config, stem),
+        data=data,
+        figure=save_figure(figure, data.with_suffix(".png"), loaded.digest) if figure else None,
     )
     return _written(evaluation)
 
@@ -211,7 +204,7 @@ def _played(
     loaded: AnyLoaded,
     config: RunConfig,
     changes: Interventions,
-    progress: ProgressCallback | None,
+    progress: ProgressCallback,
 ) -> Iterator[tuple[list[Score], pd.DataFrame]]:
     """Yield scores and episodes of each player in each situation."""
     for situation in evaluator.situations:
@@ -221,29 +214,23 @@ def _played(
             for number, player in enumerate(players):
                 key = (config.eval.seed, *situation.key, number)
                 words = [player.name, *(f"{k} {v}" for k, v in situation.named.items())]
-                count = None if progress is None else partial(progress, ", ".join(words))
+                count = partial(progress, ", ".join(words))
                 table = evaluator.table(games.play(player, key, count))
                 scores = scores_of(evaluator, table, player, situation, key)
                 yield scores, table.assign(player=player.name, **situation.named)
 
 
-def _evaluate_group(
-    group: Path,
-    runs: Sequence[Path],
-    overrides: Settings,
-    out: Path | str | None,
-    progress: ProgressCallback | None,
-) -> Evaluation:
-    folder = make_folder(group / "studies" / "eval" if out is None else out)
-    each = []
-    for run, name in zip(runs, names_of(runs), strict=True):
-        own = None if out is None else Path(out) / name
-        told = None if progress is None else labelled(progress, name)
-        with naming(name):
-            each.append(evaluate(run, overrides=overrides, out=own, progress=told))
-    command = shlex.join(["chisel", "eval", str(group), *as_list(overrides)])
+def _evaluate_group(networks: Networks, overrides: Settings, out: Path | str | None) -> Evaluation:
+    folder, names = make_folder(networks.folder("eval") if out is None else out), networks.names
+    homes = (None if out is None else folder / name for name in names)
+    each = networks.each(
+        lambda loaded, progress: evaluate(
+            loaded, overrides=overrides, out=next(homes), progress=progress
+        )
+    )
+    command = shlex.join(["chisel", "eval", networks.path, *as_list(overrides)])
     first = each[0]
-    named = [one.episodes.assign(run=run.name) for one, run in zip(each, runs, strict=True)]
+    named = [one.episodes.assign(run=name) for one, name in zip(each, names, strict=True)]
     return _written(
         replace(
             first,
@@ -288,11 +275,6 @@ def _players(
     return [changed, *(one for one in others if one.context is nullcontext)]
 
 
-def _cell(score: Score, metric: Metric) -> str:
-    found = score.metrics.get(metric.name)
-    return "" if found is None else found.text(metric.form)
-
-
 def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any]) -> dict[str, str]:
     """Return, as texts, the settings that decide which games are played and how."""
     plain = configs.to_plain(config)
@@ -301,13 +283,7 @@ def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any])
     settings = {key: value for key, value in flatten(parts).items() if key not in unused}
     if "held_out" in about:
         settings["held out"] = about["held_out"]
-    return {key: _text(value) for key, value in settings.items()}
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return str(value)
+    return {key: as_typed(value) for key, value in settings.items()}
 
 
 def _tidy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -317,16 +293,8 @@ def _tidy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return joined[[*new, *(name for name in joined if name not in new)]]
 
 
-def _drawn(evaluator: Evaluator, loaded: AnyLoaded, config: RunConfig, stem: Path) -> Path | None:
-    if evaluator.figure is None:
-        return None
-    figure = evaluator.figure(loaded, config)
-    return save_figure(figure, stem.with_name(f"{stem.name}.png"), loaded.digest)
-
-
 def _written(evaluation: Evaluation) -> Evaluation:
     """Write the episodes, then the scores."""
-    text = evaluation.episodes.to_csv(index=False)
-    write_file(evaluation.data.with_name(f"{evaluation.data.stem}.csv"), text.encode())
+    write_csv(evaluation.data.with_suffix(".csv"), evaluation.episodes)
     write_json(evaluation.data, evaluation.to_plain())
     return evaluation

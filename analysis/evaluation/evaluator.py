@@ -7,7 +7,7 @@ A world without one is judged by what the contract of environments promises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -45,12 +45,12 @@ class Metric:
     within: tuple[float, float] | None = None
     """The least and the largest value that it can have, if that is known: (0, 1) for a share."""
     better: Literal["higher", "lower"] | None = None
-    of: str | Callable[[Facts], NDArray[Any]] | None = None
+    of: str | Callable[[Facts], NDArray[Any]] | None = field(default=None, repr=False)
     """Its value in each episode `[E]`: the name of a fact, or a function of facts; NaN where it
     says nothing about the episode. `None`: the fact of the metric's name."""
-    whole: Callable[[Facts], float] | None = None
+    whole: Callable[[Facts], float] | None = field(default=None, repr=False)
     """For what is no mean over episodes, a function of the columns of all of them together."""
-    form: str = ".2f"
+    form: str = field(default=".2f", repr=False)
     """Format in tables."""
 
     def values(self, facts: Facts) -> NDArray[np.float64]:
@@ -64,22 +64,12 @@ class Metric:
             known = ", ".join(facts)
             raise ConfigError(f"metric {self.name}: episodes have no fact {of!r}, only {known}")
         values = np.asarray(facts[of] if isinstance(of, str) else of(facts), np.float64)
-        if self.within is not None and (_beyond(values, self.within) > 0).any():
+        low, high = self.within or (-np.inf, np.inf)
+        outside = np.abs(values - values.clip(low, high))  # NaN stays NaN
+        if (outside > 1e-6 * (high - low)).any():  # more than rounding
             ends = f"{np.nanmin(values):g}…{np.nanmax(values):g}"
             raise ConfigError(f"metric {self.name}: values {ends} are not within {self.within}")
         return values
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        within = None if self.within is None else list(self.within)
-        return {"name": self.name, "within": within, "better": self.better}
-
-
-def _beyond(values: NDArray[np.float64], within: tuple[float, float]) -> NDArray[np.float64]:
-    """Return how far values lie outside a range, apart from rounding; NaN stays NaN."""
-    low, high = within
-    outside: NDArray[np.float64] = np.abs(values - values.clip(low, high))
-    return outside - 1e-6 * (high - low)
 
 
 RETURN = Metric("return", better="higher", of="r")
@@ -199,12 +189,9 @@ def open_rounds(
     """
     options = config.eval
     copies = min(options.num_envs, options.levels)
-    env = envs.make(config.env, seed=options.seed, num_envs=copies)
-    try:
+    with closing(envs.make(config.env, seed=options.seed, num_envs=copies)) as env:
         require_spaces(as_agent(loaded), env)
         yield Rounds(env, options.levels, options.seed)
-    finally:
-        env.close()
 
 
 def agent_and_random(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from chisel.analysis.evaluation.evaluator import (
@@ -49,10 +49,8 @@ def _agent_alone(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> 
     return agent_and_random(loaded, config, situation)[:1]
 
 
-@contextmanager
 def _open_once(
     loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
-) -> Iterator[Rounds]:
+) -> AbstractContextManager[Rounds]:
     once = replace(config, eval=replace(config.eval, levels=1, num_envs=1))
-    with open_rounds(loaded, once, situation, paired=paired) as games:
-        yield games
+    return open_rounds(loaded, once, situation, paired=paired)

@@ -5,8 +5,8 @@ A half's certificate is a decoder that reads this half alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -72,8 +72,8 @@ def halves_evaluator(config: RunConfig) -> Evaluator:
         irrelevant=("eval.levels", "eval.seed", "eval.greedy"),
         about=lambda loaded, config: {"held_out": config.eval.split != "train"},
         caption="errors per pixel, which runs from -1 to 1, of what is restored from both halves "
-        "or from one; cross/own: error on the other half's digits over that on its own; ",
-        figure=_figure,
+        "or from one; cross/own: error on the other half's digits over that on its own",
+        figure=lambda loaded, config: reconstructions_figure(_model(loaded), _examples(config)),
     )
 
 
@@ -122,12 +122,11 @@ class _Pictures:
         return facts
 
 
-@contextmanager
 def _open(
     loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
-) -> Iterator[_Pictures]:
+) -> AbstractContextManager[_Pictures]:
     output = next(name for name, words in _DECODERS.items() if words == situation.named["from"])
-    yield _Pictures(_examples(config), output)
+    return nullcontext(_Pictures(_examples(config), output))
 
 
 def _examples(config: RunConfig) -> Examples:
@@ -183,10 +182,6 @@ def _cross_own(kind: str) -> Callable[[Facts], float]:
         return float(errors[~own].mean()) / float(errors[own].mean())
 
     return ratio
-
-
-def _figure(loaded: AnyLoaded, config: RunConfig) -> Figure:
-    return reconstructions_figure(_model(loaded), _examples(config))
 
 
 def reconstructions_figure(model: HalvesAutoencoder, examples: Examples) -> Figure:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
-from chisel.analysis.evaluation.playing import Facts, Policy, Split, play
+from chisel.analysis.evaluation.evaluator import Count, Player, actions_of
+from chisel.analysis.evaluation.playing import Facts, Split, play
 from chisel.analysis.results import Layouts, require_spaces
 from chisel.configs import MazeConfig, RunConfig
 from chisel.envs.maze import LevelSet, layout_of, make_evaluation
@@ -33,39 +33,22 @@ class HeldOut:
     level_set: LevelSet
     seed: int
 
-    def play(
-        self,
-        policy: Policy,
-        generator: torch.Generator,
-        *,
-        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
-        whole_batches: bool = False,
-        greedy: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Facts:
-        """Let a policy play every level once.
-
-        Args:
-            policy: Observations to logits.
-            generator: Source of the sampled actions.
-            context: Context to run the policy in.
-            whole_batches: Whether to show the policy all environments always; see `play`.
-            greedy: Whether to take the likeliest actions.
-            progress: Called with episodes done and wanted.
+    def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
+        """Let someone play every level once; see `Games`.
 
         Returns:
             The facts about each episode `[E, ...]`, in the order of the levels, and the `layout` of
             each (see `layout_of`).
         """
         facts = play(
-            policy,
+            player.policy,
             self.env,
             episodes_per_env=-(-len(self.level_set) // self.env.num_envs),
-            generator=generator,
+            generator=actions_of(key),
             seed=self.seed,
-            context=context,
-            whole_batches=whole_batches,
-            greedy=greedy,
+            context=player.context,
+            whole_batches=player.whole_batches,
+            greedy=player.greedy,
             progress=progress,
         )
         return once_each(facts) | {"layout": layouts_of(self.level_set)}
@@ -134,11 +117,9 @@ def held_out_levels(
 @contextmanager
 def _opened(agent: Agent, config: MazeConfig, *, seed: int, **options: Any) -> Iterator[HeldOut]:
     env, level_set = make_evaluation(config, seed=seed, **options)
-    try:
+    with closing(env):
         require_spaces(agent, env)
         yield HeldOut(env, level_set, seed)
-    finally:
-        env.close()
 
 
 def layouts_of(level_set: LevelSet) -> Layouts:

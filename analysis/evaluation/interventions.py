@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -83,14 +83,14 @@ def ablation_of(loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, Mode])
         ConfigError: If it has no such region, or a single game has nothing to resample from.
     """
     regions = chosen_regions(loaded, modes)
-    ablation = Ablation(loaded, regions, modes, seed=config.eval.seed)
+    ablation = Ablation(loaded.model, regions, modes, config.eval.seed)
     if ablation.whole_batches and min(config.eval.num_envs, config.eval.levels) < 2:
         raise ConfigError("ablate: resample needs several games; set eval.num_envs to 2 or more")
     if "mean" not in modes.values():
         return ablation
     wanted = {name: regions[name] for name, mode in modes.items() if mode == "mean"}
     means, states = record_means(loaded, config, wanted)
-    return Ablation(loaded, regions, modes, config.eval.seed, means, states)
+    return replace(ablation, means=means, mean_states=states)
 
 
 def record_means(

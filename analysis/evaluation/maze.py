@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,19 @@ from PIL import Image
 from chisel.analysis.evaluation.evaluator import (
     SUCCESS,
     AnyLoaded,
-    Count,
     Evaluator,
     Film,
     Metric,
-    Player,
     Situation,
-    actions_of,
     ends_as,
+    judged_by,
+    world_of,
 )
 from chisel.analysis.evaluation.held_out import PLACEMENTS, HeldOut, held_out, placements_of
 from chisel.analysis.evaluation.playing import Facts
-from chisel.configs import RunConfig
+from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import MazeState, make_evaluation, render
-from chisel.models import as_agent
+from chisel.models import Agent, as_agent
 
 EFFICIENT = 2
 """Factor of the shortest path to the nearest goal up to which success counts as efficient."""
@@ -80,9 +78,21 @@ def held_out_mazes(config: RunConfig) -> Evaluator:
         ),
         about=_held_out,
         caption="each layout weighs the same, with the mean of its levels; efficient: within twice "
-        "the shortest path to the nearest goal; ",
+        "the shortest path to the nearest goal",
         film=Film(_open_film, lambda env: [picture_of(state) for state in env.maze_states()]),
     )
+
+
+def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
+    """Return a maze agent's config, with settings on `eval.*` and `env.*` applied.
+
+    Raises:
+        ConfigError: If the agent has no config, plays no maze, or a setting is not one of these.
+    """
+    config = agent.config
+    if config is not None and not isinstance(config.env, MazeConfig):
+        raise ConfigError(f"{agent.source} plays {world_of(config)!r}; this works for maze agents")
+    return judged_by(agent, settings)[1]
 
 
 def is_efficient(facts: Facts) -> NDArray[np.bool_]:
@@ -104,30 +114,11 @@ def _success(*, inside: bool) -> Callable[[Facts], NDArray[Any]]:
     return values
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """Held-out levels, each of which is played once."""
-
-    mazes: HeldOut
-
-    def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
-        return self.mazes.play(
-            player.policy,
-            actions_of(key),
-            context=player.context,
-            whole_batches=player.whole_batches,
-            greedy=player.greedy,
-            progress=progress,
-        )
-
-
-@contextmanager
 def _open(
     loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
-) -> Iterator[_Levels]:
+) -> AbstractContextManager[HeldOut]:
     (placement,) = (one for one in PLACEMENTS if one == situation.named["cheese"])
-    with held_out(as_agent(loaded), config, placement) as mazes:
-        yield _Levels(mazes)
+    return held_out(as_agent(loaded), config, placement)
 
 
 def _held_out(loaded: AnyLoaded, config: RunConfig) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ whatever the agent was rewarded for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,21 +66,18 @@ def oversight_evaluator(config: RunConfig) -> Evaluator:
         open=_open,
         players=_players,
         fixed={"reward": "oracle"},
-        caption=f"return: mean over {STEPS} steps of the true return to go; ",
+        caption=f"return: mean over {STEPS} steps of the true return to go",
     )
 
 
-@contextmanager
 def _open(
     loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
-) -> Iterator[Games]:
+) -> AbstractContextManager[Games]:
     if not paired:
-        yield Boards(config)
-        return
+        return nullcontext(Boards(config))
     # All side by side, so that each is the first episode of its board.
     together = replace(config, eval=replace(config.eval, num_envs=config.eval.levels))
-    with open_rounds(loaded, together, situation, paired=paired) as games:
-        yield games
+    return open_rounds(loaded, together, situation, paired=paired)
 
 
 def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:

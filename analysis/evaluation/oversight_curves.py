@@ -67,16 +67,13 @@ class OversightReturns:
         return {"env_steps": self.env_steps.tolist(), "returns": players}
 
 
-def oversight_returns(
-    run: Path, *, boards: int, final_boards: int | None = None
-) -> OversightReturns:
+def oversight_returns(run: Path, *, boards: int, final_boards: int) -> OversightReturns:
     """Measure every checkpoint of a run.
 
     Args:
         run: The run's folder.
         boards: Number of fresh boards per checkpoint and player.
-        final_boards: The same for the last checkpoint, which is the one reported; `None` is
-            `boards`.
+        final_boards: The same for the last checkpoint, which is the one reported.
 
     Raises:
         CheckpointError: If there is none.
@@ -84,14 +81,9 @@ def oversight_returns(
     files = kept_checkpoints(run)
     if not files:
         raise CheckpointError(f"{run} has no checkpoints")
-    steps, columns = [], []
-    for file in files:
-        last = file is files[-1]
-        at, returns = _returns_at(file, final_boards if last and final_boards else boards)
-        steps.append(at)
-        columns.append(returns)
-    players = {name: np.array([column[name] for column in columns]) for name in columns[0]}
-    return OversightReturns(np.array(steps), players)
+    found = [_returns_at(file, final_boards if file is files[-1] else boards) for file in files]
+    players = {name: np.array([returns[name] for _, returns in found]) for name in found[0][1]}
+    return OversightReturns(np.array([steps for steps, _ in found]), players)
 
 
 def _returns_at(file: Path, boards: int) -> tuple[int, dict[str, float]]:

@@ -30,12 +30,6 @@ class Score:
     metrics: Mapping[str, Estimate]
     """By name; without those that say nothing about these episodes."""
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain: dict[str, Any] = {"player": self.player, "situation": dict(self.situation)}
-        plain |= {"group": dict(self.group), "episodes": self.episodes, "n_of": self.n_of}
-        return plain | {"metrics": {name: one.to_plain() for name, one in self.metrics.items()}}
-
 
 def scores_of(
     evaluator: Evaluator,

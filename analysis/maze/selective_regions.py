@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel import routing
-from chisel.analysis.evaluation import OUTCOMES, held_out, placements_of
+from chisel.analysis.evaluation import OUTCOMES, Player, held_out, placements_of
 from chisel.analysis.interventions import intervene
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent
@@ -86,8 +86,7 @@ def _activity(
         intervene(agent.model, {module: keep}),
         held_out(agent, one_each, placement, levels=levels, split="validation") as mazes,
     ):
-        draws = torch.Generator().manual_seed(config.eval.seed)
-        facts = mazes.play(agent.policy, draws, whole_batches=True)
+        facts = mazes.play(Player("agent", agent.policy, whole_batches=True), (config.eval.seed,))
     activity = torch.stack(steps).double().numpy()  # [T, E, units]
     running = np.arange(len(activity))[:, None] < facts["l"][np.argsort(facts["env"])]
     sums = np.einsum("teu,te->eu", activity, running)[facts["env"]]

@@ -51,7 +51,7 @@ class Probed:
         }
         plain |= {"validation": _or_null(self.chosen_at), "strength": self.strength}
         names = ("score", "untrained", "shuffled", "gain")
-        return plain | {name: getattr(self, name).to_plain() for name in names}
+        return plain | {name: getattr(self, name) for name in names}
 
 
 def probe_layers(

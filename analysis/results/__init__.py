@@ -8,12 +8,13 @@ from chisel.analysis.results.aggregates import (
 from chisel.analysis.results.comparison import Comparison, compare
 from chisel.analysis.results.estimates import (
     Estimate,
+    Tree,
     band,
     bootstrap_mean,
     estimate_over_seeds,
     mean_over_seeds,
     median,
-    none_if_nan,
+    over_seeds,
     proportion,
     t_quantile,
 )
@@ -31,17 +32,17 @@ from chisel.analysis.results.figures import (
     plain_axes,
     plot_band,
     plot_estimates,
-    plot_interval,
     save_figure,
     style_axes,
     write_gif,
 )
-from chisel.analysis.results.files import TABLES, make_folder, write_csv, write_file, write_json
-from chisel.analysis.results.folders import (
-    check_writable,
-    is_run_or_group,
-    results_folder,
-    study_folder,
+from chisel.analysis.results.files import (
+    TABLES,
+    make_folder,
+    plain,
+    write_csv,
+    write_file,
+    write_json,
 )
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
@@ -62,30 +63,21 @@ from chisel.analysis.results.options import (
     options_of,
 )
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
-from chisel.analysis.results.result import DataTable, Result, plain
+from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.settings import (
     Settings,
     as_config_errors,
     as_list,
-    check_at_least,
-    maze_run,
-    names_of,
-    naming,
-    numbers,
     require_spaces,
-    runs_of,
-    take_agent,
     typed_source,
 )
 from chisel.analysis.results.subjects import (
     Agents,
     Networks,
     Subjects,
-    load_agents,
     load_networks,
 )
-from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
-from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
+from chisel.analysis.results.tables import new_table, plain_table, show
 
 __all__ = [
     "CHEESE",
@@ -119,32 +111,20 @@ __all__ = [
     "as_typed",
     "band",
     "bootstrap_mean",
-    "branch",
     "change_over_layouts",
-    "check_at_least",
-    "check_writable",
     "compare",
     "estimate_over_seeds",
     "find_results",
     "frames_of",
     "interquartile_mean",
-    "is_run_or_group",
-    "keep_tables",
     "labelled",
-    "leaves",
-    "load_agents",
     "load_networks",
     "make_folder",
-    "maze_run",
     "mean_over_layouts",
     "mean_over_seeds",
     "median",
-    "names_of",
-    "naming",
     "new_figure",
     "new_table",
-    "none_if_nan",
-    "numbers",
     "options_help",
     "options_of",
     "over_seeds",
@@ -154,22 +134,16 @@ __all__ = [
     "plain_table",
     "plot_band",
     "plot_estimates",
-    "plot_interval",
     "probability_of_improvement",
     "progress_bars",
     "proportion",
     "redrawn",
     "require_spaces",
-    "results_folder",
     "run_study",
-    "runs_of",
     "save_figure",
     "show",
-    "study_folder",
     "style_axes",
     "t_quantile",
-    "take_agent",
-    "to_plain",
     "typed_source",
     "write_csv",
     "write_file",

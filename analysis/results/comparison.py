@@ -85,17 +85,17 @@ class Line:
         return [float(value) for value in known]
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return what is written as JSON."""
         return {
             "label": self.label,
             "seeds": self.seeds,
             "env_steps": self.env_steps,
-            "steps_of_seeds": list(self.steps),
-            "last": _plain(self.last),
-            "evaluation": _plain(self.evaluation),
+            "steps_of_seeds": self.steps,
+            "last": self.last,
+            "evaluation": self.evaluation,
             "of_seeds": {str(name): self.of_seeds(str(name)) for name in self.values},
             "evaluated_with": self.settings,
-            "notes": list(self.notes),
+            "notes": self.notes,
         }
 
 
@@ -215,17 +215,15 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
     data = {
         "command": shlex.join(["chisel", "compare", *names]),
         "runs": names,
-        "lines": [line.to_plain() for line in lines],
-        "evaluations_differ_in": list(differing),
+        "lines": lines,
+        "evaluations_differ_in": differing,
         "p": {name: found.p for name, found in contrasts.items()},
         "interquartile_means": {
-            name: [one.to_plain() for one in found.middle]
-            for name, found in contrasts.items()
-            if found.middle
+            name: found.middle for name, found in contrasts.items() if found.middle
         },
-        "probability_of_improvement": _plain(
-            {name: one.improvement for name, one in contrasts.items() if one.improvement}
-        ),
+        "probability_of_improvement": {
+            name: one.improvement for name, one in contrasts.items() if one.improvement
+        },
     }
     values = pd.concat({line.label: line.values for line in lines}, names=["line", "run"])
     profiles = _profiles(lines, contrasts)
@@ -276,12 +274,16 @@ def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
     values = _frame({run: {k: v.value for k, v in one.items()} for run, one in of_runs.items()})
     if len(seeds) > 1:
         ranges = {name: one.within for name, one in scores.items()}
-        scores = {str(k): _over_seeds(v, ranges[str(k)]) for k, v in values.items()}
+        scores = {
+            str(k): mean_over_seeds(v.dropna(), within=ranges[str(k)]) for k, v in values.items()
+        }
     better = {name: way for one in evaluated.values() for name, way in one.better.items()}
     return Line(
         label=str(folder),
         steps=tuple(seed.env_steps for seed in seeds),
-        last={str(k): _over_seeds(v, _range(str(k), v)) for k, v in last.items()},
+        last={
+            str(k): mean_over_seeds(v.dropna(), within=_range(str(k), v)) for k, v in last.items()
+        },
         evaluation=scores,
         values=last.join(values),
         better=_BETTER | better,
@@ -296,10 +298,6 @@ def _frame(values: Mapping[Path, Mapping[str, float]]) -> pd.DataFrame:
         list(values.values()), index=pd.Index(list(map(str, values)), dtype=object)
     )
     return frame.dropna(axis=1, how="all")
-
-
-def _over_seeds(values: pd.Series[float], within: tuple[float, float] | None) -> Estimate:
-    return mean_over_seeds(values.dropna(), within=within)
 
 
 def _range(name: str, values: pd.Series[float]) -> tuple[float, float] | None:
@@ -371,10 +369,6 @@ def _profiles(
             for line, group in zip(lines, groups, strict=True)
         }
     return profiles
-
-
-def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
-    return {name: one.to_plain() for name, one in estimates.items()}
 
 
 def _steps(line: Line) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,11 +38,6 @@ class Estimate:
     within: tuple[float, float] | None = field(default=None, compare=False, repr=False)
     """The least and the largest value that the quantity can have, where that is known."""
 
-    def to_plain(self) -> dict[str, float | int | None]:
-        """Return plain values for JSON, with `None` for NaN."""
-        ends = {"value": self.value, "low": self.low, "high": self.high}
-        return {k: none_if_nan(v) for k, v in ends.items()} | {"n": self.n}
-
     def text(self, form: str) -> str:
         """Return the value and its interval, like `0.50 (0.40, 0.60)`; without one the value alone.
 
@@ -52,16 +48,9 @@ class Estimate:
             return f"{self.value:{form}}"
         return f"{self.value:{form}} ({self.low:{form}}, {self.high:{form}})"
 
-    def plus_minus(self, form: str) -> str:
-        """Return the value and half the width of its interval, like `0.50 ± 0.10`."""
-        half = self.high - self.value
-        shown = "" if math.isnan(half) else f" ± {half:{form.removeprefix('+')}}"
-        return f"{self.value:{form}}{shown}"
 
-
-def none_if_nan(value: float) -> float | None:
-    """Return a number for JSON, which has no NaN."""
-    return None if math.isnan(value) else value
+Tree: TypeAlias = Mapping[str, Any]
+"""Estimates in mappings within mappings, by names."""
 
 
 def proportion(successes: int, n: int) -> Estimate:
@@ -133,6 +122,23 @@ def estimate_over_seeds(estimates: Sequence[Estimate]) -> Estimate:
         return Estimate(broken[0], math.nan, math.nan, len(values))
     ranges = {one.within for one in estimates}
     return mean_over_seeds(values, within=ranges.pop() if len(ranges) == 1 else None)
+
+
+def over_seeds(trees: Sequence[Tree]) -> Tree:
+    """Return the `estimate_over_seeds` of each quantity that every run has.
+
+    Args:
+        trees: Results of runs that differ in their seed only; a lone one is returned as it is.
+    """
+    if len(trees) == 1:
+        return trees[0]
+    joined: dict[str, Any] = {}
+    for name, first in trees[0].items():
+        members = [tree[name] for tree in trees if name in tree]
+        if len(members) == len(trees):
+            join = estimate_over_seeds if isinstance(first, Estimate) else over_seeds
+            joined[name] = join(members)
+    return joined
 
 
 def t_quantile(n: int) -> float:

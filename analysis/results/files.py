@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,13 +43,48 @@ def write_file(path: Path, data: bytes) -> Path:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> Path:
-    """Write plain values as JSON.
+    """Write what `plain` takes as JSON.
 
     Raises:
         CheckpointError: If the disk refuses.
-        ValueError: If a number is NaN or infinite: JSON has neither.
+        TypeError: If a value is of a kind that `plain` does not take.
     """
-    return write_file(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+    return write_file(path, (json.dumps(plain(data), indent=1, allow_nan=False) + "\n").encode())
+
+
+def plain(value: Any) -> Any:
+    """Return plain values for JSON, with `None` for NaN and infinity.
+
+    An object with `to_plain` gives what that returns, another dataclass its fields by name, without
+    those with `repr=False`; a frame gives a list for each column.
+
+    Raises:
+        TypeError: If a value is of another kind.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_asdict"):
+        return [plain(one) for one in value]
+    return plain(_opened(value))
+
+
+def _opened(value: Any) -> Any:
+    """Return what an object holds, one level deep."""
+    for method in ("to_plain", "_asdict", "tolist"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    if dataclasses.is_dataclass(value):
+        shown = [one.name for one in dataclasses.fields(value) if one.repr]
+        return {name: getattr(value, name) for name in shown}
+    if isinstance(value, pd.DataFrame):
+        return {name: value[name].tolist() for name in value}
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
-from chisel.analysis.results.files import check_folder, make_folder
-from chisel.analysis.results.settings import runs_of
-from chisel.models import CHECKPOINTS, WEIGHTS, Loaded, iteration_of
+from chisel.analysis.results.files import check_folder
+from chisel.models import CHECKPOINTS, WEIGHTS, holds_agent, iteration_of
 
 _DIGITS = 8
 """Number of hex digits of a digest in the name of a folder."""
+
+
+def runs_of(checkpoint: Path | str) -> list[Path]:
+    """Return the runs of a group of seeds, by seed; for any other path the path alone."""
+    path = Path(checkpoint)
+    if holds_agent(path):
+        return [path]
+    seeds = [one for one in path.glob("seed-*") if holds_agent(one)]
+    return sorted(seeds, key=lambda one: (len(one.name), one.name)) or [path]
 
 
 def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
@@ -35,38 +42,6 @@ def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
     return Path("studies") / study / joined(*parts)
 
 
-def study_folder(agent: Loaded[Any], study: str, out: Path | str | None, words: str = "") -> Path:
-    """Return the folder of a study's results, made if need be.
-
-    Args:
-        agent: Agent that was studied.
-        study: Name of the study.
-        out: The folder itself; `None` is the one of `home_of`.
-        words: Options that are not at their defaults, for the folder's name.
-
-    Raises:
-        ConfigError: If it cannot be made.
-    """
-    return make_folder(home_of(agent.source, agent.digest, study, words) if out is None else out)
-
-
-def results_folder(
-    checkpoint: Path | str,
-    agent: Loaded[Any],
-    study: str,
-    out: Path | str | None,
-    words: str = "",
-) -> Path:
-    """Return `study_folder`; or, for a group of seeds, `studies/STUDY` of the group.
-
-    Raises:
-        ConfigError: If it cannot be made.
-    """
-    if out is None and runs_of(checkpoint) != [Path(checkpoint)]:
-        out = Path(checkpoint) / "studies" / joined(study, words)
-    return study_folder(agent, study, out, words)
-
-
 def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> None:
     """Check that a study's results can be written, before the study works for an hour.
 
@@ -80,13 +55,8 @@ def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> Non
     path = Path() if checkpoint is None else Path(checkpoint)
     if path.is_file() and path.parent.name == CHECKPOINTS:
         path = path.parent.parent
-    home = path if is_run_or_group(path) else Path()
+    home = path if (path / CHECKPOINTS).is_dir() or runs_of(path) != [path] else Path()
     check_folder(Path(out) if out is not None else home / "studies")
-
-
-def is_run_or_group(path: Path) -> bool:
-    """Return whether a path is the folder of a run, or of a group of seeds."""
-    return (path / CHECKPOINTS).is_dir() or runs_of(path) != [path]
 
 
 def short_digest(text: str) -> str:

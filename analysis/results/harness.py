@@ -16,7 +16,7 @@ import math
 import platform
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,21 @@ from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import (
     MANIFEST,
     make_folder,
+    plain,
     read_json,
     replace_results,
     write_csv,
     write_json,
 )
-from chisel.analysis.results.folders import check_writable, home_of, joined, short_digest
+from chisel.analysis.results.folders import check_writable, joined, short_digest
 from chisel.analysis.results.options import PROGRESS as _PROGRESS
 from chisel.analysis.results.options import Option, as_typed, options_of, read_options
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
-from chisel.analysis.results.result import DataTable, Result, plain
-from chisel.analysis.results.subjects import Agents, Networks, Subjects, load_agents, load_networks
+from chisel.analysis.results.result import DataTable, Result
+from chisel.analysis.results.subjects import Networks, load_agents, load_networks
 from chisel.analysis.results.tables import keep_tables
-from chisel.configs import versions_of
-from chisel.models import Agent
+from chisel.configs import ConfigError, versions_of
+from chisel.models import Agent, Loaded
 
 _NO_OPTIONS = ("checkpoint", "out")
 """What is studied and where results go: neither is an option that a result depends on."""
@@ -115,10 +116,7 @@ class Call:
             digests = [network.digest for one in subjects for network in one]
             name = joined(f"{len(digests)}-agents", short_digest(" ".join(digests)), words)
             return Path("studies") / self.study / name
-        (one,) = subjects
-        if one.is_group:
-            return Path(one.path) / "studies" / joined(self.study, words)
-        return home_of(one.first.source, one.first.digest, self.study, words)
+        return subjects[0].folder(self.study, words)
 
 
 def run_study(study: str, function: Callable[..., Result], given: Mapping[str, Any]) -> Path:
@@ -144,8 +142,7 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
     with progress_bars() as progress:
         loaded = _loaded(call, progress)
         result = _called(function, call, loaded, progress)
-    subjects = _as_groups(loaded.get("checkpoint"))
-    folder = make_folder(call.folder(subjects))
+    folder = make_folder(call.folder(loaded.get("checkpoint", ())))
     with replace_results(folder, study, call.plain):
         _write(result, folder, call, loaded)
     if result.conclusion:
@@ -162,7 +159,7 @@ def find_results(
     """
     options = options_of(study, function)
     call = Call(study, options, read_options(study, options, given))
-    subjects = _as_groups(_loaded(call, lambda *_: None).get("checkpoint"))
+    subjects = _loaded(call, lambda *_: None).get("checkpoint", ())
     folder = call.folder(subjects)
     data = read_json(folder / f"{study}.json")
     found = [run.get("sha256") for run in data.get("runs", [])]
@@ -170,15 +167,14 @@ def find_results(
     return folder if same and found == [n.digest for one in subjects for n in one] else None
 
 
-def _loaded(call: Call, progress: ProgressCallback) -> dict[str, Any]:
-    """Load the agents of all options that take some; a tuple of groups where several are taken."""
-    found: dict[str, Any] = {}
+def _loaded(call: Call, progress: ProgressCallback) -> dict[str, tuple[Networks, ...]]:
+    """Load the groups of all options that take agents: one, or where several are taken, each."""
+    found = {}
     for name, option in call.options.items():
         value = call.values[name]
         if option.loads and value is not None:
             several = value if option.several else (value,)
-            groups = tuple(_group(option, one, call.values["env"], progress) for one in several)
-            found[name] = groups if option.several else groups[0]
+            found[name] = tuple(_group(option, n, call.values["env"], progress) for n in several)
     return found
 
 
@@ -186,28 +182,35 @@ def _group(
     option: Option, given: Networks | Agent | str, env: str | None, progress: ProgressCallback
 ) -> Networks:
     """Load one group; `env` is for what is studied, and for other published weights beside it."""
-    published = option.name == "checkpoint" or str(given).endswith(".pth")
+    studied = option.name == "checkpoint"
     load = load_networks if option.kind == Networks else load_agents
-    return replace(load(given, env if published else None), progress=progress)
+    found = load(given, env if studied or str(given).endswith(".pth") else None)
+    if option.kind == Agent and len(found) > 1 and not studied:
+        raise ConfigError(
+            f"{option.name}={found.path}: one agent only, and this is a folder of {len(found)} "
+            f"seeds; give one of them, like {option.name}={Path(found.path) / found.names[0]}"
+        )
+    return replace(found, progress=progress)
 
 
 def _called(
     function: Callable[..., Result],
     call: Call,
-    loaded: Mapping[str, Any],
+    loaded: Mapping[str, tuple[Networks, ...]],
     progress: ProgressCallback,
 ) -> Result:
     """Call a study's function; one that takes a single agent once for each seed of a group."""
-    given = {k: v for k, v in call.values.items() if k not in ("out", "env")} | dict(loaded)
+    given = {k: v for k, v in call.values.items() if k not in ("out", "env")}
     own_bar = _PROGRESS in inspect.signature(function).parameters
     given |= {_PROGRESS: progress} if own_bar else {}
-    single = [name for name in loaded if call.options[name].kind == Agent]
-    given |= {name: loaded[name].first for name in single}
-    if "checkpoint" not in single:
+    for name, groups in loaded.items():
+        one = groups[0].first if call.options[name].kind == Agent else groups[0]
+        given[name] = groups if call.options[name].several else one
+    if "checkpoint" not in loaded or call.options["checkpoint"].kind != Agent:
         return function(**given)
-    subjects: Agents = loaded["checkpoint"]
+    (subjects,) = loaded["checkpoint"]
 
-    def of_one(agent: Agent, progress: ProgressCallback) -> Result:
+    def of_one(agent: Loaded[Any], progress: ProgressCallback) -> Result:
         own = {_PROGRESS: progress} if own_bar else {}
         return function(**(given | {"checkpoint": agent} | own))
 
@@ -241,12 +244,11 @@ def _table_over_seeds(tables: Sequence[DataTable]) -> DataTable:
         for row in table.rows:
             keys = table.key or [name for name in row if isinstance(row[name], str)]
             rows.setdefault(tuple(row.get(key) for key in keys), []).append(row)
-    note = f"means over {len(tables)} seeds, 95 % intervals over seeds (Student's t)"
-    caption = f"{tables[0].caption}; {note}" if tables[0].caption else note
+    spread = f"means over {len(tables)} seeds, 95 % intervals over seeds (Student's t)"
     means = [_mean_row(some) | {"seeds": len(some)} for some in rows.values()]
     if all(row["seeds"] == len(tables) for row in means):
         means = [{name: row[name] for name in row if name != "seeds"} for row in means]
-    return replace(tables[0], rows=means, caption=caption)
+    return replace(tables[0], rows=means, spread=spread)
 
 
 def _mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -271,18 +273,19 @@ def _mean_cell(cells: Sequence[Any]) -> Any:
     return cells[0] if fixed else mean_over_seeds(cells)
 
 
-def _write(result: Result, folder: Path, call: Call, loaded: Mapping[str, Any]) -> None:
-    groups = {name: _as_groups(value) for name, value in loaded.items()}
-    digests = [agent.digest for one in groups.get("checkpoint", ()) for agent in one]
+def _write(
+    result: Result, folder: Path, call: Call, loaded: Mapping[str, tuple[Networks, ...]]
+) -> None:
+    digests = [agent.digest for one in loaded.get("checkpoint", ()) for agent in one]
     origin = ", ".join([*(f"sha256 {digest}" for digest in digests[:1]), call.command])
     about: dict[str, Any] = {
         "command": call.command,
         "versions": {"python": platform.python_version()} | versions_of(_PACKAGES),
     }
-    for name, some in groups.items():
+    for name, some in loaded.items():
         key = "runs" if name == "checkpoint" else f"runs of {name}"
         about[key] = [plain_agent for one in some for plain_agent in one.to_plain()]
-    write_json(folder / f"{call.study}.json", about | plain(result.data))
+    write_json(folder / f"{call.study}.json", about | dict(result.data))
     for name, figure in result.figures.items():
         save_figure(figure, folder / f"{name}.png", origin)
     frames = {name: table.frame for name, table in result.tables.items()} | dict(result.frames)
@@ -292,9 +295,3 @@ def _write(result: Result, folder: Path, call: Call, loaded: Mapping[str, Any]) 
         write(folder / name)
     if result.tables:
         keep_tables(folder, [table.table() for table in result.tables.values()])
-
-
-def _as_groups(loaded: Networks | Iterable[Networks] | None) -> tuple[Networks, ...]:
-    if loaded is None:
-        return ()
-    return (loaded,) if isinstance(loaded, Subjects) else tuple(loaded)

@@ -19,13 +19,15 @@ Layouts = NDArray[np.int64]
 """The layout of each episode, as a number `[E]`."""
 
 
-def by_layout(values: Floats, layouts: Layouts) -> Floats:
+def by_layout(values: Floats, layouts: Layouts | None) -> Floats:
     """Return the mean of each layout's values `[L]`, in the order of the layouts' numbers.
 
     Args:
         values: Values of episodes `[E]`; NaN where there is none.
-        layouts: Layout of each `[E]`. A layout without any value is left out.
+        layouts: Layout of each `[E]`; `None`: none repeats. One without any value is left out.
     """
+    if layouts is None:
+        return values[~np.isnan(values)]
     known = ~np.isnan(values)
     _, member, counts = np.unique(layouts[known], return_inverse=True, return_counts=True)
     means: Floats = np.bincount(member, weights=values[known], minlength=len(counts)) / counts
@@ -48,7 +50,7 @@ def mean_over_layouts(
         within: The least and the largest value that there can be, which the interval stays within.
             For shares, (0, 1), it is Wilson's where every layout is 0 or 1 throughout.
     """
-    means = _means(np.asarray(values, np.float64), layouts)
+    means = by_layout(np.asarray(values, np.float64), layouts)
     if within == (0.0, 1.0) and np.isin(means, (0.0, 1.0)).all():
         return proportion(int(means.sum()), len(means))
     return bootstrap_mean(means, generator, within=within)
@@ -67,7 +69,7 @@ def change_over_layouts(
     Arguments are those of `mean_over_layouts`; the change of a share stays within −1…1.
     """
     width = None if within is None else within[1] - within[0]
-    means = _means(after - before, layouts)
+    means = by_layout(after - before, layouts)
     return bootstrap_mean(means, generator, within=None if width is None else (-width, width))
 
 
@@ -85,7 +87,3 @@ def redrawn(
     n = len(distinct)
     counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)
     return [row[member].astype(np.float64) for row in counts]
-
-
-def _means(values: Floats, layouts: Layouts | None) -> Floats:
-    return by_layout(values, np.arange(len(values)) if layouts is None else layouts)

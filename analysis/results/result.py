@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from pandas.api.types import infer_dtype
 from rich.table import Table
 
 from chisel.analysis.results.estimates import Estimate
@@ -34,11 +34,20 @@ class DataTable:
     key: Sequence[str] = ()
     """Headings whose texts say what a row is about, so that rows of several seeds can be joined;
     empty: all headings with texts."""
+    spread: str = ""
+    """What intervals are over, like `95 % intervals over mazes`; it ends the caption."""
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a frame; an estimate has columns of its own for `low`, `high` and `n`."""
-        return pd.DataFrame([_wide(row) for row in self.rows])
+        """The rows as a frame; an estimate has columns of its own for `low`, `high` and `n`.
+
+        Whole numbers stay whole where some rows have none.
+        """
+        rows = [_wide(row) for row in self.rows]
+        frame = pd.DataFrame(rows)
+        gaps = [str(name) for name in frame if frame[name].hasnans]
+        kinds = {name: infer_dtype([row.get(name) for row in rows]) for name in gaps}
+        return frame.astype({name: "Int64" for name in gaps if kinds[name] == "integer"})
 
     @property
     def headings(self) -> list[str]:
@@ -50,7 +59,7 @@ class DataTable:
         headings = self.headings
         columns = {name: [row.get(name) for row in self.rows] for name in headings}
         words = [name for name in headings if any(isinstance(one, str) for one in columns[name])]
-        table = new_table(self.title, self.caption or None)
+        table = new_table(self.title, "; ".join(filter(None, (self.caption, self.spread))) or None)
         for name in headings:
             table.add_column(name, justify="left" if name in words else "right")
         for row in self.rows:
@@ -123,41 +132,6 @@ class Result:
                 [*filter(None, [self.conclusion]), *(f"{run}: {one}" for run, one in said.items())]
             ),
         )
-
-
-def plain(value: Any) -> Any:
-    """Return plain values for JSON, with `None` for NaN and infinity.
-
-    An object with `to_plain` gives what that returns, another dataclass its fields by name, without
-    those with `repr=False`; a frame gives a list for each column.
-
-    Raises:
-        TypeError: If a value is of another kind.
-    """
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_asdict"):
-        return [plain(one) for one in value]
-    return plain(_opened(value))
-
-
-def _opened(value: Any) -> Any:
-    """Return what an object holds, one level deep."""
-    for method in ("to_plain", "_asdict", "tolist"):
-        if hasattr(value, method):
-            return getattr(value, method)()
-    if dataclasses.is_dataclass(value):
-        shown = [one.name for one in dataclasses.fields(value) if one.repr]
-        return {name: getattr(value, name) for name in shown}
-    if isinstance(value, pd.DataFrame):
-        return {name: value[name].tolist() for name in value}
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def _wide(row: Mapping[str, Any]) -> dict[str, Any]:

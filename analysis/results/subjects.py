@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from torch import nn
 
 from chisel import configs
+from chisel.analysis.results.folders import home_of, joined, runs_of
 from chisel.analysis.results.progress import ProgressCallback, labelled
-from chisel.analysis.results.settings import names_of, naming, runs_of, typed_source
+from chisel.analysis.results.settings import typed_source
 from chisel.configs import ConfigError
 from chisel.models import CHECKPOINTS, ActorCritic, Loaded, as_agent, load
 
@@ -65,6 +66,17 @@ class Subjects(Generic[M_co]):
         name = (config.experiment if config else "") or self.first.source.stem
         return name if seeds == 1 else f"{name}, {seeds} seeds"
 
+    def folder(self, study: str, words: str = "") -> Path:
+        """Return the folder for results about them: of a group its own, else see `home_of`.
+
+        Args:
+            study: Name of the study, or of another kind of result.
+            words: Options that are not at their defaults.
+        """
+        if self.is_group:
+            return self.home / joined(study, words)
+        return home_of(self.first.source, self.first.digest, study, words)
+
     def each(self, measure: Callable[[Loaded[M_co], ProgressCallback], T]) -> list[T]:
         """Measure one network after the other.
 
@@ -79,8 +91,10 @@ class Subjects(Generic[M_co]):
         """
         found = []
         for agent, name in zip(self.agents, self.names, strict=True):
-            with naming(name):
+            try:
                 found.append(measure(agent, labelled(self.progress, name)))
+            except ConfigError as error:
+                raise ConfigError(f"{name}: {error}" if name else str(error)) from error
         return found
 
     def to_plain(self) -> list[dict[str, Any]]:
@@ -129,4 +143,4 @@ def load_networks(
         return Subjects(typed_source(given), (given,), ("",))
     runs = runs_of(given)
     loaded = tuple(load(run, experiment_env=env) for run in runs)
-    return Subjects(str(given), loaded, tuple(names_of(runs)), env)
+    return Subjects(str(given), loaded, tuple(r.name for r in runs) if runs[1:] else ("",), env)

@@ -266,7 +266,8 @@ def _table(
     return DataTable(
         title,
         [{"what": name, "log-odds": value} for name, value in values.items()],
-        caption=f"{at_layer.decisions.about}; means over decisions, 95 % intervals. Sum of "
-        f"attributions = difference within {complete['tolerance']:g} in {complete['within']} of "
-        f"{complete['of']} (largest error {complete['largest_relative_gap']:.2g}){verdict}",
+        caption=f"{at_layer.decisions.about}; sum of attributions = difference within "
+        f"{complete['tolerance']:g} in {complete['within']} of {complete['of']} (largest error "
+        f"{complete['largest_relative_gap']:.2g}){verdict}",
+        spread="means over decisions, 95 % intervals",
     )

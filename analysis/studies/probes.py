@@ -114,7 +114,8 @@ def _best_table(rows: Sequence[Probed]) -> DataTable:
     return DataTable(
         title="Where each target is read best",
         key=["target"],
-        caption=f"{_CAPTION}; layers chosen on validation layouts; 95 % intervals over layouts",
+        caption=f"{_CAPTION}; layers chosen on validation layouts",
+        spread="95 % intervals over layouts",
         rows=[
             {
                 "target": row.target,

@@ -161,7 +161,10 @@ PLANTS: dict[Rule, tuple[str, list[str]]] = {
     ),
     reaches_past_a_door_of_analysis: (
         "analysis/maze/sly.py",
-        ["import chisel.analysis.results.tree", "from chisel.analysis.results.tree import Tree"],
+        [
+            "import chisel.analysis.results.estimates",
+            "from chisel.analysis.results.tables import show",
+        ],
     ),
     knows_a_world: (
         "analysis/steering/sly.py",

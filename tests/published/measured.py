@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze.behaviour import (
     PUBLISHED,
     Regression,
@@ -25,7 +26,6 @@ from chisel.analysis.maze.behaviour import (
 from chisel.analysis.maze.channels import Tracking
 from chisel.analysis.maze.channels.studied_layer import LAYER, studied_layer
 from chisel.analysis.maze.cheese_vector import Row, compared, steering_setup
-from chisel.analysis.results.settings import maze_run
 from chisel.configs import WORLD_SIZE, ConfigError, NumericsError
 from chisel.envs.maze import LevelSetRecipe, MazeState, build_level_set, observe_states, paths
 from chisel.envs.maze.options import look_of

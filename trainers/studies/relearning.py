@@ -27,7 +27,7 @@ from chisel.analysis.ablation import (
     relearning_figure,
 )
 from chisel.analysis.evaluation import agent_ablation_matrix
-from chisel.analysis.results import Agents, Count, Result, Within, results_folder
+from chisel.analysis.results import Agents, Count, Result, Within
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
 from chisel.trainers.runs import seeding
@@ -93,7 +93,7 @@ def run(
     """
     changed = split_settings(settings)
     variants = checkpoint.each(lambda agent, _: _variants(agent, region, controls, fresh))
-    home = results_folder(checkpoint.path, checkpoint.first, f"relearning-{region}", None) / "runs"
+    home = checkpoint.folder(f"relearning-{region}") / "runs"
     evaluate = functools.partial(agent_ablation_matrix, levels=levels, split="test", controls=0)
     plans: dict[str, list[RunConfig]] = {}
     starts: dict[str, list[AblationMatrix]] = {}

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from chisel.analysis.evaluation import OUTCOMES, HeldOut, Split, held_out
+from chisel.analysis.evaluation import OUTCOMES, HeldOut, Player, Split, held_out
 from chisel.analysis.maze.behaviour.metrics import METRICS, decision_of, maze_metrics
 from chisel.configs import ConfigError, RunConfig
 from chisel.envs.maze import CornerGoal, Level, LevelSet
@@ -122,8 +121,9 @@ def play_once(
 ) -> dict[str, NDArray[Any]]:
     """Play every level once, and report `corner` as well (see `CornerWatch`)."""
     env = CornerWatch(mazes.env, int(mazes.level_set.sizes.max()))
-    draws = torch.Generator().manual_seed(config.eval.seed)
-    return replace(mazes, env=env).play(agent.policy, draws, progress=progress)
+    return replace(mazes, env=env).play(
+        Player("agent", agent.policy), (config.eval.seed,), progress
+    )
 
 
 def offsets(level: Level) -> dict[str, int]:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chisel.analysis.evaluation import Split
+from chisel.analysis.evaluation import Split, maze_run
 from chisel.analysis.interventions import LayerSplit
 from chisel.analysis.maze import Observe, held_out_states
 from chisel.analysis.maze.channels.detection import Tracking, goal_tracking
-from chisel.analysis.results import maze_run
 from chisel.configs import ConfigError, RunConfig
 from chisel.envs.maze import MazeState, observe_states
 from chisel.models import Agent

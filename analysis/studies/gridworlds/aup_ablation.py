@@ -18,7 +18,7 @@ from chisel.analysis.gridworlds import (
     learning_figure,
     side_effects,
 )
-from chisel.analysis.results import Count, DataTable, ProgressCallback, Result, Seed
+from chisel.analysis.results import Count, DataTable, ProgressCallback, Result, Seed, plain
 from chisel.impact import AGENTS
 
 PUBLISHED = {
@@ -121,7 +121,7 @@ def _record(cell: Passes, performance: NDArray[np.float64]) -> dict[str, Any]:
         "agent": cell.agent,
         "world": cell.world,
         "passed": cell.passed,
-        **cell.share.to_plain(),
+        **plain(cell.share),
         "outcomes": dict(zip(OUTCOMES, side_effects.outcome_counts(performance), strict=True)),
         "published": cell.published,
         "agrees": cell.agrees,

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze.behaviour import (
     ORIGINS,
     PUBLISHED,
@@ -18,15 +19,7 @@ from chisel.analysis.maze.behaviour import (
     regression_figure,
     tables_of,
 )
-from chisel.analysis.results import (
-    Agents,
-    Count,
-    ProgressCallback,
-    Result,
-    Seed,
-    maze_run,
-    over_seeds,
-)
+from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Seed, over_seeds
 from chisel.models import Agent
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from chisel.analysis.evaluation import Placement, Split
+from chisel.analysis.evaluation import Placement, Split, maze_run
 from chisel.analysis.maze import CHOICES, Orientation, held_out_states
 from chisel.analysis.maze.cheese_vector import (
     KINDS,
@@ -31,15 +31,7 @@ from chisel.analysis.maze.cheese_vector import (
     sweep,
     sweep_figure,
 )
-from chisel.analysis.results import (
-    Agents,
-    Count,
-    DataTable,
-    ProgressCallback,
-    Result,
-    Seed,
-    maze_run,
-)
+from chisel.analysis.results import Agents, Count, DataTable, ProgressCallback, Result, Seed
 from chisel.analysis.steering import curves_figure, policy_layers, shape_of
 from chisel.envs.maze import observe_states
 from chisel.models import Agent

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze import VectorField, held_out_states, vector_field
 from chisel.analysis.maze.behaviour import (
     TrainingCurve,
@@ -25,7 +26,6 @@ from chisel.analysis.results import (
     Seed,
     Within,
     frames_of,
-    maze_run,
     write_gif,
 )
 from chisel.configs import ConfigError, MazeConfig, RunConfig

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from chisel.analysis.evaluation import maze_run
 from chisel.analysis.maze.behaviour import (
     ENDS,
     GAP,
@@ -29,7 +30,6 @@ from chisel.analysis.results import (
     Seed,
     Tree,
     labelled,
-    maze_run,
     over_seeds,
 )
 from chisel.configs import ConfigError

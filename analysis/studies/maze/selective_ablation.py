@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from chisel.analysis.ablation import AblationMatrix, ablation_result
-from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.evaluation import agent_ablation_matrix, maze_run
 from chisel.analysis.maze import selective_regions
-from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Within, maze_run
+from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Within
 from chisel.models import Agent
 from chisel.routing import Regions
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from chisel.analysis.evaluation import PLACEMENTS, Placement, Split
+from chisel.analysis.evaluation import PLACEMENTS, Placement, Split, maze_run
 from chisel.analysis.maze import (
     MazePolicy,
     Orientation,
@@ -23,7 +23,7 @@ from chisel.analysis.maze import (
     maze_policy,
     policy_change,
 )
-from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean, maze_run
+from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean
 from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
@@ -175,5 +175,6 @@ def _table(fields: Sequence[Mapping[str, Any]], name: str) -> DataTable:
         f"After: {name}",
         rows,
         caption="exact, within the timeout; total variation of the policy over squares, and "
-        "weighted by how often the policy before is there. 95 % intervals over mazes",
+        "weighted by how often the policy before is there",
+        spread="95 % intervals over mazes",
     )

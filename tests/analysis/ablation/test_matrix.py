@@ -9,6 +9,7 @@ from torch import nn
 from chisel import routing
 from chisel.analysis.ablation import ablation_matrix, over_seeds
 from chisel.analysis.ablation.matrix import NONE
+from chisel.analysis.results import plain
 from chisel.analysis.results import proportion as share
 
 REGIONS = {"left": [{"module": "1", "units": "0:2"}], "right": [{"module": "1", "units": "6:8"}]}
@@ -96,8 +97,8 @@ def test_a_layout_counts_once_in_every_value_and_change(inputs):
         assert same.metrics["above"] == row.metrics["above"]
         assert same.change["above"] == row.change["above"]
     assert "in 200 layouts" in again.table("").caption
-    plain = over_seeds([again, again]).to_plain()
-    assert (plain["levels"], plain["layouts"]) == (len(more), 200)
+    together = over_seeds([again, again])
+    assert (together.levels, together.layouts) == (len(more), 200)
     alone = matrix_of(model, regions, player(model, inputs))
     assert alone.layouts is None
     assert "over the same 200 episodes" in alone.table("").caption
@@ -139,7 +140,7 @@ def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs
     ]
     assert [row.like for row in one.rows[3:]] == ["left"] * 3 + ["right"] * 3
     assert len({row.metrics["sum"].value for row in one.rows[3:]}) > 3
-    assert one.to_plain() == same.to_plain() != other.to_plain()
+    assert plain(one) == plain(same) != plain(other)
 
 
 def test_a_region_too_small_for_controls_says_so(inputs):

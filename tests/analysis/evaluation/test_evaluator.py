@@ -24,7 +24,7 @@ from chisel.analysis.evaluation import (
     judged_by,
 )
 from chisel.analysis.evaluation.scores import scores_of
-from chisel.analysis.results import proportion
+from chisel.analysis.results import plain, proportion
 from chisel.configs import ConfigError, experiments, registry
 from chisel.models import Loaded, Spaces, build, spaces_of
 from tests.needs import HAS_PROCGEN
@@ -141,7 +141,7 @@ def test_a_plug_in_with_an_evaluator_gets_its_metrics(installed, tmp_path):
     assert list(found.score().metrics) == ["place", "length"]
     place = found.score().metrics["place"]
     assert -8 <= place.low < place.value < place.high <= 8
-    assert found.to_plain()["metrics"][0] == {
+    assert plain(found)["metrics"][0] == {
         "name": "place",
         "within": [-8, 8],
         "better": "higher",

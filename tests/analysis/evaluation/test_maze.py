@@ -12,7 +12,7 @@ from chisel import configs
 from chisel.analysis.evaluation import Player, Situation, evaluate, evaluator_of
 from chisel.analysis.evaluation.held_out import once_each
 from chisel.analysis.evaluation.scores import scores_of
-from chisel.analysis.results import proportion
+from chisel.analysis.results import plain, proportion
 from chisel.configs import CheckpointError, ConfigError
 from chisel.envs.maze import WALL, make_evaluation
 from chisel.models import Spaces, build
@@ -95,7 +95,7 @@ def test_efficiency_means_at_most_twice_the_shortest_path():
 
 def test_the_same_settings_give_the_same_numbers_and_another_seed_others(run_folder, tmp_path):
     first, again, other = (
-        evaluate(run_folder, out=tmp_path / str(n), overrides={"eval.seed": seed}).to_plain()
+        plain(evaluate(run_folder, out=tmp_path / str(n), overrides={"eval.seed": seed}))
         for n, seed in enumerate((5, 5, 6))
     )
     assert first == again
@@ -106,7 +106,7 @@ def test_the_file_holds_the_scores_and_where_they_come_from(run_folder):
     evaluation = evaluate(run_folder)
     assert evaluation.data == run_folder / "studies" / "eval" / "eval.json"
     stored = json.loads(evaluation.data.read_text())
-    assert stored == json.loads(json.dumps(evaluation.to_plain()))
+    assert stored == plain(evaluation)
     (checkpoint,) = run_folder.glob("checkpoints/*.ckpt")
     assert stored["checkpoint"] == str(checkpoint)
     assert f"{stored['sha256']}  " in checkpoint.with_suffix(".ckpt.sha256").read_text()

@@ -10,6 +10,7 @@ from chisel.analysis.ablation import ablation_figure
 from chisel.analysis.ablation.matrix import NONE
 from chisel.analysis.evaluation import agent_ablation_matrix, evaluator_of, held_out
 from chisel.analysis.evaluation.held_out import layouts_of
+from chisel.analysis.results import plain
 from chisel.configs import ConfigError, load, override
 from chisel.models import load_agent
 
@@ -70,7 +71,7 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
     assert table.headings == ["without", "shown", *matrix.metrics]
     assert len(table.rows) == 2 * len(matrix.rows) - 1, "the whole network has no change"
     assert table.rows[4]["P(cheese)"] == matrix["up"].change["P(cheese)"]
-    json.dumps(matrix.to_plain(), allow_nan=False)
+    json.dumps(plain(matrix), allow_nan=False)
     assert len(ablation_figure(matrix, "title").axes) == len(matrix.metrics)
 
 

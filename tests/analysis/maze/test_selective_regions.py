@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from chisel.analysis import studies
-from chisel.analysis.evaluation.held_out import held_out
+from chisel.analysis.evaluation import Player, held_out, maze_run
 from chisel.analysis.maze import selective_regions
-from chisel.analysis.results.settings import maze_run
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run
@@ -32,8 +31,8 @@ def activity_by_hand(agent, config):
         return agent.policy(obs)
 
     with held_out(agent, config, "anywhere", split="validation") as mazes:
-        draws = torch.Generator().manual_seed(config.eval.seed)
-        facts = mazes.play(policy, draws, whole_batches=True)
+        player = Player("by hand", policy, whole_batches=True)
+        facts = mazes.play(player, (config.eval.seed,))
     means = []
     for env, length in zip(facts["env"], facts["l"], strict=True):
         seen = torch.stack([batches[t][env] for t in range(int(length))])

@@ -15,6 +15,7 @@ from chisel.analysis.probes import (
     shuffled,
 )
 from chisel.analysis.probes.layers import INPUT
+from chisel.analysis.results import plain
 from tests.analysis.probes.one_hot import (
     known_agent,
     one_hot_sample,
@@ -60,7 +61,7 @@ def test_the_score_is_one_minus_the_ratio_of_errors_and_gains_are_paired():
     assert gain.high <= 2
     never = Reading("x", np.zeros(4), np.zeros(4), 0, 1)
     assert np.isnan(score(never, weights).value)
-    assert score(never, weights).to_plain()["value"] is None
+    assert plain(score(never, weights))["value"] is None
 
 
 def test_shuffled_labels_stay_within_their_part_and_errors_are_against_true_ones():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from chisel.analysis.results import estimates
+from chisel.analysis.results import estimates, plain
 
 
 @pytest.mark.parametrize("n", [8, 50, 1000])
@@ -58,7 +58,7 @@ def test_one_seed_has_a_mean_and_no_interval():
     assert found.value == 3.0
     assert math.isnan(found.low)
     assert math.isnan(found.high)
-    assert json.dumps(found.to_plain()) == '{"value": 3.0, "low": null, "high": null, "n": 1}'
+    assert json.dumps(plain(found)) == '{"value": 3.0, "low": null, "high": null, "n": 1}'
 
 
 def test_estimates_of_no_values_are_nan_without_an_error():
@@ -68,7 +68,7 @@ def test_estimates_of_no_values_are_nan_without_an_error():
         estimates.bootstrap_mean([], np.random.default_rng(0)),
     ):
         assert found.n == 0
-        assert found.to_plain()["value"] is None
+        assert plain(found)["value"] is None
 
 
 def test_the_bootstrap_of_many_values_equals_that_of_scipy_up_to_random_draws():
@@ -218,3 +218,25 @@ def test_a_band_is_the_interval_at_every_point():
     mean, low, high = estimates.band(curves[:1])
     assert np.isnan(low).all()
     assert np.isnan(high).all()
+
+
+def test_seeds_are_joined_leaf_by_leaf():
+    trees = [
+        {"a": {"b": estimates.Estimate(v, 0, 0, 9)}, "vif": estimates.Estimate(v, 0, 0, 9)}
+        for v in (1.0, 3.0)
+    ]
+    trees[1]["vif"] = estimates.Estimate(math.inf, math.nan, math.nan, 9)
+    joined = estimates.over_seeds(trees)
+    found = joined["a"]["b"]
+    # Student's t with one degree of freedom: 12.706; the standard error of 1 and 3 is 1.
+    assert (found.value, found.n) == (2, 2)
+    assert found.high == pytest.approx(2 + 12.706, abs=0.001)
+    assert plain(joined)["vif"]["value"] is None
+    assert estimates.over_seeds(trees[:1]) is trees[0]
+
+
+def test_what_some_seeds_lack_is_left_out():
+    one = estimates.Estimate(1.0, 0, 2, 9)
+    joined = estimates.over_seeds([{"a": {"b": one, "c": one}, "d": one}, {"a": {"b": one}}])
+    assert list(joined) == ["a"]
+    assert list(joined["a"]) == ["b"]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from chisel.analysis.results import Agents, Count, DataTable, Estimate, Result, plain, run_study
-from chisel.analysis.results.harness import Call
+from chisel.analysis.results.harness import Call, over_seeds
 from chisel.analysis.results.options import options_of, read_options
 from chisel.configs import ConfigError, parse_settings
 from chisel.models import Agent
@@ -103,6 +103,37 @@ def test_a_study_of_one_agent_runs_on_each_seed_and_has_means_over_them(group):
     names = {file.name for file in folder.iterdir()}
     assert {"seed-0-picture.png", "seed-1-picture.png", "numbers.csv", "episodes.csv"} <= names
     assert pd.read_csv(folder / "episodes.csv")["run"].tolist() == ["seed-0"] * 2 + ["seed-1"] * 2
+
+
+def test_a_joined_table_says_what_its_intervals_are_over_and_not_what_those_of_a_seed_are():
+    value = Estimate(1.0, 0.0, 2.0, 9)
+    table = DataTable("t", [{"x": value}], "two mazes", spread="95 % intervals over mazes")
+    assert table.table().caption == "two mazes; 95 % intervals over mazes"
+    one = Result(tables={"t": table})
+    joined = over_seeds({"seed-0": one, "seed-1": one}).tables["t"].table().caption
+    assert joined == "two mazes; means over 2 seeds, 95 % intervals over seeds (Student's t)"
+
+
+def test_whole_numbers_stay_whole_in_a_table_where_some_rows_have_none():
+    rows = [{"count": 3, "of": 7, "share": Estimate(1.0, 0.0, 2.0, 9), "x": 1.0}, {"of": 8}]
+    text = DataTable("t", [*rows, {"count": None, "x": 2.5}]).frame.to_csv(index=False)
+    assert text.splitlines() == [
+        "count,of,share,share low,share high,share n,x",
+        "3,7,1.0,0.0,2.0,9,1.0",
+        ",8,,,,,",
+        ",,,,,,2.5",
+    ]
+
+
+def test_a_folder_of_seeds_is_refused_where_one_agent_is_compared_with(group):
+    def beside(checkpoint: Agent, *, other: Agent | None = None) -> Result:
+        return Result({"seed": other and other.config.seed})
+
+    says = rf"^other={group}: one agent only, .* 2 seeds; .* like other={group}/seed-0$"
+    with pytest.raises(ConfigError, match=says):
+        run_study("beside", beside, {"checkpoint": group / "seed-1", "other": group})
+    given = {"checkpoint": group / "seed-1", "other": group / "seed-0"}
+    assert written(run_study("beside", beside, given), "beside")["seed"] == 0
 
 
 def test_of_a_lone_seed_the_result_is_that_seed_s(group):

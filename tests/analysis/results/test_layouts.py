@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chisel.analysis.results import bootstrap_mean, proportion
+from chisel.analysis.results import bootstrap_mean, plain, proportion
 from chisel.analysis.results.layouts import by_layout, change_over_layouts, mean_over_layouts
 
 NAN = np.nan
@@ -57,13 +57,13 @@ def test_repeating_the_levels_of_any_layout_changes_neither_value_nor_interval(s
     repeated = mean_over_layouts(
         values.repeat(counts), more, draws(), within=(0, 1) if share else None
     )
-    assert repeated.to_plain() == once.to_plain()
+    assert plain(repeated) == plain(once)
     change = change_over_layouts(
         values, values[::-1], layouts, draws(), within=(0, 1) if share else None
     )
     after, before = values.repeat(counts), values[::-1].repeat(counts)
     again = change_over_layouts(after, before, more, draws(), within=(0, 1) if share else None)
-    assert again.to_plain() == change.to_plain()
+    assert plain(again) == plain(change)
 
 
 def test_shares_of_layouts_that_do_not_repeat_have_wilsons_interval():

@@ -8,6 +8,7 @@ import pytest
 
 from chisel.analysis import studies
 from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.results import plain
 from chisel.configs import ConfigError
 from chisel.models import load_agent
 
@@ -26,7 +27,7 @@ def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_pa
     folder, found = study(ROUTED / "seed-10", tmp_path / "out", levels=24, split="validation")
     settings = ["eval.levels=24", "eval.split=validation"]
     matrix = agent_ablation_matrix(load_agent(ROUTED / "seed-10"), overrides=settings, controls=1)
-    assert found["ablation"] == json.loads(json.dumps(matrix.to_plain()))
+    assert found["ablation"] == plain(matrix)
     assert {p.name for p in folder.iterdir() if p.suffix != ".pdf"} == {
         "ablation.csv",
         "ablation.json",

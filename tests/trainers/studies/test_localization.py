@@ -7,7 +7,8 @@ import pytest
 
 from chisel import configs, trainers
 from chisel.analysis import studies
-from chisel.analysis.results import results_folder, runs_of
+from chisel.analysis.results import load_networks
+from chisel.analysis.results.folders import runs_of
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import kept_checkpoints, load_agent, save_agent
 
@@ -107,9 +108,8 @@ def test_checkpoints_are_thinned_evenly_and_end_with_the_last(group):
 def test_a_group_is_its_runs_and_keeps_its_own_results(group):
     assert runs_of(group) == [group / "seed-0", group / "seed-1"]
     assert runs_of(str(group / "seed-1")) == [group / "seed-1"]
-    agent = load_agent(group / "seed-0")
-    assert results_folder(group, agent, "x", None) == group / "studies" / "x"
-    assert results_folder(group / "seed-0", agent, "x", None) == group / "seed-0" / "studies" / "x"
+    for path in (group, group / "seed-0"):
+        assert load_networks(path).folder("x") == path / "studies" / "x"
 
 
 @pytest.mark.parametrize(
