@@ -7,6 +7,8 @@ function with equal entries counts several times, on both sides alike.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -55,12 +57,8 @@ def permutations(count: int) -> NDArray[np.int8]:
             f"{count} states have {count}! permutations, too many to go through (at most "
             f"{MOST_STATES} states); compare_orbit takes any rewards, such as random permutations"
         )
-    orders = np.zeros((1, 0), np.int8)
-    for size in range(1, count + 1):
-        # Each number first, followed by the other numbers in all orders of one number less.
-        first = np.repeat(np.arange(size, dtype=np.int8), len(orders))[:, None]
-        rest = np.tile(orders, (size, 1))
-        orders = np.hstack([first, rest + (rest >= first)]).astype(np.int8)
+    numbers = itertools.chain.from_iterable(itertools.permutations(range(count)))
+    orders = np.fromiter(numbers, np.int8).reshape(math.factorial(count), count)
     orders.setflags(write=False)
     return orders
 

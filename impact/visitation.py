@@ -73,27 +73,10 @@ def futures(
     )
     same_row = (likely[state, :, None] == likely[state, None]).all(axis=-1)
     first = same_row[policies[:, state]]
-    kept, number = _distinct(forms)
+    _, kept, number = np.unique(on_grid(forms, 36), axis=0, return_index=True, return_inverse=True)
     begun = np.zeros((len(kept), first.shape[1]), bool)
-    np.logical_or.at(begun, number, first)
+    np.logical_or.at(begun, number.reshape(-1), first)
     return Futures(forms[kept], begun)
-
-
-def visit_distributions(
-    transitions: NDArray[Any], state: int, gamma: float, *, most: int = MOST_POLICIES
-) -> NDArray[np.float64]:
-    """Compute F(s), discounted visits `[n, S]` for 0 < γ < 1; rows add up to `1 / (1 - γ)`.
-
-    Raises:
-        TooLargeError: If there are too many policies; see `futures`.
-        ValueError: On impossible transitions or state, or at γ = 0 and γ = 1, whose limits
-            `futures` computes.
-    """
-    if not 0 < gamma < 1:
-        raise ValueError(f"gamma = {gamma}: visits are counted for 0 < gamma < 1; see futures")
-    visits = gamma / (1 - gamma) * futures(transitions, state, gamma, most=most).forms
-    visits[:, state] += 1
-    return visits
 
 
 def _policies(likely: NDArray[np.float64], state: int, most: int) -> NDArray[np.int64]:
@@ -154,12 +137,6 @@ def _forms(
     system = np.eye(len(likely)) - gamma * chains.transpose(0, 2, 1)
     next_state = (1 - gamma) * chains[:, state]
     return np.linalg.solve(system, next_state[..., None])[..., 0]
-
-
-def _distinct(forms: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of distinct rows, and for every row the number of the one equal to it."""
-    _, kept, number = np.unique(on_grid(forms, 36), axis=0, return_index=True, return_inverse=True)
-    return kept, number.reshape(-1)
 
 
 def on_grid(forms: NDArray[np.float64], bits: int) -> NDArray[np.int64]:

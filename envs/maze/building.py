@@ -114,13 +114,11 @@ def _drawn(
     seed = int(generator.integers(MAX_SEED))
     start, num = (recipe.start, recipe.num) if recipe.num else (0, 0)
     game = ProcgenMaze(GAMES, recipe.look, seed=seed, start=start, levels=num, threads=threads)
-    try:
+    with contextlib.closing(game):
         while True:
             for row in range(GAMES):
                 yield MazeState(game.read(row))
             game.restart()
-    finally:
-        game.close()
 
 
 def _listed(
@@ -128,9 +126,8 @@ def _listed(
 ) -> Generator[MazeState, None, None]:
     """Yield every level of the range once, in random order."""
     seeds = recipe.start + generator.permutation(recipe.num)
-    game = ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)
-    scratch = MazeState(game.read(0))
-    try:
+    with contextlib.closing(ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)) as game:
+        scratch = MazeState(game.read(0))
         for first in range(0, len(seeds), GAMES):
             batch = seeds[first : first + GAMES].tolist()
             for row, seed in enumerate(batch):
@@ -139,8 +136,6 @@ def _listed(
             game.restart()
             for row in range(len(batch)):
                 yield MazeState(game.read(row))
-    finally:
-        game.close()
 
 
 def _joined(parts: list[LevelSet]) -> LevelSet:

@@ -28,23 +28,18 @@ class LevelSampler(Protocol):
             The state of the game, valid until the next draw, and the index of the level in the
             level set (-1 if it is not in a level set).
         """
-        ...
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
         """Start the draws anew."""
-        ...
 
     def rewind(self) -> None:
         """Begin again with the first level, if levels are played in order."""
-        ...
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue the draws, as plain values."""
-        ...
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue the draws from a saved state."""
-        ...
 
 
 class StreamSampler:

@@ -66,7 +66,8 @@ class MazeState:
             )
         state = cls(procgen_game.template(Look(chosen)))
         state.level_seed = -1
-        state.set_grid(squared)
+        margin = (state.world_dim - len(squared)) // 2
+        state.set_world(np.pad(squared, margin, constant_values=WALL), len(squared))
         state.set_mouse(*mouse, strict=True)
         return state
 
@@ -85,10 +86,6 @@ class MazeState:
     def draw(self) -> str:
         """Return the inner maze as text that `from_drawing` reads."""
         return drawing.render(self.grid, self.mouse)
-
-    def to_bytes(self) -> bytes:
-        """Return a copy of the bytes, as procgen loads them."""
-        return bytes(self._blob)
 
     @property
     def buffer(self) -> bytearray:
@@ -273,38 +270,14 @@ class MazeState:
         Raises:
             ConfigError: If the cell is outside the maze or a wall; nothing has changed then.
         """
-        before = self._cells == CHEESE
         self.add_cheese(row, col)
-        margin = self.margin
-        before[row + margin, col + margin] = False
-        self._cells[before] = FREE
+        self.set_cheese([(row, col)])
 
     def set_cheese(self, cells: Iterable[Cell]) -> None:
         """Put cheese on exactly these cells."""
         self.remove_cheese()
         for row, col in cells:
             self.add_cheese(row, col)
-
-    def set_grid(self, grid: ArrayLike) -> None:
-        """Replace the inner maze. The mouse keeps its cell, or goes to (0, 0) if that is outside.
-
-        Args:
-            grid: Codes `[d, d]`, d odd and at most `world_dim`, row 0 at the bottom.
-
-        Raises:
-            ConfigError: If the size or a code is impossible.
-        """
-        codes = _checked(grid)
-        side, mouse = len(codes), self.mouse
-        if codes.shape != (side, side) or side % 2 == 0 or side > self.world_dim:
-            raise ConfigError(
-                f"a maze of {codes.shape[0]}×{codes.shape[1]} does not fit: squares with an odd "
-                f"side up to {self.world_dim} do (`MazeState.from_grid` pads others)"
-            )
-        self._cells[:] = WALL
-        layout.INT.pack_into(self._blob, len(self._blob) - layout.TAIL_BYTES, side)
-        self._inner()[:] = codes
-        self.set_mouse(*(mouse if max(mouse) < side and min(mouse) >= 0 else (0, 0)))
 
     def set_world(self, world: NDArray[np.uint8], maze_dim: int) -> None:
         """Replace all cells, unchecked: for levels that procgen made itself."""

@@ -6,6 +6,7 @@ the cells of agent, ghost and diamond, and whether the ghost's and the diamond's
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -39,14 +40,7 @@ NEXT_CELL = _next_cells()
 """Cell after each move, int64 `[25, 4]`; at a wall the agent stays."""
 
 
-def _placements() -> NDArray[np.int64]:
-    grid = np.stack(np.meshgrid(*[np.arange(CELLS)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    agent, ghost, diamond = grid.T
-    distinct: NDArray[np.int64] = grid[(agent != ghost) & (agent != diamond) & (ghost != diamond)]
-    return distinct
-
-
-PLACEMENTS = _placements()
+PLACEMENTS = np.array(list(itertools.permutations(range(CELLS), 3)), np.int64)
 """All ways to put agent, ghost and diamond on different cells, int64 `[13800, 3]`."""
 
 
