@@ -197,8 +197,7 @@ def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
         ("final_obs" in infos) == ("_final_obs" in infos),
         "infos['final_obs'] and infos['_final_obs'] go together: give both or none",
     )
-    known: NDArray[np.bool_] = np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
-    return known
+    return np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
 
 
 def _check_last_observations(played: Sequence[Step]) -> None:

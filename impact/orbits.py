@@ -16,16 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.transitions import TooLargeError
+from chisel.impact.transitions import TIE, TooLargeError
 from chisel.impact.visitation import on_grid
 
 MOST_STATES = 9
 """9! = 362,880 permutations."""
 _MOST_FOR_INVOLUTIONS = 10
 """9,496 involutions."""
-
-TIE = 1e-9
-"""Values this close are equal; rewards are of order 1."""
 
 
 class Comparison(NamedTuple):
@@ -69,8 +66,7 @@ def orbit(reward: NDArray[Any]) -> NDArray[np.float64]:
     Raises:
         TooLargeError: Above 9 states.
     """
-    values: NDArray[np.float64] = np.asarray(reward, np.float64)[permutations(len(reward))]
-    return values
+    return np.asarray(np.asarray(reward, np.float64)[permutations(len(reward))])
 
 
 def best_values(forms: NDArray[np.float64], rewards: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,8 +41,7 @@ class Futures:
 
     def beginning_with(self, action: int) -> NDArray[np.float64]:
         """Return the forms `[m, S]` of futures that can begin with an action."""
-        begun: NDArray[np.float64] = self.forms[self.first[:, action]]
-        return begun
+        return np.asarray(self.forms[self.first[:, action]])
 
 
 def futures(
@@ -144,5 +143,4 @@ def on_grid(forms: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
 
     The offset keeps frequent values, such as 0 and 1/2, away from the steps of the grid.
     """
-    grid: NDArray[np.int64] = np.floor(forms * 2.0**bits + 0.381966).astype(np.int64)
-    return grid
+    return np.asarray(np.floor(forms * 2.0**bits + 0.381966), np.int64)

@@ -144,8 +144,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
     def observe(self) -> NDArray[Any]:
         """Return the current observations uint8 `[N, H, W, C]`, without stepping."""
         self._require_running()
-        planes: NDArray[np.uint8] = self._planes[self.mdp.board[self._states]]
-        return planes
+        return np.asarray(self._planes[self.mdp.board[self._states]])
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
         """Return a picture of each copy, uint8 `[H * 16, W * 16, 3]`."""

@@ -58,12 +58,10 @@ class StreamSampler:
     def draw(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
         """See `LevelSampler.draw`."""
         state = MazeState(game.read(row))
-        edited = state.timeout != self._timeout
-        if edited:
-            state.timeout = self._timeout
+        edited = self._cheese is not None or state.timeout != self._timeout
+        state.timeout = self._timeout
         if self._cheese:
             self._cheese.place(state, self._generator)
-            edited = True
         if edited:
             game.write(row, state.buffer)
         return state, -1

@@ -139,8 +139,7 @@ class MazeState:
     @property
     def open(self) -> NDArray[np.bool_]:
         """Cells that are no wall, bool `[maze_dim, maze_dim]`."""
-        open_cells: NDArray[np.bool_] = self._inner() != WALL
-        return open_cells
+        return np.asarray(self._inner() != WALL)
 
     @property
     def mouse(self) -> Cell:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chisel.configs.errors import EnvironmentFault
 from chisel.envs.base import Plain
+from chisel.envs.declarations import require
 from chisel.envs.maze.episodes import EpisodeFacts
 from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
 from chisel.envs.maze.level_sampling import LevelSampler
@@ -197,22 +198,24 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._running, self._fresh = True, False
 
     def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
-        if state.get("format") != STATE_FORMAT:
-            raise EnvironmentFault(
-                f"not a state of this environment: format {state.get('format')!r}"
-            )
-        if state.get("corner_ends") != self._corner_ends:
-            raise EnvironmentFault("the state was saved with other env.goals")
+        require(
+            state.get("format") == STATE_FORMAT,
+            f"not a state of this environment: format {state.get('format')!r}",
+        )
+        require(
+            state.get("corner_ends") == self._corner_ends,
+            "the state was saved with other env.goals",
+        )
         blobs = state.get("games")
         if not isinstance(blobs, list):
             raise EnvironmentFault("the state holds no games: it is another environment's")
         self._require_copies(len(blobs))
         games = [MazeState(blob) for blob in blobs]
         for game in games:
-            if game.look != self._game.look:
-                raise EnvironmentFault(
-                    f"the state was saved with {game.look}, this environment has {self._game.look}"
-                )
+            require(
+                game.look == self._game.look,
+                f"the state was saved with {game.look}, this environment has {self._game.look}",
+            )
         return games
 
     def close_extras(self, **kwargs: Any) -> None:
