@@ -49,10 +49,9 @@ class SameStepVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         require(self._running, "call reset() (or set_state) before anything else")
 
     def _refuse_options(self, options: dict[str, Any] | None) -> None:
-        if options:
-            raise EnvironmentFault(
-                f"this environment has no reset options, but got {sorted(options)}"
-            )
+        require(
+            not options, f"this environment has no reset options, but got {sorted(options or ())}"
+        )
 
     def _require_copies(self, count: int) -> None:
         """Refuse a saved state of another number of copies."""

@@ -12,6 +12,7 @@ faces follow from the planes on which vertices lie, whatever their coordinates.
 
 from __future__ import annotations
 
+from functools import cache
 from math import factorial
 from typing import NamedTuple
 
@@ -153,14 +154,9 @@ def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:
         sum(1 << int(vertex) for vertex in np.flatnonzero(polytope.sides >> np.uint64(side) & 1))
         for side in range(polytope.planes)
     ]
-    known: dict[int, NDArray[np.int64]] = {}
 
+    @cache
     def split(face: int, dimensions: int) -> NDArray[np.int64]:
-        if face not in known:
-            known[face] = pyramids(face, dimensions)
-        return known[face]
-
-    def pyramids(face: int, dimensions: int) -> NDArray[np.int64]:
         if face.bit_count() == dimensions + 1:
             return np.array([[at for at in range(face.bit_length()) if face >> at & 1]])
         apex = face & -face

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chisel.configs.errors import EnvironmentFault
+from chisel.envs.declarations import require
 from chisel.envs.maze import procgen_game
 from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import LevelSet
@@ -173,11 +173,11 @@ class SetSampler:
         """
         if state["set_digest"] != self.level_set.digest:
             level_set = self._make_set(state["set_seed"])
-            if level_set.digest != state["set_digest"]:
-                raise EnvironmentFault(
-                    "the saved state plays another level set: use the env.levels settings (and "
-                    "procgen version) that it was saved with"
-                )
+            require(
+                level_set.digest == state["set_digest"],
+                "the saved state plays another level set: use the env.levels settings (and "
+                "procgen version) that it was saved with",
+            )
             self._seed = state["set_seed"]
             self._use(level_set)
         set_generator_state(self._generator, state["generator"])

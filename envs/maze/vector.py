@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.configs.errors import EnvironmentFault
 from chisel.envs.base import Plain
 from chisel.envs.declarations import require
 from chisel.envs.maze.episodes import EpisodeFacts
@@ -206,9 +205,8 @@ class MazeVectorEnv(SameStepVectorEnv):
             state.get("corner_ends") == self._corner_ends,
             "the state was saved with other env.goals",
         )
-        blobs = state.get("games")
-        if not isinstance(blobs, list):
-            raise EnvironmentFault("the state holds no games: it is another environment's")
+        blobs: Any = state.get("games")
+        require(isinstance(blobs, list), "the state holds no games: it is another environment's")
         self._require_copies(len(blobs))
         games = [MazeState(blob) for blob in blobs]
         for game in games:
@@ -224,7 +222,6 @@ class MazeVectorEnv(SameStepVectorEnv):
 
 
 def _part(state: dict[str, Plain], name: str) -> dict[str, Any]:
-    part = state.get(name)
-    if not isinstance(part, dict):
-        raise EnvironmentFault(f"the state has no {name!r}: it is another environment's")
-    return part
+    part: Any = state.get(name)
+    require(isinstance(part, dict), f"the state has no {name!r}: it is another environment's")
+    return dict(part)
