@@ -127,8 +127,9 @@ def _intersection(
         raise TooLargeError("a cell has more than 64 sides; sampled_power needs no cells")
     high, low = np.flatnonzero(above), np.flatnonzero(~above)
     common = sides[high][:, None] & sides[low]
+    bits = np.unpackbits(common[..., None].view(np.uint8), axis=-1).sum(axis=-1, dtype=np.int64)
     # The two vertices of an edge share all planes but one.
-    first, second = np.nonzero(_count_bits(common) == vertices.shape[1] - 1)
+    first, second = np.nonzero(bits == vertices.shape[1] - 1)
     high, low, edge = high[first], low[second], common[first, second]
     share = (height[high] / (height[high] - height[low]))[:, None]
     crossings = vertices[high] + share * (vertices[low] - vertices[high])
@@ -137,11 +138,6 @@ def _intersection(
         np.concatenate([sides[above], edge | np.uint64(1) << np.uint64(planes)]),
         planes + 1,
     )
-
-
-def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    octets = words[..., None].view(np.uint8)
-    return np.asarray(np.unpackbits(octets, axis=-1).sum(axis=-1, dtype=np.int64))
 
 
 def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:

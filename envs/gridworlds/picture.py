@@ -54,9 +54,7 @@ def render(boards: NDArray[Any], *, cell: int = 16) -> NDArray[np.uint8]:
     Returns:
         RGB, uint8 `[..., H * cell, W * cell, 3]`, row 0 at the top.
     """
-    palette = np.array([_colour(chr(code)) for code in range(256)], np.uint8)
+    palette = np.array(
+        [_COLOURS.get(chr(code), _SPARE[code % len(_SPARE)]) for code in range(256)], np.uint8
+    )
     return np.asarray(palette[boards].repeat(cell, axis=-3).repeat(cell, axis=-2))
-
-
-def _colour(glyph: str) -> tuple[int, int, int]:
-    return _COLOURS.get(glyph, _SPARE[ord(glyph) % len(_SPARE)])

@@ -76,7 +76,15 @@ def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> L
                 raise ConfigError(_too_few(recipe, recipe.count - missing))
             parts.append(LevelSet.from_states(batch))
             missing -= len(batch)
-    return _joined(parts)
+    return LevelSet(
+        look=parts[0].look,
+        seeds=np.concatenate([part.seeds for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        worlds=np.concatenate([part.worlds for part in parts]),
+        starts=np.concatenate([part.starts for part in parts]),
+        backgrounds=np.concatenate([part.backgrounds for part in parts]),
+        shifts=np.concatenate([part.shifts for part in parts]),
+    )
 
 
 def _fitting(
@@ -97,14 +105,12 @@ def _fitting(
                 continue
             if recipe.cheese:
                 recipe.cheese.place(state, cheese_generator)
-            if not recipe.decision or _has_decision(state):
+            corner = corner_of(state.maze_dim)
+            if (
+                not recipe.decision
+                or paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
+            ):
                 yield state
-
-
-def _has_decision(state: MazeState) -> bool:
-    """Whether neither of cheese and corner lies on the path to the other."""
-    corner = corner_of(state.maze_dim)
-    return paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
 
 
 def _drawn(
@@ -136,18 +142,6 @@ def _listed(
             game.restart()
             for row in range(len(batch)):
                 yield MazeState(game.read(row))
-
-
-def _joined(parts: list[LevelSet]) -> LevelSet:
-    return LevelSet(
-        look=parts[0].look,
-        seeds=np.concatenate([part.seeds for part in parts]),
-        sizes=np.concatenate([part.sizes for part in parts]),
-        worlds=np.concatenate([part.worlds for part in parts]),
-        starts=np.concatenate([part.starts for part in parts]),
-        backgrounds=np.concatenate([part.backgrounds for part in parts]),
-        shifts=np.concatenate([part.shifts for part in parts]),
-    )
 
 
 def _too_few(recipe: LevelSetRecipe, found: int) -> str:

@@ -34,11 +34,9 @@ class MazeState:
     __slots__ = ("_blob", "_cells", "_head")
 
     def __init__(self, blob: bytes | bytearray) -> None:
-        offsets = layout.find(blob)
+        self._head, grid, side = layout.find(blob)
         self._blob = bytearray(blob)
-        self._head = offsets.head
-        side = offsets.world_dim
-        flat = np.frombuffer(self._blob, "<i4", side * side, offsets.grid)
+        flat = np.frombuffer(self._blob, "<i4", side * side, grid)
         self._cells: NDArray[np.int32] = flat.reshape(side, side)
 
     @classmethod
@@ -56,18 +54,20 @@ class MazeState:
         Raises:
             ConfigError: If the maze is too large, a code is unknown, or the mouse is in a wall.
         """
-        squared = _odd_square(_checked(grid))
-        fitting = [m for m, side in WORLD_SIZE.items() if side >= len(squared)]
+        codes = _checked(grid)
+        side = max(*codes.shape, 3) | 1
+        fitting = [m for m, most in WORLD_SIZE.items() if most >= side]
         chosen = mode or (fitting[0] if fitting else "memory")
         if chosen not in fitting:
             raise ConfigError(
-                f"a maze of {len(squared)}×{len(squared)} does not fit the world of mode "
+                f"a maze of {side}×{side} does not fit the world of mode "
                 f"{chosen!r}: {', '.join(f'{m} {s}' for m, s in WORLD_SIZE.items())}"
             )
         state = cls(procgen_game.template(Look(chosen)))
         state.level_seed = -1
-        margin = (state.world_dim - len(squared)) // 2
-        state.set_world(np.pad(squared, margin, constant_values=WALL), len(squared))
+        margin = (state.world_dim - side) // 2
+        walls = [(margin, state.world_dim - margin - length) for length in codes.shape]
+        state.set_world(np.pad(codes, walls, constant_values=WALL), side)
         state.set_mouse(*mouse, strict=True)
         return state
 
@@ -318,10 +318,3 @@ def _checked(grid: ArrayLike) -> NDArray[Any]:
             f"unknown cell code {sorted(unknown)[0]}: free is {FREE}, wall {WALL}, cheese {CHEESE}"
         )
     return codes
-
-
-def _odd_square(codes: NDArray[Any]) -> NDArray[Any]:
-    side = max(*codes.shape, 3) | 1
-    squared = np.full((side, side), WALL, codes.dtype)
-    squared[: codes.shape[0], : codes.shape[1]] = codes
-    return squared
