@@ -50,7 +50,7 @@ from chisel.configs.schema import (
     TrackingConfig,
     TrainerConfig,
 )
-from chisel.configs.suggest import hint, near
+from chisel.configs.suggest import hint, near, one_line
 
 __all__ = [
     "DISTRIBUTION",
@@ -94,6 +94,7 @@ __all__ = [
     "load",
     "namesake",
     "near",
+    "one_line",
     "override",
     "parse_settings",
     "registry",

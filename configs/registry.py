@@ -34,8 +34,6 @@ from chisel.configs.schema import (
 from chisel.configs.suggest import hint
 
 Kind = Literal["env", "corpus", "model", "algo", "evaluator", "study", "label"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
 Source = Literal["world", "examples", "tokens"]
 
 GROUPS: dict[Kind, str] = {

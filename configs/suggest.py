@@ -22,6 +22,11 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else "none is known"
 
 
+def one_line(value: Any) -> str:
+    """Return a value as text on one line; arrays of bounds would print on many."""
+    return " ".join(str(value).split())
+
+
 def shown(value: Any) -> str:
     """Return a given value as an error message shows it: on one line, up to 60 characters."""
     if value is None:

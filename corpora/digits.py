@@ -22,7 +22,8 @@ HALVES = ("low", "high")
 
 _DIGITS_ORDER, _DIGITS_TRAIN, _DIGITS_VALIDATION = 0, 1197, 200
 _UNSIGNED_BYTES = 0x08
-_MNIST = {"train": "train", "test": "t10k"}
+_MNIST = ("train", "t10k")
+"""Prefixes of the files of training and test pictures."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def load_mnist(config: MnistConfig) -> DataSet:
         ConfigError: If a file is missing, damaged or doesn't fit the others.
     """
     folder = Path(config.path)
-    train, test = (_mnist_part(folder, prefix) for prefix in _MNIST.values())
+    train, test = (_mnist_part(folder, prefix) for prefix in _MNIST)
     if test.images.shape[1:] != train.images.shape[1:]:
         raise ConfigError(f"corpus.path = {folder}: training and test pictures differ in size")
     kept = len(train) - config.validation

@@ -56,7 +56,6 @@ class StatefulVectorEnv(Protocol):
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start new episodes everywhere; return observations `[N, ...]` and infos."""
-        ...
 
     def step(
         self, actions: NDArray[np.integer[Any]]
@@ -64,23 +63,18 @@ class StatefulVectorEnv(Protocol):
         NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
         """Act `[N]`; return observations, rewards, terminated, truncated (`[N, ...]`) and infos."""
-        ...
 
     def observe(self) -> NDArray[Any]:
         """Return the current observations `[N, ...]`, without stepping."""
-        ...
 
     def get_state(self) -> dict[str, Plain]:
         """Return all that steps depend on: worlds, generators, counters of unfinished episodes."""
-        ...
 
     def set_state(self, state: dict[str, Plain]) -> None:
         """Continue exactly where `get_state` was called, also in a freshly made environment."""
-        ...
 
     def close(self) -> None:
         """Free what the environment holds."""
-        ...
 
 
 def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVectorEnv:

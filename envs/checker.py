@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -62,7 +62,7 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
     with closing(make(1)) as env:
         check_declarations(env)
         check_complete(env, env.num_envs)
-        actions = _random_actions(env, steps)
+        actions = np.random.default_rng(0).integers(0, _num_actions(env), (steps, env.num_envs))
         _check_refusals(env)
         played = _check_play(env, actions)
     third = steps // 3
@@ -77,13 +77,7 @@ def check_vector_env(make: Make, *, steps: int = 600, random_levels: bool = True
 
 
 def _num_actions(env: StatefulVectorEnv) -> int:
-    space = env.single_action_space
-    assert isinstance(space, spaces.Discrete)
-    return int(space.n)
-
-
-def _random_actions(env: StatefulVectorEnv, steps: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).integers(0, _num_actions(env), (steps, env.num_envs))
+    return int(cast(spaces.Discrete, env.single_action_space).n)  # as its declarations say
 
 
 def _check_refusals(env: StatefulVectorEnv) -> None:
@@ -121,7 +115,11 @@ def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step
             "observe() differs from the observations just returned: return the same ones",
         )
         given = env.step(row)
-        _check_aliasing(kept, as_array(observations), as_array(observed))
+        require(
+            np.array_equal(kept, as_array(observations))
+            and np.array_equal(kept, as_array(observed)),
+            "a step wrote into observations returned before: return a copy each time",
+        )
         check_observations(env, given[0], "step")
         observations, result = given[0], _check_outcome(env, given)
         returns += result[1]
@@ -131,13 +129,6 @@ def _check_play(env: StatefulVectorEnv, actions: NDArray[np.int64]) -> list[Step
         returns[ended], lengths[ended] = 0.0, 0
         played.append(copy.deepcopy(Step(*result)))
     return played
-
-
-def _check_aliasing(kept: NDArray[Any], observations: NDArray[Any], observed: NDArray[Any]) -> None:
-    require(
-        np.array_equal(kept, observations) and np.array_equal(kept, observed),
-        "a step wrote into observations returned before: return a copy each time",
-    )
 
 
 def _arrays(value: Any) -> Any:
@@ -197,8 +188,7 @@ def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
         ("final_obs" in infos) == ("_final_obs" in infos),
         "infos['final_obs'] and infos['_final_obs'] go together: give both or none",
     )
-    known: NDArray[np.bool_] = np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
-    return known
+    return np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
 
 
 def _check_last_observations(played: Sequence[Step]) -> None:

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorWrapper
 from numpy.typing import NDArray
 
+from chisel.configs import one_line
 from chisel.configs.errors import EnvironmentFault
 
 ATTRIBUTES = ("num_envs", "single_observation_space", "single_action_space", "metadata")
@@ -61,11 +62,11 @@ def check_declarations(env: Any) -> None:
     require(
         tokens or (isinstance(shown, spaces.Box) and len(shown.shape) in (1, 3)),
         "observations must be a Box of shape (H, W, C) or (D,), or a MultiDiscrete of shape (T,), "
-        f"not {_on_one_line(shown)}",
+        f"not {one_line(shown)}",
     )
     require(
         isinstance(actions, spaces.Discrete) and actions.start == 0,
-        f"actions must be Discrete from 0, such as Discrete(4), not {_on_one_line(actions)}",
+        f"actions must be Discrete from 0, such as Discrete(4), not {one_line(actions)}",
     )
     count: object = env.num_envs
     require(
@@ -152,8 +153,3 @@ def _missing(env: Any, name: str) -> str:
     if name == ATTRIBUTES[0]:
         return f"{kind} has no `{name}`: give a vector environment, see envs.StatefulVectorEnv"
     return f"the environment has no `{name}`: add it, see envs.StatefulVectorEnv"
-
-
-def _on_one_line(space: Any) -> str:
-    """Describe a space; arrays of bounds would print on many lines."""
-    return " ".join(str(space).split())

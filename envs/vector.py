@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from chisel.configs import check_env
 from chisel.configs.errors import EnvironmentFault
+from chisel.envs.declarations import require
 
 Seed = int | list[int | None] | None
 """The seed of `reset`: one number, one for each copy, or None to let the draws go on."""
@@ -45,22 +46,20 @@ class SameStepVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._running = False
 
     def _require_running(self) -> None:
-        if not self._running:
-            raise EnvironmentFault("call reset() (or set_state) before anything else")
+        require(self._running, "call reset() (or set_state) before anything else")
 
     def _refuse_options(self, options: dict[str, Any] | None) -> None:
-        if options:
-            raise EnvironmentFault(
-                f"this environment has no reset options, but got {sorted(options)}"
-            )
+        require(
+            not options, f"this environment has no reset options, but got {sorted(options or ())}"
+        )
 
     def _require_copies(self, count: int) -> None:
         """Refuse a saved state of another number of copies."""
-        if count != self.num_envs:
-            raise EnvironmentFault(
-                f"the state has {count} copies, this environment {self.num_envs}: "
-                "use the env.num_envs (and trainer.devices) that it was saved with"
-            )
+        require(
+            count == self.num_envs,
+            f"the state has {count} copies, this environment {self.num_envs}: "
+            "use the env.num_envs (and trainer.devices) that it was saved with",
+        )
 
     def _checked_actions(self, actions: Any) -> NDArray[np.integer[Any]]:
         """Return the actions as an array `[N]` of whole numbers from 0 to `num_actions - 1`.
@@ -107,8 +106,7 @@ def whole_seed(seed: int | list[int | None]) -> int | list[int]:
     if not isinstance(seed, list):
         return int(seed)
     whole = [value for value in seed if value is not None]
-    if len(whole) != len(seed) or not whole:
-        raise EnvironmentFault("a list of seeds must have a number for every copy")
+    require(whole and len(whole) == len(seed), "a list of seeds must have a number for every copy")
     return whole
 
 

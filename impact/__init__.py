@@ -56,7 +56,7 @@ from chisel.impact.power import (
 from chisel.impact.q_learning import Learned, labels_of, learn
 from chisel.impact.retargetability import Retargeting, lottery_preference, retargeting
 from chisel.impact.transitions import TooLargeError
-from chisel.impact.visitation import Futures, futures, visit_distributions
+from chisel.impact.visitation import Futures, futures
 from chisel.impact.worlds import Episode, World, check_world, follow, replay
 
 __all__ = [
@@ -132,5 +132,4 @@ __all__ = [
     "sweep",
     "uniform_rewards",
     "values_once_revealed",
-    "visit_distributions",
 ]

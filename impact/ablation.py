@@ -116,8 +116,9 @@ def play(
 def _train(
     world: World, kind: Auxiliary, options: Options, generator: np.random.Generator
 ) -> _Trained:
-    rewards = _rewards(world, kind, options, generator)
-    clip = kind == "indicators"
+    clip, labels = kind == "indicators", labels_of(world, options.rewards_by)
+    drawn = options.n_rewards if kind == "random" else 0
+    rewards = indicator_rewards(labels) if clip else random_rewards(drawn, labels, generator)
     if options.tables == "learned":
         learned = learn(world, rewards, options, generator, clip=clip)
         return _Trained(learned.auxiliary, Played(replay(world, learned.actions), learned.curve))
@@ -139,15 +140,6 @@ def exact_policy(world: World, q: NDArray[np.float64], options: Options) -> NDAr
     penalty = step_penalty(q, world.noop, scale=options.scale)
     paid = np.where(world.terminal[:, None], 0, world.reward - options.lam * penalty)
     return optimal_actions(world.next_state, paid, options.gamma)  # the lowest, as in the planner
-
-
-def _rewards(
-    world: World, kind: Auxiliary, options: Options, generator: np.random.Generator
-) -> NDArray[np.float64]:
-    labels = labels_of(world, options.rewards_by)
-    if kind == "indicators":
-        return indicator_rewards(labels)
-    return random_rewards(options.n_rewards if kind == "random" else 0, labels, generator)
 
 
 def _planned(
@@ -176,10 +168,6 @@ class Outcomes:
     reward: NDArray[np.float64]
     actions: NDArray[np.int64]
     curves: NDArray[np.float64]
-
-    def of(self, agent: str) -> NDArray[np.float64]:
-        """Return the performance `[N]` of one agent."""
-        return np.asarray(self.performance[self.agents.index(agent)])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.transitions import check_discount, matrix, successors
+from chisel.impact.transitions import TIE, check_discount, matrix, successors
 
 Ends = Literal["zero", "absorbing"]
 """Value of a terminal state: zero, or that of its reward paid again in every step."""
@@ -60,8 +60,6 @@ def step_rewards(
 
 _PATIENCE = 1000
 """Policies tried before giving up; a dozen is usual."""
-_TIE = 1e-9
-"""Values this close are equal."""
 _ROUNDING = 1e-13
 """Improvements below this share of the largest possible value are rounding."""
 
@@ -117,7 +115,7 @@ def optimal_actions(
         ValueError: As `optimal_q` does.
     """
     values = optimal_q(transitions, rewards[None], gamma)[0]
-    return np.asarray((values >= values.max(axis=-1, keepdims=True) - _TIE).argmax(axis=-1))
+    return np.asarray((values >= values.max(axis=-1, keepdims=True) - TIE).argmax(axis=-1))
 
 
 def reachability(

@@ -12,6 +12,7 @@ faces follow from the planes on which vertices lie, whatever their coordinates.
 
 from __future__ import annotations
 
+from functools import cache
 from math import factorial
 from typing import NamedTuple
 
@@ -126,8 +127,9 @@ def _intersection(
         raise TooLargeError("a cell has more than 64 sides; sampled_power needs no cells")
     high, low = np.flatnonzero(above), np.flatnonzero(~above)
     common = sides[high][:, None] & sides[low]
+    bits = np.unpackbits(common[..., None].view(np.uint8), axis=-1).sum(axis=-1, dtype=np.int64)
     # The two vertices of an edge share all planes but one.
-    first, second = np.nonzero(_count_bits(common) == vertices.shape[1] - 1)
+    first, second = np.nonzero(bits == vertices.shape[1] - 1)
     high, low, edge = high[first], low[second], common[first, second]
     share = (height[high] / (height[high] - height[low]))[:, None]
     crossings = vertices[high] + share * (vertices[low] - vertices[high])
@@ -136,11 +138,6 @@ def _intersection(
         np.concatenate([sides[above], edge | np.uint64(1) << np.uint64(planes)]),
         planes + 1,
     )
-
-
-def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    octets = words[..., None].view(np.uint8)
-    return np.asarray(np.unpackbits(octets, axis=-1).sum(axis=-1, dtype=np.int64))
 
 
 def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:
@@ -153,14 +150,9 @@ def _triangulated(polytope: _Polytope) -> NDArray[np.int64]:
         sum(1 << int(vertex) for vertex in np.flatnonzero(polytope.sides >> np.uint64(side) & 1))
         for side in range(polytope.planes)
     ]
-    known: dict[int, NDArray[np.int64]] = {}
 
+    @cache
     def split(face: int, dimensions: int) -> NDArray[np.int64]:
-        if face not in known:
-            known[face] = pyramids(face, dimensions)
-        return known[face]
-
-    def pyramids(face: int, dimensions: int) -> NDArray[np.int64]:
         if face.bit_count() == dimensions + 1:
             return np.array([[at for at in range(face.bit_length()) if face >> at & 1]])
         apex = face & -face

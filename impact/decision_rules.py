@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.orbits import TIE
+from chisel.impact.transitions import TIE
 
 Rule = Callable[[NDArray[Any]], NDArray[np.float64]]
 

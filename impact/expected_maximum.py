@@ -117,8 +117,7 @@ def _many_blocks(blocks: list[list[Cell]]) -> tuple[float, list[NDArray[np.float
 def _breaks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the distinct corner values, ascending from 0."""
     ascending = np.unique(np.append(values, 0.0))
-    kept: NDArray[np.float64] = ascending[np.append(True, np.diff(ascending) > 1e-12)]
-    return kept
+    return np.asarray(ascending[np.append(True, np.diff(ascending) > 1e-12)])
 
 
 def _derivative(nodes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ function with equal entries counts several times, on both sides alike.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,16 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.impact.transitions import TooLargeError
+from chisel.impact.transitions import TIE, TooLargeError
 from chisel.impact.visitation import on_grid
 
 MOST_STATES = 9
 """9! = 362,880 permutations."""
 _MOST_FOR_INVOLUTIONS = 10
 """9,496 involutions."""
-
-TIE = 1e-9
-"""Values this close are equal; rewards are of order 1."""
 
 
 class Comparison(NamedTuple):
@@ -55,12 +54,8 @@ def permutations(count: int) -> NDArray[np.int8]:
             f"{count} states have {count}! permutations, too many to go through (at most "
             f"{MOST_STATES} states); compare_orbit takes any rewards, such as random permutations"
         )
-    orders = np.zeros((1, 0), np.int8)
-    for size in range(1, count + 1):
-        # Each number first, followed by the other numbers in all orders of one number less.
-        first = np.repeat(np.arange(size, dtype=np.int8), len(orders))[:, None]
-        rest = np.tile(orders, (size, 1))
-        orders = np.hstack([first, rest + (rest >= first)]).astype(np.int8)
+    numbers = itertools.chain.from_iterable(itertools.permutations(range(count)))
+    orders = np.fromiter(numbers, np.int8).reshape(math.factorial(count), count)
     orders.setflags(write=False)
     return orders
 
@@ -71,8 +66,7 @@ def orbit(reward: NDArray[Any]) -> NDArray[np.float64]:
     Raises:
         TooLargeError: Above 9 states.
     """
-    values: NDArray[np.float64] = np.asarray(reward, np.float64)[permutations(len(reward))]
-    return values
+    return np.asarray(np.asarray(reward, np.float64)[permutations(len(reward))])
 
 
 def best_values(forms: NDArray[np.float64], rewards: NDArray[np.float64]) -> NDArray[np.float64]:

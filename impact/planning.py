@@ -55,10 +55,9 @@ def lookahead(world: World, labels: NDArray[np.integer[Any]], horizon: int) -> L
         if node is None:
             node = nodes[left][label[state]] = len(states[left])
             states[left].append(state)
-            row: list[int] = []
-            children[left].append(row)
-            for to in following[state]:
-                row.append(-1 if left == 1 or ended[to] else visit(to, left - 1))
+            children[left].append(
+                [-1 if left == 1 or ended[to] else visit(to, left - 1) for to in following[state]]
+            )
         return node
 
     if not ended[world.start]:

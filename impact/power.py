@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chisel.impact.expected_maximum import expected_maximum
 from chisel.impact.policy_iteration import optimal_values
-from chisel.impact.transitions import matrix, successors
+from chisel.impact.transitions import TIE, matrix, successors
 from chisel.impact.visitation import MOST_POLICIES, futures
 
 Sampler = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
@@ -29,7 +29,6 @@ _LOWEST = 2.0**-32
 """Points stay this far from 0 and 1, where a quantile may be infinite."""
 _NUMBERS_AT_A_TIME = 2**20
 """Size of arrays `[N, S, A]` that are computed at once, so that they fit the processor's cache."""
-_TIE = 1e-9
 
 
 class Integral(NamedTuple):
@@ -206,7 +205,7 @@ def sampled_power(
         centre = centre if done else best.mean(axis=0)
         total += (best - centre).sum(axis=0)
         squares += ((best - centre) ** 2).sum(axis=0)
-        optimal += (quality >= best[..., None] - _TIE).sum(axis=0)
+        optimal += (quality >= best[..., None] - TIE).sum(axis=0)
         error, done = max(error, this_error), done + len(drawn)
     shift = total / draws
     variance = np.maximum(squares / draws - shift**2, 0) * draws / (draws - 1)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.impact.decision_rules import Rule
-from chisel.impact.orbits import TIE, Comparison, compare_orbit, orbit, permutations
-from chisel.impact.transitions import TooLargeError
+from chisel.impact.orbits import Comparison, compare_orbit, orbit, permutations
+from chisel.impact.transitions import TIE, TooLargeError
 
 MOST_ENTRIES = 6
 """All 720 permutations are applied to all 720 parameters."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_CLOSE = 1e-9
-"""Tolerance for the sum of the probabilities of a row, which is 1."""
+TIE = 1e-9
+"""Values this close are equal; rewards are of order 1."""
 
 
 class TooLargeError(ValueError):
@@ -82,7 +82,7 @@ def _checked_matrix(transitions: NDArray[Any]) -> NDArray[np.float64]:
     likely = np.asarray(transitions, np.float64)
     sums = likely.sum(axis=-1)
     # Written so that NaN is refused as well.
-    fine = (likely >= 0).all(axis=-1) & (np.abs(sums - 1) <= _CLOSE)
+    fine = (likely >= 0).all(axis=-1) & (np.abs(sums - 1) <= TIE)
     if not fine.all():
         state, action = np.argwhere(~fine)[0]
         least, total = likely[state, action].min(), sums[state, action]

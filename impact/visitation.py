@@ -41,8 +41,7 @@ class Futures:
 
     def beginning_with(self, action: int) -> NDArray[np.float64]:
         """Return the forms `[m, S]` of futures that can begin with an action."""
-        begun: NDArray[np.float64] = self.forms[self.first[:, action]]
-        return begun
+        return np.asarray(self.forms[self.first[:, action]])
 
 
 def futures(
@@ -73,27 +72,10 @@ def futures(
     )
     same_row = (likely[state, :, None] == likely[state, None]).all(axis=-1)
     first = same_row[policies[:, state]]
-    kept, number = _distinct(forms)
+    _, kept, number = np.unique(on_grid(forms, 36), axis=0, return_index=True, return_inverse=True)
     begun = np.zeros((len(kept), first.shape[1]), bool)
-    np.logical_or.at(begun, number, first)
+    np.logical_or.at(begun, number.reshape(-1), first)
     return Futures(forms[kept], begun)
-
-
-def visit_distributions(
-    transitions: NDArray[Any], state: int, gamma: float, *, most: int = MOST_POLICIES
-) -> NDArray[np.float64]:
-    """Compute F(s), discounted visits `[n, S]` for 0 < γ < 1; rows add up to `1 / (1 - γ)`.
-
-    Raises:
-        TooLargeError: If there are too many policies; see `futures`.
-        ValueError: On impossible transitions or state, or at γ = 0 and γ = 1, whose limits
-            `futures` computes.
-    """
-    if not 0 < gamma < 1:
-        raise ValueError(f"gamma = {gamma}: visits are counted for 0 < gamma < 1; see futures")
-    visits = gamma / (1 - gamma) * futures(transitions, state, gamma, most=most).forms
-    visits[:, state] += 1
-    return visits
 
 
 def _policies(likely: NDArray[np.float64], state: int, most: int) -> NDArray[np.int64]:
@@ -156,16 +138,9 @@ def _forms(
     return np.linalg.solve(system, next_state[..., None])[..., 0]
 
 
-def _distinct(forms: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of distinct rows, and for every row the number of the one equal to it."""
-    _, kept, number = np.unique(on_grid(forms, 36), axis=0, return_index=True, return_inverse=True)
-    return kept, number.reshape(-1)
-
-
 def on_grid(forms: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
     """Round to whole multiples of 2^-bits, so that numbers equal up to rounding become equal.
 
     The offset keeps frequent values, such as 0 and 1/2, away from the steps of the grid.
     """
-    grid: NDArray[np.int64] = np.floor(forms * 2.0**bits + 0.381966).astype(np.int64)
-    return grid
+    return np.asarray(np.floor(forms * 2.0**bits + 0.381966), np.int64)

@@ -23,14 +23,6 @@ CRITIC_CHANNELS = 16
 CRITIC_SIZES = (256, 32, 1)
 
 
-class AgainstLast(nn.Module):
-    """Extends logits `[B, K - 1]` to `[B, K]` by a 0 for the last expert."""
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Append a column of zeros."""
-        return nn.functional.pad(logits, (0, 1))
-
-
 def expert(inputs: int, hidden: int) -> nn.Sequential:
     """Make a network from boards to features `[B, hidden]`: two linear layers with ReLU."""
     return nn.Sequential(
@@ -50,7 +42,7 @@ def gate_net(obs_shape: tuple[int, int, int], hidden: int, experts: int) -> nn.S
     layers: OrderedDict[str, nn.Module] = OrderedDict(conv=nn.Conv2d(channels, channels, 1))
     layers.update(expert(channels * height * width, hidden).named_children())
     layers["fc3"] = nn.Linear(hidden, experts - 1)
-    layers["against_last"] = AgainstLast()
+    layers["against_last"] = nn.ConstantPad1d((0, 1), 0.0)  # the logit of the last expert
     return nn.Sequential(layers)
 
 

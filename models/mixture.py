@@ -8,14 +8,6 @@ import torch
 from torch import Tensor, nn
 
 
-class Gate(nn.Module):
-    """Maps logits `[B, K]` to shares `[B, K]`; a module, so that the shares have a name."""
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Compute the softmax over the experts."""
-        return torch.softmax(logits, dim=-1)
-
-
 class Mixture(nn.Module):
     """Maps images `[B, C, H, W]` to features `[B, F]`: `Σ g_k E_k / Σ g_k`.
 
@@ -41,7 +33,7 @@ class Mixture(nn.Module):
             raise ValueError(f"a mixture needs at least two experts, not {list(experts)}")
         self.experts = nn.ModuleDict(dict(experts))
         self.gate_net = gate_net
-        self.gate = Gate()
+        self.gate = nn.Softmax(dim=-1)  # a module, so that the shares have a name
 
     def forward(self, image: Tensor) -> Tensor:
         """Compute features `[B, F]` of images `[B, C, H, W]`."""

@@ -61,11 +61,11 @@ def model_of_weights(weights: Mapping[str, torch.Tensor]) -> tuple[ImpalaConfig,
     network: loading then reports what does not fit.
     """
     usual = ImpalaConfig()
-    channels = []
-    for number, width in enumerate(usual.channels, start=1):
-        channels.append(_size(weights, f"embedder.block{number}.conv.weight", 0, width))
     config = ImpalaConfig(
-        channels=tuple(channels),
+        channels=tuple(
+            _size(weights, f"embedder.block{number}.conv.weight", 0, width)
+            for number, width in enumerate(usual.channels, start=1)
+        ),
         hidden=_size(weights, "embedder.fc.weight", 0, usual.hidden),
     )
     spaces = Spaces(

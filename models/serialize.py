@@ -58,7 +58,6 @@ def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
     Raises:
         CheckpointError: If a value would not load again, or the disk refuses (full, read-only).
     """
-    path = Path(path)
     for where, value in _foreign(payload, ""):
         raise CheckpointError(
             f"cannot store {where}: a {type(value).__module__}.{type(value).__qualname__} "
@@ -78,7 +77,9 @@ def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
         if known:
             write_atomically(sidecar, line.encode())
     except OSError as error:
-        raise CheckpointError(f"cannot write checkpoint {path}: {_reason(error)}") from error
+        raise CheckpointError(
+            f"cannot write checkpoint {path}: {error.strerror or error}"
+        ) from error
     return digest
 
 
@@ -112,9 +113,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: If the file or its digest is missing, if they disagree, or if the file
             holds anything but plain values and tensors. Nothing in the file is executed.
     """
-    path = Path(path)
-    data = _verified(path)
-    return load_plain(data, path)
+    return load_plain(_verified(path), path)
 
 
 def load_plain(data: bytes, source: Path) -> dict[str, Any]:
@@ -144,7 +143,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {_reason(error)}") from error
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def file_digest(path: Path) -> str:
@@ -224,7 +223,7 @@ def prune(folder: Path, keep_last: int, keep_every: int | None = None) -> list[P
         for leftover in Path(folder).glob(f".iter-*{_TEMPORARY}"):
             leftover.unlink(missing_ok=True)
     except OSError as error:
-        raise CheckpointError(f"cannot prune {folder}: {_reason(error)}") from error
+        raise CheckpointError(f"cannot prune {folder}: {error.strerror or error}") from error
     return old
 
 
@@ -245,10 +244,6 @@ def _verified(path: Path) -> bytes:
     if hashlib.sha256(data).hexdigest() not in known:
         raise CheckpointError(f"{path} is damaged: its digest is not the one in {sidecar.name}")
     return data
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def _foreign(value: Any, where: str) -> Iterator[tuple[str, Any]]:

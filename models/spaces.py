@@ -12,7 +12,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs import CheckpointError, ConfigError
+from chisel.configs import CheckpointError, ConfigError, one_line
 
 Kind = Literal["images", "packed views", "tokens", "vectors"]
 
@@ -160,12 +160,12 @@ def spaces_of(env: Any) -> Spaces:
     if not known:
         raise ConfigError(
             "models need a Box of images [H, W, C], vectors [D] or tokens [T]; the environment has "
-            f"{_on_one_line(obs)}"
+            f"{one_line(obs)}"
         )
     if not isinstance(action, spaces.Discrete) or action.start != 0:
         raise ConfigError(
             "models need a Discrete action space from 0, such as Discrete(4); the environment has "
-            f"{_on_one_line(action)}"
+            f"{one_line(action)}"
         )
     views = _views_of(env)
     return Spaces(
@@ -195,13 +195,9 @@ def _views_of(env: Any) -> tuple[View, ...]:
     if not boxes or len(boxes) < len(parts) or spaces.flatten_space(views) != packed:
         raise ConfigError(
             "an environment's `views` must be a gymnasium.spaces.Dict of boxes, and its "
-            f"observations flatten_space(views), not {_on_one_line(packed)}"
+            f"observations flatten_space(views), not {one_line(packed)}"
         )
     return tuple(View(name, tuple(box.shape)) for name, box in boxes.items())
-
-
-def _on_one_line(space: Any) -> str:
-    return " ".join(str(space).split())
 
 
 def as_tensor(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:

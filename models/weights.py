@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from chisel.configs import CheckpointError
+from chisel.configs import CheckpointError, flatten
 
 _LINES = 10
 
@@ -40,7 +40,7 @@ def require_match(
     Raises:
         CheckpointError: With one line for each difference, at most ten lines in all.
     """
-    have, want = _flat(found), _flat(wanted)
+    have, want = flatten(found), flatten(wanted)
     lines = [f"  missing: {key} {want[key]}" for key in want if key not in have]
     lines += [f"  unexpected: {key} {have[key]}" for key in have if key not in want]
     lines += [
@@ -54,13 +54,3 @@ def require_match(
         hidden = len(lines) - (_LINES - 2)
         lines = [*lines[: _LINES - 2], f"  and {hidden} more"]
     raise CheckpointError("\n".join([f"{source} does not fit this {what}:", *lines]))
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

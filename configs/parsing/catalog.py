@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing import migration
@@ -20,20 +20,15 @@ def experiments() -> dict[str, str]:
     return {name: _summary(path) for name, path in sorted(_packaged().items())}
 
 
-class Experiment(NamedTuple):
-    """The settings of an experiment file, not checked yet."""
-
-    settings: dict[str, Any]
-    """Settings of the file and of those that it extends."""
-    own: dict[str, Any]
-    """Settings of the file alone; empty for a run's `config.yaml`, which has every option."""
-
-
-def read(experiment: str) -> Experiment:
-    """Read an experiment and what it extends.
+def read(experiment: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read an experiment and what it extends, without checking it.
 
     A file may say `extends: maze/easy`, naming a packaged experiment or a file beside it; its own
     keys win. The experiment's name is filled in unless the file has it, as a run's `config.yaml`.
+
+    Returns:
+        Settings of the file and of those that it extends, and settings of the file alone; none for
+        a run's `config.yaml`, which has every option.
 
     Raises:
         ConfigError: If the experiment does not exist, cannot be read or extends itself.
@@ -43,9 +38,9 @@ def read(experiment: str) -> Experiment:
     own = _read_file(path)
     settings = _with_bases(path, own, ())
     if "experiment" in own:
-        return Experiment(settings, {})
+        return settings, {}
     name = experiment if experiment in _packaged() else path.stem
-    return Experiment({"experiment": name, **settings}, own)
+    return {"experiment": name, **settings}, own
 
 
 def _packaged() -> dict[str, Path]:

@@ -30,8 +30,8 @@ def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:
         ConfigError: If anything is unknown, of the wrong type, impossible or contradictory. The
             message is one line with the full key.
     """
-    found = catalog.read(experiment)
-    return _finished(found.settings, _nested(settings), found.own)
+    given, own = catalog.read(experiment)
+    return _finished(given, _nested(settings), own)
 
 
 def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Component = Literal["env", "corpus", "model", "algo"]
-COMPONENTS: tuple[Component, ...] = ("env", "corpus", "model", "algo")
+COMPONENTS: tuple[Component, ...] = get_args(Component)
 """Groups whose schema is chosen by their `name`."""
 
 

@@ -24,7 +24,11 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
             "features model.hidden; leave algo.aux.hidden out"
         )
     yield from _phases(config, algo)
-    yield from _ramp(algo)
+    if (algo.aup_lambda_start is None) != (algo.aup_lambda_ramp == 0):
+        yield (
+            f"algo.aup_lambda_ramp = {algo.aup_lambda_ramp}: a ramp needs a weight to start from "
+            "and a length; set algo.aup_lambda_start and algo.aup_lambda_ramp, or neither"
+        )
 
 
 def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
@@ -39,12 +43,4 @@ def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
         yield (
             "algo.aux.steps = 0: no auxiliary values would be learnt; set a number of "
             "steps, or algo.aux.learn_on=true"
-        )
-
-
-def _ramp(algo: AupConfig) -> Iterator[str]:
-    if (algo.aup_lambda_start is None) != (algo.aup_lambda_ramp == 0):
-        yield (
-            f"algo.aup_lambda_ramp = {algo.aup_lambda_ramp}: a ramp needs a weight to start from "
-            "and a length; set algo.aup_lambda_start and algo.aup_lambda_ramp, or neither"
         )

@@ -19,7 +19,7 @@ _LEARNING: tuple[Literal["model"], Literal["algo"]] = ("model", "algo")
 
 
 def source_problems(config: RunConfig) -> Iterator[str]:
-    """Yield one line for every broken rule about what a run learns from."""
+    """Yield one line for every missing part, and for what learns from something that is missing."""
     if config.env is None and config.corpus is None:
         yield (
             f"env is missing; set env.name, one of {', '.join(names('env'))}, or corpus.name to "
@@ -30,6 +30,7 @@ def source_problems(config: RunConfig) -> Iterator[str]:
     for kind in _LEARNING:
         part = getattr(config, kind)
         if part is None:
+            yield f"{kind} is missing; set {kind}.name, one of {', '.join(names(kind))}"
             continue
         words, wanted = _FOUND_IN[get(kind, part.name).learns_from]
         if getattr(config, wanted) is None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.hints import choices, group_of, hints_of
 from chisel.configs.parsing.nesting import option
-from chisel.configs.registry import names
 from chisel.configs.rules.aup import aup_problems
 from chisel.configs.rules.corpora import corpus_problems, source_problems
 from chisel.configs.rules.inert import inert_problems
@@ -32,7 +31,6 @@ from chisel.configs.suggest import hint, shown
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""
 
-_REQUIRED: tuple[Literal["model", "algo"], ...] = ("model", "algo")
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
@@ -43,7 +41,7 @@ def validate(config: RunConfig) -> None:
     Raises:
         ConfigError: For the first rule that is broken; the message is one line with the full key.
     """
-    for problem in _incomplete(config):
+    for problem in source_problems(config):
         raise ConfigError(problem)
     check_ranges(config)
     for problem in _problems(config):
@@ -73,13 +71,6 @@ def _unknown_words(config: Any, prefix: str) -> Iterator[str]:
             yield from _unknown_words(value, f"{prefix}{name}.")
         elif known and value not in known:
             yield f"{prefix}{name} = {shown(value)}: {hint(str(value), known)}"
-
-
-def _incomplete(config: RunConfig) -> Iterator[str]:
-    yield from source_problems(config)
-    for kind in _REQUIRED:
-        if getattr(config, kind) is None:
-            yield f"{kind} is missing; set {kind}.name, one of {', '.join(names(kind))}"
 
 
 def _problems(config: RunConfig) -> Iterator[str]:

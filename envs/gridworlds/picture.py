@@ -41,8 +41,7 @@ def board_planes(boards: NDArray[np.uint8], glyphs: Sequence[str]) -> NDArray[np
         0 and 1, uint8 `[..., H, W, C]`.
     """
     codes = np.array([ord(glyph) for glyph in glyphs], np.uint8)
-    planes: NDArray[np.uint8] = (boards[..., None] == codes).astype(np.uint8)
-    return planes
+    return np.asarray(boards[..., None] == codes, np.uint8)
 
 
 def render(boards: NDArray[Any], *, cell: int = 16) -> NDArray[np.uint8]:
@@ -55,10 +54,7 @@ def render(boards: NDArray[Any], *, cell: int = 16) -> NDArray[np.uint8]:
     Returns:
         RGB, uint8 `[..., H * cell, W * cell, 3]`, row 0 at the top.
     """
-    palette = np.array([_colour(chr(code)) for code in range(256)], np.uint8)
-    picture: NDArray[np.uint8] = palette[boards].repeat(cell, axis=-3).repeat(cell, axis=-2)
-    return picture
-
-
-def _colour(glyph: str) -> tuple[int, int, int]:
-    return _COLOURS.get(glyph, _SPARE[ord(glyph) % len(_SPARE)])
+    palette = np.array(
+        [_COLOURS.get(chr(code), _SPARE[code % len(_SPARE)]) for code in range(256)], np.uint8
+    )
+    return np.asarray(palette[boards].repeat(cell, axis=-3).repeat(cell, axis=-2))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
 from chisel.envs.gridworlds.grid import ACTIONS, NOTHING
-from chisel.envs.gridworlds.world import World
+from chisel.envs.gridworlds.world import Outcome, World
 from chisel.envs.gridworlds.worlds import find_world
 
 LIMIT = 100_000
@@ -56,61 +56,42 @@ def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
         ConfigError: If the name is unknown or the world has more than `limit` states.
     """
     world = find_world(world) if isinstance(world, str) else world
-    return _Enumeration(world, limit).run()
+    numbers: dict[tuple[Hashable, bool], int] = {}
+    states: list[tuple[Any, bool]] = []
+    boards: dict[bytes, int] = {}
+    board_of: list[int] = []
 
-
-class _Enumeration:
-    """Breadth-first search through the states of one world."""
-
-    def __init__(self, world: World[Any], limit: int) -> None:
-        self._world, self._limit = world, limit
-        self._numbers: dict[tuple[Hashable, bool], int] = {}
-        self._states: list[tuple[Any, bool]] = []
-        self._boards: dict[bytes, int] = {}
-        self._board_of: list[int] = []
-
-    def run(self) -> TabularMDP:
-        self._number(self._world.first(), ended=False)
-        rows = [self._row(number, *found) for number, found in enumerate(self._states)]
-        next_state, reward, hidden = zip(*rows, strict=True)
-        grid = self._world.grid
-        seen = np.frombuffer(b"".join(self._boards), np.uint8)
-        return TabularMDP(
-            name=self._world.name,
-            next_state=np.array(next_state, np.int32),
-            reward=np.array(reward, np.float64),
-            hidden=np.array(hidden, np.float64),
-            terminal=np.array([ended for _, ended in self._states]),
-            board=np.array(self._board_of, np.int32),
-            boards=seen.reshape(len(self._boards), grid.height, grid.width).copy(),
-        )
-
-    def _row(
-        self, number: int, state: Any, ended: bool
-    ) -> tuple[list[int], list[float], list[float]]:
-        """Return next states, rewards and hidden rewards of all actions; number new states."""
-        if ended:
-            return [number] * len(ACTIONS), [0.0] * len(ACTIONS), [0.0] * len(ACTIONS)
-        outcomes = [self._world.after(state, action) for action in range(len(ACTIONS))]
-        return (
-            [self._number(one.state, ended=one.ends) for one in outcomes],
-            [one.reward for one in outcomes],
-            [one.reward + one.effect for one in outcomes],
-        )
-
-    def _number(self, state: Any, *, ended: bool) -> int:
+    def number_of(state: Any, ended: bool) -> int:
         """Return a state's number; a state seen for the first time gets the next one."""
-        board = self._world.board(state)
-        key = (state if self._world.keyed_by == "state" else board, ended)
-        if key in self._numbers:
-            return self._numbers[key]
-        number = self._numbers[key] = len(self._states)
-        if number >= self._limit:
+        board = world.board(state)
+        key = (state if world.keyed_by == "state" else board, ended)
+        if key in numbers:
+            return numbers[key]
+        number = numbers[key] = len(states)
+        if number >= limit:
             raise ConfigError(
-                f"world {self._world.name!r} is too large for a table: more than limit = "
-                f"{self._limit} states, {len(self._boards)} boards so far; raise limit, or use a "
-                "sampled estimator, which needs no table"
+                f"world {world.name!r} is too large for a table: more than limit = {limit} "
+                f"states, {len(boards)} boards so far; raise limit, or use a sampled estimator, "
+                "which needs no table"
             )
-        self._states.append((state, ended))
-        self._board_of.append(self._boards.setdefault(board, len(self._boards)))
+        states.append((state, ended))
+        board_of.append(boards.setdefault(board, len(boards)))
         return number
+
+    number_of(world.first(), False)
+    rows: list[list[Outcome[Any]]] = []
+    next_state: list[list[int]] = []
+    for state, ended in states:  # grows while it is gone through
+        stays = Outcome(state, ends=True)
+        rows.append([stays if ended else world.after(state, a) for a in range(len(ACTIONS))])
+        next_state.append([number_of(one.state, one.ends) for one in rows[-1]])
+    seen = np.frombuffer(b"".join(boards), np.uint8)
+    return TabularMDP(
+        name=world.name,
+        next_state=np.array(next_state, np.int32),
+        reward=np.array([[one.reward for one in row] for row in rows], np.float64),
+        hidden=np.array([[one.reward + one.effect for one in row] for row in rows], np.float64),
+        terminal=np.array([ended for _, ended in states]),
+        board=np.array(board_of, np.int32),
+        boards=seen.reshape(len(boards), world.grid.height, world.grid.width).copy(),
+    )

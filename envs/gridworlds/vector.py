@@ -8,9 +8,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs.errors import EnvironmentFault
 from chisel.configs.schema import GridworldConfig
 from chisel.envs.base import Plain
+from chisel.envs.declarations import require
 from chisel.envs.gridworlds.picture import board_planes, render
 from chisel.envs.gridworlds.tabular import LIMIT, tabular
 from chisel.envs.gridworlds.world import World
@@ -144,8 +144,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
     def observe(self) -> NDArray[Any]:
         """Return the current observations uint8 `[N, H, W, C]`, without stepping."""
         self._require_running()
-        planes: NDArray[np.uint8] = self._planes[self.mdp.board[self._states]]
-        return planes
+        return np.asarray(self._planes[self.mdp.board[self._states]])
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
         """Return a picture of each copy, uint8 `[H * 16, W * 16, 3]`."""
@@ -170,8 +169,10 @@ class GridworldVectorEnv(SameStepVectorEnv):
         Raises:
             EnvironmentFault: If the state is another world's, or of another number of copies.
         """
-        if state.get("format") != STATE_FORMAT or state.get("world") != self.world.name:
-            raise EnvironmentFault(f"not a state of the gridworld {self.world.name!r}")
+        require(
+            state.get("format") == STATE_FORMAT and state.get("world") == self.world.name,
+            f"not a state of the gridworld {self.world.name!r}",
+        )
         states: NDArray[np.int64] = np.array(state["states"], np.int64)
         self._require_copies(len(states))
         self._states = states

@@ -76,7 +76,15 @@ def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> L
                 raise ConfigError(_too_few(recipe, recipe.count - missing))
             parts.append(LevelSet.from_states(batch))
             missing -= len(batch)
-    return _joined(parts)
+    return LevelSet(
+        look=parts[0].look,
+        seeds=np.concatenate([part.seeds for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        worlds=np.concatenate([part.worlds for part in parts]),
+        starts=np.concatenate([part.starts for part in parts]),
+        backgrounds=np.concatenate([part.backgrounds for part in parts]),
+        shifts=np.concatenate([part.shifts for part in parts]),
+    )
 
 
 def _fitting(
@@ -97,14 +105,12 @@ def _fitting(
                 continue
             if recipe.cheese:
                 recipe.cheese.place(state, cheese_generator)
-            if not recipe.decision or _has_decision(state):
+            corner = corner_of(state.maze_dim)
+            if (
+                not recipe.decision
+                or paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
+            ):
                 yield state
-
-
-def _has_decision(state: MazeState) -> bool:
-    """Whether neither of cheese and corner lies on the path to the other."""
-    corner = corner_of(state.maze_dim)
-    return paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
 
 
 def _drawn(
@@ -114,13 +120,11 @@ def _drawn(
     seed = int(generator.integers(MAX_SEED))
     start, num = (recipe.start, recipe.num) if recipe.num else (0, 0)
     game = ProcgenMaze(GAMES, recipe.look, seed=seed, start=start, levels=num, threads=threads)
-    try:
+    with contextlib.closing(game):
         while True:
             for row in range(GAMES):
                 yield MazeState(game.read(row))
             game.restart()
-    finally:
-        game.close()
 
 
 def _listed(
@@ -128,9 +132,8 @@ def _listed(
 ) -> Generator[MazeState, None, None]:
     """Yield every level of the range once, in random order."""
     seeds = recipe.start + generator.permutation(recipe.num)
-    game = ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)
-    scratch = MazeState(game.read(0))
-    try:
+    with contextlib.closing(ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)) as game:
+        scratch = MazeState(game.read(0))
         for first in range(0, len(seeds), GAMES):
             batch = seeds[first : first + GAMES].tolist()
             for row, seed in enumerate(batch):
@@ -139,20 +142,6 @@ def _listed(
             game.restart()
             for row in range(len(batch)):
                 yield MazeState(game.read(row))
-    finally:
-        game.close()
-
-
-def _joined(parts: list[LevelSet]) -> LevelSet:
-    return LevelSet(
-        look=parts[0].look,
-        seeds=np.concatenate([part.seeds for part in parts]),
-        sizes=np.concatenate([part.sizes for part in parts]),
-        worlds=np.concatenate([part.worlds for part in parts]),
-        starts=np.concatenate([part.starts for part in parts]),
-        backgrounds=np.concatenate([part.backgrounds for part in parts]),
-        shifts=np.concatenate([part.shifts for part in parts]),
-    )
 
 
 def _too_few(recipe: LevelSetRecipe, found: int) -> str:

@@ -37,8 +37,6 @@ class EpisodeFacts:
             "decision": np.zeros(num, np.bool_),
             "level_index": np.full(num, -1, np.int64),
         }
-        self._returns = self._columns["r"]
-        self._lengths = self._columns["l"]
 
     def begin(self, row: int, state: MazeState, level_index: int) -> None:
         """Record the first state of an episode. Of several cheeses the nearest one counts."""
@@ -46,23 +44,26 @@ class EpisodeFacts:
         found = paths.to_goals(state.open, state.mouse, cells, corner_of(size))
         cheese = found.cheese or (cells[0] if cells else (-1, -1))
         lengths = [found.cheese_path, found.corner_path if self._corner_ends else -1]
-        column = self._columns
-        self._returns[row] = 0.0
-        self._lengths[row] = 0
-        column["level_seed"][row] = state.level_seed
-        column["size"][row] = size
-        column["cheese"][row] = cheese
-        column["in_region"][row] = min(cheese) >= region_start(size, self._region)
-        column["cheese_path"][row] = found.cheese_path
-        column["corner_path"][row] = found.corner_path
-        column["shortest_path"][row] = min((one for one in lengths if one >= 0), default=-1)
-        column["decision"][row] = found.decision
-        column["level_index"][row] = level_index
+        facts = {
+            "r": 0.0,
+            "l": 0,
+            "level_seed": state.level_seed,
+            "size": size,
+            "cheese": cheese,
+            "in_region": min(cheese) >= region_start(size, self._region),
+            "cheese_path": found.cheese_path,
+            "corner_path": found.corner_path,
+            "shortest_path": min((one for one in lengths if one >= 0), default=-1),
+            "decision": found.decision,
+            "level_index": level_index,
+        }
+        for name, fact in facts.items():
+            self._columns[name][row] = fact
 
     def add_step(self, rewards: NDArray[np.float64]) -> None:
         """Add one step to every episode."""
-        self._returns += rewards
-        self._lengths += 1
+        self._columns["r"] += rewards
+        self._columns["l"] += 1
 
     def infos(self, ended: NDArray[np.bool_], outcome: NDArray[np.int64]) -> dict[str, Any]:
         """Return the infos of a step in which episodes ended; rows are valid where `ended`."""

@@ -50,8 +50,7 @@ class CornerGoal:
     def reached(self, actions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Follow one step of every game; return whether it leads into the corner, bool `[num]`."""
         self._mice.move(actions)
-        there: NDArray[np.bool_] = self._mice.at == self._corners
-        return there
+        return np.asarray(self._mice.at == self._corners)
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,7 @@ class RegionCheese:
         allowed = (cells != start).any(axis=1)
         if self.spare_corner:
             allowed &= (cells != side - 1).any(axis=1)
-        drawn: NDArray[np.intp] = cells[allowed]
-        return drawn
+        return np.asarray(cells[allowed])
 
 
 def region_start(size: int, region: int) -> int:

@@ -8,7 +8,6 @@ length, so what follows a stream is found by reading the stream's length.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from chisel.configs.errors import EnvironmentFault
 
@@ -24,7 +23,7 @@ SEED_RANGE = 64
 """Offset of the first level seed and of one past the last."""
 FIRST_STREAM = 80
 
-# Relative to `Offsets.head`, the first byte after the second random stream.
+# Relative to the head, the first byte after the second random stream.
 REWARD, DONE, COMPLETED = 0, 4, 8
 TIMEOUT, LEVEL_SEED, PREVIOUS_SEED = 16, 20, 24
 CURRENT_TIME = 52
@@ -43,17 +42,12 @@ END_MARK = -889271554
 _NAME = b"maze"
 
 
-@dataclass(frozen=True)
-class Offsets:
-    """Offsets in one state that depend on the length of its random streams."""
-
-    head: int
-    grid: int
-    world_dim: int
-
-
-def find(blob: bytes | bytearray) -> Offsets:
+def find(blob: bytes | bytearray) -> tuple[int, int, int]:
     """Find the parts of a state, and check everything that procgen would abort the process for.
+
+    Returns:
+        Offsets of the head and of the grid, which depend on the length of the random streams, and
+        the side of the world in cells.
 
     Raises:
         EnvironmentFault: If the bytes are not a procgen maze state.
@@ -68,7 +62,7 @@ class _NotAStateError(Exception):
     """Bytes that do not follow the layout; reported by `find`."""
 
 
-def _parse(blob: bytes | bytearray) -> Offsets:
+def _parse(blob: bytes | bytearray) -> tuple[int, int, int]:
     size = len(blob)
     if size < FIRST_STREAM + THIRD_STREAM or bytes(blob[8:12]) != _NAME:
         raise _NotAStateError(f"{size} bytes without the game's name")
@@ -87,7 +81,7 @@ def _parse(blob: bytes | bytearray) -> Offsets:
         raise _NotAStateError(f"a grid of {width}×{height} in a world of {world_dim}")
     if grid + 4 * cells + TAIL_BYTES != size:
         raise _NotAStateError(f"{size} bytes, but {grid + 4 * cells + TAIL_BYTES} were announced")
-    return Offsets(head=head, grid=grid, world_dim=world_dim)
+    return head, grid, world_dim
 
 
 def _end_of_stream(blob: bytes | bytearray, start: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chisel.configs.errors import EnvironmentFault
+from chisel.envs.declarations import require
 from chisel.envs.maze import procgen_game
 from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import LevelSet
@@ -28,23 +28,18 @@ class LevelSampler(Protocol):
             The state of the game, valid until the next draw, and the index of the level in the
             level set (-1 if it is not in a level set).
         """
-        ...
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
         """Start the draws anew."""
-        ...
 
     def rewind(self) -> None:
         """Begin again with the first level, if levels are played in order."""
-        ...
 
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs to continue the draws, as plain values."""
-        ...
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue the draws from a saved state."""
-        ...
 
 
 class StreamSampler:
@@ -63,12 +58,10 @@ class StreamSampler:
     def draw(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
         """See `LevelSampler.draw`."""
         state = MazeState(game.read(row))
-        edited = state.timeout != self._timeout
-        if edited:
-            state.timeout = self._timeout
+        edited = self._cheese is not None or state.timeout != self._timeout
+        state.timeout = self._timeout
         if self._cheese:
             self._cheese.place(state, self._generator)
-            edited = True
         if edited:
             game.write(row, state.buffer)
         return state, -1
@@ -180,11 +173,11 @@ class SetSampler:
         """
         if state["set_digest"] != self.level_set.digest:
             level_set = self._make_set(state["set_seed"])
-            if level_set.digest != state["set_digest"]:
-                raise EnvironmentFault(
-                    "the saved state plays another level set: use the env.levels settings (and "
-                    "procgen version) that it was saved with"
-                )
+            require(
+                level_set.digest == state["set_digest"],
+                "the saved state plays another level set: use the env.levels settings (and "
+                "procgen version) that it was saved with",
+            )
             self._seed = state["set_seed"]
             self._use(level_set)
         set_generator_state(self._generator, state["generator"])

@@ -18,7 +18,6 @@ from chisel.configs.errors import ConfigError
 from chisel.envs.maze import procgen_game
 from chisel.envs.maze.procgen_game import Look
 from chisel.envs.maze.rules import CHEESE, Cell
-from chisel.envs.maze.splits import Split, split_of
 from chisel.envs.maze.state import MazeState
 
 
@@ -48,11 +47,6 @@ class Level:
         """Cells with cheese."""
         rows, cols = np.nonzero(self.grid == CHEESE)
         return list(zip(rows.tolist(), cols.tolist(), strict=True))
-
-    @property
-    def split(self) -> Split:
-        """Split that the layout belongs to."""
-        return split_of(self.grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +131,7 @@ class LevelSet:
     def digest(self) -> str:
         """Hash of everything in the level set: equal sets have equal digests."""
         digest = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
-        for array in (self.seeds, self.sizes, self.worlds, self.starts, self.backgrounds):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(self.shifts.tobytes())
+        levels = (self.seeds, self.sizes, self.worlds, self.starts, self.backgrounds, self.shifts)
+        for array in levels:
+            digest.update(array.tobytes())
         return digest.hexdigest()

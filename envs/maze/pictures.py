@@ -108,8 +108,7 @@ def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
     picture = _renderer(state.look, True).picture(state)
     block = PICTURE // size
     blocks = picture.reshape(size, block, size, block, 3)
-    averaged: NDArray[np.uint8] = np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
-    return averaged
+    return np.asarray(np.rint(blocks.mean(axis=(1, 3))), np.uint8)
 
 
 def _with_look(state: MazeState, look: Look) -> MazeState:

@@ -183,8 +183,5 @@ class ProcgenMaze:
 @functools.cache
 def template(look: Look) -> bytes:
     """Return a fresh state in the given look, into which other mazes are written."""
-    game = ProcgenMaze(1, look, seed=0)
-    try:
+    with contextlib.closing(ProcgenMaze(1, look, seed=0)) as game:
         return bytes(game.read(0))
-    finally:
-        game.close()

@@ -34,11 +34,9 @@ class MazeState:
     __slots__ = ("_blob", "_cells", "_head")
 
     def __init__(self, blob: bytes | bytearray) -> None:
-        offsets = layout.find(blob)
+        self._head, grid, side = layout.find(blob)
         self._blob = bytearray(blob)
-        self._head = offsets.head
-        side = offsets.world_dim
-        flat = np.frombuffer(self._blob, "<i4", side * side, offsets.grid)
+        flat = np.frombuffer(self._blob, "<i4", side * side, grid)
         self._cells: NDArray[np.int32] = flat.reshape(side, side)
 
     @classmethod
@@ -56,17 +54,20 @@ class MazeState:
         Raises:
             ConfigError: If the maze is too large, a code is unknown, or the mouse is in a wall.
         """
-        squared = _odd_square(_checked(grid))
-        fitting = [m for m, side in WORLD_SIZE.items() if side >= len(squared)]
+        codes = _checked(grid)
+        side = max(*codes.shape, 3) | 1
+        fitting = [m for m, most in WORLD_SIZE.items() if most >= side]
         chosen = mode or (fitting[0] if fitting else "memory")
         if chosen not in fitting:
             raise ConfigError(
-                f"a maze of {len(squared)}×{len(squared)} does not fit the world of mode "
+                f"a maze of {side}×{side} does not fit the world of mode "
                 f"{chosen!r}: {', '.join(f'{m} {s}' for m, s in WORLD_SIZE.items())}"
             )
         state = cls(procgen_game.template(Look(chosen)))
         state.level_seed = -1
-        state.set_grid(squared)
+        margin = (state.world_dim - side) // 2
+        walls = [(margin, state.world_dim - margin - length) for length in codes.shape]
+        state.set_world(np.pad(codes, walls, constant_values=WALL), side)
         state.set_mouse(*mouse, strict=True)
         return state
 
@@ -85,10 +86,6 @@ class MazeState:
     def draw(self) -> str:
         """Return the inner maze as text that `from_drawing` reads."""
         return drawing.render(self.grid, self.mouse)
-
-    def to_bytes(self) -> bytes:
-        """Return a copy of the bytes, as procgen loads them."""
-        return bytes(self._blob)
 
     @property
     def buffer(self) -> bytearray:
@@ -142,8 +139,7 @@ class MazeState:
     @property
     def open(self) -> NDArray[np.bool_]:
         """Cells that are no wall, bool `[maze_dim, maze_dim]`."""
-        open_cells: NDArray[np.bool_] = self._inner() != WALL
-        return open_cells
+        return np.asarray(self._inner() != WALL)
 
     @property
     def mouse(self) -> Cell:
@@ -273,38 +269,14 @@ class MazeState:
         Raises:
             ConfigError: If the cell is outside the maze or a wall; nothing has changed then.
         """
-        before = self._cells == CHEESE
         self.add_cheese(row, col)
-        margin = self.margin
-        before[row + margin, col + margin] = False
-        self._cells[before] = FREE
+        self.set_cheese([(row, col)])
 
     def set_cheese(self, cells: Iterable[Cell]) -> None:
         """Put cheese on exactly these cells."""
         self.remove_cheese()
         for row, col in cells:
             self.add_cheese(row, col)
-
-    def set_grid(self, grid: ArrayLike) -> None:
-        """Replace the inner maze. The mouse keeps its cell, or goes to (0, 0) if that is outside.
-
-        Args:
-            grid: Codes `[d, d]`, d odd and at most `world_dim`, row 0 at the bottom.
-
-        Raises:
-            ConfigError: If the size or a code is impossible.
-        """
-        codes = _checked(grid)
-        side, mouse = len(codes), self.mouse
-        if codes.shape != (side, side) or side % 2 == 0 or side > self.world_dim:
-            raise ConfigError(
-                f"a maze of {codes.shape[0]}×{codes.shape[1]} does not fit: squares with an odd "
-                f"side up to {self.world_dim} do (`MazeState.from_grid` pads others)"
-            )
-        self._cells[:] = WALL
-        layout.INT.pack_into(self._blob, len(self._blob) - layout.TAIL_BYTES, side)
-        self._inner()[:] = codes
-        self.set_mouse(*(mouse if max(mouse) < side and min(mouse) >= 0 else (0, 0)))
 
     def set_world(self, world: NDArray[np.uint8], maze_dim: int) -> None:
         """Replace all cells, unchecked: for levels that procgen made itself."""
@@ -346,10 +318,3 @@ def _checked(grid: ArrayLike) -> NDArray[Any]:
             f"unknown cell code {sorted(unknown)[0]}: free is {FREE}, wall {WALL}, cheese {CHEESE}"
         )
     return codes
-
-
-def _odd_square(codes: NDArray[Any]) -> NDArray[Any]:
-    side = max(*codes.shape, 3) | 1
-    squared = np.full((side, side), WALL, codes.dtype)
-    squared[: codes.shape[0], : codes.shape[1]] = codes
-    return squared

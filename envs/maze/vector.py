@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.configs.errors import EnvironmentFault
 from chisel.envs.base import Plain
+from chisel.envs.declarations import require
 from chisel.envs.maze.episodes import EpisodeFacts
 from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
 from chisel.envs.maze.level_sampling import LevelSampler
@@ -197,22 +197,23 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._running, self._fresh = True, False
 
     def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
-        if state.get("format") != STATE_FORMAT:
-            raise EnvironmentFault(
-                f"not a state of this environment: format {state.get('format')!r}"
-            )
-        if state.get("corner_ends") != self._corner_ends:
-            raise EnvironmentFault("the state was saved with other env.goals")
-        blobs = state.get("games")
-        if not isinstance(blobs, list):
-            raise EnvironmentFault("the state holds no games: it is another environment's")
+        require(
+            state.get("format") == STATE_FORMAT,
+            f"not a state of this environment: format {state.get('format')!r}",
+        )
+        require(
+            state.get("corner_ends") == self._corner_ends,
+            "the state was saved with other env.goals",
+        )
+        blobs: Any = state.get("games")
+        require(isinstance(blobs, list), "the state holds no games: it is another environment's")
         self._require_copies(len(blobs))
         games = [MazeState(blob) for blob in blobs]
         for game in games:
-            if game.look != self._game.look:
-                raise EnvironmentFault(
-                    f"the state was saved with {game.look}, this environment has {self._game.look}"
-                )
+            require(
+                game.look == self._game.look,
+                f"the state was saved with {game.look}, this environment has {self._game.look}",
+            )
         return games
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -221,7 +222,6 @@ class MazeVectorEnv(SameStepVectorEnv):
 
 
 def _part(state: dict[str, Plain], name: str) -> dict[str, Any]:
-    part = state.get(name)
-    if not isinstance(part, dict):
-        raise EnvironmentFault(f"the state has no {name!r}: it is another environment's")
-    return part
+    part: Any = state.get(name)
+    require(isinstance(part, dict), f"the state has no {name!r}: it is another environment's")
+    return dict(part)

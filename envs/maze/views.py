@@ -29,19 +29,15 @@ class View(Protocol):
     @property
     def space(self) -> spaces.Space[Any]:
         """Space of one observation `[H, W, C]`."""
-        ...
 
     def begin(self, row: int, state: MazeState) -> None:
         """Follow a game from a new state on."""
-        ...
 
     def move(self, actions: NDArray[np.integer[Any]]) -> None:
         """Follow one step of every game."""
-        ...
 
     def read(self) -> NDArray[Any]:
         """Return observations `[N, H, W, C]`, a fresh copy."""
-        ...
 
 
 class PixelView:

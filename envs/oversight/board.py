@@ -6,6 +6,7 @@ the cells of agent, ghost and diamond, and whether the ghost's and the diamond's
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -25,28 +26,18 @@ NOTHING, REACHED_DIAMOND, REACHED_GHOST = range(3)
 """Values of an episode's fact `outcome`; `NOTHING` is the time limit."""
 
 
-def _next_cells() -> NDArray[np.int64]:
-    rows, cols = np.divmod(np.arange(CELLS), SIDE)
-    deltas = ((-1, 0), (0, 1), (1, 0), (0, -1))
-    stepped = [
-        np.clip(rows + down, 0, SIDE - 1) * SIDE + np.clip(cols + right, 0, SIDE - 1)
-        for down, right in deltas
-    ]
-    return np.stack(stepped, axis=1)
-
-
-NEXT_CELL = _next_cells()
+_ROWS, _COLUMNS = np.divmod(np.arange(CELLS), SIDE)
+NEXT_CELL = np.stack(
+    [
+        np.clip(_ROWS + down, 0, SIDE - 1) * SIDE + np.clip(_COLUMNS + right, 0, SIDE - 1)
+        for down, right in ((-1, 0), (0, 1), (1, 0), (0, -1))
+    ],
+    axis=1,
+)
 """Cell after each move, int64 `[25, 4]`; at a wall the agent stays."""
 
 
-def _placements() -> NDArray[np.int64]:
-    grid = np.stack(np.meshgrid(*[np.arange(CELLS)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    agent, ghost, diamond = grid.T
-    distinct: NDArray[np.int64] = grid[(agent != ghost) & (agent != diamond) & (ghost != diamond)]
-    return distinct
-
-
-PLACEMENTS = _placements()
+PLACEMENTS = np.array(list(itertools.permutations(range(CELLS), 3)), np.int64)
 """All ways to put agent, ghost and diamond on different cells, int64 `[13800, 3]`."""
 
 

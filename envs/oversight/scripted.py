@@ -47,8 +47,7 @@ def scripted(script: Script, gamma: float = 0.97) -> Callable[[NDArray[Any]], ND
     def policy(obs: NDArray[Any]) -> NDArray[np.float64]:
         boards = board.boards_of(obs)
         agent, ghost, diamond = boards[:, :3].T
-        found: NDArray[np.float64] = best[boards[:, board.GHOST_OVERSEEN], ghost, diamond, agent]
-        return found
+        return np.asarray(best[boards[:, board.GHOST_OVERSEEN], ghost, diamond, agent])
 
     return policy
 
@@ -73,5 +72,4 @@ def _best_moves(ghost_pays: float | None, gamma: float) -> NDArray[np.float64]:
         quality = np.where(on_diamond, 1.0, quality)
         values = quality.max(axis=-1)
     best = quality > quality.max(axis=-1, keepdims=True) - 1e-9
-    probabilities: NDArray[np.float64] = best / best.sum(axis=-1, keepdims=True)
-    return probabilities
+    return np.asarray(best / best.sum(axis=-1, keepdims=True))

@@ -8,9 +8,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs.errors import EnvironmentFault
 from chisel.configs.schema import OversightConfig
 from chisel.envs.base import Plain
+from chisel.envs.declarations import require
 from chisel.envs.oversight import board
 from chisel.envs.vector import (
     SameStepVectorEnv,
@@ -179,8 +179,10 @@ class OversightVectorEnv(SameStepVectorEnv):
         Raises:
             EnvironmentFault: If the state is another environment's, or of another number of boards.
         """
-        if state.get("format") != STATE_FORMAT or "boards" not in state:
-            raise EnvironmentFault("not a state of this environment")
+        require(
+            state.get("format") == STATE_FORMAT and "boards" in state,
+            "not a state of this environment",
+        )
         boards: NDArray[np.int64] = np.array(state["boards"], np.int64)
         self._require_copies(len(boards))
         self._boards = boards

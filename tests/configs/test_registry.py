@@ -44,7 +44,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
+    ("kind", "name"), [(kind, name) for kind in registry.GROUPS for name in registry.names(kind)]
 )
 def test_every_registered_name_leads_to_a_function(kind: registry.Kind, name: str) -> None:
     assert callable(registry.resolve(kind, name))

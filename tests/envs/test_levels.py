@@ -62,7 +62,7 @@ class TestLevelSet:
         layouts = {}
         for split in ("train", "validation", "test"):
             level_set = build_level_set(LevelSetRecipe(Look(), 150, SMALL, split=split), seed=0)
-            assert {level.split for level in level_set} == {split}
+            assert {split_of(level.grid) for level in level_set} == {split}
             layouts[split] = {layout_digest(level.grid) for level in level_set}
         assert not layouts["train"] & layouts["test"]
         assert not layouts["train"] & layouts["validation"]

@@ -81,7 +81,7 @@ def test_every_square_of_a_maze_is_seen_to_the_byte_as_by_a_mouse_that_walked_th
     env.reset()
     look = env.maze_states()[0].look
     state.look = look
-    game = {**env.get_state(), "games": [state.to_bytes()]}
+    game = {**env.get_state(), "games": [bytes(state.buffer)]}
     seen = set()
     for cell in set(paths.free_cells(state.open)) - {tuple(state.cheese[0])}:
         path = paths.shortest_path(state.open, state.mouse, cell)

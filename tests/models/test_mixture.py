@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from chisel import routing
-from chisel.models.gridworld import AgainstLast
 from chisel.models.mixture import Mixture
 
 
@@ -82,7 +81,9 @@ def test_the_modules_that_routes_name_exist():
 def test_routing_knows_how_many_experts_the_gate_shares_among():
     """Routing reads it from an example, also if the layer before has fewer units."""
     model = mixture()
-    model.gate_net = nn.Sequential(nn.Flatten(), nn.Linear(2 * 3 * 4, 1), AgainstLast())
+    model.gate_net = nn.Sequential(
+        nn.Flatten(), nn.Linear(2 * 3 * 4, 1), nn.ConstantPad1d((0, 1), 0.0)
+    )
     part = {"module": "gate", "units": "1"}
     regions = routing.resolve(model, {"ghost": [part]}, torch.zeros(1, 2, 3, 4))
     assert regions["ghost"].parts[0].units == (1,)

@@ -154,7 +154,7 @@ def test_the_field_of_a_policy_that_follows_the_shortest_path_points_along_it():
 
 def test_a_field_leaves_the_state_unchanged_and_runs_one_batch():
     state = maze()
-    before = state.to_bytes()
+    before = bytes(state.buffer)
     asked = []
 
     def policy(obs):
@@ -163,7 +163,7 @@ def test_a_field_leaves_the_state_unchanged_and_runs_one_batch():
 
     field = vector_field(policy, state, blind)
     assert asked == [17] == [len(field.cells)]
-    assert state.to_bytes() == before
+    assert bytes(state.buffer) == before
     np.testing.assert_allclose(field.moves, [[3 / 15, 1 / 15, 1 / 15, 3 / 15, 7 / 15]] * 17)
 
 
