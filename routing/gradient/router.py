@@ -209,13 +209,13 @@ class Router:
 
     def _route_parameters(self) -> None:
         heads = self._heads()
-        for site in layer_sites(self._model, self.regions):
+        for module, site in layer_sites(self._model, self.regions).items():
             rows = None if site.rows is None else self._mask_index(site.rows)
             columns = None if site.columns is None else self._mask_index(site.columns)
-            layer = self._model.get_submodule(site.module)
-            scales = self._scales(site.module, rows, columns, site.module in heads)
-            replace_forward(layer, site.module, scales, self._in_use)
-            self._waiting.add(site.module)
+            layer = self._model.get_submodule(module)
+            scales = self._scales(module, rows, columns, module in heads)
+            replace_forward(layer, module, scales, self._in_use)
+            self._waiting.add(module)
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:

@@ -94,13 +94,8 @@ def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
         for parameter in model.get_submodule(part.module).parameters():
             yield parameter, torch.ones(parameter.shape, dtype=torch.bool)
     for name in part.consumers:
-        consumer = model.get_submodule(name)
-        reads = widths(consumer)
-        assert reads is not None  # `resolve` has checked it
-        columns = torch.zeros(reads.input, dtype=torch.bool)
-        columns[list(part.columns(model, name))] = True
-        weight = consumer.get_parameter("weight")
-        yield weight, column_mask(columns, weight.shape)
+        weight = model.get_submodule(name).get_parameter("weight")
+        yield weight, column_mask(part.columns(model, name), weight.shape)
 
 
 def _rows(module: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
