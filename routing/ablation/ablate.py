@@ -132,8 +132,7 @@ def record_means(
     model = getattr(model, "_orig_mod", model)
     with torch.no_grad(), _uncompiled(), contextlib.ExitStack() as stack:
         for total in (total for totals in sums.values() for total in totals):
-            handle = edit_part(model, total.part, total.add, applies=Thread())
-            stack.callback(handle.remove)
+            stack.callback(edit_part(model, total.part, total.add, applies=Thread()).remove)
         run()
     return {name: [total.mean() for total in totals] for name, totals in sums.items()}
 

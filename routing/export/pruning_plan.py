@@ -7,6 +7,7 @@ are known.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -20,16 +21,11 @@ from chisel.routing.regions.operations import CHANGES_ZERO, KEEPS_ZERO, WEIGHT_A
 from chisel.routing.regions.recording import SITE, Op, Recording
 from chisel.routing.regions.region import Part
 
-
-@dataclass
-class KeptIndices:
-    """The rows and columns of a parameter or buffer that remain; None means all of them."""
-
-    rows: Tensor | None = None
-    columns: Tensor | None = None
+Kept = dict[str, dict[int, Tensor]]
+"""By parameter or buffer, the indices that remain on axis 0 (rows) and 1 (columns), if not all."""
 
 
-def plan(model: nn.Module, recording: Recording, what: str) -> dict[str, KeptIndices]:
+def plan(model: nn.Module, recording: Recording, what: str) -> Kept:
     """Find what remains of each tensor once the units of all recorded sites are pruned.
 
     Args:
@@ -107,7 +103,6 @@ class _Flow:
         self._units: dict[int, _Units] = {}
         self._made_by: dict[str, _Space] = {}
         self._read_by: dict[str, _Space] = {}
-        self._spaces: list[_Space] = []
 
     def pass_through(self, op: Op) -> None:
         """Take one operation into account."""
@@ -146,8 +141,7 @@ class _Flow:
         runs = part.mask.view(-1, units.run)
         if not torch.equal(runs.any(1), runs.all(1)):
             raise RoutingError(f"{cannot}: they are parts of channels")
-        root = units.space.root()
-        root.pruned = root.pruned | runs.all(1)
+        units.space.root().pruned |= runs.all(1)
         return units._replace(dead=units.dead | runs.all(1))
 
     def _layer(self, op: Op, units: _Units | None) -> _Units | None:
@@ -165,13 +159,10 @@ class _Flow:
             return None
         space = self._made_by.get(op.weights[0])
         if space is None:
-            space = self._made_by[op.weights[0]] = self._new_space(weight.shape[0])
+            size = weight.shape[0]
+            space = self._made_by[op.weights[0]] = _Space(size, torch.zeros(size, dtype=torch.bool))
         space.root().rows |= set(op.weights)
         return _Units(space, axis, 1, torch.zeros(space.size, dtype=torch.bool))
-
-    def _new_space(self, size: int) -> _Space:
-        self._spaces.append(_Space(size, torch.zeros(size, dtype=torch.bool)))
-        return self._spaces[-1]
 
     def _norm(self, op: Op, units: _Units) -> _Units:
         units.space.root().rows |= set(op.weights)
@@ -202,20 +193,20 @@ class _Flow:
             dead=one.dead | other.dead if op.name == "mul" else one.dead & other.dead
         )
 
-    def kept(self, what: str) -> dict[str, KeptIndices]:
+    def kept(self, what: str) -> Kept:
         """Return what remains of each tensor."""
-        found: dict[str, KeptIndices] = {}
-        for space in self._spaces:
+        found: Kept = defaultdict(dict)
+        for space in self._made_by.values():
             if space.merged_into is not None or not space.pruned.any():
                 continue
             for reason in _obstacles(space):
                 raise RoutingError(f"units of {what} cannot be pruned: {reason}")
             keep = (~space.pruned).nonzero()[:, 0]
             for name in space.rows:
-                found.setdefault(name, KeptIndices()).rows = keep
+                found[name][0] = keep
             for reader in space.readers:
                 places = torch.arange(space.size * reader.run).view(-1, reader.run)
-                found.setdefault(reader.weight, KeptIndices()).columns = places[keep].flatten()
+                found[reader.weight][1] = places[keep].flatten()
         return found
 
 

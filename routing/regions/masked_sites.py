@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.activations import require_units
 from chisel.routing.regions.region import Region, Regions
 from chisel.routing.sites import Site, own_axis
 
@@ -29,14 +28,6 @@ class MaskedSite:
     """Axis of the layer's units; None if its type does not say it."""
     copy: bool = True
     """Whether what is behind the site may be changed in place."""
-
-    def check(self, value: Tensor) -> Tensor:
-        """Check that this is the tensor that was expected when regions were resolved.
-
-        Raises:
-            RoutingError: It has another number of units, or they are on another axis.
-        """
-        return require_units(value, self.site, len(self.owners), self.own)
 
 
 @dataclass
