@@ -201,10 +201,8 @@ class _Sources:
 
     def draw(self, part: Part, values: Tensor) -> Tensor:
         batch = len(values)
-        if part in self._passed or len(self._source) != batch:
-            self._passed = set()
-        if not self._passed:
-            self._source = other_examples(batch, self._generator)
+        if not self._passed or part in self._passed or len(self._source) != batch:
+            self._passed, self._source = set(), other_examples(batch, self._generator)
         self._passed.add(part)
         return values[self._source.to(values.device)]
 

@@ -49,12 +49,12 @@ def plan(model: nn.Module, recording: Recording, what: str) -> Kept:
 class _Space:
     """One set of units, shared by all values that elementwise operations link."""
 
-    size: int
     pruned: Tensor
     """`[size]`, true for units of an ablated site."""
     rows: set[str] = field(default_factory=set)
     """Tensors whose first axis numbers these units."""
-    readers: list[_Reader] = field(default_factory=list)
+    readers: list[tuple[Op, _Units]] = field(default_factory=list)
+    """Operations whose weight's second axis reads these units, and the units as they read them."""
     blocked: list[str] = field(default_factory=list)
     """Reasons why no unit of it can be pruned."""
     merged_into: _Space | None = None
@@ -70,17 +70,6 @@ class _Space:
             mine.readers += others.readers
             mine.blocked += others.blocked
             others.merged_into = mine
-
-
-@dataclass
-class _Reader:
-    """A weight whose second axis reads units, each in a run of features."""
-
-    weight: str
-    module: str
-    run: int
-    dead: Tensor
-    """`[size]`, true for units that are zero for certain where it reads them."""
 
 
 class _Units(NamedTuple):
@@ -149,20 +138,16 @@ class _Flow:
         rank = len(self._shapes[op.outputs[0]])
         axis = WEIGHT_AXES[op.name] % rank
         grouped = op.name == "conv2d" and self._shapes[op.inputs[0]][axis] != weight.shape[1]
-        if units is not None:
-            if units.axis != axis or grouped:
-                return None
-            root = units.space.root()
-            root.readers.append(_Reader(op.weights[0], op.module, units.run, units.dead))
-            self._read_by.setdefault(op.weights[0], root).merge(root)
-        if grouped:
+        if grouped or (units is not None and units.axis != axis):
             return None
-        space = self._made_by.get(op.weights[0])
-        if space is None:
-            size = weight.shape[0]
-            space = self._made_by[op.weights[0]] = _Space(size, torch.zeros(size, dtype=torch.bool))
+        if units is not None:
+            root = units.space.root()
+            root.readers.append((op, units))
+            self._read_by.setdefault(op.weights[0], root).merge(root)
+        new = _Space(torch.zeros(weight.shape[0], dtype=torch.bool))
+        space = self._made_by.setdefault(op.weights[0], new)
         space.root().rows |= set(op.weights)
-        return _Units(space, axis, 1, torch.zeros(space.size, dtype=torch.bool))
+        return _Units(space, axis, 1, torch.zeros_like(space.pruned))
 
     def _norm(self, op: Op, units: _Units) -> _Units:
         units.space.root().rows |= set(op.weights)
@@ -204,9 +189,9 @@ class _Flow:
             keep = (~space.pruned).nonzero()[:, 0]
             for name in space.rows:
                 found[name][0] = keep
-            for reader in space.readers:
-                places = torch.arange(space.size * reader.run).view(-1, reader.run)
-                found[reader.weight][1] = places[keep].flatten()
+            for op, units in space.readers:
+                places = torch.arange(len(space.pruned) * units.run).view(-1, units.run)
+                found[op.weights[0]][1] = places[keep].flatten()
         return found
 
 
@@ -215,10 +200,10 @@ def _obstacles(space: _Space) -> Iterator[str]:
     if space.pruned.all():
         yield f"nothing would be left of {min(space.rows).rpartition('.')[0]}"
     yield from space.blocked
-    for reader in space.readers:
-        alive = (space.pruned & ~reader.dead).nonzero()[:, 0].tolist()
+    for op, units in space.readers:
+        alive = (space.pruned & ~units.dead).nonzero()[:, 0].tolist()
         if alive:
             yield (
-                f"{reader.module} reads unit {alive[0]} where it is not ablated; add that place "
+                f"{op.module} reads unit {alive[0]} where it is not ablated; add that place "
                 "to the region"
             )
