@@ -250,10 +250,8 @@ class Router:
 
     def _passed(self, module: str) -> None:
         """Note that a labelled batch has passed a module's site."""
-        if torch.compiler.is_compiling():
-            return
-        self._here.require()
-        if self._waiting:
+        if not torch.compiler.is_compiling():
+            self._here.require()
             self._waiting.discard(module)
 
     def _require_passed(self) -> None:
