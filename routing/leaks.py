@@ -83,7 +83,18 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
         for place in _measure(plain, known, example, first_alone=True).reached(masks)
         if place not in everywhere
     ]
-    found = [*_untested(known, found_alone), *_tied(plain, masks, found_alone)]
+    found = [
+        Leak(
+            "untested",
+            name,
+            region.parts[0].module,
+            f"UNTESTED: no parameter acts through the units of region {name} alone, so that "
+            "nothing says whether it is closed",
+        )
+        for name, region in known.items()
+        if not found_alone.regions[name]
+    ]
+    found += _tied(plain, masks, found_alone)
     found += _open_readers(plain, known, masks, recording, away)
     found += _at_places(
         "path",
@@ -91,7 +102,8 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
         "gets gradient from examples that are routed away from it: it is used on a way without a "
         "mask, so add that place to the region",
     )
-    norms = [name for name, m in plain.named_modules() if isinstance(m, _MIXING)]
+    mixing = nn.modules.batchnorm._BatchNorm
+    norms = [name for name, module in plain.named_modules() if isinstance(module, mixing)]
     mixer = f"BatchNorm ({', '.join(norms[:3])})" if norms else "something"
     found += _at_places(
         "mixing",
@@ -102,23 +114,6 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
     return found
 
 
-_MIXING = nn.modules.batchnorm._BatchNorm
-
-
-def _untested(regions: Regions, alone: Exclusive) -> Iterator[Leak]:
-    """Regions that own nothing that could be tested."""
-    for name, region in regions.items():
-        if not alone.regions[name]:
-            where = region.parts[0].module
-            yield Leak(
-                "untested",
-                name,
-                where,
-                f"UNTESTED: no parameter acts through the units of region {name} alone, so that "
-                "nothing says whether it is closed",
-            )
-
-
 def _tied(model: nn.Module, masks: Masks, alone: Exclusive) -> Iterator[Leak]:
     """Parameters of a region that have a second name, and no mask there."""
     names: dict[int, list[str]] = {}
@@ -127,15 +122,14 @@ def _tied(model: nn.Module, masks: Masks, alone: Exclusive) -> Iterator[Leak]:
     for first, *others in names.values():
         for region, mask in masks.get(first, {}).items() if others else ():
             masked = alone.regions[region].get(first, torch.zeros_like(mask))
-            if not (mask & ~masked).any():  # wherever it is used
-                continue
-            yield Leak(
-                "tied",
-                region,
-                first,
-                f"{first} of region {region} is {others[0]} as well, and trained there by every "
-                "example; untie them",
-            )
+            if (mask & ~masked).any():  # else it is masked wherever it is used
+                yield Leak(
+                    "tied",
+                    region,
+                    first,
+                    f"{first} of region {region} is {others[0]} as well, and trained there by "
+                    "every example; untie them",
+                )
 
 
 def _open_readers(

@@ -132,8 +132,7 @@ def record_means(
     model = getattr(model, "_orig_mod", model)
     with torch.no_grad(), _uncompiled(), contextlib.ExitStack() as stack:
         for total in (total for totals in sums.values() for total in totals):
-            handle = edit_part(model, total.part, total.add, applies=Thread())
-            stack.callback(handle.remove)
+            stack.callback(edit_part(model, total.part, total.add, applies=Thread()).remove)
         run()
     return {name: [total.mean() for total in totals] for name, totals in sums.items()}
 
@@ -202,10 +201,8 @@ class _Sources:
 
     def draw(self, part: Part, values: Tensor) -> Tensor:
         batch = len(values)
-        if part in self._passed or len(self._source) != batch:
-            self._passed = set()
-        if not self._passed:
-            self._source = other_examples(batch, self._generator)
+        if not self._passed or part in self._passed or len(self._source) != batch:
+            self._passed, self._source = set(), other_examples(batch, self._generator)
         self._passed.add(part)
         return values[self._source.to(values.device)]
 

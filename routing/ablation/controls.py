@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.region import Part, Region, region_named
-from chisel.routing.sites import Site
 
 SMALLEST = 8
 """Places with fewer units are not drawn from: one unit of a gate is a whole expert."""
 
-_Channel = tuple[tuple[Site, ...], int]
-"""One unit in several places, as a channel of a residual stream."""
+_Channel = tuple[tuple[Part, ...], int]
+"""One unit in several places (see `_place`), as a channel of a residual stream."""
 
 
 def random_like(
@@ -49,48 +49,38 @@ def random_like(
         RoutingError: If there is no such region, or nothing to draw from but the region itself.
     """
     region = region_named(regions, name)
-    parts: dict[Site, list[int]] = {}
-    sizes = {part.site: part.size for region in regions.values() for part in region.parts}
+    units: dict[Part, list[int]] = {}
     has_others = False
     for channels in _interchangeable(regions):
         order = torch.randperm(len(channels), generator=generator, device=generator.device).tolist()
         for position, count in enumerate(_counts(region, channels)):
             has_others |= 0 < count < len(channels)
             for places, unit in (channels[index] for index in order[:count]):
-                parts.setdefault(places[position], []).append(unit)
-    if not parts:
+                units.setdefault(places[position], []).append(unit)
+    if not units:
         raise RoutingError(f"region {name} has no place with {SMALLEST} units to draw from")
     if not has_others:
         raise RoutingError(f"region {name} has all the units that a control would be drawn from")
     if gates:
-        parts |= _units_of_gates(region, generator)
-    for site in parts:
-        model.get_submodule(site.module)
-    return Region(
-        f"random:{name}",
-        tuple(
-            Part(
-                site.module,
-                site.side,
-                tuple(sorted(parts[site])),
-                _axis(site),
-                sizes[site],
-                element=site.element,
-            )
-            for site in sorted(parts, key=lambda s: (s.module, s.side, _axis(s), s.element or 0))
-        ),
+        units |= _units_of_gates(region, generator)
+    for place in units:
+        model.get_submodule(place.module)
+    order = sorted(
+        units, key=lambda place: (place.module, place.at, place.axis, place.element or 0)
     )
+    parts = (replace(place, units=tuple(sorted(units[place]))) for place in order)
+    return Region(f"random:{name}", tuple(parts))
 
 
-def _axis(site: Site) -> int:
-    assert site.axis is not None  # that of a resolved part
-    return site.axis
+def _place(part: Part) -> Part:
+    """Return a part's place: the activation with its units, and none of them."""
+    return replace(part, at=part.side, units=(), consumers=())
 
 
-def _units_of_gates(region: Region, generator: torch.Generator) -> dict[Site, list[int]]:
+def _units_of_gates(region: Region, generator: torch.Generator) -> dict[Part, list[int]]:
     """As many random units as the region has, in each small place where it has some but not all."""
     return {
-        part.site: torch.randperm(part.size, generator=generator, device=generator.device)[
+        _place(part): torch.randperm(part.size, generator=generator, device=generator.device)[
             : len(part.units)
         ].tolist()
         for part in region.parts
@@ -103,17 +93,14 @@ def _interchangeable(regions: Mapping[str, Region]) -> list[list[_Channel]]:
 
     They are in as many places, on the same axis, each among as many units.
     """
-    owners: dict[Site, set[str]] = {}
-    sizes: dict[Site, int] = {}
+    owners: dict[Part, set[str]] = {}
     for name, region in regions.items():
         for part in region.parts:
             if part.size >= SMALLEST:
-                owners.setdefault(part.site, set()).add(name)
-                sizes[part.site] = part.size
-    together: dict[tuple[frozenset[str], int, int], list[Site]] = {}
+                owners.setdefault(_place(part), set()).add(name)
+    together: dict[tuple[frozenset[str], int, int], list[Part]] = {}
     for place, names in owners.items():
-        key = (frozenset(names), sizes[place], _axis(place))
-        together.setdefault(key, []).append(place)
+        together.setdefault((frozenset(names), place.size, place.axis), []).append(place)
     kinds: dict[tuple[int, int, int], list[_Channel]] = {}
     for (_, size, axis), places in together.items():
         channels = kinds.setdefault((size, axis, len(places)), [])
@@ -123,9 +110,9 @@ def _interchangeable(regions: Mapping[str, Region]) -> list[list[_Channel]]:
 
 def _counts(region: Region, channels: list[_Channel]) -> list[int]:
     """How many units the region has at the first, the second, … place of these channels."""
-    units: dict[Site, set[int]] = {}
+    units: dict[Part, set[int]] = {}
     for part in region.parts:
-        units.setdefault(part.site, set()).update(part.units)
+        units.setdefault(_place(part), set()).update(part.units)
     distinct = dict.fromkeys(places for places, _ in channels)
     return [
         sum(len(units.get(place, ())) for place in column) for column in zip(*distinct, strict=True)

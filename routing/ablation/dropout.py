@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.activations import edit_part, select
 from chisel.routing.regions.region import Part, Region
-from chisel.routing.sites import Thread
+from chisel.routing.sites import Thread, along
 
 
 class RegionDropout:
@@ -70,6 +70,5 @@ class RegionDropout:
             raise RoutingError(
                 f"{name} is dropped on some of {len(kept)} examples, but {len(values)} pass"
             )
-        shape = (-1, *[1] * (values.dim() - 1))
-        gone = select(part, values) & ~kept.to(values.device).view(shape)
+        gone = select(part, values) & ~along(kept.to(values.device), 0, values)
         return values.masked_fill(gone, 0)

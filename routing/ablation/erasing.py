@@ -78,15 +78,11 @@ def _zero(
                 weights.masked_fill_(mask.to(weights.device), 0)
 
 
-def _has_ties(model: nn.Module) -> bool:
-    """Whether some parameter has two names, so that zeros in one place are zeros in another."""
-    return len(list(model.parameters())) < len(list(model.named_parameters(remove_duplicate=False)))
-
-
 def _is_certain(model: nn.Module, part: Part) -> bool:
     """Whether zero rows make zero units here, whatever the network computes."""
-    if _has_ties(model):
-        return False
+    names = list(model.named_parameters(remove_duplicate=False))
+    if len(list(model.parameters())) < len(names):
+        return False  # weights are tied: zeros in one place are zeros in another
     if part.at != "input" and isinstance(model.get_submodule(part.module), nn.Linear | nn.Conv2d):
         return True
     if part.at == "parameters":

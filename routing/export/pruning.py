@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from chisel.routing.ablation.ablate import ablated_outputs, require_ablated
 from chisel.routing.errors import RoutingError
-from chisel.routing.export.pruning_plan import KeptIndices, plan
+from chisel.routing.export.pruning_plan import Kept, plan
 from chisel.routing.gradient.hooks import without_routes
 from chisel.routing.regions.examples import outputs_of
 from chisel.routing.regions.recording import Recording, record
@@ -70,7 +70,8 @@ def _without_experts(model: nn.Module, parts: list[Part], example: Any) -> list[
     left = [p for p in parts if not any(f"{p.module}.".startswith(f"{e}.") for e in experts)]
     gates = [part for part in left if any(_is_gate_of(model, part, *item) for item in gone.items())]
     recording = record(model, example, gates)
-    _apply(model, dict(one for gate in gates for one in _kept_logits(model, recording, gate)))
+    logits = (_kept_logits(model, recording, gate) for gate in gates)
+    _apply(model, dict(one for kept in logits for one in kept.items()))
     for container, children in gone.items():
         for child in children:
             delattr(model.get_submodule(container), child)
@@ -83,9 +84,7 @@ def _is_gate_of(model: nn.Module, part: Part, container: str, children: list[str
     return part.size == len(names) and {names[unit] for unit in part.units} == set(children)
 
 
-def _kept_logits(
-    model: nn.Module, recording: Recording, gate: Part
-) -> Iterator[tuple[str, KeptIndices]]:
+def _kept_logits(model: nn.Module, recording: Recording, gate: Part) -> Kept:
     """The rows that remain of the Linear whose softmax has the gate's units."""
     makers = recording.makers()
     op = next(op for op in recording.ops if op.part == gate)
@@ -95,18 +94,16 @@ def _kept_logits(
         raise RoutingError(
             f"cannot prune units of {gate.module}: no Linear is known that makes its logits"
         )
-    for name in op.weights:
-        yield name, KeptIndices(rows=(~gate.mask).nonzero()[:, 0])
+    return {name: {0: (~gate.mask).nonzero()[:, 0]} for name in op.weights}
 
 
-def _apply(model: nn.Module, kept: Mapping[str, KeptIndices]) -> None:
+def _apply(model: nn.Module, kept: Kept) -> None:
     """Keep of each tensor the planned rows and columns, wherever modules hold it."""
     tensors: dict[str, Tensor] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for name, indices in kept.items():
         smaller = tensors[name].detach()
-        for axis, places in ((0, indices.rows), (1, indices.columns)):
-            if places is not None:
-                smaller = smaller.index_select(axis, places.to(smaller.device))
+        for axis, places in indices.items():
+            smaller = smaller.index_select(axis, places.to(smaller.device))
         if isinstance(tensors[name], nn.Parameter):
             smaller = nn.Parameter(smaller, requires_grad=tensors[name].requires_grad)
         for module in model.modules():

@@ -7,6 +7,7 @@ are known.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -20,16 +21,11 @@ from chisel.routing.regions.operations import CHANGES_ZERO, KEEPS_ZERO, WEIGHT_A
 from chisel.routing.regions.recording import SITE, Op, Recording
 from chisel.routing.regions.region import Part
 
-
-@dataclass
-class KeptIndices:
-    """The rows and columns of a parameter or buffer that remain; None means all of them."""
-
-    rows: Tensor | None = None
-    columns: Tensor | None = None
+Kept = dict[str, dict[int, Tensor]]
+"""By parameter or buffer, the indices that remain on axis 0 (rows) and 1 (columns), if not all."""
 
 
-def plan(model: nn.Module, recording: Recording, what: str) -> dict[str, KeptIndices]:
+def plan(model: nn.Module, recording: Recording, what: str) -> Kept:
     """Find what remains of each tensor once the units of all recorded sites are pruned.
 
     Args:
@@ -53,12 +49,12 @@ def plan(model: nn.Module, recording: Recording, what: str) -> dict[str, KeptInd
 class _Space:
     """One set of units, shared by all values that elementwise operations link."""
 
-    size: int
     pruned: Tensor
     """`[size]`, true for units of an ablated site."""
     rows: set[str] = field(default_factory=set)
     """Tensors whose first axis numbers these units."""
-    readers: list[_Reader] = field(default_factory=list)
+    readers: list[tuple[Op, _Units]] = field(default_factory=list)
+    """Operations whose weight's second axis reads these units, and the units as they read them."""
     blocked: list[str] = field(default_factory=list)
     """Reasons why no unit of it can be pruned."""
     merged_into: _Space | None = None
@@ -74,17 +70,6 @@ class _Space:
             mine.readers += others.readers
             mine.blocked += others.blocked
             others.merged_into = mine
-
-
-@dataclass
-class _Reader:
-    """A weight whose second axis reads units, each in a run of features."""
-
-    weight: str
-    module: str
-    run: int
-    dead: Tensor
-    """`[size]`, true for units that are zero for certain where it reads them."""
 
 
 class _Units(NamedTuple):
@@ -107,7 +92,6 @@ class _Flow:
         self._units: dict[int, _Units] = {}
         self._made_by: dict[str, _Space] = {}
         self._read_by: dict[str, _Space] = {}
-        self._spaces: list[_Space] = []
 
     def pass_through(self, op: Op) -> None:
         """Take one operation into account."""
@@ -146,8 +130,7 @@ class _Flow:
         runs = part.mask.view(-1, units.run)
         if not torch.equal(runs.any(1), runs.all(1)):
             raise RoutingError(f"{cannot}: they are parts of channels")
-        root = units.space.root()
-        root.pruned = root.pruned | runs.all(1)
+        units.space.root().pruned |= runs.all(1)
         return units._replace(dead=units.dead | runs.all(1))
 
     def _layer(self, op: Op, units: _Units | None) -> _Units | None:
@@ -155,23 +138,16 @@ class _Flow:
         rank = len(self._shapes[op.outputs[0]])
         axis = WEIGHT_AXES[op.name] % rank
         grouped = op.name == "conv2d" and self._shapes[op.inputs[0]][axis] != weight.shape[1]
-        if units is not None:
-            if units.axis != axis or grouped:
-                return None
-            root = units.space.root()
-            root.readers.append(_Reader(op.weights[0], op.module, units.run, units.dead))
-            self._read_by.setdefault(op.weights[0], root).merge(root)
-        if grouped:
+        if grouped or (units is not None and units.axis != axis):
             return None
-        space = self._made_by.get(op.weights[0])
-        if space is None:
-            space = self._made_by[op.weights[0]] = self._new_space(weight.shape[0])
+        if units is not None:
+            root = units.space.root()
+            root.readers.append((op, units))
+            self._read_by.setdefault(op.weights[0], root).merge(root)
+        new = _Space(torch.zeros(weight.shape[0], dtype=torch.bool))
+        space = self._made_by.setdefault(op.weights[0], new)
         space.root().rows |= set(op.weights)
-        return _Units(space, axis, 1, torch.zeros(space.size, dtype=torch.bool))
-
-    def _new_space(self, size: int) -> _Space:
-        self._spaces.append(_Space(size, torch.zeros(size, dtype=torch.bool)))
-        return self._spaces[-1]
+        return _Units(space, axis, 1, torch.zeros_like(space.pruned))
 
     def _norm(self, op: Op, units: _Units) -> _Units:
         units.space.root().rows |= set(op.weights)
@@ -202,20 +178,20 @@ class _Flow:
             dead=one.dead | other.dead if op.name == "mul" else one.dead & other.dead
         )
 
-    def kept(self, what: str) -> dict[str, KeptIndices]:
+    def kept(self, what: str) -> Kept:
         """Return what remains of each tensor."""
-        found: dict[str, KeptIndices] = {}
-        for space in self._spaces:
+        found: Kept = defaultdict(dict)
+        for space in self._made_by.values():
             if space.merged_into is not None or not space.pruned.any():
                 continue
             for reason in _obstacles(space):
                 raise RoutingError(f"units of {what} cannot be pruned: {reason}")
             keep = (~space.pruned).nonzero()[:, 0]
             for name in space.rows:
-                found.setdefault(name, KeptIndices()).rows = keep
-            for reader in space.readers:
-                places = torch.arange(space.size * reader.run).view(-1, reader.run)
-                found.setdefault(reader.weight, KeptIndices()).columns = places[keep].flatten()
+                found[name][0] = keep
+            for op, units in space.readers:
+                places = torch.arange(len(space.pruned) * units.run).view(-1, units.run)
+                found[op.weights[0]][1] = places[keep].flatten()
         return found
 
 
@@ -224,10 +200,10 @@ def _obstacles(space: _Space) -> Iterator[str]:
     if space.pruned.all():
         yield f"nothing would be left of {min(space.rows).rpartition('.')[0]}"
     yield from space.blocked
-    for reader in space.readers:
-        alive = (space.pruned & ~reader.dead).nonzero()[:, 0].tolist()
+    for op, units in space.readers:
+        alive = (space.pruned & ~units.dead).nonzero()[:, 0].tolist()
         if alive:
             yield (
-                f"{reader.module} reads unit {alive[0]} where it is not ablated; add that place "
+                f"{op.module} reads unit {alive[0]} where it is not ablated; add that place "
                 "to the region"
             )

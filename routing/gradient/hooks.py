@@ -34,27 +34,22 @@ class SiteHook:
     def __init__(
         self, route: Callable[[Any], Any] | None, in_use: InUse, site: Site | None
     ) -> None:
-        self._route, self._in_use, self._site = route, in_use, site
+        self.route, self._in_use, self._site = route, in_use, site
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], *output: Any) -> Any:
         """Return another tensor for the module's output or input; None leaves it."""
         if not self._in_use():
             return None
-        if self._route is None:
+        if self.route is None:
             raise _in_a_copy()
         value = output[0] if output else args
         if self._site is None:
-            self._route(value)
+            self.route(value)
             return None
         place = self._site.place_in(module, value)
         if place is None:
-            return self._route(value)
-        return with_tensor(value, place, self._route(value[place]))
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether this is a hook in a copy of the model."""
-        return self._route is None
+            return self.route(value)
+        return with_tensor(value, place, self.route(value[place]))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SiteHook:
         return SiteHook(None, self._in_use, self._site)
@@ -68,31 +63,26 @@ class RoutedForward:
 
     Args:
         layer: A layer without a forward of its own.
-        routed: Computes its output while labels are in use; None in a copy of the model.
+        route: Computes its output while labels are in use; None in a copy of the model.
         in_use: Whether labels are in use.
     """
 
     def __init__(
         self,
         layer: nn.Module,
-        routed: Callable[[nn.Module, Tensor], Tensor] | None,
+        route: Callable[[nn.Module, Tensor], Tensor] | None,
         in_use: InUse,
     ) -> None:
-        self._layer, self._routed, self._in_use = layer, routed, in_use
+        self._layer, self.route, self._in_use = layer, route, in_use
 
     def __call__(self, input: Tensor) -> Tensor:
         """Compute the layer's output."""
         if self._in_use():
-            if self._routed is None:
+            if self.route is None:
                 raise _in_a_copy()
-            return self._routed(self._layer, input)
+            return self.route(self._layer, input)
         plain: Tensor = type(self._layer).forward(self._layer, input)
         return plain
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether this is a forward in a copy of the model."""
-        return self._routed is None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RoutedForward:
         return RoutedForward(copy.deepcopy(self._layer, memo), None, self._in_use)
@@ -129,7 +119,7 @@ def _is_ours(hook: Any) -> bool:
 
 
 def _is_copy(hook: Any) -> bool:
-    return isinstance(hook, SiteHook | RoutedForward) and hook.is_copy
+    return isinstance(hook, SiteHook | RoutedForward) and hook.route is None
 
 
 def _never() -> bool:

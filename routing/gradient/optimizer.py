@@ -105,7 +105,8 @@ class RoutedAdam(torch.optim.Optimizer):
 
     def regions_with_gradient(self) -> set[str]:
         """Return the regions that the next step would move, since they got gradient."""
-        if any(p.grad is not None and p.grad.is_sparse for p in self._parts):
+        gradients = [p.grad for group in self.param_groups for p in group["params"]]
+        if any(gradient is not None and gradient.is_sparse for gradient in gradients):
             raise RoutingError("RoutedAdam takes no sparse gradients: set sparse=False there")
         found = [
             (region, elements.of(parameter.grad).count_nonzero())
@@ -143,12 +144,13 @@ class RoutedAdam(torch.optim.Optimizer):
 
     def untouched(self) -> list[str]:
         """Return regions that no step has moved so far; none before the first step."""
-        steps: dict[str, int] = {}
-        for parameter in self._parts:
-            for owners, count in self.state.get(parameter, {}).get("steps", {}).items():
-                for region in owners:
-                    steps[region] = max(steps.get(region, 0), count)
-        return sorted(region for region, count in steps.items() if not count)
+        counts = [
+            (region, count)
+            for parameter in self._parts
+            for owners, count in self.state.get(parameter, {}).get("steps", {}).items()
+            for region in owners
+        ]
+        return sorted({region for region, _ in counts} - {region for region, n in counts if n})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state as every torch optimiser does, with moments in their parameter's layout.
@@ -172,8 +174,6 @@ class RoutedAdam(torch.optim.Optimizer):
 
     def _pieces(self, parameter: Tensor, gradient: Tensor, moving: set[str]) -> Iterator[_Piece]:
         """The tensors of one parameter that a step updates: whole, or parts that got gradient."""
-        if gradient.is_sparse:
-            raise RoutingError("RoutedAdam takes no sparse gradients: set sparse=False there")
         parts = self._parts.get(parameter, {})
         state = self.state[parameter]
         if not state:

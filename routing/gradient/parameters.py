@@ -30,7 +30,9 @@ class Scales(NamedTuple):
     """`[*L, runs]` of input units."""
 
 
-class _Linear(torch.autograd.Function):
+class _ScaleParameterGradients(torch.autograd.Function):
+    """A Linear, or a Conv2d if its geometry is given, with rows and columns scaled backward."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -39,60 +41,42 @@ class _Linear(torch.autograd.Function):
         bias: Tensor | None,
         rows: Tensor | None,
         columns: Tensor | None,
-    ) -> Tensor:
-        ctx.save_for_backward(x, weight, rows, columns)
-        return F.linear(x, weight, bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, rows, columns = ctx.saved_tensors
-        grad_x = grad_weight = grad_bias = None
-        if ctx.needs_input_grad[0]:
-            grad_x = delta @ weight
-        made = _scaled(delta, rows).flatten(0, -2)
-        if ctx.needs_input_grad[1]:
-            grad_weight = made.t() @ _scaled(x, columns).flatten(0, -2)
-        if ctx.needs_input_grad[2]:
-            grad_bias = made.sum(0)
-        return grad_x, grad_weight, grad_bias, None, None
-
-
-class _Conv2d(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        rows: Tensor | None,
-        columns: Tensor | None,
-        geometry: tuple[Any, ...],
+        geometry: tuple[Any, ...] | None,
     ) -> Tensor:
         ctx.save_for_backward(x, weight, rows, columns)
         ctx.geometry = geometry
+        if geometry is None:
+            return F.linear(x, weight, bias)
         return F.conv2d(x, weight, bias, *geometry)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, rows, columns = ctx.saved_tensors
-        *window, groups = ctx.geometry
+        for_x, *for_parameters = ctx.needs_input_grad[:3]
+        grad_x = _gradients(delta, x, weight, ctx.geometry, [for_x, False, False])[0]
+        made, read = _scaled(delta, rows), _scaled(x, columns)
+        _, *grads = _gradients(made, read, weight, ctx.geometry, [False, *for_parameters])
+        return grad_x, *grads, None, None, None
 
-        def gradients(delta: Tensor, x: Tensor, wanted: list[bool]) -> tuple[Tensor | None, ...]:
-            if not any(wanted):
-                return None, None, None
-            found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
-                delta, x, weight, [weight.shape[0]], *window, False, [0, 0], groups, wanted
-            )
-            return found
 
-        for_x, for_weight, for_bias = ctx.needs_input_grad[:3]
-        grad_x = gradients(delta, x, [for_x, False, False])[0]
-        _, grad_weight, grad_bias = gradients(
-            _scaled(delta, rows), _scaled(x, columns), [False, for_weight, for_bias]
-        )
-        return grad_x, grad_weight, grad_bias, None, None, None
+def _gradients(
+    delta: Tensor, x: Tensor, weight: Tensor, geometry: tuple[Any, ...] | None, wanted: list[bool]
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of a layer's input, weight and bias: either the first or the others."""
+    if not any(wanted):
+        return None, None, None
+    if geometry is None:
+        if wanted[0]:
+            return delta @ weight, None, None
+        flat = delta.flatten(0, -2)
+        grad_weight = flat.t() @ x.flatten(0, -2) if wanted[1] else None
+        return None, grad_weight, flat.sum(0) if wanted[2] else None
+    *window, groups = geometry
+    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+        delta, x, weight, [weight.shape[0]], *window, False, [0, 0], groups, wanted
+    )
+    return found
 
 
 def _scaled(tensor: Tensor, scale: Tensor | None) -> Tensor:
@@ -105,10 +89,8 @@ def linear(layer: nn.Linear, x: Tensor, scales: Scales, what: str) -> Tensor:
     Raises:
         RoutingError: The batch `x` is not that of the labels.
     """
-    rows, columns = _aligned(scales, layer.out_features, x, -1, f"the input of {what}")
-    tensors = _as_autocast(x, layer.weight, layer.bias)
-    output: Tensor = _Linear.apply(*tensors, rows, columns)  # type: ignore[no-untyped-call]  # torch stubs
-    return output
+    aligned = _aligned(scales, layer.out_features, x, -1, f"the input of {what}")
+    return _computed(layer, x, aligned, None)
 
 
 def conv2d(layer: nn.Conv2d, x: Tensor, scales: Scales, what: str) -> Tensor:
@@ -119,25 +101,28 @@ def conv2d(layer: nn.Conv2d, x: Tensor, scales: Scales, what: str) -> Tensor:
     """
     if x.dim() != 4:
         raise RoutingError(f"the input of {what} has shape {list(x.shape)}, not [B, C, H, W]")
-    rows, columns = _aligned(scales, layer.out_channels, x, 1, f"the input of {what}")
+    aligned = _aligned(scales, layer.out_channels, x, 1, f"the input of {what}")
     padding = _padding(layer)
     if layer.padding_mode != "zeros":
         around = layer._reversed_padding_repeated_twice
         x, padding = F.pad(x, around, mode=layer.padding_mode), (0, 0)
-    geometry = (layer.stride, padding, layer.dilation, layer.groups)
+    return _computed(layer, x, aligned, (layer.stride, padding, layer.dilation, layer.groups))
+
+
+def _computed(
+    layer: nn.Linear | nn.Conv2d, x: Tensor, aligned: Scales, geometry: tuple[Any, ...] | None
+) -> Tensor:
     tensors = _as_autocast(x, layer.weight, layer.bias)
-    output: Tensor = _Conv2d.apply(*tensors, rows, columns, geometry)  # type: ignore[no-untyped-call]  # torch stubs
+    output: Tensor = _ScaleParameterGradients.apply(*tensors, *aligned, geometry)  # type: ignore[no-untyped-call]  # torch stubs
     return output
 
 
-def _aligned(
-    scales: Scales, made: int, x: Tensor, axis: int, what: str
-) -> tuple[Tensor | None, Tensor | None]:
+def _aligned(scales: Scales, made: int, x: Tensor, axis: int, what: str) -> Scales:
     """Align the scales of rows to an output of `made` units, and those of columns to `x`."""
     output = list(x.shape)
     output[axis] = made
     rows, columns = scales
-    return (
+    return Scales(
         None if rows is None else align(rows, output, axis, what),
         None if columns is None else align(columns, x.shape, axis, what),
     )

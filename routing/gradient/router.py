@@ -19,6 +19,7 @@ from chisel.routing.gradient.mask import align, scale_gradient
 from chisel.routing.gradient.parameters import Scales, replace_forward
 from chisel.routing.gradient.protection import require_protected
 from chisel.routing.gradient.rules import Rules
+from chisel.routing.regions.activations import require_units
 from chisel.routing.regions.examples import tensors_in
 from chisel.routing.regions.exclusive import exclusive
 from chisel.routing.regions.masked_sites import MaskedSite, activation_sites, layer_sites
@@ -31,8 +32,6 @@ from chisel.routing.sites.layers import innermost
 
 MIN_RUN = 16
 """Shorter runs of units get one factor per unit, unless all units have one owner."""
-
-_KEYS = ("regions", "rules", "unlabelled", "terms")
 
 
 def attach(
@@ -61,7 +60,7 @@ def attach(
     """
     remove_copied_hooks(model)
     regions, recording = resolve_recorded(model, options.get("regions", {}), example)
-    rules = Rules(regions, *(options.get(key, {}) for key in _KEYS[1:]))
+    rules = Rules(regions, *(options.get(key, {}) for key in ("rules", "unlabelled", "terms")))
     found = None if recording is None else exclusive(model, recording, regions)
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
@@ -125,13 +124,9 @@ class Router:
         """Effective weights are `1 + strength (weight - 1)`, from the next labels on."""
         self._model, self._fork, self._owned = model, fork, masks
         self._unprotected = unprotected
-        # A view must not be changed in place behind the site. Where that isn't known, copies are
-        # safe.
-        self._in_place = in_place
         dtypes = {parameter.dtype for parameter in model.parameters()}
         self._dtype = torch.float64 if torch.float64 in dtypes else torch.float32
         self._mask_indices: dict[tuple[int, ...], int] = {}
-        self._owners: list[Tensor] = []
         self._masks: dict[str | None, list[Tensor]] | None = None
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
@@ -141,11 +136,12 @@ class Router:
         """Modules with a site that no labelled batch has passed; none after an example."""
         self._has_run = False
         try:
-            self._route_activations()
+            self._route_activations(in_place)
             self._route_parameters()
         except RoutingError:
             self.detach()
             raise
+        self._owners = [torch.tensor(owners) for owners in self._mask_indices]
         if in_place is not None:
             self._waiting.clear()
         if self._waiting:
@@ -161,7 +157,7 @@ class Router:
         """The labels in the order of their numbers."""
         return self.rules.label_names
 
-    def _route_activations(self) -> None:
+    def _route_activations(self, in_place: set[Site] | None) -> None:
         sites = activation_sites(self._model, self.regions)
         fork = None
         if self._fork is not None:
@@ -170,7 +166,9 @@ class Router:
             fork = innermost(self._model, self._fork, "output")
         for masked in sites:
             index, site = self._mask_index(masked.owners), masked.site
-            masked = replace(masked, copy=self._in_place is None or site in self._in_place)
+            # A view must not be changed in place behind the site. Where that isn't known, copies
+            # are safe.
+            masked = replace(masked, copy=in_place is None or site in in_place)
             if site.side == "output" and innermost(self._model, site.module, "output") == fork:
                 self._at_fork.append((masked, index))
             else:
@@ -209,13 +207,13 @@ class Router:
 
     def _route_parameters(self) -> None:
         heads = self._heads()
-        for site in layer_sites(self._model, self.regions):
+        for module, site in layer_sites(self._model, self.regions).items():
             rows = None if site.rows is None else self._mask_index(site.rows)
             columns = None if site.columns is None else self._mask_index(site.columns)
-            layer = self._model.get_submodule(site.module)
-            scales = self._scales(site.module, rows, columns, site.module in heads)
-            replace_forward(layer, site.module, scales, self._in_use)
-            self._waiting.add(site.module)
+            layer = self._model.get_submodule(module)
+            scales = partial(self._scales, module, rows, columns, module in heads)
+            replace_forward(layer, module, scales, self._in_use)
+            self._waiting.add(module)
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:
@@ -232,38 +230,28 @@ class Router:
     def _mask_index(self, owners: tuple[int, ...]) -> int:
         """Where the mask for units with these owners lies; equal ones share it."""
         owners = owners[:: _run(owners)]
-        if owners not in self._mask_indices:
-            self._mask_indices[owners] = len(self._owners)
-            self._owners.append(torch.tensor(owners))
-        return self._mask_indices[owners]
+        return self._mask_indices.setdefault(owners, len(self._mask_indices))
 
     def _routed(self, value: Tensor, masked: MaskedSite, index: int, term: str | None) -> Tensor:
-        x = masked.check(value)
+        x = require_units(value, masked.site, len(masked.owners), masked.own)
         self._passed(masked.site.module)
         if not x.requires_grad:
             return x
         mask = align(self._mask(index, term), x.shape, masked.axis, masked.where)
         return scale_gradient(x, mask, copy=masked.copy)
 
-    def _scales(
-        self, module: str, rows: int | None, columns: int | None, head: bool
-    ) -> Callable[[], Scales]:
-        def scales() -> Scales:
-            self._passed(module)
-            term = self._term if head else None
-            return Scales(
-                None if rows is None else self._mask(rows, term),
-                None if columns is None else self._mask(columns, term),
-            )
-
-        return scales
+    def _scales(self, module: str, rows: int | None, columns: int | None, head: bool) -> Scales:
+        self._passed(module)
+        term = self._term if head else None
+        return Scales(
+            None if rows is None else self._mask(rows, term),
+            None if columns is None else self._mask(columns, term),
+        )
 
     def _passed(self, module: str) -> None:
         """Note that a labelled batch has passed a module's site."""
-        if torch.compiler.is_compiling():
-            return
-        self._here.require()
-        if self._waiting:
+        if not torch.compiler.is_compiling():
+            self._here.require()
             self._waiting.discard(module)
 
     def _require_passed(self) -> None:

@@ -36,7 +36,7 @@ def axis_for(model: nn.Module, site: Site, recording: Recording | None) -> int:
         return own if own == -1 else 1
     if recording is None or shape is None:
         neighbour = neighbour_of(model, name, side)
-        return -1 if neighbour is not None and axis_of(neighbour.layer) == -1 else 1
+        return -1 if neighbour is not None and axis_of(neighbour[0]) == -1 else 1
     traced = None if len(shape) == 2 else _traced(recording, recording.at[name, side, site.element])
     if traced is None and len(shape) == 3:
         raise RoutingError(
@@ -71,7 +71,7 @@ def unit_count(model: nn.Module, site: Site, axis: int, recording: Recording | N
         found = module.embedding_dim if side == "output" and axis == -1 else None
     elif (own := widths(module)) is None:
         neighbour = neighbour_of(model, name, side)
-        found = None if neighbour is None else neighbour.units
+        found = None if neighbour is None else neighbour[1]
     else:
         found = getattr(own, side) if counts_units(module, axis) else None
     if found is None:

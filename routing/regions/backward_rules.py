@@ -18,6 +18,7 @@ from chisel.routing.regions.operations import (
     POOLING,
     SPATIAL,
     TRANSPOSED,
+    UNITS_LAST,
 )
 from chisel.routing.regions.recording import Op
 from chisel.routing.sites.layers import column_mask, row_mask
@@ -92,25 +93,21 @@ def _by_last(out: Tensor) -> Tensor:
     return out.reshape(-1, out.shape[-1]).all(0)
 
 
-def _rows(units: Tensor, shapes: Shapes) -> list[Tensor]:
-    """A layer's rows of weight and bias by their units, and its input only as a whole."""
+def _rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
+    """A layer's rows of weight and bias by their units, and its input only as a whole.
+
+    So it is for Linear, convolutions, and group norm, whose statistics mix channels.
+    """
+    units = _by_last(out) if op.name in UNITS_LAST else _by_channel(out)
     whole = torch.full(shapes[0], bool(units.all()))
     return [whole, *(row_mask(units, shape) for shape in shapes[1:])]
-
-
-def _linear(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    return _rows(_by_last(out), shapes)
-
-
-def _channelwise_rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    """Convolutions, and group norm, whose statistics mix channels."""
-    return _rows(_by_channel(out), shapes)
 
 
 def _transposed(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
     """Transposed convolutions, whose weight is `[in, out / groups, …]`."""
     units = _by_channel(out)
-    whole, _, *bias = _rows(units, shapes)
+    whole = torch.full(shapes[0], bool(units.all()))
+    bias = (row_mask(units, shape) for shape in shapes[2:])
     return [whole, column_mask(units, shapes[1]), *bias]
 
 
@@ -188,13 +185,12 @@ def _weight_norm(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
 _RULES: dict[str, Callable[[Op, Tensor, Shapes], list[Tensor] | None]] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
     **dict.fromkeys((*POOLING, "batch_norm", "instance_norm"), _by_single_channel),
-    **dict.fromkeys((*CONVOLUTIONS, "group_norm"), _channelwise_rows),
+    **dict.fromkeys(("linear", *CONVOLUTIONS, "group_norm"), _rows),
     **dict.fromkeys(TRANSPOSED, _transposed),
     **dict.fromkeys(("matmul", "bmm", "mm"), _product),
     **dict.fromkeys(("addmm", "baddbmm"), _sum_and_product),
     **dict.fromkeys(("layer_norm", "rms_norm"), _layer_norm),
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
-    "linear": _linear,
     "embedding": _embedding,
     "scaled_dot_product_attention": _attention,
     "multi_head_attention_forward": _multi_head,

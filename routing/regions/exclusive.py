@@ -7,7 +7,7 @@ way from it to the model's outputs passes a mask of the region.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from chisel.routing.regions.activations import select
 from chisel.routing.regions.backward_rules import closed_inputs
-from chisel.routing.regions.masked_sites import LayerSite, layer_sites
 from chisel.routing.regions.recording import Op, Recording
 from chisel.routing.regions.region import Part, Region
 from chisel.routing.sites.layers import column_mask, row_mask
@@ -38,13 +37,13 @@ def exclusive(model: nn.Module, recording: Recording, regions: Mapping[str, Regi
         recording: Of all activation sites of the regions.
         regions: Regions resolved on that network.
     """
-    nothing = _closed(model, recording, None)
+    nothing = _Sweep(model, recording, ())
     idle = {name: nothing.of(value) for name, value in recording.parameters.items()}
     for name, parameter in model.named_parameters():
         idle.setdefault(name, torch.ones(parameter.shape, dtype=torch.bool))
     found = {}
     for region in regions.values():
-        sweep = _closed(model, recording, region)
+        sweep = _Sweep(model, recording, region.parts)
         masks = {n: sweep.of(value) & ~idle[n] for n, value in recording.parameters.items()}
         found[region.name] = {name: mask for name, mask in masks.items() if mask.any()}
     return Exclusive(found, idle)
@@ -56,34 +55,28 @@ def closed_before(recording: Recording, parts: Sequence[Part]) -> dict[int, Tens
     Returns:
         By value a mask in its shape. The search ends at layers.
     """
-    sweep = _Sweep(recording, parts, [])
-    for op in reversed(recording.ops):
-        sweep.take(op, through_layers=False)
-    return sweep.closed
-
-
-def _closed(model: nn.Module, recording: Recording, region: Region | None) -> _Sweep:
-    """Go backwards through the graph with the masks of one region, or without any mask."""
-    parts: Iterable[Part] = () if region is None else region.parts
-    sites = [] if region is None else layer_sites(model, {region.name: region})
-    sweep = _Sweep(recording, [part for part in parts if part.at != "parameters"], sites)
-    for op in reversed(recording.ops):
-        sweep.take(op)
-    return sweep
+    return _Sweep(None, recording, parts).closed
 
 
 class _Sweep:
-    """Notes which numbers are closed, operation by operation, from the last to the first."""
+    """Notes which numbers are closed, operation by operation, from the last to the first.
+
+    Args:
+        model: The network that was recorded; without it the sweep ends at layers.
+        recording: What is gone through.
+        parts: Where there are masks.
+    """
 
     def __init__(
-        self, recording: Recording, parts: Sequence[Part], layers: Sequence[LayerSite]
+        self, model: nn.Module | None, recording: Recording, parts: Sequence[Part]
     ) -> None:
-        self._recording, self._parts = recording, set(parts)
-        self._layers = {site.module: site for site in layers}
+        self._model, self._recording, self._parts = model, recording, parts
         self.closed: dict[int, Tensor] = {
             value: torch.zeros(recording.shapes[value], dtype=torch.bool)
             for value in recording.outputs
         }
+        for op in reversed(recording.ops):
+            self._take(op)
 
     def of(self, value: int) -> Tensor:
         """Return which numbers of a value are closed; all of them if nothing reads the value."""
@@ -91,7 +84,7 @@ class _Sweep:
         shape = self._recording.shapes[value]
         return torch.ones(shape, dtype=torch.bool) if found is None else found
 
-    def take(self, op: Op, *, through_layers: bool = True) -> None:
+    def _take(self, op: Op) -> None:
         """Note which numbers that an operation reads are closed behind it."""
         if op.part is not None:
             behind = self.of(op.outputs[0])
@@ -102,19 +95,19 @@ class _Sweep:
         else:
             shapes = [self._recording.shapes[value] for value in op.tensors]
             outputs = [self.of(value) for value in op.outputs]
-            inputs = closed_inputs(op, outputs, shapes, through_layers=through_layers)
-            self._at_layer(op, inputs)
+            inputs = closed_inputs(op, outputs, shapes, through_layers=self._model is not None)
+            if self._model is not None and op.name in ("linear", "conv2d"):
+                for part in self._parts:
+                    _close_weights(self._model, part, op, inputs)
         for value, mask in zip(op.tensors, inputs, strict=True):
             self.closed[value] = self.of(value) & mask
 
-    def _at_layer(self, op: Op, inputs: list[Tensor]) -> None:
-        """Close rows and columns of a layer's own weights whose gradient is masked there."""
-        site = self._layers.get(op.module)
-        if site is None or op.name not in ("linear", "conv2d"):
-            return
-        for index, value in enumerate(op.tensors[1:3], start=1):
-            shape = self._recording.shapes[value]
-            if site.rows is not None:  # of the one region, whose number is 0
-                inputs[index] = inputs[index] | row_mask(torch.tensor(site.rows) == 0, shape)
-            if index == 1 and site.columns is not None:
-                inputs[1] = inputs[1] | column_mask(torch.tensor(site.columns) == 0, shape)
+
+def _close_weights(model: nn.Module, part: Part, op: Op, inputs: list[Tensor]) -> None:
+    """Close rows and columns of a layer's own weights whose gradient is masked for a part."""
+    if part.at == "parameters" and part.module == op.module:
+        for index, before in enumerate(inputs[1:3], start=1):
+            inputs[index] = before | row_mask(part.mask, before.shape)
+    if op.module in part.consumers:
+        columns = column_mask(part.columns(model, op.module), inputs[1].shape)
+        inputs[1] = inputs[1] | columns

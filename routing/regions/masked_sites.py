@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from chisel.routing.errors import RoutingError
-from chisel.routing.regions.activations import require_units
 from chisel.routing.regions.region import Region, Regions
 from chisel.routing.sites import Site, own_axis
-from chisel.routing.sites.layers import widths
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,11 @@ class MaskedSite:
     copy: bool = True
     """Whether what is behind the site may be changed in place."""
 
-    def check(self, value: Tensor) -> Tensor:
-        """Check that this is the tensor that was expected when regions were resolved.
 
-        Raises:
-            RoutingError: It has another number of units, or they are on another axis.
-        """
-        return require_units(value, self.site, len(self.owners), self.own)
-
-
-@dataclass(frozen=True)
+@dataclass
 class LayerSite:
     """A Linear or Conv2d whose rows or columns (or both) have owners."""
 
-    module: str
     rows: tuple[int, ...] | None = None
     columns: tuple[int, ...] | None = None
 
@@ -70,7 +60,7 @@ def activation_sites(model: nn.Module, regions: Regions) -> list[MaskedSite]:
                     f"{site.where}: regions must count its units on one axis, not on both "
                     f"{site.axis} and {part.axis}"
                 )
-            sites[key] = replace(site, owners=_with_owner(site.owners, part.units, number))
+            sites[key] = replace(site, owners=_with_owner(site.owners, part.mask, number))
     for module, side, element in sites:
         if element is not None and (module, side, None) in sites:
             raise RoutingError(
@@ -80,26 +70,22 @@ def activation_sites(model: nn.Module, regions: Regions) -> list[MaskedSite]:
     return list(sites.values())
 
 
-def layer_sites(model: nn.Module, regions: Mapping[str, Region]) -> list[LayerSite]:
-    """Collect where gradients of weights are masked, in the order of declaration."""
-    sites: dict[str, LayerSite] = {}
+def layer_sites(model: nn.Module, regions: Mapping[str, Region]) -> dict[str, LayerSite]:
+    """Collect the layers whose weights' gradients are masked, in the order of declaration."""
+    sites: dict[str, LayerSite] = defaultdict(LayerSite)
     for number, region in enumerate(regions.values()):
         for part in region.parts:
             if part.at == "parameters":
-                site = sites.get(part.module, LayerSite(part.module))
-                rows = site.rows or (len(regions),) * part.size
-                rows = _with_owner(rows, part.units, number)
-                sites[part.module] = replace(site, rows=rows)
+                shared = (len(regions),) * part.size
+                site = sites[part.module]
+                site.rows = _with_owner(site.rows or shared, part.mask, number)
             for consumer in part.consumers:
-                site = sites.get(consumer, LayerSite(consumer))
-                reads = widths(model.get_submodule(consumer))
-                assert reads is not None  # `resolve` has checked it
-                columns = site.columns or (len(regions),) * reads.input
-                columns = _with_owner(columns, part.columns(model, consumer), number)
-                sites[consumer] = replace(site, columns=columns)
-    return list(sites.values())
+                columns, site = part.columns(model, consumer), sites[consumer]
+                shared = (len(regions),) * len(columns)
+                site.columns = _with_owner(site.columns or shared, columns, number)
+    return sites
 
 
-def _with_owner(owners: tuple[int, ...], units: tuple[int, ...], number: int) -> tuple[int, ...]:
-    mine = set(units)
-    return tuple(number if unit in mine else owner for unit, owner in enumerate(owners))
+def _with_owner(owners: tuple[int, ...], units: Tensor, number: int) -> tuple[int, ...]:
+    pairs = zip(owners, units.tolist(), strict=True)
+    return tuple(number if is_mine else owner for owner, is_mine in pairs)

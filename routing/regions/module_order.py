@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torch import nn
 
 from chisel.routing.regions.operations import ELEMENTWISE_MODULES, REARRANGING_MODULES
@@ -36,18 +34,15 @@ def producer(
     return None
 
 
-class Neighbour(NamedTuple):
-    """A layer that makes or reads the units of another module, as far as their order tells."""
-
-    layer: nn.Module
-    units: int
-
-
-def neighbour_of(model: nn.Module, name: str, side: Side) -> Neighbour | None:
+def neighbour_of(model: nn.Module, name: str, side: Side) -> tuple[nn.Module, int] | None:
     """Find the nearest layer for a module that has no number of units of its own.
 
     It is the one before, in order of registration; but the one after, if something that rearranges
     units (a Flatten) comes between.
+
+    Returns:
+        The layer that makes or reads the module's units, and how many they are, as far as the order
+        tells.
     """
     leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
     inside = [i for i, (n, _) in enumerate(leaves) if n == name or n.startswith(f"{name}.")]
@@ -57,13 +52,13 @@ def neighbour_of(model: nn.Module, name: str, side: Side) -> Neighbour | None:
         first = leaves[inside[0]][1]
         entered = widths(first)
         if entered is not None:
-            return Neighbour(first, entered.input)
+            return first, entered.input
     last = inside[-1] if side == "output" else inside[0] - 1
     for _, leaf in reversed(leaves[: last + 1]):
         if isinstance(leaf, REARRANGING_MODULES):
             break
         own = widths(leaf)
         if own is not None:
-            return Neighbour(leaf, own.output)
+            return leaf, own.output
     following = ((leaf, widths(leaf)) for _, leaf in leaves[last + 1 :])
-    return next((Neighbour(leaf, own.input) for leaf, own in following if own is not None), None)
+    return next(((leaf, own.input) for leaf, own in following if own is not None), None)

@@ -83,4 +83,5 @@ def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[str, tuple[int, ...
             if has_exact_gradient(layer_inside):
                 yield f"the rows of {name}", tuple(range(cast(Any, widths(layer_inside)).output))
     for consumer in part.consumers:
-        yield f"the columns of {consumer}", part.columns(model, consumer)
+        columns = part.columns(model, consumer).nonzero()[:, 0].tolist()
+        yield f"the columns of {consumer}", tuple(columns)

@@ -27,11 +27,6 @@ class Owned(dict[str, dict[str, Tensor]]):
     unprotected: tuple[str, ...] = ()
     """Regions that may move in steps in which no gradient of theirs is let through."""
 
-    def add(self, name: str, region: str, mask: Tensor) -> None:
-        """Give a region more elements of a parameter."""
-        masks = self.setdefault(name, {})
-        masks[region] = mask | masks[region] if region in masks else mask
-
 
 def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) -> Owned:
     """Collect the elements of parameters that belong to each region.
@@ -54,14 +49,18 @@ def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) ->
         found: What `exclusive` found, if there is a recording.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
+    claims = [
+        (region.name, names[id(parameter)], mask)
+        for region in regions.values()
+        for part in region.parts
+        for parameter, mask in _elements(model, part)
+    ]
+    for region_name, elements in ({} if found is None else found.regions).items():
+        claims += [(region_name, name, mask) for name, mask in elements.items()]
     masks = Owned()
-    for region in regions.values():
-        for part in region.parts:
-            for parameter, mask in _elements(model, part):
-                masks.add(names[id(parameter)], region.name, mask)
-    for name, elements in ({} if found is None else found.regions).items():
-        for parameter_name, mask in elements.items():
-            masks.add(parameter_name, name, mask)
+    for region_name, name, mask in claims:
+        mine = masks.setdefault(name, {})
+        mine[region_name] = mask | mine[region_name] if region_name in mine else mask
     return masks
 
 
@@ -94,13 +93,8 @@ def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
         for parameter in model.get_submodule(part.module).parameters():
             yield parameter, torch.ones(parameter.shape, dtype=torch.bool)
     for name in part.consumers:
-        consumer = model.get_submodule(name)
-        reads = widths(consumer)
-        assert reads is not None  # `resolve` has checked it
-        columns = torch.zeros(reads.input, dtype=torch.bool)
-        columns[list(part.columns(model, name))] = True
-        weight = consumer.get_parameter("weight")
-        yield weight, column_mask(columns, weight.shape)
+        weight = model.get_submodule(name).get_parameter("weight")
+        yield weight, column_mask(part.columns(model, name), weight.shape)
 
 
 def _rows(module: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from chisel.routing.regions.operations import UNITWISE, WEIGHT_AXES
 from chisel.routing.regions.recording import Op, Recording
 from chisel.routing.regions.region import Part
+from chisel.routing.sites.layers import column_mask, row_mask
 
 
 class Reader(NamedTuple):
@@ -94,15 +95,12 @@ def _behind(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> 
 
 def _elements(op: Op, recording: Recording, weight: Tensor, units: _Units | str) -> Tensor:
     """The elements of a weight that meet the units."""
-    elements = torch.zeros(weight.shape, dtype=torch.bool)
+    everything = torch.ones(weight.shape, dtype=torch.bool)
     if isinstance(units, str):
-        return ~elements
+        return everything
     chosen = units.chosen.repeat_interleave(units.run)
     axis = WEIGHT_AXES.get(op.name, 1) % len(recording.shapes[op.inputs[0]])
     if units.axis != axis or chosen.numel() != weight.shape[op.name in WEIGHT_AXES]:
-        return ~elements
-    if op.name in WEIGHT_AXES:
-        elements[:, chosen] = True
-    else:
-        elements[chosen] = True
-    return elements
+        return everything
+    spread = column_mask if op.name in WEIGHT_AXES else row_mask
+    return spread(chosen, weight.shape)

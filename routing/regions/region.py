@@ -63,18 +63,16 @@ class Part:
         mask[list(self.units)] = True
         return mask
 
-    def columns(self, model: nn.Module, consumer: str) -> tuple[int, ...]:
-        """Return the consumer's input features (channels) that read these units.
+    def columns(self, model: nn.Module, consumer: str) -> Tensor:
+        """Return bools `[inputs]`: the consumer's input features (channels) that read these units.
 
         A Linear behind a Flatten reads several features of each unit: neighbouring ones of a
         channel, but if the units were on the last axis, every `size`-th feature.
         """
         reads = widths(model.get_submodule(consumer))
         assert reads is not None  # `resolve` has checked it
-        places = range(reads.input // self.size)
-        if self.axis == -1:
-            return tuple(place * self.size + unit for place in places for unit in self.units)
-        return tuple(unit * len(places) + place for unit in self.units for place in places)
+        places = reads.input // self.size
+        return self.mask.repeat(places) if self.axis == -1 else self.mask.repeat_interleave(places)
 
 
 @dataclass(frozen=True)

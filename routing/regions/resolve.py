@@ -146,7 +146,6 @@ class _Resolver:
             if part.get(option) is not None:
                 raise RoutingError(f"{module}: rows of a weight need no {option}")
         size = cast(Any, widths(layer)).output
-        _require_size(part, size, f"the parameters of {module}")
         units = _units(part, size, f"the parameters of {module}")
         axis = -1 if isinstance(layer, nn.Linear) else 1
         consumers = self._consumers(part, module, size)
@@ -159,7 +158,6 @@ class _Resolver:
         size = part.get("size")  # in what `Regions.to_plain` returned
         if size is None or counts_units(self._model.get_submodule(module), axis):
             size = unit_count(self._model, site, axis, self._recording)
-            _require_size(part, size, site.where)
         units = _units(part, size, site.where)
         return Part(module, at, units, axis, size, self._consumers(part, module, size), element)
 
@@ -208,12 +206,9 @@ def _number(part: Mapping[str, Any], option: str) -> Any:
     return int(given) if is_text else given
 
 
-def _require_size(part: Mapping[str, Any], size: int, what: str) -> None:
-    """Refuse a part that was resolved on a network of another width."""
+def _units(part: Mapping[str, Any], size: int, what: str) -> tuple[int, ...]:
+    """Read which units a part has, and refuse one resolved on a network of another width."""
     if part.get("size", size) != size:
         raise RoutingError(f"{what} has {size} units, not {part['size']} as where it was resolved")
-
-
-def _units(part: Mapping[str, Any], size: int, what: str) -> tuple[int, ...]:
     units = part.get("units")
     return tuple(range(size)) if units is None else parse_units(units, size, what)

@@ -10,6 +10,14 @@ from torch import Tensor, nn
 Side = Literal["output", "input"]
 """Whether something is in what a module returns, or in what it reads."""
 
+_WIDTHS = (
+    (nn.Linear, "in_features", "out_features"),
+    (nn.modules.conv._ConvNd, "in_channels", "out_channels"),
+    (nn.modules.batchnorm._NormBase, "num_features", "num_features"),
+    (nn.GroupNorm, "num_channels", "num_channels"),
+    (nn.MultiheadAttention, "embed_dim", "embed_dim"),
+)
+"""Types of layers, with the attributes that hold the numbers of units they read and make."""
 _UNITS_LAST = (nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention)
 
 
@@ -22,18 +30,11 @@ class Widths(NamedTuple):
 
 def widths(module: nn.Module) -> Widths | None:
     """Return a layer's numbers of units; None for a module without such numbers."""
-    if isinstance(module, nn.Linear):
-        return Widths(module.in_features, module.out_features)
-    if isinstance(module, nn.modules.conv._ConvNd):
-        return Widths(module.in_channels, module.out_channels)
-    if isinstance(module, nn.modules.batchnorm._NormBase):
-        return Widths(module.num_features, module.num_features)
-    if isinstance(module, nn.GroupNorm):
-        return Widths(module.num_channels, module.num_channels)
+    for kind, reads, makes in _WIDTHS:
+        if isinstance(module, kind):
+            return Widths(getattr(module, reads), getattr(module, makes))
     if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) == 1:
         return Widths(module.normalized_shape[-1], module.normalized_shape[-1])
-    if isinstance(module, nn.MultiheadAttention):
-        return Widths(module.embed_dim, module.embed_dim)
     if is_transposed_linear(module):
         return Widths(*module.get_parameter("weight").shape)
     return None

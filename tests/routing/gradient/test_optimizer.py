@@ -387,3 +387,14 @@ def test_state_of_other_regions_and_unknown_names_are_refused():
         routed.load_state_dict(plain.state_dict())
     with pytest.raises(routing.RoutingError, match="no region 'c' owns elements here; there are a"):
         routed.reset_state("c")
+
+
+def test_a_sparse_gradient_is_refused_before_anything_moves():
+    dense, table = torch.nn.Linear(2, 2), torch.nn.Embedding(5, 2, sparse=True)
+    groups = [{"params": list(dense.parameters())}, {"params": list(table.parameters())}]
+    optimizer = RoutedAdam(groups, lr=0.1)
+    before = [value.detach().clone() for value in dense.parameters()]
+    dense(table(torch.tensor([1, 2]))).sum().backward()
+    with pytest.raises(routing.RoutingError, match="takes no sparse gradients: set sparse=False"):
+        optimizer.step()
+    assert all(map(torch.equal, dense.parameters(), before))

@@ -125,6 +125,18 @@ def test_a_region_whose_weights_are_used_past_its_mask_is_refused():
         attach(Twice(), {"module": "fc1", "units": "0:3"}, example=torch.randn(5, 4))
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_units_of_a_transposed_convolution_with_other_numbers_in_and_out_rest(groups):
+    up = nn.ConvTranspose2d(2, 4, 3, groups=groups)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), up, nn.ReLU(), nn.Conv2d(4, 1, 1))
+    router = attach(model, {"module": "2", "units": "1:3"}, example=torch.randn(3, 1, 5, 5))
+    made = torch.tensor([False, True, True, False])
+    assert torch.equal(owns(router)["2.bias"], made)
+    by_input = made.view(groups, 1, -1).expand(groups, 2 // groups, -1).reshape(2, -1)
+    assert torch.equal(owns(router)["2.weight"], by_input[..., None, None].expand(up.weight.shape))
+    assert set(largest_move(model, router, lambda: torch.randn(3, 1, 5, 5)).values()) == {0.0}
+
+
 TOKENS = torch.randint(11, (3, 5), generator=torch.Generator().manual_seed(0))
 
 
