@@ -68,22 +68,23 @@ def make_loggers(
 def _start_wandb(
     config: RunConfig, run_dir: Path, run_id: str | None, warn: Warn
 ) -> IterationLogger | None:
-    from chisel.trainers.logging.wandb_run import WandbRun
+    from chisel.trainers.logging.wandb_run import start_wandb
 
     one_of_group = run_dir.name.startswith("seed-")
     name = f"{run_dir.parent.name}/{run_dir.name}" if one_of_group else run_dir.name
     tracking = config.tracking
-    run = WandbRun(
-        folder=run_dir,
+    return start_wandb(
+        "online" if tracking.mode == "online" else "offline",
+        warn,
+        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
+        dir=str(run_dir),
         project=tracking.project,
         entity=tracking.entity,
         name=name,
         group=tracking.group or (run_dir.parent.name if one_of_group else None),
         tags=tracking.tags,
-        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
         config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
     )
-    return run.start("online" if tracking.mode == "online" else "offline", warn)
 
 
 def _own_id(seed: str) -> str | None:

@@ -24,7 +24,7 @@ from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs.distributed import gather, rank, sum_over_ranks
 from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import make_adam
 
 
 class Outputs(NamedTuple):
@@ -86,7 +86,6 @@ class Algorithm(Protocol):
 
     def learning_rate(self, progress: float) -> float:
         """Return the step size when `progress` (0 to 1) of the planned iterations are done."""
-        ...
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
         """Compute from a rollout's raw rewards the columns that the losses need, in place.
@@ -94,11 +93,9 @@ class Algorithm(Protocol):
         Raises:
             NumericsError: A number is not finite.
         """
-        ...
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
         """Compute the loss of a minibatch."""
-        ...
 
     def metrics(self) -> dict[str, float]:
         """Return what is logged of the last rollout beside the losses."""
@@ -110,7 +107,6 @@ class Algorithm(Protocol):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
-        return
 
 
 class OnPolicy(IterationModule):
@@ -170,10 +166,9 @@ class OnPolicy(IterationModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Make Adam; with routes that freeze, regions without gradient keep still."""
+        owned = None if self.routes is None else self.routes.owned()
         rate, eps = self.algorithm.learning_rate(0.0), self.algorithm.adam_eps
-        if self.routes is not None:
-            return keep_layout(self.routes.optimizer(self.model, lr=rate, eps=eps))
-        return keep_layout(torch.optim.Adam(self.model.parameters(), lr=rate, eps=eps, fused=True))
+        return make_adam(self.model, owned, lr=rate, eps=eps)
 
     def on_fit_start(self) -> None:
         """Allocate the rollout on the device that Lightning chose."""

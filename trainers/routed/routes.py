@@ -114,13 +114,9 @@ class Routes:
 
         return keep
 
-    def optimizer(self, model: nn.Module, *, lr: float, eps: float) -> torch.optim.Optimizer:
-        """Make Adam; with `freeze`, regions without gradient keep still."""
-        if not self.options.freeze:
-            return torch.optim.Adam(model.parameters(), lr=lr, eps=eps, fused=True)
-        return routing.RoutedAdam(
-            model.named_parameters(), lr=lr, eps=eps, owned=self.router.owned()
-        )
+    def owned(self) -> Mapping[str, Mapping[str, Tensor]] | None:
+        """Return what regions own that rest without gradient; `None` without `freeze`."""
+        return self.router.owned() if self.options.freeze else None
 
     @property
     def _uses_routed_values(self) -> bool:
@@ -129,9 +125,7 @@ class Routes:
 
     def untouched(self, optimizer: torch.optim.Optimizer) -> list[str]:
         """Return regions with parameters that never got a gradient; none before the first step."""
-        if not isinstance(optimizer, routing.RoutedAdam):
-            return []
-        return optimizer.untouched()
+        return optimizer.untouched() if isinstance(optimizer, routing.RoutedAdam) else []
 
     def begin(self, env_steps: int) -> None:
         """Prepare a rollout: routing's strength, no labels, and regions dropped by environment."""

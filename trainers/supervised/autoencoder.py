@@ -17,7 +17,7 @@ from chisel.configs import AutoencoderConfig, RoutingConfig
 from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.routes import strength_at
 from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import make_adam
 
 _EPS = 1e-12
 """Keeps the gradient of a unit that is always 0 at 0; far below any variance that matters."""
@@ -75,13 +75,9 @@ class AutoencoderTraining(IterationModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Make Adam with the decay added to the gradient, as in the paper."""
+        owned = self.router.owned() if self.router is not None and self.routes.freeze else None
         rate, decay = self.options.learning_rate, self.options.weight_decay
-        owned = self.router.owned() if self.router is not None and self.routes.freeze else {}
-        if owned:
-            named = self.model.named_parameters()
-            return keep_layout(routing.RoutedAdam(named, lr=rate, weight_decay=decay, owned=owned))
-        parameters = self.model.parameters()
-        return keep_layout(torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True))
+        return make_adam(self.model, owned or None, lr=rate, weight_decay=decay)
 
     def train_dataloader(self) -> MinibatchLoader:
         """Make the loader of minibatches, on the device that Lightning chose."""
