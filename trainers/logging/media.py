@@ -21,7 +21,7 @@ from chisel.analysis.evaluation import Film, evaluator_of, play, world_of
 from chisel.analysis.maze import contact_sheet, vector_field
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import observe_states
-from chisel.trainers.onpolicy.repeatable import restored_modes
+from chisel.routing import evaluating
 
 if TYPE_CHECKING:
     from chisel.trainers.logging.tracking import Tracking
@@ -87,8 +87,8 @@ class MediaCallback(Callback):
         """Draw every `every` iterations."""
         if pl_module.iteration % self.every:
             return
-        with restored_modes(pl_module.model):
-            outputs = _on_device(pl_module.model.eval(), pl_module.device)
+        with evaluating(pl_module.model):
+            outputs = _on_device(pl_module.model, pl_module.device)
             self.draw(self, outputs, pl_module.iteration)
 
     def teardown(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
