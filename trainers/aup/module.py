@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from chisel.configs import AupConfig
-from chisel.trainers.aup.rewards import AuxiliaryRewards
 from chisel.trainers.onpolicy.collector import Policy
 from chisel.trainers.onpolicy.module import Algorithm, Losses, Outputs
 from chisel.trainers.onpolicy.ppo import PPO
@@ -52,8 +52,8 @@ class AuxiliaryValues(Protocol):
     """Action values Q of K auxiliary rewards, learnt off-policy beside the agent."""
 
     @property
-    def rewards(self) -> AuxiliaryRewards:
-        """The K rewards."""
+    def rewards(self) -> Callable[[Tensor], Tensor]:
+        """Rewards of reaching observations `[B, ...]`, float32 `[B, K]`."""
 
     @property
     def exploration(self) -> Policy:

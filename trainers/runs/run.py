@@ -32,8 +32,8 @@ from chisel.trainers.logging.tracking import Tracking, make_loggers
 from chisel.trainers.logging.training_studies import study_callbacks
 
 
-def _nothing() -> None:
-    """Do nothing: the default of `begin`."""
+def _nothing(*_: object) -> None:
+    """Do nothing: the default of `begin`, and of warnings that the first process prints."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def check_resume(folder: Path, config: RunConfig) -> None:
     """
     resuming.check_overrides(rundir.read_config(folder), config, folder)
     device_of(config)
-    _read_newest(folder, config, _ignore)
+    _read_newest(folder, config, _nothing)
 
 
 def _read_newest(
@@ -172,10 +172,6 @@ def _note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
 
 
-def _ignore(text: str) -> None:
-    """Drop a warning that the first process prints."""
-
-
 def _execute(job: _Job) -> Path:
     """Check, build and train; a resumed run's folder changes when the first iteration starts."""
     config = job.config
@@ -184,13 +180,14 @@ def _execute(job: _Job) -> Path:
         device = device_of(config, job.process.local_rank)
         newest, payload = _checkpoint(job) if job.resumes else (None, None)
         state = None if payload is None else payload["chisel"]
-        warn = _warn if job.first else _ignore
+        warn = _warn if job.first else _nothing
         module = build_module(config, job.process.rank, device, state, warn)
         try:
             if newest is not None and payload is not None:
                 resuming.rehearse(module, payload, newest, job.process.rank)
             if state is not None and state["iteration"] >= module.num_iterations:
-                _say_finished(job)
+                if job.first:
+                    print(f"{job.folder} has all its {config.frames:,} frames; for more, add frames=…")
                 return job.folder
             _say_frames(job, module)
             return _fit(job, module, newest, state)
@@ -211,11 +208,6 @@ def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
     return newest, payload
 
 
-def _say_finished(job: _Job) -> None:
-    if job.first:
-        print(f"{job.folder} has all its {job.config.frames:,} frames; for more, add frames=…")
-
-
 def _say_frames(job: _Job, module: Any) -> None:
     """Print how far training goes if the planned frames are no whole number of iterations."""
     frames = job.config.frames
@@ -227,7 +219,16 @@ def _say_frames(job: _Job, module: Any) -> None:
 def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
     config = job.config
     stop, crash = StopAtBoundary(config.trainer.max_minutes), SaveCrash(job.folder / "crash")
-    tracking = _open_logs(config, job.folder, state) if job.first else None
+    saved = state or {}
+    tracking = None
+    if job.first:
+        tracking = make_loggers(
+            config,
+            job.folder,
+            wandb_run_id=saved.get("wandb_run_id"),
+            last_iteration=saved.get("iteration", 0),
+            warn=_warn,
+        )
     try:
         if tracking:
             module.about["wandb_run_id"] = tracking.run_id
@@ -263,16 +264,6 @@ def _where_it_ended(folder: Path) -> str:
     if rundir.is_group(folder.parent) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return f"go on from the last checkpoint with `{rundir.resume_command(folder)}`"
     return "there was no checkpoint yet"
-
-
-def _open_logs(config: RunConfig, folder: Path, state: dict[str, Any] | None) -> Tracking:
-    return make_loggers(
-        config,
-        folder,
-        wandb_run_id=None if state is None else state.get("wandb_run_id"),
-        last_iteration=0 if state is None else state["iteration"],
-        warn=_warn,
-    )
 
 
 def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,22 +23,14 @@ _EPS = 1e-12
 """Keeps the gradient of a unit that is always 0 at 0; far below any variance that matters."""
 
 
-class Labels(NamedTuple):
-    """Labels of all examples."""
-
-    numbers: Tensor
-    """int64 `[N]`; negative for an example without a label."""
-    names: tuple[str, ...]
-    """Names of the labels 0, 1, …"""
-
-
 class AutoencoderTraining(IterationModule):
     """Trains encoder, decoder and certificates.
 
     Args:
         model: The network.
         images: Examples to learn from, float32 `[N, H, W]`.
-        labels: Their labels.
+        labels: Their labels, int64 `[N]`; negative for an example without a label.
+        num_labels: Number of different labels.
         options: Hyperparameters.
         num_iterations: Planned passes over the examples.
         minibatch_generator: CPU generator of the minibatch permutations.
@@ -52,7 +44,8 @@ class AutoencoderTraining(IterationModule):
         self,
         model: HalvesAutoencoder,
         images: Tensor,
-        labels: Labels,
+        labels: Tensor,
+        num_labels: int,
         options: AutoencoderConfig,
         *,
         num_iterations: int,
@@ -68,9 +61,8 @@ class AutoencoderTraining(IterationModule):
             minibatch_generator=minibatch_generator,
             about=about,
         )
-        self.model, self.options = model, options
-        self.columns = {"images": images, "labels": labels.numbers}
-        self.num_labels = len(labels.names)
+        self.model, self.options, self.num_labels = model, options, num_labels
+        self.columns = {"images": images, "labels": labels}
         self.router, self.routes, self.evaluate = router, routes, evaluate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
