@@ -270,12 +270,12 @@ class OnPolicy(IterationModule):
         return {f"charts/{name}": float(mean) for name, mean in zip(names, means, strict=True)}
 
     def _loss_metrics(self) -> dict[str, float]:
-        names = [name for name in self._steps[0] if name != "loss"]
         means = {
             name if "/" in name else f"losses/{name}": self._mean_over_ranks(
                 torch.stack([step[name] for step in self._steps])
             )
-            for name in names
+            for name in self._steps[0]
+            if name != "loss"
         }
         explained = explained_variance(self.buffer["values"], self.buffer["returns"])
         return means | {"losses/explained_variance": self._mean_over_ranks(explained)}

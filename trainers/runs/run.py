@@ -18,18 +18,13 @@ from chisel import configs, models
 from chisel.configs import RunConfig, Stopped
 from chisel.trainers.runs import launching, resuming, rundir
 from chisel.trainers.runs.assembly import build_module, device_of
-from chisel.trainers.runs.callbacks import (
-    BeforeFirstIteration,
-    LogIteration,
-    SaveCrash,
-    StopAtBoundary,
-)
+from chisel.trainers.runs.callbacks import LogIteration, SaveCrash, StopAtBoundary
 from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
 from chisel.trainers.runs.launching import Process
 from chisel.trainers.logging.media import media_callbacks
 from chisel.trainers.logging.progress import TrainingProgress
 from chisel.trainers.logging.tracking import Tracking, make_loggers
-from chisel.trainers.logging.training_studies import study_callbacks
+from chisel.trainers.logging.training_studies import TrainingStudies
 
 
 def _nothing(*_: object) -> None:
@@ -284,9 +279,11 @@ def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
         rundir.write_config(folder, config)
         tracking.begin()
 
+    watching = media_callbacks(config, tracking)
+    if config.tracking.studies:
+        watching.append(TrainingStudies(config, folder, tracking))
     shown = [TrainingProgress(config)] if options.progress else []
-    watching = media_callbacks(config, tracking) + study_callbacks(config, folder, tracking)
-    return [BeforeFirstIteration(begin), LogIteration(tracking.log), saver, *watching, *shown]
+    return [LogIteration(tracking.log, begin), saver, *watching, *shown]
 
 
 def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | None) -> L.Trainer:

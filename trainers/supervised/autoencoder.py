@@ -124,10 +124,13 @@ class AutoencoderTraining(IterationModule):
     def compute_metrics(self) -> dict[str, float]:
         """Compute what the finished iteration logs: means over its minibatches."""
         seconds = time.perf_counter() - self._started
-        names = [name for name in self._steps[0] if name != "loss"]
-        means = {n: float(torch.stack([s[n] for s in self._steps]).mean()) for n in names}
+        means = {
+            f"losses/{name}": float(torch.stack([step[name] for step in self._steps]).mean())
+            for name in self._steps[0]
+            if name != "loss"
+        }
         return (
-            {f"losses/{name}": mean for name, mean in means.items()}
+            means
             | self.evaluate(self.model)
             | {
                 "charts/SPS": self.frames_per_iteration / seconds,
