@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +61,10 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
         state = torch.get_rng_state()
         first = _calls(model, run, shown)
         drew = not torch.equal(torch.get_rng_state(), state)
-        _refuse_changed_buffers(model, before)
+        for name, value in model.named_buffers():  # a counter of calls may change
+            if value.is_floating_point() and not torch.equal(value, before[name]):
+                where = _description(model, name.rpartition(".")[0])
+                raise _refusal(where, "keeps statistics of its input")
         again = _calls(model, run, shown)
         if drew or not _alike(first[-1].outputs, again[-1].outputs):
             raise _refusal(_blamed(model, first, again), "is random or remembers")
@@ -72,15 +75,6 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
             resting = _calls(model, run, shown)
         if not _alike(first[-1].outputs, resting[-1].outputs):
             raise _refusal(_blamed(model, first, resting), "answers differently in evaluation mode")
-
-
-def _refuse_changed_buffers(model: nn.Module, before: Mapping[str, Tensor]) -> None:
-    """Refuse buffers of floats that a call changes; a counter of calls may change."""
-    for name, value in model.named_buffers():
-        if value.is_floating_point() and not torch.equal(value, before[name]):
-            raise _refusal(
-                _description(model, name.rpartition(".")[0]), "keeps statistics of its input"
-            )
 
 
 def _refusal(where: str, what: str) -> ConfigError:

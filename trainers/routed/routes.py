@@ -6,17 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from chisel import routing
-from chisel.configs import ConfigError, RoutingConfig, RunConfig, hint
+from chisel.configs import ConfigError, RoutingConfig, hint
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Policy
 from chisel.trainers.onpolicy.losses import divergence
 from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
-from chisel.trainers.runs import seeding
 from chisel.trainers.runs.distributed import mean_over_ranks
 
 FORK = "embedder"
@@ -258,24 +256,6 @@ class Routes:
                 for key in ("approx_kl", "clipfrac"):
                     metrics[f"routes/{name}/{key}"] = divergences[key]
         return metrics
-
-
-def make_routes(
-    config: RunConfig,
-    model: ActorCritic,
-    *,
-    num_envs: int,
-    rank: int,
-    resolved: Mapping[str, Any] | None = None,
-    example: Tensor | None = None,
-) -> Routes | None:
-    """Make the routes of a config; `None` if it labels nothing."""
-    options = config.routing
-    if options.labels.source is None:
-        return None
-    generator = np.random.default_rng(seeding.derive(config, "labels", rank))
-    labels = EpisodeLabeler(options.labels, num_envs=num_envs, generator=generator)
-    return Routes(model, options, labels, resolved, example)
 
 
 def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tensor]:

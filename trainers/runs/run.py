@@ -15,7 +15,7 @@ import lightning as L
 import torch
 
 from chisel import configs, models
-from chisel.configs import RunConfig, Stopped
+from chisel.configs import ConfigError, RunConfig, Stopped
 from chisel.trainers.runs import launching, resuming, rundir
 from chisel.trainers.runs.assembly import build_module, device_of
 from chisel.trainers.runs.callbacks import LogIteration, SaveCrash, StopAtBoundary
@@ -154,8 +154,12 @@ def _read_newest(
         return None, None
     newest = models.latest_valid(folder / models.CHECKPOINTS, warn)
     payload = resuming.read(newest, old, config.trainer.devices * config.trainer.num_nodes)
-    if config.frames != old.frames:
-        resuming.check_frames(config, payload["chisel"], folder)
+    done = payload["chisel"]["env_steps"]
+    if config.frames != old.frames and config.frames < done:
+        raise ConfigError(
+            f"frames = {config.frames}: {folder} has done {done:,} already; ask for more, or leave "
+            "frames= out"
+        )
     return newest, payload
 
 
