@@ -157,22 +157,20 @@ class Tracking:
         self._studies.write(values, iteration, env_steps)
         self._send(lambda: dict(values), iteration)
 
-    def log_figure(self, name: str, figure: Figure, iteration: int) -> Path:
+    def log_figure(self, name: str, figure: Figure, iteration: int) -> None:
         """Write a matplotlib figure as PNG into `media/`, and log it."""
         path = self._media_path(name, iteration, "png")
         made_by = f"{self.media.parent.name}, iteration {iteration}"
         save_figure(figure, path, made_by, paper=False)
         self._send(lambda: {f"media/{name}": _wandb().Image(str(path))}, iteration)
-        return path
 
     def log_video(
         self, name: str, frames: NDArray[np.uint8], iteration: int, *, fps: int = 15
-    ) -> Path:
+    ) -> None:
         """Write frames `[T, H, W, 3]` as an animated GIF into `media/`, and log it."""
         path = self._media_path(name, iteration, "gif")
         write_gif(path, frames, fps)
         self._send(lambda: {f"media/{name}": _wandb().Video(str(path), format="gif")}, iteration)
-        return path
 
     def checkpoint_saved(self, path: Path) -> None:
         """Upload a checkpoint as the next version of the run's artifact, if `log_artifacts`.

@@ -107,6 +107,7 @@ class Algorithm(Protocol):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
+        return
 
 
 class OnPolicy(IterationModule):

@@ -112,11 +112,11 @@ class EpisodeLabeler:
         num_envs: int,
         generator: np.random.Generator,
     ) -> None:
-        self.label: Label = registry.resolve("label", str(options.source))
-        if not isinstance(self.label, Label):
-            kind = type(self.label).__name__
-            raise ConfigError(f"label {options.source!r} is a {kind}, not a Label")
-        self.names, self.options, self.generator = self.label.names, options, generator
+        label = registry.resolve("label", str(options.source))
+        if not isinstance(label, Label):
+            raise ConfigError(f"label {options.source!r} is a {type(label).__name__}, not a Label")
+        self.label, self.options, self.generator = label, options, generator
+        self.names = label.names
         for name in options.recall:
             if name not in self.names:
                 raise ConfigError(

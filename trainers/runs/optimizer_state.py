@@ -11,7 +11,12 @@ from chisel import routing
 
 
 def make_adam(
-    model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]] | None, **options: float
+    model: nn.Module,
+    owned: Mapping[str, Mapping[str, Tensor]] | None,
+    *,
+    lr: float,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
 ) -> torch.optim.Optimizer:
     """Make the Adam of a run, see `keep_layout`.
 
@@ -19,11 +24,18 @@ def make_adam(
         model: The network.
         owned: What regions own (`Router.owned()`), so that they rest without gradient; `None` makes
             torch's own Adam.
-        options: `lr`, `eps` and `weight_decay`; the decay is added to the gradient.
+        lr: Step size.
+        eps: Added to the denominator.
+        weight_decay: Strength of the decay, which is added to the gradient.
     """
     if owned is None:
-        return keep_layout(torch.optim.Adam(model.parameters(), fused=True, **options))
-    return keep_layout(routing.RoutedAdam(model.named_parameters(), owned=owned, **options))
+        parameters = model.parameters()
+        adam = torch.optim.Adam(parameters, lr, eps=eps, weight_decay=weight_decay, fused=True)
+        return keep_layout(adam)
+    named = model.named_parameters()
+    return keep_layout(
+        routing.RoutedAdam(named, lr, eps=eps, weight_decay=weight_decay, owned=owned)
+    )
 
 
 def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
