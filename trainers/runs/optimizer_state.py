@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +12,7 @@ from chisel import routing
 
 
 def make_adam(
-    model: nn.Module,
-    owned: Mapping[str, Mapping[str, Tensor]] | None,
-    *,
-    lr: float,
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
+    model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]] | None, **options: Any
 ) -> torch.optim.Optimizer:
     """Make the Adam of a run, see `keep_layout`.
 
@@ -24,18 +20,11 @@ def make_adam(
         model: The network.
         owned: What regions own (`Router.owned()`), so that they rest without gradient; `None` makes
             torch's own Adam.
-        lr: Step size.
-        eps: Added to the denominator.
-        weight_decay: Strength of the decay, which is added to the gradient.
+        options: Options of both, such as `lr`, `eps` and `weight_decay`, which adds to the gradient.
     """
     if owned is None:
-        parameters = model.parameters()
-        adam = torch.optim.Adam(parameters, lr, eps=eps, weight_decay=weight_decay, fused=True)
-        return keep_layout(adam)
-    named = model.named_parameters()
-    return keep_layout(
-        routing.RoutedAdam(named, lr, eps=eps, weight_decay=weight_decay, owned=owned)
-    )
+        return keep_layout(torch.optim.Adam(model.parameters(), fused=True, **options))
+    return keep_layout(routing.RoutedAdam(model.named_parameters(), owned=owned, **options))
 
 
 def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
