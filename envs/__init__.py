@@ -4,7 +4,6 @@ from chisel.envs.base import Plain, StatefulVectorEnv, make
 from chisel.envs.checker import check_vector_env
 from chisel.envs.declarations import (
     as_array,
-    bounds_of,
     check_declarations,
     check_observations,
 )
@@ -13,7 +12,6 @@ __all__ = [
     "Plain",
     "StatefulVectorEnv",
     "as_array",
-    "bounds_of",
     "check_declarations",
     "check_observations",
     "check_vector_env",

@@ -12,6 +12,7 @@ from chisel.routing.gradient.protection import UnprotectedRegion
 from chisel.routing.gradient.resting import UNTESTED, keep_resting, moved, snapshot
 from chisel.routing.gradient.router import Router, attach
 from chisel.routing.leaks import Leak, leaks
+from chisel.routing.regions.examples import evaluating, tensors_in
 from chisel.routing.regions.region import Part, Region, Regions
 from chisel.routing.regions.resolve import resolve
 from chisel.routing.sites import Site
@@ -31,6 +32,7 @@ __all__ = [
     "ablate",
     "attach",
     "erase",
+    "evaluating",
     "keep_resting",
     "leaks",
     "moved",
@@ -39,5 +41,6 @@ __all__ = [
     "record_means",
     "resolve",
     "snapshot",
+    "tensors_in",
     "without_routes",
 ]

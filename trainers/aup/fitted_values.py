@@ -14,7 +14,7 @@ from chisel.trainers.aup.bellman import BellmanTargets, TransitionGraph, bellman
 from chisel.trainers.aup.exploration import ExplorationPolicy
 from chisel.trainers.aup.last_layer import correct_last_layer
 from chisel.trainers.aup.normalizer import ObservationNormalizer
-from chisel.trainers.aup.rewards import AuxiliaryRewards
+from chisel.trainers.aup.rewards import RandomRewards
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs.optimizer_state import keep_layout
 
@@ -45,7 +45,7 @@ class FittedValues:
     def __init__(
         self,
         network: ActorCritic,
-        rewards: AuxiliaryRewards,
+        rewards: RandomRewards,
         options: AuxiliaryConfig,
         exploration: ExplorationPolicy,
         *,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from chisel.configs import AupConfig
-from chisel.trainers.aup.rewards import AuxiliaryRewards
 from chisel.trainers.onpolicy.collector import Policy
 from chisel.trainers.onpolicy.module import Algorithm, Losses, Outputs
 from chisel.trainers.onpolicy.ppo import PPO
@@ -52,18 +52,15 @@ class AuxiliaryValues(Protocol):
     """Action values Q of K auxiliary rewards, learnt off-policy beside the agent."""
 
     @property
-    def rewards(self) -> AuxiliaryRewards:
-        """The K rewards."""
-        ...
+    def rewards(self) -> Callable[[Tensor], Tensor]:
+        """Rewards of reaching observations `[B, ...]`, float32 `[B, K]`."""
 
     @property
     def exploration(self) -> Policy:
         """The policy that collects the rollouts of the auxiliary phase."""
-        ...
 
     def values(self, obs: Tensor) -> Tensor:
         """Compute Q `[B, K, A]`, in units of the rewards; `obs` have the environment's layout."""
-        ...
 
     def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
         """Learn from a rollout, which has `next_obs`, and return what is logged of it.
@@ -75,19 +72,15 @@ class AuxiliaryValues(Protocol):
         Raises:
             NumericsError: A number is not finite.
         """
-        ...
 
     def stop(self) -> None:
         """Free what only `learn` needs: it is not called any more."""
-        ...
 
     def get_state(self) -> dict[str, Any]:
         """Return all that `values` and `learn` depend on, as plain values and tensors."""
-        ...
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
-        ...
 
 
 class Aup(Algorithm):

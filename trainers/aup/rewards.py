@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,31 +11,8 @@ from torch import Tensor
 from chisel.trainers.aup.observation_hash import ObservationHash, joined
 
 
-class AuxiliaryRewards(Protocol):
-    """K fixed functions of an observation: the rewards of reaching it."""
-
-    num: int
-    """K."""
-    low: float
-    """Lower bound of all rewards; at most 0, the value of everything after an episode's end."""
-    high: float
-    """Upper bound of all rewards; at least 0."""
-
-    def __call__(self, obs: Tensor) -> Tensor:
-        """Compute rewards, float32 `[B, K]`; `obs` `[B, ...]` have the environment's layout."""
-        ...
-
-    def get_state(self) -> dict[str, Any]:
-        """Return the functions' parameters, as tensors and plain values."""
-        ...
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Take over the parameters from `get_state`."""
-        ...
-
-
 class RandomRewards:
-    """Independent rewards, uniform on [0, 1), for each different observation (1902.09725).
+    """Independent rewards, uniform on [0, 1), of reaching each different observation (1902.09725).
 
     They are not drawn when an observation is first seen, but are a keyed hash of it. So they don't
     depend on the order of observations, and their whole state is the key.
@@ -46,12 +23,13 @@ class RandomRewards:
     """
 
     low, high = 0.0, 1.0
+    """Bounds of all rewards; 0, the value of everything after an episode's end, lies within."""
 
     def __init__(self, num: int, observation_hash: ObservationHash) -> None:
         self.num, self._hash = num, observation_hash
 
     def __call__(self, obs: Tensor) -> Tensor:
-        """Compute the rewards; see `AuxiliaryRewards`."""
+        """Compute rewards, float32 `[B, K]`; `obs` `[B, ...]` have the environment's layout."""
         numbers = np.arange(self.num, dtype=np.uint64)
         words = joined(self._hash(obs)[:, None], numbers)
         uniform = (words >> np.uint64(40)).astype(np.float32) / np.float32(2**24)

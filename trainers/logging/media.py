@@ -6,6 +6,7 @@ them.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,13 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from chisel.analysis.evaluation import Film, evaluator_of, play, world_of
 from chisel.analysis.maze import contact_sheet, vector_field
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import observe_states
-from chisel.trainers.onpolicy.repeatable import restored_modes
+from chisel.routing import evaluating
 
 if TYPE_CHECKING:
     from chisel.trainers.logging.tracking import Tracking
@@ -87,9 +88,9 @@ class MediaCallback(Callback):
         """Draw every `every` iterations."""
         if pl_module.iteration % self.every:
             return
-        with restored_modes(pl_module.model):
-            outputs = _on_device(pl_module.model.eval(), pl_module.device)
-            self.draw(self, outputs, pl_module.iteration)
+        model, device = pl_module.model, pl_module.device
+        with evaluating(model):
+            self.draw(self, lambda obs: model(obs.to(device)), pl_module.iteration)
 
     def teardown(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
         """Close the environment."""
@@ -112,10 +113,7 @@ def film(media: MediaCallback, outputs: Outputs, iteration: int) -> None:
 def draw_fields(media: MediaCallback, outputs: Outputs, iteration: int) -> None:
     """Log the policy's vector fields of a few mazes."""
     media.env.reset()
-
-    def observe(states: Any) -> NDArray[Any]:
-        return observe_states(states, media.config.env)
-
+    observe = functools.partial(observe_states, config=media.config.env)
     fields = [vector_field(outputs, s, observe) for s in media.env.maze_states()[:FIELDS]]
     title = f"{media.config.experiment} after {iteration} iterations"
     media.tracking.log_figure("field", contact_sheet([("net moves", fields)], title), iteration)
@@ -178,11 +176,3 @@ def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     full[: len(panels)] = panels
     grid = full.reshape(down, across, height, width, 3).swapaxes(1, 2)
     return np.ascontiguousarray(grid.reshape(down * height, across * width, 3))
-
-
-def _on_device(model: nn.Module, device: torch.device) -> Outputs:
-    def outputs(obs: Tensor) -> tuple[Tensor, Tensor]:
-        result: tuple[Tensor, Tensor] = model(obs.to(device))
-        return result
-
-    return outputs

@@ -11,8 +11,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TextColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from chisel.configs import GridworldConfig, RunConfig
 from chisel.envs.gridworlds import find_world
@@ -61,7 +60,7 @@ class TrainingProgress(Callback):
                 escape(self.title),
                 total=self.frames,
                 completed=pl_module.env_steps,
-                facts={"speed": "–", "left": "–:––"} | {word: "–" for word, _, _ in self.shown},
+                facts=self._facts({}, pl_module.env_steps, self._started),
                 phase="rollout",
             )
             self._bar.start()
@@ -91,6 +90,7 @@ class TrainingProgress(Callback):
         shown = metrics if env_steps >= self.first_shown else {}
         facts = {word: _number(shown.get(key, math.nan), form) for word, key, form in self.shown}
         return facts | {
+            "frames": f"{_short(env_steps)}/{_short(self.frames)}",
             "speed": _number(self.speed, ",.0f"),
             "left": _clock(self._seconds_left(env_steps, now)),
         }
@@ -146,24 +146,12 @@ def _frames_of_longest_episodes(config: RunConfig) -> int:
     return (limit or 0) * getattr(env, "num_envs", 0)
 
 
-class _Frames(TextColumn):
-    """A column with the frames done and planned, in short numbers."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: Task) -> Text:
-        return Text(
-            f"{_short(task.completed)}/{_short(task.total or 0)}", style="progress.download"
-        )
-
-
 def _bar(console: Console, words: Sequence[str]) -> Progress:
     columns: list[Any] = [
         SpinnerColumn(finished_text="✓"),
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=None),
-        _Frames(),
+        TextColumn("[progress.download]{task.fields[facts][frames]}"),
         *(
             TextColumn(f"[dim]{word}[/] [{colour}]{{task.fields[facts][{word}]}}")
             for word, colour in zip(words, ("cyan", "green"), strict=True)

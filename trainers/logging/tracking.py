@@ -68,22 +68,23 @@ def make_loggers(
 def _start_wandb(
     config: RunConfig, run_dir: Path, run_id: str | None, warn: Warn
 ) -> IterationLogger | None:
-    from chisel.trainers.logging.wandb_run import WandbRun
+    from chisel.trainers.logging.wandb_run import start_wandb
 
     one_of_group = run_dir.name.startswith("seed-")
     name = f"{run_dir.parent.name}/{run_dir.name}" if one_of_group else run_dir.name
     tracking = config.tracking
-    run = WandbRun(
-        folder=run_dir,
+    return start_wandb(
+        "online" if tracking.mode == "online" else "offline",
+        warn,
+        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
+        dir=str(run_dir),
         project=tracking.project,
         entity=tracking.entity,
         name=name,
         group=tracking.group or (run_dir.parent.name if one_of_group else None),
         tags=tracking.tags,
-        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
         config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
     )
-    return run.start("online" if tracking.mode == "online" else "offline", warn)
 
 
 def _own_id(seed: str) -> str | None:
@@ -156,22 +157,20 @@ class Tracking:
         self._studies.write(values, iteration, env_steps)
         self._send(lambda: dict(values), iteration)
 
-    def log_figure(self, name: str, figure: Figure, iteration: int) -> Path:
+    def log_figure(self, name: str, figure: Figure, iteration: int) -> None:
         """Write a matplotlib figure as PNG into `media/`, and log it."""
         path = self._media_path(name, iteration, "png")
         made_by = f"{self.media.parent.name}, iteration {iteration}"
         save_figure(figure, path, made_by, paper=False)
         self._send(lambda: {f"media/{name}": _wandb().Image(str(path))}, iteration)
-        return path
 
     def log_video(
         self, name: str, frames: NDArray[np.uint8], iteration: int, *, fps: int = 15
-    ) -> Path:
+    ) -> None:
         """Write frames `[T, H, W, 3]` as an animated GIF into `media/`, and log it."""
         path = self._media_path(name, iteration, "gif")
         write_gif(path, frames, fps)
         self._send(lambda: {f"media/{name}": _wandb().Video(str(path), format="gif")}, iteration)
-        return path
 
     def checkpoint_saved(self, path: Path) -> None:
         """Upload a checkpoint as the next version of the run's artifact, if `log_artifacts`.

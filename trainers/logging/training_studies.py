@@ -22,25 +22,20 @@ if TYPE_CHECKING:
 SPLIT: Literal["validation"] = "validation"
 
 
-def study_callbacks(config: RunConfig, folder: Path, tracking: Tracking) -> list[Callback]:
-    """Make the callback that `tracking.studies` and `tracking.studies_every` ask for, if any."""
-    if not config.tracking.studies:
-        return []
-    return [TrainingStudies(config, folder, tracking)]
-
-
 class TrainingStudies(Callback):
     """Measures the network on mazes of the validation split, every `studies_every` iterations.
 
     Args:
-        config: The run's config.
+        config: The run's config, with `tracking.studies`.
         folder: The run's folder, the source of the measured agent.
         tracking: Logs the measurements.
     """
 
+    _agent: Agent
+    """The copy that is measured; there is one once training has begun."""
+
     def __init__(self, config: RunConfig, folder: Path, tracking: Tracking) -> None:
         self.config, self.folder, self.tracking = config, folder, tracking
-        self._agent: Agent | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Make the copy and measure once, so that a fault is known at once."""
@@ -60,8 +55,6 @@ class TrainingStudies(Callback):
         # This imports scikit-learn, which other runs need not wait for.
         from chisel.analysis.maze.behaviour import MEASURES
 
-        if self._agent is None:
-            raise RuntimeError("studies begin with the training")
         options = self.config.tracking
         state = {key: value.detach().cpu() for key, value in module.model.state_dict().items()}
         models.load_weights(self._agent.model, state, self.folder)

@@ -83,84 +83,75 @@ class IterationLogger(WandbLogger):
             self.before.restore()
 
 
-@dataclass(frozen=True)
-class WandbRun:
-    """Name and place of a W&B run."""
+def start_wandb(
+    mode: Mode, warn: Callable[[str], None], *, run_id: str | None, **named: Any
+) -> IterationLogger | None:
+    """Start a W&B run; offline, with one warning, if a server is asked for but can't be used.
 
-    folder: Path
-    """W&B makes its `wandb/` in here."""
-    project: str
-    entity: str | None
-    name: str
-    group: str | None
-    tags: tuple[str, ...]
-    run_id: str | None
-    """Id of the run; `None` takes that of `WANDB_RUN_ID`, which a sweep sets, or a new one."""
-    config: Mapping[str, Any]
+    Args:
+        mode: Whether to send the run to a server.
+        warn: Called with one line on what W&B could not do.
+        run_id: Id of the run; `None` takes that of `WANDB_RUN_ID`, which a sweep sets, or a new
+            one.
+        named: Name, place and config of the run, as `wandb.init` takes them; `dir` is one of them.
 
-    def start(self, mode: Mode, warn: Callable[[str], None]) -> IterationLogger | None:
-        """Start the run; offline, with one warning, if a server is asked for but can't be used.
-
-        Returns:
-            The logger; `None` if W&B can't even write to the disk.
-        """
-        before = ProcessState.now()
+    Returns:
+        The logger; `None` if W&B can't even write to the disk.
+    """
+    before = ProcessState.now()
+    try:
+        return _start(mode, before, run_id, named)
+    except Exception as error:  # wandb raises many kinds, and none of them may end a run
+        reason = _first_line(error)
+    if mode == "online":
+        saved = f"{shlex.quote(str(Path(named['dir'], 'wandb')))}/offline-run-*"
+        warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {saved}`")
+        # The failed attempt holds the run's id until the service is gone.
+        wandb.teardown()
         try:
-            return self._start(mode, before)
-        except Exception as error:  # wandb raises many kinds, and none of them may end a run
+            return _start("offline", before, run_id, named)
+        except Exception as error:
             reason = _first_line(error)
-        if mode == "online":
-            saved = f"{shlex.quote(str(self.folder / 'wandb'))}/offline-run-*"
-            warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {saved}`")
-            # The failed attempt holds the run's id until the service is gone.
-            wandb.teardown()
-            try:
-                return self._start("offline", before)
-            except Exception as error:
-                reason = _first_line(error)
-        before.restore()
-        warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
-        return None
+    before.restore()
+    warn(f"W&B: {reason}. Going on without it; metrics.csv has everything")
+    return None
 
-    def _start(self, mode: Mode, before: ProcessState) -> IterationLogger:
-        _no_telemetry()
-        # Process-wide: what is set for one run alone still lets wandb report home when offline.
-        whole = wandb.Settings(mode=mode, silent=True)
-        if "WANDB_SWEEP_ID" in os.environ:
-            whole.run_id = self.run_id or os.environ.get("WANDB_RUN_ID")  # it heeds no other there
-        wandb.setup(whole)
-        if mode == "online" and not wandb.login(prompt=False, verify=False):
-            raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
-        run = wandb.init(
-            dir=str(self.folder),
-            project=self.project,
-            entity=self.entity,
-            name=self.name,
-            group=self.group,
-            tags=self.tags,
-            id=self.run_id,
-            resume="allow",
-            config=dict(self.config),
-            allow_val_change=True,
-            # A run that the user has open goes on; wandb would end it.
-            reinit="default" if wandb.run is None else "create_new",
-            settings=wandb.Settings(
-                mode=mode,
-                silent=True,
-                quiet=True,
-                console="off",
-                init_timeout=INIT_SECONDS,
-                finish_timeout=FINISH_SECONDS,
-                save_code=False,
-                x_transaction_log_flush_interval=FLUSH_SECONDS,
-            ),
-        )
-        run.define_metric("env_steps")
-        run.define_metric("*", step_metric="env_steps", step_sync=True)
-        before.restore_hooks()
-        logger = IterationLogger(experiment=run)
-        logger.before = before
-        return logger
+
+def _start(
+    mode: Mode, before: ProcessState, run_id: str | None, named: Mapping[str, Any]
+) -> IterationLogger:
+    _no_telemetry()
+    # Process-wide: what is set for one run alone still lets wandb report home when offline.
+    whole = wandb.Settings(mode=mode, silent=True)
+    if "WANDB_SWEEP_ID" in os.environ:
+        whole.run_id = run_id or os.environ.get("WANDB_RUN_ID")  # it heeds no other there
+    wandb.setup(whole)
+    if mode == "online" and not wandb.login(prompt=False, verify=False):
+        raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
+    run = wandb.init(
+        **named,
+        id=run_id,
+        resume="allow",
+        allow_val_change=True,
+        # A run that the user has open goes on; wandb would end it.
+        reinit="default" if wandb.run is None else "create_new",
+        settings=wandb.Settings(
+            mode=mode,
+            silent=True,
+            quiet=True,
+            console="off",
+            init_timeout=INIT_SECONDS,
+            finish_timeout=FINISH_SECONDS,
+            save_code=False,
+            x_transaction_log_flush_interval=FLUSH_SECONDS,
+        ),
+    )
+    run.define_metric("env_steps")
+    run.define_metric("*", step_metric="env_steps", step_sync=True)
+    before.restore_hooks()
+    logger = IterationLogger(experiment=run)
+    logger.before = before
+    return logger
 
 
 def _no_telemetry() -> None:

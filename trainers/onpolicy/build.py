@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,7 +14,8 @@ from chisel.envs import StatefulVectorEnv
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Collector
 from chisel.trainers.onpolicy.module import Algorithm, OnPolicy
-from chisel.trainers.routed.routes import make_routes
+from chisel.trainers.routed.labels import EpisodeLabeler
+from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs import seeding
 
 
@@ -42,14 +44,15 @@ def build_on_policy(
         ConfigError: The network is no `ActorCritic`, or regions, labels or gate don't fit it.
     """
     model = models.require_kind(model, ActorCritic, config.model.name)
-    routes = make_routes(
-        config,
-        model,
-        num_envs=env.num_envs,
-        rank=rank,
-        resolved=about.get("routing"),
-        example=models.spaces_of(env).example(),
-    )
+    routes = None
+    if config.routing.labels.source is not None:
+        labels = EpisodeLabeler(
+            config.routing.labels,
+            num_envs=env.num_envs,
+            generator=np.random.default_rng(seeding.derive(config, "labels", rank)),
+        )
+        example = models.spaces_of(env).example()
+        routes = Routes(model, config.routing, labels, about.get("routing"), example)
     collector = Collector(
         env,
         seed=seeding.derive(config, "env", rank),

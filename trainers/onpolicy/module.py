@@ -24,7 +24,7 @@ from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs.distributed import gather, rank, sum_over_ranks
 from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import make_adam
 
 
 class Outputs(NamedTuple):
@@ -86,7 +86,6 @@ class Algorithm(Protocol):
 
     def learning_rate(self, progress: float) -> float:
         """Return the step size when `progress` (0 to 1) of the planned iterations are done."""
-        ...
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
         """Compute from a rollout's raw rewards the columns that the losses need, in place.
@@ -94,11 +93,9 @@ class Algorithm(Protocol):
         Raises:
             NumericsError: A number is not finite.
         """
-        ...
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
         """Compute the loss of a minibatch."""
-        ...
 
     def metrics(self) -> dict[str, float]:
         """Return what is logged of the last rollout beside the losses."""
@@ -170,10 +167,9 @@ class OnPolicy(IterationModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Make Adam; with routes that freeze, regions without gradient keep still."""
+        owned = None if self.routes is None else self.routes.owned()
         rate, eps = self.algorithm.learning_rate(0.0), self.algorithm.adam_eps
-        if self.routes is not None:
-            return keep_layout(self.routes.optimizer(self.model, lr=rate, eps=eps))
-        return keep_layout(torch.optim.Adam(self.model.parameters(), lr=rate, eps=eps, fused=True))
+        return make_adam(self.model, owned, lr=rate, eps=eps)
 
     def on_fit_start(self) -> None:
         """Allocate the rollout on the device that Lightning chose."""
@@ -275,12 +271,12 @@ class OnPolicy(IterationModule):
         return {f"charts/{name}": float(mean) for name, mean in zip(names, means, strict=True)}
 
     def _loss_metrics(self) -> dict[str, float]:
-        names = [name for name in self._steps[0] if name != "loss"]
         means = {
             name if "/" in name else f"losses/{name}": self._mean_over_ranks(
                 torch.stack([step[name] for step in self._steps])
             )
-            for name in names
+            for name in self._steps[0]
+            if name != "loss"
         }
         explained = explained_variance(self.buffer["values"], self.buffer["returns"])
         return means | {"losses/explained_variance": self._mean_over_ranks(explained)}

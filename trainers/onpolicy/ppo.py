@@ -18,8 +18,6 @@ from chisel.trainers.onpolicy.reward_norm import RewardNormalizer
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs.distributed import gather, rank, standardize
 
-MINIBATCH_COLUMNS = ("obs", "actions", "log_probs", "values", "advantages", "returns")
-
 
 class PPO(Algorithm):
     """PPO with CleanRL's details (Huang et al. 2022, "The 37 Implementation Details of PPO").
@@ -29,9 +27,17 @@ class PPO(Algorithm):
         total_envs: Environments over all processes.
     """
 
+    columns: tuple[str, ...] = (
+        "obs",
+        "actions",
+        "log_probs",
+        "values",
+        "advantages",
+        "returns",
+    )
+
     def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
         self.options = options
-        self.columns: tuple[str, ...] = MINIBATCH_COLUMNS
         self.num_steps, self.num_minibatches = options.num_steps, options.num_minibatches
         self.update_epochs, self.adam_eps = options.update_epochs, options.adam_eps
         self.max_grad_norm: float | None = options.max_grad_norm

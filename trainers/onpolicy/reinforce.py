@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from chisel.configs import NumericsError, ReinforceConfig, RunConfig
 from chisel.envs import StatefulVectorEnv
+from chisel.trainers.onpolicy.advantages import gae
 from chisel.trainers.onpolicy.build import build_on_policy
 from chisel.trainers.onpolicy.losses import total_loss
 from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
@@ -19,18 +20,15 @@ def returns_to_go(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:
     """Compute the discounted sums of the rewards from each step on, `[T, N]`.
 
     They end with the episode, and with the rollout: rewards of an unfinished episode after the
-    rollout count as 0.
+    rollout count as 0. They are the returns of `gae` with λ = 1 for values that are all 0.
 
     Args:
         rewards: `[T, N]`.
         dones: bool `[T, N]`, whether the episode ended in step t.
         gamma: Discount in [0, 1].
     """
-    decay = gamma * (~dones).to(rewards.dtype)
-    returns = rewards.clone()
-    for t in range(len(rewards) - 2, -1, -1):
-        returns[t] += decay[t] * returns[t + 1]
-    return returns
+    zeros = torch.zeros_like(rewards)
+    return gae(rewards, zeros, dones, zeros[0], zeros, gamma=gamma, gae_lambda=1.0)[1]
 
 
 class Reinforce(Algorithm):

@@ -9,24 +9,22 @@ draws, the rest of the batch, the mode, or earlier calls.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chisel.configs import ConfigError
-from chisel.envs import bounds_of
+from chisel.routing import evaluating, tensors_in
 
 EXAMPLES = 5
 """Observations per call."""
 TOLERANCE = 1e-3
 """Allowed difference of outputs, relative to the largest: fused layers round differently."""
-
-SEQUENCE = (tuple, list)
 
 Run = Callable[[Tensor], object]
 """Feeds the network observations `[B, H, W, C]`."""
@@ -49,7 +47,7 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
     Args:
         model: The network, not compiled.
         run: Calls it.
-        space: Space of observations, a `Box` or a `MultiDiscrete`; random ones are used.
+        space: Space of observations; random ones are drawn from it.
 
     Raises:
         ConfigError: An output depends on anything but the observation; the message names the
@@ -63,26 +61,20 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
         state = torch.get_rng_state()
         first = _calls(model, run, shown)
         drew = not torch.equal(torch.get_rng_state(), state)
-        _refuse_changed_buffers(model, before)
+        for name, value in model.named_buffers():  # a counter of calls may change
+            if value.is_floating_point() and not torch.equal(value, before[name]):
+                where = _description(model, name.rpartition(".")[0])
+                raise _refusal(where, "keeps statistics of its input")
         again = _calls(model, run, shown)
         if drew or not _alike(first[-1].outputs, again[-1].outputs):
             raise _refusal(_blamed(model, first, again), "is random or remembers")
         beside = _calls(model, run, others)
         if not _alike(first[-1].outputs, beside[-1].outputs, rows=1):
             raise _refusal(_blamed(model, first, beside, rows=1), "looks at the rest of the batch")
-        model.eval()
-        resting = _calls(model, run, shown)
+        with evaluating(model):
+            resting = _calls(model, run, shown)
         if not _alike(first[-1].outputs, resting[-1].outputs):
             raise _refusal(_blamed(model, first, resting), "answers differently in evaluation mode")
-
-
-def _refuse_changed_buffers(model: nn.Module, before: Mapping[str, Tensor]) -> None:
-    """Refuse buffers of floats that a call changes; a counter of calls may change."""
-    for name, value in model.named_buffers():
-        if value.is_floating_point() and not torch.equal(value, before[name]):
-            raise _refusal(
-                _description(model, name.rpartition(".")[0]), "keeps statistics of its input"
-            )
 
 
 def _refusal(where: str, what: str) -> ConfigError:
@@ -130,12 +122,7 @@ def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
 
 
 def _copies(value: Any) -> list[Tensor]:
-    """Copy all tensors in nested tuples, lists and mappings."""
-    if isinstance(value, Tensor):
-        return [value.detach().clone()]
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    return [one for part in value for one in _copies(part)] if isinstance(value, SEQUENCE) else []
+    return [one.detach().clone() for one in tensors_in(value)]
 
 
 def _alike(one: list[Tensor], other: list[Tensor], rows: int = EXAMPLES) -> bool:
@@ -156,44 +143,20 @@ def _close(one: Tensor, other: Tensor, rows: int) -> bool:
 
 
 def _examples(space: spaces.Space[Any], device: torch.device, seed: int = 0) -> Tensor:
-    """Draw observations `[EXAMPLES, …]` within the bounds, or ±1 where there are none."""
-    lowest, highest = bounds_of(space)
-    draws, shape = np.random.default_rng(seed), (EXAMPLES, *lowest.shape)
-    if np.issubdtype(space.dtype, np.integer):
-        drawn: NDArray[Any] = draws.integers(
-            lowest.astype(np.int64), highest.astype(np.int64), shape, endpoint=True
-        )
-    else:
-        low, high = (
-            np.where(np.isfinite(ends), ends, instead).astype(np.float64)
-            for ends, instead in ((lowest, -1.0), (highest, 1.0))
-        )
-        drawn = draws.uniform(low, np.maximum(low, high), shape)
-    return torch.from_numpy(drawn.astype(space.dtype)).to(device)
+    """Draw observations `[EXAMPLES, …]`, normally distributed where there are no bounds."""
+    space = copy.deepcopy(space)  # drawing changes it
+    space.seed(seed)
+    return torch.from_numpy(np.stack([space.sample() for _ in range(EXAMPLES)])).to(device)
 
 
 @contextlib.contextmanager
 def _restored(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Restore every module's mode, every buffer and torch's random state afterwards."""
+    """Restore every buffer and torch's random state afterwards."""
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
-        with (
-            restored_modes(model),
-            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        ):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
-
-
-@contextlib.contextmanager
-def restored_modes(model: nn.Module) -> Iterator[None]:
-    """Restore the mode, training or evaluation, of every module afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

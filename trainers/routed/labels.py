@@ -90,21 +90,6 @@ digit_half = Label(HALVES, _digit_half)
 """Half of the digits that an image shows: 0 to 4, or 5 to 9."""
 
 
-def label_of(options: LabelsConfig) -> Label:
-    """Return the registered label that a run's options name.
-
-    Raises:
-        ConfigError: None is named, it is unknown, or it is no `Label`.
-    """
-    if options.source is None:
-        known = ", ".join(registry.names("label"))
-        raise ConfigError(f"routing.labels.source is missing; one of {known}")
-    label = registry.resolve("label", options.source)
-    if not isinstance(label, Label):
-        raise ConfigError(f"label {options.source!r} is a {type(label).__name__}, not a Label")
-    return label
-
-
 class EpisodeLabeler:
     """Notes the ends of a rollout's episodes, and labels all steps of each.
 
@@ -112,12 +97,12 @@ class EpisodeLabeler:
     is kept (`share`), whether it is recognised (`recall`), and whether it is right (`precision`).
 
     Args:
-        options: Source and imperfections.
+        options: Source, which must be named, and imperfections.
         num_envs: Environments of this process.
         generator: Draws the imperfections.
 
     Raises:
-        ConfigError: The source is unknown, or `recall` names an unknown label.
+        ConfigError: The source is unknown or no `Label`, or `recall` names an unknown label.
     """
 
     def __init__(
@@ -127,8 +112,11 @@ class EpisodeLabeler:
         num_envs: int,
         generator: np.random.Generator,
     ) -> None:
-        self.label, self.options, self.generator = label_of(options), options, generator
-        self.names = self.label.names
+        label = registry.resolve("label", str(options.source))
+        if not isinstance(label, Label):
+            raise ConfigError(f"label {options.source!r} is a {type(label).__name__}, not a Label")
+        self.label, self.options, self.generator = label, options, generator
+        self.names = label.names
         for name in options.recall:
             if name not in self.names:
                 raise ConfigError(

@@ -6,17 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from chisel import routing
-from chisel.configs import ConfigError, RoutingConfig, RunConfig, hint
+from chisel.configs import ConfigError, RoutingConfig, hint
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Policy
 from chisel.trainers.onpolicy.losses import divergence
 from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
-from chisel.trainers.runs import seeding
 from chisel.trainers.runs.distributed import mean_over_ranks
 
 FORK = "embedder"
@@ -52,17 +50,9 @@ class Routes:
         example: Tensor | None = None,
     ) -> None:
         self.options, self.labels = options, labels
-        asked = asdict(options) | {"rules": ordered_rules(options.rules, labels.names)}
         self._kept: dict[str, Tensor] = {}
-        try:
-            self.router = routing.attach(
-                model,
-                {**asked, **(resolved or {})},
-                fork=FORK if options.terms else None,
-                example=example,
-            )
-        except routing.RoutingError as error:
-            raise ConfigError(f"routing: {error}") from error
+        fork = FORK if options.terms else None
+        self.router = attach(model, options, labels.names, resolved, fork=fork, example=example)
         _require_reachable(options, labels.names)
         self._register_hooks(model)
         self._kept_out = _kept_out(options, labels.names)
@@ -74,11 +64,8 @@ class Routes:
             {name: self.router.regions[name] for name in {**options.drop, **self._kept_out}},
         )
         self._dropped: dict[str, Tensor] = {}
-        self.columns = (
-            "labels",
-            *(["weights"] if _weighs(options) else []),
-            *map(_dropped, options.drop),
-        )
+        weighs = options.unlabelled_steps != "train" or options.dropped_steps != "train"
+        self.columns = ("labels", *(["weights"] if weighs else []), *map(_dropped, options.drop))
 
     def _register_hooks(self, model: ActorCritic) -> None:
         """Register hooks that keep the inputs of the extra losses.
@@ -114,13 +101,9 @@ class Routes:
 
         return keep
 
-    def optimizer(self, model: nn.Module, *, lr: float, eps: float) -> torch.optim.Optimizer:
-        """Make Adam; with `freeze`, regions without gradient keep still."""
-        if not self.options.freeze:
-            return torch.optim.Adam(model.parameters(), lr=lr, eps=eps, fused=True)
-        return routing.RoutedAdam(
-            model.named_parameters(), lr=lr, eps=eps, owned=self.router.owned()
-        )
+    def owned(self) -> Mapping[str, Mapping[str, Tensor]] | None:
+        """Return what regions own that rest without gradient; `None` without `freeze`."""
+        return self.router.owned() if self.options.freeze else None
 
     @property
     def _uses_routed_values(self) -> bool:
@@ -129,9 +112,7 @@ class Routes:
 
     def untouched(self, optimizer: torch.optim.Optimizer) -> list[str]:
         """Return regions with parameters that never got a gradient; none before the first step."""
-        if not isinstance(optimizer, routing.RoutedAdam):
-            return []
-        return optimizer.untouched()
+        return optimizer.untouched() if isinstance(optimizer, routing.RoutedAdam) else []
 
     def begin(self, env_steps: int) -> None:
         """Prepare a rollout: routing's strength, no labels, and regions dropped by environment."""
@@ -277,24 +258,6 @@ class Routes:
         return metrics
 
 
-def make_routes(
-    config: RunConfig,
-    model: ActorCritic,
-    *,
-    num_envs: int,
-    rank: int,
-    resolved: Mapping[str, Any] | None = None,
-    example: Tensor | None = None,
-) -> Routes | None:
-    """Make the routes of a config; `None` if it labels nothing."""
-    options = config.routing
-    if options.labels.source is None:
-        return None
-    generator = np.random.default_rng(seeding.derive(config, "labels", rank))
-    labels = EpisodeLabeler(options.labels, num_envs=num_envs, generator=generator)
-    return Routes(model, options, labels, resolved, example)
-
-
 def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tensor]:
     """Return by region which labels `[K]` have weight 0 there; nothing if no option needs it."""
     if options.values == "whole" and not options.alone_coef:
@@ -325,11 +288,6 @@ def _require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
             )
 
 
-def _weighs(options: RoutingConfig) -> bool:
-    """Whether some steps may be left out of the loss."""
-    return options.unlabelled_steps != "train" or options.dropped_steps != "train"
-
-
 def _dropped(region: str) -> str:
     """Return the name of the column that says where a region was dropped."""
     return f"without {region}"
@@ -342,16 +300,37 @@ def strength_at(options: RoutingConfig, env_steps: int) -> float:
     return min(max((env_steps - options.start) / options.ramp, 0.0), 1.0)
 
 
-def ordered_rules(rules: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the rules in the order of the labels' numbers.
+def attach(
+    model: nn.Module,
+    options: RoutingConfig,
+    names: tuple[str, ...],
+    resolved: Mapping[str, Any] | None,
+    *,
+    fork: str | None = None,
+    example: Tensor | None,
+) -> routing.Router:
+    """Attach a run's router to its network.
+
+    Args:
+        model: The network.
+        options: The run's routing.
+        names: Names of the labels 0, 1, …
+        resolved: Regions as an earlier checkpoint stored them; they replace those of `options`.
+        fork: Name of the module that loss terms with rules of their own share.
+        example: Inputs, from which the sizes of regions are found.
 
     Raises:
-        ConfigError: A rule is for an unknown label.
+        ConfigError: A rule is for an unknown label, or regions or rules don't fit the network.
     """
-    for name in rules:
+    for name in options.rules:
         if name not in names:
             raise ConfigError(f"routing.rules: no label {name!r}; {hint(name, names)}")
-    return {name: rules.get(name, {}) for name in names}
+    rules = {name: options.rules.get(name, {}) for name in names}
+    asked = {**asdict(options), "rules": rules, **(resolved or {})}
+    try:
+        return routing.attach(model, asked, fork=fork, example=example)
+    except routing.RoutingError as error:
+        raise ConfigError(f"routing: {error}") from error
 
 
 def _gate_of(model: ActorCritic) -> tuple[nn.Module, list[str]]:

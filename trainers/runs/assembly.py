@@ -71,7 +71,10 @@ def build_module(
     ancestors: tuple[str, ...] | None = () if state is None else models.ancestors_of(state, config)
     starts_from = config.init_from if state is None else None
     if starts_from is not None:
-        ancestors = _take_weights(model, spaces, starts_from)
+        loaded = models.load(starts_from)
+        models.require_match(starts_from, loaded.spaces.to_plain(), spaces.to_plain(), "environment")
+        models.load_weights(model, loaded.model.state_dict(), starts_from)
+        ancestors = loaded.trained_on
     if config.trainer.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
     about = {
@@ -119,14 +122,6 @@ def source_of(config: RunConfig) -> tuple[Any, Spaces]:
         return data, Spaces((height, width, 1), "float32", obs_high=1.0, num_actions=0)
     size, length = data.vocabulary, data.context_length
     return data, Spaces((length,), "int64", size - 1.0, num_actions=0, vocabulary=size)
-
-
-def _take_weights(model: nn.Module, spaces: Spaces, source: str) -> tuple[str, ...] | None:
-    """Copy a trained network's weights; return what it was trained on, see `Loaded.trained_on`."""
-    loaded = models.load(source)
-    models.require_match(source, loaded.spaces.to_plain(), spaces.to_plain(), "environment")
-    models.load_weights(model, loaded.model.state_dict(), source)
-    return loaded.trained_on
 
 
 def _carry_reward_statistics(

@@ -18,33 +18,27 @@ from lightning.pytorch.callbacks import Callback
 from chisel.configs import NumericsError
 
 
-class BeforeFirstIteration(Callback):
-    """Calls a function once, when everything is set up and restored and nothing was trained yet.
-
-    Args:
-        act: The function.
-    """
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self.act: Callable[[], None] | None = act
-
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Call it before the first iteration only."""
-        if self.act is not None:
-            self.act()
-        self.act = None
-
-
 class LogIteration(Callback):
     """Writes an iteration's metrics to the run's logs.
 
     Args:
         write: Takes metrics, iteration and environment steps; `None` on all processes but the
             first, which only take part in computing the metrics.
+        begin: Called once, when everything is set up and restored and nothing was trained yet.
     """
 
-    def __init__(self, write: Callable[[dict[str, float], int, int], None] | None) -> None:
-        self.write = write
+    def __init__(
+        self,
+        write: Callable[[dict[str, float], int, int], None] | None,
+        begin: Callable[[], None] | None = None,
+    ) -> None:
+        self.write, self.begin = write, begin
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Begin before the first iteration only."""
+        if self.begin is not None:
+            self.begin()
+        self.begin = None
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Log the finished iteration."""

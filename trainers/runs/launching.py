@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.lsf import LSFEnvironment
 from lightning.fabric.plugins.environments.mpi import MPIEnvironment
@@ -27,7 +27,13 @@ _LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_
 """Variables that Lightning sets or deletes where it starts processes itself."""
 _TASKS = {"SLURM_PROCID": "SLURM_NTASKS", "JSM_NAMESPACE_RANK": "JSM_NAMESPACE_SIZE"}
 """Variables in which cluster managers number tasks, which need not belong to one run."""
-
+_LAUNCHERS: tuple[type[ClusterEnvironment], ...] = (
+    TorchElasticEnvironment,
+    SLURMEnvironment,
+    LSFEnvironment,
+    MPIEnvironment,
+)
+"""Launchers in the order in which Lightning looks for them."""
 
 _lightning: Any = rank_zero_only
 """The function whose attribute `rank` all of Lightning reads."""
@@ -156,13 +162,8 @@ def _detected(options: TrainerConfig) -> ClusterEnvironment:
 
 def _environment() -> ClusterEnvironment:
     """Choose as Lightning does, but without requeueing: a signal ends training."""
-    if TorchElasticEnvironment.detect():
-        return TorchElasticEnvironment()
-    if SLURMEnvironment.detect():
-        return SLURMEnvironment(auto_requeue=False)
-    if LSFEnvironment.detect():
-        return LSFEnvironment()
-    return MPIEnvironment() if MPIEnvironment.detect() else LightningEnvironment()
+    found = next((kind for kind in _LAUNCHERS if kind.detect()), LightningEnvironment)
+    return SLURMEnvironment(auto_requeue=False) if found is SLURMEnvironment else found()
 
 
 def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> None:

@@ -1,9 +1,30 @@
-"""Optimiser state that is restored in the memory layout of its parameters."""
+"""The optimisers of all runs, whose state is restored in the memory layout of its parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from chisel import routing
+
+
+def make_adam(
+    model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]] | None, **options: Any
+) -> torch.optim.Optimizer:
+    """Make the Adam of a run, see `keep_layout`.
+
+    Args:
+        model: The network.
+        owned: What regions own (`Router.owned()`), so that they rest without gradient; `None` makes
+            torch's own Adam.
+        options: Options of both, such as `lr`, `eps` and `weight_decay`, which adds to the gradient.
+    """
+    if owned is None:
+        return keep_layout(torch.optim.Adam(model.parameters(), fused=True, **options))
+    return keep_layout(routing.RoutedAdam(model.named_parameters(), owned=owned, **options))
 
 
 def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

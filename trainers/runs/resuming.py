@@ -62,12 +62,7 @@ def read(path: Path, config: RunConfig, world: int) -> dict[str, Any]:
             f"the checkpoint was saved by {len(state['ranks'])} processes and can't go on with "
             f"{world}; resume with as many, or start a new run with init_from="
         )
-    _check_unedited(configs.to_plain(saved.config), configs.to_plain(config), path)
-    return payload
-
-
-def _check_unedited(trained: dict[str, Any], planned: dict[str, Any], path: Path) -> None:
-    before, after = configs.flatten(trained), configs.flatten(planned)
+    before, after = (configs.flatten(configs.to_plain(one)) for one in (saved.config, config))
     for key in {**before, **after}:
         if key.partition(".")[0] not in (*RESUMABLE, *_PLACE) and before.get(key) != after.get(key):
             raise ConfigError(
@@ -75,6 +70,7 @@ def _check_unedited(trained: dict[str, Any], planned: dict[str, Any], path: Path
                 f"with {_typed(before.get(key))}: put that back to go on, or start a new run with "
                 "init_from="
             )
+    return payload
 
 
 def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None:
@@ -89,19 +85,6 @@ def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None
         if key.partition(".")[0] in RESUMABLE and before.get(key) != after[key]
     ]
     return f"going on as config.yaml says: {', '.join(changed)}" if changed else None
-
-
-def check_frames(config: RunConfig, state: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to train to a number of frames that the run has passed.
-
-    Raises:
-        ConfigError: If the run has done more frames than are asked for.
-    """
-    if config.frames < state["env_steps"]:
-        raise ConfigError(
-            f"frames = {config.frames}: {folder} has done {state['env_steps']:,} already; ask for "
-            "more, or leave frames= out"
-        )
 
 
 def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> None:

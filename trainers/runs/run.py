@@ -15,25 +15,20 @@ import lightning as L
 import torch
 
 from chisel import configs, models
-from chisel.configs import RunConfig, Stopped
+from chisel.configs import ConfigError, RunConfig, Stopped
 from chisel.trainers.runs import launching, resuming, rundir
 from chisel.trainers.runs.assembly import build_module, device_of
-from chisel.trainers.runs.callbacks import (
-    BeforeFirstIteration,
-    LogIteration,
-    SaveCrash,
-    StopAtBoundary,
-)
+from chisel.trainers.runs.callbacks import LogIteration, SaveCrash, StopAtBoundary
 from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
 from chisel.trainers.runs.launching import Process
 from chisel.trainers.logging.media import media_callbacks
 from chisel.trainers.logging.progress import TrainingProgress
 from chisel.trainers.logging.tracking import Tracking, make_loggers
-from chisel.trainers.logging.training_studies import study_callbacks
+from chisel.trainers.logging.training_studies import TrainingStudies
 
 
-def _nothing() -> None:
-    """Do nothing: the default of `begin`."""
+def _nothing(*_: object) -> None:
+    """Do nothing: the default of `begin`, and of warnings that the first process prints."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,7 @@ def check_resume(folder: Path, config: RunConfig) -> None:
     """
     resuming.check_overrides(rundir.read_config(folder), config, folder)
     device_of(config)
-    _read_newest(folder, config, _ignore)
+    _read_newest(folder, config, _nothing)
 
 
 def _read_newest(
@@ -159,8 +154,12 @@ def _read_newest(
         return None, None
     newest = models.latest_valid(folder / models.CHECKPOINTS, warn)
     payload = resuming.read(newest, old, config.trainer.devices * config.trainer.num_nodes)
-    if config.frames != old.frames:
-        resuming.check_frames(config, payload["chisel"], folder)
+    done = payload["chisel"]["env_steps"]
+    if config.frames != old.frames and config.frames < done:
+        raise ConfigError(
+            f"frames = {config.frames}: {folder} has done {done:,} already; ask for more, or leave "
+            "frames= out"
+        )
     return newest, payload
 
 
@@ -172,10 +171,6 @@ def _note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
 
 
-def _ignore(text: str) -> None:
-    """Drop a warning that the first process prints."""
-
-
 def _execute(job: _Job) -> Path:
     """Check, build and train; a resumed run's folder changes when the first iteration starts."""
     config = job.config
@@ -184,13 +179,14 @@ def _execute(job: _Job) -> Path:
         device = device_of(config, job.process.local_rank)
         newest, payload = _checkpoint(job) if job.resumes else (None, None)
         state = None if payload is None else payload["chisel"]
-        warn = _warn if job.first else _ignore
+        warn = _warn if job.first else _nothing
         module = build_module(config, job.process.rank, device, state, warn)
         try:
             if newest is not None and payload is not None:
                 resuming.rehearse(module, payload, newest, job.process.rank)
             if state is not None and state["iteration"] >= module.num_iterations:
-                _say_finished(job)
+                if job.first:
+                    print(f"{job.folder} has all its {config.frames:,} frames; for more, add frames=…")
                 return job.folder
             _say_frames(job, module)
             return _fit(job, module, newest, state)
@@ -211,11 +207,6 @@ def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
     return newest, payload
 
 
-def _say_finished(job: _Job) -> None:
-    if job.first:
-        print(f"{job.folder} has all its {job.config.frames:,} frames; for more, add frames=…")
-
-
 def _say_frames(job: _Job, module: Any) -> None:
     """Print how far training goes if the planned frames are no whole number of iterations."""
     frames = job.config.frames
@@ -227,7 +218,16 @@ def _say_frames(job: _Job, module: Any) -> None:
 def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
     config = job.config
     stop, crash = StopAtBoundary(config.trainer.max_minutes), SaveCrash(job.folder / "crash")
-    tracking = _open_logs(config, job.folder, state) if job.first else None
+    saved = state or {}
+    tracking = None
+    if job.first:
+        tracking = make_loggers(
+            config,
+            job.folder,
+            wandb_run_id=saved.get("wandb_run_id"),
+            last_iteration=saved.get("iteration", 0),
+            warn=_warn,
+        )
     try:
         if tracking:
             module.about["wandb_run_id"] = tracking.run_id
@@ -265,16 +265,6 @@ def _where_it_ended(folder: Path) -> str:
     return "there was no checkpoint yet"
 
 
-def _open_logs(config: RunConfig, folder: Path, state: dict[str, Any] | None) -> Tracking:
-    return make_loggers(
-        config,
-        folder,
-        wandb_run_id=None if state is None else state.get("wandb_run_id"),
-        last_iteration=0 if state is None else state["iteration"],
-        warn=_warn,
-    )
-
-
 def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
     """Make the callbacks of a run; those of other processes are the ones that all take part in."""
     config, folder, options = job.config, job.folder, job.config.trainer
@@ -293,9 +283,11 @@ def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
         rundir.write_config(folder, config)
         tracking.begin()
 
+    watching = media_callbacks(config, tracking)
+    if config.tracking.studies:
+        watching.append(TrainingStudies(config, folder, tracking))
     shown = [TrainingProgress(config)] if options.progress else []
-    watching = media_callbacks(config, tracking) + study_callbacks(config, folder, tracking)
-    return [BeforeFirstIteration(begin), LogIteration(tracking.log), saver, *watching, *shown]
+    return [LogIteration(tracking.log, begin), saver, *watching, *shown]
 
 
 def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | None) -> L.Trainer:

@@ -6,13 +6,13 @@ import dataclasses
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from chisel import models
-from chisel.analysis.gridworlds import exact_episode
-from chisel.analysis.results import DataTable, Result, Seed, proportion, write_gif
+from chisel.analysis.gridworlds import exact_episode, share_of_passes
+from chisel.analysis.results import DataTable, Result, Seed, write_gif
 from chisel.configs import AupConfig
 from chisel.envs.gridworlds import find_world, render, tabular
 from chisel.trainers.studies.aup_penalties import (
@@ -29,7 +29,10 @@ from chisel.trainers.studies.runs import config_of, measure_runs, plan_runs
 
 FOLDER = "gridworld"
 WORLDS = ("options", "damage", "interference", "offset")
-EXACT = {"AUP, exact": "stepwise", "starting state, exact": "start"}
+EXACT: dict[str, Literal["stepwise", "start"]] = {
+    "AUP, exact": "stepwise",
+    "starting state, exact": "start",
+}
 """Baselines of exact agents, which plan with the auxiliary rewards of the runs, by name."""
 _COPIES, _FRAMES_PER_SECOND, _CELL = 32, 3, 24
 
@@ -122,7 +125,7 @@ def _measure(folder: Path) -> RunResult:
         name: exact_episode(
             env.mdp,
             q,
-            "start" if baseline == "start" else "stepwise",
+            baseline,
             weight=config.algo.aup_lambda,
             gamma=config.algo.gamma,
             max_steps=max_steps,
@@ -149,12 +152,15 @@ def outcomes(results: Results) -> list[dict[str, Any]]:
             exact = [one.exact[name] for one in runs if name in one.exact]
             if exact:
                 found[name, world] = exact
-    rows = []
-    for (agent, world), performance in found.items():
-        passing = find_world(world).passing - 1e-9
-        passes = proportion(sum(one >= passing for one in performance), len(performance))
-        rows.append({"agent": agent, "world": world, "performance": performance, "passes": passes})
-    return rows
+    return [
+        {
+            "agent": agent,
+            "world": world,
+            "performance": performance,
+            "passes": share_of_passes(world, performance),
+        }
+        for (agent, world), performance in found.items()
+    ]
 
 
 def _outcomes_table(rows: list[dict[str, Any]]) -> DataTable:

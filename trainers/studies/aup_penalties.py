@@ -29,8 +29,6 @@ class Episode:
     boards: tuple[int, ...]
     """The number of the board at each time, the last one included unless it is a time-out's."""
     performance: float
-    ret: float
-    """Undiscounted return."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,7 @@ def greedy_episode(agent: Agent, env: GridworldVectorEnv) -> Episode:
         obs, _, terminated, truncated, infos = env.step(np.full(env.num_envs, action))
         boards.append(int(env.mdp.board[env.mdp.next_state[before, action]]))
         if terminated[0] or truncated[0]:
-            facts = infos["episode"]
-            return Episode(tuple(boards), float(facts["performance"][0]), float(facts["r"][0]))
+            return Episode(tuple(boards), float(infos["episode"]["performance"][0]))
 
 
 def visited_boards(agent: Agent, env: GridworldVectorEnv, steps: int, seed: int) -> NDArray[Any]:

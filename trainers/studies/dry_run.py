@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chisel import configs, envs, models
+from chisel import models
 from chisel.analysis.ablation import regions_of
 from chisel.analysis.localization import Condition
 from chisel.configs import (
@@ -20,12 +20,13 @@ from chisel.configs import (
     LabelsConfig,
     MazeConfig,
     RunConfig,
+    TrainerConfig,
 )
 from chisel.models import Agent
 from chisel.trainers.onpolicy.module import OnPolicy
 from chisel.trainers.routed.labels import UNKNOWN, Facts, Label
 from chisel.trainers.routed.routes import Routes
-from chisel.trainers.runs import seeding
+from chisel.trainers.runs import assembly
 from chisel.trainers.studies.runs import config_of
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -187,13 +188,15 @@ def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
         config: The run's config.
         seed: Seed of everything but the initial weights, which are the run's.
     """
-    own = config.seed if config.init_seed is None else config.init_seed
-    config = dataclasses.replace(config, seed=seed, env_seed=None, init_seed=own)
-    env = envs.make(config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs)
-    model = models.build(config.model, models.spaces_of(env), seed=seeding.derive(config, "init"))
-    build = configs.registry.resolve("algo", config.algo.name)
-    cpu = torch.device("cpu")
-    module: OnPolicy = build(config, env, model, rank=0, device=cpu, about={})
+    untrained = dataclasses.replace(
+        config,
+        seed=seed,
+        env_seed=None,
+        init_seed=config.seed if config.init_seed is None else config.init_seed,
+        init_from=None,
+        trainer=TrainerConfig(channels_last=config.trainer.channels_last),
+    )
+    module: OnPolicy = assembly.build_module(untrained, 0, torch.device("cpu"), None, print)
     return module
 
 

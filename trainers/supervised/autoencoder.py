@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,19 +17,10 @@ from chisel.configs import AutoencoderConfig, RoutingConfig
 from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.routes import strength_at
 from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import make_adam
 
 _EPS = 1e-12
 """Keeps the gradient of a unit that is always 0 at 0; far below any variance that matters."""
-
-
-class Labels(NamedTuple):
-    """Labels of all examples."""
-
-    numbers: Tensor
-    """int64 `[N]`; negative for an example without a label."""
-    names: tuple[str, ...]
-    """Names of the labels 0, 1, …"""
 
 
 class AutoencoderTraining(IterationModule):
@@ -38,7 +29,8 @@ class AutoencoderTraining(IterationModule):
     Args:
         model: The network.
         images: Examples to learn from, float32 `[N, H, W]`.
-        labels: Their labels.
+        labels: Their labels, int64 `[N]`; negative for an example without a label.
+        num_labels: Number of different labels.
         options: Hyperparameters.
         num_iterations: Planned passes over the examples.
         minibatch_generator: CPU generator of the minibatch permutations.
@@ -52,7 +44,8 @@ class AutoencoderTraining(IterationModule):
         self,
         model: HalvesAutoencoder,
         images: Tensor,
-        labels: Labels,
+        labels: Tensor,
+        num_labels: int,
         options: AutoencoderConfig,
         *,
         num_iterations: int,
@@ -68,20 +61,15 @@ class AutoencoderTraining(IterationModule):
             minibatch_generator=minibatch_generator,
             about=about,
         )
-        self.model, self.options = model, options
-        self.columns = {"images": images, "labels": labels.numbers}
-        self.num_labels = len(labels.names)
+        self.model, self.options, self.num_labels = model, options, num_labels
+        self.columns = {"images": images, "labels": labels}
         self.router, self.routes, self.evaluate = router, routes, evaluate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Make Adam with the decay added to the gradient, as in the paper."""
+        owned = self.router.owned() if self.router is not None and self.routes.freeze else None
         rate, decay = self.options.learning_rate, self.options.weight_decay
-        owned = self.router.owned() if self.router is not None and self.routes.freeze else {}
-        if owned:
-            named = self.model.named_parameters()
-            return keep_layout(routing.RoutedAdam(named, lr=rate, weight_decay=decay, owned=owned))
-        parameters = self.model.parameters()
-        return keep_layout(torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True))
+        return make_adam(self.model, owned or None, lr=rate, weight_decay=decay)
 
     def train_dataloader(self) -> MinibatchLoader:
         """Make the loader of minibatches, on the device that Lightning chose."""
@@ -136,10 +124,13 @@ class AutoencoderTraining(IterationModule):
     def compute_metrics(self) -> dict[str, float]:
         """Compute what the finished iteration logs: means over its minibatches."""
         seconds = time.perf_counter() - self._started
-        names = [name for name in self._steps[0] if name != "loss"]
-        means = {n: float(torch.stack([s[n] for s in self._steps]).mean()) for n in names}
+        means = {
+            f"losses/{name}": float(torch.stack([step[name] for step in self._steps]).mean())
+            for name in self._steps[0]
+            if name != "loss"
+        }
         return (
-            {f"losses/{name}": mean for name, mean in means.items()}
+            means
             | self.evaluate(self.model)
             | {
                 "charts/SPS": self.frames_per_iteration / seconds,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import DataSet, Examples
 from chisel.models import HalvesAutoencoder
 from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
-from chisel.trainers.routed.routes import ordered_rules
+from chisel.trainers.routed.routes import attach
 from chisel.trainers.runs import seeding
-from chisel.trainers.supervised.autoencoder import AutoencoderTraining, Labels
+from chisel.trainers.supervised.autoencoder import AutoencoderTraining
 
 
 def build_halves(
@@ -54,33 +53,36 @@ def build_halves(
         raise ConfigError(
             f"algo.batch_size = {config.algo.batch_size}: there are {len(data.train)} examples"
         )
-    labels = _labels(config, data.train.digits)
+    labels, names = _labels(config, data.train.digits)
     return AutoencoderTraining(
         model,
         torch.from_numpy(data.train.images),
         labels,
+        len(names),
         config.algo,
         num_iterations=num_iterations,
         minibatch_generator=seeding.generator(config, "minibatches"),
         about=about,
-        router=_router(config, model, labels.names, about.get("routing")),
+        router=_router(config, model, names, about.get("routing")),
         routes=config.routing,
         evaluate=lambda model: _split_metrics(model, data.validation),
     )
 
 
-def _labels(config: RunConfig, digits: np.ndarray[Any, Any]) -> Labels:
-    """Return labels of all examples, made imperfect once for the whole run.
+def _labels(
+    config: RunConfig, digits: np.ndarray[Any, Any]
+) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Return labels of all examples, made imperfect once for the whole run, and their names.
 
     Without a source there are none.
     """
     options, count = config.routing.labels, len(digits)
     if options.source is None:
-        return Labels(torch.full((count,), UNKNOWN), ())
+        return torch.full((count,), UNKNOWN), ()
     generator = np.random.default_rng(seeding.derive(config, "labels"))
     labeler = EpisodeLabeler(options, num_envs=count, generator=generator)
     labeler.note(0, {"episode": {"digit": digits}, "_episode": np.ones(count, bool)})
-    return Labels(labeler.column(1, count)[0], labeler.names)
+    return labeler.column(1, count)[0], labeler.names
 
 
 def _router(
@@ -94,12 +96,7 @@ def _router(
         return None
     if not names:
         raise ConfigError("routing.regions needs labels; set routing.labels.source=digit-half")
-    try:
-        asked = asdict(options) | {"rules": ordered_rules(options.rules, names)}
-        example = torch.zeros(2, *model.image_shape)
-        return routing.attach(model, {**asked, **(resolved or {})}, example=example)
-    except routing.RoutingError as error:
-        raise ConfigError(f"routing: {error}") from error
+    return attach(model, options, names, resolved, example=torch.zeros(2, *model.image_shape))
 
 
 def _split_metrics(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:

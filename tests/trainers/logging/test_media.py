@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from PIL import Image
 
 from chisel import configs, models, trainers
 from chisel.trainers.logging import media
-from chisel.trainers.onpolicy.repeatable import restored_modes
 from tests.needs import needs_procgen
 
 pytestmark = needs_procgen
@@ -154,7 +154,14 @@ def test_panels_are_laid_out_row_by_row(panels: int, size: tuple[int, int]) -> N
 
 
 def test_drawing_leaves_the_network_in_its_mode() -> None:
+    modes = []
+
+    def draw(*_: object) -> None:
+        modes.append(network.training)
+
     network = torch.nn.Dropout()
-    with restored_modes(network):
-        network.eval()
+    callback = media.MediaCallback(smoke(), None, 1, None, draw)  # type: ignore[arg-type]  # not used
+    module = SimpleNamespace(model=network, device=torch.device("cpu"), iteration=1)
+    callback.on_train_epoch_end(None, module)  # type: ignore[arg-type]  # not used
+    assert modes == [False]
     assert network.training
