@@ -5,7 +5,6 @@ from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
 from chisel.analysis.maze.compared_policy import ComparedPolicy, compared_policy
 from chisel.analysis.maze.decision_mazes import CHOICES, DecisionMazes, decision_mazes
 from chisel.analysis.maze.effects import (
-    Agreement,
     mean_total_variation,
     total_variation,
     value_agreement,
@@ -37,7 +36,6 @@ from chisel.analysis.maze.solve import (
     occupancy,
     outcomes,
     reach,
-    reach_field,
 )
 from chisel.analysis.maze.states import (
     StatePair,
@@ -51,7 +49,6 @@ from chisel.analysis.maze.states import (
 
 __all__ = [
     "CHOICES",
-    "Agreement",
     "ComparedPolicy",
     "DecisionMazes",
     "MazeChain",
@@ -90,7 +87,6 @@ __all__ = [
     "outcomes",
     "policy_change",
     "reach",
-    "reach_field",
     "sample_of",
     "selective_regions",
     "states_of",
