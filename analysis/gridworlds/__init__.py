@@ -33,7 +33,13 @@ from chisel.analysis.gridworlds.power_orbits import (
     closed_forms,
     orbit_counts,
 )
-from chisel.analysis.gridworlds.side_effects import OUTCOMES, PAPER_WORLDS, Keys, Preset
+from chisel.analysis.gridworlds.side_effects import (
+    OUTCOMES,
+    PAPER_WORLDS,
+    Keys,
+    Preset,
+    share_of_passes,
+)
 
 __all__ = [
     "OUTCOMES",
@@ -67,5 +73,6 @@ __all__ = [
     "penalty_figure",
     "residuals",
     "residuals_figure",
+    "share_of_passes",
     "state_power",
 ]

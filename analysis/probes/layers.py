@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Probed:
     target: str
     features: int
     """Number of the layer's activations."""
-    chosen_at: float
+    validation: float
     """Score on validation layouts, to choose a layer by."""
     strength: float
     """Penalty of the probe; see `Reading`."""
@@ -41,17 +40,6 @@ class Probed:
     """Score of a probe fitted to shuffled labels."""
     gain: Estimate
     """Score of the trained minus that of the untrained network, paired."""
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain: dict[str, Any] = {
-            "layer": self.layer,
-            "target": self.target,
-            "features": self.features,
-        }
-        plain |= {"validation": _or_null(self.chosen_at), "strength": self.strength}
-        names = ("score", "untrained", "shuffled", "gain")
-        return plain | {name: getattr(self, name).to_plain() for name in names}
 
 
 def probe_layers(
@@ -143,7 +131,3 @@ def _row(
         score(noise, weights),
         score(found, weights, control),
     )
-
-
-def _or_null(value: float) -> float | None:
-    return None if np.isnan(value) else value

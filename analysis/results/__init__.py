@@ -26,8 +26,10 @@ from chisel.analysis.results.figures import (
     MOUSE,
     PALE,
     PALETTE,
+    draw_heat,
     frames_of,
     new_figure,
+    new_row,
     plain_axes,
     plot_band,
     plot_estimates,
@@ -85,7 +87,7 @@ from chisel.analysis.results.subjects import (
     load_networks,
 )
 from chisel.analysis.results.tables import keep_tables, new_table, plain_table, show
-from chisel.analysis.results.tree import Tree, branch, leaves, over_seeds, to_plain
+from chisel.analysis.results.tree import Tree, over_seeds
 
 __all__ = [
     "CHEESE",
@@ -119,11 +121,11 @@ __all__ = [
     "as_typed",
     "band",
     "bootstrap_mean",
-    "branch",
     "change_over_layouts",
     "check_at_least",
     "check_writable",
     "compare",
+    "draw_heat",
     "estimate_over_seeds",
     "find_results",
     "frames_of",
@@ -131,7 +133,6 @@ __all__ = [
     "is_run_or_group",
     "keep_tables",
     "labelled",
-    "leaves",
     "load_agents",
     "load_networks",
     "make_folder",
@@ -142,6 +143,7 @@ __all__ = [
     "names_of",
     "naming",
     "new_figure",
+    "new_row",
     "new_table",
     "none_if_nan",
     "numbers",
@@ -169,7 +171,6 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "take_agent",
-    "to_plain",
     "typed_source",
     "write_csv",
     "write_file",

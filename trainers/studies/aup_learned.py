@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from chisel import models
-from chisel.analysis.gridworlds import exact_episode
-from chisel.analysis.results import DataTable, Result, Seed, proportion, write_gif
+from chisel.analysis.gridworlds import exact_episode, share_of_passes
+from chisel.analysis.results import DataTable, Result, Seed, write_gif
 from chisel.configs import AupConfig
 from chisel.envs.gridworlds import find_world, render, tabular
 from chisel.trainers.studies.aup_penalties import (
@@ -151,8 +151,7 @@ def outcomes(results: Results) -> list[dict[str, Any]]:
                 found[name, world] = exact
     rows = []
     for (agent, world), performance in found.items():
-        passing = find_world(world).passing - 1e-9
-        passes = proportion(sum(one >= passing for one in performance), len(performance))
+        passes = share_of_passes(world, performance)
         rows.append({"agent": agent, "world": world, "performance": performance, "passes": passes})
     return rows
 

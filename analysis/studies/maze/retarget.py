@@ -31,7 +31,6 @@ from chisel.analysis.results import (
     Seed,
     Share,
     Within,
-    leaves,
     mean_over_seeds,
     over_seeds,
 )
@@ -135,7 +134,7 @@ def run(
     curves = led_figure([pd.concat(one.squares) for one in found])
     if len(found) == 1:
         return replace(each[0], figures={**each[0].figures, "retarget": curves})
-    summary = leaves(over_seeds([one.summary for one in found]))
+    summary = over_seeds([one.summary for one in found])
     over = f"{len(found)} training seeds"
     return Result(
         data={"intervals": f"95 %, over {over}", "summary": summary},
