@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from chisel.analysis.ablation import AblationMatrix
-from chisel.analysis.localization.gradient_norm import MEAN
+from chisel.analysis.localization.gradient_norm import MEAN, mean_of_known
 from chisel.analysis.localization.result import Condition, Localization
 from chisel.analysis.results import (
     GREY,
     INK,
     PALETTE,
-    Estimate,
     draw_heat,
     new_figure,
     new_row,
+    plot_estimates,
     style_axes,
 )
 
@@ -83,17 +81,18 @@ def training_figure(
     curves = [localization.absorption(step) for step in steps]
     kinds = [*localization.sides, MEAN]
     for kind, colour in zip(kinds, [*PALETTE[: len(kinds) - 1], INK], strict=True):
-        # With several seeds only the mean has a band: those of the kinds would hide each other.
-        band = kind == MEAN or len(localization.runs) == 1
-        _curve(left, steps, [curve[kind] for curve in curves], colour, kind, band)
+        shown = [curve[kind] for curve in curves]
+        if kind != MEAN and len(localization.runs) > 1:  # bands of the kinds would hide each other
+            shown = [replace(one, low=np.nan, high=np.nan) for one in shown]
+        plot_estimates(left, steps, shown, colour, kind)
     if shuffled is not None and shuffled.sides:
         means = [shuffled.absorption(step)[MEAN] for step in shuffled.steps()]
-        _curve(left, shuffled.steps(), means, GREY, "mean, shuffled labels")
+        plot_estimates(left, shuffled.steps(), means, GREY, "mean, shuffled labels")
     left.axhline(localization.expected(MEAN), color=INK, linewidth=0.7, linestyle=":")
     left.set_ylim(-0.03, 1.03)
     for number, (region, values) in enumerate(_per_parameter(localization, steps).items()):
         colour = PALETTE[number % len(PALETTE)]
-        right.plot(steps, values, color=colour, label=region, **_line(steps))
+        right.plot(steps, values, marker=".", lw=1.6, color=colour, label=region)
     right.set_yscale("log")
     titles = (
         "absorption (dotted: by size)",
@@ -110,36 +109,13 @@ def _per_parameter(localization: Localization, steps: Sequence[int]) -> dict[str
     found: dict[str, list[float]] = {}
     for step in steps:
         norms = [snapshot.norms["unlabelled"] for snapshot in localization.at(step)]
-        rows = np.stack([_known_mean(one.per_parameter()) for one in norms])
+        rows = np.stack([mean_of_known(one.per_parameter()) for one in norms])
         with np.errstate(divide="ignore"):
             means = np.exp(np.log(rows).mean(axis=0))
         for number, region in enumerate(norms[0].elements.regions):
             if norms[0].elements.sizes[number].any():
                 found.setdefault(region, []).append(float(means[number]))
     return found
-
-
-def _known_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = values[~np.isnan(values).all(axis=1)]
-    return np.asarray(known.mean(axis=0)) if len(known) else values[0]
-
-
-def _curve(
-    ax: Axes,
-    steps: Sequence[int],
-    values: Sequence[Estimate],
-    colour: str,
-    label: str,
-    band: bool = True,
-) -> None:
-    ax.plot(steps, [v.value for v in values], color=colour, label=label, **_line(steps))
-    if band:
-        ends = ([v.low for v in values], [v.high for v in values])
-        ax.fill_between(steps, *ends, color=colour, alpha=0.15, linewidth=0)
-
-
-def _line(steps: Sequence[int]) -> dict[str, Any]:
-    return {"linewidth": 1.6} | ({"marker": "o", "ms": 3.5} if len(steps) < 16 else {})
 
 
 def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figure:
@@ -156,14 +132,11 @@ def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figur
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         values = np.array([[r.metrics[m].value for m in metrics] for r in matrix.rows])
         changes = np.array([[r.change[m].value for m in metrics] for r in matrix.rows])
-        scale = np.where(_bounded(matrix, metrics), 1.0, np.abs(values).max(axis=0).clip(1e-9))
+        # Changes of what is no share are coloured relative to the largest value.
+        shares = ((values >= 0) & (values <= 1)).all(axis=0)
+        scale = np.where(shares, 1.0, np.abs(values).max(axis=0).clip(1e-9))
         names = [row.label for row in matrix.rows]
         limits = (-0.6, 0.6)
         draw_heat(ax, changes / scale, names, metrics, colours="PuOr", limits=limits, text=values)
         ax.set_title(name, fontsize=10)
     return figure
-
-
-def _bounded(matrix: AblationMatrix, metrics: Sequence[str]) -> list[bool]:
-    """Return which metrics are shares; other changes are coloured relative to the largest value."""
-    return [all(0 <= row.metrics[m].value <= 1 for row in matrix.rows) for m in metrics]

@@ -3,7 +3,13 @@
 from chisel.analysis.maze.attribution import direct_logit_attribution, log_odds, move_logits
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
 from chisel.analysis.maze.compared_policy import ComparedPolicy, compared_policy
-from chisel.analysis.maze.decision_mazes import CHOICES, DecisionMazes, decision_mazes
+from chisel.analysis.maze.decision_mazes import (
+    CHOICES,
+    DecisionMazes,
+    decision_mazes,
+    move_between,
+    only_cheese,
+)
 from chisel.analysis.maze.effects import (
     mean_total_variation,
     total_variation,
@@ -81,9 +87,11 @@ __all__ = [
     "maze_targets",
     "mean_total_variation",
     "mouse_at",
+    "move_between",
     "move_logits",
     "move_probabilities",
     "occupancy",
+    "only_cheese",
     "outcomes",
     "policy_change",
     "reach",
