@@ -8,7 +8,7 @@ from the chain's start.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,9 @@ def outcomes(
     """
     cells = _listed(cheese)
     either = reach(chain, [*cells, corner], steps=steps)
-    first = 0.0 if not cells else _first(chain, cells, corner, steps)
+    # The cheese comes first if it is reached where the corner ends an episode too.
+    closed = replace(chain, ends=chain.ends | _squares(chain, corner))
+    first = reach(closed, cells, steps=steps) if cells else 0.0
     return Outcomes(
         cheese=reach(chain, cells, steps=steps) if cells else 0.0,
         corner=reach(chain, corner, steps=steps),
@@ -127,13 +129,6 @@ def expected_return(chain: MazeChain, *, gamma: float = 1.0, steps: int) -> floa
     for _ in range(steps):
         value = pays + gamma * np.where(stop, 0.0, going @ value)
     return float(value[chain.start])
-
-
-def _first(chain: MazeChain, cheese: Sequence[Cell], corner: Cell, steps: int) -> float:
-    """Return the probability of the cheese before the corner: of cheese if the corner ends too."""
-    ends = chain.ends | _squares(chain, corner)
-    closed = MazeChain(chain.cells, chain.moves, chain.after, ends, chain.start)
-    return reach(closed, cheese, steps=steps)
 
 
 def _going(chain: MazeChain, stop: NDArray[np.bool_]) -> sparse.csr_array:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chisel.analysis.probes.ridge import Floats, Kernel, kernel
-from chisel.analysis.probes.scores import Reading, Sample, read, score, shuffled
+from chisel.analysis.probes.ridge import Kernel, kernel
+from chisel.analysis.probes.scores import Sample, read, score, shuffled
 from chisel.analysis.results import Estimate, redrawn
 from chisel.analysis.steering import activations, shape_of
 from chisel.models import Agent
@@ -78,7 +78,10 @@ def probe_layers(
         for target, labels in zip(sample.targets, shuffled_labels, strict=True):
             found, control = (read(one, target, sample.parts[1]) for one in (trained, fresh))
             noise = read(trained, target, sample.parts[1], labels)
-            rows.append(_row(layer, features, (found, control, noise), weights))
+            scores = [score(one, weights) for one in (found, control, noise)]
+            gain = score(found, weights, control)
+            chosen = (found.chosen_at, found.strength)
+            rows.append(Probed(layer, found.target, features, *chosen, *scores, gain))
     return rows
 
 
@@ -114,20 +117,3 @@ def _groups(agent: Agent, layers: Sequence[str | Site], states: int) -> Iterator
         kept += size
     if group:
         yield group
-
-
-def _row(
-    layer: str, features: int, readings: tuple[Reading, Reading, Reading], weights: Floats
-) -> Probed:
-    found, control, noise = readings
-    return Probed(
-        layer,
-        found.target,
-        features,
-        found.chosen_at,
-        found.strength,
-        score(found, weights),
-        score(control, weights),
-        score(noise, weights),
-        score(found, weights, control),
-    )

@@ -181,7 +181,12 @@ def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
         steps = sorted(set.intersection(*(set(one.index) for one in means)))
         for kind in (kind for kind in LED if kind in of_each[0]):
             curves = [one.loc[steps, kind].to_numpy() for one in means]
-            line: dict[str, Any] = {"marker": "o", "ms": 3, "color": _LED_COLOURS[kind], "label": LED[kind]}
+            line: dict[str, Any] = {
+                "marker": "o",
+                "ms": 3,
+                "color": _LED_COLOURS[kind],
+                "label": LED[kind],
+            }
             plot_band(ax, np.array(steps), curves, within=(0, 1), **line)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         style_axes(ax, xlabel=what)

@@ -19,7 +19,7 @@ from chisel.analysis.interventions import Edit, LayerSplit, mean, resample, zero
 from chisel.analysis.maze import Observe, mouse_at, move_probabilities, only_cheese
 from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.configs import ConfigError
-from chisel.envs.maze import Cell, MazeState, paths
+from chisel.envs.maze import MazeState, paths
 from chisel.models import to_tensor
 
 
@@ -89,15 +89,12 @@ def donor_for(
             f"no other maze of {receiver.maze_dim}×{receiver.maze_dim} has {cell} free"
         )
     chosen = fitting[int(generator.integers(len(fitting)))]
-    far = [one for one in paths.free_cells(chosen.open) if _apart(one, cell, chosen.mouse)]
+    free = [one for one in paths.free_cells(chosen.open) if one != chosen.mouse]
+    far = [one for one in free if max(abs(one[0] - cell[0]), abs(one[1] - cell[1])) >= 2]
     if not far:
         raise ConfigError("the maze is too small to put the cheese elsewhere")
     elsewhere = far[int(generator.integers(len(far)))]
     return Donor(with_cheese(chosen, cell), with_cheese(chosen, elsewhere))
-
-
-def _apart(one: Cell, cell: Cell, mouse: Cell) -> bool:
-    return one != mouse and max(abs(one[0] - cell[0]), abs(one[1] - cell[1])) >= 2
 
 
 def resampled(
