@@ -78,10 +78,18 @@ def probe_layers(
         for target, labels in zip(sample.targets, shuffled_labels, strict=True):
             found, control = (read(one, target, sample.parts[1]) for one in (trained, fresh))
             noise = read(trained, target, sample.parts[1], labels)
-            scores = [score(one, weights) for one in (found, control, noise)]
-            gain = score(found, weights, control)
-            chosen = (found.chosen_at, found.strength)
-            rows.append(Probed(layer, found.target, features, *chosen, *scores, gain))
+            row = Probed(
+                layer,
+                found.target,
+                features,
+                validation=found.chosen_at,
+                strength=found.strength,
+                score=score(found, weights),
+                untrained=score(control, weights),
+                shuffled=score(noise, weights),
+                gain=score(found, weights, control),
+            )
+            rows.append(row)
     return rows
 
 
