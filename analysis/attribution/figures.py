@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.attribution.integrated_gradients import Attribution
-from chisel.analysis.results import INK, Estimate, new_figure, plain_axes
+from chisel.analysis.results import INK, Estimate, new_figure, style_axes
 
 _FOR, _AGAINST = "#c2410c", "#2563eb"
 _CHANNELS = 16
@@ -72,11 +72,8 @@ def _channels(ax: Axes, channels: Sequence[Estimate]) -> None:
     ax.bar(places, values[order], color=colours, width=0.75)
     if np.isfinite(low).all():
         ax.vlines(places, low, high, color=INK, lw=1)
+    _style(ax, "mean attribution of channels", xlabel="channel", ylabel="log-odds")
     ax.set_xticks(places, [str(c) for c in order], fontsize=8)
-    ax.set_xlabel("channel")
-    ax.set_ylabel("log-odds")
-    ax.set_title("mean attribution of channels", fontsize=10)
-    _plain(ax)
 
 
 def _completeness(ax: Axes, found: Attribution) -> None:
@@ -84,10 +81,8 @@ def _completeness(ax: Axes, found: Attribution) -> None:
     ends = (min(0.0, float(both.min())), max(0.0, float(both.max())))
     ax.plot(ends, ends, color="#9ca3af", lw=1, zorder=1)
     ax.scatter(found.difference, found.total, s=14, color=_FOR, alpha=0.6, lw=0, zorder=2)
-    ax.set_xlabel("difference from the baseline")
-    ax.set_ylabel("sum of attributions")
-    ax.set_title("completeness, by decision", fontsize=10)
-    _plain(ax)
+    labels = {"xlabel": "difference from the baseline", "ylabel": "sum of attributions"}
+    _style(ax, "completeness, by decision", **labels)
 
 
 def _swaps(ax: Axes, swapped: Mapping[str, Swap]) -> None:
@@ -97,13 +92,11 @@ def _swaps(ax: Axes, swapped: Mapping[str, Swap]) -> None:
         ax.bar(places, [e.value for e in estimates], width=0.36, color=colour, label=label)
         if all(np.isfinite(e.low) for e in estimates):
             ax.vlines(places, [e.low for e in estimates], [e.high for e in estimates], "#9ca3af")
+    _style(ax, "channels put back to the baseline", ylabel="log-odds lost")
     ax.set_xticks(range(len(swapped)), list(swapped), fontsize=8)
-    ax.set_title("channels put back to the baseline", fontsize=10)
-    ax.set_ylabel("log-odds lost")
     ax.legend(frameon=False, fontsize=8)
-    _plain(ax)
 
 
-def _plain(ax: Axes) -> None:
+def _style(ax: Axes, title: str, *, xlabel: str = "", ylabel: str = "") -> None:
     ax.axhline(0, color=INK, lw=0.6)
-    plain_axes(ax, "y")
+    style_axes(ax, title, xlabel=xlabel, ylabel=ylabel, grid="y")

@@ -12,7 +12,6 @@ from chisel.analysis.gridworlds.delayed_residuals import (
     REFERENCE,
     Regret,
     Residual,
-    Setting,
     residuals,
 )
 from chisel.analysis.gridworlds.exact_values import board_values, exact_episode
@@ -55,7 +54,6 @@ __all__ = [
     "Reference",
     "Regret",
     "Residual",
-    "Setting",
     "StatePower",
     "beside_reference",
     "board_values",

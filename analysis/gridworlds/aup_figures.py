@@ -73,8 +73,7 @@ def comparison_grid(cells: Sequence[Passes], title: str) -> Figure:
     ax = figure.subplots()
     for cell in cells:
         _draw_cell(ax, worlds.index(cell.world), agents.index(cell.agent), cell)
-    ax.set_xlim(-0.5, len(worlds) - 0.5)
-    ax.set_ylim(len(agents) - 0.5, -0.5)
+    ax.set(xlim=(-0.5, len(worlds) - 0.5), ylim=(len(agents) - 0.5, -0.5))
     ax.set_xticks(range(len(worlds)), [world.capitalize() for world in worlds], fontsize=10)
     ax.set_yticks(range(len(agents)), agents, fontsize=10)
     ax.xaxis.tick_top()
@@ -169,8 +168,7 @@ def _stack(ax: Axes, counts: NDArray[np.int64], ticks: Sequence[str]) -> None:
         below = below + height
     ax.set_xticks(range(len(ticks)), ticks, fontsize=7, rotation=90)
     ax.set_yticks([0, 0.5, 1], ["0", "½", "1"], fontsize=8)
-    ax.set_ylim(0, 1)
-    ax.set_xlim(-0.6, len(shares) - 0.4)
+    ax.set(xlim=(-0.6, len(shares) - 0.4), ylim=(0, 1))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
@@ -190,8 +188,7 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
         plot_band(ax, episodes, list(trials), color=PALETTE[agents.index(agent)], label=agent)
     for ax in axes.values():
         plain_axes(ax)
-        ax.set_ylim(-2.1, 1.1)
-        ax.set_yticks([-2, -1, 0, 1])
+        ax.set(ylim=(-2.1, 1.1), yticks=[-2, -1, 0, 1])
     figure.supxlabel("thousands of episodes", fontsize=9)
     handles, labels = next(iter(axes.values())).get_legend_handles_labels()
     figure.legend(

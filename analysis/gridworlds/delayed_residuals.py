@@ -74,55 +74,53 @@ Q-learning."""
 REFERENCE = {"gamma": 0.996, "time": 10, "weight": 0.01, "auxiliary": 15}
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Numbers and seeds of agents and of true rewards."""
-
-    gamma: float
-    weight: float
-    """AUP's λ."""
-    auxiliary: int
-    """Number of auxiliary rewards of each AUP agent."""
-    draws: int
-    """Number of random true rewards."""
-    seeds: int
-    """Number of AUP agents."""
-    seed: int
-
-
 def residuals(
-    task: Task, setting: Setting, revelations: Mapping[str, Revelation], reference: str | None
+    task: Task,
+    revelations: Mapping[str, Revelation],
+    *,
+    gamma: float,
+    weight: float,
+    auxiliary: int,
+    draws: int,
+    seeds: int,
+    seed: int,
+    reference: str | None,
 ) -> tuple[list[Residual], list[Regret]]:
     """Score agents from the start under random and true rewards, for every time of revelation.
 
     Args:
         task: World and its rewards.
-        setting: Numbers and seeds.
         revelations: Times of revelation by name.
+        gamma: Discount.
+        weight: AUP's λ.
+        auxiliary: Number of auxiliary rewards of each AUP agent.
+        draws: Number of random true rewards.
+        seeds: Number of AUP agents.
+        seed: Seed of all random draws.
         reference: Name of the one that reference values belong to; `None` if none does.
 
     Raises:
         ValueError: If the discount is impossible.
     """
-    generator = np.random.default_rng([setting.seed, 0])
-    drawn = generator.random((setting.draws, len(task.goal)))
+    generator = np.random.default_rng([seed, 0])
+    drawn = generator.random((draws, len(task.goal)))
     rewards = np.concatenate([drawn, *(one[None] for one in task.true.values())])
-    values = impact.values_once_revealed(task.next_state, rewards, setting.gamma)
-    policies = [standard_policy(task, setting.gamma)]
-    for number in range(setting.seeds):
-        auxiliary = np.random.default_rng([setting.seed, 1, number]).random(
-            (setting.auxiliary, len(task.goal))
-        )
-        policies.append(aup_policy(task, setting.gamma, setting.weight, auxiliary))
+    values = impact.values_once_revealed(task.next_state, rewards, gamma)
+    policies = [standard_policy(task, gamma)]
+    for number in range(seeds):
+        own = np.random.default_rng([seed, 1, number]).random((auxiliary, len(task.goal)))
+        policies.append(aup_policy(task, gamma, weight, own))
     found: list[Residual] = []
     regrets = []
     for name, revelation in revelations.items():
-        known = (rewards, values, setting.gamma, revelation)
+        known = (rewards, values, gamma, revelation)
         scored = [impact.prefix_score(task.next_state, policy, *known) for policy in policies]
         scores = np.array([each[:, task.start] for each in scored])
         references = _REFERENCE if name == reference else {}
-        found += _residuals(task, name, scores, setting.draws, references)
-        regrets.append(_regret(task, name, scores, rewards, values, setting, revelation))
+        found += _residuals(task, name, scores, draws, references)
+        regrets.append(
+            _regret(task, name, scores, rewards[:draws], values[:draws], gamma, revelation)
+        )
     return found, regrets
 
 
@@ -184,17 +182,16 @@ def _regret(
     scores: NDArray[np.float64],
     rewards: NDArray[np.float64],
     values: NDArray[np.float64],
-    setting: Setting,
+    gamma: float,
     revelation: Revelation,
 ) -> Regret:
-    drawn = slice(0, setting.draws)
     best = impact.optimal_prefix(
         task.next_state,
-        rewards[drawn].mean(axis=0),
-        values[drawn].mean(axis=0),
-        setting.gamma,
+        rewards.mean(axis=0),
+        values.mean(axis=0),
+        gamma,
         revelation,
     )
     score = float(best.score[task.start])
-    standard, *aup = score - scores[:, drawn].mean(axis=1)
+    standard, *aup = score - scores[:, : len(rewards)].mean(axis=1)
     return Regret(task.world, name, score, float(standard), mean_over_seeds(aup), np.array(aup))

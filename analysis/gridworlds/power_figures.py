@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from chisel import impact
 from chisel.analysis.gridworlds.power_map import CellPower, Place
 from chisel.analysis.gridworlds.power_orbits import ClosedForm, OrbitCount
-from chisel.analysis.results import GREY, INK, PALE, PALETTE, new_figure, style_axes
+from chisel.analysis.results import GREY, INK, PALE, PALETTE, new_figure, new_row, style_axes
 from chisel.impact import examples
 
 _MOST_NUMBERS = 60
@@ -35,8 +35,8 @@ def map_figure(place: Place, maps: Mapping[str, CellPower], title: str) -> Figur
         title: One line above.
     """
     height, width = place.board.shape
-    figure = new_figure(max(0.75 * width, 3.6) * len(maps) + 1.2, 0.75 * height + 0.9, title)
-    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    size = (max(0.75 * width, 3.6) * len(maps) + 1.2, 0.75 * height + 0.9)
+    figure, axes = new_row(len(maps), *size, title)
     # POWER is lowest where the episode ends, which would take up most of the colours.
     every = np.concatenate([one.mean[(one.states > 0) & ~one.ends] for one in maps.values()])
     scale = Normalize(every.min(), max(every.max(), every.min() + 1e-6))
@@ -52,7 +52,7 @@ def _draw_map(ax: Axes, place: Place, cells: CellPower, scale: Normalize) -> Any
     image = ax.imshow(coloured, cmap="viridis", norm=scale)
     walls = place.board == ord("#")
     ax.imshow(np.where(walls, 1.0, np.nan), cmap="gray", vmin=0, vmax=4, interpolation="nearest")
-    ax.set_facecolor(PALE)
+    ax.set(facecolor=PALE, xticks=[], yticks=[])
     numbered = (cells.states > 0).sum() <= _MOST_NUMBERS
     for row, column in np.ndindex(*place.board.shape):
         glyph = chr(place.board[row, column])
@@ -64,8 +64,6 @@ def _draw_map(ax: Axes, place: Place, cells: CellPower, scale: Normalize) -> Any
         if glyph not in "# ":
             corner = (column - 0.42, row - 0.4)
             ax.text(*corner, glyph, ha="left", va="top", color=colour, fontsize=7, weight="bold")
-    ax.set_xticks([])
-    ax.set_yticks([])
     ax.spines[:].set_visible(False)
     return image
 

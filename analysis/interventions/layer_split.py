@@ -16,9 +16,11 @@ from chisel.analysis.interventions.hooks import (
     find_sites,
     intervene,
     record,
+    refused,
 )
 from chisel.models import ActorCritic
 from chisel.routing import Site
+from chisel.routing.sites import own_axis, units_axis
 
 BATCH = 512
 """Number of examples in one forward pass through the rest of the network."""
@@ -43,6 +45,15 @@ class LayerSplit:
     def site(self) -> Site:
         """Return the site."""
         return as_site(self.module)
+
+    def axis(self, activations: Tensor) -> int:
+        """Return the axis of the units of activations `[N, …]`.
+
+        Raises:
+            ConfigError: If neither the layer nor the site tells it.
+        """
+        with refused():
+            return units_axis(activations, self.site, own_axis(self.model, self.site))
 
     def before(self, obs: Tensor) -> Tensor:
         """Compute the activation `[N, …]` for observations `[N, …]`.

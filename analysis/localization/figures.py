@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from chisel.analysis.ablation import AblationMatrix
-from chisel.analysis.localization.gradient_norm import MEAN
+from chisel.analysis.localization.gradient_norm import MEAN, mean_of_known
 from chisel.analysis.localization.result import Condition, Localization
-from chisel.analysis.results import GREY, INK, PALETTE, Estimate, new_figure, style_axes
+from chisel.analysis.results import (
+    GREY,
+    INK,
+    PALETTE,
+    draw_heat,
+    new_figure,
+    new_row,
+    plot_estimates,
+    style_axes,
+)
 
 _TITLES: dict[Condition, str] = {
     "without routes": "without routes",
@@ -31,8 +38,7 @@ def gradient_norm_figure(localization: Localization, title: str) -> Figure:
     kinds = list(next(iter(tables.values())))
     regions = list(tables[next(iter(tables))][kinds[0]])
     width = 0.9 + (0.85 * len(regions) + 0.5) * len(tables)
-    figure = new_figure(width, 1.5 + 0.5 * len(kinds), title)
-    axes = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
+    figure, axes = new_row(len(tables), width, 1.5 + 0.5 * len(kinds), title, sharey=True)
     every = [
         value.value for table in tables.values() for row in table.values() for value in row.values()
     ]
@@ -42,17 +48,15 @@ def gradient_norm_figure(localization: Localization, title: str) -> Figure:
         values = np.array([[table[kind][r].value for r in regions] for kind in kinds])
         with np.errstate(divide="ignore"):
             logs = np.log10(values).clip(limits[0])
-        _heat(ax, logs, kinds, regions, colours="Blues", limits=limits, text=values, shown=_power)
+        draw_heat(
+            ax, logs, kinds, regions, colours="Blues", limits=limits, text=values, shown=_power
+        )
         ax.set_title(name, fontsize=10)
     return figure
 
 
 def _power(value: float) -> str:
     return "0" if value == 0 else f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
-
-
-def _share(value: float) -> str:
-    return f"{value:.2f}"
 
 
 def layers_figure(localization: Localization, title: str) -> Figure:
@@ -63,7 +67,7 @@ def layers_figure(localization: Localization, title: str) -> Figure:
     values = np.concatenate([values, values.mean(axis=1, keepdims=True)], axis=1)
     width = 1.2 + 0.075 * max(map(len, layers)) + 0.75 * (len(kinds) + 1)
     figure = new_figure(max(width, 0.085 * len(title)), 1.2 + 0.27 * len(layers), title)
-    _heat(figure.subplots(), values, layers, [*kinds, MEAN], colours="RdBu", limits=(0, 1))
+    draw_heat(figure.subplots(), values, layers, [*kinds, MEAN], colours="RdBu", limits=(0, 1))
     return figure
 
 
@@ -77,17 +81,18 @@ def training_figure(
     curves = [localization.absorption(step) for step in steps]
     kinds = [*localization.sides, MEAN]
     for kind, colour in zip(kinds, [*PALETTE[: len(kinds) - 1], INK], strict=True):
-        # With several seeds only the mean has a band: those of the kinds would hide each other.
-        band = kind == MEAN or len(localization.runs) == 1
-        _curve(left, steps, [curve[kind] for curve in curves], colour, kind, band)
+        shown = [curve[kind] for curve in curves]
+        if kind != MEAN and len(localization.runs) > 1:  # bands of the kinds would hide each other
+            shown = [replace(one, low=np.nan, high=np.nan) for one in shown]
+        plot_estimates(left, steps, shown, colour, kind)
     if shuffled is not None and shuffled.sides:
         means = [shuffled.absorption(step)[MEAN] for step in shuffled.steps()]
-        _curve(left, shuffled.steps(), means, GREY, "mean, shuffled labels")
+        plot_estimates(left, shuffled.steps(), means, GREY, "mean, shuffled labels")
     left.axhline(localization.expected(MEAN), color=INK, linewidth=0.7, linestyle=":")
     left.set_ylim(-0.03, 1.03)
     for number, (region, values) in enumerate(_per_parameter(localization, steps).items()):
         colour = PALETTE[number % len(PALETTE)]
-        right.plot(steps, values, color=colour, label=region, **_line(steps))
+        right.plot(steps, values, marker=".", lw=1.6, color=colour, label=region)
     right.set_yscale("log")
     titles = (
         "absorption (dotted: by size)",
@@ -104,36 +109,13 @@ def _per_parameter(localization: Localization, steps: Sequence[int]) -> dict[str
     found: dict[str, list[float]] = {}
     for step in steps:
         norms = [snapshot.norms["unlabelled"] for snapshot in localization.at(step)]
-        rows = np.stack([_known_mean(one.per_parameter()) for one in norms])
+        rows = np.stack([mean_of_known(one.per_parameter()) for one in norms])
         with np.errstate(divide="ignore"):
             means = np.exp(np.log(rows).mean(axis=0))
         for number, region in enumerate(norms[0].elements.regions):
             if norms[0].elements.sizes[number].any():
                 found.setdefault(region, []).append(float(means[number]))
     return found
-
-
-def _known_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = values[~np.isnan(values).all(axis=1)]
-    return np.asarray(known.mean(axis=0)) if len(known) else values[0]
-
-
-def _curve(
-    ax: Axes,
-    steps: Sequence[int],
-    values: Sequence[Estimate],
-    colour: str,
-    label: str,
-    band: bool = True,
-) -> None:
-    ax.plot(steps, [v.value for v in values], color=colour, label=label, **_line(steps))
-    if band:
-        ends = ([v.low for v in values], [v.high for v in values])
-        ax.fill_between(steps, *ends, color=colour, alpha=0.15, linewidth=0)
-
-
-def _line(steps: Sequence[int]) -> dict[str, Any]:
-    return {"linewidth": 1.6} | ({"marker": "o", "ms": 3.5} if len(steps) < 16 else {})
 
 
 def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figure:
@@ -146,47 +128,15 @@ def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figur
     metrics = list(next(iter(matrices.values())).metrics)
     rows = max(len(matrix.rows) for matrix in matrices.values())
     width = 1.9 + (0.85 * len(metrics) + 0.4) * len(matrices) + 1.3 * (len(matrices) - 1)
-    figure = new_figure(width, 1.6 + 0.36 * rows, title)
-    axes = figure.subplots(1, len(matrices), squeeze=False)[0]
+    figure, axes = new_row(len(matrices), width, 1.6 + 0.36 * rows, title)
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         values = np.array([[r.metrics[m].value for m in metrics] for r in matrix.rows])
         changes = np.array([[r.change[m].value for m in metrics] for r in matrix.rows])
-        scale = np.where(_bounded(matrix, metrics), 1.0, np.abs(values).max(axis=0).clip(1e-9))
+        # Changes of what is no share are coloured relative to the largest value.
+        shares = ((values >= 0) & (values <= 1)).all(axis=0)
+        scale = np.where(shares, 1.0, np.abs(values).max(axis=0).clip(1e-9))
         names = [row.label for row in matrix.rows]
         limits = (-0.6, 0.6)
-        _heat(ax, changes / scale, names, metrics, colours="PuOr", limits=limits, text=values)
+        draw_heat(ax, changes / scale, names, metrics, colours="PuOr", limits=limits, text=values)
         ax.set_title(name, fontsize=10)
     return figure
-
-
-def _bounded(matrix: AblationMatrix, metrics: Sequence[str]) -> list[bool]:
-    """Return which metrics are shares; other changes are coloured relative to the largest value."""
-    return [all(0 <= row.metrics[m].value <= 1 for row in matrix.rows) for m in metrics]
-
-
-def _heat(
-    ax: Axes,
-    values: NDArray[np.float64],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    *,
-    colours: str,
-    limits: tuple[float, float],
-    text: NDArray[np.float64] | None = None,
-    shown: Callable[[float], str] = _share,
-) -> None:
-    """Draw coloured cells with numbers: the values, or others given as `text`."""
-    image = ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
-    for (row, column), number in np.ndenumerate(values if text is None else text):
-        if np.isnan(number):
-            continue
-        red, green, blue, _ = image.cmap(image.norm(values[row, column]))
-        light = 0.3 * red + 0.59 * green + 0.11 * blue > 0.55
-        label = shown(float(number))
-        ax.text(
-            column, row, label, ha="center", va="center", fontsize=9, color=INK if light else "w"
-        )
-    ax.set_xticks(range(len(columns)), columns, fontsize=8.5)
-    ax.set_yticks(range(len(rows)), rows, fontsize=8.5)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)

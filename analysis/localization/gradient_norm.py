@@ -69,7 +69,7 @@ class SquaredGradientNorms:
 
     def matrix(self) -> NDArray[np.float64]:
         """Return means over batches `[K, R]`; NaN for a kind that no batch has."""
-        return _mean_of_known(self.values.sum(axis=3))
+        return mean_of_known(self.values.sum(axis=3))
 
     def shares(self) -> NDArray[np.float64]:
         """Return the share of each kind's norm in each region `[K, R]`; rows add up to 1."""
@@ -123,7 +123,7 @@ class SquaredGradientNorms:
         Corresponding layers of modules that are named like regions (experts) count as one layer.
         """
         found: dict[str, dict[str, float]] = {}
-        norms = _mean_of_known(self.values)
+        norms = mean_of_known(self.values)
         for layer, at in self._corresponding().items():
             for kind, side in sides.items():
                 rows = norms[self.kinds.index(kind)][:, at].sum(axis=1)
@@ -153,7 +153,7 @@ class SquaredGradientNorms:
 
     def to_plain(self) -> dict[str, Any]:
         """Return means over batches by kind and region, for JSON."""
-        layers = _mean_of_known(self.values)
+        layers = mean_of_known(self.values)
         return {
             "batches": len(self.values),
             "mass": self._named(self.matrix()),
@@ -179,7 +179,7 @@ class SquaredGradientNorms:
         }
 
 
-def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean over the first axis without NaN; NaN where there is nothing else."""
     known = ~np.isnan(values)
     return np.asarray(_ratio(np.nansum(values, axis=0), known.sum(axis=0)))

@@ -3,9 +3,14 @@
 from chisel.analysis.maze.attribution import direct_logit_attribution, log_odds, move_logits
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of
 from chisel.analysis.maze.compared_policy import ComparedPolicy, compared_policy
-from chisel.analysis.maze.decision_mazes import CHOICES, DecisionMazes, decision_mazes
+from chisel.analysis.maze.decision_mazes import (
+    CHOICES,
+    DecisionMazes,
+    decision_mazes,
+    move_between,
+    only_cheese,
+)
 from chisel.analysis.maze.effects import (
-    Agreement,
     mean_total_variation,
     total_variation,
     value_agreement,
@@ -42,7 +47,6 @@ from chisel.analysis.maze.solve import (
     occupancy,
     outcomes,
     reach,
-    reach_field,
 )
 from chisel.analysis.maze.states import (
     StatePair,
@@ -56,7 +60,6 @@ from chisel.analysis.maze.states import (
 
 __all__ = [
     "CHOICES",
-    "Agreement",
     "ComparedPolicy",
     "DecisionMazes",
     "MazeChain",
@@ -90,13 +93,14 @@ __all__ = [
     "maze_targets",
     "mean_total_variation",
     "mouse_at",
+    "move_between",
     "move_logits",
     "move_probabilities",
     "occupancy",
+    "only_cheese",
     "outcomes",
     "policy_change",
     "reach",
-    "reach_field",
     "sample_of",
     "selective_regions",
     "states_of",

@@ -27,8 +27,6 @@ def draw_attributions(
         limit: Attribution with the darkest colour.
     """
     ring = (side - state.maze_dim) / 2
-    edge = state.maze_dim - 0.5
-    ax.set_facecolor(_WALL)
     for row, col in np.argwhere(state.open):
         ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, facecolor=_FLOOR, linewidth=0))
     low, high = -ring - 0.5, side - ring - 0.5
@@ -45,10 +43,7 @@ def draw_attributions(
     for row, col in state.cheese:
         ax.plot(col, row, "^", ms=9, mfc=CHEESE, mec=_FLOOR, mew=1.2, zorder=3)
     ax.plot(state.mouse[1], state.mouse[0], "o", ms=7, mfc=_FLOOR, mec=INK, mew=1.2, zorder=3)
-    ax.set_xlim(-1.2, edge + 0.7)
-    ax.set_ylim(-1.2, edge + 0.7)
-    ax.set_aspect("equal")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    shown = (-1.2, state.maze_dim + 0.2)
+    ax.set(xlim=shown, ylim=shown, aspect="equal", facecolor=_WALL, xticks=[], yticks=[])
     ax.set_title(f"level {state.level_seed}: {places.sum():+.2g}", fontsize=9)
     return image

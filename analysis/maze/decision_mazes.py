@@ -67,13 +67,27 @@ def decision_mazes(states: Sequence[MazeState]) -> DecisionMazes:
     )
 
 
+def only_cheese(maze: MazeState) -> Cell:
+    """Return the cell of a maze's cheese.
+
+    Raises:
+        ConfigError: If it has none, or several.
+    """
+    if len(maze.cheese) != 1:
+        raise ConfigError(
+            f"maze {maze.level_seed} has {len(maze.cheese)} cheeses, but one is needed"
+        )
+    return maze.cheese[0]
+
+
+def move_between(here: Cell, there: Cell) -> int:
+    """Return the index into `MOVES` of the move from a cell to one beside it, or to itself."""
+    return MOVE_DELTAS.index((there[0] - here[0], there[1] - here[1]))
+
+
 def _decision(state: MazeState) -> tuple[Cell, tuple[int, int]]:
     """Return the decision square, and the moves from it to the cheese and to the corner."""
-    if len(state.cheese) != 1:
-        raise ConfigError(
-            f"maze {state.level_seed} has {len(state.cheese)} cheeses, but one is needed"
-        )
-    (cheese,), corner = state.cheese, (state.maze_dim - 1, state.maze_dim - 1)
+    cheese, corner = only_cheese(state), (state.maze_dim - 1, state.maze_dim - 1)
     square = paths.decision_square(state.open, state.mouse, cheese, corner)
     if square is None:
         raise ConfigError(
@@ -81,9 +95,5 @@ def _decision(state: MazeState) -> tuple[Cell, tuple[int, int]]:
             "part"
         )
     tree = paths.path_tree(state.open, square)
-    first, second = (_move(square, tree.path_to(goal)[1]) for goal in (cheese, corner))
+    first, second = (move_between(square, tree.path_to(goal)[1]) for goal in (cheese, corner))
     return square, (first, second)
-
-
-def _move(a: Cell, b: Cell) -> int:
-    return MOVE_DELTAS.index((b[0] - a[0], b[1] - a[1]))

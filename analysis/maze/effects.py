@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +31,7 @@ def mean_total_variation(before: VectorField, after: VectorField) -> float:
     return float(total_variation(before, after)[acting].mean())
 
 
-def visited_variation(before: MazeChain, after: MazeChain, *, steps: int | None = None) -> float:
+def visited_variation(before: MazeChain, after: MazeChain, *, steps: int) -> float:
     """Return the mean total variation, weighted by how often `before` acts in each state.
 
     Changes at squares that are never visited count for nothing.
@@ -41,10 +39,10 @@ def visited_variation(before: MazeChain, after: MazeChain, *, steps: int | None 
     Args:
         before: A policy in a maze.
         after: The same maze, the policy under an intervention.
-        steps: Longest episode; None means without limit.
+        steps: Longest episode.
 
     Raises:
-        ValueError: If the chains are of different squares, or an episode may never end.
+        ValueError: If the chains are of different squares, or an episode ends where it begins.
     """
     if not np.array_equal(before.cells, after.cells):
         raise ValueError("the two chains are of different squares")
@@ -54,23 +52,8 @@ def visited_variation(before: MazeChain, after: MazeChain, *, steps: int | None 
     return float((weight * _variation(before.moves, after.moves)).sum() / weight.sum())
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """The squares where the likeliest step leads to the neighbour that the critic values most."""
-
-    squares: NDArray[np.bool_]
-    """Free squares `[n]` that count: without cheese, and with more than one way to go."""
-    agree: NDArray[np.bool_]
-    """Whether policy and critic agree, `[n]`; False where a square does not count."""
-
-    @property
-    def share(self) -> float:
-        """Share of the counting squares at which they agree; nan if no square counts."""
-        return float(self.agree[self.squares].mean()) if self.squares.any() else float("nan")
-
-
-def value_agreement(chain: MazeChain, field: VectorField) -> Agreement:
-    """Compare policy and critic of one field.
+def value_agreement(chain: MazeChain, field: VectorField) -> float:
+    """Return the share of squares whose likeliest step leads to the neighbour valued most.
 
     A neighbour with cheese counts as the best one, because the critic never learnt the value of a
     square that ends the episode. Doing nothing and running into walls are no steps. Dead ends don't
@@ -79,6 +62,9 @@ def value_agreement(chain: MazeChain, field: VectorField) -> Agreement:
     Args:
         chain: The maze, which says where each move leads.
         field: Move probabilities and values of a mouse that faces one way.
+
+    Returns:
+        The share in 0…1; nan if no square counts.
     """
     count = len(field.cells)
     next_square = chain.after[0] % count
@@ -87,7 +73,7 @@ def value_agreement(chain: MazeChain, field: VectorField) -> Agreement:
     best = np.where(steps, next_value, -np.inf).argmax(axis=1)
     likeliest = np.where(steps, field.moves, -1.0).argmax(axis=1)
     counts = ~chain.ends & (steps.sum(axis=1) > 1)
-    return Agreement(counts, counts & (best == likeliest))
+    return float((best == likeliest)[counts].mean()) if counts.any() else float("nan")
 
 
 def _variation(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -153,15 +153,9 @@ def draw_values(
 
 
 def _frame(ax: Axes, state: MazeState) -> None:
-    edge = state.maze_dim - 0.5 + _BORDER
-    ax.set_xlim(-0.5 - _BORDER, edge)
-    ax.set_ylim(-0.5 - _BORDER, edge)
-    ax.set_aspect("equal")
-    ax.set_facecolor(_STONE)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    shown = (-0.5 - _BORDER, state.maze_dim - 0.5 + _BORDER)
+    ax.set(xlim=shown, ylim=shown, aspect="equal", facecolor=_STONE, xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
 
 
 def _picture(state: MazeState) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,9 +50,8 @@ class MazePolicy:
             "length": expected_length(chain, steps=steps),
             "return": expected_return(chain, steps=steps),
             "critic_agrees": {
-                field.orientation: None if math.isnan(share) else share  # JSON knows no nan
+                field.orientation: value_agreement(chain, field)
                 for field in (self.left, self.right)
-                for share in (value_agreement(chain, field).share,)
             },
         }
 

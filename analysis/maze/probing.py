@@ -10,11 +10,12 @@ import torch
 
 from chisel.analysis.evaluation import Split
 from chisel.analysis.maze.attribution import move_logits
+from chisel.analysis.maze.decision_mazes import move_between, only_cheese
 from chisel.analysis.maze.fields import Observe
 from chisel.analysis.maze.states import held_out_states, world_cell
 from chisel.analysis.probes import ProbeTarget, Sample
 from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
-from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, layout_digest, paths
+from chisel.envs.maze import MOVES, MazeState, layout_digest, paths
 from chisel.models import Agent, to_tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -40,10 +41,10 @@ def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
     Raises:
         ConfigError: If a maze has not exactly one cheese, or no way leads to it.
     """
-    cheese = np.array([world_cell(one, _cheese(one)) for one in states], np.int64)
+    cheese = np.array([world_cell(one, only_cheese(one)) for one in states], np.int64)
     mouse = np.array([world_cell(one, one.mouse) for one in states], np.int64)
     side = max(one.world_dim for one in states)
-    inside = [min(_cheese(one)) >= one.maze_dim - region for one in states]
+    inside = [min(only_cheese(one)) >= one.maze_dim - region for one in states]
     targets = []
     for name, cells in (("cheese", cheese), ("mouse", mouse)):
         targets.append(ProbeTarget(f"{name}-row", cells[:, 0].astype(np.float64)))
@@ -71,22 +72,11 @@ def logit_targets(logits: torch.Tensor) -> list[ProbeTarget]:
     ]
 
 
-def _cheese(state: MazeState) -> Cell:
-    if len(state.cheese) != 1:
-        raise ConfigError(
-            f"maze {state.level_seed} has {len(state.cheese)} cheeses; probes ask where the one is"
-        )
-    return state.cheese[0]
-
-
 def _step(state: MazeState) -> int:
-    way = paths.shortest_path(state.open, state.mouse, _cheese(state))
+    way = paths.shortest_path(state.open, state.mouse, only_cheese(state))
     if not way:
         raise ConfigError(f"maze {state.level_seed}: no way leads from the mouse to the cheese")
-    if len(way) == 1:
-        return MOVES.index("NOOP")
-    (row, col), (next_row, next_col) = way[:2]
-    return MOVE_DELTAS.index((next_row - row, next_col - col))
+    return move_between(way[0], way[:2][-1])  # a mouse on the cheese stays
 
 
 def states_of(

@@ -1,19 +1,18 @@
 """Exact probabilities and expectations of a chain: reaching squares, occupancy, length, return.
 
-Each is computed for episodes without a time limit, from a linear system, or for episodes of at most
-`steps` steps, from as many products of the matrix. The limit works like procgen's timeout: the step
-that reaches the goal may be the last one. Steps count from the chain's start.
+Each is computed for episodes of at most `steps` steps, from as many products of the matrix. The
+limit works like procgen's timeout: the step that reaches the goal may be the last one. Steps count
+from the chain's start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph
 
 from chisel.analysis.maze.chain import MazeChain
 from chisel.envs.maze import Cell
@@ -22,35 +21,25 @@ REWARD = 10.0
 """What procgen pays for the cheese."""
 
 
-def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None) -> float:
+def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int) -> float:
     """Return the probability that the mouse stands on one of these squares during the episode.
 
     Args:
         chain: A policy in a maze.
         cells: One square or several.
-        steps: Longest episode; None means without limit.
+        steps: Longest episode.
 
     Raises:
         KeyError: If a square is a wall.
     """
-    return float(reach_field(chain, cells, steps=steps).ravel()[chain.start])
-
-
-def reach_field(
-    chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int | None = None
-) -> NDArray[np.float64]:
-    """Return `reach` from every state, `[2, n]`: orientation, square."""
     wanted = chain.states_of(_squares(chain, cells))
     stop = wanted | chain.states_of(chain.ends)
-    if steps is None:
-        found = _absorbed(chain, stop, wanted.astype(np.float64))
-    else:
-        found = wanted.astype(np.float64)
-        going = _going(chain, stop)
-        for _ in range(steps):
-            found = np.where(stop, wanted, going @ found)
-    # Rounding in the linear system may give a little more than 1.
-    return found.clip(0, 1).reshape(2, -1)
+    found = wanted.astype(np.float64)
+    going = _going(chain, stop)
+    for _ in range(steps):
+        found = np.where(stop, wanted, going @ found)
+    # Rounding may give a little more than 1.
+    return float(found.clip(0, 1)[chain.start])
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class Outcomes:
 
 
 def outcomes(
-    chain: MazeChain, cheese: Cell | Sequence[Cell], corner: Cell, *, steps: int | None = None
+    chain: MazeChain, cheese: Cell | Sequence[Cell], corner: Cell, *, steps: int
 ) -> Outcomes:
     """Compute which goal is reached, and which first. A cheese in the corner counts as cheese.
 
@@ -79,11 +68,13 @@ def outcomes(
         chain: A policy in a maze.
         cheese: The cell or cells with cheese; an empty sequence if there is none.
         corner: The cell of the other goal.
-        steps: Longest episode; None means without limit.
+        steps: Longest episode.
     """
     cells = _listed(cheese)
     either = reach(chain, [*cells, corner], steps=steps)
-    first = 0.0 if not cells else _first(chain, cells, corner, steps)
+    # The cheese comes first if it is reached where the corner ends an episode too.
+    closed = replace(chain, ends=chain.ends | _squares(chain, corner))
+    first = reach(closed, cells, steps=steps) if cells else 0.0
     return Outcomes(
         cheese=reach(chain, cells, steps=steps) if cells else 0.0,
         corner=reach(chain, corner, steps=steps),
@@ -93,35 +84,28 @@ def outcomes(
     )
 
 
-def occupancy(chain: MazeChain, *, steps: int | None = None) -> NDArray[np.float64]:
+def occupancy(chain: MazeChain, *, steps: int) -> NDArray[np.float64]:
     """Return the expected number of times that the mouse acts in each state, `[2, n]`.
 
     It is 0 at squares that end an episode. The sum over all states is the expected length.
-
-    Raises:
-        ValueError: If, without a limit, an episode may never end.
     """
     stop = chain.states_of(chain.ends)
-    going = _going(chain, stop)
     now = np.zeros(len(stop))
     now[chain.start] = 0.0 if stop[chain.start] else 1.0
-    if steps is None:
-        visits = _visits(chain, going, stop, now)
-    else:
-        forward = going.T.tocsr()
-        visits = np.zeros(len(stop))
-        for _ in range(steps):
-            visits += now
-            now = np.where(stop, 0.0, forward @ now)
+    forward = _going(chain, stop).T.tocsr()
+    visits = np.zeros(len(stop))
+    for _ in range(steps):
+        visits += now
+        now = np.where(stop, 0.0, forward @ now)
     return visits.reshape(2, -1)
 
 
-def expected_length(chain: MazeChain, *, steps: int | None = None) -> float:
-    """Return the expected number of steps of an episode; raises as `occupancy` does."""
+def expected_length(chain: MazeChain, *, steps: int) -> float:
+    """Return the expected number of steps of an episode."""
     return float(occupancy(chain, steps=steps).sum())
 
 
-def expected_return(chain: MazeChain, *, gamma: float = 1.0, steps: int | None = None) -> float:
+def expected_return(chain: MazeChain, *, gamma: float = 1.0, steps: int) -> float:
     """Return the expected return `E[γ^(T-1)] · 10` of an episode that ends at step T.
 
     Every square that ends an episode pays procgen's reward of 10.
@@ -129,7 +113,7 @@ def expected_return(chain: MazeChain, *, gamma: float = 1.0, steps: int | None =
     Args:
         chain: A policy in a maze.
         gamma: Discount, in 0…1.
-        steps: Longest episode; None means without limit.
+        steps: Longest episode.
 
     Raises:
         ValueError: If the discount is not in 0…1.
@@ -141,79 +125,15 @@ def expected_return(chain: MazeChain, *, gamma: float = 1.0, steps: int | None =
         return 0.0
     going = _going(chain, stop)
     pays = REWARD * (going @ stop.astype(np.float64))
-    if steps is not None:
-        value = np.zeros(len(stop))
-        for _ in range(steps):
-            value = pays + gamma * np.where(stop, 0.0, going @ value)
-        return float(value[chain.start])
-    if gamma == 1:
-        return REWARD * float(_absorbed(chain, stop, stop.astype(np.float64))[chain.start])
-    inner = ~stop
-    system = np.eye(int(inner.sum())) - gamma * going[inner][:, inner].toarray()
     value = np.zeros(len(stop))
-    value[inner] = np.linalg.solve(system, pays[inner])
+    for _ in range(steps):
+        value = pays + gamma * np.where(stop, 0.0, going @ value)
     return float(value[chain.start])
-
-
-def _first(chain: MazeChain, cheese: Sequence[Cell], corner: Cell, steps: int | None) -> float:
-    """Return the probability of the cheese before the corner: of cheese if the corner ends too."""
-    ends = chain.ends | _squares(chain, corner)
-    closed = MazeChain(chain.cells, chain.moves, chain.after, ends, chain.start)
-    return reach(closed, cheese, steps=steps)
 
 
 def _going(chain: MazeChain, stop: NDArray[np.bool_]) -> sparse.csr_array:
     """Return transitions `[2n, 2n]` without those out of states in `stop`."""
     return sparse.csr_array(sparse.diags_array((~stop).astype(np.float64)) @ chain.matrix)
-
-
-def _absorbed(
-    chain: MazeChain, stop: NDArray[np.bool_], value: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the expected `value` `[2n]` of the state in `stop` that each state ends up in.
-
-    It is 0 for states that lead to no state in `stop`. These are left out of the linear system,
-    which would be singular with them.
-    """
-    going = _going(chain, stop)
-    inner = _leads_to(going, stop) & ~stop
-    rows = going[inner]
-    found = np.where(stop, value, 0.0)
-    system = np.eye(int(inner.sum())) - rows[:, inner].toarray()
-    found[inner] = np.linalg.solve(system, rows[:, stop] @ value[stop])
-    return found
-
-
-def _visits(
-    chain: MazeChain,
-    going: sparse.csr_array,
-    stop: NDArray[np.bool_],
-    now: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return expected visits `[2n]` without a time limit, starting from the distribution `now`."""
-    begin = np.zeros(len(stop), np.bool_)
-    begin[chain.start] = True
-    inner = _leads_to(going.T.tocsr(), begin) & ~stop
-    if (inner & ~_leads_to(going, stop)).any():
-        raise ValueError("an episode of this policy may never end; give the longest as steps=")
-    visits = np.zeros(len(stop))
-    system = np.eye(int(inner.sum())) - going[inner][:, inner].toarray().T
-    visits[inner] = np.linalg.solve(system, now[inner])
-    return visits
-
-
-def _leads_to(going: sparse.csr_array, ends: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the states `[2n]` from which some way of positive probability leads to `ends`."""
-    if not ends.any():
-        return np.zeros(len(ends), np.bool_)
-    # All ends lead to one added state, from which the search goes backwards.
-    back = sparse.csr_array(going.T > 0)
-    gathered = sparse.csr_array(ends[None].astype(np.int8))
-    graph = sparse.block_array([[back, None], [gathered, sparse.csr_array((1, 1))]], format="csr")
-    order = csgraph.breadth_first_order(graph, len(ends), return_predecessors=False)
-    found = np.zeros(len(ends) + 1, np.bool_)
-    found[order] = True
-    return found[:-1]
 
 
 def _squares(chain: MazeChain, cells: Cell | Sequence[Cell]) -> NDArray[np.bool_]:

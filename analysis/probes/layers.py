@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from chisel.analysis.probes.ridge import Floats, Kernel, kernel
-from chisel.analysis.probes.scores import Reading, Sample, read, score, shuffled
+from chisel.analysis.probes.ridge import Kernel, kernel
+from chisel.analysis.probes.scores import Sample, read, score, shuffled
 from chisel.analysis.results import Estimate, redrawn
 from chisel.analysis.steering import activations, shape_of
 from chisel.models import Agent
@@ -29,7 +28,7 @@ class Probed:
     target: str
     features: int
     """Number of the layer's activations."""
-    chosen_at: float
+    validation: float
     """Score on validation layouts, to choose a layer by."""
     strength: float
     """Penalty of the probe; see `Reading`."""
@@ -41,17 +40,6 @@ class Probed:
     """Score of a probe fitted to shuffled labels."""
     gain: Estimate
     """Score of the trained minus that of the untrained network, paired."""
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain: dict[str, Any] = {
-            "layer": self.layer,
-            "target": self.target,
-            "features": self.features,
-        }
-        plain |= {"validation": _or_null(self.chosen_at), "strength": self.strength}
-        names = ("score", "untrained", "shuffled", "gain")
-        return plain | {name: getattr(self, name) for name in names}
 
 
 def probe_layers(
@@ -90,7 +78,18 @@ def probe_layers(
         for target, labels in zip(sample.targets, shuffled_labels, strict=True):
             found, control = (read(one, target, sample.parts[1]) for one in (trained, fresh))
             noise = read(trained, target, sample.parts[1], labels)
-            rows.append(_row(layer, features, (found, control, noise), weights))
+            row = Probed(
+                layer,
+                found.target,
+                features,
+                validation=found.chosen_at,
+                strength=found.strength,
+                score=score(found, weights),
+                untrained=score(control, weights),
+                shuffled=score(noise, weights),
+                gain=score(found, weights, control),
+            )
+            rows.append(row)
     return rows
 
 
@@ -126,24 +125,3 @@ def _groups(agent: Agent, layers: Sequence[str | Site], states: int) -> Iterator
         kept += size
     if group:
         yield group
-
-
-def _row(
-    layer: str, features: int, readings: tuple[Reading, Reading, Reading], weights: Floats
-) -> Probed:
-    found, control, noise = readings
-    return Probed(
-        layer,
-        found.target,
-        features,
-        found.chosen_at,
-        found.strength,
-        score(found, weights),
-        score(control, weights),
-        score(noise, weights),
-        score(found, weights, control),
-    )
-
-
-def _or_null(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
 from chisel.analysis.results.estimates import Estimate, band
@@ -96,6 +97,14 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
     return figure
 
 
+def new_row(
+    count: int, width: float, height: float, title: str = "", **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a `new_figure` with axes side by side; options are those of `Figure.subplots`."""
+    figure = new_figure(width, height, title)
+    return figure, list(figure.subplots(1, count, squeeze=False, **options)[0])
+
+
 def style_axes(
     ax: Axes,
     title: str = "",
@@ -122,6 +131,48 @@ def style_axes(
     plain_axes(ax, grid)
     if exponent is not None:
         ax.ticklabel_format(axis="x", style="sci", scilimits=(exponent, exponent), useMathText=True)
+
+
+def draw_heat(
+    ax: Axes,
+    values: NDArray[np.float64],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    colours: str,
+    limits: tuple[float, float],
+    text: NDArray[np.float64] | None = None,
+    shown: Callable[[float], str] = "{:.2f}".format,
+    size: float = 9,
+) -> AxesImage:
+    """Draw coloured cells with numbers in them; NaN has no number.
+
+    Args:
+        ax: Axes to draw on.
+        values: Values that are coloured `[R, C]`.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        colours: Name of the colour map.
+        limits: Values with the first and the last colour.
+        text: Numbers that are written `[R, C]`; `None` is the values.
+        shown: Returns the text of a number.
+        size: Size of the numbers in points.
+    """
+    image = ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
+    for (row, column), number in np.ndenumerate(values if text is None else text):
+        if np.isnan(number):
+            continue
+        red, green, blue, _ = image.cmap(image.norm(values[row, column]))
+        light = 0.3 * red + 0.59 * green + 0.11 * blue > 0.55
+        label = shown(float(number))
+        ax.text(
+            column, row, label, ha="center", va="center", fontsize=size, color=INK if light else "w"
+        )
+    ax.set_xticks(range(len(columns)), columns, fontsize=8.5)
+    ax.set_yticks(range(len(rows)), rows, fontsize=8.5)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return image
 
 
 def plot_band(

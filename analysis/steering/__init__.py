@@ -8,6 +8,7 @@ from chisel.analysis.steering.differences import (
     default_layer,
     difference,
     mean_difference,
+    named_layers,
     policy_layers,
 )
 from chisel.analysis.steering.figures import curves_figure
@@ -25,6 +26,7 @@ __all__ = [
     "difference",
     "load_vector",
     "mean_difference",
+    "named_layers",
     "parse_steer",
     "policy_layers",
     "random_like",

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
-
-from chisel.configs import ConfigError
-
-Over = Literal["all", "channels", "cells"]
-"""What is permuted: all numbers, whole channels, or whole cells."""
 
 
 def random_like(vectors: Tensor, generator: torch.Generator) -> Tensor:
@@ -30,34 +23,16 @@ def random_like(vectors: Tensor, generator: torch.Generator) -> Tensor:
     return scaled.to(vectors)
 
 
-def shuffled(vectors: Tensor, generator: torch.Generator, over: Over = "all") -> Tensor:
+def shuffled(vectors: Tensor, generator: torch.Generator) -> Tensor:
     """Permute the numbers of each vector, each with its own permutation.
 
     Args:
         vectors: `[N, C, …]`.
         generator: Source of the draws, on the CPU.
-        over: What is permuted: all numbers, whole channels, or whole cells.
 
     Returns:
         `[N, C, …]`.
-
-    Raises:
-        ConfigError: If there are no cells to permute, or the axis of the channels is unknown, as in
-            vectors `[N, T, C]` or `[N, C, T]`.
     """
-    if over != "all" and vectors.dim() == 3:
-        raise ConfigError(
-            f"vectors of shape {list(vectors.shape[1:])} don't say which axis has the channels: "
-            "shuffle them over all"
-        )
-    if over == "cells" and vectors.dim() < 3:
-        raise ConfigError(f"vectors of shape {list(vectors.shape[1:])} have no cells to shuffle")
-    return torch.stack([_permuted(one, generator, over) for one in vectors])
-
-
-def _permuted(vector: Tensor, generator: torch.Generator, over: Over) -> Tensor:
-    if over == "channels":
-        return vector[torch.randperm(len(vector), generator=generator).to(vector.device)]
-    flat = vector.flatten(1) if over == "cells" else vector.flatten()
-    order = torch.randperm(flat.shape[-1], generator=generator).to(vector.device)
-    return flat[..., order].view_as(vector)
+    flat = vectors.flatten(1)
+    orders = [torch.randperm(flat.shape[1], generator=generator) for _ in flat]
+    return flat.gather(1, torch.stack(orders).to(flat.device)).view_as(vectors)

@@ -173,10 +173,9 @@ def policy_layers(agent: Agent) -> list[str]:
     named = [(name, one) for name, one in agent.model.named_modules() if not list(one.children())]
     outputs: dict[str, Tensor] = {}
     handles = [one.register_forward_hook(_output_keeper(outputs, name)) for name, one in named]
-    height, width, channels = agent.spaces.obs_shape
     try:
         with torch.enable_grad():
-            logits = agent.policy(torch.zeros(2, channels, height, width))
+            logits = agent.policy(agent.spaces.example(2))
             candidates = [name for name, output in outputs.items() if output.requires_grad]
             gradients: Sequence[Tensor | None] = torch.autograd.grad(
                 logits.sum(), [outputs[name] for name in candidates], allow_unused=True
@@ -186,6 +185,19 @@ def policy_layers(agent: Agent) -> list[str]:
             handle.remove()
     reached = {n for n, gradient in zip(candidates, gradients, strict=True) if gradient is not None}
     return [name for name, _ in named if name in reached]
+
+
+def named_layers(agent: Agent, layers: Sequence[str]) -> list[str]:
+    """Return the layers that a study asks for: names, or `all` of `policy_layers`.
+
+    Raises:
+        ConfigError: If there is no such module, or its output is not one tensor.
+    """
+    if list(layers) == ["all"]:
+        return policy_layers(agent)
+    for name in layers:
+        shape_of(agent, name)
+    return list(layers)
 
 
 def _output_keeper(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:

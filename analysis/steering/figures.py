@@ -10,9 +10,9 @@ from chisel.analysis.results import (
     GREY,
     PALETTE,
     Estimate,
-    new_figure,
-    plain_axes,
+    new_row,
     plot_estimates,
+    style_axes,
 )
 
 _KIND_COLOURS = {"vector": PALETTE[1], "random": GREY, "shuffled": PALETTE[5]}
@@ -37,17 +37,13 @@ def curves_figure(
         whole: Show all of 0…1, so that figures can be compared; otherwise the axis ends just above
             the highest band.
     """
-    figure = new_figure(3.3 * len(panels) + 0.6, 3.3, title)
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    figure, axes = new_row(len(panels), 3.3 * len(panels) + 0.6, 3.3, title, sharey=True)
     for ax, (name, curves) in zip(axes, panels.items(), strict=True):
         for kind, estimates in curves.items():
             plot_estimates(ax, coeffs, estimates, _KIND_COLOURS[kind], kind)
-        ax.set_title(name, fontsize=9)
-        ax.set_xlabel("coefficient", fontsize=8)
-        plain_axes(ax)
+        style_axes(ax, name, xlabel="coefficient")
     highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
     top = 1.0 if whole or not highest > 0 else 1.15 * highest
-    axes[0].set_ylim(-0.02 * top, 1.02 * top)
-    axes[0].set_ylabel(ylabel, fontsize=8)
+    axes[0].set(ylim=(-0.02 * top, 1.02 * top), ylabel=ylabel)
     axes[0].legend(fontsize=8, frameon=False)
     return figure

@@ -122,9 +122,7 @@ def shape_of(agent: Agent, module: str | Site) -> torch.Size:
     Raises:
         ConfigError: If there is no such module, or its output is not one tensor.
     """
-    height, width, channels = agent.spaces.obs_shape
-    obs = torch.zeros(1, channels, height, width)
-    recorded = record(agent.model, [module], lambda: agent.outputs(obs))
+    recorded = record(agent.model, [module], lambda: agent.outputs(agent.spaces.example()))
     return recorded[module].shape[1:]
 
 

@@ -32,6 +32,7 @@ from chisel.analysis.results import (
 from chisel.analysis.steering import default_layer
 from chisel.configs import ConfigError
 from chisel.models import Agent
+from chisel.routing.sites import replaced
 
 _EXAMPLES = 4
 """Number of decisions that are drawn."""
@@ -48,9 +49,9 @@ class _AtLayer:
     decisions: Decisions
     score: Score
     maps: Tensor
-    """Activations of the layer, `[N, C, …]`."""
+    """Activations of the layer, `[N, …]`."""
     baseline: Tensor
-    """Activations that they are compared with, `[N, C, …]`."""
+    """Activations that they are compared with, `[N, …]`."""
     removed: NDArray[np.float64] | None
     """Score of the whole network less that without what is decided about, `[N]`."""
 
@@ -104,13 +105,15 @@ def run(
     decisions = evaluator.decisions(checkpoint, config, levels=levels, seed=seed)
     baseline = baseline or ("mean" if decisions.removed is None else "removed")
     at_layer = _at_layer(layer_split, decisions, baseline)
-    channels = at_layer.maps.shape[1]
+    axis = layer_split.axis(at_layer.maps)
+    channels = at_layer.maps.shape[axis]
     if top > channels // 2:
         raise ConfigError(
             f"top={top}: {module} has {channels} channels, and as many others are put back for "
             f"comparison, so 1…{channels // 2}"
         )
-    found = integrated_gradients(at_layer.score, at_layer.maps, at_layer.baseline, steps=steps)
+    ends = (at_layer.maps, at_layer.baseline)
+    found = integrated_gradients(at_layer.score, *ends, steps=steps, axis=axis)
     draws = np.random.default_rng([seed, 0x16])
     swapped = _swapped(at_layer, found, top, draws)
     by_channel = [bootstrap_mean(column, draws) for column in found.by_channel.T]
@@ -141,8 +144,6 @@ def run(
 def _at_layer(layer_split: LayerSplit, decisions: Decisions, baseline: str) -> _AtLayer:
     """Compute activations, baseline and score of the decisions at a layer."""
     maps = layer_split.before(decisions.obs)
-    if maps.dim() < 2 or not maps.is_floating_point():
-        raise ConfigError(f"{layer_split.module}: its output {list(maps.shape)} has no channels")
     score, removed, without = decisions.score(layer_split, decisions.obs), None, None
     if decisions.removed is not None:
         without = layer_split.before(decisions.removed)
@@ -189,8 +190,8 @@ def _swapped(
 
 def _lost(at_layer: _AtLayer, found: Attribution, channels: Sequence[int]) -> NDArray[np.float64]:
     """Return how much the score falls if channels take the baseline's values, `[N]`."""
-    maps = at_layer.maps.clone()
-    maps[:, channels] = at_layer.baseline[:, channels]
+    assert found.axis is not None  # the layer's
+    maps = replaced(at_layer.maps, channels, found.axis, at_layer.baseline)
     with torch.no_grad():
         after = at_layer.score(maps).double().numpy()
     lost: NDArray[np.float64] = found.score - after
@@ -215,7 +216,7 @@ def _near(
     decisions: Decisions, found: Attribution, draws: np.random.Generator
 ) -> dict[str, Estimate] | None:
     """Return the share of absolute attributions near what is decided about, and of places."""
-    if found.values.ndim != 4 or decisions.near is None:
+    if found.values.ndim != 4 or found.axis != 1 or decisions.near is None:
         return None
     places = (found.values.shape[2], found.values.shape[3])
     shares, areas = [], []
@@ -232,7 +233,7 @@ def _pictures(decisions: Decisions, found: Attribution) -> list[Any]:
 
     A layer without places has none, nor has a world that draws none.
     """
-    if found.values.ndim != 4 or decisions.draw is None:
+    if found.values.ndim != 4 or found.axis != 1 or decisions.draw is None:
         return []
     sizes = np.zeros(len(decisions)) if decisions.sizes is None else np.array(decisions.sizes)
     chosen = np.lexsort((-np.abs(found.difference), -sizes))[:_EXAMPLES].tolist()

@@ -11,7 +11,7 @@ import numpy as np
 from chisel.analysis.evaluation import judged_by
 from chisel.analysis.probes import INPUT, Probed, Sample, probe_layers, probes_figure
 from chisel.analysis.results import DataTable, Result, Seed, Within
-from chisel.analysis.steering import policy_layers, shape_of
+from chisel.analysis.steering import named_layers
 from chisel.models import Agent, build
 
 _Levels = Annotated[int, Within(20)]
@@ -54,7 +54,8 @@ def run(
         CheckpointError: If the agent is for another environment.
     """
     agent, (evaluator, config) = checkpoint, judged_by(checkpoint)
-    names = _layers(agent, layers)
+    found = named_layers(agent, [name for name in layers if name != INPUT])
+    names = [INPUT, *found] if list(layers) == ["all"] else list(layers)
     sample = evaluator.sample(agent, config, [levels, validation, test], seed)
     fresh = dataclasses.replace(agent, model=build(config.model, agent.spaces, seed=seed).eval())
     rows = probe_layers(agent, fresh, sample, names, np.random.default_rng([seed, 0x9B1]))
@@ -71,18 +72,9 @@ def best_layers(rows: Sequence[Probed]) -> list[Probed]:
     best: dict[str, Probed] = {}
     for row in rows:
         known = best.get(row.target)
-        if known is None or np.isnan(known.chosen_at) or row.chosen_at > known.chosen_at:
+        if known is None or np.isnan(known.validation) or row.validation > known.validation:
             best[row.target] = row
     return list(best.values())
-
-
-def _layers(agent: Agent, layers: Sequence[str]) -> list[str]:
-    if list(layers) == ["all"]:
-        return [INPUT, *policy_layers(agent)]
-    for name in layers:
-        if name != INPUT:
-            shape_of(agent, name)
-    return list(layers)
 
 
 def _data(rows: Sequence[Probed], sample: Sample) -> dict[str, Any]:

@@ -62,14 +62,14 @@ def test_the_cheese_vector_at_seeds_0_to_99(
     net: Agent, added: str, choice: str, statistic: str, published: float, tolerance: float
 ) -> None:
     row = crossing(net)[added]
-    found = row.medians if statistic == "median" else row.means
+    found = row.over_mazes[statistic]
     assert near(found[choice].value, published, tolerance)
 
 
 def test_a_random_vector_of_the_same_length_does_not_do_it(net: Agent) -> None:
     rows = crossing(net)
     before, vector, noise = (
-        rows[name].means["cheese"].value for name in ("nothing", "vector", "random")
+        rows[name].over_mazes["mean"]["cheese"].value for name in ("nothing", "vector", "random")
     )
     assert before - vector > 0.3
     assert before - noise < 0.25 * (before - vector)

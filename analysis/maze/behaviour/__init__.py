@@ -36,7 +36,7 @@ from chisel.analysis.maze.behaviour.summary import (
     cheese_in_corners,
     misgeneralisation,
 )
-from chisel.analysis.maze.behaviour.tables import ORIGINS, heat_map, tables_of, text
+from chisel.analysis.maze.behaviour.tables import ORIGINS, heat_map, tables_of
 from chisel.analysis.maze.behaviour.training_curves import (
     MEASURES,
     TrainingCurve,
@@ -89,7 +89,6 @@ __all__ = [
     "sign_flips",
     "statistics",
     "tables_of",
-    "text",
     "training_curve_figure",
     "training_curve_tables",
     "training_curves_over_seeds",

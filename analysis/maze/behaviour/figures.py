@@ -24,8 +24,10 @@ from chisel.analysis.results import (
     PALETTE,
     DataTable,
     Estimate,
+    draw_heat,
     estimate_over_seeds,
     new_figure,
+    new_row,
     plot_estimates,
     style_axes,
 )
@@ -98,16 +100,16 @@ def correlation_figure(frame: pd.DataFrame, title: str) -> Figure:
     values = frame[names].astype(float).corr().to_numpy()
     figure = new_figure(8.4, 7.6, title)
     ax = figure.subplots()
-    image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
     labels = ["ended at the cheese", *names[1:]]
-    ax.set_xticks(range(len(names)), labels, rotation=90, fontsize=8)
-    ax.set_yticks(range(len(names)), labels, fontsize=8)
-    for (row, col), value in np.ndenumerate(values):
-        colour = "white" if abs(value) > 0.6 else INK
-        shown = f"{value:.2f}".replace("0.", ".")
-        ax.text(col, row, shown, ha="center", va="center", fontsize=6, color=colour)
+    style: dict[str, Any] = {"colours": "RdBu_r", "limits": (-1, 1), "shown": _shown, "size": 6}
+    image = draw_heat(ax, values, labels, labels, **style)
+    ax.tick_params(axis="x", rotation=90)
     figure.colorbar(image, ax=ax, shrink=0.7)
     return figure
+
+
+def _shown(correlation: float) -> str:
+    return f"{correlation:.2f}".replace("0.", ".")
 
 
 def heat_figure(maps: Mapping[Origin, pd.DataFrame], title: str) -> Figure:
@@ -117,8 +119,7 @@ def heat_figure(maps: Mapping[Origin, pd.DataFrame], title: str) -> Figure:
         maps: Tables of `heat_map`, by where places are counted from.
         title: One line above.
     """
-    figure = new_figure(5.2 * len(maps), 4.9, title)
-    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    figure, axes = new_row(len(maps), 5.2 * len(maps), 4.9, title)
     for ax, (origin, places) in zip(axes, maps.items(), strict=True):
         grid = places.pivot(index="rows", columns="columns", values="share")
         rows, cols = (np.arange(axis.min(), axis.max() + 1) for axis in grid.axes)
@@ -135,7 +136,7 @@ def heat_figure(maps: Mapping[Origin, pd.DataFrame], title: str) -> Figure:
         style_axes(ax, heading, xlabel="columns", ylabel="rows")
         ax.grid(visible=False)
         ax.set_aspect("equal")
-    figure.colorbar(image, ax=list(axes), shrink=0.8, label="P(cheese)")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="P(cheese)")
     return figure
 
 
@@ -149,8 +150,7 @@ def regions_figure(sweep: Mapping[str, Sequence[RegionAgent]], title: str) -> Fi
         sweep: Agents by what they were trained with.
         title: One line above.
     """
-    figure = new_figure(15.5, 3.9, title)
-    axes = figure.subplots(1, len(_REGION_PANELS))
+    figure, axes = new_row(len(_REGION_PANELS), 15.5, 3.9, title)
     for ax, (name, heading, colours) in zip(axes, _REGION_PANELS, strict=True):
         for number, (key, colour) in enumerate(colours.items()):
             shift = 0.13 * (number - (len(colours) - 1) / 2)
@@ -162,8 +162,7 @@ def regions_figure(sweep: Mapping[str, Sequence[RegionAgent]], title: str) -> Fi
             note = "nearly all episodes\nend alike: no regression"
             ax.text(0.5, 0.6, note, transform=ax.transAxes, ha="center", fontsize=8.5)
         style_axes(ax, heading, xlabel="where the cheese was in training", grid="y")
-        ax.set_xticks(range(len(sweep)), list(sweep))
-        ax.set_xlim(-0.5, len(sweep) - 0.5)
+        ax.set(xticks=range(len(sweep)), xticklabels=sweep, xlim=(-0.5, len(sweep) - 0.5))
         ax.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
         if name != "coefficients":
             ax.set_ylim(-0.03, 1.03)
@@ -178,8 +177,7 @@ def training_curve_figure(tables: Mapping[str, DataTable], title: str) -> Figure
         tables: Tables of `training_curve_tables`.
         title: One line above.
     """
-    figure = new_figure(5.2 * len(tables), 3.8, title)
-    axes = figure.subplots(1, len(tables), squeeze=False)[0]
+    figure, axes = new_row(len(tables), 5.2 * len(tables), 3.8, title)
     for ax, table in zip(axes, tables.values(), strict=True):
         for name, colour in zip(table.headings[1:], itertools.cycle(PALETTE), strict=False):
             rows = [row for row in table.rows if name in row]
@@ -228,10 +226,10 @@ def _rows(
         ax.hlines(places, [one.low for one in values], [one.high for one in values], color=colour)
         ax.plot([one.value for one in values], places, "o", color=colour, ms=4, label=heading)
     style_axes(ax, title, grid="x")
-    ax.set_yticks(range(len(rows)), [row[key] for row in rows])
+    names = [row[key] for row in rows]
+    ax.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5))
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
 
 
 def _seeds(ax: Axes, place: float, values: Sequence[Estimate], colour: str) -> None:

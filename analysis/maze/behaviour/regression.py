@@ -67,13 +67,12 @@ def prepare(frame: pd.DataFrame, names: Sequence[str], *, like: pd.DataFrame | N
             f"of {len(y)} episodes {int(y.sum())} ended at the cheese: a regression needs {FEWEST} "
             "that did and as many that did not; play more levels, or another split"
         )
-    z = z_scores(*(_matrix(one, names) for one in (frame, frame if like is None else like)))
-    return Data(tuple(names), z, y, frame["layout"].to_numpy(np.int64))
-
-
-def _matrix(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
-    """Return columns `[E, K]`, one row after the other in memory, which decides how means round."""
-    return np.ascontiguousarray(frame[list(names)].to_numpy(np.float64))
+    # One row after the other in memory, which decides how means round.
+    values, model = (
+        np.ascontiguousarray(one[list(names)].to_numpy(np.float64))
+        for one in (frame, frame if like is None else like)
+    )
+    return Data(tuple(names), z_scores(values, model), y, frame["layout"].to_numpy(np.int64))
 
 
 def z_scores(values: Floats, like: Floats | None = None) -> Floats:

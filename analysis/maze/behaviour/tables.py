@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import pandas as pd
 
 from chisel.analysis.maze.behaviour.summary import ENDS
-from chisel.analysis.results import DataTable, Estimate, Tree
+from chisel.analysis.results import DataTable, Tree
 
 Origin = Literal["offset", "corner"]
 ORIGINS: dict[Origin, str] = {"offset": "the decision square", "corner": "the top-right corner"}
@@ -56,13 +55,6 @@ def tables_of(tree: Tree, spread: str) -> dict[str, DataTable]:
             form={"alone": "+.2g", "VIF": ".1f"},
         ),
     }
-
-
-def text(value: Estimate, digits: int = 3) -> str:
-    """Return a value as text, with its interval if it has one."""
-    if math.isinf(value.value):
-        return "∞"
-    return "-" if math.isnan(value.value) else value.text(f".{digits}f")
 
 
 def heat_map(frame: pd.DataFrame, origin: Origin) -> pd.DataFrame:

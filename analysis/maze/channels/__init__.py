@@ -17,7 +17,6 @@ from chisel.analysis.maze.channels.figures import (
 from chisel.analysis.maze.channels.resampling import (
     Donor,
     RecordedMaze,
-    Resampled,
     ablation_sweep,
     donor_for,
     donors_of,
@@ -46,7 +45,6 @@ __all__ = [
     "Donor",
     "Effects",
     "RecordedMaze",
-    "Resampled",
     "RetargetMap",
     "StudiedLayer",
     "Tracking",

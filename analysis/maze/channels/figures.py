@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,10 @@ from chisel.analysis.results import (
     GREY,
     PALETTE,
     Estimate,
-    band,
     new_figure,
-    plain_axes,
+    new_row,
+    plot_band,
+    style_axes,
 )
 
 Effects = Mapping[str, Mapping[str, Estimate]]
@@ -43,6 +45,11 @@ _DONORS = {
     "different": ("another cell", PALETTE[1], 0.12),
 }
 """By place of the donor's cheese: words, colour, and shift along the horizontal axis."""
+_STEPS = {
+    "distance": "steps from the start",
+    "off_path": "steps off the way to the top-right corner",
+}
+"""Distances over which the scores are drawn, in words."""
 _LED_COLOURS = {"base": GREY, "control": PALETTE[0], "clamped": CHEESE, "moved": PALETTE[2]}
 
 
@@ -110,13 +117,21 @@ def channels_figure(
     for row in channels.iloc[list(goal)].itertuples():
         at = (row.correlation, row.hits)
         left.annotate(str(row.channel), at, (3, 3), textcoords="offset points", fontsize=8)
-    left.set(xlabel="correlation with the cheese's place", ylabel="peaks beside the cheese")
-    left.set_title("which channels follow the cheese", fontsize=10)
+    style_axes(
+        left,
+        "which channels follow the cheese",
+        xlabel="correlation with the cheese's place",
+        ylabel="peaks beside the cheese",
+    )
     middle.scatter(channels["zero"], channels["mean"], c=colours, s=26)
     limit = 1.08 * max(channels["zero"].max(), channels["mean"].max(), 1e-3)
     middle.plot([0, limit], [0, limit], lw=0.8, c=GREY, zorder=0)
-    middle.set(xlabel="ablated by zero: mean total variation", ylabel="ablated by the mean")
-    middle.set_title("each channel alone", fontsize=10)
+    style_axes(
+        middle,
+        "each channel alone",
+        xlabel="ablated by zero: mean total variation",
+        ylabel="ablated by the mean",
+    )
     _draw_effects(right, effects)
     return figure
 
@@ -142,11 +157,10 @@ def _draw_effects(ax: Axes, effects: Effects) -> None:
             ends = np.nan_to_num([[one.value - one.low], [one.high - one.value]])
             label = None if place else f"cheese on {cell}"
             ax.errorbar(place + shift, one.value, yerr=ends, fmt="o", c=colour, label=label)
-    ax.set_xticks(range(len(effects)), list(effects))
-    ax.set_xlim(-0.5, len(effects) - 0.5)
-    ax.set_ylim(min(0, ax.get_ylim()[0]), 1.35 * ax.get_ylim()[1])  # room for the legend
-    ax.set_ylabel("mean total variation (95 %)")
-    ax.set_title("channels taken from another maze", fontsize=10)
+    style_axes(ax, "channels taken from another maze", ylabel="mean total variation (95 %)")
+    low, high = ax.get_ylim()
+    ax.set(xticks=range(len(effects)), xticklabels=effects, xlim=(-0.5, len(effects) - 0.5))
+    ax.set_ylim(min(0, low), 1.35 * high)  # room for the legend
     ax.legend(fontsize=8, frameon=False, loc="upper left")
 
 
@@ -161,23 +175,23 @@ def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
             with a column for each of `LED` that was measured.
     """
     seeds = "" if len(of_each) == 1 else f", {len(of_each)} training seeds"
-    figure = new_figure(10, 4, f"Leading the mouse{seeds}")
-    left, right = figure.subplots(1, 2, sharey=True)
-    for ax, column in ((left, "distance"), (right, "off_path")):
+    figure, axes = new_row(2, 10, 4, f"Leading the mouse{seeds}", sharey=True)
+    for ax, (column, what) in zip(axes, _STEPS.items(), strict=True):
         means = [squares.groupby(column).mean(numeric_only=True) for squares in of_each]
         steps = sorted(set.intersection(*(set(one.index) for one in means)))
         for kind in (kind for kind in LED if kind in of_each[0]):
             curves = [one.loc[steps, kind].to_numpy() for one in means]
-            mean, low, high = band(curves, within=(0, 1))
-            ax.plot(steps, mean, "o-", ms=3, c=_LED_COLOURS[kind], label=LED[kind])
-            if len(curves) > 1:
-                ax.fill_between(steps, low, high, color=_LED_COLOURS[kind], alpha=0.15, linewidth=0)
+            line: dict[str, Any] = {
+                "marker": "o",
+                "ms": 3,
+                "color": _LED_COLOURS[kind],
+                "label": LED[kind],
+            }
+            plot_band(ax, np.array(steps), curves, within=(0, 1), **line)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        plain_axes(ax)
-    left.set(xlabel="steps from the start", ylim=(0, 1))
-    left.set_ylabel("normalised path probability")
-    right.set_xlabel("steps off the way to the top-right corner")
-    lines, labels = right.get_legend_handles_labels()
+        style_axes(ax, xlabel=what)
+    axes[0].set(ylim=(0, 1), ylabel="normalised path probability")
+    lines, labels = axes[0].get_legend_handles_labels()
     figure.legend(lines, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
     return figure
 
@@ -188,8 +202,7 @@ def retarget_figure(found: RetargetMap, title: str) -> Figure:
     if found.moved is not None:
         panels["cheese really there"] = found.moved
     cells = np.array(found.targets, np.int64)
-    figure = new_figure(4.4 * len(panels) + 0.6, 4.6, title)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    figure, axes = new_row(len(panels), 4.4 * len(panels) + 0.6, 4.6, title)
     for ax, (name, values) in zip(axes, panels.items(), strict=True):
         image = draw_values(ax, found.state, cells, values)
         image.set_clim(0, 1)

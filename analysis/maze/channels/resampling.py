@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.analysis.interventions import Edit, LayerSplit, mean, resample, zero
-from chisel.analysis.maze import Observe, mouse_at, move_probabilities
+from chisel.analysis.maze import Observe, mouse_at, move_probabilities, only_cheese
 from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.configs import ConfigError
-from chisel.envs.maze import Cell, MazeState, paths
+from chisel.envs.maze import MazeState, paths
 from chisel.models import to_tensor
 
 
@@ -49,8 +50,7 @@ def record_maze(layer_split: LayerSplit, state: MazeState, observe: Observe) -> 
     return RecordedMaze(layer_split, obs, maps, before)
 
 
-@dataclass(frozen=True)
-class Donor:
+class Donor(NamedTuple):
     """Another maze that channels are taken from."""
 
     same: MazeState
@@ -82,43 +82,33 @@ def donor_for(
     Raises:
         ConfigError: If the receiver has not exactly one cheese, or no other maze has its cell free.
     """
-    if len(receiver.cheese) != 1:
-        raise ConfigError(f"resampling needs mazes with one cheese, not {len(receiver.cheese)}")
-    (cell,) = receiver.cheese
+    cell = only_cheese(receiver)
     fitting = donors_of(receiver, others)
     if not fitting:
         raise ConfigError(
             f"no other maze of {receiver.maze_dim}×{receiver.maze_dim} has {cell} free"
         )
     chosen = fitting[int(generator.integers(len(fitting)))]
-    far = [one for one in paths.free_cells(chosen.open) if _apart(one, cell, chosen.mouse)]
+    free = [one for one in paths.free_cells(chosen.open) if one != chosen.mouse]
+    far = [one for one in free if max(abs(one[0] - cell[0]), abs(one[1] - cell[1])) >= 2]
     if not far:
         raise ConfigError("the maze is too small to put the cheese elsewhere")
     elsewhere = far[int(generator.integers(len(far)))]
     return Donor(with_cheese(chosen, cell), with_cheese(chosen, elsewhere))
 
 
-def _apart(one: Cell, cell: Cell, mouse: Cell) -> bool:
-    return one != mouse and max(abs(one[0] - cell[0]), abs(one[1] - cell[1])) >= 2
-
-
-@dataclass(frozen=True)
-class Resampled:
-    """Mean total variation, in 0…1, of taking channels from a donor."""
-
-    same: float
-    """With the donor's cheese on the receiver's cell."""
-    different: float
-    """With the donor's cheese on another cell."""
-
-
 def resampled(
     receiver: RecordedMaze, donor: Donor, observe: Observe, channels: Sequence[int]
-) -> Resampled:
-    """Measure the effect of taking these channels together from a donor, its mouse at the start."""
-    maps = receiver.layer_split.before(to_tensor(observe([donor.same, donor.different])))
+) -> tuple[float, float]:
+    """Measure the effect of taking these channels together from a donor, its mouse at the start.
+
+    Returns:
+        The mean total variation, in 0…1, with the donor's cheese on the receiver's cell, and on
+        another cell.
+    """
+    maps = receiver.layer_split.before(to_tensor(observe(donor)))
     same, different = (receiver.effect(resample(one, channels)) for one in maps)
-    return Resampled(same, different)
+    return same, different
 
 
 def ablation_sweep(

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.interventions import BATCH, LayerSplit, clamp_each
-from chisel.analysis.maze import Observe, layer_cell, move_probabilities, view_side
+from chisel.analysis.maze import Observe, layer_cell, move_between, move_probabilities, view_side
 from chisel.analysis.maze.channels.detection import with_cheese
 from chisel.configs import MazeConfig
-from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell, MazeState, paths
+from chisel.envs.maze import MOVES, Cell, MazeState, paths
 from chisel.models import to_tensor
 
 
@@ -53,7 +53,7 @@ def ways_of(state: MazeState) -> Ways:
     for number, target in enumerate(targets):
         facing = state.is_reflected
         for here, there in itertools.pairwise(tree.path_to(target)):
-            move = MOVE_DELTAS.index((there[0] - here[0], there[1] - here[1]))
+            move = move_between(here, there)
             if (here, facing) not in known:
                 known[here, facing] = len(squares)
                 copy = state.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -39,19 +39,15 @@ class Row:
         """Return the probability of one choice in each maze, `[m]`."""
         return self.choices[:, CHOICES.index(choice)]
 
-    # Tables, figures and files read these many times, and a sweep has hundreds of rows.
+    # Tables, figures and files read this many times, and a sweep has hundreds of rows.
     @functools.cached_property
-    def means(self) -> dict[str, Estimate]:
-        """Means of each choice over mazes, with bootstrap intervals."""
-        return {
+    def over_mazes(self) -> dict[str, dict[str, Estimate]]:
+        """The `mean` (bootstrap intervals) and `median` (exact ones) of each choice over mazes."""
+        means = {
             choice: bootstrap_mean(self.of(choice), np.random.default_rng(0), within=(0, 1))
             for choice in CHOICES
         }
-
-    @functools.cached_property
-    def medians(self) -> dict[str, Estimate]:
-        """Medians of each choice over mazes, with exact intervals."""
-        return {choice: median(self.of(choice)) for choice in CHOICES}
+        return {"mean": means, "median": {choice: median(self.of(choice)) for choice in CHOICES}}
 
 
 @dataclass(frozen=True)
@@ -73,19 +69,16 @@ class SeedRow:
         return len(self.seeds)
 
     @functools.cached_property
-    def means(self) -> dict[str, Estimate]:
-        """Means over seeds of the mean of each choice over mazes."""
-        return self._over_seeds(np.mean)
-
-    @functools.cached_property
-    def medians(self) -> dict[str, Estimate]:
-        """Means over seeds of the median of each choice over mazes."""
-        return self._over_seeds(np.median)
-
-    def _over_seeds(self, average: Callable[[NDArray[np.float64]], Any]) -> dict[str, Estimate]:
+    def over_mazes(self) -> dict[str, dict[str, Estimate]]:
+        """Means over seeds of the `mean` and the `median` of each choice over mazes."""
         return {
-            choice: mean_over_seeds([average(row.of(choice)) for row in self.seeds], within=(0, 1))
-            for choice in CHOICES
+            name: {
+                choice: mean_over_seeds(
+                    [average(row.of(choice)) for row in self.seeds], within=(0, 1)
+                )
+                for choice in CHOICES
+            }
+            for name, average in (("mean", np.mean), ("median", np.median))
         }
 
 
@@ -132,6 +125,7 @@ def plain_row(row: Condition) -> dict[str, Any]:
         "module": row.module,
         "coeff": row.coeff,
         **{
-            choice: {"mean": row.means[choice], "median": row.medians[choice]} for choice in CHOICES
+            choice: {name: found[choice] for name, found in row.over_mazes.items()}
+            for choice in CHOICES
         },
     }

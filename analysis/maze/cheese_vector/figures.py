@@ -15,9 +15,9 @@ from chisel.analysis.results import (
     CORNER,
     GREY,
     INK,
-    Estimate,
     new_figure,
-    plain_axes,
+    new_row,
+    style_axes,
 )
 
 _CHOICE_COLOURS = {"cheese": CHEESE, "corner": CORNER, "neither": GREY}
@@ -34,13 +34,12 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
     modules = list(dict.fromkeys(str(row.module) for row in rows))
     coeffs = sorted({float(row.coeff or 0) for row in rows})
     panels = [(kind, choice) for choice in ("cheese", "neither") for kind in KINDS]
-    figure = new_figure(3.4 + 1.45 * len(panels), 1.6 + 0.17 * len(modules), title)
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    size = (3.4 + 1.45 * len(panels), 1.6 + 0.17 * len(modules))
+    figure, axes = new_row(len(panels), *size, title, sharey=True)
     for ax, (kind, choice) in zip(axes, panels, strict=True):
         found = {(r.module, r.coeff): r for r in rows if r.name == kind}
         change = [
-            [found[m, c].means[choice].value - before.means[choice].value for c in coeffs]
-            for m in modules
+            [_mean(found[m, c], choice) - _mean(before, choice) for c in coeffs] for m in modules
         ]
         ax.imshow(change, aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
         ax.set_title(f"{kind}\nΔ P({choice})", fontsize=8)
@@ -77,8 +76,7 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
         boxes["boxes"][0].set_label(f"P({choice})")
     names = [f"{row.name}\n(n = {len(row.mazes)})" for row in rows]
     ax.set_xticks(range(len(rows)), names, fontsize=8)
-    ax.set_ylim(-0.02, 1.02)
-    ax.set_ylabel("probability at the decision square")
+    ax.set(ylim=(-0.02, 1.02), ylabel="probability at the decision square")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
@@ -97,19 +95,18 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
             colour = _CHOICE_COLOURS[choice]
             for place, row in enumerate(rows):
                 at = place + 0.27 * (number - 1)
-                value = _over_mazes(row, statistic)[choice]
-                seeds = [_over_mazes(one, statistic)[choice].value for one in row.seeds]
+                value = row.over_mazes[statistic][choice]
+                seeds = [one.over_mazes[statistic][choice].value for one in row.seeds]
                 ax.bar(at, value.value, width=0.22, color=colour, alpha=0.75)
                 ax.plot([at] * 2, [value.low, value.high], color=INK, lw=1.2)
                 ax.plot([at + 0.05] * len(seeds), seeds, "o", ms=3, mfc="white", mec=INK)
             ax.bar(0, 0, color=colour, alpha=0.75, label=f"P({choice})" if ax is axes[0] else None)
+        style_axes(ax, ylabel=f"{statistic} over mazes", grid="y")
         ax.set_ylim(0, 1.02)
-        ax.set_ylabel(f"{statistic} over mazes")
-        plain_axes(ax, "y")
     axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
-def _over_mazes(row: Condition, statistic: str) -> dict[str, Estimate]:
-    return row.medians if statistic == "median" else row.means
+def _mean(row: Condition, choice: str) -> float:
+    return row.over_mazes["mean"][choice].value

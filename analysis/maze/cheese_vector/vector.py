@@ -243,11 +243,11 @@ def cheese_vector_curves(
         _row(setup, "added", steered(setup, LAYER, vectors, -1.0)) for vectors in (own, noise)
     )
     return {
-        "P(cheese)": baseline(setup).means["cheese"],
-        "vector": with_vector.means["cheese"],
-        "random": with_noise.means["cheese"],
-        "removed": removed(setup).means["cheese"],
-        "P(neither) with vector": with_vector.means["neither"],
+        "P(cheese)": baseline(setup).over_mazes["mean"]["cheese"],
+        "vector": with_vector.over_mazes["mean"]["cheese"],
+        "random": with_noise.over_mazes["mean"]["cheese"],
+        "removed": removed(setup).over_mazes["mean"]["cheese"],
+        "P(neither) with vector": with_vector.over_mazes["mean"]["neither"],
     }
 
 

@@ -9,7 +9,6 @@ from chisel.analysis.gridworlds import (
     REFERENCE,
     Regret,
     Residual,
-    Setting,
     find_task,
     residuals,
     residuals_figure,
@@ -67,7 +66,6 @@ def run(
         "geometric": Revelation.geometric(1 / time),
         "random": Revelation.random([0.0, *[1 / times] * times]),
     }
-    setting = Setting(gamma, weight, auxiliary, draws, seeds, seed)
     asked = {"gamma": gamma, "time": time, "weight": weight, "auxiliary": auxiliary}
     reference = "fixed" if asked == REFERENCE else None
     found: list[Residual] = []
@@ -75,7 +73,17 @@ def run(
     for done, world in enumerate(worlds):
         progress("worlds", done, len(worlds))
         with as_config_errors():
-            more, also = residuals(find_task(world), setting, revelations, reference)
+            more, also = residuals(
+                find_task(world),
+                revelations,
+                gamma=gamma,
+                weight=weight,
+                auxiliary=auxiliary,
+                draws=draws,
+                seeds=seeds,
+                seed=seed,
+                reference=reference,
+            )
         found += more
         regrets += also
     title = f"residuals, γ = {gamma:g}, the reward revealed after {time} steps on average"

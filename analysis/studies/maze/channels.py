@@ -180,15 +180,14 @@ def _resampling(
     Intervals are over mazes; in each maze the random sets are averaged.
     """
     generator = np.random.default_rng([seed, 2])
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in sets}
+    found: dict[str, list[list[float]]] = {name: [] for name in sets}
     receivers = _receivers(pool, levels)
     for number, state in enumerate(receivers):
         donor = donor_for(state, pool, generator)
         receiver = record_maze(studied.layer_split, state, studied.observe)
         for name, several in sets.items():
             each = [resampled(receiver, donor, studied.observe, one) for one in several]
-            same = float(np.mean([one.same for one in each]))
-            found[name].append((same, float(np.mean([one.different for one in each]))))
+            found[name].append([float(np.mean(own)) for own in zip(*each, strict=True)])
         progress("channels from another maze", number + 1, len(receivers))
     return {name: _estimates(*np.transpose(effects)) for name, effects in found.items()}
 

@@ -32,7 +32,7 @@ from chisel.analysis.maze.cheese_vector import (
     sweep_figure,
 )
 from chisel.analysis.results import Agents, Count, DataTable, ProgressCallback, Result, Seed
-from chisel.analysis.steering import curves_figure, policy_layers, shape_of
+from chisel.analysis.steering import curves_figure, named_layers
 from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
@@ -94,7 +94,8 @@ def run(
     """
 
     def measure(agent: Agent, progress: ProgressCallback) -> _Choices:
-        config, modules = maze_run(agent).env, _layers(agent, layers, module)
+        config, _ = maze_run(agent).env, named_layers(agent, [module])
+        modules = [] if list(layers) == ["none"] else named_layers(agent, layers)
         states = held_out_states(
             agent, config, cheese, levels=levels, split=split, seed=seed, decision=True
         )
@@ -130,18 +131,6 @@ def run(
     return _with_sweep(joined, rows, close[0], module)
 
 
-def _layers(agent: Agent, layers: Sequence[str], module: str) -> list[str]:
-    """Return the layers of the sweep, and check every name, also that of `module`."""
-    shape_of(agent, module)
-    if list(layers) == ["none"]:
-        return []
-    if list(layers) == ["all"]:
-        return policy_layers(agent)
-    for name in layers:
-        shape_of(agent, name)
-    return list(layers)
-
-
 def _result(found: _Choices, module: str, title: str) -> Result:
     """Return the numbers of one agent, and a table and a figure of what was compared."""
     mazes = found.setup.mazes
@@ -174,7 +163,8 @@ def _with_sweep(
     of_it = [row for row in rows if row.module == shown]
     panels = {
         f"P({choice})": {
-            kind: [row.means[choice] for row in of_it if row.name == kind] for kind in KINDS
+            kind: [row.over_mazes["mean"][choice] for row in of_it if row.name == kind]
+            for kind in KINDS
         }
         for choice in CHOICES
     }
@@ -189,9 +179,9 @@ def _with_sweep(
 def _table(rows: Sequence[Condition], title: str, over: str) -> DataTable:
     cells: list[dict[str, Any]] = [
         {"added": row.name, "over mazes": statistic, over: row.count}
-        | {f"P({choice})": estimates[choice] for choice in CHOICES}
+        | {f"P({choice})": row.over_mazes[statistic][choice] for choice in CHOICES}
         for row in rows
-        for statistic, estimates in (("median", row.medians), ("mean", row.means))
+        for statistic in ("median", "mean")
     ]
     return DataTable(
         title,

@@ -22,7 +22,6 @@ from chisel.analysis.interventions import (
     with_weights,
     zero,
 )
-from chisel.analysis.steering import shuffled
 from chisel.configs import ConfigError
 from chisel.routing import Site
 from tests.routing.small_nets import Conv1D
@@ -240,13 +239,6 @@ def test_an_edit_that_never_runs_is_an_error(name):
         intervene(net, {module: zero()}),
     ):
         run(net)
-
-
-def test_shuffling_channels_of_an_unknown_axis_is_refused():
-    for over in ("channels", "cells"):
-        with pytest.raises(ConfigError, match=r"shape \[5, 4\] don't say which axis"):
-            shuffled(torch.ones(2, 5, 4), torch.Generator(), over)
-    assert shuffled(torch.ones(2, 5, 4), torch.Generator()).shape == (2, 5, 4)
 
 
 def test_another_thread_is_refused_while_a_model_is_edited():

@@ -2,13 +2,15 @@
 
 import pytest
 import torch
+from torch import nn
 
 from chisel import configs
-from chisel.analysis.interventions import intervene
+from chisel.analysis.interventions import LayerSplit, intervene
 from chisel.analysis.interventions.layer_split import keep
 from chisel.analysis.steering import policy_layers
 from chisel.configs import ConfigError
 from chisel.models import Agent, Spaces, build
+from chisel.routing import Site
 
 SPACES = Spaces((16, 16, 3), "uint8", 255.0, 15)
 SMALL = {
@@ -76,3 +78,13 @@ def test_an_edit_in_place_changes_nothing_else():
 def test_an_unknown_layer_is_refused_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'embedder"):
         keep(agent_of("maze/pixels-small").model, ["embedder.block2.res1.resad"], images(1))
+
+
+def test_the_axis_of_units_is_the_layers_own_or_the_sites():
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    tokens, images = torch.zeros(2, 5, 4), torch.zeros(2, 4, 3, 3)
+    assert LayerSplit(net, "0").axis(tokens) == 2
+    assert LayerSplit(net, "2").axis(images) == LayerSplit(net, "1").axis(images) == 1
+    assert LayerSplit(net, Site("1", axis=-1)).axis(tokens) == 2
+    with pytest.raises(ConfigError, match="give axis"):
+        LayerSplit(net, "1").axis(tokens)

@@ -390,6 +390,6 @@ def test_a_rows_intervals_stay_within_probabilities():
         for number, choice in enumerate(("cheese", "corner", "neither")):
             column = choices[:, number]
             expected = bootstrap_mean(column, np.random.default_rng(0), within=(0, 1))
-            assert row.means[choice] == expected
-            assert row.medians[choice].value == np.median(column)
-            assert row.medians[choice] == median(column)
+            assert row.over_mazes["mean"][choice] == expected
+            assert row.over_mazes["median"][choice].value == np.median(column)
+            assert row.over_mazes["median"][choice] == median(column)
