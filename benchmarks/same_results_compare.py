@@ -77,6 +77,7 @@ NOT_COMPARED = {
     "chisel:format": "the version of the checkpoint's form",
     "charts/SPS": "a speed",
     "time/*": "a time",
+    "eval:greedy": "an option that is new",
 }
 """Keys whose values differ between two commits, or two runs of one, and why; `*` is anything, and
 `outer:inner` is a key under another."""

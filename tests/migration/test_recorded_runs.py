@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from chisel import configs, models
+from chisel.analysis import studies
 from chisel.cli.main import main
-from chisel.trainers.studies import aup_learned
 from tests.needs import needs_procgen
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -123,8 +123,13 @@ def test_a_study_that_plays_or_trains_on_from_its_checkpoint_is_run(study, recor
 def test_auxiliary_values_that_aup_learnt_are_read_by_the_study_that_measures_them(recorded):
     """A finished run of version 0.1 is found under the new names of its settings."""
     recorded("aup", "runs/gridworld/aup-ppo/options-seed-3")
-    folder = aup_learned.run_study(
-        worlds="options", seeds="3", experiments="aup-ppo", settings=AUP_SETTINGS, train=False
+    folder = studies.run(
+        "aup-learned",
+        worlds="options",
+        seeds="3",
+        experiments="aup-ppo",
+        settings=AUP_SETTINGS,
+        train=False,
     )
     (penalties,) = json.loads((folder / "aup-learned.json").read_text())["penalties"]
     assert penalties["pairs"] > 0
