@@ -32,13 +32,19 @@ MOVED: dict[str, list[tuple[str, str]]] = {
         (r"mazes:(\d+):cheese_removed", r"decisions:\1:removed"),
         (r"mazes:", "decisions:"),
         (r"near_cheese", "near"),
-    ]
+    ],
+    "localization.json": [(r"runs:", "of_each:")],
+    "selective-ablation.json": [(r"runs:(\d+):regions", r"regions:\1")],
 }
 """By new name of a file, patterns of old keys and what they are now; the first that fits counts."""
 
 GONE = {
     "integrated-gradients.json": {"baseline"},  # no-cheese is called removed
     "probes.json": {"region"},  # an option of the environment, which the config has
+    "power-map.json": {"world", "gamma", "draws"},  # options, as below
+    "delayed-specification.json": {
+        *("worlds", "gamma", "time", "weight", "auxiliary", "draws", "seeds"),
+    },
     "compare.json": None,  # the report's learning curves, which are on its page alone
 }
 """By name of a file, old keys that are no numbers of the result, or None for the whole file."""
