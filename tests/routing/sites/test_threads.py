@@ -180,8 +180,8 @@ def test_recomputation_in_the_backward_pass_is_ablated_and_routed_like_the_forwa
 def test_threads_with_copies_of_their_own_get_what_they_get_alone():
     """Each trains and ablates another region, a hundred times at once."""
 
-    def work(name):
-        model, region = net(), {"x": "a", "y": "b"}[name]
+    def work(name, model):
+        region = {"x": "a", "y": "b"}[name]
         router = routing.attach(model, OPTIONS, example=X)
         found = []
         for _ in range(50):
@@ -192,10 +192,12 @@ def test_threads_with_copies_of_their_own_get_what_they_get_alone():
                 found.append(gradient(model))
         return found
 
-    alone = {name: work(name) for name in LABELS}
+    alone = {name: work(name, net()) for name in LABELS}
+    # Made before the threads begin: initial weights come from torch's one global generator.
+    nets = {name: net() for name in LABELS}
     together = {}
     threads = [
-        threading.Thread(target=lambda name=name: together.update({name: work(name)}))
+        threading.Thread(target=lambda name=name: together.update({name: work(name, nets[name])}))
         for name in LABELS
     ]
     for thread in threads:
