@@ -16,8 +16,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from chisel.analysis.interventions.hooks import Edit, axis_of_units, refused
+from chisel.analysis.interventions.hooks import Edit, axis_of_units
+from chisel.analysis.results import as_config_errors
 from chisel.configs import ConfigError
+from chisel.routing import RoutingError
 from chisel.routing.sites import along, other_examples, replaced
 
 Units = int | Sequence[int] | None
@@ -171,7 +173,7 @@ def resample(source: Tensor | torch.Generator, units: Units = None) -> Edit:
     def donors(values: Tensor) -> Tensor:
         if isinstance(source, Tensor):
             return _fitting(source, values, "the donor")
-        with refused():
+        with as_config_errors(RoutingError):
             return values[other_examples(len(values), source).to(values.device)]
 
     return _where(units, donors)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from chisel.analysis.results import as_config_errors
 from chisel.configs import ConfigError, hint
 from chisel.routing import RoutingError, Site
 from chisel.routing.sites import Thread, edit_at, editing, own_axis, units_axis
@@ -48,7 +49,9 @@ def intervene(model: nn.Module, edits: Mapping[Place, Edit]) -> Iterator[None]:
     """
     sites = find_sites(model, edits)
     at_sites = [(sites[place], at_site(model, sites[place], edit)) for place, edit in edits.items()]
-    with editing(model, at_sites, watched=model.modules(), around=refused()) as missing:
+    with editing(
+        model, at_sites, watched=model.modules(), around=as_config_errors(RoutingError)
+    ) as missing:
         yield
     for site in missing():
         raise ConfigError(f"the model ran without calling {site.module}: nothing was changed")
@@ -79,7 +82,9 @@ def recording(model: nn.Module, places: Iterable[Place]) -> Iterator[dict[Place,
 
     with contextlib.ExitStack() as stack:
         for place, site in sites.items():
-            handle = edit_at(model, site, keeping(place), applies=Thread(), around=refused())
+            handle = edit_at(
+                model, site, keeping(place), applies=Thread(), around=as_config_errors(RoutingError)
+            )
             stack.callback(handle.remove)
         yield kept
 
@@ -167,18 +172,5 @@ def axis_of_units(values: Tensor) -> int:
     Raises:
         ConfigError: If it is unknown, is not the layer's, or cannot have units.
     """
-    with refused():
+    with as_config_errors(RoutingError):
         return units_axis(values, *(_source.get() or (None, None)))
-
-
-@contextlib.contextmanager
-def refused() -> Iterator[None]:
-    """Turn errors of routing into those that users of analysis meet.
-
-    Raises:
-        ConfigError: In place of a RoutingError.
-    """
-    try:
-        yield
-    except RoutingError as error:
-        raise ConfigError(str(error)) from error

@@ -16,10 +16,10 @@ from chisel.analysis.interventions.hooks import (
     find_sites,
     intervene,
     record,
-    refused,
 )
+from chisel.analysis.results import as_config_errors
 from chisel.models import ActorCritic
-from chisel.routing import Site
+from chisel.routing import RoutingError, Site
 from chisel.routing.sites import own_axis, units_axis
 
 BATCH = 512
@@ -52,7 +52,7 @@ class LayerSplit:
         Raises:
             ConfigError: If neither the layer nor the site tells it.
         """
-        with refused():
+        with as_config_errors(RoutingError):
             return units_axis(activations, self.site, own_axis(self.model, self.site))
 
     def before(self, obs: Tensor) -> Tensor:

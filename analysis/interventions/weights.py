@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from chisel.analysis.interventions.hooks import refused
+from chisel.analysis.results import as_config_errors
 from chisel.configs import ConfigError, hint
+from chisel.routing import RoutingError
 from chisel.routing.sites import Thread
 
 
@@ -88,7 +89,7 @@ def _alone(model: nn.Module) -> Iterator[None]:
 
     def only_here(*_: object) -> None:
         if is_open:  # in a copy of the model the hook stays
-            with refused():
+            with as_config_errors(RoutingError):
                 thread.require()
 
     with contextlib.ExitStack() as stack:

@@ -37,13 +37,16 @@ def require_spaces(agent: Agent, env: Any) -> Spaces:
 
 
 @contextmanager
-def as_config_errors() -> Iterator[None]:
-    """Turn a ValueError of a library function into the user's: one line, exit code 2.
+def as_config_errors(kind: type[ValueError] = ValueError) -> Iterator[None]:
+    """Turn errors of library functions into the user's: one line, exit code 2.
+
+    Args:
+        kind: The errors that are turned; others pass.
 
     Raises:
-        ConfigError: In place of a ValueError.
+        ConfigError: In place of one of these.
     """
     try:
         yield
-    except ValueError as error:
+    except kind as error:
         raise ConfigError(str(error)) from error

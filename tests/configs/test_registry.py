@@ -7,6 +7,7 @@ import pytest
 
 from chisel import configs
 from chisel.configs import ConfigError, registry
+from tests import plugins
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -34,10 +35,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def install(entry_points: str) -> None:
         (tmp_path / "pond_package.py").write_text(PLUGIN)
-        info = tmp_path / "pond-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pond\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(entry_points)
+        plugins.install(tmp_path, "pond", entry_points)
 
     yield install
     sys.modules.pop("pond_package", None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chisel.cli.main import main
+from tests import plugins
 
 PAGE = Path(__file__).parents[2] / "docs/howto/add-a-world.md"
 FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -21,12 +22,9 @@ def package(tmp_path, monkeypatch):
     for _, name, text in FENCE.findall(PAGE.read_text()):
         if name:
             (tmp_path / name).write_text(text)
-    info = tmp_path / "coin-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: coin\nVersion: 1\n")
     points = (tmp_path / "pyproject.toml").read_text().split("[project.entry-points.")[1:]
     lines = (f"[{text}".replace('"', "") for text in points)
-    (info / "entry_points.txt").write_text("\n".join(lines))
+    plugins.install(tmp_path, "coin", "\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     yield tmp_path

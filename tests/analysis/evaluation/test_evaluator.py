@@ -27,6 +27,7 @@ from chisel.analysis.evaluation.scores import scores_of
 from chisel.analysis.results import plain, proportion
 from chisel.configs import ConfigError, experiments, registry
 from chisel.models import Loaded, Spaces, build, spaces_of
+from tests import plugins
 from tests.needs import HAS_PROCGEN
 
 WALKS = """
@@ -92,10 +93,7 @@ def installed(tmp_path, monkeypatch):
 
     def install(entry_points: str) -> None:
         (tmp_path / "walk_package.py").write_text(WALKS)
-        info = tmp_path / "walk-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: walk\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(entry_points)
+        plugins.install(tmp_path, "walk", entry_points)
 
     yield install
     sys.modules.pop("walk_package", None)

@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from tests import plugins
 from chisel import configs, models
 from chisel.configs import ConfigError
 from chisel.models import Spaces
@@ -59,10 +60,7 @@ def experiment(tmp_path, monkeypatch):
     """An experiment on words, from an installed package."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "words_package.py").write_text(PACKAGE)
-    info = tmp_path / "words-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: words\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(POINTS)
+    plugins.install(tmp_path, "words", POINTS)
     (tmp_path / "words.yaml").write_text(BARE)
     yield str(tmp_path / "words.yaml")
     sys.modules.pop("words_package", None)
