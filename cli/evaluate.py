@@ -30,6 +30,7 @@ env=EXPERIMENT.
                       on test, once
   env.levels.max_size=9
                       any option of the environment, as in `chisel check`
+  threads=2           torch's CPU threads; left out, one for each core that nothing else keeps busy
 
 examples:
   chisel eval runs/maze/quick/NAME
@@ -43,7 +44,7 @@ def run(arguments: Sequence[str]) -> None:
     out, settings = take(settings, "out")
     source = existing(path)
     of_config = settings
-    for key in ("env", "ablate", "steer"):
+    for key in ("env", "ablate", "steer", "threads"):
         _, of_config = take(of_config, key)
     check_settings(source, of_config)
     # Heavy: only once the arguments are known to be good.

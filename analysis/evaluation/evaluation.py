@@ -27,15 +27,18 @@ from chisel.analysis.evaluation.evaluator import (
 from chisel.analysis.evaluation.interventions import Interventions, interventions_of
 from chisel.analysis.evaluation.scores import Score, scores_of, scores_over_seeds
 from chisel.analysis.results import (
+    THREADS,
     DataTable,
     Networks,
     ProgressCallback,
     Settings,
     as_list,
     as_typed,
+    choose_threads,
     load_networks,
     make_folder,
     save_figure,
+    torch_threads,
     typed_source,
     write_csv,
     write_json,
@@ -153,7 +156,8 @@ def evaluate(
             shipped weights or a published `.pth`.
         overrides: `key=value` on `eval.*` and on `env.*` or `corpus.*`; `ablate=REGION[:MODE],…` to
             switch regions off (see `parse_modes`); `steer=FILE:COEFF,…` to add vectors (after
-            ablating, where both are given); `env=EXPERIMENT` for published weights.
+            ablating, where both are given); `env=EXPERIMENT` for published weights; `threads=N`,
+            torch's CPU threads, else `choose_threads` chooses.
         out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; `None` is
             `studies/eval` of the run or group.
         progress: Called with the player and situation, episodes done and wanted.
@@ -163,7 +167,8 @@ def evaluate(
             vector does not fit.
         CheckpointError: If there is no network or no vector, or the network is for another world.
     """
-    settings, named = split_settings(overrides, ("ablate", "steer", "env"))
+    settings, named = split_settings(overrides, ("ablate", "steer", "env", THREADS.name))
+    threads = THREADS.read(named.pop(THREADS.name, None)) or choose_threads()
     networks = load_networks(source, named.pop("env", None))
     networks = replace(networks, progress=progress or networks.progress)
     if len(networks) > 1:
@@ -172,7 +177,8 @@ def evaluate(
     evaluator, config = judged_by(loaded, settings)
     changes = interventions_of(loaded, config, **named)
     folder = make_folder(networks.folder("eval") if out is None else out)
-    played = list(_played(evaluator, loaded, config, changes, networks.progress))
+    with torch_threads(threads):
+        played = list(_played(evaluator, loaded, config, changes, networks.progress))
     command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
     origin = {
         "checkpoint": str(loaded.source),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from chisel.analysis.results import (
@@ -81,8 +81,8 @@ def run_trials(
         seed: Seed of the trials.
         count: Number of trials of each agent.
     """
-    threads = len(os.sched_getaffinity(0))
-    return ablate(tabular(world), options, trials(seed, world, count), agents, threads=threads)
+    given = trials(seed, world, count)
+    return ablate(tabular(world), options, given, agents, threads=torch.get_num_threads())
 
 
 def outcome_counts(performance: NDArray[np.float64]) -> NDArray[np.int64]:

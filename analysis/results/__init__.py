@@ -55,6 +55,7 @@ from chisel.analysis.results.layouts import (
     redrawn,
 )
 from chisel.analysis.results.options import (
+    THREADS,
     Count,
     Option,
     Seed,
@@ -80,6 +81,7 @@ from chisel.analysis.results.subjects import (
     load_networks,
 )
 from chisel.analysis.results.tables import new_table, plain_table, show
+from chisel.analysis.results.threads import choose_threads, torch_threads
 
 __all__ = [
     "CHEESE",
@@ -91,6 +93,7 @@ __all__ = [
     "PALE",
     "PALETTE",
     "TABLES",
+    "THREADS",
     "Agents",
     "Comparison",
     "Count",
@@ -114,6 +117,7 @@ __all__ = [
     "band",
     "bootstrap_mean",
     "change_over_layouts",
+    "choose_threads",
     "compare",
     "draw_heat",
     "estimate_over_seeds",
@@ -148,6 +152,7 @@ __all__ = [
     "show",
     "style_axes",
     "t_quantile",
+    "torch_threads",
     "typed_source",
     "write_csv",
     "write_file",

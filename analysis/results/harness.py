@@ -34,16 +34,17 @@ from chisel.analysis.results.files import (
 )
 from chisel.analysis.results.folders import check_writable, joined, short_digest
 from chisel.analysis.results.options import PROGRESS as _PROGRESS
-from chisel.analysis.results.options import Option, as_typed, options_of, read_options
+from chisel.analysis.results.options import THREADS, Option, as_typed, options_of, read_options
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.subjects import Networks, load_agents, load_networks
 from chisel.analysis.results.tables import keep_tables
+from chisel.analysis.results.threads import choose_threads, torch_threads
 from chisel.configs import ConfigError, versions_of
 from chisel.models import Agent, Loaded
 
-_NO_OPTIONS = ("checkpoint", "out")
-"""What is studied and where results go: neither is an option that a result depends on."""
+_NO_OPTIONS = ("checkpoint", "out", THREADS.name)
+"""What is studied, where results go, and how fast: no options that a result depends on."""
 _HOME = "runs_dir"
 """Option of studies that train: their results lie beside the runs."""
 _PLAIN = re.compile(r"[A-Za-z0-9._]+")
@@ -60,7 +61,7 @@ class Call:
     study: str
     options: Mapping[str, Option]
     values: Mapping[str, Any]
-    """All values by name, `checkpoint` and `out` among them."""
+    """All values by name, also those of `checkpoint`, `out` and `threads`."""
 
     @property
     def changed(self) -> dict[str, str]:
@@ -76,7 +77,9 @@ class Call:
         """Command line that gives the same result."""
         source = self.values.get("checkpoint")
         about = {} if source is None else {"checkpoint": as_typed(source)}
-        words = [f"{name}={text}" for name, text in (about | self.changed).items()]
+        threads = self.values[THREADS.name]
+        last = {} if threads is None else {THREADS.name: threads}
+        words = [f"{name}={text}" for name, text in (about | self.changed | last).items()]
         return shlex.join(["chisel", "study", self.study, *words])
 
     @property
@@ -139,7 +142,8 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
     call = Call(study, options, read_options(study, options, given))
     source = call.values.get("checkpoint")
     check_writable(source if isinstance(source, str) else None, call.values["out"])
-    with progress_bars() as progress:
+    threads = call.values[THREADS.name] or choose_threads()
+    with torch_threads(threads), progress_bars() as progress:
         loaded = _loaded(call, progress)
         result = _called(function, call, loaded, progress)
     folder = make_folder(call.folder(loaded.get("checkpoint", ())))
@@ -200,7 +204,7 @@ def _called(
     progress: ProgressCallback,
 ) -> Result:
     """Call a study's function; one that takes a single agent once for each seed of a group."""
-    given = {k: v for k, v in call.values.items() if k not in ("out", "env")}
+    given = {k: v for k, v in call.values.items() if k not in ("out", "env", THREADS.name)}
     own_bar = _PROGRESS in inspect.signature(function).parameters
     given |= {_PROGRESS: progress} if own_bar else {}
     for name, groups in loaded.items():

@@ -148,8 +148,19 @@ class Option:
         return read
 
 
+THREADS = Option(
+    "threads",
+    int,
+    None,
+    within=Within(1),
+    meaning="Number of torch's CPU threads; left out, one for each core that nothing else keeps "
+    "busy. Results depend on it in the last bits at most.",
+)
+"""Option of everything that computes with torch."""
+
+
 def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a study by name, in the order of its signature; `out` comes last.
+    """Return the options of a study by name, in the order of its signature; `threads` and `out` come last.
 
     Studies of agents also take `env`, for published weights.
 
@@ -168,7 +179,8 @@ def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
                     "float, bool, str, a Literal, a tuple of one of them, Agent, Agents or Networks"
                 )
             found[name] = replace(option, default=parameter.default)
-    common = [Option("out", str, None, meaning="Folder for the results, instead of the usual one.")]
+    out = Option("out", str, None, meaning="Folder for the results, instead of the usual one.")
+    common = [THREADS, out]
     if any(option.loads for option in found.values()):
         says = "For published weights, the experiment whose environment they play in."
         common.insert(0, Option("env", str, None, meaning=says))

@@ -25,8 +25,8 @@ class TrainerConfig:
     compile: bool = False
     """Compile the network with `torch.compile`; it pays on a GPU, not on a CPU."""
     threads: int | None = None
-    """Number of torch's CPU threads; null takes torch's choice. Results depend on it in the last
-    bits."""
+    """Number of torch's CPU threads; null takes one for each core that nothing else keeps busy when
+    the run begins, and its config.yaml records it. Results depend on it in the last bits."""
     checkpoint_every: int = 10
     """Iterations between checkpoints."""
     keep_last: int = 3

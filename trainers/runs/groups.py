@@ -35,7 +35,8 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
     with launching.process_of(seeds[0].trainer):
         first, folder = rundir.create(seeds[0])
         try:
-            _write_plans(folder, [replace(config, name=first.name) for config in seeds])
+            planned = run.with_threads(seeds)
+            _write_plans(folder, [replace(config, name=first.name) for config in planned])
             return resume_group(folder)
         except ChiselError:  # not after Ctrl-C: it can be resumed
             rundir.discard_unused(folder)

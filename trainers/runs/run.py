@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import lightning as L
 import torch
 
 from chisel import configs, models
+from chisel.analysis.results import choose_threads, torch_threads
 from chisel.configs import ConfigError, RunConfig, Stopped
 from chisel.trainers.runs import launching, resuming, rundir
 from chisel.trainers.runs.assembly import build_module, device_of
@@ -66,7 +67,25 @@ def train(config: RunConfig) -> Path:
         if process.rank != 0:
             return _execute(_Job(config, Path(config.runs_dir), process))
         config, folder = rundir.create(config)
+        (config,) = with_threads([config])
         return train_in(folder, config)
+
+
+def with_threads(planned: Sequence[RunConfig]) -> list[RunConfig]:
+    """Fill in `trainer.threads` where it is null, so that a resume uses as many.
+
+    All configs get the same number. It stays null in a run of several processes, among which
+    Lightning shares the cores.
+    """
+    chosen = None
+    filled = []
+    for config in planned:
+        options = config.trainer
+        if options.threads is None and options.devices * options.num_nodes == 1:
+            chosen = chosen or choose_threads()
+            config = replace(config, trainer=replace(options, threads=chosen))
+        filled.append(config)
+    return filled
 
 
 def train_in(
@@ -175,7 +194,8 @@ def _execute(job: _Job) -> Path:
     """Check, build and train; a resumed run's folder changes when the first iteration starts."""
     config = job.config
     locked = rundir.lock(job.folder) if job.first else nullcontext()
-    with locked, _quiet_lightning(), _threads(config.trainer.threads):
+    threads = config.trainer.threads or torch.get_num_threads()
+    with locked, _quiet_lightning(), torch_threads(threads):
         device = device_of(config, job.process.local_rank)
         newest, payload = _checkpoint(job) if job.resumes else (None, None)
         state = None if payload is None else payload["chisel"]
@@ -325,15 +345,3 @@ def _quiet_lightning() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    """Set torch's CPU threads, and restore them; Lightning changes them, too."""
-    before = torch.get_num_threads()
-    if number is not None:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

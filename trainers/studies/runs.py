@@ -158,6 +158,8 @@ def _finish(config: RunConfig) -> None:
         train(config)
     elif not is_finished(config):
         limits = {key: getattr(config.trainer, key) for key in _LIMITS}
+        if config.trainer.threads is None:
+            del limits["threads"]  # the run keeps the number that it began with
         resume(folder, [f"trainer.{key}={as_typed(value)}" for key, value in limits.items()])
     if not is_finished(config):
         raise ConfigError(f"{folder} has not come to its end; the same command goes on with it")

@@ -157,6 +157,23 @@ def test_greedy_play_takes_the_likeliest_actions_and_is_recorded(installed, tmp_
     assert greedy.score("random") == sampled.score("random"), "who plays beside still samples"
 
 
+def test_threads_are_set_while_an_agent_plays_and_recorded_in_the_command_alone(
+    installed, tmp_path, monkeypatch
+):
+    installed("[chisel.envs]\nwalk = walk_package:walk\n")
+    agent, used, before = walker(tmp_path), [], torch.get_num_threads()
+    agent.model.register_forward_hook(lambda *_: used.append(torch.get_num_threads()))
+    usual = plain(evaluate(agent, out=tmp_path / "usual"))
+    three = plain(evaluate(agent, overrides=["threads=3"], out=tmp_path / "three"))
+    assert set(used) == {before, 3}
+    assert used[-1] == 3
+    assert torch.get_num_threads() == before
+    assert three["command"] == f"{usual['command']} threads=3"
+    assert usual | {"command": None} == three | {"command": None}
+    with pytest.raises(ConfigError, match="threads=0: must be a whole number, at least 1"):
+        evaluate(agent, overrides=["threads=0"], out=tmp_path / "none")
+
+
 def test_the_games_are_the_same_whoever_plays(installed, tmp_path):
     """More games than play side by side: each round starts afresh."""
     installed("[chisel.envs]\nwalk = walk_package:walk\n")

@@ -8,12 +8,22 @@ import shlex
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from scipy import stats
 
-from chisel.analysis.results import Agents, Count, DataTable, Estimate, Result, plain, run_study
+from chisel.analysis.results import (
+    Agents,
+    Count,
+    DataTable,
+    Estimate,
+    Result,
+    find_results,
+    plain,
+    run_study,
+)
 from chisel.analysis.results.harness import Call, over_seeds
 from chisel.analysis.results.options import options_of, read_options
 from chisel.configs import ConfigError, parse_settings
@@ -85,6 +95,32 @@ def test_the_recorded_command_has_what_is_not_at_its_default_and_gives_the_same_
     words = shlex.split(first["command"])
     assert words == ["chisel", "study", "draw", "seed=5"]
     assert written(run_study("draw", of_world, parse_settings(words[3:])), "draw") == first
+
+
+def of_torch() -> Result:
+    """Report torch's threads."""
+    return Result({"threads": torch.get_num_threads()})
+
+
+def test_a_study_gets_the_threads_asked_for_and_only_its_command_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = torch.get_num_threads()
+    plain_run = written(run_study("count", of_torch, {}), "count")
+    folder = run_study("count", of_torch, {"threads": "3"})
+    three = written(folder, "count")
+    assert (plain_run["threads"], three["threads"]) == (before, 3)
+    assert torch.get_num_threads() == before
+    commands = plain_run["command"], three["command"]
+    assert commands == ("chisel study count", "chisel study count threads=3")
+    assert str(folder) == "studies/count"
+    assert three["study"]["options"] == {}
+    assert find_results("count", of_torch, {"threads": 2}) == folder
+
+
+@pytest.mark.parametrize("threads", [0, -1, "all", 1.5])
+def test_an_impossible_number_of_threads_is_refused(threads):
+    with pytest.raises(ConfigError, match=f"threads={threads}: must be a whole number, at least 1"):
+        run_study("count", of_torch, {"threads": threads})
 
 
 def test_a_study_of_one_agent_runs_on_each_seed_and_has_means_over_them(group):

@@ -135,6 +135,7 @@ def test_help_has_every_option_with_its_type_default_and_meaning():
     )
     assert "  coeffs=-1.0,1.0  (numbers, separated by commas)" in text
     assert "  env  (text)\n      For published weights" in text
+    assert "  threads  (a whole number, at least 1)\n      Number of torch's CPU threads;" in text
     assert text.rstrip().endswith("Folder for the results, instead of the usual one.")
     assert all(f"\n  {name}" in text for name in OPTIONS)
 

@@ -4,7 +4,7 @@ import pytest
 
 from chisel import configs, models
 from chisel.configs import ConfigError
-from chisel.trainers.runs import rundir
+from chisel.trainers.runs import run, rundir
 from chisel.trainers.studies.runs import (
     is_finished,
     measure_runs,
@@ -110,6 +110,15 @@ def test_a_run_that_was_cut_short_is_gone_on_with_and_is_none_before_its_end(tmp
     files = {file: file.stat().st_mtime_ns for file in folder.glob("checkpoints/*")}
     assert trained(short) == folder
     assert {file: file.stat().st_mtime_ns for file in folder.glob("checkpoints/*")} == files
+
+
+def test_a_run_that_is_gone_on_with_keeps_the_threads_that_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "choose_threads", lambda: 2)
+    with pytest.raises(ConfigError, match="has not come to its end"):
+        trained(config(tmp_path, "trainer.threads=null", "trainer.max_minutes=1e-6"))
+    monkeypatch.setattr(run, "choose_threads", lambda: 3)
+    folder = trained(config(tmp_path, "trainer.threads=null"))
+    assert rundir.read_config(folder).trainer.threads == 2
 
 
 def test_nothing_is_trained_if_any_run_was_trained_with_other_settings(tmp_path):
