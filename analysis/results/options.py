@@ -160,7 +160,7 @@ THREADS = Option(
 
 
 def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a study by name, in the order of its signature; `threads` and `out` come last.
+    """Return the options of a study by name, in the order of its signature, then `threads`, `out`.
 
     Studies of agents also take `env`, for published weights.
 
