@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> None:
     if most is not None:
         cache.set_limit(most)
     if words:
-        cache.shrink(0)
+        cache.clear()
     found = cache.entries()
     for one in reversed(found):
         used = datetime.fromtimestamp(one.used).strftime("%Y-%m-%d %H:%M")

@@ -22,6 +22,8 @@ EXPERIMENT is a name from `chisel list` or a YAML file. `chisel check` prints al
   seed=0,1,2             three runs in one folder, with a summary over the seeds
   init_from=RUN          start from the weights of another run
   trainer.max_minutes=60 end early; `chisel resume` goes on
+  trainer.threads=2      torch's CPU threads; without it, one for each core that nothing else keeps
+                         busy; config.yaml records it
   tracking.mode=online   send to Weights & Biases while training
 
 examples:

@@ -122,7 +122,7 @@ def set_limit(most: int) -> None:
     try:
         folder().mkdir(parents=True, exist_ok=True)
         (folder() / _LIMIT_FILE).write_text(f"{most}\n")
-        shrink(most)
+        _shrink(most)
     except OSError as error:
         raise ConfigError(
             f"limit: {folder()} can't be written ({error.strerror}); {VARIABLE}=FOLDER names "
@@ -130,12 +130,17 @@ def set_limit(most: int) -> None:
         ) from error
 
 
-def shrink(most: int) -> None:
-    """Remove the longest unused entries until the others have `most` bytes at most.
+def clear() -> None:
+    """Remove all entries.
 
     Raises:
         OSError: An entry can't be removed.
     """
+    _shrink(-1)  # empty files, too
+
+
+def _shrink(most: int) -> None:
+    """Remove the longest unused entries until the others have `most` bytes at most."""
     found = entries()
     size = sum(one.size for one in found)
     for one in found:
@@ -177,7 +182,7 @@ def _keep(path: Path, arrays: Arrays) -> None:
                 os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)
-        shrink(limit())
+        _shrink(limit())
     except OSError as error:
         _say(
             f"nothing is kept in {path.parent} ({error.strerror or error}), so it is made each "

@@ -172,7 +172,8 @@ def evaluate(
     networks = load_networks(source, named.pop("env", None))
     networks = replace(networks, progress=progress or networks.progress)
     if len(networks) > 1:
-        return _evaluate_group(networks, overrides, out)
+        with torch_threads(threads):
+            return _evaluate_group(networks, overrides, out)
     loaded = networks.first
     evaluator, config = judged_by(loaded, settings)
     changes = interventions_of(loaded, config, **named)

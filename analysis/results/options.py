@@ -165,7 +165,7 @@ def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
     Studies of agents also take `env`, for published weights.
 
     Raises:
-        ConfigError: If an annotation is none that a command line can give.
+        ConfigError: If an annotation is none that a command line can give, or a name is taken.
     """
     hints = get_type_hints(function, include_extras=True)
     meanings = _meanings(function)
@@ -184,7 +184,11 @@ def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
     if any(option.loads for option in found.values()):
         says = "For published weights, the experiment whose environment they play in."
         common.insert(0, Option("env", str, None, meaning=says))
-    return found | {option.name: option for option in common}
+    for option in common:
+        if option.name in found:
+            raise ConfigError(f"study {study}: {option.name} belongs to every study; rename yours")
+        found[option.name] = option
+    return found
 
 
 def read_options(

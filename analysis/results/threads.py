@@ -26,7 +26,7 @@ def choose_threads() -> int:
     most = torch.get_num_threads()
     if _settled.get() or "OMP_NUM_THREADS" in os.environ:
         return most
-    usable, busy = joblib.cpu_count(), busy_cores()
+    usable, busy = int(joblib.cpu_count()), busy_cores()
     chosen = max(1, min(most, usable, (os.cpu_count() or 1) - round(busy)))
     print(
         f"note: torch threads: {chosen} ({usable} cores, load {busy:.1f}); for another number "

@@ -171,8 +171,7 @@ def test_files_of_others_are_neither_listed_nor_removed(folder):
     unfinished = folder / f"things-{'0' * 32}-x1.tmp"
     unfinished.touch()
     assert len(cache.entries()) == 2
-    cache.shrink(0)
-    cache.shrink(-1)
+    cache.clear()
     assert {path.name for path in folder.iterdir()} == {
         "results.npz",
         "things-12.npz",
@@ -190,7 +189,7 @@ def test_processes_that_keep_and_empty_at_once_disturb_each_other_never(folder):
         "    made = {'n': np.full(5000, number)}\n"
         "    found = cache.kept('things', '', str(number), lambda: made)\n"
         "    assert (found['n'] == number).all() and len(found) == 1\n"
-        "    if turn % 7 == 0: cache.shrink(0)\n"
+        "    if turn % 7 == 0: cache.clear()\n"
     )
     running = [
         subprocess.Popen([sys.executable, "-P", "-c", program], stderr=subprocess.PIPE)

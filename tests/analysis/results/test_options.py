@@ -146,3 +146,11 @@ def test_a_type_that_no_command_line_can_give_is_refused():
 
     with pytest.raises(ConfigError, match="study odd: what is annotated dict"):
         options_of("odd", odd)
+
+
+def test_a_name_that_belongs_to_every_study_is_refused():
+    def threaded(*, threads: int = 1) -> Result:
+        return Result()
+
+    with pytest.raises(ConfigError, match="study odd: threads belongs to every study; rename"):
+        options_of("odd", threaded)
