@@ -34,7 +34,6 @@ COMMANDS = {
     "eval": ("chisel.cli.evaluate", "play held-out levels and measure"),
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
-    "cache": ("chisel.cli.cache", "what is kept because it takes long to make; empty it"),
 }
 """Module and summary of every command.
 

@@ -1,6 +1,5 @@
 """Worlds: Gymnasium vector environments that save and restore their whole state."""
 
-from chisel.envs import cache
 from chisel.envs.base import Plain, StatefulVectorEnv, make
 from chisel.envs.checker import check_vector_env
 from chisel.envs.declarations import (
@@ -13,7 +12,6 @@ __all__ = [
     "Plain",
     "StatefulVectorEnv",
     "as_array",
-    "cache",
     "check_declarations",
     "check_observations",
     "check_vector_env",

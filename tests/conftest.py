@@ -18,16 +18,6 @@ settings.register_profile("chisel", deadline=None, derandomize=True, database=No
 settings.load_profile("chisel")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def nothing_kept(tmp_path_factory):
-    """Keep nothing in the user's cache, and make everything that a test asks for."""
-    folder = tmp_path_factory.mktemp("cache")
-    (folder / "limit").write_text("0")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHISEL_CACHE", str(folder))
-        yield
-
-
 @pytest.fixture(scope="session")
 def procgen() -> None:
     """Skip a test on machines where the procgen extra is not installed."""

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
 import itertools
 from collections.abc import Generator
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from chisel.configs import versions_of
 from chisel.configs.errors import ConfigError
-from chisel.envs import cache
 from chisel.envs.maze import paths
 from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.levels import LevelSet
@@ -59,8 +54,6 @@ class LevelSetRecipe:
 def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> LevelSet:
     """Make the levels of a recipe; equal recipes and seeds give equal level sets in any process.
 
-    Sets that take long are kept in the cache.
-
     Args:
         recipe: Properties of the levels.
         seed: Decides which of the possible levels are taken, their order, and the cells of region
@@ -70,30 +63,6 @@ def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> L
     Raises:
         ConfigError: If too few levels fit the recipe.
     """
-    title = (
-        f"{recipe.count:,} mazes, sizes {recipe.sizes[0]}…{recipe.sizes[-1]}, mode "
-        f"{recipe.look.mode}, split {recipe.split}, seed {seed}"
-    )
-    arrays = cache.kept(
-        "maze-levels",
-        title,
-        repr((recipe, seed, _definition())),
-        functools.partial(_generated, recipe, seed, threads),
-    )
-    return LevelSet(recipe.look, **arrays)
-
-
-@functools.cache
-def _definition() -> tuple[dict[str, str], str]:
-    """Return what decides which levels a recipe gives: versions, and a digest of this package."""
-    code = hashlib.blake2b(digest_size=16)
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(file.read_bytes())
-    return versions_of(("chisel", "numpy", "procgen", "procgen-mirror")), code.hexdigest()
-
-
-def _generated(recipe: LevelSetRecipe, seed: int, threads: int) -> cache.Arrays:
-    """Let procgen generate the arrays of a level set."""
     levels_seed, cheese_seed = np.random.SeedSequence([seed, 0xBA17]).spawn(2)
     generator = np.random.default_rng(levels_seed)
     cheese_generator = np.random.default_rng(cheese_seed)
@@ -107,8 +76,15 @@ def _generated(recipe: LevelSetRecipe, seed: int, threads: int) -> cache.Arrays:
                 raise ConfigError(_too_few(recipe, recipe.count - missing))
             parts.append(LevelSet.from_states(batch))
             missing -= len(batch)
-    names = [field.name for field in fields(LevelSet) if field.name != "look"]
-    return {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return LevelSet(
+        look=parts[0].look,
+        seeds=np.concatenate([part.seeds for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        worlds=np.concatenate([part.worlds for part in parts]),
+        starts=np.concatenate([part.starts for part in parts]),
+        backgrounds=np.concatenate([part.backgrounds for part in parts]),
+        shifts=np.concatenate([part.shifts for part in parts]),
+    )
 
 
 def _fitting(

@@ -20,7 +20,7 @@ BELOW = {
     "impact": set(),
     "analysis": {"routing", "impact", "corpora", "envs", "models", "configs"},
     "trainers": {"analysis", "routing", "impact", "corpora", "envs", "models", "configs"},
-    "cli": {"trainers", "analysis", "envs", "models", "configs"},
+    "cli": {"trainers", "analysis", "models", "configs"},
 }
 """The rooms that each room may import."""
 
