@@ -68,12 +68,23 @@ class RegionCheese:
 
     def place(self, state: MazeState, generator: np.random.Generator) -> None:
         """Move the cheese of a fresh level; remove it if the region has no free cell."""
-        cells = self.cells(state.open, state.mouse)
-        if len(cells):
-            row, col = cells[int(generator.integers(len(cells)))].tolist()
-            state.set_cheese([(row, col)])
-        else:
-            state.remove_cheese()
+        state.set_cheese(self.draw(state.open, state.mouse, generator))
+
+    def draw(
+        self, open_cells: NDArray[np.bool_], start: Cell, generator: np.random.Generator
+    ) -> list[Cell]:
+        """Draw the cheese's cell; without one if the region has no free cell.
+
+        Args:
+            open_cells: Cells that are no wall, bool `[d, d]`.
+            start: Cell where the mouse starts.
+            generator: Draws one number, if there are cells to choose from.
+        """
+        cells = self.cells(open_cells, start)
+        if not len(cells):
+            return []
+        row, col = cells[int(generator.integers(len(cells)))].tolist()
+        return [(row, col)]
 
     def cells(self, open_cells: NDArray[np.bool_], start: Cell) -> NDArray[np.intp]:
         """Return the cells to draw from, int `[n, 2]`.

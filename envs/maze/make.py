@@ -42,9 +42,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
     cheese = cheese_of(config)
     level_sampler: LevelSampler
     if config.levels.set_size:
-        make_set = functools.partial(
-            build_level_set, training_recipe(config), threads=config.num_threads
-        )
+        make_set = functools.partial(build_level_set, training_recipe(config))
         level_sampler = SetSampler(make_set, seed, cheese=cheese, timeout=config.timeout)
     else:
         level_sampler = StreamSampler(cheese, config.timeout)
@@ -99,7 +97,7 @@ def make_evaluation(
     )
     # Training with the same seed must not draw the same numbers.
     own_seed = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
-    make_set = functools.partial(build_level_set, recipe, threads=config.num_threads)
+    make_set = functools.partial(build_level_set, recipe)
     level_sampler = SetSampler(make_set, own_seed, cheese=None, timeout=config.timeout, once=True)
     return _assemble(config, level_sampler, own_seed), level_sampler.level_set
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.options import look_of, max_size
-from chisel.envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import Look
 from chisel.envs.maze.state import MazeState
 from chisel.envs.maze.views import PIXELS, symbolic_batch
 

@@ -12,37 +12,17 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.configs import WORLD_SIZE, how_to_install
+from chisel.configs import how_to_install
 from chisel.configs.errors import EnvironmentFault
-from chisel.envs.maze.rules import RESET_ACTION
+from chisel.envs.maze.rules import RESET_ACTION, Look
 
 STATE_CAPACITY = 65536
 """Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a maze is drawn: procgen's mode and visual options.
-
-    `use_generated_assets` is left out: procgen aborts the process when the state of a
-    game with generated assets is read.
-    """
-
-    mode: str = "easy"
-    use_backgrounds: bool = True
-    use_monochrome_assets: bool = False
-    restrict_themes: bool = False
-
-    @property
-    def world_dim(self) -> int:
-        """Side of the world in cells."""
-        return WORLD_SIZE[self.mode]
 
 
 @contextlib.contextmanager

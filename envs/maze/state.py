@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
 from chisel.envs.maze import drawing, layout, procgen_game
-from chisel.envs.maze.procgen_game import Look
-from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell
+from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell, Look
 
 _MODE_OF_CODE = {0: "easy", 1: "hard", 10: "memory"}
 
