@@ -14,7 +14,7 @@ from chisel.envs.maze import paths
 from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.native import draw_levels, level_streams, next_seeds, seed_limits
-from chisel.envs.maze.rules import CHEESE, FREE, MAX_SEED, WALL, Look
+from chisel.envs.maze.rules import CHEESE, MAX_SEED, WALL, Look
 from chisel.envs.maze.splits import split_of
 
 GAMES = 64
@@ -115,10 +115,7 @@ def _fitting(
         if recipe.split not in ("all", split_of(grid)):
             continue
         if recipe.cheese:
-            cells = recipe.cheese.draw(grid != WALL, (0, 0), generator)
-            grid[grid == CHEESE] = FREE
-            for cell in cells:
-                grid[cell] = CHEESE
+            recipe.cheese.lay(levels.worlds[index], len(grid), (0, 0), generator)
         if not recipe.decision or _has_decision(grid):
             kept.append(index)
     return kept

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
-from chisel.envs.maze import procgen_game
+from chisel.envs.maze.native import game_bytes
 from chisel.envs.maze.rules import CHEESE, Cell, Look
 from chisel.envs.maze.state import MazeState
 
@@ -140,7 +140,7 @@ class LevelSet:
 
     def state(self, index: int) -> MazeState:
         """Make a fresh state at the start of a level."""
-        state = MazeState(procgen_game.template(self.look))
+        state = MazeState(game_bytes.fresh(self.look))
         self.write(index, state)
         return state
 

@@ -12,6 +12,7 @@ from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
+from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
@@ -174,7 +175,7 @@ def training_recipe(config: MazeConfig) -> LevelSetRecipe:
 def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> MazeVectorEnv:
     levels = config.levels if isinstance(level_sampler, StreamSampler) else None
 
-    def make_game(game_seed: int) -> ProcgenMaze:
+    def make_engine(game_seed: int) -> Engine:
         return ProcgenMaze(
             config.num_envs,
             look_of(config),
@@ -185,7 +186,7 @@ def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> Maz
         )
 
     return MazeVectorEnv(
-        make_game,
+        make_engine,
         _view_maker(config),
         level_sampler,
         seed=seed,
@@ -194,8 +195,8 @@ def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> Maz
     )
 
 
-def _view_maker(config: MazeConfig) -> Callable[[ProcgenMaze], View]:
+def _view_maker(config: MazeConfig) -> Callable[[Engine], View]:
     if config.observation == "pixels":
         return PixelView
     dtype = np.float32 if config.observation == "float" else np.uint8
-    return lambda game: SymbolicView(config.num_envs, max_size(config), dtype)
+    return lambda engine: SymbolicView(config.num_envs, max_size(config), dtype)
