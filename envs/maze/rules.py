@@ -32,6 +32,8 @@ ACTION_OF_MOVE: Final = (1, 3, 5, 7, 4)
 """The plain action of each move."""
 
 NUM_ACTIONS: Final = 15
+NOTHING_ACTION: Final = 4
+"""The plain action that does nothing."""
 RESET_ACTION: Final = -1
 """procgen's own code for ending an episode by force; never an agent's action."""
 

@@ -21,6 +21,7 @@ from chisel.envs.maze.rules import MAX_SEED, Look
 
 GAME = np.dtype(
     [
+        ("game", "<i4"),  # its number
         ("low", "<i4"),  # first level seed of the resets, and one past the last
         ("high", "<i4"),
         ("reward", "<f4"),  # of the last step, as the next three
@@ -50,6 +51,33 @@ GAME = np.dtype(
 )
 """Facts of one game that bytes hold besides its streams, its cells and its mouse."""
 
+_OFFSETS = {
+    "reward": layout.REWARD,
+    "done": layout.DONE,
+    "completed": layout.COMPLETED,
+    "action": 12,
+    "timeout": layout.TIMEOUT,
+    "level_seed": layout.LEVEL_SEED,
+    "previous_seed": layout.PREVIOUS_SEED,
+    "episode_done": 32,
+    "reward_timer": 36,
+    "last_reward": 40,
+    "time": layout.CURRENT_TIME,
+    "speed_x": 76,
+    "speed_y": 80,
+    "reflected": layout.REFLECTED,
+    "age": 140,
+    "background": layout.BACKGROUND,
+    "shift": layout.BACKGROUND_SHIFT,
+    "last_move": 212,
+    "move": 216,
+    "special": 220,
+    "asked_x": 236,
+    "asked_y": 240,
+    "number": 264,
+}
+"""Where the bytes hold these facts, behind the head."""
+
 MODE_CODES = {"easy": 0, "hard": 1, "memory": 10}
 """procgen's numbers of its distribution modes."""
 _UNSEEDED = 5489
@@ -64,7 +92,7 @@ def new_record() -> NDArray[Any]:
     """Return the facts of a game that was just made, with the dtype `GAME` and shape `[]`."""
     record = np.zeros((), GAME)
     record["high"], record["done"], record["timeout"] = MAX_SEED, 1, 500
-    record["action"], record["move"], record["last_move"] = 4, 4, 7
+    record["action"], record["last_move"] = 4, 7
     record["last_reward"] = -1
     return record
 
@@ -75,7 +103,6 @@ def fresh(look: Look) -> bytes:
     stream, draws = level_streams(0, 1)[0], np.empty(SIZE + 1, np.uint32)
     record = new_record()
     record["level_seed"] = next_seed(stream, 0, MAX_SEED)
-    record["move"] = 0
     seed_words(draws, int(record["level_seed"]))
     world = np.empty((look.world_dim, look.world_dim), np.uint8)
     size, record["background"], record["shift"] = generate(draws, world)
@@ -112,16 +139,15 @@ def write_game(
     parts = [
         struct.pack("<ii4s", 0, 4, b"maze"),
         struct.pack("<12i", *options, centred, 0, MODE_CODES[look.mode], 0, 0, 0, 0),
-        struct.pack("<5i", 1, fact["low"], fact["high"], 0, 0),
+        struct.pack("<5i", 1, fact["low"], fact["high"], 0, fact["game"]),
         _stream_bytes(1, stream),
         _stream_bytes(1, draws),
         _step_bytes(fact, side),
         _mouse_bytes(fact, x, y),
         struct.pack("<iiff", 0, fact["background"], 0.0, fact["shift"]),
         struct.pack("<fiii", 5.0, fact["last_move"], fact["move"], fact["special"]),
-        struct.pack("<fffiii", 0.5, 0.5, 0.5, 0, 0, 0),
-        struct.pack("<ff", *centre),
-        struct.pack("<ffi", fact["asked_x"], fact["asked_y"], fact["number"]),
+        struct.pack("<ffffff", 0.5, 0.5, 0.5, fact["asked_x"], fact["asked_y"], 0.0),
+        struct.pack("<ffffi", *centre, 0.0, 0.0, fact["number"]),
         _unseeded_stream(),
         _camera_bytes(side, centre, centred),
         struct.pack("<iii", side, side, side * side),
@@ -171,3 +197,31 @@ def _unseeded_stream() -> bytes:
     seed_words(stream, _UNSEEDED)
     text = " ".join(map(str, stream.tolist())).encode()
     return struct.pack("<ii", 0, len(text)) + text
+
+
+def read_record(blob: bytes | bytearray) -> tuple[NDArray[Any], Stream, Stream]:
+    """Read a game's facts and streams; `MazeState` reads its cells and its mouse.
+
+    Returns:
+        The facts, dtype `GAME`, shape `[]`; the stream of level seeds and that of the level's
+        words, uint32 `[625]`.
+
+    Raises:
+        EnvironmentFault: If the bytes are not a procgen maze state.
+    """
+    head, _, _ = layout.find(blob)
+    stream, draws_at = _read_stream(blob, layout.FIRST_STREAM)
+    draws, _ = _read_stream(blob, draws_at)
+    record = np.zeros((), GAME)
+    record["game"] = layout.INT.unpack_from(blob, layout.SEED_RANGE + 12)[0]
+    record["low"], record["high"] = layout.PAIR.unpack_from(blob, layout.SEED_RANGE)
+    for name, offset in _OFFSETS.items():
+        record[name] = np.frombuffer(blob, GAME[name], 1, head + offset)[0]
+    return record, stream, draws
+
+
+def _read_stream(blob: bytes | bytearray, at: int) -> tuple[Stream, int]:
+    """Return a stream, and where it ends."""
+    length = layout.INT.unpack_from(blob, at + 4)[0]
+    words = bytes(blob[at + 8 : at + 8 + length]).split()
+    return np.array(words, np.int64).astype(np.uint32), at + 8 + length

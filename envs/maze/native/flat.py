@@ -1,0 +1,190 @@
+"""procgen's flat look: 64×64 pictures of plain rectangles, pixel for pixel.
+
+procgen draws the cells column by column, each from the bottom up, then the mouse. A rectangle is a
+little larger than its cell, so that at the edges the cell that is drawn last wins. Outside the
+world everything is wall. All arithmetic is float32, as procgen's.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel.envs.compiled import compiled
+from chisel.envs.maze.rules import CHEESE, FREE, WALL
+
+PIXELS = 64
+VISIBLE_IN_MEMORY = 8
+"""Cells a side that are visible in the memory mode, around the mouse."""
+_MARGIN = np.float32(0.02)
+"""What a rectangle is larger than its cell, on each side, in cells."""
+
+
+_NO_CELL = -99
+
+
+def _color(code: int) -> tuple[int, int, int]:
+    digits = np.unravel_index(29 * (code + 1) % 64, (4, 4, 4))
+    red, green, blue = (64 * (int(digit) + 1) - 1 for digit in digits)
+    return red, green, blue
+
+
+_WALL_COLOR = np.array(_color(WALL), np.uint8)
+_CHEESE_COLOR = np.array(_color(CHEESE), np.uint8)
+_MOUSE_COLOR = np.array(_color(0), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """Where the cells of a world lie in the picture.
+
+    There is one view, or in the memory mode one for each cell of the mouse: `V` views.
+
+    Attributes:
+        centred: Whether the picture follows the mouse.
+        cols: Columns of cells that a column of pixels shows, int16 `[V, 64, 2]`; the one drawn last
+            comes first, then -99 if there is no other. Negative ones are outside the world.
+        rows: The same for rows, row 0 at the top.
+        lefts: First and one past the last column of pixels of a mouse, int16 `[V, W, 2]`.
+        tops: The same for rows.
+    """
+
+    centred: bool
+    cols: NDArray[np.int16]
+    rows: NDArray[np.int16]
+    lefts: NDArray[np.int16]
+    tops: NDArray[np.int16]
+
+
+@functools.cache
+def canvas(world_dim: int, centred: bool) -> Canvas:
+    """Compute where the cells of a world with `world_dim` cells a side lie."""
+    visible = np.float32(VISIBLE_IN_MEMORY if centred else world_dim)
+    unit = np.float32(PIXELS) / visible
+    view = np.float32(PIXELS) / unit
+    middles = np.arange(world_dim) + 0.5 if centred else np.array([world_dim / 2])
+    beyond = VISIBLE_IN_MEMORY if centred else 0
+    cells = np.arange(-beyond, world_dim + beyond)
+    across, down, lefts, tops = [], [], [], []
+    for middle in middles.astype(np.float32):
+        offset = unit * (middle - view / np.float32(2))
+        for margin, to_cols, to_rows in ((_MARGIN, across, down), (np.float32(0), lefts, tops)):
+            length = (1 + 2 * margin) * unit
+            left = (cells.astype(np.float32) - margin) * unit - offset
+            top = (view - (cells.astype(np.float32) + 1) - margin) * unit + offset
+            to_cols.append(_spans(left, length))
+            to_rows.append(_spans(top, length))
+    return Canvas(
+        centred,
+        np.stack([_shown(cells, spans) for spans in across]),
+        np.stack([_shown(cells, spans) for spans in down]),
+        np.stack(lefts)[:, beyond : beyond + world_dim],
+        np.stack(tops)[:, beyond : beyond + world_dim],
+    )
+
+
+def _spans(first: NDArray[np.float32], length: np.float32) -> NDArray[np.int16]:
+    """Return the pixels that rectangles cover, int16 `[W, 2]`, cut at the edges of the picture."""
+    ends = np.stack([first, first + length], axis=-1)
+    rounded = np.copysign(np.floor(np.abs(ends) + np.float32(0.5)), ends)
+    return np.clip(rounded, 0, PIXELS).astype(np.int16)
+
+
+def _shown(cells: NDArray[np.int64], spans: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return which cells cover each pixel, int16 `[64, 2]`, the last one first."""
+    shown = np.full((PIXELS, 2), _NO_CELL, np.int16)
+    for cell, (first, last) in zip(cells.tolist(), spans.tolist(), strict=True):
+        shown[first:last, 1] = shown[first:last, 0]
+        shown[first:last, 0] = cell
+    return shown
+
+
+@compiled
+def _paint(
+    world: NDArray[np.uint8],
+    image: NDArray[np.uint8],
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    left: int,
+    right: int,
+    top: int,
+    bottom: int,
+) -> None:
+    """Paint the cells into a part of an image."""
+    for y in range(top, bottom):
+        for x in range(left, right):
+            code = FREE
+            for number in range(4):
+                col, row = cols[x, number // 2], rows[y, number % 2]
+                if col == _NO_CELL or row == _NO_CELL:
+                    continue
+                inside = 0 <= col < len(world) and 0 <= row < len(world)
+                code = world[row, col] if inside else WALL
+                if code != FREE:
+                    break
+            if code == FREE:
+                image[y, x] = 0
+            elif code == WALL:
+                image[y, x] = _WALL_COLOR
+            else:
+                image[y, x] = _CHEESE_COLOR
+
+
+@compiled
+def draw(
+    chosen: NDArray[np.intp],
+    worlds: NDArray[np.uint8],
+    mice: NDArray[np.int64],
+    images: NDArray[np.uint8],
+    centred: bool,
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    lefts: NDArray[np.int16],
+    tops: NDArray[np.int16],
+) -> None:
+    """Draw whole games.
+
+    Args:
+        chosen: Games to draw, int `[n]`.
+        worlds: Codes of all cells, uint8 `[N, W, W]`.
+        mice: Row and column of each mouse in the world, int64 `[N, 2]`.
+        images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
+        centred: See `Canvas`, as the rest.
+        cols: Columns shown.
+        rows: Rows shown.
+        lefts: Columns of pixels of the mouse.
+        tops: Rows of pixels of the mouse.
+    """
+    for game in chosen:
+        y, x = mice[game]
+        view_x, view_y = (x, y) if centred else (0, 0)
+        _paint(worlds[game], images[game], cols[view_x], rows[view_y], 0, PIXELS, 0, PIXELS)
+        left, right = lefts[view_x, x]
+        top, bottom = tops[view_y, y]
+        images[game, top:bottom, left:right] = _MOUSE_COLOR
+
+
+@compiled
+def redraw(
+    worlds: NDArray[np.uint8],
+    before: NDArray[np.int64],
+    mice: NDArray[np.int64],
+    images: NDArray[np.uint8],
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    lefts: NDArray[np.int16],
+    tops: NDArray[np.int16],
+) -> None:
+    """Draw what changes in pictures that don't follow the mouse: the mice moved from `before`."""
+    for game in range(len(mice)):
+        y, x = before[game]
+        left, right = lefts[0, x]
+        top, bottom = tops[0, y]
+        _paint(worlds[game], images[game], cols[0], rows[0], left, right, top, bottom)
+        y, x = mice[game]
+        left, right = lefts[0, x]
+        top, bottom = tops[0, y]
+        images[game, top:bottom, left:right] = _MOUSE_COLOR
