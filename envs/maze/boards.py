@@ -59,6 +59,11 @@ class Boards:
         self.sizes[row], self.seeds[row] = state.maze_dim, state.level_seed
         self.mice[row] = state.mouse
 
+    @property
+    def mice_in_world(self) -> NDArray[np.int64]:
+        """Row and column of each mouse in the world, int64 `[N, 2]`."""
+        return self.mice + ((self.worlds.shape[1] - self.sizes) // 2)[:, None]
+
     def moved(self, actions: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Return where the mice are after these actions `[N]`, int64 `[N, 2]`; nothing changes."""
         mice = self.mice.copy()

@@ -82,7 +82,6 @@ class ProcgenMaze:
         start: First level seed; only used when `levels` is not 0.
         levels: Number of consecutive level seeds; 0 means all of them.
         threads: procgen's worker threads; results never depend on it.
-        picture: Also draw the 512×512 `picture` of every game at each step, which is slow.
 
     Raises:
         EnvironmentFault: If procgen is not installed.
@@ -97,7 +96,6 @@ class ProcgenMaze:
         start: int = 0,
         levels: int = 0,
         threads: int = 0,
-        picture: bool = False,
     ) -> None:
         self.num = num
         self.look = look
@@ -112,7 +110,6 @@ class ProcgenMaze:
             start_level=start,
             num_levels=levels,
             num_threads=threads,
-            render_mode="rgb_array" if picture else None,
         )
         _open_once(self._env._ffi)
         # gym3 copies every buffer and makes a dict per game; both cost more than a step.
@@ -212,12 +209,6 @@ class ProcgenMaze:
         """
         data = self._env._ffi.from_buffer("char[]", blob)
         self._env.call_c_func("set_state", row, data, len(blob))
-
-    def picture(self) -> NDArray[np.uint8]:
-        """Return the large drawing of game 0, uint8 `[512, 512, 3]`; needs `picture=True`."""
-        self._wait()
-        drawn: NDArray[np.uint8] = self._env._info["rgb"][0]
-        return drawn.copy()
 
     def close(self) -> None:
         """Stop procgen's threads and free the games."""

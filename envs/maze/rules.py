@@ -58,3 +58,13 @@ class Look:
     def world_dim(self) -> int:
         """Side of the world in cells."""
         return WORLD_SIZE[self.mode]
+
+    @property
+    def flat(self) -> bool:
+        """Whether pixels are plain rectangles, which `native.flat` draws as procgen does."""
+        return self.use_monochrome_assets and not self.use_backgrounds
+
+    @property
+    def centred(self) -> bool:
+        """Whether pixels follow the mouse."""
+        return self.mode == "memory"

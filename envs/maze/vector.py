@@ -15,12 +15,15 @@ from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.episodes import EpisodeFacts
 from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD
 from chisel.envs.maze.level_sampling import LevelSampler
+from chisel.envs.maze.pictures import render
 from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
 from chisel.envs.maze.state import MazeState
 from chisel.envs.maze.views import View
 from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed
 
 STATE_FORMAT = 2
+FRAME = 256
+"""Side of the frames of films in pixels."""
 
 
 class MazeVectorEnv(SameStepVectorEnv):
@@ -160,9 +163,8 @@ class MazeVectorEnv(SameStepVectorEnv):
         return self._view.read()
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
-        """Return procgen's picture of each maze, uint8 `[64, 64, 3]`, whatever the agent sees."""
-        self._require_running()
-        return tuple(self._engine.pixels.copy())
+        """Draw each maze for people, uint8 `[256, 256, 3]`, whatever the agent sees."""
+        return tuple(render(state, FRAME) for state in self.maze_states())
 
     def maze_states(self) -> list[MazeState]:
         """Return a copy of every game's state."""

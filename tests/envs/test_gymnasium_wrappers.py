@@ -69,7 +69,7 @@ def test_environments_can_be_rendered_and_recorded(name, tmp_path, monkeypatch):
     camera = vector.RecordVideo(
         env, str(tmp_path), step_trigger=lambda step: step == 0, video_length=100, fps=5
     )
-    list(play(camera, steps=4))
+    list(play(camera, steps=12))
     frames = camera.recorded_frames
     assert len(frames) >= 4
     assert all(frame.dtype == np.uint8 and frame.shape[-1] == 3 for frame in frames)

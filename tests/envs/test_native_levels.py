@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chisel.configs import WORLD_SIZE
 from chisel.envs.maze import LevelSetRecipe, MazeState, RegionCheese, build_level_set
 from chisel.envs.maze.native import draw_levels, level_streams, next_seeds
-from chisel.envs.maze.native.words import as_block, seed_words, word
+from chisel.envs.maze.native.words import as_block, from_block, seed_words, word
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import Look
 
@@ -63,7 +63,7 @@ def test_level_sets_are_bit_for_bit_those_that_procgen_drew(digest):
 @given(seed=st.integers(-(2**31), 2**32 - 1), drawn=st.integers(0, 1400))
 @settings(max_examples=50, deadline=None)
 def test_words_are_those_of_the_mersenne_twister(seed, drawn):
-    stream = np.empty(625, np.uint32)
+    stream = np.empty(626, np.uint32)
     seed_words(stream, seed)
     theirs = np.random.MT19937()
     theirs.state = np.random.RandomState(seed % 2**32).get_state(legacy=False)
@@ -71,6 +71,9 @@ def test_words_are_those_of_the_mersenne_twister(seed, drawn):
     block, state = as_block(stream), theirs.state["state"]
     assert block[624] == state["pos"]
     np.testing.assert_array_equal(block[:624], state["key"])
+    saved, following = from_block(block), theirs.random_raw(700).tolist()
+    assert [word(stream) for _ in range(700)] == following
+    assert [word(saved) for _ in range(700)] == following
 
 
 @pytest.mark.usefixtures("procgen")

@@ -141,7 +141,7 @@ class _Pictures:
     """Pictures of games, drawn when they are asked for."""
 
     def __init__(self, num: int, look: Look) -> None:
-        self._canvas = flat.canvas(look.world_dim, look.mode == "memory")
+        self._canvas = flat.canvas(look.world_dim, look.centred)
         self._num = num
         self._images = np.zeros((0, flat.PIXELS, flat.PIXELS, 3), np.uint8)
         self._mice = np.zeros((num, 2), np.int64)
@@ -155,8 +155,7 @@ class _Pictures:
         """Return pictures of all boards, uint8 `[N, 64, 64, 3]`."""
         if not len(self._images):
             self._images = np.zeros((self._num, *self._images.shape[1:]), np.uint8)
-        margins = (boards.worlds.shape[1] - boards.sizes) // 2
-        mice, seen = boards.mice + margins[:, None], self._canvas
+        mice, seen = boards.mice_in_world, self._canvas
         places = (seen.cols, seen.rows, seen.lefts, seen.tops)
         if not seen.centred:
             flat.redraw(boards.worlds, self._mice, mice, self._images, *places)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.compiled import compiled
+from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.rules import CHEESE, FREE, WALL
 
 PIXELS = 64
@@ -188,3 +189,21 @@ def redraw(
         left, right = lefts[0, x]
         top, bottom = tops[0, y]
         images[game, top:bottom, left:right] = _MOUSE_COLOR
+
+
+def draw_boards(boards: Boards, *, centred: bool) -> NDArray[np.uint8]:
+    """Draw all boards, uint8 `[N, 64, 64, 3]`; `centred` if the picture follows the mouse."""
+    images = np.zeros((len(boards.sizes), PIXELS, PIXELS, 3), np.uint8)
+    seen = canvas(boards.worlds.shape[1], centred)
+    draw(
+        np.arange(len(images)),
+        boards.worlds,
+        boards.mice_in_world,
+        images,
+        centred,
+        seen.cols,
+        seen.rows,
+        seen.lefts,
+        seen.tops,
+    )
+    return images

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from chisel.envs.maze import layout
 from chisel.envs.maze.native.generator import generate
 from chisel.envs.maze.native.streams import level_streams, next_seed
-from chisel.envs.maze.native.words import SIZE, Stream, as_block, seed_words
+from chisel.envs.maze.native.words import SIZE, WORDS, Stream, as_block, from_block, seed_words
 from chisel.envs.maze.rules import MAX_SEED, Look
 
 GAME = np.dtype(
@@ -100,7 +100,7 @@ def new_record() -> NDArray[Any]:
 @functools.cache
 def fresh(look: Look) -> bytes:
     """Return the state of the first game of an environment made with `rand_seed=0`."""
-    stream, draws = level_streams(0, 1)[0], np.empty(SIZE + 1, np.uint32)
+    stream, draws = level_streams(0, 1)[0], np.empty(SIZE, np.uint32)
     record = new_record()
     record["level_seed"] = next_seed(stream, 0, MAX_SEED)
     seed_words(draws, int(record["level_seed"]))
@@ -123,8 +123,8 @@ def write_game(
     Args:
         look: Mode and visual options.
         record: The game's facts, dtype `GAME`, shape `[]`.
-        stream: Stream of level seeds, uint32 `[625]`.
-        draws: Stream of the level's words, uint32 `[625]`.
+        stream: Stream of level seeds, uint32 `[626]`.
+        draws: Stream of the level's words, uint32 `[626]`.
         world: Codes of all cells, uint8 `[W, W]`.
         size: Side of the inner maze in cells.
         mouse: Row and column of the mouse in the inner maze.
@@ -133,7 +133,7 @@ def write_game(
     margin = (side - size) // 2
     x, y = mouse[1] + margin + 0.5, mouse[0] + margin + 0.5
     fact = {name: record[name].item() for name in GAME.names or ()}
-    centred = look.mode == "memory"
+    centred = look.centred
     options = (0, 0, look.use_monochrome_assets, look.restrict_themes, look.use_backgrounds)
     centre = (x, y) if centred else (side / 2, side / 2)
     parts = [
@@ -193,9 +193,9 @@ def _stream_bytes(seeded: int, stream: Stream) -> bytes:
 
 @functools.cache
 def _unseeded_stream() -> bytes:
-    stream = np.empty(SIZE + 1, np.uint32)
+    stream = np.empty(SIZE, np.uint32)
     seed_words(stream, _UNSEEDED)
-    text = " ".join(map(str, stream.tolist())).encode()
+    text = " ".join(map(str, stream[: WORDS + 1].tolist())).encode()
     return struct.pack("<ii", 0, len(text)) + text
 
 
@@ -204,7 +204,7 @@ def read_record(blob: bytes | bytearray) -> tuple[NDArray[Any], Stream, Stream]:
 
     Returns:
         The facts, dtype `GAME`, shape `[]`; the stream of level seeds and that of the level's
-        words, uint32 `[625]`.
+        words, uint32 `[626]`.
 
     Raises:
         EnvironmentFault: If the bytes are not a procgen maze state.
@@ -224,4 +224,4 @@ def _read_stream(blob: bytes | bytearray, at: int) -> tuple[Stream, int]:
     """Return a stream, and where it ends."""
     length = layout.INT.unpack_from(blob, at + 4)[0]
     words = bytes(blob[at + 8 : at + 8 + length]).split()
-    return np.array(words, np.int64).astype(np.uint32), at + 8 + length
+    return from_block(np.array(words, np.int64).astype(np.uint32)), at + 8 + length

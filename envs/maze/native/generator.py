@@ -105,7 +105,7 @@ def generate(stream: Stream, world: NDArray[np.uint8]) -> tuple[int, int, float]
     """Draw one level from a stream that was just seeded with the level's seed.
 
     Args:
-        stream: uint32 `[625]`; stands behind the level's words afterwards.
+        stream: uint32 `[626]`; stands behind the level's words afterwards.
         world: Codes of all cells, uint8 `[W, W]`, overwritten. The mouse starts in the lower left
             of the inner maze, which lies in the middle.
 
@@ -146,7 +146,7 @@ def draw_levels(
     sides = np.empty(count, np.int64)
     backgrounds = np.empty(count, np.int32)
     shifts = np.empty(count, np.float32)
-    stream = np.empty(SIZE + 1, np.uint32)
+    stream = np.empty(SIZE, np.uint32)
     for index in range(count):
         seed_words(stream, seeds[index])
         sides[index], backgrounds[index], shifts[index] = generate(stream, worlds[index])

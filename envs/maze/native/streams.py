@@ -12,13 +12,13 @@ from chisel.envs.maze.rules import MAX_SEED
 
 @compiled
 def level_streams(seed: int, games: int) -> Stream:
-    """Make the streams of an environment with `rand_seed=seed`, uint32 `[games, 625]`.
+    """Make the streams of an environment with `rand_seed=seed`, uint32 `[games, 626]`.
 
     A game's stream depends on its number, and not on the number of games.
     """
-    source = np.empty(SIZE + 1, np.uint32)
+    source = np.empty(SIZE, np.uint32)
     seed_words(source, seed)
-    streams = np.empty((games, SIZE + 1), np.uint32)
+    streams = np.empty((games, SIZE), np.uint32)
     for game in range(games):
         seed_words(streams[game], int(word(source)))
     return streams
