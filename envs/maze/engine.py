@@ -22,17 +22,23 @@ class Engine(Protocol):
         num: Number of games, N.
         look: Mode and visual options.
         boards: The current levels.
-        rewards: Rewards of the last step, float32 `[N]`.
-        first: Whether the last step ended an episode, bool `[N]`.
-        completed: Whether the last step reached the cheese, uint8 `[N]`.
     """
 
     num: int
     look: Look
     boards: Boards
-    rewards: NDArray[np.float32]
-    first: NDArray[np.bool_]
-    completed: NDArray[np.uint8]
+
+    @property
+    def rewards(self) -> NDArray[np.float32]:
+        """Rewards of the last step `[N]`."""
+
+    @property
+    def first(self) -> NDArray[np.bool_]:
+        """Whether the last step ended an episode, `[N]`."""
+
+    @property
+    def completed(self) -> NDArray[np.uint8]:
+        """Whether the last step reached the cheese, `[N]`."""
 
     @property
     def pixels(self) -> NDArray[np.uint8]:

@@ -91,8 +91,8 @@ def to_goals(open_cells: Open, start: Cell, cheese: Iterable[Cell], corner: Cell
     marked = np.zeros(open_cells.shape, np.bool_)
     for cell in cheese:
         marked[cell] = True
-    row, col, *lengths, decision = goal_paths(open_cells, marked, *start, *corner)
-    return GoalPaths(None if row < 0 else (row, col), *lengths, bool(decision))
+    row, col, to_cheese, to_corner, decides = goal_paths(open_cells, marked, *start, *corner)
+    return GoalPaths(None if row < 0 else (row, col), to_cheese, to_corner, bool(decides))
 
 
 @compiled

@@ -173,12 +173,11 @@ class ProcgenMaze:
         """See `Engine.place`."""
         state, boards = self._scratch, self.boards
         state.timeout = timeout
-        for row, *background in zip(
-            rows.tolist(), backgrounds.tolist(), shifts.tolist(), strict=True
-        ):
+        levels = zip(rows.tolist(), backgrounds.tolist(), shifts.tolist(), strict=True)
+        for row, background, shift in levels:
             state.set_world(boards.worlds[row], int(boards.sizes[row]))
             state.set_mouse(*boards.mice[row].tolist())
-            state.background = background
+            state.background = (background, shift)
             state.level_seed = int(boards.seeds[row])
             state.set_outcome(
                 float(self.rewards[row]),

@@ -36,20 +36,20 @@ def draw_world(world: Image, mouse: tuple[int, int], reflected: bool, size: int)
     kinds[mouse] = 4 if reflected else 3
     image = tiles[kinds[::-1]].swapaxes(1, 2).reshape(len(world) * cell, -1, 3)
     chosen = ((np.arange(size) + 0.5) * len(image) / size).astype(np.intp)
-    return image[np.ix_(chosen, chosen)]
+    return np.asarray(image[np.ix_(chosen, chosen)])
 
 
 @functools.lru_cache(maxsize=8)
 def _tiles(side: int) -> Image:
     """Draw floor, wall, cheese and the mouse facing left and right, uint8 `[5, side, side, 3]`."""
-    points = (np.arange(side * _SAMPLES) + 0.5) / (side * _SAMPLES)
+    points: NDArray[np.float64] = (np.arange(side * _SAMPLES) + 0.5) / (side * _SAMPLES)
     y, x = np.meshgrid(points, points, indexing="ij")
     floor = _painted(_full(x), _FLOOR)
     floor[(x > 0.97) | (y > 0.97)] = _JOINT
     tiles = [floor, _wall(x, y), _cheese(floor, x, y), _mouse(floor, x, y)]
-    tiles.append(_mouse(floor, 1 - x, y))
+    tiles.append(_mouse(floor, x[:, ::-1], y))
     blocks = np.stack(tiles).reshape(len(tiles), side, _SAMPLES, side, _SAMPLES, 3)
-    return np.rint(blocks.mean(axis=(2, 4))).astype(np.uint8)
+    return np.asarray(np.rint(blocks.mean(axis=(2, 4))), np.uint8)
 
 
 def _full(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,6 +43,8 @@ class NativeMaze:
         self._draws = np.zeros_like(self._streams)
         self._placed = np.zeros(num, np.bool_)
         """Whether the level was given; the streams of such a game are those of a fresh state."""
+        self._due = np.ones(num, np.bool_)
+        """Whether the next level is to be drawn."""
         self._pictures = _Pictures(num, look)
         self.load(np.arange(num))
 
@@ -78,6 +80,7 @@ class NativeMaze:
             self._placed,
             np.asarray(actions, np.int64),
         )
+        self._due |= self.first
 
     def restart(self) -> None:
         """See `Engine.restart`."""
@@ -85,16 +88,17 @@ class NativeMaze:
 
     def load(self, rows: NDArray[np.intp]) -> None:
         """See `Engine.load`."""
-        boards = self.boards
+        rows, boards = rows[self._due[rows]], self.boards
         _load(rows, self._games, boards.worlds, boards.sizes, self._streams, self._draws)
         boards.mice[rows] = 0
         boards.seeds[rows] = self._games["level_seed"][rows]
-        self._placed[rows] = False
+        self._placed[rows] = self._due[rows] = False
         self._pictures.forget(rows)
 
     def commit(self, rows: NDArray[np.intp], timeout: int) -> None:
         """See `Engine.commit`."""
         self._games["timeout"][rows] = timeout
+        self._pictures.forget(rows)
 
     def place(
         self,
@@ -110,7 +114,7 @@ class NativeMaze:
         games["timeout"], games["level_seed"] = timeout, self.boards.seeds[rows]
         games["background"], games["shift"] = backgrounds, shifts
         self._games[rows] = games
-        self._placed[rows] = True
+        self._placed[rows], self._due[rows] = True, False
         self._pictures.forget(rows)
 
     def read(self, row: int) -> bytearray:
@@ -130,7 +134,7 @@ class NativeMaze:
         """See `Engine.write`."""
         self.boards.fill(row, MazeState(blob))
         self._games[row], self._streams[row], self._draws[row] = read_record(blob)
-        self._placed[row] = False
+        self._placed[row] = self._due[row] = False
         self._pictures.forget(np.array([row]))
 
     def close(self) -> None:

@@ -69,21 +69,27 @@ def canvas(world_dim: int, centred: bool) -> Canvas:
     middles = np.arange(world_dim) + 0.5 if centred else np.array([world_dim / 2])
     beyond = VISIBLE_IN_MEMORY if centred else 0
     cells = np.arange(-beyond, world_dim + beyond)
-    across, down, lefts, tops = [], [], [], []
-    for middle in middles.astype(np.float32):
-        offset = unit * (middle - view / np.float32(2))
-        for margin, to_cols, to_rows in ((_MARGIN, across, down), (np.float32(0), lefts, tops)):
-            length = (1 + 2 * margin) * unit
-            left = (cells.astype(np.float32) - margin) * unit - offset
-            top = (view - (cells.astype(np.float32) + 1) - margin) * unit + offset
-            to_cols.append(_spans(left, length))
-            to_rows.append(_spans(top, length))
+    offsets = unit * (middles.astype(np.float32) - view / np.float32(2))
+
+    def spans(margin: np.float32) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
+        """Return the columns and rows of pixels of the cells, for each view."""
+        length = (1 + 2 * margin) * unit
+        lefts = (cells.astype(np.float32) - margin) * unit
+        tops = (view - (cells.astype(np.float32) + 1) - margin) * unit
+        return (
+            [_spans(lefts - offset, length) for offset in offsets],
+            [_spans(tops + offset, length) for offset in offsets],
+        )
+
+    across, down = spans(_MARGIN)
+    inside = slice(beyond, beyond + world_dim)
+    lefts, tops = (np.stack(of_mice)[:, inside] for of_mice in spans(np.float32(0)))
     return Canvas(
         centred,
-        np.stack([_shown(cells, spans) for spans in across]),
-        np.stack([_shown(cells, spans) for spans in down]),
-        np.stack(lefts)[:, beyond : beyond + world_dim],
-        np.stack(tops)[:, beyond : beyond + world_dim],
+        np.stack([_shown(cells, of_cells) for of_cells in across]),
+        np.stack([_shown(cells, of_cells) for of_cells in down]),
+        lefts,
+        tops,
     )
 
 
@@ -91,7 +97,7 @@ def _spans(first: NDArray[np.float32], length: np.float32) -> NDArray[np.int16]:
     """Return the pixels that rectangles cover, int16 `[W, 2]`, cut at the edges of the picture."""
     ends = np.stack([first, first + length], axis=-1)
     rounded = np.copysign(np.floor(np.abs(ends) + np.float32(0.5)), ends)
-    return np.clip(rounded, 0, PIXELS).astype(np.int16)
+    return np.asarray(np.clip(rounded, 0, PIXELS), np.int16)
 
 
 def _shown(cells: NDArray[np.int64], spans: NDArray[np.int16]) -> NDArray[np.int16]:
