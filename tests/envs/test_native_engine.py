@@ -15,9 +15,11 @@ import pytest
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import LevelsConfig, MazeConfig
-from chisel.envs.maze import Boards, make_maze
+from chisel.envs.maze import CHEESE, WALL, Boards, make_maze, parity
+from chisel.envs.maze.native import draw_levels
 from chisel.envs.maze.native.engine import NativeMaze
 from chisel.envs.maze.native.flat import draw_boards
+from chisel.envs.maze.parity import compare_games, compare_levels
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import RESET_ACTION, Look
 
@@ -127,3 +129,24 @@ def trace(env, actions):
 def test_textured_pixels_are_refused_by_the_native_engine():
     with pytest.raises(ConfigError, match=r"in the flat look only; set env\.use_backgrounds=false"):
         make_maze(MazeConfig(engine="native"), seed=0)
+
+
+@pytest.mark.usefixtures("procgen")
+class TestParity:
+    def test_no_difference_is_found(self):
+        assert compare_levels(100, 140, "hard").different == 0
+        assert {one.different for one in compare_games("easy", 2, 30, 0).values()} == {0}
+
+    def test_one_wrong_cell_is_found_in_its_level(self, monkeypatch):
+        def one_wall_more(seeds, side):
+            worlds, *rest = draw_levels(seeds, side)
+            worlds[3][worlds[3] == CHEESE] = WALL
+            return worlds, *rest
+
+        monkeypatch.setattr(parity, "draw_levels", one_wall_more)
+        found = compare_levels(100, 140, "easy")
+        assert (found.compared, found.different, found.first) == (40, 1, "seed 103")
+
+    def test_a_mouse_that_stands_still_is_found(self, monkeypatch):
+        monkeypatch.setattr(NativeMaze, "step", lambda *_: None)
+        assert all(one.different for one in compare_games("easy", 2, 30, 0).values())
