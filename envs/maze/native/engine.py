@@ -108,12 +108,8 @@ class NativeMaze:
         timeout: int,
     ) -> None:
         """See `Engine.place`."""
-        before, games = self._games[rows], np.repeat(_fresh_game(self.look)[0][None], len(rows))
-        for name in ("reward", "done", "completed", "previous_seed"):
-            games[name] = before[name]
-        games["timeout"], games["level_seed"] = timeout, self.boards.seeds[rows]
-        games["background"], games["shift"] = backgrounds, shifts
-        self._games[rows] = games
+        new = _fresh_game(self.look)[0][None]
+        _place(rows, self._games, new, self.boards.seeds, backgrounds, shifts, timeout)
         self._placed[rows], self._due[rows] = True, False
         self._pictures.forget(rows)
 
@@ -195,6 +191,28 @@ def _load(
         game["time"] = game["age"] = game["reflected"] = 0
         game["speed_x"] = game["speed_y"] = 0.0
         game["action"] = NOTHING_ACTION
+
+
+@compiled
+def _place(
+    rows: NDArray[np.intp],
+    games: NDArray[Any],
+    new: NDArray[Any],
+    seeds: NDArray[np.int64],
+    backgrounds: NDArray[np.int32],
+    shifts: NDArray[np.float32],
+    timeout: int,
+) -> None:
+    """Make these games new, but for what they report of their last step."""
+    for number in range(len(rows)):
+        game = games[rows[number]]
+        reward, done = game["reward"], game["done"]
+        completed, previous_seed = game["completed"], game["previous_seed"]
+        games[rows[number]] = new[0]
+        game["reward"], game["done"] = reward, done
+        game["completed"], game["previous_seed"] = completed, previous_seed
+        game["timeout"], game["level_seed"] = timeout, seeds[rows[number]]
+        game["background"], game["shift"] = backgrounds[number], shifts[number]
 
 
 @compiled

@@ -33,9 +33,10 @@ def _color(code: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-_WALL_COLOR = np.array(_color(WALL), np.uint8)
-_CHEESE_COLOR = np.array(_color(CHEESE), np.uint8)
 _MOUSE_COLOR = np.array(_color(0), np.uint8)
+_COLORS = np.zeros((256, 3), np.uint8)
+"""Colors by the code of a cell; what is not drawn is black."""
+_COLORS[WALL], _COLORS[CHEESE] = _color(WALL), _color(CHEESE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,22 +123,25 @@ def _paint(
 ) -> None:
     """Paint the cells into a part of an image."""
     for y in range(top, bottom):
+        row, other_row = rows[y, 0], rows[y, 1]
         for x in range(left, right):
-            code = FREE
-            for number in range(4):
-                col, row = cols[x, number // 2], rows[y, number % 2]
-                if col == _NO_CELL or row == _NO_CELL:
-                    continue
-                inside = 0 <= col < len(world) and 0 <= row < len(world)
-                code = world[row, col] if inside else WALL
-                if code != FREE:
-                    break
-            if code == FREE:
-                image[y, x] = 0
-            elif code == WALL:
-                image[y, x] = _WALL_COLOR
-            else:
-                image[y, x] = _CHEESE_COLOR
+            col, other_col = cols[x, 0], cols[x, 1]
+            code = _code(world, row, col)
+            if code == FREE and other_row != _NO_CELL:
+                code = _code(world, other_row, col)
+            if code == FREE and other_col != _NO_CELL:
+                code = _code(world, row, other_col)
+                if code == FREE and other_row != _NO_CELL:
+                    code = _code(world, other_row, other_col)
+            for channel in range(3):
+                image[y, x, channel] = _COLORS[code, channel]
+
+
+@compiled
+def _code(world: NDArray[np.uint8], row: int, col: int) -> int:
+    """Return the code of a cell; outside the world everything is wall."""
+    inside = 0 <= col < len(world) and 0 <= row < len(world)
+    return world[row, col] if inside else WALL
 
 
 @compiled
