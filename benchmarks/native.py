@@ -7,6 +7,7 @@ other load on a shared machine only ever adds to it.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -19,7 +20,15 @@ from benchmarks import machine
 from chisel.analysis.maze import mouse_at
 from chisel.configs import WORLD_SIZE
 from chisel.configs.schema import LevelsConfig, MazeConfig
-from chisel.envs.maze import LevelSetRecipe, build_level_set, make_maze, observe_states, paths
+from chisel.envs.maze import (
+    Cell,
+    LevelSetRecipe,
+    MazeState,
+    build_level_set,
+    make_maze,
+    observe_states,
+    paths,
+)
 from chisel.envs.maze.native import draw_levels
 from chisel.envs.maze.rules import Look
 
@@ -57,7 +66,7 @@ def _jobs(steps: int) -> dict[str, tuple[int, Callable[[], object]]]:
     seeds = np.arange(max(steps // 100, 200))
     recipe = LevelSetRecipe(Look(), min(LEVELS, steps), (3, 5, 7, 9), split="train")
     jobs: dict[str, tuple[int, Callable[[], object]]] = {
-        f"levels, {mode}": (len(seeds), lambda side=side: draw_levels(seeds, side))
+        f"levels, {mode}": (len(seeds), functools.partial(draw_levels, seeds, side))
         for mode, side in WORLD_SIZE.items()
     }
     jobs["level set, up to 9x9, train"] = (recipe.count, lambda: build_level_set(recipe, 0))
@@ -73,9 +82,13 @@ def _jobs(steps: int) -> dict[str, tuple[int, Callable[[], object]]]:
     ):
         jobs[f"squares of a 23x23 maze, {name}"] = (
             len(cells),
-            lambda config=config: observe_states(mouse_at(state, cells, "left"), config),
+            functools.partial(_observe, state, cells, config),
         )
     return jobs
+
+
+def _observe(state: MazeState, cells: list[Cell], config: MazeConfig) -> None:
+    observe_states(mouse_at(state, cells, "left"), config)
 
 
 def _stepping(num: int, steps: int, **options: Any) -> tuple[int, Callable[[], object]]:
