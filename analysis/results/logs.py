@@ -48,18 +48,18 @@ def logs(
         without = "plot=true draws all rows" if drawn else "it needs key=METRIC"
         raise ConfigError(f"last={rows} has no effect: {without}")
     runs = _read(Path(folder))
-    known = list(dict.fromkeys(name for run in runs.values() for name in run))
+    known = list(dict.fromkeys(str(name) for run in runs.values() for name in run))
     for name in keys:
         if name not in known:
             raise ConfigError(f"key={name}: {folder} logged no such metric; {hint(name, known)}")
     if drawn:
-        return [_curves(str(folder), runs, keys or known)]
+        return [_curves(runs, keys or known)]
     if not keys:
-        return [_newest(str(folder), runs, known)]
+        return [_newest(runs, known)]
     if len(runs) == 1:
         (run,) = runs.values()
-        return [_last_rows(str(folder), {name: run[name] for name in keys}, rows or _LAST)]
-    return [_last_rows(f"{folder}: {name}", _of_runs(runs, name), rows or _LAST) for name in keys]
+        return [_last_rows(None, {name: run[name] for name in keys}, rows or _LAST)]
+    return [_last_rows(name, _of_runs(runs, name), rows or _LAST) for name in keys]
 
 
 def _read(folder: Path) -> dict[str, pd.DataFrame]:
@@ -84,22 +84,18 @@ def _of_runs(runs: Mapping[str, pd.DataFrame], name: str) -> dict[str, pd.Series
     return {run: log.reindex(columns=[name])[name] for run, log in runs.items()}
 
 
-def _newest(folder: str, runs: Mapping[str, pd.DataFrame], names: Sequence[str]) -> Table:
-    said = {run: _extent(log) for run, log in runs.items()}
+def _newest(runs: Mapping[str, pd.DataFrame], names: Sequence[str]) -> Table:
     one = len(runs) == 1
-    table = new_table(
-        f"{folder}: {next(iter(said.values()))}" if one else folder,
-        None if one else "\n".join(f"{run}: {extent}" for run, extent in said.items()),
-        words=["metric"],
-        numbers=["newest"] if one else list(runs),
-    )
+    extents = [_extent(log) if one else f"{run}: {_extent(log)}" for run, log in runs.items()]
+    headings = ["newest"] if one else list(runs)
+    table = new_table(caption="\n".join(extents), words=["metric"], numbers=headings)
     for name in names:
         series = [values.dropna() for values in _of_runs(runs, name).values()]
         table.add_row(name, *(_number(one.iloc[-1]) if len(one) else "–" for one in series))
     return table
 
 
-def _last_rows(title: str, columns: Mapping[str, pd.Series[float]], count: int) -> Table:
+def _last_rows(title: str | None, columns: Mapping[str, pd.Series[float]], count: int) -> Table:
     frame = pd.concat(columns, axis="columns").sort_index().dropna(how="all").tail(count)
     table = new_table(title, numbers=[*KEYS, *columns])
     for (iteration, steps), *values in frame.itertuples(name=None):
@@ -107,9 +103,9 @@ def _last_rows(title: str, columns: Mapping[str, pd.Series[float]], count: int) 
     return table
 
 
-def _curves(folder: str, runs: Mapping[str, pd.DataFrame], names: Sequence[str]) -> Table:
+def _curves(runs: Mapping[str, pd.DataFrame], names: Sequence[str]) -> Table:
     headings = ["metric", *(["run"] if len(runs) > 1 else []), "over the training"]
-    table = new_table(folder, words=headings, numbers=["least", "most", "newest"])
+    table = new_table(words=headings, numbers=["least", "most", "newest"])
     for name in names:
         for run, values in _of_runs(runs, name).items():
             finite = values[np.isfinite(values)]
@@ -136,4 +132,4 @@ def _extent(log: pd.DataFrame) -> str:
 
 
 def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.4g}"
+    return "–" if np.isnan(value) else f"{value:.5g}"

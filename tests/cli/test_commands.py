@@ -150,7 +150,7 @@ def test_logs_prints_what_a_run_logged(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["logs", str(tmp_path)]) == 0
     assert main(["logs", str(tmp_path), "key=charts/success", "last=1"]) == 0
     assert main(["logs", str(tmp_path), "plot=true"]) == 0
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert "1 row, env_steps 64 to 64" in said
     assert said.count("charts/success") == 3
     assert main(["logs", str(tmp_path), "key=charts/sucess"]) == 2

@@ -11,7 +11,9 @@ import shlex
 import shutil
 import struct
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 _MAGIC = b":W&B\xe1\xbe\x00"
 _CHUNK_HEADER, _BLOCK = 7, 32768
@@ -73,8 +75,7 @@ def _unsent(file: Path) -> bool:
 
 def _mended(file: Path) -> tuple[set[str], int]:
     """Cut off an incomplete end; return the kinds of records in a file, and its last step."""
-    from wandb.proto import wandb_internal_pb2 as messages  # loads all of W&B
-
+    messages: Any = import_module("wandb.proto.wandb_internal_pb2")  # loads all of W&B
     data, kinds, step, whole = file.read_bytes(), set[str](), 0, 0
     if not data.startswith(_MAGIC) and not _MAGIC.startswith(data):
         raise OSError(f"{file} is of a format that this version of Chisel can't read")

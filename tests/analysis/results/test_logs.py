@@ -55,7 +55,7 @@ def shown(folder: Path, **options: Any) -> dict[str, Any]:
 
 def test_without_keys_every_metric_has_its_newest_value(run: Path) -> None:
     table = shown(run)
-    assert table["title"] == f"{run}: 30 rows, env_steps 64 to 1,920"
+    assert table["caption"] == "30 rows, env_steps 64 to 1,920"
     assert table["columns"] == ["metric", "newest"]
     assert dict(table["rows"]) == {
         "charts/success": "0.3",
@@ -92,7 +92,7 @@ def test_rows_that_lack_all_metrics_that_are_asked_for_are_left_out(run: Path) -
 
 def test_each_key_of_a_group_is_a_table_with_a_column_for_each_run(group: Path) -> None:
     success, own = map(plain_table, logs(group, key=["charts/success", "losses/own"], last=1))
-    assert success["title"] == f"{group}: charts/success"
+    assert success["title"] == "charts/success"
     assert success["columns"][2:] == own["columns"][2:] == ["seed-2", "seed-3", "seed-10"]
     assert success["rows"] == [["30", "1,920", "0.3", "0.7", "–"]]
     assert own["rows"] == [["15", "960", "–", "–", "0.15"]]
