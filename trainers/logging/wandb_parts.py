@@ -7,6 +7,7 @@ time; a part without a record keeps it from sending anything. It renumbers rows 
 
 from __future__ import annotations
 
+import glob
 import shlex
 import shutil
 import struct
@@ -38,7 +39,8 @@ def sync_command(folder: Path, *, unsent: bool = True) -> str | None:
 
 def parts_of(folder: Path, run_id: str) -> list[Path]:
     """Return the files of a W&B run, offline and online, in the order of their starts."""
-    files = folder.glob(f"wandb/*run-*-{run_id}/run-{run_id}.wandb")
+    name = glob.escape(run_id)
+    files = folder.glob(f"wandb/*run-*-{name}/run-{name}.wandb")
     return sorted(files, key=lambda file: file.parent.name.removeprefix("offline-"))
 
 

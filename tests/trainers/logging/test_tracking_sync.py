@@ -117,6 +117,13 @@ def test_the_last_step_is_that_of_all_parts(tmp_path: Path) -> None:
     assert mend(tmp_path, "mine") == 4
 
 
+def test_an_id_may_hold_what_patterns_are_made_of(tmp_path: Path) -> None:
+    identity = "given-channels=[4,4]"
+    file = tmp_path / PART.format(1).replace("mine", identity)
+    wandb_file.write(file, [about_the_run(), row(4, 9)])
+    assert (parts_of(tmp_path, identity), mend(tmp_path, identity)) == ([file], 4)
+
+
 def test_a_file_of_another_format_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / PART.format(1)
     file.parent.mkdir(parents=True)
