@@ -32,6 +32,7 @@ COMMANDS = {
     "train": ("chisel.cli.train", "train an agent"),
     "resume": ("chisel.cli.resume", "go on with a run exactly where it stopped"),
     "eval": ("chisel.cli.evaluate", "play held-out levels and measure"),
+    "logs": ("chisel.cli.logs", "what a run logged: newest values, last rows, curves"),
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
 }
@@ -79,6 +80,7 @@ _DISK_REFUSES = (
 _ASCII = "chisel.ascii"
 """Name of `to_ascii` among the ways to handle what an encoding lacks."""
 _IN_ASCII = {"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "→": "->"}
+_IN_ASCII |= dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True))
 _IN_ASCII |= {"±": "+-", "²": "2", "γ": "gamma", "λ": "lambda", "σ": "sigma", "·": "*"}
 
 

@@ -42,8 +42,15 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def print_result(path: Path) -> None:
-    """Print a path to standard output, once however many processes worked together."""
+    """Print a path to standard output, once however many processes worked together.
+
+    What was logged offline is not in W&B yet: standard error says how it gets there.
+    """
+    from chisel.trainers import sync_command  # heavy, but something was trained
+
     dist: Any = sys.modules.get("torch.distributed")  # loaded if anything was trained
     together = dist is not None and dist.is_available() and dist.is_initialized()
     if not together or dist.get_rank() == 0:
         print(path)
+        if command := sync_command(path):
+            print(f"note: to send it to W&B, type `{command}`", file=sys.stderr)

@@ -183,6 +183,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             world="maze",
             report={"levels": 4},
         ),
+        "engine-parity": Component(
+            "chisel.analysis.studies.maze.engine_parity:run",
+            "the native maze engine beside procgen, bit for bit",
+        ),
         "channels": Component(
             "chisel.analysis.studies.maze.channels:run",
             "channels that follow the cheese: their votes on the move, and their effect",

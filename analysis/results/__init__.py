@@ -54,6 +54,7 @@ from chisel.analysis.results.layouts import (
     mean_over_layouts,
     redrawn,
 )
+from chisel.analysis.results.logs import logs
 from chisel.analysis.results.options import (
     THREADS,
     Count,
@@ -126,6 +127,7 @@ __all__ = [
     "interquartile_mean",
     "labelled",
     "load_networks",
+    "logs",
     "make_folder",
     "mean_over_layouts",
     "mean_over_seeds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,8 @@ RANGES = dict.fromkeys(METRICS, (0.0, math.inf)) | {
 FEW_SEEDS = 5
 """Number of seeds below which they are shown one by one: an interval over so few says little."""
 
-_KEYS = ("iteration", "env_steps")
+KEYS = ("iteration", "env_steps")
+"""Columns that say when a row was logged."""
 _PANEL = (4.2, 2.9)
 """Width and height of a panel in inches: on 85 mm of paper its smallest text is 7 pt high."""
 
@@ -55,6 +57,23 @@ class Curve:
     """By metric the finite values `[T]`, with environment steps as index."""
 
 
+def read_log(path: Path) -> pd.DataFrame:
+    """Read the complete rows of a run's CSV file; what is missing is NaN.
+
+    Raises:
+        CheckpointError: If the file is not one of ours or has no row yet.
+    """
+    try:
+        text, newline, _ = path.read_text().rpartition("\n")  # a last line may be half written
+        log = pd.read_csv(io.StringIO(text + newline), float_precision="round_trip")
+        log = log.astype(np.float64).astype(dict.fromkeys(KEYS, np.int64))
+    except (OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a log of metrics: {error!r}") from error
+    if log.empty:
+        raise CheckpointError(f"{path} has no row yet")
+    return log
+
+
 def read_curves(folder: Path) -> Curve:
     """Read a run's `metrics.csv`; empty and non-finite cells are left out.
 
@@ -62,12 +81,9 @@ def read_curves(folder: Path) -> Curve:
         CheckpointError: If the file is not one of ours or has no row yet.
     """
     path = folder / "metrics.csv"
-    try:
-        log = pd.read_csv(path, float_precision="round_trip").astype(np.float64)
-        steps = log["env_steps"].astype(np.int64)
-    except (OSError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a log of metrics: {error!r}") from error
-    finite = log.drop(columns=list(_KEYS), errors="ignore").where(np.isfinite).set_index(steps)
+    log = read_log(path)
+    steps = log["env_steps"]
+    finite = log.drop(columns=list(KEYS)).where(np.isfinite).set_index(steps)
     metrics = {str(name): values.dropna() for name, values in finite.items()}
     known = {name: values for name, values in metrics.items() if len(values)}
     if not known:

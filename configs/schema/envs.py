@@ -40,6 +40,10 @@ class MazeConfig:
     mode: Literal["easy", "hard", "memory"] = "easy"
     """procgen's distribution mode: worlds of 15 (`easy`), 25 (`hard`) or 31 (`memory`) cells a
     side."""
+    engine: Literal["auto", "native", "procgen"] = "auto"
+    """What plays the mazes: procgen's library, or `native`, this project's compiled code, which
+    plays the same episodes bit for bit, and draws pixels in the flat look only (no backgrounds,
+    monochrome). `auto` takes procgen for other pixels only."""
     observation: Literal["pixels", "symbolic", "float"] = "pixels"
     """What the agent sees: `pixels` is procgen's picture, uint8 [64, 64, 3]; `symbolic` has planes
     of walls, mouse and cheese, uint8 [S, S, 3]; `float` is `symbolic` as float32, for fault
@@ -66,7 +70,8 @@ class MazeConfig:
     use_generated_assets: bool = False
     """procgen's option: draw generated textures instead of pictures."""
     num_threads: int = 2
-    """Number of procgen's threads; it changes the speed, never the results."""
+    """Number of procgen's threads; it changes the speed, never the results. The native engine has
+    one."""
 
 
 @dataclass(frozen=True)

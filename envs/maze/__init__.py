@@ -4,8 +4,9 @@ procgen itself is imported when the first game is made.
 """
 
 from chisel.envs.maze import paths
+from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
-from chisel.envs.maze.goals import CornerGoal, RegionCheese
+from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import Level, LevelSet
 from chisel.envs.maze.make import make_evaluation, make_from_levels, make_maze
 from chisel.envs.maze.pictures import observe_states, render
@@ -31,8 +32,8 @@ __all__ = [
     "MOVE_DELTAS",
     "MOVE_OF_ACTION",
     "WALL",
+    "Boards",
     "Cell",
-    "CornerGoal",
     "Level",
     "LevelSet",
     "LevelSetRecipe",

@@ -1,29 +1,30 @@
-"""Make level sets: procgen generates levels, and those of the wanted sizes and split are kept."""
+"""Make level sets: procgen's levels are drawn, and those of the wanted sizes and split are kept."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
 from chisel.envs.maze import paths
 from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.levels import LevelSet
-from chisel.envs.maze.procgen_game import Look, ProcgenMaze
-from chisel.envs.maze.rules import MAX_SEED
+from chisel.envs.maze.native import draw_levels, level_streams, next_seeds, seed_limits
+from chisel.envs.maze.rules import CHEESE, MAX_SEED, WALL, Look
 from chisel.envs.maze.splits import split_of
-from chisel.envs.maze.state import MazeState
 
 GAMES = 64
-"""Games that generate levels side by side. Another number would give other levels for a seed."""
+"""Games whose streams name the levels in turn. Another number would give other levels for a
+seed."""
+BATCH = 64 * GAMES
+"""Levels that are drawn together; never changes the result."""
 LISTED_SEEDS = 2**20
-"""A range of at most so many seeds is shuffled and gone through once; from a longer one procgen
-draws."""
+"""A range of at most so many seeds is shuffled and gone through once; from a longer one levels are
+drawn."""
 
 
 @dataclass(frozen=True)
@@ -51,97 +52,80 @@ class LevelSetRecipe:
     decision: bool = False
 
 
-def build_level_set(recipe: LevelSetRecipe, seed: int, *, threads: int = 0) -> LevelSet:
+def build_level_set(recipe: LevelSetRecipe, seed: int) -> LevelSet:
     """Make the levels of a recipe; equal recipes and seeds give equal level sets in any process.
 
     Args:
         recipe: Properties of the levels.
         seed: Decides which of the possible levels are taken, their order, and the cells of region
             cheese.
-        threads: procgen's worker threads; never changes the result.
 
     Raises:
         ConfigError: If too few levels fit the recipe.
     """
     levels_seed, cheese_seed = np.random.SeedSequence([seed, 0xBA17]).spawn(2)
-    generator = np.random.default_rng(levels_seed)
     cheese_generator = np.random.default_rng(cheese_seed)
-    parts: list[LevelSet] = []
-    missing = recipe.count
-    with contextlib.closing(_fitting(recipe, generator, cheese_generator, threads)) as states:
-        while missing:
-            # In batches, because a full state is a hundred times larger than a level.
-            batch = list(itertools.islice(states, min(missing, GAMES)))
-            if not batch:
-                raise ConfigError(_too_few(recipe, recipe.count - missing))
-            parts.append(LevelSet.from_states(batch))
-            missing -= len(batch)
-    return LevelSet(
-        look=parts[0].look,
-        seeds=np.concatenate([part.seeds for part in parts]),
-        sizes=np.concatenate([part.sizes for part in parts]),
-        worlds=np.concatenate([part.worlds for part in parts]),
-        starts=np.concatenate([part.starts for part in parts]),
-        backgrounds=np.concatenate([part.backgrounds for part in parts]),
-        shifts=np.concatenate([part.shifts for part in parts]),
-    )
+    parts, missing = [], recipe.count
+    for seeds in _seeds(recipe, np.random.default_rng(levels_seed)):
+        drawn = _drawn(recipe.look, seeds)
+        kept = _fitting(recipe, drawn, cheese_generator, missing)
+        parts.append(drawn.take(kept))
+        missing -= len(kept)
+        if not missing:
+            return LevelSet.joined(parts)
+    raise ConfigError(_too_few(recipe, recipe.count - missing))
+
+
+def _seeds(recipe: LevelSetRecipe, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Yield batches of level seeds, until the range is used up or enough have been tried.
+
+    A short range is gone through once in random order. From a long one the streams of procgen's
+    games draw, and the first level of each game is not among them.
+    """
+    if 0 < recipe.num <= LISTED_SEEDS:
+        listed = recipe.start + generator.permutation(recipe.num)
+        for first in range(0, recipe.num, BATCH):
+            yield listed[first : first + BATCH]
+        return
+    streams = level_streams(int(generator.integers(MAX_SEED)), GAMES)
+    limits = seed_limits(recipe.start, recipe.num)
+    left = 20_000 + 200 * recipe.count
+    while left:
+        drawn = next_seeds(streams, BATCH // GAMES, *limits)[:left]
+        left -= len(drawn)
+        yield drawn
+
+
+def _drawn(look: Look, seeds: NDArray[np.int64]) -> LevelSet:
+    """Draw the levels of these seeds."""
+    worlds, sizes, backgrounds, shifts = draw_levels(seeds, look.world_dim)
+    starts = np.zeros((len(seeds), 2), np.int64)
+    return LevelSet(look, seeds.astype(np.int32), sizes, worlds, starts, backgrounds, shifts)
 
 
 def _fitting(
-    recipe: LevelSetRecipe,
-    generator: np.random.Generator,
-    cheese_generator: np.random.Generator,
-    threads: int,
-) -> Generator[MazeState, None, None]:
-    """Yield levels that fit the recipe, until the range is used up or too many did not fit."""
-    listed = 0 < recipe.num <= LISTED_SEEDS
-    generate = _listed if listed else _drawn
-    patience = None if listed else 20_000 + 200 * recipe.count
-    with contextlib.closing(generate(recipe, generator, threads)) as states:
-        for state in itertools.islice(states, patience):
-            if state.maze_dim not in recipe.sizes:
-                continue
-            if recipe.split not in ("all", split_of(state.grid)):
-                continue
-            if recipe.cheese:
-                recipe.cheese.place(state, cheese_generator)
-            corner = corner_of(state.maze_dim)
-            if (
-                not recipe.decision
-                or paths.to_goals(state.open, state.mouse, state.cheese, corner).decision
-            ):
-                yield state
+    recipe: LevelSetRecipe, levels: LevelSet, generator: np.random.Generator, most: int
+) -> list[int]:
+    """Return the first `most` levels that fit the recipe; move the cheese of those tried."""
+    kept: list[int] = []
+    for index in np.flatnonzero(np.isin(levels.sizes, recipe.sizes)).tolist():
+        if len(kept) == most:
+            break
+        grid = levels.inner(index)
+        if recipe.split not in ("all", split_of(grid)):
+            continue
+        if recipe.cheese:
+            recipe.cheese.lay(levels.worlds[index], len(grid), (0, 0), generator)
+        if not recipe.decision or _has_decision(grid):
+            kept.append(index)
+    return kept
 
 
-def _drawn(
-    recipe: LevelSetRecipe, generator: np.random.Generator, threads: int
-) -> Generator[MazeState, None, None]:
-    """Yield levels from procgen's own random streams, without end."""
-    seed = int(generator.integers(MAX_SEED))
-    start, num = (recipe.start, recipe.num) if recipe.num else (0, 0)
-    game = ProcgenMaze(GAMES, recipe.look, seed=seed, start=start, levels=num, threads=threads)
-    with contextlib.closing(game):
-        while True:
-            for row in range(GAMES):
-                yield MazeState(game.read(row))
-            game.restart()
-
-
-def _listed(
-    recipe: LevelSetRecipe, generator: np.random.Generator, threads: int
-) -> Generator[MazeState, None, None]:
-    """Yield every level of the range once, in random order."""
-    seeds = recipe.start + generator.permutation(recipe.num)
-    with contextlib.closing(ProcgenMaze(GAMES, recipe.look, seed=0, threads=threads)) as game:
-        scratch = MazeState(game.read(0))
-        for first in range(0, len(seeds), GAMES):
-            batch = seeds[first : first + GAMES].tolist()
-            for row, seed in enumerate(batch):
-                scratch.seed_range = (seed, seed + 1)
-                game.write(row, scratch.buffer)
-            game.restart()
-            for row in range(len(batch)):
-                yield MazeState(game.read(row))
+def _has_decision(grid: NDArray[np.uint8]) -> bool:
+    """Whether neither of cheese and corner lies on the path to the other from (0, 0)."""
+    rows, cols = np.nonzero(grid == CHEESE)
+    cheese = zip(rows.tolist(), cols.tolist(), strict=True)
+    return paths.to_goals(grid != WALL, (0, 0), cheese, corner_of(len(grid))).decision
 
 
 def _too_few(recipe: LevelSetRecipe, found: int) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.envs.maze import paths
-from chisel.envs.maze.goals import NOTHING, corner_of, region_start
-from chisel.envs.maze.state import MazeState
+from chisel.envs.compiled import compiled
+from chisel.envs.maze.boards import Boards
+from chisel.envs.maze.goals import NOTHING, region_start
+from chisel.envs.maze.paths import goal_paths
+from chisel.envs.maze.rules import CHEESE, WALL
 
 
 class EpisodeFacts:
@@ -38,27 +40,33 @@ class EpisodeFacts:
             "level_index": np.full(num, -1, np.int64),
         }
 
-    def begin(self, row: int, state: MazeState, level_index: int) -> None:
-        """Record the first state of an episode. Of several cheeses the nearest one counts."""
-        size, cells = state.maze_dim, state.cheese
-        found = paths.to_goals(state.open, state.mouse, cells, corner_of(size))
-        cheese = found.cheese or (cells[0] if cells else (-1, -1))
-        lengths = [found.cheese_path, found.corner_path if self._corner_ends else -1]
-        facts = {
-            "r": 0.0,
-            "l": 0,
-            "level_seed": state.level_seed,
-            "size": size,
-            "cheese": cheese,
-            "in_region": min(cheese) >= region_start(size, self._region),
-            "cheese_path": found.cheese_path,
-            "corner_path": found.corner_path,
-            "shortest_path": min((one for one in lengths if one >= 0), default=-1),
-            "decision": found.decision,
-            "level_index": level_index,
-        }
-        for name, fact in facts.items():
-            self._columns[name][row] = fact
+    def begin(
+        self, rows: NDArray[np.intp], boards: Boards, level_indices: NDArray[np.int64]
+    ) -> None:
+        """Record the first boards of the episodes of some games.
+
+        Of several cheeses the nearest one counts.
+        """
+        columns = self._columns
+        columns["level_index"][rows] = level_indices
+        columns["level_seed"][rows] = boards.seeds[rows]
+        columns["size"][rows] = boards.sizes[rows]
+        columns["r"][rows] = 0.0
+        columns["l"][rows] = 0
+        _describe(
+            rows,
+            boards.worlds,
+            boards.sizes,
+            boards.mice,
+            self._region,
+            self._corner_ends,
+            columns["cheese"],
+            columns["in_region"],
+            columns["cheese_path"],
+            columns["corner_path"],
+            columns["shortest_path"],
+            columns["decision"],
+        )
 
     def add_step(self, rewards: NDArray[np.float64]) -> None:
         """Add one step to every episode."""
@@ -80,3 +88,40 @@ class EpisodeFacts:
         """Continue from saved columns."""
         for name, column in self._columns.items():
             column[:] = state[name]
+
+
+@compiled
+def _describe(
+    rows: NDArray[np.intp],
+    worlds: NDArray[np.uint8],
+    sizes: NDArray[np.int64],
+    mice: NDArray[np.int64],
+    region: int,
+    corner_ends: bool,
+    cheese: NDArray[np.int64],
+    in_region: NDArray[np.bool_],
+    cheese_path: NDArray[np.int64],
+    corner_path: NDArray[np.int64],
+    shortest_path: NDArray[np.int64],
+    decision: NDArray[np.bool_],
+) -> None:
+    """Fill the columns that follow from the mazes, in these rows."""
+    for row in rows:
+        size = sizes[row]
+        margin = (worlds.shape[1] - size) // 2
+        grid = worlds[row, margin : margin + size, margin : margin + size]
+        open_cells, with_cheese = grid != WALL, grid == CHEESE
+        y, x, to_cheese, to_corner, decides = goal_paths(
+            open_cells, with_cheese, mice[row, 0], mice[row, 1], size - 1, size - 1
+        )
+        if y < 0 and with_cheese.any():  # out of reach: the first one from the bottom left
+            first = np.argmax(with_cheese)
+            y, x = first // size, first % size
+        cheese[row, 0], cheese[row, 1] = y, x
+        in_region[row] = min(y, x) >= region_start(size, region)
+        cheese_path[row], corner_path[row] = to_cheese, to_corner
+        decision[row] = decides != 0
+        nearest = to_cheese
+        if corner_ends and to_corner >= 0 and (nearest < 0 or to_corner < nearest):
+            nearest = to_corner
+        shortest_path[row] = nearest

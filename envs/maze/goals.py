@@ -9,13 +9,13 @@ if the corner is one too, nothing is drawn in it, so neither pixels nor planes s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.envs.maze.mice import Mice
-from chisel.envs.maze.rules import Cell
+from chisel.envs.compiled import compiled
+from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell
 from chisel.envs.maze.state import MazeState
 
 NOTHING, REACHED_CHEESE, REACHED_CORNER = 0, 1, 2
@@ -30,27 +30,10 @@ def corner_of(size: int) -> Cell:
     return size - 1, size - 1
 
 
-class CornerGoal:
-    """Detects when mice step into the top-right corner.
-
-    Args:
-        num: Number of games.
-        max_size: Largest inner maze.
-    """
-
-    def __init__(self, num: int, max_size: int) -> None:
-        self._mice = Mice(num, max_size)
-        self._corners = np.zeros(num, np.int64)
-
-    def begin(self, row: int, state: MazeState) -> None:
-        """Follow a game from this state on."""
-        self._mice.begin(row, state)
-        self._corners[row] = self._mice.index(corner_of(state.maze_dim), state.maze_dim)
-
-    def reached(self, actions: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Follow one step of every game; return whether it leads into the corner, bool `[num]`."""
-        self._mice.move(actions)
-        return np.asarray(self._mice.at == self._corners)
+@compiled
+def region_start(size: int, region: int) -> int:
+    """Return the first row, and first column, of the region in a maze with `size` cells a side."""
+    return size - min(max(region, 1), size)
 
 
 @dataclass(frozen=True)
@@ -68,29 +51,49 @@ class RegionCheese:
 
     def place(self, state: MazeState, generator: np.random.Generator) -> None:
         """Move the cheese of a fresh level; remove it if the region has no free cell."""
-        cells = self.cells(state.open, state.mouse)
-        if len(cells):
-            row, col = cells[int(generator.integers(len(cells)))].tolist()
-            state.set_cheese([(row, col)])
-        else:
-            state.remove_cheese()
+        world = state.world
+        self.lay(world, state.maze_dim, state.mouse, generator)
+        state.set_world(world, state.maze_dim)
 
-    def cells(self, open_cells: NDArray[np.bool_], start: Cell) -> NDArray[np.intp]:
-        """Return the cells to draw from, int `[n, 2]`.
+    def lay(
+        self, world: NDArray[np.uint8], size: int, start: Cell, generator: np.random.Generator
+    ) -> None:
+        """Move the cheese of a level in place; see `place`.
 
         Args:
-            open_cells: Cells that are no wall, bool `[d, d]`.
+            world: Codes of all cells, uint8 `[W, W]`.
+            size: Side of the inner maze in cells.
             start: Cell where the mouse starts.
+            generator: Draws one number, if there are cells to choose from.
         """
-        side = len(open_cells)
-        first = region_start(side, self.region)
-        cells = np.argwhere(open_cells[first:, first:]) + first
-        allowed = (cells != start).any(axis=1)
-        if self.spare_corner:
-            allowed &= (cells != side - 1).any(axis=1)
-        return np.asarray(cells[allowed])
+        _lay(world, size, *start, self.region, self.spare_corner, generator)
 
 
-def region_start(size: int, region: int) -> int:
-    """Return the first row, and first column, of the region in a maze with `size` cells a side."""
-    return size - min(max(region, 1), size)
+@compiled
+def _lay(
+    world: NDArray[np.uint8],
+    size: int,
+    start_row: int,
+    start_col: int,
+    region: int,
+    spare_corner: bool,
+    generator: np.random.Generator,
+) -> None:
+    margin = (len(world) - size) // 2
+    grid = world[margin : margin + size, margin : margin + size]
+    first = region_start(size, region)
+    cells = np.empty((size * size, 2), np.int64)
+    count = 0
+    for row in range(size):
+        for col in range(size):
+            if grid[row, col] == CHEESE:
+                grid[row, col] = FREE
+            allowed = min(row, col) >= first and grid[row, col] != WALL
+            at_start = row == start_row and col == start_col
+            spared = spare_corner and row == size - 1 and col == size - 1
+            if allowed and not at_start and not spared:
+                cells[count, 0], cells[count, 1] = row, col
+                count += 1
+    if count:
+        row, col = cells[generator.integers(0, count)]
+        grid[row, col] = CHEESE

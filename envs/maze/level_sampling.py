@@ -6,27 +6,25 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chisel.envs.declarations import require
-from chisel.envs.maze import procgen_game
+from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import LevelSet
-from chisel.envs.maze.procgen_game import ProcgenMaze
-from chisel.envs.maze.state import MazeState
 from chisel.envs.vector import generator_state, set_generator_state
 
 
 class LevelSampler(Protocol):
     """Chooses levels and puts games at the start of them."""
 
-    def draw(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
-        """Put game `row` at the start of an episode, just after procgen has reset it.
+    def draw(self, rows: NDArray[np.intp], engine: Engine) -> NDArray[np.int64]:
+        """Put games, in this order, at the start of an episode, just after theirs have ended.
 
-        What procgen reports of the step before (reward, `first`, `completed`) is kept.
+        What the engine reports of the step before (reward, `first`, `completed`) is kept.
 
         Returns:
-            The state of the game, valid until the next draw, and the index of the level in the
-            level set (-1 if it is not in a level set).
+            Indices of the levels in the level set, int64 like `rows` (-1 if not in a level set).
         """
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
@@ -55,16 +53,12 @@ class StreamSampler:
         self._timeout = timeout
         self._generator = np.random.default_rng(0)
 
-    def draw(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
+    def draw(self, rows: NDArray[np.intp], engine: Engine) -> NDArray[np.int64]:
         """See `LevelSampler.draw`."""
-        state = MazeState(game.read(row))
-        edited = self._cheese is not None or state.timeout != self._timeout
-        state.timeout = self._timeout
-        if self._cheese:
-            self._cheese.place(state, self._generator)
-        if edited:
-            game.write(row, state.buffer)
-        return state, -1
+        engine.load(rows)
+        _lay(self._cheese, rows, engine, self._generator)
+        engine.commit(rows, self._timeout)
+        return np.full(len(rows), -1)
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
         """See `LevelSampler.reseed`."""
@@ -111,42 +105,48 @@ class SetSampler:
         self._generator = np.random.default_rng(0)
         self._played: dict[int, int] = {}
         """Levels that each game has begun."""
-        self._use(make_set(seed))
+        self.level_set = make_set(seed)
 
-    def _use(self, level_set: LevelSet) -> None:
-        self.level_set = level_set
-        self._scratch = MazeState(procgen_game.template(level_set.look))
-        self._scratch.timeout = self._timeout
-        # At each end procgen generates a level that is overwritten here: choose the cheapest one.
-        cheapest = max(int(level_set.seeds[int(np.argmin(level_set.sizes))]), 0)
-        self._scratch.seed_range = (cheapest, cheapest + 1)
-
-    def draw(self, row: int, game: ProcgenMaze) -> tuple[MazeState, int]:
+    def draw(self, rows: NDArray[np.intp], engine: Engine) -> NDArray[np.int64]:
         """See `LevelSampler.draw`."""
-        index, reported = self._next(row, game.num)
-        state = self._scratch
-        self.level_set.write(index, state)
-        if self._cheese:
-            self._cheese.place(state, self._generator)
-        state.set_outcome(
-            float(game.rewards[row]),
-            bool(game.first[row]),
-            bool(game.completed[row]),
-            int(game.previous_seeds[row]),
-        )
-        game.write(row, state.buffer)
-        return state, reported
+        if self._once:
+            indices, reported = self._next(rows, engine.num)
+            self._begin(rows, indices, engine)
+            return reported
+        if self._cheese is None:
+            indices = self._generator.integers(len(self.level_set), size=len(rows))
+            self._begin(rows, indices, engine)
+            return indices
+        # Level and cheese of each game are drawn in turn.
+        indices = np.empty(len(rows), np.int64)
+        for number in range(len(rows)):
+            one = slice(number, number + 1)
+            indices[one] = self._generator.integers(len(self.level_set))
+            self._begin(rows[one], indices[one], engine)
+        return indices
 
-    def _next(self, row: int, num_games: int) -> tuple[int, int]:
-        if not self._once:
-            index = int(self._generator.integers(len(self.level_set)))
-            return index, index
-        played = self._played.get(row, 0)
-        self._played[row] = played + 1
-        index = row + played * num_games
-        if index < len(self.level_set):
-            return index, index
-        return row % len(self.level_set), -1
+    def _begin(self, rows: NDArray[np.intp], indices: NDArray[np.int64], engine: Engine) -> None:
+        levels, boards = self.level_set, engine.boards
+        boards.worlds[rows] = levels.worlds[indices]
+        boards.sizes[rows] = levels.sizes[indices]
+        boards.mice[rows] = levels.starts[indices]
+        boards.seeds[rows] = levels.seeds[indices]
+        _lay(self._cheese, rows, engine, self._generator)
+        engine.place(rows, levels.backgrounds[indices], levels.shifts[indices], self._timeout)
+
+    def _next(
+        self, rows: NDArray[np.intp], num_games: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the next level of each game, and what is reported of it."""
+        indices, reported = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        for number, row in enumerate(rows.tolist()):
+            played = self._played.get(row, 0)
+            self._played[row] = played + 1
+            index = row + played * num_games
+            known = index < len(self.level_set)
+            indices[number] = index if known else row % len(self.level_set)
+            reported[number] = index if known else -1
+        return indices, reported
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
         """See `LevelSampler.reseed`. The level set stays the same."""
@@ -176,9 +176,23 @@ class SetSampler:
             require(
                 level_set.digest == state["set_digest"],
                 "the saved state plays another level set: use the env.levels settings (and "
-                "procgen version) that it was saved with",
+                "version of Chisel) that it was saved with",
             )
-            self._seed = state["set_seed"]
-            self._use(level_set)
+            self._seed, self.level_set = state["set_seed"], level_set
         set_generator_state(self._generator, state["generator"])
         self._played = {row: played for row, played in state["dealt"]}
+
+
+def _lay(
+    cheese: RegionCheese | None,
+    rows: NDArray[np.intp],
+    engine: Engine,
+    generator: np.random.Generator,
+) -> None:
+    """Move the cheese on the boards of these games, in this order."""
+    if cheese is None:
+        return
+    boards = engine.boards
+    for row in rows.tolist():
+        row_, col = boards.mice[row].tolist()
+        cheese.lay(boards.worlds[row], int(boards.sizes[row]), (row_, col), generator)

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
-from chisel.envs.maze import procgen_game
-from chisel.envs.maze.procgen_game import Look
-from chisel.envs.maze.rules import CHEESE, Cell
+from chisel.envs.maze.native import game_bytes
+from chisel.envs.maze.rules import CHEESE, Cell, Look
 from chisel.envs.maze.state import MazeState
 
 
@@ -47,6 +46,10 @@ class Level:
         """Cells with cheese."""
         rows, cols = np.nonzero(self.grid == CHEESE)
         return list(zip(rows.tolist(), cols.tolist(), strict=True))
+
+
+_COLUMNS = ("seeds", "sizes", "worlds", "starts", "backgrounds", "shifts")
+"""Arrays of a level set, in the order of its fields."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,18 +98,32 @@ class LevelSet:
             shifts=np.array([shift for _, shift in backgrounds], np.float32),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[LevelSet]) -> LevelSet:
+        """Join level sets of one look, in this order."""
+        columns = [[getattr(part, name) for part in parts] for name in _COLUMNS]
+        return cls(parts[0].look, *map(np.concatenate, columns))
+
+    def take(self, indices: Sequence[int]) -> LevelSet:
+        """Return a set of copies of some levels, in this order."""
+        chosen = np.asarray(indices, np.intp)
+        return LevelSet(self.look, *(getattr(self, name)[chosen] for name in _COLUMNS))
+
+    def inner(self, index: int) -> NDArray[np.uint8]:
+        """Return the codes of a level's inner maze, uint8 `[size, size]`, as a view to edit."""
+        size = int(self.sizes[index])
+        margin = (self.worlds.shape[1] - size) // 2
+        return self.worlds[index, margin : margin + size, margin : margin + size]
+
     def __len__(self) -> int:
         """Number of levels."""
         return len(self.seeds)
 
     def __getitem__(self, index: int) -> Level:
         """Return one level, copied out of the arrays."""
-        size = int(self.sizes[index])
-        margin = (self.worlds.shape[1] - size) // 2
-        inner = slice(margin, margin + size)
         return Level(
             seed=int(self.seeds[index]),
-            grid=self.worlds[index, inner, inner].copy(),
+            grid=self.inner(index).copy(),
             start=(int(self.starts[index, 0]), int(self.starts[index, 1])),
             background=(int(self.backgrounds[index]), float(self.shifts[index])),
         )
@@ -123,7 +140,7 @@ class LevelSet:
 
     def state(self, index: int) -> MazeState:
         """Make a fresh state at the start of a level."""
-        state = MazeState(procgen_game.template(self.look))
+        state = MazeState(game_bytes.fresh(self.look))
         self.write(index, state)
         return state
 
@@ -131,7 +148,6 @@ class LevelSet:
     def digest(self) -> str:
         """Hash of everything in the level set: equal sets have equal digests."""
         digest = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
-        levels = (self.seeds, self.sizes, self.worlds, self.starts, self.backgrounds, self.shifts)
-        for array in levels:
-            digest.update(array.tobytes())
+        for name in _COLUMNS:
+            digest.update(getattr(self, name).tobytes())
         return digest.hexdigest()

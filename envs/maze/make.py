@@ -10,11 +10,13 @@ import numpy as np
 
 from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
-from chisel.configs.schema import MazeConfig
+from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
+from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
+from chisel.envs.maze.native.engine import NativeMaze
 from chisel.envs.maze.options import checked_sizes, look_of, max_size
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
@@ -42,9 +44,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
     cheese = cheese_of(config)
     level_sampler: LevelSampler
     if config.levels.set_size:
-        make_set = functools.partial(
-            build_level_set, training_recipe(config), threads=config.num_threads
-        )
+        make_set = functools.partial(build_level_set, training_recipe(config))
         level_sampler = SetSampler(make_set, seed, cheese=cheese, timeout=config.timeout)
     else:
         level_sampler = StreamSampler(cheese, config.timeout)
@@ -99,7 +99,7 @@ def make_evaluation(
     )
     # Training with the same seed must not draw the same numbers.
     own_seed = int(np.random.SeedSequence([seed, 0xE7A1]).generate_state(1)[0])
-    make_set = functools.partial(build_level_set, recipe, threads=config.num_threads)
+    make_set = functools.partial(build_level_set, recipe)
     level_sampler = SetSampler(make_set, own_seed, cheese=None, timeout=config.timeout, once=True)
     return _assemble(config, level_sampler, own_seed), level_sampler.level_set
 
@@ -174,20 +174,20 @@ def training_recipe(config: MazeConfig) -> LevelSetRecipe:
 
 
 def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> MazeVectorEnv:
-    levels = config.levels if isinstance(level_sampler, StreamSampler) else None
+    levels = config.levels if isinstance(level_sampler, StreamSampler) else LevelsConfig()
+    make = _engine_maker(config)
 
-    def make_game(game_seed: int) -> ProcgenMaze:
-        return ProcgenMaze(
+    def make_engine(engine_seed: int) -> Engine:
+        return make(
             config.num_envs,
             look_of(config),
-            seed=game_seed,
-            start=levels.start if levels else 0,
-            levels=levels.num if levels else 0,
-            threads=config.num_threads,
+            seed=engine_seed,
+            start=levels.start,
+            levels=levels.num,
         )
 
     return MazeVectorEnv(
-        make_game,
+        make_engine,
         _view_maker(config),
         level_sampler,
         seed=seed,
@@ -196,8 +196,25 @@ def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> Maz
     )
 
 
-def _view_maker(config: MazeConfig) -> Callable[[ProcgenMaze], View]:
+def _engine_maker(config: MazeConfig) -> Callable[..., Engine]:
+    """Return the class of the engine that a config asks for, its threads given.
+
+    Raises:
+        ConfigError: The native engine is asked for pictures that it cannot draw.
+    """
+    textured = config.observation == "pixels" and not look_of(config).flat
+    if config.engine == "native" and textured:
+        raise ConfigError(
+            "env.engine = native: it draws pixels in the flat look only; set "
+            "env.use_backgrounds=false env.use_monochrome_assets=true, or env.engine=procgen"
+        )
+    if config.engine == "procgen" or textured:
+        return functools.partial(ProcgenMaze, threads=config.num_threads)
+    return NativeMaze
+
+
+def _view_maker(config: MazeConfig) -> Callable[[Engine], View]:
     if config.observation == "pixels":
         return PixelView
     dtype = np.float32 if config.observation == "float" else np.uint8
-    return lambda game: SymbolicView(config.num_envs, max_size(config), dtype)
+    return lambda engine: SymbolicView(config.num_envs, max_size(config), dtype)

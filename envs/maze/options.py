@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
-from chisel.envs.maze.procgen_game import Look
+from chisel.envs.maze.rules import Look
 
 
 def look_of(config: MazeConfig) -> Look:

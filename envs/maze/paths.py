@@ -6,12 +6,13 @@ between equally short ways are broken in the order left, right, down, up: result
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chisel.envs.compiled import compiled
 from chisel.envs.maze.rules import Cell
 
 Open = NDArray[np.bool_]
@@ -50,14 +51,10 @@ def free_cells(open_cells: Open) -> list[Cell]:
 
 def path_tree(open_cells: Open, root: Cell) -> PathTree:
     """Find the shortest paths from `root` to every cell."""
-    distance = np.full(open_cells.shape, -1, np.int32)
+    distance, before, _ = search(open_cells, root[0], root[1])
     parent = np.full((*open_cells.shape, 2), -1, np.int32)
-    width = _width(open_cells)
-    for flat, before, steps in _search(open_cells, root):
-        cell = _cell(flat, width)
-        distance[cell] = steps
-        if before >= 0:
-            parent[cell] = _cell(before, width)
+    known = before >= 0
+    parent[known] = np.stack(np.divmod(before[known], open_cells.shape[1]), axis=-1)
     return PathTree(root, distance, parent)
 
 
@@ -91,27 +88,50 @@ class GoalPaths:
 
 def to_goals(open_cells: Open, start: Cell, cheese: Iterable[Cell], corner: Cell) -> GoalPaths:
     """Find the paths to the nearest cheese and to the corner in one search."""
-    width = _width(open_cells)
-    wanted, at_corner = {_flat(cell, width) for cell in cheese}, _flat(corner, width)
-    parents: dict[int, int] = {}
-    at_cheese = cheese_path = corner_path = -1
-    for cell, before, steps in _search(open_cells, start):
-        parents[cell] = before
-        if cell in wanted and at_cheese < 0:
-            at_cheese, cheese_path = cell, steps
-        if cell == at_corner:
-            corner_path = steps
-        if at_cheese >= 0 and corner_path >= 0:
+    marked = np.zeros(open_cells.shape, np.bool_)
+    for cell in cheese:
+        marked[cell] = True
+    row, col, to_cheese, to_corner, decides = goal_paths(open_cells, marked, *start, *corner)
+    return GoalPaths(None if row < 0 else (row, col), to_cheese, to_corner, bool(decides))
+
+
+@compiled
+def goal_paths(
+    open_cells: Open, cheese: Open, row: int, col: int, corner_row: int, corner_col: int
+) -> tuple[int, int, int, int, int]:
+    """Find the paths from a cell to the nearest cheese and to the corner.
+
+    Args:
+        open_cells: Cells that are no wall, bool `[rows, columns]`.
+        cheese: Cells with cheese, bool `[rows, columns]`.
+        row: Row of the start.
+        col: Column of the start.
+        corner_row: Row of the corner.
+        corner_col: Column of the corner.
+
+    Returns:
+        Row and column of the nearest cheese, steps to it and to the corner (-1 where no path
+        leads), and whether the maze has a decision square; see `GoalPaths`.
+    """
+    width = open_cells.shape[1]
+    distance, before, order = search(open_cells, row, col)
+    at_cheese = -1
+    for cell in order:
+        if cheese[cell // width, cell % width]:
+            at_cheese = cell
             break
-    found = None if at_cheese < 0 else _cell(at_cheese, width)
-    if min(cheese_path, corner_path) < 0:
-        return GoalPaths(found, cheese_path, corner_path, False)
-    near, far = at_cheese, at_corner
-    if cheese_path > corner_path:
+    to_corner = distance[corner_row, corner_col]
+    if at_cheese < 0:
+        return -1, -1, -1, to_corner, 0
+    near, far = at_cheese, corner_row * width + corner_col
+    to_cheese = distance[near // width, near % width]
+    if to_corner < 0:
+        return near // width, near % width, to_cheese, -1, 0
+    if to_cheese > to_corner:
         near, far = far, near
-    for _ in range(abs(cheese_path - corner_path)):
-        far = parents[far]
-    return GoalPaths(found, cheese_path, corner_path, near != far)
+    for _ in range(abs(to_cheese - to_corner)):
+        far = before[far // width, far % width]
+    return at_cheese // width, at_cheese % width, to_cheese, to_corner, int(near != far)
 
 
 def decision_square(
@@ -139,37 +159,40 @@ def decision_square(
     return shared[-1]
 
 
-def _search(open_cells: Open, start: Cell) -> Iterator[tuple[int, int, int]]:
-    """Yield cells breadth first: the cell, the cell before it (-1: none), and steps from `start`.
+@compiled
+def search(
+    open_cells: Open, row: int, col: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Search breadth first from a cell.
 
-    Cells are numbers that `_cell` turns back into row and column.
+    Args:
+        open_cells: Cells that are no wall, bool `[rows, columns]`.
+        row: Row of the start, which need not be open.
+        col: Column of the start.
+
+    Returns:
+        Steps to every cell, int32 `[rows, columns]`, -1 where no path leads; the cell before on the
+        path, int32 `[rows, columns]`, -1 at the start and where no path leads; and the cells in the
+        order in which they are found, int32. Cells are numbers row * columns + column.
     """
     rows, cols = open_cells.shape
-    walled = np.zeros(
-        (rows + 2, cols + 2), np.bool_
-    )  # with a ring of walls nothing leaves the maze
-    walled[1:-1, 1:-1] = open_cells
-    unseen, width = bytearray(walled.tobytes()), _width(open_cells)
-    found = [(_flat(start, width), -1, 0)]
-    unseen[found[0][0]] = 0
-    for one in found:  # grows while it is gone through
-        yield one
-        cell, _, steps = one
-        for neighbour in (cell - 1, cell + 1, cell - width, cell + width):
-            if unseen[neighbour]:
-                unseen[neighbour] = 0
-                found.append((neighbour, cell, steps + 1))
-
-
-def _width(open_cells: Open) -> int:
-    """Cells in a row of the maze with a ring of walls around it."""
-    return int(open_cells.shape[1]) + 2
-
-
-def _flat(cell: Cell, width: int) -> int:
-    return (cell[0] + 1) * width + cell[1] + 1
-
-
-def _cell(flat: int, width: int) -> Cell:
-    row, col = divmod(flat, width)
-    return row - 1, col - 1
+    distance = np.full((rows, cols), -1, np.int32)
+    before = np.full((rows, cols), -1, np.int32)
+    order = np.empty(rows * cols, np.int32)
+    distance[row, col] = 0
+    order[0] = row * cols + col
+    done, found = 0, 1
+    while done < found:
+        y, x = order[done] // cols, order[done] % cols
+        for move in range(4):  # left, right, down, up
+            to_y = y + (move == 3) - (move == 2)
+            to_x = x + (move == 1) - (move == 0)
+            if not (0 <= to_y < rows and 0 <= to_x < cols):
+                continue
+            if open_cells[to_y, to_x] and distance[to_y, to_x] < 0:
+                distance[to_y, to_x] = distance[y, x] + 1
+                before[to_y, to_x] = order[done]
+                order[found] = to_y * cols + to_x
+                found += 1
+        done += 1
+    return distance, before, order[:found]

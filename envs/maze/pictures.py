@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
+from chisel.envs.maze.boards import Boards
+from chisel.envs.maze.native.flat import draw_boards
 from chisel.envs.maze.options import look_of, max_size
-from chisel.envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import Look
+from chisel.envs.maze.sprites import draw_world
 from chisel.envs.maze.state import MazeState
 from chisel.envs.maze.views import PIXELS, symbolic_batch
 
 PICTURE = 512
-"""Side of procgen's own picture in pixels."""
+"""Side of a picture in pixels."""
 STATES_PER_THREAD = 32
 """Fewer are not worth a thread: procgen draws a state in a fifth of a millisecond."""
 MAX_THREADS = 4
@@ -28,11 +32,11 @@ MAX_THREADS = 4
 
 
 class _Renderer:
-    """One game that draws states, for one thread at a time."""
+    """A game of procgen's that draws states, for one thread at a time."""
 
-    def __init__(self, look: Look, picture: bool) -> None:
+    def __init__(self, look: Look) -> None:
         # Without threads of its own the game also survives a fork.
-        self._game = ProcgenMaze(1, look, seed=0, threads=0, picture=picture)
+        self._game = ProcgenMaze(1, look, seed=0, threads=0)
         self._lock = threading.Lock()
 
     def pixels(self, states: Sequence[MazeState]) -> NDArray[np.uint8]:
@@ -44,23 +48,17 @@ class _Renderer:
                 image[:] = self._game.pixels[0]
         return images
 
-    def picture(self, state: MazeState) -> NDArray[np.uint8]:
-        """Return the large picture of a state, uint8 `[512, 512, 3]`."""
-        with self._lock:
-            self._game.write(0, state.buffer)
-            return self._game.picture()
-
 
 @functools.lru_cache(maxsize=16)
-def _renderer(look: Look, picture: bool, number: int = 0) -> _Renderer:
+def _renderer(look: Look, number: int) -> _Renderer:
     # A game keeps the images that it has loaded, so each look gets a game of its own.
-    return _Renderer(look, picture)
+    return _Renderer(look)
 
 
-def _pixels(states: Sequence[MazeState], look: Look) -> NDArray[np.uint8]:
+def _textured(states: Sequence[MazeState], look: Look) -> NDArray[np.uint8]:
     """Return what an agent sees, drawn in several threads: procgen releases Python's lock."""
     count = max(1, min(MAX_THREADS, os.cpu_count() or 1, len(states) // STATES_PER_THREAD))
-    renderers = [_renderer(look, False, number) for number in range(count)]
+    renderers = [_renderer(look, number) for number in range(count)]
     if count == 1:
         return renderers[0].pixels(states)
     size = -(-len(states) // count)
@@ -87,28 +85,29 @@ def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[A
         return planes.astype(np.float32) if config.observation == "float" else planes
     look = look_of(config)
     alike = [state if state.look == look else _with_look(state, look) for state in states]
-    return _pixels(alike, look)
+    if look.flat and config.engine != "procgen" and states:
+        return draw_boards(Boards.of(alike), centred=look.centred)
+    return _textured(alike, look)
 
 
 def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
-    """Draw a state as procgen does.
+    """Draw a state for people to look at, not as agents see it.
 
     Args:
-        state: Any maze; drawn with its own visual options.
-        size: Side in pixels; pictures smaller than 512 are averages of blocks of pixels.
+        state: Any maze; its visual options have no effect.
+        size: Side in pixels, at least one for each cell of the world.
 
     Returns:
         uint8 `[size, size, 3]`, row 0 at the top.
 
     Raises:
-        ConfigError: If `size` does not divide 512.
+        ConfigError: If `size` is too small.
     """
-    if size < 1 or PICTURE % size:
-        raise ConfigError(f"size = {size}: a picture has 512, 256, 128, 64 or 32 pixels a side")
-    picture = _renderer(state.look, True).picture(state)
-    block = PICTURE // size
-    blocks = picture.reshape(size, block, size, block, 3)
-    return np.asarray(np.rint(blocks.mean(axis=(1, 3))), np.uint8)
+    if size < state.world_dim:
+        raise ConfigError(f"size = {size}: a world of {state.world_dim} cells needs as many pixels")
+    row, col = state.mouse
+    mouse = row + state.margin, col + state.margin
+    return draw_world(state.world, mouse, state.is_reflected, size)
 
 
 def _with_look(state: MazeState, look: Look) -> MazeState:

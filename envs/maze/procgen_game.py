@@ -1,4 +1,4 @@
-"""The one file that knows procgen: a quiet import and thin calls into its C library.
+"""The one file that knows procgen: a quiet import, and an engine of thin calls into its C library.
 
 procgen is an extra. It is imported when the first game is made, never before.
 """
@@ -12,37 +12,21 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.configs import WORLD_SIZE, how_to_install
+from chisel.configs import how_to_install
 from chisel.configs.errors import EnvironmentFault
-from chisel.envs.maze.rules import RESET_ACTION
+from chisel.envs.maze.boards import Boards
+from chisel.envs.maze.native import draw_levels
+from chisel.envs.maze.native.game_bytes import fresh
+from chisel.envs.maze.rules import RESET_ACTION, Look
+from chisel.envs.maze.state import MazeState
 
 STATE_CAPACITY = 65536
 """Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a maze is drawn: procgen's mode and visual options.
-
-    `use_generated_assets` is left out: procgen aborts the process when the state of a
-    game with generated assets is read.
-    """
-
-    mode: str = "easy"
-    use_backgrounds: bool = True
-    use_monochrome_assets: bool = False
-    restrict_themes: bool = False
-
-    @property
-    def world_dim(self) -> int:
-        """Side of the world in cells."""
-        return WORLD_SIZE[self.mode]
 
 
 @contextlib.contextmanager
@@ -71,7 +55,7 @@ def _game_class() -> Any:
             from procgen import ProcgenGym3Env
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
-            f"the maze environments need procgen, and {error.name} is not installed: "
+            f"textured pixels of mazes need procgen, and {error.name} is not installed: "
             f"{how_to_install('procgen')} (built for Linux on x86-64 only)"
         ) from error
     except ImportError as error:
@@ -98,7 +82,6 @@ class ProcgenMaze:
         start: First level seed; only used when `levels` is not 0.
         levels: Number of consecutive level seeds; 0 means all of them.
         threads: procgen's worker threads; results never depend on it.
-        picture: Also draw the 512×512 `picture` of every game at each step, which is slow.
 
     Raises:
         EnvironmentFault: If procgen is not installed.
@@ -113,7 +96,6 @@ class ProcgenMaze:
         start: int = 0,
         levels: int = 0,
         threads: int = 0,
-        picture: bool = False,
     ) -> None:
         self.num = num
         self.look = look
@@ -128,12 +110,17 @@ class ProcgenMaze:
             start_level=start,
             num_levels=levels,
             num_threads=threads,
-            render_mode="rgb_array" if picture else None,
         )
         _open_once(self._env._ffi)
         # gym3 copies every buffer and makes a dict per game; both cost more than a step.
         self._buffer = self._env._ffi.new(f"char[{STATE_CAPACITY}]")
         self._actions = self._env._ac["action"]
+        self.boards = Boards.empty(num, look.world_dim)
+        self._loaded: dict[int, MazeState] = {}
+        self._scratch = MazeState(fresh(look))
+        # At each end procgen draws a level, which `place` overwrites: choose the cheapest one.
+        cheapest = _seed_of_small_level(look)
+        self._scratch.seed_range = (cheapest, cheapest + 1)
         self.rewards: NDArray[np.float32] = self._env._rew
         self.first: NDArray[np.bool_] = self._env._first
         self.completed: NDArray[np.uint8] = self._env._info["prev_level_complete"]
@@ -147,13 +134,58 @@ class ProcgenMaze:
 
     def step(self, actions: NDArray[np.integer[Any]]) -> None:
         """Act in every game, actions int `[num]`, and wait until the buffers are filled."""
+        self._act(actions)
+        self.boards.move(actions)
+
+    def _act(self, actions: NDArray[np.integer[Any]]) -> None:
         self._actions[:] = actions
         self._env._c_lib.libenv_act(self._env._c_env)
         self._wait()
 
     def restart(self) -> None:
         """End the episodes of all games by force and load their next levels."""
-        self.step(np.full(self.num, RESET_ACTION))
+        self._act(np.full(self.num, RESET_ACTION))
+
+    def load(self, rows: NDArray[np.intp]) -> None:
+        """See `Engine.load`."""
+        for row in rows.tolist():
+            state = self._loaded[row] = MazeState(self.read(row))
+            self.boards.fill(row, state)
+
+    def commit(self, rows: NDArray[np.intp], timeout: int) -> None:
+        """See `Engine.commit`."""
+        for row in rows.tolist():
+            state = self._loaded.pop(row)
+            world = self.boards.worlds[row]
+            if state.timeout == timeout and np.array_equal(state.world, world):
+                continue
+            state.timeout = timeout
+            state.set_world(world, int(self.boards.sizes[row]))
+            self._put(row, state.buffer)
+
+    def place(
+        self,
+        rows: NDArray[np.intp],
+        backgrounds: NDArray[np.int32],
+        shifts: NDArray[np.float32],
+        timeout: int,
+    ) -> None:
+        """See `Engine.place`."""
+        state, boards = self._scratch, self.boards
+        state.timeout = timeout
+        levels = zip(rows.tolist(), backgrounds.tolist(), shifts.tolist(), strict=True)
+        for row, background, shift in levels:
+            state.set_world(boards.worlds[row], int(boards.sizes[row]))
+            state.set_mouse(*boards.mice[row].tolist())
+            state.background = (background, shift)
+            state.level_seed = int(boards.seeds[row])
+            state.set_outcome(
+                float(self.rewards[row]),
+                bool(self.first[row]),
+                bool(self.completed[row]),
+                int(self.previous_seeds[row]),
+            )
+            self._put(row, state.buffer)
 
     def read(self, row: int) -> bytearray:
         """Return the whole state of one game (about 75 µs)."""
@@ -161,19 +193,21 @@ class ProcgenMaze:
         return bytearray(self._env._ffi.buffer(self._buffer, length))
 
     def write(self, row: int, blob: bytes | bytearray) -> None:
+        """Put one game, and its board, into a state.
+
+        Raises:
+            EnvironmentFault: If the bytes are not a procgen maze state.
+        """
+        self.boards.fill(row, MazeState(blob))
+        self._put(row, blob)
+
+    def _put(self, row: int, blob: bytes | bytearray) -> None:
         """Put one game into a state and draw it (about 110 µs).
 
-        procgen aborts the process when the bytes are not a state, so pass what `read` returned or
-        what `MazeState` has checked.
+        procgen aborts the process when the bytes are not a state, so they were checked before.
         """
         data = self._env._ffi.from_buffer("char[]", blob)
         self._env.call_c_func("set_state", row, data, len(blob))
-
-    def picture(self) -> NDArray[np.uint8]:
-        """Return the large drawing of game 0, uint8 `[512, 512, 3]`; needs `picture=True`."""
-        self._wait()
-        drawn: NDArray[np.uint8] = self._env._info["rgb"][0]
-        return drawn.copy()
 
     def close(self) -> None:
         """Stop procgen's threads and free the games."""
@@ -181,7 +215,6 @@ class ProcgenMaze:
 
 
 @functools.cache
-def template(look: Look) -> bytes:
-    """Return a fresh state in the given look, into which other mazes are written."""
-    with contextlib.closing(ProcgenMaze(1, look, seed=0)) as game:
-        return bytes(game.read(0))
+def _seed_of_small_level(look: Look) -> int:
+    """Return the seed of a level of the smallest size."""
+    return int(np.argmin(draw_levels(np.arange(1000), look.world_dim)[1]))

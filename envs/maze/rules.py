@@ -1,11 +1,14 @@
-"""Constants of procgen's maze: codes of cells, and moves of actions."""
+"""Constants of procgen's maze: codes of cells, moves of actions, visual options."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chisel.configs import WORLD_SIZE
 
 FREE: Final = 100
 WALL: Final = 51
@@ -29,8 +32,39 @@ ACTION_OF_MOVE: Final = (1, 3, 5, 7, 4)
 """The plain action of each move."""
 
 NUM_ACTIONS: Final = 15
+NOTHING_ACTION: Final = 4
+"""The plain action that does nothing."""
 RESET_ACTION: Final = -1
 """procgen's own code for ending an episode by force; never an agent's action."""
 
 Cell = tuple[int, int]
 """(row, column) in the inner maze; (0, 0) is the bottom left, where the mouse starts."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a maze is drawn: procgen's mode and visual options.
+
+    `use_generated_assets` is left out: procgen aborts the process when the state of a
+    game with generated assets is read.
+    """
+
+    mode: str = "easy"
+    use_backgrounds: bool = True
+    use_monochrome_assets: bool = False
+    restrict_themes: bool = False
+
+    @property
+    def world_dim(self) -> int:
+        """Side of the world in cells."""
+        return WORLD_SIZE[self.mode]
+
+    @property
+    def flat(self) -> bool:
+        """Whether pixels are plain rectangles, which `native.flat` draws as procgen does."""
+        return self.use_monochrome_assets and not self.use_backgrounds
+
+    @property
+    def centred(self) -> bool:
+        """Whether pixels follow the mouse."""
+        return self.mode == "memory"

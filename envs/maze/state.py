@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from chisel.configs import WORLD_SIZE
 from chisel.configs.errors import ConfigError
-from chisel.envs.maze import drawing, layout, procgen_game
-from chisel.envs.maze.procgen_game import Look
-from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell
+from chisel.envs.maze import drawing, layout
+from chisel.envs.maze.native import game_bytes
+from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell, Look
 
 _MODE_OF_CODE = {0: "easy", 1: "hard", 10: "memory"}
 
@@ -63,7 +63,7 @@ class MazeState:
                 f"a maze of {side}×{side} does not fit the world of mode "
                 f"{chosen!r}: {', '.join(f'{m} {s}' for m, s in WORLD_SIZE.items())}"
             )
-        state = cls(procgen_game.template(Look(chosen)))
+        state = cls(game_bytes.fresh(Look(chosen)))
         state.level_seed = -1
         margin = (state.world_dim - side) // 2
         walls = [(margin, state.world_dim - margin - length) for length in codes.shape]

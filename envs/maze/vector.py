@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from chisel.envs.base import Plain
 from chisel.envs.declarations import require
+from chisel.envs.maze.boards import Boards
+from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.episodes import EpisodeFacts
-from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, CornerGoal
+from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD
 from chisel.envs.maze.level_sampling import LevelSampler
-from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.pictures import render
 from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
 from chisel.envs.maze.state import MazeState
 from chisel.envs.maze.views import View
 from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed
 
 STATE_FORMAT = 2
+FRAME = 256
+"""Side of the frames of films in pixels."""
 
 
 class MazeVectorEnv(SameStepVectorEnv):
@@ -37,7 +41,7 @@ class MazeVectorEnv(SameStepVectorEnv):
     neither of cheese and corner lies on the path to the other).
 
     Args:
-        make_game: Makes the games from a seed.
+        make_engine: Makes the games from a seed.
         make_view: Makes the view of the games.
         level_sampler: Chooses the level of each episode.
         seed: Seed of everything random.
@@ -52,8 +56,8 @@ class MazeVectorEnv(SameStepVectorEnv):
 
     def __init__(
         self,
-        make_game: Callable[[int], ProcgenMaze],
-        make_view: Callable[[ProcgenMaze], View],
+        make_engine: Callable[[int], Engine],
+        make_view: Callable[[Engine], View],
         level_sampler: LevelSampler,
         *,
         seed: int,
@@ -61,21 +65,25 @@ class MazeVectorEnv(SameStepVectorEnv):
         corner_ends: bool = False,
     ) -> None:
         self._region, self._corner_ends = region, corner_ends
-        self._make_game = make_game
+        self._make_engine = make_engine
         self._make_view = make_view
         self._level_sampler = level_sampler
         self._start_games(seed)
-        super().__init__(self._game.num, self._view.space, NUM_ACTIONS)
+        super().__init__(self._engine.num, self._view.space, NUM_ACTIONS)
 
     def _start_games(self, seed: int | list[int]) -> None:
         games, draws = np.random.SeedSequence(seed).spawn(2)
-        self._game = self._make_game(int(np.random.default_rng(games).integers(MAX_SEED)))
-        self._view = self._make_view(self._game)
-        num, world = self._game.num, self._game.look.world_dim
+        self._engine = self._make_engine(int(np.random.default_rng(games).integers(MAX_SEED)))
+        self._view = self._make_view(self._engine)
+        num = self._engine.num
         self._facts = EpisodeFacts(num, region=self._region, corner_ends=self._corner_ends)
-        self._corner = CornerGoal(num, world) if self._corner_ends else None
         self._level_sampler.reseed(draws)
         self._fresh = True
+
+    @property
+    def boards(self) -> Boards:
+        """The current levels and mice; the environment's own arrays."""
+        return self._engine.boards
 
     def reset(
         self, *, seed: Seed = None, options: dict[str, Any] | None = None
@@ -97,14 +105,14 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._refuse_options(options)
         if seed is not None:
             fresh_seed = whole_seed(seed)
-            self._game.close()
+            self._engine.close()
             self._start_games(fresh_seed)
         elif not self._fresh:
-            self._game.restart()
+            self._engine.restart()
         self._fresh = False
         self._running = True
         self._level_sampler.rewind()
-        self._begin(range(self.num_envs))
+        self._begin(np.arange(self.num_envs))
         return self._view.read(), {}
 
     def step(
@@ -127,33 +135,27 @@ class MazeVectorEnv(SameStepVectorEnv):
         """
         # procgen would take -1 as an order to reset, and larger numbers as moves of its own.
         checked = self._checked_actions(actions)
-        self._game.step(checked)
-        rewards = self._game.rewards.astype(np.float64)
-        ended = self._game.first.copy()
-        outcome = np.where(self._game.completed, REACHED_CHEESE, NOTHING)
-        if self._corner:
-            reached = self._corner.reached(checked)
+        self._engine.step(checked)
+        rewards = self._engine.rewards.astype(np.float64)
+        ended = self._engine.first.copy()
+        outcome = np.where(self._engine.completed, REACHED_CHEESE, NOTHING)
+        if self._corner_ends:
+            reached = self.boards.in_corner(self.boards.mice)
             rewards[reached] = REWARD
             ended |= reached
             outcome[reached] = REACHED_CORNER
         self._facts.add_step(rewards)
-        self._view.move(checked)
+        self._view.move(self.boards)
         infos: dict[str, Any] = {}
         if ended.any():
             infos = self._facts.infos(ended, outcome)
-            self._begin(np.flatnonzero(ended).tolist())
+            self._begin(np.flatnonzero(ended))
         return self._view.read(), rewards, ended, np.zeros(self.num_envs, np.bool_), infos
 
-    def _begin(self, rows: range | list[int]) -> None:
-        for row in rows:
-            state, level_index = self._level_sampler.draw(row, self._game)
-            self._facts.begin(row, state, level_index)
-            self._follow(row, state)
-
-    def _follow(self, row: int, state: MazeState) -> None:
-        self._view.begin(row, state)
-        if self._corner:
-            self._corner.begin(row, state)
+    def _begin(self, rows: NDArray[np.intp]) -> None:
+        level_indices = self._level_sampler.draw(rows, self._engine)
+        self._facts.begin(rows, self.boards, level_indices)
+        self._view.begin(rows, self.boards)
 
     def observe(self) -> NDArray[Any]:
         """Return the current observations `[N, H, W, C]`, without stepping."""
@@ -161,14 +163,13 @@ class MazeVectorEnv(SameStepVectorEnv):
         return self._view.read()
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
-        """Return procgen's picture of each maze, uint8 `[64, 64, 3]`, whatever the agent sees."""
-        self._require_running()
-        return tuple(self._game.pixels.copy())
+        """Draw each maze for people, uint8 `[256, 256, 3]`, whatever the agent sees."""
+        return tuple(render(state, FRAME) for state in self.maze_states())
 
     def maze_states(self) -> list[MazeState]:
         """Return a copy of every game's state."""
         self._require_running()
-        return [MazeState(self._game.read(row)) for row in range(self.num_envs)]
+        return [MazeState(self._engine.read(row)) for row in range(self.num_envs)]
 
     def get_state(self) -> dict[str, Plain]:
         """Return everything needed to continue; see `envs.StatefulVectorEnv`."""
@@ -176,7 +177,7 @@ class MazeVectorEnv(SameStepVectorEnv):
         return {
             "format": STATE_FORMAT,
             "corner_ends": self._corner_ends,
-            "games": [bytes(self._game.read(row)) for row in range(self.num_envs)],
+            "games": [bytes(self._engine.read(row)) for row in range(self.num_envs)],
             "episodes": dict(self._facts.get_state()),
             "level_sampler": self._level_sampler.get_state(),
         }
@@ -192,8 +193,8 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._level_sampler.set_state(_part(state, "level_sampler"))
         self._facts.set_state(_part(state, "episodes"))
         for row, game in enumerate(games):
-            self._game.write(row, game.buffer)
-            self._follow(row, game)
+            self._engine.write(row, game.buffer)
+        self._view.begin(np.arange(self.num_envs), self.boards)
         self._running, self._fresh = True, False
 
     def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
@@ -211,14 +212,14 @@ class MazeVectorEnv(SameStepVectorEnv):
         games = [MazeState(blob) for blob in blobs]
         for game in games:
             require(
-                game.look == self._game.look,
-                f"the state was saved with {game.look}, this environment has {self._game.look}",
+                game.look == self._engine.look,
+                f"the state was saved with {game.look}, this environment has {self._engine.look}",
             )
         return games
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the games; called by `close`."""
-        self._game.close()
+        self._engine.close()
 
 
 def _part(state: dict[str, Plain], name: str) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""Observations of mazes: procgen's pixels, or planes of walls, mouse and cheese.
-
-The planes are updated without reading procgen's state at every step: walls and cheese are known
-when an episode begins, and the mouse's moves follow from the actions.
-"""
+"""Observations of mazes: the engine's pixels, or planes of walls, mouse and cheese."""
 
 from __future__ import annotations
 
@@ -14,8 +10,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
-from chisel.envs.maze.mice import Mice
-from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.compiled import compiled
+from chisel.envs.maze.boards import Boards
+from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.rules import CHEESE, WALL
 from chisel.envs.maze.state import MazeState
 
@@ -30,11 +27,11 @@ class View(Protocol):
     def space(self) -> spaces.Space[Any]:
         """Space of one observation `[H, W, C]`."""
 
-    def begin(self, row: int, state: MazeState) -> None:
-        """Follow a game from a new state on."""
+    def begin(self, rows: NDArray[np.intp], boards: Boards) -> None:
+        """Follow these games from new boards on."""
 
-    def move(self, actions: NDArray[np.integer[Any]]) -> None:
-        """Follow one step of every game."""
+    def move(self, boards: Boards) -> None:
+        """Follow one step of every game; only the mice have moved."""
 
     def read(self) -> NDArray[Any]:
         """Return observations `[N, H, W, C]`, a fresh copy."""
@@ -43,19 +40,19 @@ class View(Protocol):
 class PixelView:
     """procgen's own 64×64 image, row 0 at the top."""
 
-    def __init__(self, game: ProcgenMaze) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.space: spaces.Space[Any] = spaces.Box(0, 255, (PIXELS, PIXELS, 3), np.uint8)
-        self._pixels = game.pixels
+        self._engine = engine
 
-    def begin(self, row: int, state: MazeState) -> None:
-        """Do nothing: procgen draws the pixels itself."""
+    def begin(self, rows: NDArray[np.intp], boards: Boards) -> None:
+        """Do nothing: the engine draws."""
 
-    def move(self, actions: NDArray[np.integer[Any]]) -> None:
-        """Do nothing: procgen draws the pixels itself."""
+    def move(self, boards: Boards) -> None:
+        """Do nothing: the engine draws."""
 
     def read(self) -> NDArray[np.uint8]:
         """See `View.read`."""
-        return self._pixels.copy()
+        return self._engine.pixels.copy()
 
 
 class SymbolicView:
@@ -69,56 +66,86 @@ class SymbolicView:
 
     def __init__(self, num: int, max_size: int, dtype: type[np.uint8] | type[np.float32]) -> None:
         self.space: spaces.Space[Any] = spaces.Box(0, 1, (max_size, max_size, 3), dtype)
-        self._mice = Mice(num, max_size)
-        side = self._mice.side
-        self._planes = np.zeros((num, side, side, 3), dtype)
-        self._flat = self._planes.reshape(num, side * side, 3)
-        self._rows = np.arange(num)
+        self._planes = np.zeros((num, max_size, max_size, 3), dtype)
+        self._mice = np.zeros((num, 2), np.int64)
 
-    def begin(self, row: int, state: MazeState) -> None:
-        """See `View.begin`."""
-        self._planes[row] = symbolic_planes(state, self._mice.side)
-        self._mice.begin(row, state)
+    def begin(self, rows: NDArray[np.intp], boards: Boards) -> None:
+        """See `View.begin`.
 
-    def move(self, actions: NDArray[np.integer[Any]]) -> None:
+        Raises:
+            ConfigError: If a maze is larger than the view.
+        """
+        _require_fits(int(boards.sizes[rows].max(initial=0)), self._planes.shape[1])
+        _draw(rows, boards.worlds, boards.sizes, boards.mice, self._planes)
+        self._mice[rows] = boards.mice[rows]
+
+    def move(self, boards: Boards) -> None:
         """See `View.move`."""
-        self._flat[self._rows, self._mice.at, MOUSE_PLANE] = 0
-        self._mice.move(actions)
-        self._flat[self._rows, self._mice.at, MOUSE_PLANE] = 1
+        _move_mice(boards.sizes, self._mice, boards.mice, self._planes)
 
     def read(self) -> NDArray[Any]:
         """See `View.read`."""
-        return self._planes[:, 1:-1, 1:-1].copy()
-
-
-def symbolic_planes(state: MazeState, side: int) -> NDArray[np.uint8]:
-    """Return planes of wall, mouse and cheese of one state, uint8 `[side, side, 3]`.
-
-    Around the maze everything is wall.
-
-    Raises:
-        ConfigError: If the maze is larger than the view.
-    """
-    size = state.maze_dim
-    if size + 2 > side:
-        raise ConfigError(
-            f"a maze of {size}×{size} does not fit a view of mazes up to {side - 2}×{side - 2}: "
-            f"set env.levels.max_size to at least {size}"
-        )
-    ring = (side - size) // 2
-    planes = np.zeros((side, side, 3), np.uint8)
-    planes[:, :, WALL_PLANE] = 1
-    upright = state.grid[::-1]
-    inner = planes[ring : ring + size, ring : ring + size]
-    inner[:, :, WALL_PLANE] = upright == WALL
-    inner[:, :, CHEESE_PLANE] = upright == CHEESE
-    row, col = state.mouse
-    inner[size - 1 - row, col, MOUSE_PLANE] = 1
-    return planes
+        return self._planes.copy()
 
 
 def symbolic_batch(states: Sequence[MazeState], max_size: int) -> NDArray[np.uint8]:
-    """Return what `SymbolicView` shows of many states, uint8 `[N, max_size, max_size, 3]`."""
+    """Return what `SymbolicView` shows of many states, uint8 `[N, max_size, max_size, 3]`.
+
+    Raises:
+        ConfigError: If a maze is larger than the view.
+    """
+    planes = np.zeros((len(states), max_size, max_size, 3), np.uint8)
     if not states:
-        return np.zeros((0, max_size, max_size, 3), np.uint8)
-    return np.stack([symbolic_planes(state, max_size + 2)[1:-1, 1:-1] for state in states])
+        return planes
+    boards = Boards.of(states)
+    _require_fits(int(boards.sizes.max()), max_size)
+    _draw(np.arange(len(states)), boards.worlds, boards.sizes, boards.mice, planes)
+    return planes
+
+
+def _require_fits(size: int, side: int) -> None:
+    if size > side:
+        raise ConfigError(
+            f"a maze of {size}×{size} does not fit a view of mazes up to {side}×{side}: "
+            f"set env.levels.max_size to at least {size}"
+        )
+
+
+@compiled
+def _draw(
+    rows: NDArray[np.intp],
+    worlds: NDArray[np.uint8],
+    sizes: NDArray[np.int64],
+    mice: NDArray[np.int64],
+    planes: NDArray[Any],
+) -> None:
+    """Draw the planes of these games anew; around the mazes everything is wall."""
+    side = planes.shape[1]
+    for row in rows:
+        size = sizes[row]
+        ring, margin = (side - size) // 2, (worlds.shape[1] - size) // 2
+        planes[row] = 0
+        planes[row, :, :, WALL_PLANE] = 1
+        for y in range(size):
+            for x in range(size):
+                code = worlds[row, margin + y, margin + x]
+                cell = planes[row, ring + size - 1 - y, ring + x]
+                cell[WALL_PLANE] = code == WALL
+                cell[CHEESE_PLANE] = code == CHEESE
+        planes[row, ring + size - 1 - mice[row, 0], ring + mice[row, 1], MOUSE_PLANE] = 1
+
+
+@compiled
+def _move_mice(
+    sizes: NDArray[np.int64],
+    before: NDArray[np.int64],
+    mice: NDArray[np.int64],
+    planes: NDArray[Any],
+) -> None:
+    """Move the mice in the planes, and remember where they are."""
+    for row in range(len(mice)):
+        ring = (planes.shape[1] - sizes[row]) // 2
+        top = ring + sizes[row] - 1
+        planes[row, top - before[row, 0], ring + before[row, 1], MOUSE_PLANE] = 0
+        planes[row, top - mice[row, 0], ring + mice[row, 1], MOUSE_PLANE] = 1
+        before[row] = mice[row]

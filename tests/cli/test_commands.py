@@ -37,6 +37,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     room = types.ModuleType("chisel.trainers")
     room.train = lambda config: asked.append(config) or Path("runs/one")
     room.train_seeds = lambda several: asked.extend(several) or Path("runs/group")
+    room.sync_command = lambda path: f"wandb sync {path}"
     room.resume = lambda run, overrides: asked.append((run, overrides)) or run
     monkeypatch.setitem(sys.modules, "chisel.trainers", room)
     monkeypatch.setitem(vars(chisel), "trainers", room)
@@ -105,7 +106,9 @@ def test_train_passes_the_checked_config_on_and_prints_the_folder(
 ) -> None:
     assert main(["train", "maze/smoke", "seed=3"]) == 0
     assert trained == [configs.load("maze/smoke", ["seed=3"])]
-    assert capsys.readouterr().out == "runs/one\n"
+    shown = capsys.readouterr()
+    assert shown.out == "runs/one\n"
+    assert shown.err.endswith("note: to send it to W&B, type `wandb sync runs/one`\n")
 
 
 def test_only_the_first_of_several_processes_prints_the_folder(
@@ -140,6 +143,21 @@ def test_resume_checks_its_settings_against_the_run(
     assert trained == [(run, ["frames=4096"])]
     assert main(["resume", str(run), "frame=4096"]) == 2
     assert "did you mean frames?" in capsys.readouterr().err
+
+
+def test_logs_prints_what_a_run_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "metrics.csv").write_text("iteration,env_steps,charts/success\n1,64,0.5\n")
+    assert main(["logs", str(tmp_path)]) == 0
+    assert main(["logs", str(tmp_path), "key=charts/success", "last=1"]) == 0
+    assert main(["logs", str(tmp_path), "plot=true"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 row, env_steps 64 to 64" in said
+    assert said.count("charts/success") == 3
+    assert main(["logs", str(tmp_path), "key=charts/sucess"]) == 2
+    assert main(["logs", str(tmp_path), "keys=charts/success"]) == 2
+    mistaken, unknown = capsys.readouterr().err.splitlines()
+    assert "did you mean 'charts/success'?" in mistaken
+    assert "takes key=, last= and plot= only" in unknown
 
 
 def test_a_run_that_is_not_there_is_a_checkpoint_fault_with_a_near_match(

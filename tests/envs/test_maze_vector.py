@@ -9,7 +9,8 @@ from chisel import envs
 from chisel.configs.errors import ConfigError, EnvironmentFault
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import CHEESE, WALL, MazeState, make_maze, paths
-from chisel.envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import Look
 from tests.envs.oracles import Expert
 
 pytestmark = pytest.mark.usefixtures("procgen")

@@ -10,8 +10,10 @@ from chisel.configs.errors import ConfigError
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import (
     ACTION_OF_MOVE,
+    CHEESE,
     FREE,
     MOVE_DELTAS,
+    WALL,
     MazeState,
     make_maze,
     observe_states,
@@ -143,16 +145,30 @@ def test_a_maze_larger_than_the_view_or_of_another_mode_is_refused():
         observe_states([large], MazeConfig(mode="hard"))
 
 
-def test_the_picture_is_procgens_and_shrinks_by_averaging():
+def test_a_picture_shows_each_cell_in_its_place():
     state = MazeState.from_drawing("M..\n.#.\n..C")
-    picture = render(state)
-    assert (picture.shape, picture.dtype) == ((512, 512, 3), np.uint8)
-    small = render(state, size=64)
-    corner = picture[:8, :8].reshape(-1, 3).mean(axis=0)
-    np.testing.assert_allclose(small[0, 0], corner, atol=0.5)
-    np.testing.assert_array_equal(render(state), picture)
-    with pytest.raises(ConfigError, match="size = 100"):
-        render(state, size=100)
+    world = state.world
+    picture = render(state, size=150)
+    assert (picture.shape, picture.dtype) == ((150, 150, 3), np.uint8)
+    tiles = picture.reshape(15, 10, 15, 10, 3).swapaxes(1, 2)[::-1]
+    kinds = {code: np.unique(tiles[world == code], axis=0) for code in (WALL, CHEESE)}
+    assert len(kinds[WALL]) == len(kinds[CHEESE]) == 1
+    assert (kinds[WALL] != kinds[CHEESE]).any()
+    # Among the free cells only the mouse's looks different.
+    assert sorted(np.unique(tiles[world == FREE], axis=0, return_counts=True)[1]) == [1, 6]
+
+
+def test_a_picture_of_the_mouse_is_mirrored_where_it_faces_right():
+    left = MazeState.from_grid(np.full((15, 15), FREE), mouse=(7, 7))
+    right = left.copy()
+    right.is_reflected = True
+    mouse = np.s_[10 * 7 : 10 * 8, 10 * 7 : 10 * 8]
+    assert (render(left, 150)[mouse] != render(right, 150)[mouse]).any()
+
+
+def test_a_picture_too_small_for_its_cells_is_refused():
+    with pytest.raises(ConfigError, match="size = 10: a world of 15 cells"):
+        render(MazeState.from_drawing("M..\n.#.\n..C"), size=10)
 
 
 def test_the_picture_shows_the_mouse_where_it_stands():

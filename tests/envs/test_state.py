@@ -8,7 +8,8 @@ import pytest
 from chisel.configs.errors import ConfigError, EnvironmentFault
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze import CHEESE, FREE, WALL, MazeState, observe_states
-from chisel.envs.maze.procgen_game import Look, ProcgenMaze
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import Look
 from tests.envs.oracles import actions_to_cheese, random_tree
 
 pytestmark = pytest.mark.usefixtures("procgen")

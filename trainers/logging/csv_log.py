@@ -41,6 +41,11 @@ class CsvLog:
             self._rewrite([row for row in rows if int(row["iteration"]) <= self._last])
         self._open = True
 
+    def rows(self) -> list[dict[str, float]]:
+        """Return the rows of the file, each without the metrics that it lacks."""
+        read = _read(self.path)[1]
+        return [{name: float(cell) for name, cell in row.items() if cell} for row in read]
+
     def write(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
         """Append one row; the operating system has it when this returns."""
         row = {"iteration": iteration, "env_steps": env_steps, **metrics}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from chisel import configs
 from chisel.analysis.results import save_figure, write_gif
 from chisel.configs import RunConfig
-from chisel.trainers.logging.csv_log import CsvLog
+from chisel.trainers.logging.csv_log import FIRST_COLUMNS, CsvLog
+from chisel.trainers.logging.wandb_environment import id_in_group
+from chisel.trainers.logging.wandb_parts import has_unsent, sync_command
+from chisel.trainers.runs import rundir
 from chisel.trainers.runs.versions import git_commit, versions
 
 if TYPE_CHECKING:
@@ -24,11 +27,6 @@ if TYPE_CHECKING:
     from chisel.trainers.logging.wandb_run import IterationLogger
 
 Warn = Callable[[str], None]
-
-_MODES = {"online": "online", "run": "online", "shared": "online", "offline": "offline"}
-_MODES |= {"dryrun": "offline", "disabled": "disabled"}
-"""Values of `WANDB_MODE`, and the `tracking.mode` that each corresponds to."""
-_TRUE = ("1", "true", "yes", "on", "t", "y")
 
 
 def make_loggers(
@@ -57,53 +55,37 @@ def make_loggers(
             "between are lost, and the log goes on without them"
         )
     run = None
-    _warn_of_environment(config.tracking.mode, warn)
     if config.tracking.mode != "disabled":
-        run = _start_wandb(config, run_dir, wandb_run_id, warn)
-    if run is not None and wandb_run_id is not None:
-        run.first_iteration = max(csv.reached + 1, run.experiment.step)
+        run = _start_wandb(config, run_dir, wandb_run_id, csv.reached, warn)
     return Tracking(run_dir, csv, studies, run, config.tracking.log_artifacts, warn)
 
 
 def _start_wandb(
-    config: RunConfig, run_dir: Path, run_id: str | None, warn: Warn
+    config: RunConfig, run_dir: Path, run_id: str | None, reached: int, warn: Warn
 ) -> IterationLogger | None:
     from chisel.trainers.logging.wandb_run import start_wandb
 
-    one_of_group = run_dir.name.startswith("seed-")
-    name = f"{run_dir.parent.name}/{run_dir.name}" if one_of_group else run_dir.name
-    tracking = config.tracking
+    tracking, of_group = config.tracking, rundir.is_group(run_dir.parent)
+    online = tracking.mode == "online"
+    if online and run_id is not None and has_unsent(run_dir, run_id):
+        warn(
+            "W&B: rows that were logged offline must be sent before new ones. Going on offline; "
+            f"upload all of them with `{sync_command(run_dir)}`"
+        )
+        online = False
     return start_wandb(
-        "online" if tracking.mode == "online" else "offline",
+        "online" if online else "offline",
         warn,
-        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
+        run_id=run_id or (id_in_group(run_dir) if of_group else None),
+        first_iteration=0 if run_id is None else reached + 1,
         dir=str(run_dir),
         project=tracking.project,
         entity=tracking.entity,
-        name=name,
-        group=tracking.group or (run_dir.parent.name if one_of_group else None),
+        name=f"{run_dir.parent.name}/{run_dir.name}" if of_group else run_dir.name,
+        group=tracking.group or (run_dir.parent.name if of_group else None),
         tags=tracking.tags,
         config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
     )
-
-
-def _own_id(seed: str) -> str | None:
-    """Make a W&B id for one of several seeds, if the environment has one id for all of them."""
-    given = os.environ.get("WANDB_RUN_ID")
-    return f"{given}-{seed}" if given else None
-
-
-def _warn_of_environment(mode: str, warn: Warn) -> None:
-    """Warn that the config decides, where W&B's own variables ask for another mode."""
-    wanted = _MODES.get(os.environ.get("WANDB_MODE", "").lower(), mode)
-    named = "WANDB_MODE"
-    if os.environ.get("WANDB_DISABLED", "").lower() in _TRUE:
-        wanted, named = "disabled", "WANDB_DISABLED"
-    if wanted != mode and (wanted, mode) != ("offline", "disabled"):  # nothing is sent either way
-        warn(
-            f"W&B: {named}={os.environ[named]} changes nothing, the config says "
-            f"tracking.mode={mode}; to change it, set tracking.mode={wanted}"
-        )
 
 
 class Tracking:
@@ -143,9 +125,14 @@ class Tracking:
         return None if self._run is None else str(self._run.experiment.id)
 
     def begin(self) -> None:
-        """Remove the rows that a resumed run is going to repeat."""
+        """Remove the rows that a resumed run is going to repeat; log those that W&B lacks."""
         self._csv.truncate()
         self._studies.truncate()
+        if self._run is None:
+            return
+        for row in sorted([*self._csv.rows(), *self._studies.rows()], key=lambda r: r["iteration"]):
+            counts = {name: int(row[name]) for name in FIRST_COLUMNS}
+            self._send(partial(dict, row | counts), counts["iteration"])
 
     def log(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
         """Log a finished iteration."""

@@ -14,12 +14,14 @@ from typing import Any, Literal
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
+from chisel.trainers.logging.wandb_parts import mend, sync_command
+
 INIT_SECONDS = 12.0
 """How long to wait for a server's answer; giving up takes a few seconds more."""
 FLUSH_SECONDS = 1.0
 """Seconds of a run that its W&B file may lack after a kill; metrics.csv lacks nothing."""
 FINISH_SECONDS = 60.0
-"""How long a run's end waits for uploads; `wandb sync` sends the rest."""
+"""How long a run's end waits for uploads."""
 
 SERVICE = "WANDB_SERVICE"
 """Variable in which wandb notes the address of the process that it sends rows to."""
@@ -66,7 +68,7 @@ class IterationLogger(WandbLogger):
 
     iteration = 0
     first_iteration = 0
-    """Rows of earlier iterations, which W&B has, are not sent again."""
+    """Rows of earlier iterations are not logged again: W&B has them, or a part on disk does."""
     before: ProcessState
     """State of the process before the run."""
 
@@ -76,15 +78,30 @@ class IterationLogger(WandbLogger):
             self.experiment.log(dict(metrics), step=self.iteration)
 
     def end(self, exit_code: int) -> None:
-        """End the run, and leave the process as it was before it."""
+        """End the run, and leave the process as it was before it.
+
+        Raises:
+            TimeoutError: Not everything could be sent.
+        """
         try:
             self.experiment.finish(exit_code=exit_code)
+        except TimeoutError:
+            parts = Path(self.experiment.dir).parents[1] / f"*run-*-{self.experiment.id}"
+            raise TimeoutError(
+                f"not everything was sent within {FINISH_SECONDS:.0f} s; to send all of it as a "
+                f"new run, type `wandb sync --include-online --id NEW-ID {_quoted(parts)}`"
+            ) from None
         finally:
             self.before.restore()
 
 
 def start_wandb(
-    mode: Mode, warn: Callable[[str], None], *, run_id: str | None, **named: Any
+    mode: Mode,
+    warn: Callable[[str], None],
+    *,
+    run_id: str | None,
+    first_iteration: int,
+    **named: Any,
 ) -> IterationLogger | None:
     """Start a W&B run; offline, with one warning, if a server is asked for but can't be used.
 
@@ -93,6 +110,8 @@ def start_wandb(
         warn: Called with one line on what W&B could not do.
         run_id: Id of the run; `None` takes that of `WANDB_RUN_ID`, which a sweep sets, or a new
             one.
+        first_iteration: First iteration that W&B lacks, if neither a part of the run on disk nor
+            the server says so.
         named: Name, place and config of the run, as `wandb.init` takes them; `dir` is one of them.
 
     Returns:
@@ -100,16 +119,16 @@ def start_wandb(
     """
     before = ProcessState.now()
     try:
-        return _start(mode, before, run_id, named)
+        return _start(mode, before, run_id, first_iteration, named)
     except Exception as error:  # wandb raises many kinds, and none of them may end a run
         reason = _first_line(error)
     if mode == "online":
-        saved = f"{shlex.quote(str(Path(named['dir'], 'wandb')))}/offline-run-*"
-        warn(f"W&B: {reason}. Going on offline; upload later with `wandb sync {saved}`")
+        later = sync_command(Path(named["dir"]), unsent=False)
+        warn(f"W&B: {reason}. Going on offline; upload later with `{later}`")
         # The failed attempt holds the run's id until the service is gone.
         wandb.teardown()
         try:
-            return _start("offline", before, run_id, named)
+            return _start("offline", before, run_id, first_iteration, named)
         except Exception as error:
             reason = _first_line(error)
     before.restore()
@@ -118,9 +137,14 @@ def start_wandb(
 
 
 def _start(
-    mode: Mode, before: ProcessState, run_id: str | None, named: Mapping[str, Any]
+    mode: Mode,
+    before: ProcessState,
+    run_id: str | None,
+    first_iteration: int,
+    named: Mapping[str, Any],
 ) -> IterationLogger:
     _no_telemetry()
+    on_disk = None if run_id is None else mend(Path(named["dir"]), run_id)
     # Process-wide: what is set for one run alone still lets wandb report home when offline.
     whole = wandb.Settings(mode=mode, silent=True)
     if "WANDB_SWEEP_ID" in os.environ:
@@ -142,6 +166,7 @@ def _start(
             console="off",
             init_timeout=INIT_SECONDS,
             finish_timeout=FINISH_SECONDS,
+            finish_timeout_raises=True,
             save_code=False,
             x_transaction_log_flush_interval=FLUSH_SECONDS,
         ),
@@ -151,6 +176,10 @@ def _start(
     before.restore_hooks()
     logger = IterationLogger(experiment=run)
     logger.before = before
+    if mode == "online":
+        logger.first_iteration = run.step
+    else:
+        logger.first_iteration = first_iteration if on_disk is None else on_disk + 1
     return logger
 
 
@@ -164,6 +193,11 @@ def _no_telemetry() -> None:
         import_module("wandb.analytics.opentelemetry.opentelemetry_proxy").disable()
     except (ImportError, AttributeError):
         return
+
+
+def _quoted(pattern: Path) -> str:
+    """Quote the folder of a pattern for a shell, but not the pattern."""
+    return f"{shlex.quote(str(pattern.parent))}/{pattern.name}"
 
 
 def _first_line(error: Exception) -> str:

@@ -26,6 +26,7 @@ from chisel.trainers.logging.media import media_callbacks
 from chisel.trainers.logging.progress import TrainingProgress
 from chisel.trainers.logging.tracking import Tracking, make_loggers
 from chisel.trainers.logging.training_studies import TrainingStudies
+from chisel.trainers.logging.wandb_environment import check_mode
 
 
 def _nothing(*_: object) -> None:
@@ -196,6 +197,7 @@ def _execute(job: _Job) -> Path:
     locked = rundir.lock(job.folder) if job.first else nullcontext()
     threads = config.trainer.threads or torch.get_num_threads()
     with locked, _quiet_lightning(), torch_threads(threads):
+        check_mode(config.tracking.mode)
         device = device_of(config, job.process.local_rank)
         newest, payload = _checkpoint(job) if job.resumes else (None, None)
         state = None if payload is None else payload["chisel"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chisel.analysis.evaluation import OUTCOMES, HeldOut, Player, Split, held_out
 from chisel.analysis.maze.behaviour.metrics import METRICS, decision_of, maze_metrics
 from chisel.configs import ConfigError, RunConfig
-from chisel.envs.maze import CornerGoal, Level, LevelSet
+from chisel.envs.maze import Level, LevelSet
 from chisel.models import Agent
 
 EpisodeProgress = Callable[[int, int], None]
@@ -83,44 +83,36 @@ class CornerWatch:
 
     Args:
         env: A `MazeVectorEnv`.
-        max_size: Side of the largest maze, in cells.
     """
 
-    def __init__(self, env: Any, max_size: int) -> None:
+    def __init__(self, env: Any) -> None:
         self._env = env
         self.num_envs: int = env.num_envs
-        self._goal = CornerGoal(self.num_envs, max_size)
         self._visited = np.zeros(self.num_envs, np.bool_)
 
     def reset(self, **options: Any) -> Any:
         """Reset the environment."""
         started = self._env.reset(**options)
-        self._follow(np.arange(self.num_envs))
+        self._visited[:] = False
         return started
 
     def step(self, actions: NDArray[np.int64]) -> Any:
         """Step the environment and follow the mice."""
-        self._visited |= self._goal.reached(actions)
+        boards = self._env.boards
+        self._visited |= boards.in_corner(boards.moved(actions))
         result = self._env.step(actions)
-        ended = np.flatnonzero(result[2] | result[3])
-        if len(ended):
+        ended = result[2] | result[3]
+        if ended.any():
             result[4]["episode"]["corner"] = self._visited.copy()
-            self._follow(ended)
+            self._visited[ended] = False
         return result
-
-    def _follow(self, rows: NDArray[np.intp]) -> None:
-        """Start following the mice of these games, which begin an episode."""
-        states = self._env.maze_states()
-        for row in rows.tolist():
-            self._goal.begin(row, states[row])
-            self._visited[row] = False
 
 
 def play_once(
     mazes: HeldOut, agent: Agent, config: RunConfig, progress: EpisodeProgress | None = None
 ) -> dict[str, NDArray[Any]]:
     """Play every level once, and report `corner` as well (see `CornerWatch`)."""
-    env = CornerWatch(mazes.env, int(mazes.level_set.sizes.max()))
+    env = CornerWatch(mazes.env)
     return replace(mazes, env=env).play(
         Player("agent", agent.policy), (config.eval.seed,), progress
     )

@@ -1,8 +1,9 @@
-"""Small requests of the studies of gridworlds; none of them is about an agent."""
+"""Small requests of studies that are about no agent."""
 
 from pathlib import Path
 
 CASES = {
+    "engine-parity": {"seeds": "5:40", "games": 2, "steps": 20, "seed": 1},
     "power-map": {"world": "vase", "gamma": 0.8, "draws": 20, "seed": 1},
     "power-orbits": {"gammas": "0.25,0.75", "draws": 1, "seed": 1},
     "delayed-specification": {

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from chisel.configs import RunConfig, TrackingConfig
-from chisel.trainers.logging.tracking import make_loggers
+from chisel import trainers
+from chisel.configs import ConfigError, expand_seeds, load
+from chisel.trainers.logging.wandb_environment import check_mode
 from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import PATIENCE, segments
 
@@ -29,6 +30,8 @@ def traces():
 
 def run(folder):
     Path(folder).mkdir(parents=True)
+    if "group" in folder:
+        Path(folder, "../group.json").touch()
     tracking = make_loggers(config, Path(folder), warn=print)
     tracking.log({"x": 1.0}, 1, 64)
     tracking.finish()
@@ -106,33 +109,70 @@ def test_a_run_leaves_no_hook_no_variable_and_no_thread_behind(recorded: tuple[P
     assert recorded[1] == "left nothing"
 
 
+ONLINE, OFFLINE = ("online", "run", "Online"), ("offline", "dryrun", "DRYRUN")
+
+
+@pytest.mark.parametrize("mode", ["offline", "online", "disabled"])
 @pytest.mark.parametrize(
     ("variables", "asked"),
     [
-        ({"WANDB_MODE": "disabled"}, "disabled"),
-        ({"WANDB_MODE": "offline"}, None),  # nothing is sent either way
-        ({"WANDB_MODE": "dryrun"}, None),
-        ({"WANDB_MODE": "online"}, "online"),
-        ({"WANDB_MODE": "run"}, "online"),
-        ({"WANDB_DISABLED": "true"}, "disabled"),
-        ({"WANDB_DISABLED": "false"}, None),
-        ({"WANDB_DISABLED": "1", "WANDB_MODE": "online"}, "disabled"),
         ({}, None),
+        ({"WANDB_MODE": ""}, None),
+        *(({"WANDB_MODE": value}, "online") for value in ONLINE),
+        *(({"WANDB_MODE": value}, "offline") for value in OFFLINE),
+        ({"WANDB_MODE": "disabled"}, "disabled"),
+        ({"WANDB_DISABLED": "true"}, "disabled"),
+        ({"WANDB_MODE": "disabled", "WANDB_DISABLED": "1"}, "disabled"),
+        ({"WANDB_DISABLED": "false"}, None),
     ],
 )
-def test_the_config_decides_and_says_so_where_a_variable_asks_for_something_else(
-    variables: dict[str, str],
-    asked: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_variable_that_contradicts_the_config_is_refused_with_both_ways_out(
+    variables: dict[str, str], asked: str | None, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    set_variables(monkeypatch, variables)
+    if asked in (None, mode) or (asked, mode) == ("offline", "disabled"):
+        check_mode(mode)
+        return
+    name = next(iter(variables))
+    way_out = f"{name}={variables[name]} contradicts tracking.mode={mode}: unset it, or set "
+    with pytest.raises(ConfigError, match=f"{way_out}tracking.mode={asked}$"):
+        check_mode(mode)
+
+
+@pytest.mark.parametrize("mode", ["offline", "online", "disabled"])
+def test_two_variables_that_contradict_each_other_are_refused_in_every_mode(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_variables(monkeypatch, {"WANDB_MODE": "online", "WANDB_DISABLED": "true"})
+    with pytest.raises(ConfigError, match="contradicts"):
+        check_mode(mode)
+
+
+@pytest.mark.parametrize("value", ["shared", "of-line"])
+@pytest.mark.parametrize("mode", ["offline", "online", "disabled"])
+def test_a_mode_that_there_is_not_is_refused(
+    value: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_variables(monkeypatch, {"WANDB_MODE": value})
+    with pytest.raises(ConfigError, match=f"WANDB_MODE={value}: Chisel knows online, .*unset it"):
+        check_mode(mode)
+
+
+def test_a_contradiction_is_refused_before_a_folder_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_variables(monkeypatch, {"WANDB_MODE": "online"})
+    for seeds in ("seed=0", "seed=0,1"):
+        settings = expand_seeds([f"runs_dir={tmp_path}", "name=mine", seeds])
+        configs = [load("maze/smoke", one) for one in settings]
+        with pytest.raises(ConfigError, match=r"unset it, or set tracking\.mode=online"):
+            trainers.train(configs[0]) if len(configs) == 1 else trainers.train_seeds(configs)
+        assert not list(tmp_path.glob("**/mine"))
+
+
+def set_variables(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Set W&B's variables for the mode, and no others."""
     for name in ("WANDB_MODE", "WANDB_DISABLED"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    warnings: list[str] = []
-    config = RunConfig(tracking=TrackingConfig(mode="disabled"))
-    make_loggers(config, tmp_path, warn=warnings.append)
-    contradicted = asked not in (None, "disabled")
-    assert [f"set tracking.mode={asked}" in line for line in warnings] == [True] * contradicted
-    assert not (tmp_path / "wandb").exists()

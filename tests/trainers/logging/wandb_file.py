@@ -34,6 +34,25 @@ def records(path: Path) -> Iterator[Any]:
             yield record
 
 
+def write(path: Path, messages: list[Any]) -> list[int]:
+    """Write messages as W&B does; return the position at which each ends."""
+    data, ends = bytearray(b":W&B\xe1\xbe\x00"), []
+    for message in messages:
+        rest, first = message.SerializeToString(), True
+        while first or rest:
+            if (left := BLOCK - len(data) % BLOCK) < 7:
+                data += bytes(left)
+                left = BLOCK
+            chunk, rest = rest[: left - 7], rest[left - 7 :]
+            kind = (FIRST if rest else FULL) if first else (MIDDLE if rest else LAST)
+            data += struct.pack("<IHB", 0, len(chunk), kind) + chunk
+            first = False
+        ends.append(len(data))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return ends
+
+
 def history(path: Path) -> list[dict[str, Any]]:
     """Return the logged rows, each with W&B's own `_step`."""
     rows = []

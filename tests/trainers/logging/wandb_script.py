@@ -50,6 +50,7 @@ def start(folder: Path, mode: Any, warnings: list[str]) -> Any:
         warn=warnings.append,
     )
     identity.write_text(str(tracking.run_id))
+    tracking.begin()
     return tracking
 
 

@@ -13,9 +13,10 @@ class FakeWandb:
     """Receives runs on a local port until it is closed."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        """Return the logged rows in the order in which they came."""
-        self.runs: set[str] = set()
+        self.lines: dict[str, dict[int, dict[str, Any]]] = {}
+        """By run the logged rows at the line numbers that they were sent with."""
+        self.runs: dict[str, dict[str, Any]] = {}
+        """By run what its creation said of it."""
         fake = self
 
         class Handler(_Handler):
@@ -24,6 +25,18 @@ class FakeWandb:
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the only run, by line number."""
+        (lines,) = self.lines.values()
+        return [lines[number] for number in sorted(lines)]
+
+    def take(self, run: str, sent: dict[str, Any]) -> None:
+        """Keep the rows that a request has; a line that was there is overwritten."""
+        lines = self.lines.setdefault(run, {})
+        for number, line in enumerate(sent.get("content", []), start=sent.get("offset", 0)):
+            lines[number] = json.loads(line)
 
     def close(self) -> None:
         """Stop: refuse new connections, and answer nothing on open ones."""
@@ -36,7 +49,7 @@ class FakeWandb:
         name = given.get("name") or ""
         bucket = {"id": "b", "name": name, "displayName": name, "config": "{}", "project": project}
         if operation == "UpsertBucket":
-            self.runs.add(name)
+            self.runs.setdefault(name, given)
             return {"upsertBucket": {"bucket": bucket, "inserted": True}}
         if operation == "RunResumeStatus":
             return {"model": project | {"bucket": self._resumed(bucket)}}
@@ -48,8 +61,10 @@ class FakeWandb:
     def _resumed(self, bucket: dict[str, Any]) -> dict[str, Any] | None:
         if bucket["name"] not in self.runs:
             return None
-        tail = [json.dumps({"_step": row["_step"], "_runtime": 1}) for row in self.rows[-1:]]
-        lines = {"historyLineCount": len(self.rows), "logLineCount": 0, "eventsLineCount": 0}
+        rows = self.lines.get(bucket["name"], {})
+        last = [rows[max(rows)]["_step"]] if rows else []
+        tail = [json.dumps({"_step": step, "_runtime": 1}) for step in last]
+        lines = {"historyLineCount": len(rows), "logLineCount": 0, "eventsLineCount": 0}
         tails = {"historyTail": json.dumps(tail), "eventsTail": "[]", "summaryMetrics": "{}"}
         return bucket | lines | tails | {"tags": [], "wandbConfig": '{"t": 1}'}
 
@@ -75,8 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
             name = sent.get("operationName") or sent["query"].split("(")[0].split()[-1]
             self._reply({"data": self.server_of.answer(name, sent.get("variables", {}))})
             return
-        history = (sent.get("files") or {}).get("wandb-history.jsonl", {"content": []})
-        self.server_of.rows += [json.loads(line) for line in history["content"]]
+        history = (sent.get("files") or {}).get("wandb-history.jsonl", {})
+        self.server_of.take(self.path.split("/")[-2], history)
         self._reply({"exitcode": None, "limits": {}})
 
     def do_PUT(self) -> None:

@@ -38,10 +38,8 @@ def stepped(state, action):
 
 def test_visits_to_the_corner_agree_with_a_slow_replay(untrained):
     config = untrained.config
-    env, level_set = make_evaluation(
-        config.env, levels=64, num_envs=8, cheese="anywhere", sizes=[3, 5]
-    )
-    watched, draws = CornerWatch(env, int(level_set.sizes.max())), np.random.default_rng(0)
+    env, _ = make_evaluation(config.env, levels=64, num_envs=8, cheese="anywhere", sizes=[3, 5])
+    watched, draws = CornerWatch(env), np.random.default_rng(0)
     watched.reset(seed=0)
     been, seen = np.zeros(8, bool), []
     for _ in range(120):

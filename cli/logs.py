@@ -1,0 +1,44 @@
+"""`chisel logs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chisel.cli.arguments import existing, one_word, take
+from chisel.configs import ConfigError
+
+USAGE = "chisel logs RUN [key=METRIC,…] [last=20] [plot=true]"
+
+HELP = f"""\
+usage: {USAGE}
+
+Shows what a run logged, from metrics.csv and studies.csv in its folder: how many rows, and the
+newest value of every metric. A RUN may be a folder of several runs, which are then side by side; it
+may still be training.
+
+  key=METRIC,…  the last rows of these metrics
+  last=20       how many rows
+  plot=true     a small curve of each metric over the whole training
+
+examples:
+  chisel logs runs/maze/quick/NAME
+  chisel logs runs/maze/quick/three-seeds key=charts/success,losses/entropy last=5
+  chisel logs runs/maze/quick/NAME plot=true"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Print tables of what a run logged."""
+    path, settings = one_word(arguments, "RUN", USAGE)
+    given = {}
+    for name in ("key", "last", "plot"):
+        value, settings = take(settings, name)
+        if value is not None:
+            given[name] = value
+    if settings:
+        raise ConfigError(f"{settings[0]}: chisel logs takes key=, last= and plot= only")
+    folder = existing(path)
+    # Heavy: only once the arguments are known to be good.
+    from chisel.analysis.results import logs, show
+
+    for table in logs(folder, **given):
+        show(table)

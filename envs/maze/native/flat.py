@@ -1,0 +1,219 @@
+"""procgen's flat look: 64×64 pictures of plain rectangles, pixel for pixel.
+
+procgen draws the cells column by column, each from the bottom up, then the mouse. A rectangle is a
+little larger than its cell, so that at the edges the cell that is drawn last wins. Outside the
+world everything is wall. All arithmetic is float32, as procgen's.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel.envs.compiled import compiled
+from chisel.envs.maze.boards import Boards
+from chisel.envs.maze.rules import CHEESE, FREE, WALL
+
+PIXELS = 64
+VISIBLE_IN_MEMORY = 8
+"""Cells a side that are visible in the memory mode, around the mouse."""
+_MARGIN = np.float32(0.02)
+"""What a rectangle is larger than its cell, on each side, in cells."""
+
+
+_NO_CELL = -99
+
+
+def _color(code: int) -> tuple[int, int, int]:
+    digits = np.unravel_index(29 * (code + 1) % 64, (4, 4, 4))
+    red, green, blue = (64 * (int(digit) + 1) - 1 for digit in digits)
+    return red, green, blue
+
+
+_MOUSE_COLOR = np.array(_color(0), np.uint8)
+_COLORS = np.zeros((256, 3), np.uint8)
+"""Colors by the code of a cell; what is not drawn is black."""
+_COLORS[WALL], _COLORS[CHEESE] = _color(WALL), _color(CHEESE)
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """Where the cells of a world lie in the picture.
+
+    There is one view, or in the memory mode one for each cell of the mouse: `V` views.
+
+    Attributes:
+        centred: Whether the picture follows the mouse.
+        cols: Columns of cells that a column of pixels shows, int16 `[V, 64, 2]`; the one drawn last
+            comes first, then -99 if there is no other. Negative ones are outside the world.
+        rows: The same for rows, row 0 at the top.
+        lefts: First and one past the last column of pixels of a mouse, int16 `[V, W, 2]`.
+        tops: The same for rows.
+    """
+
+    centred: bool
+    cols: NDArray[np.int16]
+    rows: NDArray[np.int16]
+    lefts: NDArray[np.int16]
+    tops: NDArray[np.int16]
+
+
+@functools.cache
+def canvas(world_dim: int, centred: bool) -> Canvas:
+    """Compute where the cells of a world with `world_dim` cells a side lie."""
+    visible = np.float32(VISIBLE_IN_MEMORY if centred else world_dim)
+    unit = np.float32(PIXELS) / visible
+    view = np.float32(PIXELS) / unit
+    middles = np.arange(world_dim) + 0.5 if centred else np.array([world_dim / 2])
+    beyond = VISIBLE_IN_MEMORY if centred else 0
+    cells = np.arange(-beyond, world_dim + beyond)
+    offsets = unit * (middles.astype(np.float32) - view / np.float32(2))
+
+    def spans(margin: np.float32) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
+        """Return the columns and rows of pixels of the cells, for each view."""
+        length = (1 + 2 * margin) * unit
+        lefts = (cells.astype(np.float32) - margin) * unit
+        tops = (view - (cells.astype(np.float32) + 1) - margin) * unit
+        return (
+            [_spans(lefts - offset, length) for offset in offsets],
+            [_spans(tops + offset, length) for offset in offsets],
+        )
+
+    across, down = spans(_MARGIN)
+    inside = slice(beyond, beyond + world_dim)
+    lefts, tops = (np.stack(of_mice)[:, inside] for of_mice in spans(np.float32(0)))
+    return Canvas(
+        centred,
+        np.stack([_shown(cells, of_cells) for of_cells in across]),
+        np.stack([_shown(cells, of_cells) for of_cells in down]),
+        lefts,
+        tops,
+    )
+
+
+def _spans(first: NDArray[np.float32], length: np.float32) -> NDArray[np.int16]:
+    """Return the pixels that rectangles cover, int16 `[W, 2]`, cut at the edges of the picture."""
+    ends = np.stack([first, first + length], axis=-1)
+    rounded = np.copysign(np.floor(np.abs(ends) + np.float32(0.5)), ends)
+    return np.asarray(np.clip(rounded, 0, PIXELS), np.int16)
+
+
+def _shown(cells: NDArray[np.int64], spans: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return which cells cover each pixel, int16 `[64, 2]`, the last one first."""
+    shown = np.full((PIXELS, 2), _NO_CELL, np.int16)
+    for cell, (first, last) in zip(cells.tolist(), spans.tolist(), strict=True):
+        shown[first:last, 1] = shown[first:last, 0]
+        shown[first:last, 0] = cell
+    return shown
+
+
+@compiled
+def _paint(
+    world: NDArray[np.uint8],
+    image: NDArray[np.uint8],
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    left: int,
+    right: int,
+    top: int,
+    bottom: int,
+) -> None:
+    """Paint the cells into a part of an image."""
+    for y in range(top, bottom):
+        row, other_row = rows[y, 0], rows[y, 1]
+        for x in range(left, right):
+            col, other_col = cols[x, 0], cols[x, 1]
+            code = _code(world, row, col)
+            if code == FREE and other_row != _NO_CELL:
+                code = _code(world, other_row, col)
+            if code == FREE and other_col != _NO_CELL:
+                code = _code(world, row, other_col)
+                if code == FREE and other_row != _NO_CELL:
+                    code = _code(world, other_row, other_col)
+            for channel in range(3):
+                image[y, x, channel] = _COLORS[code, channel]
+
+
+@compiled
+def _code(world: NDArray[np.uint8], row: int, col: int) -> int:
+    """Return the code of a cell; outside the world everything is wall."""
+    inside = 0 <= col < len(world) and 0 <= row < len(world)
+    return world[row, col] if inside else WALL
+
+
+@compiled
+def draw(
+    chosen: NDArray[np.intp],
+    worlds: NDArray[np.uint8],
+    mice: NDArray[np.int64],
+    images: NDArray[np.uint8],
+    centred: bool,
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    lefts: NDArray[np.int16],
+    tops: NDArray[np.int16],
+) -> None:
+    """Draw whole games.
+
+    Args:
+        chosen: Games to draw, int `[n]`.
+        worlds: Codes of all cells, uint8 `[N, W, W]`.
+        mice: Row and column of each mouse in the world, int64 `[N, 2]`.
+        images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
+        centred: See `Canvas`, as the rest.
+        cols: Columns shown.
+        rows: Rows shown.
+        lefts: Columns of pixels of the mouse.
+        tops: Rows of pixels of the mouse.
+    """
+    for game in chosen:
+        y, x = mice[game]
+        view_x, view_y = (x, y) if centred else (0, 0)
+        _paint(worlds[game], images[game], cols[view_x], rows[view_y], 0, PIXELS, 0, PIXELS)
+        left, right = lefts[view_x, x]
+        top, bottom = tops[view_y, y]
+        images[game, top:bottom, left:right] = _MOUSE_COLOR
+
+
+@compiled
+def redraw(
+    worlds: NDArray[np.uint8],
+    before: NDArray[np.int64],
+    mice: NDArray[np.int64],
+    images: NDArray[np.uint8],
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    lefts: NDArray[np.int16],
+    tops: NDArray[np.int16],
+) -> None:
+    """Draw what changes in pictures that don't follow the mouse: the mice moved from `before`."""
+    for game in range(len(mice)):
+        y, x = before[game]
+        left, right = lefts[0, x]
+        top, bottom = tops[0, y]
+        _paint(worlds[game], images[game], cols[0], rows[0], left, right, top, bottom)
+        y, x = mice[game]
+        left, right = lefts[0, x]
+        top, bottom = tops[0, y]
+        images[game, top:bottom, left:right] = _MOUSE_COLOR
+
+
+def draw_boards(boards: Boards, *, centred: bool) -> NDArray[np.uint8]:
+    """Draw all boards, uint8 `[N, 64, 64, 3]`; `centred` if the picture follows the mouse."""
+    images = np.zeros((len(boards.sizes), PIXELS, PIXELS, 3), np.uint8)
+    seen = canvas(boards.worlds.shape[1], centred)
+    draw(
+        np.arange(len(images)),
+        boards.worlds,
+        boards.mice_in_world,
+        images,
+        centred,
+        seen.cols,
+        seen.rows,
+        seen.lefts,
+        seen.tops,
+    )
+    return images
