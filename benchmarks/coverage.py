@@ -106,16 +106,24 @@ def _cell(estimates: tuple[Estimate, ...], mean: float) -> str:
 
 
 def of_shares(n: int) -> str:
-    """Return a row on the exact coverage of `proportion` over rates from 0 to 1, and Wilson's."""
+    """Return a row on the exact coverage over rates from 0 to 1 of `proportion`, of Wilson's
+    interval and of Clopper and Pearson's: the mean, the least, the share of rates at which it is
+    below .93, and the mean width.
+    """
     rates, successes = np.linspace(0.0005, 0.9995, 1999), np.arange(n + 1)
     chances = stats.binom.pmf(successes[:, None], n, rates)
-    ours = [(one.low, one.high) for one in (proportion(int(k), n) for k in successes)]
-    wilson = [stats.binomtest(int(k), n).proportion_ci(method="wilson") for k in successes]
+    of_scipy = {
+        method: [stats.binomtest(int(k), n).proportion_ci(method=method) for k in successes]
+        for method in ("wilson", "exact")
+    }
     cells = []
-    for ends in (np.array(ours), np.array([(one.low, one.high) for one in wilson])):
+    for intervals in ([proportion(int(k), n) for k in successes], *of_scipy.values()):
+        ends = np.array([(one.low, one.high) for one in intervals])
         holds = (ends[:, :1] <= rates) & (rates <= ends[:, 1:])
         covered = (chances * holds).sum(axis=0)
-        cells += [f"{covered.mean():.3f}", f"{covered.min():.3f}", f"{(covered < 0.93).mean():.3f}"]
+        width = (chances * np.diff(ends)).sum(axis=0).mean()
+        least, below = covered.min(), (covered < 0.93).mean()
+        cells.append(f"{covered.mean():.3f}, {least:.3f}, {below:.3f} ({width:.3f})")
     return f"| {n} | {' | '.join(cells)} |"
 
 
@@ -160,8 +168,8 @@ def means() -> None:
 
 def shares_and_aggregates() -> None:
     """Print the tables of shares, and of what takes ten runs."""
-    print("\n| n | `proportion`: mean | least | below .93 | Wilson: mean | least | below .93 |")
-    print("|---" * 7 + "|")
+    print("\n| n | `proportion` | Wilson | Clopper and Pearson |")
+    print("|---" * 4 + "|")
     for n in (10, 20, 30, 50, 100, 200, 500):
         print(of_shares(n), flush=True)
     print("\n| quantity | runs | percentile, 10 | ours, 10 | percentile, 20 | ours, 20 |")

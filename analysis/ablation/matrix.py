@@ -59,7 +59,9 @@ class Row:
         """Words for a figure, like `without corner`."""
         if self.kind == "none":
             return "whole network"
-        return f"without {self.name.replace(':', ', size of ')}"
+        if self.kind == "random":
+            return f"without random {self.name.rpartition(' ')[2]}, size of {self.like}"
+        return f"without {self.name}"
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
             plot_band(ax, curves[0].frames, values, within=within, **line)
         if within == (0.0, 1.0):
             ax.set_ylim(-0.03, 1.03)
-        style_axes(ax, metric, xlabel="frames", exponent=3)
+        style_axes(ax, metric, xlabel="frames", steps=True)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     return figure

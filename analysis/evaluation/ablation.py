@@ -17,6 +17,7 @@ from chisel.analysis.ablation import (
 from chisel.analysis.evaluation.evaluator import AnyLoaded, Context, Player, judged_by
 from chisel.analysis.evaluation.interventions import record_means
 from chisel.analysis.results import ProgressCallback, Settings, as_list
+from chisel.configs import ConfigError
 
 
 def agent_ablation_matrix(
@@ -48,9 +49,14 @@ def agent_ablation_matrix(
         progress: Called with the name of the row played, rows done and wanted.
 
     Raises:
-        ConfigError: If the network has no regions, or they cannot be ablated so.
+        ConfigError: If the network has no regions, or they cannot be ablated so; if `levels` is
+            given for a corpus.
     """
     settings = as_list(overrides)
+    if levels is not None and loaded.config is not None and loaded.config.corpus is not None:
+        raise ConfigError(
+            f"levels={levels}: examples are taken whole, a split of them; leave it out"
+        )
     if levels is not None:
         settings.append(f"eval.levels={levels}")
     if split is not None and judged_by(loaded)[0].splits:

@@ -213,7 +213,7 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
     for ax, title in ((left, "experts of one network"), (right, "beside the baselines")):
         ax.axhline(ceiling, color="#999999", linewidth=0.8, linestyle="--", zorder=0)
         ax.axhline(0, color="#dddddd", linewidth=0.8, zorder=0)
-        style_axes(ax, title, xlabel="environment steps", exponent=6)
+        style_axes(ax, title, xlabel="environment steps", steps=True)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=7.5, frameon=False)
     left.set_ylabel("average stepwise true return", fontsize=9)

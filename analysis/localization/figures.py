@@ -99,7 +99,7 @@ def training_figure(
         "mean squared gradient per parameter, unlabelled",
     )
     for ax, text in zip((left, right), titles, strict=True):
-        style_axes(ax, text, xlabel="environment steps", exponent=6)
+        style_axes(ax, text, xlabel="environment steps", steps=True)
         ax.legend(fontsize=8, frameon=False)
     return figure
 

@@ -28,7 +28,8 @@ h3, h4 {{ margin: .6em 0 .3em; overflow-wrap: anywhere; }}
 img {{ max-width: 100%; height: auto; display: block; margin: .5em 0; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right; }}
+th, td {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right;
+  white-space: nowrap; }}
 th:first-child, td:first-child {{ text-align: left; }}
 p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; white-space: pre-line; }}
 pre, code {{ font-size: 12px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }}

@@ -111,7 +111,8 @@ def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
             _draw(ax, [seed for seed in seeds if name in seed.metrics], name, lines[label])
         missing = [_missing(label, seeds, name) for label, seeds in runs.items()]
         title = "\n".join([METRICS[name], *filter(None, missing)])
-        style_axes(ax, title, xlabel="environment steps, or examples", exponent=6)
+        style_axes(ax, title, xlabel="environment steps, or examples", steps=True)
+        ax.ticklabel_format(axis="y", useOffset=False)
     return figure
 
 

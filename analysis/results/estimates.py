@@ -45,8 +45,15 @@ class Estimate:
             form: Format of each number, like `.2f`.
         """
         if math.isnan(self.low):
-            return f"{self.value:{form}}"
-        return f"{self.value:{form}} ({self.low:{form}}, {self.high:{form}})"
+            return number_text(self.value, form)
+        value, low, high = (number_text(one, form) for one in (self.value, self.low, self.high))
+        return f"{value} ({low}, {high})"
+
+
+def number_text(value: float, form: str) -> str:
+    """Return a number in a format like `.2f`; what rounds to zero has no minus."""
+    text = f"{value:{form}}"
+    return text.lstrip("-") if not text.strip("-0.") else text
 
 
 Tree: TypeAlias = Mapping[str, Any]

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from chisel.analysis.results.estimates import Estimate, band
@@ -112,7 +113,7 @@ def style_axes(
     xlabel: str = "",
     ylabel: str = "",
     grid: Literal["both", "x", "y"] = "both",
-    exponent: int | None = None,
+    steps: bool = False,
 ) -> None:
     """Give axes a faint grid, small labels, and no frame at the top and the right.
 
@@ -122,15 +123,15 @@ def style_axes(
         xlabel: Text below.
         ylabel: Text on the left.
         grid: Axes whose ticks have grid lines.
-        exponent: Label the x axis in multiples of ten to this power. `None`: as it comes.
+        steps: Whether the x axis counts steps, which are labelled like 500k and 1.5M.
     """
     ax.set_title(title, fontsize=10)
     ax.set_xlabel(xlabel, fontsize=9.5)
     ax.set_ylabel(ylabel, fontsize=9.5)
     ax.tick_params(labelsize=9)
     plain_axes(ax, grid)
-    if exponent is not None:
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(exponent, exponent), useMathText=True)
+    if steps:
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 def draw_heat(

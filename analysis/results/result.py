@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from pandas.api.types import infer_dtype
 from rich.table import Table
 
-from chisel.analysis.results.estimates import Estimate
+from chisel.analysis.results.estimates import Estimate, number_text
 from chisel.analysis.results.tables import new_table
 
 
@@ -79,7 +79,7 @@ class DataTable:
             return "yes" if cell else "no"
         if isinstance(cell, int | np.integer):
             return f"{cell:,}"
-        return cell if isinstance(cell, str) else f"{cell:{form}}"
+        return cell if isinstance(cell, str) else number_text(cell, form)
 
 
 @dataclass(frozen=True)

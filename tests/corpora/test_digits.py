@@ -1,7 +1,6 @@
 """Data sets have the same parts every time; damaged files are refused in one line."""
 
 import gzip
-import struct
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from sklearn import datasets
 
 from chisel.configs import ConfigError, DigitsConfig, MnistConfig
 from chisel.corpora import HALVES, half_of, load_data
+from tests.corpora.idx_files import content, idx
 
 FILES = {
     "train-images-idx3-ubyte": (7, 3, 2),
@@ -16,16 +16,6 @@ FILES = {
     "t10k-images-idx3-ubyte": (4, 3, 2),
     "t10k-labels-idx1-ubyte": (4,),
 }
-
-
-def content(name, shape):
-    """The bytes that a file holds: each differs from its neighbours, labels stay below 10."""
-    count = int(np.prod(shape))
-    return bytes((37 * i + len(name)) % (10 if "labels" in name else 256) for i in range(count))
-
-
-def idx(name, shape, kind=8):
-    return struct.pack(f">HBB{len(shape)}I", 0, kind, len(shape), *shape) + content(name, shape)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 import torch
 
 from chisel import models
+from tests import plugins
 from tests.needs import HAS_PROCGEN
 
 # Without the procgen extra there are no mazes to run in.
 collect_ignore_glob = [] if HAS_PROCGEN else ["test_*.py"]
+
+ADD_A_WORLD = Path(__file__).parents[2] / "docs/howto/add-a-world.md"
+_FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 
@@ -54,6 +59,23 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     command_in(folder)("train", *SMOKE, "name=run", "env.num_threads=1")
     return folder / "runs/maze/smoke/run"
+
+
+@pytest.fixture
+def coin(tmp_path, monkeypatch):
+    """The current folder, with the files of the page "Add a world", installed as pip would."""
+    (tmp_path / "coin").mkdir()
+    for _, name, text in _FENCE.findall(ADD_A_WORLD.read_text()):
+        if name:
+            (tmp_path / name).write_text(text)
+    points = (tmp_path / "pyproject.toml").read_text().split("[project.entry-points.")[1:]
+    lines = (f"[{text}".replace('"', "") for text in points)
+    plugins.install(tmp_path, "coin", "\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in ("coin", "coin.world"):
+        sys.modules.pop(name, None)
 
 
 def final(run):

@@ -103,10 +103,15 @@ def statistics(
         was not left out).
 
     Raises:
-        ConfigError: If nearly all episodes of a batch ended alike.
+        ConfigError: If nearly all episodes of a batch ended alike, or the second has nothing new.
     """
     data, every = prepare(first, variables), prepare(first, METRICS)
     new = ~second["layout"].isin(first["layout"])
+    if not new.any():
+        raise ConfigError(
+            "the second batch has no layout that the first has not: such mazes are too few for two "
+            "batches; take fewer levels"
+        )
     again = prepare(second[new], variables, like=first)
     found = regress(data, generator)
     return {

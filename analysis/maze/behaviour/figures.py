@@ -183,7 +183,7 @@ def training_curve_figure(tables: Mapping[str, DataTable], title: str) -> Figure
             rows = [row for row in table.rows if name in row]
             steps, points = [row["steps"] for row in rows], [row[name] for row in rows]
             plot_estimates(ax, steps, points, colour, name)
-        style_axes(ax, table.title, xlabel="environment steps", exponent=6)
+        style_axes(ax, table.title, xlabel="environment steps", steps=True)
         ax.legend(frameon=False, fontsize=8)
     return figure
 

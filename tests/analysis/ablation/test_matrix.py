@@ -139,6 +139,12 @@ def test_each_region_has_its_random_ones_and_the_same_seed_draws_the_same(inputs
         *(f"random:{name} {number}" for name in REGIONS for number in (1, 2, 3)),
     ]
     assert [row.like for row in one.rows[3:]] == ["left"] * 3 + ["right"] * 3
+    assert [row.label for row in one.rows[1:5]] == [
+        "without left",
+        "without right",
+        "without random 1, size of left",
+        "without random 2, size of left",
+    ]
     assert len({row.metrics["sum"].value for row in one.rows[3:]}) > 3
     assert plain(one) == plain(same) != plain(other)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from chisel import configs, models, trainers
+from chisel.analysis import studies
 from chisel.analysis.evaluation import Player, Situation, evaluate, evaluator_of, split_ratios
 from chisel.analysis.evaluation.halves import _Pictures
 from chisel.analysis.evaluation.scores import scores_of
@@ -155,6 +156,11 @@ def test_seeds_are_compared_by_their_own_metrics(group):
 def test_settings_that_do_not_apply_to_halves_are_refused(group, settings, message):
     with pytest.raises(ConfigError, match=message):
         evaluate(group, overrides=settings)
+
+
+def test_a_number_of_levels_is_refused_as_it_was_typed(group):
+    with pytest.raises(ConfigError, match="levels=3: examples are taken whole"):
+        studies.run("ablation", checkpoint=group, levels=3)
 
 
 def test_a_finished_run_can_be_trained_further(group, tmp_path):

@@ -38,6 +38,21 @@ def test_with_one_to_three_successes_the_lower_end_is_that_of_a_poisson_number(r
     assert (mirrored.low, mirrored.high) == pytest.approx((ends[0], ends[1]))
 
 
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (-0.004, ".2f", "0.00"),
+        (-0.006, ".2f", "-0.01"),
+        (-0.0, "+.2g", "0"),
+        (-20.0, ".0f", "-20"),
+        (-1e-9, ".2g", "-1e-09"),
+    ],
+)
+def test_what_rounds_to_zero_has_no_minus(value, form, text):
+    found = estimates.Estimate(value, value, value, 1)
+    assert found.text(form) == f"{text} ({text}, {text})"
+
+
 @pytest.mark.parametrize(("successes", "n"), [(-1, 3), (4, 3), (1, 0)])
 def test_an_impossible_proportion_is_refused(successes, n):
     with pytest.raises(ValueError, match="successes of"):

@@ -2,10 +2,12 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -87,6 +89,19 @@ def test_text_of_curves_is_seven_points_high_when_a_panel_fills_a_column(tmp_pat
         scale = COLUMN / figure.get_figwidth()
         written = [one for one in figure.findobj(Text) if one.get_text()]
         assert min(one.get_fontsize() for one in written) * scale >= 6.99
+
+
+@pytest.mark.parametrize("frames", [256, 2_048, 1_600_000, 80_000_000])
+def test_numbers_of_steps_do_not_overlap_however_long_runs_are(frames):
+    log = pd.Series([0.7, 0.70004], index=[0, frames])
+    figure = curves_figure({"run": [Curve(Path("run"), frames, {"losses/entropy": log})]})
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (ax,) = figure.axes
+    boxes = [one.get_window_extent() for one in ax.get_xticklabels() if one.get_text()]
+    assert len(boxes) > 2
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+    assert not ax.yaxis.get_offset_text().get_text()  # such as 7e-1, to be added in mind
 
 
 @pytest.mark.parametrize(

@@ -224,5 +224,5 @@ def test_statistics_are_complete_and_read_a_second_batch_without_the_layouts_of_
 
 def test_a_second_batch_of_the_same_layouts_alone_is_refused(generator):
     one, other = batch(generator, range(160)), batch(generator, range(160))
-    with pytest.raises(ConfigError, match="of 0 episodes"):
+    with pytest.raises(ConfigError, match="second batch has no layout"):
         statistics(one, other, ["cheese_norm"], generator)
