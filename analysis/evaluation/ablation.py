@@ -42,7 +42,7 @@ def agent_ablation_matrix(
         overrides: `key=value` on `eval.*` and `env.*`.
         regions: Regions by name; `None` takes those that the network was routed with.
         levels: Number of held-out levels or games for each row; `None` is `eval.levels`.
-        split: Split of these levels, where there are splits; `None` is `eval.split`.
+        split: Split of these levels; `None` is `eval.split`.
         mode: What is done to the units.
         controls: Number of random regions for each region.
         gates: Whether random regions silence as many units of a gate as the region does.
@@ -50,7 +50,7 @@ def agent_ablation_matrix(
 
     Raises:
         ConfigError: If the network has no regions, or they cannot be ablated so; if `levels` is
-            given for a corpus.
+            given for a corpus, or `split` for a world without splits.
     """
     settings = as_list(overrides)
     if levels is not None and loaded.config is not None and loaded.config.corpus is not None:
@@ -59,7 +59,7 @@ def agent_ablation_matrix(
         )
     if levels is not None:
         settings.append(f"eval.levels={levels}")
-    if split is not None and judged_by(loaded)[0].splits:
+    if split is not None:
         settings.append(f"eval.split={split}")
     evaluator, config = judged_by(loaded, settings)
     situation, seed = evaluator.situations[0], config.eval.seed

@@ -14,7 +14,7 @@ def run(
     checkpoint: Networks,
     *,
     levels: Count | None = None,
-    split: Literal["validation", "test"] = "test",
+    split: Literal["validation", "test"] | None = None,
     mode: Literal["zero", "mean", "resample"] = "zero",
     controls: Annotated[int, Within(0)] = 3,
     gates: bool = False,
@@ -26,7 +26,7 @@ def run(
     Args:
         checkpoint: What was routed.
         levels: Number of held-out levels or games for each row; None is `eval.levels`.
-        split: Split of these levels, where there are splits.
+        split: Split of these levels; None is `eval.split`.
         mode: What ablating does to the units.
         controls: Number of random regions for each region.
         gates: Whether random regions silence as many units of a gate as the region does; a unit of

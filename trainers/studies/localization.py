@@ -36,7 +36,7 @@ def run(
     batch: Count = 512,
     points: Count = 12,
     levels: Count | None = None,
-    split: Literal["validation", "test"] = "test",
+    split: Literal["validation", "test"] | None = None,
     mode: Literal["zero", "mean", "resample"] = "zero",
     controls: Annotated[int, Within(0)] = 3,
     seed: Seed = 0,
@@ -51,7 +51,7 @@ def run(
         points: Number of checkpoints, besides the network as it was initialised.
         levels: Held-out levels or games for each row of the ablation matrix; by default
             `eval.levels`.
-        split: Split of these levels, where there are splits.
+        split: Split of these levels; None is `eval.split`.
         mode: How units are ablated.
         controls: Number of random regions for each region.
         seed: Seed of the rollouts and the order of examples.

@@ -94,7 +94,7 @@ def run(
     changed = split_settings(settings)
     variants = checkpoint.each(lambda agent, _: _variants(agent, region, controls, fresh))
     home = checkpoint.folder(f"relearning-{region}") / "runs"
-    evaluate = functools.partial(agent_ablation_matrix, levels=levels, split="test", controls=0)
+    evaluate = functools.partial(agent_ablation_matrix, levels=levels, controls=0)
     plans: dict[str, list[RunConfig]] = {}
     starts: dict[str, list[AblationMatrix]] = {}
     for own, name in zip(variants, checkpoint.names, strict=True):

@@ -148,6 +148,11 @@ def test_regions_are_compared_on_the_same_boards_to_their_ends(agent):
         assert (row.values["return"] == ends["P(diamond)"] - ends["P(ghost)"]).all()
 
 
+def test_a_split_is_refused_where_there_are_none(agent):
+    with pytest.raises(ConfigError, match=r"eval\.split=validation: 'oversight' has no splits"):
+        agent_ablation_matrix(agent, split="validation", controls=0)
+
+
 def test_a_baseline_without_regions_is_evaluated_too(tmp_path):
     run = make_agent(tmp_path / "run", "oversight/naive")
     players = [score.player for score in evaluate(run).scores]
