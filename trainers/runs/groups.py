@@ -31,7 +31,6 @@ def train_seeds(seeds: Sequence[RunConfig]) -> Path:
         raise ConfigError(f"seed: each seed once, please; got {','.join(map(str, numbers))}")
     if seeds[0].trainer.devices * seeds[0].trainer.num_nodes > 1:
         raise ConfigError("seed: with several devices, start one run for each seed")
-    launching.note_task(seeds[0].trainer)
     with launching.process_of(seeds[0].trainer):
         first, folder = rundir.create(seeds[0])
         try:

@@ -61,7 +61,6 @@ def train(config: RunConfig) -> Path:
         Stopped: A signal ended training; the run can be resumed.
         KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
     """
-    launching.note_task(config.trainer)
     with launching.process_of(config.trainer) as process:
         if process.rank != 0:
             return _execute(_Job(config, Path(config.runs_dir), process))
