@@ -14,6 +14,7 @@ from chisel.configs.errors import (
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
 from chisel.configs.parsing.catalog import experiments
+from chisel.configs.parsing.launch import check_placed, take_launch
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
@@ -39,6 +40,7 @@ from chisel.configs.schema import (
     GridworldConfig,
     ImpalaConfig,
     LabelsConfig,
+    LaunchConfig,
     LevelsConfig,
     MazeConfig,
     MnistConfig,
@@ -47,6 +49,7 @@ from chisel.configs.schema import (
     ReinforceConfig,
     RoutingConfig,
     RunConfig,
+    SlurmConfig,
     TrackingConfig,
     TrainerConfig,
 )
@@ -71,6 +74,7 @@ __all__ = [
     "GridworldConfig",
     "ImpalaConfig",
     "LabelsConfig",
+    "LaunchConfig",
     "LevelsConfig",
     "MazeConfig",
     "MnistConfig",
@@ -80,10 +84,12 @@ __all__ = [
     "ReinforceConfig",
     "RoutingConfig",
     "RunConfig",
+    "SlurmConfig",
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
     "check_env",
+    "check_placed",
     "expand_seeds",
     "experiments",
     "flatten",
@@ -99,6 +105,7 @@ __all__ = [
     "parse_settings",
     "registry",
     "rounded_frames",
+    "take_launch",
     "to_plain",
     "to_yaml",
     "validate",

@@ -34,6 +34,11 @@ def leaves(data: Mapping[str, Any], schemas: Schemas) -> list[Leaf]:
     return list(_leaves(data, _options(schemas), "", schemas))
 
 
+def leaves_of(schema: type, data: Mapping[str, Any]) -> list[Leaf]:
+    """Return all options in a nested dict of another schema than a run's; see `leaves`."""
+    return list(_leaves(data, hints_of(schema), "", {}))
+
+
 def _leaves(
     data: Mapping[str, Any], parts: Mapping[str, Any], prefix: str, schemas: Schemas
 ) -> Iterator[Leaf]:
