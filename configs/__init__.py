@@ -14,10 +14,11 @@ from chisel.configs.errors import (
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
 from chisel.configs.parsing.catalog import experiments
+from chisel.configs.parsing.grid import Grid, load_grid
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
-from chisel.configs.parsing.overrides import expand_seeds, parse_settings
+from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
 from chisel.configs.rules.validate import (
     WORLD_SIZE,
@@ -66,6 +67,7 @@ __all__ = [
     "EnvironmentFault",
     "EvalConfig",
     "ExpertsConfig",
+    "Grid",
     "GridExpertsConfig",
     "GridMlpConfig",
     "GridworldConfig",
@@ -84,7 +86,6 @@ __all__ = [
     "TrackingConfig",
     "TrainerConfig",
     "check_env",
-    "expand_seeds",
     "experiments",
     "flatten",
     "frames_note",
@@ -92,6 +93,7 @@ __all__ = [
     "hint",
     "how_to_install",
     "load",
+    "load_grid",
     "namesake",
     "near",
     "one_line",
