@@ -14,11 +14,12 @@ from chisel.configs.errors import (
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
 from chisel.configs.parsing.catalog import experiments
-from chisel.configs.parsing.launch import check_placed, take_launch
+from chisel.configs.parsing.grid import Grid, load_grid
+from chisel.configs.parsing.launch import take_launch
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
-from chisel.configs.parsing.overrides import expand_seeds, parse_settings
+from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
 from chisel.configs.rules.validate import (
     WORLD_SIZE,
@@ -69,6 +70,7 @@ __all__ = [
     "EnvironmentFault",
     "EvalConfig",
     "ExpertsConfig",
+    "Grid",
     "GridExpertsConfig",
     "GridMlpConfig",
     "GridworldConfig",
@@ -89,8 +91,6 @@ __all__ = [
     "TrackingConfig",
     "TrainerConfig",
     "check_env",
-    "check_placed",
-    "expand_seeds",
     "experiments",
     "flatten",
     "frames_note",
@@ -98,6 +98,7 @@ __all__ = [
     "hint",
     "how_to_install",
     "load",
+    "load_grid",
     "namesake",
     "near",
     "one_line",

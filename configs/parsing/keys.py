@@ -39,6 +39,17 @@ def leaves_of(schema: type, data: Mapping[str, Any]) -> list[Leaf]:
     return list(_leaves(data, hints_of(schema), "", {}))
 
 
+def hint_at(key: str, schemas: Schemas) -> Any:
+    """Return the type of the option at a dotted key; None if there is no such option."""
+    hint: Any = None
+    parts: Mapping[str, Any] = _options(schemas)
+    for part in key.split("."):
+        hint = parts.get(part)
+        group = group_of(hint)
+        parts = hints_of(group) if group else {}
+    return hint
+
+
 def _leaves(
     data: Mapping[str, Any], parts: Mapping[str, Any], prefix: str, schemas: Schemas
 ) -> Iterator[Leaf]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing import overrides, typed
 from chisel.configs.rules.ranges import check_ranges
-from chisel.configs.schema import LaunchConfig, RunConfig, SlurmConfig
+from chisel.configs.schema import LaunchConfig, SlurmConfig
 
 _FORMS = {
     "partition": (r"\S+", "one word"),
@@ -40,23 +40,6 @@ def take_launch(settings: Sequence[str]) -> tuple[LaunchConfig, list[str]]:
     for problem in _problems(options.slurm):
         raise ConfigError(problem)
     return options, [one for one in settings if one not in mine]
-
-
-def check_placed(options: LaunchConfig, config: RunConfig) -> None:
-    """Check that a run can be trained where it is sent.
-
-    Raises:
-        ConfigError: It needs a GPU or several processes, and jobs have none.
-    """
-    if options.launcher != "slurm":
-        return
-    if config.trainer.devices * config.trainer.num_nodes > 1:
-        raise ConfigError(
-            "trainer.devices: launcher=slurm trains runs of one process; start one of several by "
-            "srun, as docs/howto/several-devices.md shows"
-        )
-    if config.trainer.accelerator == "gpu" and options.slurm.gpus is None:
-        raise ConfigError("trainer.accelerator = gpu: add slurm.gpus=1, or jobs get no GPU")
 
 
 def _problems(options: SlurmConfig) -> Iterator[str]:

@@ -36,8 +36,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     asked: list[Any] = []
     room = types.ModuleType("chisel.trainers")
     room.train = lambda config: asked.append(config) or Path("runs/one")
-    room.train_seeds = lambda several: asked.extend(several) or Path("runs/group")
-    room.resume = lambda run, overrides: asked.append((run, overrides)) or run
+    room.train_grid = lambda runs, launcher: asked.append((runs, launcher)) or Path("runs/grid")
+    room.resume = lambda run, overrides, launcher: asked.append((run, overrides, launcher)) or run
+    room.LocalLauncher = lambda jobs: jobs
     monkeypatch.setitem(sys.modules, "chisel.trainers", room)
     monkeypatch.setitem(vars(chisel), "trainers", room)
     return asked

@@ -11,6 +11,7 @@ import pytest
 
 from chisel import configs
 from chisel.analysis.results.options import options_of, read_options
+from chisel.cli.arguments import take_launch
 from chisel.cli.main import main
 from chisel.configs import RunConfig
 
@@ -112,8 +113,7 @@ def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
 def accept(words, capsys):
     """Run `check` and `list`; of the other commands check only that the arguments are right."""
     if words[0] == "train":
-        for settings in configs.expand_seeds(words[2:]):
-            configs.load(words[1], settings)
+        configs.load_grid(words[1], take_launch(words[2:])[2])
     elif words[0] == "study":
         study = configs.registry.resolve("study", words[1])
         options = options_of(words[1], study)

@@ -132,16 +132,23 @@ def resume_as(
         return _execute(_Job(config, folder, process, resumes=True, begin=begin))
 
 
-def check_resume(folder: Path, config: RunConfig) -> None:
+def check_resume(folder: Path, config: RunConfig) -> bool:
     """Check a resume as far as that is possible without building anything.
+
+    Returns:
+        Whether there is anything left to train.
 
     Raises:
         CheckpointError: As for `resume`.
         ConfigError: As for `resume`.
     """
     resuming.check_overrides(rundir.read_config(folder), config, folder)
-    device_of(config)
-    _read_newest(folder, config, _nothing)
+    _, payload = _read_newest(folder, config, _nothing)
+    if payload is None:
+        return True
+    done, iteration = payload["chisel"]["env_steps"], payload["chisel"]["iteration"]
+    # An iteration of an algorithm from elsewhere may be of any size: then training finds out.
+    return bool(done % iteration or max(1, config.frames // (done // iteration)) > iteration)
 
 
 def _read_newest(
@@ -259,7 +266,7 @@ def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
 
 
 def _where_it_ended(folder: Path) -> str:
-    if rundir.is_group(folder.parent) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
+    if rundir.group_of(folder) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return f"go on from the last checkpoint with `{rundir.resume_command(folder)}`"
     return "there was no checkpoint yet"
 

@@ -80,6 +80,9 @@ class SlurmLauncher:
 
     def _submit(self, folder: Path, members: Sequence[Member]) -> Jobs:
         size = self.options.runs_per_job
+        for one in members:
+            if one.config.trainer.accelerator == "gpu" and self.options.gpus is None:
+                raise ConfigError("trainer.accelerator = gpu: add slurm.gpus=1, or jobs get no GPU")
         parts = [members[first : first + size] for first in range(0, len(members), size)]
         shares = [Share(folder, tuple(part), self.options) for part in parts]
         found = set(folder.iterdir()) if folder.is_dir() else set()
@@ -180,7 +183,10 @@ def _gone(home: Path, job: str, member: Member) -> Outcome:
     """Return the end of a run whose job ended before it, by `scancel` or without warning."""
     log = next(home.glob(f"{job}_*_log.out"), None)
     said = f"; what the job said is in {log}" if log else ""
-    return Outcome(Stopped.exit_code, f"SLURM ended job {job}{said}", member.log)
+    command = rundir.resume_command(home)
+    return Outcome(
+        Stopped.exit_code, f"SLURM ended job {job}{said}; go on with `{command}`", member.log
+    )
 
 
 def _read_jobs(home: Path) -> dict[str, list[str]]:
