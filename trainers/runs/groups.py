@@ -193,8 +193,9 @@ def _raise_stopped(folder: Path, outcomes: Mapping[Member, Outcome]) -> None:
     stopped = [outcome for outcome in outcomes.values() if outcome.stopped]
     if stopped:
         _print_failed(outcomes)
-        command = f"go on with `{rundir.resume_command(folder / 'any')}`"
-        raise Stopped(next((o.message for o in stopped if command in o.message), f"stopped; {command}"))
+        command = f"go on with `{rundir.resume_command(folder / 'any')}"
+        said = (one.message for one in stopped if command in one.message)
+        raise Stopped(next(said, f"stopped; {command}`"))
 
 
 def _raise_failed(folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]) -> None:

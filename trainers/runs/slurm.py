@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +67,16 @@ class SlurmLauncher:
             ConfigError: SLURM refuses a job; then none is submitted.
             KeyboardInterrupt: Ctrl-C; it says how to see the jobs again, and how to end them.
         """
+        if not members:
+            return
         folder = members[0].folder.parents[members[0].name.count("/")]
         names = {one.name for one in members}
         queued = {job: names.intersection(runs) for job, runs in queued_in(folder).items()}
         new = [one for one in members if one.name not in set().union(*queued.values())]
         jobs = queued | (self._submit(folder / FOLDER, new) if new else {})
         try:
-            yield from _watched(folder / FOLDER, jobs, {one.name: one for one in members})
+            again = f"{_watch_command(folder)}{_typed(self.options)}"
+            yield from _watched(folder / FOLDER, jobs, members, again)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"the jobs go on; see them again with `{_watch_command(folder)}`, end them with "
@@ -102,8 +107,8 @@ class SlurmLauncher:
         jobs = {str(job.job_id): [one.name for one in part] for job, part in pairs}
         rundir.write(folder / JOBS_FILE, json.dumps({**_read_jobs(folder), **jobs}, indent=1))
         print(
-            f"submitted {len(members)} runs in {len(jobs)} jobs, {_ids(jobs)}; after Ctrl-C they go "
-            f"on, and `{_watch_command(folder.parent)}` shows them again",
+            f"submitted {_counted(members, 'run')} in {_counted(jobs, 'job')}, {_ids(jobs)}; after "
+            f"Ctrl-C they go on, and `{_watch_command(folder.parent)}` shows them again",
             file=sys.stderr,
         )
         return jobs
@@ -150,23 +155,37 @@ def refuse_queued(folder: Path) -> None:
 
 
 def _watched(
-    home: Path, jobs: Jobs, members: Mapping[str, Member]
+    home: Path, jobs: Jobs, members: Sequence[Member], again: str
 ) -> Iterator[tuple[Member, Outcome | None]]:
-    """Yield the starts and ends of runs as SLURM and the jobs' files tell them."""
+    """Yield the starts and ends of runs as SLURM and the jobs' files tell them.
+
+    Args:
+        home: Folder of the jobs.
+        jobs: The jobs to watch, with their runs.
+        members: The runs.
+        again: Command that goes on with runs whose job is gone.
+    """
     left = {name: job for job, names in jobs.items() for name in names}
+    by_name = {one.name: one for one in members}
     started, missing = set[str](), Counter[str]()
     while left:
         states = _answer(jobs)
         missing.update(job for job in set(left.values()) if job not in states)
         for name, job in list(left.items()):
-            member, code = members[name], codes_of(home, job).get(name)
+            member, code = by_name[name], codes_of(home, job).get(name)
             if name not in started and (code is not None or states.get(job) in _AT_WORK):
                 started.add(name)
                 yield member, None
             if code is None and missing[job] < GONE_AFTER:
                 continue
             del left[name]
-            yield member, _gone(home, job, member) if code is None else outcome_of(member, code)
+            if code is not None:
+                yield member, outcome_of(member, code)
+                continue
+            log = next(home.glob(f"{job}_*_log.out"), None)
+            said = f"; what the job said is in {log}" if log else ""
+            message = f"SLURM ended job {job}{said}; go on with `{again}`"
+            yield member, Outcome(Stopped.exit_code, message, member.log)
         if left:
             time.sleep(POLL_SECONDS)
 
@@ -177,16 +196,6 @@ def _answer(jobs: Jobs) -> dict[str, str]:
         return queue()
     except ConfigError:
         return dict.fromkeys(jobs, "")
-
-
-def _gone(home: Path, job: str, member: Member) -> Outcome:
-    """Return the end of a run whose job ended before it, by `scancel` or without warning."""
-    log = next(home.glob(f"{job}_*_log.out"), None)
-    said = f"; what the job said is in {log}" if log else ""
-    command = rundir.resume_command(home)
-    return Outcome(
-        Stopped.exit_code, f"SLURM ended job {job}{said}; go on with `{command}`", member.log
-    )
 
 
 def _read_jobs(home: Path) -> dict[str, list[str]]:
@@ -247,6 +256,17 @@ def _reason(error: BaseException) -> str:
     """Return the last line of an error, without the program's name before it."""
     text = str(getattr(error, "stderr", None) or error).strip()
     return text.splitlines()[-1].removeprefix("sbatch: error: ") if text else type(error).__name__
+
+
+def _counted(things: Collection[object], word: str) -> str:
+    return f"{len(things)} {word}{'s' * (len(things) != 1)}"
+
+
+def _typed(options: SlurmConfig) -> str:
+    """Return the options that are not the defaults, as they are typed."""
+    found, usual = asdict(options), asdict(SlurmConfig())
+    given = [f"slurm.{key}={value}" for key, value in found.items() if value != usual[key]]
+    return "".join(f" {shlex.quote(one)}" for one in given)
 
 
 def _ids(jobs: Jobs) -> str:

@@ -5,10 +5,10 @@ import os
 import signal
 import sys
 import time
+from threading import Timer
 from dataclasses import dataclass
 from pathlib import Path
 
-import cloudpickle
 import pytest
 
 from chisel.configs import SlurmConfig
@@ -23,7 +23,7 @@ told = []
 signal.signal(signal.SIGTERM, lambda *_: told.append(1))
 done = int(count.read_text()) if count.exists() else 0
 with open("starts", "a") as starts:
-    print(os.getppid(), done, file=starts)
+    print(os.getppid(), done, os.getpid(), file=starts)
 pause, code = float(sys.argv[1]), int(sys.argv[2])
 while done < 30 and not told:
     done += 1
@@ -55,7 +55,7 @@ class Counter:
 
     @property
     def starts(self):
-        """The process that started it and how far it was, for each start."""
+        """The parent's number, how far it was, and its own number, for each start."""
         path = self.folder / "starts"
         lines = path.read_text().splitlines() if path.exists() else []
         return [tuple(map(int, line.split())) for line in lines]
@@ -99,68 +99,88 @@ def test_a_run_that_fails_lets_the_others_end_and_fails_the_job(counters, home, 
 
 
 @pytest.fixture
-def submit(home):
-    """Hand a share to submitit's local executor."""
+def job(home, monkeypatch):
+    """Job 7 of SLURM in this process: calls a share, and says how it ended and came back."""
+    ends = []
 
-    def send(members, **options):
-        cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        executor = submitit.LocalExecutor(home, max_num_timeout=3)
-        executor.update_parameters(timeout_min=5)
-        return executor.submit(Share(home, members, SlurmConfig(**options)))
+    def requeue(*_):
+        ends.append("queued again")
+        sys.exit(-1)
 
-    yield send
-    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    def call(share, state="RUNNING", tell=None):
+        (home / "queue").write_text(f"7 {state}\n")
+        timer = Timer(0, lambda: tell and tell(share.members))
+        timer.start()
+        try:
+            share()
+            ends.append("ended")
+        except SystemExit as error:
+            ends.append(error.code)
+        timer.join()
+        return ends
 
-
-def wait_for(condition, job):
-    for _ in range(1200):
-        if found := condition():
-            return found
-        assert job.state == "RUNNING", job.stderr()
-        time.sleep(0.1)
-    raise AssertionError("waited for two minutes")
-
-
-def test_a_job_whose_time_is_over_is_queued_again_and_its_runs_go_on(counters, home, submit):
-    members = counters("a", "b", pause=0.1)
-    job = submit(members)
-    wait_for(lambda: all(one.starts for one in members), job)
-    os.kill(members[0].starts[0][0], signal.SIGUSR2)  # as SLURM does before the end
-    wait_for(lambda: all(len(one.starts) == 2 for one in members), job)
-    job.result()
-    for one in members:
-        (_, first), (_, second) = one.starts
-        assert first == 0
-        assert 0 < second < 30, "the second start goes on where the first was told to end"
-        assert "counted to 30" in one.log.read_text()
-    assert codes_of(home, job.job_id) == {"a": 0, "b": 0}
-
-
-def test_runs_that_do_not_end_in_time_do_not_keep_their_job_from_being_queued_again(
-    counters, home, submit
-):
-    (slow,) = counters("slow", pause=0.2)
-    job = submit((slow,), time=1, signal_delay_s=114)  # three seconds until it is queued again
-    wait_for(lambda: len(slow.starts) == 2, job)
-    assert slow.starts[1][1] == 0, "it was ended without having saved"
-    os.kill(slow.starts[1][0], signal.SIGKILL)
-
-
-@pytest.mark.parametrize(("state", "starts"), [("COMPLETING", 1), ("RUNNING", 2)])
-def test_a_job_that_loses_its_machine_comes_back_and_one_that_is_cancelled_does_not(
-    state, starts, counters, home, submit, monkeypatch
-):
-    (one,) = counters("a", pause=0.1)
     (home / "squeue").write_text(f"#!/bin/sh\ncat {home}/queue\n")
     (home / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", str(home), prepend=os.pathsep)
-    monkeypatch.setenv("SLURM_JOB_ID", "5")
-    job = submit((one,))
-    (home / "queue").write_text(f"{job.job_id} {state}\n")
-    wait_for(lambda: one.starts, job)
-    os.kill(one.starts[0][0], signal.SIGTERM)
-    while job.state == "RUNNING":
-        time.sleep(0.1)
-    assert len(one.starts) == starts
-    assert int((one.folder / "count").read_text()) > 0, "it saved how far it came"
-    assert codes_of(home, job.job_id) == ({"a": 0} if starts == 2 else {})
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    before = signal.signal(signal.SIGUSR2, requeue)  # as submitit does before it calls a share
+    yield call
+    signal.signal(signal.SIGUSR2, before)
+
+
+def send(number):
+    """Send a signal to this process once all runs have started."""
+
+    def tell(members):
+        while not all(one.starts for one in members):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(os.getpid(), number)
+
+    return tell
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_a_job_that_is_to_end_saves_its_runs_is_queued_again_and_goes_on(
+    number, counters, home, job
+):
+    members = counters("a", "b", pause=0.1)
+    share = Share(home, members, SlurmConfig(runs_per_job=2))
+    assert job(share, tell=send(number)) == ["queued again", -1]
+    saved = [int((one.folder / "count").read_text()) for one in members]
+    assert all(0 < count < 30 for count in saved)
+    assert job(share) == ["queued again", -1, "ended"]
+    assert [one.starts[1][1] for one in members] == saved
+    assert codes_of(home, "7") == {"a": 0, "b": 0}
+
+
+@pytest.mark.parametrize("state", ["COMPLETING", "PENDING"])
+def test_a_job_that_its_user_ends_saves_and_leaves_the_rest_to_slurm(state, counters, home, job):
+    (one,) = counters("a", pause=0.1)
+    ends = job(Share(home, (one,), SlurmConfig()), state, tell=send(signal.SIGTERM))
+    assert ends == [143]
+    assert int((one.folder / "count").read_text()) > 0
+    assert codes_of(home, "7") == {}
+
+
+def test_a_run_that_is_too_slow_to_save_does_not_keep_its_job_from_coming_back(counters, home, job):
+    (slow,) = counters("slow", pause=30)
+    options = SlurmConfig(time=1, signal_delay_s=116)  # two seconds
+    assert job(Share(home, (slow,), options)) == ["queued again", -1]
+    assert not (slow.folder / "count").exists()
+
+
+def test_a_run_that_is_killed_fails_the_job_and_the_other_ends(counters, home, monkeypatch):
+    killed, good = counters("killed", "good", pause=0.1)
+    monkeypatch.setenv("SUBMITIT_DEBUG_JOB_ID", "7")
+
+    def kill():
+        while not killed.starts:
+            time.sleep(0.02)
+        os.kill(killed.starts[0][2], signal.SIGKILL)
+
+    Timer(0, kill).start()
+    with pytest.raises(RuntimeError, match="1 of 2 runs failed: killed"):
+        Share(home, (killed, good), SlurmConfig(runs_per_job=2))()
+    assert codes_of(home, "7") == {"killed": -9, "good": 0}
