@@ -36,7 +36,6 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "number for a switch": ((*QUICK, "algo.anneal_lr=2"), "algo.anneal_lr = 2", "true or false"),
     "null where required": ((*QUICK, "frames=null"), "frames = null", "a whole number"),
     "unknown choice": ((*QUICK, "env.mode=esay"), "env.mode = esay", "'easy'?"),
-    "commas for a list": ((*QUICK, "model.channels=8,8,8"), "model.channels", "[16, 32, 32]"),
     "words in a list": ((*QUICK, "model.channels=[a,b,c]"), "model.channels", "[16, 32, 32]"),
     "list too short": ((*QUICK, "model.channels=[16,32]"), "model.channels", "3 blocks"),
     "zero in a list": ((*QUICK, "model.channels=[16,0,32]"), "model.channels = 0", "at least 1"),

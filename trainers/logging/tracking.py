@@ -15,6 +15,7 @@ from chisel import configs
 from chisel.analysis.results import save_figure, write_gif
 from chisel.configs import RunConfig
 from chisel.trainers.logging.csv_log import CsvLog
+from chisel.trainers.runs.rundir import group_of
 from chisel.trainers.runs.versions import git_commit, versions
 
 if TYPE_CHECKING:
@@ -70,27 +71,27 @@ def _start_wandb(
 ) -> IterationLogger | None:
     from chisel.trainers.logging.wandb_run import start_wandb
 
-    one_of_group = run_dir.name.startswith("seed-")
-    name = f"{run_dir.parent.name}/{run_dir.name}" if one_of_group else run_dir.name
+    group = group_of(run_dir) or (run_dir.parent if run_dir.name.startswith("seed-") else None)
+    place = (run_dir.relative_to(group) if group else Path(run_dir.name)).as_posix()
     tracking = config.tracking
     return start_wandb(
         "online" if tracking.mode == "online" else "offline",
         warn,
-        run_id=run_id or (_own_id(run_dir.name) if one_of_group else None),
+        run_id=run_id or (_own_id(place.replace("/", "-")) if group else None),
         dir=str(run_dir),
         project=tracking.project,
         entity=tracking.entity,
-        name=name,
-        group=tracking.group or (run_dir.parent.name if one_of_group else None),
+        name=f"{group.name}/{place}" if group else place,
+        group=tracking.group or (group.name if group else None),
         tags=tracking.tags,
         config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
     )
 
 
-def _own_id(seed: str) -> str | None:
-    """Make a W&B id for one of several seeds, if the environment has one id for all of them."""
+def _own_id(place: str) -> str | None:
+    """Make a W&B id for one of several runs, if the environment has one id for all of them."""
     given = os.environ.get("WANDB_RUN_ID")
-    return f"{given}-{seed}" if given else None
+    return f"{given}-{place}" if given else None
 
 
 def _warn_of_environment(mode: str, warn: Warn) -> None:

@@ -207,9 +207,9 @@ def _raise_failed(folder: Path, members: Sequence[Member], outcomes: Mapping[Mem
     first, outcome = next(iter(failed.items()))
     code = outcome.code if outcome.code > 0 else 128 - outcome.code  # as shells say it
     kind = next((k for k in ChiselError.__subclasses__() if k.exit_code == code), ChiselError)
-    rest = len(members) - len(failed)
+    rest = ", the others have ended" if len(failed) < len(members) else ""
     error = kind(
-        f"{len(failed)} of {len(members)} runs failed, {rest} have ended; the exit code is that of "
+        f"{len(failed)} of {len(members)} runs failed{rest}; the exit code is that of "
         f"{first.name}; `{rundir.resume_command(folder / 'any')}` tries again"
     )
     error.exit_code = code
@@ -225,13 +225,8 @@ def _print_failed(outcomes: Mapping[Member, Outcome]) -> None:
 
 def _summarise(folder: Path, members: Sequence[Member]) -> None:
     """Compare the runs, seeds together, and show the table; runs without a log are left out."""
-    points = dict.fromkeys(
-        one.folder.parent if one.folder.name == f"seed-{one.config.seed}" else one.folder
-        for one in members
-        if (one.folder / "metrics.csv").is_file()
-    )
-    if points:
-        table = compare(list(points), out=folder / SUMMARY).table()
+    if any((one.folder / "metrics.csv").is_file() for one in members):
+        table = compare([folder], out=folder / SUMMARY).table()
         show(table, Console(stderr=True, markup=False, emoji=False, highlight=False))
 
 

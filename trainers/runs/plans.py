@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chisel import configs
+from chisel import configs, models
 from chisel.configs import CheckpointError, ConfigError, RunConfig
 from chisel.trainers.runs import resuming, run, rundir
 from chisel.trainers.runs.members import Member
@@ -23,7 +23,7 @@ def write_plans(folder: Path, plans: Plans) -> None:
         CheckpointError: The disk refuses.
     """
     plain = {"folders": list(plans), "runs": [configs.to_plain(plan) for plan in plans.values()]}
-    rundir.write(folder / rundir.GROUP_FILE, json.dumps(plain, indent=1))
+    rundir.write(folder / models.GROUP_FILE, json.dumps(plain, indent=1))
 
 
 def read_plans(folder: Path, only: str | None = None) -> dict[str, RunConfig]:
@@ -36,7 +36,7 @@ def read_plans(folder: Path, only: str | None = None) -> dict[str, RunConfig]:
     Raises:
         CheckpointError: group.json is damaged.
     """
-    path = folder / rundir.GROUP_FILE
+    path = folder / models.GROUP_FILE
     try:
         data = json.loads(path.read_bytes())
         # Groups of earlier versions differ in their seeds alone.

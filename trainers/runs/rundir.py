@@ -18,8 +18,6 @@ from chisel.configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
-GROUP_FILE = "group.json"
-"""File in the folder of a grid, or of several seeds, that holds the configs of all runs."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 """Errors of disks without locks: NFS without its service, Lustre without flock."""
 
@@ -53,7 +51,7 @@ def resume_command(folder: Path) -> str:
 
 def is_group(folder: Path) -> bool:
     """Whether a folder holds the runs of a grid, or of several seeds."""
-    return (folder / GROUP_FILE).is_file()
+    return (folder / models.GROUP_FILE).is_file()
 
 
 def group_of(folder: Path) -> Path | None:
@@ -63,7 +61,7 @@ def group_of(folder: Path) -> Path | None:
 
 def discard_unused(folder: Path) -> None:
     """Remove the folder of a run that ended before it wrote any result."""
-    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, GROUP_FILE}:
+    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, models.GROUP_FILE}:
         shutil.rmtree(folder)
 
 
