@@ -73,7 +73,7 @@ class SlurmLauncher:
         names = {one.name for one in members}
         queued = {job: names.intersection(runs) for job, runs in queued_in(folder).items()}
         new = [one for one in members if one.name not in set().union(*queued.values())]
-        jobs = queued | (self._submit(folder / FOLDER, new) if new else {})
+        jobs = {**queued, **(self._submit(folder / FOLDER, new) if new else {})}
         try:
             again = f"{_watch_command(folder)}{_typed(self.options)}"
             yield from _watched(folder / FOLDER, jobs, members, again)

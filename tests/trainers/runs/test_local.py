@@ -112,7 +112,7 @@ def press_when_ready(members: list[Script], *numbers: signal.Signals) -> threadi
     return thread
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_lets_all_that_run_save_and_starts_no_other(
     number: signal.Signals, script: Any
 ) -> None:
