@@ -62,5 +62,5 @@ def test_a_job_killed_submitted_anew_told_to_end_and_queued_again_ends_with_the_
     _, in_job, *_ = processes(int(job.job_id))
     os.kill(in_job, signal.SIGUSR2)
     job.result()
-    assert "Requeued job" in job.stderr()
+    assert "Requeued job" in job.stdout()
     assert identical(run, finished)
