@@ -64,7 +64,7 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
             write_plans(folder, {one: _with_threads(config) for one, config in planned.items()})
             if any(config.trainer.threads is None for config in runs.values()):
                 print(
-                    f"note: trainer.threads = {THREADS} in every run, so that the bits don't depend "
+                    f"note: trainer.threads = {THREADS} in every run, so that bits don't depend "
                     "on how many train side by side; set it for another number",
                     file=sys.stderr,
                 )
@@ -109,8 +109,9 @@ def resume(
         plan = None  # what is damaged is no fault of this run
     if plan is None:
         return run.resume(path, overrides)
-    resuming.check_overrides(plan, configs.override(plan, overrides), path)
-    return _train(member(group, name, plan, overrides))
+    planned = configs.override(plan, overrides)
+    resuming.check_overrides(plan, planned, path)
+    return _train(member(group, name, planned, overrides))
 
 
 def resume_grid(
@@ -129,13 +130,15 @@ def resume_grid(
         plans = read_plans(folder)
         planned = {name: configs.override(plan, overrides) for name, plan in plans.items()}
         members = members_of(folder, plans, planned, overrides)
-        waiting = [one for one in members if not _begun(one) or run.check_resume(one.folder, one.config)]
+        waiting = [one for one in members if _unfinished(one)]
         if not waiting:
             print(f"all {len(members)} runs of {folder} have their frames; for more, add frames=…")
         elif planned != plans:
             write_plans(folder, planned)
         outcomes = dict(_launched(members, waiting, launcher))
         _raise_stopped(folder, outcomes)
+        if short := [one for one in outcomes if outcomes[one].code == 0 and _unfinished(one)]:
+            print(f"trainer.max_minutes is over in {len(short)} runs; {_go_on(folder)}")
         if waiting or not (folder / SUMMARY).is_dir():
             _summarise(folder, members)
         _raise_failed(folder, members, outcomes)
@@ -183,15 +186,26 @@ def _begun(one: Member) -> bool:
     return (one.folder / rundir.CONFIG_FILE).is_file()
 
 
+def _unfinished(one: Member) -> bool:
+    """Check a run, and return whether anything is left to train."""
+    return not _begun(one) or run.check_resume(one.folder, one.config)
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with `{rundir.resume_command(folder)}`"
+
+
 def _raise_stopped(folder: Path, outcomes: Mapping[Member, Outcome]) -> None:
     stopped = [outcome for outcome in outcomes.values() if outcome.stopped]
     if stopped:
         _print_failed(outcomes)
-        command = f"go on with `{rundir.resume_command(folder / 'any')}`"
-        raise Stopped(next((o.message for o in stopped if command in o.message), f"stopped; {command}"))
+        said = (outcome.message for outcome in stopped if _go_on(folder) in outcome.message)
+        raise Stopped(next(said, f"stopped; {_go_on(folder)}"))
 
 
-def _raise_failed(folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]) -> None:
+def _raise_failed(
+    folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]
+) -> None:
     """Raise the error whose exit code the first failed run had."""
     failed = {one: outcome for one, outcome in outcomes.items() if outcome.failed}
     if not failed:
@@ -203,7 +217,7 @@ def _raise_failed(folder: Path, members: Sequence[Member], outcomes: Mapping[Mem
     rest = ", the others have ended" if len(failed) < len(members) else ""
     error = kind(
         f"{len(failed)} of {len(members)} runs failed{rest}; the exit code is that of "
-        f"{first.name}; `{rundir.resume_command(folder / 'any')}` tries again"
+        f"{first.name}; `{rundir.resume_command(folder)}` tries again"
     )
     error.exit_code = code
     raise error
@@ -213,7 +227,10 @@ def _print_failed(outcomes: Mapping[Member, Outcome]) -> None:
     for one, outcome in outcomes.items():
         if outcome.failed:
             log = f"; its output is in {outcome.log}" if outcome.log else ""
-            print(f"{one.name} failed with exit code {outcome.code}: {outcome.message}{log}", file=sys.stderr)
+            print(
+                f"{one.name} failed with exit code {outcome.code}: {outcome.message}{log}",
+                file=sys.stderr,
+            )
 
 
 def _summarise(folder: Path, members: Sequence[Member]) -> None:

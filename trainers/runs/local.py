@@ -51,7 +51,9 @@ class LocalLauncher:
                     if received and not told:
                         told = _tell(running, received[0])
                     if received[1:].count(signal.SIGINT):
-                        raise KeyboardInterrupt("go on from the last checkpoints with chisel resume")
+                        raise KeyboardInterrupt(
+                            "go on from the last checkpoints with chisel resume"
+                        )
                     yield from _ended(running, told)
                     time.sleep(POLL_SECONDS)
         finally:
