@@ -111,7 +111,10 @@ def resume(
         return run.resume(path, overrides)
     planned = configs.override(plan, overrides)
     resuming.check_overrides(plan, planned, path)
-    return _train(member(group, name, planned, overrides))
+    one = member(group, name, planned, overrides)
+    if _begun(one) and rundir.read_config(path).frames != one.config.frames:
+        print(f"note: frames = {one.config.frames:,}, as {group} is planned", file=sys.stderr)
+    return _train(one)
 
 
 def resume_grid(
@@ -136,7 +139,7 @@ def resume_grid(
         elif planned != plans:
             write_plans(folder, planned)
         outcomes = dict(_launched(members, waiting, launcher))
-        _raise_stopped(folder, outcomes)
+        _raise_stopped(folder, waiting, outcomes)
         if short := [one for one in outcomes if outcomes[one].code == 0 and _unfinished(one)]:
             print(f"trainer.max_minutes is over in {len(short)} runs; {_go_on(folder)}")
         if waiting or not (folder / SUMMARY).is_dir():
@@ -149,6 +152,8 @@ def _launched(
     members: Sequence[Member], waiting: Sequence[Member], launcher: Launcher | None
 ) -> Iterator[tuple[Member, Outcome]]:
     """Train runs, and return how each of those ended that has started."""
+    if not waiting:
+        return
     if launcher is None:
         yield from _one_after_the_other(waiting)
         return
@@ -195,9 +200,12 @@ def _go_on(folder: Path) -> str:
     return f"go on with `{rundir.resume_command(folder)}`"
 
 
-def _raise_stopped(folder: Path, outcomes: Mapping[Member, Outcome]) -> None:
+def _raise_stopped(
+    folder: Path, waiting: Sequence[Member], outcomes: Mapping[Member, Outcome]
+) -> None:
+    """Raise if a signal ended a run, or kept one from starting."""
     stopped = [outcome for outcome in outcomes.values() if outcome.stopped]
-    if stopped:
+    if stopped or len(outcomes) < len(waiting):
         _print_failed(outcomes)
         said = (outcome.message for outcome in stopped if _go_on(folder) in outcome.message)
         raise Stopped(next(said, f"stopped; {_go_on(folder)}"))
