@@ -14,11 +14,11 @@ from chisel import configs
 from chisel.analysis.results import compare, show
 from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig, Stopped
 from chisel.trainers.logging.grid_progress import GridProgress
-from chisel.trainers.runs.assembly import device_of
 from chisel.trainers.runs import launching, resuming, run, rundir
+from chisel.trainers.runs.assembly import device_of
 from chisel.trainers.runs.members import Launcher, Member, Outcome
-from chisel.trainers.runs.slurm import SlurmLauncher, refuse_queued
 from chisel.trainers.runs.plans import member, members_of, read_plans, write_plans
+from chisel.trainers.runs.slurm import SlurmLauncher, refuse_queued
 
 SUMMARY = "studies/compare"
 """Folder of a grid's curves and final numbers, with intervals over seeds."""
@@ -65,7 +65,7 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
             write_plans(folder, {one: _with_threads(config) for one, config in planned.items()})
             if any(config.trainer.threads is None for config in runs.values()):
                 print(
-                    f"note: trainer.threads = {THREADS} in every run, so that the bits don't depend "
+                    f"note: trainer.threads = {THREADS} in every run, so that bits don't depend "
                     "on how many train side by side; set it for another number",
                     file=sys.stderr,
                 )
@@ -110,8 +110,12 @@ def resume(
         plan = None  # what is damaged is no fault of this run
     if plan is None:
         return run.resume(path, overrides)
-    resuming.check_overrides(plan, configs.override(plan, overrides), path)
-    return _train(member(group, name, plan, overrides))
+    planned = configs.override(plan, overrides)
+    resuming.check_overrides(plan, planned, path)
+    one = member(group, name, planned, overrides)
+    if _begun(one) and rundir.read_config(path).frames != one.config.frames:
+        print(f"note: frames = {one.config.frames:,}, as {group} is planned", file=sys.stderr)
+    return _train(one)
 
 
 def resume_grid(
@@ -135,13 +139,15 @@ def resume_grid(
         members = members_of(folder, plans, planned, overrides)
         for one in () if elsewhere else members:
             device_of(one.config)
-        waiting = [one for one in members if not _begun(one) or run.check_resume(one.folder, one.config)]
+        waiting = [one for one in members if _unfinished(one)]
         if not waiting:
             print(f"all {len(members)} runs of {folder} have their frames; for more, add frames=…")
         elif planned != plans:
             write_plans(folder, planned)
         outcomes = dict(_launched(members, waiting, launcher))
-        _raise_stopped(folder, outcomes)
+        _raise_stopped(folder, waiting, outcomes)
+        if short := [one for one in outcomes if outcomes[one].code == 0 and _unfinished(one)]:
+            print(f"trainer.max_minutes is over in {len(short)} runs; {_go_on(folder)}")
         if waiting or not (folder / SUMMARY).is_dir():
             _summarise(folder, members)
         _raise_failed(folder, members, outcomes)
@@ -152,6 +158,8 @@ def _launched(
     members: Sequence[Member], waiting: Sequence[Member], launcher: Launcher | None
 ) -> Iterator[tuple[Member, Outcome]]:
     """Train runs, and return how each of those ended that has started."""
+    if not waiting:
+        return
     if launcher is None:
         yield from _one_after_the_other(waiting)
         return
@@ -189,16 +197,30 @@ def _begun(one: Member) -> bool:
     return (one.folder / rundir.CONFIG_FILE).is_file()
 
 
-def _raise_stopped(folder: Path, outcomes: Mapping[Member, Outcome]) -> None:
+def _unfinished(one: Member) -> bool:
+    """Check a run, and return whether anything is left to train."""
+    return not _begun(one) or run.check_resume(one.folder, one.config)
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with `{rundir.resume_command(folder)}`"
+
+
+def _raise_stopped(
+    folder: Path, waiting: Sequence[Member], outcomes: Mapping[Member, Outcome]
+) -> None:
+    """Raise if a signal ended a run, or kept one from starting."""
     stopped = [outcome for outcome in outcomes.values() if outcome.stopped]
-    if stopped:
+    if stopped or len(outcomes) < len(waiting):
         _print_failed(outcomes)
-        command = f"go on with `{rundir.resume_command(folder / 'any')}"
-        said = (one.message for one in stopped if command in one.message)
-        raise Stopped(next(said, f"stopped; {command}`"))
+        asked = _go_on(folder).removesuffix("`")  # a launcher may have more to type
+        said = (outcome.message for outcome in stopped if asked in outcome.message)
+        raise Stopped(next(said, f"stopped; {_go_on(folder)}"))
 
 
-def _raise_failed(folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]) -> None:
+def _raise_failed(
+    folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]
+) -> None:
     """Raise the error whose exit code the first failed run had."""
     failed = {one: outcome for one, outcome in outcomes.items() if outcome.failed}
     if not failed:
@@ -210,7 +232,7 @@ def _raise_failed(folder: Path, members: Sequence[Member], outcomes: Mapping[Mem
     rest = ", the others have ended" if len(failed) < len(members) else ""
     error = kind(
         f"{len(failed)} of {len(members)} runs failed{rest}; the exit code is that of "
-        f"{first.name}; `{rundir.resume_command(folder / 'any')}` tries again"
+        f"{first.name}; `{rundir.resume_command(folder)}` tries again"
     )
     error.exit_code = code
     raise error
@@ -220,7 +242,10 @@ def _print_failed(outcomes: Mapping[Member, Outcome]) -> None:
     for one, outcome in outcomes.items():
         if outcome.failed:
             log = f"; its output is in {outcome.log}" if outcome.log else ""
-            print(f"{one.name} failed with exit code {outcome.code}: {outcome.message}{log}", file=sys.stderr)
+            print(
+                f"{one.name} failed with exit code {outcome.code}: {outcome.message}{log}",
+                file=sys.stderr,
+            )
 
 
 def _summarise(folder: Path, members: Sequence[Member]) -> None:

@@ -15,6 +15,7 @@ from types import FrameType
 from chisel.configs import ChiselError, ConfigError, Stopped
 from chisel.trainers.runs.callbacks import STOPPING
 from chisel.trainers.runs.members import Member, Outcome, outcome_of
+from chisel.trainers.runs.rundir import resume_command
 
 POLL_SECONDS = 0.1
 """How often is looked whether a process has ended."""
@@ -51,7 +52,8 @@ class LocalLauncher:
                     if received and not told:
                         told = _tell(running, received[0])
                     if received[1:].count(signal.SIGINT):
-                        raise KeyboardInterrupt("go on from the last checkpoints with chisel resume")
+                        command = resume_command(members[0].folder)
+                        raise KeyboardInterrupt(f"go on from the last checkpoints with `{command}`")
                     yield from _ended(running, told)
                     time.sleep(POLL_SECONDS)
         finally:

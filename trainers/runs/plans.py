@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chisel import configs, models
 from chisel.configs import CheckpointError, ConfigError, RunConfig
-from chisel.trainers.runs import resuming, run, rundir
+from chisel.trainers.runs import resuming, rundir
 from chisel.trainers.runs.members import Member
 
 Plans = Mapping[str, RunConfig]
@@ -76,7 +76,10 @@ def members_of(
     for name, plan in plans.items():
         resuming.check_overrides(plan, planned[name], folder)
         own = folder / name / rundir.CONFIG_FILE
-        frames, wanted = rundir.read_config(own.parent).frames if own.is_file() else 0, planned[name].frames
+        frames, wanted = (
+            rundir.read_config(own.parent).frames if own.is_file() else 0,
+            planned[name].frames,
+        )
         if frames > wanted and "frames" not in given:
             raise ConfigError(
                 f"frames = {wanted}: {own.parent} is planned for {frames:,}, and the runs of a "
@@ -86,10 +89,17 @@ def members_of(
 
 
 def member(folder: Path, name: str, plan: RunConfig, overrides: Sequence[str]) -> Member:
-    """Return one run of a grid, as it goes on under its plan and settings."""
+    """Return one run of a grid, as it goes on under its plan.
+
+    Args:
+        folder: The grid's folder.
+        name: The run's folder in it.
+        plan: The run's plan, settings included.
+        overrides: Settings that are laid over the own options of a run that was begun.
+    """
     settings = tuple(one for one in overrides if not one.startswith("frames="))
     if not (folder / name / rundir.CONFIG_FILE).is_file():
-        return Member(name, folder / name, configs.override(plan, settings), settings)
+        return Member(name, folder / name, plan, settings)
     own = configs.override(rundir.read_config(folder / name), settings)
     return Member(name, folder / name, replace(own, frames=plan.frames), settings)
 
