@@ -34,6 +34,7 @@ POLL_SECONDS = 5.0
 GONE_AFTER = 2
 """Number of times that SLURM must not know a job any more; its file may come later on some disks."""
 _AT_WORK = ("RUNNING", "COMPLETING")
+"""States of a job whose runs have started."""
 
 Jobs = Mapping[str, Sequence[str]]
 """By number of a job the names of its runs, like `12_0` and `seed-3`."""
