@@ -36,7 +36,7 @@ GONE_AFTER = 2
 _AT_WORK = ("RUNNING", "COMPLETING")
 """States of a job whose runs have started."""
 
-Jobs = Mapping[str, Sequence[str]]
+Jobs = Mapping[str, Collection[str]]
 """By number of a job the names of its runs, like `12_0` and `seed-3`."""
 
 
