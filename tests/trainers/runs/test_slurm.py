@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -212,6 +213,19 @@ def test_runs_that_need_a_gpu_are_refused_for_jobs_without_one(cluster, tmp_path
     assert main([*words, "trainer.accelerator=gpu", "launcher=slurm"]) == 2
     assert "slurm.gpus=1" in capsys.readouterr().err
     assert not (cluster / "script").exists()
+
+
+def test_jobs_of_this_machine_are_refused_beside_those_of_slurm(capsys):
+    assert main(["train", "maze/smoke", "seed=0,1", "jobs=2", "launcher=slurm"]) == 2
+    assert "slurm.runs_per_job" in capsys.readouterr().err
+
+
+def test_one_run_is_a_grid_of_one(cluster, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "maze/smoke", "seed=3", "name=one", "trainer.threads=1", "launcher=slurm"]
+    assert main(words) == 143, "SLURM doesn't know the job: it is gone"
+    assert json.loads(Path("runs/maze/smoke/one/slurm/jobs.json").read_text()) == {"12": ["seed-3"]}
+    assert "chisel resume runs/maze/smoke/one launcher=slurm" in capsys.readouterr().err
 
 
 def test_jobs_from_within_a_job_take_nothing_over_from_it(grid, cluster, monkeypatch):
