@@ -72,6 +72,34 @@ def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     return (values[0] if values else None), [one for one in settings if not _is(one, key)]
 
 
+def take_jobs(settings: Sequence[str]) -> tuple[int, list[str]]:
+    """Take `jobs=…`, the number of runs that train at a time, out of the settings; 1 if left out.
+
+    Raises:
+        ConfigError: It is no number from 1 on, or given twice.
+    """
+    text, rest = take(settings, "jobs")
+    if text is not None and not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise ConfigError(f"jobs={text}: a number of runs at a time, like jobs=2")
+    return int(text or 1), rest
+
+
+def take_launch(settings: Sequence[str]) -> tuple[int, configs.LaunchConfig, list[str]]:
+    """Take `jobs=…`, `launcher=…` and `slurm.*` out of the settings.
+
+    Raises:
+        ConfigError: As for `take_jobs` and `configs.take_launch`; or they don't fit together.
+    """
+    launch, rest = configs.take_launch(settings)
+    jobs, left = take_jobs(rest)
+    if launch.launcher == "slurm" and len(left) < len(rest):
+        raise ConfigError(
+            "jobs: it counts processes of this machine, and launcher=slurm starts none; "
+            "slurm.runs_per_job=N trains N runs in each job"
+        )
+    return jobs, launch, left
+
+
 def existing(path: str, runs: str = "runs") -> Path:
     """Return the path of a run, a checkpoint or a folder of weights, which must exist.
 
@@ -87,15 +115,15 @@ def existing(path: str, runs: str = "runs") -> Path:
 
 
 def check_settings(run: Path, settings: Sequence[str]) -> None:
-    """Check overrides against the config of a run, or of the first of several seeds.
+    """Check overrides against the config of a run, or of the first run of a grid.
 
     Where there is no config, beside a single checkpoint for example, nothing is checked here.
 
     Raises:
         ConfigError: They don't fit it.
     """
-    for file in (run / "config.yaml", *sorted(run.glob("seed-*/config.yaml"))):
-        if file.is_file():
+    for pattern in ("config.yaml", "*/config.yaml", "*/seed-*/config.yaml"):
+        for file in sorted(run.glob(pattern))[:1]:
             configs.load(str(file), settings)
             return
 

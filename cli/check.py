@@ -14,18 +14,30 @@ HELP = f"""\
 usage: {USAGE}
 
 Prints the config that `chisel train` would use, every option resolved, or the first thing that is
-wrong with it. With several seeds, one document each.
+wrong with it. If keys have several values, the runs as a list of comments, then one document each.
 
 examples:
   chisel check maze/quick
-  chisel check my/experiment.yaml env.num_envs=32 seed=0,1,2"""
+  chisel check my/experiment.yaml env.num_envs=32 algo.gamma=0.9,0.99 seed=0,1,2"""
 
 
 def run(arguments: Sequence[str]) -> None:
     """Print the resolved config."""
     experiment, settings = one_word(arguments, "EXPERIMENT", USAGE)
-    checked = [configs.load(experiment, one) for one in configs.expand_seeds(settings)]
-    print("---\n".join(configs.to_yaml(config) for config in checked), end="")
-    for note in dict.fromkeys(map(configs.frames_note, checked)):
+    grid = configs.load_grid(experiment, settings)
+    if grid.keys:
+        print("\n".join(f"# {line}" for line in _table(grid)))
+    print("---\n".join(map(configs.to_yaml, grid.runs.values())), end="")
+    for note in dict.fromkeys(map(configs.frames_note, grid.runs.values())):
         if note:
             print(f"note: {note}", file=sys.stderr)
+
+
+def _table(grid: configs.Grid) -> list[str]:
+    """Return what varies in a grid: the number of runs, and a line for each."""
+    plain = [configs.flatten(configs.to_plain(config)) for config in grid.runs.values()]
+    columns = [[key, *(str(one.get(key, "")) for one in plain)] for key in grid.keys]
+    columns.append(["folder", *grid.runs])
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
+    lines = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
+    return [f"{len(plain)} runs", *lines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chisel.cli.arguments import check_settings, existing, one_word, take
+from chisel.configs import ConfigError
 
 USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [steer=FILE:COEFF,…] [key=value …] [out=FOLDER]"
 
@@ -16,8 +17,8 @@ world's metrics with 95 % intervals: held-out mazes, with the cheese as in train
 cheese anywhere; fresh boards of diamond and ghost, without each region too; gridworlds and any
 other environment by return, length and success; autoencoders by what each half restores. Writes
 eval.json, and every episode to eval.csv. RUN is a run's folder, a folder of several seeds (which
-get intervals over seeds), a checkpoint, a folder of shipped weights, or a published .pth file with
-env=EXPERIMENT.
+get intervals over seeds), the folder of a grid (whose runs are evaluated one after the other), a
+checkpoint, a folder of shipped weights, or a published .pth file with env=EXPERIMENT.
 
   ablate=REGION[:MODE],…
                       switch regions off that gradients were routed to; MODE is zero (if left out),
@@ -49,11 +50,15 @@ def run(arguments: Sequence[str]) -> None:
     check_settings(source, of_config)
     # Heavy: only once the arguments are known to be good.
     from chisel.analysis.evaluation import evaluate
-    from chisel.analysis.results import progress_bars, show
+    from chisel.analysis.results import points_of, progress_bars, show
 
-    with progress_bars() as progress:
-        evaluation = evaluate(source, overrides=settings, out=out, progress=progress)
-    show(evaluation.table())
-    print(evaluation.data)
-    if evaluation.figure is not None:
-        print(evaluation.figure)
+    points = points_of(source)
+    if out is not None and len(points) > 1:
+        raise ConfigError(f"out={out}: {source} has {len(points)} runs; name one of them")
+    for point in points:
+        with progress_bars() as progress:
+            evaluation = evaluate(point, overrides=settings, out=out, progress=progress)
+        show(evaluation.table())
+        print(evaluation.data)
+        if evaluation.figure is not None:
+            print(evaluation.figure)

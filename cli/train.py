@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from chisel import configs
-from chisel.cli.arguments import one_word
+from chisel.cli.arguments import one_word, take_launch
+from chisel.configs import ConfigError
 
-USAGE = "chisel train EXPERIMENT [key=value …]"
+USAGE = "chisel train EXPERIMENT [key=value …] [key=value,value …] [jobs=N]"
 
 HELP = f"""\
 usage: {USAGE}
@@ -20,6 +21,10 @@ EXPERIMENT is a name from `chisel list` or a YAML file. `chisel check` prints al
 
   name=NAME              the run's folder; without it, one of date, time and seed
   seed=0,1,2             three runs in one folder, with a summary over the seeds
+  algo.gamma=0.9,0.99    any key takes several values; all combinations are trained. Lists are
+                         written model.hidden=[64],[128,64], text with a comma in quotes
+  jobs=2                 so many runs at a time; the bits don't depend on it
+  launcher=slurm         train in jobs of SLURM, each with slurm.gpus=1 slurm.time=240 (minutes) …
   init_from=RUN          start from the weights of another run
   trainer.max_minutes=60 end early; `chisel resume` goes on
   trainer.threads=2      torch's CPU threads; without it, one for each core that nothing else keeps
@@ -28,17 +33,37 @@ EXPERIMENT is a name from `chisel list` or a YAML file. `chisel check` prints al
 
 examples:
   chisel train maze/quick
-  chisel train maze/quick name=slow algo.learning_rate=1e-4 frames=2e6"""
+  chisel train maze/quick name=slow algo.learning_rate=1e-4 frames=2e6
+  chisel train maze/quick name=rates algo.learning_rate=1e-3,3e-4 seed=0,1,2 jobs=2
+  chisel train maze/quick seed=0,1,2 launcher=slurm slurm.gpus=1 slurm.runs_per_job=3"""
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Check the config, then train one run, or one per seed."""
+    """Check the config, then train one run, or the runs of a grid."""
     experiment, settings = one_word(arguments, "EXPERIMENT", USAGE)
-    checked = [configs.load(experiment, one) for one in configs.expand_seeds(settings)]
+    jobs, launch, settings = take_launch(settings)
+    grid = configs.load_grid(experiment, settings)
+    runs = grid.runs
+    if jobs > 1 and not grid.keys:
+        raise ConfigError(f"jobs={jobs}: this is one run; list several values, like seed=0,1,2")
+    launcher = launcher_of(jobs, launch)
     from chisel import trainers  # heavy: only once the config is known to be good
 
-    folder = trainers.train(checked[0]) if len(checked) == 1 else trainers.train_seeds(checked)
-    print_result(folder)
+    if launcher and not grid.keys:
+        runs = {f"seed-{config.seed}": config for config in runs.values()}
+    if grid.keys or launcher:
+        print_result(trainers.train_grid(runs, launcher))
+    else:
+        print_result(trainers.train(*runs.values()))
+
+
+def launcher_of(jobs: int, launch: configs.LaunchConfig) -> Any:
+    """Return what trains runs elsewhere; `None` if this process trains them itself."""
+    from chisel import trainers  # heavy
+
+    if launch.launcher == "slurm":
+        return trainers.SlurmLauncher(launch.slurm)
+    return trainers.LocalLauncher(jobs) if jobs > 1 else None
 
 
 def print_result(path: Path) -> None:

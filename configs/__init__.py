@@ -14,10 +14,12 @@ from chisel.configs.errors import (
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
 from chisel.configs.parsing.catalog import experiments
+from chisel.configs.parsing.grid import Grid, load_grid
+from chisel.configs.parsing.launch import take_launch
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
-from chisel.configs.parsing.overrides import expand_seeds, parse_settings
+from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
 from chisel.configs.rules.validate import (
     WORLD_SIZE,
@@ -39,6 +41,7 @@ from chisel.configs.schema import (
     GridworldConfig,
     ImpalaConfig,
     LabelsConfig,
+    LaunchConfig,
     LevelsConfig,
     MazeConfig,
     MnistConfig,
@@ -47,6 +50,7 @@ from chisel.configs.schema import (
     ReinforceConfig,
     RoutingConfig,
     RunConfig,
+    SlurmConfig,
     TrackingConfig,
     TrainerConfig,
 )
@@ -66,11 +70,13 @@ __all__ = [
     "EnvironmentFault",
     "EvalConfig",
     "ExpertsConfig",
+    "Grid",
     "GridExpertsConfig",
     "GridMlpConfig",
     "GridworldConfig",
     "ImpalaConfig",
     "LabelsConfig",
+    "LaunchConfig",
     "LevelsConfig",
     "MazeConfig",
     "MnistConfig",
@@ -80,11 +86,11 @@ __all__ = [
     "ReinforceConfig",
     "RoutingConfig",
     "RunConfig",
+    "SlurmConfig",
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
     "check_env",
-    "expand_seeds",
     "experiments",
     "flatten",
     "frames_note",
@@ -92,6 +98,7 @@ __all__ = [
     "hint",
     "how_to_install",
     "load",
+    "load_grid",
     "namesake",
     "near",
     "one_line",
@@ -99,6 +106,7 @@ __all__ = [
     "parse_settings",
     "registry",
     "rounded_frames",
+    "take_launch",
     "to_plain",
     "to_yaml",
     "validate",

@@ -6,6 +6,7 @@ from chisel.models.build import build, require_kind
 from chisel.models.loaded import Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
     FORMAT,
+    GROUP_FILE,
     WEIGHTS,
     ancestors_of,
     find_checkpoint,
@@ -35,6 +36,7 @@ from chisel.models.weights import load_weights, require_match
 __all__ = [
     "CHECKPOINTS",
     "FORMAT",
+    "GROUP_FILE",
     "WEIGHTS",
     "ActorCritic",
     "Agent",

@@ -35,6 +35,8 @@ _READABLE = (1, FORMAT)
 """Formats that agents are loaded from; 1 is version 0.1's, whose config is converted."""
 
 WEIGHTS, CONFIG, ABOUT = "weights.safetensors", "config.yaml", "agent.json"
+GROUP_FILE = "group.json"
+"""File in the folder of a grid, or of several seeds, that holds the configs of all runs."""
 _PREFIX = "model."
 
 
@@ -117,9 +119,10 @@ def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
         return path
     if (path / CHECKPOINTS).is_dir():
         return latest_valid(path / CHECKPOINTS, warn)
-    seeds = sorted(member.name for member in path.glob("seed-*"))
-    if seeds:
-        raise CheckpointError(f"{path} is a group of runs; add one: {', '.join(seeds)}")
+    runs = [one.name for one in path.iterdir() if holds_agent(one) or any(one.glob("seed-*"))]
+    runs += [one.name for one in path.glob("seed-*") if one.name not in runs]
+    if runs:
+        raise CheckpointError(f"{path} is a group of runs; add one: {', '.join(sorted(runs))}")
     return latest_valid(path, warn)
 
 

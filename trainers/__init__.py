@@ -5,7 +5,17 @@ from chisel.trainers.runs.ranks import check_ranks
 check_ranks()  # before Lightning is imported, which fails if one is no number
 
 from chisel.trainers.logging.wandb_parts import sync_command  # noqa: E402  # see above
-from chisel.trainers.runs.groups import resume, train_seeds  # noqa: E402  # see above
+from chisel.trainers.runs.groups import resume, train_grid, train_seeds  # noqa: E402  # see above
+from chisel.trainers.runs.local import LocalLauncher  # noqa: E402  # see above
 from chisel.trainers.runs.run import train  # noqa: E402  # see above
+from chisel.trainers.runs.slurm import SlurmLauncher  # noqa: E402  # see above
 
-__all__ = ["resume", "sync_command", "train", "train_seeds"]
+__all__ = [
+    "LocalLauncher",
+    "SlurmLauncher",
+    "resume",
+    "sync_command",
+    "train",
+    "train_grid",
+    "train_seeds",
+]

@@ -46,6 +46,7 @@ from chisel.analysis.results.files import (
     write_file,
     write_json,
 )
+from chisel.analysis.results.folders import points_of
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
     Layouts,
@@ -144,6 +145,7 @@ __all__ = [
     "plain_table",
     "plot_band",
     "plot_estimates",
+    "points_of",
     "probability_of_improvement",
     "progress_bars",
     "proportion",

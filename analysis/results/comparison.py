@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from chisel.analysis.results.curves import (
 from chisel.analysis.results.estimates import Estimate, mean_over_seeds, permutation_p
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import make_folder, replace_results, write_csv, write_json
+from chisel.analysis.results.folders import points_of
 from chisel.analysis.results.stored_evaluation import Better, StoredEvaluation, read_evaluation
 from chisel.analysis.results.tables import new_table
 from chisel.configs import CheckpointError, ConfigError
@@ -42,6 +44,9 @@ _BETTER: dict[str, Better] = {"charts/success": "higher", "charts/episodic_retur
 
 _LAST = [(name, f"last {words}") for name, words in METRICS.items()]
 """Metrics of training with their words, in the order of their rows."""
+
+MOST_COLUMNS = 3
+"""Number of runs or groups that a table has side by side; more are rows."""
 
 _THRESHOLDS = 201
 """Number of points of a performance profile."""
@@ -127,13 +132,31 @@ class Comparison:
     data: Path
 
     def table(self) -> Table:
-        """Return a table for a terminal: one column per run or group, more for two groups."""
+        """Return a table for a terminal: one column per run or group, more for two groups.
+
+        More than `MOST_COLUMNS` runs or groups have a row each.
+        """
+        rows = self._rows()
+        labels = [line.label for line in self.lines]
+        if len(labels) <= MOST_COLUMNS:
+            more = ["p"] * bool(self.contrasts) + ["P(first better)"] * self._aggregated
+            table = new_table(caption=self._caption(), words=[""], numbers=[*labels, *more])
+        else:
+            mixed = len(set(map(os.path.isabs, labels))) > 1
+            home = "" if mixed else os.path.commonpath(labels)
+            names = [os.path.relpath(label, home) if home else label for label in labels]
+            table = new_table(home, self._caption(), words=[""], numbers=[row[0] for row in rows])
+            columns = [row[1:] for row in rows]
+            rows = [[name, *cells] for name, *cells in zip(names, *columns, strict=True)]
+        for row in rows:
+            table.add_row(*row)
+        return table
+
+    def _rows(self) -> list[list[str]]:
+        """Return what the table says: words, and a cell for each run or group."""
         lines, contrasts = self.lines, self.contrasts
-        more = ["p"] * bool(contrasts) + ["P(first better)"] * self._aggregated
-        numbers = [*(line.label for line in lines), *more]
-        table = new_table(caption=self._caption(), words=[""], numbers=numbers)
-        table.add_row("seeds", *(str(line.seeds) for line in lines))
-        table.add_row("environment steps", *map(_steps, lines))
+        table = [["seeds", *(str(line.seeds) for line in lines)]]
+        table.append(["environment steps", *map(_steps, lines)])
         rows = [(name, words, [line.last.get(name) for line in lines]) for name, words in _LAST]
         evaluated = dict.fromkeys(name for line in lines for name in line.evaluation)
         rows += [(name, name, [line.evaluation.get(name) for line in lines]) for name in evaluated]
@@ -141,13 +164,13 @@ class Comparison:
             if any(estimates):
                 cells = map(_cell, lines, [name] * len(lines), estimates)
                 found = contrasts.get(name)
-                table.add_row(words, *cells, *_contrast_cells(found))
+                table.append([words, *cells, *_contrast_cells(found)])
                 if found and found.middle:
                     middle = (one.text(".3g") for one in found.middle)
-                    table.add_row(f"{words}, interquartile mean", *middle)
+                    table.append([f"{words}, interquartile mean", *middle])
         for key in self.differing:
             values = (" or ".join(line.settings.get(key, ["-"])) for line in lines)
-            table.add_row(f"evaluated with {key}", *values)
+            table.append([f"evaluated with {key}", *values])
         return table
 
     @property
@@ -191,7 +214,8 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
     ten seeds or more also get performance profiles.
 
     Args:
-        runs: Folders of runs, or of groups of runs (`seed-*`); a group is one line with a band.
+        runs: Folders of runs, of groups of runs (`seed-*`), or of grids of either; a group is one
+            line with a band.
         out: Folder for `curves.png`, `compare.json` and `compare.csv` (a row for each run and
             metric), and `profiles.png` if there are profiles; `None` is `studies/compare`.
 
@@ -199,13 +223,13 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
         CheckpointError: If a folder is missing or has no metrics yet.
         ConfigError: If there is nothing to compare or a folder is given twice.
     """
-    folders = [Path(run) for run in runs]
+    folders = [point for run in runs for point in points_of(run)]
     if not folders:
         raise ConfigError("nothing to compare: give at least one run")
     twice = next((f for i, f in enumerate(folders) if f in folders[:i]), None)
     if twice is not None:
         raise ConfigError(f"{twice} is given twice")
-    names = list(map(str, folders))
+    names = list(map(str, runs))
     curves = {folder: _seeds(folder) for folder in folders}
     lines = tuple(_line(folder, seeds) for folder, seeds in curves.items())
     differing = _differing([line.settings for line in lines if line.settings])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from chisel.analysis.results.files import check_folder
-from chisel.models import CHECKPOINTS, WEIGHTS, holds_agent, iteration_of
+from chisel.analysis.results.files import check_folder, read_json
+from chisel.models import CHECKPOINTS, GROUP_FILE, WEIGHTS, holds_agent, iteration_of
 
 _DIGITS = 8
 """Number of hex digits of a digest in the name of a folder."""
@@ -19,6 +19,18 @@ def runs_of(checkpoint: Path | str) -> list[Path]:
         return [path]
     seeds = [one for one in path.glob("seed-*") if holds_agent(one)]
     return sorted(seeds, key=lambda one: (len(one.name), one.name)) or [path]
+
+
+def points_of(grid: Path | str) -> list[Path]:
+    """Return the runs, or groups of seeds, of a grid, in its order; for any other path it alone.
+
+    Those without a log of metrics are left out.
+    """
+    path = Path(grid)
+    runs = [Path(name) for name in read_json(path / GROUP_FILE).get("folders", [])]
+    logged = [run for run in runs if (path / run / "metrics.csv").is_file()]
+    points = [path / (run.parent if run.name.startswith("seed-") else run) for run in logged]
+    return list(dict.fromkeys(points)) or [path]
 
 
 def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:

@@ -34,6 +34,22 @@ def leaves(data: Mapping[str, Any], schemas: Schemas) -> list[Leaf]:
     return list(_leaves(data, _options(schemas), "", schemas))
 
 
+def leaves_of(schema: type, data: Mapping[str, Any]) -> list[Leaf]:
+    """Return all options in a nested dict of another schema than a run's; see `leaves`."""
+    return list(_leaves(data, hints_of(schema), "", {}))
+
+
+def hint_at(key: str, schemas: Schemas) -> Any:
+    """Return the type of the option at a dotted key; None if there is no such option."""
+    hint: Any = None
+    parts: Mapping[str, Any] = _options(schemas)
+    for part in key.split("."):
+        hint = parts.get(part)
+        group = group_of(hint)
+        parts = hints_of(group) if group else {}
+    return hint
+
+
 def _leaves(
     data: Mapping[str, Any], parts: Mapping[str, Any], prefix: str, schemas: Schemas
 ) -> Iterator[Leaf]:

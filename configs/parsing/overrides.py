@@ -11,7 +11,6 @@ from chisel.configs.parsing.nesting import nested
 from chisel.configs.parsing.yaml_file import parse
 
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_SEED = re.compile(r"-?\d+")
 
 
 def split(override: str) -> tuple[str, str]:
@@ -53,26 +52,3 @@ def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
         if any(key.startswith(f"{group}.") for group in settings):
             raise ConfigError(f"{key}: both it and the group it belongs to are set")
     return nested(settings)
-
-
-def expand_seeds(overrides: Sequence[str]) -> list[list[str]]:
-    """Return one list of overrides for each seed of `seed=0,1,2`.
-
-    Returns:
-        At least one list; without several seeds, the overrides as they were given.
-
-    Raises:
-        ConfigError: If a seed is not a whole number or is listed twice.
-    """
-    for index, override in enumerate(overrides):
-        key, equals, value = override.partition("=")
-        if key != "seed" or not equals or "," not in value:
-            continue
-        seeds = [seed.strip() for seed in value.split(",")]
-        if not all(_SEED.fullmatch(seed) for seed in seeds):
-            raise ConfigError(f"seed={value}: several seeds are written seed=0,1,2")
-        if len({int(seed) for seed in seeds}) < len(seeds):
-            raise ConfigError(f"seed={value}: a seed is listed twice")
-        rest = list(overrides)
-        return [[*rest[:index], f"seed={seed}", *rest[index + 1 :]] for seed in seeds]
-    return [list(overrides)]

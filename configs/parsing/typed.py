@@ -13,9 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from chisel.configs import registry
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.hints import choices, describe, without_none
-from chisel.configs.parsing.keys import Leaf, leaves
+from chisel.configs.parsing.keys import Leaf, leaves, leaves_of
 from chisel.configs.parsing.nesting import COMPONENTS, nested
-from chisel.configs.schema import RunConfig
+from chisel.configs.schema import LaunchConfig, RunConfig
 from chisel.configs.suggest import near, shown
 
 _BOOLS = {"true", "false", "yes", "no", "on", "off"}
@@ -32,9 +32,18 @@ def build(data: Mapping[str, Any]) -> RunConfig:
         ConfigError: If a component or a key is unknown or a value is of the wrong type.
     """
     schemas = {kind: _schema(kind, data.get(kind)) for kind in COMPONENTS}
-    given = [_prepared(leaf) for leaf in leaves(data, schemas)]
     components = {kind: schema() for kind, schema in schemas.items() if schema}
-    base = OmegaConf.structured(RunConfig(**components))
+    return cast(RunConfig, _typed(RunConfig(**components), leaves(data, schemas)))
+
+
+def build_launch(data: Mapping[str, Any]) -> LaunchConfig:
+    """Return the typed options of a launch; see `build`."""
+    return cast(LaunchConfig, _typed(LaunchConfig(), leaves_of(LaunchConfig, data)))
+
+
+def _typed(defaults: Any, given: Iterable[Leaf]) -> Any:
+    """Return a dataclass of options with those that are given."""
+    base, given = OmegaConf.structured(defaults), [_prepared(leaf) for leaf in given]
     try:
         return _merged(base, given)
     except (OmegaConfBaseException, ValueError) as error:
@@ -84,9 +93,9 @@ def _prepared(leaf: Leaf) -> Leaf:
     return leaf
 
 
-def _merged(base: Any, given: Iterable[Leaf]) -> RunConfig:
+def _merged(base: Any, given: Iterable[Leaf]) -> Any:
     data = nested({leaf.key: leaf.value for leaf in given})
-    return cast(RunConfig, OmegaConf.to_object(OmegaConf.merge(base, data)))
+    return OmegaConf.to_object(OmegaConf.merge(base, data))
 
 
 def _explained(error: Exception, base: Any, given: Iterable[Leaf]) -> ConfigError:

@@ -28,6 +28,7 @@ from chisel.configs.schema import (
     ReinforceConfig,
     RoutingConfig,
     RunConfig,
+    SlurmConfig,
     TrackingConfig,
     TrainerConfig,
 )
@@ -174,6 +175,13 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "studies_levels": COUNT,
     },
     EvalConfig: {"levels": COUNT, "seed": SEED, "num_envs": COUNT},
+    SlurmConfig: {
+        "time": COUNT,
+        "cpus": COUNT,
+        "runs_per_job": COUNT,
+        "signal_delay_s": COUNT,
+        "max_num_timeout": NOT_NEGATIVE,
+    },
 }
 
 

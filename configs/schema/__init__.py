@@ -15,6 +15,7 @@ from chisel.configs.schema.algos import (
 )
 from chisel.configs.schema.corpora import DigitsConfig, MnistConfig
 from chisel.configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
+from chisel.configs.schema.launch import LaunchConfig, SlurmConfig
 from chisel.configs.schema.models import (
     AutoencoderNetConfig,
     ExpertsConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "GridworldConfig",
     "ImpalaConfig",
     "LabelsConfig",
+    "LaunchConfig",
     "LevelsConfig",
     "MazeConfig",
     "MnistConfig",
@@ -54,6 +56,7 @@ __all__ = [
     "ReinforceConfig",
     "RoutingConfig",
     "RunConfig",
+    "SlurmConfig",
     "TrackingConfig",
     "TrainerConfig",
 ]

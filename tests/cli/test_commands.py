@@ -36,9 +36,10 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     asked: list[Any] = []
     room = types.ModuleType("chisel.trainers")
     room.train = lambda config: asked.append(config) or Path("runs/one")
-    room.train_seeds = lambda several: asked.extend(several) or Path("runs/group")
+    room.train_grid = lambda runs, launcher: asked.append((runs, launcher)) or Path("runs/grid")
+    room.resume = lambda run, overrides, launcher: asked.append((run, overrides, launcher)) or run
+    room.LocalLauncher = lambda jobs: jobs
     room.sync_command = lambda path: f"wandb sync {path}"
-    room.resume = lambda run, overrides: asked.append((run, overrides)) or run
     monkeypatch.setitem(sys.modules, "chisel.trainers", room)
     monkeypatch.setitem(vars(chisel), "trainers", room)
     return asked
@@ -128,9 +129,32 @@ def test_a_single_process_prints_the_folder_whatever_launchers_left_behind(
     assert capsys.readouterr().out == "runs/one\n"
 
 
-def test_train_with_several_seeds_trains_a_group(trained: list[Any]) -> None:
-    assert main(["train", "maze/smoke", "seed=3,5"]) == 0
-    assert [config.seed for config in trained] == [3, 5]
+@pytest.mark.parametrize(("word", "launcher"), [([], None), (["jobs=1"], None), (["jobs=3"], 3)])
+def test_train_with_several_values_trains_a_grid(
+    word: list[str], launcher: int | None, trained: list[Any]
+) -> None:
+    assert main(["train", "maze/smoke", "seed=3,5", *word]) == 0
+    assert trained == [(configs.load_grid("maze/smoke", ["seed=3,5"]).runs, launcher)]
+
+
+@pytest.mark.parametrize("word", ["jobs=0", "jobs=two", "jobs=", "jobs=-1", "jobs=2,3"])
+def test_a_number_of_jobs_that_is_none_is_one_line(
+    word: str, trained: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "maze/smoke", "seed=3,5", word]) == 2
+    assert main(["resume", "anywhere", word]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == second
+    assert word in first
+    assert not trained
+
+
+def test_jobs_of_one_run_are_refused(
+    trained: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "maze/smoke", "jobs=2"]) == 2
+    assert "this is one run" in capsys.readouterr().err
+    assert not trained
 
 
 def test_resume_checks_its_settings_against_the_run(
@@ -140,7 +164,8 @@ def test_resume_checks_its_settings_against_the_run(
     run.mkdir(parents=True)
     (run / "config.yaml").write_text(configs.to_yaml(configs.load("maze/smoke")))
     assert main(["resume", str(run), "frames=4096"]) == 0
-    assert trained == [(run, ["frames=4096"])]
+    assert main(["resume", str(run), "frames=4096", "jobs=2"]) == 0
+    assert trained == [(run, ["frames=4096"], None), (run, ["frames=4096"], 2)]
     assert main(["resume", str(run), "frame=4096"]) == 2
     assert "did you mean frames?" in capsys.readouterr().err
 

@@ -11,8 +11,9 @@ import pytest
 
 from chisel import configs
 from chisel.analysis.results.options import options_of, read_options
+from chisel.cli.arguments import take_launch
 from chisel.cli.main import main
-from chisel.configs import RunConfig
+from chisel.configs import RunConfig, SlurmConfig
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), ROOT / "agents/README.md", *ROOT.glob("docs/**/*.md")])
@@ -112,8 +113,7 @@ def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
 def accept(words, capsys):
     """Run `check` and `list`; of the other commands check only that the arguments are right."""
     if words[0] == "train":
-        for settings in configs.expand_seeds(words[2:]):
-            configs.load(words[1], settings)
+        configs.load_grid(words[1], take_launch(words[2:])[2])
     elif words[0] == "study":
         study = configs.registry.resolve("study", words[1])
         options = options_of(words[1], study)
@@ -140,11 +140,20 @@ def every_option():
             yield from keys(configs.registry.get(kind, component).schema, f"{kind}.")
 
 
+def explained_on(page):
+    """Keys in the first column of the tables of a page."""
+    lines = (ROOT / page).read_text().splitlines()
+    cells = [line.split("|")[1] for line in lines if line.startswith("| `")]
+    return {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
+
+
 def test_every_option_is_explained_and_no_other():
-    page = (ROOT / "docs/reference/hyperparameters.md").read_text()
-    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
-    explained = {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
-    assert explained == set(every_option())
+    assert explained_on("docs/reference/hyperparameters.md") == set(every_option())
+
+
+def test_every_option_of_slurm_is_explained_and_no_other():
+    explained = {key for key in explained_on("docs/howto/slurm.md") if key.startswith("slurm.")}
+    assert explained == set(keys(SlurmConfig, "slurm."))
 
 
 def test_every_logged_metric_is_explained():

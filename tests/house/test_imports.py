@@ -60,13 +60,14 @@ ONLY_IN = {
     "wandb": ("trainers",),
     "omegaconf": ("configs",),
     "stable_baselines3": (),
+    "submitit": ("trainers",),
     "procgen": ("envs.maze",),
     "gym3": ("envs.maze",),
     "gym": ("envs.maze",),
 }
 """Packages that stay where they are used."""
 
-LAZY = {"procgen", "gym3", "gym"}
+LAZY = {"procgen", "gym3", "gym", "submitit"}
 """Packages that are imported inside functions alone: not everybody has them."""
 
 LITTLE = {

@@ -127,7 +127,7 @@ def test_everything_imported_is_a_declared_dependency() -> None:
     """What only happens to be installed, because something else needs it, may be gone tomorrow."""
     declared = {
         canonicalize_name(Requirement(one).name)
-        for one in [*PYPROJECT["project"]["dependencies"], *EXTRAS["procgen"]]
+        for one in [*PYPROJECT["project"]["dependencies"], *EXTRAS["procgen"], *EXTRAS["slurm"]]
     } | {"gym3"}  # procgen is made of it and pins it
     providers = packages_distributions()
     for one in imports_of(files()):

@@ -5,7 +5,7 @@ import ast
 from tests.house.rooms import ROOT
 
 EVASIONS = {"skip", "skipif", "xfail", "importorskip"}
-EXTRAS = ("procgen", "stable_baselines3")
+EXTRAS = ("procgen", "stable_baselines3", "submitit")
 
 
 def test_every_skipped_test_is_listed() -> None:

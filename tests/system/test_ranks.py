@@ -1,11 +1,12 @@
 """Variables that launchers leave in a shell change nothing about a run of one process."""
 
 import csv
+import shutil
 
 import pytest
 
-from chisel import configs, trainers
-from chisel.configs import ConfigError
+from chisel import configs
+from chisel.cli.main import main
 from tests.system.conftest import SMOKE, identical
 
 LEFT_BEHIND = {
@@ -33,17 +34,48 @@ def test_training_and_resuming_under_them_give_the_bits_log_and_plan_of_a_run_wi
         assert [int(row["iteration"]) for row in csv.DictReader(file)] == list(range(1, 10))
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
-def test_a_process_of_several_without_their_devices_is_refused_and_takes_no_name(
-    rank, tmp_path, monkeypatch
+MISFITS = {
+    "torchrun, one device": ({"RANK": "0", "WORLD_SIZE": "2"}, []),
+    "srun, one device": ({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2"}, []),
+    "the second of them": ({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}, []),
+    "a seed of a group": ({"RANK": "0", "WORLD_SIZE": "2"}, ["seed=0,1"]),
+    "no number": ({"WORLD_SIZE": "two", "RANK": "0"}, []),
+    "a batch script without srun": (
+        {"SLURM_PROCID": "0", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"},
+        ["trainer.devices=2"],
+    ),
+    "three of torchrun": (
+        {"TORCHELASTIC_RUN_ID": "1", "RANK": "0", "WORLD_SIZE": "3", "LOCAL_RANK": "0"},
+        ["trainer.devices=2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_ranks_that_do_not_fit_are_one_line_with_code_2_and_take_no_name(
+    name, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setenv("RANK", rank)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    config = configs.load("maze/smoke", ["name=run", f"runs_dir={tmp_path}"])
-    for train in (lambda: trainers.train(config), lambda: trainers.train_seeds([config])):
-        with pytest.raises(ConfigError, match="2 processes"):
-            train()
+    variables, settings = MISFITS[name]
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    code = main(["train", "maze/smoke", "name=run", f"runs_dir={tmp_path}", *settings])
+    err = capsys.readouterr().err
+    assert code == 2
+    assert len(err.splitlines()) == 1, err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["torchrun, one device", "srun, one device"])
+def test_ranks_that_do_not_fit_leave_a_run_that_is_resumed_as_it_is(
+    name, finished, tmp_path, monkeypatch, capsys
+):
+    run = shutil.copytree(finished, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    for variable, value in MISFITS[name][0].items():
+        monkeypatch.setenv(variable, value)
+    assert main(["resume", str(run), "frames=4096"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
 def test_a_rank_that_is_no_number_is_one_line_and_takes_no_name(chisel, tmp_path):

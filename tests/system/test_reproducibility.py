@@ -60,7 +60,7 @@ def test_twenty_runs_killed_at_random_moments_end_with_the_bits_of_one_that_was_
     killed_and_resumed(chisel, finished, tmp_path, kills=20, number=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT])
 def test_a_signal_ends_at_the_next_boundary_with_a_checkpoint_and_exit_143(
     number, chisel, tmp_path
 ):

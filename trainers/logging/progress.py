@@ -29,6 +29,11 @@ _OF_HALVES = (("error", "losses/reconstruction", ".3f"), ("split", "split/first"
 """What is shown of an iteration of an autoencoder: word, metric, format."""
 
 
+def metrics_shown(config: RunConfig) -> Sequence[tuple[str, str, str]]:
+    """Return what is shown of an iteration of a run: word, metric, format."""
+    return _OF_AGENTS if config.corpus is None else _OF_HALVES
+
+
 class TrainingProgress(Callback):
     """Shows return, success, speed and time left of a run. For the first process only.
 
@@ -41,7 +46,7 @@ class TrainingProgress(Callback):
 
     def __init__(self, config: RunConfig, console: Console | None = None) -> None:
         self.title = config.experiment or "training"
-        self.shown = _OF_AGENTS if config.corpus is None else _OF_HALVES
+        self.shown = metrics_shown(config)
         self.first_shown = _frames_of_longest_episodes(config)
         self.max_minutes = config.trainer.max_minutes
         self.console = console or Console(stderr=True)
@@ -88,10 +93,12 @@ class TrainingProgress(Callback):
 
     def _facts(self, metrics: Mapping[str, float], env_steps: int, now: float) -> dict[str, str]:
         shown = metrics if env_steps >= self.first_shown else {}
-        facts = {word: _number(shown.get(key, math.nan), form) for word, key, form in self.shown}
+        facts = {
+            word: number_text(shown.get(key, math.nan), form) for word, key, form in self.shown
+        }
         return facts | {
-            "frames": f"{_short(env_steps)}/{_short(self.frames)}",
-            "speed": _number(self.speed, ",.0f"),
+            "frames": f"{short_count(env_steps)}/{short_count(self.frames)}",
+            "speed": number_text(self.speed, ",.0f"),
             "left": _clock(self._seconds_left(env_steps, now)),
         }
 
@@ -165,11 +172,12 @@ def _bar(console: Console, words: Sequence[str]) -> Progress:
     return Progress(*columns, console=console, refresh_per_second=2, expand=True)
 
 
-def _number(value: float, form: str) -> str:
+def number_text(value: float, form: str) -> str:
+    """Format a number; NaN is a dash."""
     return "–" if math.isnan(value) else format(value, form)
 
 
-def _short(count: float) -> str:
+def short_count(count: float) -> str:
     """Format a count in three or four characters: 950, 12k, 1.2M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:

@@ -65,7 +65,9 @@ def _start_wandb(
 ) -> IterationLogger | None:
     from chisel.trainers.logging.wandb_run import start_wandb
 
-    tracking, of_group = config.tracking, rundir.is_group(run_dir.parent)
+    group = rundir.group_of(run_dir)
+    place = run_dir.relative_to(group) if group else Path(run_dir.name)
+    tracking = config.tracking
     online = tracking.mode == "online"
     if online and run_id is not None and has_unsent(run_dir, run_id):
         warn(
@@ -76,13 +78,13 @@ def _start_wandb(
     return start_wandb(
         "online" if online else "offline",
         warn,
-        run_id=run_id or (id_in_group(run_dir) if of_group else None),
+        run_id=run_id or (id_in_group(place) if group else None),
         first_iteration=0 if run_id is None else reached + 1,
         dir=str(run_dir),
         project=tracking.project,
         entity=tracking.entity,
-        name=f"{run_dir.parent.name}/{run_dir.name}" if of_group else run_dir.name,
-        group=tracking.group or (run_dir.parent.name if of_group else None),
+        name=f"{group.name}/{place.as_posix()}" if group else run_dir.name,
+        group=tracking.group or (group.name if group else None),
         tags=tracking.tags,
         config=configs.to_plain(config) | {"versions": versions(), "git": git_commit()},
     )

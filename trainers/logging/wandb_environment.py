@@ -41,13 +41,13 @@ def check_mode(mode: str) -> None:
             )
 
 
-def id_in_group(folder: Path) -> str | None:
+def id_in_group(place: Path) -> str | None:
     """Return the W&B id of one of the runs of a group; `None` lets W&B make one.
 
     `WANDB_RUN_ID`, which a sweep's agent sets too, is one id for all of them.
 
     Args:
-        folder: The run's folder, whose name no other run of the group has.
+        place: The run's folder in the group's, like `seed-1` or `learning_rate=0.001/seed-1`.
     """
     given = os.environ.get("WANDB_RUN_ID")
-    return f"{given}-{folder.name}" if given else None
+    return f"{given}-{'-'.join(place.parts)}" if given else None

@@ -47,11 +47,12 @@ class LogIteration(Callback):
             self.write(metrics, pl_module.iteration, pl_module.env_steps)
 
 
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)
+"""Signals that end training after the current iteration."""
 
 
 class StopAtBoundary(Callback):
-    """Ends training after the current iteration on SIGTERM, SIGUSR1, Ctrl-C or a time limit.
+    """Ends training after the current iteration on SIGTERM, SIGUSR1, SIGUSR2, Ctrl-C or a time limit.
 
     A checkpoint is saved then, so nothing is lost. A second Ctrl-C ends at once. Make it before the
     trainer, which sets its own handlers, and `release` the signals when training is over.
@@ -63,14 +64,14 @@ class StopAtBoundary(Callback):
     def __init__(self, max_minutes: float | None) -> None:
         self.max_minutes = max_minutes
         self.signal: signal.Signals | None = None
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in STOPPING}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Handle the signals, after Lightning has registered its own handlers."""
         self._started = time.monotonic()
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread may handle signals
-        for number in _SIGNALS:
+        for number in STOPPING:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

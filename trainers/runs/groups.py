@@ -1,138 +1,270 @@
-"""Several seeds of one experiment in one folder, summarised with confidence intervals."""
+"""The runs of a grid in one folder, side by side or one after the other, and their summary."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
 from chisel import configs
-from chisel.analysis.results import compare
-from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
+from chisel.analysis.results import compare, show
+from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig, Stopped
+from chisel.trainers.logging.grid_progress import GridProgress
 from chisel.trainers.runs import launching, resuming, run, rundir
+from chisel.trainers.runs.assembly import device_of
+from chisel.trainers.runs.members import Launcher, Member, Outcome
+from chisel.trainers.runs.plans import member, members_of, read_plans, write_plans
+from chisel.trainers.runs.slurm import SlurmLauncher, refuse_queued
 
 SUMMARY = "studies/compare"
-"""Folder of a group's curves and final numbers, with intervals over its seeds."""
+"""Folder of a grid's curves and final numbers, with intervals over seeds."""
+THREADS = 1
+"""Torch's threads in a run of a grid that names no number: results depend on it in their last bits,
+so it must not depend on how many runs share the cores."""
 
 
-def train_seeds(seeds: Sequence[RunConfig]) -> Path:
-    """Train one run per config, one after the other; the configs differ in their seeds only.
-
-    Returns:
-        The group's folder, with `seed-<n>/` for each run and a summary over the seeds.
-
-    Raises:
-        ConfigError: The name is taken, two configs share a seed, or several devices are asked for.
-        CheckpointError: The disk refuses.
-    """
+def train_seeds(seeds: Sequence[RunConfig], launcher: Launcher | None = None) -> Path:
+    """Train one run per config; the configs differ in their seeds only. See `train_grid`."""
     numbers = [config.seed for config in seeds]
     if len(set(numbers)) != len(numbers):
         raise ConfigError(f"seed: each seed once, please; got {','.join(map(str, numbers))}")
-    if seeds[0].trainer.devices * seeds[0].trainer.num_nodes > 1:
-        raise ConfigError("seed: with several devices, start one run for each seed")
-    launching.note_task(seeds[0].trainer)
-    with launching.process_of(seeds[0].trainer):
-        first, folder = rundir.create(seeds[0])
+    return train_grid({f"seed-{config.seed}": config for config in seeds}, launcher)
+
+
+def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) -> Path:
+    """Train the runs of a grid, in one folder.
+
+    A run that fails does not stop the others.
+
+    Args:
+        runs: By folder the config of each run, as `configs.load_grid` makes them.
+        launcher: What trains them; `None` is this process, one run after the other. The bits are
+            the same.
+
+    Returns:
+        The grid's folder, with a folder for each run and a summary with intervals over seeds.
+
+    Raises:
+        ConfigError: The name is taken, or several devices are asked for.
+        CheckpointError: The disk refuses.
+        ChiselError: A run failed; the others have ended.
+        Stopped: A signal ended training; `resume` goes on.
+    """
+    first = next(iter(runs.values()))
+    for config in runs.values():
+        if config.trainer.devices * config.trainer.num_nodes > 1:
+            raise ConfigError("seed: with several devices, start one run for each seed")
+    with launching.process_of(first.trainer):
+        named, folder = rundir.create(first)
+        planned = {one: replace(config, name=named.name) for one, config in runs.items()}
         try:
-            planned = run.with_threads(seeds)
-            _write_plans(folder, [replace(config, name=first.name) for config in planned])
-            return resume_group(folder)
+            write_plans(folder, {one: _with_threads(config) for one, config in planned.items()})
+            if any(config.trainer.threads is None for config in runs.values()):
+                print(
+                    f"note: trainer.threads = {THREADS} in every run, so that bits don't depend "
+                    "on how many train side by side; set it for another number",
+                    file=sys.stderr,
+                )
+            return resume_grid(folder, (), launcher)
         except ChiselError:  # not after Ctrl-C: it can be resumed
-            rundir.discard_unused(folder)
+            _discard_unused(folder, runs)
             raise
 
 
-def resume(folder: str | Path, overrides: Sequence[str] = ()) -> Path:
-    """Go on with a run, or with every unfinished seed of a group.
+def resume(
+    folder: str | Path, overrides: Sequence[str] = (), launcher: Launcher | None = None
+) -> Path:
+    """Go on with a run, or with every unfinished run of a grid.
+
+    A run of a grid is trained as long as the grid plans.
 
     Raises:
         CheckpointError: There is no run, or none of its checkpoints is valid or fits.
-        ConfigError: An override would change what is trained, or how long a single seed of a group
+        ConfigError: An override would change what is trained, or how long a single run of a grid
             is trained.
     """
     path = Path(folder)
     if rundir.is_group(path):
-        return resume_group(path, overrides)
+        return resume_grid(path, overrides, launcher)
+    if launcher is not None:
+        raise ConfigError(f"jobs, launcher: {path} is one run; leave them out")
+    group = rundir.group_of(path)
     frames = configs.parse_settings(overrides).get("frames")
-    if rundir.is_group(path.parent) and frames is not None:
+    if group is None:
+        return run.resume(path, overrides)
+    if frames is not None:
         raise ConfigError(
-            f"frames: {path} is one of the seeds of {path.parent}, which are trained equally long; "
-            f"resume all of them with `chisel resume {path.parent} frames={frames}`"
+            f"frames: {path} is one of the runs of {group}, which are trained equally long; "
+            f"resume all of them with `chisel resume {group} frames={frames}`"
         )
-    return run.resume(path, overrides)
+    name = path.relative_to(group).as_posix()
+    try:
+        plan = read_plans(group, name).get(name)
+    except CheckpointError:
+        if not (path / rundir.CONFIG_FILE).is_file():
+            raise
+        plan = None  # what is damaged is no fault of this run
+    if plan is None:
+        return run.resume(path, overrides)
+    planned = configs.override(plan, overrides)
+    resuming.check_overrides(plan, planned, path)
+    one = member(group, name, planned, overrides)
+    if _begun(one) and rundir.read_config(path).frames != one.config.frames:
+        print(f"note: frames = {one.config.frames:,}, as {group} is planned", file=sys.stderr)
+    return _train(one)
 
 
-def resume_group(folder: Path, overrides: Sequence[str] = ()) -> Path:
-    """Train the seeds that are not finished.
+def resume_grid(
+    folder: Path, overrides: Sequence[str] = (), launcher: Launcher | None = None
+) -> Path:
+    """Train the runs that are not finished.
 
-    All seeds are checked before one is trained, and all are trained equally long.
+    All runs are checked before one is trained.
 
     Raises:
-        CheckpointError: group.json is damaged, or a seed can't go on.
+        CheckpointError: group.json is damaged, or a run can't go on.
         ConfigError: As for `resume`.
+        ChiselError: A run failed; the others have ended.
     """
-    plans = _read_plans(folder)
-    planned = [configs.override(plan, overrides) for plan in plans]
-    begun = False
-
-    def begin() -> None:
-        nonlocal begun
-        begun = True
-        if planned != plans:
-            _write_plans(folder, planned)
-
     with rundir.lock(folder):
-        members = _members(folder, plans, planned, overrides)
-        for member, config in members.items():
-            if (member / rundir.CONFIG_FILE).is_file():
-                run.resume_as(member, config, begin=begin)
-            else:
-                run.train_in(member, config, begin=begin)
-        if begun or not (folder / SUMMARY).is_dir():
-            compare([folder], out=folder / SUMMARY)
+        plans = read_plans(folder)
+        planned = {name: configs.override(plan, overrides) for name, plan in plans.items()}
+        elsewhere = isinstance(launcher, SlurmLauncher)
+        if overrides or not elsewhere:
+            refuse_queued(folder)
+        members = members_of(folder, plans, planned, overrides)
+        for one in () if elsewhere else members:
+            device_of(one.config)
+        waiting = [one for one in members if _unfinished(one)]
+        if not waiting:
+            print(f"all {len(members)} runs of {folder} have their frames; for more, add frames=…")
+        elif planned != plans:
+            write_plans(folder, planned)
+        outcomes = dict(_launched(members, waiting, launcher))
+        _raise_stopped(folder, waiting, outcomes)
+        if short := [one for one in outcomes if outcomes[one].code == 0 and _unfinished(one)]:
+            print(f"trainer.max_minutes is over in {len(short)} runs; {_go_on(folder)}")
+        if waiting or not (folder / SUMMARY).is_dir():
+            _summarise(folder, members)
+        _raise_failed(folder, members, outcomes)
     return folder
 
 
-def _members(
-    folder: Path,
-    plans: Sequence[RunConfig],
-    planned: Sequence[RunConfig],
-    overrides: Sequence[str],
-) -> dict[Path, RunConfig]:
-    """Return each seed's folder and config; a seed that was begun keeps its own trainer options."""
-    members, asked = {}, "frames" in configs.parse_settings(overrides)
-    for old, new in zip(plans, planned, strict=True):
-        resuming.check_overrides(old, new, folder)
-        member = folder / f"seed-{new.seed}"
-        members[member] = new
-        if (member / rundir.CONFIG_FILE).is_file():
-            own = rundir.read_config(member)
-            if own.frames > new.frames and not asked:
-                raise ConfigError(
-                    f"frames = {new.frames}: {member} is planned for {own.frames:,}, and the seeds "
-                    f"of a group are trained equally long; add frames={own.frames}"
-                )
-            members[member] = replace(configs.override(own, overrides), frames=new.frames)
-            run.check_resume(member, members[member])
-    return members
+def _launched(
+    members: Sequence[Member], waiting: Sequence[Member], launcher: Launcher | None
+) -> Iterator[tuple[Member, Outcome]]:
+    """Train runs, and return how each of those ended that has started."""
+    if not waiting:
+        return
+    if launcher is None:
+        yield from _one_after_the_other(waiting)
+        return
+    for one in waiting:
+        one.folder.mkdir(parents=True, exist_ok=True)
+    with GridProgress(members, waiting) as progress:
+        for one, outcome in launcher(waiting):
+            progress.update(one, outcome)
+            if outcome is not None:
+                yield one, outcome
 
 
-def _read_plans(folder: Path) -> list[RunConfig]:
-    """Read the configs of all seeds as they were last planned."""
-    path = folder / rundir.GROUP_FILE
-    try:
-        plans = [configs.from_plain(plain) for plain in json.loads(path.read_bytes())["runs"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({error}); each seed can be resumed by itself, like "
-            f"`chisel resume {folder / 'seed-0'}`"
-        ) from error
-    if not plans:
-        raise CheckpointError(f"{path} is damaged: it names no runs")
-    return plans
+def _one_after_the_other(waiting: Sequence[Member]) -> Iterator[tuple[Member, Outcome]]:
+    for one in waiting:
+        try:
+            _train(one)
+            outcome = Outcome(0, "")
+        except ChiselError as error:
+            outcome = Outcome(error.exit_code, str(error))
+        except OSError:  # the disk is the others', too
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            outcome = Outcome(ChiselError.exit_code, f"{type(error).__name__}: {error}")
+        yield one, outcome
+        if outcome.stopped:
+            return
 
 
-def _write_plans(folder: Path, plans: Sequence[RunConfig]) -> None:
-    plain = {"runs": [configs.to_plain(plan) for plan in plans]}
-    rundir.write(folder / rundir.GROUP_FILE, json.dumps(plain, indent=1))
+def _train(one: Member) -> Path:
+    return (run.resume_as if _begun(one) else run.train_in)(one.folder, one.config)
+
+
+def _begun(one: Member) -> bool:
+    return (one.folder / rundir.CONFIG_FILE).is_file()
+
+
+def _unfinished(one: Member) -> bool:
+    """Check a run, and return whether anything is left to train."""
+    return not _begun(one) or run.check_resume(one.folder, one.config)
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with `{rundir.resume_command(folder)}`"
+
+
+def _raise_stopped(
+    folder: Path, waiting: Sequence[Member], outcomes: Mapping[Member, Outcome]
+) -> None:
+    """Raise if a signal ended a run, or kept one from starting."""
+    stopped = [outcome for outcome in outcomes.values() if outcome.stopped]
+    if stopped or len(outcomes) < len(waiting):
+        _print_failed(outcomes)
+        asked = _go_on(folder).removesuffix("`")  # a launcher may have more to type
+        said = (outcome.message for outcome in stopped if asked in outcome.message)
+        raise Stopped(next(said, f"stopped; {_go_on(folder)}"))
+
+
+def _raise_failed(
+    folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]
+) -> None:
+    """Raise the error whose exit code the first failed run had."""
+    failed = {one: outcome for one, outcome in outcomes.items() if outcome.failed}
+    if not failed:
+        return
+    _print_failed(outcomes)
+    first, outcome = next(iter(failed.items()))
+    code = outcome.code if outcome.code > 0 else 128 - outcome.code  # as shells say it
+    kind = next((k for k in ChiselError.__subclasses__() if k.exit_code == code), ChiselError)
+    rest = ", the others have ended" if len(failed) < len(members) else ""
+    error = kind(
+        f"{len(failed)} of {len(members)} runs failed{rest}; the exit code is that of "
+        f"{first.name}; `{rundir.resume_command(folder)}` tries again"
+    )
+    error.exit_code = code
+    raise error
+
+
+def _print_failed(outcomes: Mapping[Member, Outcome]) -> None:
+    for one, outcome in outcomes.items():
+        if outcome.failed:
+            log = f"; its output is in {outcome.log}" if outcome.log else ""
+            print(
+                f"{one.name} failed with exit code {outcome.code}: {outcome.message}{log}",
+                file=sys.stderr,
+            )
+
+
+def _summarise(folder: Path, members: Sequence[Member]) -> None:
+    """Compare the runs, seeds together, and show the table; runs without a log are left out."""
+    if any((one.folder / "metrics.csv").is_file() for one in members):
+        table = compare([folder], out=folder / SUMMARY).table()
+        show(table, Console(stderr=True, markup=False, emoji=False, highlight=False))
+
+
+def _with_threads(config: RunConfig) -> RunConfig:
+    if config.trainer.threads is not None:
+        return config
+    return replace(config, trainer=replace(config.trainer, threads=THREADS))
+
+
+def _discard_unused(folder: Path, runs: Iterable[str]) -> None:
+    """Remove a grid's folder if none of its runs has written any result."""
+    for name in runs:
+        for inner in (folder / name, *(folder / name).parents[: len(Path(name).parents) - 1]):
+            if inner.is_dir() and not any(inner.iterdir()):
+                inner.rmdir()
+    rundir.discard_unused(folder)

@@ -7,7 +7,7 @@ has one process, and leaves its own variables behind if it starts several.
 from __future__ import annotations
 
 import os
-import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -25,8 +25,15 @@ from chisel.trainers.runs.ranks import number_in
 
 _LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "RANK")
 """Variables that Lightning sets or deletes where it starts processes itself."""
-_TASKS = {"SLURM_PROCID": "SLURM_NTASKS", "JSM_NAMESPACE_RANK": "JSM_NAMESPACE_SIZE"}
-"""Variables in which cluster managers number tasks, which need not belong to one run."""
+_TOGETHER = {
+    "RANK": "WORLD_SIZE",
+    "SLURM_PROCID": "SLURM_STEP_NUM_TASKS",
+    "JSM_NAMESPACE_RANK": "JSM_NAMESPACE_SIZE",
+}
+"""Variables in which torchrun, srun and jsrun number the processes that they start together.
+
+Not `SLURM_NTASKS`: the shell of a batch script or of an allocation has it, too, and is one process.
+"""
 _LAUNCHERS: tuple[type[ClusterEnvironment], ...] = (
     TorchElasticEnvironment,
     SLURMEnvironment,
@@ -93,20 +100,6 @@ def process_of(options: TrainerConfig) -> Iterator[Process]:
                 os.environ[name] = value
 
 
-def note_task(options: TrainerConfig) -> None:
-    """Print a note if one of a cluster's tasks trains its own run: one of all may be meant."""
-    if options.devices * options.num_nodes > 1:
-        return
-    for name, size in _TASKS.items():
-        task, tasks = number_in(name), number_in(size)
-        if task and tasks is not None and tasks > 1:
-            print(
-                f"note: {name}={task} of {tasks} tasks trains a run of its own; for one run of all "
-                "set trainer.devices and trainer.num_nodes",
-                file=sys.stderr,
-            )
-
-
 def _process(options: TrainerConfig) -> Process:
     _refuse_trainer_variables()
     if options.devices * options.num_nodes == 1:
@@ -130,17 +123,21 @@ def _refuse_trainer_variables() -> None:
 
 
 def _refuse_part_of_many() -> None:
-    """Refuse a process that torchrun started as part of a larger run.
+    """Refuse a process that was started as one of several.
 
-    A cluster's tasks may be runs of their own. All processes are refused, so that the first doesn't
-    train half of what was meant.
+    All of them are refused, so that the first doesn't train half of what was meant. A shell that
+    `srun --pty` opens is one process, however many tasks were asked for.
     """
-    rank, world = number_in("RANK"), number_in("WORLD_SIZE")
-    if rank is not None and world is not None and world > 1:
+    for name, size in _TOGETHER.items():
+        rank, together = number_in(name), number_in(size)
+        if rank is None or together is None or together <= 1:
+            continue
+        if name == "SLURM_PROCID" and "SLURM_PTY_PORT" in os.environ:
+            continue
         raise ConfigError(
-            f"RANK={rank} and WORLD_SIZE={world} say that {world} processes train together, but "
-            f"trainer.devices × trainer.num_nodes = 1: set them to make {world}, or unset RANK "
-            "and WORLD_SIZE for a run of its own"
+            f"{name}={rank} and {size}={together} say that {together} processes train together, "
+            f"but trainer.devices × trainer.num_nodes = 1: set them to make {together}, or unset "
+            f"{size} for a run of its own"
         )
 
 
@@ -162,8 +159,10 @@ def _detected(options: TrainerConfig) -> ClusterEnvironment:
 
 def _environment() -> ClusterEnvironment:
     """Choose as Lightning does, but without requeueing: a signal ends training."""
-    found = next((kind for kind in _LAUNCHERS if kind.detect()), LightningEnvironment)
-    return SLURMEnvironment(auto_requeue=False) if found is SLURMEnvironment else found()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a hint at srun wherever srun is installed
+        found = next((kind for kind in _LAUNCHERS if kind.detect()), LightningEnvironment)
+        return SLURMEnvironment(auto_requeue=False) if found is SLURMEnvironment else found()
 
 
 def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> None:
@@ -175,12 +174,30 @@ def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> 
             "process(es): start as many (torchrun --nproc-per-node, srun --ntasks-per-node), or "
             "change trainer.devices"
         )
+    _check_machine(environment, options)
     environment.validate_settings(num_devices=options.devices, num_nodes=options.num_nodes)
     rank, local = environment.global_rank(), environment.local_rank()
     if not (0 <= rank < world and 0 <= local < options.devices):
         raise ConfigError(
             f"{_asked(options)}, but this is process {rank} of {world}, number {local} on its "
             "machine: start it anew with torchrun or srun"
+        )
+
+
+def _check_machine(environment: ClusterEnvironment, options: TrainerConfig) -> None:
+    """Check what Lightning doesn't: it would wait for processes that nobody starts."""
+    if isinstance(environment, SLURMEnvironment):
+        tasks = number_in("SLURM_STEP_NUM_TASKS")
+        if tasks != environment.world_size():
+            raise ConfigError(
+                f"{_asked(options)}, but srun did not start this process: SLURM_STEP_NUM_TASKS "
+                f"{'is missing' if tasks is None else f'is {tasks}'}; put srun before the command"
+            )
+    local = number_in("LOCAL_WORLD_SIZE")
+    if isinstance(environment, TorchElasticEnvironment) and local not in (None, options.devices):
+        raise ConfigError(
+            f"{_asked(options)}, but torchrun started {local} process(es) on this machine: use "
+            f"--nproc-per-node {options.devices}, or change trainer.devices and trainer.num_nodes"
         )
 
 

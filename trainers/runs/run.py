@@ -63,30 +63,22 @@ def train(config: RunConfig) -> Path:
         Stopped: A signal ended training; the run can be resumed.
         KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
     """
-    launching.note_task(config.trainer)
     with launching.process_of(config.trainer) as process:
         if process.rank != 0:
             return _execute(_Job(config, Path(config.runs_dir), process))
         config, folder = rundir.create(config)
-        (config,) = with_threads([config])
-        return train_in(folder, config)
+        return train_in(folder, with_threads(config))
 
 
-def with_threads(planned: Sequence[RunConfig]) -> list[RunConfig]:
+def with_threads(config: RunConfig) -> RunConfig:
     """Fill in `trainer.threads` where it is null, so that a resume uses as many.
 
-    All configs get the same number. It stays null in a run of several processes, among which
-    Lightning shares the cores.
+    It stays null in a run of several processes, among which Lightning shares the cores.
     """
-    chosen = None
-    filled = []
-    for config in planned:
-        options = config.trainer
-        if options.threads is None and options.devices * options.num_nodes == 1:
-            chosen = chosen or choose_threads()
-            config = replace(config, trainer=replace(options, threads=chosen))
-        filled.append(config)
-    return filled
+    options = config.trainer
+    if options.threads is not None or options.devices * options.num_nodes > 1:
+        return config
+    return replace(config, trainer=replace(options, threads=choose_threads()))
 
 
 def train_in(
@@ -153,16 +145,23 @@ def resume_as(
         return _execute(_Job(config, folder, process, resumes=True, begin=begin))
 
 
-def check_resume(folder: Path, config: RunConfig) -> None:
+def check_resume(folder: Path, config: RunConfig) -> bool:
     """Check a resume as far as that is possible without building anything.
+
+    Returns:
+        Whether there is anything left to train.
 
     Raises:
         CheckpointError: As for `resume`.
         ConfigError: As for `resume`.
     """
     resuming.check_overrides(rundir.read_config(folder), config, folder)
-    device_of(config)
-    _read_newest(folder, config, _nothing)
+    _, payload = _read_newest(folder, config, _nothing)
+    if payload is None:
+        return True
+    done, iteration = payload["chisel"]["env_steps"], payload["chisel"]["iteration"]
+    # An iteration of an algorithm from elsewhere may be of any size: then training finds out.
+    return bool(done % iteration or max(1, config.frames // (done // iteration)) > iteration)
 
 
 def _read_newest(
@@ -282,7 +281,7 @@ def _fit(job: _Job, module: Any, checkpoint: Path | None, state: Any) -> Path:
 
 
 def _where_it_ended(folder: Path) -> str:
-    if rundir.is_group(folder.parent) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
+    if rundir.group_of(folder) or any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return f"go on from the last checkpoint with `{rundir.resume_command(folder)}`"
     return "there was no checkpoint yet"
 

@@ -18,8 +18,6 @@ from chisel.configs import CheckpointError, ConfigError, RunConfig
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
-GROUP_FILE = "group.json"
-"""File in a folder of several seeds that holds their configs."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 """Errors of disks without locks: NFS without its service, Lustre without flock."""
 
@@ -47,20 +45,23 @@ def create(config: RunConfig) -> tuple[RunConfig, Path]:
 
 
 def resume_command(folder: Path) -> str:
-    """Return the command that goes on with a run, or with its group of seeds."""
-    return shlex.join(
-        ["chisel", "resume", str(folder.parent if is_group(folder.parent) else folder)]
-    )
+    """Return the command that goes on with a run, or with the grid that it belongs to."""
+    return shlex.join(["chisel", "resume", str(group_of(folder) or folder)])
 
 
 def is_group(folder: Path) -> bool:
-    """Whether a folder holds runs of several seeds."""
-    return (folder / GROUP_FILE).is_file()
+    """Whether a folder holds the runs of a grid, or of several seeds."""
+    return (folder / models.GROUP_FILE).is_file()
+
+
+def group_of(folder: Path) -> Path | None:
+    """Return the folder of the grid that a run belongs to; `None` if it is none's."""
+    return next(filter(is_group, list(folder.parents)[:2]), None)
 
 
 def discard_unused(folder: Path) -> None:
     """Remove the folder of a run that ended before it wrote any result."""
-    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, GROUP_FILE}:
+    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, models.GROUP_FILE}:
         shutil.rmtree(folder)
 
 

@@ -260,6 +260,37 @@ def test_the_table_of_runs_has_a_row_for_each_run_and_metric(tmp_path):
     assert success.to_dict() == {f"{group}/seed-0": 0.25, f"{group}/seed-1": 0.75}
 
 
+def test_more_than_three_runs_have_a_row_each_with_the_cells_of_their_columns(tmp_path):
+    runs = [write_log(tmp_path / f"lr={n}", np.full(40, n / 10)) for n in range(4)]
+    for run in runs:
+        write_evaluation(run, 0.5)
+    rows = compare(runs, out=tmp_path / "out").table()
+    columns = [list(column.cells) for column in rows.columns]
+    assert rows.title == str(tmp_path)
+    assert columns[0] == [run.name for run in runs]
+    headings = [column.header for column in rows.columns]
+    for run, cells_of_run in zip(runs, zip(*columns[1:], strict=True), strict=True):
+        alone = compare([run], out=tmp_path / "alone").table()
+        words, cells_alone = (list(column.cells) for column in alone.columns)
+        assert words == headings[1:]
+        assert list(cells_of_run) == cells_alone
+
+
+def test_a_grid_stands_for_its_runs_and_groups_in_the_order_of_its_plan(tmp_path):
+    names = [f"gamma={gamma}/seed-{seed}" for gamma in (0.99, 0.9) for seed in (0, 1)]
+    for name in names[:3]:
+        write_log(tmp_path / "grid" / name, np.full(40, 0.5))
+    (tmp_path / "grid/studies").mkdir()
+    (tmp_path / "grid/group.json").write_text(json.dumps({"folders": [*names, "gamma=1/seed-0"]}))
+    comparison = compare([tmp_path / "grid"], out=tmp_path / "out")
+    assert [(line.label, line.seeds) for line in comparison.lines] == [
+        (str(tmp_path / "grid/gamma=0.99"), 2),
+        (str(tmp_path / "grid/gamma=0.9"), 1),
+    ]
+    data = json.loads((tmp_path / "out/compare.json").read_text())
+    assert data["command"] == f"chisel compare {tmp_path / 'grid'}"
+
+
 def test_a_partly_evaluated_group_says_so(tmp_path):
     group = tmp_path / "group"
     for seed in range(3):

@@ -202,17 +202,6 @@ def test_plain_forms_hold_nothing_but_plain_values() -> None:
     walk(configs.to_plain(configs.load("maze/hard", ["tracking.tags=[a]"])))
 
 
-def test_several_seeds_become_one_list_of_overrides_each() -> None:
-    assert configs.expand_seeds(["name=x", "seed=0,1,5", "frames=9"]) == [
-        ["name=x", f"seed={seed}", "frames=9"] for seed in (0, 1, 5)
-    ]
-
-
-@pytest.mark.parametrize("settings", [[], ["seed=3"], ["env.levels.start=1"], ["init_seed=0"]])
-def test_one_seed_is_one_list(settings: list[str]) -> None:
-    assert configs.expand_seeds(settings) == [settings]
-
-
 def test_the_defaults_of_every_option_are_in_range() -> None:
     configs.validate(
         RunConfig(experiment="x", env=MazeConfig(), model=ImpalaConfig(), algo=PPOConfig())

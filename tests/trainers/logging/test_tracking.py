@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chisel.configs import RunConfig, TrackingConfig
+from chisel.trainers.logging import wandb_run
 from chisel.trainers.logging.csv_log import CsvLog
 from chisel.trainers.logging.tracking import Tracking, make_loggers, write_gif
 from chisel.trainers.runs import versions
@@ -53,6 +54,28 @@ def test_a_failing_wandb_is_warned_of_once_and_stops_nothing(tmp_path: Path) -> 
         assert len(list(csv.DictReader(file))) == 2
     assert len(list((tmp_path / "media").iterdir())) == 2
     assert (tmp_path / "studies.csv").read_text() == "iteration,env_steps,y\n2,2,2.0\n"
+
+
+def test_the_runs_of_a_grid_are_one_group_and_have_names_and_ids_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(wandb_run, "start_wandb", lambda *_, **named: asked.append(named))
+    monkeypatch.setenv("WANDB_RUN_ID", "mine")
+    names = ["grid/gamma=0.9/seed-0", "grid/gamma=0.9/seed-1", "grid/gamma=0.99", "seeds/seed-0"]
+    for name in [*names, "lone"]:
+        (tmp_path / name).mkdir(parents=True)
+    for group in ("grid", "seeds"):
+        (tmp_path / group / "group.json").touch()
+    for name in [*names, "lone"]:
+        make_loggers(RunConfig(tracking=TrackingConfig(mode="offline")), tmp_path / name)
+    assert [(one["group"], one["name"], one["run_id"]) for one in asked] == [
+        ("grid", names[0], "mine-gamma=0.9-seed-0"),
+        ("grid", names[1], "mine-gamma=0.9-seed-1"),
+        ("grid", names[2], "mine-gamma=0.99"),
+        ("seeds", names[3], "mine-seed-0"),
+        (None, "lone", None),
+    ]
 
 
 def test_disabled_tracking_writes_the_csv_and_imports_no_wandb(tmp_path: Path) -> None:

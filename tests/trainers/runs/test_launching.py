@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 from chisel import configs
 from chisel.configs import ConfigError, TrainerConfig
 from chisel.trainers.runs.assembly import device_of
-from chisel.trainers.runs.launching import OneProcess, note_task, process_of
+from chisel.trainers.runs.launching import OneProcess, process_of
 from chisel.trainers.runs.ranks import check_ranks
 
 ONE, TWO = TrainerConfig(), TrainerConfig(devices=2, accelerator="cpu")
@@ -31,7 +31,13 @@ SLURM = {
     "SLURM_PROCID": "1",
     "SLURM_LOCALID": "1",
     "SLURM_NODEID": "0",
+    "SLURM_STEP_NUM_TASKS": "2",
 }
+BATCH_SHELL = SLURM | {"SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+del BATCH_SHELL["SLURM_STEP_NUM_TASKS"]
+"""What the script of `sbatch --ntasks-per-node=2` has outside srun."""
+ALLOCATION = {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "interactive", "SLURM_NNODES": "1"}
+"""What the shell of `salloc --ntasks=2` has."""
 JSM = {
     "LSB_JOBID": "1234",
     "JSM_NAMESPACE_RANK": "1",
@@ -45,7 +51,8 @@ LIGHTNING = {
     "MASTER_ADDR": "127.0.0.1",
     "MASTER_PORT": "29999",
 }
-KNOWN = sorted({*TORCHRUN, *SLURM, *JSM, *LIGHTNING, "SLURM_NNODES", "OMPI_COMM_WORLD_RANK"})
+ALONE = {"SLURM_NNODES", "SLURM_PTY_PORT", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}
+KNOWN = sorted({*TORCHRUN, *SLURM, *JSM, *LIGHTNING, *ALONE})
 
 
 @contextmanager
@@ -96,8 +103,12 @@ LEFT_BEHIND = [
     {"WORLD_SIZE": "4"},
     {"NODE_RANK": "1", "GROUP_RANK": "x"},
     {"OMPI_COMM_WORLD_RANK": "2"},
-    SLURM,
-    SLURM | {"SLURM_NTASKS_PER_NODE": "7"},
+    {"SLURM_STEP_NUM_TASKS": "4"},
+    BATCH_SHELL,
+    BATCH_SHELL | {"SLURM_NTASKS_PER_NODE": "7"},
+    ALLOCATION,
+    SLURM | {"SLURM_STEP_NUM_TASKS": "1"},
+    SLURM | {"SLURM_PROCID": "0", "SLURM_PTY_PORT": "40000"},
     TORCHRUN | {"WORLD_SIZE": "1", "RANK": "0"},
 ]
 
@@ -116,19 +127,69 @@ def test_one_device_is_the_first_process_whatever_launchers_left_behind(variable
     assert rank_zero_only.rank == 5
 
 
+def torchrun(nodes, per_node, process):
+    """What `torchrun --nnodes NODES --nproc-per-node PER_NODE` sets for one of its processes."""
+    node, local = divmod(process, per_node)
+    return {
+        "TORCHELASTIC_RUN_ID": "job",
+        "WORLD_SIZE": str(nodes * per_node),
+        "RANK": str(process),
+        "LOCAL_WORLD_SIZE": str(per_node),
+        "LOCAL_RANK": str(local),
+        "GROUP_RANK": str(node),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29999",
+    }
+
+
+def srun(nodes, per_node, process):
+    """What `srun --nodes NODES --ntasks-per-node PER_NODE` sets for one of its tasks."""
+    node, local = divmod(process, per_node)
+    return {
+        "SLURM_JOB_NAME": "train",
+        "SLURM_NNODES": str(nodes),
+        "SLURM_NTASKS": str(nodes * per_node),
+        "SLURM_NTASKS_PER_NODE": str(per_node),
+        "SLURM_STEP_NUM_TASKS": str(nodes * per_node),
+        "SLURM_PROCID": str(process),
+        "SLURM_LOCALID": str(local),
+        "SLURM_NODEID": str(node),
+    }
+
+
+PLACES = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("launcher", [torchrun, srun])
+@pytest.mark.parametrize("started", PLACES, ids="{0[0]}x{0[1]}-started".format)
+@pytest.mark.parametrize("asked", PLACES, ids="{0[0]}x{0[1]}-asked".format)
+def test_every_process_is_refused_unless_as_many_run_on_each_machine_as_asked(
+    launcher, started, asked
+):
+    options = TrainerConfig(num_nodes=asked[0], devices=asked[1], accelerator="cpu")
+    for process in range(started[0] * started[1]):
+        with environment(launcher(*started, process)):
+            if started == asked:
+                assert outcome(options)[1][:2] == (process, process % asked[1])
+            else:
+                assert "trainer.devices" in refused(options)
+
+
 @pytest.mark.parametrize("rank", ["0", "1", "3"])
-def test_one_device_started_by_torchrun_among_several_is_refused_on_every_process(rank):
-    with environment({"RANK": rank, "WORLD_SIZE": "4"}):
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("RANK", "WORLD_SIZE"),
+        ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+        ("JSM_NAMESPACE_RANK", "JSM_NAMESPACE_SIZE"),
+    ],
+)
+def test_one_device_among_processes_started_together_is_refused_on_each(rank, name, size):
+    with environment({name: rank, size: "4"}):
         said = refused(ONE)
     assert "4 processes" in said
     assert "trainer.devices" in said
-    assert "unset RANK" in said
-
-
-def test_a_task_of_a_cluster_that_trains_alone_prints_a_note(capsys):
-    with environment(SLURM):
-        note_task(ONE)
-    assert "note: SLURM_PROCID=1 of 2 tasks" in capsys.readouterr().err
+    assert f"unset {size}" in said
 
 
 @pytest.mark.parametrize(
@@ -164,7 +225,15 @@ def test_without_a_launcher_the_process_that_starts_the_others_is_the_first():
         assert not process.environment.creates_processes_externally
 
 
+def test_in_an_interactive_allocation_lightning_starts_the_processes_itself():
+    with environment(ALLOCATION), process_of(TWO) as process:
+        assert process[:2] == (0, 0)
+        assert not process.environment.creates_processes_externally
+
+
 CONTRADICTIONS = {
+    "a batch script without srun": BATCH_SHELL,
+    "fewer tasks in this step": SLURM | {"SLURM_STEP_NUM_TASKS": "1"},
     "fewer devices": TORCHRUN | {"WORLD_SIZE": "4"},
     "one task": SLURM | {"SLURM_NTASKS": "1"},
     "tasks per node unknown": {k: v for k, v in SLURM.items() if k != "SLURM_NTASKS_PER_NODE"},

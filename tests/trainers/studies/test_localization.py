@@ -23,7 +23,7 @@ SMALL = [
 def group(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     settings = [*SMALL, f"runs_dir={folder}", "name=group", "seed=0,1"]
-    checked = [configs.load("oversight/routed", one) for one in configs.expand_seeds(settings)]
+    checked = list(configs.load_grid("oversight/routed", settings).runs.values())
     return trainers.train_seeds(checked)
 
 

@@ -21,7 +21,7 @@ REST = ["trainer.checkpoint_every=1", "tracking.mode=disabled", "eval.levels=40"
 @pytest.fixture(scope="module")
 def group(tmp_path_factory):
     settings = [*SMALL, *REST, f"runs_dir={tmp_path_factory.mktemp('runs')}", "name=g", "seed=0,1"]
-    checked = [configs.load("oversight/routed", one) for one in configs.expand_seeds(settings)]
+    checked = list(configs.load_grid("oversight/routed", settings).runs.values())
     return trainers.train_seeds(checked)
 
 

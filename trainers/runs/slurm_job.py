@@ -1,0 +1,135 @@
+"""What a job of SLURM does: train its runs side by side, and be queued again before it is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chisel.configs import ConfigError, SlurmConfig, Stopped
+from chisel.trainers.runs import rundir
+from chisel.trainers.runs.local import LocalLauncher
+from chisel.trainers.runs.members import Member
+
+
+@dataclass(frozen=True)
+class Share:
+    """The runs of one job; submitit calls it in the job, anew each time that the job starts.
+
+    SLURM sends SIGUSR2 to all processes of a job before its time is over, and SIGTERM before it
+    takes the machine away. Runs save a checkpoint at the end of their iteration on both.
+    """
+
+    home: Path
+    """Folder of the grid's jobs."""
+    members: tuple[Member, ...]
+    options: SlurmConfig
+
+    def __call__(self) -> None:
+        """Train the runs that have not ended in this job yet.
+
+        Raises:
+            RuntimeError: Some failed; SLURM then calls the job failed.
+            SystemExit: The job was told to end.
+        """
+        import submitit
+
+        job = submitit.JobEnvironment().job_id
+        codes = codes_of(self.home, job)
+        left = [one for one in self.members if one.name not in codes]
+        stopped, requeue = False, _requeue_of_submitit()
+        with _alarm(self.options.time * 60 - self.options.signal_delay_s // 2, requeue):
+            for member, outcome in LocalLauncher(len(left))(left) if left else ():
+                if outcome is None:
+                    continue
+                stopped = stopped or outcome.stopped
+                if not outcome.stopped:
+                    codes[member.name] = outcome.code
+                    rundir.write(_file(self.home, job), json.dumps(codes))
+        if stopped:
+            _end(job, requeue)
+        failed = [name for name, code in codes.items() if code != 0]
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {len(codes)} runs failed: {', '.join(failed)}")
+
+    def checkpoint(self) -> Any:
+        """Return what submitit calls when the job starts again; the runs know where they are."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def codes_of(home: Path, job: str) -> dict[str, int]:
+    """Return the exit codes of the runs that have ended in a job; those told to end are not in it.
+
+    Args:
+        home: Folder of the grid's jobs.
+        job: Number of the job.
+    """
+    try:
+        codes: dict[str, int] = json.loads(_file(home, job).read_text())
+    except FileNotFoundError:
+        return {}
+    return codes
+
+
+def queue() -> dict[str, str]:
+    """Return the state of each of the user's jobs that SLURM has, like `12_0: RUNNING`.
+
+    Raises:
+        ConfigError: SLURM does not answer.
+    """
+    command = ["squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%i %T"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = str(getattr(error, "stderr", None) or error).strip().splitlines()
+        raise ConfigError(f"SLURM doesn't answer: {said[-1]}") from error
+    return dict(line.split() for line in done.stdout.splitlines() if line.strip())
+
+
+def _file(home: Path, job: str) -> Path:
+    return home / f"{job}.json"
+
+
+def _end(job: str, requeue: Callable[[], None]) -> None:
+    """End a job whose runs have saved checkpoints; it is queued again unless that is settled.
+
+    SLURM settles it where a user cancels the job or has it queued again. Otherwise the time is over
+    or a job of higher priority comes, and a job that ended by itself would not come back.
+    """
+    if "SLURM_JOB_ID" not in os.environ or queue().get(job) == "RUNNING":
+        requeue()
+    raise SystemExit(Stopped.exit_code)
+
+
+def _requeue_of_submitit() -> Callable[[], None]:
+    """Return what submitit does when the time of a job is over; its debugger does nothing."""
+    handler = signal.getsignal(signal.SIGUSR2)
+
+    def requeue() -> None:
+        if callable(handler):
+            handler(signal.SIGUSR2, None)
+
+    return requeue
+
+
+@contextmanager
+def _alarm(seconds: int, action: Callable[[], None]) -> Iterator[None]:
+    """Act after so many seconds, even if runs have not saved their checkpoints yet.
+
+    SLURM doesn't queue a job again that used all its time.
+    """
+    before = signal.signal(signal.SIGALRM, lambda *_: action())
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
