@@ -14,6 +14,7 @@ from chisel import configs
 from chisel.analysis.results import compare, show
 from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig, Stopped
 from chisel.trainers.logging.grid_progress import GridProgress
+from chisel.trainers.logging.wandb_environment import check_mode
 from chisel.trainers.runs import launching, resuming, run, rundir
 from chisel.trainers.runs.assembly import device_of
 from chisel.trainers.runs.members import Launcher, Member, Outcome
@@ -49,7 +50,8 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
         The grid's folder, with a folder for each run and a summary with intervals over seeds.
 
     Raises:
-        ConfigError: The name is taken, or several devices are asked for.
+        ConfigError: The name is taken, several devices are asked for, or W&B's variables contradict
+            a config.
         CheckpointError: The disk refuses.
         ChiselError: A run failed; the others have ended.
         Stopped: A signal ended training; `resume` goes on.
@@ -58,6 +60,7 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
     for config in runs.values():
         if config.trainer.devices * config.trainer.num_nodes > 1:
             raise ConfigError("seed: with several devices, start one run for each seed")
+        check_mode(config.tracking.mode)
     with launching.process_of(first.trainer):
         named, folder = rundir.create(first)
         planned = {one: replace(config, name=named.name) for one, config in runs.items()}

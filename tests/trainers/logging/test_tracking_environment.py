@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chisel import trainers
-from chisel.configs import ConfigError, expand_seeds, load
+from chisel.configs import ConfigError, load_grid
 from chisel.trainers.logging.wandb_environment import check_mode
 from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import PATIENCE, segments
@@ -163,10 +163,9 @@ def test_a_contradiction_is_refused_before_a_folder_is_left(
 ) -> None:
     set_variables(monkeypatch, {"WANDB_MODE": "online"})
     for seeds in ("seed=0", "seed=0,1"):
-        settings = expand_seeds([f"runs_dir={tmp_path}", "name=mine", seeds])
-        configs = [load("maze/smoke", one) for one in settings]
+        runs = load_grid("maze/smoke", [f"runs_dir={tmp_path}", "name=mine", seeds]).runs
         with pytest.raises(ConfigError, match=r"unset it, or set tracking\.mode=online"):
-            trainers.train(configs[0]) if len(configs) == 1 else trainers.train_seeds(configs)
+            trainers.train_grid(runs) if len(runs) > 1 else trainers.train(*runs.values())
         assert not list(tmp_path.glob("**/mine"))
 
 
