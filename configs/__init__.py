@@ -13,6 +13,7 @@ from chisel.configs.errors import (
     Stopped,
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
+from chisel.configs.pages import Measurement, Page, PageTable, Training, read_page
 from chisel.configs.parsing.catalog import experiments
 from chisel.configs.parsing.load import from_plain, load, override, to_yaml
 from chisel.configs.parsing.migration import with_new_names
@@ -73,16 +74,20 @@ __all__ = [
     "LabelsConfig",
     "LevelsConfig",
     "MazeConfig",
+    "Measurement",
     "MnistConfig",
     "NumericsError",
     "OversightConfig",
     "PPOConfig",
+    "Page",
+    "PageTable",
     "ReinforceConfig",
     "RoutingConfig",
     "RunConfig",
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
+    "Training",
     "check_env",
     "expand_seeds",
     "experiments",
@@ -97,6 +102,7 @@ __all__ = [
     "one_line",
     "override",
     "parse_settings",
+    "read_page",
     "registry",
     "rounded_frames",
     "to_plain",
