@@ -34,7 +34,10 @@ COMMANDS = {
     "eval": ("chisel.cli.evaluate", "play held-out levels and measure"),
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
-    "reproduce": ("chisel.cli.reproduce", "run what a page of results is made of, as it is missing"),
+    "reproduce": (
+        "chisel.cli.reproduce",
+        "run what is missing of a page of results",
+    ),
 }
 """Module and summary of every command.
 

@@ -19,13 +19,13 @@ file that lists trainings, studies and tables. Prints a table of what is shipped
 missing, runs what is missing in order, and compares each number with what the page says. Runs and
 results lie in runs/reproduce/PAGE. Stop it whenever you like; the same command goes on.
 
-  hours=4          end after so many hours; training is saved first, and a study is begun only if its
-                   planned time is left
+  hours=4          end after so many hours; training is saved first, and a study is begun only if
+                   its planned time is left
   only=ID,…        these entries alone, with the trainings that they need
   out=FOLDER       another folder for runs and results
   plan=true        print the table, and run nothing
-  write=true       write what was measured into the page's tables, docs/results.csv and docs/figures;
-                   otherwise the page with its new tables is written into the folder
+  write=true       write what was measured into the page's tables, docs/results.csv and
+                   docs/figures; otherwise the page with its new tables is written into the folder
 
 examples:
   chisel reproduce aup plan=true

@@ -182,10 +182,13 @@ def _entry(
     """Return an entry, whose experiment or study exists and takes the settings."""
     if not _NAME.fullmatch(name):
         raise ConfigError("a name has small letters, digits, hyphens and dots only")
-    kinds = [one for one in ("train", "eval", "study") if one in (plain or ())]
+    keys = plain if isinstance(plain, Mapping) else ()
+    kinds = [one for one in ("train", "eval", "study") if one in keys]
     if len(kinds) != 1:
         raise ConfigError("an entry has one of the keys train, eval and study")
-    entry = _typed(Training if kinds == ["train"] else Measurement, plain)
+    entry: Training | Measurement = (
+        _typed(Training, plain) if kinds == ["train"] else _typed(Measurement, plain)
+    )
     if not 0 < entry.minutes <= MOST_MINUTES:
         raise ConfigError(
             f"minutes = {entry.minutes:g}: a run or a study is planned for up to {MOST_MINUTES}; "
@@ -209,9 +212,7 @@ def _check_training(entry: Training, words: list[str]) -> None:
     load(entry.train, [*words, f"seed={entry.seeds[0]}"])
 
 
-def _check_measurement(
-    entry: Measurement, above: Mapping[str, Training | Measurement]
-) -> None:
+def _check_measurement(entry: Measurement, above: Mapping[str, Training | Measurement]) -> None:
     if entry.study is not None:
         registry.get("study", entry.study)
     trainings = [name for name, one in above.items() if isinstance(one, Training)]

@@ -1,12 +1,12 @@
 """Numbers of results: found by an address, and printed in a form.
 
-An address is `ENTRY / TABLE / TEXT / … / COLUMN`: of the CSV file of a result the row that holds all
-these texts, and one of its columns. `*` in a text stands for anything, and after the column `min` or
-`max` takes the least or the greatest of several such rows. `ENTRY / FILE.json / KEY / …` is a value in
-a JSON file.
+An address is `ENTRY / TABLE / TEXT / … / COLUMN`: of the CSV file of a result the row that holds
+all these texts, and one of its columns. `*` in a text stands for anything, and after the column
+`min` or `max` takes the least or the greatest of several such rows. `ENTRY / FILE.json / KEY / …`
+is a value in a JSON file.
 
-A form shows how a number is printed: `.00`, `0.00`, `+.00` or `0`, with the interval in the same way,
-as in `.00 (.00)`, or half of its width, as in `.00 ± .00`; `0/0` is a share as a count of all.
+A form shows how a number is printed: `.00`, `0.00`, `+.00` or `0`, with the interval in the same
+way, as in `.00 (.00)`, or half of its width, as in `.00 ± .00`; `0/0` is a share as a count of all.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from chisel.analysis.ledger.numbers import SEPARATOR, read_number
 from chisel.analysis.ledger.rows import Row, Rows, read_rows, row_of, write_rows
-from chisel.analysis.ledger.states import folder_of, read_stamp, state_of
+from chisel.analysis.ledger.states import folder_of, read_stamp, state_of, weights_of
 from chisel.analysis.ledger.tables import fill_page, places, table_text
 from chisel.analysis.results import new_table, write_file
 from chisel.configs import ConfigError, Page, PageTable, Training, hint
@@ -29,21 +29,27 @@ class Difference(NamedTuple):
 
 
 def plan_table(page: Page, names: Sequence[str], out: Path) -> Table:
-    """Return a table of entries: what each is, how much of it is done, and the planned minutes."""
-    heads = ("entry", "what", "state")
-    table = new_table(str(page.text), words=heads, numbers=("runs", "planned minutes"))
+    """Return a table of entries: what each is, how much of it is done, and the planned minutes.
+
+    `numbers` is how many numbers of the page come from it, and how many of them are recorded.
+    """
+    columns = ("runs", "numbers", "planned minutes")
+    table = new_table(str(page.text), words=("entry", "what", "state"), numbers=columns)
+    wanted = [place.address for one in page.tables.values() for place in places(one)]
+    recorded = {address for name, address in read_rows(page.results) if name == page.name}
     total = 0.0
     for name in names:
         entry, state = page.entries[name], state_of(page, name, out)
-        what = (
-            entry.command()
-            if isinstance(entry, Training)
-            else entry.command(None if entry.subject is None else entry.subject.upper())
-        )
+        if isinstance(entry, Training):
+            what = entry.command()
+        else:
+            what = entry.command(weights_of(page, name, out))
         left = entry.minutes * (state.wanted - state.done)
         total += left
-        runs = f"{state.done} of {state.wanted}"
-        table.add_row(name, what, state.name, runs, f"{left:g}" if left else "-")
+        own = [address for address in wanted if address.startswith(f"{name}{SEPARATOR}")]
+        known = sum(address in recorded for address in own)
+        counts = f"{state.done} of {state.wanted}", f"{known} of {len(own)}" if own else "-"
+        table.add_row(name, what, state.name, *counts, f"{left:g}" if left else "-")
     table.caption = f"about {total / 60:.1f} hours are left" if total else "nothing is left"
     return table
 

@@ -50,9 +50,8 @@ def row_of(number: Estimate, **about: str) -> Row:
         number: The number.
         about: All other columns.
     """
-    value, low, high = (
-        "" if math.isnan(part) else f"{part:.7g}" for part in (number.value, number.low, number.high)
-    )
+    parts = number.value, number.low, number.high
+    value, low, high = ("" if math.isnan(part) else f"{part:.7g}" for part in parts)
     return Row(value=value, low=low, high=high, n=str(number.n or ""), **about)
 
 

@@ -8,9 +8,9 @@ commit, machine, date and time. An entry that says something else now is to be r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from chisel.analysis.results import plain, read_json, runs_of, short_digest
 from chisel.configs import CheckpointError, ConfigError, Page, Training, hint
@@ -26,8 +26,7 @@ CONFIG = "config.yaml"
 Name = Literal["recorded", "done", "part done", "missing", "waits"]
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """How much of an entry is done."""
 
     name: Name
@@ -70,7 +69,9 @@ def folder_of(page: Page, name: str, out: Path) -> Path:
     A training with other settings has another folder, so that nothing is overwritten.
     """
     entry = page.entries[name]
-    return runs_folder(entry, name, out) / entry.train if isinstance(entry, Training) else out / name
+    return (
+        runs_folder(entry, name, out) / entry.train if isinstance(entry, Training) else out / name
+    )
 
 
 def runs_folder(entry: Training, name: str, out: Path) -> Path:

@@ -101,11 +101,11 @@ def _filled(table: PageTable, print_place: Callable[[Place], str]) -> str:
             raise ConfigError(f"{line.strip()}: {len(cells)} cells under {len(headings)} headings")
         for number, cell in enumerate(cells):
             cells[number] = cells[number - 1] if cell == _SAME and number else cell
-        labels = [(heading, cells[0].strip(_MARKS)) for heading in headings]
-        done = [
-            _PLACE.sub(lambda found, at=at: print_place(_place(table, found[1], *at)), cell)
-            for at, cell in zip(labels, cells, strict=True)
-        ]
+        label, done = cells[0].strip(_MARKS), []
+        for heading, cell in zip(headings, cells, strict=True):
+            parts = _PLACE.split(cell)  # every other one is a place
+            parts[1::2] = [print_place(_place(table, one, heading, label)) for one in parts[1::2]]
+            done.append("".join(parts))
         lines.append(f"| {' | '.join(done)} |")
     return "\n".join(lines) + "\n"
 

@@ -21,7 +21,7 @@ from chisel import configs
 from chisel.analysis import ledger, studies
 from chisel.analysis.evaluation import evaluate
 from chisel.analysis.results import options_of, progress_bars, show, write_json
-from chisel.configs import ChiselError, ConfigError, Measurement, Page, Stopped, Training, registry
+from chisel.configs import ChiselError, Measurement, Page, Stopped, Training, registry
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
 from chisel.trainers.runs.versions import git_commit
