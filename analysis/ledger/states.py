@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from chisel.analysis.results import plain, read_json, runs_of, short_digest
-from chisel.configs import CheckpointError, ConfigError, Page, Training, hint
+from chisel.configs import CheckpointError, ConfigError, Measurement, Page, Training, hint
 from chisel.models import WEIGHTS, file_digest, find_checkpoint, holds_agent
 
 STAMP = "reproduced.json"
@@ -59,8 +59,10 @@ def state_of(page: Page, name: str, out: Path) -> State:
         before = _trained(training, entry.subject, out)
         if before.done < before.wanted:
             return State("waits", 0, 1)
-    done = read_stamp(page, name, out) is not None
-    return State("done" if done else "missing", int(done), 1)
+    if read_stamp(page, name, out) is not None:
+        return State("done", 1, 1)
+    begun = runs_folder(entry, name, out).is_dir()  # by a study that trains
+    return State("part done" if begun else "missing", 0, 1)
 
 
 def folder_of(page: Page, name: str, out: Path) -> Path:
@@ -74,9 +76,10 @@ def folder_of(page: Page, name: str, out: Path) -> Path:
     )
 
 
-def runs_folder(entry: Training, name: str, out: Path) -> Path:
-    """Return the `runs_dir` of a training."""
-    return out / f"{name}-{short_digest(f'{entry.train} {entry.settings}')}"
+def runs_folder(entry: Training | Measurement, name: str, out: Path) -> Path:
+    """Return the `runs_dir` of a training, or of a study that trains."""
+    what = entry.train if isinstance(entry, Training) else entry.study
+    return out / f"{name}-{short_digest(f'{what} {entry.settings}')}"
 
 
 def is_recorded(entry: Training, seed: int) -> bool:

@@ -132,7 +132,7 @@ def _measure(page: Page, name: str, entry: Measurement, out: Path, *, trains: bo
             show(evaluate(str(path), overrides=words, out=folder, progress=progress).table())
     else:
         options: dict[str, Any] = configs.parse_settings(words)
-        options |= {_RUNS_DIR: str(out)} if trains else {}
+        options |= {_RUNS_DIR: str(ledger.runs_folder(entry, name, out))} if trains else {}
         studies.run(entry.study, checkpoint=path, out=str(folder), **options)
     said, weights = ledger.plain_entry(page, name), ledger.digests(page, name, out)
     _stamp(folder, clock, entry=said, command=command, weights=weights)

@@ -172,9 +172,7 @@ def test_a_run_that_the_budget_ends_goes_on_to_the_same_bits(
     page = read_page("mine.yaml")
     whole, parts = Path("whole"), Path("parts")
     assert trainers.reproduce(page, whole, names=["a"]) == []
-    assert trainers.reproduce(page, parts, names=["a"], hours=1 / 3600) == [
-        "a: the budget is over"
-    ]
+    assert trainers.reproduce(page, parts, names=["a"], hours=1 / 3600) == ["a: the budget is over"]
     assert ledger.state_of(page, "a", parts).name == "part done"
     assert trainers.reproduce(page, parts, names=["a"]) == []
     digests = [
