@@ -1,8 +1,8 @@
 """Tables of a page: what their YAML says, with numbers in the places for them.
 
 In `rows`, a table in Markdown, `{ADDRESS as FORM}` is a number. In its address `^` stands for the
-heading of the column and `<` for the first cell of the row, without asterisks and quotation marks.
-A cell `"` repeats the cell to its left.
+heading of the column and `<` for the first cell of the row, without asterisks, quotation marks and
+backticks. A cell `"` repeats the cell to its left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chisel.configs import ConfigError, Page, PageTable, hint
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _MARKED = re.compile(r"(<!-- results: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _LINE = frozenset("|-: ")
-_SAME, _MARKS = '"', "*“”"
+_SAME, _MARKS = '"', "*“”`"
 
 
 class Place(NamedTuple):

@@ -122,8 +122,11 @@ def _train(page: Page, name: str, entry: Training, out: Path) -> None:
 
 def _measure(page: Page, name: str, entry: Measurement, out: Path, *, trains: bool) -> None:
     path = ledger.weights_of(page, name, out)
-    if path is not None and Path(path).name == ledger.AGENTS:
-        _link(page, str(entry.subject), Path(path), out)
+    if entry.subject is not None:
+        training = page.trainings[entry.subject]
+        agents = ledger.runs_folder(training, entry.subject, out) / ledger.AGENTS
+        if path == str(agents):
+            _link(page, entry.subject, agents, out)
     command, folder = entry.command(path), ledger.folder_of(page, name, out)
     print(f"{page.name}: {name}: {command}")
     clock, words = _Clock(), shlex.split(entry.settings)
