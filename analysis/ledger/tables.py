@@ -15,7 +15,8 @@ from chisel.analysis.ledger.numbers import SEPARATOR, number_text
 from chisel.analysis.results import Estimate
 from chisel.configs import ConfigError, Page, PageTable, hint
 
-_PLACE = re.compile(r"\{([^{}]+)\}")
+_PLACE = re.compile(r"\{([^{}]*)\}")
+_FORMED = re.compile(r"(.*) as ([^/]*|0/0.*)")
 _MARKED = re.compile(r"(<!-- results: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _LINE = frozenset("|-: ")
 _SAME, _MARKS = '"', "*“”`"
@@ -106,7 +107,7 @@ def _filled(table: PageTable, print_place: Callable[[Place], str]) -> str:
             parts = _PLACE.split(cell)  # every other one is a place
             parts[1::2] = [print_place(_place(table, one, heading, label)) for one in parts[1::2]]
             done.append("".join(parts))
-        lines.append(f"| {' | '.join(done)} |")
+        lines.append(f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in done)}|")
     return "\n".join(lines) + "\n"
 
 
@@ -115,6 +116,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _place(table: PageTable, text: str, heading: str, label: str) -> Place:
-    address, _, form = text.partition(" as ")
+    formed = _FORMED.fullmatch(text)
+    address, form = formed.groups() if formed else (text, "")
     whole = SEPARATOR.join(filter(None, [table.of, address]))
     return Place(whole.replace("^", heading).replace("<", label), form or table.form)
