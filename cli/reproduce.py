@@ -52,6 +52,7 @@ def run(arguments: Sequence[str]) -> None:
     from chisel.analysis import ledger
     from chisel.analysis.results import show
 
+    ledger.check_page(page)
     names = ledger.chosen(page, only)
     show(ledger.plan_table(page, names, out))
     if plan:

@@ -2,6 +2,7 @@
 
 from chisel.analysis.ledger.report import (
     Difference,
+    check_page,
     differences,
     measured_rows,
     plan_table,
@@ -27,6 +28,7 @@ __all__ = [
     "AGENTS",
     "STAMP",
     "Difference",
+    "check_page",
     "chosen",
     "differences",
     "digests",

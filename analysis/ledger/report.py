@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from chisel.analysis.ledger.numbers import SEPARATOR, read_number
 from chisel.analysis.ledger.rows import Row, Rows, read_rows, row_of, write_rows
 from chisel.analysis.ledger.states import folder_of, read_stamp, state_of, weights_of
 from chisel.analysis.ledger.tables import fill_page, places, table_text
-from chisel.analysis.results import new_table, write_file
+from chisel.analysis.results import Estimate, new_table, write_file
 from chisel.configs import ConfigError, Page, PageTable, Training, hint
 
 _ABOUT = ("command", "commit", "machine", "date")
@@ -54,19 +53,35 @@ def plan_table(page: Page, names: Sequence[str], out: Path) -> Table:
     return table
 
 
+def check_page(page: Page) -> None:
+    """Check that a page has its tables, and that they name entries and forms, before it is run.
+
+    Raises:
+        ConfigError: It doesn't; the message names the table.
+    """
+    fill_page(page, _text_of(page), lambda _: None)
+    for name, table in page.tables.items():
+        try:
+            for place in places(table):
+                entry = place.address.partition(SEPARATOR)[0]
+                if entry not in page.measurements:
+                    raise ConfigError(f"no study {entry!r}; {hint(entry, page.measurements)}")
+                place.text(Estimate(0, 0, 0, 1))
+        except ConfigError as error:
+            raise ConfigError(f"{page.file}: table {name}: {error}") from error
+
+
 def measured_rows(page: Page, out: Path) -> dict[tuple[str, str], Row]:
     """Return a row for each number of the page's tables whose entry is done in a folder.
 
     Raises:
-        ConfigError: A table names an entry, or a number in its result, that there is not.
+        ConfigError: A table names a number that is not in its result.
     """
     rows: dict[tuple[str, str], Row] = {}
     stamps = {name: read_stamp(page, name, out) for name in page.measurements}
-    for table_name, table in page.tables.items():
+    for table in page.tables.values():
         for address, _ in places(table):
             entry, _, rest = address.partition(SEPARATOR)
-            if entry not in stamps:
-                raise ConfigError(f"{page.file}: table {table_name}: {hint(entry, stamps)}")
             stamp = stamps[entry]
             if stamp is not None:
                 rows[page.name, address] = row_of(
@@ -99,6 +114,10 @@ def write_page(page: Page, measured: Rows, out: Path) -> list[Path]:
 
     Returns:
         The files written.
+
+    Raises:
+        ConfigError: A result lacks a file that a figure is to be a copy of.
+        CheckpointError: The disk refuses.
     """
     recorded = read_rows(page.results)
     own = {key: row for key, row in {**recorded, **measured}.items() if key[0] == page.name}
@@ -109,8 +128,10 @@ def write_page(page: Page, measured: Rows, out: Path) -> list[Path]:
     for name, entry in page.measurements.items():
         if read_stamp(page, name, out) is not None:
             for target, source in entry.figures.items():
-                shutil.copyfile(folder_of(page, name, out) / source, page.figures / target)
-                files.append(page.figures / target)
+                picture = folder_of(page, name, out) / source
+                if not picture.is_file():
+                    raise ConfigError(f"{page.file}: {name}: there is no {picture} for {target}")
+                files.append(write_file(page.figures / target, picture.read_bytes()))
     return files
 
 
@@ -128,7 +149,14 @@ def _write_text(page: Page, rows: Rows, file: Path) -> Path:
             return table_text(table, lambda address: rows[page.name, address].number)
         return None
 
-    return write_file(file, fill_page(page, page.text.read_text(encoding="utf-8"), filled).encode())
+    return write_file(file, fill_page(page, _text_of(page), filled).encode())
+
+
+def _text_of(page: Page) -> str:
+    try:
+        return page.text.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read the page {page.text}: {error.strerror}") from error
 
 
 def _by_page(rows: Rows) -> Rows:

@@ -44,15 +44,14 @@ class Row:
 
 
 def row_of(number: Estimate, **about: str) -> Row:
-    """Return the row of a number, with seven digits.
+    """Return the row of a number, with digits enough to round it only once.
 
     Args:
         number: The number.
         about: All other columns.
     """
-    parts = number.value, number.low, number.high
-    value, low, high = ("" if math.isnan(part) else f"{part:.7g}" for part in parts)
-    return Row(value=value, low=low, high=high, n=str(number.n or ""), **about)
+    low, high = ("" if math.isnan(end) else f"{end:.12g}" for end in (number.low, number.high))
+    return Row(value=f"{number.value:.12g}", low=low, high=high, n=str(number.n or ""), **about)
 
 
 def read_rows(file: Path) -> dict[tuple[str, str], Row]:

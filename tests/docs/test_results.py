@@ -28,7 +28,7 @@ def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-@pytest.fixture(params=FILES, ids=lambda file: file.stem)
+@pytest.fixture(scope="module", params=FILES, ids=lambda file: file.stem)
 def page(request: pytest.FixtureRequest) -> Page:
     return read_page(str(request.param))
 
@@ -38,7 +38,7 @@ def rows() -> Rows:
     return ledger.read_rows(RESULTS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def printed(page: Page, rows: Rows) -> dict[str, str]:
     """What the tables of a page must say, by the numbers of their rows."""
     return {

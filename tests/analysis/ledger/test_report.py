@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
 
 from chisel.analysis import ledger
 from chisel.analysis.ledger import Difference
-from chisel.analysis.ledger.rows import Row, write_rows
-from chisel.analysis.results import write_json
+from chisel.analysis.ledger.numbers import number_text
+from chisel.analysis.ledger.rows import Row, row_of, write_rows
+from chisel.analysis.results import Estimate, write_json
 from chisel.configs import ConfigError, Page, PageTable
 
 OUT = Path("out")
@@ -107,11 +109,37 @@ def test_a_page_and_its_yaml_must_name_the_same_tables(
         ledger.write_page(measured, {}, OUT)
 
 
-def test_a_table_of_no_entry_and_a_row_of_other_length_are_refused(page: Page) -> None:
-    for rows, said in (("| a |\n| {x} |", "did you mean 'cut'"), ("| a |\n| b | c |", "2 cells")):
-        tables = {"t": PageTable(rows, of="cot")}
-        with pytest.raises(ConfigError, match=said):
-            ledger.measured_rows(dataclasses.replace(page, tables=tables), OUT)
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("| a |\n| {cot / t / x} |", "table shares: no study 'cot'; did you mean 'cut'"),
+        ("| a |\n| {cut / t / x as 2} |", "table shares: no form '2'"),
+        ("| a |\n| b | c |", "2 cells under 1 headings"),
+    ],
+)
+def test_a_table_is_checked_before_anything_runs(page: Page, rows: str, said: str) -> None:
+    ledger.check_page(page)
+    changed = dataclasses.replace(page, tables={"shares": PageTable(rows)})
+    with pytest.raises(ConfigError, match=said):
+        ledger.check_page(changed)
+
+
+def test_a_page_without_text_is_refused(page: Page) -> None:
+    page.text.unlink()
+    with pytest.raises(ConfigError, match="cannot read the page"):
+        ledger.check_page(page)
+
+
+def test_a_figure_that_the_result_lacks_is_named(measured: Page) -> None:
+    (OUT / "cut" / "a.png").unlink()
+    with pytest.raises(ConfigError, match="cut: there is no out/cut/a"):
+        ledger.write_page(measured, {}, OUT)
+
+
+def test_a_number_is_rounded_only_when_it_is_printed() -> None:
+    about = dict.fromkeys(("page", "id", "unit", "command", "commit", "machine", "date"), "x")
+    row = row_of(Estimate(470.8565257, math.nan, math.nan, 0), **about)
+    assert number_text(row.number, ".000") == "470.857"
 
 
 @pytest.mark.parametrize(
