@@ -35,6 +35,10 @@ COMMANDS = {
     "logs": ("chisel.cli.logs", "what a run logged: newest values, last rows, curves"),
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
+    "reproduce": (
+        "chisel.cli.reproduce",
+        "run what is missing of a page of results",
+    ),
 }
 """Module and summary of every command.
 
@@ -62,6 +66,7 @@ LOST = {
     "compare": "nothing was written",
     "study": "a study writes at its end, so what it measured is lost; runs that it trained and "
     "finished parts of a report are kept",
+    "reproduce": "what is finished is kept; the same command goes on",
 }
 """What is lost after Ctrl-C, by command."""
 
@@ -136,7 +141,7 @@ def _silence() -> None:
 
 def _dispatch(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        listed = "\n".join(f"  {name:8} {what}" for name, (_, what) in COMMANDS.items())
+        listed = "\n".join(f"  {name:9} {what}" for name, (_, what) in COMMANDS.items())
         print(HELP.format(commands=listed))
         return
     if arguments[0] in ("-V", "--version"):

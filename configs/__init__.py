@@ -13,6 +13,7 @@ from chisel.configs.errors import (
     Stopped,
 )
 from chisel.configs.installed import DISTRIBUTION, how_to_install, namesake, version, versions_of
+from chisel.configs.pages import Measurement, Page, PageTable, Training, read_page
 from chisel.configs.parsing.catalog import experiments
 from chisel.configs.parsing.grid import Grid, load_grid
 from chisel.configs.parsing.launch import take_launch
@@ -79,10 +80,13 @@ __all__ = [
     "LaunchConfig",
     "LevelsConfig",
     "MazeConfig",
+    "Measurement",
     "MnistConfig",
     "NumericsError",
     "OversightConfig",
     "PPOConfig",
+    "Page",
+    "PageTable",
     "ReinforceConfig",
     "RoutingConfig",
     "RunConfig",
@@ -90,6 +94,7 @@ __all__ = [
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
+    "Training",
     "check_env",
     "experiments",
     "flatten",
@@ -104,6 +109,7 @@ __all__ = [
     "one_line",
     "override",
     "parse_settings",
+    "read_page",
     "registry",
     "rounded_frames",
     "take_launch",

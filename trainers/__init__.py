@@ -5,6 +5,7 @@ from chisel.trainers.runs.ranks import check_ranks
 check_ranks()  # before Lightning is imported, which fails if one is no number
 
 from chisel.trainers.logging.wandb_parts import sync_command  # noqa: E402  # see above
+from chisel.trainers.reproduction.running import reproduce  # noqa: E402  # see above
 from chisel.trainers.runs.groups import resume, train_grid, train_seeds  # noqa: E402  # see above
 from chisel.trainers.runs.local import LocalLauncher  # noqa: E402  # see above
 from chisel.trainers.runs.run import train  # noqa: E402  # see above
@@ -13,6 +14,7 @@ from chisel.trainers.runs.slurm import SlurmLauncher  # noqa: E402  # see above
 __all__ = [
     "LocalLauncher",
     "SlurmLauncher",
+    "reproduce",
     "resume",
     "sync_command",
     "train",

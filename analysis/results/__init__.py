@@ -42,11 +42,12 @@ from chisel.analysis.results.files import (
     TABLES,
     make_folder,
     plain,
+    read_json,
     write_csv,
     write_file,
     write_json,
 )
-from chisel.analysis.results.folders import points_of
+from chisel.analysis.results.folders import points_of, runs_of, short_digest
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
     Layouts,
@@ -149,10 +150,13 @@ __all__ = [
     "probability_of_improvement",
     "progress_bars",
     "proportion",
+    "read_json",
     "redrawn",
     "require_spaces",
     "run_study",
+    "runs_of",
     "save_figure",
+    "short_digest",
     "show",
     "style_axes",
     "t_quantile",

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from chisel import configs
-from chisel.analysis.results.options import options_of, read_options
-from chisel.cli.arguments import take_launch
 from chisel.cli.main import main
 from chisel.configs import RunConfig, SlurmConfig
+from tests.docs.commands import check_arguments
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), ROOT / "agents/README.md", *ROOT.glob("docs/**/*.md")])
@@ -101,6 +100,7 @@ def test_every_python_example_runs(page, tmp_path, monkeypatch):
 )
 def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    Path("docs").symlink_to(ROOT / "docs")  # pages are reproduced by their name
     for _, file, text in blocks(page):
         if file:
             Path(file).write_text(text)
@@ -112,13 +112,8 @@ def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
 
 def accept(words, capsys):
     """Run `check` and `list`; of the other commands check only that the arguments are right."""
-    if words[0] == "train":
-        configs.load_grid(words[1], take_launch(words[2:])[2])
-    elif words[0] == "study":
-        study = configs.registry.resolve("study", words[1])
-        options = options_of(words[1], study)
-        read_options(words[1], options, configs.parse_settings(words[2:]))
-    elif words[0] in ("check", "list"):
+    check_arguments(words)
+    if words[0] in ("check", "list"):
         assert main(words) == 0, capsys.readouterr().err
 
 

@@ -38,6 +38,7 @@ DOORS = {
     "analysis.evaluation",
     "analysis.gridworlds",
     "analysis.interventions",
+    "analysis.ledger",
     "analysis.localization",
     "analysis.maze",
     "analysis.maze.behaviour",

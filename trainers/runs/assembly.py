@@ -72,7 +72,9 @@ def build_module(
     starts_from = config.init_from if state is None else None
     if starts_from is not None:
         loaded = models.load(starts_from)
-        models.require_match(starts_from, loaded.spaces.to_plain(), spaces.to_plain(), "environment")
+        models.require_match(
+            starts_from, loaded.spaces.to_plain(), spaces.to_plain(), "environment"
+        )
         models.load_weights(model, loaded.model.state_dict(), starts_from)
         ancestors = loaded.trained_on
     if config.trainer.channels_last:

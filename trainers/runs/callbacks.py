@@ -52,7 +52,7 @@ STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)
 
 
 class StopAtBoundary(Callback):
-    """Ends training after the current iteration on SIGTERM, SIGUSR1, SIGUSR2, Ctrl-C or a time limit.
+    """Ends training after the current iteration on SIGTERM, SIGUSR1 or 2, Ctrl-C or a time limit.
 
     A checkpoint is saved then, so nothing is lost. A second Ctrl-C ends at once. Make it before the
     trainer, which sets its own handlers, and `release` the signals when training is over.

@@ -52,7 +52,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def standardize(values: Tensor, eps: float = 1e-8) -> Tensor:
-    """Subtract the mean and divide by the standard deviation (unbiased), both over all processes."""
+    """Subtract the mean and divide by the (unbiased) standard deviation, over all processes."""
     count = sum_over_ranks(torch.tensor(float(values.numel()), device=values.device))
     mean = sum_over_ranks(values.sum()) / count
     centred = values - mean

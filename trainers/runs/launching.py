@@ -1,7 +1,7 @@
 """Finding out which process of a run this is, from the variables that launchers set.
 
-Lightning reads its rank from variables of torchrun, SLURM and LSF when it is imported, even if a run
-has one process, and leaves its own variables behind if it starts several.
+Lightning reads its rank from variables of torchrun, SLURM and LSF when it is imported, even if a
+run has one process, and leaves its own variables behind if it starts several.
 """
 
 from __future__ import annotations

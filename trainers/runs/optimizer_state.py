@@ -20,7 +20,7 @@ def make_adam(
         model: The network.
         owned: What regions own (`Router.owned()`), so that they rest without gradient; `None` makes
             torch's own Adam.
-        options: Options of both, such as `lr`, `eps` and `weight_decay`, which adds to the gradient.
+        options: Options of both, such as `lr`, `eps`, and `weight_decay`, added to the gradient.
     """
     if owned is None:
         return keep_layout(torch.optim.Adam(model.parameters(), fused=True, **options))

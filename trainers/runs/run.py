@@ -17,16 +17,16 @@ import torch
 from chisel import configs, models
 from chisel.analysis.results import choose_threads, torch_threads
 from chisel.configs import ConfigError, RunConfig, Stopped
-from chisel.trainers.runs import launching, resuming, rundir
-from chisel.trainers.runs.assembly import build_module, device_of
-from chisel.trainers.runs.callbacks import LogIteration, SaveCrash, StopAtBoundary
-from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
-from chisel.trainers.runs.launching import Process
 from chisel.trainers.logging.media import media_callbacks
 from chisel.trainers.logging.progress import TrainingProgress
 from chisel.trainers.logging.tracking import Tracking, make_loggers
 from chisel.trainers.logging.training_studies import TrainingStudies
 from chisel.trainers.logging.wandb_environment import check_mode
+from chisel.trainers.runs import launching, resuming, rundir
+from chisel.trainers.runs.assembly import build_module, device_of
+from chisel.trainers.runs.callbacks import LogIteration, SaveCrash, StopAtBoundary
+from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
+from chisel.trainers.runs.launching import Process
 
 
 def _nothing(*_: object) -> None:
@@ -207,7 +207,9 @@ def _execute(job: _Job) -> Path:
                 resuming.rehearse(module, payload, newest, job.process.rank)
             if state is not None and state["iteration"] >= module.num_iterations:
                 if job.first:
-                    print(f"{job.folder} has all its {config.frames:,} frames; for more, add frames=…")
+                    print(
+                        f"{job.folder} has all its {config.frames:,} frames; for more, add frames=…"
+                    )
                 return job.folder
             _say_frames(job, module)
             return _fit(job, module, newest, state)

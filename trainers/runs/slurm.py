@@ -32,7 +32,7 @@ JOBS_FILE = "jobs.json"
 POLL_SECONDS = 5.0
 """How often SLURM is asked, and the jobs' files are read."""
 GONE_AFTER = 2
-"""Number of times that SLURM must not know a job any more; its file may come later on some disks."""
+"""Number of times that SLURM must not know a job; its file may come later on some disks."""
 _AT_WORK = ("RUNNING", "COMPLETING")
 """States of a job whose runs have started."""
 
@@ -132,7 +132,7 @@ def queued_in(folder: Path) -> dict[str, list[str]]:
     open_jobs = {job: names for job, names in open_jobs.items() if names}
     if open_jobs and shutil.which("squeue") is None:
         print(
-            f"note: there is no squeue here to ask whether {_ids(open_jobs)} still train in {folder}",
+            f"note: no squeue here to ask whether {_ids(open_jobs)} still train in {folder}",
             file=sys.stderr,
         )
         return {}

@@ -5,11 +5,11 @@ import sys
 import pytest
 import torch
 
-from tests import plugins
 from chisel import configs, models
 from chisel.configs import ConfigError
 from chisel.models import Spaces
 from chisel.trainers.runs.assembly import build_module
+from tests import plugins
 
 PACKAGE = """
 from dataclasses import dataclass

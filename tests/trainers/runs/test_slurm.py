@@ -134,7 +134,7 @@ def test_a_run_whose_job_is_gone_has_stopped_and_names_the_jobs_log(grid, cluste
     next(events)
     (folder / "slurm/12_0_log.out").write_text("killed")
     (cluster / "queue").write_text("")
-    ((one, outcome),) = events
+    ((_, outcome),) = events
     assert outcome.stopped
     assert "job 12" in outcome.message
     assert "12_0_log.out" in outcome.message

@@ -1,13 +1,13 @@
-"""A job of SLURM trains its runs, saves them when it is told to end, and goes on when it is back."""
+"""A job of SLURM trains its runs, saves them when told to end, and goes on when it is back."""
 
 import json
 import os
 import signal
 import sys
 import time
-from threading import Timer
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import pytest
 

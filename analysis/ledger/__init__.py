@@ -1,0 +1,47 @@
+"""Pages of results: which numbers stand in their tables, from which results, and what is done."""
+
+from chisel.analysis.ledger.report import (
+    Difference,
+    check_page,
+    differences,
+    measured_rows,
+    plan_table,
+    write_beside,
+    write_page,
+)
+from chisel.analysis.ledger.rows import read_rows
+from chisel.analysis.ledger.states import (
+    AGENTS,
+    STAMP,
+    chosen,
+    digests,
+    folder_of,
+    is_recorded,
+    plain_entry,
+    run_of,
+    runs_folder,
+    state_of,
+    weights_of,
+)
+
+__all__ = [
+    "AGENTS",
+    "STAMP",
+    "Difference",
+    "check_page",
+    "chosen",
+    "differences",
+    "digests",
+    "folder_of",
+    "is_recorded",
+    "measured_rows",
+    "plain_entry",
+    "plan_table",
+    "read_rows",
+    "run_of",
+    "runs_folder",
+    "state_of",
+    "weights_of",
+    "write_beside",
+    "write_page",
+]

@@ -1,0 +1,89 @@
+"""`results.csv`: each number of the pages with its interval, and with what it was measured."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from chisel.analysis.results import Estimate, write_file
+from chisel.configs import ConfigError
+
+Rows = Mapping[tuple[str, str], "Row"]
+"""Rows by page and address."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of a page."""
+
+    page: str
+    id: str
+    """Its address."""
+    value: str
+    low: str
+    """Ends of its 95 % interval; empty without one."""
+    high: str
+    n: str
+    unit: str
+    """What n counts."""
+    command: str
+    """Command that measured it."""
+    commit: str
+    machine: str
+    date: str
+
+    @property
+    def number(self) -> Estimate:
+        """The number."""
+        low, high = (float(end) if end else math.nan for end in (self.low, self.high))
+        return Estimate(float(self.value), low, high, int(self.n or 0))
+
+
+def row_of(number: Estimate, **about: str) -> Row:
+    """Return the row of a number, with digits enough to round it only once.
+
+    Args:
+        number: The number.
+        about: All other columns.
+    """
+    low, high = ("" if math.isnan(end) else f"{end:.12g}" for end in (number.low, number.high))
+    return Row(value=f"{number.value:.12g}", low=low, high=high, n=str(number.n or ""), **about)
+
+
+def read_rows(file: Path) -> dict[tuple[str, str], Row]:
+    """Read all rows, by page and address; none if there is no file.
+
+    Raises:
+        ConfigError: The file is none of ours, or names a number twice.
+    """
+    if not file.is_file():
+        return {}
+    columns = [one.name for one in fields(Row)]
+    found: dict[tuple[str, str], Row] = {}
+    with file.open(encoding="utf-8", newline="") as text:
+        reader = csv.DictReader(text)
+        if reader.fieldnames != columns:
+            raise ConfigError(f"{file} must have the columns {','.join(columns)}")
+        for cells in reader:
+            row = Row(**cells)
+            if (row.page, row.id) in found:
+                raise ConfigError(f"{file}, line {reader.line_num}: {row.page}, {row.id} again")
+            try:
+                _ = row.number
+            except ValueError as error:
+                raise ConfigError(f"{file}, line {reader.line_num}: {error}") from error
+            found[row.page, row.id] = row
+    return found
+
+
+def write_rows(file: Path, rows: Rows) -> Path:
+    """Write rows in their order."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([one.name for one in fields(Row)])
+    writer.writerows(map(astuple, rows.values()))
+    return write_file(file, text.getvalue().encode())

@@ -1,0 +1,169 @@
+"""What is done of a page's entries: shipped, done in a folder of reproductions, or missing.
+
+A folder of reproductions holds a folder for each entry. In the folder of each finished run and each
+result lies a stamp: what the entry said, the digests of the weights that were measured, and the
+commit, machine, date and time. An entry that says something else now is to be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from chisel.analysis.results import plain, read_json, runs_of, short_digest
+from chisel.configs import CheckpointError, ConfigError, Measurement, Page, Training, hint
+from chisel.models import WEIGHTS, file_digest, find_checkpoint, holds_agent
+
+STAMP = "reproduced.json"
+"""Name of the stamp's file."""
+AGENTS = "agents"
+"""Folder in which the seeds of a training are linked, where some are shipped and others are not."""
+CONFIG = "config.yaml"
+"""File with which the folder of a run begins."""
+
+Name = Literal["recorded", "done", "part done", "missing", "waits"]
+
+
+class State(NamedTuple):
+    """How much of an entry is done."""
+
+    name: Name
+    """`waits`: for the training whose agents it measures."""
+    done: int
+    """Number of runs, or results, that are shipped or done."""
+    wanted: int
+
+
+def chosen(page: Page, only: Collection[str]) -> list[str]:
+    """Return the names of entries to run, in order, with the trainings that they need.
+
+    Raises:
+        ConfigError: A name is unknown.
+    """
+    for name in only:
+        if name not in page.entries:
+            raise ConfigError(f"only={name}: {hint(name, page.entries)}")
+    needed = {one.subject for name, one in page.measurements.items() if name in only}
+    return [name for name in page.entries if not only or name in needed or name in only]
+
+
+def state_of(page: Page, name: str, out: Path) -> State:
+    """Return how much of an entry is shipped or done in a folder of reproductions."""
+    entry = page.entries[name]
+    if isinstance(entry, Training):
+        return _trained(entry, name, out)
+    if entry.subject is not None:
+        training = page.trainings[entry.subject]
+        before = _trained(training, entry.subject, out)
+        if before.done < before.wanted:
+            return State("waits", 0, 1)
+    if read_stamp(page, name, out) is not None:
+        return State("done", 1, 1)
+    begun = runs_folder(entry, name, out).is_dir()  # by a study that trains
+    return State("part done" if begun else "missing", 0, 1)
+
+
+def folder_of(page: Page, name: str, out: Path) -> Path:
+    """Return the folder of an entry: of a training, the one that holds `seed-N` for each run.
+
+    A training with other settings has another folder, so that nothing is overwritten.
+    """
+    entry = page.entries[name]
+    return (
+        runs_folder(entry, name, out) / entry.train if isinstance(entry, Training) else out / name
+    )
+
+
+def runs_folder(entry: Training | Measurement, name: str, out: Path) -> Path:
+    """Return the `runs_dir` of a training, or of a study that trains."""
+    what = entry.train if isinstance(entry, Training) else entry.study
+    return out / f"{name}-{short_digest(f'{what} {entry.settings}')}"
+
+
+def is_recorded(entry: Training, seed: int) -> bool:
+    """Whether the weights of a seed are shipped."""
+    return entry.recorded is not None and holds_agent(Path(entry.recorded) / f"seed-{seed}")
+
+
+def run_of(page: Page, name: str, seed: int, out: Path) -> Path:
+    """Return the folder of a training's run: the shipped one, if there is one."""
+    entry = page.trainings[name]
+    shipped = Path(entry.recorded or "") / f"seed-{seed}"
+    return shipped if is_recorded(entry, seed) else folder_of(page, name, out) / f"seed-{seed}"
+
+
+def weights_of(page: Page, name: str, out: Path) -> str | None:
+    """Return the path of the agents that an entry measures; `None` if it measures none.
+
+    That is a run, the shipped folder that holds exactly these seeds, or the folder `agents` beside
+    the training's, in which its seeds are to be linked.
+    """
+    subject = page.measurements[name].subject
+    if subject is None:
+        return None
+    training = page.trainings[subject]
+    if len(training.seeds) == 1:
+        return str(run_of(page, subject, training.seeds[0], out))
+    if training.recorded is not None:
+        shipped = {run.name for run in runs_of(training.recorded)}
+        if shipped == {f"seed-{seed}" for seed in training.seeds}:
+            return training.recorded
+    return str(runs_folder(training, subject, out) / AGENTS)
+
+
+def plain_entry(page: Page, name: str) -> dict[str, Any]:
+    """Return what an entry says that its results depend on."""
+    entry = page.entries[name]
+    said = plain(asdict(entry))
+    for key in ("minutes", "figures", "recorded", "seeds"):
+        said.pop(key, None)
+    return dict(said)
+
+
+def digests(page: Page, name: str, out: Path) -> dict[str, str]:
+    """Return, by run, the SHA-256 of the weights that an entry measures."""
+    subject = page.measurements[name].subject
+    seeds = () if subject is None else page.trainings[subject].seeds
+    return {f"seed-{seed}": _digest(run_of(page, str(subject), seed, out)) for seed in seeds}
+
+
+def read_stamp(page: Page, name: str, out: Path) -> Mapping[str, Any] | None:
+    """Return the stamp of a result that is what the entry asks for now, else `None`."""
+    stamp = read_json(folder_of(page, name, out) / STAMP)
+    if stamp.get("entry") != plain_entry(page, name):
+        return None
+    return stamp if stamp.get("weights") == digests(page, name, out) else None
+
+
+def _trained(entry: Training, name: str, out: Path) -> State:
+    seeds = list(_seeds(entry, runs_folder(entry, name, out) / entry.train))
+    done = sum(state in ("recorded", "done") for state in seeds)
+    kinds = set(seeds)
+    if kinds == {"recorded"}:
+        state: Name = "recorded"
+    elif kinds <= {"recorded", "done"}:
+        state = "done"
+    else:
+        state = "missing" if kinds == {"missing"} else "part done"
+    return State(state, done, len(seeds))
+
+
+def _seeds(entry: Training, folder: Path) -> Iterator[str]:
+    for seed in entry.seeds:
+        run = folder / f"seed-{seed}"
+        if is_recorded(entry, seed):
+            yield "recorded"
+        elif (run / STAMP).is_file():
+            yield "done"
+        else:
+            yield "begun" if (run / CONFIG).is_file() else "missing"
+
+
+def _digest(run: Path) -> str:
+    try:
+        weights = run / WEIGHTS
+        return file_digest(weights if weights.is_file() else find_checkpoint(run, lambda _: None))
+    except CheckpointError:
+        return ""
