@@ -82,9 +82,9 @@ def _east(row: np.uint64, width: int) -> np.uint64:
 
 
 @compiled
-def _near(plane: NDArray[np.uint64], above: int, y: int, below: int, width: int) -> np.uint64:
+def _near(planes: Planes, plane: int, above: int, y: int, below: int, width: int) -> np.uint64:
     """Return the cells of a row that have a cell of the plane in their 3x3 square."""
-    rows = plane[above] | plane[y] | plane[below]
+    rows: np.uint64 = planes[plane, above] | planes[plane, y] | planes[plane, below]
     if rows == _ZERO:
         return rows
     return rows | _west(rows, width) | _east(rows, width)
@@ -126,6 +126,31 @@ def _newborn(board: Board, y: int, x: int) -> int:
 
 
 @compiled
+def _events(
+    planes: Planes,
+    three: np.uint64,
+    enough: np.uint64,
+    above: int,
+    y: int,
+    below: int,
+    width: int,
+) -> tuple[np.uint64, np.uint64, np.uint64]:
+    """Return the cells of a row that die, that are born, and that may be spawned."""
+    alive = planes[_ALIVE, y]
+    free = ~planes[_FROZEN, y] & (~_ZERO >> np.uint64(64 - width))
+    dying = alive & free & ~enough
+    if dying:
+        dying &= ~_near(planes, _PRESERVING, above, y, below, width)
+    growing = free & ~alive
+    born = three & growing
+    spawning = _near(planes, _SPAWNING, above, y, below, width) & growing & ~three
+    if born | spawning:
+        not_hindered = ~_near(planes, _INHIBITING, above, y, below, width)
+        born, spawning = born & not_hindered, spawning & not_hindered
+    return dying, born, spawning
+
+
+@compiled
 def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
     """Advance one board by a step, in place.
 
@@ -146,7 +171,6 @@ def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
         The number of draws, and the number of cells that changed.
     """
     height, width = board.shape
-    every = ~_ZERO >> np.uint64(64 - width)
     ones, twos = np.empty(height, np.uint64), np.empty(height, np.uint64)
     for y in range(height):
         row = planes[_ALIVE, y]
@@ -159,17 +183,7 @@ def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
     for y in range(height):
         above, below = (y if y else height) - 1, (y + 1 if y + 1 < height else 0)
         three, four = _three_and_four(ones, twos, above, y, below)
-        alive, free = planes[_ALIVE, y], every & ~planes[_FROZEN, y]
-        dying = alive & free & ~(three | four)
-        if dying:
-            dying &= ~_near(planes[_PRESERVING], above, y, below, width)
-        growing = free & ~alive
-        spawning = _near(planes[_SPAWNING], above, y, below, width) & growing
-        born = three & growing
-        if born | spawning:
-            hindered = _near(planes[_INHIBITING], above, y, below, width)
-            born &= ~hindered
-            spawning &= ~hindered
+        dying, born, spawning = _events(planes, three, three | four, above, y, below, width)
         if not (dying | born | spawning):
             continue
         for x in range(width):
