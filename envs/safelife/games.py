@@ -12,7 +12,6 @@ from chisel.envs.safelife import cells
 from chisel.envs.safelife.actions import act
 from chisel.envs.safelife.levels import Level
 from chisel.envs.safelife.physics import (
-    EXITS,
     NUM_PLANES,
     Board,
     Planes,
@@ -21,7 +20,6 @@ from chisel.envs.safelife.physics import (
     put,
 )
 from chisel.envs.safelife.scoring import most_possible, opens, score
-from chisel.envs.safelife.streams import Stream
 
 EXIT_POINTS = 1
 """Reward for leaving through the exit."""
@@ -73,24 +71,23 @@ def new_games(num: int, shape: tuple[int, int]) -> Games:
         num: Number of games.
         shape: Height and width of the boards.
     """
-    boards = [np.zeros((num, *shape), np.uint16) for _ in range(3)]
-    planes = [np.zeros((num, NUM_PLANES, shape[0]), np.uint64) for _ in range(2)]
-    return Games(
-        *boards,
-        *planes,
-        moving_goals=np.zeros(num, np.bool_),
-        streams=np.zeros((num, 4), np.uint64),
-        draws=np.zeros(num, np.int64),
-        agent=np.zeros((num, 3), np.int64),
-        points=np.zeros(num, np.int64),
-        filled=np.zeros(num, np.int64),
-        completed=np.zeros(num, np.int64),
-        possible=np.zeros(num, np.int64),
-        min_performance=np.zeros(num, np.float64),
-        can_exit=np.zeros(num, np.bool_),
-        exited=np.zeros(num, np.bool_),
-        length=np.zeros(num, np.int64),
-    )
+    plane = (NUM_PLANES, shape[0])
+    sizes: dict[str, tuple[type, tuple[int, ...]]] = {
+        "board": (np.uint16, shape),
+        "goals": (np.uint16, shape),
+        "start": (np.uint16, shape),
+        "planes": (np.uint64, plane),
+        "goal_planes": (np.uint64, plane),
+        "moving_goals": (np.bool_, ()),
+        "streams": (np.uint64, (4,)),
+        "agent": (np.int64, (3,)),
+        "min_performance": (np.float64, ()),
+        "can_exit": (np.bool_, ()),
+        "exited": (np.bool_, ()),
+    }
+    whole: tuple[type, tuple[int, ...]] = (np.int64, ())
+    kinds = {name: sizes.get(name, whole) for name in Games._fields}
+    return Games(**{name: np.zeros((num, *size), kind) for name, (kind, size) in kinds.items()})
 
 
 def load(games: Games, row: int, level: Level, *, rules_12: bool, min_performance: float) -> None:
@@ -143,7 +140,7 @@ def _settle(games: Games, row: int, rules_12: bool) -> int:
     board, planes, left = games.board[row], games.planes[row], games.exited[row]
     points, filled = score(board, games.goals[row], planes, rules_12)
     completed = filled - games.filled[row]
-    reward = points - games.points[row] + EXIT_POINTS * left
+    reward = int(points - games.points[row] + EXIT_POINTS * left)
     if rules_12 and left:
         points, completed = points + EXIT_POINTS, completed + EXIT_POINTS
         games.agent[row, 2] = -1

@@ -94,7 +94,7 @@ def opens(completed: int, possible: int, share: float, rules_12: bool) -> bool:
         rules_12: Whether the rules are those of 1.2.
     """
     if rules_12:
-        return max(0, completed) >= max(0, np.ceil(share * possible))
+        return bool(max(0, completed) >= np.ceil(share * possible))
     return share < 0 or completed >= share * possible
 
 
