@@ -30,6 +30,7 @@ from chisel.configs.schema import (
     OversightConfig,
     PPOConfig,
     ReinforceConfig,
+    SafeLifeConfig,
 )
 from chisel.configs.suggest import hint
 
@@ -95,6 +96,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.envs.gridworlds:make_gridworld",
             "small worlds in which the shortest way has a side effect",
             GridworldConfig,
+        ),
+        "safelife": Component(
+            "chisel.envs.safelife:make_safelife",
+            "boards of Conway's Game of Life that the agent may disturb",
+            SafeLifeConfig,
         ),
     },
     "corpus": {

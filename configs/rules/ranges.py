@@ -25,9 +25,11 @@ from chisel.configs.schema import (
     MnistConfig,
     OversightConfig,
     PPOConfig,
+    RampConfig,
     ReinforceConfig,
     RoutingConfig,
     RunConfig,
+    SafeLifeConfig,
     TrackingConfig,
     TrainerConfig,
 )
@@ -94,6 +96,14 @@ _RANGES: dict[type, Mapping[str, Range]] = {
     },
     OversightConfig: {"num_envs": COUNT, "oversight": SHARE, "max_steps": COUNT},
     GridworldConfig: {"num_envs": COUNT, "max_steps": COUNT},
+    SafeLifeConfig: {
+        "num_envs": COUNT,
+        "time_limit": COUNT,
+        "movement_bonus": NOT_NEGATIVE,
+        "exit_bonus": NOT_NEGATIVE,
+        "num_threads": Range(low=1, high=64),
+    },
+    RampConfig: {"start_frame": NOT_NEGATIVE, "end_frame": NOT_NEGATIVE},
     LevelsConfig: {
         "start": SEED,
         "num": SEED,

@@ -3,3 +3,41 @@
 Source: Wainwright and Eckersley, "SafeLife 1.0: Exploring Side Effects in Complex Environments"
 (2019, arXiv 1912.01217).
 """
+
+from chisel.envs.safelife.actions import ACTIONS
+from chisel.envs.safelife.games import Games, load, new_games, play
+from chisel.envs.safelife.levels import (
+    Level,
+    LevelCycle,
+    LevelSource,
+    read_arrays,
+    read_levels,
+)
+from chisel.envs.safelife.render import render, side_by_side
+from chisel.envs.safelife.streams import counter_stream, pcg64_stream
+from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, look, planes_of_view
+from chisel.envs.safelife.world import TIME_LIMITS, SafeLifeVectorEnv, make_safelife
+
+__all__ = [
+    "ACTIONS",
+    "CHANNELS_10",
+    "CHANNELS_12",
+    "TIME_LIMITS",
+    "Games",
+    "Level",
+    "LevelCycle",
+    "LevelSource",
+    "SafeLifeVectorEnv",
+    "counter_stream",
+    "load",
+    "look",
+    "make_safelife",
+    "new_games",
+    "pcg64_stream",
+    "planes_of_view",
+    "play",
+    "read_arrays",
+    "read_levels",
+    "render",
+    "side_by_side",
+]

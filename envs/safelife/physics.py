@@ -1,6 +1,6 @@
 """Advance boards by the rules of life: Conway's, with cells that are frozen, keep, hinder or spawn.
 
-A board `[H, W]` has planes beside it, uint64 `[5, H]`: bit x of `planes[k, y]` says whether cell
+A board `[H, W]` has planes beside it, uint64 `[6, H]`: bit x of `planes[k, y]` says whether cell
 (y, x) has the flag of plane k. Neighbours are counted for a whole row of cells at once, and single
 cells are only looked at where one dies or may be born. Whoever changes a cell keeps both equal by
 `put`. Boards wrap around at their edges.
@@ -25,9 +25,9 @@ SPAWN_PROBABILITY = float(np.float32(0.3))
 MIN_SIDE, MAX_SIDE = 3, 64
 """Sides of a board, in cells; a row must fit into a word of 64 bits."""
 
-NUM_PLANES = 5
-_ALIVE, _FROZEN, _PRESERVING, _INHIBITING, _SPAWNING = range(NUM_PLANES)
-_FLAG_BITS = (0, 4, 5, 6, 7)
+NUM_PLANES = 6
+ALIVE, _FROZEN, _PRESERVING, _INHIBITING, _SPAWNING, EXITS = range(NUM_PLANES)
+_FLAG_BITS = (0, 4, 5, 6, 7, 8)
 """The bit of each plane's flag in a cell."""
 _INHERITED = cells.COLORS | cells.DESTRUCTIBLE
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
@@ -54,7 +54,7 @@ def fill_planes(board: Board, planes: Planes) -> None:
 
 
 def planes_of(board: Board) -> Planes:
-    """Return the planes `[..., 5, H]` of boards `[..., H, W]`.
+    """Return the planes `[..., 6, H]` of boards `[..., H, W]`.
 
     Raises:
         ValueError: If a side is shorter than 3 cells or longer than 64.
@@ -136,7 +136,7 @@ def _events(
     width: int,
 ) -> tuple[np.uint64, np.uint64, np.uint64]:
     """Return the cells of a row that die, that are born, and that may be spawned."""
-    alive = planes[_ALIVE, y]
+    alive = planes[ALIVE, y]
     free = ~planes[_FROZEN, y] & (~_ZERO >> np.uint64(64 - width))
     dying = alive & free & ~enough
     if dying:
@@ -164,7 +164,7 @@ def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
 
     Args:
         board: Cells `[H, W]`.
-        planes: Its planes `[5, H]`.
+        planes: Its planes `[6, H]`.
         stream: Where draws come from.
 
     Returns:
@@ -173,7 +173,7 @@ def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
     height, width = board.shape
     ones, twos = np.empty(height, np.uint64), np.empty(height, np.uint64)
     for y in range(height):
-        row = planes[_ALIVE, y]
+        row = planes[ALIVE, y]
         west, east = _west(row, width), _east(row, width)
         ones[y] = west ^ row ^ east
         twos[y] = (west & row) | (east & (west ^ row))
@@ -208,7 +208,7 @@ def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
 
 @compiled
 def advance_each(boards: Any, planes: Any, streams: Any, steps: int) -> None:
-    """Advance boards `[N, H, W]` with planes `[N, 5, H]` and streams `[N, 4]`, in place."""
+    """Advance boards `[N, H, W]` with planes `[N, 6, H]` and streams `[N, 4]`, in place."""
     for number in range(len(boards)):
         for _ in range(steps):
             advance(boards[number], planes[number], streams[number])
