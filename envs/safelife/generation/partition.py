@@ -14,6 +14,7 @@ from chisel.envs.safelife.generation.python_sets import (
     empty_sets,
     member,
     pair_hashes,
+    with_more_sets,
 )
 
 Regions = NDArray[np.int64]
@@ -26,7 +27,8 @@ def partition(bits: Bits, shape: tuple[int, int], least: int, most: int) -> Regi
     """Grow `least` to `most` regions cell by cell, by a Dirichlet process with concentration 1.
 
     A cell joins a region with a probability proportional to the region's perimeter, or founds a
-    new one, unless it would touch another region, even by a cell between.
+    new one, unless it would touch another region, even by a cell between. Where none of the
+    regions can grow any more, cells that are left may still found one more.
     """
     return _partition(bits, shape, least, most, pair_hashes(*shape))
 
@@ -37,8 +39,8 @@ def _partition(
 ) -> Regions:
     height, width = shape
     regions = np.zeros(shape, np.int64)
-    perimeters = empty_sets(most + 1, height * width)
-    refused = np.zeros((most + 1, height * width), np.bool_)
+    perimeters = empty_sets(most + 2, height * width)
+    refused = np.zeros((height * width // 4 + 2, height * width), np.bool_)
     for cell in range(height * width):
         add(perimeters, 0, cell, hashes)
     number = 0
@@ -56,6 +58,8 @@ def _partition(
         if region == 0:
             number += 1
             region = number
+            if number == len(perimeters.tables):
+                perimeters = with_more_sets(perimeters)
         regions[y, x] = region
         for dy, dx in ((-1, 0), (0, -1), (0, 1), (1, 0)):
             beside_y, beside_x = (y + dy) % height, (x + dx) % width

@@ -19,12 +19,15 @@ from chisel.envs.safelife.physics import Board
 from chisel.envs.safelife.streams import draw
 
 Mask = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+Places = NDArray[np.int32]
+Small = NDArray[np.int8]
 
 _TRIES = 11
 _CHANGES_PER_CELL = 40
 _MORE, _LESS = 1.07, 0.94
 _EMPTY, _WALL, _LIFE, _TREE = range(4)
+_NEVER = -40.0
+"""Logarithm of a weight that no draw of 53 bits can tell from 0."""
 _CELLS = np.array([cells.EMPTY, cells.WALL, cells.LIFE, cells.TREE], np.uint16)
 """Cells of the four kinds, in an order in which bit 0 says frozen and bit 1 alive."""
 
@@ -82,17 +85,18 @@ def grow(
 class _IndexSet(NamedTuple):
     """A set of cells from which one is drawn; the order in which they lie is the reference's."""
 
-    order: Ints
+    order: Places
     """All cells; those in the set come first."""
-    place: Ints
+    place: Places
     """Where each cell lies in the order."""
-    size: Ints
+    size: Places
     """`[1]`."""
 
 
 @compiled
 def _index_set(number: int) -> _IndexSet:
-    return _IndexSet(np.arange(number), np.arange(number), np.zeros(1, np.int64))
+    every = np.arange(number).astype(np.int32)
+    return _IndexSet(every, every.copy(), np.zeros(1, np.int32))
 
 
 @compiled
@@ -116,24 +120,32 @@ def _set(some: _IndexSet, cell: int, inside: bool) -> None:
 class _Search(NamedTuple):
     """The state of a search, by the index of the cell in the flat board."""
 
-    kinds: Ints
-    near: Ints
+    kinds: Small
+    near: Small
     """Number of living cells in the 3x3 square around each."""
-    broken: Mask
-    """Whether the cell would change in the next step."""
+    broken: Small
+    """1 where the cell would change in the next step, else 0."""
+    flips: Small
+    """`[2, H W]`: what one more (row 0) or one less (row 1) living cell would add to `broken`."""
+    sums: Small
+    """`[2, H W]`: the sum of `flips` over the square."""
     free: Mask
     checked: Mask
-    around: Ints
+    around: Places
     """`[H W, 9]`: the cells of the square."""
     wrong: _IndexSet
     """The checked cells that are broken."""
-    totals: Ints
+    totals: NDArray[np.int64]
     """Number `[4]` of free cells of each kind."""
+    logs: NDArray[np.float64]
+    """Room for the logarithms of weights `[27]`."""
+    choices: Places
+    """Room for the cells and kinds `[27, 2]` that they are the weights of."""
 
 
 @compiled
-def _squares(height: int, width: int) -> Ints:
-    around = np.empty((height * width, 9), np.int64)
+def _squares(height: int, width: int) -> Places:
+    around = np.empty((height * width, 9), np.int32)
     for y in range(height):
         for x in range(width):
             for dy in range(3):
@@ -144,11 +156,10 @@ def _squares(height: int, width: int) -> Ints:
 
 
 @compiled
-def _breaks(kind: int, near: int) -> bool:
-    """Whether a cell of a kind would change with so many living cells in its square."""
-    if kind == _EMPTY:
-        return near == 3
-    return kind == _LIFE and near != 3 and near != 4
+def _breaks(kind: int, near: int) -> int:
+    """Return 1 if a cell of a kind would change with so many living cells in its square, else 0."""
+    stays = near != 3 if kind == _EMPTY else (kind != _LIFE or near == 3 or near == 4)
+    return np.int64(not stays)
 
 
 @compiled
@@ -158,7 +169,7 @@ def _search(
     free: Mask,
     checked: Mask,
     seeds: Mask,
-    around: Ints,
+    around: Places,
     min_fill: float,
     shape: NDArray[np.float64],
 ) -> bool:
@@ -183,30 +194,39 @@ def _search(
                     board[cell] = _CELLS[search.kinds[cell]]
             return True
         if search.wrong.size[0]:
-            chosen = search.wrong
+            middle = _sample(bits, search.wrong)
         elif unused_seeds.size[0]:
-            chosen = unused_seeds
+            middle = _sample(bits, unused_seeds)
         else:
-            chosen = anywhere
-        middle = chosen.order[masked_integer(bits, chosen.size[0], chosen.size[0])]
+            middle = _sample(bits, anywhere)
         _set(unused_seeds, middle, False)
         _penalize(penalties, search.totals, filled, enough, shape)
-        _change_one(bits, search, middle, penalties, shape[0])
+        _change_one(bits, search, middle, penalties, -1 / shape[0])
     return False
 
 
 @compiled
-def _start(board: Board, free: Mask, checked: Mask, around: Ints) -> _Search:
+def _sample(bits: Bits, some: _IndexSet) -> int:
+    number = some.size[0]
+    return some.order[masked_integer(bits, number, number)]
+
+
+@compiled
+def _start(board: Board, free: Mask, checked: Mask, around: Places) -> _Search:
     number = len(board)
     search = _Search(
-        np.empty(number, np.int64),
-        np.zeros(number, np.int64),
-        np.zeros(number, np.bool_),
+        np.empty(number, np.int8),
+        np.zeros(number, np.int8),
+        np.zeros(number, np.int8),
+        np.zeros((2, number), np.int8),
+        np.zeros((2, number), np.int8),
         free,
         checked,
         around,
         _index_set(number),
         np.zeros(4, np.int64),
+        np.empty(27),
+        np.empty((27, 2), np.int32),
     )
     for cell in range(number):
         alive, frozen = board[cell] & cells.ALIVE != 0, board[cell] & cells.FROZEN != 0
@@ -216,16 +236,31 @@ def _start(board: Board, free: Mask, checked: Mask, around: Ints) -> _Search:
                 search.near[other] += 1
         if free[cell]:
             search.totals[search.kinds[cell]] += 1
-    for cell in range(number):
-        search.broken[cell] = _breaks(search.kinds[cell], search.near[cell])
-        _set(search.wrong, cell, search.broken[cell] and checked[cell])
+    _judge(search, np.arange(number).astype(np.int32))
     return search
+
+
+@compiled
+def _judge(search: _Search, which: Places) -> None:
+    """Write where the rules are broken, and what would change that."""
+    broken, flips, sums, around = search.broken, search.flips, search.sums, search.around
+    for cell in which:
+        kind, near = search.kinds[cell], search.near[cell]
+        now = _breaks(kind, near)
+        broken[cell] = now
+        _set(search.wrong, cell, now == 1 and search.checked[cell])
+        for row, other in ((0, near + 1), (1, near - 1)):
+            difference = _breaks(kind, other) - now - flips[row, cell]
+            if difference:
+                flips[row, cell] += difference
+                for place in range(9):
+                    sums[row, around[cell, place]] += difference
 
 
 @compiled
 def _penalize(
     penalties: NDArray[np.float64],
-    totals: Ints,
+    totals: NDArray[np.int64],
     filled: int,
     enough: float,
     shape: NDArray[np.float64],
@@ -239,42 +274,46 @@ def _penalize(
 
 @compiled
 def _change_one(
-    bits: Bits, search: _Search, middle: int, penalties: NDArray[np.float64], temperature: float
+    bits: Bits, search: _Search, middle: int, penalties: NDArray[np.float64], coldness: float
 ) -> None:
     """Change one free cell of the square around a cell to another kind."""
-    logs = np.empty(27)
-    choices = np.empty((27, 2), np.int64)
-    number = 0
-    for cell in search.around[middle]:
-        if not search.free[cell]:
-            continue
-        for step in range(1, 4):
-            kind = (search.kinds[cell] + step) & 3
-            logs[number] = (_more_broken(search, cell, kind) + penalties[kind]) * (-1 / temperature)
-            choices[number] = cell, kind
-            number += 1
-    target = draw(bits)
-    if number == 0:
-        return
-    sums = np.cumsum(np.exp(logs[:number] - logs[:number].max()))
-    target *= sums[-1]
+    number = _weigh(search, middle, penalties, coldness)
+    logs = search.logs
+    largest, total = -np.inf, 0.0
     for choice in range(number):
-        if sums[choice] > target:
-            _change(search, choices[choice, 0], choices[choice, 1])
+        largest = max(largest, logs[choice])
+    for choice in range(number):
+        if logs[choice] - largest > _NEVER:
+            total += np.exp(logs[choice] - largest)
+        logs[choice] = total
+    target = draw(bits) * total
+    for choice in range(number):
+        if logs[choice] > target:
+            _change(search, search.choices[choice, 0], search.choices[choice, 1])
             return
 
 
 @compiled
-def _more_broken(search: _Search, cell: int, kind: int) -> int:
-    """Return by how many more cells the rules would be broken if a cell were of another kind."""
-    gained = (kind >> 1) - (search.kinds[cell] >> 1)
-    more = 0
-    if gained == 0:
-        return np.int64(_breaks(kind, search.near[cell])) - search.broken[cell]
-    for other in search.around[cell]:
-        other_kind = kind if other == cell else search.kinds[other]
-        more += np.int64(_breaks(other_kind, search.near[other] + gained)) - search.broken[other]
-    return more
+def _weigh(search: _Search, middle: int, penalties: NDArray[np.float64], coldness: float) -> int:
+    """Write the logarithm of the weight of each change, and return how many changes there are."""
+    number = 0
+    for place in range(9):
+        cell = search.around[middle, place]
+        if not search.free[cell]:
+            continue
+        old = search.kinds[cell]
+        was_alive, near = old >> 1, search.near[cell]
+        others = search.sums[was_alive, cell] - search.flips[was_alive, cell]
+        for step in range(1, 4):
+            kind = (old + step) & 3
+            gained = (kind >> 1) - was_alive
+            more = _breaks(kind, near + gained) - search.broken[cell]
+            if gained:
+                more += others
+            search.logs[number] = (more + penalties[kind]) * coldness
+            search.choices[number, 0], search.choices[number, 1] = cell, kind
+            number += 1
+    return number
 
 
 @compiled
@@ -283,10 +322,10 @@ def _change(search: _Search, cell: int, kind: int) -> None:
     search.totals[search.kinds[cell]] -= 1
     search.totals[kind] += 1
     search.kinds[cell] = kind
-    for other in search.around[cell]:
-        search.near[other] += gained
-    for other in search.around[cell]:
-        if gained or other == cell:
-            broken = _breaks(search.kinds[other], search.near[other])
-            search.broken[other] = broken
-            _set(search.wrong, other, broken and search.checked[other])
+    square = search.around[cell]
+    if gained:
+        for other in square:
+            search.near[other] += gained
+        _judge(search, square)
+    else:
+        _judge(search, square[4:5])

@@ -58,6 +58,18 @@ def empty_sets(number: int, num_cells: int) -> PythonSets:
 
 
 @compiled
+def with_more_sets(sets: PythonSets) -> PythonSets:
+    """Return the same sets, and as many empty ones behind them."""
+    number, size = sets.tables.shape
+    return PythonSets(
+        np.concatenate((sets.tables, np.full((number, size), _FREE, np.int32))),
+        np.concatenate((sets.sizes, np.full(number, _SMALLEST_TABLE, np.int64))),
+        np.concatenate((sets.filled, np.zeros(number, np.int64))),
+        np.concatenate((sets.members, np.zeros(number, np.int64))),
+    )
+
+
+@compiled
 def _place(table: NDArray[np.int32], size: int, cell: int, hashed: np.uint64) -> tuple[int, int]:
     """Return where a cell lies, or the free place where it would, and the last place that was
     passed from which a cell was removed (-1: none)."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import maximum_filter, minimum_filter
 
+from chisel.envs.compiled import compiled
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.generation.draws import Bits, coins, integer
 from chisel.envs.safelife.generation.fences import fence
@@ -42,7 +42,7 @@ def populate(bits: Bits, region: Mask, layers: tuple[Layer, ...]) -> tuple[Board
 
     What is alive on the board or in the goals makes up one still life together.
     """
-    checked = maximum_filter(region, size=3, mode="wrap")
+    checked = spread(region, 1)
     free, seeds = region.copy(), checked
     board = np.zeros(region.shape, np.uint16)
     on_board, in_goals, wanted = (np.zeros(region.shape, np.bool_) for _ in range(3))
@@ -59,7 +59,7 @@ def populate(bits: Bits, region: Mask, layers: tuple[Layer, ...]) -> tuple[Board
         if layer.movable_walls:
             crates = coins(bits, board.shape, layer.movable_walls) & new & (board == cells.WALL)
             board[crates] = cells.CRATE
-        free &= ~maximum_filter(_alive(board), size=2 * layer.buffer_zone + 1, mode="wrap")
+        free &= ~spread(_alive(board), layer.buffer_zone)
         in_goals |= new
         if layer.goals:
             wanted |= new
@@ -71,6 +71,20 @@ def populate(bits: Bits, region: Mask, layers: tuple[Layer, ...]) -> tuple[Board
     return board * on_board, goals * in_goals
 
 
+@compiled
+def spread(mask: Mask, distance: int) -> Mask:
+    """Return the cells `[H, W]` that have one of the mask in the square so far around them."""
+    height, width = mask.shape
+    wide = np.zeros((height, width), np.bool_)
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x]:
+                for dy in range(-distance, distance + 1):
+                    for dx in range(-distance, distance + 1):
+                        wide[(y + dy) % height, (x + dx) % width] = True
+    return wide
+
+
 def _alive(board: Board) -> Mask:
     alive: Mask = board & cells.ALIVE > 0
     return alive
@@ -78,7 +92,7 @@ def _alive(board: Board) -> Mask:
 
 def _enclose(bits: Bits, board: Board, free: Mask, layer: Layer, color: np.uint16) -> None:
     """Add fences and spawners, in place."""
-    inner = minimum_filter(free, size=3, mode="wrap")
+    inner = ~spread(~free, 1)
     if layer.fences:
         walls = fence(bits, free)
         walls &= coins(bits, board.shape, layer.fences)
