@@ -43,6 +43,12 @@ def counter_stream(seed: int | np.random.SeedSequence) -> Stream:
 @compiled
 def draw(stream: Stream) -> float:
     """Draw a number, uniform in [0, 1), and move the stream on."""
+    return float(draw_word(stream) >> _11) * _UNIT
+
+
+@compiled
+def draw_word(stream: Stream) -> np.uint64:
+    """Draw 64 bits, and move the stream on."""
     word = _ZERO
     if stream[3] == _ZERO:
         word = stream[0] + stream[1] * _GOLDEN  # SplitMix64, by its counter
@@ -55,7 +61,7 @@ def draw(stream: Stream) -> float:
         stream[0], stream[1] = high, low
         word, turn = high ^ low, high >> _58
         word = (word >> turn) | (word << ((_ZERO - turn) & _63))
-    return float(word >> _11) * _UNIT
+    return word
 
 
 @compiled
