@@ -1,6 +1,6 @@
 """SafeLife in plain Python, transcribed from the description of its rules, one cell at a time."""
 
-from fractions import Fraction
+import math
 
 import numpy as np
 
@@ -132,12 +132,12 @@ class SlowGame:
 
     @property
     def can_exit(self):
-        needed = Fraction(self.share) * self.possible
+        needed = self.share * self.possible
         if self.rules == "1.0":
             return self.share < 0 or self.completed >= needed
         if self.exited:
             return False
-        return max(0, self.completed) >= max(0, -((-needed.numerator) // needed.denominator))
+        return max(0, self.completed) >= max(0, math.ceil(needed))
 
     def show_exits(self):
         can = self.can_exit
