@@ -276,6 +276,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.analysis.studies.gridworlds.aup_phase:run",
             "outcomes of AUP by λ, for two values of the end of an episode",
         ),
+        "safelife-replay": Component(
+            "chisel.analysis.studies.safelife.replay:run",
+            "recorded SafeLife episodes, played again and compared step by step",
+        ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",

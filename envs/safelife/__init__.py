@@ -4,6 +4,7 @@ Source: Wainwright and Eckersley, "SafeLife 1.0: Exploring Side Effects in Compl
 (2019, arXiv 1912.01217).
 """
 
+from chisel.envs.safelife import cells
 from chisel.envs.safelife.actions import ACTIONS
 from chisel.envs.safelife.games import Games, load, new_games, play
 from chisel.envs.safelife.levels import (
@@ -14,6 +15,7 @@ from chisel.envs.safelife.levels import (
     read_levels,
 )
 from chisel.envs.safelife.render import render, side_by_side
+from chisel.envs.safelife.side_effects import Rules, SideEffect, side_effects, type_name
 from chisel.envs.safelife.streams import counter_stream, pcg64_stream
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, look, planes_of_view
 from chisel.envs.safelife.world import TIME_LIMITS, SafeLifeVectorEnv, make_safelife
@@ -27,7 +29,10 @@ __all__ = [
     "Level",
     "LevelCycle",
     "LevelSource",
+    "Rules",
     "SafeLifeVectorEnv",
+    "SideEffect",
+    "cells",
     "counter_stream",
     "load",
     "look",
@@ -40,4 +45,6 @@ __all__ = [
     "read_levels",
     "render",
     "side_by_side",
+    "side_effects",
+    "type_name",
 ]

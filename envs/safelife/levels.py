@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
@@ -139,6 +140,18 @@ class LevelCycle:
         self._next = int(state["next"])
 
 
+_DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged npz file raises."""
+
+
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Read arrays from an npz file; nothing in it is executed.
 
@@ -146,12 +159,15 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         ConfigError: If the file is damaged, is no npz file, or lacks an array.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, NpzFile):
+            raise ConfigError(f"{path}: no npz file, but one array")
+        with loaded as file:
             return {name: file[name] for name in names}
     except KeyError as error:
         missing = next(name for name in names if name in str(error))
         raise ConfigError(f"{path}: has no array {missing!r}") from error
-    except (OSError, ValueError, EOFError, BadZipFile, NotImplementedError, zlib.error) as error:
+    except _DAMAGED as error:
         raise ConfigError(f"{path}: damaged, or no npz file ({error})") from error
 
 
