@@ -1,8 +1,8 @@
 """Draws in the order and of the kinds of numpy's `Generator`, for compiled code.
 
-Bits are uint64 `[6]`: a stream of PCG64 in the first four (see `streams`), whether the upper half of
-its last word is left, and this half. SafeLife generates levels from such a generator; with the same
-draws ours are equal to its own.
+Bits are uint64 `[6]`: a stream of PCG64 in the first four (see `streams`), whether the upper half
+of its last word is left, and this half. SafeLife generates levels from such a generator; with the
+same draws ours are equal to its own.
 """
 
 from __future__ import annotations
@@ -80,8 +80,17 @@ def permutation(bits: Bits, number: int) -> NDArray[np.int64]:
 @compiled
 def weighted(bits: Bits, weights: NDArray[np.float64]) -> int:
     """Draw an index by weights as `Generator.choice(p=weights / weights.sum())` does."""
-    sums = np.cumsum(weights / weights.sum())
-    return int(np.searchsorted(sums / sums[-1], draw(bits), side="right"))
+    whole = weights.sum()
+    sums = np.empty(len(weights))
+    total = 0.0
+    for index in range(len(weights)):
+        total += weights[index] / whole
+        sums[index] = total
+    target = draw(bits)
+    index = 0
+    while index < len(weights) - 1 and sums[index] / total <= target:
+        index += 1
+    return index
 
 
 @compiled

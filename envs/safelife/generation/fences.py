@@ -24,32 +24,37 @@ def fence(bits: Bits, inside: Mask) -> Mask:
     """
     height, width = inside.shape
     seen = np.zeros((height, width), np.int64)
-    edge = np.empty((height * width, 2), np.int64)
-    length = 0
     for y in range(height):
         for x in range(width):
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    seen[y, x] += inside[(y + dy) % height, (x + dx) % width]
-            if inside[y, x] and seen[y, x] < 9:
-                edge[length] = y, x
-                length += 1
+            _add_around(seen, y, x, np.int64(inside[y, x]))
+    edge = _places(inside & (seen < 9))
+    seen *= ~inside
     walls = np.zeros((height, width), np.bool_)
-    if length == 0:
-        return walls
-    seen[...] = np.where(inside, 0, seen)
-    for number in permutation(bits, length):
-        y, x = edge[number]
+    for number in permutation(bits, len(edge)):
+        y, x = edge[number, 0], edge[number, 1]
         if _most_around(seen, y, x) >= _BIRTH:
             _add_around(seen, y, x, -1)
             walls[y, x] = True
-    kept = np.argwhere(walls)
+    kept = _places(walls)
     for number in permutation(bits, len(kept)):
-        y, x = kept[number]
+        y, x = kept[number, 0], kept[number, 1]
         if _most_around(seen, y, x) < _BIRTH - 1:
             _add_around(seen, y, x, 1)
             walls[y, x] = False
     return walls
+
+
+@compiled
+def _places(mask: Mask) -> NDArray[np.int64]:
+    """Return row and column `[K, 2]` of the cells of a mask, in row-major order."""
+    places = np.empty((mask.sum(), 2), np.int64)
+    number = 0
+    for y in range(mask.shape[0]):
+        for x in range(mask.shape[1]):
+            if mask[y, x]:
+                places[number, 0], places[number, 1] = y, x
+                number += 1
+    return places
 
 
 @compiled

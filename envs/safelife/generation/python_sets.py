@@ -49,6 +49,11 @@ def empty_sets(number: int, num_cells: int) -> PythonSets:
     size = _SMALLEST_TABLE
     while size <= 4 * num_cells:
         size *= 2
+    return _sets(number, size)
+
+
+@compiled
+def _sets(number: int, size: int) -> PythonSets:
     return PythonSets(
         np.full((number, size), _FREE, np.int32),
         np.full(number, _SMALLEST_TABLE, np.int64),
@@ -61,18 +66,22 @@ def empty_sets(number: int, num_cells: int) -> PythonSets:
 def with_more_sets(sets: PythonSets) -> PythonSets:
     """Return the same sets, and as many empty ones behind them."""
     number, size = sets.tables.shape
-    return PythonSets(
-        np.concatenate((sets.tables, np.full((number, size), _FREE, np.int32))),
-        np.concatenate((sets.sizes, np.full(number, _SMALLEST_TABLE, np.int64))),
-        np.concatenate((sets.filled, np.zeros(number, np.int64))),
-        np.concatenate((sets.members, np.zeros(number, np.int64))),
-    )
+    more = _sets(2 * number, size)
+    for which in range(number):
+        for place in range(size):
+            more.tables[which, place] = sets.tables[which, place]
+        more.sizes[which] = sets.sizes[which]
+        more.filled[which] = sets.filled[which]
+        more.members[which] = sets.members[which]
+    return more
 
 
 @compiled
 def _place(table: NDArray[np.int32], size: int, cell: int, hashed: np.uint64) -> tuple[int, int]:
-    """Return where a cell lies, or the free place where it would, and the last place that was
-    passed from which a cell was removed (-1: none)."""
+    """Return where a cell lies, or the free place where it would.
+
+    Beside it, return the last place passed from which a cell was removed, or -1.
+    """
     mask = np.uint64(size - 1)
     place, rest = hashed & mask, hashed
     removed = -1

@@ -1,4 +1,4 @@
-"""Fill a region of a board with layers: fences, spawners, and patterns that live on or are goals."""
+"""Fill a region of a board with layers: fences, spawners, and patterns that live or are goals."""
 
 from __future__ import annotations
 
