@@ -21,6 +21,7 @@ def show(results: dict[str, Part], console: Console) -> None:
         "routing": _routing,
         "power": _power,
         "fields": _fields,
+        "safelife": _safelife,
     }
     for name, print_part in parts.items():
         if name in results:
@@ -96,3 +97,12 @@ def _fields(part: Part, console: Console) -> None:
         f"retargeting map, {led['targets']} targets, {led['pairs']} pairs of target and square: "
         f"{led['wall_s']:.1f} s (wall), {led['cpu_s']:.1f} s (CPU)"
     )
+
+
+def _safelife(part: Part, console: Console) -> None:
+    table = Table(
+        f"SafeLife, {part['boards']} boards", "steps per CPU-second", "per second of wall"
+    )
+    for name, one in part["contenders"].items():
+        table.add_row(name, f"{one['per_cpu_s']:,.0f}", f"{one['per_wall_s']:,.0f}")
+    console.print(table)
