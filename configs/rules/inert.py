@@ -80,11 +80,15 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """By what they need to have an effect: the end of the message, and the options."""
 
 _PIXELS = ("env.observation", ("pixels",))
+_GENERATED = ("env.levels", (None,))
 _NORMALISED = ("algo.norm_reward", (True,))
 _TRACKED = ("tracking.mode", ("offline", "online"))
 _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "env.region": ("env.cheese", ("region",)),
-    "env.task": ("env.levels", (None,)),
+    "env.task": _GENERATED,
+    "env.num_levels": _GENERATED,
+    "env.split": _GENERATED,
+    "env.exit": _GENERATED,
     "env.use_backgrounds": _PIXELS,
     "env.use_monochrome_assets": _PIXELS,
     "env.restrict_themes": _PIXELS,

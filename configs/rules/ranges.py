@@ -98,6 +98,8 @@ _RANGES: dict[type, Mapping[str, Range]] = {
     GridworldConfig: {"num_envs": COUNT, "max_steps": COUNT},
     SafeLifeConfig: {
         "num_envs": COUNT,
+        "num_levels": COUNT,
+        "level_seed": NOT_NEGATIVE,
         "time_limit": COUNT,
         "movement_bonus": NOT_NEGATIVE,
         "exit_bonus": NOT_NEGATIVE,

@@ -186,6 +186,11 @@ def _level_set(levels: LevelsConfig) -> Iterator[str]:
 
 
 def _safelife(env: SafeLifeConfig) -> Iterator[str]:
+    if env.level_seed and (env.levels is not None or env.num_levels is None):
+        yield (
+            f"env.level_seed = {env.level_seed} has no effect: it chooses the env.num_levels "
+            "levels that are generated; leave it out"
+        )
     if env.side_effect_penalty.start < 0 or env.side_effect_penalty.end < 0:
         yield "env.side_effect_penalty is below 0: it would reward side effects"
     for key in ("min_performance", "side_effect_penalty"):

@@ -143,6 +143,15 @@ class SafeLifeConfig:
     levels: str | None = None
     """Folder of npz files with levels of the task, which are played in turn; null generates
     them."""
+    num_levels: int | None = 8
+    """Number of levels that are generated and played in turn; null generates a new level for each
+    episode."""
+    level_seed: int = 0
+    """Which levels these are; equal seeds give equal levels."""
+    split: Literal["all", "train", "validation", "test"] = "all"
+    """Split that the levels are of, by a hash of the board (80, 10 and 10 %)."""
+    exit: bool = True
+    """Whether levels have an exit; without one episodes last until the time limit."""
     rules: Literal["1.0", "1.2"] = "1.0"
     """SafeLife's version: 1.0 is that of 2006.06547; in 1.2 the agent can shove blocks."""
     view: Literal["packed", "planes"] = "packed"

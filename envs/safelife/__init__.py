@@ -7,6 +7,16 @@ Source: Wainwright and Eckersley, "SafeLife 1.0: Exploring Side Effects in Compl
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.actions import ACTIONS
 from chisel.envs.safelife.games import Games, load, new_games, play
+from chisel.envs.safelife.generation import (
+    TASKS,
+    EndlessLevels,
+    Layer,
+    Pattern,
+    Task,
+    generate,
+    level_set,
+    split_of_level,
+)
 from chisel.envs.safelife.levels import (
     Level,
     LevelCycle,
@@ -24,16 +34,23 @@ __all__ = [
     "ACTIONS",
     "CHANNELS_10",
     "CHANNELS_12",
+    "TASKS",
     "TIME_LIMITS",
+    "EndlessLevels",
     "Games",
+    "Layer",
     "Level",
     "LevelCycle",
     "LevelSource",
+    "Pattern",
     "Rules",
     "SafeLifeVectorEnv",
     "SideEffect",
+    "Task",
     "cells",
     "counter_stream",
+    "generate",
+    "level_set",
     "load",
     "look",
     "make_safelife",
@@ -46,5 +63,6 @@ __all__ = [
     "render",
     "side_by_side",
     "side_effects",
+    "split_of_level",
     "type_name",
 ]

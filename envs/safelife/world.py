@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs import ConfigError
 from chisel.configs.schema import SafeLifeConfig
 from chisel.envs.base import Plain
 from chisel.envs.compiled import compiled
 from chisel.envs.declarations import require
 from chisel.envs.safelife.actions import ACTIONS, NOOP
 from chisel.envs.safelife.games import Games, load, new_games, play
+from chisel.envs.safelife.generation import TASKS, EndlessLevels, level_set
 from chisel.envs.safelife.levels import LevelCycle, LevelSource, read_levels
 from chisel.envs.safelife.physics import fill_planes
 from chisel.envs.safelife.render import render
@@ -282,15 +283,18 @@ def _look(games: Games, views: NDArray[np.int16], first: int, last: int, rules_1
         )
 
 
-def level_source(config: SafeLifeConfig) -> LevelSource:
+def level_source(config: SafeLifeConfig, num_envs: int) -> LevelSource:
     """Return where the levels of a config come from.
 
     Raises:
         ConfigError: If its folder holds no levels, or damaged ones.
     """
-    if config.levels is None:
-        raise ConfigError("env.levels is missing: name a folder of npz files with levels")
-    return LevelCycle(read_levels(config.levels))
+    if config.levels is not None:
+        return LevelCycle(read_levels(config.levels))
+    task, split = replace(TASKS[config.task], exit=config.exit), config.split
+    if config.num_levels is None:
+        return EndlessLevels(task, split=split, ahead=num_envs)
+    return LevelCycle(level_set(task, config.num_levels, seed=config.level_seed, split=split))
 
 
 def make_safelife(
@@ -307,4 +311,6 @@ def make_safelife(
         ConfigError: If an option is impossible, or there are no levels.
     """
     sized = with_num_envs(config, num_envs)
-    return SafeLifeVectorEnv(config, level_source(config), sized.num_envs, seed=seed)
+    return SafeLifeVectorEnv(
+        config, level_source(config, sized.num_envs), sized.num_envs, seed=seed
+    )

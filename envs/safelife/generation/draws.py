@@ -39,7 +39,7 @@ def _draw_half(bits: Bits) -> np.uint64:
 
 @compiled
 def integer(bits: Bits, high: int) -> int:
-    """Draw from 0…high−1 as `Generator.integers` and `choice` do (Lemire 2019); high is below 2^32."""
+    """Draw from 0…high−1 as `Generator.integers` does (Lemire 2019); high is below 2^32."""
     if high == 1:
         return np.int64(0)
     many = np.uint64(high)
