@@ -280,6 +280,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.analysis.studies.safelife.replay:run",
             "recorded SafeLife episodes, played again and compared step by step",
         ),
+        "safelife-levels": Component(
+            "chisel.analysis.studies.safelife.levels:run",
+            "generated SafeLife levels, and random actions on them, beside the reference's",
+        ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",

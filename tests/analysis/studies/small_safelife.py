@@ -5,7 +5,10 @@ from shutil import copy
 
 TRACES = Path(__file__).parents[1] / "safelife" / "traces"
 
-CASES = {"safelife-replay": {"traces": "agent"}}
+CASES = {
+    "safelife-replay": {"traces": "agent"},
+    "safelife-levels": {"levels": "2", "episodes": "2"},
+}
 
 
 def agent_for(study: str, folder: Path) -> None:
