@@ -106,3 +106,8 @@ def _safelife(part: Part, console: Console) -> None:
     for name, one in part["contenders"].items():
         table.add_row(name, f"{one['per_cpu_s']:,.0f}", f"{one['per_wall_s']:,.0f}")
     console.print(table)
+    table = Table("ms of CPU", "a level", "95 %", "side effects", "95 %")
+    for task, level in part["level_ms"].items():
+        shown = [one[key] for one in (level, part["metric_ms"][task]) for key in ("mean", "p95")]
+        table.add_row(task, *(f"{value:.1f}" for value in shown))
+    console.print(table)

@@ -1,5 +1,7 @@
 """Steps per second of SafeLife, observations and automatic resets included.
 
+Beside it, milliseconds per generated level and per measurement of side effects.
+
 Contenders take turns: boards that stand still and boards with spawners, packed views or planes, one
 thread or two. Actions are random.
 """
@@ -13,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import apart
+from benchmarks import apart, safelife_levels
 from chisel.configs import RampConfig, SafeLifeConfig
 from chisel.envs.safelife import LevelCycle, SafeLifeVectorEnv, read_levels
 
@@ -53,7 +55,8 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
 
     Returns:
         Under `contenders` the seconds of every turn, and the medians of environment steps per
-        second of CPU time and of wall clock.
+        second of CPU time and of wall clock; under `level_ms` and `metric_ms` what a level and a
+        measurement of side effects cost.
     """
     boards, steps = (8, 4) if toy else (256, 200)
     turns = {name: _player(boards, steps, *given) for name, given in CONTENDERS.items()}
@@ -65,6 +68,7 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
                 spent[name].append(seconds)
     made = boards * steps
     return {
+        **safelife_levels.measure(toy=toy),
         "boards": boards,
         "steps": steps,
         "contenders": {

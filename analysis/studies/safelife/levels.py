@@ -16,7 +16,7 @@ _MOST = 3.0
 def run(
     *,
     levels: Annotated[int, Within(2)] = 150,
-    episodes: Annotated[int, Within(2)] = 40,
+    episodes: Annotated[int, Within(2)] = 160,
     seed: Seed = 0,
     progress: ProgressCallback,
 ) -> Result:
