@@ -67,7 +67,7 @@ def replay(trace: Trace) -> Replay:
         trace: The recorded episode.
     """
     rules_12 = trace.rules == "1.2"
-    games = new_games(1, trace.level.board.shape)
+    games = new_games(1, trace.level.shape)
     games.streams[0] = pcg64_stream(int(trace.number("dyn_seed")))
     share = float(trace.number("min_performance"))
     load(games, 0, trace.level, rules_12=rules_12, min_performance=share)
@@ -75,7 +75,7 @@ def replay(trace: Trace) -> Replay:
     for action in trace.arrays["actions"].astype(np.int64):
         play(games, np.array([action]), reward, 0, 1, rules_12)
         played.append(_moment(games, int(reward[0]), trace))
-    differs = {}
+    differs: dict[str, int] = {}
     for name, recorded in _recorded(trace).items():
         ours = np.array([moment[name] for moment in played])
         wrong = (ours != recorded).reshape(len(ours), -1).any(axis=1)

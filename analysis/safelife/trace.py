@@ -110,7 +110,7 @@ def _check_shapes(path: Path, arrays: dict[str, NDArray[Any]], board: tuple[int,
     """Refuse arrays of other shapes, and actions that there are not."""
     actions = arrays["actions"]
     steps, sides = np.size(actions), dict(zip("HW", board, strict=True))
-    kinds, bits = arrays["se_keys"].size, -(-int(np.prod(_START["obs0"])) // 8)
+    kinds, bits = arrays["se_keys"].size, -(-arrays["obs0"].size // 8)
     seeds = arrays["se_rng_seeds"].size
     wanted = {name: (steps, *row) for name, row in _STEPS.items()} | _START
     wanted |= {"obs": (steps, bits), "se_keys": (kinds,), "se_rng_seeds": (seeds,)}

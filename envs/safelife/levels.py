@@ -26,8 +26,8 @@ class Level:
     """One level, before the first step.
 
     Raises:
-        ConfigError: If board and goals are no cells `[H, W]` of one shape with sides of 3 to 64, or
-            there is not exactly one agent.
+        ConfigError: If board and goals are no cells `[H, W]` of one shape with sides of 3 to 64,
+            there is not exactly one agent, or it faces no direction.
     """
 
     board: NDArray[np.uint16]
@@ -53,9 +53,17 @@ class Level:
                 _refuse(self.name, f"{what} of {size}: sides must be {MIN_SIDE} to {MAX_SIDE}")
         if self.board.shape != self.goals.shape:
             _refuse(self.name, "board and goals have different shapes")
+        if self.facing not in range(4):
+            _refuse(self.name, f"the agent faces {self.facing}: directions are 0 to 3")
         agents = int(np.count_nonzero(self.board & cells.AGENT))
         if agents != 1:
             _refuse(self.name, f"{agents} agents on the board: there must be one")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.board.shape
+        return height, width
 
     @property
     def agent(self) -> tuple[int, int]:
@@ -101,7 +109,7 @@ class LevelCycle:
     def __init__(self, levels: Sequence[Level]) -> None:
         if not levels:
             raise ConfigError("there are no levels: give at least one")
-        shapes = {level.board.shape for level in levels}
+        shapes = {level.shape for level in levels}
         if len(shapes) > 1:
             raise ConfigError(f"levels with boards of different shapes: {sorted(shapes)}")
         self._levels = tuple(levels)
@@ -110,8 +118,7 @@ class LevelCycle:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the boards."""
-        height, width = self._levels[0].board.shape
-        return height, width
+        return self._levels[0].shape
 
     def draw(self) -> Level:
         """Return the next level."""

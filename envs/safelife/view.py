@@ -87,4 +87,5 @@ def look(
 
 def planes_of_view(view: NDArray[np.int16], channels: int) -> NDArray[np.uint8]:
     """Return words `[..., H, W, 1]` as planes of 0 and 1, uint8 `[..., H, W, channels]`."""
-    return ((view >> np.arange(channels, dtype=np.int16)) & 1).astype(np.uint8)
+    low_byte_first = np.ascontiguousarray(view, "<i2").view(np.uint8)
+    return np.unpackbits(low_byte_first, axis=-1, count=channels, bitorder="little")

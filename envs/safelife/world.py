@@ -221,7 +221,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
     def get_state(self) -> dict[str, Plain]:
         """Return everything needed to continue; see `envs.StatefulVectorEnv`."""
         self._require_running()
-        saved = {name: array for name, array in self._games._asdict().items()}
+        saved = self._games._asdict()
         return {
             "format": STATE_FORMAT,
             "rules": self._config.rules,

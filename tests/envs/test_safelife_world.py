@@ -209,6 +209,7 @@ class TestLevels:
             ({"shape": (3, 3, 3)}, "needs cells"),
             ({"goals": (4, 5)}, "different shapes"),
             ({"dtype": float}, "needs cells"),
+            ({"facing": 4}, "the agent faces 4"),
             ({"dtype": int, "value": 1 << 16}, "no cells of 16 bits"),
         ],
         ids=str,
@@ -220,8 +221,9 @@ class TestLevels:
         flat[: min(change.get("agents", 1), flat.size)] = cells.PLAYER
         if "value" in change:
             flat[-1] = change["value"]
+        goals, facing = np.zeros(change.get("goals", shape), np.uint16), change.get("facing", 1)
         with pytest.raises(ConfigError, match=complaint) as refused:
-            Level(board, np.zeros(change.get("goals", shape), np.uint16), name="one.npz")
+            Level(board, goals, facing=facing, name="one.npz")
         assert str(refused.value).startswith("one.npz: ")
         assert "\n" not in str(refused.value)
 
