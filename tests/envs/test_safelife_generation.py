@@ -196,7 +196,7 @@ class TestDraws:
             assert generator.choice(number) == integer(bits, number)
             np.testing.assert_array_equal(generator.permutation(number), permutation(bits, number))
         flips = generator.random((5, 7)) < 0.3
-        np.testing.assert_array_equal(flips, coins(bits, (5, 7), 0.3))
+        np.testing.assert_array_equal(flips, coins(bits, np.zeros((5, 7), np.uint16), 0.3))
 
     @given(st.integers(0, 2**32 - 1), st.integers(1, 300))
     def test_masked_draws_are_in_range_and_as_likely_as_each_other(self, seed, high):

@@ -31,7 +31,7 @@ def _draw_half(bits: Bits) -> np.uint64:
     """Draw 32 bits: the lower half of a word, next time the upper."""
     if bits[_HALF_LEFT]:
         bits[_HALF_LEFT] = _ZERO
-        return bits[_HALF]
+        return np.uint64(bits[_HALF])
     word = draw_word(bits)
     bits[_HALF_LEFT], bits[_HALF] = _ONE, word >> _32
     return word & _LOW
@@ -41,14 +41,14 @@ def _draw_half(bits: Bits) -> np.uint64:
 def integer(bits: Bits, high: int) -> int:
     """Draw from 0…high−1 as `Generator.integers` does (Lemire 2019); high is below 2^32."""
     if high == 1:
-        return np.int64(0)
+        return 0
     many = np.uint64(high)
     product = _draw_half(bits) * many
     if product & _LOW < many:
         least = (_LOW + _ONE - many) % many
         while product & _LOW < least:
             product = _draw_half(bits) * many
-    return np.int64(product >> _32)
+    return int(np.int64(product >> _32))
 
 
 @compiled
@@ -64,7 +64,7 @@ def masked_integer(bits: Bits, high: int, masked: int) -> int:
     value = many
     while value >= many:
         value = _draw_half(bits) & mask
-    return np.int64(value)
+    return int(np.int64(value))
 
 
 @compiled
@@ -94,10 +94,10 @@ def weighted(bits: Bits, weights: NDArray[np.float64]) -> int:
 
 
 @compiled
-def coins(bits: Bits, shape: tuple[int, int], share: float) -> NDArray[np.bool_]:
-    """Draw for each cell of a board whether it is one of a share."""
-    heads = np.empty(shape, np.bool_)
-    for y in range(shape[0]):
-        for x in range(shape[1]):
+def coins(bits: Bits, board: NDArray[np.uint16], share: float) -> NDArray[np.bool_]:
+    """Draw for each cell of a board `[H, W]` whether it is one of a share."""
+    heads = np.empty(board.shape, np.bool_)
+    for y in range(board.shape[0]):
+        for x in range(board.shape[1]):
             heads[y, x] = draw(bits) < share
     return heads

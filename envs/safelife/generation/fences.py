@@ -26,7 +26,7 @@ def fence(bits: Bits, inside: Mask) -> Mask:
     seen = np.zeros((height, width), np.int64)
     for y in range(height):
         for x in range(width):
-            _add_around(seen, y, x, np.int64(inside[y, x]))
+            _add_around(seen, y, x, 1 if inside[y, x] else 0)
     edge = _places(inside & (seen < 9))
     seen *= ~inside
     walls = np.zeros((height, width), np.bool_)
@@ -64,7 +64,7 @@ def _most_around(seen: NDArray[np.int64], y: int, x: int) -> int:
     for dy in range(-1, 2):
         for dx in range(-1, 2):
             most = max(most, seen[(y + dy) % height, (x + dx) % width])
-    return most
+    return int(most)
 
 
 @compiled

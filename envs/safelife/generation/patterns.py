@@ -159,7 +159,7 @@ def _squares(height: int, width: int) -> Places:
 def _breaks(kind: int, near: int) -> int:
     """Return 1 if a cell of a kind would change with so many living cells in its square, else 0."""
     stays = near != 3 if kind == _EMPTY else (kind != _LIFE or near == 3 or near == 4)
-    return np.int64(not stays)
+    return 0 if stays else 1
 
 
 @compiled
@@ -208,7 +208,7 @@ def _search(
 @compiled
 def _sample(bits: Bits, some: _IndexSet) -> int:
     number = some.size[0]
-    return some.order[masked_integer(bits, number, number)]
+    return int(some.order[masked_integer(bits, number, number)])
 
 
 @compiled

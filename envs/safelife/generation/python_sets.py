@@ -144,6 +144,6 @@ def member(sets: PythonSets, which: int, number: int) -> int:
     for cell in sets.tables[which, : sets.sizes[which]]:
         if cell >= 0:
             if left == 0:
-                return np.int64(cell)
+                return int(np.int64(cell))
             left -= 1
-    return np.int64(-1)
+    return -1

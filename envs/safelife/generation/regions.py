@@ -57,7 +57,7 @@ def populate(bits: Bits, region: Mask, layers: tuple[Layer, ...]) -> tuple[Board
             seeds = _alive(board) & region
         new = board != before
         if layer.movable_walls:
-            crates = coins(bits, board.shape, layer.movable_walls) & new & (board == cells.WALL)
+            crates = coins(bits, board, layer.movable_walls) & new & (board == cells.WALL)
             board[crates] = cells.CRATE
         free &= ~spread(_alive(board), layer.buffer_zone)
         in_goals |= new
@@ -95,11 +95,11 @@ def _enclose(bits: Bits, board: Board, free: Mask, layer: Layer, color: np.uint1
     inner = ~spread(~free, 1)
     if layer.fences:
         walls = fence(bits, free)
-        walls &= coins(bits, board.shape, layer.fences)
+        walls &= coins(bits, board, layer.fences)
         free &= ~walls
         board[walls] = cells.WALL
     if layer.spawners:
-        chosen = inner & coins(bits, board.shape, layer.spawners)
+        chosen = inner & coins(bits, board, layer.spawners)
         if inner.any() and not chosen.any():
             places = np.argwhere(inner)
             chosen[tuple(places[integer(bits, len(places))])] = True
