@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import apart, safelife_levels
 from chisel.configs import RampConfig, SafeLifeConfig
-from chisel.envs.safelife import LevelCycle, SafeLifeVectorEnv, read_levels
+from chisel.envs.safelife import LevelCycle, make_from_levels, read_levels
 
 LEVELS = Path(__file__).parents[1] / "tests" / "analysis" / "safelife" / "traces"
 """Levels of append-spawn, append-still and prune-still-easy."""
@@ -88,7 +88,7 @@ def _player(
     """Return a function that plays some steps of all boards."""
     chosen = [level for level in read_levels(str(LEVELS)) if Path(level.name).stem in names]
     config = SafeLifeConfig(num_envs=boards, **options)
-    env = SafeLifeVectorEnv(config, LevelCycle(chosen), boards, seed=0)
+    env = make_from_levels(config, LevelCycle(chosen), seed=0)
     env.reset()
     actions = np.random.default_rng(0).integers(0, 9, (steps, boards))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from chisel.configs import SafeLifeConfig
 from chisel.envs.safelife import (
     TASKS,
     LevelCycle,
@@ -56,7 +55,7 @@ def _levels(task: Task, number: int) -> dict[str, float]:
 
 def _metric(task: Task, number: int) -> dict[str, float]:
     source = LevelCycle(level_set(task, number, seed=0))
-    env = SafeLifeVectorEnv(SafeLifeConfig(time_limit=1001), source, number, seed=0)
+    env = SafeLifeVectorEnv(source, number, seed=0)
     generator = np.random.default_rng(0)
     env.reset()
     for _ in range(1000):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.configs import SafeLifeConfig
 from chisel.envs.safelife import (
     TASKS,
     Level,
@@ -74,7 +73,7 @@ def act_randomly(task: str, number: int, seed: int) -> tuple[NDArray[np.float64]
         them.
     """
     source = LevelCycle(level_set(TASKS[task], number, seed=seed))
-    env = SafeLifeVectorEnv(SafeLifeConfig(num_envs=number), source, number, seed=seed)
+    env = SafeLifeVectorEnv(source, number, seed=seed)
     generator = np.random.default_rng(seed)
     rewards, effects = np.full(number, np.nan), np.full(number, np.nan)
     stream = pcg64_stream(seed)

@@ -24,11 +24,12 @@ from chisel.envs.safelife.levels import (
     read_arrays,
     read_levels,
 )
+from chisel.envs.safelife.make import make_from_levels, make_safelife
 from chisel.envs.safelife.render import render, side_by_side
 from chisel.envs.safelife.side_effects import Rules, SideEffect, side_effects, type_name
 from chisel.envs.safelife.streams import counter_stream, pcg64_stream
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, look, planes_of_view
-from chisel.envs.safelife.world import TIME_LIMITS, SafeLifeVectorEnv, make_safelife
+from chisel.envs.safelife.world import TIME_LIMITS, SafeLifeVectorEnv
 
 __all__ = [
     "ACTIONS",
@@ -53,6 +54,7 @@ __all__ = [
     "level_set",
     "load",
     "look",
+    "make_from_levels",
     "make_safelife",
     "new_games",
     "pcg64_stream",

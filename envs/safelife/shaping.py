@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chisel.configs.schema import RampConfig
 from chisel.envs.compiled import compiled
 from chisel.envs.safelife.games import Games
 from chisel.envs.safelife.scoring import departures
@@ -17,12 +17,16 @@ _PERIOD = 4
 _POWER = 0.01
 
 
-def ramp(config: RampConfig, frames: int) -> float:
-    """Return the value of a number that changes linearly, after so many environment steps."""
-    if config.end_frame <= config.start_frame:
-        return config.end
-    done = (frames - config.start_frame) / (config.end_frame - config.start_frame)
-    return config.start + (config.end - config.start) * min(max(done, 0.0), 1.0)
+Schedule = Callable[[int], float]
+"""A number by the environment steps so far."""
+
+
+def ramp(start: float, end: float, start_frame: int, end_frame: int, frames: int) -> float:
+    """Return a number that changes linearly from `start` to `end`, after so many frames."""
+    if end_frame <= start_frame:
+        return end
+    done = (frames - start_frame) / (end_frame - start_frame)
+    return start + (end - start) * min(max(done, 0.0), 1.0)
 
 
 class Shaping:
@@ -37,11 +41,16 @@ class Shaping:
         num: Number of games.
         movement_bonus: Weight of the first; 0 is none.
         exit_bonus: Weight of the second; 0 is none.
-        penalty: Weight of the third, by environment steps.
+        penalty: Weight of the third, by environment steps; None is none.
     """
 
     def __init__(
-        self, num: int, *, movement_bonus: float, exit_bonus: float, penalty: RampConfig
+        self,
+        num: int,
+        *,
+        movement_bonus: float = 0.0,
+        exit_bonus: float = 0.0,
+        penalty: Schedule | None = None,
     ) -> None:
         self._movement_bonus, self._exit_bonus, self._penalty = movement_bonus, exit_bonus, penalty
         self._past = np.zeros((num, _PERIOD, 2), np.int64)
@@ -68,10 +77,10 @@ class Shaping:
             added += self._movement_bonus * (self._speed(games) ** _POWER - 1)
         if self._exit_bonus:
             added += np.where(games.exited & in_time, self._exit_bonus * returns, 0.0)
-        if self._penalty.start or self._penalty.end:
+        if self._penalty:
             grown = _departures(games) - self._effects
             self._effects += grown
-            added -= ramp(self._penalty, frames) * grown
+            added -= self._penalty(frames) * grown
         return added
 
     def _speed(self, games: Games) -> NDArray[np.float64]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,28 +11,31 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from chisel.configs.schema import SafeLifeConfig
 from chisel.envs.base import Plain
 from chisel.envs.compiled import compiled
 from chisel.envs.declarations import require
 from chisel.envs.safelife.actions import ACTIONS, NOOP
 from chisel.envs.safelife.games import Games, load, new_games, play
-from chisel.envs.safelife.generation import TASKS, EndlessLevels, level_set
-from chisel.envs.safelife.levels import LevelCycle, LevelSource, read_levels
+from chisel.envs.safelife.levels import LevelSource
 from chisel.envs.safelife.physics import fill_planes
 from chisel.envs.safelife.render import render
 from chisel.envs.safelife.scoring import completion
-from chisel.envs.safelife.shaping import Shaping, ramp
-from chisel.envs.safelife.streams import counter_stream, pcg64_stream
+from chisel.envs.safelife.shaping import Schedule, Shaping
+from chisel.envs.safelife.side_effects import Rules
+from chisel.envs.safelife.streams import Stream, pcg64_stream
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, SIDE, look, planes_of_view
-from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed, with_num_envs
+from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed
 
 STATE_FORMAT = 1
 TIME_LIMITS = {"1.0": 1001, "1.2": 1000}
 """Longest episodes, by the version of the rules."""
 _DERIVED = ("planes", "goal_planes")
 """Arrays that follow from others, and are not saved."""
-_STREAMS = {"pcg64": pcg64_stream, "counter": counter_stream}
+
+
+def usual_share(frames: int) -> float:
+    """Return the share of a level that opens its exit in all tasks of the reference."""
+    return 0.5
 
 
 class SafeLifeVectorEnv(SameStepVectorEnv):
@@ -47,16 +49,25 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
     `infos["episode"]` has `r` (with what training adds), `reward` (without), `l`, `performance`
     (the share that was completed of what was possible), `exited`, `success` (the same) and
     `level_seed`. Beside it, `infos["start_board"]` and `infos["final_board"]` are the boards
-    `[N, H, W]` between which side effects are measured.
+    `[N, H, W]` between which side effects are measured, valid where `infos["_episode"]`.
 
     With the rules of 1.0 the random draws of a copy go on from episode to episode; with those of
     1.2 they begin anew with the seed of each level.
 
     Args:
-        config: The options; `num_envs` says how many steps of all processes together one step is.
         source: Where levels come from.
-        num_envs: Games side by side here.
+        num_envs: Games side by side.
         seed: Seed of everything random.
+        rules: Version of the rules.
+        packed: Whether views are packed, not planes.
+        time_limit: Steps after which an episode is cut off; None takes the version's own.
+        stream: Makes the random stream of a copy from a seed.
+        min_performance: Share of a level that opens its exit, by the environment steps so far; if
+            negative, it is always open.
+        shaping: What is added to rewards; None: nothing.
+        frames_per_step: Environment steps, of all processes, that one step here counts as; None
+            takes `num_envs`.
+        num_threads: Threads that play.
     """
 
     metadata = SameStepVectorEnv.metadata | {"render_modes": ["rgb_array"], "render_fps": 15}
@@ -65,29 +76,37 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
     """The action of doing nothing."""
 
     def __init__(
-        self, config: SafeLifeConfig, source: LevelSource, num_envs: int, *, seed: int
+        self,
+        source: LevelSource,
+        num_envs: int,
+        *,
+        seed: int,
+        rules: Rules = "1.0",
+        packed: bool = True,
+        time_limit: int | None = None,
+        stream: Callable[[int | np.random.SeedSequence], Stream] = pcg64_stream,
+        min_performance: Schedule = usual_share,
+        shaping: Shaping | None = None,
+        frames_per_step: int | None = None,
+        num_threads: int = 1,
     ) -> None:
-        self._rules_12 = config.rules == "1.2"
+        self._rules, self._rules_12 = rules, rules == "1.2"
         self.channels = CHANNELS_12 if self._rules_12 else CHANNELS_10
         """Names of the channels, in their order."""
-        self.packed = len(self.channels) if config.view == "packed" else None
+        self.packed = len(self.channels) if packed else None
         """Number of channels that one word of an observation holds; None: observations are planes.
         """
         super().__init__(num_envs, self._space(), len(ACTIONS))
-        self._config, self._source = config, source
-        self._limit = config.time_limit or TIME_LIMITS[config.rules]
+        self._source, self._stream, self._min_performance = source, stream, min_performance
+        self._limit = time_limit or TIME_LIMITS[rules]
+        self._frames_per_step = frames_per_step or num_envs
         self._games = new_games(num_envs, source.shape)
-        self._shaping = Shaping(
-            num_envs,
-            movement_bonus=config.movement_bonus,
-            exit_bonus=config.exit_bonus,
-            penalty=config.side_effect_penalty,
-        )
+        self._shaping = shaping or Shaping(num_envs)
         self._rewards = np.zeros(num_envs, np.int64)
         self._returns, self._raw_returns = np.zeros(num_envs), np.zeros(num_envs)
         self._level_seeds = np.full(num_envs, -1, np.int64)
-        self._pool = ThreadPoolExecutor(config.num_threads) if config.num_threads > 1 else None
-        edges = np.linspace(0, num_envs, config.num_threads + 1).astype(int).tolist()
+        self._pool = ThreadPoolExecutor(num_threads) if num_threads > 1 else None
+        edges = np.linspace(0, num_envs, num_threads + 1).astype(int).tolist()
         self._parts = [(first, last) for first, last in pairwise(edges) if first < last]
         self._start_streams(seed)
 
@@ -105,7 +124,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         levels, draws = np.random.SeedSequence(seed).spawn(2)
         self._source.reseed(levels)
         for row, child in enumerate(draws.spawn(self.num_envs)):
-            self._games.streams[row] = _STREAMS[self._config.draws](child)
+            self._games.streams[row] = self._stream(child)
         self._frames = 0
 
     def reset(
@@ -129,12 +148,12 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         return self.observe(), {}
 
     def _begin(self, rows: Iterable[int]) -> None:
-        share = ramp(self._config.min_performance, self._frames)
+        share = self._min_performance(self._frames)
         for row in rows:
             level = self._source.draw()
             load(self._games, row, level, rules_12=self._rules_12, min_performance=share)
             if self._rules_12 and level.seed >= 0:
-                self._games.streams[row] = _STREAMS[self._config.draws](level.seed)
+                self._games.streams[row] = self._stream(level.seed)
             self._shaping.begin(row, self._games)
             self._returns[row] = self._raw_returns[row] = 0.0
             self._level_seeds[row] = level.seed
@@ -155,7 +174,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         """
         views = self._played(self._checked_actions(actions).astype(np.int64))
         games = self._games
-        self._frames += self._config.num_envs
+        self._frames += self._frames_per_step
         self._raw_returns += self._rewards
         in_time = games.length < self._limit
         extra = self._shaping.extra(games, in_time, self._raw_returns, self._frames)
@@ -224,7 +243,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         saved = self._games._asdict()
         return {
             "format": STATE_FORMAT,
-            "rules": self._config.rules,
+            "rules": self._rules,
             "shape": list(self._games.board.shape),
             "games": {n: array.tobytes() for n, array in saved.items() if n not in _DERIVED},
             "levels": self._source.get_state(),
@@ -243,8 +262,8 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
                 levels, or of another number of copies.
         """
         require(
-            state.get("format") == STATE_FORMAT and state.get("rules") == self._config.rules,
-            f"not a state of SafeLife with the rules of {self._config.rules}",
+            state.get("format") == STATE_FORMAT and state.get("rules") == self._rules,
+            f"not a state of SafeLife with the rules of {self._rules}",
         )
         saved: Any = state
         self._require_copies(saved["shape"][0])
@@ -281,36 +300,3 @@ def _look(games: Games, views: NDArray[np.int16], first: int, last: int, rules_1
             rules_12,
             views[row, :, :, 0],
         )
-
-
-def level_source(config: SafeLifeConfig, num_envs: int) -> LevelSource:
-    """Return where the levels of a config come from.
-
-    Raises:
-        ConfigError: If its folder holds no levels, or damaged ones.
-    """
-    if config.levels is not None:
-        return LevelCycle(read_levels(config.levels))
-    task, split = replace(TASKS[config.task], exit=config.exit), config.split
-    if config.num_levels is None:
-        return EndlessLevels(task, split=split, ahead=num_envs)
-    return LevelCycle(level_set(task, config.num_levels, seed=config.level_seed, split=split))
-
-
-def make_safelife(
-    config: SafeLifeConfig, *, seed: int, num_envs: int | None = None
-) -> SafeLifeVectorEnv:
-    """Make the environment of a config.
-
-    Args:
-        config: Task, rules, view, levels, and what training adds to the reward.
-        seed: Seed of everything random.
-        num_envs: Copies side by side; None takes `config.num_envs`.
-
-    Raises:
-        ConfigError: If an option is impossible, or there are no levels.
-    """
-    sized = with_num_envs(config, num_envs)
-    return SafeLifeVectorEnv(
-        config, level_source(config, sized.num_envs), sized.num_envs, seed=seed
-    )

@@ -11,8 +11,8 @@ from chisel.envs.safelife import (
     CHANNELS_10,
     Level,
     LevelCycle,
-    SafeLifeVectorEnv,
     cells,
+    make_from_levels,
     planes_of_view,
     read_levels,
     render,
@@ -36,7 +36,7 @@ def make(num=5, *, seed=0, source=None, **options):
     config = SafeLifeConfig(
         **{"num_envs": num, "time_limit": 30, "min_performance": OPEN} | options
     )
-    return SafeLifeVectorEnv(config, source or LevelCycle(levels()), num, seed=seed)
+    return make_from_levels(config, source or LevelCycle(levels()), seed=seed)
 
 
 def lonely(facing=1):
