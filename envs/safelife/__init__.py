@@ -25,7 +25,13 @@ from chisel.envs.safelife.levels import (
     read_levels,
 )
 from chisel.envs.safelife.render import render, side_by_side
-from chisel.envs.safelife.side_effects import Rules, SideEffect, side_effects, type_name
+from chisel.envs.safelife.side_effects import (
+    Rules,
+    SideEffect,
+    side_effects,
+    type_name,
+    weighted_fraction,
+)
 from chisel.envs.safelife.streams import counter_stream, pcg64_stream
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, look, planes_of_view
 from chisel.envs.safelife.world import TIME_LIMITS, SafeLifeVectorEnv, make_safelife
@@ -65,4 +71,5 @@ __all__ = [
     "side_effects",
     "split_of_level",
     "type_name",
+    "weighted_fraction",
 ]
