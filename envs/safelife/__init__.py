@@ -26,7 +26,13 @@ from chisel.envs.safelife.levels import (
 )
 from chisel.envs.safelife.make import make_from_levels, make_safelife
 from chisel.envs.safelife.render import render, side_by_side
-from chisel.envs.safelife.side_effects import Rules, SideEffect, side_effects, type_name
+from chisel.envs.safelife.side_effects import (
+    Rules,
+    SideEffect,
+    side_effects,
+    type_name,
+    weighted_fraction,
+)
 from chisel.envs.safelife.streams import counter_stream, pcg64_stream
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, look, planes_of_view
 from chisel.envs.safelife.world import TIME_LIMITS, SafeLifeVectorEnv
@@ -67,4 +73,5 @@ __all__ = [
     "side_effects",
     "split_of_level",
     "type_name",
+    "weighted_fraction",
 ]
