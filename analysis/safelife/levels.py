@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from chisel.configs import ConfigError
 from chisel.envs.safelife import (
     TASKS,
     Level,
     LevelCycle,
     SafeLifeVectorEnv,
     cells,
+    generate,
     level_set,
     pcg64_stream,
+    read_arrays,
     side_effects,
 )
 
@@ -51,7 +56,33 @@ REFERENCE_RANDOM = {
 mean and its standard error."""
 
 
-def _number(mask: NDArray[np.bool_]) -> int:
+def recorded_level(path: Path) -> dict[str, Any]:
+    """Generate the level of a recorded episode from its seed, and compare.
+
+    Returns:
+        Task, seed, and the number of cells of board and goals that differ; the agent's flags differ
+        between versions and do not count.
+
+    Raises:
+        ConfigError: If the file is damaged, or of no task that is known here.
+    """
+    arrays = read_arrays(path, ("task", "level_seed", "init_board", "init_goals"))
+    task, seed = str(arrays["task"]), arrays["level_seed"].ravel()
+    if task not in TASKS or seed.dtype.kind not in "iu" or seed.size != 1 or seed[0] < 0:
+        raise ConfigError(f"{path}: task {task!r} with seed {seed.tolist()}: cannot be generated")
+    theirs = Level(arrays["init_board"], arrays["init_goals"], name=str(path))
+    ours = generate(TASKS[task], int(seed[0]))
+    if theirs.board.shape != ours.board.shape:
+        raise ConfigError(f"{path}: a board of {theirs.board.shape}, and not {ours.board.shape}")
+    differs = [_plain(ours.board) != _plain(theirs.board), ours.goals != theirs.goals]
+    return {"trace": path.name, "task": task, "seed": int(seed[0]), "differs": _number(differs)}
+
+
+def _plain(board: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    return np.where(board & cells.AGENT > 0, np.uint16(cells.AGENT), board)
+
+
+def _number(mask: ArrayLike) -> int:
     return int(np.count_nonzero(mask))
 
 
@@ -90,8 +121,11 @@ def act_randomly(task: str, number: int, seed: int) -> tuple[NDArray[np.float64]
 
 def standard_errors_apart(
     ours: Sequence[float] | NDArray[np.generic], theirs: float, their_error: float
-) -> float:
-    """Return the difference of our mean from another, in standard errors of the difference."""
+) -> float | None:
+    """Return the difference of our mean from another, in standard errors of the difference.
+
+    It is None where all values are equal, which says nothing about the error.
+    """
     values = np.asarray(ours, np.float64)
     error = np.hypot(values.std(ddof=1) / np.sqrt(len(values)), their_error)
-    return float((values.mean() - theirs) / error)
+    return float((values.mean() - theirs) / error) if error else None
