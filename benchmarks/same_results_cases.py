@@ -130,6 +130,7 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "aup-ablation": ("worlds=damage seeds=1 rr_seeds=1 preset=exact",),
     "aup-sweep": ("over=gamma worlds=damage trials=1",),
     "aup-phase": ("worlds=damage draws=1 lambdas=0.5,2",),
+    "safelife-levels": ("levels=4 episodes=4",),
     "safelife-replay": (f"traces={_TRACES}",),
     "aup-learned": (f"worlds=vase seeds=0 experiments=aup-ppo settings='{_SMALL_GRID} {AUP}'",),
     "leaks": (f"experiment=maze/routed-quick steps=2 settings='{PPO} {LEVELS} model.hidden=16'",),

@@ -9,3 +9,5 @@ def test_every_contender_plays_in_every_turn():
     for one in found["contenders"].values():
         assert len(one["turns"]) == 2
         assert one["per_cpu_s"] > 0
+    for part in ("level_ms", "metric_ms"):
+        assert all(one["mean"] > 0 for one in found[part].values())
