@@ -21,6 +21,7 @@ def show(results: dict[str, Part], console: Console) -> None:
         "routing": _routing,
         "power": _power,
         "fields": _fields,
+        "safelife": _safelife,
     }
     for name, print_part in parts.items():
         if name in results:
@@ -96,3 +97,17 @@ def _fields(part: Part, console: Console) -> None:
         f"retargeting map, {led['targets']} targets, {led['pairs']} pairs of target and square: "
         f"{led['wall_s']:.1f} s (wall), {led['cpu_s']:.1f} s (CPU)"
     )
+
+
+def _safelife(part: Part, console: Console) -> None:
+    table = Table(
+        f"SafeLife, {part['boards']} boards", "steps per CPU-second", "per second of wall"
+    )
+    for name, one in part["contenders"].items():
+        table.add_row(name, f"{one['per_cpu_s']:,.0f}", f"{one['per_wall_s']:,.0f}")
+    console.print(table)
+    table = Table("ms of CPU", "a level", "95 %", "side effects", "95 %")
+    for task, level in part["level_ms"].items():
+        shown = [one[key] for one in (level, part["metric_ms"][task]) for key in ("mean", "p95")]
+        table.add_row(task, *(f"{value:.1f}" for value in shown))
+    console.print(table)

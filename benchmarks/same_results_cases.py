@@ -28,6 +28,7 @@ LEVELS = "env.levels.bank=64 env.timeout=20"
 MAZE = f"{CPU} {PPO} {LEVELS}"
 KEPT = "trainer.checkpoint_every=1 trainer.keep_every=1"
 AUP = "algo.aux.num=3 algo.aux.steps=512 algo.aux.updates=2 algo.aux.hidden=32"
+_TRACES = "agents/../tests/analysis/safelife/traces"
 DIGITS = f"{CPU} trainer.checkpoint_every=1"
 
 TRAININGS = {
@@ -45,6 +46,10 @@ TRAININGS = {
     "ppo-maze-filtered": f"maze/filtered {MAZE} frames=1024",
     "ppo-oversight": f"oversight/ppo {CPU} {PPO} frames=1024",
     "ppo-gridworld": f"gridworld/ppo {CPU} {PPO} frames=1024",
+    "ppo-safelife": (
+        f"gridworld/ppo {CPU} {PPO} frames=1024 env.name=safelife env.levels={_TRACES} "
+        "env.time_limit=20 env.movement_bonus=0.1 env.exit_bonus=0.5"
+    ),
     "aup-gridworld": f"gridworld/aup-ppo {CPU} {PPO} {AUP} frames=1536",
     "reinforce-routed": f"oversight/routed {CPU} env.num_envs=16 frames=2048 env.oversight=0.5",
     "reinforce-naive": f"oversight/naive {CPU} env.num_envs=16 frames=2048",
@@ -125,6 +130,8 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "aup-ablation": ("worlds=damage seeds=1 rr_seeds=1 preset=exact",),
     "aup-sweep": ("over=gamma worlds=damage trials=1",),
     "aup-phase": ("worlds=damage draws=1 lambdas=0.5,2",),
+    "safelife-levels": ("levels=4 episodes=4",),
+    "safelife-replay": (f"traces={_TRACES}",),
     "aup-learned": (f"worlds=vase seeds=0 experiments=aup-ppo settings='{_SMALL_GRID} {AUP}'",),
     "leaks": (f"experiment=maze/routed-quick steps=2 settings='{PPO} {LEVELS} model.hidden=16'",),
     "localization": (

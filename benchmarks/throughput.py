@@ -18,6 +18,7 @@ from rich.console import Console
 from benchmarks import environments, machine, routing_overhead
 from benchmarks import fields as field_costs
 from benchmarks import power as power_costs
+from benchmarks import safelife as safelife_speed
 from benchmarks.pace import Contender
 from benchmarks.report import show
 from benchmarks.setting import Setting
@@ -121,8 +122,13 @@ def fields(toy: bool, rounds: int) -> dict[str, Any]:
     return field_costs.measure(toy=toy, rounds=rounds if toy else 7 * rounds)
 
 
+def safelife(toy: bool, rounds: int) -> dict[str, Any]:
+    """Measure steps per second of SafeLife, observations included, in many short turns."""
+    return safelife_speed.measure_apart(toy=toy, rounds=rounds if toy else 3 * rounds)
+
+
 PARTS: dict[str, Callable[[bool, int], dict[str, Any]]] = {
-    one.__name__: one for one in (envs, ppo, share, memory, routing, power, fields)
+    one.__name__: one for one in (envs, ppo, share, memory, routing, power, fields, safelife)
 }
 
 

@@ -32,9 +32,9 @@ def run(arguments: Sequence[str]) -> None:
     if options.get("checkpoint") is not None:
         for part in str(options["checkpoint"]).split(","):
             existing(part)
-    from chisel.analysis import studies  # heavy: only once the arguments are known to be good
+    from chisel.analysis.results import run_study  # heavy: once the arguments are known to be good
 
-    print(studies.run(name, **options))
+    run_study(name, registry.resolve("study", name), options, written=print)
 
 
 def about(name: str) -> str:

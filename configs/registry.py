@@ -30,6 +30,7 @@ from chisel.configs.schema import (
     OversightConfig,
     PPOConfig,
     ReinforceConfig,
+    SafeLifeConfig,
 )
 from chisel.configs.suggest import hint
 
@@ -95,6 +96,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.envs.gridworlds:make_gridworld",
             "small worlds in which the shortest way has a side effect",
             GridworldConfig,
+        ),
+        "safelife": Component(
+            "chisel.envs.safelife:make_safelife",
+            "boards of Conway's Game of Life that the agent may disturb",
+            SafeLifeConfig,
         ),
     },
     "corpus": {
@@ -273,6 +279,14 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "aup-phase": Component(
             "chisel.analysis.studies.gridworlds.aup_phase:run",
             "outcomes of AUP by λ, for two values of the end of an episode",
+        ),
+        "safelife-replay": Component(
+            "chisel.analysis.studies.safelife.replay:run",
+            "recorded SafeLife episodes, played again and compared step by step",
+        ),
+        "safelife-levels": Component(
+            "chisel.analysis.studies.safelife.levels:run",
+            "generated SafeLife levels, and random actions on them, beside the reference's",
         ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",

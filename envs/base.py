@@ -43,8 +43,9 @@ class StatefulVectorEnv(Protocol):
     actions as a tensor; it must take arrays of actions, too.
 
     Observations are images `[H, W, C]`, vectors `[D]` or tokens `[T]`. An environment that shows
-    several things packs them into a vector, and says what lies where by an attribute `views`; see
-    `models.spaces_of`.
+    several things packs them into a vector, and says what lies where by an attribute `views`. One
+    that shows planes of 0 and 1 may pack them into the bits of an image `[H, W, 1]`, and says how
+    many there are by an attribute `packed`. See `models.spaces_of`.
     """
 
     num_envs: int

@@ -21,6 +21,8 @@ class ActorCritic(nn.Module):
         generator: Source of the heads' initial weights.
         critic: Initialised network from `[B, C, H, W]` floats to values `[B, 1]` that shares
             nothing with the policy. None: a linear head on the features computes the values.
+        packed: Number of channels that each word of an observation `[B, 1, H, W]` holds, which are
+            unpacked first; 0 is none. See `Spaces.packed`.
     """
 
     def __init__(
@@ -32,9 +34,11 @@ class ActorCritic(nn.Module):
         obs_range: float,
         generator: torch.Generator,
         critic: nn.Module | None = None,
+        packed: int = 0,
     ) -> None:
         super().__init__()
         self.obs_range = obs_range
+        self.unpack = UnpackBits(packed) if packed else None
         self.embedder = embedder
         self.fc_policy = _head(hidden, num_actions, 0.01, generator)
         if critic is None:
@@ -59,11 +63,30 @@ class ActorCritic(nn.Module):
         return self.fc_policy(features), values.squeeze(-1)
 
     def _image(self, obs: Tensor) -> Tensor:
-        image = obs.to(self.fc_policy.weight.dtype)
+        words = obs if self.unpack is None else self.unpack(obs)
+        image = words.to(self.fc_policy.weight.dtype)
         if self.obs_range != 1:
             # Published nets were trained with a division; multiplying by 1/255 differs in bits.
             image = image / self.obs_range
         return image
+
+
+class UnpackBits(nn.Module):
+    """Unpacks words `[B, 1, H, W]` into planes of 0 and 1, `[B, channels, H, W]`: bit k is plane k.
+
+    Args:
+        channels: Number of planes.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Unpack whole numbers; as floats they must be exact."""
+        whole = words.to(torch.int32) if words.is_floating_point() else words
+        bits = torch.arange(self.channels, dtype=whole.dtype, device=whole.device)
+        return ((whole.movedim(-3, -1) >> bits) & 1).movedim(-1, -3)
 
 
 def _head(inputs: int, outputs: int, gain: float, generator: torch.Generator) -> nn.Linear:

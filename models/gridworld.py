@@ -108,6 +108,7 @@ def _agent(
         hidden=hidden,
         num_actions=spaces.num_actions,
         obs_range=spaces.obs_range,
+        packed=spaces.packed,
         generator=generator,
         critic=LinearCritic(spaces.image_shape("grid-mlp")),
     )

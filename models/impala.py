@@ -137,5 +137,6 @@ def _actor_critic(
         hidden=config.hidden,
         num_actions=spaces.num_actions,
         obs_range=spaces.obs_range,
+        packed=spaces.packed,
         generator=generator,
     )

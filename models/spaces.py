@@ -45,11 +45,16 @@ class Spaces:
     """Number of different tokens, numbered from 0; None where observations are no tokens."""
     views: tuple[View, ...] = ()
     """Parts of a packed observation, in their order; none where it has no parts."""
+    packed: int = 0
+    """Number of channels that a word of an image `[H, W, 1]` holds, one in each bit from the lowest
+    on; networks unpack them. 0: words are numbers."""
 
     def __post_init__(self) -> None:
         size = sum(math.prod(view.shape) for view in self.views)
         if len(self.obs_shape) not in (1, 3) or (self.views and (size,) != self.obs_shape):
             raise ValueError(f"no model reads observations {self.obs_shape} with {self.views}")
+        if self.packed and (len(self.obs_shape) != 3 or self.obs_shape[2] != 1):
+            raise ValueError(f"only images [H, W, 1] hold packed channels, not {self.obs_shape}")
 
     @property
     def kind(self) -> Kind:
@@ -68,6 +73,8 @@ class Spaces:
     def image_shape(self, model: str) -> tuple[int, int, int]:
         """Return height, width and channels of an image, for a model that reads nothing else.
 
+        Packed channels are counted as the network unpacks them.
+
         Args:
             model: Its name, for the message.
 
@@ -77,7 +84,7 @@ class Spaces:
         if self.kind != "images":
             raise ConfigError(f"{model} reads images [H, W, C]; the environment has {self.kind}")
         height, width, channels = self.obs_shape
-        return height, width, channels
+        return height, width, self.packed or channels
 
     def view(self, obs: torch.Tensor, name: str) -> torch.Tensor:
         """Return a named part `[..., *shape]` of packed observations `[..., D]`, without copying.
@@ -114,6 +121,8 @@ class Spaces:
             plain["vocabulary"] = self.vocabulary
         if self.views:
             plain["views"] = {view.name: list(view.shape) for view in self.views}
+        if self.packed:
+            plain["packed"] = self.packed
         return plain
 
     @classmethod
@@ -133,6 +142,7 @@ class Spaces:
                 num_actions=int(plain["num_actions"]),
                 vocabulary=None if vocabulary is None else int(vocabulary),
                 views=tuple(View(str(name), tuple(map(int, shape))) for name, shape in views),
+                packed=int(plain.get("packed", 0)),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"not a description of spaces: {plain!r} ({error!r})") from error
@@ -145,11 +155,12 @@ def spaces_of(env: Any) -> Spaces:
     A `Box` `[H, W, C]` holds images. A `MultiDiscrete` `[T]` from 0 holds tokens, and so does a
     `Box` `[T]` of int32 or int64 from 0; a `Box` `[D]` of any other type holds vectors. They are
     packed views where the environment has an attribute `views`: a `gymnasium.spaces.Dict` of boxes
-    that `gymnasium.spaces.flatten_space` turns into the space of observations.
+    that `gymnasium.spaces.flatten_space` turns into the space of observations. Where an attribute
+    `packed` is a number, a word of an image `[H, W, 1]` holds so many channels.
 
     Raises:
-        ConfigError: If observations are none of these, if they are not what `views` says, or if
-            actions are not numbered from 0.
+        ConfigError: If observations are none of these, if they are not what `views` or `packed`
+            says, or if actions are not numbered from 0.
     """
     obs, action = env.single_observation_space, env.single_action_space
     if isinstance(obs, spaces.MultiDiscrete):
@@ -167,7 +178,12 @@ def spaces_of(env: Any) -> Spaces:
             "models need a Discrete action space from 0, such as Discrete(4); the environment has "
             f"{one_line(action)}"
         )
-    views = _views_of(env)
+    views, packed = _views_of(env), getattr(env, "packed", None) or 0
+    if packed and not (obs.shape[2:] == (1,) and np.issubdtype(obs.dtype, np.integer)):
+        raise ConfigError(
+            f"an environment with `packed` = {packed} must show whole numbers [H, W, 1], not "
+            f"{one_line(obs)}"
+        )
     return Spaces(
         obs_shape=tuple(obs.shape),
         obs_dtype=np.dtype(obs.dtype).name,
@@ -175,6 +191,7 @@ def spaces_of(env: Any) -> Spaces:
         num_actions=int(action.n),
         vocabulary=int(high) + 1 if _holds_tokens(obs) and not views else None,
         views=views,
+        packed=packed,
     )
 
 

@@ -40,7 +40,7 @@ from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.subjects import Networks, load_agents, load_networks
 from chisel.analysis.results.tables import keep_tables
 from chisel.analysis.results.threads import choose_threads, torch_threads
-from chisel.configs import ConfigError, versions_of
+from chisel.configs import ConfigError, EnvironmentFault, versions_of
 from chisel.models import Agent, Loaded
 
 _NO_OPTIONS = ("checkpoint", "out", THREADS.name)
@@ -122,7 +122,13 @@ class Call:
         return subjects[0].folder(self.study, words)
 
 
-def run_study(study: str, function: Callable[..., Result], given: Mapping[str, Any]) -> Path:
+def run_study(
+    study: str,
+    function: Callable[..., Result],
+    given: Mapping[str, Any],
+    *,
+    written: Callable[[Path], object] | None = None,
+) -> Path:
     """Run a study and write what it found into one folder, in place of its earlier results.
 
     Args:
@@ -130,6 +136,7 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
         function: Function of the study.
         given: Options by name; text, as from a command line, is converted, and those that are
             `None` are at their defaults.
+        written: Called with the folder before the study's conclusion is printed.
 
     Returns:
         The folder, with `STUDY.json`, a CSV file for each table, the figures, and `tables.json`.
@@ -137,6 +144,7 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
     Raises:
         ConfigError: If an option is unknown, missing or impossible, or results cannot be written.
         CheckpointError: If an agent cannot be loaded.
+        EnvironmentFault: If the study says that something fails, after all is written.
     """
     options = options_of(study, function)
     call = Call(study, options, read_options(study, options, given))
@@ -149,8 +157,12 @@ def run_study(study: str, function: Callable[..., Result], given: Mapping[str, A
     folder = make_folder(call.folder(loaded.get("checkpoint", ())))
     with replace_results(folder, study, call.plain):
         _write(result, folder, call, loaded)
+    if written:
+        written(folder)
     if result.conclusion:
         print(result.conclusion)
+    if result.failure:
+        raise EnvironmentFault(result.failure)
     return folder
 
 

@@ -98,6 +98,9 @@ class Result:
     """By the name of a file of another kind, such as a film, the function that writes it."""
     conclusion: str = ""
     """A sentence that is printed at the end."""
+    failure: str = ""
+    """One line on what should have held and does not. Everything is written and printed; then the
+    command ends with it, and with exit code 5."""
 
     def with_seeds(self, of_each: Mapping[str, Result]) -> Result:
         """Return this result about several seeds together, with that of each seed beside it.
@@ -130,6 +133,9 @@ class Result:
             files=files,
             conclusion="\n".join(
                 [*filter(None, [self.conclusion]), *(f"{run}: {one}" for run, one in said.items())]
+            ),
+            failure="; ".join(
+                f"{run}: {one.failure}" for run, one in of_each.items() if one.failure
             ),
         )
 

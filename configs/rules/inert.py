@@ -80,10 +80,15 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """By what they need to have an effect: the end of the message, and the options."""
 
 _PIXELS = ("env.observation", ("pixels",))
+_GENERATED = ("env.levels", (None,))
 _NORMALISED = ("algo.norm_reward", (True,))
 _TRACKED = ("tracking.mode", ("offline", "online"))
 _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "env.region": ("env.cheese", ("region",)),
+    "env.task": _GENERATED,
+    "env.num_levels": _GENERATED,
+    "env.split": _GENERATED,
+    "env.exit": _GENERATED,
     "env.use_backgrounds": _PIXELS,
     "env.use_monochrome_assets": _PIXELS,
     "env.restrict_themes": _PIXELS,
@@ -138,7 +143,7 @@ def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str,
             value = in_file.get(key)
         if value is None or actual is None or actual in values:
             continue
-        wanted = " or ".join(str(one).lower() for one in values)
+        wanted = " or ".join("null" if one is None else str(one).lower() for one in values)
         raise ConfigError(
             f"{key} = {shown(value)} has no effect with {other} = {str(actual).lower()}; "
             f"set {other}={wanted} or leave {key} out"

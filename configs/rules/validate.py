@@ -23,8 +23,10 @@ from chisel.configs.schema import (
     LevelsConfig,
     MazeConfig,
     PPOConfig,
+    RampConfig,
     ReinforceConfig,
     RunConfig,
+    SafeLifeConfig,
 )
 from chisel.configs.suggest import hint, shown
 
@@ -57,9 +59,8 @@ def check_env(env: Any) -> None:
     check_ranges(env, "env.")
     for problem in _unknown_words(env, "env."):
         raise ConfigError(problem)
-    if isinstance(env, MazeConfig):
-        for problem in _maze(env):
-            raise ConfigError(problem)
+    for problem in _OF_COMPONENTS.get(type(env), lambda _: iter(()))(env):
+        raise ConfigError(problem)
 
 
 def _unknown_words(config: Any, prefix: str) -> Iterator[str]:
@@ -184,6 +185,25 @@ def _level_set(levels: LevelsConfig) -> Iterator[str]:
             )
 
 
+def _safelife(env: SafeLifeConfig) -> Iterator[str]:
+    if env.level_seed and (env.levels is not None or env.num_levels is None):
+        yield (
+            f"env.level_seed = {env.level_seed} has no effect: it chooses the env.num_levels "
+            "levels that are generated; leave it out"
+        )
+    if env.side_effect_penalty.start < 0 or env.side_effect_penalty.end < 0:
+        yield "env.side_effect_penalty is below 0: it would reward side effects"
+    for key in ("min_performance", "side_effect_penalty"):
+        ramp: RampConfig = getattr(env, key)
+        if ramp.start != ramp.end and ramp.end_frame <= ramp.start_frame:
+            yield (
+                f"env.{key} changes from {ramp.start:g} to {ramp.end:g}: set env.{key}.end_frame "
+                f"above its start_frame = {ramp.start_frame}, or start and end equal"
+            )
+        if ramp.start == ramp.end and (ramp.start_frame or ramp.end_frame):
+            yield f"env.{key} never changes: leave start_frame and end_frame out"
+
+
 def _impala(model: ImpalaConfig) -> Iterator[str]:
     if len(model.channels) != 3:
         yield (
@@ -212,6 +232,7 @@ def _autoencoder(model: AutoencoderNetConfig) -> Iterator[str]:
 
 _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     MazeConfig: _maze,
+    SafeLifeConfig: _safelife,
     ImpalaConfig: _impala,
     ExpertsConfig: _experts,
     GridExpertsConfig: _experts,

@@ -14,7 +14,14 @@ from chisel.configs.schema.algos import (
     ReinforceConfig,
 )
 from chisel.configs.schema.corpora import DigitsConfig, MnistConfig
-from chisel.configs.schema.envs import GridworldConfig, LevelsConfig, MazeConfig, OversightConfig
+from chisel.configs.schema.envs import (
+    GridworldConfig,
+    LevelsConfig,
+    MazeConfig,
+    OversightConfig,
+    RampConfig,
+    SafeLifeConfig,
+)
 from chisel.configs.schema.launch import LaunchConfig, SlurmConfig
 from chisel.configs.schema.models import (
     AutoencoderNetConfig,
@@ -53,9 +60,11 @@ __all__ = [
     "MnistConfig",
     "OversightConfig",
     "PPOConfig",
+    "RampConfig",
     "ReinforceConfig",
     "RoutingConfig",
     "RunConfig",
+    "SafeLifeConfig",
     "SlurmConfig",
     "TrackingConfig",
     "TrainerConfig",

@@ -117,3 +117,63 @@ class GridworldConfig:
     max_steps: int | None = None
     """Steps after which an episode is cut off; null takes the world's own number: 20 with a belt,
     else 100."""
+
+
+@dataclass(frozen=True)
+class RampConfig:
+    """A number that changes linearly over training, counted in environment steps of all copies."""
+
+    start: float
+    """Value until `start_frame`."""
+    end: float
+    """Value from `end_frame` on."""
+    start_frame: int = 0
+    """Environment step at which it begins to change."""
+    end_frame: int = 0
+    """Environment step from which it stays as it is."""
+
+
+@dataclass(frozen=True)
+class SafeLifeConfig:
+    """SafeLife (1912.01217): boards of Conway's Game of Life that an agent may disturb."""
+
+    name: str = "safelife"
+    num_envs: int = 16
+    """Number of environments, over all processes together."""
+    task: Literal[
+        "append-still-easy", "append-still", "append-spawn", "prune-still-easy", "prune-still"
+    ] = "append-still-easy"
+    """What is to be done, and how levels are generated: add life where goals are blue (`append`),
+    or remove red life (`prune`); `spawn` has spawners of yellow life."""
+    levels: str | None = None
+    """Folder of npz files with levels of the task, which are played in turn; null generates
+    them."""
+    num_levels: int | None = 8
+    """Number of levels that are generated and played in turn; null generates a new level for each
+    episode."""
+    level_seed: int = 0
+    """Which levels these are; equal seeds give equal levels."""
+    split: Literal["all", "train", "validation", "test"] = "all"
+    """Split that the levels are of, by a hash of the board (80, 10 and 10 %)."""
+    exit: bool = True
+    """Whether levels have an exit; without one episodes last until the time limit."""
+    rules: Literal["1.0", "1.2"] = "1.0"
+    """SafeLife's version: 1.0 is that of 2006.06547; in 1.2 the agent can shove blocks."""
+    view: Literal["packed", "planes"] = "packed"
+    """What the agent sees, 25x25 cells: one int16 word each whose bits are the channels (`packed`),
+    which the network unpacks, or planes of 0 and 1, uint8 (`planes`). 1.0 has 10 channels, 1.2
+    has 15."""
+    time_limit: int | None = None
+    """Steps after which an episode is cut off; null takes the version's own: 1001 or 1000."""
+    draws: Literal["pcg64", "counter"] = "pcg64"
+    """Random numbers of spawners: those of the reference, or faster ones."""
+    movement_bonus: float = 0.0
+    """Weight of the cost of standing still; the paper trains with 0.1."""
+    exit_bonus: float = 0.0
+    """Share of an episode's reward that is paid again on leaving; the paper trains with 0.5."""
+    min_performance: RampConfig = field(default_factory=lambda: RampConfig(0.5, 0.5))
+    """Share of a level that must be completed for the exit to open; below 0 it is always open."""
+    side_effect_penalty: RampConfig = field(default_factory=lambda: RampConfig(0.0, 0.0))
+    """Penalty on each cell that differs from the first board."""
+    num_threads: int = 1
+    """Number of threads that play; it changes the speed, never the results."""

@@ -7,16 +7,12 @@ range of seeds also occur in training. Cheese and background have no effect on t
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.maze.rules import WALL
-
-Split = Literal["train", "validation", "test"]
-_TRAIN: tuple[Split, ...] = ("train",) * 8
-_OF_REMAINDER: tuple[Split, ...] = (*_TRAIN, "validation", "test")
+from chisel.envs.splits import Split, split_of_digest
 
 
 def layout_digest(grid: NDArray[np.integer]) -> bytes:  # type: ignore[type-arg]  # any width of int
@@ -35,4 +31,4 @@ def layout_of(grid: NDArray[np.uint8]) -> int:
 
 def split_of(grid: NDArray[np.integer]) -> Split:  # type: ignore[type-arg]  # any width of int
     """Return the split of a layout: 80 % train, 10 % validation, 10 % test."""
-    return _OF_REMAINDER[int.from_bytes(layout_digest(grid)[:8], "little") % 10]
+    return split_of_digest(layout_digest(grid))

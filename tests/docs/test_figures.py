@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 SCRIPT = Path(__file__).parents[2] / "docs/figures/routing_masks.py"
 
@@ -36,3 +37,12 @@ def test_the_masks_can_be_drawn(script, tmp_path):
     figure = script["draw"]()
     figure.savefig(tmp_path / "masks.png")
     assert len(figure.axes) == 16
+
+
+def test_the_pictures_of_safelifes_rules_are_what_their_script_draws():
+    folder = SCRIPT.parent
+    pictures = runpy.run_path(str(folder / "safelife_rules.py"))["PICTURES"]
+    assert pictures.pop("safelife-cells")().ndim == 3  # it has text, which Pillow's versions vary
+    for name, draw in pictures.items():
+        with Image.open(folder / f"{name}.png") as kept:
+            assert np.array_equal(np.asarray(kept), draw()), name

@@ -1,16 +1,21 @@
 """Every registered environment keeps the contract."""
 
+from pathlib import Path
+
 import pytest
 
 from chisel import envs
 from chisel.configs import registry
 from chisel.configs.errors import ConfigError
-from chisel.configs.schema import GridworldConfig, MazeConfig, OversightConfig
+from chisel.configs.schema import GridworldConfig, MazeConfig, OversightConfig, SafeLifeConfig
+
+TRACES = Path(__file__).parents[1] / "analysis" / "safelife" / "traces"
 
 SHORT = {
     "gridworld": GridworldConfig(num_envs=3, max_steps=10),
     "maze": MazeConfig(num_envs=3, timeout=40),
     "oversight": OversightConfig(num_envs=3, max_steps=10),
+    "safelife": SafeLifeConfig(num_envs=3, levels=str(TRACES), time_limit=30),
 }
 """A config of each registered environment whose episodes are short."""
 

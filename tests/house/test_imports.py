@@ -32,6 +32,7 @@ DOORS = {
     "envs.gridworlds",
     "envs.maze",
     "envs.oversight",
+    "envs.safelife",
     "routing.sites",
     "analysis.ablation",
     "analysis.attribution",
@@ -47,12 +48,19 @@ DOORS = {
     "analysis.probes",
     "analysis.report",
     "analysis.results",
+    "analysis.safelife",
     "analysis.steering",
     "analysis.studies",
 }
 """What other rooms import from: packages whose `__init__` names what they offer."""
 
-SIGHTED = ("analysis.evaluation", "analysis.gridworlds", "analysis.maze", "analysis.studies")
+SIGHTED = (
+    "analysis.evaluation",
+    "analysis.gridworlds",
+    "analysis.maze",
+    "analysis.safelife",
+    "analysis.studies",
+)
 
 ONLY_IN = {
     "torch": ("analysis", "impact", "models", "routing", "trainers"),

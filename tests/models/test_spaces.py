@@ -180,3 +180,29 @@ def test_a_model_of_tokens_needs_no_policy(monkeypatch):
     assert torch.equal(model.weight, build(config, tokens, nn.Embedding, seed=1).weight)
     with pytest.raises(ConfigError, match="model 'bigrams' built a Embedding; agents must be an"):
         build(config, tokens)
+
+
+WORDS = spaces.Box(0, 1023, (5, 4, 1), np.int16)
+
+
+def test_a_network_unpacks_channels_and_sees_what_it_sees_of_planes():
+    found = spaces_of(env(WORDS, packed=10))
+    assert found.image_shape("impala") == (5, 4, 10)
+    assert found.kind == "images"
+    assert Spaces.from_plain(found.to_plain()) == found
+    config = ImpalaConfig(channels=(4, 4, 4), hidden=8)
+    reads_words = build(config, found)
+    reads_planes = build(config, Spaces((5, 4, 10), "uint8", 1.0, 4))
+    words = np.random.default_rng(0).integers(0, 1024, (3, 5, 4, 1)).astype(np.int16)
+    planes = np.stack([(words[..., 0] >> bit) & 1 for bit in range(10)], axis=-1).astype(np.uint8)
+    for given in (to_tensor(words), to_tensor(words).float()):
+        for one, other in zip(reads_words(given), reads_planes(to_tensor(planes)), strict=True):
+            assert torch.equal(one, other)
+    assert torch.equal(reads_words.unpack(to_tensor(words)), to_tensor(planes).short())
+    assert reads_words(found.example(2))[0].shape == (2, 4)
+
+
+@pytest.mark.parametrize("obs", [spaces.Box(0, 1, (5, 4, 1)), spaces.Box(0, 9, (5, 4, 2), int)])
+def test_channels_packed_into_anything_but_one_whole_number_per_cell_are_refused(obs):
+    with pytest.raises(ConfigError, match=r"whole numbers \[H, W, 1\]"):
+        spaces_of(env(obs, packed=10))

@@ -26,7 +26,7 @@ from chisel.analysis.results import (
 )
 from chisel.analysis.results.harness import Call, over_seeds
 from chisel.analysis.results.options import options_of, read_options
-from chisel.configs import ConfigError, parse_settings
+from chisel.configs import ConfigError, EnvironmentFault, parse_settings
 from chisel.models import Agent
 from tests.analysis.conftest import make_run
 
@@ -219,6 +219,23 @@ def test_results_of_seeds_stand_under_their_names_beside_what_they_have_together
     assert list(found.figures) == ["seed-1-one", "seed-2-one"]
     assert found.frames["all"].to_dict("list") == {"episode": [1, 2], "run": ["seed-1", "seed-2"]}
     assert found.conclusion == "Done."
+
+
+def test_a_failure_ends_the_study_after_all_is_written_and_the_conclusion_printed(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+
+    def fails() -> Result:
+        """Find that something does not hold."""
+        return Result({"held": 1}, conclusion="1 of 2 held", failure="one does not hold")
+
+    with pytest.raises(EnvironmentFault, match=r"^one does not hold$"):
+        run_study("fails", fails, {"out": "found"}, written=print)
+    assert capsys.readouterr().out.splitlines() == ["found", "1 of 2 held"]
+    assert json.loads((tmp_path / "found" / "fails.json").read_text())["held"] == 1
+    both = Result().with_seeds({"seed-1": fails(), "seed-2": Result()})
+    assert both.failure == "seed-1: one does not hold"
 
 
 def test_plain_values_have_neither_nan_nor_what_is_not_shown():

@@ -1,0 +1,1 @@
+"""Studies of SafeLife and of agents in it."""

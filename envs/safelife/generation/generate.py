@@ -1,0 +1,65 @@
+"""Generate the level of a task and a seed, equal to SafeLife's own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chisel.envs.safelife import cells
+from chisel.envs.safelife.generation.draws import Bits, integer, new_bits, weighted
+from chisel.envs.safelife.generation.partition import Regions, partition
+from chisel.envs.safelife.generation.regions import populate
+from chisel.envs.safelife.generation.tasks import Region, Task
+from chisel.envs.safelife.levels import Level
+
+
+def generate(task: Task, seed: int) -> Level:
+    """Generate a level; equal seeds give equal levels, in every process.
+
+    The board is divided into regions. The agent is put between them, and the exit as far away from
+    it as possible; then each region is filled. Goals between the regions are white, which says
+    that nothing is wanted there.
+
+    Args:
+        task: What levels consist of.
+        seed: The entropy of a `np.random.SeedSequence`; not negative.
+    """
+    bits = new_bits(seed)
+    regions = partition(bits, task.shape, task.least_regions, task.most_regions)
+    board, goals = np.zeros(task.shape, np.uint16), np.zeros(task.shape, np.uint16)
+    agent, way_out = _ends(bits, regions)
+    board[agent] = cells.PLAYER
+    if task.exit:
+        board[way_out] = cells.OPEN_EXIT
+    for place in (agent, way_out):
+        _clear_around(regions, place)
+    filling = task.first
+    for number in np.unique(regions[regions > 0]):
+        added, wanted = populate(bits, regions == number, filling or _one_of(bits, task.later))
+        board |= added
+        goals |= wanted
+        filling = None
+    goals[(regions <= 0) & (goals & cells.COLORS == 0)] |= cells.WHITE
+    return Level(board, goals, seed, name=task.name)
+
+
+def _ends(bits: Bits, regions: Regions) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Draw the place of the agent between regions; return it, and the one farthest from it."""
+    places = np.argwhere(regions == 0)
+    start = places[integer(bits, len(places))]
+    ways = np.abs(places - start)
+    lengths = np.minimum(ways, regions.shape - ways).sum(axis=1)
+    end = places[lengths.argmax()]
+    return (int(start[0]), int(start[1])), (int(end[0]), int(end[1]))
+
+
+def _clear_around(regions: Regions, place: tuple[int, int]) -> None:
+    """Take the 3x3 square around a place out of all regions."""
+    rows, columns = (np.arange(at - 1, at + 2) for at in place)
+    height, width = regions.shape
+    regions[np.ix_(rows % height, columns % width)] = -1
+
+
+def _one_of(bits: Bits, fillings: tuple[Region, ...]) -> Region:
+    if len(fillings) == 1:
+        return fillings[0]
+    return fillings[weighted(bits, np.ones(len(fillings)))]
