@@ -47,7 +47,11 @@ class LogIteration(Callback):
             self.write(metrics, pl_module.iteration, pl_module.env_steps)
 
 
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGUSR1", "SIGINT")
+    if hasattr(signal, name)  # Windows has no SIGUSR1
+)
 
 
 class StopAtBoundary(Callback):
