@@ -60,9 +60,9 @@ ONLY_IN = {
     "wandb": ("trainers",),
     "omegaconf": ("configs",),
     "stable_baselines3": (),
-    "procgen": ("envs.maze",),
-    "gym3": ("envs.maze",),
-    "gym": ("envs.maze",),
+    "procgen": ("envs.maze.procgen_game",),
+    "gym3": (),
+    "gym": (),
 }
 """Packages that stay where they are used."""
 

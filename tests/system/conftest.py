@@ -11,10 +11,6 @@ import pytest
 import torch
 
 from chisel import models
-from tests.needs import HAS_PROCGEN
-
-# Without the procgen extra there are no mazes to run in.
-collect_ignore_glob = [] if HAS_PROCGEN else ["test_*.py"]
 
 SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 
