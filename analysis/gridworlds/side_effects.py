@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,7 +82,7 @@ def run_trials(
         seed: Seed of the trials.
         count: Number of trials of each agent.
     """
-    threads = int(numba.config.NUMBA_DEFAULT_NUM_THREADS)  # of cores this process may use
+    threads = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return ablate(tabular(world), options, trials(seed, world, count), agents, threads=threads)
 
 
