@@ -1,4 +1,4 @@
-# Works on a fresh clone with nothing but Python 3.11 or 3.12 and make.
+# Works on a fresh clone with nothing but Python 3.11, 3.12 or 3.13 and make.
 # PIP_ARGS is passed on to pip, for example:
 #   make demo PIP_ARGS="--extra-index-url URL-OF-AN-INDEX-WITH-CPU-BUILDS"
 
@@ -10,13 +10,13 @@ DEMO := runs/maze/routed-quick/demo
 PIP_ARGS ?=
 # Passed on to uv, for example: make lock LOCK_ARGS="--upgrade-package rich"
 LOCK_ARGS ?=
-PYTHON ?= python3.11 python3.12 python3 python
+PYTHON ?= python3.11 python3.12 python3.13 python3 python
 # Test processes: one per core, at most 8.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 || echo "$$n")
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 || echo "$$n")
 # Tests share the cores among processes, so each of them keeps to one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
-FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -34,11 +34,8 @@ help:
 
 setup: $(INSTALLED)
 
-# Each step is one line of trouble at most: platform, interpreter, then the exact versions.
+# One line of trouble at most about the interpreter, then the exact versions.
 $(INSTALLED): requirements.lock pyproject.toml
-	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "make: procgen, which draws the mazes, is \
-	built for Linux on x86-64 only, this is $$(uname -sm); there, 'pip install .' gives all of \
-	Chisel but the mazes" >&2; exit 1; }
 	@fits() { "$$1" -c "$(FITS)" 2>/dev/null; }; \
 	fits $(BIN)/python && exit 0; \
 	for python in $(PYTHON); do \
@@ -50,7 +47,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  echo "make: $$no_venv lacks the venv module (on Debian and Ubuntu: apt install \
 	python3-venv)" >&2; \
 	else \
-	  echo "make: needs Python 3.11 or 3.12, found none of: $(PYTHON); choose one by \
+	  echo "make: needs Python 3.11, 3.12 or 3.13, found none of: $(PYTHON); choose one by \
 	'make PYTHON=/path/to/python3.11'" >&2; \
 	fi; exit 1
 	$(BIN)/python -m pip install $(PIP_ARGS) -c requirements.lock \

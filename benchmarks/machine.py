@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +24,7 @@ def stamp() -> dict[str, Any]:
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "cpu": cpu.get("model name", platform.processor()),
         "family_model": f"{cpu.get('cpu family', '?')}/{cpu.get('model', '?')}",
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "bf16_instructions": [flag for flag in BF16_FLAGS if flag in flags],
         "torch_threads": torch.get_num_threads(),
         "load_average": load(),

@@ -99,6 +99,8 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    if os.name == "nt":
+        return  # Windows opens no folders
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,11 +1,12 @@
 """What every test may rely on: no network, no display, repeatable property tests."""
 
+import importlib.util
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
-
-from tests.needs import HAS_PROCGEN
 
 # Before torch, matplotlib or W&B are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,8 +19,29 @@ settings.register_profile("chisel", deadline=None, derandomize=True, database=No
 settings.load_profile("chisel")
 
 
+# Told without importing procgen, which would print gym's notice.
+HAS_PROCGEN = importlib.util.find_spec("procgen") is not None
+
+
+def _skip(*_: Any, **__: Any) -> None:
+    pytest.skip("needs procgen: pip install 'chisel-agents[procgen]'")
+
+
 @pytest.fixture(scope="session")
 def procgen() -> None:
-    """Skip a test on machines where the procgen extra is not installed."""
+    """Skip a test that uses procgen in another process, where the extra is not installed."""
     if not HAS_PROCGEN:
-        pytest.skip("needs procgen: pip install 'chisel-agents[procgen]'")
+        _skip()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _procgens_games() -> Iterator[None]:
+    """Skip a test as soon as it makes a game of procgen's, where the extra is not installed."""
+    if HAS_PROCGEN:
+        yield
+        return
+    from chisel.envs.maze.procgen_game import ProcgenMaze
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProcgenMaze, "__init__", _skip)
+        yield

@@ -3,7 +3,7 @@
 procgen itself is imported when the first game is made.
 """
 
-from chisel.envs.maze import paths
+from chisel.envs.maze import parity, paths
 from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.building import LevelSetRecipe, build_level_set
 from chisel.envs.maze.goals import RegionCheese
@@ -47,6 +47,7 @@ __all__ = [
     "make_from_levels",
     "make_maze",
     "observe_states",
+    "parity",
     "paths",
     "render",
     "split_of",

@@ -1,9 +1,6 @@
 """The harness runs end to end at toy size. No speed is asserted: machines are busy."""
 
 from benchmarks import fields
-from tests.needs import needs_procgen
-
-pytestmark = needs_procgen
 
 
 def test_all_squares_of_a_maze_are_seen_and_led_to_in_every_turn():

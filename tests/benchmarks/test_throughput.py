@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 
 from benchmarks import share, throughput
-from tests.needs import needs_procgen
-
-pytestmark = needs_procgen
 
 
 def results(folder: Path, *parts: str) -> Any:

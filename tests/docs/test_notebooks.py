@@ -7,8 +7,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from tests.needs import needs_procgen
-
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 FIGURES = {"cheese-vector": {"cheese-vector.png", "field.png"}}
@@ -41,7 +39,6 @@ def test_a_notebooks_links_lead_to_files(notebook):
             assert (notebook.parent / target).exists(), target
 
 
-@needs_procgen
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_leaves_its_figures(notebook, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -7,8 +7,6 @@ from scipy import stats
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import FREE, MazeState, RegionCheese, make_maze
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 
 def places(state: MazeState, region: int, draws: int) -> list[tuple[int, int]]:
     generator = np.random.default_rng(0)

@@ -15,8 +15,6 @@ from chisel.envs.maze import (
     split_of,
 )
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 TRAINED = MazeConfig(
     cheese="region",
     region=3,

@@ -18,7 +18,6 @@ CONFIGS = {
     "oversight": OversightConfig(num_envs=3, max_steps=10),
 }
 DRAWN = ["maze", "symbolic", "gridworld"]
-pytestmark = pytest.mark.usefixtures("procgen")
 
 
 @pytest.fixture(params=CONFIGS)

@@ -57,7 +57,6 @@ def test_the_splits_have_their_shares():
     assert abs(shares["test"] - 0.1) < 0.03
 
 
-@pytest.mark.usefixtures("procgen")
 class TestLevelSet:
     def test_level_sets_of_different_splits_share_no_layout(self):
         layouts = {}

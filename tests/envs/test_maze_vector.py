@@ -13,8 +13,6 @@ from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import Look
 from tests.envs.oracles import Expert
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 LEVELS = LevelsConfig(set_size=100, max_size=9, split="train")
 CONFIGS = {
     "stock": MazeConfig(num_envs=6, timeout=60),

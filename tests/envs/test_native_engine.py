@@ -68,7 +68,6 @@ def test_flat_pictures_are_pixel_for_pixel_procgens(recorded, mode):
     np.testing.assert_array_equal(drawn, recorded[f"{mode}/pixels"])
 
 
-@pytest.mark.usefixtures("procgen")
 class TestBesideProcgen:
     @pytest.mark.parametrize("mode", ["easy", "hard", "memory"])
     def test_states_are_byte_for_byte_and_flat_pixels_the_same_after_any_steps(self, mode):
@@ -131,7 +130,6 @@ def test_textured_pixels_are_refused_by_the_native_engine():
         make_maze(MazeConfig(engine="native"), seed=0)
 
 
-@pytest.mark.usefixtures("procgen")
 class TestParity:
     def test_no_difference_is_found(self):
         assert compare_levels(100, 140, "hard").different == 0

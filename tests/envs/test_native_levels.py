@@ -76,7 +76,6 @@ def test_words_are_those_of_the_mersenne_twister(seed, drawn):
     assert [word(saved) for _ in range(700)] == following
 
 
-@pytest.mark.usefixtures("procgen")
 class TestBesideProcgen:
     @pytest.mark.parametrize("mode", ["easy", "hard", "memory"])
     def test_random_seeds_give_the_same_levels(self, mode):

@@ -21,8 +21,6 @@ from chisel.envs.maze import (
     render,
 )
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 PLAIN = {"use_backgrounds": False, "use_monochrome_assets": True, "restrict_themes": True}
 
 

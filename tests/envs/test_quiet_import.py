@@ -47,3 +47,25 @@ def test_without_procgen_one_line_says_what_to_install():
     )
     assert "pip install 'chisel-agents[procgen]'" in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+def test_without_procgen_mazes_are_played_shown_and_drawn():
+    done = run(
+        "import sys\n"
+        "for name in ('procgen', 'gym3', 'gym'):\n"
+        "    sys.modules[name] = None\n"
+        "import numpy as np\n"
+        "from chisel.configs.schema import MazeConfig\n"
+        "from chisel.envs.maze import make_maze, observe_states, render\n"
+        "flat = {'use_backgrounds': False, 'use_monochrome_assets': True}\n"
+        "for config in (MazeConfig(observation='symbolic', num_envs=2, timeout=3),\n"
+        "               MazeConfig(num_envs=2, timeout=3, **flat)):\n"
+        "    env = make_maze(config, seed=0)\n"
+        "    seen = env.reset(seed=0)[0]\n"
+        "    ends = [env.step(np.full(2, 4))[2] for _ in range(3)]\n"
+        "    assert np.all(ends[-1]), ends\n"
+        "    states = env.maze_states()\n"
+        "    assert observe_states(states, config).shape == seen.shape\n"
+        "    assert render(states[0]).shape == (512, 512, 3)\n"
+    )
+    assert done.returncode == 0, done.stderr

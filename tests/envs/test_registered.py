@@ -26,7 +26,6 @@ def test_every_built_in_environment_is_checked_here():
     assert set(registry.names("env")) <= set(SHORT)
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("name", SHORT)
 def test_a_registered_environment_passes_the_checker(name):
     envs.check_vector_env(
@@ -36,7 +35,6 @@ def test_a_registered_environment_passes_the_checker(name):
     )
 
 
-@pytest.mark.usefixtures("procgen")
 def test_num_envs_of_make_wins_over_the_configs():
     assert envs.make(SHORT["maze"], seed=0, num_envs=2).num_envs == 2
     with pytest.raises(ConfigError, match="num_envs = 0"):

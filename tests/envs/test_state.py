@@ -12,8 +12,6 @@ from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import Look
 from tests.envs.oracles import actions_to_cheese, random_tree
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 HAND_DRAWN = """
     ####..C
     ####.##

@@ -22,8 +22,6 @@ from chisel.envs.maze import (
 )
 from tests.envs.oracles import filled_path, random_tree, relaxed_distances
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 LEVELS = LevelsConfig(set_size=150, max_size=9, split="train")
 TWO = MazeConfig(
     goals="cheese-and-corner", observation="symbolic", num_envs=8, timeout=40, levels=LEVELS

@@ -70,9 +70,9 @@ ONLY_IN = {
     "omegaconf": ("configs",),
     "stable_baselines3": (),
     "submitit": ("trainers",),
-    "procgen": ("envs.maze",),
-    "gym3": ("envs.maze",),
-    "gym": ("envs.maze",),
+    "procgen": ("envs.maze.procgen_game",),
+    "gym3": (),
+    "gym": (),
 }
 """Packages that stay where they are used."""
 

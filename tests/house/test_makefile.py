@@ -43,7 +43,7 @@ def test_an_unsupported_python_gets_one_line(clone: Path) -> None:
     done = make(clone, "setup", "PYTHON=python3.11 no-such-python")
     assert done.returncode != 0
     (line,) = our_lines(done)
-    assert "needs Python 3.11 or 3.12" in line
+    assert "needs Python 3.11, 3.12 or 3.13" in line
     assert not (clone / ".venv").exists()
 
 
@@ -55,10 +55,21 @@ def test_a_python_without_venv_gets_one_line(clone: Path) -> None:
     assert "python3.11 lacks the venv module" in line
 
 
-def test_an_unsupported_platform_gets_one_line(clone: Path) -> None:
+def test_on_a_mac_with_an_arm_processor_the_locked_versions_are_installed(clone: Path) -> None:
+    """A stand-in for Python makes a stand-in for its venv, which writes down what make types."""
     program(clone, "uname", "echo Darwin arm64")
-    done = make(clone, "setup")
-    assert done.returncode != 0
-    (line,) = our_lines(done)
-    assert "Darwin arm64" in line
-    assert "pip install ." in line
+    program(
+        clone,
+        "python3.13",
+        f"""[ "$2" = venv ] || exit 0
+mkdir -p .venv/bin
+printf '#!/bin/sh\\necho "$*" >>{clone}/typed\\n' >.venv/bin/python
+chmod +x .venv/bin/python""",
+    )
+    done = make(clone, "setup", "PYTHON=python3.13")
+    assert (done.returncode, done.stderr) == (0, "")
+    torch, locked, ours = (clone / "typed").read_text().splitlines()
+    assert torch.startswith("-m pip install")
+    assert torch.endswith("torch==2.13.0")
+    assert locked.endswith("--no-deps -r requirements.lock")
+    assert ours.endswith("-e .")

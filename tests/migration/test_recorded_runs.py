@@ -14,10 +14,9 @@ import pytest
 from chisel import configs, models
 from chisel.analysis import studies
 from chisel.cli.main import main
-from tests.needs import needs_procgen
 
 RECORDED = Path(__file__).parent / "recorded"
-ALGORITHMS = [pytest.param("ppo", marks=needs_procgen), "aup", "reinforce", "autoencoder"]
+ALGORITHMS = ["ppo", "aup", "reinforce", "autoencoder"]
 AUP_SETTINGS = (
     "model.name=impala model.channels=[2,2,2] model.hidden=4 frames=768 env.num_envs=4 "
     "algo.num_steps=32 algo.num_minibatches=2 algo.update_epochs=1 algo.aux.steps=512 "
@@ -80,9 +79,7 @@ EVALUATED = {
 }
 
 
-@pytest.mark.parametrize(
-    "algorithm", [pytest.param("ppo", marks=needs_procgen), "reinforce", "autoencoder"]
-)
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce", "autoencoder"])
 def test_it_is_evaluated_and_compared(algorithm, recorded):
     run = recorded(algorithm)
     settings, result = EVALUATED[algorithm]
@@ -98,7 +95,7 @@ STUDIES = {
 }
 
 
-@pytest.mark.parametrize("algorithm", [pytest.param("ppo", marks=needs_procgen), "reinforce"])
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
 def test_it_is_studied(algorithm, recorded):
     run = recorded(algorithm)
     name, *settings = STUDIES[algorithm]

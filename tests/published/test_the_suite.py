@@ -12,7 +12,6 @@ import pytest
 
 from tests.house.rooms import ROOT
 from tests.models.test_published import published_weights, write_published
-from tests.needs import needs_procgen
 from tests.published.conftest import VARIABLE
 
 SUITE = "tests/published/test_published_net.py"
@@ -72,7 +71,7 @@ def test_make_says_what_to_type_before_anything_is_installed(
 
 
 @pytest.mark.slow
-@needs_procgen
+@pytest.mark.usefixtures("procgen")
 def test_a_random_network_of_the_published_form_fails_at_the_figures_and_nowhere_else(
     tmp_path: Path,
 ) -> None:

@@ -13,10 +13,6 @@ import torch
 
 from chisel import models
 from tests import plugins
-from tests.needs import HAS_PROCGEN
-
-# Without the procgen extra there are no mazes to run in.
-collect_ignore_glob = [] if HAS_PROCGEN else ["test_*.py"]
 
 ADD_A_WORLD = Path(__file__).parents[2] / "docs/howto/add-a-world.md"
 _FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -3,11 +3,8 @@
 import numpy as np
 import torch
 
-from tests.needs import needs_procgen
 from tests.trainers.conftest import fit, make_ppo
 from tests.trainers.onpolicy.test_ppo import Columns
-
-pytestmark = needs_procgen
 
 
 def after_three_steps(next_levels):

@@ -47,7 +47,11 @@ class LogIteration(Callback):
             self.write(metrics, pl_module.iteration, pl_module.env_steps)
 
 
-STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)
+STOPPING = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGINT")
+    if hasattr(signal, name)  # Windows lacks two of them
+)
 """Signals that end training after the current iteration."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import shlex
 import shutil
 import sys
@@ -15,6 +14,11 @@ from pathlib import Path
 
 from chisel import configs, models
 from chisel.configs import CheckpointError, ConfigError, RunConfig
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
@@ -146,7 +150,7 @@ def lock(folder: Path) -> Iterator[None]:
         raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(handle.fileno())
         except BlockingIOError as error:
             raise ConfigError(f"{folder} is in use: another process trains there") from error
         except OSError as error:
@@ -159,3 +163,14 @@ def lock(folder: Path) -> Iterator[None]:
                 file=sys.stderr,
             )
         yield
+
+
+def _take(handle: int) -> None:
+    """Lock an open file, or raise `BlockingIOError` if another process has."""
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from error
+    else:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from chisel.analysis.results import Count, DataTable, Result, Seed
 from chisel.configs import ConfigError
 from chisel.configs.schema import LevelsConfig, MazeConfig
-from chisel.envs.maze import make_maze
-from chisel.envs.maze.parity import Difference, compare_games, compare_levels
+from chisel.envs.maze import make_maze, parity
 
 Mode = Literal["easy", "hard", "memory"]
 _FLAT: dict[str, Any] = {"use_backgrounds": False, "use_monochrome_assets": True}
@@ -58,8 +57,8 @@ def run(
     """
     first, last = _range(seeds)
     compared = {
-        "levels": compare_levels(first, last, mode),
-        **compare_games(mode, games, steps, seed),
+        "levels": parity.compare_levels(first, last, mode),
+        **parity.compare_games(mode, games, steps, seed),
         **{
             f"episodes: {name}": _compare_envs(
                 dataclasses.replace(config, mode=mode), games, steps, seed
@@ -91,9 +90,9 @@ def _range(seeds: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _compare_envs(config: MazeConfig, games: int, steps: int, seed: int) -> Difference:
+def _compare_envs(config: MazeConfig, games: int, steps: int, seed: int) -> parity.Difference:
     """Play both engines' environments side by side and compare all that they return."""
-    found = Difference()
+    found = parity.Difference()
     actions = np.random.default_rng(seed).integers(0, 15, (steps, games))
     with contextlib.ExitStack() as stack:
         played = []

@@ -28,7 +28,6 @@ from chisel.analysis.results import plain, proportion
 from chisel.configs import ConfigError, experiments, registry
 from chisel.models import Loaded, Spaces, build, spaces_of
 from tests import plugins
-from tests.needs import HAS_PROCGEN
 
 WALKS = """
 from dataclasses import dataclass
@@ -248,8 +247,6 @@ def worlds():
 
 @pytest.mark.parametrize("name", worlds())
 def test_the_world_of_every_experiment_has_an_evaluator_whose_games_can_be_played(name):
-    if name.startswith("maze") and not HAS_PROCGEN:
-        pytest.skip("needs procgen")
     few = ["eval.levels=2", "eval.num_envs=2"]
     config = configs.load(name)
     if config.env is not None:

@@ -1,14 +1,12 @@
 """A layout has one number, wherever its levels come from."""
 
 import numpy as np
-import pytest
 
 from chisel.analysis.evaluation.held_out import layouts_of
 from chisel.configs import load
 from chisel.envs.maze import WALL, layout_digest, make_evaluation
 
 
-@pytest.mark.usefixtures("procgen")
 def test_layouts_have_the_same_number_in_every_level_set():
     config, walls, numbers = load("maze/quick").env, [], []
     for seed in (0, 1):
@@ -19,7 +17,6 @@ def test_layouts_have_the_same_number_in_every_level_set():
     assert 0 < len(walls[0] & walls[1]) == len(numbers[0] & numbers[1])
 
 
-@pytest.mark.usefixtures("procgen")
 def test_a_layout_is_its_walls_whatever_lies_in_it():
     config = load("maze/quick").env
     env, level_set = make_evaluation(config, levels=80, split="test", cheese="anywhere", num_envs=1)

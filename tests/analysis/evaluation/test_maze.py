@@ -17,8 +17,6 @@ from chisel.configs import CheckpointError, ConfigError
 from chisel.envs.maze import WALL, make_evaluation
 from chisel.models import Spaces, build
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 
 def by_hand(agent, placement):
     """A mouse that only goes right solves mazes whose cheese is in the open bottom corridor."""

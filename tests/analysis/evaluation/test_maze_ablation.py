@@ -46,7 +46,6 @@ def test_with_one_goal_success_is_split_by_region():
     assert always[["success in region", "success elsewhere"]].isna().all(axis=None)
 
 
-@pytest.mark.usefixtures("procgen")
 def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_up, tmp_path):
     agent = load_agent(right_then_up)
     matrix = agent_ablation_matrix(agent, overrides=["eval.levels=30"], controls=2)
@@ -75,7 +74,6 @@ def test_the_matrix_of_a_maze_agent_is_its_evaluations_side_by_side(right_then_u
     assert len(ablation_figure(matrix, "title").axes) == len(matrix.metrics)
 
 
-@pytest.mark.usefixtures("procgen")
 def test_an_agent_without_regions_has_no_matrix_unless_given_some(run_folder):
     agent = load_agent(run_folder)
     with pytest.raises(ConfigError, match="no regions"):

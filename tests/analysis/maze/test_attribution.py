@@ -35,7 +35,6 @@ def vote(cell, toward, against):
     return logits[toward] - logits[against]
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("baseline", ["no-cheese", "zeros"])
 def test_attributions_of_a_known_network_are_those_computed_by_hand(seeker, baseline):
     mazes = decision_mazes([maze(0), maze(2)])
@@ -63,7 +62,6 @@ def test_attributions_of_a_known_network_are_those_computed_by_hand(seeker, base
 SMALL = {"module": "embedder.block1.conv", "levels": 4, "steps": 16, "top": 1}
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("options", [{}, {"baseline": "zeros", "module": "embedder.fc"}])
 def test_the_study_is_complete_within_tolerance_and_reproducible(run_folder, tmp_path, options):
     texts = []
@@ -93,7 +91,6 @@ def test_the_study_is_complete_within_tolerance_and_reproducible(run_folder, tmp
     assert (found["near"] is None) == bool(options)
 
 
-@pytest.mark.usefixtures("procgen")
 def test_without_completeness_the_table_says_what_to_do(run_folder, capsys):
     given = SMALL | {"tolerance": 1e-12, "steps": 1}
     folder = studies.run("integrated-gradients", checkpoint=run_folder, **given)
@@ -102,7 +99,6 @@ def test_without_completeness_the_table_says_what_to_do(run_folder, capsys):
     assert "raise steps=" in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

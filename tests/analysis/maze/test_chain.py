@@ -37,8 +37,6 @@ from chisel.envs.maze import (
     paths,
 )
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 LONG = 5000
 """A limit that hardly any episode in these mazes reaches."""
 MAZE = """

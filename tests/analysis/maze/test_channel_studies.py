@@ -13,8 +13,6 @@ from chisel.configs import ConfigError
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 LAYER = "embedder.block1.conv"
 FEW = {"module": LAYER, "hits": 0, "top": 1}
 

@@ -42,8 +42,6 @@ from tests.analysis.maze.cheese_seeker import (
     observe,
 )
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 
 def probabilities(mouse, cheese):
     """Compute the seeker's moves by hand; without cheese its place counts as the middle."""

@@ -106,7 +106,7 @@ def setup_of(agent, states=None):
 LAYER = "embedder.block2.res1.resadd"
 
 
-def test_a_decision_square_knows_the_moves_to_cheese_and_corner(procgen):
+def test_a_decision_square_knows_the_moves_to_cheese_and_corner():
     decisions = decision_mazes(mazes())
     assert decisions.squares == ((4, 0), (2, 0))
     assert [MOVES[m] for m in decisions.to_cheese] == ["UP", "RIGHT"]
@@ -117,7 +117,7 @@ def test_a_decision_square_knows_the_moves_to_cheese_and_corner(procgen):
     np.testing.assert_allclose(decisions.choices(moves), [[0.5, 0.2, 0.3], [0.2, 0.5, 0.3]])
 
 
-def test_mazes_without_cheese_or_decision_square_are_refused(procgen):
+def test_mazes_without_cheese_or_decision_square_are_refused():
     (state, _) = mazes()
     state.remove_cheese()
     with pytest.raises(ConfigError, match="0 cheeses, but one is needed"):
@@ -129,7 +129,7 @@ def test_mazes_without_cheese_or_decision_square_are_refused(procgen):
         decision_mazes([state])
 
 
-def test_at_the_start_the_vector_at_minus_one_is_removing_the_cheese(agent, procgen):
+def test_at_the_start_the_vector_at_minus_one_is_removing_the_cheese(agent):
     setup = setup_of(agent)
     for module in ("embedder.block1.conv", LAYER, "embedder.relu3", "embedder.fc", "fc_policy"):
         assert start_gap(setup, module) == pytest.approx(0, abs=1e-5)
@@ -140,7 +140,7 @@ def test_at_the_start_the_vector_at_minus_one_is_removing_the_cheese(agent, proc
     assert max(gaps) > 1e-6, "a layer beside a skip connection does not carry everything"
 
 
-def test_choices_of_a_network_that_seeks_cheese_are_those_computed_by_hand(seeker, procgen):
+def test_choices_of_a_network_that_seeks_cheese_are_those_computed_by_hand(seeker):
     setup = setup_of(seeker)
     assert seeker.policy(setup.at_square).argmax(1).tolist() == [5, 5]
     rows = {row.name: row for row in close(setup)}
@@ -156,7 +156,7 @@ def close(setup, module=LAYER):
     return compared(setup, module, -1.0, np.random.default_rng(0), torch.Generator().manual_seed(0))
 
 
-def test_each_maze_gets_its_own_vector(seeker, procgen):
+def test_each_maze_gets_its_own_vector(seeker):
     """Public code gave the first example's to the whole batch."""
     both, (first, second) = setup_of(seeker), mazes()
     own = cheese_vectors(both, [LAYER])[LAYER]
@@ -167,7 +167,7 @@ def test_each_maze_gets_its_own_vector(seeker, procgen):
         np.testing.assert_allclose(steered(both, LAYER, own, -0.7)[number], expected[0], atol=1e-6)
 
 
-def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothing(agent, procgen):
+def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothing(agent):
     setup = setup_of(agent)
     vectors = cheese_vectors(setup, ["embedder.fc", LAYER])
     rows = sweep(setup, vectors, [-1.0, 0.0], torch.Generator().manual_seed(0))
@@ -180,7 +180,7 @@ def test_a_sweep_has_every_layer_and_control_and_coefficient_zero_changes_nothin
             np.testing.assert_allclose(row.choices, close(setup)[0].choices, atol=1e-6)
 
 
-def test_choices_without_a_finite_output_are_null(agent, procgen):
+def test_choices_without_a_finite_output_are_null(agent):
     setup = setup_of(agent)
     endless = {"fc_policy": torch.full((2, 15), torch.inf)}
     (row, *_) = sweep(setup, endless, [1.0], torch.Generator().manual_seed(0))
@@ -189,7 +189,7 @@ def test_choices_without_a_finite_output_are_null(agent, procgen):
     assert cheese["median"]["value"] is None
 
 
-def test_transfer_uses_one_donor_for_same_near_and_far(seeker, procgen):
+def test_transfer_uses_one_donor_for_same_near_and_far(seeker):
     rows = {row.name: row for row in close(setup_of(seeker))}
     counts = {len(rows[name].mazes) for name in ("same cell", "nearby", "elsewhere")}
     assert counts == {1}, "a wall of the first maze is where the second has its cheese"
@@ -197,7 +197,7 @@ def test_transfer_uses_one_donor_for_same_near_and_far(seeker, procgen):
         close(setup_of(seeker, mazes()[:1]))
 
 
-def test_the_top_right_vector_opens_a_way_to_the_worlds_corner(procgen):
+def test_the_top_right_vector_opens_a_way_to_the_worlds_corner():
     config = configs.load("maze/quick", ["env.observation=pixels"]).env
     state = mazes()[0]
     (opened,), (same,) = with_and_without("top-right", [state], config)
@@ -220,7 +220,6 @@ def vector_file(agent, path, edit=None):
     return (edit(steer) if edit else steer).save(path)
 
 
-@pytest.mark.usefixtures("procgen")
 def test_evaluation_steered_is_that_of_the_agent_it_makes(right_then_up, tmp_path):
     """Up beats right with 1000 added to its logit: as if `right` were ablated."""
     agent = load_agent(right_then_up)
@@ -242,7 +241,6 @@ def test_evaluation_steered_is_that_of_the_agent_it_makes(right_then_up, tmp_pat
     assert evaluate(agent, out=tmp_path).scores == plain.scores
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize(
     ("edit", "complaint"),
     [
@@ -299,7 +297,6 @@ def test_any_agent_can_be_steered_by_two_files_of_observations(env, model, modul
     assert (folder / "steering-vector.png").is_file()
 
 
-@pytest.mark.usefixtures("procgen")
 def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     run = make_run(tmp_path / "seeker", edit=seek_cheese)
     options = {"levels": "6", "layers": f"{LAYER},embedder.fc", "coeffs": "-1,1"}
@@ -325,7 +322,6 @@ def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     assert same["compared"] == found["compared"]
 
 
-@pytest.mark.usefixtures("procgen")
 def test_seeds_have_rows_of_their_own_and_means_with_students_interval(tmp_path):
     for seed in range(3):
         make_run(tmp_path / "group" / f"seed-{seed}", overrides=[f"init_seed={seed}"])
@@ -354,7 +350,6 @@ def test_seeds_have_rows_of_their_own_and_means_with_students_interval(tmp_path)
     assert lone["compared"] == found["of_each"][2]["compared"]
 
 
-@pytest.mark.usefixtures("procgen")
 def test_the_cheese_set_of_the_steering_study_is_the_mean_of_each_mazes_vector(run_folder):
     options = {"levels": 5, "module": LAYER, "coeffs": "-1"}
     folder = studies.run("steering-vector", checkpoint=run_folder, **options)
@@ -363,7 +358,6 @@ def test_the_cheese_set_of_the_steering_study_is_the_mean_of_each_mazes_vector(r
     assert vector.norm > 0
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize(
     ("study", "options", "complaint"),
     [

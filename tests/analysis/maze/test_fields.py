@@ -27,8 +27,6 @@ from chisel.envs.maze import (
 from chisel.models import build, spaces_of, to_tensor
 from tests.envs.oracles import moves_to_root
 
-pytestmark = pytest.mark.usefixtures("procgen")
-
 DRAWING = """
     .#...
     .#.#.

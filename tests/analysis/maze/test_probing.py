@@ -24,7 +24,6 @@ def drawn(text):
     return MazeState.from_drawing(text, mode="easy")
 
 
-@pytest.mark.usefixtures("procgen")
 def test_targets_of_a_maze_are_those_of_its_drawing():
     above = drawn("..C..\n#.#.#\n.....\n.#.##\nM#...")
     right = drawn(".....\n####.\n.....\n.####\n.M..C")
@@ -41,7 +40,6 @@ def test_targets_of_a_maze_are_those_of_its_drawing():
     assert targets["step-to-cheese"] == [MOVES.index("UP"), MOVES.index("RIGHT")]
 
 
-@pytest.mark.usefixtures("procgen")
 def test_a_maze_without_cheese_is_refused():
     with pytest.raises(ConfigError, match="has 0 cheeses"):
         maze_targets([drawn("...\n.#.\nM..")], region=1)
@@ -69,7 +67,6 @@ def test_a_layer_is_chosen_by_validation_and_the_first_of_equals():
 FEW = {"levels": 24, "validation": 20, "test": 20, "layers": "input,embedder.fc,fc_policy"}
 
 
-@pytest.mark.usefixtures("procgen")
 def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
     run_folder, tmp_path, capsys
 ):
@@ -89,7 +86,6 @@ def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
     assert "Where each target is read best" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

@@ -17,7 +17,7 @@ PATIENT = ["env.timeout=300", f"eval.levels={LEVELS}", f"eval.num_envs={LEVELS}"
 
 
 @pytest.fixture
-def wanderer(tmp_path, procgen):
+def wanderer(tmp_path):
     """An untrained agent of two goals, which reaches either now and then if it has the time."""
     return load_agent(make_run(tmp_path / "wanderer", overrides=TWO))
 

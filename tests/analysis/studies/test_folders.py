@@ -43,7 +43,6 @@ def test_weights_that_are_no_runs_have_folders_by_name_and_digest(source, name):
         assert found == Path("studies/vector-field") / f"{name}-{digest[:8]}"
 
 
-@pytest.mark.usefixtures("procgen")
 def test_results_of_two_agents_and_of_two_options_share_no_folder(tmp_path, monkeypatch):
     """Each folder's pictures say the digest that its JSON says."""
     monkeypatch.chdir(tmp_path)
@@ -64,7 +63,6 @@ def test_results_of_two_agents_and_of_two_options_share_no_folder(tmp_path, monk
             assert found["runs"][0]["sha256"].encode() in picture.read_bytes()
 
 
-@pytest.mark.usefixtures("procgen")
 def test_evaluations_of_two_agents_lie_apart_and_their_commands_find_the_agents(
     tmp_path, monkeypatch
 ):
@@ -86,7 +84,6 @@ def test_evaluations_of_two_agents_lie_apart_and_their_commands_find_the_agents(
     assert found[shipped].parent == Path("studies/eval")
 
 
-@pytest.mark.usefixtures("procgen")
 def test_nothing_of_an_earlier_result_stays_in_its_folder(run_folder, tmp_path):
     out = tmp_path / "out"
     studies.run("vector-field", checkpoint=run_folder, levels=2, out=out)

@@ -41,7 +41,6 @@ def test_every_study_has_a_small_case():
     assert sorted(CASES) == [name for name in registry.names("study") if name != "report"]
 
 
-@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_the_recorded_command_gives_the_same_json(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,6 @@ from chisel.models import load_agent, save_agent
 from tests.analysis.conftest import make_run, right_or_up
 
 
-@pytest.mark.usefixtures("procgen")
 def test_vector_field_draws_each_maze_twice_and_says_where_it_comes_from(run_folder):
     folder = studies.run("vector-field", checkpoint=run_folder, levels="2", seed=4)
     assert folder == run_folder / "studies" / "vector-field-levels-2-seed-4"
@@ -49,7 +48,6 @@ def placement_first(name):
     return (placement != "as-trained.png", number)
 
 
-@pytest.mark.usefixtures("procgen")
 def test_the_same_study_gives_the_same_json_and_out_is_honoured(run_folder, tmp_path):
     texts = []
     for number, orientation in enumerate(("left", "left", "right")):
@@ -62,7 +60,6 @@ def test_the_same_study_gives_the_same_json_and_out_is_honoured(run_folder, tmp_
     assert not (run_folder / "studies").exists()
 
 
-@pytest.mark.usefixtures("procgen")
 def test_an_agent_without_a_run_leaves_its_results_in_the_current_folder(
     run_folder, tmp_path, monkeypatch
 ):
@@ -110,7 +107,6 @@ def units_of_right(model):
         model.embedder.fc.bias[0] = 0
 
 
-@pytest.mark.usefixtures("procgen")
 def test_a_field_is_compared_with_that_under_an_intervention_or_of_another_checkpoint(
     right_then_up, tmp_path
 ):

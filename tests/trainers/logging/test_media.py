@@ -14,9 +14,6 @@ from PIL import Image
 
 from chisel import configs, models, trainers
 from chisel.trainers.logging import media
-from tests.needs import needs_procgen
-
-pytestmark = needs_procgen
 
 PANEL = 256
 SMOKE = ("frames=512", "trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu")

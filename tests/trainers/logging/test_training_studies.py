@@ -16,7 +16,6 @@ from chisel.analysis.maze.behaviour import MEASURES
 from chisel.configs import ConfigError
 from chisel.configs.schema import STUDIES_WHILE_TRAINING
 from chisel.models import load_agent
-from tests.needs import needs_procgen
 from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import segments
 
@@ -52,7 +51,6 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     return trained(folder, *STUDIES, "tracking.studies_every=2", offline)
 
 
-@needs_procgen
 def test_a_run_ends_with_the_same_bits_with_and_without_studies(
     studied: tuple[Path, Any], tmp_path: Path
 ) -> None:
@@ -63,7 +61,6 @@ def test_a_run_ends_with_the_same_bits_with_and_without_studies(
     assert not (alone / "studies.csv").exists()
 
 
-@needs_procgen
 def test_what_is_logged_is_what_the_study_finds_on_the_checkpoint(
     studied: tuple[Path, Any],
 ) -> None:
@@ -76,7 +73,6 @@ def test_what_is_logged_is_what_the_study_finds_on_the_checkpoint(
             assert float(rows[-1][f"studies/{name}/{curve}"]) == estimate.value
 
 
-@needs_procgen
 def test_wandb_gets_the_studies_in_the_row_of_their_iteration(studied: tuple[Path, Any]) -> None:
     (file,) = segments(studied[0])
     rows = wandb_file.history(file)
@@ -86,7 +82,6 @@ def test_wandb_gets_the_studies_in_the_row_of_their_iteration(studied: tuple[Pat
     assert rows[1]["env_steps"] == 512
 
 
-@needs_procgen
 def test_a_resumed_run_repeats_no_row(tmp_path: Path) -> None:
     options = ("tracking.studies=[success]", "tracking.studies_levels=4")
     run, _ = trained(tmp_path, *options, "tracking.studies_every=1", frames=256)
@@ -94,7 +89,6 @@ def test_a_resumed_run_repeats_no_row(tmp_path: Path) -> None:
     assert [row["iteration"] for row in rows_of(run / "studies.csv")] == ["1", "2"]
 
 
-@needs_procgen
 def test_what_cannot_be_measured_ends_the_run_before_it_trains(tmp_path: Path) -> None:
     small = ("env.region=5", "tracking.studies=[p-cheese]", "tracking.studies_levels=4")
     with pytest.raises(ConfigError, match="none of 4 levels has its cheese outside"):

@@ -16,12 +16,9 @@ from chisel import configs, trainers
 from chisel.cli.main import main
 from chisel.configs import Stopped
 from chisel.trainers.runs import run
-from tests.needs import needs_procgen
 
 SMALL = ["trainer.progress=false", "trainer.threads=1", "trainer.accelerator=cpu", "frames=768"]
 SMALL += ["trainer.checkpoint_every=1"]
-
-pytestmark = needs_procgen
 
 
 class Press(Callback):

@@ -8,6 +8,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,28 @@ def test_a_folder_in_use_is_said_to_be(tmp_path: Path) -> None:
     ):
         pass
     with rundir.lock(tmp_path):
+        pass
+
+
+def test_on_windows_a_folder_in_use_is_said_to_be_with_the_locks_of_that_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for `msvcrt`, whose `locking` raises EACCES when another process has the lock."""
+    held: list[int] = []
+
+    def locking(handle: int, mode: int, size: int) -> None:
+        if held:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        held.append(handle)
+
+    windows = SimpleNamespace(locking=locking, LK_NBLCK=2)
+    monkeypatch.setattr(rundir, "msvcrt", windows, raising=False)
+    monkeypatch.setattr(rundir, "sys", SimpleNamespace(platform="win32"))
+    with (
+        rundir.lock(tmp_path),
+        pytest.raises(ConfigError, match="another process trains"),
+        rundir.lock(tmp_path),
+    ):
         pass
 
 

@@ -20,7 +20,6 @@ from chisel.envs.maze import MOVE_DELTAS, MOVE_OF_ACTION, make_evaluation
 from chisel.models import load_agent
 from tests.analysis.conftest import make_run, right_or_up
 
-pytestmark = pytest.mark.usefixtures("procgen")
 WIDE = ["eval.num_envs=64", "env.timeout=60"]
 
 

@@ -48,7 +48,6 @@ def steps_right(agent, beyond):
     return np.array(found)
 
 
-@pytest.mark.usefixtures("procgen")
 def test_all_agents_meet_the_same_mazes_beyond_the_largest_region(tmp_path):
     runs = [
         rightward(tmp_path / "one", -1e9, "env.region=1"),
@@ -89,7 +88,6 @@ def test_regions_ascend_and_agents_of_one_region_keep_their_order():
     assert list(labels) == ["region 3", "region 10", "anywhere"]
 
 
-@pytest.mark.usefixtures("procgen")
 def test_agents_of_other_worlds_or_the_same_weights_twice_are_refused(tmp_path):
     a = rightward(tmp_path / "a", -1e9)
     b = rightward(tmp_path / "b", -1e9, "env.timeout=30", "env.region=1", "init_seed=1")

@@ -43,7 +43,6 @@ def test_seeds_are_joined_at_the_steps_they_share():
         training_curves_over_seeds([curve((10,), 0), curve((20,), 0)])
 
 
-@pytest.mark.usefixtures("procgen")
 def test_training_curves_show_that_an_agent_stops_moving(tmp_path):
     run = make_run(tmp_path / "run", overrides=["eval.num_envs=32"])
     still = torch.full((15,), -1e6)
