@@ -84,6 +84,7 @@ _NORMALISED = ("algo.norm_reward", (True,))
 _TRACKED = ("tracking.mode", ("offline", "online"))
 _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "env.region": ("env.cheese", ("region",)),
+    "env.assets": _PIXELS,
     "env.use_backgrounds": _PIXELS,
     "env.use_monochrome_assets": _PIXELS,
     "env.restrict_themes": _PIXELS,
