@@ -21,6 +21,7 @@ from chisel.envs.maze.views import symbolic_batch
 PICTURE = 512
 """Side of a picture in pixels."""
 
+
 def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[Any]:
     """Return what an agent with this config sees in each state.
 

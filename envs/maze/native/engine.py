@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chisel.envs.compiled import compiled
 from chisel.envs.maze.boards import Boards, move
-from chisel.envs.maze.native.flat import PIXELS
+from chisel.envs.maze.native.flat import PIXELS, Painter
 from chisel.envs.maze.native.game_bytes import fresh, new_record, read_record, write_game
 from chisel.envs.maze.native.generator import generate
 from chisel.envs.maze.native.streams import level_streams, next_seed, seed_limits
@@ -158,21 +158,24 @@ class _Pictures:
         self._mice = np.zeros((num, 2), np.int64)
         self._stale = np.ones(num, np.bool_)
 
+    @functools.cached_property
+    def _painter(self) -> Painter:
+        return painter(self._look, self._assets)
+
     def forget(self, rows: NDArray[np.intp]) -> None:
         """Draw these games anew when they are asked for: more than the mouse has changed."""
         self._stale[rows] = True
 
     def of(self, boards: Boards, games: NDArray[Any]) -> NDArray[np.uint8]:
         """Return pictures of all games, uint8 `[N, 64, 64, 3]`."""
-        paint = painter(self._look, self._assets)
         if not len(self._images):
             self._images = np.zeros((self._num, *self._images.shape[1:]), np.uint8)
         facing, grounds = (games[name].astype(np.int64) for name in ("reflected", "background"))
         centred = self._look.centred
         if not centred:
-            paint.redraw(self._mice, boards, facing, grounds, self._images)
+            self._painter.redraw(self._mice, boards, facing, grounds, self._images)
         stale = np.flatnonzero(self._stale | centred)
-        paint.draw(stale, boards, facing, grounds, self._images)
+        self._painter.draw(stale, boards, facing, grounds, self._images)
         self._mice, self._stale[:] = boards.mice_in_world, False
         return self._images
 

@@ -22,7 +22,7 @@ from chisel.envs.compiled import compiled
 from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.native import flat
 from chisel.envs.maze.native.flat import PIXELS
-from chisel.envs.maze.rules import CHEESE, FREE, WALL, Look
+from chisel.envs.maze.rules import CHEESE, WALL, Look
 
 _WALL = "kenney/Ground/Sand/sandCenter.png"
 _CHEESE = "misc_assets/cheese.png"
@@ -90,20 +90,13 @@ class TexturedPainter:
 
     Args:
         look: Mode and visual options.
-        assets: Folder of the image files; None takes those of an installed procgen.
+        folder: Folder of the image files.
 
     Raises:
-        ConfigError: There are no image files, or they are not procgen's.
+        ConfigError: An image file is missing or is not procgen's.
     """
 
-    def __init__(self, look: Look, assets: str | None) -> None:
-        folder = folder_of(assets)
-        if folder is None:
-            raise ConfigError(
-                "textured pixels of mazes need procgen's image files, and procgen is not "
-                f"installed: {how_to_install('procgen')}, or set env.assets=FOLDER to a copy of "
-                "the folder data/assets of its package"
-            )
+    def __init__(self, look: Look, folder: Path) -> None:
         self._canvas = flat.canvas(look.world_dim, look.centred)
         self._textures = _textures(look, _images(folder))
 
@@ -140,8 +133,10 @@ class TexturedPainter:
         _redraw(worlds, before, mice, facing, backgrounds, images, *places, self._textures)
 
 
-@functools.cache
-def painter(look: Look, assets: str | None = None) -> flat.Painter:
+_painter = functools.cache(TexturedPainter)
+
+
+def painter(look: Look, assets: str | None) -> flat.Painter:
     """Return what draws mazes of a look; it has no state.
 
     Args:
@@ -154,7 +149,14 @@ def painter(look: Look, assets: str | None = None) -> flat.Painter:
     """
     if look.flat:
         return flat.FlatPainter(look.world_dim, look.centred)
-    return TexturedPainter(look, assets)
+    folder = folder_of(assets)
+    if folder is None:
+        raise ConfigError(
+            "textured pixels of mazes need procgen's image files, and procgen is not installed: "
+            f"{how_to_install('procgen')}, or set env.assets=FOLDER to a copy of the folder "
+            "data/assets of its package"
+        )
+    return _painter(look, folder)
 
 
 @functools.cache
@@ -275,30 +277,42 @@ def _paint(
 ) -> None:
     """Paint floor and cells into a part of an image; a cell drawn later lies above."""
     view_x, view_y = views
+    beyond = textures.beyond
     for y in range(top, bottom):
-        floor_y = y + textures.floor_rows[view_y]
         for x in range(left, right):
-            floor_x = x + textures.floor_cols[view_x]
-            on_floor = 0 <= floor_y < len(floor) and 0 <= floor_x < len(floor)
-            for channel in range(3):
-                image[y, x, channel] = floor[floor_y, floor_x, channel] if on_floor else 0
+            col, row = cols[view_x, x, 0], rows[view_y, y, 0]
+            above = (view_x, view_y, col + beyond, row + beyond)
+            wall = flat.code_at(world, row, col) == WALL
+            if wall and _blend(image, x, y, textures.wall, above):
+                continue
+            _lay_floor(image, x, y, floor, textures.floor_cols[view_x], textures.floor_rows[view_y])
             for drawn in range(4):
                 col, row = cols[view_x, x, 1 - drawn // 2], rows[view_y, y, 1 - drawn % 2]
                 if col == flat.NO_CELL or row == flat.NO_CELL:
                     continue
                 code = flat.code_at(world, row, col)
-                cells = (views[0], views[1], col + textures.beyond, row + textures.beyond)
+                cell = (view_x, view_y, col + beyond, row + beyond)
                 if code == WALL:
-                    _blend(image, x, y, textures.wall, cells)
-                elif code != FREE:
-                    _blend(image, x, y, textures.cheese, cells)
+                    _blend(image, x, y, textures.wall, cell)
+                elif code == CHEESE:
+                    _blend(image, x, y, textures.cheese, cell)
+
+
+@compiled
+def _lay_floor(
+    image: NDArray[np.uint8], x: int, y: int, floor: NDArray[np.uint8], col: int, row: int
+) -> None:
+    """Paint one pixel of the floor, whose pixel (row, col) is the first of the image."""
+    inside = 0 <= y + row < len(floor) and 0 <= x + col < len(floor)
+    for channel in range(3):
+        image[y, x, channel] = floor[y + row, x + col, channel] if inside else 0
 
 
 @compiled
 def _blend(
     image: NDArray[np.uint8], x: int, y: int, sprite: Sprite, cell: tuple[int, int, int, int]
-) -> None:
-    """Lay one pixel of a sprite over an image.
+) -> bool:
+    """Lay one pixel of a sprite over an image, and return whether nothing below shows.
 
     Args:
         image: uint8 `[64, 64, 3]`.
@@ -309,12 +323,13 @@ def _blend(
     """
     col, row = sprite.cols[cell[0], cell[2], x], sprite.rows[cell[1], cell[3], y]
     if col < 0 or row < 0:
-        return
+        return False
     through = 255 - sprite.image[row, col, 3]
     for channel in range(3):
         below = image[y, x, channel] * through
         color = sprite.image[row, col, channel]
         image[y, x, channel] = color + ((below + (below >> 8) + 128) >> 8)
+    return through == 0
 
 
 @compiled
