@@ -43,8 +43,7 @@ class MazeConfig:
     engine: Literal["auto", "native", "procgen"] = "auto"
     """What plays the mazes: procgen's library, or `native`, this project's compiled code, which
     plays and draws the same episodes bit for bit. For pixels other than the flat look (no
-    backgrounds, monochrome) it needs procgen's image files. `auto` takes procgen only where they
-    are missing."""
+    backgrounds, monochrome) either needs procgen's image files. `auto` takes `native`."""
     assets: str | None = None
     """Folder of procgen's image files, a copy of `data/assets` of its package; null takes those of
     an installed procgen. Used with pixels other than the flat look."""

@@ -17,7 +17,7 @@ from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.native.engine import NativeMaze
-from chisel.envs.maze.native.textured import folder_of, painter
+from chisel.envs.maze.native.textured import painter
 from chisel.envs.maze.options import checked_sizes, look_of, max_size
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
@@ -201,15 +201,12 @@ def _engine_maker(config: MazeConfig) -> Callable[..., Engine]:
     """Return the class of the engine that a config asks for, its threads given.
 
     Raises:
-        ConfigError: The native engine is asked for pictures whose image files are missing.
+        ConfigError: Pictures need image files, which are missing.
     """
-    look = look_of(config)
-    textured = config.observation == "pixels" and not look.flat
-    missing = config.engine == "auto" and textured and folder_of(config.assets) is None
-    if config.engine == "procgen" or missing:
+    if config.engine == "procgen":
         return functools.partial(ProcgenMaze, threads=config.num_threads)
-    if textured:
-        painter(look, config.assets)
+    if config.observation == "pixels":
+        painter(look_of(config), config.assets)  # its files are missed now, not at the first picture
     return functools.partial(NativeMaze, assets=config.assets)
 
 

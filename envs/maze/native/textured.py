@@ -212,7 +212,7 @@ def _floor(
         _texels(np.array([first - np.rint(first)]), whole, len(image), pixels)[0]
         for first in (left, top)
     )
-    return image[rows[:, None], cols, :3]
+    return np.asarray(image[rows[:, None], cols, :3])
 
 
 def _sprite(
@@ -254,7 +254,7 @@ def _texels(
 def _premultiplied(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     product = image.astype(np.int64) * image[..., 3:]
     colors = (product + (product >> 8) + 128) >> 8
-    return np.concatenate([colors[..., :3], image[..., 3:]], axis=-1).astype(np.uint8)
+    return np.asarray(np.concatenate([colors[..., :3], image[..., 3:]], axis=-1), np.uint8)
 
 
 def _plain(code: int) -> NDArray[np.uint8]:
@@ -329,7 +329,7 @@ def _blend(
         below = image[y, x, channel] * through
         color = sprite.image[row, col, channel]
         image[y, x, channel] = color + ((below + (below >> 8) + 128) >> 8)
-    return through == 0
+    return bool(through == 0)
 
 
 @compiled
