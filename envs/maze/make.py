@@ -206,7 +206,9 @@ def _engine_maker(config: MazeConfig) -> Callable[..., Engine]:
     if config.engine == "procgen":
         return functools.partial(ProcgenMaze, threads=config.num_threads)
     if config.observation == "pixels":
-        painter(look_of(config), config.assets)  # its files are missed now, not at the first picture
+        painter(
+            look_of(config), config.assets
+        )  # its files are missed now, not at the first picture
     return functools.partial(NativeMaze, assets=config.assets)
 
 

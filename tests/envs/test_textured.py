@@ -171,8 +171,14 @@ def test_a_background_that_does_not_exist_is_refused(painted):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["env.assets=there", "env.observation=symbolic"], r"no effect with env\.observation = symbolic"),
-        (["env.assets=there", "env.engine=procgen"], r"no effect with env\.engine=procgen; leave it out"),
+        (
+            ["env.assets=there", "env.observation=symbolic"],
+            r"no effect with env\.observation = symbolic",
+        ),
+        (
+            ["env.assets=there", "env.engine=procgen"],
+            r"no effect with env\.engine=procgen; leave it out",
+        ),
         (
             ["env.assets=x", "env.use_backgrounds=false", "env.use_monochrome_assets=true"],
             "no effect with the flat look; leave it out",

@@ -22,7 +22,7 @@ from chisel.envs.compiled import compiled
 from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.native import flat
 from chisel.envs.maze.native.flat import PIXELS
-from chisel.envs.maze.rules import CHEESE, WALL, Look
+from chisel.envs.maze.rules import CHEESE, FREE, WALL, Look
 
 _WALL = "kenney/Ground/Sand/sandCenter.png"
 _CHEESE = "misc_assets/cheese.png"
@@ -221,11 +221,17 @@ def _sprite(
     tops: NDArray[np.float32],
     length: np.float32,
 ) -> Sprite:
+    """Make a sprite, of the shown texels only: they stay in the processor's nearest cache."""
     cols, rows = (
         np.stack([_texels(of_view, length, len(image), PIXELS) for of_view in firsts])
         for firsts in (lefts, tops)
     )
-    return Sprite(image, cols, rows)
+    used_cols, used_rows = (np.unique(of_axis[of_axis >= 0]) for of_axis in (cols, rows))
+    cols, rows = (
+        np.where(of_axis < 0, -1, np.searchsorted(used, of_axis)).astype(np.int16)
+        for of_axis, used in ((cols, used_cols), (rows, used_rows))
+    )
+    return Sprite(image[used_rows[:, None], used_cols], cols, rows)
 
 
 def _texels(
@@ -277,25 +283,28 @@ def _paint(
 ) -> None:
     """Paint floor and cells into a part of an image; a cell drawn later lies above."""
     view_x, view_y = views
-    beyond = textures.beyond
+    beyond, wall = textures.beyond, textures.wall
+    first_col, first_row = textures.floor_cols[view_x], textures.floor_rows[view_y]
     for y in range(top, bottom):
+        row, alone = rows[view_y, y, 0], rows[view_y, y, 1] == flat.NO_CELL
+        wall_y = wall.rows[view_y, row + beyond, y]
         for x in range(left, right):
-            col, row = cols[view_x, x, 0], rows[view_y, y, 0]
-            above = (view_x, view_y, col + beyond, row + beyond)
-            wall = flat.code_at(world, row, col) == WALL
-            if wall and _blend(image, x, y, textures.wall, above):
+            col = cols[view_x, x, 0]
+            code = flat.code_at(world, row, col)
+            wall_x = wall.cols[view_x, col + beyond, x]
+            # The cell drawn last is mostly an opaque wall, or one that is free and alone.
+            if (
+                code == WALL
+                and wall_y >= 0
+                and wall_x >= 0
+                and wall.image[wall_y, wall_x, 3] == 255
+            ):
+                for channel in range(3):
+                    image[y, x, channel] = wall.image[wall_y, wall_x, channel]
                 continue
-            _lay_floor(image, x, y, floor, textures.floor_cols[view_x], textures.floor_rows[view_y])
-            for drawn in range(4):
-                col, row = cols[view_x, x, 1 - drawn // 2], rows[view_y, y, 1 - drawn % 2]
-                if col == flat.NO_CELL or row == flat.NO_CELL:
-                    continue
-                code = flat.code_at(world, row, col)
-                cell = (view_x, view_y, col + beyond, row + beyond)
-                if code == WALL:
-                    _blend(image, x, y, textures.wall, cell)
-                elif code == CHEESE:
-                    _blend(image, x, y, textures.cheese, cell)
+            _lay_floor(image, x, y, floor, first_col, first_row)
+            if code != FREE or not alone or cols[view_x, x, 1] != flat.NO_CELL:
+                _lay_cells(image, x, y, world, views, cols[view_x, x], rows[view_y, y], textures)
 
 
 @compiled
@@ -309,10 +318,34 @@ def _lay_floor(
 
 
 @compiled
+def _lay_cells(
+    image: NDArray[np.uint8],
+    x: int,
+    y: int,
+    world: NDArray[np.uint8],
+    views: tuple[int, int],
+    cols: NDArray[np.int16],
+    rows: NDArray[np.int16],
+    textures: Textures,
+) -> None:
+    """Lay all cells that cover one pixel over an image, in the order in which they are drawn."""
+    for drawn in range(4):
+        col, row = cols[1 - drawn // 2], rows[1 - drawn % 2]
+        if col == flat.NO_CELL or row == flat.NO_CELL:
+            continue
+        code = flat.code_at(world, row, col)
+        cell = (views[0], views[1], col + textures.beyond, row + textures.beyond)
+        if code == WALL:
+            _blend(image, x, y, textures.wall, cell)
+        elif code == CHEESE:
+            _blend(image, x, y, textures.cheese, cell)
+
+
+@compiled
 def _blend(
     image: NDArray[np.uint8], x: int, y: int, sprite: Sprite, cell: tuple[int, int, int, int]
-) -> bool:
-    """Lay one pixel of a sprite over an image, and return whether nothing below shows.
+) -> None:
+    """Lay one pixel of a sprite over an image.
 
     Args:
         image: uint8 `[64, 64, 3]`.
@@ -323,13 +356,12 @@ def _blend(
     """
     col, row = sprite.cols[cell[0], cell[2], x], sprite.rows[cell[1], cell[3], y]
     if col < 0 or row < 0:
-        return False
+        return
     through = 255 - sprite.image[row, col, 3]
     for channel in range(3):
         below = image[y, x, channel] * through
         color = sprite.image[row, col, channel]
         image[y, x, channel] = color + ((below + (below >> 8) + 128) >> 8)
-    return bool(through == 0)
 
 
 @compiled
