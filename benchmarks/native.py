@@ -32,7 +32,7 @@ from chisel.envs.maze import (
     paths,
 )
 from chisel.envs.maze.native import draw_levels
-from chisel.envs.maze.native.textured import folder_of
+from chisel.envs.maze.native.textures import folder_of
 from chisel.envs.maze.rules import Look
 
 FLAT: dict[str, Any] = {"use_backgrounds": False, "use_monochrome_assets": True}

@@ -14,7 +14,7 @@ from chisel.analysis.evaluation import evaluate
 from chisel.configs.errors import ConfigError, EnvironmentFault
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import CHEESE, FREE, WALL, MazeState, make_maze, observe_states
-from chisel.envs.maze.native import textured
+from chisel.envs.maze.native import textures
 from chisel.envs.maze.native.engine import NativeMaze
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import RESET_ACTION, Look
@@ -76,12 +76,12 @@ def at(grid, code):
 @pytest.fixture
 def painted(tmp_path):
     """A folder of images of our own: floors in nine grays, red walls, a mouse black at its left."""
-    for name in textured.FILES:
+    for name in textures.FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        number = textured.FILES.index(name)
+        number = textures.FILES.index(name)
         gray = 20 * (number - 3)
         Image.new("RGBA", (100, 100), (gray, gray, gray, 7)).save(tmp_path / name)
-    wall, cheese, mouse = (tmp_path / name for name in textured.FILES[:3])
+    wall, cheese, mouse = (tmp_path / name for name in textures.FILES[:3])
     Image.new("RGBA", (128, 128), RED).save(wall)
     Image.new("RGBA", (27, 27), (255, 255, 0, 128)).save(cheese)
     image = Image.new("RGBA", (128, 128), WHITE)
@@ -150,13 +150,13 @@ def test_a_folder_without_the_files_is_refused_before_anything_runs(painted, tmp
         ConfigError, match=r"nowhere/kenney/.*png is no image file: set env\.assets"
     ):
         make_maze(MazeConfig(assets=str(tmp_path / "nowhere")), seed=0)
-    (painted / textured.FILES[1]).write_bytes(b"no image")
+    (painted / textures.FILES[1]).write_bytes(b"no image")
     with pytest.raises(ConfigError, match=r"cheese\.png is no image file"):
         make_maze(MazeConfig(assets=str(painted)), seed=0)
 
 
 def test_an_image_that_cannot_be_procgens_is_refused(painted):
-    Image.new("RGB", (30, 20)).save(painted / textured.FILES[4])
+    Image.new("RGB", (30, 20)).save(painted / textures.FILES[4])
     with pytest.raises(ConfigError, match=r"detailed1\.png is not procgen's: it has 30×20 pixels"):
         make_maze(MazeConfig(assets=str(painted)), seed=0)
 
