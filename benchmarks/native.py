@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from chisel.envs.maze import (
     paths,
 )
 from chisel.envs.maze.native import draw_levels
+from chisel.envs.maze.native.textures import folder_of
 from chisel.envs.maze.rules import Look
 
 FLAT: dict[str, Any] = {"use_backgrounds": False, "use_monochrome_assets": True}
@@ -73,13 +76,19 @@ def _jobs(steps: int) -> dict[str, tuple[int, Callable[[], object]]]:
     for num in (64, 256, 1024):
         jobs[f"symbolic 9x9 with facts, {num}"] = _stepping(num, steps, observation="symbolic")
         jobs[f"flat pixels with facts, {num}"] = _stepping(num, steps // 4, **FLAT)
-    hard = MazeConfig(mode="hard", **FLAT)
+    hard = MazeConfig(mode="hard")
+    views = {
+        "flat pixels": replace(hard, **FLAT),
+        "symbolic": replace(hard, observation="symbolic"),
+    }
+    if folder_of(None):  # procgen's image files are installed
+        views["textured pixels"] = hard
+        for num, engine in itertools.product((64, 1024), ("native", "procgen")):
+            name = f"textured pixels with facts, {engine}, {num}"
+            jobs[name] = _stepping(num, steps // 8, engine=engine)
     state = build_level_set(LevelSetRecipe(Look("hard"), 1, (23,)), 0).state(0)
     cells = paths.free_cells(state.open)
-    for name, config in (
-        ("flat pixels", hard),
-        ("symbolic", MazeConfig(mode="hard", observation="symbolic")),
-    ):
+    for name, config in views.items():
         jobs[f"squares of a 23x23 maze, {name}"] = (
             len(cells),
             functools.partial(_observe, state, cells, config),

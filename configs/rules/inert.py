@@ -85,6 +85,7 @@ _NORMALISED = ("algo.norm_reward", (True,))
 _TRACKED = ("tracking.mode", ("offline", "online"))
 _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "env.region": ("env.cheese", ("region",)),
+    "env.assets": _PIXELS,
     "env.task": _GENERATED,
     "env.num_levels": _GENERATED,
     "env.split": _GENERATED,

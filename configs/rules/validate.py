@@ -123,8 +123,19 @@ def _maze(env: MazeConfig) -> Iterator[str]:
         yield f"env.region = {env.region}: env.mode={env.mode} has worlds of {world} cells a side"
     if env.goals != "cheese":
         yield from _two_goals(env)
+    if env.assets is not None:
+        yield from _assets(env)
     yield from _sizes(env.levels, env.mode, world)
     yield from _level_set(env.levels)
+
+
+def _assets(env: MazeConfig) -> Iterator[str]:
+    flat = env.use_monochrome_assets and not env.use_backgrounds
+    if not str(env.assets).strip():
+        yield "env.assets is empty"
+    elif env.engine == "procgen" or flat:
+        why = "env.engine=procgen" if env.engine == "procgen" else "the flat look"
+        yield f"env.assets = {env.assets} has no effect with {why}; leave it out"
 
 
 def _two_goals(env: MazeConfig) -> Iterator[str]:

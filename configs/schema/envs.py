@@ -42,8 +42,11 @@ class MazeConfig:
     side."""
     engine: Literal["auto", "native", "procgen"] = "auto"
     """What plays the mazes: procgen's library, or `native`, this project's compiled code, which
-    plays the same episodes bit for bit, and draws pixels in the flat look only (no backgrounds,
-    monochrome). `auto` takes procgen for other pixels only."""
+    plays and draws the same episodes bit for bit. For pixels other than the flat look (no
+    backgrounds, monochrome) either needs procgen's image files. `auto` takes `native`."""
+    assets: str | None = None
+    """Folder of procgen's image files, a copy of `data/assets` of its package; null takes those of
+    an installed procgen. Used with pixels other than the flat look."""
     observation: Literal["pixels", "symbolic", "float"] = "pixels"
     """What the agent sees: `pixels` is procgen's picture, uint8 [64, 64, 3]; `symbolic` has planes
     of walls, mouse and cheese, uint8 [S, S, 3]; `float` is `symbolic` as float32, for fault

@@ -17,6 +17,7 @@ from chisel.envs.maze.goals import RegionCheese, corner_of
 from chisel.envs.maze.level_sampling import LevelSampler, SetSampler, StreamSampler
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.native.engine import NativeMaze
+from chisel.envs.maze.native.textured import painter
 from chisel.envs.maze.options import checked_sizes, look_of, max_size
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import FREE
@@ -38,7 +39,7 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
 
     Raises:
         ConfigError: If the options do not go together.
-        EnvironmentFault: If procgen is not installed.
+        EnvironmentFault: If procgen is needed and not installed.
     """
     config = with_num_envs(config, num_envs)
     cheese = cheese_of(config)
@@ -84,7 +85,7 @@ def make_evaluation(
 
     Raises:
         ConfigError: If a size is impossible or too few levels exist.
-        EnvironmentFault: If procgen is not installed.
+        EnvironmentFault: If procgen is needed and not installed.
     """
     if min(levels, num_envs) < 1:
         raise ConfigError(f"levels = {levels} and num_envs = {num_envs}: at least 1 of each")
@@ -200,17 +201,15 @@ def _engine_maker(config: MazeConfig) -> Callable[..., Engine]:
     """Return the class of the engine that a config asks for, its threads given.
 
     Raises:
-        ConfigError: The native engine is asked for pictures that it cannot draw.
+        ConfigError: Pictures need image files, which are missing.
     """
-    textured = config.observation == "pixels" and not look_of(config).flat
-    if config.engine == "native" and textured:
-        raise ConfigError(
-            "env.engine = native: it draws pixels in the flat look only; set "
-            "env.use_backgrounds=false env.use_monochrome_assets=true, or env.engine=procgen"
-        )
-    if config.engine == "procgen" or textured:
+    if config.engine == "procgen":
         return functools.partial(ProcgenMaze, threads=config.num_threads)
-    return NativeMaze
+    if config.observation == "pixels":
+        painter(
+            look_of(config), config.assets
+        )  # its files are missed now, not at the first picture
+    return functools.partial(NativeMaze, assets=config.assets)
 
 
 def _view_maker(config: MazeConfig) -> Callable[[Engine], View]:

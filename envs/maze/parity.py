@@ -20,6 +20,12 @@ _STATES_EVERY = 10
 """Steps between comparisons of whole states."""
 _RESTART_EVERY = 97
 """Steps between forced ends of all episodes."""
+_REPORTS, _STATES = "reports of steps", "states, all bytes"
+_LOOKS = {
+    "flat pictures": [(False, True)],
+    "textured pictures": [(True, False), (True, True), (False, False)],
+}
+"""Looks that are compared: whether with backgrounds, and whether monochrome."""
 
 
 @dataclass
@@ -65,16 +71,32 @@ def compare_levels(first: int, last: int, mode: str) -> Difference:
 
 
 def compare_games(mode: str, games: int, steps: int, seed: int) -> dict[str, Difference]:
-    """Play games of both engines with the same random actions.
+    """Play games of both engines with the same random actions, in every look.
 
     Returns:
-        What the steps report, the bytes of the states, and the pixels of the flat look.
+        What the steps report, the bytes of the states, and the pixels of the flat look and of the
+        three others: all textures, plain shapes on backgrounds, pictures on black.
 
     Raises:
         EnvironmentFault: procgen is not installed.
     """
-    reports, states, pixels = Difference(), Difference(), Difference()
-    look = Look(mode, use_backgrounds=False, use_monochrome_assets=True)
+    found = {name: Difference() for name in (_REPORTS, _STATES, *_LOOKS)}
+    for name, looks in _LOOKS.items():
+        for backgrounds, monochrome in looks:
+            look = Look(mode, backgrounds, monochrome)
+            _compare_look(look, games, steps, seed, found, found[name])
+    return found
+
+
+def _compare_look(
+    look: Look,
+    games: int,
+    steps: int,
+    seed: int,
+    found: dict[str, Difference],
+    pixels: Difference,
+) -> None:
+    """Play in one look; add to `found` and `pixels`."""
     draws = np.random.default_rng(seed)
     rand_seed = int(draws.integers(2**31))
     ours = NativeMaze(games, look, seed=rand_seed)
@@ -92,11 +114,10 @@ def compare_games(mode: str, games: int, steps: int, seed: int) -> dict[str, Dif
             )
             ours.load(np.flatnonzero(ended))
             same = same and np.array_equal(ours.boards.seeds, theirs.level_seeds)
-            reports.add(same, f"step {step}")
+            found[_REPORTS].add(same, f"step {step}")
             drawn = (ours.pixels == theirs.pixels).all(axis=(1, 2, 3))
             for row in range(games):
-                pixels.add(bool(drawn[row]), f"step {step}, game {row}")
+                pixels.add(bool(drawn[row]), f"{look}, step {step}, game {row}")
                 if ended[row] or step % _STATES_EVERY == 0:
                     equal = ours.read(row) == theirs.read(row)
-                    states.add(equal, f"step {step}, game {row}")
-    return {"reports of steps": reports, "states, all bytes": states, "flat pictures": pixels}
+                    found[_STATES].add(equal, f"step {step}, game {row}")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,56 +11,15 @@ from numpy.typing import NDArray
 from chisel.configs.errors import ConfigError
 from chisel.configs.schema import MazeConfig
 from chisel.envs.maze.boards import Boards
-from chisel.envs.maze.native.flat import draw_boards
+from chisel.envs.maze.native.flat import PIXELS
+from chisel.envs.maze.native.textured import painter
 from chisel.envs.maze.options import look_of, max_size
-from chisel.envs.maze.procgen_game import ProcgenMaze
-from chisel.envs.maze.rules import Look
 from chisel.envs.maze.sprites import draw_world
 from chisel.envs.maze.state import MazeState
-from chisel.envs.maze.views import PIXELS, symbolic_batch
+from chisel.envs.maze.views import symbolic_batch
 
 PICTURE = 512
 """Side of a picture in pixels."""
-STATES_PER_THREAD = 32
-"""Fewer are not worth a thread: procgen draws a state in a fifth of a millisecond."""
-MAX_THREADS = 4
-"""Each thread has a game of its own."""
-
-
-class _Renderer:
-    """A game of procgen's that draws states, for one thread at a time."""
-
-    def __init__(self, look: Look) -> None:
-        # Without threads of its own the game also survives a fork.
-        self._game = ProcgenMaze(1, look, seed=0, threads=0)
-        self._lock = threading.Lock()
-
-    def pixels(self, states: Sequence[MazeState]) -> NDArray[np.uint8]:
-        """Return what an agent sees of the states, uint8 `[N, 64, 64, 3]`."""
-        images = np.empty((len(states), PIXELS, PIXELS, 3), np.uint8)
-        with self._lock:
-            for image, state in zip(images, states, strict=True):
-                self._game.write(0, state.buffer)
-                image[:] = self._game.pixels[0]
-        return images
-
-
-@functools.lru_cache(maxsize=16)
-def _renderer(look: Look, number: int) -> _Renderer:
-    # A game keeps the images that it has loaded, so each look gets a game of its own.
-    return _Renderer(look)
-
-
-def _textured(states: Sequence[MazeState], look: Look) -> NDArray[np.uint8]:
-    """Return what an agent sees, drawn in several threads: procgen releases Python's lock."""
-    count = max(1, min(MAX_THREADS, os.cpu_count() or 1, len(states) // STATES_PER_THREAD))
-    renderers = [_renderer(look, number) for number in range(count)]
-    if count == 1:
-        return renderers[0].pixels(states)
-    size = -(-len(states) // count)
-    parts = [states[first : first + size] for first in range(0, len(states), size)]
-    with ThreadPoolExecutor(count) as pool:
-        return np.concatenate(list(pool.map(_Renderer.pixels, renderers, parts)))
 
 
 def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[Any]:
@@ -78,16 +33,23 @@ def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[A
         Observations `[N, H, W, C]` in the dtype of the config's view.
 
     Raises:
-        ConfigError: If a state is of another mode or does not fit the view.
+        ConfigError: If a state is of another mode or does not fit the view, or procgen's image
+            files are needed and missing.
     """
     if config.observation != "pixels":
         planes = symbolic_batch(states, max_size(config))
         return planes.astype(np.float32) if config.observation == "float" else planes
     look = look_of(config)
-    alike = [state if state.look == look else _with_look(state, look) for state in states]
-    if look.flat and config.engine != "procgen" and states:
-        return draw_boards(Boards.of(alike), centred=look.centred)
-    return _textured(alike, look)
+    other = next((state.look.mode for state in states if state.look.mode != look.mode), None)
+    if other:
+        raise ConfigError(f"a maze of mode {other!r} cannot be seen with env.mode={look.mode}")
+    images = np.empty((len(states), PIXELS, PIXELS, 3), np.uint8)
+    if states:
+        facing = np.array([state.is_reflected for state in states], np.int64)
+        backgrounds = np.array([state.background[0] for state in states])
+        drawn, boards = np.arange(len(states)), Boards.of(states)
+        painter(look, config.assets).draw(drawn, boards, facing, backgrounds, images)
+    return images
 
 
 def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
@@ -108,9 +70,3 @@ def render(state: MazeState, size: int = PICTURE) -> NDArray[np.uint8]:
     row, col = state.mouse
     mouse = row + state.margin, col + state.margin
     return draw_world(state.world, mouse, state.is_reflected, size)
-
-
-def _with_look(state: MazeState, look: Look) -> MazeState:
-    copy = state.copy()
-    copy.look = look
-    return copy

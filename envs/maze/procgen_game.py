@@ -55,7 +55,7 @@ def _game_class() -> Any:
             from procgen import ProcgenGym3Env
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
-            f"textured pixels of mazes need procgen, and {error.name} is not installed: "
+            f"mazes played or compared by procgen need it, and {error.name} is not installed: "
             f"{how_to_install('procgen')} (built for Linux on x86-64 only)"
         ) from error
     except ImportError as error:

@@ -16,7 +16,6 @@ from torch import nn
 from chisel import configs, envs, models, routing
 from chisel.analysis.interventions import intervene, with_weights, zero
 from chisel.configs import ChiselError
-from chisel.envs.maze import procgen_game
 from chisel.models import ActorCritic, Spaces
 from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
@@ -45,7 +44,7 @@ def gymnasiums_own():
 def without_procgen():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "procgen", None)
-        procgen_game._game_class.__wrapped__()
+        envs.maze.make_maze(configs.MazeConfig(), seed=0)
 
 
 def policy(middle):

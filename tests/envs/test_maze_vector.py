@@ -67,7 +67,7 @@ def test_the_checker_finds_nothing(config):
 
 
 @every_config
-def test_a_fresh_environment_with_other_seed_and_threads_replays_to_the_bit(config):
+def test_a_fresh_environment_with_other_seed_engine_and_threads_replays_to_the_bit(config):
     actions = random_actions(260, 6)
     env = make_maze(config, seed=4)
     env.reset()
@@ -77,7 +77,9 @@ def test_a_fresh_environment_with_other_seed_and_threads_replays_to_the_bit(conf
     assert sum(sum(step[2]) for step in before) > 0
     assert sum(sum(step[2]) for step in expected) > 12
     other = make_maze(
-        MazeConfig(**{**vars(config), "num_threads": 0}), seed=99, num_envs=config.num_envs
+        MazeConfig(**{**vars(config), "engine": "procgen", "num_threads": 0}),
+        seed=99,
+        num_envs=config.num_envs,
     )
     other.set_state(state)
     assert trace(other, actions[75:]) == expected

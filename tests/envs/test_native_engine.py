@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chisel.configs.errors import ConfigError
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import CHEESE, WALL, Boards, make_maze, parity
 from chisel.envs.maze.native import draw_levels
 from chisel.envs.maze.native.engine import NativeMaze
-from chisel.envs.maze.native.flat import draw_boards
+from chisel.envs.maze.native.flat import FlatPainter
 from chisel.envs.maze.parity import compare_games, compare_levels
 from chisel.envs.maze.procgen_game import ProcgenMaze
 from chisel.envs.maze.rules import RESET_ACTION, Look
@@ -64,7 +63,10 @@ def test_flat_pictures_are_pixel_for_pixel_procgens(recorded, mode):
     worlds, mice = recorded[f"{mode}/grid"], recorded[f"{mode}/agent"].astype(np.int64)
     sizes = np.full(len(mice), worlds.shape[1])
     boards = Boards(worlds, sizes, mice, np.zeros(len(mice), np.int64))
-    drawn = draw_boards(boards, centred=mode == "memory")
+    drawn, every = np.empty((len(mice), 64, 64, 3), np.uint8), np.arange(len(mice))
+    FlatPainter(worlds.shape[1], centred=mode == "memory").draw(
+        every, boards, np.zeros_like(every), np.zeros_like(every), drawn
+    )
     np.testing.assert_array_equal(drawn, recorded[f"{mode}/pixels"])
 
 
@@ -96,8 +98,20 @@ class TestBesideProcgen:
             MazeConfig(observation="symbolic", levels=LEVELS, goals="cheese-and-corner"),
             MazeConfig(**FLAT, levels=LEVELS, goals="cheese-and-corner", cheese="region"),
             MazeConfig(**FLAT, mode="memory"),
+            MazeConfig(levels=LEVELS, cheese="region"),
+            MazeConfig(mode="hard"),
         ],
-        ids=["stream", "region", "range", "set", "two-goals", "flat", "flat-memory"],
+        ids=[
+            "stream",
+            "region",
+            "range",
+            "set",
+            "two-goals",
+            "flat",
+            "flat-memory",
+            "set-textured",
+            "textured",
+        ],
     )
     def test_either_engine_goes_on_with_the_state_of_the_other(self, config):
         engines = [
@@ -123,11 +137,6 @@ def trace(env, actions):
         facts = {name: fact.tolist() for name, fact in infos.get("episode", {}).items()}
         steps.append((observations.tobytes(), rewards.tolist(), terminated.tolist(), facts))
     return steps
-
-
-def test_textured_pixels_are_refused_by_the_native_engine():
-    with pytest.raises(ConfigError, match=r"in the flat look only; set env\.use_backgrounds=false"):
-        make_maze(MazeConfig(engine="native"), seed=0)
 
 
 class TestParity:

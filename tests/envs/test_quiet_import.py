@@ -27,7 +27,7 @@ def test_making_mazes_prints_nothing_and_leaves_the_process_as_it_was():
         "from chisel.configs.schema import MazeConfig\n"
         "from chisel.envs.maze import make_maze\n"
         "before = list(sys.path), dict(os.environ), list(warnings.filters)\n"
-        "make_maze(MazeConfig(num_envs=2), seed=0).reset()\n"
+        "make_maze(MazeConfig(num_envs=2, engine='procgen'), seed=0).reset()\n"
         "assert (list(sys.path), dict(os.environ), list(warnings.filters)) == before\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -41,7 +41,7 @@ def test_without_procgen_one_line_says_what_to_install():
         "from chisel.configs.schema import MazeConfig\n"
         "from chisel.envs.maze import make_maze\n"
         "try:\n"
-        "    make_maze(MazeConfig(num_envs=2), seed=0)\n"
+        "    make_maze(MazeConfig(num_envs=2, engine='procgen'), seed=0)\n"
         "except EnvironmentFault as fault:\n"
         "    print(fault)\n"
     )

@@ -23,6 +23,7 @@ _ENVS = {
     "symbolic, region cheese": MazeConfig(observation="symbolic", cheese="region"),
     "symbolic, level set": MazeConfig(observation="symbolic", levels=_SMALL),
     "flat pixels, two goals": MazeConfig(**_FLAT, levels=_SMALL, goals="cheese-and-corner"),
+    "textured pixels, region cheese": MazeConfig(levels=_SMALL, cheese="region"),
 }
 """Environments whose episodes are compared, with their facts."""
 
@@ -37,8 +38,8 @@ def run(
 ) -> Result:
     """Hold the native maze engine to procgen, bit for bit. Needs procgen.
 
-    Compared are levels, every byte of the games' states and their flat pixels under random actions,
-    and whole episodes of environments with all their facts.
+    Compared are levels, every byte of the games' states and their pixels in every look under random
+    actions, and whole episodes of environments with all their facts.
 
     Args:
         seeds: Level seeds, FIRST:LAST; the last one is not included.

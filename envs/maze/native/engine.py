@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from chisel.envs.compiled import compiled
 from chisel.envs.maze.boards import Boards, move
-from chisel.envs.maze.native import flat
+from chisel.envs.maze.native.flat import PIXELS, Painter
 from chisel.envs.maze.native.game_bytes import fresh, new_record, read_record, write_game
 from chisel.envs.maze.native.generator import generate
 from chisel.envs.maze.native.streams import level_streams, next_seed, seed_limits
+from chisel.envs.maze.native.textured import painter
 from chisel.envs.maze.native.words import Stream, below, seed_words
 from chisel.envs.maze.rules import CHEESE, FREE, NOTHING_ACTION, RESET_ACTION, Look
 from chisel.envs.maze.state import MazeState
@@ -27,13 +28,24 @@ class NativeMaze:
 
     Args:
         num: Number of games.
-        look: Mode and visual options. Pictures are drawn in the flat look whatever it says.
+        look: Mode and visual options.
         seed: Seed of the level streams, in [0, 2**31).
         start: First level seed; only used when `levels` is not 0.
         levels: Number of consecutive level seeds; 0 means all of them.
+        assets: Folder of procgen's image files; None takes those of an installed procgen. Only
+            textured pixels need them.
     """
 
-    def __init__(self, num: int, look: Look, *, seed: int, start: int = 0, levels: int = 0) -> None:
+    def __init__(
+        self,
+        num: int,
+        look: Look,
+        *,
+        seed: int,
+        start: int = 0,
+        levels: int = 0,
+        assets: str | None = None,
+    ) -> None:
         self.num, self.look = num, look
         self.boards = Boards.empty(num, look.world_dim)
         self._games = np.repeat(new_record()[None], num)
@@ -45,7 +57,7 @@ class NativeMaze:
         """Whether the level was given; the streams of such a game are those of a fresh state."""
         self._due = np.ones(num, np.bool_)
         """Whether the next level is to be drawn."""
-        self._pictures = _Pictures(num, look)
+        self._pictures = _Pictures(num, look, assets)
         self.load(np.arange(num))
 
     @property
@@ -66,7 +78,7 @@ class NativeMaze:
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """See `Engine`."""
-        return self._pictures.of(self.boards)
+        return self._pictures.of(self.boards, self._games)
 
     def step(self, actions: NDArray[np.integer[Any]]) -> None:
         """See `Engine.step`."""
@@ -140,28 +152,31 @@ class NativeMaze:
 class _Pictures:
     """Pictures of games, drawn when they are asked for."""
 
-    def __init__(self, num: int, look: Look) -> None:
-        self._canvas = flat.canvas(look.world_dim, look.centred)
-        self._num = num
-        self._images = np.zeros((0, flat.PIXELS, flat.PIXELS, 3), np.uint8)
+    def __init__(self, num: int, look: Look, assets: str | None) -> None:
+        self._num, self._look, self._assets = num, look, assets
+        self._images = np.zeros((0, PIXELS, PIXELS, 3), np.uint8)
         self._mice = np.zeros((num, 2), np.int64)
         self._stale = np.ones(num, np.bool_)
+
+    @functools.cached_property
+    def _painter(self) -> Painter:
+        return painter(self._look, self._assets)
 
     def forget(self, rows: NDArray[np.intp]) -> None:
         """Draw these games anew when they are asked for: more than the mouse has changed."""
         self._stale[rows] = True
 
-    def of(self, boards: Boards) -> NDArray[np.uint8]:
-        """Return pictures of all boards, uint8 `[N, 64, 64, 3]`."""
+    def of(self, boards: Boards, games: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return pictures of all games, uint8 `[N, 64, 64, 3]`."""
         if not len(self._images):
             self._images = np.zeros((self._num, *self._images.shape[1:]), np.uint8)
-        mice, seen = boards.mice_in_world, self._canvas
-        places = (seen.cols, seen.rows, seen.lefts, seen.tops)
-        if not seen.centred:
-            flat.redraw(boards.worlds, self._mice, mice, self._images, *places)
-        stale = np.flatnonzero(self._stale | seen.centred)
-        flat.draw(stale, boards.worlds, mice, self._images, seen.centred, *places)
-        self._mice, self._stale[:] = mice, False
+        facing, grounds = (games[name].astype(np.int64) for name in ("reflected", "background"))
+        centred = self._look.centred
+        if not centred:
+            self._painter.redraw(self._mice, boards, facing, grounds, self._images)
+        stale = np.flatnonzero(self._stale | centred)
+        self._painter.draw(stale, boards, facing, grounds, self._images)
+        self._mice, self._stale[:] = boards.mice_in_world, False
         return self._images
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +21,24 @@ from chisel.envs.maze.rules import CHEESE, FREE, WALL
 PIXELS = 64
 VISIBLE_IN_MEMORY = 8
 """Cells a side that are visible in the memory mode, around the mouse."""
-_MARGIN = np.float32(0.02)
+MARGIN = np.float32(0.02)
 """What a rectangle is larger than its cell, on each side, in cells."""
+MOUSE = 0
+"""procgen's code of the mouse."""
+NO_CELL = -99
 
 
-_NO_CELL = -99
-
-
-def _color(code: int) -> tuple[int, int, int]:
+def color_of(code: int) -> tuple[int, int, int]:
+    """Return procgen's plain color of a code: red, green, blue."""
     digits = np.unravel_index(29 * (code + 1) % 64, (4, 4, 4))
     red, green, blue = (64 * (int(digit) + 1) - 1 for digit in digits)
     return red, green, blue
 
 
-_MOUSE_COLOR = np.array(_color(0), np.uint8)
+_MOUSE_COLOR = np.array(color_of(MOUSE), np.uint8)
 _COLORS = np.zeros((256, 3), np.uint8)
 """Colors by the code of a cell; what is not drawn is black."""
-_COLORS[WALL], _COLORS[CHEESE] = _color(WALL), _color(CHEESE)
+_COLORS[WALL], _COLORS[CHEESE] = color_of(WALL), color_of(CHEESE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +66,15 @@ class Canvas:
 @functools.cache
 def canvas(world_dim: int, centred: bool) -> Canvas:
     """Compute where the cells of a world with `world_dim` cells a side lie."""
-    visible = np.float32(VISIBLE_IN_MEMORY if centred else world_dim)
-    unit = np.float32(PIXELS) / visible
-    view = np.float32(PIXELS) / unit
-    middles = np.arange(world_dim) + 0.5 if centred else np.array([world_dim / 2])
-    beyond = VISIBLE_IN_MEMORY if centred else 0
-    cells = np.arange(-beyond, world_dim + beyond)
-    offsets = unit * (middles.astype(np.float32) - view / np.float32(2))
+    cells = _cells(world_dim, centred)
 
     def spans(margin: np.float32) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
         """Return the columns and rows of pixels of the cells, for each view."""
-        length = (1 + 2 * margin) * unit
-        lefts = (cells.astype(np.float32) - margin) * unit
-        tops = (view - (cells.astype(np.float32) + 1) - margin) * unit
-        return (
-            [_spans(lefts - offset, length) for offset in offsets],
-            [_spans(tops + offset, length) for offset in offsets],
-        )
+        lefts, tops, length = edges(world_dim, centred, margin)
+        return [_spans(left, length) for left in lefts], [_spans(top, length) for top in tops]
 
-    across, down = spans(_MARGIN)
+    across, down = spans(MARGIN)
+    beyond = (len(cells) - world_dim) // 2
     inside = slice(beyond, beyond + world_dim)
     lefts, tops = (np.stack(of_mice)[:, inside] for of_mice in spans(np.float32(0)))
     return Canvas(
@@ -94,6 +86,40 @@ def canvas(world_dim: int, centred: bool) -> Canvas:
     )
 
 
+def edges(
+    world_dim: int, centred: bool, margin: np.float32
+) -> tuple[NDArray[np.float32], NDArray[np.float32], np.float32]:
+    """Return where the rectangles of cells begin, in pixels.
+
+    In the memory mode cells beyond the world have rectangles, too.
+
+    Args:
+        world_dim: Side of the world in cells.
+        centred: Whether the picture follows the mouse.
+        margin: What a rectangle is larger than its cell, on each side, in cells.
+
+    Returns:
+        Left edges by columns of cells, float32 `[V, C]`; top edges by rows of cells, the bottom row
+        first, `[V, C]`; and the length of the rectangles' sides.
+    """
+    visible = np.float32(VISIBLE_IN_MEMORY if centred else world_dim)
+    unit = np.float32(PIXELS) / visible
+    view = np.float32(PIXELS) / unit
+    middles = np.arange(world_dim) + 0.5 if centred else np.array([world_dim / 2])
+    offsets = (unit * (middles.astype(np.float32) - view / np.float32(2)))[:, None]
+    cells = _cells(world_dim, centred).astype(np.float32)
+    lefts = (cells - margin) * unit - offsets
+    tops = (view - (cells + 1) - margin) * unit + offsets
+    # NumPy 1 would take plain numbers to float64.
+    return lefts, tops, (np.float32(1) + np.float32(2) * margin) * unit
+
+
+def _cells(world_dim: int, centred: bool) -> NDArray[np.int64]:
+    """Return the columns, or rows, of cells that a picture may show."""
+    beyond = VISIBLE_IN_MEMORY if centred else 0
+    return np.arange(-beyond, world_dim + beyond)
+
+
 def _spans(first: NDArray[np.float32], length: np.float32) -> NDArray[np.int16]:
     """Return the pixels that rectangles cover, int16 `[W, 2]`, cut at the edges of the picture."""
     ends = np.stack([first, first + length], axis=-1)
@@ -103,7 +129,7 @@ def _spans(first: NDArray[np.float32], length: np.float32) -> NDArray[np.int16]:
 
 def _shown(cells: NDArray[np.int64], spans: NDArray[np.int16]) -> NDArray[np.int16]:
     """Return which cells cover each pixel, int16 `[64, 2]`, the last one first."""
-    shown = np.full((PIXELS, 2), _NO_CELL, np.int16)
+    shown = np.full((PIXELS, 2), NO_CELL, np.int16)
     for cell, (first, last) in zip(cells.tolist(), spans.tolist(), strict=True):
         shown[first:last, 1] = shown[first:last, 0]
         shown[first:last, 0] = cell
@@ -126,19 +152,19 @@ def _paint(
         row, other_row = rows[y, 0], rows[y, 1]
         for x in range(left, right):
             col, other_col = cols[x, 0], cols[x, 1]
-            code = _code(world, row, col)
-            if code == FREE and other_row != _NO_CELL:
-                code = _code(world, other_row, col)
-            if code == FREE and other_col != _NO_CELL:
-                code = _code(world, row, other_col)
-                if code == FREE and other_row != _NO_CELL:
-                    code = _code(world, other_row, other_col)
+            code = code_at(world, row, col)
+            if code == FREE and other_row != NO_CELL:
+                code = code_at(world, other_row, col)
+            if code == FREE and other_col != NO_CELL:
+                code = code_at(world, row, other_col)
+                if code == FREE and other_row != NO_CELL:
+                    code = code_at(world, other_row, other_col)
             for channel in range(3):
                 image[y, x, channel] = _COLORS[code, channel]
 
 
 @compiled
-def _code(world: NDArray[np.uint8], row: int, col: int) -> int:
+def code_at(world: NDArray[np.uint8], row: int, col: int) -> int:
     """Return the code of a cell; outside the world everything is wall."""
     inside = 0 <= col < len(world) and 0 <= row < len(world)
     return world[row, col] if inside else WALL
@@ -201,19 +227,72 @@ def redraw(
         images[game, top:bottom, left:right] = _MOUSE_COLOR
 
 
-def draw_boards(boards: Boards, *, centred: bool) -> NDArray[np.uint8]:
-    """Draw all boards, uint8 `[N, 64, 64, 3]`; `centred` if the picture follows the mouse."""
-    images = np.zeros((len(boards.sizes), PIXELS, PIXELS, 3), np.uint8)
-    seen = canvas(boards.worlds.shape[1], centred)
-    draw(
-        np.arange(len(images)),
-        boards.worlds,
-        boards.mice_in_world,
-        images,
-        centred,
-        seen.cols,
-        seen.rows,
-        seen.lefts,
-        seen.tops,
-    )
-    return images
+class Painter(Protocol):
+    """Draws mazes in one look."""
+
+    def draw(
+        self,
+        chosen: NDArray[np.intp],
+        boards: Boards,
+        facing: NDArray[np.int64],
+        backgrounds: NDArray[np.int64],
+        images: NDArray[np.uint8],
+    ) -> None:
+        """Draw whole games.
+
+        Args:
+            chosen: Games to draw, int `[n]`.
+            boards: Walls, cheese and mice of all games.
+            facing: 1 where the mouse faces right, else 0, int64 `[N]`.
+            backgrounds: Number of each game's background, int64 `[N]`.
+            images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
+        """
+
+    def redraw(
+        self,
+        before: NDArray[np.int64],
+        boards: Boards,
+        facing: NDArray[np.int64],
+        backgrounds: NDArray[np.int64],
+        images: NDArray[np.uint8],
+    ) -> None:
+        """Draw what changes when mice turn, or move from `before`, int64 `[N, 2]` in the world.
+
+        Only for pictures that don't follow the mouse.
+        """
+
+
+class FlatPainter:
+    """Draws mazes in the flat look; see `Painter`.
+
+    Args:
+        world_dim: Side of the world in cells.
+        centred: Whether the picture follows the mouse.
+    """
+
+    def __init__(self, world_dim: int, centred: bool) -> None:
+        self._centred, seen = centred, canvas(world_dim, centred)
+        self._places = (seen.cols, seen.rows, seen.lefts, seen.tops)
+
+    def draw(
+        self,
+        chosen: NDArray[np.intp],
+        boards: Boards,
+        facing: NDArray[np.int64],
+        backgrounds: NDArray[np.int64],
+        images: NDArray[np.uint8],
+    ) -> None:
+        """See `Painter.draw`."""
+        mice = boards.mice_in_world
+        draw(chosen, boards.worlds, mice, images, self._centred, *self._places)
+
+    def redraw(
+        self,
+        before: NDArray[np.int64],
+        boards: Boards,
+        facing: NDArray[np.int64],
+        backgrounds: NDArray[np.int64],
+        images: NDArray[np.uint8],
+    ) -> None:
+        """See `Painter.redraw`."""
+        redraw(boards.worlds, before, boards.mice_in_world, images, *self._places)
