@@ -137,14 +137,11 @@ class Comparison:
         More than `MOST_COLUMNS` runs or groups have a row each.
         """
         rows = self._rows()
-        labels = [line.label for line in self.lines]
-        if len(labels) <= MOST_COLUMNS:
+        home, names = _short([line.label for line in self.lines])
+        if len(names) <= MOST_COLUMNS:
             more = ["p"] * bool(self.contrasts) + ["P(first better)"] * self._aggregated
-            table = new_table(caption=self._caption(), words=[""], numbers=[*labels, *more])
+            table = new_table(home, self._caption(), words=[""], numbers=[*names, *more])
         else:
-            mixed = len(set(map(os.path.isabs, labels))) > 1
-            home = "" if mixed else os.path.commonpath(labels)
-            names = [os.path.relpath(label, home) if home else label for label in labels]
             table = new_table(home, self._caption(), words=[""], numbers=[row[0] for row in rows])
             columns = [row[1:] for row in rows]
             rows = [[name, *cells] for name, *cells in zip(names, *columns, strict=True)]
@@ -393,6 +390,15 @@ def _profiles(
             for line, group in zip(lines, groups, strict=True)
         }
     return profiles
+
+
+def _short(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the folder that all paths lie in, empty if there is none, and the paths within it."""
+    if len(paths) < 2 or len(set(map(os.path.isabs, paths))) > 1:
+        return "", list(paths)
+    home = os.path.commonpath(paths)
+    names = [os.path.relpath(path, home) if home else path for path in paths]
+    return ("", list(paths)) if "." in names else (home, names)
 
 
 def _steps(line: Line) -> str:

@@ -64,13 +64,13 @@ def logs(
 
 def _read(folder: Path) -> dict[str, pd.DataFrame]:
     """Read the logs of a run or of several, by name; rows are by iteration and `env_steps`."""
-    runs = [folder]
-    if not (folder / "metrics.csv").is_file():
-        found = (file.parent for file in folder.glob("*/metrics.csv"))
-        runs = sorted(found, key=lambda run: (len(run.name), run.name))
-    if not runs:
+    if (folder / "metrics.csv").is_file():
+        return {folder.name: _read_one(folder)}
+    found = [file.parent for depth in ("*", "*/*") for file in folder.glob(f"{depth}/metrics.csv")]
+    if not found:
         raise CheckpointError(f"{folder} has no metrics.csv, nor have folders in it; is it a run?")
-    return {run.name: _read_one(run) for run in runs}
+    names = sorted((run.relative_to(folder).as_posix() for run in found), key=lambda n: (len(n), n))
+    return {name: _read_one(folder / name) for name in names}
 
 
 def _read_one(run: Path) -> pd.DataFrame:
