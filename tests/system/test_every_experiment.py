@@ -80,7 +80,8 @@ TINY = {
     "algo.num_minibatches=2 algo.update_epochs=1 model.channels=[2,3,3] model.hidden=8",
     "mnist": "frames=60 algo.batch_size=10 model.hidden=[8] model.code=4",
     "oversight": "frames=256 env.num_envs=8 model.hidden=16",
-    "safelife": "frames=640 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] model.hidden=8",
+    "safelife": "frames=640 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] "
+    "model.hidden=8",
 }
 SMALL_STUDIES = {
     "ablation": {"controls": 1},
