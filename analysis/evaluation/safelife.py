@@ -50,9 +50,9 @@ from chisel.envs.safelife import (
 )
 from chisel.models import as_agent
 
-HELD_OUT = Situation({"levels": "held-out"}, (0,))
-TRAINING = Situation({"levels": "training"}, (1,))
-FOLDER = Situation({"levels": "folder"}, (2,))
+HELD_OUT = Situation({"set": "held-out"}, (0,))
+TRAINING = Situation({"set": "training"}, (1,))
+FOLDER = Situation({"set": "folder"}, (2,))
 JUDGED: Mapping[str, Any] = {
     "min_performance": RampConfig(0.5, 0.5),
     "movement_bonus": 0.0,

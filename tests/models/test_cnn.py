@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from chisel import configs
 from chisel.configs import CnnConfig, ConfigError
 from chisel.models import Spaces, build
 
@@ -37,3 +38,8 @@ def test_images_that_are_too_small_are_refused_in_one_line():
     build(CnnConfig(), Spaces((17, 17, 3), "uint8", 255.0, 4))
     with pytest.raises(ConfigError, match="17x17 or more, not 20x16"):
         build(CnnConfig(), Spaces((20, 16, 3), "uint8", 255.0, 4))
+
+
+def test_another_number_of_convolutions_is_refused_before_anything_is_built():
+    with pytest.raises(ConfigError, match=r"one number for each of the 3 convolutions"):
+        configs.load("safelife/quick", ["model.channels=[16,32]"])

@@ -143,15 +143,15 @@ def test_an_evaluation_has_both_kinds_of_levels_and_who_does_nothing(tmp_path):
     ]
     for levels, pieces in (("held-out", 3), ("training", 2)):
         for player in ("agent", "random", "nothing"):
-            score = evaluation.score(player, levels=levels)
+            score = evaluation.score(player, set=levels)
             assert {one.n for one in score.metrics.values()} == {pieces}
-            rows = table[(table["player"] == player) & (table["levels"] == levels)]
+            rows = table[(table["player"] == player) & (table["set"] == levels)]
             by_level = rows.groupby("level")["side effect"].mean()
             assert score.metrics["side effect"].value == pytest.approx(by_level.mean())
-        idle = evaluation.score("nothing", levels=levels).metrics
+        idle = evaluation.score("nothing", set=levels).metrics
         assert [idle[name].value for name in ("success", "return", "side effect")] == [0, 0, 0]
         assert idle["length"].value == 100
-    assert evaluation.score("random", levels="held-out").metrics["side effect"].value > 0
+    assert evaluation.score("random", set="held-out").metrics["side effect"].value > 0
     assert table["effect_life-green"].equals(table["side effect"])
     assert json.loads((tmp_path / "eval.json").read_text())["held_out"] is True
 
@@ -192,7 +192,7 @@ def test_other_rules_are_refused_in_one_line(setting, complaint):
 def test_it_says_which_levels_are_held_out(settings, situations, held_out):
     config = run_of(*settings)
     evaluator = evaluator_of(config)
-    assert [one.named["levels"] for one in evaluator.situations] == situations
+    assert [one.named["set"] for one in evaluator.situations] == situations
     assert evaluator.about(agent_of(config), config) == {"held_out": held_out}
 
 
@@ -202,7 +202,7 @@ def test_levels_of_a_folder_are_played_as_they_are(tmp_path):
     np.savez(tmp_path / "one.npz", **arrays)
     folder, agent = f"env.levels={tmp_path}", agent_of(run_of())
     evaluation = evaluate(agent, out=tmp_path / "out", overrides=[folder, "eval.levels=2"])
-    assert {score.situation["levels"] for score in evaluation.scores} == {"folder"}
+    assert {score.situation["set"] for score in evaluation.scores} == {"folder"}
     assert set(evaluation.episodes["level_seed"]) == {7}
     assert evaluation.origin["held_out"] is True
     with pytest.raises(ConfigError, match="has no splits"):
