@@ -63,6 +63,8 @@ JUDGED: Mapping[str, Any] = {
 
 _GREEN_LIFE = cells.LIFE | cells.GREEN
 _BOARDS = ("start_board", "final_board")
+_FRAME = 4
+"""Pixels of grey around each board of a film."""
 
 
 def safelife_evaluator(config: RunConfig) -> Evaluator:
@@ -97,7 +99,7 @@ def safelife_evaluator(config: RunConfig) -> Evaluator:
         about=_held_out,
         caption="side effect: on green life, in cells; fraction: of the green life that would be "
         "there without the agent",
-        film=Film(_open_film, lambda env: env.render()),
+        film=Film(_open_film, _framed),
     )
     return replace(evaluator, situations=(FOLDER,)) if from_folder else evaluator
 
@@ -297,3 +299,8 @@ def _open_film(config: RunConfig, copies: int) -> SafeLifeVectorEnv:
         options = replace(config.eval, levels=copies, split="validation")
         levels = held_out_levels(replace(config, eval=options), [env])
     return make_from_levels(env, LevelCycle(levels), seed=seed, num_envs=copies)
+
+
+def _framed(env: SafeLifeVectorEnv) -> list[NDArray[np.uint8]]:
+    sides = ((_FRAME, _FRAME), (_FRAME, _FRAME), (0, 0))
+    return [np.pad(picture, sides, constant_values=80) for picture in env.render()]

@@ -217,7 +217,7 @@ def test_films_show_held_out_games_by_the_rules_of_evaluation():
     film = evaluator_of(config).film
     env = film.open(config, 3)
     env.reset()
-    assert [picture.shape for picture in film.pictures(env)] == [(26 * 16, 26 * 16, 3)] * 3
+    assert [picture.shape for picture in film.pictures(env)] == [(26 * 16 + 8, 26 * 16 + 8, 3)] * 3
     known = {level.board.tobytes() for level in training_levels(config.env)}
     assert {split_of_level(Level(board, goals)) for board, goals in boards_of(env)} == {
         "validation"
