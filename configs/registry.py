@@ -19,6 +19,7 @@ from chisel.configs.schema import (
     AupConfig,
     AutoencoderConfig,
     AutoencoderNetConfig,
+    CnnConfig,
     DigitsConfig,
     ExpertsConfig,
     GridExpertsConfig,
@@ -132,6 +133,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "one expert of grid-experts alone, and a value network",
             GridMlpConfig,
         ),
+        "cnn": Component(
+            "chisel.models.cnn:build_cnn",
+            "three plain convolutions; by default SafeLife's",
+            CnnConfig,
+        ),
         "autoencoder": Component(
             "chisel.models.autoencoder:build_autoencoder",
             "an autoencoder with a certificate for each half of its encoding",
@@ -172,6 +178,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "gridworld": Component(
             "chisel.analysis.evaluation.gridworld:gridworld_evaluator",
             "the return, and side effects, which the agent is not told of",
+        ),
+        "safelife": Component(
+            "chisel.analysis.evaluation.safelife:safelife_evaluator",
+            "held-out and training levels: the reward, and side effects on green life",
         ),
         "digits": Component(
             "chisel.analysis.evaluation.halves:halves_evaluator",

@@ -318,17 +318,18 @@ def judged_by(loaded: AnyLoaded, settings: Sequence[str] = ()) -> tuple[Evaluato
             raise ConfigError(f"{setting}: an evaluation takes eval.*=VALUE and {part}.*=VALUE")
     config = configs.override(config, list(settings)) if settings else config
     evaluator, split = evaluator_of(config), config.eval.split
-    fixed = {f"{part}.{name}": value for name, value in evaluator.fixed.items()}
+    if evaluator.fixed:
+        config = replace(config, env=replace(config.env, **evaluator.fixed))
     for setting in settings:
         key = setting.partition("=")[0]
-        if key in fixed:
-            raise ConfigError(f"{setting}: agents are always judged with {key}={fixed[key]}")
+        group, name = key.split(".")[:2]
+        if group == part and name in evaluator.fixed:
+            value = configs.flatten(configs.to_plain(config))[key]
+            raise ConfigError(f"{setting}: agents are always judged with {key}={value}")
         if key == "eval.split" and not evaluator.splits:
             raise ConfigError(f"{setting}: {world_of(config)!r} has no splits; leave it out")
     if evaluator.splits and split not in evaluator.splits:
         raise ConfigError(f"eval.split = {split}: one of {', '.join(evaluator.splits)}")
-    if fixed:
-        config = replace(config, env=replace(config.env, **evaluator.fixed))
     return evaluator, config
 
 

@@ -17,6 +17,7 @@ from chisel.configs.rules.routing import routing_problems
 from chisel.configs.schema import (
     STUDIES_WHILE_TRAINING,
     AutoencoderNetConfig,
+    CnnConfig,
     ExpertsConfig,
     GridExpertsConfig,
     ImpalaConfig,
@@ -215,10 +216,11 @@ def _safelife(env: SafeLifeConfig) -> Iterator[str]:
             yield f"env.{key} never changes: leave start_frame and end_frame out"
 
 
-def _impala(model: ImpalaConfig) -> Iterator[str]:
+def _three(model: ImpalaConfig | CnnConfig) -> Iterator[str]:
     if len(model.channels) != 3:
+        parts = "blocks" if isinstance(model, ImpalaConfig) else "convolutions"
         yield (
-            f"model.channels = {list(model.channels)}: needs one number for each of the 3 blocks, "
+            f"model.channels = {list(model.channels)}: needs one number for each of the 3 {parts}, "
             "like [16, 32, 32]"
         )
 
@@ -244,7 +246,8 @@ def _autoencoder(model: AutoencoderNetConfig) -> Iterator[str]:
 _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     MazeConfig: _maze,
     SafeLifeConfig: _safelife,
-    ImpalaConfig: _impala,
+    CnnConfig: _three,
+    ImpalaConfig: _three,
     ExpertsConfig: _experts,
     GridExpertsConfig: _experts,
     AutoencoderNetConfig: _autoencoder,

@@ -25,6 +25,7 @@ from chisel.configs.schema.envs import (
 from chisel.configs.schema.launch import LaunchConfig, SlurmConfig
 from chisel.configs.schema.models import (
     AutoencoderNetConfig,
+    CnnConfig,
     ExpertsConfig,
     GridExpertsConfig,
     GridMlpConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "AutoencoderConfig",
     "AutoencoderNetConfig",
     "AuxiliaryConfig",
+    "CnnConfig",
     "DigitsConfig",
     "EvalConfig",
     "ExpertsConfig",

@@ -62,3 +62,17 @@ class GridMlpConfig:
     name: str = "grid-mlp"
     hidden: int = 256
     """Units of each layer, which is also the number of features."""
+
+
+@dataclass(frozen=True)
+class CnnConfig:
+    """Three convolutions without padding and a fully connected layer; by default the sizes of
+    SafeLife's agents (2006.06547).
+    """
+
+    name: str = "cnn"
+    channels: tuple[int, ...] = (32, 64, 64)
+    """Output channels of the convolutions, whose kernels are 5, 3 and 3 wide, with strides of 2, 2
+    and 1."""
+    hidden: int = 512
+    """Units of the layer before the heads."""

@@ -58,6 +58,8 @@ REGIONS = {
     "oversight/routed": "diamond, ghost, gate",
     "oversight/unlabelled": "diamond, ghost, gate",
     "oversight/unrouted": "diamond, ghost, gate",
+    "safelife/ppo": "",
+    "safelife/quick": "",
 }
 """Regions that `study ablation` switches off in runs of each experiment, and of a plug-in's; runs
 without regions are refused."""
@@ -78,6 +80,8 @@ TINY = {
     "algo.num_minibatches=2 algo.update_epochs=1 model.channels=[2,3,3] model.hidden=8",
     "mnist": "frames=60 algo.batch_size=10 model.hidden=[8] model.code=4",
     "oversight": "frames=256 env.num_envs=8 model.hidden=16",
+    "safelife": "frames=640 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] "
+    "model.hidden=8",
 }
 SMALL_STUDIES = {
     "ablation": {"controls": 1},
@@ -201,6 +205,8 @@ def rows_of(run):
         return (TEST_MNIST if run.world == "mnist" else TEST_DIGITS) * 5
     if run.world == "oversight":
         return LEVELS * (1 + len(run.regions) + 3)  # whole, without each region, three scripts
+    if run.world == "safelife":
+        return LEVELS * 3 * 2  # beside it who acts at random and who does nothing; training levels
     situations = 2 if run.world == "maze" and run.config.env.cheese == "region" else 1
     return LEVELS * 2 * situations  # the agent and one that acts at random
 
@@ -342,7 +348,8 @@ def test_the_page_names_the_regions_of_every_experiment():
         (1, "maze/routed"),
         (2, "gridworld/ppo"),
         (3, "oversight/routed"),
-        (4, "digits/halves"),
+        (4, "safelife/quick"),
+        (5, "digits/halves"),
     ],
 )
 def test_the_page_names_the_metrics_of_every_world(row, experiment):

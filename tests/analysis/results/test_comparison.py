@@ -96,7 +96,8 @@ def test_a_group_is_one_line_with_an_interval_over_its_seeds(tmp_path):
     stored = json.loads(comparison.data.read_text())
     assert [line["label"] for line in stored["lines"]] == [str(group), str(other)]
     table = comparison.table()
-    assert [column.header for column in table.columns[1:]] == [str(group), str(other)]
+    assert table.title == str(tmp_path)
+    assert [column.header for column in table.columns[1:]] == ["group", "other"]
     assert cells(comparison, "cheese anywhere: success") == ["0.4 (0.204, 0.596), n = 5", "-"]
 
 

@@ -1,0 +1,68 @@
+"""Three plain convolutions and a fully connected layer; by default the network of SafeLife's PPO.
+
+Source: Turner et al. 2020 (2006.06547), whose agents have it from SafeLife's own training code.
+Theirs has nine value outputs and takes their mean; here the value has one output.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from chisel.configs import ConfigError
+from chisel.models.actor_critic import ActorCritic
+from chisel.models.gridworld import initialise
+from chisel.models.spaces import Spaces
+
+KERNELS, STRIDES = (5, 3, 3), (2, 2, 1)
+LEAST_SIDE = 17
+"""Side of the smallest image that the convolutions leave something of."""
+
+
+def cnn(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int) -> nn.Sequential:
+    """Build the network from images `[B, C, H, W]` to features `[B, hidden]`.
+
+    Children: `conv1`, `relu1` to `conv3`, `relu3`, then `flatten`, `fc`, `relufc`.
+
+    Args:
+        obs_shape: Height, width and channels of an image.
+        channels: Output channels of the three convolutions.
+        hidden: Number of features.
+
+    Raises:
+        ConfigError: If the image is smaller than 17x17.
+        ValueError: If there are not three convolutions.
+    """
+    height, width, before = obs_shape
+    if min(height, width) < LEAST_SIDE:
+        least = f"{LEAST_SIDE}x{LEAST_SIDE}"
+        raise ConfigError(f"cnn reads images of {least} or more, not {height}x{width}")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    sizes = zip(channels, KERNELS, STRIDES, strict=True)
+    for number, (after, kernel, stride) in enumerate(sizes, start=1):
+        layers[f"conv{number}"] = nn.Conv2d(before, after, kernel, stride)
+        layers[f"relu{number}"] = nn.ReLU()
+        height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
+        before = after
+    layers["flatten"] = nn.Flatten()
+    layers["fc"] = nn.Linear(before * height * width, hidden)
+    layers["relufc"] = nn.ReLU()
+    return nn.Sequential(layers)
+
+
+def build_cnn(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
+    """Build `model.name: cnn`; registered under that name."""
+    embedder = cnn(spaces.image_shape("cnn"), config.channels, config.hidden)
+    initialise(embedder, generator)
+    return ActorCritic(
+        embedder,
+        hidden=config.hidden,
+        num_actions=spaces.num_actions,
+        obs_range=spaces.obs_range,
+        packed=spaces.packed,
+        generator=generator,
+    )
