@@ -50,6 +50,9 @@ TRAININGS = {
         f"gridworld/ppo {CPU} {PPO} frames=1024 env.name=safelife env.levels={_TRACES} "
         "env.time_limit=20 env.movement_bonus=0.1 env.exit_bonus=0.5"
     ),
+    "ppo-safelife-cnn": (
+        f"safelife/quick {CPU} frames=640 env.levels={_TRACES} env.time_limit=20 model.hidden=16"
+    ),
     "aup-gridworld": f"gridworld/aup-ppo {CPU} {PPO} {AUP} frames=1536",
     "reinforce-routed": f"oversight/routed {CPU} env.num_envs=16 frames=2048 env.oversight=0.5",
     "reinforce-naive": f"oversight/naive {CPU} env.num_envs=16 frames=2048",
@@ -130,6 +133,7 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "aup-ablation": ("worlds=damage seeds=1 rr_seeds=1 preset=exact",),
     "aup-sweep": ("over=gamma worlds=damage trials=1",),
     "aup-phase": ("worlds=damage draws=1 lambdas=0.5,2",),
+    "engine-parity": ("seeds=0:64 games=2 steps=20",),
     "safelife-levels": ("levels=4 episodes=4",),
     "safelife-replay": (f"traces={_TRACES}",),
     "aup-learned": (f"worlds=vase seeds=0 experiments=aup-ppo settings='{_SMALL_GRID} {AUP}'",),

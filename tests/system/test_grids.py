@@ -97,7 +97,7 @@ def test_an_option_in_which_the_runs_differ_is_not_set_for_all(six):
 
 
 def test_jobs_of_a_lone_run_are_refused(six):
-    with pytest.raises(ConfigError, match="one run; leave jobs out"):
+    with pytest.raises(ConfigError, match="is one run; leave them out"):
         trainers.resume(six / "gamma=0.9/seed-0", [], trainers.LocalLauncher(2))
 
 

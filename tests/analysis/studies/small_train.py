@@ -14,6 +14,9 @@ _ROUTED = (
     f"trainer.keep_every=1 tracking.mode=disabled eval.levels=20 eval.num_envs=20 {_QUIET}"
 )
 
+FIXED = ("split",)
+"""Options that the oversight board lacks."""
+
 CASES: dict[str, dict[str, Any]] = {
     "aup-learned": {"worlds": "vase", "seeds": "3", "experiments": "ppo", "settings": _GRID},
     "leaks": {"settings": "routing.freeze=true algo.gamma=0.9", "steps": 1, "seed": 2},
@@ -22,7 +25,6 @@ CASES: dict[str, dict[str, Any]] = {
         "batch": 100,
         "points": 1,
         "levels": 10,
-        "split": "validation",
         "mode": "mean",
         "controls": 1,
         "seed": 2,

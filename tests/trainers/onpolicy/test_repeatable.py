@@ -241,7 +241,7 @@ def test_the_first_ratio_is_one_for_whatever_is_accepted(name):
 @pytest.mark.parametrize("name", sorted({*registry.names("model")} - {"autoencoder"}))
 def test_every_policy_of_ours_is_accepted(name):
     env = Corridor()
-    env.single_observation_space = spaces.Box(0, 255, (16, 16, 3), np.uint8)
+    env.single_observation_space = spaces.Box(0, 255, (17, 17, 3), np.uint8)
     model = build(registry.get("model", name).schema(), spaces_of(env))
     require_repeatable(
         model, lambda obs: model(obs.permute(0, 3, 1, 2)), env.single_observation_space
