@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from chisel.models.spaces import Spaces
 
 
 class ActorCritic(nn.Module):
@@ -87,6 +91,20 @@ class UnpackBits(nn.Module):
         whole = words.to(torch.int32) if words.is_floating_point() else words
         bits = torch.arange(self.channels, dtype=whole.dtype, device=whole.device)
         return ((whole.movedim(-3, -1) >> bits) & 1).movedim(-1, -3)
+
+
+def with_heads(
+    embedder: nn.Module, config: Any, spaces: Spaces, generator: torch.Generator
+) -> ActorCritic:
+    """Put both heads on an initialised embedder with `config.hidden` features."""
+    return ActorCritic(
+        embedder,
+        hidden=config.hidden,
+        num_actions=spaces.num_actions,
+        obs_range=spaces.obs_range,
+        packed=spaces.packed,
+        generator=generator,
+    )
 
 
 def _head(inputs: int, outputs: int, gain: float, generator: torch.Generator) -> nn.Linear:

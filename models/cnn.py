@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from chisel.configs import ConfigError
-from chisel.models.actor_critic import ActorCritic
+from chisel.models.actor_critic import ActorCritic, with_heads
 from chisel.models.gridworld import initialise
 from chisel.models.spaces import Spaces
 
@@ -58,11 +58,4 @@ def build_cnn(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorC
     """Build `model.name: cnn`; registered under that name."""
     embedder = cnn(spaces.image_shape("cnn"), config.channels, config.hidden)
     initialise(embedder, generator)
-    return ActorCritic(
-        embedder,
-        hidden=config.hidden,
-        num_actions=spaces.num_actions,
-        obs_range=spaces.obs_range,
-        packed=spaces.packed,
-        generator=generator,
-    )
+    return with_heads(embedder, config, spaces, generator)

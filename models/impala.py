@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chisel.models.actor_critic import ActorCritic
+from chisel.models.actor_critic import ActorCritic, with_heads
 from chisel.models.mixture import Mixture
 from chisel.models.spaces import Spaces
 
@@ -109,7 +109,7 @@ def build_impala(config: Any, spaces: Spaces, generator: torch.Generator) -> Act
     """Build `model.name: impala`; registered under that name."""
     embedder = impala(spaces.image_shape("impala"), config.channels, config.hidden)
     initialise(embedder, generator)
-    return _actor_critic(embedder, config, spaces, generator)
+    return with_heads(embedder, config, spaces, generator)
 
 
 def build_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
@@ -126,17 +126,4 @@ def build_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> Ac
     mixture = Mixture(experts, nn.Sequential(trunk, choice))
     initialise(mixture, generator)
     nn.init.xavier_uniform_(choice.weight, gain=0.01, generator=generator)
-    return _actor_critic(mixture, config, spaces, generator)
-
-
-def _actor_critic(
-    embedder: nn.Module, config: Any, spaces: Spaces, generator: torch.Generator
-) -> ActorCritic:
-    return ActorCritic(
-        embedder,
-        hidden=config.hidden,
-        num_actions=spaces.num_actions,
-        obs_range=spaces.obs_range,
-        packed=spaces.packed,
-        generator=generator,
-    )
+    return with_heads(mixture, config, spaces, generator)
