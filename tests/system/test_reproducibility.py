@@ -6,19 +6,27 @@ import signal
 import time
 
 import pytest
+import torch
 
 from chisel import models
+from chisel.models import load_agent
 from tests.system.conftest import SMOKE, identical
 
 
-def test_fresh_processes_agree_whatever_the_hash_seed_and_procgens_threads(
-    chisel, finished, tmp_path
-):
-    chisel("train", *SMOKE, "name=same", "env.num_threads=4", PYTHONHASHSEED="2")
+def test_fresh_processes_agree_whatever_the_hash_seed(chisel, finished, tmp_path):
+    chisel("train", *SMOKE, "name=same", PYTHONHASHSEED="2")
     chisel("train", *SMOKE, "name=other", "seed=1")
     runs = tmp_path / "runs/maze/smoke"
     assert identical(runs / "same", finished)
     assert not identical(runs / "other", finished)
+
+
+@pytest.mark.usefixtures("procgen")
+def test_procgens_engine_trains_the_same_weights_with_any_threads(chisel, finished, tmp_path):
+    chisel("train", *SMOKE, "name=procgen", "env.engine=procgen", "env.num_threads=4")
+    theirs = load_agent(tmp_path / "runs/maze/smoke/procgen").model.state_dict()
+    for name, weights in load_agent(finished).model.state_dict().items():
+        assert torch.equal(weights, theirs[name]), name
 
 
 def killed_and_resumed(chisel, finished, tmp_path, kills, number):
