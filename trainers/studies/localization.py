@@ -23,7 +23,7 @@ from chisel.analysis.localization import (
     sides_of,
 )
 from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Seed, Within
-from chisel.configs import CheckpointError
+from chisel.configs import CheckpointError, ConfigError
 from chisel.models import Agent
 from chisel.trainers.studies.dry_run import CONDITIONS, DryRun, make_dry_run
 
@@ -60,7 +60,7 @@ def run(
         Gradients by region and layer, absorption over training, ablation matrices, and figures.
 
     Raises:
-        ConfigError: An agent has no regions.
+        ConfigError: An agent has no regions, or none that tell kinds of examples apart.
         CheckpointError: There are weights alone, without a run's checkpoint.
     """
 
@@ -76,8 +76,14 @@ def run(
                     dry_run.load(moment)
                     snapshots.append(snapshot(dry_run, frames, batch, seed))
                     progress("checkpoints", number, len(moments))
+            sides = sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules)
+            if not sides:
+                raise ConfigError(
+                    f"{agent.source}: no kind of example has regions of its own that another kind "
+                    "has not, so there is nothing to localize; see the study ablation"
+                )
             return LocalizedRun(
-                sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules),
+                sides,
                 tuple(snapshots),
                 agent_ablation_matrix(
                     agent,
