@@ -87,12 +87,17 @@ def move(
     actions: NDArray[np.int64],
 ) -> None:
     """Move every mouse by its action, in place; see `Boards`."""
-    side = worlds.shape[1]
     for row in range(len(mice)):
-        margin = (side - sizes[row]) // 2
-        y = mice[row, 0] + _DELTAS[actions[row], 0]
-        x = mice[row, 1] + _DELTAS[actions[row], 1]
-        inside = 0 <= y + margin < side and 0 <= x + margin < side
-        if inside and worlds[row, y + margin, x + margin] != WALL:
-            mice[row, 0] = y
-            mice[row, 1] = x
+        move_mouse(worlds[row], sizes[row], mice[row], actions[row])
+
+
+@compiled
+def move_mouse(world: NDArray[np.uint8], size: int, mouse: NDArray[np.int64], action: int) -> None:
+    """Move one mouse `[2]` by its action, in place; a wall or the edge of the world stops it."""
+    margin = (len(world) - size) // 2
+    y = mouse[0] + _DELTAS[action, 0]
+    x = mouse[1] + _DELTAS[action, 1]
+    inside = 0 <= y + margin < len(world) and 0 <= x + margin < len(world)
+    if inside and world[y + margin, x + margin] != WALL:
+        mouse[0] = y
+        mouse[1] = x

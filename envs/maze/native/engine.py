@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.compiled import compiled
-from chisel.envs.maze.boards import Boards, move
+from chisel.envs.maze.boards import Boards, move_mouse
 from chisel.envs.maze.native.flat import PIXELS, Painter
 from chisel.envs.maze.native.game_bytes import fresh, new_record, read_record, write_game
 from chisel.envs.maze.native.generator import generate
@@ -110,7 +110,6 @@ class NativeMaze:
     def commit(self, rows: NDArray[np.intp], timeout: int) -> None:
         """See `Engine.commit`."""
         self._games["timeout"][rows] = timeout
-        self._pictures.forget(rows)
 
     def place(
         self,
@@ -245,8 +244,7 @@ def _step(
         game, forced = games[row], actions[row] == RESET_ACTION
         action = NOTHING_ACTION if forced else actions[row]
         y, x = mice[row, 0], mice[row, 1]
-        one = slice(row, row + 1)
-        move(worlds[one], sizes[one], mice[one], np.array([action]))
+        move_mouse(worlds[row], sizes[row], mice[row], action)
         _note_action(game, action, mice[row, 1] - x, mice[row, 0] - y)
         if not placed[row]:
             game["number"] = below(draws[row], _NUMBERS)
