@@ -101,15 +101,31 @@ def held_out_levels(
     levels: int,
     split: Split,
     seed: int,
+    sizes: Sequence[int] | None = None,
     decision: bool = False,
 ) -> LevelSet:
     """Return the levels that `held_out` chooses, for analyses that play no episodes.
+
+    Args:
+        agent: Agent that is to see them.
+        config: Options of the mazes it was trained in.
+        placement: Where the cheese lies.
+        levels: Number of levels.
+        split: Split of their layouts.
+        seed: Seed of the levels.
+        sizes: Sides of the inner mazes; `None`: all that training allows.
+        decision: Whether to take only levels with a decision square.
 
     Raises:
         ConfigError: If there are too few such levels.
         CheckpointError: If the agent is for another environment.
     """
-    options: dict[str, Any] = {"levels": levels, "split": split, "decision": decision}
+    options: dict[str, Any] = {
+        "levels": levels,
+        "split": split,
+        "sizes": sizes,
+        "decision": decision,
+    }
     with _opened(agent, config, seed=seed, cheese=placement, num_envs=1, **options) as mazes:
         return mazes.level_set
 

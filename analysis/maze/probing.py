@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -99,10 +98,10 @@ def states_of(
         CheckpointError: If the agent is for another environment.
     """
     generator = np.random.default_rng([seed, 0x9B0])
-    config = replace(config, levels=replace(config.levels, min_size=_min_size(config)))
+    sizes = _sizes(config)
     sets = []
     for split, count in zip(SPLITS, levels, strict=True):
-        states = held_out_states(agent, config, levels=count, split=split, seed=seed)
+        states = held_out_states(agent, config, levels=count, split=split, seed=seed, sizes=sizes)
         for state in states:
             _put_mouse(state, generator)
         sets.append(states)
@@ -130,9 +129,9 @@ def sample_of(
     return Sample(to_tensor(observe(states)), targets, layouts, (len(sets[0]), len(sets[1])))
 
 
-def _min_size(config: MazeConfig) -> int:
+def _sizes(config: MazeConfig) -> range:
     largest = config.levels.max_size or WORLD_SIZE[config.mode]
-    return max(config.levels.min_size, min(5, largest))
+    return range(max(config.levels.min_size, min(5, largest)), largest + 1, 2)
 
 
 def _put_mouse(state: MazeState, generator: np.random.Generator) -> None:

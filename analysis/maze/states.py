@@ -22,6 +22,7 @@ def held_out_states(
     levels: int,
     split: Split,
     seed: int,
+    sizes: Sequence[int] | None = None,
     decision: bool = False,
 ) -> list[MazeState]:
     """Return the first states of held-out mazes, as `held_out_levels` chooses them.
@@ -33,7 +34,14 @@ def held_out_states(
     if levels < 1:
         raise ConfigError(f"levels={levels}: must be at least 1")
     level_set = held_out_levels(
-        agent, config, placement, levels=levels, split=split, seed=seed, decision=decision
+        agent,
+        config,
+        placement,
+        levels=levels,
+        split=split,
+        seed=seed,
+        sizes=sizes,
+        decision=decision,
     )
     return [level_set.state(index) for index in range(len(level_set))]
 

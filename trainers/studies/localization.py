@@ -71,17 +71,17 @@ def run(
             moments = _moments(agent, points, whole)
             with closing(make_dry_run(agent, seed=seed)) as dry_run:
                 router = dry_run.routes.router
+                sides = sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules)
+                if not sides:
+                    raise ConfigError(
+                        f"{agent.source}: no kind of example has regions of its own that another "
+                        "kind has not, so there is nothing to localize; see the study ablation"
+                    )
                 snapshots = []
                 for number, moment in enumerate(moments, 1):
                     dry_run.load(moment)
                     snapshots.append(snapshot(dry_run, frames, batch, seed))
                     progress("checkpoints", number, len(moments))
-            sides = sides_of(dry_run.kinds, tuple(router.regions), router.rules.rules)
-            if not sides:
-                raise ConfigError(
-                    f"{agent.source}: no kind of example has regions of its own that another kind "
-                    "has not, so there is nothing to localize; see the study ablation"
-                )
             return LocalizedRun(
                 sides,
                 tuple(snapshots),
