@@ -58,8 +58,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in sorted(DOCS.glob("notebooks/*.ipynb")):
         uri = path.relative_to(DOCS).with_suffix(".md").as_posix()
         files.append(File.generated(config, uri, content=notebook.markdown(path)))
-    for room in tables.ROOMS:
-        files.append(File.generated(config, f"reference/api/{room}.md", content=tables.room(room)))
+    for name in tables.packages():
+        uri = f"reference/api/{name}.md"
+        files.append(File.generated(config, uri, content=tables.package(name)))
     return files
 
 
@@ -85,7 +86,8 @@ def _navigation(index: str) -> Iterable[dict[str, Any]]:
             name, _, pages = group.partition("\n")
             entries.append({name: _entries(pages)})
         if title == "Reference":
-            entries.append({"Python": [{f"chisel.{r}": f"reference/api/{r}.md"} for r in tables.ROOMS]})
+            names = [{f"chisel.{name}": f"reference/api/{name}.md"} for name in tables.packages()]
+            entries.append({"Python": names})
         yield {title: entries}
 
 

@@ -6,8 +6,9 @@ Every function returns Markdown.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -26,36 +27,54 @@ from chisel.cli.main import main as chisel
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("envs", "corpora", "models", "routing", "impact", "trainers", "analysis", "configs")
-"""Rooms with a page of their own among the pages about Python."""
-COMPONENTS = ("env", "corpus", "model", "algo")
+COMPONENTS: dict[configs.registry.Kind, str] = {
+    "env": "Environments",
+    "corpus": "Corpora",
+    "model": "Networks",
+    "algo": "Algorithms",
+}
 _TYPES = {int: "whole number", float: "number", bool: "true or false", str: "text", Any: "mapping"}
 
 
-def options(schema: str, prefix: str = "", base: str = "") -> str:
-    """Return a table of the options in a dataclass of `chisel.configs.schema`.
+def options() -> str:
+    """Return the options of a run, of all components, and of SLURM's jobs."""
+    groups = [one for one in fields(configs.RunConfig) if is_dataclass(_default(one))]
+    parts = ["## The run", _options(configs.RunConfig, "", {one.name for one in groups})]
+    for kind, title in COMPONENTS.items():
+        parts.append(f"## {title} (`{kind}.*`)")
+        for name in configs.registry.names(kind):
+            schema = configs.registry.get(kind, name).schema
+            if schema is not None:  # always, of these kinds
+                parts += [f"### `{kind}.name={name}`", *_section(schema, f"{kind}.")]
+    for group in groups:
+        schema = type(_default(group))
+        parts += [f"## `{group.name}.*`", *_section(schema, f"{group.name}.")]
+    parts += ["## `slurm.*`", *_section(configs.SlurmConfig, "slurm.")]
+    return "\n\n".join(parts)
 
-    Args:
-        schema: Name of the class.
-        prefix: Beginning of the options' keys, like `env.`.
-        base: Class whose options are left out.
-    """
-    known = {one.name for one in fields(getattr(configs, base))} if base else set()
-    return _table(
-        ("key", "takes", "default", "meaning"),
-        (row for key, *row in _options(getattr(configs, schema), prefix) if key not in known),
-    )
+
+def _section(schema: type, prefix: str) -> tuple[str, str]:
+    """Return what a dataclass is about, and a table of the options that its bases lack."""
+    bases = [one.name for base in schema.__bases__ if is_dataclass(base) for one in fields(base)]
+    return inspect.cleandoc(schema.__doc__ or ""), _options(schema, prefix, {"name", *bases})
 
 
-def _options(schema: type, prefix: str) -> Iterable[tuple[str, str, str, str, str]]:
+def _options(schema: type, prefix: str, without: Collection[str]) -> str:
+    head = ("key", "takes", "default", "meaning")
+    return _table(head, _rows(schema, prefix, {*COMPONENTS, *without}))
+
+
+def _rows(schema: type, prefix: str, without: Collection[str]) -> Iterable[Sequence[str]]:
     hints, said = get_type_hints(schema), _meanings(schema)
     for field in fields(schema):
         default, key = _default(field), f"{prefix}{field.name}"
-        if is_dataclass(default) and not isinstance(default, type):
-            for _, *row in _options(type(default), f"{key}."):
-                yield field.name, *row
-        elif field.name not in COMPONENTS and (field.name != "name" or not prefix):
+        if field.name in without:
+            continue
+        if is_dataclass(default):
+            yield from _rows(type(default), f"{key}.", ())
+        else:
             shown = "" if default is MISSING else f"`{as_typed(default)}`"
-            yield field.name, f"`{key}`", _takes(hints[field.name]), shown, said[field.name]
+            yield f"`{key}`", _takes(hints[field.name]), shown, said[field.name]
 
 
 def _default(field: Field[Any]) -> Any:
@@ -153,42 +172,46 @@ def gallery() -> str:
 
 
 def rooms() -> str:
-    """Return a list of the rooms with what each is for."""
+    """Return a list of the packages that offer something, with what each is for."""
     return "\n".join(
-        f"- [`chisel.{room}`](api/{room}.md): {_first(_chisel()[room])}" for room in ROOMS
+        f"- [`chisel.{name}`](api/{name}.md): {_first(package)}"
+        for name, package in packages().items()
     )
 
 
-def room(name: str) -> str:
-    """Return the page of a room: what it and its packages offer."""
-    packages = [one for one in _packages(_chisel()[name]) if one.exports]
-    sections = [
-        "\n\n".join(
-            [
-                f"## `{one.path}`",
-                one.docstring.value if one.docstring else "",
-                *(f"::: {one.path}.{offered}" for offered in _offered(one)),
-            ]
-        )
-        for one in packages
-    ]
-    return "\n\n".join([f"# `chisel.{name}`", *sections])
+@cache
+def packages() -> dict[str, Any]:
+    """Return the packages of the rooms that offer something, by their names within `chisel`."""
+    return {
+        one.path.removeprefix("chisel."): one
+        for room in ROOMS
+        for one in _packages(_chisel()[room])
+        if one.exports
+    }
+
+
+def package(name: str) -> str:
+    """Return the page of a package: what it offers."""
+    found = packages()[name]
+    offered = [f"::: {found.path}.{one}" for one in _offered(found)]
+    return "\n\n".join([f"# `{found.path}`", found.docstring.value, *offered])
 
 
 def _packages(package: Any) -> Iterable[Any]:
     yield package
     for _, member in sorted(package.modules.items()):
-        if member.is_package and not member.name.startswith("_"):
+        if member.is_init_module:
             yield from _packages(member)
 
 
 def _offered(package: Any) -> list[str]:
-    """Return the documented classes and functions that a package offers."""
+    """Return the documented classes and functions that a package offers, without options."""
     found = []
     for name in map(str, package.exports):
         with contextlib.suppress(griffe.AliasResolutionError):  # constants of a tuple assignment
             member = package[name]
-            if (member.is_class or member.is_function) and member.docstring:
+            shown = (member.is_class or member.is_function) and member.docstring
+            if shown and ".schema." not in member.canonical_path:
                 found.append(name)
     return found
 

@@ -324,7 +324,7 @@ def test_no_experiment_is_left_out():
 def tables_of_page():
     """The rows of each table of the page, by the heading above it."""
     tables = {}
-    for part in PAGE.read_text().split("\n## ")[1:]:
+    for part in re.split(r"\n##+ ", PAGE.read_text())[1:]:
         heading, *lines = part.splitlines()
         rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
         tables[heading] = rows[2:]
