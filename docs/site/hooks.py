@@ -2,8 +2,8 @@
 
 The list of pages on docs/README.md is the navigation, so a page that is listed there has its place
 on the site. Pages outside of docs/ and notebooks become pages of the site, and links to them are
-changed. A line `<!-- generated: NAME WORD -->` on a page is replaced by what the function `NAME` of
-`tables.py` returns.
+changed. A line `<!-- generated: NAME -->` on a page, with a line in italics above it that says where
+to see that part, is replaced by what the function `NAME` of `tables.py` returns.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ELSEWHERE = {
     "tests/QUARANTINES.md": "project/quarantines.md",
 }
 """Pages that lie outside of docs/, by their path in the repository, and their paths on the site."""
-GENERATED: dict[str, Callable[..., str]] = {
+GENERATED: dict[str, Callable[[], str]] = {
     "commands": tables.commands,
     "experiments": tables.experiments,
     "gallery": tables.gallery,
@@ -43,7 +43,7 @@ _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
-_MARK = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
+_MARK = re.compile(r"(?:^\*.*\*\n\n)?^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -66,7 +66,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in what is generated, and change links to pages that lie elsewhere on the site."""
-    filled = _MARK.sub(lambda mark: GENERATED[mark[1]](*mark[2].split()), markdown)
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]  # the page is the list of all pages
+    filled = _MARK.sub(lambda mark: GENERATED[mark[1]](), markdown)
     uri = page.file.src_uri
     parts = _FENCE.split(filled)
     parts[::2] = [_LINK.sub(lambda link: _on_site(link, uri), text) for text in parts[::2]]

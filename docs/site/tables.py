@@ -73,8 +73,11 @@ def _rows(schema: type, prefix: str, without: Collection[str]) -> Iterable[Seque
         if is_dataclass(default):
             yield from _rows(type(default), f"{key}.", ())
         else:
-            shown = "" if default is MISSING else f"`{as_typed(default)}`"
-            yield f"`{key}`", _takes(hints[field.name]), shown, said[field.name]
+            yield f"`{key}`", _takes(hints[field.name]), _code(default), said[field.name]
+
+
+def _code(value: Any) -> str:
+    return "" if value in (MISSING, "") else f"`{as_typed(value)}`"
 
 
 def _default(field: Field[Any]) -> Any:
@@ -146,7 +149,7 @@ def _study(name: str) -> str:
         (
             f"`{one.name}`",
             one.takes,
-            "needed" if one.needed else f"`{as_typed(one.default)}`",
+            "needed" if one.needed else _code(one.default),
             one.meaning.replace("|", "\\|"),
         )
         for one in options_of(name, function).values()
