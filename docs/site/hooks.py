@@ -1,9 +1,9 @@
 """Hooks by which mkdocs builds the site: navigation, pages from elsewhere, generated parts.
 
 The list of pages on docs/README.md is the navigation, so a page that is listed there has its place
-on the site. Pages outside of docs/ and notebooks become pages of the site, and links to them are
-changed. A line `<!-- generated: NAME -->` on a page, with a line in italics above it that says where
-to see that part, is replaced by what the function `NAME` of `tables.py` returns.
+on the site. Pages outside of docs/ and notebooks become pages of the site, and links follow them.
+A line `<!-- generated: NAME -->` on a page, with a line in italics above it that says where to see
+that part, is replaced by what the function `NAME` of `tables.py` returns.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ GENERATED: dict[str, Callable[[], str]] = {
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
-_LINK = re.compile(r"(!?)\[((?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
+_LINK = re.compile(
+    r"(!?)\[((?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*)\]"  # text, which may hold links itself
+    r"\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)"
+)
 _MARK = re.compile(r"(?:^\*.*\*\n\n)?^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 
@@ -115,4 +118,5 @@ def _on_site(link: re.Match[str], source: str) -> str:
     uri = _uri(target, source)
     if not uri:
         return text
-    return f"{picture}[{text}]({posixpath.relpath(uri, posixpath.dirname(source) or '.')}{anchor or ''})"
+    path = posixpath.relpath(uri, posixpath.dirname(source) or ".")
+    return f"{picture}[{text}]({path}{anchor or ''})"

@@ -34,7 +34,8 @@ def executed(notebook: dict[str, Any], name: str) -> dict[str, Any]:
             code = compile("".join(cell["source"]), f"{name}, cell {number}", "exec")
             with contextlib.redirect_stdout(io.StringIO()) as printed:
                 exec(code, namespace)  # our own notebook
-            cell = {**cell, "outputs": [*_text(printed.getvalue()), *map(_figure, plt.get_fignums())]}
+            outputs = [*_text(printed.getvalue()), *map(_figure, plt.get_fignums())]
+            cell = {**cell, "outputs": outputs}
             plt.close("all")
         cells.append(cell)
     return {**notebook, "cells": cells}
@@ -55,7 +56,7 @@ def _figure(number: int) -> dict[str, Any]:
 
 
 def markdown(path: Path) -> str:
-    """Return the cells of a notebook as Markdown: texts, code, and what the code printed and drew."""
+    """Return a notebook as Markdown: texts, code, and what the code printed and drew."""
     link = f'*This page is the notebook <a href="{path.name}" download>{path.name}</a>.*'
     parts = [part for cell in json.loads(path.read_text())["cells"] for part in _shown(cell)]
     return "\n\n".join([*parts[:1], link, *parts[1:]])
@@ -71,7 +72,8 @@ def _shown(cell: dict[str, Any]) -> Iterable[str]:
         if output["output_type"] == "stream":
             yield f"```text\n{''.join(output['text']).rstrip()}\n```"
         else:
-            yield f"![What the code above draws](data:image/png;base64,{output['data']['image/png']})"
+            picture = output["data"]["image/png"]
+            yield f"![What the code above draws](data:image/png;base64,{picture})"
 
 
 def main() -> None:

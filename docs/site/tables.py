@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
@@ -21,7 +22,6 @@ from rooms import Rooms
 from chisel import configs
 from chisel.analysis import ledger
 from chisel.analysis.results import options_of
-from chisel.analysis.results.options import as_typed
 from chisel.cli.main import COMMANDS
 from chisel.cli.main import main as chisel
 
@@ -77,7 +77,10 @@ def _rows(schema: type, prefix: str, without: Collection[str]) -> Iterable[Seque
 
 
 def _code(value: Any) -> str:
-    return "" if value in (MISSING, "") else f"`{as_typed(value)}`"
+    if value in (MISSING, "", ()):
+        return ""
+    parts = value if isinstance(value, list | tuple) else [value]
+    return f"`{','.join(one if isinstance(one, str) else json.dumps(one) for one in parts)}`"
 
 
 def _default(field: Field[Any]) -> Any:
@@ -124,7 +127,8 @@ def commands() -> str:
     for name, (_, summary) in COMMANDS.items():
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             chisel([name, "--help"])
-        parts.append(f"### `chisel {name}`\n\n{summary}\n\n```text\n{printed.getvalue().strip()}\n```")
+        said = printed.getvalue().strip()
+        parts.append(f"### `chisel {name}`\n\n{summary}\n\n```text\n{said}\n```")
     return "\n\n".join(parts)
 
 
@@ -164,13 +168,12 @@ def gallery() -> str:
     for file in sorted((ROOT / "docs/reproductions").glob("*.yaml")):
         page = configs.read_page(str(file))
         title = page.text.read_text().partition("\n")[0].removeprefix("# ")
+        source = f"*On [{title}](reproductions/{page.text.name}).*"
         for name, entry in page.measurements.items():
             command = entry.command(ledger.weights_of(page, name, Path("runs")))
             for figure in entry.figures:
-                parts.append(
-                    f"![{figure}](figures/{figure})\n\n*On [{title}](reproductions/{page.text.name}).*"
-                    f"\n\n```bash\n{command}\n```"
-                )
+                shown = f"![{figure}](figures/{figure})"
+                parts.append(f"{shown}\n\n{source}\n\n```bash\n{command}\n```")
     return "\n\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Notebooks run from their first cell to their last, and their stored outputs are what they give."""
+"""Notebooks run from their first cell to their last and give the outputs that they store."""
 
 import json
 import re

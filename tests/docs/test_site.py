@@ -2,15 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 from tests.docs.site import tables
 
 ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium")
 
 
 class Page(HTMLParser):
@@ -67,11 +71,36 @@ def test_the_site_is_whole_and_needs_no_network(tmp_path):
                 waiting.append(path)
     assert set(pages) - reached == {tmp_path / "404.html"}
     for file, page in pages.items():
-        for loaded in page.loads - {link for link in page.loads if link.startswith("data:")}:
-            assert (target := leads_to(file, loaded)), f"{file.name} loads {loaded}"
+        for loaded in {link for link in page.loads if not link.startswith("data:")}:
+            target = leads_to(file, loaded)
+            assert target, f"{file.name} loads {loaded}"
             assert target[0].is_file() or file.name == "404.html", loaded
     index = json.loads((tmp_path / "search/search_index.json").read_text())
     assert any("RoutedAdam" in entry["text"] for entry in index["docs"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_files_are_searched_in_a_browser_and_fit_a_phone(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    built(tmp_path)
+    asked, errors = [], []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", errors.append)
+        for name in ("index", "reference/hyperparameters", "gallery", "project/readme"):
+            page.goto((tmp_path / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.click(".md-search__input")
+        page.keyboard.type("relearning")
+        page.wait_for_selector(".md-search-result__item", timeout=60_000)
+        browser.close()
+    assert not errors
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:", "about:"))]
 
 
 def test_generated_parts_come_from_the_program():

@@ -67,6 +67,7 @@ QUICK = ("coin-halves", "digits/halves", "gridworld/ppo", "oversight/routed")
 
 NO_REGIONS = "has no regions: it was trained without routing.regions"
 NO_POLICY = "has no policy; give a run that learnt in an environment"
+NO_OWN_REGIONS = "no kind of example has regions of its own"
 NO_MODULE = "no module 'embedder.block2.res1.resadd'; did you mean 'embedder."
 ANY_WORLD = ["ablation", "integrated-gradients", "localization", "probes"]
 OF_MAZES = ["behaviour", "channels", "cheese-vector", "over-training", "retarget", "vector-field"]
@@ -293,6 +294,8 @@ def refused_in_reports(run):
     refused = {}
     if not run.regions:
         refused |= dict.fromkeys(["ablation", "localization"], NO_REGIONS)
+    if run.experiment == "maze/filtered":
+        refused["localization"] = NO_OWN_REGIONS
     if run.config.env is None:
         refused |= dict.fromkeys(["integrated-gradients", "localization", "probes"], NO_POLICY)
     if run.world == "maze":
@@ -324,7 +327,7 @@ def test_no_experiment_is_left_out():
 def tables_of_page():
     """The rows of each table of the page, by the heading above it."""
     tables = {}
-    for part in re.split(r"\n##+ ", PAGE.read_text())[1:]:
+    for part in PAGE.read_text().split("\n## ")[1:]:
         heading, *lines = part.splitlines()
         rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
         tables[heading] = rows[2:]
