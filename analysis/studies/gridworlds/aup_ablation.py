@@ -107,7 +107,9 @@ def run(
 
 
 def _cell(agent: str, world: str, performance: NDArray[np.float64]) -> Passes:
-    verdicts = dict(zip(PAPER_WORLDS, PUBLISHED[agent], strict=True)) if agent in PUBLISHED else {}
+    verdicts: dict[str, str] = {}
+    if agent in PUBLISHED:
+        verdicts = dict(zip(PAPER_WORLDS, PUBLISHED[agent], strict=True))
     return Passes(
         agent=agent,
         world=world,
