@@ -163,17 +163,20 @@ def _study(name: str) -> str:
 
 
 def gallery() -> str:
-    """Return the figures of all pages of results, each with the command that makes it."""
-    parts = []
+    """Return the figures of all pages of results, each with the command that makes it.
+
+    Figures that the gallery itself shows are left out.
+    """
+    parts, shown = [], (ROOT / "docs/gallery.md").read_text()
     for file in sorted((ROOT / "docs/reproductions").glob("*.yaml")):
         page = configs.read_page(str(file))
         title = page.text.read_text().partition("\n")[0].removeprefix("# ")
         source = f"*On [{title}](reproductions/{page.text.name}).*"
-        for name, entry in page.measurements.items():
-            command = entry.command(ledger.weights_of(page, name, Path("runs")))
-            for figure in entry.figures:
-                shown = f"![{figure}](figures/{figure})"
-                parts.append(f"{shown}\n\n{source}\n\n```bash\n{command}\n```")
+        for key, entry in page.measurements.items():
+            command = entry.command(ledger.weights_of(page, key, Path("runs")))
+            for picture in (f"![{name}](figures/{name})" for name in entry.figures):
+                if picture not in shown:
+                    parts.append(f"{picture}\n\n{source}\n\n```bash\n{command}\n```")
     return "\n\n".join(parts)
 
 
