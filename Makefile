@@ -20,7 +20,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-slow test-published published-file lint format types bench lock clean
+.PHONY: help setup demo test test-slow test-published published-file lint format types docs bench lock clean
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (7 minutes)"
@@ -28,6 +28,7 @@ help:
 	@echo "make test-slow  the rest"
 	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
+	@echo "make docs       the documentation as a site in build/site, with search, without network"
 	@echo "make bench      speed, beside other libraries"
 	@echo "make lock       requirements.lock anew, after a change of dependencies; pins that fit stay"
 	@echo "make clean      remove $(VENV) and caches; runs/ stays"
@@ -89,6 +90,10 @@ format: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open build/site/index.html"
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -1,53 +1,53 @@
-"""Notebooks run from their first cell to their last, without Jupyter, and carry no outputs."""
+"""Notebooks run from their first cell to their last and give the outputs that they store."""
 
 import json
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
+
+from tests.docs.site import notebook
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
-FIGURES = {"cheese-vector": {"cheese-vector.png", "field.png"}}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
-def cells(notebook, kind):
-    found = json.loads(notebook.read_text())["cells"]
-    return ["".join(one["source"]) for one in found if one["cell_type"] == kind]
+def markdown(path):
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(one["source"]) for one in cells if one["cell_type"] == "markdown"]
 
 
-def test_every_notebook_is_known():
-    assert {path.stem for path in NOTEBOOKS} == set(FIGURES)
+def outputs(content):
+    """The kind of each output by cell, and its text without numbers, which differ by machine."""
+    return [
+        [
+            (one["output_type"], re.sub(r"-?[\d.]+(e-\d+)?", "#", "".join(one.get("text", []))))
+            for one in cell.get("outputs", [])
+        ]
+        for cell in content["cells"]
+    ]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_has_at_most_ten_cells_and_no_outputs(notebook):
-    content = json.loads(notebook.read_text())
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_at_most_ten_cells_and_explains_them(path):
+    content = json.loads(path.read_text())
     assert content["nbformat"] == 4
     assert len(content["cells"]) <= 10
-    for cell in content["cells"]:
-        assert not cell.get("outputs")
-        assert cell.get("execution_count") is None
+    assert markdown(path)[0].startswith("# ")
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebooks_links_lead_to_files(notebook):
-    for text in cells(notebook, "markdown"):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebooks_links_lead_to_files(path):
+    for text in markdown(path):
         for target in LINK.findall(text):
-            assert (notebook.parent / target).exists(), target
+            assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_leaves_its_figures(notebook, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_gives_the_outputs_that_are_stored(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    plt.switch_backend("Agg")
-    namespace = {"__name__": "__main__"}
-    for number, text in enumerate(cells(notebook, "code")):
-        exec(compile(text, f"{notebook.name}, code cell {number}", "exec"), namespace)
-    plt.close("all")
-    figures = {path.name for path in tmp_path.iterdir() if path.suffix != ".pdf"}
-    assert figures == FIGURES[notebook.stem]
-    assert all(path.stat().st_size > 5000 for path in tmp_path.iterdir())
-    assert capsys.readouterr().out
+    stored = json.loads(path.read_text())
+    found = notebook.executed(stored, path.name)
+    assert outputs(found) == outputs(stored)
+    assert any(kind == "display_data" for cell in outputs(found) for kind, _ in cell)

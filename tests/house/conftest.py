@@ -1,4 +1,4 @@
-"""The project as a wheel."""
+"""The project as a source distribution, and the wheel that is built from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.house.rooms import NAME, ROOMS, ROOT
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, so that nothing is left in the repository."""
+    """Built from a copy, so that nothing is left in the repository; the sdist lies beside it."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     for room in (NAME, *ROOMS):
@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source],
         check=True,
         capture_output=True,
     )

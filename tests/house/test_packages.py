@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -159,6 +160,11 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
         for path in (ROOT / room).glob(pattern)
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
     assert {name for name in names if ".dist-info/" not in name} == expected
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == PYPROJECT["project"]["version"]
 
 
 def test_everything_imported_is_a_declared_dependency() -> None:

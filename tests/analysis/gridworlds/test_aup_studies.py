@@ -22,14 +22,15 @@ def test_the_ablation_of_damage_ends_as_published_where_no_chance_is_in_it(tmp_p
     pictures = {"aup-ablation.png", "aup-learning.png"}
     assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == WRITTEN | pictures
     found = json.loads((folder / "aup-ablation.json").read_text())
-    assert found["agreement"]["cells"] == 7
+    assert found["agreement"]["cells"] == 6  # no verdict on relative reachability has a source
     assert found["command"] == "chisel study aup-ablation seeds=2 rr_seeds=1 worlds=damage"
     cells = {cell["agent"]: cell for cell in found["cells"]}
     assert list(cells) == [agent.name for agent in AGENTS]
     standard = cells["Standard"]
     assert (standard["passed"], standard["n"], standard["published"]) == (0, 2, False)
     assert standard["outcomes"]["side effect, complete"] == 2
-    assert (cells["Relative reachability"]["passed"], cells["Relative reachability"]["n"]) == (1, 1)
+    reachability = cells["Relative reachability"]
+    assert (reachability["passed"], reachability["n"], reachability["published"]) == (1, 1, None)
     assert cells["Starting state"]["artefact"] is None
 
 
