@@ -13,12 +13,14 @@ USAGE = "chisel compare RUN RUN … [out=FOLDER]"
 HELP = f"""\
 usage: {USAGE}
 
-Puts runs side by side: learning curves as a figure, final numbers and evaluations as a table. A RUN
-may be the folder of a grid, which stands for all its runs, or a folder of several seeds; then means
-come with the seeds themselves, from five on with 95 % intervals over seeds, and of two such folders
-with a permutation p. Two folders of ten seeds or more also get interquartile means, the probability
-that a run of the first is better, and performance profiles. Evaluations of an earlier checkpoint
-are not shown; those made with other settings are said to be.
+Puts runs side by side: learning curves as a figure, final numbers and
+evaluations as a table. A RUN may be the folder of a grid, which stands for all
+its runs, or a folder of several seeds; then means come with the seeds
+themselves, from five on with 95 % intervals over seeds, and of two such folders
+with a permutation p. Two folders of ten seeds or more also get interquartile
+means, the probability that a run of the first is better, and performance
+profiles. Evaluations of an earlier checkpoint are not shown; those made with
+other settings are said to be.
 
 examples:
   chisel compare runs/maze/quick/A runs/maze/quick/B

@@ -20,6 +20,7 @@ from chisel.configs import (
     experiments,
     namesake,
     near,
+    registry,
     version,
 )
 
@@ -42,7 +43,8 @@ COMMANDS = {
 }
 """Module and summary of every command.
 
-A module has `HELP`, `run(arguments)`, and maybe `about(word)` for help on an argument.
+A module has `HELP`, `run(arguments)`, and maybe `about(word)`: help on an argument, or, if the word
+is empty, on the command.
 """
 
 HELP = """\
@@ -55,9 +57,10 @@ examples:
   chisel eval runs/maze/quick/NAME
   chisel study vector-field checkpoint=runs/maze/quick/NAME
 
-`chisel COMMAND --help` says more. Settings are written key=value; `chisel check maze/quick` prints
-them all. Exit codes: 0 done, 2 config or arguments, 3 checkpoint or disk, 4 numbers went bad,
-5 environment, 130 ended by Ctrl-C, 143 stopped by a signal and resumable."""
+`chisel COMMAND --help` says more. Settings are written key=value; `chisel check
+maze/quick` prints them all. Exit codes: 0 done, 2 config or arguments, 3
+checkpoint or disk, 4 numbers went bad, 5 environment, 130 ended by Ctrl-C, 143
+stopped by a signal and resumable."""
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as in shells."""
@@ -147,21 +150,26 @@ def _dispatch(arguments: Sequence[str]) -> None:
     if arguments[0] in ("-V", "--version"):
         print(f"chisel {version()}")
         return
-    command, rest = arguments[0], arguments[1:]
+    command, rest = arguments[0], list(arguments[1:])
+    asked = "--help" in rest or "-h" in rest or rest[-1:] == ["help"]
+    if asked and command in registry.names("study"):
+        command, rest = "study", [command, *rest]
     if command not in COMMANDS:
         raise ConfigError(_unknown(command, rest))
     module = import_module(COMMANDS[command][0])
-    if any(argument in ("-h", "--help") for argument in rest):
-        words = [argument for argument in rest if argument not in ("-h", "--help")]
-        print(module.about(words[0]) if words and hasattr(module, "about") else module.HELP)
-        return
-    module.run(rest)
+    if not asked:
+        return module.run(rest)
+    words = [argument for argument in rest if argument not in ("-h", "--help", "help")]
+    print(module.about((words or [""])[0]) if hasattr(module, "about") else module.HELP)
 
 
 def _unknown(command: str, rest: Sequence[str]) -> str:
     if command in experiments() or command.endswith((".yaml", ".yml")):
         meant = shlex.join(["chisel", "train", command, *rest])
         return f"{command} is an experiment; did you mean `{meant}`?"
+    if command in registry.names("study"):
+        meant = shlex.join(["chisel", "study", command, *rest])
+        return f"{command} is a study; did you mean `{meant}`?"
     match = near(command, COMMANDS)
     instead = f"did you mean {match!r}?" if match else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {command!r}; {instead}"

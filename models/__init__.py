@@ -3,11 +3,10 @@
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
 from chisel.models.build import build, require_kind
-from chisel.models.loaded import Agent, Loaded, as_agent, require_model
+from chisel.models.loaded import WEIGHTS, Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
     FORMAT,
     GROUP_FILE,
-    WEIGHTS,
     ancestors_of,
     find_checkpoint,
     holds_agent,

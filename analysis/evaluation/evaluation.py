@@ -39,7 +39,6 @@ from chisel.analysis.results import (
     make_folder,
     save_figure,
     torch_threads,
-    typed_source,
     write_csv,
     write_json,
 )
@@ -180,9 +179,9 @@ def evaluate(
     folder = make_folder(networks.folder("eval") if out is None else out)
     with torch_threads(threads):
         played = list(_played(evaluator, loaded, config, changes, networks.progress))
-    command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
+    command = shlex.join(["chisel", "eval", str(loaded), *as_list(overrides)])
     origin = {
-        "checkpoint": str(loaded.source),
+        "checkpoint": configs.agent_name(loaded.source),
         "sha256": loaded.digest,
         "env_steps": loaded.env_steps,
         "seed": config.eval.seed,

@@ -57,17 +57,7 @@ from chisel.analysis.results.layouts import (
     redrawn,
 )
 from chisel.analysis.results.logs import logs
-from chisel.analysis.results.options import (
-    THREADS,
-    Count,
-    Option,
-    Seed,
-    Share,
-    Within,
-    as_typed,
-    options_help,
-    options_of,
-)
+from chisel.analysis.results.options import options_help, options_of
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.settings import (
@@ -75,7 +65,6 @@ from chisel.analysis.results.settings import (
     as_config_errors,
     as_list,
     require_spaces,
-    typed_source,
 )
 from chisel.analysis.results.subjects import (
     Agents,
@@ -85,6 +74,7 @@ from chisel.analysis.results.subjects import (
 )
 from chisel.analysis.results.tables import new_table, plain_table, show
 from chisel.analysis.results.threads import choose_threads, torch_threads
+from chisel.configs import THREADS, Count, Option, Seed, Share, Within, as_typed
 
 __all__ = [
     "CHEESE",
@@ -161,7 +151,6 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "torch_threads",
-    "typed_source",
     "write_csv",
     "write_file",
     "write_gif",

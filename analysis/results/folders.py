@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from chisel.analysis.results.files import check_folder, read_json
+from chisel.configs import agent_path
 from chisel.models import CHECKPOINTS, GROUP_FILE, WEIGHTS, holds_agent, iteration_of
 
 _DIGITS = 8
@@ -14,7 +15,7 @@ _DIGITS = 8
 
 def runs_of(checkpoint: Path | str) -> list[Path]:
     """Return the runs of a group of seeds, by seed; for any other path the path alone."""
-    path = Path(checkpoint)
+    path = agent_path(checkpoint)
     if holds_agent(path):
         return [path]
     seeds = [one for one in path.glob("seed-*") if holds_agent(one)]
@@ -26,7 +27,7 @@ def points_of(grid: Path | str) -> list[Path]:
 
     Those without a log of metrics are left out.
     """
-    path = Path(grid)
+    path = agent_path(grid)
     runs = [Path(name) for name in read_json(path / GROUP_FILE).get("folders", [])]
     logged = [run for run in runs if (path / run / "metrics.csv").is_file()]
     points = [path / (run.parent if run.name.startswith("seed-") else run) for run in logged]
@@ -64,10 +65,11 @@ def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> Non
     Raises:
         ConfigError: If they cannot be written.
     """
-    path = Path() if checkpoint is None else Path(checkpoint)
+    path = Path() if checkpoint is None else agent_path(checkpoint)
     if path.is_file() and path.parent.name == CHECKPOINTS:
         path = path.parent.parent
-    home = path if (path / CHECKPOINTS).is_dir() or runs_of(path) != [path] else Path()
+    runs = runs_of(path)
+    home = path if any((run / CHECKPOINTS).is_dir() for run in (path, *runs)) else Path()
     check_folder(Path(out) if out is not None else home / "studies")
 
 

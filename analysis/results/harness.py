@@ -33,14 +33,22 @@ from chisel.analysis.results.files import (
     write_json,
 )
 from chisel.analysis.results.folders import check_writable, joined, short_digest
-from chisel.analysis.results.options import PROGRESS as _PROGRESS
-from chisel.analysis.results.options import THREADS, Option, as_typed, options_of, read_options
+from chisel.analysis.results.options import options_of
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.subjects import Networks, load_agents, load_networks
 from chisel.analysis.results.tables import keep_tables
 from chisel.analysis.results.threads import choose_threads, torch_threads
-from chisel.configs import ConfigError, EnvironmentFault, versions_of
+from chisel.configs import (
+    PROGRESS,
+    THREADS,
+    ConfigError,
+    EnvironmentFault,
+    Option,
+    as_typed,
+    read_options,
+    versions_of,
+)
 from chisel.models import Agent, Loaded
 
 _NO_OPTIONS = ("checkpoint", "out", THREADS.name)
@@ -199,9 +207,9 @@ def _group(
 ) -> Networks:
     """Load one group; `env` is for what is studied, and for other published weights beside it."""
     studied = option.name == "checkpoint"
-    load = load_networks if option.kind == Networks else load_agents
+    load = load_networks if option.kind == "Networks" else load_agents
     found = load(given, env if studied or str(given).endswith(".pth") else None)
-    if option.kind == Agent and len(found) > 1 and not studied:
+    if option.kind == "Agent" and len(found) > 1 and not studied:
         raise ConfigError(
             f"{option.name}={found.path}: one agent only, and this is a folder of {len(found)} "
             f"seeds; give one of them, like {option.name}={Path(found.path) / found.names[0]}"
@@ -217,17 +225,17 @@ def _called(
 ) -> Result:
     """Call a study's function; one that takes a single agent once for each seed of a group."""
     given = {k: v for k, v in call.values.items() if k not in ("out", "env", THREADS.name)}
-    own_bar = _PROGRESS in inspect.signature(function).parameters
-    given |= {_PROGRESS: progress} if own_bar else {}
+    own_bar = PROGRESS in inspect.signature(function).parameters
+    given |= {PROGRESS: progress} if own_bar else {}
     for name, groups in loaded.items():
-        one = groups[0].first if call.options[name].kind == Agent else groups[0]
+        one = groups[0].first if call.options[name].kind == "Agent" else groups[0]
         given[name] = groups if call.options[name].several else one
-    if "checkpoint" not in loaded or call.options["checkpoint"].kind != Agent:
+    if "checkpoint" not in loaded or call.options["checkpoint"].kind != "Agent":
         return function(**given)
     (subjects,) = loaded["checkpoint"]
 
     def of_one(agent: Loaded[Any], progress: ProgressCallback) -> Result:
-        own = {_PROGRESS: progress} if own_bar else {}
+        own = {PROGRESS: progress} if own_bar else {}
         return function(**(given | {"checkpoint": agent} | own))
 
     results = subjects.each(of_one)
