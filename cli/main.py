@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from chisel.cli.commands import COMMANDS
 from chisel.configs import (
     CheckpointError,
     ChiselError,
@@ -24,38 +25,15 @@ from chisel.configs import (
     version,
 )
 
-COMMANDS = {
-    "list": (
-        "chisel.cli.list_components",
-        "experiments, environments, models, algorithms, studies",
-    ),
-    "check": ("chisel.cli.check", "print the resolved config, or what is wrong with it"),
-    "train": ("chisel.cli.train", "train an agent"),
-    "resume": ("chisel.cli.resume", "go on with a run exactly where it stopped"),
-    "eval": ("chisel.cli.evaluate", "play held-out levels and measure"),
-    "logs": ("chisel.cli.logs", "what a run logged: newest values, last rows, curves"),
-    "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
-    "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
-    "reproduce": (
-        "chisel.cli.reproduce",
-        "run what is missing of a page of results",
-    ),
-}
-"""Module and summary of every command.
-
-A module has `HELP`, `run(arguments)`, and maybe `about(word)`: help on an argument, or, if the word
-is empty, on the command.
-"""
-
 HELP = """\
 usage: chisel COMMAND …
 
 {commands}
 
 examples:
+  chisel eval agents:maze-quick
+  chisel study vector-field checkpoint=agents:maze-quick
   chisel train maze/quick seed=3 algo.learning_rate=1e-4
-  chisel eval runs/maze/quick/NAME
-  chisel study vector-field checkpoint=runs/maze/quick/NAME
 
 `chisel COMMAND --help` says more. Settings are written key=value; `chisel check
 maze/quick` prints them all. Exit codes: 0 done, 2 config or arguments, 3
@@ -144,7 +122,7 @@ def _silence() -> None:
 
 def _dispatch(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        listed = "\n".join(f"  {name:9} {what}" for name, (_, what) in COMMANDS.items())
+        listed = "\n".join(f"  {name:10} {what}" for name, (_, what) in COMMANDS.items())
         print(HELP.format(commands=listed))
         return
     if arguments[0] in ("-V", "--version"):
@@ -152,6 +130,7 @@ def _dispatch(arguments: Sequence[str]) -> None:
         return
     command, rest = arguments[0], list(arguments[1:])
     asked = "--help" in rest or "-h" in rest or rest[-1:] == ["help"]
+    asked = asked and rest[:1] != ["words"]
     if asked and command in registry.names("study"):
         command, rest = "study", [command, *rest]
     if command not in COMMANDS:

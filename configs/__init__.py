@@ -4,6 +4,7 @@ Nothing heavy is imported, so that a config is checked in milliseconds.
 """
 
 from chisel.configs import registry
+from chisel.configs.completion import complete
 from chisel.configs.errors import (
     CheckpointError,
     ChiselError,
@@ -126,9 +127,9 @@ __all__ = [
     "Within",
     "agent_name",
     "agent_path",
-    "shipped_agents",
     "as_typed",
     "check_env",
+    "complete",
     "experiments",
     "flatten",
     "frames_note",
@@ -148,6 +149,7 @@ __all__ = [
     "read_page",
     "registry",
     "rounded_frames",
+    "shipped_agents",
     "studies_by_need",
     "study_help",
     "study_options",

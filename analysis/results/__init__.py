@@ -6,6 +6,7 @@ from chisel.analysis.results.aggregates import (
     probability_of_improvement,
 )
 from chisel.analysis.results.comparison import Comparison, compare
+from chisel.analysis.results.description import Description, describe
 from chisel.analysis.results.estimates import (
     Estimate,
     Tree,
@@ -91,6 +92,7 @@ __all__ = [
     "Comparison",
     "Count",
     "DataTable",
+    "Description",
     "Estimate",
     "Layouts",
     "Networks",
@@ -112,6 +114,7 @@ __all__ = [
     "change_over_layouts",
     "choose_threads",
     "compare",
+    "describe",
     "draw_heat",
     "estimate_over_seeds",
     "find_results",
