@@ -63,7 +63,9 @@ from chisel.configs.shipped import agent_name, agent_path, shipped_agents
 from chisel.configs.studies.help import options_help, studies_by_need, study_help, study_options
 from chisel.configs.studies.options import (
     PROGRESS,
+    STYLE,
     THREADS,
+    WIDTH,
     Count,
     Option,
     Seed,
@@ -79,7 +81,9 @@ from chisel.configs.suggest import hint, near, one_line
 __all__ = [
     "DISTRIBUTION",
     "PROGRESS",
+    "STYLE",
     "THREADS",
+    "WIDTH",
     "WORLD_SIZE",
     "AupConfig",
     "AutoencoderConfig",

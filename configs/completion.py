@@ -28,6 +28,13 @@ _FIRST = {
 }
 """What the word after a command is, where it is no run."""
 _OWN: dict[str, _Choices] = {
+    "compare": {
+        "metrics": (),
+        "labels": (),
+        "style": ("paper", "slides", "dark"),
+        "width": (),
+        "out": (),
+    },
     "describe": {"env": ()},
     "logs": {"key": (), "last": (), "plot": ("true", "false")},
     "reproduce": {"hours": (), "only": (), "plan": ("true",), "write": ("true",), "out": ()},

@@ -58,6 +58,7 @@ from chisel.analysis.results.layouts import (
     redrawn,
 )
 from chisel.analysis.results.logs import logs
+from chisel.analysis.results.looks import Look
 from chisel.analysis.results.options import options_help, options_of
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.result import DataTable, Result
@@ -95,6 +96,7 @@ __all__ = [
     "Description",
     "Estimate",
     "Layouts",
+    "Look",
     "Networks",
     "Option",
     "ProgressCallback",

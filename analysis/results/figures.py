@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chisel.analysis.results.estimates import Estimate, band
 from chisel.analysis.results.files import write_file
+from chisel.analysis.results.looks import SMALLEST, Look
 
 PALETTE = (
     "#0052ae",  # blue
@@ -201,8 +203,10 @@ def plot_band(
     plot_interval(ax, steps, mean, low, high, **line)
 
 
-def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) -> Path:
-    """Write a figure, and beside it the same as PDF for a paper, with text as text.
+def save_figure(
+    figure: Figure, path: Path, origin: str, *, paper: bool = True, look: Look | None = None
+) -> Path:
+    """Write a figure, and beside it the same as PDF and SVG for a paper, with text as text.
 
     The same figure gives the same bytes: the files carry no date.
 
@@ -210,12 +214,23 @@ def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) 
         figure: Any figure made without pyplot.
         path: File to write: SVG if it ends so, else PNG.
         origin: Where it comes from (checkpoint digest, seed, command); kept inside the files.
-        paper: Whether to write the PDF.
+        paper: Whether to write the other two.
+        look: What it is for; `None` is a paper, and the width with which it was drawn.
+
+    A note on standard error says where it is wider than asked for.
 
     Raises:
         CheckpointError: If the disk refuses.
     """
     FigureCanvasAgg(figure)
+    asked = look or Look()
+    figure = asked.fitted(figure)
+    if asked.width is not None and round(width := figure.get_figwidth() * 25.4) > asked.width:
+        print(
+            f"note: {path.name} is {width:.0f} mm wide; {asked.width:g} mm have no room for it with "
+            f"text of {SMALLEST:g} pt",
+            file=sys.stderr,
+        )
     metadata: dict[str, dict[str, str | None]] = {
         "png": {"Software": "Chisel", "Description": origin},
         "svg": {"Creator": "Chisel", "Description": origin, "Date": None},
@@ -227,12 +242,11 @@ def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) 
         "svg.fonttype": "none",
         "svg.hashsalt": "chisel",
     }
-    for file in (path, path.with_suffix(".pdf")) if paper else (path,):
+    others = [path.with_suffix(ending) for ending in (".pdf", ".svg")] if paper else []
+    for file in dict.fromkeys([path, *others]):
         form, picture = file.suffix[1:] if file.suffix[1:] in metadata else "png", io.BytesIO()
         with matplotlib.rc_context(settings):
-            figure.savefig(
-                picture, format=form, dpi=DPI, metadata=metadata[form], facecolor="white"
-            )
+            figure.savefig(picture, format=form, dpi=DPI, metadata=metadata[form])
         write_file(file, picture.getvalue())
     return path
 

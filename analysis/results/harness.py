@@ -33,6 +33,7 @@ from chisel.analysis.results.files import (
     write_json,
 )
 from chisel.analysis.results.folders import check_writable, joined, short_digest
+from chisel.analysis.results.looks import Look
 from chisel.analysis.results.options import options_of
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
 from chisel.analysis.results.result import DataTable, Result
@@ -41,7 +42,9 @@ from chisel.analysis.results.tables import keep_tables
 from chisel.analysis.results.threads import choose_threads, torch_threads
 from chisel.configs import (
     PROGRESS,
+    STYLE,
     THREADS,
+    WIDTH,
     ConfigError,
     EnvironmentFault,
     Option,
@@ -51,8 +54,10 @@ from chisel.configs import (
 )
 from chisel.models import Agent, Loaded
 
-_NO_OPTIONS = ("checkpoint", "out", THREADS.name)
-"""What is studied, where results go, and how fast: no options that a result depends on."""
+_AROUND = (THREADS.name, STYLE.name, WIDTH.name)
+"""How fast a result is computed, and how figures are drawn."""
+_NO_OPTIONS = ("checkpoint", "out", *_AROUND)
+"""What is studied, where results go, and the above: no options that a result depends on."""
 _HOME = "runs_dir"
 """Option of studies that train: their results lie beside the runs."""
 _PLAIN = re.compile(r"[A-Za-z0-9._]+")
@@ -85,8 +90,11 @@ class Call:
         """Command line that gives the same result."""
         source = self.values.get("checkpoint")
         about = {} if source is None else {"checkpoint": as_typed(source)}
-        threads = self.values[THREADS.name]
-        last = {} if threads is None else {THREADS.name: threads}
+        last = {
+            name: self.options[name].typed(self.values[name])
+            for name in _AROUND
+            if self.values[name] != self.options[name].default
+        }
         words = [f"{name}={text}" for name, text in (about | self.changed | last).items()]
         return shlex.join(["chisel", "study", self.study, *words])
 
@@ -224,7 +232,7 @@ def _called(
     progress: ProgressCallback,
 ) -> Result:
     """Call a study's function; one that takes a single agent once for each seed of a group."""
-    given = {k: v for k, v in call.values.items() if k not in ("out", "env", THREADS.name)}
+    given = {k: v for k, v in call.values.items() if k not in ("out", "env", *_AROUND)}
     own_bar = PROGRESS in inspect.signature(function).parameters
     given |= {PROGRESS: progress} if own_bar else {}
     for name, groups in loaded.items():
@@ -301,6 +309,7 @@ def _write(
     result: Result, folder: Path, call: Call, loaded: Mapping[str, tuple[Networks, ...]]
 ) -> None:
     digests = [agent.digest for one in loaded.get("checkpoint", ()) for agent in one]
+    look = Look(call.values[STYLE.name], call.values[WIDTH.name])
     origin = ", ".join([*(f"sha256 {digest}" for digest in digests[:1]), call.command])
     about: dict[str, Any] = {
         "command": call.command,
@@ -311,7 +320,7 @@ def _write(
         about[key] = [plain_agent for one in some for plain_agent in one.to_plain()]
     write_json(folder / f"{call.study}.json", about | dict(result.data))
     for name, figure in result.figures.items():
-        save_figure(figure, folder / f"{name}.png", origin)
+        save_figure(figure, folder / f"{name}.png", origin, look=look)
     frames = {name: table.frame for name, table in result.tables.items()} | dict(result.frames)
     for name, frame in frames.items():
         write_csv(folder / f"{name}.csv", frame)

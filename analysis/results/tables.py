@@ -16,8 +16,10 @@ from chisel.analysis.results.files import TABLES, write_json
 
 _WIDTH_OF_FILES = 140
 """Columns when standard output is no terminal and has no width of its own."""
-_WORD = 12
+_WORD = 30
 """Number of characters up to which a word is not folded; paths are longer."""
+_CELL = 36
+"""Number of characters up to which a cell of numbers is not folded."""
 _NUMBER = re.compile(r"[^\s\w]*\d[\d.,:%+-]*(?:e[+-]?\d+)?[^\s\w]*")
 
 
@@ -137,6 +139,13 @@ def plain_table(table: Table) -> dict[str, Any]:
 
 
 def _least_width(column: Column) -> int:
-    """Return the width of a column's longest number, with brackets around it, and usual words."""
-    words = [word for cell in (column.header, *column.cells) for word in str(cell).split()]
-    return max((len(w) if _NUMBER.fullmatch(w) else min(len(w), _WORD) for w in words), default=1)
+    """Return the width below which a column is not folded.
+
+    It is that of the longest cell of numbers, with what belongs to them, such as an interval; of
+    other cells that of their longest word, and of numbers among them.
+    """
+    cells = [str(cell) for cell in column.cells]
+    numbers = cells if column.justify == "right" else []
+    words = [word for cell in (column.header, *cells) for word in str(cell).split()]
+    folded = (len(w) if _NUMBER.fullmatch(w) else min(len(w), _WORD) for w in words)
+    return max((*folded, *(len(one) for one in numbers if len(one) <= _CELL)), default=1)

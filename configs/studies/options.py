@@ -160,10 +160,28 @@ THREADS = Option(
 """Option of everything that computes with torch."""
 
 
+STYLE = Option(
+    "style",
+    str,
+    "paper",
+    allowed=("paper", "slides", "dark"),
+    meaning="What figures are for: a paper; slides, with larger text; or a dark page.",
+)
+WIDTH = Option(
+    "width",
+    float,
+    None,
+    within=Within(60, 400),
+    meaning="Width of figures in mm, such as 85 for a column of a paper or 174 for both; left out, "
+    "as wide as they are drawn. Text is at least 7 pt high.",
+)
+"""Options of figures, which every study has."""
+
+
 def options_of(
     study: str, function: Callable[..., Any], loaded: Mapping[Any, str]
 ) -> dict[str, Option]:
-    """Return the options of a study by name, in the order of its signature, then `threads`, `out`.
+    """Return the options of a study by name: those of its signature, then those that all have.
 
     Studies of agents also take `env`, for published weights.
 
@@ -189,7 +207,7 @@ def options_of(
                 )
             found[name] = replace(option, default=parameter.default)
     out = Option("out", str, None, meaning="Folder for the results, instead of the usual one.")
-    common = [THREADS, out]
+    common = [THREADS, STYLE, WIDTH, out]
     if any(option.loads for option in found.values()):
         says = "For published weights, the experiment whose environment they play in."
         common.insert(0, Option("env", str, None, meaning=says))

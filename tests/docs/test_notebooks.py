@@ -47,7 +47,7 @@ def test_a_notebook_runs_and_leaves_its_figures(notebook, tmp_path, monkeypatch,
     for number, text in enumerate(cells(notebook, "code")):
         exec(compile(text, f"{notebook.name}, code cell {number}", "exec"), namespace)
     plt.close("all")
-    figures = {path.name for path in tmp_path.iterdir() if path.suffix != ".pdf"}
+    figures = {path.name for path in tmp_path.iterdir() if path.suffix not in (".pdf", ".svg")}
     assert figures == FIGURES[notebook.stem]
     assert all(path.stat().st_size > 5000 for path in tmp_path.iterdir())
     assert capsys.readouterr().out

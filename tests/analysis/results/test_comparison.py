@@ -249,7 +249,7 @@ def test_nothing_of_an_earlier_comparison_stays_in_its_folder(tmp_path):
     compare(many, tmp_path / "out")
     compare(many[:1], tmp_path / "out")
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    assert names == {"compare.csv", "compare.json", "curves.pdf", "curves.png"}
+    assert names == {"compare.csv", "compare.json", "curves.pdf", "curves.png", "curves.svg"}
 
 
 def test_the_table_of_runs_has_a_row_for_each_run_and_metric(tmp_path):

@@ -79,7 +79,7 @@ def test_a_study_of_a_world_is_written_with_tables_figures_and_where_it_comes_fr
     assert data["command"] == "chisel study draw draws=4"
     assert data["versions"]["torch"]
     assert data["study"]["options"] == {"draws": 4, "seed": 0}
-    files = {file.name for file in folder.iterdir() if file.suffix != ".pdf"}
+    files = {file.name for file in folder.iterdir() if file.suffix not in (".pdf", ".svg")}
     assert files == {"draw.json", "draws.csv", "of-world.png", "tables.json"}
     frame = pd.read_csv(folder / "draws.csv", float_precision="round_trip")
     assert frame.columns.tolist() == ["draw", "value", "of"]
