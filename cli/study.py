@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from chisel import configs
 from chisel.cli.arguments import existing, one_word
@@ -37,7 +38,14 @@ def run(arguments: Sequence[str]) -> None:
             existing(part)
     from chisel.analysis.results import run_study  # heavy: once the arguments are known to be good
 
-    run_study(name, registry.resolve("study", name), options, written=print)
+    run_study(name, registry.resolve("study", name), options, written=_print_folder)
+
+
+def _print_folder(folder: Path) -> None:
+    """Print where results are, and where the page is if they are one."""
+    print(f"results: {folder}")
+    for page in sorted(folder.glob("*.html")):
+        print(f"page: {page}")
 
 
 def about(name: str) -> str:

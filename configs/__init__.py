@@ -59,7 +59,7 @@ from chisel.configs.schema import (
     TrackingConfig,
     TrainerConfig,
 )
-from chisel.configs.shipped import agent_name, agent_path, shipped_agents
+from chisel.configs.shipped import PREFIX, agent_name, agent_path, shipped_agents
 from chisel.configs.studies.help import options_help, studies_by_need, study_help, study_options
 from chisel.configs.studies.options import (
     PROGRESS,
@@ -80,6 +80,7 @@ from chisel.configs.suggest import hint, near, one_line
 
 __all__ = [
     "DISTRIBUTION",
+    "PREFIX",
     "PROGRESS",
     "STYLE",
     "THREADS",

@@ -37,6 +37,7 @@ from chisel.analysis.results import (
     choose_threads,
     load_networks,
     make_folder,
+    plain_table,
     save_figure,
     torch_threads,
     write_csv,
@@ -98,6 +99,7 @@ class Evaluation:
             "metrics": self.metrics,
             "settings": self.settings,
             "scores": self.scores,
+            "table": plain_table(self.table()),
         }
 
     def table(self) -> Table:

@@ -29,6 +29,7 @@ from chisel.analysis.results.figures import (
     PALE,
     PALETTE,
     draw_heat,
+    explain,
     frames_of,
     new_figure,
     new_row,
@@ -40,6 +41,7 @@ from chisel.analysis.results.figures import (
     write_gif,
 )
 from chisel.analysis.results.files import (
+    MANIFEST,
     TABLES,
     make_folder,
     plain,
@@ -48,7 +50,7 @@ from chisel.analysis.results.files import (
     write_file,
     write_json,
 )
-from chisel.analysis.results.folders import points_of, runs_of, short_digest
+from chisel.analysis.results.folders import labels_of, points_of, runs_of, short_digest
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
     Layouts,
@@ -84,6 +86,7 @@ __all__ = [
     "GREY",
     "INK",
     "LINES",
+    "MANIFEST",
     "MOUSE",
     "PALE",
     "PALETTE",
@@ -119,10 +122,12 @@ __all__ = [
     "describe",
     "draw_heat",
     "estimate_over_seeds",
+    "explain",
     "find_results",
     "frames_of",
     "interquartile_mean",
     "labelled",
+    "labels_of",
     "load_networks",
     "logs",
     "make_folder",

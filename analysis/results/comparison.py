@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,11 +31,11 @@ from chisel.analysis.results.curves import (
 from chisel.analysis.results.estimates import Estimate, mean_over_seeds, permutation_p
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import make_folder, replace_results, write_csv, write_json
-from chisel.analysis.results.folders import points_of
+from chisel.analysis.results.folders import home_above, labels_of, points_of
 from chisel.analysis.results.looks import Look
 from chisel.analysis.results.stored_evaluation import Better, StoredEvaluation, read_evaluation
 from chisel.analysis.results.tables import new_table
-from chisel.configs import CheckpointError, ConfigError, agent_path, hint
+from chisel.configs import CheckpointError, ConfigError, hint
 
 _TAIL = 0.05
 """The last value of a noisy curve is the mean of this share of its points."""
@@ -142,7 +141,7 @@ class Comparison:
         More than `MOST_COLUMNS` runs or groups have a row each.
         """
         rows, names = self._rows(), [line.label for line in self.lines]
-        home = _home([line.folder for line in self.lines])
+        home = home_above([line.folder for line in self.lines])
         if len(names) <= MOST_COLUMNS:
             more = ["p"] * bool(self.contrasts) + ["P(first better)"] * self._aggregated
             table = new_table(home, self._caption(), words=[""], numbers=[*names, *more])
@@ -292,14 +291,9 @@ def compare(
 
 
 def _labels(folders: Sequence[Path], given: Sequence[str]) -> list[str]:
-    """Return words for each folder: those given, or what of its path others don't share."""
+    """Return words for each folder: those given, or what of its path the others don't share."""
     if not given:
-        home = _home(list(map(str, folders)))
-        parts = [os.path.relpath(one, home) if home else str(one) for one in folders]
-        if len(folders) == 1:
-            last = agent_path(folders[0]).resolve()
-            parts = ["/".join(last.parts[-2 if last.name.startswith("seed-") else -1 :])]
-        return [one.replace(os.sep, ", ").removeprefix("agents:") for one in parts]
+        return labels_of(folders)
     if len(given) != len(folders) or len(set(given)) < len(given):
         raise ConfigError(
             f"labels={','.join(given)}: {len(folders)} runs or groups need as many different "
@@ -448,14 +442,6 @@ def _profiles(
             for line, group in zip(lines, groups, strict=True)
         }
     return profiles
-
-
-def _home(paths: Sequence[str]) -> str:
-    """Return the folder that all paths lie in; empty if there is none."""
-    if len(paths) < 2 or len(set(map(os.path.isabs, paths))) > 1:
-        return ""
-    home = os.path.commonpath(paths)
-    return "" if home in paths else home
 
 
 def _steps(line: Line) -> str:

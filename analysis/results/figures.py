@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +50,8 @@ CHEESE, CORNER, MOUSE = "#ff7f0e", "#1f77b4", "#ffffff"
 """Colours of things in a maze, in all pictures of mazes."""
 
 DPI = 150
+_LETTER = 0.085
+"""Mean width in inches of a letter of a figure's title."""
 
 
 def plain_axes(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
@@ -87,16 +90,30 @@ def plot_interval(
 def plot_estimates(
     ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], colour: str, label: str
 ) -> None:
-    """Draw estimates over `x` `[N]` as a line with dots, and their intervals as a band."""
+    """Draw estimates over `x` `[N]` as a line with dots, and their intervals as a band.
+
+    The label is followed by what each was estimated from.
+    """
     ends = np.transpose([(one.value, one.low, one.high) for one in estimates])
-    plot_interval(ax, x, *ends, marker=".", color=colour, label=label)
+    counts = sorted({one.n for one in estimates})
+    n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    plot_interval(ax, x, *ends, marker=".", color=colour, label=f"{label}, n = {n}")
+
+
+def explain(figure: Figure, text: str) -> None:
+    """Say what a figure's bands, bars or dots mean: above the legend below it, or else below it."""
+    if figure.legends:
+        figure.legends[-1].set_title(text, prop={"size": 8})
+    else:
+        figure.supxlabel(text, fontsize=8, color=PALETTE[7])
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Return an empty figure of some size in inches, with a bold line above if there is a title."""
+    """Return an empty figure of some size in inches, with a bold title above if there is one."""
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(title, fontsize=11, fontweight="bold")
+        lines = textwrap.wrap(title, int(width / _LETTER))
+        figure.suptitle("\n".join(lines), fontsize=11, fontweight="bold")
     return figure
 
 
@@ -227,8 +244,8 @@ def save_figure(
     figure = asked.fitted(figure)
     if asked.width is not None and round(width := figure.get_figwidth() * 25.4) > asked.width:
         print(
-            f"note: {path.name} is {width:.0f} mm wide; {asked.width:g} mm have no room for it with "
-            f"text of {SMALLEST:g} pt",
+            f"note: {path.name} is {width:.0f} mm wide; {asked.width:g} mm have no room for "
+            f"it with text of {SMALLEST:g} pt",
             file=sys.stderr,
         )
     metadata: dict[str, dict[str, str | None]] = {

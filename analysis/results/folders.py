@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from chisel.analysis.results.files import check_folder, read_json
-from chisel.configs import agent_path
+from chisel.configs import PREFIX, agent_path
 from chisel.models import CHECKPOINTS, GROUP_FILE, WEIGHTS, holds_agent, iteration_of
 
 _DIGITS = 8
@@ -32,6 +34,26 @@ def points_of(grid: Path | str) -> list[Path]:
     logged = [run for run in runs if (path / run / "metrics.csv").is_file()]
     points = [path / (run.parent if run.name.startswith("seed-") else run) for run in logged]
     return list(dict.fromkeys(points)) or [path]
+
+
+def home_above(paths: Sequence[Path | str]) -> str:
+    """Return the folder that all paths lie in; empty if there is one path, or no such folder."""
+    names = list(map(str, paths))
+    if len(names) < 2 or len(set(map(os.path.isabs, names))) > 1:
+        return ""
+    home = os.path.commonpath(names)
+    return "" if home in names else home
+
+
+def labels_of(paths: Sequence[Path | str]) -> list[str]:
+    """Return words for runs and other places: what of each path the others don't share."""
+    home = home_above(paths)
+    if not home:
+        parts = [Path(str(one).removeprefix(PREFIX)).parts for one in paths]
+        lone = [one[-2 if one[-1].startswith("seed-") else -1 :] for one in parts]
+        short = [", ".join(one) for one in lone]
+        return short if len(set(short)) == len(short) else [", ".join(one) for one in parts]
+    return [os.path.relpath(one, home).replace(os.sep, ", ") for one in paths]
 
 
 def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:

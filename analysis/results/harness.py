@@ -318,7 +318,8 @@ def _write(
     for name, some in loaded.items():
         key = "runs" if name == "checkpoint" else f"runs of {name}"
         about[key] = [plain_agent for one in some for plain_agent in one.to_plain()]
-    write_json(folder / f"{call.study}.json", about | dict(result.data))
+    said = {"conclusion": result.conclusion} if result.conclusion else {}
+    write_json(folder / f"{call.study}.json", about | dict(result.data) | said)
     for name, figure in result.figures.items():
         save_figure(figure, folder / f"{name}.png", origin, look=look)
     frames = {name: table.frame for name, table in result.tables.items()} | dict(result.frames)
