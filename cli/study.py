@@ -24,7 +24,7 @@ file with env=EXPERIMENT; what is no run's is in studies/STUDY/NAME-DIGEST here.
 
 examples:
   chisel study vector-field checkpoint=agents:maze-quick
-  chisel study vector-field checkpoint=runs/maze/quick/NAME levels=12 out=figures
+  chisel study probes checkpoint=runs/maze/quick/NAME levels=500 out=figures
   chisel study localization checkpoint=runs/maze/routed/NAME"""
 
 
@@ -42,10 +42,9 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _print_folder(folder: Path) -> None:
-    """Print where results are, and where the page is if they are one."""
-    print(f"results: {folder}")
-    for page in sorted(folder.glob("*.html")):
-        print(f"page: {page}")
+    """Print where results are, and on the last line the page, if there is one to open."""
+    for path in (folder, *sorted(folder.glob("*.html"))):
+        print(path)
 
 
 def about(name: str) -> str:

@@ -32,9 +32,9 @@ def agent_path(given: Path | str) -> Path:
             seeds = list(folder.glob("seed-*"))
             return seeds[0] if len(seeds) == 1 else folder
     known = shipped_agents()
-    match = near(text, known)
+    match = near(name, (one.removeprefix(PREFIX) for one in known))
     if match:
-        raise CheckpointError(f"there is no {text}; did you mean {match}?")
+        raise CheckpointError(f"there is no {text}; did you mean {PREFIX}{match}?")
     raise CheckpointError(
         f"{text} is not here, only {', '.join(known) or 'none'}; others are in the folder agents/ "
         "of Chisel's repository, and are found where the current folder is inside a clone of it"

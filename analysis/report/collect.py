@@ -72,7 +72,10 @@ def _shown(file: Path) -> str:
 
 def _split(data: Mapping[str, Any]) -> str | None:
     """Return the split of a result: that of its options, or else of the run's `eval.split`."""
-    options = data.get(MANIFEST, {}).get("options", data.get("settings", {}))
+    evaluated = data.get("settings", {}).get("eval.split")
+    if evaluated is not None:
+        return str(evaluated)
+    options = data.get(MANIFEST, {}).get("options", {})
     if "split" not in options:
         return None
     runs = data.get("runs") or [data]

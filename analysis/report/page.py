@@ -62,6 +62,11 @@ class Panel:
     seeds: tuple[str, ...] = ()
     """Names of the seeds, where the results are about several together."""
 
+    @property
+    def says(self) -> str:
+        """The note, or else what the study concludes."""
+        return self.note or (self.found.conclusion if self.found else "")
+
 
 @dataclass(frozen=True)
 class Section:
@@ -187,7 +192,8 @@ def table(plain: Mapping[str, Any], kind: str = "") -> str:
     )
     title = f"<h4>{escape(plain['title'])}</h4>" if plain["title"] else ""
     caption = f'<p class="note">{escape(plain["caption"])}</p>' if plain["caption"] else ""
-    return f'{title}<div class="scroll"><table class="{kind}"><tr>{heads}</tr>{rows}</table></div>{caption}'
+    body = f'<table class="{kind}"><tr>{heads}</tr>{rows}</table>'
+    return f'{title}<div class="scroll">{body}</div>{caption}'
 
 
 def data(name: str, text: str) -> str:

@@ -20,22 +20,27 @@ def with_small_pictures(sections: Sequence[Section], largest: int = LARGEST) -> 
 
     If they are still too large together, the largest ones become empty, and the page names them.
     """
-    small = [
-        [_shrunk(panel.found.figures) if panel.found else {} for panel in section.panels]
-        for section in sections
-    ]
-    sizes = sorted(len(one) for panels in small for figures in panels for one in figures.values())
-    kept = [size for size, sum_ in zip(sizes, accumulate(sizes), strict=True) if sum_ <= largest]
-    limit = kept[-1] if kept else 0
+    figures = {
+        (number, place): _shrunk(panel.found.figures)
+        for number, section in enumerate(sections)
+        for place, panel in enumerate(section.panels)
+        if panel.found
+    }
+    sizes = {(key, name): len(one) for key, some in figures.items() for name, one in some.items()}
+    order = sorted(sizes, key=lambda one: sizes[one])
+    together = accumulate(sizes[one] for one in order)
+    for (key, name), size in zip(order, together, strict=True):
+        if size > largest:
+            figures[key][name] = b""
     return [
         replace(
             section,
             panels=[
-                _with(panel, {k: v if len(v) <= limit else b"" for k, v in figures.items()})
-                for panel, figures in zip(section.panels, panels, strict=True)
+                _with(panel, figures.get((number, place), {}))
+                for place, panel in enumerate(section.panels)
             ],
         )
-        for section, panels in zip(sections, small, strict=True)
+        for number, section in enumerate(sections)
     ]
 
 

@@ -308,6 +308,11 @@ def _shown(lines: Sequence[Line], wanted: Sequence[str]) -> dict[str, str]:
     evaluated = dict.fromkeys(name for line in lines for name in line.evaluation)
     usual = [name for name in METRICS if name in trained]
     found: list[str] = [] if wanted else [*usual, *evaluated]
+    if not wanted and not found:
+        raise ConfigError(
+            f"nothing to show: {', '.join(line.folder for line in lines)} logged none of "
+            f"{', '.join(METRICS)}; metrics=NAME shows others"
+        )
     for one in wanted:
         fitting = [
             name for name in (*trained, *evaluated) if one in (name, re.split("/|: ", name)[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import textwrap
 import warnings
@@ -98,7 +99,15 @@ def _fits(figure: Figure) -> bool:
     inside = min(box.x0, box.y0) > -_OVER and box.x1 < width + _OVER and box.y1 < height + _OVER
     panels = (ax for ax in _axes(figure) if ax.axison and ax.get_label() != "<colorbar>")
     widths = [ax.get_window_extent().width / figure.dpi for ax in panels]
-    return inside and min(widths, default=_NARROWEST) >= _NARROWEST
+    crowded = any(_overlap(ax) for ax in _axes(figure))
+    return inside and not crowded and min(widths, default=_NARROWEST) >= _NARROWEST
+
+
+def _overlap(ax: Axes) -> bool:
+    """Return whether labels of the horizontal axis overlap."""
+    labels = [one for one in ax.get_xticklabels() if one.get_text() and one.get_visible()]
+    boxes = [one.get_window_extent() for one in labels]
+    return any(one.x1 > other.x0 for one, other in itertools.pairwise(boxes))
 
 
 def _wrap_titles(figure: Figure) -> None:

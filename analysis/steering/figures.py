@@ -48,6 +48,7 @@ def curves_figure(
     highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
     top = 1.0 if whole or not highest > 0 else 1.15 * highest
     axes[0].set(ylim=(-0.02 * top, 1.02 * top), ylabel=ylabel)
-    axes[0].legend(fontsize=8, frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     explain(figure, f"bands: 95 % intervals over {over}")
     return figure

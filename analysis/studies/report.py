@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from chisel import configs
 from chisel.analysis.evaluation import evaluate
@@ -34,6 +35,8 @@ from chisel.analysis.results import (
 from chisel.configs import CheckpointError, ConfigError, registry
 
 STUDY, EVAL = "report", "eval"
+Labelled: TypeAlias = Sequence[tuple[Networks, str]]
+"""What the page is about, with words for each."""
 
 
 def run(
@@ -58,16 +61,16 @@ def run(
         CheckpointError: If nothing can be loaded from a checkpoint.
     """
     names = _studies(only, {_world(one) for one in checkpoint})
-    labels = dict(zip(checkpoint, labels_of([one.path for one in checkpoint]), strict=True))
-    sections = [] if only else [_evaluation(labels, again)]
+    labelled = list(zip(checkpoint, labels_of([one.path for one in checkpoint]), strict=True))
+    sections = [] if only else [_evaluation(labelled, again)]
     sections += _training(checkpoint)
     for name in names:
-        panels = [_panel(name, one, label, again) for one, label in labels.items()]
+        panels = [_panel(name, one, label, again) for one, label in labelled]
         sections.append(Section(name, panels, registry.get("study", name).summary))
-    sections += _others(labels, {STUDY, EVAL, *names})
+    sections += _others(labelled, {STUDY, EVAL, *names})
     yamls = {
         label: configs.to_yaml(one.first.config)
-        for one, label in labels.items()
+        for one, label in labelled
         if one.first.config is not None
     }
     title = "Report on " + ", ".join(one.title for one in checkpoint)
@@ -100,10 +103,10 @@ def _world(subject: Networks) -> str | None:
     return None if config is None else getattr(config.env, "name", None)
 
 
-def _evaluation(labels: Mapping[Networks, str], again: bool) -> Section:
+def _evaluation(labelled: Labelled, again: bool) -> Section:
     """Return how well subjects do in their world; they are evaluated if need be."""
     panels = []
-    for one, label in labels.items():
+    for one, label in labelled:
         folder, digests = one.folder(EVAL), [network.digest for network in one]
         try:
             known = "table" in read_json(folder / f"{EVAL}.json") and is_about(folder, digests)
@@ -150,10 +153,10 @@ def _training(subjects: Sequence[Networks]) -> list[Section]:
     return [Section("training", [Panel("learning curves", found)], "learning curves, last values")]
 
 
-def _others(labels: Mapping[Networks, str], done: set[str]) -> list[Section]:
+def _others(labelled: Labelled, done: set[str]) -> list[Section]:
     """Collect what other studies and evaluations have left about these networks."""
     found: dict[str, list[Panel]] = {}
-    for one, label in labels.items():
+    for one, label in labelled:
         digests = [network.digest for network in one]
         for folder in sorted(one.home.glob("*/")):
             named = any(folder.name == name or folder.name.startswith(f"{name}-") for name in done)

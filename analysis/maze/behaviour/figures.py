@@ -71,7 +71,7 @@ def regression_figure(
         "accuracy": [row["base rate"].value for row in rows],
     }
     for ax, (name, base) in zip(others, bases.items(), strict=True):
-        _rows(ax, f"{name} (red: base rate)", rows, "variables", {name: INK})
+        _rows(ax, f"{name}\n(red: base rate)", rows, "variables", {name: INK})
         ax.vlines(base, np.arange(len(rows)) - 0.5, np.arange(len(rows)) + 0.5, color=PALETTE[1])
     others[-1].set_yticks([])
     explain(figure, f"lines: 95 % intervals over {over}")

@@ -71,7 +71,7 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
         for place, row in enumerate(rows):
             at, found = place + 0.27 * (number - 1), row.choices[:, number]
             across = at + _WIDTH * (np.linspace(0, 1, len(found)) - 0.5)
-            ax.plot(across, np.sort(found), "o", color=colour, ms=2.5, alpha=0.6, mew=0)
+            ax.plot(across, np.sort(found), "o", color=colour, ms=3, alpha=0.6, mew=0)
             ax.plot(at, found.mean(), "D", ms=5, mfc="white", mec=INK)
     ax.plot([], [], "D", ms=5, mfc="white", mec=INK, label="mean")
     names = [f"{row.name}\n(n = {len(row.mazes)})" for row in rows]

@@ -25,8 +25,8 @@ from chisel.analysis.results import (
     run_study,
 )
 from chisel.analysis.results.harness import Call, over_seeds
-from chisel.analysis.results.options import options_of, read_options
-from chisel.configs import ConfigError, EnvironmentFault, parse_settings
+from chisel.analysis.results.options import options_of
+from chisel.configs import ConfigError, EnvironmentFault, parse_settings, read_options
 from chisel.models import Agent
 from tests.analysis.conftest import make_run
 
