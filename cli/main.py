@@ -137,7 +137,8 @@ def _dispatch(arguments: Sequence[str]) -> None:
         raise ConfigError(_unknown(command, rest))
     module = import_module(COMMANDS[command][0])
     if not asked:
-        return module.run(rest)
+        module.run(rest)
+        return
     words = [argument for argument in rest if argument not in ("-h", "--help", "help")]
     print(module.about((words or [""])[0]) if hasattr(module, "about") else module.HELP)
 

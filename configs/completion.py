@@ -38,12 +38,16 @@ _OWN: dict[str, _Choices] = {
     "describe": {"env": ()},
     "logs": {"key": (), "last": (), "plot": ("true", "false")},
     "reproduce": {"hours": (), "only": (), "plan": ("true",), "write": ("true",), "out": ()},
-    "eval": {"ablate": (), "steer": (), "out": (), "threads": (), "env": ()}
-    | choices_of(EvalConfig, "eval."),
-    "resume": {"frames": (), "jobs": ()}
-    | choices_of(LaunchConfig)
-    | choices_of(TrainerConfig, "trainer.")
-    | choices_of(TrackingConfig, "tracking."),
+    "eval": {
+        **dict.fromkeys(("ablate", "steer", "out", "threads", "env"), ()),
+        **choices_of(EvalConfig, "eval."),
+    },
+    "resume": {
+        **dict.fromkeys(("frames", "jobs"), ()),
+        **choices_of(LaunchConfig),
+        **choices_of(TrainerConfig, "trainer."),
+        **choices_of(TrackingConfig, "tracking."),
+    },
 }
 """Settings of commands that take no experiment and no study."""
 _RUNS = ("checkpoint", "other", "init_from", "shuffled")

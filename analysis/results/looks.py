@@ -97,7 +97,7 @@ def _fits(figure: Figure) -> bool:
     width, height = figure.get_size_inches()
     box = figure.get_tightbbox()
     inside = min(box.x0, box.y0) > -_OVER and box.x1 < width + _OVER and box.y1 < height + _OVER
-    panels = (ax for ax in _axes(figure) if ax.axison and ax.get_label() != "<colorbar>")
+    panels = (ax for ax in figure.axes if ax.axison and ax.get_label() != "<colorbar>")
     widths = [ax.get_window_extent().width / figure.dpi for ax in panels]
     crowded = any(_overlap(ax) for ax in _axes(figure))
     return inside and not crowded and min(widths, default=_NARROWEST) >= _NARROWEST
@@ -128,8 +128,8 @@ def _wrap_titles(figure: Figure) -> None:
 
 
 def _axes(figure: Figure) -> list[Axes]:
-    """Return all axes of a figure, also those in parts of it."""
-    return [*figure.axes, *(ax for part in figure.subfigs for ax in part.axes)]
+    """Return all axes of a figure, also those inside of others, as some colour bars are."""
+    return [one for one in figure.findobj(Axes) if isinstance(one, Axes)]
 
 
 def _scale_text(figure: Figure, scale: float) -> float:
@@ -139,14 +139,14 @@ def _scale_text(figure: Figure, scale: float) -> float:
         labels = axis.get_ticklabels(which="both")
         done |= set(labels)
         if labels:
-            size = max(SMALLEST, labels[0].get_fontsize() * scale)
+            size = max(SMALLEST, float(labels[0].get_fontsize()) * scale)
             axis.set_tick_params(which="both", labelsize=size)
     factors = [scale]
     for text in figure.findobj(Text):
         if text not in done and text.get_text():
-            before = text.get_fontsize()
+            before = float(text.get_fontsize())
             text.set_fontsize(max(SMALLEST, before * scale))
-            factors.append(text.get_fontsize() / before)
+            factors.append(float(text.get_fontsize()) / before)
     return float(np.mean(factors))
 
 

@@ -270,7 +270,8 @@ def check_comparison(run):
 
 def check_report(run):
     page = run.folder / "seed-0/studies/report/report.html"
-    assert run.type("study", "report", f"checkpoint={page.parents[2]}").splitlines()[-1] == str(page)
+    said = run.type("study", "report", f"checkpoint={page.parents[2]}")
+    assert said.splitlines()[-1] == str(page)
     text = page.read_text()
     assert len(text) < 5_000_000
     parts = re.split(r"<h2 id=[^>]*>(.*?)</h2>", text)[1:]
