@@ -10,6 +10,7 @@ from chisel.analysis.results import describe
 from chisel.cli.main import main
 from chisel.configs import registry
 from chisel.models import Loaded, Spaces, build, load_agent, save_agent
+from chisel.routing import resolve
 from tests.analysis.conftest import make_run, units
 
 
@@ -20,7 +21,9 @@ def rows(table):
 @pytest.fixture
 def routed(tmp_path):
     settings = ["env.goals=cheese-and-corner", "env.cheese=stock"]
-    return make_run(tmp_path / "run", overrides=settings, regions={"right": units("0:2")})
+    untrained = load_agent(make_run(tmp_path / "plain", overrides=settings))
+    regions = resolve(untrained.model, {"right": units("0:2")}).to_plain()
+    return make_run(tmp_path / "run", overrides=settings, regions=regions)
 
 
 def test_it_names_the_digest_the_training_the_layers_and_the_regions(routed):
