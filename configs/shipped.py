@@ -12,6 +12,9 @@ _FOLDER = "agents"
 _HERE = Path(__file__).parents[1] / _FOLDER
 """Folder of a clone, with all agents; an installed package has three of them."""
 
+_LISTED = 6
+"""Number of names that a message lists."""
+
 
 def agent_path(given: Path | str) -> Path:
     """Return the folder of a shipped agent, like `agents:maze-quick`; any other path as it is.
@@ -33,11 +36,13 @@ def agent_path(given: Path | str) -> Path:
             return seeds[0] if len(seeds) == 1 else folder
     known = shipped_agents()
     match = near(name, (one.removeprefix(PREFIX) for one in known))
-    if match:
-        raise CheckpointError(f"there is no {text}; did you mean {PREFIX}{match}?")
+    folders = list(dict.fromkeys(one.rpartition("/")[0] for one in known))
+    rest = f", … ({len(folders)} in all)" if len(folders) > _LISTED else ""
+    some = ", ".join(folders[:_LISTED]) or "none"
+    here = f"did you mean {PREFIX}{match}?" if match else f"here: {some}{rest}."
     raise CheckpointError(
-        f"{text} is not here, only {', '.join(known) or 'none'}; others are in the folder agents/ "
-        "of Chisel's repository, and are found where the current folder is inside a clone of it"
+        f"there is no {text}; {here} Others are in the folder agents/ of Chisel's repository, and "
+        "are found where the current folder is inside a clone of it"
     )
 
 

@@ -28,15 +28,16 @@ def test_another_path_stays_as_it_is(path):
     [
         ("agents:maze-quik", "did you mean agents:maze-quick/seed-0?"),
         ("agents:of-another-project", "in the folder agents/ of Chisel's repository"),
-        ("agents:", "agents: is not here"),
-        ("agents:../configs", "is not here"),
-        ("agents:README.md", "is not here"),
+        ("agents:", "there is no agents:; here: agents:maze-easy, agents:maze-filtered, "),
+        ("agents:../configs", "there is no agents:../configs; "),
+        ("agents:README.md", "there is no agents:README.md; "),
     ],
 )
 def test_an_unknown_name_is_one_line_that_says_where_agents_are(name, said):
     with pytest.raises(CheckpointError) as caught:
         agent_path(name)
     assert said in str(caught.value)
+    assert "the folder agents/ of Chisel's repository" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -52,7 +53,7 @@ def test_an_installed_package_finds_the_agents_of_a_clone_around_the_current_fol
     monkeypatch.setattr("chisel.configs.shipped._HERE", installed)
     monkeypatch.chdir(tmp_path)
     assert shipped_agents() == ["agents:a/seed-0"]
-    with pytest.raises(CheckpointError, match="only agents:a/seed-0; others are in"):
+    with pytest.raises(CheckpointError, match=r"here: agents:a\. Others are in"):
         agent_path("agents:far-away")
     monkeypatch.chdir(clone / "docs")
     assert shipped_agents() == ["agents:a/seed-0", "agents:b/seed-3"]
