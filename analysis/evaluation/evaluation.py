@@ -140,7 +140,7 @@ class Evaluation:
 
 
 def evaluate(
-    source: AnyLoaded | Path | str,
+    source: AnyLoaded | Networks | Path | str,
     *,
     overrides: Settings = (),
     out: Path | str | None = None,

@@ -195,8 +195,8 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
     figure.legend(
         handles, labels, loc="outside upper center", ncols=len(agents), frameon=False, fontsize=9
     )
-    trials = sorted({len(one) for one in curves.values()})
-    n = " to ".join(map(str, dict.fromkeys((trials[0], trials[-1]))))
+    counts = sorted({len(one) for one in curves.values()})
+    n = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
     explain(figure, f"means of n = {n} trials; bands: 95 % intervals over trials (Student's t)")
     return figure
 

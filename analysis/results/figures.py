@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -103,7 +104,7 @@ def plot_estimates(
 def explain(figure: Figure, text: str) -> None:
     """Say what a figure's bands, bars or dots mean: above the legend below it, or else below it."""
     if figure.legends:
-        figure.legends[-1].set_title(text, prop={"size": 8})
+        figure.legends[-1].set_title(text, prop=FontProperties(size=8))
     else:
         figure.supxlabel(text, fontsize=8, color=PALETTE[7])
 

@@ -129,7 +129,7 @@ def _wrap_titles(figure: Figure) -> None:
 
 def _axes(figure: Figure) -> list[Axes]:
     """Return all axes of a figure, also those inside of others, as some colour bars are."""
-    return [one for one in figure.findobj(Axes) if isinstance(one, Axes)]
+    return figure.findobj(Axes)
 
 
 def _scale_text(figure: Figure, scale: float) -> float:

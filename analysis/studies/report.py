@@ -170,7 +170,7 @@ def _others(labelled: Labelled, done: set[str]) -> list[Section]:
 def _checkpoints(subjects: Sequence[Networks]) -> DataTable:
     rows = [
         {
-            "checkpoint": str(network.source),
+            "checkpoint": str(network),
             "experiment": network.config.experiment if network.config else None,
             "seed": network.config.seed if network.config else None,
             "steps": network.env_steps,

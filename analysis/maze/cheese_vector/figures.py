@@ -105,8 +105,8 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
         ax.set_ylim(0, 1.02)
     axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    seeds = len(rows[0].seeds)
-    explain(figure, f"bars: mean of n = {seeds} training seeds; lines: 95 % intervals; dots: seeds")
+    n = len(rows[0].seeds)
+    explain(figure, f"bars: mean of n = {n} training seeds; lines: 95 % intervals; dots: seeds")
     return figure
 
 
