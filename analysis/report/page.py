@@ -121,19 +121,16 @@ def contents(titles: Sequence[str]) -> str:
 
 def summary(sections: Sequence[Section]) -> str:
     """Return a table of the studies: what each is about, its levels, and what it concludes."""
-    rows = [
-        [
-            one.title,
-            one.summary,
-            one.mark,
-            " ".join(
-                each.note or (each.found.conclusion if each.found else "") for each in one.panels
-            ),
-        ]
-        for one in sections
-    ]
-    columns = ["part", "about", "measured on", "conclusion"]
-    return table({"title": "", "caption": "", "columns": columns, "rows": rows}, "words")
+    columns = {
+        "part": [one.title for one in sections],
+        "about": [one.summary for one in sections],
+        "measured on": [one.mark for one in sections],
+        "conclusion": [" ".join(each.says for each in one.panels) for one in sections],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    rows = list(zip(*shown.values(), strict=True))
+    plain = {"title": "Parts", "caption": "", "columns": list(shown), "rows": rows}
+    return table(plain, "words")
 
 
 def section(one: Section, number: int) -> str:
