@@ -101,12 +101,12 @@ def take_launch(settings: Sequence[str]) -> tuple[int, configs.LaunchConfig, lis
 
 
 def existing(path: str, runs: str = "runs") -> Path:
-    """Return the path of a run, a checkpoint or a folder of weights, which must exist.
+    """Return the path of a run or a checkpoint, or a shipped agent's name, which must exist.
 
     Raises:
         CheckpointError: It doesn't; the message names the run with the most similar path.
     """
-    if os.path.exists(path):
+    if os.path.exists(configs.agent_path(path)):
         return Path(path)
     known = [str(file.parent) for file in Path(runs).glob("**/config.yaml")]
     match = near(path, known)
@@ -122,6 +122,7 @@ def check_settings(run: Path, settings: Sequence[str]) -> None:
     Raises:
         ConfigError: They don't fit it.
     """
+    run = configs.agent_path(run)
     for pattern in ("config.yaml", "*/config.yaml", "*/seed-*/config.yaml"):
         for file in sorted(run.glob(pattern))[:1]:
             configs.load(str(file), settings)

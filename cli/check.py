@@ -13,12 +13,13 @@ USAGE = "chisel check EXPERIMENT [key=value …]"
 HELP = f"""\
 usage: {USAGE}
 
-Prints the config that `chisel train` would use, every option resolved, or the first thing that is
-wrong with it. If keys have several values, the runs as a list of comments, then one document each.
+Prints the config that `chisel train` would use, every option resolved, or the
+first thing that is wrong with it. If keys have several values, the runs as a
+list of comments, then one document each.
 
 examples:
   chisel check maze/quick
-  chisel check my/experiment.yaml env.num_envs=32 algo.gamma=0.9,0.99 seed=0,1,2"""
+  chisel check my/experiment.yaml algo.gamma=0.9,0.99 seed=0,1,2"""
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -7,33 +7,40 @@ from collections.abc import Sequence
 from chisel.cli.arguments import check_settings, existing, one_word, take
 from chisel.configs import ConfigError
 
-USAGE = "chisel eval RUN [ablate=REGION[:MODE],…] [steer=FILE:COEFF,…] [key=value …] [out=FOLDER]"
+USAGE = "chisel eval RUN [ablate=…] [steer=…] [key=value …] [out=FOLDER]"
 
 HELP = f"""\
 usage: {USAGE}
 
-Lets an agent play the games of its world, beside a policy that acts at random, and prints the
-world's metrics with 95 % intervals: held-out mazes, with the cheese as in training and with the
-cheese anywhere; fresh boards of diamond and ghost, without each region too; gridworlds and any
-other environment by return, length and success; autoencoders by what each half restores. Writes
-eval.json, and every episode to eval.csv. RUN is a run's folder, a folder of several seeds (which
-get intervals over seeds), the folder of a grid (whose runs are evaluated one after the other), a
-checkpoint, a folder of shipped weights, or a published .pth file with env=EXPERIMENT.
+Lets an agent play the games of its world, beside a policy that acts at random,
+and prints the world's metrics with 95 % intervals: held-out mazes, with the
+cheese as in training and with the cheese anywhere; fresh boards of diamond and
+ghost, without each region too; gridworlds and any other environment by return,
+length and success; autoencoders by what each half restores. Writes eval.json,
+and every episode to eval.csv. RUN is a run's folder, a folder of several seeds
+(which get intervals over seeds), the folder of a grid (whose runs are evaluated
+one after the other), a checkpoint, a shipped agent such as agents:maze-quick,
+or a published .pth file with env=EXPERIMENT.
 
   ablate=REGION[:MODE],…
-                      switch regions off that gradients were routed to; MODE is zero (if left out),
-                      mean, resample, or a factor; the file is then eval-ablate-REGION-MODE.json
-  steer=FILE:COEFF,…  add vectors to activations, as `chisel study steering-vector` makes them; the
-                      file is then eval-steer-FILE-COEFF.json. After ablating, if both are given
+                      switch regions off that gradients were routed to; MODE is
+                      zero (if left out), mean, resample, or a factor; the file
+                      is then eval-ablate-REGION-MODE.json
+  steer=FILE:COEFF,…  add vectors to activations, as `chisel study
+                      steering-vector` makes them; the file is then
+                      eval-steer-FILE-COEFF.json. After ablating, if both are
+                      given
   eval.levels=500     levels or games
   eval.greedy=true    take the likeliest actions, instead of sampling them
-  eval.split=test     which levels or examples, where a world has splits; tune on validation, report
-                      on test, once
+  eval.split=test     which levels or examples, where a world has splits; tune
+                      on validation, report on test, once
   env.levels.max_size=9
                       any option of the environment, as in `chisel check`
-  threads=2           torch's CPU threads; left out, one for each core that nothing else keeps busy
+  threads=2           torch's CPU threads; left out, one for each core that
+                      nothing else keeps busy
 
 examples:
+  chisel eval agents:maze-quick
   chisel eval runs/maze/quick/NAME
   chisel eval runs/maze/routed/NAME ablate=corner,cheese:0.5
   chisel eval model_rand_region_5.pth env=maze/hard eval.levels=1000"""

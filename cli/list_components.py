@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 
-from chisel.configs import ConfigError, experiments, registry
+from chisel.configs import ConfigError, experiments, registry, studies_by_need
 
 HELP = """\
 usage: chisel list
 
-Names everything that can be trained and studied, one line each, with what other installed packages
-add."""
+Names everything that can be trained and studied, one line each, with what other
+installed packages add. Studies are grouped by what they need."""
 
 TITLES: dict[registry.Kind, str] = {
     "env": "environments",
@@ -19,8 +21,9 @@ TITLES: dict[registry.Kind, str] = {
     "algo": "algorithms",
     "evaluator": "evaluators",
     "label": "labels",
-    "study": "studies",
 }
+_NARROWEST, _WIDEST = 80, 100
+"""Least and largest number of columns of text, whatever the terminal's width."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -31,6 +34,19 @@ def run(arguments: Sequence[str]) -> None:
     for kind, title in TITLES.items():
         sections[title] = {name: _summary(kind, name) for name in registry.names(kind)}
     print("\n\n".join(_section(title, entries) for title, entries in sections.items() if entries))
+    print(f"\n{studies()}")
+
+
+def studies() -> str:
+    """Return every study with its summary, grouped by what it needs."""
+    groups = studies_by_need().items()
+    return "\n\n".join(_section(f"studies {need}", names) for need, names in groups)
+
+
+def columns() -> int:
+    """Return the number of columns for text: the terminal's, within limits."""
+    wide = shutil.get_terminal_size((_NARROWEST, 24)).columns
+    return min(max(wide, _NARROWEST), _WIDEST)
 
 
 def _summary(kind: registry.Kind, name: str) -> str:
@@ -43,4 +59,8 @@ def _summary(kind: registry.Kind, name: str) -> str:
 
 def _section(title: str, entries: dict[str, str]) -> str:
     width = max(map(len, entries))
-    return "\n".join([title, *(f"  {name:{width}}  {what}" for name, what in entries.items())])
+    indent, lines = " " * (width + 4), [title]
+    for name, what in entries.items():
+        start = f"  {name:{width}}  "
+        lines += textwrap.wrap(what, columns(), initial_indent=start, subsequent_indent=indent)
+    return "\n".join(lines)

@@ -12,9 +12,9 @@ USAGE = "chisel logs RUN [key=METRIC,…] [last=20] [plot=true]"
 HELP = f"""\
 usage: {USAGE}
 
-Shows what a run logged, from metrics.csv and studies.csv in its folder: how many rows, and the
-newest value of every metric. A RUN may be a folder of several runs, which are then side by side; it
-may still be training.
+Shows what a run logged, from metrics.csv and studies.csv in its folder: how
+many rows, and the newest value of every metric. A RUN may be a folder of
+several runs, which are then side by side; it may still be training.
 
   key=METRIC,…  the last rows of these metrics
   last=20       how many rows
@@ -22,7 +22,7 @@ may still be training.
 
 examples:
   chisel logs runs/maze/quick/NAME
-  chisel logs runs/maze/quick/three-seeds key=charts/success,losses/entropy last=5
+  chisel logs runs/maze/quick/three-seeds key=charts/success last=5
   chisel logs runs/maze/quick/NAME plot=true"""
 
 

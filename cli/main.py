@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from chisel.cli.commands import COMMANDS
 from chisel.configs import (
     CheckpointError,
     ChiselError,
@@ -20,30 +21,9 @@ from chisel.configs import (
     experiments,
     namesake,
     near,
+    registry,
     version,
 )
-
-COMMANDS = {
-    "list": (
-        "chisel.cli.list_components",
-        "experiments, environments, models, algorithms, studies",
-    ),
-    "check": ("chisel.cli.check", "print the resolved config, or what is wrong with it"),
-    "train": ("chisel.cli.train", "train an agent"),
-    "resume": ("chisel.cli.resume", "go on with a run exactly where it stopped"),
-    "eval": ("chisel.cli.evaluate", "play held-out levels and measure"),
-    "logs": ("chisel.cli.logs", "what a run logged: newest values, last rows, curves"),
-    "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
-    "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
-    "reproduce": (
-        "chisel.cli.reproduce",
-        "run what is missing of a page of results",
-    ),
-}
-"""Module and summary of every command.
-
-A module has `HELP`, `run(arguments)`, and maybe `about(word)` for help on an argument.
-"""
 
 HELP = """\
 usage: chisel COMMAND …
@@ -51,13 +31,14 @@ usage: chisel COMMAND …
 {commands}
 
 examples:
+  chisel eval agents:maze-quick
+  chisel study vector-field checkpoint=agents:maze-quick
   chisel train maze/quick seed=3 algo.learning_rate=1e-4
-  chisel eval runs/maze/quick/NAME
-  chisel study vector-field checkpoint=runs/maze/quick/NAME
 
-`chisel COMMAND --help` says more. Settings are written key=value; `chisel check maze/quick` prints
-them all. Exit codes: 0 done, 2 config or arguments, 3 checkpoint or disk, 4 numbers went bad,
-5 environment, 130 ended by Ctrl-C, 143 stopped by a signal and resumable."""
+`chisel COMMAND --help` says more. Settings are written key=value; `chisel check
+maze/quick` prints them all. Exit codes: 0 done, 2 config or arguments, 3
+checkpoint or disk, 4 numbers went bad, 5 environment, 130 ended by Ctrl-C, 143
+stopped by a signal and resumable."""
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as in shells."""
@@ -141,27 +122,34 @@ def _silence() -> None:
 
 def _dispatch(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        listed = "\n".join(f"  {name:9} {what}" for name, (_, what) in COMMANDS.items())
+        listed = "\n".join(f"  {name:10} {what}" for name, (_, what) in COMMANDS.items())
         print(HELP.format(commands=listed))
         return
     if arguments[0] in ("-V", "--version"):
         print(f"chisel {version()}")
         return
-    command, rest = arguments[0], arguments[1:]
+    command, rest = arguments[0], list(arguments[1:])
+    asked = "--help" in rest or "-h" in rest or rest[-1:] == ["help"]
+    asked = asked and rest[:1] != ["words"]
+    if asked and command in registry.names("study"):
+        command, rest = "study", [command, *rest]
     if command not in COMMANDS:
         raise ConfigError(_unknown(command, rest))
     module = import_module(COMMANDS[command][0])
-    if any(argument in ("-h", "--help") for argument in rest):
-        words = [argument for argument in rest if argument not in ("-h", "--help")]
-        print(module.about(words[0]) if words and hasattr(module, "about") else module.HELP)
+    if not asked:
+        module.run(rest)
         return
-    module.run(rest)
+    words = [argument for argument in rest if argument not in ("-h", "--help", "help")]
+    print(module.about((words or [""])[0]) if hasattr(module, "about") else module.HELP)
 
 
 def _unknown(command: str, rest: Sequence[str]) -> str:
     if command in experiments() or command.endswith((".yaml", ".yml")):
         meant = shlex.join(["chisel", "train", command, *rest])
         return f"{command} is an experiment; did you mean `{meant}`?"
+    if command in registry.names("study"):
+        meant = shlex.join(["chisel", "study", command, *rest])
+        return f"{command} is a study; did you mean `{meant}`?"
     match = near(command, COMMANDS)
     instead = f"did you mean {match!r}?" if match else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {command!r}; {instead}"

@@ -9,23 +9,26 @@ from pathlib import Path
 from chisel.cli.arguments import one_word, take
 from chisel.configs import ConfigError, Page, read_page
 
-USAGE = "chisel reproduce PAGE [hours=4] [only=ID,…] [out=FOLDER] [plan=true] [write=true]"
+USAGE = "chisel reproduce PAGE [hours=4] [only=ID,…] [plan=true] [write=true]"
 
 HELP = f"""\
 usage: {USAGE}
 
-Runs what a page of results is made of. PAGE is the name of a page in docs/reproductions, or a YAML
-file that lists trainings, studies and tables. Prints a table of what is shipped in agents/, done or
-missing, runs what is missing in order, and compares each number with what the page says. Runs and
-results lie in runs/reproduce/PAGE. Stop it whenever you like; the same command goes on.
+Runs what a page of results is made of. PAGE is the name of a page in
+docs/reproductions, or a YAML file that lists trainings, studies and tables.
+Prints a table of what is shipped in agents/, done or missing, runs what is
+missing in order, and compares each number with what the page says. Runs and
+results lie in runs/reproduce/PAGE. Stop it whenever you like; the same command
+goes on.
 
-  hours=4          end after so many hours; training is saved first, and a study is begun only if
-                   its planned time is left
+  hours=4          end after so many hours; training is saved first, and a study
+                   is begun only if its planned time is left
   only=ID,…        these entries alone, with the trainings that they need
   out=FOLDER       another folder for runs and results
   plan=true        print the table, and run nothing
-  write=true       write what was measured into the page's tables, docs/results.csv and
-                   docs/figures; otherwise the page with its new tables is written into the folder
+  write=true       write what was measured into the page's tables,
+                   docs/results.csv and docs/figures; otherwise the page with
+                   its new tables is written into the folder
 
 examples:
   chisel reproduce aup plan=true

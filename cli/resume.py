@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from chisel.cli.arguments import check_settings, existing, one_word, take_launch
 from chisel.cli.train import launcher_of, print_result
 
-USAGE = "chisel resume RUN [frames=…] [trainer.key=value …] [tracking.key=value …] [jobs=N]"
+USAGE = "chisel resume RUN [frames=…] [trainer.key=…] [tracking.key=…] [jobs=N]"
 
 HELP = f"""\
 usage: {USAGE}
 
-Goes on exactly where the run stopped: same weights, same levels, same random numbers. With a larger
-`frames` it trains further than first planned. RUN may be the folder of a grid, or of several seeds:
-then all runs that are not finished go on, jobs=N of them at a time, or in jobs of SLURM with
-launcher=slurm and its options. Runs that such jobs still have are shown and not started again.
+Goes on exactly where the run stopped: same weights, same levels, same random
+numbers. With a larger `frames` it trains further than first planned. RUN may be
+the folder of a grid, or of several seeds: then all runs that are not finished
+go on, jobs=N of them at a time, or in jobs of SLURM with launcher=slurm and its
+options. Runs that such jobs still have are shown and not started again.
 
 examples:
   chisel resume runs/maze/quick/NAME

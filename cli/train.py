@@ -16,26 +16,31 @@ USAGE = "chisel train EXPERIMENT [key=value …] [key=value,value …] [jobs=N]"
 HELP = f"""\
 usage: {USAGE}
 
-Trains an agent. Everything it writes lies in runs/EXPERIMENT/NAME, which it prints at the end.
-EXPERIMENT is a name from `chisel list` or a YAML file. `chisel check` prints all options.
+Trains an agent. Everything it writes lies in runs/EXPERIMENT/NAME, which it
+prints at the end. EXPERIMENT is a name from `chisel list` or a YAML file.
+`chisel check` prints all options.
 
-  name=NAME              the run's folder; without it, one of date, time and seed
+  name=NAME              the run's folder; without it, one of date, time and
+                         seed
   seed=0,1,2             three runs in one folder, with a summary over the seeds
-  algo.gamma=0.9,0.99    any key takes several values; all combinations are trained. Lists are
-                         written model.hidden=[64],[128,64], text with a comma in quotes
+  algo.gamma=0.9,0.99    any key takes several values; all combinations are
+                         trained. Lists are written model.hidden=[64],[128,64],
+                         text with a comma in quotes
   jobs=2                 so many runs at a time; the bits don't depend on it
-  launcher=slurm         train in jobs of SLURM, each with slurm.gpus=1 slurm.time=240 (minutes) …
-  init_from=RUN          start from the weights of another run
+  launcher=slurm         train in jobs of SLURM, each with slurm.gpus=1
+                         slurm.time=240 (minutes) …
+  init_from=RUN          start from the weights of another run, or of a shipped
+                         agent such as agents:maze-quick
   trainer.max_minutes=60 end early; `chisel resume` goes on
-  trainer.threads=2      torch's CPU threads; without it, one for each core that nothing else keeps
-                         busy; config.yaml records it
+  trainer.threads=2      torch's CPU threads; without it, one for each core that
+                         nothing else keeps busy; config.yaml records it
   tracking.mode=online   send to Weights & Biases while training
 
 examples:
   chisel train maze/quick
   chisel train maze/quick name=slow algo.learning_rate=1e-4 frames=2e6
-  chisel train maze/quick name=rates algo.learning_rate=1e-3,3e-4 seed=0,1,2 jobs=2
-  chisel train maze/quick seed=0,1,2 launcher=slurm slurm.gpus=1 slurm.runs_per_job=3"""
+  chisel train maze/quick algo.learning_rate=1e-3,3e-4 seed=0,1,2 jobs=2
+  chisel train maze/quick seed=0,1,2 launcher=slurm slurm.gpus=1"""
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ Nothing heavy is imported, so that a config is checked in milliseconds.
 """
 
 from chisel.configs import registry
+from chisel.configs.completion import complete
 from chisel.configs.errors import (
     CheckpointError,
     ChiselError,
@@ -58,10 +59,32 @@ from chisel.configs.schema import (
     TrackingConfig,
     TrainerConfig,
 )
+from chisel.configs.shipped import PREFIX, agent_name, agent_path, shipped_agents
+from chisel.configs.studies.help import options_help, studies_by_need, study_help, study_options
+from chisel.configs.studies.options import (
+    PROGRESS,
+    STYLE,
+    THREADS,
+    WIDTH,
+    Count,
+    Option,
+    Seed,
+    Share,
+    Within,
+    as_typed,
+    options_of,
+    read_options,
+)
+from chisel.configs.studies.source import UnreadableError
 from chisel.configs.suggest import hint, near, one_line
 
 __all__ = [
     "DISTRIBUTION",
+    "PREFIX",
+    "PROGRESS",
+    "STYLE",
+    "THREADS",
+    "WIDTH",
     "WORLD_SIZE",
     "AupConfig",
     "AutoencoderConfig",
@@ -71,6 +94,7 @@ __all__ = [
     "ChiselError",
     "CnnConfig",
     "ConfigError",
+    "Count",
     "DigitsConfig",
     "EnvironmentFault",
     "EvalConfig",
@@ -87,6 +111,7 @@ __all__ = [
     "Measurement",
     "MnistConfig",
     "NumericsError",
+    "Option",
     "OversightConfig",
     "PPOConfig",
     "Page",
@@ -96,12 +121,20 @@ __all__ = [
     "RoutingConfig",
     "RunConfig",
     "SafeLifeConfig",
+    "Seed",
+    "Share",
     "SlurmConfig",
     "Stopped",
     "TrackingConfig",
     "TrainerConfig",
     "Training",
+    "UnreadableError",
+    "Within",
+    "agent_name",
+    "agent_path",
+    "as_typed",
     "check_env",
+    "complete",
     "experiments",
     "flatten",
     "frames_note",
@@ -113,11 +146,18 @@ __all__ = [
     "namesake",
     "near",
     "one_line",
+    "options_help",
+    "options_of",
     "override",
     "parse_settings",
+    "read_options",
     "read_page",
     "registry",
     "rounded_frames",
+    "shipped_agents",
+    "studies_by_need",
+    "study_help",
+    "study_options",
     "take_launch",
     "to_plain",
     "to_yaml",

@@ -75,7 +75,7 @@ class Component:
     """A frozen dataclass with its options and their types, among them `name`, and `num_envs` for an
     environment; None for evaluators, studies and labels."""
     world: str | None = None
-    """Of a study, the environment whose agents it is about; None: any, or none."""
+    """Of a study, the environment that it is about, itself or its agents; None: any, or none."""
     report: Mapping[str, Any] | None = None
     """Of a study, the options with which the report runs it; None: it does not."""
     learns_from: Source = "world"
@@ -269,38 +269,47 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "power-map": Component(
             "chisel.analysis.studies.gridworlds.power_map:run",
             "POWER at every position of a gridworld, beside the penalty of AUP",
+            world="gridworld",
         ),
         "power-orbits": Component(
             "chisel.analysis.studies.gridworlds.power_orbits:run",
             "POWER in closed form, and the actions that most reward functions prefer",
+            world="gridworld",
         ),
         "delayed-specification": Component(
             "chisel.analysis.studies.gridworlds.delayed_specification:run",
             "the score of AUP agents when the true reward is revealed later",
+            world="gridworld",
         ),
         "aup-ablation": Component(
             "chisel.analysis.studies.gridworlds.aup_ablation:run",
             "AUP and its variants in the side-effect worlds, compared with the paper",
+            world="gridworld",
         ),
         "aup-sweep": Component(
             "chisel.analysis.studies.gridworlds.aup_sweep:run",
             "model-free AUP by discount, weight and number of auxiliary rewards",
+            world="gridworld",
         ),
         "aup-phase": Component(
             "chisel.analysis.studies.gridworlds.aup_phase:run",
             "outcomes of AUP by λ, for two values of the end of an episode",
+            world="gridworld",
         ),
         "safelife-replay": Component(
             "chisel.analysis.studies.safelife.replay:run",
             "recorded SafeLife episodes, played again and compared step by step",
+            world="safelife",
         ),
         "safelife-levels": Component(
             "chisel.analysis.studies.safelife.levels:run",
             "generated SafeLife levels, and random actions on them, beside the reference's",
+            world="safelife",
         ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",
+            world="gridworld",
         ),
         "leaks": Component(
             "chisel.trainers.studies.leaks:run",
@@ -318,6 +327,7 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "oversight": Component(
             "chisel.trainers.studies.oversight:run",
             "train every agent of diamond and ghost, and compare their true returns",
+            world="oversight",
         ),
     },
     "label": {

@@ -3,11 +3,11 @@
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
 from chisel.models.build import build, require_kind
-from chisel.models.loaded import Agent, Loaded, as_agent, require_model
+from chisel.models.layers import Layer, layers_of
+from chisel.models.loaded import WEIGHTS, Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
     FORMAT,
     GROUP_FILE,
-    WEIGHTS,
     ancestors_of,
     find_checkpoint,
     holds_agent,
@@ -41,6 +41,7 @@ __all__ = [
     "ActorCritic",
     "Agent",
     "HalvesAutoencoder",
+    "Layer",
     "Loaded",
     "Reconstructions",
     "Spaces",
@@ -56,6 +57,7 @@ __all__ = [
     "iteration_of",
     "kept_checkpoints",
     "latest_valid",
+    "layers_of",
     "load",
     "load_agent",
     "load_published",

@@ -10,10 +10,12 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 import torch
 from torch import nn
 
-from chisel.configs import CheckpointError, MazeConfig, RunConfig
+from chisel.configs import CheckpointError, MazeConfig, RunConfig, agent_name
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.spaces import Spaces
 
+WEIGHTS = "weights.safetensors"
+"""Name of the file with shipped weights."""
 _Model = TypeVar("_Model", bound=nn.Module)
 _Model_co = TypeVar("_Model_co", bound=nn.Module, covariant=True)
 
@@ -40,6 +42,10 @@ class Loaded(Generic[_Model_co]):
     ancestors: tuple[str, ...] | None = ()
     """Splits of layouts that its ancestors were trained on (`init_from`, and what those started
     from), oldest first; None if they are not known."""
+
+    def __str__(self) -> str:
+        """Return what names it on the command line: of shipped weights their folder or name."""
+        return agent_name(self.source.parent if self.source.name == WEIGHTS else self.source)
 
     @property
     def trained_on(self) -> tuple[str, ...] | None:

@@ -17,7 +17,7 @@ from torch import nn
 from chisel import configs
 from chisel.configs import CheckpointError, ConfigError, RunConfig
 from chisel.models.build import build
-from chisel.models.loaded import Agent, Loaded, as_agent
+from chisel.models.loaded import WEIGHTS, Agent, Loaded, as_agent
 from chisel.models.published import load_published, model_of_weights
 from chisel.models.serialize import (
     CHECKPOINTS,
@@ -34,7 +34,7 @@ FORMAT = 2
 _READABLE = (1, FORMAT)
 """Formats that agents are loaded from; 1 is version 0.1's, whose config is converted."""
 
-WEIGHTS, CONFIG, ABOUT = "weights.safetensors", "config.yaml", "agent.json"
+CONFIG, ABOUT = "config.yaml", "agent.json"
 GROUP_FILE = "group.json"
 """File in the folder of a grid, or of several seeds, that holds the configs of all runs."""
 _PREFIX = "model."
@@ -50,7 +50,8 @@ def load(
 
     Args:
         path: A run's folder (its newest valid checkpoint), a `.ckpt` file, a shipped folder
-            (`save_agent`) or its weights, or a published `.pth`.
+            (`save_agent`) or its weights, the name of a shipped agent (`agents:maze-quick`), or a
+            published `.pth`.
         experiment_env: For published weights, which carry no config: the experiment whose
             environment they play in.
         warn: Called with one line for each damaged checkpoint that is passed over.
@@ -59,7 +60,7 @@ def load(
         CheckpointError: If nothing can be loaded from there.
         ConfigError: If `experiment_env` is given for anything but published weights.
     """
-    path = Path(path)
+    path = configs.agent_path(path)
     if path.suffix == ".pth":
         return _published(path, experiment_env)
     if experiment_env is not None:
@@ -113,6 +114,7 @@ def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
     Raises:
         CheckpointError: If the folder is missing, no run, a group of runs, or has none.
     """
+    path = configs.agent_path(path)
     if not path.exists():
         raise CheckpointError(f"there is no {path}")
     if path.is_file():

@@ -15,6 +15,7 @@ from chisel.analysis.results import (
     PALETTE,
     DataTable,
     Estimate,
+    explain,
     mean_over_seeds,
     new_figure,
     plot_band,
@@ -119,4 +120,7 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
         style_axes(ax, metric, xlabel="frames", steps=True)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    seeds = max(map(len, relearning.variants.values()))
+    bands = "; bands: 95 % intervals over seeds (Student's t)" if seeds > 1 else ""
+    explain(figure, f"n = {seeds} training seed{'s' * (seeds > 1)}{bands}")
     return figure

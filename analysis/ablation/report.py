@@ -16,6 +16,7 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     Result,
+    explain,
     new_figure,
     style_axes,
 )
@@ -59,6 +60,8 @@ def ablation_figure(matrix: AblationMatrix, title: str) -> Figure:
     for tick, colour in zip(axes[0].get_yticklabels(), colours, strict=True):
         tick.set_color(colour)
     axes[0].invert_yaxis()
+    n = rows[0].metrics[shown[0]].n
+    explain(figure, f"lines: 95 % intervals, n = {n:,}; grey band: the whole network's")
     return figure
 
 

@@ -72,7 +72,7 @@ def _channels(ax: Axes, channels: Sequence[Estimate]) -> None:
     ax.bar(places, values[order], color=colours, width=0.75)
     if np.isfinite(low).all():
         ax.vlines(places, low, high, color=INK, lw=1)
-    _style(ax, "mean attribution of channels", xlabel="channel", ylabel="log-odds")
+    _style(ax, "mean attribution of channels; lines: 95 %", xlabel="channel", ylabel="log-odds")
     ax.set_xticks(places, [str(c) for c in order], fontsize=8)
 
 
@@ -92,7 +92,7 @@ def _swaps(ax: Axes, swapped: Mapping[str, Swap]) -> None:
         ax.bar(places, [e.value for e in estimates], width=0.36, color=colour, label=label)
         if all(np.isfinite(e.low) for e in estimates):
             ax.vlines(places, [e.low for e in estimates], [e.high for e in estimates], "#9ca3af")
-    _style(ax, "channels put back to the baseline", ylabel="log-odds lost")
+    _style(ax, "channels put back to the baseline; lines: 95 %", ylabel="log-odds lost")
     ax.set_xticks(range(len(swapped)), list(swapped), fontsize=8)
     ax.legend(frameon=False, fontsize=8)
 

@@ -37,9 +37,9 @@ from chisel.analysis.results import (
     choose_threads,
     load_networks,
     make_folder,
+    plain_table,
     save_figure,
     torch_threads,
-    typed_source,
     write_csv,
     write_json,
 )
@@ -99,6 +99,7 @@ class Evaluation:
             "metrics": self.metrics,
             "settings": self.settings,
             "scores": self.scores,
+            "table": plain_table(self.table()),
         }
 
     def table(self) -> Table:
@@ -139,7 +140,7 @@ class Evaluation:
 
 
 def evaluate(
-    source: AnyLoaded | Path | str,
+    source: AnyLoaded | Networks | Path | str,
     *,
     overrides: Settings = (),
     out: Path | str | None = None,
@@ -180,9 +181,9 @@ def evaluate(
     folder = make_folder(networks.folder("eval") if out is None else out)
     with torch_threads(threads):
         played = list(_played(evaluator, loaded, config, changes, networks.progress))
-    command = shlex.join(["chisel", "eval", typed_source(loaded), *as_list(overrides)])
+    command = shlex.join(["chisel", "eval", str(loaded), *as_list(overrides)])
     origin = {
-        "checkpoint": str(loaded.source),
+        "checkpoint": configs.agent_name(loaded.source),
         "sha256": loaded.digest,
         "env_steps": loaded.env_steps,
         "seed": config.eval.seed,

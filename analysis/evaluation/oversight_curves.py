@@ -21,6 +21,7 @@ from chisel.analysis.results import (
     DataTable,
     Estimate,
     bootstrap_mean,
+    explain,
     mean_over_seeds,
     new_figure,
     plot_band,
@@ -217,6 +218,8 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
         if ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=7.5, frameon=False)
     left.set_ylabel("average stepwise true return", fontsize=9)
+    n = " or ".join(map(str, sorted({len(seeds) for seeds in runs.values()})))
+    explain(figure, f"means over n = {n} seeds; bands: 95 % intervals over seeds (Student's t)")
     return figure
 
 

@@ -20,6 +20,7 @@ from chisel.analysis.results import (
     PALE,
     PALETTE,
     Estimate,
+    explain,
     new_figure,
     plain_axes,
     plot_band,
@@ -194,6 +195,9 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
     figure.legend(
         handles, labels, loc="outside upper center", ncols=len(agents), frameon=False, fontsize=9
     )
+    counts = sorted({len(one) for one in curves.values()})
+    n = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    explain(figure, f"means of n = {n} trials; bands: 95 % intervals over trials (Student's t)")
     return figure
 
 
@@ -207,6 +211,7 @@ def residuals_figure(residuals: Sequence[Residual], title: str) -> Figure:
             _draw_residuals(ax, shown)
         else:
             ax.set_axis_off()
+    explain(figure, "dots: AUP seeds, each a mean over rewards; lines: means over seeds")
     return figure
 
 

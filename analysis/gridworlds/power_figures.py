@@ -118,7 +118,7 @@ def _curves(ax: Axes, forms: Sequence[ClosedForm]) -> None:
         ax.text(1.03, place, name, color=colour, va="center", fontsize=11)
         known = [form for form in forms if form.quantity == f"POWER({name})"]
         ax.plot([f.gamma for f in known], [f.exact for f in known], "o", color=colour, ms=4.5)
-    style_axes(ax, "POWER of the states of figure 1 (dots: closed forms)", xlabel="discount γ")
+    style_axes(ax, "POWER of the states of figure 1\n(dots: closed forms)", xlabel="discount γ")
 
 
 def _bars(ax: Axes, counts: Sequence[OrbitCount]) -> None:
@@ -135,7 +135,7 @@ def _bars(ax: Axes, counts: Sequence[OrbitCount]) -> None:
     ax.set_xlim(0, counts[0].counts.of)
     ax.invert_yaxis()
     ax.axvline(counts[0].counts.of / 2, color=INK, lw=0.7, ls=":")
-    ax.set_title("permutations that prefer the first (blue), the second (red)", fontsize=10)
+    ax.set_title("permutations that prefer\nthe first (blue), the second (red)", fontsize=10)
     ax.tick_params(axis="x", labelsize=8)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)

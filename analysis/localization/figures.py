@@ -16,6 +16,7 @@ from chisel.analysis.results import (
     INK,
     PALETTE,
     draw_heat,
+    explain,
     new_figure,
     new_row,
     plot_estimates,
@@ -101,6 +102,7 @@ def training_figure(
     for ax, text in zip((left, right), titles, strict=True):
         style_axes(ax, text, xlabel="environment steps", steps=True)
         ax.legend(fontsize=8, frameon=False)
+    explain(figure, f"bands: 95 % intervals over {localization.of}")
     return figure
 
 

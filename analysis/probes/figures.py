@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chisel.analysis.probes.layers import Probed
-from chisel.analysis.results import GREY, INK, PALETTE, Estimate, new_figure, plain_axes
+from chisel.analysis.results import (
+    GREY,
+    INK,
+    PALETTE,
+    Estimate,
+    explain,
+    new_figure,
+    plain_axes,
+)
 
 _KINDS = {"score": PALETTE[1], "untrained": PALETTE[0], "shuffled": GREY}
 _LABELS = {"score": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
@@ -36,10 +44,11 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
     for ax, target in zip(axes, targets, strict=False):
         _panel(ax, [row for row in rows if row.target == target])
         ax.set_title(target, fontsize=9)
-        ax.set_yticks(range(len(layers)), layers, fontsize=6)
+        ax.set_yticks(range(len(layers)), layers, fontsize=7)
         ax.set_ylim(len(layers) - 0.4, -0.6)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    explain(figure, "scores on test levels; bands: 95 % intervals over layouts")
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from chisel.analysis.report.collect import Findings, findings, is_about
 from chisel.analysis.report.page import Panel, Section, page
+from chisel.analysis.report.pictures import with_small_pictures
 
 __all__ = [
     "Findings",
@@ -10,4 +11,5 @@ __all__ = [
     "findings",
     "is_about",
     "page",
+    "with_small_pictures",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.results import TABLES
+from chisel.analysis.results import MANIFEST, TABLES
 from chisel.configs import CheckpointError
 
 SHOWN = 40_000
@@ -29,6 +29,10 @@ class Findings:
     """Texts of JSON and CSV files by name; empty for those larger than `SHOWN`."""
     command: str | None = None
     """Command that gives the same results, if the data say."""
+    conclusion: str = ""
+    """What the study concludes."""
+    split: str | None = None
+    """Split of the levels that it was measured on; `None` where there are none."""
 
 
 def findings(folder: Path) -> Findings:
@@ -38,13 +42,16 @@ def findings(folder: Path) -> Findings:
         CheckpointError: If a JSON file there cannot be read.
     """
     files = [file for file in sorted(folder.iterdir()) if file.name != TABLES]
-    commands = [_read(file).get("command") for file in files if file.suffix == ".json"]
-    tables = folder / TABLES
+    found = [_read(file) for file in files if file.suffix == ".json"]
+    commands = [one["command"] for one in found if isinstance(one.get("command"), str)]
+    tables = _read(folder / TABLES)["tables"] if (folder / TABLES).is_file() else []
     return Findings(
         {file.name: file.read_bytes() for file in files if file.suffix in _FIGURES},
-        _read(tables)["tables"] if tables.is_file() else (),
+        tables + [one["table"] for one in found if "table" in one],
         {file.name: _shown(file) for file in files if file.suffix in _DATA},
-        next((one for one in commands if isinstance(one, str)), None),
+        next(iter(commands), None),
+        next((str(one["conclusion"]) for one in found if one.get("conclusion")), ""),
+        next(filter(None, map(_split, found)), None),
     )
 
 
@@ -61,6 +68,20 @@ def is_about(folder: Path, digests: Sequence[str]) -> bool:
 
 def _shown(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.stat().st_size <= SHOWN else ""
+
+
+def _split(data: Mapping[str, Any]) -> str | None:
+    """Return the split of a result: that of its options, or else of the run's `eval.split`."""
+    evaluated = data.get("settings", {}).get("eval.split")
+    if evaluated is not None:
+        return str(evaluated)
+    options = data.get(MANIFEST, {}).get("options", {})
+    if "split" not in options:
+        return None
+    runs = data.get("runs") or [data]
+    config = (runs[0].get("config") or {}) if isinstance(runs[0], dict) else {}
+    split = options["split"] or config.get("eval", {}).get("split")
+    return None if split is None else str(split)
 
 
 def _digests(data: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,12 @@ from typing import Any
 
 from chisel.analysis.report.collect import Findings
 
-_CONFIGS = "Configs"
+_SUMMARY, _CONFIGS = "Summary", "Configs"
+_SPLITS = {
+    "test": "held-out test levels",
+    "validation": "VALIDATION levels: they may have been used to choose",
+}
+"""What is said of a result, by the split of its levels."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -31,6 +36,9 @@ table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabul
 th, td {{ padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right;
   white-space: nowrap; }}
 th:first-child, td:first-child {{ text-align: left; }}
+table.words td {{ text-align: left; white-space: normal; vertical-align: top; }}
+table.words th {{ text-align: left; }}
+p.mark {{ font-weight: 600; font-size: 13px; margin: .3em 0; }}
 p.note {{ color: #55555f; font-size: 13px; margin: .3em 0 1em; white-space: pre-line; }}
 pre, code {{ font-size: 12px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style>
@@ -51,6 +59,13 @@ class Panel:
     found: Findings | None
     note: str = ""
     """Sentence shown above, such as why there are no results."""
+    seeds: tuple[str, ...] = ()
+    """Names of the seeds, where the results are about several together."""
+
+    @property
+    def says(self) -> str:
+        """The note, or else what the study concludes."""
+        return self.note or (self.found.conclusion if self.found else "")
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,14 @@ class Section:
 
     title: str
     panels: Sequence[Panel]
+    summary: str = ""
+    """One line on what the study finds out."""
+
+    @property
+    def mark(self) -> str:
+        """What the results were measured on; empty where there are no splits."""
+        found = {one.found.split for one in self.panels if one.found and one.found.split}
+        return "; ".join(_SPLITS.get(one, f"levels of the split {one}") for one in sorted(found))
 
 
 def page(
@@ -77,9 +100,10 @@ def page(
         configs: By label of a checkpoint, the YAML of its config.
         origin: Facts about the report itself, such as its command.
     """
-    parts = [table(checkpoints), contents([one.title for one in sections] + [_CONFIGS])]
-    parts += [section(one, number) for number, one in enumerate(sections)]
-    parts.append(f'<h2 id="part-{len(sections)}">{_CONFIGS}</h2>')
+    parts = [contents([_SUMMARY, *(one.title for one in sections), _CONFIGS])]
+    parts += ['<h2 id="part-0">Summary</h2>', table(checkpoints), summary(sections)]
+    parts += [section(one, number) for number, one in enumerate(sections, 1)]
+    parts.append(f'<h2 id="part-{len(sections) + 1}">{_CONFIGS}</h2>')
     parts += [folded(label, text) for label, text in configs.items()]
     facts = "\n".join(f"{name}: {value}" for name, value in origin.items())
     parts.append(folded("how this page was made", facts))
@@ -95,35 +119,69 @@ def contents(titles: Sequence[str]) -> str:
     return f"<nav><h2>Contents</h2><ol>{''.join(items)}</ol></nav>"
 
 
+def summary(sections: Sequence[Section]) -> str:
+    """Return a table of the studies: what each is about, its levels, and what it concludes."""
+    columns = {
+        "part": [one.title for one in sections],
+        "about": [one.summary for one in sections],
+        "measured on": [one.mark for one in sections],
+        "conclusion": [" ".join(each.says for each in one.panels) for one in sections],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    rows = list(zip(*shown.values(), strict=True))
+    plain = {"title": "Parts", "caption": "", "columns": list(shown), "rows": rows}
+    return table(plain, "words")
+
+
 def section(one: Section, number: int) -> str:
     """Return a study's heading, which the contents link to, and its panels."""
-    panels = "\n".join(panel(each) for each in one.panels)
-    return f'<h2 id="part-{number}">{escape(one.title)}</h2>\n<div class="side">\n{panels}\n</div>'
+    panels = "\n".join(panel(each, alone=len(one.panels) == 1) for each in one.panels)
+    about = f'<p class="note">{escape(one.summary)}</p>' if one.summary else ""
+    mark = f'<p class="mark">{escape(one.mark)}</p>' if one.mark else ""
+    heading = f'<h2 id="part-{number}">{escape(one.title)}</h2>{about}{mark}'
+    return f'{heading}\n<div class="side">\n{panels}\n</div>'
 
 
-def panel(one: Panel) -> str:
-    """Return the figures, tables and data of one checkpoint."""
-    parts = [f"<h3>{escape(one.label)}</h3>"]
+def panel(one: Panel, *, alone: bool = False) -> str:
+    """Return the figures, tables and data of one checkpoint.
+
+    What is about one of several seeds, or about one of several levels, is folded.
+    """
+    parts = [] if alone else [f"<h3>{escape(one.label)}</h3>"]
     if one.note:
         parts.append(f'<p class="note">{escape(one.note)}</p>')
     if one.found is not None:
-        parts += [picture(name, content) for name, content in one.found.figures.items()]
-        parts += [table(each) for each in one.found.tables]
-        parts += [data(name, text) for name, text in one.found.data.items()]
-        if one.found.command:
-            parts.append(f"<p class='note'><code>{escape(one.found.command)}</code></p>")
+        found = one.found
+        shown = {k: picture(k, v) for k, v in found.figures.items() if not _of_one(k, one.seeds)}
+        each = {k: picture(k, v) for k, v in found.figures.items() if k not in shown}
+        tables = [t for t in found.tables if not _of_one(t["title"], one.seeds)]
+        parts += shown.values()
+        parts += map(table, tables)
+        hidden = [*each.values(), *(table(t) for t in found.tables if t not in tables)]
+        if hidden:
+            parts.append(f"<details><summary>one by one</summary>{''.join(hidden)}</details>")
+        parts += [data(name, text) for name, text in found.data.items()]
+        if found.command:
+            parts.append(f"<p class='note'><code>{escape(found.command)}</code></p>")
     return f"<div>{''.join(parts)}</div>"
 
 
+def _of_one(name: str, seeds: Sequence[str]) -> bool:
+    """Return whether a figure or table is about one seed, or one level, by its name."""
+    return name.startswith(tuple(seeds)) if seeds else name[:2].isdigit()
+
+
 def picture(name: str, content: bytes) -> str:
-    """Return a figure, embedded in the page."""
+    """Return a figure, embedded in the page; for an empty one, where it is."""
+    if not content:
+        return f'<p class="note">{escape(name)}: too large for this page; in the folder below</p>'
     stem, _, kind = name.rpartition(".")
     text = base64.b64encode(content).decode("ascii")
     return f'<img alt="{escape(stem)}" src="data:image/{kind};base64,{text}">'
 
 
-def table(plain: Mapping[str, Any]) -> str:
-    """Return a table with its title and caption."""
+def table(plain: Mapping[str, Any], kind: str = "") -> str:
+    """Return a table with its title and caption; of a kind that the page's style knows."""
     heads = "".join(f"<th>{escape(str(name))}</th>" for name in plain["columns"])
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
@@ -131,7 +189,8 @@ def table(plain: Mapping[str, Any]) -> str:
     )
     title = f"<h4>{escape(plain['title'])}</h4>" if plain["title"] else ""
     caption = f'<p class="note">{escape(plain["caption"])}</p>' if plain["caption"] else ""
-    return f'{title}<div class="scroll"><table><tr>{heads}</tr>{rows}</table></div>{caption}'
+    body = f'<table class="{kind}"><tr>{heads}</tr>{rows}</table>'
+    return f'{title}<div class="scroll">{body}</div>{caption}'
 
 
 def data(name: str, text: str) -> str:

@@ -6,6 +6,7 @@ from chisel.analysis.results.aggregates import (
     probability_of_improvement,
 )
 from chisel.analysis.results.comparison import Comparison, compare
+from chisel.analysis.results.description import Description, describe
 from chisel.analysis.results.estimates import (
     Estimate,
     Tree,
@@ -28,6 +29,7 @@ from chisel.analysis.results.figures import (
     PALE,
     PALETTE,
     draw_heat,
+    explain,
     frames_of,
     new_figure,
     new_row,
@@ -39,6 +41,7 @@ from chisel.analysis.results.figures import (
     write_gif,
 )
 from chisel.analysis.results.files import (
+    MANIFEST,
     TABLES,
     make_folder,
     plain,
@@ -47,7 +50,7 @@ from chisel.analysis.results.files import (
     write_file,
     write_json,
 )
-from chisel.analysis.results.folders import points_of, runs_of, short_digest
+from chisel.analysis.results.folders import labels_of, points_of, runs_of, short_digest
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
     Layouts,
@@ -57,17 +60,8 @@ from chisel.analysis.results.layouts import (
     redrawn,
 )
 from chisel.analysis.results.logs import logs
-from chisel.analysis.results.options import (
-    THREADS,
-    Count,
-    Option,
-    Seed,
-    Share,
-    Within,
-    as_typed,
-    options_help,
-    options_of,
-)
+from chisel.analysis.results.looks import Look
+from chisel.analysis.results.options import options_help, options_of
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.settings import (
@@ -75,7 +69,6 @@ from chisel.analysis.results.settings import (
     as_config_errors,
     as_list,
     require_spaces,
-    typed_source,
 )
 from chisel.analysis.results.subjects import (
     Agents,
@@ -85,6 +78,7 @@ from chisel.analysis.results.subjects import (
 )
 from chisel.analysis.results.tables import new_table, plain_table, show
 from chisel.analysis.results.threads import choose_threads, torch_threads
+from chisel.configs import THREADS, Count, Option, Seed, Share, Within, as_typed
 
 __all__ = [
     "CHEESE",
@@ -92,6 +86,7 @@ __all__ = [
     "GREY",
     "INK",
     "LINES",
+    "MANIFEST",
     "MOUSE",
     "PALE",
     "PALETTE",
@@ -101,8 +96,10 @@ __all__ = [
     "Comparison",
     "Count",
     "DataTable",
+    "Description",
     "Estimate",
     "Layouts",
+    "Look",
     "Networks",
     "Option",
     "ProgressCallback",
@@ -122,12 +119,15 @@ __all__ = [
     "change_over_layouts",
     "choose_threads",
     "compare",
+    "describe",
     "draw_heat",
     "estimate_over_seeds",
+    "explain",
     "find_results",
     "frames_of",
     "interquartile_mean",
     "labelled",
+    "labels_of",
     "load_networks",
     "logs",
     "make_folder",
@@ -161,7 +161,6 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "torch_threads",
-    "typed_source",
     "write_csv",
     "write_file",
     "write_gif",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,19 +31,17 @@ from chisel.analysis.results.curves import (
 from chisel.analysis.results.estimates import Estimate, mean_over_seeds, permutation_p
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import make_folder, replace_results, write_csv, write_json
-from chisel.analysis.results.folders import points_of
+from chisel.analysis.results.folders import home_above, labels_of, points_of
+from chisel.analysis.results.looks import Look
 from chisel.analysis.results.stored_evaluation import Better, StoredEvaluation, read_evaluation
 from chisel.analysis.results.tables import new_table
-from chisel.configs import CheckpointError, ConfigError
+from chisel.configs import CheckpointError, ConfigError, hint
 
 _TAIL = 0.05
 """The last value of a noisy curve is the mean of this share of its points."""
 
 _BETTER: dict[str, Better] = {"charts/success": "higher", "charts/episodic_return": "higher"}
 """Which way metrics of training are better; for the others it depends on the world."""
-
-_LAST = [(name, f"last {words}") for name, words in METRICS.items()]
-"""Metrics of training with their words, in the order of their rows."""
 
 MOST_COLUMNS = 3
 """Number of runs or groups that a table has side by side; more are rows."""
@@ -56,7 +54,9 @@ _THRESHOLDS = 201
 class Line:
     """One run, or one group of runs that differ in their seed only."""
 
+    folder: str
     label: str
+    """Words for it in the figures and the table."""
     steps: tuple[int, ...]
     """Environment steps that each seed has reached."""
     last: dict[str, Estimate]
@@ -92,6 +92,7 @@ class Line:
     def to_plain(self) -> dict[str, Any]:
         """Return what is written as JSON."""
         return {
+            "folder": self.folder,
             "label": self.label,
             "seeds": self.seeds,
             "env_steps": self.env_steps,
@@ -126,18 +127,21 @@ class Comparison:
     """Settings in which the evaluations differ, so that they cannot be compared."""
     contrasts: dict[str, Contrast]
     """Two groups of seeds by metric; evaluations that differ have none."""
-    figure: Path
+    figure: Path | None
+    """Learning curves; `None` if none of their metrics is shown."""
     profiles: Path | None
     """Figure of performance profiles, for two groups of ten seeds or more."""
     data: Path
+    shown: Mapping[str, str]
+    """Words for the metrics that the table has, by name, in the order of its rows."""
 
     def table(self) -> Table:
         """Return a table for a terminal: one column per run or group, more for two groups.
 
         More than `MOST_COLUMNS` runs or groups have a row each.
         """
-        rows = self._rows()
-        home, names = _short([line.label for line in self.lines])
+        rows, names = self._rows(), [line.label for line in self.lines]
+        home = home_above([line.folder for line in self.lines])
         if len(names) <= MOST_COLUMNS:
             more = ["p"] * bool(self.contrasts) + ["P(first better)"] * self._aggregated
             table = new_table(home, self._caption(), words=[""], numbers=[*names, *more])
@@ -154,10 +158,8 @@ class Comparison:
         lines, contrasts = self.lines, self.contrasts
         table = [["seeds", *(str(line.seeds) for line in lines)]]
         table.append(["environment steps", *map(_steps, lines)])
-        rows = [(name, words, [line.last.get(name) for line in lines]) for name, words in _LAST]
-        evaluated = dict.fromkeys(name for line in lines for name in line.evaluation)
-        rows += [(name, name, [line.evaluation.get(name) for line in lines]) for name in evaluated]
-        for name, words, estimates in rows:
+        for name, words in self.shown.items():
+            estimates = [(line.last | line.evaluation).get(name) for line in lines]
             if any(estimates):
                 cells = map(_cell, lines, [name] * len(lines), estimates)
                 found = contrasts.get(name)
@@ -203,7 +205,14 @@ class Comparison:
         return "\n".join([*parts, *(note for line in lines for note in line.notes)])
 
 
-def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Comparison:
+def compare(
+    runs: Sequence[Path | str],
+    out: Path | str | None = None,
+    *,
+    metrics: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    look: Look | None = None,
+) -> Comparison:
     """Draw learning curves with intervals over seeds, and put last values side by side.
 
     Evaluations are read from `studies/eval` of each run, if they are of its newest checkpoint. They
@@ -215,10 +224,15 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
             line with a band.
         out: Folder for `curves.png`, `compare.json` and `compare.csv` (a row for each run and
             metric), and `profiles.png` if there are profiles; `None` is `studies/compare`.
+        metrics: Metrics that are shown, of training and of evaluations, in full or by what follows
+            their last `/` or `: `; empty shows the usual ones.
+        labels: Words for the runs, or groups, in their order; empty takes parts of their paths.
+        look: What the figures are for.
 
     Raises:
         CheckpointError: If a folder is missing or has no metrics yet.
-        ConfigError: If there is nothing to compare or a folder is given twice.
+        ConfigError: If there is nothing to compare, a folder is given twice, no run has one of the
+            metrics, or there are not as many labels as lines.
     """
     folders = [point for run in runs for point in points_of(run)]
     if not folders:
@@ -228,10 +242,14 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
         raise ConfigError(f"{twice} is given twice")
     names = list(map(str, runs))
     curves = {folder: _seeds(folder) for folder in folders}
-    lines = tuple(_line(folder, seeds) for folder, seeds in curves.items())
+    words = _labels(folders, labels)
+    lines = tuple(
+        _line(folder, label, seeds)
+        for (folder, seeds), label in zip(curves.items(), words, strict=True)
+    )
     differing = _differing([line.settings for line in lines if line.settings])
-    contrasts = _contrasts(lines, alike=not differing)
-    drawn = curves_figure({str(folder): seeds for folder, seeds in curves.items()})
+    shown = _shown(lines, metrics)
+    contrasts = _contrasts(lines, shown, alike=not differing)
     target = make_folder(Path(out) if out is not None else Path("studies") / "compare")
     data = {
         "command": shlex.join(["chisel", "compare", *names]),
@@ -246,25 +264,63 @@ def compare(runs: Sequence[Path | str], out: Path | str | None = None) -> Compar
             name: one.improvement for name, one in contrasts.items() if one.improvement
         },
     }
-    values = pd.concat({line.label: line.values for line in lines}, names=["line", "run"])
-    profiles = _profiles(lines, contrasts)
+    drawn = {name: METRICS.get(name, name) for name in shown if any(name in x.last for x in lines)}
+    by_label = dict(zip(words, curves.values(), strict=True))
+    figures = {"curves": curves_figure(by_label, drawn)} if drawn else {}
+    if profiles := _profiles(lines, contrasts, shown):
+        figures["profiles"] = profiles_figure(profiles)
+    values = pd.concat({line.folder: line.values for line in lines}, names=["line", "run"])
     with replace_results(target, "compare", {"runs": names}):
         write_csv(
             target / "compare.csv",
             values.melt(var_name="metric", ignore_index=False).dropna().reset_index(),
         )
+        files = {
+            name: save_figure(figure, target / f"{name}.png", ", ".join(names), look=look)
+            for name, figure in figures.items()
+        }
         return Comparison(
             lines,
             differing,
             contrasts,
-            figure=save_figure(drawn, target / "curves.png", ", ".join(names)),
-            profiles=save_figure(
-                profiles_figure(profiles), target / "profiles.png", ", ".join(names)
-            )
-            if profiles
-            else None,
+            figure=files.get("curves"),
+            profiles=files.get("profiles"),
             data=write_json(target / "compare.json", data),
+            shown=shown,
         )
+
+
+def _labels(folders: Sequence[Path], given: Sequence[str]) -> list[str]:
+    """Return words for each folder: those given, or what of its path the others don't share."""
+    if not given:
+        return labels_of(folders)
+    if len(given) != len(folders) or len(set(given)) < len(given):
+        raise ConfigError(
+            f"labels={','.join(given)}: {len(folders)} runs or groups need as many different "
+            "labels, separated by commas"
+        )
+    return list(given)
+
+
+def _shown(lines: Sequence[Line], wanted: Sequence[str]) -> dict[str, str]:
+    """Return the metrics of the table with their words."""
+    trained = dict.fromkeys(name for line in lines for name in line.last)
+    evaluated = dict.fromkeys(name for line in lines for name in line.evaluation)
+    usual = [name for name in METRICS if name in trained]
+    found: list[str] = [] if wanted else [*usual, *evaluated]
+    if not wanted and not found:
+        raise ConfigError(
+            f"nothing to show: {', '.join(line.folder for line in lines)} logged none of "
+            f"{', '.join(METRICS)}; metrics=NAME shows others"
+        )
+    for one in wanted:
+        fitting = [
+            name for name in (*trained, *evaluated) if one in (name, re.split("/|: ", name)[-1])
+        ]
+        if not fitting:
+            raise ConfigError(f"metrics={one}: {hint(one, (*trained, *evaluated))}")
+        found += fitting
+    return {name: f"last {METRICS.get(name, name)}" if name in trained else name for name in found}
 
 
 def _seeds(folder: Path) -> list[Curve]:
@@ -278,7 +334,7 @@ def _seeds(folder: Path) -> list[Curve]:
     return curves
 
 
-def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
+def _line(folder: Path, label: str, seeds: Sequence[Curve]) -> Line:
     end = min(seed.env_steps for seed in seeds)
     last = _frame({seed.folder: _last_values(seed, end) for seed in seeds}).sort_index(axis=1)
     found = {seed.folder: read_evaluation(seed.folder, seed.env_steps) for seed in seeds}
@@ -300,7 +356,8 @@ def _line(folder: Path, seeds: Sequence[Curve]) -> Line:
         }
     better = {name: way for one in evaluated.values() for name, way in one.better.items()}
     return Line(
-        label=str(folder),
+        folder=str(folder),
+        label=label,
         steps=tuple(seed.env_steps for seed in seeds),
         last={
             str(k): mean_over_seeds(v.dropna(), within=_range(str(k), v)) for k, v in last.items()
@@ -350,12 +407,12 @@ def _differing(settings: Sequence[Mapping[str, Sequence[str]]]) -> tuple[str, ..
     return tuple(key for key in keys if len(values[key]) > 1)
 
 
-def _contrasts(lines: Sequence[Line], *, alike: bool) -> dict[str, Contrast]:
+def _contrasts(lines: Sequence[Line], shown: Iterable[str], *, alike: bool) -> dict[str, Contrast]:
     if len(lines) != 2:
         return {}
     first, second = lines
-    names = [name for name in METRICS if name in first.last]
-    names += list(first.evaluation) if alike else []
+    known = [*first.last, *(first.evaluation if alike else ())]
+    names = [name for name in shown if name in known]
     groups = {name: (first.of_seeds(name), second.of_seeds(name)) for name in names}
     return {
         name: _contrast(ours, theirs, first.better.get(name))
@@ -376,7 +433,7 @@ def _contrast(first: Sequence[float], second: Sequence[float], better: Better) -
 
 
 def _profiles(
-    lines: Sequence[Line], contrasts: Mapping[str, Contrast]
+    lines: Sequence[Line], contrasts: Mapping[str, Contrast], shown: Mapping[str, str]
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """Return the profile of each metric and line, where there are ten seeds or more."""
     profiles = {}
@@ -384,21 +441,12 @@ def _profiles(
         groups, draws = [line.of_seeds(name) for line in lines], np.random.default_rng(0)
         together = np.concatenate(groups)
         levels = np.linspace(together.min(), together.max(), _THRESHOLDS)
-        words = f"{dict(_LAST).get(name, name)} (n = {' and '.join(str(len(g)) for g in groups)})"
+        words = f"{shown[name]} (n = {' and '.join(str(len(g)) for g in groups)})"
         profiles[words] = {
             line.label: performance_profile([group], levels, draws)
             for line, group in zip(lines, groups, strict=True)
         }
     return profiles
-
-
-def _short(paths: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the folder that all paths lie in, empty if there is none, and the paths within it."""
-    if len(paths) < 2 or len(set(map(os.path.isabs, paths))) > 1:
-        return "", list(paths)
-    home = os.path.commonpath(paths)
-    names = [os.path.relpath(path, home) if home else path for path in paths]
-    return ("", list(paths)) if "." in names else (home, names)
 
 
 def _steps(line: Line) -> str:
@@ -416,8 +464,10 @@ def _cell(line: Line, name: str, estimate: Estimate | None) -> str:
         return estimate.text(".3g") + played
     missing = f" [{estimate.n} of {line.seeds}]" if estimate.n < line.seeds else ""
     if 1 < estimate.n < FEW_SEEDS:
+        each = list(dict.fromkeys(f"{one:.3g}" for one in line.of_seeds(name)))
         seeds = ", ".join(f"{one:.3g}" for one in line.of_seeds(name))
-        return f"{estimate.value:.3g}: {seeds}{missing}"
+        alike = f"{each[0]} (each of {estimate.n} seeds)"
+        return (f"{estimate.value:.3g} ({seeds})" if each[1:] else alike) + missing
     return f"{estimate.text('.3g')}{missing or f', n = {estimate.n}'}"
 
 

@@ -91,26 +91,29 @@ def read_curves(folder: Path) -> Curve:
     return Curve(folder=folder, env_steps=int(steps.iloc[-1]), metrics=known)
 
 
-def curves_figure(runs: Mapping[str, Sequence[Curve]]) -> Figure:
+def curves_figure(
+    runs: Mapping[str, Sequence[Curve]], metrics: Mapping[str, str] = METRICS
+) -> Figure:
     """Draw one panel per metric: the mean over seeds, each seed faintly, and from five on a band.
 
     The band is the 95 % interval over seeds. The mean ends where the shortest seed does.
 
     Args:
         runs: By label, the curves of its seeds.
+        metrics: Words for the metrics that are drawn, by name.
 
     Raises:
-        ConfigError: If no run has any of the metrics that are drawn.
+        ConfigError: If no run has any of them.
     """
-    names = [m for m in METRICS if any(m in curve.metrics for s in runs.values() for curve in s)]
+    names = [m for m in metrics if any(m in curve.metrics for s in runs.values() for curve in s)]
     if not names:
-        raise ConfigError(f"nothing to draw: {', '.join(runs)} logged none of {', '.join(METRICS)}")
+        raise ConfigError(f"nothing to draw: {', '.join(runs)} logged none of {', '.join(metrics)}")
     figure, axes, lines = _panels(len(names), {k: _legend(k, len(v)) for k, v in runs.items()})
     for ax, name in zip(axes, names, strict=True):
         for label, seeds in runs.items():
             _draw(ax, [seed for seed in seeds if name in seed.metrics], name, lines[label])
         missing = [_missing(label, seeds, name) for label, seeds in runs.items()]
-        title = "\n".join([METRICS[name], *filter(None, missing)])
+        title = "\n".join([metrics[name], *filter(None, missing)])
         style_axes(ax, title, xlabel="environment steps, or examples", steps=True)
         ax.ticklabel_format(axis="y", useOffset=False)
     return figure
@@ -190,4 +193,4 @@ def _draw(ax: Axes, curves: Sequence[Curve], name: str, line: Mapping[str, Any])
         if len(curves) > 1:
             ax.plot(curve.metrics[name], linewidth=0.7, **faint)
     steps, values = on_common_steps(curves, name)
-    plot_band(ax, steps, values, within=RANGES[name], least=FEW_SEEDS, **line)
+    plot_band(ax, steps, values, within=RANGES.get(name), least=FEW_SEEDS, **line)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +14,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from chisel.analysis.results.estimates import Estimate, band
 from chisel.analysis.results.files import write_file
+from chisel.analysis.results.looks import SMALLEST, Look
 
 PALETTE = (
     "#0052ae",  # blue
@@ -47,6 +51,8 @@ CHEESE, CORNER, MOUSE = "#ff7f0e", "#1f77b4", "#ffffff"
 """Colours of things in a maze, in all pictures of mazes."""
 
 DPI = 150
+_LETTER = 0.085
+"""Mean width in inches of a letter of a figure's title."""
 
 
 def plain_axes(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
@@ -85,16 +91,30 @@ def plot_interval(
 def plot_estimates(
     ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], colour: str, label: str
 ) -> None:
-    """Draw estimates over `x` `[N]` as a line with dots, and their intervals as a band."""
+    """Draw estimates over `x` `[N]` as a line with dots, and their intervals as a band.
+
+    The label is followed by what each was estimated from.
+    """
     ends = np.transpose([(one.value, one.low, one.high) for one in estimates])
-    plot_interval(ax, x, *ends, marker=".", color=colour, label=label)
+    counts = sorted({one.n for one in estimates})
+    n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    plot_interval(ax, x, *ends, marker=".", color=colour, label=f"{label}, n = {n}")
+
+
+def explain(figure: Figure, text: str) -> None:
+    """Say what a figure's bands, bars or dots mean: above the legend below it, or else below it."""
+    if figure.legends:
+        figure.legends[-1].set_title(text, prop=FontProperties(size=8))
+    else:
+        figure.supxlabel(text, fontsize=8, color=PALETTE[7])
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Return an empty figure of some size in inches, with a bold line above if there is a title."""
+    """Return an empty figure of some size in inches, with a bold title above if there is one."""
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(title, fontsize=11, fontweight="bold")
+        lines = textwrap.wrap(title, int(width / _LETTER))
+        figure.suptitle("\n".join(lines), fontsize=11, fontweight="bold")
     return figure
 
 
@@ -201,8 +221,10 @@ def plot_band(
     plot_interval(ax, steps, mean, low, high, **line)
 
 
-def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) -> Path:
-    """Write a figure, and beside it the same as PDF for a paper, with text as text.
+def save_figure(
+    figure: Figure, path: Path, origin: str, *, paper: bool = True, look: Look | None = None
+) -> Path:
+    """Write a figure, and beside it the same as PDF and SVG for a paper, with text as text.
 
     The same figure gives the same bytes: the files carry no date.
 
@@ -210,12 +232,23 @@ def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) 
         figure: Any figure made without pyplot.
         path: File to write: SVG if it ends so, else PNG.
         origin: Where it comes from (checkpoint digest, seed, command); kept inside the files.
-        paper: Whether to write the PDF.
+        paper: Whether to write the other two.
+        look: What it is for; `None` is a paper, and the width with which it was drawn.
+
+    A note on standard error says where it is wider than asked for.
 
     Raises:
         CheckpointError: If the disk refuses.
     """
     FigureCanvasAgg(figure)
+    asked = look or Look()
+    figure = asked.fitted(figure)
+    if asked.width is not None and round(width := figure.get_figwidth() * 25.4) > asked.width:
+        print(
+            f"note: {path.name} is {width:.0f} mm wide; {asked.width:g} mm have no room for "
+            f"it with text of {SMALLEST:g} pt",
+            file=sys.stderr,
+        )
     metadata: dict[str, dict[str, str | None]] = {
         "png": {"Software": "Chisel", "Description": origin},
         "svg": {"Creator": "Chisel", "Description": origin, "Date": None},
@@ -227,12 +260,11 @@ def save_figure(figure: Figure, path: Path, origin: str, *, paper: bool = True) 
         "svg.fonttype": "none",
         "svg.hashsalt": "chisel",
     }
-    for file in (path, path.with_suffix(".pdf")) if paper else (path,):
+    others = [path.with_suffix(ending) for ending in (".pdf", ".svg")] if paper else []
+    for file in dict.fromkeys([path, *others]):
         form, picture = file.suffix[1:] if file.suffix[1:] in metadata else "png", io.BytesIO()
         with matplotlib.rc_context(settings):
-            figure.savefig(
-                picture, format=form, dpi=DPI, metadata=metadata[form], facecolor="white"
-            )
+            figure.savefig(picture, format=form, dpi=DPI, metadata=metadata[form])
         write_file(file, picture.getvalue())
     return path
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from chisel.analysis.results.files import check_folder, read_json
+from chisel.configs import PREFIX, agent_path
 from chisel.models import CHECKPOINTS, GROUP_FILE, WEIGHTS, holds_agent, iteration_of
 
 _DIGITS = 8
@@ -14,7 +17,7 @@ _DIGITS = 8
 
 def runs_of(checkpoint: Path | str) -> list[Path]:
     """Return the runs of a group of seeds, by seed; for any other path the path alone."""
-    path = Path(checkpoint)
+    path = agent_path(checkpoint)
     if holds_agent(path):
         return [path]
     seeds = [one for one in path.glob("seed-*") if holds_agent(one)]
@@ -26,11 +29,31 @@ def points_of(grid: Path | str) -> list[Path]:
 
     Those without a log of metrics are left out.
     """
-    path = Path(grid)
+    path = agent_path(grid)
     runs = [Path(name) for name in read_json(path / GROUP_FILE).get("folders", [])]
     logged = [run for run in runs if (path / run / "metrics.csv").is_file()]
     points = [path / (run.parent if run.name.startswith("seed-") else run) for run in logged]
     return list(dict.fromkeys(points)) or [path]
+
+
+def home_above(paths: Sequence[Path | str]) -> str:
+    """Return the folder that all paths lie in; empty if there is one path, or no such folder."""
+    names = list(map(str, paths))
+    if len(names) < 2 or len(set(map(os.path.isabs, names))) > 1:
+        return ""
+    home = os.path.commonpath(names)
+    return "" if home in names else home
+
+
+def labels_of(paths: Sequence[Path | str]) -> list[str]:
+    """Return words for runs and other places: what of each path the others don't share."""
+    home = home_above(paths)
+    if not home:
+        parts = [Path(str(one).removeprefix(PREFIX)).parts for one in paths]
+        lone = [one[-2 if one[-1].startswith("seed-") else -1 :] for one in parts]
+        short = [", ".join(one) for one in lone]
+        return short if len(set(short)) == len(short) else [", ".join(one) for one in parts]
+    return [os.path.relpath(one, home).replace(os.sep, ", ") for one in paths]
 
 
 def home_of(source: Path, digest: str, study: str, words: str = "") -> Path:
@@ -64,10 +87,11 @@ def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> Non
     Raises:
         ConfigError: If they cannot be written.
     """
-    path = Path() if checkpoint is None else Path(checkpoint)
+    path = Path() if checkpoint is None else agent_path(checkpoint)
     if path.is_file() and path.parent.name == CHECKPOINTS:
         path = path.parent.parent
-    home = path if (path / CHECKPOINTS).is_dir() or runs_of(path) != [path] else Path()
+    runs = runs_of(path)
+    home = path if any((run / CHECKPOINTS).is_dir() for run in (path, *runs)) else Path()
     check_folder(Path(out) if out is not None else home / "studies")
 
 

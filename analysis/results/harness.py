@@ -33,18 +33,31 @@ from chisel.analysis.results.files import (
     write_json,
 )
 from chisel.analysis.results.folders import check_writable, joined, short_digest
-from chisel.analysis.results.options import PROGRESS as _PROGRESS
-from chisel.analysis.results.options import THREADS, Option, as_typed, options_of, read_options
+from chisel.analysis.results.looks import Look
+from chisel.analysis.results.options import options_of
 from chisel.analysis.results.progress import ProgressCallback, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.subjects import Networks, load_agents, load_networks
 from chisel.analysis.results.tables import keep_tables
 from chisel.analysis.results.threads import choose_threads, torch_threads
-from chisel.configs import ConfigError, EnvironmentFault, versions_of
+from chisel.configs import (
+    PROGRESS,
+    STYLE,
+    THREADS,
+    WIDTH,
+    ConfigError,
+    EnvironmentFault,
+    Option,
+    as_typed,
+    read_options,
+    versions_of,
+)
 from chisel.models import Agent, Loaded
 
-_NO_OPTIONS = ("checkpoint", "out", THREADS.name)
-"""What is studied, where results go, and how fast: no options that a result depends on."""
+_AROUND = (THREADS.name, STYLE.name, WIDTH.name)
+"""How fast a result is computed, and how figures are drawn."""
+_NO_OPTIONS = ("checkpoint", "out", *_AROUND)
+"""What is studied, where results go, and the above: no options that a result depends on."""
 _HOME = "runs_dir"
 """Option of studies that train: their results lie beside the runs."""
 _PLAIN = re.compile(r"[A-Za-z0-9._]+")
@@ -77,8 +90,11 @@ class Call:
         """Command line that gives the same result."""
         source = self.values.get("checkpoint")
         about = {} if source is None else {"checkpoint": as_typed(source)}
-        threads = self.values[THREADS.name]
-        last = {} if threads is None else {THREADS.name: threads}
+        last = {
+            name: self.options[name].typed(self.values[name])
+            for name in _AROUND
+            if self.values[name] != self.options[name].default
+        }
         words = [f"{name}={text}" for name, text in (about | self.changed | last).items()]
         return shlex.join(["chisel", "study", self.study, *words])
 
@@ -199,9 +215,9 @@ def _group(
 ) -> Networks:
     """Load one group; `env` is for what is studied, and for other published weights beside it."""
     studied = option.name == "checkpoint"
-    load = load_networks if option.kind == Networks else load_agents
+    load = load_networks if option.kind == "Networks" else load_agents
     found = load(given, env if studied or str(given).endswith(".pth") else None)
-    if option.kind == Agent and len(found) > 1 and not studied:
+    if option.kind == "Agent" and len(found) > 1 and not studied:
         raise ConfigError(
             f"{option.name}={found.path}: one agent only, and this is a folder of {len(found)} "
             f"seeds; give one of them, like {option.name}={Path(found.path) / found.names[0]}"
@@ -216,18 +232,18 @@ def _called(
     progress: ProgressCallback,
 ) -> Result:
     """Call a study's function; one that takes a single agent once for each seed of a group."""
-    given = {k: v for k, v in call.values.items() if k not in ("out", "env", THREADS.name)}
-    own_bar = _PROGRESS in inspect.signature(function).parameters
-    given |= {_PROGRESS: progress} if own_bar else {}
+    given = {k: v for k, v in call.values.items() if k not in ("out", "env", *_AROUND)}
+    own_bar = PROGRESS in inspect.signature(function).parameters
+    given |= {PROGRESS: progress} if own_bar else {}
     for name, groups in loaded.items():
-        one = groups[0].first if call.options[name].kind == Agent else groups[0]
+        one = groups[0].first if call.options[name].kind == "Agent" else groups[0]
         given[name] = groups if call.options[name].several else one
-    if "checkpoint" not in loaded or call.options["checkpoint"].kind != Agent:
+    if "checkpoint" not in loaded or call.options["checkpoint"].kind != "Agent":
         return function(**given)
     (subjects,) = loaded["checkpoint"]
 
     def of_one(agent: Loaded[Any], progress: ProgressCallback) -> Result:
-        own = {_PROGRESS: progress} if own_bar else {}
+        own = {PROGRESS: progress} if own_bar else {}
         return function(**(given | {"checkpoint": agent} | own))
 
     results = subjects.each(of_one)
@@ -293,6 +309,7 @@ def _write(
     result: Result, folder: Path, call: Call, loaded: Mapping[str, tuple[Networks, ...]]
 ) -> None:
     digests = [agent.digest for one in loaded.get("checkpoint", ()) for agent in one]
+    look = Look(call.values[STYLE.name], call.values[WIDTH.name])
     origin = ", ".join([*(f"sha256 {digest}" for digest in digests[:1]), call.command])
     about: dict[str, Any] = {
         "command": call.command,
@@ -301,9 +318,10 @@ def _write(
     for name, some in loaded.items():
         key = "runs" if name == "checkpoint" else f"runs of {name}"
         about[key] = [plain_agent for one in some for plain_agent in one.to_plain()]
-    write_json(folder / f"{call.study}.json", about | dict(result.data))
+    said = {"conclusion": result.conclusion} if result.conclusion else {}
+    write_json(folder / f"{call.study}.json", about | dict(result.data) | said)
     for name, figure in result.figures.items():
-        save_figure(figure, folder / f"{name}.png", origin)
+        save_figure(figure, folder / f"{name}.png", origin, look=look)
     frames = {name: table.frame for name, table in result.tables.items()} | dict(result.frames)
     for name, frame in frames.items():
         write_csv(folder / f"{name}.csv", frame)

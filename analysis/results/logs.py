@@ -11,9 +11,8 @@ import pandas as pd
 from rich.table import Table
 
 from chisel.analysis.results.curves import KEYS, read_log
-from chisel.analysis.results.options import Option, Within
 from chisel.analysis.results.tables import new_table
-from chisel.configs import CheckpointError, ConfigError, hint
+from chisel.configs import CheckpointError, ConfigError, Option, Within, hint
 
 _OPTIONS = (
     Option("key", str, (), several=True),

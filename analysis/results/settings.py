@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chisel.configs import ConfigError
-from chisel.models import WEIGHTS, Agent, Loaded, Spaces, require_match, spaces_of
+from chisel.models import Agent, Spaces, require_match, spaces_of
 
 Settings = Mapping[str, Any] | Sequence[str]
 
@@ -17,12 +17,6 @@ def as_list(settings: Settings) -> list[str]:
     if isinstance(settings, Mapping):
         return [f"{k}={'null' if v is None else v}" for k, v in settings.items()]
     return list(settings)
-
-
-def typed_source(agent: Loaded[Any]) -> str:
-    """Return the path that names a network on the command line: of shipped weights their folder."""
-    shipped = agent.source.name == WEIGHTS
-    return str(agent.source.parent if shipped else agent.source)
 
 
 def require_spaces(agent: Agent, env: Any) -> Spaces:

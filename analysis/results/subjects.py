@@ -10,11 +10,10 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from torch import nn
 
 from chisel import configs
-from chisel.analysis.results.folders import home_of, joined, runs_of
+from chisel.analysis.results.folders import home_of, joined, runs_of, short_digest
 from chisel.analysis.results.progress import ProgressCallback, labelled
-from chisel.analysis.results.settings import typed_source
-from chisel.configs import ConfigError
-from chisel.models import CHECKPOINTS, ActorCritic, Loaded, as_agent, load
+from chisel.configs import ConfigError, agent_name, agent_path
+from chisel.models import CHECKPOINTS, WEIGHTS, ActorCritic, Loaded, as_agent, load
 
 T = TypeVar("T")
 M_co = TypeVar("M_co", bound=nn.Module, covariant=True)
@@ -33,6 +32,10 @@ class Subjects(Generic[M_co]):
     """For published weights, the experiment whose environment they play in."""
     progress: ProgressCallback = field(default=lambda *_: None, repr=False, compare=False)
 
+    def __str__(self) -> str:
+        """Return the path."""
+        return self.path
+
     def __len__(self) -> int:
         """Return the number of networks."""
         return len(self.agents)
@@ -49,15 +52,15 @@ class Subjects(Generic[M_co]):
     @property
     def is_group(self) -> bool:
         """Whether the path is a folder of seeds."""
-        return runs_of(self.path) != [Path(self.path)]
+        return runs_of(self.path) != [agent_path(self.path)]
 
     @property
     def home(self) -> Path:
         """Folder `studies` of the run or group; for what belongs to none, of the current folder."""
-        if self.is_group:
-            return Path(self.path) / "studies"
         file = self.first.source
-        return (file.parent.parent if file.parent.name == CHECKPOINTS else Path()) / "studies"
+        if file.parent.name != CHECKPOINTS:
+            return Path() / "studies"
+        return (Path(self.path) if self.is_group else file.parent.parent) / "studies"
 
     @property
     def title(self) -> str:
@@ -67,12 +70,17 @@ class Subjects(Generic[M_co]):
         return name if seeds == 1 else f"{name}, {seeds} seeds"
 
     def folder(self, study: str, words: str = "") -> Path:
-        """Return the folder for results about them: of a group its own, else see `home_of`.
+        """Return the folder for results about them: of a group of runs its own, else see `home_of`.
+
+        Shipped seeds together have one in the current folder, as a shipped agent does.
 
         Args:
             study: Name of the study, or of another kind of result.
             words: Options that are not at their defaults.
         """
+        if self.is_group and self.first.source.name == WEIGHTS:
+            digest = short_digest(" ".join(one.digest for one in self))
+            return self.home / study / joined(agent_path(self.path).name, digest, words)
         if self.is_group:
             return self.home / joined(study, words)
         return home_of(self.first.source, self.first.digest, study, words)
@@ -101,7 +109,7 @@ class Subjects(Generic[M_co]):
         """Return, for each network, its checkpoint, the digest, steps and config, for JSON."""
         return [
             {
-                "checkpoint": str(agent.source),
+                "checkpoint": agent_name(agent.source),
                 "sha256": agent.digest,
                 "env_steps": agent.env_steps,
                 "config": None if agent.config is None else configs.to_plain(agent.config),
@@ -140,7 +148,7 @@ def load_networks(
     if isinstance(given, Loaded):
         if env is not None:
             raise ConfigError(f"env={env} is for published .pth files")
-        return Subjects(typed_source(given), (given,), ("",))
+        return Subjects(str(given), (given,), ("",))
     runs = runs_of(given)
     loaded = tuple(load(run, experiment_env=env) for run in runs)
     return Subjects(str(given), loaded, tuple(r.name for r in runs) if runs[1:] else ("",), env)

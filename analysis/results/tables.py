@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from chisel.analysis.results.files import TABLES, write_json
 
 _WIDTH_OF_FILES = 140
 """Columns when standard output is no terminal and has no width of its own."""
-_WORD = 12
+_WORD = 30
 """Number of characters up to which a word is not folded; paths are longer."""
+_CELL = 36
+"""Number of characters up to which a cell of numbers is not folded."""
 _NUMBER = re.compile(r"[^\s\w]*\d[\d.,:%+-]*(?:e[+-]?\d+)?[^\s\w]*")
 
 
@@ -52,21 +56,68 @@ def new_table(
 def show(table: Table, console: Console | None = None) -> None:
     """Print a table as it is: no text in it is markup, and nothing is left out.
 
-    Where the table is too wide, words are folded, but no number: a line then runs over the edge.
+    Where the table is too wide, words are folded, but no number; if that is not enough, columns
+    follow below, beside the first ones again.
 
     Args:
         table: Any table.
-        console: Console to print to, which may be widened. `None` is standard output.
+        console: Console to print to, which may be widened for a column that fits nowhere. `None` is
+            standard output, which has `_WIDTH_OF_FILES` columns where it says nothing of its own.
     """
     if console is None:
-        width = None if Console().is_terminal else _WIDTH_OF_FILES
-        console = Console(markup=False, emoji=False, highlight=False, width=width)
+        has_width = Console().is_terminal or "COLUMNS" in os.environ
+        console = Console(
+            markup=False,
+            emoji=False,
+            highlight=False,
+            width=None if has_width else _WIDTH_OF_FILES,
+        )
     for column in table.columns:
         column.overflow = "fold"
         column.min_width = _least_width(column)
-    least = sum((column.min_width or 0) + 1 for column in table.columns)
-    console.width = max(console.width, least)
-    console.print(table, crop=False)
+    if table.title:
+        console.print(Text(str(table.title), "bold"))
+    for numbers in _blocks(table.columns, console.width):
+        part = _part(table, numbers)
+        console.width = max(console.width, _width(part.columns))
+        console.print(part, crop=False)
+    if table.caption:
+        console.print(Text(str(table.caption), "italic"))
+
+
+def _blocks(columns: Sequence[Column], width: int) -> list[list[int]]:
+    """Return the columns by number that are printed side by side, within a width where they can be.
+
+    The first columns, up to one that is aligned right, say what a row is about: all blocks begin
+    with them.
+    """
+    rights = [number for number, one in enumerate(columns) if one.justify == "right"]
+    first = list(range(rights[0] if rights else 1))
+    blocks = [first]
+    for number in range(len(first), len(columns)):
+        wider = [*blocks[-1], number]
+        if len(blocks[-1]) > len(first) and _width([columns[n] for n in wider]) > width:
+            blocks.append([*first, number])
+        else:
+            blocks[-1] = wider
+    return blocks
+
+
+def _part(table: Table, numbers: Sequence[int]) -> Table:
+    """Return some columns of a table, without title and caption."""
+    columns = [table.columns[number] for number in numbers]
+    part = Table(box=None, show_header=any(str(one.header) for one in columns))
+    for one in columns:
+        part.add_column(
+            one.header, justify=one.justify, overflow=one.overflow, min_width=one.min_width
+        )
+    for row in zip(*(one.cells for one in columns), strict=True):
+        part.add_row(*row)
+    return part
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum((one.min_width or 0) + 2 for one in columns)
 
 
 def keep_tables(folder: Path, tables: Sequence[Table]) -> Path:
@@ -88,6 +139,13 @@ def plain_table(table: Table) -> dict[str, Any]:
 
 
 def _least_width(column: Column) -> int:
-    """Return the width of a column's longest number, with brackets around it, and usual words."""
-    words = [word for cell in (column.header, *column.cells) for word in str(cell).split()]
-    return max((len(w) if _NUMBER.fullmatch(w) else min(len(w), _WORD) for w in words), default=1)
+    """Return the width below which a column is not folded.
+
+    It is that of the longest cell of numbers, with what belongs to them, such as an interval; of
+    other cells that of their longest word, and of numbers among them.
+    """
+    cells = [str(cell) for cell in column.cells]
+    numbers = cells if column.justify == "right" else []
+    words = [word for cell in (column.header, *cells) for word in str(cell).split()]
+    folded = (len(w) if _NUMBER.fullmatch(w) else min(len(w), _WORD) for w in words)
+    return max((*folded, *(len(one) for one in numbers if len(one) <= _CELL)), default=1)

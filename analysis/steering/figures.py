@@ -10,6 +10,7 @@ from chisel.analysis.results import (
     GREY,
     PALETTE,
     Estimate,
+    explain,
     new_row,
     plot_estimates,
     style_axes,
@@ -24,6 +25,7 @@ def curves_figure(
     title: str,
     ylabel: str = "",
     *,
+    over: str,
     whole: bool = True,
 ) -> Figure:
     """Draw means with 95 % bands over coefficients.
@@ -34,6 +36,7 @@ def curves_figure(
         coeffs: Coefficients, ascending.
         title: One line above.
         ylabel: Label of the vertical axis.
+        over: What the intervals are over.
         whole: Show all of 0…1, so that figures can be compared; otherwise the axis ends just above
             the highest band.
     """
@@ -45,5 +48,7 @@ def curves_figure(
     highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
     top = 1.0 if whole or not highest > 0 else 1.15 * highest
     axes[0].set(ylim=(-0.02 * top, 1.02 * top), ylabel=ylabel)
-    axes[0].legend(fontsize=8, frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    explain(figure, f"bands: 95 % intervals over {over}")
     return figure

@@ -6,22 +6,37 @@ import functools
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from chisel import configs
-from chisel.analysis.report import Findings, Panel, Section, findings, is_about, page
+from chisel.analysis.evaluation import evaluate
+from chisel.analysis.report import (
+    Findings,
+    Panel,
+    Section,
+    findings,
+    is_about,
+    page,
+    with_small_pictures,
+)
 from chisel.analysis.results import (
     DataTable,
     Networks,
     Result,
     compare,
     find_results,
+    labels_of,
     plain_table,
+    progress_bars,
+    read_json,
     run_study,
     write_file,
 )
 from chisel.configs import CheckpointError, ConfigError, registry
 
-STUDY = "report"
+STUDY, EVAL = "report", "eval"
+Labelled: TypeAlias = Sequence[tuple[Networks, str]]
+"""What the page is about, with words for each."""
 
 
 def run(
@@ -30,7 +45,8 @@ def run(
     """Write one HTML page, to be read offline, with the figures and tables of all studies.
 
     Results that a study has left for the same checkpoint and options are used; missing ones are
-    computed. Every subject has a column: a checkpoint, or all seeds of a group together.
+    computed, an evaluation too. Every subject has a column: a checkpoint, or all seeds of a group
+    together.
 
     Args:
         checkpoint: What the page is about.
@@ -45,20 +61,24 @@ def run(
         CheckpointError: If nothing can be loaded from a checkpoint.
     """
     names = _studies(only, {_world(one) for one in checkpoint})
-    sections = _training(checkpoint)
-    sections += [Section(name, [_panel(name, one, again) for one in checkpoint]) for name in names]
-    sections += _others(checkpoint, {STUDY, *names})
+    labelled = list(zip(checkpoint, labels_of([one.path for one in checkpoint]), strict=True))
+    sections = [] if only else [_evaluation(labelled, again)]
+    sections += _training(checkpoint)
+    for name in names:
+        panels = [_panel(name, one, label, again) for one, label in labelled]
+        sections.append(Section(name, panels, registry.get("study", name).summary))
+    sections += _others(labelled, {STUDY, EVAL, *names})
     yamls = {
-        str(network.source): configs.to_yaml(network.config)
-        for one in checkpoint
-        for network in one
-        if network.config is not None
+        label: configs.to_yaml(one.first.config)
+        for one, label in labelled
+        if one.first.config is not None
     }
-    title = "Report on " + ", ".join(one.path for one in checkpoint)
+    title = "Report on " + ", ".join(one.title for one in checkpoint)
     about = _checkpoints(checkpoint)
     command = f"chisel study report checkpoint={','.join(one.path for one in checkpoint)}"
     origin = {"command": command, "chisel": configs.version()}
-    text = page(title, plain_table(about.table()), sections, yamls, origin)
+    small = with_small_pictures(sections)
+    text = page(title, plain_table(about.table()), small, yamls, origin)
     write = functools.partial(write_file, data=text.encode())
     return Result({"sections": [one.title for one in sections]}, files={"report.html": write})
 
@@ -83,15 +103,40 @@ def _world(subject: Networks) -> str | None:
     return None if config is None else getattr(config.env, "name", None)
 
 
-def _panel(name: str, subject: Networks, again: bool) -> Panel:
+def _evaluation(labelled: Labelled, again: bool) -> Section:
+    """Return how well subjects do in their world; they are evaluated if need be."""
+    panels = []
+    for one, label in labelled:
+        folder, digests = one.folder(EVAL), [network.digest for network in one]
+        try:
+            known = "table" in read_json(folder / f"{EVAL}.json") and is_about(folder, digests)
+            if again or not known:
+                with progress_bars() as progress:
+                    evaluate(one, progress=progress)
+            panels.append(Panel(label, findings(folder), seeds=_seeds(one)))
+        except (CheckpointError, ConfigError) as error:
+            panels.append(Panel(label, None, _skipped(error)))
+    return Section(EVAL, panels, "how well it does in its world, beside a policy that is random")
+
+
+def _seeds(subject: Networks) -> tuple[str, ...]:
+    return subject.names if len(subject) > 1 else ()
+
+
+def _skipped(error: Exception) -> str:
+    return f"Skipped: {' '.join(str(error).split())}."
+
+
+def _panel(name: str, subject: Networks, label: str, again: bool) -> Panel:
     """Return what a study found about a subject; it is run if need be."""
     study = registry.resolve("study", name)
     given = {"checkpoint": subject, **(registry.get("study", name).report or {})}
     try:
         folder = None if again else find_results(name, study, given)
-        return Panel(subject.path, findings(folder or run_study(name, study, given)))
+        found = findings(folder or run_study(name, study, given))
+        return Panel(label, found, seeds=_seeds(subject))
     except (CheckpointError, ConfigError) as error:
-        return Panel(subject.path, None, f"Skipped: {' '.join(str(error).split())}.")
+        return Panel(label, None, _skipped(error))
 
 
 def _training(subjects: Sequence[Networks]) -> list[Section]:
@@ -102,27 +147,30 @@ def _training(subjects: Sequence[Networks]) -> list[Section]:
         return []
     with tempfile.TemporaryDirectory() as folder:
         curves = compare(logged, folder)
-        picture = {curves.figure.name: curves.figure.read_bytes()}
+        figures = [curves.figure] if curves.figure else []
+        picture = {one.name: one.read_bytes() for one in figures}
     found = Findings(picture, [plain_table(curves.table())])
-    return [Section("training", [Panel("learning curves", found)])]
+    return [Section("training", [Panel("learning curves", found)], "learning curves, last values")]
 
 
-def _others(subjects: Sequence[Networks], done: set[str]) -> list[Section]:
+def _others(labelled: Labelled, done: set[str]) -> list[Section]:
     """Collect what other studies and evaluations have left about these networks."""
     found: dict[str, list[Panel]] = {}
-    for one in subjects:
+    for one, label in labelled:
         digests = [network.digest for network in one]
         for folder in sorted(one.home.glob("*/")):
             named = any(folder.name == name or folder.name.startswith(f"{name}-") for name in done)
             if not named and is_about(folder, digests):
-                found.setdefault(folder.name, []).append(Panel(one.path, findings(folder)))
+                found.setdefault(folder.name, []).append(
+                    Panel(label, findings(folder), seeds=_seeds(one))
+                )
     return [Section(name, panels) for name, panels in found.items()]
 
 
 def _checkpoints(subjects: Sequence[Networks]) -> DataTable:
     rows = [
         {
-            "checkpoint": str(network.source),
+            "checkpoint": str(network),
             "experiment": network.config.experiment if network.config else None,
             "seed": network.config.seed if network.config else None,
             "steps": network.env_steps,

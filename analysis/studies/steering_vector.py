@@ -83,7 +83,9 @@ def run(
     points = sorted(coeffs)
     effects = _effects(agent, vector, sets, points, torch.Generator().manual_seed(seed))
     title = f"How much the policy changes, {module}"
-    figure = curves_figure(effects, points, title, "mean total variation", whole=False)
+    figure = curves_figure(
+        effects, points, title, "mean total variation", over="states", whole=False
+    )
     data = {
         "module": module,
         "norm": vector.norm,

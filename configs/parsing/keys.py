@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_origin
 
 from chisel.configs.errors import ConfigError
-from chisel.configs.parsing.hints import describe, group_of, hints_of
+from chisel.configs.parsing.hints import choices, describe, group_of, hints_of, without_none
 from chisel.configs.parsing.migration import refuse_old_name
 from chisel.configs.parsing.nesting import Component
 from chisel.configs.schema import RunConfig
@@ -50,6 +50,28 @@ def hint_at(key: str, schemas: Schemas) -> Any:
     return hint
 
 
+def choices_of_run(schemas: Schemas) -> dict[str, list[str]]:
+    """Return by key the values that are known beforehand of every option of a run."""
+    return _choices(_options(schemas), "")
+
+
+def choices_of(schema: type, prefix: str = "") -> dict[str, list[str]]:
+    """Return by key the values that are known beforehand of every option of a schema."""
+    return _choices(hints_of(schema), prefix)
+
+
+def _choices(parts: Mapping[str, Any], prefix: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, hint in parts.items():
+        group = group_of(hint)
+        if group:
+            found |= choices_of(group, f"{prefix}{key}.")
+        else:
+            bools = ["true", "false"] if without_none(hint) is bool else []
+            found[prefix + key] = choices(hint) or bools
+    return found
+
+
 def _leaves(
     data: Mapping[str, Any], parts: Mapping[str, Any], prefix: str, schemas: Schemas
 ) -> Iterator[Leaf]:
@@ -81,19 +103,10 @@ def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) 
     """Return what a mistyped key may have meant."""
     if "." in key:
         return "in a file, write groups as nested keys"
-    everywhere = list(_all_keys(_options(schemas), ""))
+    everywhere = list(choices_of_run(schemas))
     match = near(key, parts)
     if match is not None:
         return f"did you mean {prefix}{match}?"
     same = [full for full in everywhere if full.rpartition(".")[2] == key]
     match = same[0] if same else near(f"{prefix}{key}", everywhere)
     return f"did you mean {match}?" if match else f"known here: {', '.join(parts)}"
-
-
-def _all_keys(parts: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key, hint in parts.items():
-        group = group_of(hint)
-        if group is None:
-            yield prefix + key
-        else:
-            yield from _all_keys(hints_of(group), f"{prefix}{key}.")

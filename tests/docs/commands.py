@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from chisel import configs
 from chisel.analysis.results import options_of
-from chisel.analysis.results.options import read_options
 from chisel.cli.arguments import take_launch
+from chisel.configs import read_options
 
 
 def check_arguments(words: Sequence[str]) -> None:

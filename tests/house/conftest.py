@@ -17,7 +17,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy, so that nothing is left in the repository; the sdist lies beside it."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    for room in (NAME, *ROOMS):
+    for room in (NAME, *ROOMS, "agents"):
         shutil.copytree(ROOT / room, source / room)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)

@@ -1,5 +1,6 @@
 """Every room is found as `chisel.<room>`, by Python, by type checkers and in the wheel."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -33,6 +34,9 @@ def _locked() -> dict[str, list[Requirement]]:
 
 
 LOCKED = _locked()
+AGENTS = ("maze-quick/seed-0", "maze-routed-quick/seed-0", "maze-unrouted/seed-10")
+"""The agents that a wheel brings: symbolic mazes, with one goal and with two, routed and not."""
+OF_AN_AGENT = ("agent.json", "config.yaml", "weights.safetensors")
 NEVER_LOADED = {
     "dummy",  # procgen names it, and brings no such module
     "imageio_ffmpeg",  # needs pkg_resources, which setuptools dropped; gym3 writes videos with it
@@ -54,8 +58,10 @@ def test_every_package_is_listed_for_the_wheel() -> None:
     folders = {file.parent for room in ROOMS for file in (ROOT / room).glob("**/*.py")}
     assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
     packages = {f"{NAME}.{'.'.join(folder.relative_to(ROOT).parts)}" for folder in folders}
-    assert SETUPTOOLS["packages"] == sorted({NAME, *packages}, key=lambda one: one.split("."))
-    assert SETUPTOOLS["package-dir"] == {NAME: NAME} | {f"{NAME}.{room}": room for room in ROOMS}
+    packages |= {NAME, f"{NAME}.agents"}
+    assert SETUPTOOLS["packages"] == sorted(packages, key=lambda one: one.split("."))
+    homes = {f"{NAME}.{room}": room for room in (*ROOMS, "agents")}
+    assert SETUPTOOLS["package-dir"] == {NAME: NAME} | homes
 
 
 def test_type_checkers_see_every_room() -> None:
@@ -159,12 +165,53 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
         for pattern in ("**/*.py", "**/*.yaml")
         for path in (ROOT / room).glob(pattern)
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
+    expected |= {f"{NAME}/agents/{agent}/{file}" for agent in AGENTS for file in OF_AN_AGENT}
     assert {name for name in names if ".dist-info/" not in name} == expected
 
 
 def test_the_citation_has_the_version_of_the_package() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert cited["version"] == PYPROJECT["project"]["version"]
+
+
+@pytest.mark.slow
+def test_the_agents_of_a_wheel_are_found_by_name_from_any_folder(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """Those that it lacks are named with the place where they are, or found in a clone."""
+    home, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(home)
+        sizes = [one.file_size for one in archive.infolist() if "/agents/" in one.filename]
+    assert sum(sizes) <= 1_500_000
+    code = (
+        "import sys; from chisel import configs, models; print(configs.shipped_agents()); "
+        "print([models.load(one).env_steps > 0 for one in sys.argv[1:]]); "
+        "print(configs.agent_name(configs.agent_path(sys.argv[1])))"
+    )
+
+    installed = [path for path in sys.path if path.endswith("site-packages")]
+    paths = os.pathsep.join([str(home), *installed])
+
+    def said(folder: Path, *names: str) -> tuple[list[str], str]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-S", "-c", code, *names],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.splitlines(), done.stderr
+
+    shipped = sorted(f"agents:{agent}" for agent in AGENTS)
+    out, _ = said(elsewhere, *shipped)
+    assert out == [str(shipped), "[True, True, True]", shipped[0]]
+    _, error = said(elsewhere, "agents:maze-plain/seed-10")
+    assert "in the folder agents/ of Chisel's repository" in error.splitlines()[-1]
+    out, _ = said(ROOT / "docs", "agents:maze-plain/seed-10")
+    assert out[1] == "[True]"
 
 
 def test_everything_imported_is_a_declared_dependency() -> None:

@@ -260,7 +260,7 @@ def check_comparison(run):
     seeds = [run.folder / "seed-0", run.folder / "seed-1"]
     run.type("compare", *seeds, "out=compared")
     found = json.loads(Path("compared/compare.json").read_text())
-    assert [line["label"] for line in found["lines"]] == list(map(str, seeds))
+    assert [line["folder"] for line in found["lines"]] == list(map(str, seeds))
     assert found["evaluations_differ_in"] == []
     for line in found["lines"]:
         assert line["notes"] == []
@@ -270,18 +270,24 @@ def check_comparison(run):
 
 
 def check_report(run):
-    run.type("study", "report", f"checkpoint={run.folder / 'seed-0'}")
-    text = (run.folder / "seed-0/studies/report/report.html").read_text()
+    page = run.folder / "seed-0/studies/report/report.html"
+    said = run.type("study", "report", f"checkpoint={page.parents[2]}")
+    assert said.splitlines()[-1] == str(page)
+    text = page.read_text()
+    assert len(text) < 5_000_000
     parts = re.split(r"<h2 id=[^>]*>(.*?)</h2>", text)[1:]
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     own = OF_MAZES if run.world == "maze" else ["sure"] if run.world == "coin" else []
-    assert list(sections) == ["training", *sorted([*ANY_WORLD, *own]), "eval", "Configs"]
+    studied = sorted([*ANY_WORLD, *own])
+    assert list(sections) == ["Summary", "eval", "training", *studied, "Configs"]
+    summary = sections.pop("Summary")
+    assert all(f"<td>{name}</td>" in summary for name in studied)
     skipped = {}
     for title, body in sections.items():
         (why,) = re.findall("Skipped: (.*?)[.]<", body) or [None]
         if why is not None:
             skipped[title] = html.unescape(why)
-        elif title not in ("eval", "Configs"):
+        elif title != "Configs":
             assert "<img" in body or "<table" in body, title
     expected = refused_in_reports(run)
     assert skipped.keys() == expected.keys()

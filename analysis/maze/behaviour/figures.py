@@ -26,6 +26,7 @@ from chisel.analysis.results import (
     Estimate,
     draw_heat,
     estimate_over_seeds,
+    explain,
     new_figure,
     new_row,
     plot_estimates,
@@ -46,15 +47,18 @@ _REGION_PANELS = (
 """What is measured, the heading of its panel, and the colour of each estimate."""
 
 
-def regression_figure(coefficients: DataTable, predictions: DataTable, title: str) -> Figure:
+def regression_figure(
+    coefficients: DataTable, predictions: DataTable, title: str, over: str
+) -> Figure:
     """Draw coefficients of both batches, and predictions beside those of the base rate.
 
     Args:
         coefficients: The table `regression` of `tables_of`.
         predictions: The table `predictions` of `tables_of`.
         title: One line above.
+        over: What the intervals are over.
     """
-    figure = new_figure(9.5, 3.4, title)
+    figure = new_figure(9.5, 3.6, title)
     left, *others = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
     *variables, _ = coefficients.rows  # the last one is the intercept
     colours = {"1st batch": INK, "2nd batch": GREY}
@@ -67,18 +71,20 @@ def regression_figure(coefficients: DataTable, predictions: DataTable, title: st
         "accuracy": [row["base rate"].value for row in rows],
     }
     for ax, (name, base) in zip(others, bases.items(), strict=True):
-        _rows(ax, f"{name} (red: base rate)", rows, "variables", {name: INK})
+        _rows(ax, f"{name}\n(red: base rate)", rows, "variables", {name: INK})
         ax.vlines(base, np.arange(len(rows)) - 0.5, np.arange(len(rows)) + 0.5, color=PALETTE[1])
     others[-1].set_yticks([])
+    explain(figure, f"lines: 95 % intervals over {over}")
     return figure
 
 
-def ends_figure(ends: DataTable, title: str) -> Figure:
+def ends_figure(ends: DataTable, title: str, over: str) -> Figure:
     """Draw how episodes end, by the cheese's place.
 
     Args:
         ends: The table `ends` of `tables_of`.
         title: One line above.
+        over: What the intervals are over.
     """
     rows = [row for row in ends.rows if row["mazes"] != GAP]
     figure = new_figure(7.5, 1.2 + 0.36 * len(rows), title)
@@ -86,6 +92,7 @@ def ends_figure(ends: DataTable, title: str) -> Figure:
     _rows(ax, "", rows, "mazes", _END_COLOURS)
     ax.set_xlim(-0.03, 1.03)
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    explain(figure, f"lines: 95 % intervals over {over}")
     return figure
 
 
@@ -167,6 +174,11 @@ def regions_figure(sweep: Mapping[str, Sequence[RegionAgent]], title: str) -> Fi
         if name != "coefficients":
             ax.set_ylim(-0.03, 1.03)
     axes[-1].axhline(0, color=INK, lw=0.8, alpha=0.5)
+    explain(
+        figure,
+        "lines: 95 % intervals, of a lone agent over layouts, of several seeds over these; small "
+        "dots: seeds",
+    )
     return figure
 
 
@@ -185,6 +197,7 @@ def training_curve_figure(tables: Mapping[str, DataTable], title: str) -> Figure
             plot_estimates(ax, steps, points, colour, name)
         style_axes(ax, table.title, xlabel="environment steps", steps=True)
         ax.legend(frameon=False, fontsize=8)
+    explain(figure, f"bands: {next(iter(tables.values())).caption}")
     return figure
 
 

@@ -20,6 +20,7 @@ from chisel.analysis.results import (
     GREY,
     PALETTE,
     Estimate,
+    explain,
     new_figure,
     new_row,
     plot_band,
@@ -51,6 +52,8 @@ _STEPS = {
 }
 """Distances over which the scores are drawn, in words."""
 _LED_COLOURS = {"base": GREY, "control": PALETTE[0], "clamped": CHEESE, "moved": PALETTE[2]}
+
+_PATH = "normalised path probability"
 
 
 def channel_sheet(
@@ -190,9 +193,11 @@ def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
             plot_band(ax, np.array(steps), curves, within=(0, 1), **line)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         style_axes(ax, xlabel=what)
-    axes[0].set(ylim=(0, 1), ylabel="normalised path probability")
+    axes[0].set(ylim=(0, 1), ylabel=_PATH)
     lines, labels = axes[0].get_legend_handles_labels()
     figure.legend(lines, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
+    if len(of_each) > 1:
+        explain(figure, "bands: 95 % intervals over training seeds (Student's t)")
     return figure
 
 
@@ -207,5 +212,5 @@ def retarget_figure(found: RetargetMap, title: str) -> Figure:
         image = draw_values(ax, found.state, cells, values)
         image.set_clim(0, 1)
         ax.set_title(f"{name}: mean {values.mean():.2f}", fontsize=10)
-    figure.colorbar(image, cax=axes[-1].inset_axes((1.03, 0, 0.05, 1)))
+    figure.colorbar(image, cax=axes[-1].inset_axes((1.03, 0, 0.05, 1)), label=_PATH)
     return figure

@@ -1,4 +1,4 @@
-"""Figures of steering: maps over layers and coefficients, boxes over mazes, curves."""
+"""Figures of steering: maps over layers and coefficients, dots of mazes, curves."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from chisel.analysis.results import (
     CORNER,
     GREY,
     INK,
+    explain,
     new_figure,
     new_row,
     style_axes,
 )
 
+_WIDTH = 0.2
+"""Width over which the dots of a choice are spread, in their order."""
 _CHOICE_COLOURS = {"cheese": CHEESE, "corner": CORNER, "neither": GREY}
 
 
@@ -44,7 +47,7 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
         ax.imshow(change, aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
         ax.set_title(f"{kind}\nΔ P({choice})", fontsize=8)
         ax.set_xticks(range(len(coeffs)), [f"{c:g}" for c in coeffs], fontsize=7)
-        ax.set_yticks(range(len(modules)), modules, fontsize=6)
+        ax.set_yticks(range(len(modules)), modules, fontsize=7)
         ax.tick_params(length=0)
         ax.set_xlabel("coefficient", fontsize=8)
     figure.colorbar(axes[0].images[0], ax=axes, fraction=0.02)
@@ -52,7 +55,9 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
 
 
 def choices_figure(rows: Sequence[Row], title: str) -> Figure:
-    """Draw boxes over mazes of the choices by condition, with means as diamonds.
+    """Draw a dot for each maze and choice by condition, and diamonds for the means.
+
+    Most mazes are near 0 or 1, so that boxes would show where no maze is.
 
     Args:
         rows: Rows of `compared`.
@@ -61,23 +66,18 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
     figure = new_figure(1.1 * len(rows) + 1.2, 4, title)
     ax = figure.subplots()
     for number, choice in enumerate(CHOICES):
-        boxes = ax.boxplot(
-            [row.choices[:, number] for row in rows],
-            positions=np.arange(len(rows)) + 0.27 * (number - 1),
-            widths=0.22,
-            patch_artist=True,
-            flierprops={"marker": ".", "ms": 3, "mec": GREY},
-            medianprops={"color": INK},
-            showmeans=True,
-            meanprops={"marker": "D", "ms": 4, "mfc": "white", "mec": INK},
-        )
-        for box in boxes["boxes"]:
-            box.set_facecolor(_CHOICE_COLOURS[choice])
-        boxes["boxes"][0].set_label(f"P({choice})")
+        colour = _CHOICE_COLOURS[choice]
+        ax.plot([], [], "o", color=colour, label=f"P({choice}), a dot for each maze")
+        for place, row in enumerate(rows):
+            at, found = place + 0.27 * (number - 1), row.choices[:, number]
+            across = at + _WIDTH * (np.linspace(0, 1, len(found)) - 0.5)
+            ax.plot(across, np.sort(found), "o", color=colour, ms=3, alpha=0.6, mew=0)
+            ax.plot(at, found.mean(), "D", ms=5, mfc="white", mec=INK)
+    ax.plot([], [], "D", ms=5, mfc="white", mec=INK, label="mean")
     names = [f"{row.name}\n(n = {len(row.mazes)})" for row in rows]
     ax.set_xticks(range(len(rows)), names, fontsize=8)
-    ax.set(ylim=(-0.02, 1.02), ylabel="probability at the decision square")
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    ax.set(ylim=(-0.03, 1.03), ylabel="probability at the decision square")
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
@@ -104,7 +104,9 @@ def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
         style_axes(ax, ylabel=f"{statistic} over mazes", grid="y")
         ax.set_ylim(0, 1.02)
     axes[1].set_xticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows], fontsize=8)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    n = len(rows[0].seeds)
+    explain(figure, f"bars: mean of n = {n} training seeds; lines: 95 % intervals; dots: seeds")
     return figure
 
 

@@ -79,9 +79,9 @@ def run(
         },
         tables=tables,
         figures={
-            "ends": ends_figure(tables["ends"], f"How episodes end: {title}"),
+            "ends": ends_figure(tables["ends"], f"How episodes end: {title}", spread),
             "regression": regression_figure(
-                tables["regression"], tables["predictions"], f"What decides: {title}"
+                tables["regression"], tables["predictions"], f"What decides: {title}", spread
             ),
             "heat-maps": heat_figure(maps, f"P(cheese) by offset: {title}"),
             "correlations": correlation_figure(frame, f"Correlations: {title}"),

@@ -114,7 +114,7 @@ def run(
     found = checkpoint.each(measure)
     each = [_result(one, module, title) for one in found]
     if len(each) == 1:
-        return _with_sweep(each[0], found[0].rows, found[0].close[0], module)
+        return _with_sweep(each[0], found[0].rows, found[0].close[0], module, "mazes")
     close, rows = (join_rows([getattr(one, name) for one in found]) for name in ("close", "rows"))
     heading = f"{title}, {len(found)} seeds"
     joined = Result(
@@ -128,7 +128,7 @@ def run(
         tables={"compared": _table(close, heading, "seeds")},
         figures={"choices": seeds_figure(close, heading)},
     ).with_seeds(dict(zip(checkpoint.names, each, strict=True)))
-    return _with_sweep(joined, rows, close[0], module)
+    return _with_sweep(joined, rows, close[0], module, f"{len(found)} training seeds")
 
 
 def _result(found: _Choices, module: str, title: str) -> Result:
@@ -153,9 +153,9 @@ def _result(found: _Choices, module: str, title: str) -> Result:
 
 
 def _with_sweep(
-    result: Result, rows: Sequence[Condition], before: Condition, module: str
+    result: Result, rows: Sequence[Condition], before: Condition, module: str, over: str
 ) -> Result:
-    """Return a result with the figures of a sweep, if there was one."""
+    """Return a result with the figures of a sweep, if there was one, with intervals over `over`."""
     if not rows:
         return result
     swept = [row.module for row in rows]
@@ -171,7 +171,7 @@ def _with_sweep(
     points = sorted({float(row.coeff or 0) for row in of_it})
     figures: dict[str, Figure] = {
         "layers": sweep_figure(rows, before, "Change of mean probabilities at decision squares"),
-        "coefficients": curves_figure(panels, points, f"{shown}: mean over mazes"),
+        "coefficients": curves_figure(panels, points, f"{shown}: mean over mazes", over=over),
     }
     return replace(result, figures={**result.figures, **figures})
 

@@ -16,11 +16,15 @@ from chisel.impact import AGENTS
 WRITTEN = {"aup-ablation.json", "passes.csv", "tables.json"}
 
 
+def _written(folder):
+    return {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
+
+
 def test_the_ablation_of_damage_ends_as_published_where_no_chance_is_in_it(tmp_path):
     options = {"worlds": "damage", "seeds": "2", "rr_seeds": 1}
     folder = studies.run("aup-ablation", out=tmp_path, **options)
     pictures = {"aup-ablation.png", "aup-learning.png"}
-    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == WRITTEN | pictures
+    assert _written(folder) == WRITTEN | pictures
     found = json.loads((folder / "aup-ablation.json").read_text())
     assert found["agreement"]["cells"] == 6  # no verdict on relative reachability has a source
     assert found["command"] == "chisel study aup-ablation seeds=2 rr_seeds=1 worlds=damage"
@@ -49,9 +53,7 @@ def test_keys_flip_the_verdict_that_is_marked_as_an_artefact(tmp_path):
 def test_exact_agents_have_no_learning_curve_and_worlds_without_a_verdict_agree(tmp_path):
     options = {"preset": "exact", "worlds": "vase", "seeds": 2, "rr_seeds": 1}
     folder = studies.run("aup-ablation", out=tmp_path, **options)
-    assert {path.name for path in folder.iterdir() if path.suffix != ".pdf"} == WRITTEN | {
-        "aup-ablation.png"
-    }
+    assert _written(folder) == WRITTEN | {"aup-ablation.png"}
     found = json.loads((folder / "aup-ablation.json").read_text())
     assert found["agreement"] == {"cells": 0, "agree": 0}
     assert {cell["published"] for cell in found["cells"]} == {None}

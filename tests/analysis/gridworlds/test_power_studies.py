@@ -25,7 +25,7 @@ def results(folder, name):
 
 def test_power_map_of_a_gridworld_is_exact_at_its_goal_and_says_where_it_comes_from(tmp_path):
     folder = studies.run("power-map", world="options", draws="50", seed="3", out=tmp_path)
-    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    files = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     tables = {"tables.json", "highest-and-lowest.csv", "summary.csv", "cells.csv"}
     assert files == {"power-map.json", "power-map.png", "penalty-and-power.png"} | tables
     found = results(folder, "power-map")
@@ -102,7 +102,7 @@ def test_every_state_is_mapped_whether_or_not_it_can_be_integrated(tmp_path, gam
 def test_power_orbits_gives_closed_forms_reference_counts_and_the_negative_control(tmp_path):
     folder = studies.run("power-orbits", gammas="0.3,1", draws=4, out=tmp_path)
     tables = {"closed-forms.csv", "orbits.csv", "tables.json"}
-    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    files = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     assert files == {"power-orbits.json", "power-orbits.png"} | tables
     found = results(folder, "power-orbits")
     assert found["closed_forms"]

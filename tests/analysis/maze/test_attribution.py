@@ -81,7 +81,9 @@ def test_the_study_is_complete_within_tolerance_and_reproducible(run_folder, tmp
     assert total == pytest.approx(
         np.mean([one["sum_of_attributions"] for one in found["decisions"]])
     )
-    names = {path.name for path in (tmp_path / "0").iterdir() if path.suffix != ".pdf"}
+    names = {
+        path.name for path in (tmp_path / "0").iterdir() if path.suffix not in (".pdf", ".svg")
+    }
     assert names == {
         "integrated-gradients.csv",
         "integrated-gradients.json",

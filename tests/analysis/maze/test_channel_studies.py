@@ -22,7 +22,7 @@ def test_channels_writes_tables_intervals_and_figures(run_folder):
     assert folder.parent == run_folder / "studies"
     assert folder.name.startswith("channels-")
     tables = {"goal-channels.csv", "resampling.csv", "all-channels.csv", "tables.json"}
-    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    files = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     assert files == {"channels.json", "channels.png", "sheet.png", *tables}
     found = json.loads((folder / "channels.json").read_text())
     assert found["command"].startswith("chisel study channels checkpoint=")
@@ -55,7 +55,9 @@ def test_retarget_writes_a_map_of_every_maze_and_the_same_one_twice(run_folder, 
         texts.append((tmp_path / str(number) / "retarget.json").read_text())
     assert texts[0] == texts[1]
     found = json.loads(texts[0])
-    files = {path.name for path in (tmp_path / "0").iterdir() if path.suffix != ".pdf"}
+    files = {
+        path.name for path in (tmp_path / "0").iterdir() if path.suffix not in (".pdf", ".svg")
+    }
     tables = {"scores.csv", "squares.csv", "tables.json"}
     assert files == {"retarget.json", "retarget.png", "00.png", "01.png", *tables}
     squares = pd.read_csv(tmp_path / "0" / "squares.csv", float_precision="round_trip")

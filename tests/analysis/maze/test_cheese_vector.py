@@ -301,7 +301,7 @@ def test_the_cheese_vector_study_writes_what_it_measured(tmp_path):
     run = make_run(tmp_path / "seeker", edit=seek_cheese)
     options = {"levels": "6", "layers": f"{LAYER},embedder.fc", "coeffs": "-1,1"}
     folder = studies.run("cheese-vector", checkpoint=run, **options)
-    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    files = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     figures = {"choices.png", "layers.png", "coefficients.png"}
     tables = {"compared.csv", "choices.csv", "tables.json"}
     assert files == {"cheese-vector.json", *tables, *figures}

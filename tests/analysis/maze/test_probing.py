@@ -77,7 +77,9 @@ def test_the_study_is_reproducible_and_predicts_the_logits_from_the_last_layer(
     assert texts[0] == texts[1]
     found = json.loads(texts[0])
     assert found["command"].startswith("chisel study probes checkpoint=")
-    names = {path.name for path in (tmp_path / "0").iterdir() if path.suffix != ".pdf"}
+    names = {
+        path.name for path in (tmp_path / "0").iterdir() if path.suffix not in (".pdf", ".svg")
+    }
     assert names == {"best-layers.csv", "layers.csv", "probes.json", "probes.png", "tables.json"}
     rows = {(row["layer"], row["target"]): row for row in found["probes"]}
     assert len(rows) == 3 * 10

@@ -2,15 +2,18 @@
 
 import base64
 import inspect
+import io
 import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from chisel.analysis import studies
-from chisel.analysis.report import Findings, Panel, Section, findings, page
+from chisel.analysis.report import Findings, Panel, Section, findings, page, with_small_pictures
 from chisel.analysis.results import Agents, Count, DataTable, Result
 from chisel.configs import ConfigError, registry
 from chisel.models import Agent, load_agent, save_agent
@@ -65,8 +68,9 @@ def test_the_contents_lead_to_every_part_once(tmp_path):
     seen = Tags(text).seen
     targets = [attrs["href"].removeprefix("#") for tag, attrs in seen if tag == "a"]
     assert targets == [attrs["id"] for tag, attrs in seen if "id" in attrs]
-    assert len(set(targets)) == 4
-    assert re.findall(r"<li><a[^>]*>(.*?)</a>", text) == ["one", "&lt;two&gt;", "one", "Configs"]
+    assert len(set(targets)) == 5
+    titles = ["Summary", "one", "&lt;two&gt;", "one", "Configs"]
+    assert re.findall(r"<li><a[^>]*>(.*?)</a>", text) == titles
 
 
 def test_every_study_of_the_report_takes_its_options_and_quotes_test_levels_alone():
@@ -87,6 +91,66 @@ def test_a_large_data_file_is_named_but_not_shown(tmp_path):
     text = page("t", NOTHING, [Section("s", [Panel("p", found)])], {}, {})
     assert "big.csv, a large file" in text
     assert len(text) < 5_000
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"study": {"options": {"split": "test"}}}, "held-out test levels"),
+        ({"study": {"options": {"split": "validation"}}}, "VALIDATION levels"),
+        ({"study": {"options": {"split": "all"}}}, "levels of the split all"),
+        (
+            {
+                "study": {"options": {"split": None}},
+                "runs": [{"config": {"eval": {"split": "validation"}}}],
+            },
+            "VALIDATION levels",
+        ),
+        ({"settings": {"eval.split": "test"}}, "held-out test levels"),
+        ({"study": {"options": {"seed": 0}}}, ""),
+    ],
+)
+def test_each_section_says_on_which_levels_its_numbers_were_measured(tmp_path, data, said):
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    section = Section("s", [Panel("p", findings(tmp_path))])
+    assert section.mark.startswith(said)
+    assert bool(section.mark) == bool(said)
+    assert said in page("t", NOTHING, [section], {}, {})
+
+
+def test_the_summary_comes_first_and_has_each_conclusion(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"conclusion": "nine of ten & more"}))
+    sections = [Section("one", [Panel("p", findings(tmp_path))], "what it is about")]
+    text = page("t", NOTHING, sections, {}, {})
+    assert (
+        text.index("Summary</h2>") < text.index("nine of ten &amp; more") < text.index(">one</h2>")
+    )
+
+
+def noise(side):
+    """A PNG that no palette makes small."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
+def test_pictures_beyond_the_size_of_a_page_are_named_instead_the_largest_first():
+    figures = {"large.png": noise(300), "small.png": noise(20), "middle.png": noise(100)}
+    section = Section("s", [Panel("p", Findings(figures))])
+    (small,) = with_small_pictures([section], largest=30_000)
+    kept = small.panels[0].found.figures
+    assert [name for name, content in kept.items() if not content] == ["large.png"]
+    assert all(len(kept[name]) < len(figures[name]) for name in kept)
+    text = page("t", NOTHING, [small], {}, {})
+    assert "large.png: too large for this page" in text
+    assert len(pictures(text)) == 2
+
+
+def test_a_page_stays_below_five_megabytes_however_many_pictures_there_are():
+    panels = [Panel(str(n), Findings({f"{n}.png": noise(700)})) for n in range(12)]
+    text = page("t", NOTHING, with_small_pictures([Section("s", panels)]), {}, {})
+    assert 3_000_000 < len(text) < 5_000_000
 
 
 def drawn(checkpoint: Agent, *, size: Count = 3) -> Result:
@@ -116,7 +180,7 @@ def small(monkeypatch):
 
 @pytest.mark.usefixtures("small")
 def test_a_report_has_all_figures_tables_digest_and_config_and_says_what_is_missing(tmp_path):
-    run = make_run(tmp_path / "a&b" / "run")
+    run = make_run(tmp_path / "a&b" / "run", overrides=["eval.levels=20"])
     (run / "studies" / "mine").mkdir(parents=True)
     (run / "studies" / "mine" / "own.png").write_bytes(b"mine")
     agent = load_agent(run)
@@ -129,10 +193,14 @@ def test_a_report_has_all_figures_tables_digest_and_config_and_says_what_is_miss
     assert "experiment: maze/quick" in text
     assert "a&amp;b" in text
     assert "Skipped: no &lt;regions&gt;." in text
-    assert re.findall(r"<h2 id=[^>]*>(.*?)</h2>", text) == ["drawn", "refusing", "mine", "Configs"]
-    made = [file.read_bytes() for file in (run / "studies").glob("*/*.png")]
-    assert len(made) == 2
-    assert sorted(pictures(text)) == sorted(made)
+    headings = ["Summary", "eval", "drawn", "refusing", "mine", "Configs"]
+    assert re.findall(r"<h2 id=[^>]*>(.*?)</h2>", text) == headings
+    assert len(list((run / "studies").glob("*/*.png"))) == 2
+    assert b"mine" in pictures(text)
+    assert len(pictures(text)) == 2
+    assert "held-out test levels" in text  # the evaluation, which the report made
+    assert "anywhere" in text
+    assert not re.search(r"<h3>", text), "there is one checkpoint: no heading says which"
 
 
 @pytest.mark.usefixtures("small")
@@ -165,13 +233,15 @@ def test_a_group_of_seeds_and_shipped_agents_stand_side_by_side(tmp_path, monkey
     folder = studies.run("report", checkpoint="group", only="drawn")
     text = (folder / "report.html").read_text()
     assert str(folder) == "group/studies/report-only-drawn"
-    assert re.findall(r"<h3>(.*?)</h3>", text) == ["group"]
     assert "1.00 (" in text  # the mean over seeds 0.5 and 1.5, with its interval
     assert len(pictures(text)) == 2
+    folded = re.findall(r"<summary>one by one</summary>(.*?)</details>", text)
+    assert [len(pictures(one)) for one in folded] == [2], "what is about single seeds is folded"
     shipped = [save_agent(tmp_path / f"shipped-{n}", load_agent(f"group/seed-{n}")) for n in (0, 1)]
     both = ",".join(map(str, shipped))
     folder = studies.run("report", checkpoint=both, only="drawn", out="here")
-    assert re.findall(r"<h3>(.*?)</h3>", (folder / "report.html").read_text()) == both.split(",")
+    labels = re.findall(r"<h3>(.*?)</h3>", (folder / "report.html").read_text())
+    assert labels == ["shipped-0", "shipped-1"]
 
 
 def test_an_unknown_study_is_refused_with_the_nearest(run_folder):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,8 @@ def test_a_group_is_one_line_with_an_interval_over_its_seeds(tmp_path):
     assert second.evaluation == {}
     assert comparison.figure.read_bytes().startswith(b"\x89PNG")
     stored = json.loads(comparison.data.read_text())
-    assert [line["label"] for line in stored["lines"]] == [str(group), str(other)]
+    assert [line["folder"] for line in stored["lines"]] == [str(group), str(other)]
+    assert [line["label"] for line in stored["lines"]] == ["group", "other"]
     table = comparison.table()
     assert table.title == str(tmp_path)
     assert [column.header for column in table.columns[1:]] == ["group", "other"]
@@ -105,7 +107,7 @@ def test_a_group_is_one_line_with_an_interval_over_its_seeds(tmp_path):
 def test_fewer_than_five_seeds_are_shown_one_by_one_and_no_end_leaves_the_range(tmp_path, ends):
     group = write_group(tmp_path / "group", ends)
     comparison = compare([group], tmp_path / "out")
-    shown = f"{np.mean(ends):.3g}: {', '.join(f'{end:.3g}' for end in ends)}"
+    shown = f"{np.mean(ends):.3g} ({', '.join(f'{end:.3g}' for end in ends)})"
     for row in ("last success", "cheese anywhere: success"):
         assert cells(comparison, row) == [shown]
     (line,) = comparison.lines
@@ -179,7 +181,7 @@ def test_a_metric_that_one_seed_lacks_is_that_of_the_others_and_says_so(tmp_path
     write_log(group / "seed-1", [""] * 40, other=[1] * 40)
     write_log(group / "seed-2", np.full(40, 0.7))
     comparison = compare([group], tmp_path / "out")
-    assert cells(comparison, "last success") == ["0.6: 0.5, 0.7 [2 of 3]"]
+    assert cells(comparison, "last success") == ["0.6 (0.5, 0.7) [2 of 3]"]
     assert comparison.lines[0].last["charts/success"].n == 2
 
 
@@ -190,7 +192,7 @@ def test_seeds_of_different_length_are_compared_where_the_shortest_ended(tmp_pat
     comparison = compare([group], tmp_path / "out")
     assert comparison.lines[0].last["charts/success"].value == pytest.approx(0.6)
     assert cells(comparison, "environment steps") == ["40,000 (the longest 80,000)"]
-    assert cells(comparison, "last success") == ["0.6: 0.5, 0.7"]
+    assert cells(comparison, "last success") == ["0.6 (0.5, 0.7)"]
 
 
 def test_a_world_without_situations_has_the_metrics_alone_in_the_order_of_its_evaluator(tmp_path):
@@ -249,7 +251,7 @@ def test_nothing_of_an_earlier_comparison_stays_in_its_folder(tmp_path):
     compare(many, tmp_path / "out")
     compare(many[:1], tmp_path / "out")
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    assert names == {"compare.csv", "compare.json", "curves.pdf", "curves.png"}
+    assert names == {"compare.csv", "compare.json", "curves.pdf", "curves.png", "curves.svg"}
 
 
 def test_the_table_of_runs_has_a_row_for_each_run_and_metric(tmp_path):
@@ -284,9 +286,9 @@ def test_a_grid_stands_for_its_runs_and_groups_in_the_order_of_its_plan(tmp_path
     (tmp_path / "grid/studies").mkdir()
     (tmp_path / "grid/group.json").write_text(json.dumps({"folders": [*names, "gamma=1/seed-0"]}))
     comparison = compare([tmp_path / "grid"], out=tmp_path / "out")
-    assert [(line.label, line.seeds) for line in comparison.lines] == [
-        (str(tmp_path / "grid/gamma=0.99"), 2),
-        (str(tmp_path / "grid/gamma=0.9"), 1),
+    assert [(line.folder, line.label, line.seeds) for line in comparison.lines] == [
+        (str(tmp_path / "grid/gamma=0.99"), "gamma=0.99", 2),
+        (str(tmp_path / "grid/gamma=0.9"), "gamma=0.9", 1),
     ]
     data = json.loads((tmp_path / "out/compare.json").read_text())
     assert data["command"] == f"chisel compare {tmp_path / 'grid'}"
@@ -345,7 +347,7 @@ def test_nothing_to_compare_is_an_error(tmp_path):
     with pytest.raises(CheckpointError, match="no row yet"):
         compare([empty], out)
     other = write_log(tmp_path / "other", [""] * 40, loss=[1] * 40)
-    with pytest.raises(ConfigError, match="nothing to draw"):
+    with pytest.raises(ConfigError, match="nothing to show"):
         compare([other], out)
 
 
@@ -368,3 +370,43 @@ def test_an_impossible_share_is_no_evaluation_and_another_success_is_compared_as
     file.write_text(file.read_text().replace('"value": 0.5,', '"value": 1.5,'))
     with pytest.raises(CheckpointError, match="is not an evaluation"):
         compare([group], tmp_path / "out")
+
+
+def test_seeds_that_end_alike_are_not_listed_one_by_one(tmp_path):
+    group = write_group(tmp_path / "group", [1.0, 1.0])
+    assert cells(compare([group], tmp_path / "out"), "last success") == ["1 (each of 2 seeds)"]
+
+
+def test_chosen_metrics_alone_are_shown_in_their_order_and_drawn_if_they_were_logged(tmp_path):
+    group = write_group(tmp_path / "group", [0.2, 0.6])
+    out = tmp_path / "out"
+    both = compare([group], out, metrics=["length", "charts/success"])
+    assert list(both.shown) == ["cheese anywhere: length", "charts/success"]
+    assert list(both.table().columns[0].cells)[2:] == ["cheese anywhere: length", "last success"]
+    assert both.figure == out / "curves.png"
+    every = compare([group], out, metrics=["success"])
+    assert list(every.shown) == ["charts/success", "cheese anywhere: success"]
+    played = compare([group], out, metrics=["cheese anywhere: length"])
+    assert played.figure is None
+    assert not (out / "curves.png").exists()
+    with pytest.raises(ConfigError, match="metrics=sucess: did you mean"):
+        compare([group], out, metrics=["sucess"])
+
+
+def test_labels_stand_in_the_table_and_the_figure_in_place_of_folders(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        sys.modules["chisel.analysis.results.comparison"],
+        "save_figure",
+        lambda figure, path, *_, **__: drawn.append(figure) or path,
+    )
+    runs = [write_log(tmp_path / name, np.ones(40)) for name in ("a", "b")]
+    table = compare(runs, tmp_path / "out", labels=["ours", "theirs"]).table()
+    assert [column.header for column in table.columns[1:]] == ["ours", "theirs"]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["ours", "theirs"]
+    compare(runs, tmp_path / "out")
+    written = [text.get_text() for text in drawn[1].legends[0].get_texts()]
+    assert written == ["a", "b"], "no path is a label"
+    for wrong in (["one"], ["same", "same"]):
+        with pytest.raises(ConfigError, match="2 runs or groups need as many different labels"):
+            compare(runs, tmp_path / "out", labels=wrong)

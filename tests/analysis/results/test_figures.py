@@ -128,8 +128,9 @@ def drawn() -> Figure:
     return figure
 
 
-def test_a_pdf_lies_beside_each_figure_with_truetype_fonts_and_no_date(tmp_path):
+def test_pdf_and_svg_lie_beside_each_figure_with_truetype_fonts_and_no_date(tmp_path):
     path = save_figure(drawn(), tmp_path / "a.png", "run 7")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pdf", "a.png", "a.svg"]
     assert path.read_bytes().startswith(b"\x89PNG")
     pdf = (tmp_path / "a.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
@@ -151,6 +152,6 @@ def test_the_same_figure_gives_the_same_bytes_in_every_format(tmp_path):
     assert "run 7" in svg
 
 
-def test_without_paper_there_is_no_pdf(tmp_path):
+def test_without_paper_there_is_neither_pdf_nor_svg(tmp_path):
     save_figure(drawn(), tmp_path / "a.png", "x", paper=False)
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]

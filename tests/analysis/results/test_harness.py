@@ -25,8 +25,8 @@ from chisel.analysis.results import (
     run_study,
 )
 from chisel.analysis.results.harness import Call, over_seeds
-from chisel.analysis.results.options import options_of, read_options
-from chisel.configs import ConfigError, EnvironmentFault, parse_settings
+from chisel.analysis.results.options import options_of
+from chisel.configs import ConfigError, EnvironmentFault, parse_settings, read_options
 from chisel.models import Agent
 from tests.analysis.conftest import make_run
 
@@ -79,7 +79,7 @@ def test_a_study_of_a_world_is_written_with_tables_figures_and_where_it_comes_fr
     assert data["command"] == "chisel study draw draws=4"
     assert data["versions"]["torch"]
     assert data["study"]["options"] == {"draws": 4, "seed": 0}
-    files = {file.name for file in folder.iterdir() if file.suffix != ".pdf"}
+    files = {file.name for file in folder.iterdir() if file.suffix not in (".pdf", ".svg")}
     assert files == {"draw.json", "draws.csv", "of-world.png", "tables.json"}
     frame = pd.read_csv(folder / "draws.csv", float_precision="round_trip")
     assert frame.columns.tolist() == ["draw", "value", "of"]

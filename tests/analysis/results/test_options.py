@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chisel.analysis.results import Agents, Count, Result, Seed, Share, Within
-from chisel.analysis.results.options import options_help, options_of, read_options
-from chisel.configs import ConfigError, parse_settings
+from chisel.analysis.results.options import options_help, options_of
+from chisel.configs import ConfigError, parse_settings, read_options
 
 
 def study(
@@ -136,6 +136,8 @@ def test_help_has_every_option_with_its_type_default_and_meaning():
     assert "  coeffs=-1.0,1.0  (numbers, separated by commas)" in text
     assert "  env  (text)\n      For published weights" in text
     assert "  threads  (a whole number, at least 1)\n      Number of torch's CPU threads;" in text
+    assert "  style=paper  (paper or slides or dark)\n      What figures are for" in text
+    assert "  width  (a number, from 60 to 400)\n      Width of figures in mm" in text
     assert text.rstrip().endswith("Folder for the results, instead of the usual one.")
     assert all(f"\n  {name}" in text for name in OPTIONS)
 

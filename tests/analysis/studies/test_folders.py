@@ -91,7 +91,7 @@ def test_nothing_of_an_earlier_result_stays_in_its_folder(run_folder, tmp_path):
     (out / "mine.png").write_bytes(b"mine")
     studies.run("vector-field", checkpoint=run_folder, levels=1, out=out)
     drawn = {"00-anywhere.png", "00-as-trained.png", "contact-sheet.png"}
-    drawn |= {name.replace(".png", ".pdf") for name in drawn}
+    drawn |= {name.replace(".png", end) for name in drawn for end in (".pdf", ".svg")}
     kept = {"notes.txt", "mine.png"}
     names = {file.name for file in out.iterdir() if file.suffix not in (".csv", ".json")}
     assert names == drawn | kept

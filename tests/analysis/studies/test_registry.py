@@ -18,7 +18,7 @@ def test_vector_field_draws_each_maze_twice_and_says_where_it_comes_from(run_fol
     folder = studies.run("vector-field", checkpoint=run_folder, levels="2", seed=4)
     assert folder == run_folder / "studies" / "vector-field-levels-2-seed-4"
     pictures = [f"{n:02d}-{where}.png" for n in (0, 1) for where in ("anywhere", "as-trained")]
-    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    files = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     assert files == {*pictures, "contact-sheet.png", "vector-field.json"}
     found = json.loads((folder / "vector-field.json").read_text())
     agent = load_agent(run_folder)
@@ -117,7 +117,7 @@ def test_a_field_is_compared_with_that_under_an_intervention_or_of_another_check
     for number, side in enumerate(({"ablate": "right"}, {"other": there})):
         out = tmp_path / str(number)
         studies.run("vector-field", checkpoint=right_then_up, levels=2, out=out, **side)
-        names = {path.name for path in out.iterdir() if path.suffix != ".pdf"}
+        names = {path.name for path in out.iterdir() if path.suffix not in (".pdf", ".svg")}
         changes = {f"{n:02d}-{p}-change.png" for n in (0, 1) for p in ("anywhere", "as-trained")}
         assert changes < names
         assert "tables.json" in names

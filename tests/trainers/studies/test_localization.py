@@ -40,7 +40,7 @@ def measured(group, tmp_path_factory):
 
 def test_a_run_is_measured_now_and_over_training(group, measured):
     folder, found = measured
-    assert {p.name for p in folder.iterdir() if p.suffix != ".pdf"} == {
+    assert {p.name for p in folder.iterdir() if p.suffix not in (".pdf", ".svg")} == {
         "localization.json",
         "tables.json",
         *(f"{n}.csv" for n in ("gradients", "absorption", "ablation-routed")),

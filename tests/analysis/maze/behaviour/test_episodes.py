@@ -123,7 +123,7 @@ def test_the_study_writes_everything_for_a_group_of_seeds(tmp_path, capsys):
     assert folder == tmp_path / "group" / "studies" / "behaviour-levels-200-split-train"
     figures = {f"{name}.png" for name in ("ends", "regression", "heat-maps", "correlations")}
     tables = {f"{name}.csv" for name in ("ends", "regression", "predictions", "signs", "episodes")}
-    names = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    names = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     assert names == {"behaviour.json", "tables.json"} | figures | tables
     assert set(pd.read_csv(folder / "episodes.csv")["run"]) == {0, 1}
     found = json.loads((folder / "behaviour.json").read_text())

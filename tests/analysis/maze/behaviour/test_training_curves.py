@@ -58,7 +58,7 @@ def test_training_curves_show_that_an_agent_stops_moving(tmp_path):
     assert last["p-cheese"]["P(neither)"]["value"] == 1
     with Image.open(folder / "field.gif") as film:
         assert film.n_frames == 2
-    files = {path.name for path in folder.iterdir() if path.suffix != ".pdf"}
+    files = {path.name for path in folder.iterdir() if path.suffix not in (".pdf", ".svg")}
     names = files - {"field.gif", "tables.json"}
     assert names == {"over-training.json", "over-training.png", "success.csv", "p-cheese.csv"}
     table = pd.read_csv(folder / "p-cheese.csv")
