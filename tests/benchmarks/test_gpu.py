@@ -77,8 +77,10 @@ def test_what_no_time_is_left_for_is_said_to_be_left_out() -> None:
     assert {one for setting in found.values() for one in setting.values()} == {"left out: no time"}
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_one_line_says_what_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_gpu_one_line_says_what_can_be_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit):
         gpu.main([])
     assert "torch sees no GPU; --toy runs tiny sizes on the CPU" in capsys.readouterr().err

@@ -150,8 +150,14 @@ def _paint(
     """Paint the cells into a part of an image."""
     for y in range(top, bottom):
         row, other_row = rows[y, 0], rows[y, 1]
+        if y > top and row == rows[y - 1, 0] and other_row == rows[y - 1, 1]:
+            image[y, left:right] = image[y - 1, left:right]
+            continue
         for x in range(left, right):
             col, other_col = cols[x, 0], cols[x, 1]
+            if x > left and col == cols[x - 1, 0] and other_col == cols[x - 1, 1]:
+                image[y, x] = image[y, x - 1]
+                continue
             code = code_at(world, row, col)
             if code == FREE and other_row != NO_CELL:
                 code = code_at(world, other_row, col)
@@ -195,13 +201,30 @@ def draw(
         lefts: Columns of pixels of the mouse.
         tops: Rows of pixels of the mouse.
     """
+    last = -1
     for game in chosen:
         y, x = mice[game]
         view_x, view_y = (x, y) if centred else (0, 0)
-        _paint(worlds[game], images[game], cols[view_x], rows[view_y], 0, PIXELS, 0, PIXELS)
+        left, right, top, bottom = 0, PIXELS, 0, PIXELS
+        if not centred and last >= 0 and same(worlds[last], worlds[game]):
+            images[game] = images[last]
+            left, right = lefts[0, mice[last, 1]]
+            top, bottom = tops[0, mice[last, 0]]
+        _paint(worlds[game], images[game], cols[view_x], rows[view_y], left, right, top, bottom)
+        last = game
         left, right = lefts[view_x, x]
         top, bottom = tops[view_y, y]
         images[game, top:bottom, left:right] = _MOUSE_COLOR
+
+
+@compiled
+def same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether two worlds have the same cells; then only the mice are drawn anew."""
+    for row in range(len(one)):
+        for col in range(len(one)):
+            if one[row, col] != other[row, col]:
+                return False
+    return True
 
 
 @compiled

@@ -225,11 +225,19 @@ def _draw(
     textures: Textures,
 ) -> None:
     """Draw whole games; see `flat.draw`."""
+    last = -1
     for game in chosen:
         y, x = mice[game]
         views = (x, y) if centred else (0, 0)
         floor, image = textures.floors[backgrounds[game]], images[game]
-        _paint(worlds[game], floor, image, views, cols, rows, textures, 0, PIXELS, 0, PIXELS)
+        left, right, top, bottom = 0, PIXELS, 0, PIXELS
+        alike = not centred and last >= 0 and backgrounds[last] == backgrounds[game]
+        if alike and flat.same(worlds[last], worlds[game]):
+            image[:] = images[last]
+            left, right = lefts[0, mice[last, 1]]
+            top, bottom = tops[0, mice[last, 0]]
+        _paint(worlds[game], floor, image, views, cols, rows, textures, left, right, top, bottom)
+        last = game
         left, right = lefts[views[0], x]
         top, bottom = tops[views[1], y]
         _draw_mouse(image, views, (y, x), facing[game], (left, right, top, bottom), textures)

@@ -117,8 +117,8 @@ def test_rewards_normalised_on_the_device_are_those_of_the_host_up_to_rounding()
         ours.set_state(state)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_engine_without_gpu_is_refused_unless_the_cpu_is_meant():
+def test_a_device_engine_without_gpu_is_refused_unless_the_cpu_is_meant(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     config = configs.load("maze/smoke", ["env.engine=device"])
     with pytest.raises(configs.ConfigError, match=r"torch sees no GPU; use env\.engine=native"):
         device_of(config)
