@@ -28,7 +28,8 @@ class Captured:
 
     def __init__(self, module: OnPolicy, device: torch.device, *, bf16: bool) -> None:
         self.module, self._device, self._bf16 = module.to(device), device, bf16
-        algorithm, self._env = module.algorithm, module.collector.env
+        algorithm = module.algorithm
+        self._env: Any = module.collector.env
         module.on_fit_start()  # makes the buffer
         self._obs = torch.as_tensor(module.collector.obs).to(device).clone()
         self._last_values = torch.zeros(len(self._obs), device=device)
@@ -60,7 +61,7 @@ class Captured:
         algorithm.finish(buffer, self._last_values)
         for _ in range(algorithm.update_epochs):
             order = torch.randperm(self._total, device=self._device)
-            for rows in order.split(len(self.rows)):
+            for rows in torch.split(order, len(self.rows)):
                 self.rows.copy_(rows)
                 self.update()
 
@@ -102,13 +103,15 @@ def _graph(run: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
     """Capture a function as a CUDA graph, after three calls that warm up."""
     if device.type != "cuda":
         return run
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
+    cuda: Any = torch.cuda  # parts of it have no types
+    stream = cuda.Stream()
+    stream.wait_stream(cuda.current_stream())
+    with cuda.stream(stream):
         for _ in range(3):
             run()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    cuda.current_stream().wait_stream(stream)
+    graph = cuda.CUDAGraph()
+    with cuda.graph(graph):
         run()
-    return graph.replay
+    replay: Callable[[], Any] = graph.replay
+    return replay

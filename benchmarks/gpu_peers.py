@@ -73,14 +73,14 @@ class Peer:
 
     def _sample(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits, values = self._forward(obs)
-        policy = Categorical(logits=logits, validate_args=False)
+        policy: Any = Categorical(logits=logits, validate_args=False)
         actions = policy.sample()
         return actions, policy.log_prob(actions), values
 
     def _loss(self, batch: dict[str, Tensor]) -> Tensor:
         options = self._options
         logits, values = self._forward(batch["obs"])
-        policy = Categorical(logits=logits, validate_args=False)
+        policy: Any = Categorical(logits=logits, validate_args=False)
         ratio = (policy.log_prob(batch["actions"]) - batch["log_probs"]).exp()
         advantages = batch["advantages"]
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -89,7 +89,8 @@ class Peer:
         moved = batch["values"] + (values - batch["values"]).clamp(-clip, clip)
         errors = torch.max((values - batch["returns"]) ** 2, (moved - batch["returns"]) ** 2)
         bonus = options.ent_coef * policy.entropy().mean()
-        return surrogate.mean() - bonus + options.vf_coef * 0.5 * errors.mean()
+        loss: Tensor = surrogate.mean() - bonus + options.vf_coef * 0.5 * errors.mean()
+        return loss
 
     def iteration(self) -> None:
         """Collect a rollout and learn from it."""
@@ -102,13 +103,14 @@ class Peer:
         for _ in range(self._options.update_epochs):
             np.random.default_rng().shuffle(order)
             rows = torch.from_numpy(order).to(self._device)
-            for part in rows.split(size):
+            for part in torch.split(rows, size):
                 self._learn({name: column[part] for name, column in batch.items()})
 
     def _step(self, step: int) -> None:
         self._obs[step], self._columns["dones"][step] = self._next_obs, self._next_done
         if self._lean:
-            torch.compiler.cudagraph_mark_step_begin()
+            compiler: Any = torch.compiler
+            compiler.cudagraph_mark_step_begin()
         actions, log_probs, values = self._act(self._next_obs)
         self._actions[step] = actions
         self._columns["log_probs"][step], self._columns["values"][step] = log_probs, values

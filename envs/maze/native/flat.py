@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.compiled import compiled
-from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.rules import CHEESE, FREE, WALL
 
 PIXELS = 64
@@ -150,14 +149,8 @@ def _paint(
     """Paint the cells into a part of an image."""
     for y in range(top, bottom):
         row, other_row = rows[y, 0], rows[y, 1]
-        if y > top and row == rows[y - 1, 0] and other_row == rows[y - 1, 1]:
-            image[y, left:right] = image[y - 1, left:right]
-            continue
         for x in range(left, right):
             col, other_col = cols[x, 0], cols[x, 1]
-            if x > left and col == cols[x - 1, 0] and other_col == cols[x - 1, 1]:
-                image[y, x] = image[y, x - 1]
-                continue
             code = code_at(world, row, col)
             if code == FREE and other_row != NO_CELL:
                 code = code_at(world, other_row, col)
@@ -201,30 +194,13 @@ def draw(
         lefts: Columns of pixels of the mouse.
         tops: Rows of pixels of the mouse.
     """
-    last = -1
     for game in chosen:
         y, x = mice[game]
         view_x, view_y = (x, y) if centred else (0, 0)
-        left, right, top, bottom = 0, PIXELS, 0, PIXELS
-        if not centred and last >= 0 and same(worlds[last], worlds[game]):
-            images[game] = images[last]
-            left, right = lefts[0, mice[last, 1]]
-            top, bottom = tops[0, mice[last, 0]]
-        _paint(worlds[game], images[game], cols[view_x], rows[view_y], left, right, top, bottom)
-        last = game
+        _paint(worlds[game], images[game], cols[view_x], rows[view_y], 0, PIXELS, 0, PIXELS)
         left, right = lefts[view_x, x]
         top, bottom = tops[view_y, y]
         images[game, top:bottom, left:right] = _MOUSE_COLOR
-
-
-@compiled
-def same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether two worlds have the same cells; then only the mice are drawn anew."""
-    for row in range(len(one)):
-        for col in range(len(one)):
-            if one[row, col] != other[row, col]:
-                return False
-    return True
 
 
 @compiled
@@ -256,27 +232,30 @@ class Painter(Protocol):
     def draw(
         self,
         chosen: NDArray[np.intp],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """Draw whole games.
 
         Args:
             chosen: Games to draw, int `[n]`.
-            boards: Walls, cheese and mice of all games.
-            facing: 1 where the mouse faces right, else 0, int64 `[N]`.
-            backgrounds: Number of each game's background, int64 `[N]`.
+            worlds: Codes of all cells, uint8 `[N, W, W]`.
+            mice: Row and column of each mouse in the world, int64 `[N, 2]`.
+            facing: 1 where the mouse faces right, else 0, int `[N]`.
+            backgrounds: Number of each game's background, int `[N]`.
             images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
         """
 
     def redraw(
         self,
         before: NDArray[np.int64],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """Draw what changes when mice turn, or move from `before`, int64 `[N, 2]` in the world.
@@ -300,22 +279,23 @@ class FlatPainter:
     def draw(
         self,
         chosen: NDArray[np.intp],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """See `Painter.draw`."""
-        mice = boards.mice_in_world
-        draw(chosen, boards.worlds, mice, images, self._centred, *self._places)
+        draw(chosen, worlds, mice, images, self._centred, *self._places)
 
     def redraw(
         self,
         before: NDArray[np.int64],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """See `Painter.redraw`."""
-        redraw(boards.worlds, before, boards.mice_in_world, images, *self._places)
+        redraw(worlds, before, mice, images, *self._places)
