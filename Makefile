@@ -97,6 +97,7 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.native
 
 # One resolution for all extras, then its lines in groups: the core's, then what each extra adds.
 # What only a CUDA build of torch brings is left out: it comes with the build the index offers.

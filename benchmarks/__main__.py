@@ -1,5 +1,12 @@
-"""`python -m benchmarks`: everything, as `make bench` runs it."""
+"""`python -m benchmarks`: everything of `make bench`; `python -m benchmarks gpu`: on a GPU."""
 
-from benchmarks.throughput import main
+import sys
 
-main()
+if sys.argv[1:2] == ["gpu"]:
+    from benchmarks.gpu import main
+
+    main(sys.argv[2:])
+else:
+    from benchmarks.throughput import main as measure_all
+
+    measure_all()

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.native`: the native maze engine, on one core.
+"""`python -m benchmarks.native`: the native and the device maze engine, on one core.
 
-Writes `benchmarks/results/native.json`. Times are CPU time; the best of several turns counts, since
-other load on a shared machine only ever adds to it.
+Writes `benchmarks/results/native.json`; with `--only PATTERN` the other rows stay as they are.
+Times are CPU time; the best of several turns counts, since other load on a shared machine only ever
+adds to it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks import machine
 from chisel.analysis.maze import mouse_at
@@ -28,6 +31,7 @@ from chisel.envs.maze import (
     MazeState,
     build_level_set,
     make_maze,
+    make_training,
     observe_states,
     paths,
 )
@@ -38,20 +42,22 @@ from chisel.envs.maze.rules import Look
 FLAT: dict[str, Any] = {"use_backgrounds": False, "use_monochrome_assets": True}
 LEVELS = 20_000
 """Levels of the set of a maze training."""
+_LEVELS = LevelsConfig(set_size=2000, max_size=9, split="train")
 
 
-def measure(*, steps: int, rounds: int) -> dict[str, Any]:
+def measure(*, steps: int, rounds: int, only: str = "*") -> dict[str, Any]:
     """Time everything in turns.
 
     Args:
         steps: Steps of all environments of one kind together, in one turn.
         rounds: Number of turns.
+        only: Pattern of the names to measure.
 
     Returns:
         Under each name the CPU-seconds of each turn, the count they are divided by, and the rate:
         count over the shortest turn.
     """
-    jobs = _jobs(steps)
+    jobs = {name: job for name, job in _jobs(steps).items() if fnmatch(name, only)}
     turns: dict[str, list[float]] = {name: [] for name in jobs}
     for number in range(rounds + 1):
         for name, (_, run) in jobs.items():
@@ -76,6 +82,9 @@ def _jobs(steps: int) -> dict[str, tuple[int, Callable[[], object]]]:
     for num in (64, 256, 1024):
         jobs[f"symbolic 9x9 with facts, {num}"] = _stepping(num, steps, observation="symbolic")
         jobs[f"flat pixels with facts, {num}"] = _stepping(num, steps // 4, **FLAT)
+    for num in (64, 1024, 16_384):
+        jobs[f"device engine, symbolic 9x9, {num}"] = _advancing(num, steps)
+    jobs["device engine, flat pixels, 64"] = _advancing(64, steps // 16, **FLAT)
     hard = MazeConfig(mode="hard")
     views = {
         "flat pixels": replace(hard, **FLAT),
@@ -100,10 +109,25 @@ def _observe(state: MazeState, cells: list[Cell], config: MazeConfig) -> None:
     observe_states(mouse_at(state, cells, "left"), config)
 
 
+def _advancing(num: int, steps: int, **options: Any) -> tuple[int, Callable[[], object]]:
+    """Return the number of steps of the device engine on the CPU, and what takes them."""
+    torch.set_num_threads(1)
+    view = options or {"observation": "symbolic"}
+    config = MazeConfig(num_envs=num, levels=_LEVELS, timeout=60, engine="device", **view)
+    env = make_training(config, seed=0)
+    env.reset()
+    actions = torch.randint(0, 15, (max(steps // num, 1), num))
+
+    def run() -> None:
+        for row in actions:
+            env.advance(row)
+
+    return actions.numel(), run
+
+
 def _stepping(num: int, steps: int, **options: Any) -> tuple[int, Callable[[], object]]:
     """Return the number of environment steps, and what takes them with random actions."""
-    levels = LevelsConfig(set_size=2000, max_size=9, split="train")
-    env = make_maze(MazeConfig(num_envs=num, levels=levels, timeout=60, **options), seed=0)
+    env = make_maze(MazeConfig(num_envs=num, levels=_LEVELS, timeout=60, **options), seed=0)
     env.reset()
     actions = np.random.default_rng(0).integers(0, 15, (max(steps // num, 1), num))
 
@@ -119,13 +143,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", default="*", help="pattern of the names to measure")
     parser.add_argument("--out", default="benchmarks/results/native.json")
     given = parser.parse_args()
-    results = measure(steps=given.steps, rounds=given.rounds)
+    results = measure(steps=given.steps, rounds=given.rounds, only=given.only)
     for name, result in results.items():
         print(f"{name:40} {result['per_s']:14,.0f} per second of CPU")
-    text = json.dumps({"machine": machine.stamp(), "results": results}, indent=1)
-    Path(given.out).write_text(text + "\n", "utf-8")
+    out, stamp = Path(given.out), machine.stamp()
+    if given.only != "*":
+        kept = json.loads(out.read_text("utf-8"))
+        results = kept["results"] | {
+            name: one | {"machine": stamp} for name, one in results.items()
+        }
+        stamp = kept["machine"]
+    out.write_text(json.dumps({"machine": stamp, "results": results}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Component:
 _BUILT_IN: dict[Kind, dict[str, Component]] = {
     "env": {
         "maze": Component(
-            "chisel.envs.maze:make_maze", "procgen's maze, as pixels or as planes", MazeConfig
+            "chisel.envs.maze:make_training", "procgen's maze, as pixels or as planes", MazeConfig
         ),
         "oversight": Component(
             "chisel.envs.oversight:make_oversight",

@@ -1,6 +1,6 @@
 """Worlds: Gymnasium vector environments that save and restore their whole state."""
 
-from chisel.envs.base import Plain, StatefulVectorEnv, make
+from chisel.envs.base import DeviceVectorEnv, Plain, StatefulVectorEnv, is_device_env, make
 from chisel.envs.checker import check_vector_env
 from chisel.envs.declarations import (
     as_array,
@@ -9,11 +9,13 @@ from chisel.envs.declarations import (
 )
 
 __all__ = [
+    "DeviceVectorEnv",
     "Plain",
     "StatefulVectorEnv",
     "as_array",
     "check_declarations",
     "check_observations",
     "check_vector_env",
+    "is_device_env",
     "make",
 ]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from gymnasium import spaces
@@ -76,6 +76,36 @@ class StatefulVectorEnv(Protocol):
 
     def close(self) -> None:
         """Free what the environment holds."""
+
+
+class DeviceVectorEnv(StatefulVectorEnv, Protocol):
+    """An environment of tensors that can be stepped without waiting for their device.
+
+    Its episodes never truncate. Training steps it by `advance`, and asks for the facts of the
+    episodes that ended once in a rollout.
+    """
+
+    def to(self, device: Any) -> None:
+        """Move everything to a torch device."""
+
+    def compile(self) -> None:
+        """Compile the step, which must not change any result."""
+
+    def advance(self, actions: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
+        """Act, int64 `[N]`, which is not checked.
+
+        Returns:
+            Observations `[N, ...]`, rewards float32 `[N]`, which episodes ended, bool `[N]`, and
+            marks: int64 columns `[N]` from which `facts` tells what the ended ones were like.
+        """
+
+    def facts(self, marks: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts of ended episodes `[E, ...]` from marks `[E]` of their last steps."""
+
+
+def is_device_env(env: Any) -> TypeGuard[DeviceVectorEnv]:
+    """Whether an environment is a `DeviceVectorEnv`."""
+    return hasattr(env, "advance")
 
 
 def make(config: Any, *, seed: int, num_envs: int | None = None) -> StatefulVectorEnv:

@@ -126,15 +126,40 @@ def _maze(env: MazeConfig) -> Iterator[str]:
         yield from _two_goals(env)
     if env.assets is not None:
         yield from _assets(env)
+    if env.engine == "device":
+        yield from _device(env)
     yield from _sizes(env.levels, env.mode, world)
     yield from _level_set(env.levels)
 
 
+def _device(env: MazeConfig) -> Iterator[str]:
+    if not env.levels.set_size:
+        yield (
+            "env.engine = device: plays levels made ready beforehand; set env.levels.set_size, for "
+            "example env.levels.set_size=10000"
+        )
+    if env.observation != "pixels":
+        return
+    if not _is_flat(env):
+        yield (
+            "env.engine = device: draws no textures; set env.use_backgrounds=false and "
+            "env.use_monochrome_assets=true, env.observation=symbolic, or env.engine=native"
+        )
+    if env.mode == "memory":
+        yield (
+            "env.engine = device: draws no pixels that follow the mouse (env.mode=memory); set "
+            "env.observation=symbolic or env.engine=native"
+        )
+
+
+def _is_flat(env: MazeConfig) -> bool:
+    return env.use_monochrome_assets and not env.use_backgrounds
+
+
 def _assets(env: MazeConfig) -> Iterator[str]:
-    flat = env.use_monochrome_assets and not env.use_backgrounds
     if not str(env.assets).strip():
         yield "env.assets is empty"
-    elif env.engine == "procgen" or flat:
+    elif env.engine == "procgen" or _is_flat(env):
         why = "env.engine=procgen" if env.engine == "procgen" else "the flat look"
         yield f"env.assets = {env.assets} has no effect with {why}; leave it out"
 

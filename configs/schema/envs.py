@@ -40,10 +40,12 @@ class MazeConfig:
     mode: Literal["easy", "hard", "memory"] = "easy"
     """procgen's distribution mode: worlds of 15 (`easy`), 25 (`hard`) or 31 (`memory`) cells a
     side."""
-    engine: Literal["auto", "native", "procgen"] = "auto"
+    engine: Literal["auto", "native", "procgen", "device"] = "auto"
     """What plays the mazes: procgen's library, or `native`, this project's compiled code, which
     plays and draws the same episodes bit for bit. For pixels other than the flat look (no
-    backgrounds, monochrome) either needs procgen's image files. `auto` takes `native`."""
+    backgrounds, monochrome) either needs procgen's image files. `auto` takes `native`. `device`
+    trains in mazes that are tensors beside the network, for GPUs: a level set, as symbolic view or
+    in the flat look; other episodes are drawn from a seed, and evaluations take `native`."""
     assets: str | None = None
     """Folder of procgen's image files, a copy of `data/assets` of its package; null takes those of
     an installed procgen. Used with pixels other than the flat look."""

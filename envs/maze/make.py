@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,8 +29,8 @@ SplitName = Literal["all", "train", "validation", "test"]
 Cheese = Literal["as-trained", "anywhere"]
 
 
-def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> MazeVectorEnv:
-    """Make the environment that an agent is trained in.
+def make_training(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> Any:
+    """Make the environment that an agent is trained in: a `MazeVectorEnv` or a `DeviceMaze`.
 
     Args:
         config: Options of the mazes.
@@ -41,6 +41,34 @@ def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> 
         ConfigError: If the options do not go together.
         EnvironmentFault: If procgen is needed and not installed.
     """
+    if config.engine != "device":
+        return make_maze(config, seed=seed, num_envs=num_envs)
+    from chisel.envs.maze.device import DeviceMaze  # torch, which worlds otherwise do without
+
+    config = with_num_envs(config, num_envs)
+    pixels = config.observation == "pixels"
+    return DeviceMaze(
+        functools.partial(build_level_set, training_recipe(config)),
+        cheese_of(config),
+        num_envs=config.num_envs,
+        seed=seed,
+        observation=config.observation,
+        side=WORLD_SIZE[config.mode] if pixels else max_size(config),
+        timeout=config.timeout,
+        region=config.region,
+        corner_ends=config.goals == "cheese-and-corner",
+    )
+
+
+def make_maze(config: MazeConfig, *, seed: int, num_envs: int | None = None) -> MazeVectorEnv:
+    """Make mazes that procgen or the native engine plays; see `make_training`.
+
+    Raises:
+        ConfigError: If the options do not go together, or the engine is `device`.
+        EnvironmentFault: If procgen is needed and not installed.
+    """
+    if config.engine == "device":
+        raise ConfigError("env.engine = device: envs.make makes these mazes, make_maze the others")
     config = with_num_envs(config, num_envs)
     cheese = cheese_of(config)
     level_sampler: LevelSampler

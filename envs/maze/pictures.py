@@ -48,7 +48,8 @@ def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[A
         facing = np.array([state.is_reflected for state in states], np.int64)
         backgrounds = np.array([state.background[0] for state in states])
         drawn, boards = np.arange(len(states)), Boards.of(states)
-        painter(look, config.assets).draw(drawn, boards, facing, backgrounds, images)
+        scene = (boards.worlds, boards.mice_in_world, facing, backgrounds, images)
+        painter(look, config.assets).draw(drawn, *scene)
     return images
 
 

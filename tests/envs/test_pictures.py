@@ -46,8 +46,10 @@ def test_states_are_observed_as_the_environment_observes_them(config):
         observations = env.step(generator.integers(0, 15, 5))[0]
 
 
-def test_many_states_drawn_at_once_keep_their_order_and_look():
-    config = MazeConfig(num_threads=0)
+@pytest.mark.parametrize(
+    "config", [MazeConfig(), MazeConfig(mode="hard", **PLAIN)], ids=["textured", "plain"]
+)
+def test_many_states_drawn_at_once_keep_their_order_and_look(config):
     env = make_maze(config, seed=1, num_envs=3)
     env.reset()
     states = [

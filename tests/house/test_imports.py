@@ -63,7 +63,7 @@ SIGHTED = (
 )
 
 ONLY_IN = {
-    "torch": ("analysis", "impact", "models", "routing", "trainers"),
+    "torch": ("analysis", "envs.maze.device", "impact", "models", "routing", "trainers"),
     "lightning": ("trainers",),
     "pytorch_lightning": (),
     "wandb": ("trainers",),

@@ -29,14 +29,14 @@ def test_procgens_engine_trains_the_same_weights_with_any_threads(chisel, finish
         assert torch.equal(weights, theirs[name]), name
 
 
-def killed_and_resumed(chisel, finished, tmp_path, kills, number):
+def killed_and_resumed(chisel, finished, tmp_path, kills, number, options=()):
     """SIGKILL at random moments after the run's folder exists, then resume to the end."""
     moments = random.Random(number)
     runs = tmp_path / "runs/maze/smoke"
     landed = 0
     for kill in range(kills):
         run = runs / f"killed-{kill}"
-        process = chisel("train", *SMOKE, f"name={run.name}", wait=False)
+        process = chisel("train", *SMOKE, *options, f"name={run.name}", wait=False)
         wait_until((run / "config.yaml").exists, process)
         time.sleep(moments.uniform(0, 4))
         landed += process.poll() is None
@@ -59,6 +59,17 @@ def test_two_runs_killed_at_random_moments_end_with_the_bits_of_one_that_was_not
     chisel, finished, tmp_path
 ):
     killed_and_resumed(chisel, finished, tmp_path, kills=2, number=0)
+
+
+@pytest.mark.slow
+def test_a_killed_run_beside_mazes_of_tensors_ends_with_the_bits_of_one_that_was_not(
+    chisel, tmp_path
+):
+    options = ["env.engine=device", "trainer.accelerator=cpu", "frames=6144"]
+    whole = tmp_path / "runs/maze/smoke/whole"
+    chisel("train", *SMOKE, *options, f"name={whole.name}")
+    chisel("eval", whole)
+    killed_and_resumed(chisel, whole, tmp_path, kills=2, number=2, options=options)
 
 
 @pytest.mark.slow

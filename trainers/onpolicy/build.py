@@ -10,7 +10,7 @@ from torch import nn
 
 from chisel import models
 from chisel.configs import RunConfig
-from chisel.envs import StatefulVectorEnv
+from chisel.envs import StatefulVectorEnv, is_device_env
 from chisel.models import ActorCritic
 from chisel.trainers.onpolicy.collector import Collector
 from chisel.trainers.onpolicy.module import Algorithm, OnPolicy
@@ -66,7 +66,9 @@ def build_on_policy(
         algorithm,
         num_iterations=max(1, config.frames // frames),
         total_envs=config.env.num_envs,
-        minibatch_generator=seeding.generator(config, "minibatches", rank),
+        minibatch_generator=seeding.generator(
+            config, "minibatches", rank, device if is_device_env(env) else "cpu"
+        ),
         channels_last=config.trainer.channels_last,
         about=about,
         routes=routes,

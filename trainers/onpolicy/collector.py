@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from chisel.configs import EnvironmentFault, NumericsError
-from chisel.envs import StatefulVectorEnv, as_array, check_declarations, check_observations
+from chisel.envs import (
+    DeviceVectorEnv,
+    StatefulVectorEnv,
+    as_array,
+    check_declarations,
+    check_observations,
+    is_device_env,
+)
 from chisel.models import as_tensor
 from chisel.trainers.onpolicy.losses import action_log_prob
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
@@ -28,7 +35,8 @@ class Collector:
     """Steps one vector environment under a policy and fills a rollout buffer.
 
     An environment that returns tensors gets its actions as a tensor, and its observations and
-    rewards never leave their device. Facts about ended episodes are read as arrays.
+    rewards never leave their device. Facts about ended episodes are read as arrays. Beside a
+    `DeviceVectorEnv` nothing waits for the device before the rollout is complete.
 
     Args:
         env: In SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
@@ -67,6 +75,8 @@ class Collector:
             NumericsError: An observation, a reward or a logit is NaN or infinite.
             EnvironmentFault: The environment raised.
         """
+        self._logits_finite = torch.ones((), dtype=torch.bool, device=buffer["values"].device)
+        marks = []
         for t in range(buffer.num_steps):
             obs = self._copy_obs(buffer["obs"][t])
             logits, values = policy(obs)
@@ -74,8 +84,14 @@ class Collector:
             buffer["actions"][t] = actions
             buffer["log_probs"][t], _ = action_log_prob(logits, actions)
             buffer["values"][t] = values.float()
-            self._step(actions, policy, buffer, t)
+            if is_device_env(self.env):
+                marks.append(self._advance(self.env, actions, buffer, t))
+            else:
+                self._step(actions, policy, buffer, t)
         _, last_values = policy(self._copy_obs(torch.empty_like(buffer["obs"][0])))
+        if is_device_env(self.env):
+            self._check(buffer)
+            self._report(self.env, buffer["dones"], marks)
         if not bool(torch.isfinite(last_values).all()):
             raise NumericsError("the value of the last observation is not finite")
         return last_values.float()
@@ -83,16 +99,15 @@ class Collector:
     def _copy_obs(self, into: Tensor) -> Tensor:
         """Copy the current observations into a tensor, and return it."""
         obs = as_tensor(self.obs)
-        finite = torch.isfinite(obs) if obs.is_floating_point() else None
-        if finite is not None and not bool(finite.all()):
-            bad = int((~finite).nonzero()[0, 0])
-            raise NumericsError(f"observation of environment {bad} is not finite")
+        if not is_device_env(self.env):
+            _check_finite(obs.unsqueeze(0), "observation")
         return into.copy_(obs)
 
     def _sample(self, logits: Tensor) -> Tensor:
         """Sample from the softmax by exponential races, which cost one argmax and no host sync."""
-        if not bool(torch.isfinite(logits).all()):
-            raise NumericsError("policy logits are not finite")
+        self._logits_finite &= torch.isfinite(logits).all()
+        if not is_device_env(self.env):
+            self._check_logits()
         noise = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=self.generator)
         return (logits.float() - noise.log()).argmax(-1)
 
@@ -106,10 +121,7 @@ class Collector:
             ) from error
         self.obs, infos = step[0], step[4]
         rewards, terminated, truncated = map(as_tensor, step[1:4])
-        finite = torch.isfinite(rewards)
-        if not bool(finite.all()):
-            bad = int((~finite).nonzero()[0, 0])
-            raise NumericsError(f"reward of environment {bad} is not finite")
+        _check_finite(rewards.unsqueeze(0), "reward")
         ended = terminated | truncated
         buffer["rewards"][t] = rewards
         buffer["dones"][t] = ended
@@ -125,6 +137,41 @@ class Collector:
             self._note_episodes(infos)
         if self.labels is not None:
             self.labels.note(t, infos)
+
+    def _advance(
+        self, env: DeviceVectorEnv, actions: Tensor, buffer: RolloutBuffer, t: int
+    ) -> dict[str, Tensor]:
+        """Step an environment that is beside the network; return its marks."""
+        self.obs, rewards, ended, marks = env.advance(actions)
+        buffer["rewards"][t] = rewards
+        buffer["dones"][t] = ended
+        buffer["bootstrap"][t] = 0.0
+        if buffer.keeps_next_obs:
+            buffer["terminated"][t] = ended
+            self._store_next_obs(ended, {}, buffer, t)
+        return marks
+
+    def _check(self, buffer: RolloutBuffer) -> None:
+        """Refuse a rollout with numbers that are not finite."""
+        _check_finite(buffer["obs"], "observation")
+        _check_finite(buffer["rewards"], "reward")
+        self._check_logits()
+
+    def _check_logits(self) -> None:
+        if not bool(self._logits_finite):
+            raise NumericsError("policy logits are not finite")
+
+    def _report(self, env: DeviceVectorEnv, ended: Tensor, marks: list[dict[str, Tensor]]) -> None:
+        """Note the episodes that ended in a rollout, in the order of their ends."""
+        steps, rows = ended.nonzero(as_tuple=True)
+        if not len(steps):
+            return
+        columns = {name: torch.stack([one[name] for one in marks]) for name in marks[0]}
+        told = env.facts({name: column[steps, rows] for name, column in columns.items()})
+        facts = {name: as_array(values) for name, values in told.items()}
+        self._note_episodes({"episode": facts, "_episode": np.ones(len(steps), np.bool_)})
+        if self.labels is not None:
+            self.labels.note_rollout(as_array(steps), as_array(rows), facts)
 
     def _bootstrap(
         self, truncated: Tensor, infos: dict[str, Any], policy: Policy, into: Tensor
@@ -149,9 +196,9 @@ class Collector:
         Where the environment doesn't report an episode's last observation, the one before replaces
         it.
         """
-        next_obs = buffer["next_obs"][t].copy_(as_tensor(self.obs))
-        for row in ended.nonzero().flatten().tolist():
-            next_obs[row] = buffer["obs"][t, row]
+        next_obs, before = buffer["next_obs"][t].copy_(as_tensor(self.obs)), buffer["obs"][t]
+        over = ended.to(before.device).view(-1, *[1] * (before.dim() - 1))
+        next_obs.copy_(torch.where(over, before, next_obs))
         _put_final_obs(next_obs, ended, infos)
 
     def _note_episodes(self, infos: dict[str, Any]) -> None:
@@ -174,6 +221,16 @@ class Collector:
         self.generator.set_state(state["generator"].cpu())
         self.episodes = deque(state["episodes"], maxlen=EPISODE_WINDOW)
         self.obs = self.env.observe()
+
+
+def _check_finite(column: Tensor, what: str) -> None:
+    """Refuse a column `[T, N, ...]` with a number that is not finite."""
+    if not column.is_floating_point():
+        return
+    finite = torch.isfinite(column)
+    if not bool(finite.all()):
+        bad = int((~finite).nonzero()[0, 1])
+        raise NumericsError(f"{what} of environment {bad} is not finite")
 
 
 def _put_final_obs(obs: Tensor, ended: Tensor, infos: dict[str, Any]) -> Tensor:

@@ -119,7 +119,7 @@ class OnPolicy(IterationModule):
         algorithm: Turns rollouts into losses.
         num_iterations: Planned iterations, over which the learning rate is annealed.
         total_envs: Environments over all processes.
-        minibatch_generator: CPU generator of the minibatch permutations.
+        minibatch_generator: Generator of the minibatch permutations.
         channels_last: Memory layout of the inputs of convolutions.
         about: What identifies the run (config, spaces, versions); stored in every checkpoint.
         routes: Labels and gradient routing; `None` trains without.

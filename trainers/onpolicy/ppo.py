@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from chisel.configs import NumericsError, PPOConfig, RunConfig
-from chisel.envs import StatefulVectorEnv
+from chisel.envs import StatefulVectorEnv, is_device_env
 from chisel.trainers.onpolicy.advantages import gae
 from chisel.trainers.onpolicy.build import build_on_policy
 from chisel.trainers.onpolicy.losses import divergence, policy_loss, total_loss, value_loss
 from chisel.trainers.onpolicy.module import Algorithm, Losses, OnPolicy, Outputs
-from chisel.trainers.onpolicy.reward_norm import RewardNormalizer
+from chisel.trainers.onpolicy.reward_norm import DeviceRewardNormalizer, RewardNormalizer
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.runs.distributed import gather, rank, standardize
 
@@ -25,6 +25,7 @@ class PPO(Algorithm):
     Args:
         options: Hyperparameters.
         total_envs: Environments over all processes.
+        normalize_on_device: Whether rewards are normalised where they are, by the only process.
     """
 
     columns: tuple[str, ...] = (
@@ -36,13 +37,16 @@ class PPO(Algorithm):
         "returns",
     )
 
-    def __init__(self, options: PPOConfig, *, total_envs: int) -> None:
+    def __init__(
+        self, options: PPOConfig, *, total_envs: int, normalize_on_device: bool = False
+    ) -> None:
         self.options = options
         self.num_steps, self.num_minibatches = options.num_steps, options.num_minibatches
         self.update_epochs, self.adam_eps = options.update_epochs, options.adam_eps
         self.max_grad_norm: float | None = options.max_grad_norm
         self.target_kl = options.target_kl
-        self.normalizer = RewardNormalizer(
+        kind = DeviceRewardNormalizer if normalize_on_device else RewardNormalizer
+        self.normalizer: DeviceRewardNormalizer | RewardNormalizer = kind(
             total_envs,
             gamma=options.gamma if options.norm_reward_gamma is None else options.norm_reward_gamma,
             clip=options.reward_clip,
@@ -80,6 +84,8 @@ class PPO(Algorithm):
 
     def _normalised_rewards(self, buffer: RolloutBuffer) -> Tensor:
         """Normalise the rewards of all processes on each, so that all keep the same statistics."""
+        if isinstance(self.normalizer, DeviceRewardNormalizer):
+            return self.normalizer(buffer["rewards"], buffer["dones"])
         mine = (buffer["rewards"].cpu().numpy(), buffer["dones"].cpu().numpy())
         rewards, dones = zip(*gather(mine), strict=True)
         normalised = self.normalizer(
@@ -131,5 +137,10 @@ def build_ppo(
     about: dict[str, Any],
 ) -> OnPolicy:
     """Build the trainer of `algo.name: ppo`."""
-    algorithm = PPO(config.algo, total_envs=config.env.num_envs)
+    total = config.env.num_envs
+    algorithm = PPO(
+        config.algo,
+        total_envs=total,
+        normalize_on_device=is_device_env(env) and env.num_envs == total,
+    )
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 
 class RewardNormalizer:
@@ -59,4 +61,53 @@ class RewardNormalizer:
     def set_state(self, state: dict[str, object]) -> None:
         """Go on from `get_state`."""
         self.returns = np.array(state["returns"], dtype=np.float64)
+        self.adopt(state["moments"])  # type: ignore[arg-type]  # plain checkpoint
+
+
+class DeviceRewardNormalizer:
+    """Normalises as `RewardNormalizer` does, up to rounding, where the rewards are.
+
+    Nothing is read back before `get_state`. The arguments and the state are the same.
+    """
+
+    def __init__(self, num_envs: int, *, gamma: float, clip: float, eps: float = 1e-8) -> None:
+        self.gamma, self.clip, self.eps = gamma, clip, eps
+        self.returns = torch.zeros(num_envs, dtype=torch.float64)
+        self.moments = torch.tensor([0.0, 1.0, 1e-4], dtype=torch.float64)
+        """Mean, variance and count."""
+
+    def __call__(self, rewards: Tensor, dones: Tensor) -> Tensor:
+        """Normalise a rollout's rewards float32 `[T, N]`; see `RewardNormalizer`."""
+        running = self.returns.to(rewards.device)
+        mean, var, count = self.moments.to(rewards.device)
+        exact, alive = rewards.double(), (~dones).double()
+        returns = torch.empty_like(exact)
+        for t in range(len(exact)):
+            running = running * self.gamma + exact[t]
+            returns[t] = running
+            running = running * alive[t]
+        sizes = torch.full_like(returns[:, 0], rewards.shape[1])
+        counts = count + sizes.cumsum(0)
+        # Around the old mean, so that a large one costs no digits.
+        centred = returns - mean
+        shifts = centred.sum(1).cumsum(0) / counts
+        squares = var * count + centred.square().sum(1).cumsum(0)
+        variances = squares / counts - shifts.square()
+        self.returns = running
+        self.moments = torch.stack([mean + shifts[-1], variances[-1], counts[-1]])
+        scales = (variances + self.eps).sqrt().unsqueeze(1)
+        normalised: Tensor = exact / scales
+        return normalised.clamp(-self.clip, self.clip).float()
+
+    def adopt(self, moments: list[float]) -> None:
+        """Take over another run's mean, variance and count; returns start at 0."""
+        self.moments = torch.tensor(moments, dtype=torch.float64)
+
+    def get_state(self) -> dict[str, object]:
+        """Return everything that the next call depends on, as plain values."""
+        return {"returns": self.returns.tolist(), "moments": self.moments.tolist()}
+
+    def set_state(self, state: dict[str, object]) -> None:
+        """Go on from `get_state`."""
+        self.returns = torch.tensor(state["returns"], dtype=torch.float64)
         self.adopt(state["moments"])  # type: ignore[arg-type]  # plain checkpoint

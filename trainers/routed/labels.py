@@ -143,15 +143,33 @@ class EpisodeLabeler:
         if "episode" not in infos:
             return
         rows = np.flatnonzero(infos["_episode"])
+        facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
+        self._ends.append((t, rows, self._imperfect(rows, self._read(facts))))
+
+    def note_rollout(self, steps: NDArray[np.intp], rows: NDArray[np.intp], facts: Facts) -> None:
+        """Read the labels of all episodes that ended in a rollout at once; see `note`.
+
+        Args:
+            steps: Steps in which they ended, ascending, int `[E]`.
+            rows: Their environments, ascending within a step, int `[E]`.
+            facts: Their facts.
+
+        Raises:
+            ConfigError: The environment doesn't report a fact that the source reads.
+        """
+        labels = self._read(facts)
+        for part in np.split(np.arange(len(steps)), np.flatnonzero(np.diff(steps)) + 1):
+            ended = rows[part]
+            self._ends.append((int(steps[part[0]]), ended, self._imperfect(ended, labels[part])))
+
+    def _read(self, facts: Facts) -> NDArray[np.int64]:
         try:
-            facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
-            labels = self.label(facts)
+            return self.label(facts)
         except KeyError as error:
             raise ConfigError(
                 f"routing.labels.source = {self.options.source}: reads {error}, which this "
                 "environment doesn't report"
             ) from error
-        self._ends.append((t, rows, self._imperfect(rows, labels)))
 
     def _imperfect(self, rows: NDArray[np.intp], labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Make labels imperfect; draws are an environment's last ones at rate `correlation`."""

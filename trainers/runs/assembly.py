@@ -35,9 +35,18 @@ def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
         local_rank: Number of the process on its machine.
 
     Raises:
-        ConfigError: There is no such device.
+        ConfigError: There is no such device, or none for an environment that is made for GPUs.
     """
     options, count = config.trainer, torch.cuda.device_count()
+    if (
+        options.accelerator == "auto"
+        and not count
+        and getattr(config.env, "engine", "") == "device"
+    ):
+        raise ConfigError(
+            "env.engine = device: torch sees no GPU; use env.engine=native, or "
+            "trainer.accelerator=cpu if the CPU is meant"
+        )
     if options.accelerator == "gpu" and not count:
         raise ConfigError("trainer.accelerator: gpu was asked for, but torch sees none; use cpu")
     if options.accelerator == "cpu" or not count:
@@ -67,6 +76,10 @@ def build_module(
         warn: Called with one line on what a new run can't take over from `init_from`.
     """
     source, spaces = source_of(config)
+    if envs.is_device_env(source):
+        source.to(device)
+        if config.trainer.compile:
+            source.compile()
     model = models.build(config.model, spaces, nn.Module, seed=seeding.derive(config, "init"))
     ancestors: tuple[str, ...] | None = () if state is None else models.ancestors_of(state, config)
     starts_from = config.init_from if state is None else None

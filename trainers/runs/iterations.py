@@ -27,7 +27,7 @@ class IterationModule(L.LightningModule):
     Args:
         num_iterations: Planned iterations.
         frames_per_iteration: Environment steps, or examples, of an iteration over all processes.
-        minibatch_generator: CPU generator of the minibatch permutations.
+        minibatch_generator: Generator of the minibatch permutations.
         about: What identifies the run (config, spaces, versions); stored in every checkpoint.
     """
 
@@ -150,7 +150,7 @@ class MinibatchLoader:
         num_examples: N.
         batch_size: Rows of a minibatch, at most N.
         epochs: Passes per iteration.
-        generator: CPU generator of the permutations.
+        generator: Generator of the permutations, on any device.
     """
 
     def __init__(
@@ -172,7 +172,9 @@ class MinibatchLoader:
         columns = self.columns()
         device = next(iter(columns.values())).device
         for _ in range(self.epochs):
-            order = torch.randperm(self.num_examples, generator=self.generator).to(device)
+            order = torch.randperm(
+                self.num_examples, generator=self.generator, device=self.generator.device
+            ).to(device)
             for start in range(0, self.num_examples, self.batch_size):
                 rows = order[start : start + self.batch_size]
                 yield {name: column[rows] for name, column in columns.items()}

@@ -169,13 +169,13 @@ class _Pictures:
         """Return pictures of all games, uint8 `[N, 64, 64, 3]`."""
         if not len(self._images):
             self._images = np.zeros((self._num, *self._images.shape[1:]), np.uint8)
-        facing, grounds = (games[name].astype(np.int64) for name in ("reflected", "background"))
-        centred = self._look.centred
+        mice, centred = boards.mice_in_world, self._look.centred
+        scene = (boards.worlds, mice, games["reflected"], games["background"], self._images)
         if not centred:
-            self._painter.redraw(self._mice, boards, facing, grounds, self._images)
+            self._painter.redraw(self._mice, *scene)
         stale = np.flatnonzero(self._stale | centred)
-        self._painter.draw(stale, boards, facing, grounds, self._images)
-        self._mice, self._stale[:] = boards.mice_in_world, False
+        self._painter.draw(stale, *scene)
+        self._mice, self._stale[:] = mice, False
         return self._images
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.compiled import compiled
-from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.rules import CHEESE, FREE, WALL
 
 PIXELS = 64
@@ -233,27 +232,30 @@ class Painter(Protocol):
     def draw(
         self,
         chosen: NDArray[np.intp],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """Draw whole games.
 
         Args:
             chosen: Games to draw, int `[n]`.
-            boards: Walls, cheese and mice of all games.
-            facing: 1 where the mouse faces right, else 0, int64 `[N]`.
-            backgrounds: Number of each game's background, int64 `[N]`.
+            worlds: Codes of all cells, uint8 `[N, W, W]`.
+            mice: Row and column of each mouse in the world, int64 `[N, 2]`.
+            facing: 1 where the mouse faces right, else 0, int `[N]`.
+            backgrounds: Number of each game's background, int `[N]`.
             images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
         """
 
     def redraw(
         self,
         before: NDArray[np.int64],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """Draw what changes when mice turn, or move from `before`, int64 `[N, 2]` in the world.
@@ -277,22 +279,23 @@ class FlatPainter:
     def draw(
         self,
         chosen: NDArray[np.intp],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """See `Painter.draw`."""
-        mice = boards.mice_in_world
-        draw(chosen, boards.worlds, mice, images, self._centred, *self._places)
+        draw(chosen, worlds, mice, images, self._centred, *self._places)
 
     def redraw(
         self,
         before: NDArray[np.int64],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """See `Painter.redraw`."""
-        redraw(boards.worlds, before, boards.mice_in_world, images, *self._places)
+        redraw(worlds, before, mice, images, *self._places)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from chisel.configs import how_to_install
 from chisel.configs.errors import ConfigError, EnvironmentFault
 from chisel.envs.compiled import compiled
-from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.native import flat
 from chisel.envs.maze.native.flat import PIXELS
 from chisel.envs.maze.native.textures import Sprite, Textures, folder_of, load_textures
@@ -40,9 +40,10 @@ class TexturedPainter:
     def draw(
         self,
         chosen: NDArray[np.intp],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """See `flat.Painter.draw`."""
@@ -51,23 +52,24 @@ class TexturedPainter:
             raise EnvironmentFault(f"a maze has a background other than 0…{known - 1}")
         seen = self._canvas
         places = (seen.cols, seen.rows, seen.lefts, seen.tops)
-        mice, worlds = boards.mice_in_world, boards.worlds
-        scene = (facing, backgrounds, images, seen.centred, *places, self._textures)
+        turned, grounds = facing.astype(np.int64), backgrounds.astype(np.int64)
+        scene = (turned, grounds, images, seen.centred, *places, self._textures)
         _draw(chosen, worlds, mice, *scene)
 
     def redraw(
         self,
         before: NDArray[np.int64],
-        boards: Boards,
-        facing: NDArray[np.int64],
-        backgrounds: NDArray[np.int64],
+        worlds: NDArray[np.uint8],
+        mice: NDArray[np.int64],
+        facing: NDArray[np.integer[Any]],
+        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
         """See `flat.Painter.redraw`."""
         seen = self._canvas
         places = (seen.cols, seen.rows, seen.lefts, seen.tops)
-        mice, worlds = boards.mice_in_world, boards.worlds
-        _redraw(worlds, before, mice, facing, backgrounds, images, *places, self._textures)
+        turned, grounds = facing.astype(np.int64), backgrounds.astype(np.int64)
+        _redraw(worlds, before, mice, turned, grounds, images, *places, self._textures)
 
 
 _painter = functools.cache(TexturedPainter)
@@ -225,14 +227,38 @@ def _draw(
     textures: Textures,
 ) -> None:
     """Draw whole games; see `flat.draw`."""
+    last = -1
     for game in chosen:
         y, x = mice[game]
         views = (x, y) if centred else (0, 0)
         floor, image = textures.floors[backgrounds[game]], images[game]
-        _paint(worlds[game], floor, image, views, cols, rows, textures, 0, PIXELS, 0, PIXELS)
+        left, right, top, bottom = 0, PIXELS, 0, PIXELS
+        alike = not centred and last >= 0 and backgrounds[last] == backgrounds[game]
+        if alike and _same(worlds[last], worlds[game]):
+            _copy(images[last].ravel(), image.ravel())
+            left, right = lefts[0, mice[last, 1]]
+            top, bottom = tops[0, mice[last, 0]]
+        _paint(worlds[game], floor, image, views, cols, rows, textures, left, right, top, bottom)
+        last = game
         left, right = lefts[views[0], x]
         top, bottom = tops[views[1], y]
         _draw_mouse(image, views, (y, x), facing[game], (left, right, top, bottom), textures)
+
+
+@compiled
+def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether two worlds have the same cells; then only the mouse is drawn anew."""
+    for row in range(len(one)):
+        for col in range(len(one)):
+            if one[row, col] != other[row, col]:
+                return False
+    return True
+
+
+@compiled
+def _copy(source: NDArray[np.uint8], into: NDArray[np.uint8]) -> None:
+    for index in range(len(source)):  # one loop over bytes, which becomes a copy of memory
+        into[index] = source[index]
 
 
 @compiled

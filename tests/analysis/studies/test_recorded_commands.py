@@ -1,8 +1,13 @@
-"""The command that a study records gives the same JSON again, whatever its options were."""
+"""The command that a study records gives the same JSON again, whatever its options were.
 
+All but the comparison with procgen run as if procgen were not installed.
+"""
+
+import importlib.util
 import json
 import random
 import shlex
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -10,7 +15,10 @@ import pytest
 
 from chisel.analysis import studies
 from chisel.analysis.results import options_of
-from chisel.configs import parse_settings, registry
+from chisel.configs import EnvironmentFault, parse_settings, registry
+from chisel.envs.maze.native.textures import folder_of
+from chisel.envs.maze.procgen_game import ProcgenMaze
+from chisel.envs.maze.rules import Look
 
 SMALL = [
     import_module(f"{__package__}.{file.stem}")
@@ -37,6 +45,24 @@ def drawn(name, given, rng):
     return found
 
 
+def hide_procgen(monkeypatch):
+    """Let it be missing for imports, searches, and whoever has imported it before."""
+
+    def refuse(*_, **__):
+        raise EnvironmentFault("procgen is hidden")
+
+    monkeypatch.setitem(sys.modules, "procgen", None)
+    monkeypatch.setattr(ProcgenMaze, "__init__", refuse)
+
+
+def test_hidden_procgen_is_neither_found_nor_played(monkeypatch):
+    hide_procgen(monkeypatch)
+    assert importlib.util.find_spec("procgen") is None
+    assert folder_of(None) is None
+    with pytest.raises(EnvironmentFault, match="hidden"):
+        ProcgenMaze(1, Look(), seed=0)
+
+
 def test_every_study_has_a_small_case():
     assert sorted(CASES) == [name for name in registry.names("study") if name != "report"]
 
@@ -44,6 +70,8 @@ def test_every_study_has_a_small_case():
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_the_recorded_command_gives_the_same_json(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if name != "engine-parity":
+        hide_procgen(monkeypatch)
     given = dict(CASES[name].CASES[name])
     given |= drawn(name, given, random.Random(name))
     agent = CASES[name].agent_for(name, tmp_path / "agent")
