@@ -15,6 +15,7 @@ ROOMS = (
     "corpora",
     "envs",
     "impact",
+    "lab",
     "models",
     "routing",
     "trainers",
