@@ -11,7 +11,7 @@ import { FieldView } from "./FieldView";
 import { actionOf, KEYS } from "./keys";
 import { Layers } from "./Layers";
 import { Play } from "./Play";
-import type { Session } from "./protocol";
+import { isSession } from "./document";
 import { download, packed } from "./saving";
 import type { View } from "./store";
 
@@ -130,7 +130,7 @@ function Header({ onHelp }: { onHelp: () => void }) {
       <h1>chisel lab</h1>
       <label>
         Agent
-        <select value={slots[0]?.agent ?? ""} onChange={(e) => void store.choose(0, e.currentTarget.value)}>
+        <select aria-label="Agent" value={slots[0]?.agent ?? ""} onChange={(e) => void store.choose(0, e.currentTarget.value)}>
           {store.names.value.map((name) => (
             <option key={name}>{name}</option>
           ))}
@@ -139,6 +139,7 @@ function Header({ onHelp }: { onHelp: () => void }) {
       <label>
         Compare with
         <select
+          aria-label="Compare with"
           value={slots[1]?.agent ?? ""}
           onChange={(e) => {
             const name = e.currentTarget.value;
@@ -220,7 +221,8 @@ function Files() {
     input.value = "";
     if (!file) return;
     try {
-      const found = JSON.parse(await file.text()) as Session;
+      const found: unknown = JSON.parse(await file.text());
+      if (!isSession(found)) throw new Error();
       await Promise.all(found.slots.map((slot) => store.open(slot.agent)));
       store.change(() => found);
     } catch {

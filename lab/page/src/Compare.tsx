@@ -1,7 +1,7 @@
 /** Two agents, or one with two lists of edits, in the same maze. */
 
 import { useStore } from "./context";
-import { mostChanged, MOVES, type Mode, type Outputs } from "./field";
+import { mostChanged, MOVES, type Field, type Mode, type Outputs } from "./field";
 import { FieldCanvas, SolvedTable } from "./FieldView";
 import { BoardView } from "./BoardView";
 import { Edits } from "./Edits";
@@ -40,7 +40,7 @@ export function Compare() {
           B minus A <span class="quiet">shade: share of the moves that differ</span>
         </h2>
         <FieldCanvas slot={1} mode={difference} name="Difference of the fields" against={() => outputs(store, 0)} />
-        <Changed a={a?.field?.edited ?? null} b={b?.field?.edited ?? null} />
+        <Changed a={a?.field ?? null} b={b?.field ?? null} />
       </section>
       <Edits />
       <BoardView />
@@ -69,9 +69,10 @@ function Begin() {
   );
 }
 
-function Changed({ a, b }: { a: Outputs | null; b: Outputs | null }) {
+function Changed(fields: { a: Field | null; b: Field | null }) {
   const store = useStore();
-  const cells = store.facts.value?.cells ?? [];
+  const cells = fields.a?.cells ?? [];
+  const [a, b] = [fields.a?.edited, fields.b?.edited];
   if (!a || !b || a.values.length !== b.values.length) return null;
   const likeliest = (from: Outputs, row: number): string => {
     const moves = Array.from(from.moves.subarray(row * 5, row * 5 + 5));

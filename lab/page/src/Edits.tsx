@@ -57,6 +57,7 @@ export function Edits() {
             <EditCard
               edit={edit}
               number={n}
+              last={n === edits.length - 1}
               onChange={(next, stroke) => set((all) => all.map((one, k) => (k === n ? next : one)), stroke)}
               onMove={(by) => set((all) => moved(all, n, by))}
               onRemove={() => set((all) => all.filter((_, k) => k !== n))}
@@ -72,12 +73,13 @@ export function Edits() {
 interface CardProps {
   readonly edit: Edit;
   readonly number: number;
+  readonly last: boolean;
   readonly onChange: (edit: Edit, stroke: string | null) => void;
   readonly onMove: (by: number) => void;
   readonly onRemove: () => void;
 }
 
-function EditCard({ edit, number, onChange, onMove, onRemove }: CardProps) {
+function EditCard({ edit, number, last, onChange, onMove, onRemove }: CardProps) {
   const title = titleOf(edit);
   return (
     <>
@@ -90,7 +92,7 @@ function EditCard({ edit, number, onChange, onMove, onRemove }: CardProps) {
           <button class="icon" aria-label={`Move up: ${title}`} title="earlier" disabled={number === 0} onClick={() => onMove(-1)}>
             ↑
           </button>
-          <button class="icon" aria-label={`Move down: ${title}`} title="later" onClick={() => onMove(1)}>
+          <button class="icon" aria-label={`Move down: ${title}`} title="later" disabled={last} onClick={() => onMove(1)}>
             ↓
           </button>
           <button class="icon" aria-label={`Remove: ${title}`} title="remove" onClick={onRemove}>

@@ -150,7 +150,7 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
             {moment.actions.map((name, n) => (
               <li key={name}>
                 <button class="bar-name" onClick={() => onAct(n)} title="you take this action">
-                  {name.toLowerCase()}
+                  {name === "NOOP" ? "stay" : name.toLowerCase()}
                 </button>
                 <span class="bar" aria-hidden="true">
                   <i style={{ width: `${100 * (probabilities?.[n] ?? 0)}%` }} />

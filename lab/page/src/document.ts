@@ -60,6 +60,15 @@ export function blank(side: number): Board {
 export const describe = (mark: string): string =>
   ({ "#": "wall", ".": "free", C: "cheese", M: "mouse" })[mark] ?? "outside";
 
+/** Return whether a value is a session, as far as the page needs it; the server checks the rest. */
+export function isSession(value: unknown): value is Session {
+  const { board, slots } = (value ?? {}) as { board?: { maze?: unknown }; slots?: unknown };
+  const maze = board?.maze;
+  if (!Array.isArray(maze) || !maze.every((row) => typeof row === "string" && row.length === maze.length)) return false;
+  if (!Array.isArray(slots) || slots.length === 0 || !maze.join("").includes("M")) return false;
+  return slots.every((slot: Partial<Slot> | null) => typeof slot?.agent === "string" && Array.isArray(slot.edits));
+}
+
 export function withSlot(session: Session, number: number, slot: Slot): Session {
   return { ...session, slots: session.slots.map((one, n) => (n === number ? slot : one)) };
 }

@@ -1,7 +1,7 @@
 /** The state of the page: what is studied, and what the server has answered about it. */
 
 import { batch, computed, effect, signal, type Signal } from "@preact/signals";
-import { begin as beginHistory, changed, redo, undo, withSlot, type Brush, type History } from "./document";
+import { begin as beginHistory, changed, isSession, redo, undo, withSlot, type Brush, type History } from "./document";
 import { begin, take, type Field, type Mode } from "./field";
 import type { Theme } from "./colour";
 import {
@@ -82,6 +82,11 @@ export class Store {
     transport.onAnswer = (bytes) => this.answered(decode(bytes));
     transport.onLink = (link, why) => this.linked(link, why);
     effect(() => this.show());
+    effect(() => {
+      const agent = this.agent.value;
+      const known = agent?.sites.some((site) => site.name === this.site.peek());
+      if (agent?.maze && !known) this.site.value = firstSite(agent);
+    });
     effect(() => {
       if (this.session.value) kept?.setItem(KEY, JSON.stringify(this.session.value));
     });
@@ -231,7 +236,6 @@ export class Store {
     batch(() => {
       this.link.value = { link: "open", why: "" };
       if (begun !== this.session.value) this.history.value = beginHistory(begun);
-      this.site.value ||= firstSite(this.agentOf(0));
       if (this.agentOf(0)?.maze === null) this.view.value = "play";
     });
   }
@@ -270,7 +274,8 @@ export const KEY = "chisel-lab-session";
 
 function restored(kept: Storage | null): Session | null {
   const text = kept?.getItem(KEY);
-  return text ? (JSON.parse(text) as Session) : null;
+  const found: unknown = text ? JSON.parse(text) : null;
+  return isSession(found) ? found : null;
 }
 
 function layerOf({ head, arrays }: Answer): Partial<SlotAnswers> {
