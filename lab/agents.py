@@ -102,7 +102,10 @@ class Shelf:
                 raise CheckpointError(f"there is no {given}")
             for point in points_of(given):
                 for run in runs_of(point):
-                    self._paths.setdefault(_name(run), run)
+                    name = _name(run)
+                    other = self._paths.setdefault(name, run)
+                    if other != run:  # of two agents of one name, the second has its whole path
+                        self._paths[str(run)] = run
         if not self._paths:
             raise CheckpointError(
                 "no agent: type chisel lab RUN, with the folder of a run, or start in a clone, "
@@ -191,8 +194,7 @@ def sites_of(agent: Agent) -> list[dict[str, Any]]:
 
 
 def _name(path: Path) -> str:
-    """Return a short name: the last folders of a path, without `runs/` or `agents/`."""
-    parts = [one for one in path.parts if one not in ("/", "..", ".")]
-    if parts and parts[0] in ("runs", "agents"):
-        parts = parts[1:]
-    return "/".join(parts[-4:])
+    """Return a short name: what comes after `runs/` or `agents/`, else the last three folders."""
+    parts = list(path.parts)
+    homes = [n for n, part in enumerate(parts[:-1]) if part in ("runs", "agents")]
+    return "/".join(parts[homes[-1] + 1 :] if homes else parts[-3:]).lstrip("/")

@@ -38,6 +38,7 @@ class Rows:
         self._known = np.zeros(count, np.bool_)
         self._compute = compute
         self._rows: Tensor | None = None
+        self._order = torch.contiguous_format
 
     def take(self, wanted: NDArray[np.int64]) -> Tensor:
         """Return some rows, by their numbers."""
@@ -45,11 +46,13 @@ class Rows:
         if len(missing):
             new = self._compute(missing)
             if self._rows is None:
+                self._order = _memory_order(new)
                 self._rows = new.new_empty((len(self._known), *new.shape[1:]))
+                self._rows = self._rows.contiguous(memory_format=self._order)
             self._rows[torch.from_numpy(missing)] = new
             self._known[missing] = True
         assert self._rows is not None
-        return self._rows[torch.from_numpy(wanted)]
+        return self._rows[torch.from_numpy(wanted)].contiguous(memory_format=self._order)
 
 
 class Squares:
@@ -188,3 +191,9 @@ def order_from(state: MazeState, cells: list[tuple[int, int]]) -> NDArray[np.int
     row, col = state.mouse
     away = [math.hypot(one[0] - row, one[1] - col) for one in cells]
     return np.argsort(np.array(away), kind="stable").astype(np.int64)
+
+
+def _memory_order(values: Tensor) -> torch.memory_format:
+    """Return the order in memory, on which speed and last bits of convolutions depend."""
+    images = values.dim() == 4 and not values.is_contiguous()
+    return torch.channels_last if images else torch.contiguous_format

@@ -188,6 +188,10 @@ class Ingredients:
 
     def _vector(self, recipe: VectorRecipe, site: str) -> Tensor:
         if recipe.make == "file":
+            if Path(recipe.file).name != recipe.file or not recipe.file.endswith(".safetensors"):
+                raise ConfigError(
+                    f"{recipe.file!r}: give a name without a folder, like vector.safetensors"
+                )
             found = load_vector(self._folder / recipe.file)
             found.require_fit(self.agent, recipe.file)
             if found.site != Site(site):
