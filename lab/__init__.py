@@ -2,5 +2,6 @@
 
 from chisel.lab.serving import serve
 from chisel.lab.session import Board, Session, Slot, read_session
+from chisel.lab.widget import widget
 
-__all__ = ["Board", "Session", "Slot", "read_session", "serve"]
+__all__ = ["Board", "Session", "Slot", "read_session", "serve", "widget"]

@@ -11,8 +11,6 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from chisel.configs import ChiselError
 from chisel.lab.engine import Engine, Line
 from chisel.lab.protocol import LARGEST_MESSAGE, VERSION, Hello, frame, read_request
+from chisel.lab.serving import page_files
 
 HOSTS = ("127.0.0.1", "localhost")
 PATIENCE = 10.0
@@ -48,14 +47,6 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-
-
-def page_files() -> Mapping[str, bytes]:
-    """Return the built files of the page, by their path."""
-    folder = files("chisel.lab") / "static"
-    found = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
-    assets = (folder / "assets").iterdir()
-    return found | {f"assets/{one.name}": one.read_bytes() for one in assets}
 
 
 def make_app(engine: Engine, token: str, port: int, allowed: tuple[str, ...] = ()) -> Starlette:

@@ -6,7 +6,8 @@ import secrets
 import socket
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def serve(
             pass  # the way to end it
         finally:
             engine.close()
+
+
+def page_files() -> Mapping[str, bytes]:
+    """Return the built files of the page, by their path."""
+    folder = files("chisel.lab") / "static"
+    found = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+    assets = (folder / "assets").iterdir()
+    return found | {f"assets/{one.name}": one.read_bytes() for one in assets}
 
 
 def opened(paths: Sequence[Path | str]) -> tuple[Shelf, Session | None]:

@@ -6,10 +6,10 @@ import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from chisel.lab.app import make_app, page_files
+from chisel.lab.app import make_app
 from chisel.lab.engine import Engine
 from chisel.lab.protocol import LARGEST_MESSAGE, VERSION, frame, read_frame
-from chisel.lab.serving import LOOPBACK, _bound
+from chisel.lab.serving import LOOPBACK, _bound, page_files
 from tests.lab.talking import ORIGIN, PLAIN, PORT, ROUTED, TOKEN, Page, fields, hello, session
 
 GOOD = {"origin": ORIGIN}
