@@ -11,6 +11,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
+from chisel.analysis.results import choose_threads, torch_threads
 from chisel.configs import ConfigError
 from chisel.lab.agents import Shelf, shipped
 from chisel.lab.answers import Answerer
@@ -49,8 +50,8 @@ def serve(
     from chisel.lab.app import make_app  # an extra
 
     shelf, session = opened(paths)
-    engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
-    with _bound(port) as bound:
+    with _bound(port) as bound, torch_threads(choose_threads()):
+        engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
         at = bound.getsockname()[1]
         app = make_app(engine, token, at, tuple(allowed))
         config = uvicorn.Config(
