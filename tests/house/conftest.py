@@ -18,7 +18,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     for room in (NAME, *ROOMS):
-        shutil.copytree(ROOT / room, source / room)
+        shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("node_modules"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     subprocess.run(
