@@ -179,7 +179,8 @@ def sites_of(agent: Agent) -> list[dict[str, Any]]:
         agent.outputs(agent.spaces.example())
     for handle in handles:
         handle.remove()
-    found, seen = [], {}
+    found: list[dict[str, Any]] = []
+    seen: dict[str, tuple[int, int]] = {}
     for name, shape in order:
         trunk = name.split(".block")[0]
         step, reach = seen.get(trunk, (1, 0))

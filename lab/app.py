@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,7 +25,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from chisel.configs import ChiselError
 from chisel.lab.engine import Engine, Line
 from chisel.lab.protocol import LARGEST_MESSAGE, VERSION, Hello, frame, read_request
-from chisel.lab.serving import page_files
 
 HOSTS = ("127.0.0.1", "localhost")
 PATIENCE = 10.0
@@ -49,20 +49,26 @@ _TYPES = {
 }
 
 
-def make_app(engine: Engine, token: str, port: int, allowed: tuple[str, ...] = ()) -> Starlette:
+def make_app(
+    engine: Engine,
+    token: str,
+    port: int,
+    contents: Mapping[str, bytes],
+    allowed: tuple[str, ...] = (),
+) -> Starlette:
     """Make the application.
 
     Args:
         engine: Computes the answers.
         token: What the first message of a page must hold.
         port: Port that the page is served at.
+        contents: The files of the page, by their path.
         allowed: Other hosts, as `name` or `name:port`, at which the page may be opened, for example
             behind a proxy.
     """
     names = tuple(one.partition(":")[0] for one in allowed)
     origins = {f"http://{name}:{port}" for name in HOSTS}
     origins |= {f"{scheme}://{one}" for one in allowed for scheme in ("http", "https")}
-    contents = page_files()
 
     async def page(request: HttpRequest) -> Response:
         name = request.path_params.get("path") or "index.html"
@@ -168,7 +174,7 @@ async def _text(ws: WebSocket) -> str:
     return str(text)
 
 
-def _number(text: str) -> dict[str, int]:
+def _number(text: str) -> dict[str, Any]:
     """Return the number of a message that could not be read, so that the page knows which."""
     try:
         message = json.loads(text)

@@ -73,7 +73,7 @@ class Episode:
             state = session.board.state(offered.maze.mode)
             state.look = look_of(offered.maze)
             self._env: Any = make_from_levels(offered.maze, LevelSet.from_states([state]))
-            names = MOVES
+            names: tuple[str, ...] = MOVES
             self._action_of = list(ACTION_OF_MOVE)
         else:
             self._env = envs.make(config.env, seed=seed, num_envs=1)

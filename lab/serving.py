@@ -53,7 +53,7 @@ def serve(
     with _bound(port) as bound, torch_threads(choose_threads()):
         engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
         at = bound.getsockname()[1]
-        app = make_app(engine, token, at, tuple(allowed))
+        app = make_app(engine, token, at, page_files(), tuple(allowed))
         config = uvicorn.Config(
             app,
             log_level="warning",

@@ -37,7 +37,7 @@ def widget(*paths: Path | str) -> Any:
     (module,) = (text for name, text in contents.items() if name.endswith(".js"))
     (style,) = (text for name, text in contents.items() if name.endswith(".css"))
 
-    class Lab(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is imported here alone
+    class Lab(anywidget.AnyWidget):
         """The page."""
 
         _esm = module.decode()

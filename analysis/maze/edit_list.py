@@ -198,8 +198,8 @@ class Ingredients:
                 raise ConfigError(f"{recipe.file} is a vector of {found.site.where}, not of {site}")
             return found.vector
         pairs = with_and_without(recipe.make, self._mazes(recipe), self.config.env)
-        seen = [to_tensor(observe_states(states, self.config.env)) for states in pairs]
-        return mean_difference(self.agent.model, site, *seen, self.agent.outputs)
+        present, absent = (to_tensor(observe_states(one, self.config.env)) for one in pairs)
+        return mean_difference(self.agent.model, site, present, absent, self.agent.outputs)
 
     def _norm(self, site: str) -> float:
         env = self.config.env

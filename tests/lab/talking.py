@@ -13,6 +13,7 @@ from chisel.lab.answers import Talk
 from chisel.lab.app import make_app
 from chisel.lab.engine import Engine
 from chisel.lab.protocol import VERSION, read_frame, read_request
+from chisel.lab.serving import page_files
 
 ROOT = Path(__file__).parents[2]
 PLAIN, PIXELS, ROUTED = (
@@ -90,7 +91,7 @@ class Page:
 
 def client(answerer, host="127.0.0.1"):
     engine = Engine(answerer)
-    app = make_app(engine, TOKEN, PORT)
+    app = make_app(engine, TOKEN, PORT, page_files())
     return TestClient(app, base_url=f"http://{host}:{PORT}"), engine
 
 

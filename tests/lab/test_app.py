@@ -196,7 +196,7 @@ def test_a_failure_of_ours_is_told_without_details_and_the_server_lives():
             raise RuntimeError("a secret")
 
     engine = Engine(Broken())
-    found = TestClient(make_app(engine, TOKEN, PORT), base_url=ORIGIN)
+    found = TestClient(make_app(engine, TOKEN, PORT, page_files()), base_url=ORIGIN)
     with found.websocket_connect(SOCKET, headers=GOOD) as socket:
         page = hello(socket)
         for number in range(2):
@@ -209,7 +209,7 @@ def test_a_failure_of_ours_is_told_without_details_and_the_server_lives():
 
 def test_another_host_is_allowed_only_where_it_is_named():
     engine = Engine(lambda talk, request: iter(()))
-    app = make_app(engine, TOKEN, PORT, ("hub.example:443",))
+    app = make_app(engine, TOKEN, PORT, page_files(), ("hub.example:443",))
     with TestClient(app, base_url="https://hub.example") as found:
         assert found.get("/").status_code == 200
         headers = {"origin": "https://hub.example:443"}
@@ -227,7 +227,7 @@ def test_the_port_is_bound_to_this_machine_alone():
 def test_a_page_that_says_nothing_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("chisel.lab.app.PATIENCE", 0.05)
     engine = Engine(lambda talk, request: iter(()))
-    found = TestClient(make_app(engine, TOKEN, PORT), base_url=ORIGIN)
+    found = TestClient(make_app(engine, TOKEN, PORT, page_files()), base_url=ORIGIN)
     with found.websocket_connect(SOCKET, headers=GOOD) as socket:
         assert Page(socket).read()[0]["fault"] == "hello"
     engine.close()
