@@ -64,7 +64,8 @@ class Episode:
     """
 
     def __init__(self, shelf: Shelf, session: Session, seed: int) -> None:
-        offered = shelf.open(session.slots[0].agent)
+        self._agent = session.slots[0].agent
+        offered = shelf.open(self._agent)
         config = offered.agent.config
         if config is None:
             raise ConfigError(f"{offered.name} has no config, so its world is not known")
@@ -178,6 +179,8 @@ class Episode:
     def _decision(self, shelf: Shelf, session: Session) -> tuple[NDArray[np.float64], float]:
         """Return the probabilities of the named actions and the value, now."""
         slot = session.slots[0]
+        if slot.agent != self._agent:
+            raise ConfigError(f"this episode is {self._agent}'s; begin a new one for {slot.agent}")
         offered: Offered = shelf.open(slot.agent)
         edits = [one for one in slot.edits if one.on] if self._maze else []
         context = EditList(offered.ingredients, edits)() if edits else nullcontext()

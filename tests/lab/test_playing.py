@@ -67,6 +67,12 @@ def test_a_person_takes_any_move(play):
         play("step", action=5)
 
 
+def test_an_episode_stays_with_its_agent(play):
+    play("start")
+    with pytest.raises(ConfigError, match="begin a new one"):
+        play("step", session(("maze-pixels-small/seed-0",)), action="agent")
+
+
 def test_a_maze_whose_goal_is_a_wall_is_refused(answerer):
     maze = (f"{MAZE[0][:-1]}#", *MAZE[1:-1], f"M.C{MAZE[-1][3:]}")
     asked = session(("maze-routed-dropping/seed-10",), maze=maze)

@@ -24,9 +24,10 @@ export function Play() {
     await store.step(action);
     busy.current = false;
   };
+  const none = store.shown.value === null;
   useEffect(() => {
-    if (!store.shown.value) void store.start();
-  }, []);
+    if (none || store.playedOn !== store.board.value) void store.start();
+  }, [none]);
   useEffect(() => {
     if (!running.value) return undefined;
     if (over) running.value = false;

@@ -67,6 +67,8 @@ export class Store {
 
   readonly agent = computed(() => this.agentOf(this.active.value));
 
+  /** The maze in which the episode that is shown began. */
+  playedOn: Board | null = null;
   private rev = 0;
   private asked = 0;
   private nextId = 1;
@@ -149,6 +151,7 @@ export class Store {
     await this.open(name);
     const agent = this.agents.value[name];
     if (!agent) return;
+    if (slot === 0) this.shown.value = null;
     this.change((session) => {
       const there = session.slots[slot];
       const same = agent.sites.length > 0 && this.agentOf(slot)?.model === agent.model;
@@ -158,6 +161,7 @@ export class Store {
   }
 
   async start(): Promise<void> {
+    this.playedOn = this.board.value;
     await this.played({ kind: "start", seed: Math.floor(Math.random() * 2 ** 31) });
   }
 

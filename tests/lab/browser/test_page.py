@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from tests.house.wheels import build_wheel
 from tests.lab.browser.conftest import AGENTS, AXE, ROOT, Lab, opened, settled
 
 pytestmark = pytest.mark.browser
@@ -352,14 +353,7 @@ def test_nothing_is_cut_off_at_200_percent_or_on_a_narrow_screen(page, width, sc
 
 
 def test_the_wheel_opens_the_page_without_node(chromium, tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", tmp_path, ROOT],
-        check=True,
-        capture_output=True,
-        cwd=tmp_path,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as files:
+    with zipfile.ZipFile(build_wheel(tmp_path)) as files:
         files.extractall(tmp_path / "site")
     lab = Lab(
         str(ROOT / AGENTS[0]),
