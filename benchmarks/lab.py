@@ -56,10 +56,13 @@ def main() -> None:
     words = parser.parse_args()
     found: dict[str, Any] = {"machine": stamp(), "edits": words.edits, "worlds": {}}
     table = Table("ms", "edit of", "first p50", "p95", "whole p50", "p95", "server CPU an edit")
-    with tempfile.TemporaryDirectory() as folder:
+    from playwright.sync_api import sync_playwright  # an extra
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for name in words.worlds:
             agent = untrained(Path(folder) / str(len(found["worlds"])), *WORLDS[name])
-            found["worlds"][name] = measure(agent, WORLDS[name][1], words.edits)
+            found["worlds"][name] = measure(agent, WORLDS[name][1], words.edits, browser)
             for kind, one in found["worlds"][name].items():
                 table.add_row(name, kind, *(f"{one[key]:.0f}" for key in ROWS))
     found["load_after"] = stamp()["load_average"]
@@ -88,27 +91,23 @@ def untrained(folder: Path, experiment: str, side: int, settings: tuple[str, ...
     )
 
 
-def measure(agent: Path, side: int, edits: int) -> dict[str, dict[str, float]]:
+def measure(agent: Path, side: int, edits: int, browser: Any) -> dict[str, dict[str, float]]:
     """Make edits of the network and of the board, and return their times in milliseconds."""
-    from playwright.sync_api import sync_playwright  # an extra
-
     command = [sys.executable, "-m", "chisel.cli.main", "lab", str(agent), "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         link = server.stdout.readline().strip()
         try:
-            with sync_playwright() as driver:
-                browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-                page = browser.new_page(viewport={"width": 1400, "height": 1000})
-                page.goto(link)
-                _settle(page)
-                assert page.locator(".board .cell").count() == side * side
-                page.get_by_role("button", name="Cheese vector of this maze").click()
-                _settle(page)
-                page.evaluate(LISTEN)
-                network = _repeated(page, server.pid, edits, _strength)
-                board = _repeated(page, server.pid, edits, _wall)
-                browser.close()
+            page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(link)
+            _settle(page)
+            assert page.locator(".board .cell").count() == side * side
+            page.get_by_role("button", name="Cheese vector of this maze").click()
+            _settle(page)
+            page.evaluate(LISTEN)
+            network = _repeated(page, server.pid, edits, _strength)
+            board = _repeated(page, server.pid, edits, _wall)
+            page.close()
         finally:
             server.terminate()
     return {"network": network, "board": board}
@@ -139,7 +138,9 @@ def _strength(page: Any, number: int) -> None:
 
 
 def _wall(page: Any, number: int) -> None:
-    page.locator('.board [data-cell="1,1"]').click(force=True)
+    """Another square each time, so that no board was seen before."""
+    squares = page.locator(".board .cell:not([aria-label$=cheese]):not([aria-label$=mouse])")
+    squares.nth(7 * number % squares.count()).click(force=True)
 
 
 def _settle(page: Any) -> None:

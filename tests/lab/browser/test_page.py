@@ -366,3 +366,14 @@ def test_the_wheel_opens_the_page_without_node(chromium, tmp_path):
     assert page.locator(".channel").count() == 32
     next(pages, None)
     lab.end()
+
+
+def test_the_command_that_measures_latency_counts_every_edit(chromium, tmp_path):
+    from benchmarks.lab import measure, untrained
+
+    small = ("env.observation=symbolic", "env.levels.max_size=5")
+    found = measure(untrained(tmp_path, "maze/easy", 5, small), 5, 2, chromium)
+    assert set(found) == {"network", "board"}
+    for one in found.values():
+        assert 0 < one["first_p50"] <= one["whole_p95"]
+        assert one["server_cpu"] >= 0
