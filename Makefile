@@ -20,12 +20,15 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-slow test-published published-file lint format types docs bench lock clean
+.PHONY: help setup demo test test-slow test-browser test-published published-file lint format types docs bench \
+  lock page check-page clean
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (7 minutes)"
 	@echo "make test       everything that is quick to check (9 minutes)"
 	@echo "make test-slow  the rest"
+	@echo "make test-browser  the browser lab in Chromium (4 minutes)"
+	@echo "make page       the lab's page anew, with node; make check-page: its types, style, tests and bytes"
 	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
 	@echo "make docs       the documentation as a site in build/site, with search, without network"
@@ -65,10 +68,27 @@ demo: $(INSTALLED)
 	@echo "Everything is in $(DEMO)"
 
 test: $(INSTALLED)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not browser"
 
 test-slow: $(INSTALLED)
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not browser"
+
+# In one process: the tests share a browser and a running lab.
+test-browser: $(INSTALLED) lab/page/node_modules
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m browser
+
+# node is needed for these alone; the built page is part of the repository and of the wheel.
+lab/page/node_modules: lab/page/package.json lab/page/package-lock.json
+	cd lab/page && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+page: lab/page/node_modules
+	cd lab/page && npm run build
+
+check-page: lab/page/node_modules
+	cd lab/page && npm run check
+	@old=$$(mktemp -d); trap 'rm -r "$$old"' EXIT; cp -r lab/static/. "$$old"; \
+	(cd lab/page && npm run build) && diff -r "$$old" lab/static && echo "the built page is that of its sources"
 
 # In one process: the tests share what they measure.
 test-published: published-file $(INSTALLED)

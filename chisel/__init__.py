@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import chisel.corpora as corpora
     import chisel.envs as envs
     import chisel.impact as impact
+    import chisel.lab as lab
     import chisel.models as models
     import chisel.routing as routing
     import chisel.trainers as trainers
@@ -44,6 +45,7 @@ __all__ = [
     "evaluate",
     "impact",
     "intervene",
+    "lab",
     "load_agent",
     "load_config",
     "make_env",

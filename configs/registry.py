@@ -236,6 +236,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             world="maze",
             report={"split": "test"},
         ),
+        "edits": Component(
+            "chisel.analysis.studies.maze.edits:run",
+            "held-out mazes without and with the edits of a session of the browser lab",
+            world="maze",
+        ),
         "probes": Component(
             "chisel.analysis.studies.probes:run",
             "what linear probes read from each layer about the world, with controls",

@@ -30,7 +30,7 @@ from chisel.analysis.evaluation.held_out import (
     held_out_levels,
     placements_of,
 )
-from chisel.analysis.evaluation.interventions import Interventions, interventions_of
+from chisel.analysis.evaluation.interventions import Interventions, interventions_of, record_means
 from chisel.analysis.evaluation.maze import EFFICIENT, OUTCOMES, held_out_mazes, maze_run
 from chisel.analysis.evaluation.moments import Decisions
 from chisel.analysis.evaluation.oversight_curves import (
@@ -97,6 +97,7 @@ __all__ = [
     "placements_of",
     "play",
     "random_policy",
+    "record_means",
     "rendered_film",
     "split_ratios",
     "summarise_oversight",

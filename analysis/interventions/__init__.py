@@ -29,6 +29,7 @@ from chisel.analysis.interventions.hooks import (
     recording,
 )
 from chisel.analysis.interventions.layer_split import BATCH, LayerSplit, keep
+from chisel.analysis.interventions.stages import Stages
 from chisel.analysis.interventions.weights import weight_difference, with_weights
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Edit",
     "LayerSplit",
     "Place",
+    "Stages",
     "add",
     "as_site",
     "clamp",

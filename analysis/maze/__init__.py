@@ -10,6 +10,15 @@ from chisel.analysis.maze.decision_mazes import (
     move_between,
     only_cheese,
 )
+from chisel.analysis.maze.edit_list import (
+    AblateRegion,
+    AddVector,
+    AnyEdit,
+    EditList,
+    Ingredients,
+    VectorRecipe,
+    read_edits,
+)
 from chisel.analysis.maze.effects import (
     mean_total_variation,
     total_variation,
@@ -60,8 +69,13 @@ from chisel.analysis.maze.states import (
 
 __all__ = [
     "CHOICES",
+    "AblateRegion",
+    "AddVector",
+    "AnyEdit",
     "ComparedPolicy",
     "DecisionMazes",
+    "EditList",
+    "Ingredients",
     "MazeChain",
     "MazePolicy",
     "Observe",
@@ -69,6 +83,7 @@ __all__ = [
     "Outcomes",
     "StatePair",
     "VectorField",
+    "VectorRecipe",
     "chain_of",
     "compared_policy",
     "comparison_figure",
@@ -101,6 +116,7 @@ __all__ = [
     "outcomes",
     "policy_change",
     "reach",
+    "read_edits",
     "sample_of",
     "selective_regions",
     "states_of",

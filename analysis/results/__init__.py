@@ -62,6 +62,7 @@ from chisel.analysis.results.layouts import (
 from chisel.analysis.results.logs import logs
 from chisel.analysis.results.looks import Look
 from chisel.analysis.results.options import options_help, options_of
+from chisel.analysis.results.plain_values import read_plain
 from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.settings import (
@@ -151,6 +152,7 @@ __all__ = [
     "progress_bars",
     "proportion",
     "read_json",
+    "read_plain",
     "redrawn",
     "require_spaces",
     "run_study",

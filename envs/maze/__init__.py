@@ -9,6 +9,7 @@ from chisel.envs.maze.building import LevelSetRecipe, build_level_set
 from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import Level, LevelSet
 from chisel.envs.maze.make import make_evaluation, make_from_levels, make_maze, make_training
+from chisel.envs.maze.options import look_of
 from chisel.envs.maze.pictures import observe_states, render
 from chisel.envs.maze.rules import (
     ACTION_OF_MOVE,
@@ -43,6 +44,7 @@ __all__ = [
     "build_level_set",
     "layout_digest",
     "layout_of",
+    "look_of",
     "make_evaluation",
     "make_from_levels",
     "make_maze",

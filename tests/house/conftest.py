@@ -1,30 +1,14 @@
-"""The project as a source distribution, and the wheel that is built from it."""
+"""The project as a wheel."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.house.rooms import NAME, ROOMS, ROOT
+from tests.house.wheels import build_wheel
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, so that nothing is left in the repository; the sdist lies beside it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for room in (NAME, *ROOMS, "agents"):
-        shutil.copytree(ROOT / room, source / room)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source],
-        check=True,
-        capture_output=True,
-    )
-    (built,) = folder.glob("chisel_agents-*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("wheel"))

@@ -15,6 +15,7 @@ ROOMS = (
     "corpora",
     "envs",
     "impact",
+    "lab",
     "models",
     "routing",
     "trainers",
@@ -71,7 +72,12 @@ def module_of(file: str) -> str:
 
 def files() -> dict[str, str]:
     """The text of every Python file of every room, by its path."""
-    found = [path for room in ROOMS for path in sorted((ROOT / room).glob("**/*.py"))]
+    found = [
+        path
+        for room in ROOMS
+        for path in sorted((ROOT / room).glob("**/*.py"))
+        if "node_modules" not in path.parts
+    ]
     return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in found}
 
 

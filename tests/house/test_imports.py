@@ -20,7 +20,8 @@ BELOW = {
     "impact": set(),
     "analysis": {"routing", "impact", "corpora", "envs", "models", "configs"},
     "trainers": {"analysis", "routing", "impact", "corpora", "envs", "models", "configs"},
-    "cli": {"trainers", "analysis", "models", "configs"},
+    "lab": {"analysis", "routing", "impact", "corpora", "envs", "models", "configs"},
+    "cli": {"lab", "trainers", "analysis", "models", "configs"},
 }
 """The rooms that each room may import."""
 
@@ -63,7 +64,7 @@ SIGHTED = (
 )
 
 ONLY_IN = {
-    "torch": ("analysis", "envs.maze.device", "impact", "models", "routing", "trainers"),
+    "torch": ("analysis", "envs.maze.device", "impact", "lab", "models", "routing", "trainers"),
     "lightning": ("trainers",),
     "pytorch_lightning": (),
     "wandb": ("trainers",),
@@ -73,6 +74,11 @@ ONLY_IN = {
     "procgen": ("envs.maze.procgen_game",),
     "gym3": (),
     "gym": (),
+    "starlette": ("lab",),
+    "uvicorn": ("lab",),
+    "websockets": ("lab",),
+    "anywidget": ("lab",),
+    "traitlets": ("lab",),
 }
 """Packages that stay where they are used."""
 

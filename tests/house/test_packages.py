@@ -55,7 +55,7 @@ def test_a_room_has_its_prefix_and_no_other_name(room: str) -> None:
 
 def test_every_package_is_listed_for_the_wheel() -> None:
     """One that is not listed would be missing there, without a word."""
-    folders = {file.parent for room in ROOMS for file in (ROOT / room).glob("**/*.py")}
+    folders = {ROOT / Path(file).parent for file in files()}
     assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
     packages = {f"{NAME}.{'.'.join(folder.relative_to(ROOT).parts)}" for folder in folders}
     packages |= {NAME, f"{NAME}.agents"}
@@ -162,8 +162,9 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
     expected = {
         f"{NAME}/{path.relative_to(ROOT).as_posix()}"
         for room in ROOMS
-        for pattern in ("**/*.py", "**/*.yaml")
+        for pattern in ("**/*.py", "**/*.yaml", "static/**/*")
         for path in (ROOT / room).glob(pattern)
+        if path.is_file()
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
     expected |= {f"{NAME}/agents/{agent}/{file}" for agent in AGENTS for file in OF_AN_AGENT}
     assert {name for name in names if ".dist-info/" not in name} == expected
@@ -218,7 +219,12 @@ def test_everything_imported_is_a_declared_dependency() -> None:
     """What only happens to be installed, because something else needs it, may be gone tomorrow."""
     declared = {
         canonicalize_name(Requirement(one).name)
-        for one in [*PYPROJECT["project"]["dependencies"], *EXTRAS["procgen"], *EXTRAS["slurm"]]
+        for one in [
+            *PYPROJECT["project"]["dependencies"],
+            *EXTRAS["procgen"],
+            *EXTRAS["slurm"],
+            *EXTRAS["lab"],
+        ]
     }
     providers = packages_distributions()
     for one in imports_of(files()):

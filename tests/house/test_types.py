@@ -17,7 +17,7 @@ WRONG = '\n\ndef planted() -> int:\n    """Return what is no number."""\n    ret
 @pytest.mark.slow
 def test_a_planted_type_error_is_found_in_every_room(tmp_path: Path) -> None:
     for room in (NAME, *ROOMS):
-        ignore = shutil.ignore_patterns("__pycache__")
+        ignore = shutil.ignore_patterns("__pycache__", "node_modules")
         shutil.copytree(ROOT / room, tmp_path / room, ignore=ignore)
     shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
     shutil.copytree(ROOT / "typing_links", tmp_path / "typing_links", symlinks=True)

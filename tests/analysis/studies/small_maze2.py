@@ -12,6 +12,7 @@ from tests.analysis.conftest import make_run
 
 CASES: dict[str, dict[str, Any]] = {
     "behaviour": {"levels": 160, "split": "train", "variables": "cheese_norm", "seed": 3},
+    "edits": {"session": "edits.json", "levels": 16, "split": "train", "seed": 3},
     "region-sweep": {"levels": 16, "split": "train", "seed": 3},
     "over-training": {
         "measure": "regression,success",
@@ -31,6 +32,8 @@ def agent_for(study: str, folder: Path) -> str:
             str(_walker(folder / f"region-{side}", f"env.region={side}", f"init_seed={side}"))
             for side in (1, 3)
         )
+    if study == "edits":
+        Path("edits.json").write_text('[{"kind": "scale", "site": "fc_policy", "factor": 0}]')
     if study == "over-training":
         return str(_with_two_checkpoints(_walker(folder / "run")))
     return str(_walker(folder / "run", "env.cheese=stock", "env.timeout=60"))

@@ -1,0 +1,158 @@
+"""`python -m benchmarks.lab`: how soon the lab's page shows what an edit changes.
+
+Chromium and the server run on the same cores, with untrained networks Impala 16-32-32. An edit of
+the network is a step of a vector's strength, one of the board a wall that is drawn or removed, both
+by real events; the time is from the event to the frame after the drawing. The server's CPU time is
+beside it, because the time of a busy machine says little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import stamp
+from chisel import configs
+from chisel.models import Loaded, Spaces, build, save_agent
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+FLAT = ("env.use_backgrounds=false", "env.use_monochrome_assets=true")
+WORLDS = {
+    "pixels 15×15": ("maze/easy", 15, ("env.observation=pixels", *FLAT)),
+    "pixels 23×23": ("maze/hard", 23, ("env.observation=pixels", *FLAT)),
+    "symbolic 15×15": ("maze/easy", 15, ("env.observation=symbolic",)),
+    "symbolic 23×23": ("maze/hard", 23, ("env.observation=symbolic", "env.levels.max_size=23")),
+}
+LISTEN = """() => {
+  window.times = {first: [], whole: []};
+  let begun = 0, reacted = true;
+  for (const kind of ["keydown", "pointerdown"])
+    document.addEventListener(kind, (e) => { begun = e.timeStamp; reacted = false; }, true);
+  document.addEventListener("lab:drawn", ({detail}) => requestAnimationFrame((now) => {
+    const ms = Math.max(performance.now(), now) - begun;
+    if (!reacted) { reacted = true; window.times.first.push(ms); }
+    if (detail.whole) window.times.whole.push(ms);
+  }));
+}"""
+
+
+def main() -> None:
+    """Measure, print a table, and write the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edits", type=int, default=100)
+    parser.add_argument("--worlds", nargs="*", default=list(WORLDS), choices=list(WORLDS))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/lab.json"))
+    words = parser.parse_args()
+    found: dict[str, Any] = {"machine": stamp(), "edits": words.edits, "worlds": {}}
+    table = Table("ms", "edit of", "first p50", "p95", "whole p50", "p95", "server CPU an edit")
+    from playwright.sync_api import sync_playwright  # an extra
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        for name in words.worlds:
+            agent = untrained(Path(folder) / str(len(found["worlds"])), *WORLDS[name])
+            found["worlds"][name] = measure(agent, WORLDS[name][1], words.edits, browser)
+            for kind, one in found["worlds"][name].items():
+                table.add_row(name, kind, *(f"{one[key]:.0f}" for key in ROWS))
+    found["load_after"] = stamp()["load_average"]
+    words.out.parent.mkdir(parents=True, exist_ok=True)
+    words.out.write_text(json.dumps(found, indent=1))
+    console = Console()
+    console.print(table)
+    console.print(f"load {found['machine']['load_average'][0]} → {found['load_after'][0]}")
+
+
+ROWS = ("first_p50", "first_p95", "whole_p50", "whole_p95", "server_cpu")
+
+
+def untrained(folder: Path, experiment: str, side: int, settings: tuple[str, ...]) -> Path:
+    """Save a new network for mazes of one size."""
+    sized = [*settings, "model.channels=[16,32,32]", f"env.levels.min_size={side}"]
+    sized += ["env.levels.set_size=10000", "name=lab"]
+    config = configs.load(experiment, sized)
+    pixels = config.env.observation == "pixels"
+    spaces = Spaces(
+        (64, 64, 3) if pixels else (side, side, 3), "uint8", 255.0 if pixels else 1.0, 15
+    )
+    model = build(config.model, spaces, seed=0)
+    return save_agent(
+        folder / "seed-0", Loaded(model, spaces, config, digest="", env_steps=0, source=folder)
+    )
+
+
+def measure(agent: Path, side: int, edits: int, browser: Any) -> dict[str, dict[str, float]]:
+    """Make edits of the network and of the board, and return their times in milliseconds."""
+    command = [sys.executable, "-m", "chisel.cli.main", "lab", str(agent), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        link = server.stdout.readline().strip()
+        try:
+            page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(link)
+            _settle(page)
+            assert page.locator(".board .cell").count() == side * side
+            page.get_by_role("button", name="Cheese vector of this maze").click()
+            _settle(page)
+            page.evaluate(LISTEN)
+            network = _repeated(page, server.pid, edits, _strength)
+            board = _repeated(page, server.pid, edits, _wall)
+            page.close()
+        finally:
+            server.terminate()
+    return {"network": network, "board": board}
+
+
+def _repeated(page: Any, pid: int, edits: int, edit: Any) -> dict[str, float]:
+    edit(page, 0)
+    _settle(page)
+    page.evaluate("window.times = {first: [], whole: []}")
+    before = _cpu(pid)
+    for number in range(1, edits + 1):
+        edit(page, number)
+        while page.evaluate("window.times.whole.length") < number:  # the page forbids eval
+            page.wait_for_timeout(20)
+    _settle(page)
+    spent = _cpu(pid) - before
+    times = page.evaluate("window.times")
+    quantiles = {
+        f"{name}_p{share}": float(np.percentile(times[name], share))
+        for name in ("first", "whole")
+        for share in (50, 95)
+    }
+    return quantiles | {"server_cpu": 1000 * spent / edits}
+
+
+def _strength(page: Any, number: int) -> None:
+    page.get_by_role("slider", name="Strength").press("ArrowRight" if number % 2 else "ArrowLeft")
+
+
+def _wall(page: Any, number: int) -> None:
+    """Another square each time, so that no board was seen before."""
+    squares = page.locator(".board .cell:not([aria-label$=cheese]):not([aria-label$=mouse])")
+    squares.nth(7 * number % squares.count()).click(force=True)
+
+
+def _settle(page: Any) -> None:
+    page.wait_for_selector("canvas.field[data-whole=true]", timeout=120_000)
+    page.wait_for_timeout(400)
+
+
+def _cpu(pid: int) -> float:
+    """Return the CPU seconds that a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()

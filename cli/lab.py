@@ -1,0 +1,68 @@
+"""`chisel lab`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chisel.cli.arguments import existing
+from chisel.configs import ConfigError, hint
+
+USAGE = "chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser] [--allow-host NAME]"
+
+HELP = f"""\
+usage: {USAGE}
+
+Opens a page on this machine: draw a maze, see the agent's moves and values at every square, edit
+its activations, compare two agents, play. RUN is a run's folder, a checkpoint, or a folder of
+shipped weights; without one, the shipped agents of a clone are offered. SESSION.json is what the
+page saved. Ctrl-C ends it.
+
+  --port N            port of 127.0.0.1; left out, a free one
+  --no-browser        only print the link
+  --allow-host NAME   another name, or NAME:PORT, at which a proxy shows the page
+
+examples:
+  chisel lab
+  chisel lab runs/maze/quick/NAME agents/maze-quick/seed-0
+  chisel lab my-session.json --port 8000 --no-browser"""
+
+_WITH_VALUE = ("--port", "--allow-host")
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Serve the lab until Ctrl-C."""
+    words, given, flags = _read(arguments)
+    ports = given["--port"]
+    if ports and not (ports[-1].isdecimal() and int(ports[-1]) < 65536):
+        raise ConfigError(f"--port {ports[-1]}: a number from 0 to 65535")
+    paths = [existing(word) for word in words]
+    from chisel.lab import serve  # heavy: only once the arguments are known to be good
+
+    serve(
+        paths,
+        port=int(ports[-1]) if ports else 0,
+        browser="--no-browser" not in flags,
+        allowed=given["--allow-host"],
+    )
+
+
+def _read(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]], set[str]]:
+    """Split arguments into words, the values of options, and flags."""
+    words: list[str] = []
+    flags: set[str] = set()
+    given: dict[str, list[str]] = {name: [] for name in _WITH_VALUE}
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.partition("=")
+        if name in given:
+            if not equals and not rest:
+                raise ConfigError(f"{name} needs a value; usage: {USAGE}")
+            given[name].append(value if equals else rest.pop(0))
+        elif word == "--no-browser":
+            flags.add(word)
+        elif word.startswith("-"):
+            raise ConfigError(f"{word}: unknown; {hint(name, [*given, '--no-browser'])}")
+        else:
+            words.append(word)
+    return words, given, flags

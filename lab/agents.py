@@ -1,0 +1,201 @@
+"""The agents that the lab offers, by name, and what the page must know about each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from chisel.analysis.ablation import regions_of
+from chisel.analysis.evaluation import world_of
+from chisel.analysis.maze import Ingredients
+from chisel.analysis.results import points_of, runs_of
+from chisel.configs import WORLD_SIZE, CheckpointError, ConfigError, MazeConfig, hint
+from chisel.models import Agent, load_agent
+
+SHIPPED = Path("agents")
+FIRST = "maze-quick/seed-0"
+"""The shipped agent that the lab opens with, if it is given none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Offered:
+    """A loaded agent."""
+
+    name: str
+    agent: Agent
+
+    @property
+    def maze(self) -> MazeConfig | None:
+        """Return the config of its mazes; None if it plays something else."""
+        env = None if self.agent.config is None else self.agent.config.env
+        return env if isinstance(env, MazeConfig) else None
+
+    @functools.cached_property
+    def ingredients(self) -> Ingredients:
+        """Return what its edits need. Files of vectors lie beside its weights."""
+        return Ingredients(self.agent, self.agent.source.parent)
+
+    @functools.cached_property
+    def facts(self) -> dict[str, Any]:
+        """Return what the page must know, in plain values."""
+        agent, maze = self.agent, self.maze
+        config = agent.config
+        about: dict[str, Any] = {
+            "name": self.name,
+            "digest": agent.digest,
+            "experiment": "" if config is None else config.experiment,
+            "env_steps": agent.env_steps,
+            "world": "" if config is None else world_of(config),
+            "model": "" if config is None else config.model.name,
+            "num_actions": agent.spaces.num_actions,
+        }
+        if maze is None:
+            return about | {"maze": None, "sites": [], "regions": [], "vectors": []}
+        about["maze"] = {
+            "mode": maze.mode,
+            "view": maze.observation,
+            "goals": maze.goals,
+            "region": maze.region if maze.cheese == "region" else None,
+            "largest": self.largest,
+            "smallest": maze.levels.min_size,
+            "timeout": maze.timeout,
+        }
+        regions = regions_of(agent) if agent.regions else {}
+        sizes = {
+            name: sum(len(part.units) for part in region.parts) for name, region in regions.items()
+        }
+        folder = agent.source.parent.glob("*.safetensors")
+        vectors = sorted(one.name for one in folder if one != agent.source)
+        return about | {
+            "sites": sites_of(agent),
+            "regions": [{"name": name, "units": size} for name, size in sizes.items()],
+            "vectors": vectors,
+        }
+
+    @property
+    def largest(self) -> int:
+        """Return the side of the largest maze that it was trained on."""
+        assert self.maze is not None
+        return self.maze.levels.max_size or WORLD_SIZE[self.maze.mode]
+
+
+class Shelf:
+    """Agents by name; a name that was not offered at the start leads nowhere.
+
+    Args:
+        paths: Runs, groups of runs, checkpoints, or folders of shipped weights.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+
+    def __init__(self, paths: Sequence[Path | str]) -> None:
+        self._paths: dict[str, Path] = {}
+        for given in map(Path, paths):
+            if not given.exists():
+                raise CheckpointError(f"there is no {given}")
+            for point in points_of(given):
+                for run in runs_of(point):
+                    name = _name(run)
+                    other = self._paths.setdefault(name, run)
+                    if other != run:  # of two agents of one name, the second has its whole path
+                        self._paths[str(run)] = run
+        if not self._paths:
+            raise CheckpointError(
+                "no agent: type chisel lab RUN, with the folder of a run, or start in a clone, "
+                "whose agents/ has trained ones"
+            )
+        self._loaded: dict[str, Offered] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names, in the order given."""
+        return list(self._paths)
+
+    def open(self, name: str) -> Offered:
+        """Return an agent; it is loaded when it is first asked for.
+
+        Raises:
+            ConfigError: If no agent of this name is offered.
+            CheckpointError: If it cannot be loaded.
+        """
+        if name not in self._paths:
+            raise ConfigError(f"no agent {name!r} is offered; {hint(name, self._paths)}")
+        if name not in self._loaded:
+            self._loaded[name] = Offered(name, load_agent(self._paths[name]))
+        return self._loaded[name]
+
+    def open_maze(self, name: str, digest: str = "") -> Offered:
+        """Return an agent that plays mazes.
+
+        Raises:
+            ConfigError: If it plays something else, or its weights are others than the digest says.
+            CheckpointError: If it cannot be loaded.
+        """
+        found = self.open(name)
+        if found.maze is None:
+            raise ConfigError(f"{name} plays no mazes")
+        if digest and digest != found.agent.digest:
+            raise ConfigError(
+                f"{name} has other weights ({found.agent.digest[:12]}…) than this session was made "
+                f"with ({digest[:12]}…)"
+            )
+        return found
+
+
+def shipped() -> list[Path]:
+    """Return the shipped agents of the clone that this is, the first one first; or none."""
+    first = SHIPPED / FIRST
+    rest = sorted(one.parent for one in SHIPPED.glob("*/*/weights.safetensors"))
+    return [first, *(one for one in rest if one != first)] if first.is_dir() else []
+
+
+def sites_of(agent: Agent) -> list[dict[str, Any]]:
+    """List the modules whose output is one tensor of floats, in the order in which they run.
+
+    Returns:
+        For each its name and shape; and of a map `[C, H, W]` in an Impala the pixels between
+        neighbouring cells (`step`) and how far a cell sees from its middle (`reach`).
+    """
+    kinds = {name: type(module) for name, module in agent.model.named_modules() if name}
+    order: list[tuple[str, torch.Size]] = []
+
+    def note(name: str) -> Any:
+        def noted(_module: nn.Module, _args: Any, output: object) -> None:
+            if isinstance(output, Tensor) and output.is_floating_point() and output.dim() > 1:
+                order.append((name, output.shape[1:]))
+
+        return noted
+
+    modules = dict(agent.model.named_modules())
+    handles = [modules[name].register_forward_hook(note(name)) for name in kinds]
+    with torch.no_grad():
+        agent.outputs(agent.spaces.example())
+    for handle in handles:
+        handle.remove()
+    found: list[dict[str, Any]] = []
+    seen: dict[str, tuple[int, int]] = {}
+    for name, shape in order:
+        trunk = name.split(".block")[0]
+        step, reach = seen.get(trunk, (1, 0))
+        if kinds[name] is nn.Conv2d:
+            reach += step
+        elif kinds[name] is nn.MaxPool2d:
+            step, reach = 2 * step, reach + step
+        seen[trunk] = step, reach
+        spatial = {"step": step, "reach": reach} if len(shape) == 3 else {}
+        found.append({"name": name, "shape": list(shape), **spatial})
+    return found
+
+
+def _name(path: Path) -> str:
+    """Return a short name: what comes after `runs/` or `agents/`, else the last three folders."""
+    parts = list(path.parts)
+    homes = [n for n, part in enumerate(parts[:-1]) if part in ("runs", "agents")]
+    return "/".join(parts[homes[-1] + 1 :] if homes else parts[-3:]).lstrip("/")

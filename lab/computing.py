@@ -1,0 +1,204 @@
+"""Everything that the page shows of one agent in one maze, square by square and kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chisel.analysis.interventions import Stages, record
+from chisel.analysis.maze import (
+    EditList,
+    MazePolicy,
+    VectorField,
+    mouse_at,
+    move_probabilities,
+)
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState, observe_states, paths
+from chisel.lab.agents import Offered
+from chisel.lab.session import Board
+from chisel.models import to_tensor
+
+Facing = Literal["left", "right"]
+LARGEST_KEPT = 64 << 20
+"""Bytes of activations that are kept for one maze; where they are more, the network runs whole."""
+
+
+class Rows:
+    """Rows of a tensor, each computed once, when it is first asked for."""
+
+    def __init__(self, count: int, compute: Callable[[NDArray[np.int64]], Tensor]) -> None:
+        self._known = np.zeros(count, np.bool_)
+        self._compute = compute
+        self._rows: Tensor | None = None
+        self._order = torch.contiguous_format
+
+    def take(self, wanted: NDArray[np.int64]) -> Tensor:
+        """Return some rows, by their numbers."""
+        missing = wanted[~self._known[wanted]]
+        if len(missing):
+            new = self._compute(missing)
+            if self._rows is None:
+                self._order = _memory_order(new)
+                self._rows = new.new_empty((len(self._known), *new.shape[1:]))
+                self._rows = self._rows.contiguous(memory_format=self._order)
+            self._rows[torch.from_numpy(missing)] = new
+            self._known[missing] = True
+        assert self._rows is not None
+        return self._rows[torch.from_numpy(wanted)].contiguous(memory_format=self._order)
+
+
+class Squares:
+    """An agent with its mouse on each free square of a maze, facing one side.
+
+    Args:
+        offered: The agent.
+        state: The maze.
+        facing: Side that the mouse faces.
+    """
+
+    def __init__(self, offered: Offered, state: MazeState, facing: Facing) -> None:
+        self.state, self.facing, self._offered = state, facing, offered
+        self.cells = paths.free_cells(state.open)
+        count = len(self.cells)
+        self._stages = Stages(offered.agent.model)
+        self._obs = Rows(count, self._observe)
+        self._plain = Rows(count, lambda rows: self._run(rows, 0, nullcontext()))
+        self._entering: dict[int, Rows] = {}
+        self._edited: tuple[EditList, Rows] | None = None
+
+    def outputs(self, rows: NDArray[np.int64], edits: EditList | None) -> Tensor:
+        """Return logits, and the value behind them, at some squares, `[k, A + 1]`."""
+        if edits is None:
+            return self._plain.take(rows)
+        if self._edited is None or self._edited[0] is not edits:
+            stage = self._stage(edits)
+            computed = Rows(len(self.cells), lambda some: self._run(some, stage, edits()))
+            self._edited = edits, computed
+        return self._edited[1].take(rows)
+
+    def field(self, outputs: Tensor) -> VectorField:
+        """Return the outputs at all squares as a vector field."""
+        return VectorField(
+            cells=np.array(self.cells, np.int64).reshape(-1, 2),
+            moves=move_probabilities(outputs[:, :-1]),
+            values=outputs[:, -1].double().numpy(),
+            state=self.state,
+            orientation=self.facing,
+        )
+
+    def layer(self, row: int, site: str, edits: EditList | None) -> Tensor:
+        """Return the output of a module with the mouse on one square, of one example."""
+        agent, obs = self._offered.agent, self._obs.take(np.array([row]))
+        with nullcontext() if edits is None else edits():
+            return record(agent.model, [site], lambda: agent.outputs(obs))[site][0].float()
+
+    def _run(
+        self, rows: NDArray[np.int64], stage: int, context: AbstractContextManager[None]
+    ) -> Tensor:
+        obs = self._obs.take(rows)
+        entering = obs if stage == 0 else self._kept(stage).take(rows)
+        with context:
+            logits, values = self._stages.after(stage, entering, obs)
+        return torch.cat([logits.float(), values.float()[:, None]], 1)
+
+    def _stage(self, edits: EditList) -> int:
+        """Return the stage from which an edited network must run, if what enters it can be kept."""
+        stage = self._stages.of(edits.sites)
+        if stage == 0:
+            return 0
+        example = self._kept(stage).take(np.array([0]))
+        bytes_of_all = len(self.cells) * example.numel() * example.element_size()
+        return stage if bytes_of_all <= LARGEST_KEPT else 0
+
+    def _kept(self, stage: int) -> Rows:
+        if stage not in self._entering:
+            # One stage at a time: somebody who goes on to another layer seldom comes back.
+            self._entering = {
+                stage: Rows(
+                    len(self.cells),
+                    lambda rows: self._stages.before(stage, self._obs.take(rows)),
+                )
+            }
+        return self._entering[stage]
+
+    def _observe(self, rows: NDArray[np.int64]) -> Tensor:
+        maze = self._offered.maze
+        assert maze is not None
+        placed = mouse_at(self.state, [self.cells[row] for row in rows.tolist()], self.facing)
+        return to_tensor(observe_states(placed, maze))
+
+
+class Studied:
+    """An agent in a maze, the mouse facing either side.
+
+    Args:
+        offered: An agent that plays mazes.
+        board: The maze.
+
+    Raises:
+        ConfigError: If the maze does not fit what the agent sees.
+    """
+
+    def __init__(self, offered: Offered, board: Board) -> None:
+        maze = offered.maze
+        assert maze is not None
+        self._maze, self._offered = maze, offered
+        self.state = board.state(maze.mode)
+        if maze.observation != "pixels" and self.state.maze_dim > offered.largest:
+            side = self.state.maze_dim
+            raise ConfigError(
+                f"{offered.name} sees mazes up to {offered.largest}×{offered.largest}, not "
+                f"{side}×{side}"
+            )
+        self._sides: dict[Facing, Squares] = {}
+        self._plain: dict[str, Any] | None = None
+
+    def side(self, facing: Facing) -> Squares:
+        """Return the squares with the mouse facing a side, which some agents do not see."""
+        seen: Facing = facing if self._maze.observation == "pixels" else "left"
+        if seen not in self._sides:
+            self._sides[seen] = Squares(self._offered, self.state, seen)
+        return self._sides[seen]
+
+    def solved(self, edits: EditList | None) -> dict[str, Any]:
+        """Compute how an episode goes, exactly; see `MazePolicy.exact`.
+
+        Returns:
+            Probabilities, the expected length and return; and `reason` alone where the maze has no
+            answer.
+        """
+        if edits is None and self._plain is not None:
+            return self._plain
+        if not self.state.open[-1, -1]:
+            return {"reason": "the top-right square is a wall"}
+        fields = []
+        for facing in ("left", "right"):
+            side = self.side(facing)
+            field = side.field(side.outputs(np.arange(len(side.cells)), edits))
+            fields.append(VectorField(field.cells, field.moves, field.values, self.state, facing))
+        found = MazePolicy(fields[0], fields[1], self._maze).exact()
+        found = {name: one for name, one in found.items() if name != "critic_agrees"}
+        if edits is None:
+            self._plain = found
+        return found
+
+
+def order_from(state: MazeState, cells: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return the numbers of squares, the nearest to the mouse first."""
+    row, col = state.mouse
+    away = [math.hypot(one[0] - row, one[1] - col) for one in cells]
+    return np.argsort(np.array(away), kind="stable").astype(np.int64)
+
+
+def _memory_order(values: Tensor) -> torch.memory_format:
+    """Return the order in memory, on which speed and last bits of convolutions depend."""
+    images = values.dim() == 4 and not values.is_contiguous()
+    return torch.channels_last if images else torch.contiguous_format

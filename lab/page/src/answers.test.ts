@@ -1,0 +1,115 @@
+import { expect, test } from "vitest";
+import { diverging, extent, sequential } from "./colour";
+import { begin, mostChanged, net, take, variation } from "./field";
+import { controls } from "./Compare";
+import { joined, mapsOf } from "./Layers";
+import { decode, type Answer, type Edit } from "./protocol";
+import { packed, unpacked } from "./saving";
+
+/** Write an answer as `chisel.lab.protocol.frame` does. */
+function framed(head: object, arrays: Record<string, [number[], Float32Array | Int32Array]>): ArrayBuffer {
+  const parts = Object.entries(arrays).map(([name, [shape, data]]) => ({
+    name,
+    shape,
+    type: data instanceof Float32Array ? "float32" : "int32",
+  }));
+  let text = JSON.stringify({ ...head, parts });
+  const bytes = () => new TextEncoder().encode(text).length;
+  while ((4 + bytes()) % 8) text += " ";
+  const body = Object.values(arrays).flatMap(([, data]) => {
+    const raw = [...new Uint8Array(data.buffer)];
+    return [...raw, ...Array.from({ length: (8 - (raw.length % 8)) % 8 }, () => 0)];
+  });
+  const all = new Uint8Array(4 + bytes() + body.length);
+  new DataView(all.buffer).setUint32(0, bytes(), true);
+  all.set(new TextEncoder().encode(text), 4);
+  all.set(body, 4 + bytes());
+  return all.buffer;
+}
+
+test("a frame is read back, whatever the lengths of its parts", () => {
+  const answer = decode(
+    framed({ kind: "x", é: "ü" }, { a: [[3], Int32Array.of(1, 2, 3)], b: [[1, 2], Float32Array.of(0.5, -1)] }),
+  );
+  expect(answer.kind).toBe("x");
+  expect(answer.head).toEqual({ é: "ü" });
+  expect([...(answer.arrays["a"]?.data ?? [])]).toEqual([1, 2, 3]);
+  expect(answer.arrays["b"]?.shape).toEqual([1, 2]);
+  expect([...(answer.arrays["b"]?.data ?? [])]).toEqual([0.5, -1]);
+});
+
+const cells = [[0, 0], [0, 1]] as const;
+const piece = (rows: number[], moves: number[], values: number[]): Answer => ({
+  kind: "field",
+  head: {},
+  arrays: {
+    rows: { shape: [rows.length], data: Int32Array.from(rows) },
+    moves: { shape: [rows.length, 5], data: Float32Array.from(moves) },
+    values: { shape: [rows.length], data: Float32Array.from(values) },
+  },
+});
+
+test("pieces of a field come in any order, and what is not reached is known to be old", () => {
+  const field = begin(1, cells, null);
+  take(field, piece([1], [1, 0, 0, 0, 0], [5]));
+  expect([...field.known]).toEqual([0, 1]);
+  expect(net(field.original, 1)).toEqual([-1, 0]);
+  expect(field.edited.values[1]).toBe(5);
+  const next = begin(2, [[0, 1]], field);
+  expect([...next.known]).toEqual([0]);
+  expect(next.original.values[0]).toBe(5);
+});
+
+test("the variation is the share of the moves that changed", () => {
+  const [a, b] = [begin(1, cells, null), begin(1, cells, null)];
+  take(a, piece([0, 1], [1, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 0], [0, 0]));
+  take(b, piece([0, 1], [0, 1, 0, 0, 0, 0.5, 0.25, 0.25, 0, 0], [0, 0]));
+  expect(variation(a.edited, b.edited, 0)).toBe(1);
+  expect(variation(a.edited, b.edited, 1)).toBe(0.25);
+  expect(mostChanged(a.edited, b.edited, 1)).toEqual([{ row: 0, change: 1 }]);
+});
+
+test("colour scales are symmetric, and take what is no number for the middle", () => {
+  expect(diverging(0, "light")).toBe(diverging(NaN, "light"));
+  expect(diverging(2, "dark")).toBe(diverging(1, "dark"));
+  expect(sequential(-1, "light")).toBe(sequential(0, "light"));
+  expect(extent([1, -3])).toBe(3);
+});
+
+test("channels are sorted by what the edits change", () => {
+  const layer = { site: "s", shape: [2, 1, 1], original: Float32Array.of(9, 0), edited: Float32Array.of(9, 1) };
+  expect(mapsOf(layer, "edited", "change").order).toEqual([1, 0]);
+  expect(mapsOf(layer, "edited", "size").order).toEqual([0, 1]);
+  expect([...mapsOf(layer, "difference", "number").values]).toEqual([0, 1]);
+});
+
+const clamp = (cell: readonly [number, number], value = 5): Edit & { kind: "clamp" } => ({
+  kind: "clamp",
+  on: true,
+  site: "s",
+  channels: [1],
+  cells: [cell],
+  value,
+});
+
+test("clamps of one channel to one value are one edit", () => {
+  const one = joined(joined([], clamp([0, 0])), clamp([0, 1]));
+  expect(one).toHaveLength(1);
+  expect(one[0]?.kind === "clamp" && one[0].cells).toEqual([[0, 0], [0, 1]]);
+  expect(joined(one, clamp([0, 1]))).toEqual(one);
+  expect(joined(one, clamp([0, 1], 2))).toHaveLength(2);
+});
+
+test("controls stand for vectors and regions alone", () => {
+  const edits: Edit[] = [clamp([0, 0]), { kind: "ablate", on: true, region: "r", mode: "zero", control: false }];
+  expect(controls(edits).map((edit) => "control" in edit && edit.control)).toEqual([false, true]);
+});
+
+test("a session survives its link", async () => {
+  const session = {
+    format: 1,
+    board: { maze: ["M"], facing: "left", background: 0, level: -1 },
+    slots: [{ agent: "agents/ü", digest: "", edits: [] }],
+  } as const;
+  expect(await unpacked(await packed(session))).toEqual(session);
+});

@@ -1,0 +1,44 @@
+/** The lab in any element: in the page of its server, or in a notebook's widget. */
+
+import { render } from "preact";
+import { App } from "./App";
+import { StoreContext } from "./context";
+import { unpacked } from "./saving";
+import { KEY, Store } from "./store";
+import { NotebookTransport, SocketTransport, type NotebookModel, type Transport } from "./transport";
+import "./style.css";
+
+/** Show the lab; returns what takes it away again. */
+export function mount(element: HTMLElement, transport: Transport, kept: Storage | null): () => void {
+  const store = new Store(transport, kept);
+  render(
+    <StoreContext.Provider value={store}>
+      <App />
+    </StoreContext.Provider>,
+    element,
+  );
+  return () => render(null, element);
+}
+
+/** What anywidget calls. */
+export default {
+  render({ model, el }: { model: NotebookModel; el: HTMLElement }): () => void {
+    return mount(el, new NotebookTransport(model), null);
+  },
+};
+
+/** Open the server's page: the token, and maybe a session, are behind the `#` of the link. */
+async function open(element: HTMLElement): Promise<void> {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  const session = hash.get("session");
+  if (session) {
+    sessionStorage.setItem(KEY, JSON.stringify(await unpacked(session)));
+    hash.delete("session");
+    history.replaceState(null, "", `#${hash.toString()}`);
+  }
+  const transport = new SocketTransport(`ws://${location.host}/socket`, hash.get("token") ?? "");
+  mount(element, transport, sessionStorage);
+}
+
+const page = document.getElementById("chisel-lab-page");
+if (page) void open(page);

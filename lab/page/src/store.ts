@@ -1,0 +1,299 @@
+/** The state of the page: what is studied, and what the server has answered about it. */
+
+import { batch, computed, effect, signal, type Signal } from "@preact/signals";
+import { begin as beginHistory, changed, isSession, redo, undo, withSlot, type Brush, type History } from "./document";
+import { begin, take, type Field, type Mode } from "./field";
+import type { Theme } from "./colour";
+import {
+  decode,
+  VERSION,
+  type Agent,
+  type Answer,
+  type Board,
+  type Cell,
+  type Facts,
+  type Moment,
+  type Session,
+  type Solved,
+} from "./protocol";
+import type { Link, Transport } from "./transport";
+
+export type View = "study" | "compare" | "play";
+
+export interface Layer {
+  readonly site: string;
+  readonly shape: readonly number[];
+  readonly original: Float32Array;
+  readonly edited: Float32Array;
+}
+
+export interface SlotAnswers {
+  readonly field: Field | null;
+  readonly layer: Layer | null;
+  readonly solved: { readonly original: Solved; readonly edited: Solved | null } | null;
+  readonly coefficients: Readonly<Record<string, number>>;
+}
+
+const NOTHING: SlotAnswers = { field: null, layer: null, solved: null, coefficients: {} };
+
+export interface Shown {
+  readonly moment: Moment;
+  readonly probabilities: Float32Array | null;
+  readonly picture: { readonly shape: readonly number[]; readonly data: Uint8Array } | null;
+}
+
+export class Store {
+  readonly history: Signal<History<Session> | null> = signal(null);
+  readonly session = computed(() => this.history.value?.now ?? null);
+  readonly board = computed(() => this.session.value?.board ?? null);
+  readonly names = signal<readonly string[]>([]);
+  readonly agents = signal<Readonly<Record<string, Agent>>>({});
+  readonly facts = signal<Facts | null>(null);
+  readonly answers = signal<readonly SlotAnswers[]>([NOTHING, NOTHING]);
+  readonly shown = signal<Shown | null>(null);
+  readonly link = signal<{ link: Link; why: string }>({ link: "opening", why: "" });
+  readonly fault = signal("");
+  readonly said = signal("");
+  readonly milliseconds = signal<number | null>(null);
+
+  readonly view = signal<View>("study");
+  readonly mode = signal<Mode>("edited");
+  readonly brush = signal<Brush>("wall");
+  readonly cursor = signal<Cell | null>(null);
+  readonly site = signal("");
+  readonly channel = signal(0);
+  readonly active = signal(0);
+  readonly theme: Signal<Theme>;
+
+  readonly agent = computed(() => this.agentOf(this.active.value));
+
+  /** The maze in which the episode that is shown began. */
+  playedOn: Board | null = null;
+  private rev = 0;
+  private asked = 0;
+  private nextId = 1;
+  private readonly waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void }>();
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly kept: Storage | null,
+  ) {
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    this.theme = signal(dark.matches ? "dark" : "light");
+    dark.addEventListener("change", () => (this.theme.value = dark.matches ? "dark" : "light"));
+    transport.onAnswer = (bytes) => this.answered(decode(bytes));
+    transport.onLink = (link, why) => this.linked(link, why);
+    effect(() => this.show());
+    effect(() => {
+      const agent = this.agent.value;
+      const known = agent?.sites.some((site) => site.name === this.site.peek());
+      if (agent?.maze && !known) this.site.value = firstSite(agent);
+    });
+    effect(() => {
+      if (this.session.value) kept?.setItem(KEY, JSON.stringify(this.session.value));
+    });
+    transport.start();
+  }
+
+  agentOf(slot: number): Agent | null {
+    const name = this.session.value?.slots[slot]?.agent;
+    return (name !== undefined && this.agents.value[name]) || null;
+  }
+
+  /** Change what is studied. Changes of one stroke are undone together. */
+  change(make: (session: Session) => Session, stroke: string | null = null): void {
+    const history = this.history.value;
+    if (history) this.history.value = changed(history, make(history.now), stroke);
+  }
+
+  changeBoard(make: (board: Board) => Board, stroke: string | null = null): void {
+    this.change((session) => {
+      const board = make(session.board);
+      return board === session.board ? session : { ...session, board };
+    }, stroke);
+  }
+
+  undo(): void {
+    if (this.history.value) this.history.value = undo(this.history.value);
+  }
+
+  redo(): void {
+    if (this.history.value) this.history.value = redo(this.history.value);
+  }
+
+  /** Ask for something that is answered once. */
+  ask(message: object): Promise<Answer> {
+    const id = this.nextId++;
+    this.transport.send({ ...message, id });
+    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+  }
+
+  /** Ask, and tell the person what went wrong. */
+  async tell(message: object): Promise<Answer | null> {
+    try {
+      const answer = await this.ask(message);
+      this.fault.value = "";
+      return answer;
+    } catch (error) {
+      this.fault.value = error instanceof Error ? error.message : String(error);
+      return null;
+    }
+  }
+
+  async open(name: string): Promise<void> {
+    if (this.agents.value[name]) return;
+    const answer = await this.tell({ kind: "open", agent: name });
+    if (answer) this.agents.value = { ...this.agents.value, [name]: answer.head as unknown as Agent };
+  }
+
+  /** Put an agent into a slot; its edits go, since another network has other layers. */
+  async choose(slot: number, name: string): Promise<void> {
+    await this.open(name);
+    const agent = this.agents.value[name];
+    if (!agent) return;
+    if (slot === 0) this.shown.value = null;
+    this.change((session) => {
+      const there = session.slots[slot];
+      const same = agent.sites.length > 0 && this.agentOf(slot)?.model === agent.model;
+      const fresh = { agent: name, digest: agent.digest, edits: same ? (there?.edits ?? []) : [] };
+      return there ? withSlot(session, slot, fresh) : { ...session, slots: [...session.slots, fresh] };
+    });
+  }
+
+  async start(): Promise<void> {
+    this.playedOn = this.board.value;
+    await this.played({ kind: "start", seed: Math.floor(Math.random() * 2 ** 31) });
+  }
+
+  async step(action: number | "agent" | "likeliest" | "back"): Promise<void> {
+    await this.played({ kind: "step", action });
+  }
+
+  private async played(message: object): Promise<void> {
+    const answer = await this.tell({ ...message, session: this.session.value });
+    if (!answer) return;
+    const picture = answer.arrays["picture"];
+    this.shown.value = {
+      moment: answer.head as unknown as Moment,
+      probabilities: (answer.arrays["probabilities"]?.data as Float32Array | undefined) ?? null,
+      picture: picture ? { shape: picture.shape, data: picture.data as Uint8Array } : null,
+    };
+  }
+
+  private show(): void {
+    const session = this.session.value;
+    const site = this.site.value;
+    const ready = session?.slots.every((slot) => this.agents.value[slot.agent]);
+    if (!session || !ready || this.link.value.link !== "open") return;
+    if (!session.slots.every((slot) => this.agents.value[slot.agent]?.maze)) return;
+    this.rev += 1;
+    this.asked = performance.now();
+    this.transport.send({ kind: "show", rev: this.rev, session, site: site || null });
+  }
+
+  /** Note that a revision has been drawn, wholly or in part. */
+  drawn(rev: number, whole: boolean): void {
+    if (rev !== this.rev) return;
+    const ms = performance.now() - this.asked;
+    if (whole) this.milliseconds.value = ms;
+    document.dispatchEvent(new CustomEvent("lab:drawn", { detail: { rev, whole, ms } }));
+  }
+
+  private linked(link: Link, why: string): void {
+    if (link === "open") this.transport.send({ kind: "hello", token: this.transport.token, version: VERSION });
+    else {
+      for (const { reject } of this.waiting.values()) reject(new Error(why));
+      this.waiting.clear();
+      batch(() => {
+        this.agents.value = {};
+        this.link.value = { link, why };
+      });
+    }
+  }
+
+  private answered(answer: Answer): void {
+    const id = answer.head["id"] as number | undefined;
+    const waiting = id === undefined ? undefined : this.waiting.get(id);
+    if (id !== undefined && waiting) {
+      this.waiting.delete(id);
+      if (answer.kind === "error") waiting.reject(new Error(answer.head["text"] as string));
+      else waiting.resolve(answer);
+      return;
+    }
+    if (answer.kind === "welcome") void this.welcomed(answer);
+    else if (answer.kind === "error") this.failed(answer);
+    else if (answer.head["rev"] === this.rev) batch(() => this.showed(answer));
+  }
+
+  private failed({ head }: Answer): void {
+    if (head["fault"] === "hello") this.transport.refuse(head["text"] as string);
+    else if (head["rev"] === undefined || head["rev"] === this.rev) this.fault.value = head["text"] as string;
+  }
+
+  private async welcomed({ head }: Answer): Promise<void> {
+    this.names.value = head["agents"] as string[];
+    const session = this.session.value ?? restored(this.kept) ?? (head["session"] as Session);
+    await Promise.all(session.slots.map((slot) => this.open(slot.agent)));
+    const known = session.slots.every((slot) => this.agents.value[slot.agent]);
+    const begun = known ? session : (head["session"] as Session);
+    if (!known) await Promise.all(begun.slots.map((slot) => this.open(slot.agent)));
+    batch(() => {
+      this.link.value = { link: "open", why: "" };
+      if (begun !== this.session.value) this.history.value = beginHistory(begun);
+      if (this.agentOf(0)?.maze === null) this.view.value = "play";
+    });
+  }
+
+  private showed(answer: Answer): void {
+    const slot = (answer.head["slot"] as number | undefined) ?? 0;
+    const old = this.answers.value[slot] ?? NOTHING;
+    if (answer.kind === "board") this.begun(answer.head as unknown as Facts);
+    else if (answer.kind === "now") this.put(slot, { ...old, ...this.taken(old, answer), ...layerOf(answer) });
+    else if (answer.kind === "field") this.put(slot, { ...old, ...this.taken(old, answer) });
+    else if (answer.kind === "solved") this.put(slot, { ...old, solved: answer.head as unknown as SlotAnswers["solved"] });
+    else if (answer.kind === "done") this.fault.value = "";
+  }
+
+  private begun(facts: Facts): void {
+    this.facts.value = facts;
+    this.answers.value = this.answers.value.map((old) => ({
+      ...old,
+      field: begin(facts.rev, facts.cells, old.field),
+    }));
+  }
+
+  private taken(old: SlotAnswers, answer: Answer): Partial<SlotAnswers> {
+    if (!old.field) return {};
+    take(old.field, answer);
+    const coefficients = (answer.head["coefficients"] ?? old.coefficients) as Record<string, number>;
+    return { field: { ...old.field }, coefficients };
+  }
+
+  private put(slot: number, answers: SlotAnswers): void {
+    this.answers.value = this.answers.value.map((old, n) => (n === slot ? answers : old));
+  }
+}
+
+export const KEY = "chisel-lab-session";
+
+function restored(kept: Storage | null): Session | null {
+  const text = kept?.getItem(KEY);
+  const found: unknown = text ? JSON.parse(text) : null;
+  return isSession(found) ? found : null;
+}
+
+function layerOf({ head, arrays }: Answer): Partial<SlotAnswers> {
+  const layer = arrays["layer"];
+  if (!layer) return { layer: null };
+  const original = layer.data as Float32Array;
+  const edited = (arrays["edited_layer"]?.data ?? original) as Float32Array;
+  return { layer: { site: head["site"] as string, shape: layer.shape, original, edited } };
+}
+
+const PUBLISHED = "embedder.block2.res1.resadd";
+
+/** Return the layer that studies of mazes edit, or the last one that is a map. */
+export function firstSite(agent: Agent | null): string {
+  const maps = (agent?.sites ?? []).filter((site) => site.shape.length === 3);
+  return (maps.find((site) => site.name.endsWith(PUBLISHED.slice(9))) ?? maps.at(-1))?.name ?? "";
+}

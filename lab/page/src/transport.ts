@@ -1,0 +1,90 @@
+/** How messages travel: through a socket of the local server, or through a notebook's channel. */
+
+export type Link = "opening" | "open" | "lost" | "refused";
+
+export interface Transport {
+  /** Called with each answer's bytes. */
+  onAnswer: (bytes: ArrayBuffer) => void;
+  /** Called when the way opens or closes, with words for the person. */
+  onLink: (link: Link, why: string) => void;
+  /** What proves that the page was opened by the right person; empty in a notebook. */
+  readonly token: string;
+  start(): void;
+  send(message: object): void;
+  /** Say that the server refused this page: trying again would not help. */
+  refuse(why: string): void;
+}
+
+const AGAIN = 1000;
+
+export class SocketTransport implements Transport {
+  onAnswer: Transport["onAnswer"] = () => undefined;
+  onLink: Transport["onLink"] = () => undefined;
+  private socket: WebSocket | null = null;
+  private refused = false;
+
+  constructor(
+    private readonly url: string,
+    readonly token: string,
+  ) {}
+
+  start(): void {
+    const socket = new WebSocket(this.url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.onLink("open", "");
+    socket.onmessage = (event) => this.onAnswer(event.data as ArrayBuffer);
+    socket.onclose = (event) => this.closed(event.code);
+    this.socket = socket;
+  }
+
+  send(message: object): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  refuse(why: string): void {
+    this.refused = true;
+    this.onLink("refused", why);
+  }
+
+  private closed(code: number): void {
+    if (this.refused) return;
+    const why =
+      code === 1009
+        ? "That was too large for the lab. Connecting again…"
+        : "The lab does not answer. Is it still running in the terminal? Trying again…";
+    this.onLink("lost", why);
+    setTimeout(() => this.start(), AGAIN);
+  }
+}
+
+/** The part of an anywidget model that is used. */
+export interface NotebookModel {
+  send(content: object): void;
+  on(event: "msg:custom", callback: (content: unknown, buffers: DataView[]) => void): void;
+}
+
+export class NotebookTransport implements Transport {
+  onAnswer: Transport["onAnswer"] = () => undefined;
+  onLink: Transport["onLink"] = () => undefined;
+  readonly token = "";
+
+  constructor(private readonly model: NotebookModel) {}
+
+  start(): void {
+    this.model.on("msg:custom", (_, [view]) => {
+      if (!view) return;
+      const bytes = new Uint8Array(view.byteLength);
+      bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+      this.onAnswer(bytes.buffer);
+    });
+    this.onLink("open", "");
+  }
+
+  send(message: object): void {
+    this.model.send(message);
+  }
+
+  refuse(why: string): void {
+    this.onLink("refused", why);
+  }
+}

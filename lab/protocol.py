@@ -1,0 +1,172 @@
+"""Messages between page and server.
+
+The page sends JSON text. Answers are binary: the length of a JSON head as four bytes (little
+endian), the head, padded with spaces so that arrays begin at a multiple of 8, then the arrays. The
+head names them in `parts`, in order: name, shape and type. The same bytes go through the channel of
+a notebook.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel.analysis.results import plain, read_plain
+from chisel.configs import ConfigError
+from chisel.lab.session import Board, Session
+
+VERSION = 1
+"""Version of the messages; a page of another one is told to reload."""
+LARGEST_MESSAGE = 1 << 20
+"""Bytes of the largest message that the page may send."""
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Opens the talk; the first message."""
+
+    kind: Literal["hello"]
+    token: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Open:
+    """Asks for an agent: its layers, regions and training."""
+
+    kind: Literal["open"]
+    id: int
+    agent: str
+
+
+@dataclass(frozen=True)
+class Show:
+    """Asks for everything that is visible of a session; a later one replaces it."""
+
+    kind: Literal["show"]
+    rev: int
+    session: Session
+    site: str | None = None
+    """Layer whose channels are shown."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Asks for a maze that the agent was trained on, or a validation maze."""
+
+    kind: Literal["level"]
+    id: int
+    agent: str
+    source: Literal["train", "validation", "procgen"]
+    """A split, of which the `seed`-th sample is drawn; or procgen's own level seed."""
+    seed: int
+    cheese: Literal["as-trained", "anywhere"] = "anywhere"
+    size: int = 0
+    """Side of the maze; 0 is any that training had."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Asks for a file."""
+
+    kind: Literal["export"]
+    id: int
+    what: Literal["python", "csv", "svg", "png"]
+    session: Session
+
+
+@dataclass(frozen=True)
+class Start:
+    """Begins an episode: in this maze, or in the world of an agent that plays no mazes."""
+
+    kind: Literal["start"]
+    id: int
+    session: Session
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Goes on with the episode, or back in it."""
+
+    kind: Literal["step"]
+    id: int
+    action: int | Literal["agent", "likeliest", "back"]
+    session: Session
+    """The agents' edits from now on; the maze stays that of the episode."""
+
+
+@dataclass(frozen=True)
+class Ping:
+    """Asks whether the server is there."""
+
+    kind: Literal["ping"]
+    id: int
+
+
+Request = Hello | Open | Show | Level | Export | Start | Step | Ping
+
+
+def read_request(text: str) -> Request:
+    """Read a message of the page.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConfigError("the message is no JSON") from None
+    kind: Any = Request
+    request: Request = read_plain(kind, message)
+    return request
+
+
+def frame(kind: str, /, arrays: Mapping[str, NDArray[Any]] | None = None, **head: Any) -> bytes:
+    """Write an answer.
+
+    Args:
+        kind: What it is.
+        arrays: Arrays of float32, int32 or uint8.
+        head: Plain values; NaN becomes null.
+    """
+    named = {name: np.ascontiguousarray(one) for name, one in (arrays or {}).items()}
+    parts = [
+        {"name": name, "shape": list(one.shape), "type": one.dtype.name}
+        for name, one in named.items()
+    ]
+    text = json.dumps(
+        {"kind": kind, **plain(head), "parts": parts}, allow_nan=False, ensure_ascii=False
+    ).encode()
+    text += b" " * (-(4 + len(text)) % 8)
+    body = b"".join(one.tobytes() + b"\0" * (-one.nbytes % 8) for one in named.values())
+    return struct.pack("<I", len(text)) + text + body
+
+
+def read_frame(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read an answer, as the page does: its head, and its arrays by name."""
+    (length,) = struct.unpack_from("<I", data)
+    head = json.loads(data[4 : 4 + length])
+    arrays, at = {}, 4 + length
+    for part in head.pop("parts"):
+        size = int(np.prod(part["shape"], dtype=np.int64))
+        one = np.frombuffer(data, part["type"], size, at).reshape(part["shape"])
+        arrays[part["name"]] = one
+        at += one.nbytes + -one.nbytes % 8
+    return head, arrays
+
+
+def plain_board(board: Board) -> dict[str, Any]:
+    """Return a board as the page keeps it."""
+    return {
+        "maze": list(board.maze),
+        "facing": board.facing,
+        "background": board.background,
+        "level": board.level,
+    }

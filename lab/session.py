@@ -1,0 +1,146 @@
+"""What somebody studies in the lab, as one document: a maze, and one or two edited agents."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from chisel.analysis.maze import AnyEdit
+from chisel.analysis.results import read_plain
+from chisel.configs import ConfigError
+from chisel.envs.maze import MazeState
+
+FORMAT = 1
+MOST_EDITS = 64
+LARGEST = 31
+"""Side of the largest maze that a world holds."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A maze with its mouse and cheese."""
+
+    maze: tuple[str, ...]
+    """Drawing, top row first: `#` wall, `.` free, `C` cheese, `M` mouse."""
+    facing: Literal["left", "right"] = "left"
+    """Side that the mouse faces; networks that see pixels see that, too."""
+    background: int = 0
+    """Number of procgen's background picture, which some networks see."""
+    level: int = -1
+    """procgen's seed of the level that it was before it was changed; -1 if there was none."""
+
+    def state(self, mode: str) -> MazeState:
+        """Make the maze in a world of one of procgen's modes.
+
+        Raises:
+            ConfigError: If it cannot be read, or does not fit the world.
+        """
+        if not 0 < len(self.maze) <= LARGEST or max(map(len, self.maze)) > LARGEST:
+            raise ConfigError(f"board.maze: 1 to {LARGEST} rows and columns are possible")
+        state = MazeState.from_drawing("\n".join(self.maze), mode=mode)
+        state.is_reflected = self.facing == "right"
+        state.background = (self.background, 0.0)
+        state.level_seed = self.level
+        return state
+
+    @classmethod
+    def of(cls, state: MazeState) -> Board:
+        """Return the board of a state."""
+        facing: Literal["left", "right"] = "right" if state.is_reflected else "left"
+        maze = tuple(state.draw().splitlines())
+        return cls(maze, facing, state.background[0], state.level_seed)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An agent with a list of edits."""
+
+    agent: str
+    """Its name in the lab."""
+    digest: str = ""
+    """sha256 of its weights, in hex; empty if any will do."""
+    edits: tuple[AnyEdit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A maze, and one agent or two that are compared in it."""
+
+    board: Board
+    slots: tuple[Slot, ...]
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ConfigError(f"a session of format {self.format}; this version reads {FORMAT}")
+        if not 1 <= len(self.slots) <= 2:
+            raise ConfigError(f"a session has one agent or two, not {len(self.slots)}")
+        for slot in self.slots:
+            if len(slot.edits) > MOST_EDITS:
+                raise ConfigError(f"{len(slot.edits)} edits; at most {MOST_EDITS} are possible")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def read_session(path: Path) -> Session:
+    """Read a session that the page saved.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is no session of the lab: {error}") from None
+    return read_plain(Session, plain, "session")
+
+
+def marks(state: MazeState, sizes: tuple[int, int], region: int | None) -> list[str]:
+    """Say what a maze has that no maze of training had.
+
+    Args:
+        state: The maze.
+        sizes: Sides of the smallest and largest maze of training.
+        region: Side of the top-right region where the cheese was; None if it was anywhere.
+    """
+    side, found = state.maze_dim, []
+    if not sizes[0] <= side <= sizes[1]:
+        found.append(f"training had mazes of {sizes[0]}×{sizes[0]} to {sizes[1]}×{sizes[1]}")
+    if not is_perfect(state.open):
+        found.append("procgen makes no such walls: its mazes have one path between any two squares")
+    if state.mouse != (0, 0):
+        found.append("in training the mouse starts at the bottom left")
+    if len(state.cheese) != 1:
+        found.append(f"training had one cheese, here {len(state.cheese)} are shown")
+    first = 0 if region is None else side - min(max(region, 1), side)
+    if any(min(cell) < first for cell in state.cheese):
+        found.append(f"in training the cheese was in the top-right {side - first}×{side - first}")
+    return found
+
+
+def is_perfect(open_cells: Any) -> bool:
+    """Return whether procgen could have carved a maze: a spanning tree of every other square."""
+    rooms = open_cells[::2, ::2]
+    if not rooms.all() or open_cells[1::2, 1::2].any():
+        return False
+    doors = int(open_cells.sum()) - rooms.size
+    return doors == rooms.size - 1 and _connected(open_cells)
+
+
+def _connected(open_cells: Any) -> bool:
+    reached = np.zeros_like(open_cells)
+    reached[tuple(np.argwhere(open_cells)[0])] = True
+    for _ in range(open_cells.size):
+        padded = np.pad(reached, 1)
+        spread = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+        grown = (reached | spread) & open_cells
+        if (grown == reached).all():
+            break
+        reached = grown
+    return bool((reached == open_cells).all())
