@@ -22,6 +22,7 @@ from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
 from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
+from chisel.configs.rules.aup import deep_aup_iterations
 from chisel.configs.rules.validate import (
     WORLD_SIZE,
     check_env,
@@ -35,6 +36,8 @@ from chisel.configs.schema import (
     AutoencoderNetConfig,
     AuxiliaryConfig,
     CnnConfig,
+    DeepAupConfig,
+    DeepAuxiliaryConfig,
     DigitsConfig,
     EvalConfig,
     ExpertsConfig,
@@ -48,6 +51,7 @@ from chisel.configs.schema import (
     MazeConfig,
     MnistConfig,
     OversightConfig,
+    PenaltyConfig,
     PPOConfig,
     RampConfig,
     ReinforceConfig,
@@ -71,6 +75,8 @@ __all__ = [
     "ChiselError",
     "CnnConfig",
     "ConfigError",
+    "DeepAupConfig",
+    "DeepAuxiliaryConfig",
     "DigitsConfig",
     "EnvironmentFault",
     "EvalConfig",
@@ -91,6 +97,7 @@ __all__ = [
     "PPOConfig",
     "Page",
     "PageTable",
+    "PenaltyConfig",
     "RampConfig",
     "ReinforceConfig",
     "RoutingConfig",
@@ -102,6 +109,7 @@ __all__ = [
     "TrainerConfig",
     "Training",
     "check_env",
+    "deep_aup_iterations",
     "experiments",
     "flatten",
     "frames_note",
