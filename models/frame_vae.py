@@ -6,33 +6,15 @@ the encoders of auxiliary rewards in Turner et al. 2020 (2006.06547).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.distributions import ContinuousBernoulli, Normal, kl_divergence
 
 HIDDEN = (512, 512, 256)
 HEAD = 128
-TAYLOR_BELOW = 0.5
-"""Size of a logit below which the log-normaliser is computed by its series."""
-
-
-def log_normalizer(logits: Tensor) -> Tensor:
-    """Compute log C of the continuous Bernoulli with success probability σ(logit).
-
-    Its density on [0, 1] is `C λ^x (1 - λ)^(1 - x)` with `C = 2 artanh(1 - 2λ) / (1 - 2λ)`, and 2
-    at λ = 1/2 (1907.06845, equation 8). In the logit l that is `l / tanh(l / 2)`, whose series
-    around 0 is `2 (1 + l²/12 - l⁴/720 + l⁶/30240 - …)`.
-    """
-    near = logits.abs() < TAYLOR_BELOW
-    square = torch.where(near, logits, 0.0).square()
-    series = square * (1 / 12 - square * (1 / 720 - square / 30240))
-    size = torch.where(near, 1.0, logits.abs())
-    far = size.log() - (size / 2).tanh().log()
-    return torch.where(near, math.log(2) + series.log1p(), far)
 
 
 class FrameVae(nn.Module):
@@ -54,6 +36,7 @@ class FrameVae(nn.Module):
         self.mean = nn.Sequential(*_layers([HIDDEN[-1], HEAD, latent]))
         self.deviation = nn.Sequential(*_layers([HIDDEN[-1], HEAD, latent]), nn.Softplus())
         self.decoder = nn.Sequential(*_layers([latent, HEAD, *reversed(HIDDEN), pixels]))
+        self.to_empty(device="cpu")  # constructors of layers would draw weights of their own
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 bound = module.in_features**-0.5
@@ -73,16 +56,17 @@ class FrameVae(nn.Module):
             noise: `[B, latent]`, standard normal.
         """
         mean, deviation = self.encode(pictures)
-        logits: Tensor = self.decoder(mean + deviation * noise)
-        entropy = functional.binary_cross_entropy_with_logits(logits, pictures, reduction="none")
-        divergence = 0.5 * (mean.square() + deviation.square() - 1) - deviation.log()
-        total: Tensor = (entropy - log_normalizer(logits)).sum() + divergence.sum()
-        return total / len(pictures)
+        logits = self.decoder(mean + deviation * noise)
+        pixels = ContinuousBernoulli(logits=logits, validate_args=False)
+        likelihood: Tensor = pixels.log_prob(pictures).sum()  # type: ignore[no-untyped-call]
+        prior = Normal(torch.zeros_like(mean), 1.0, validate_args=False)
+        posterior = Normal(mean, deviation, validate_args=False)
+        return (kl_divergence(posterior, prior).sum() - likelihood) / len(pictures)
 
 
 def _layers(sizes: Sequence[int]) -> list[nn.Module]:
     """Return linear layers with ELU between them; the last one is linear."""
     found: list[nn.Module] = []
     for before, after in pairwise(sizes):
-        found += [nn.Linear(before, after), nn.ELU()]
+        found += [nn.Linear(before, after, device="meta"), nn.ELU()]
     return found[:-1]

@@ -120,6 +120,12 @@ class _Parts:
             models.build(self.config.model, self.spaces, seed=self._seed()) for _ in range(aux.num)
         ]
         if self.options.faithful:
+            if networks[0].critic is not None:
+                raise ConfigError(
+                    f"algo.faithful = true: model.name={self.config.model.name} has a value "
+                    "network of its own, and the released value head reads the policy's features; "
+                    "set model.name=cnn, or algo.faithful=false"
+                )
             return ReleasedCritic(
                 networks[0], self.options, generator=self._generator(), device=self.device
             )

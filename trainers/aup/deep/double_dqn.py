@@ -36,7 +36,11 @@ class QNetworks(nn.Module):
     def means(self, obs: Tensor) -> Tensor:
         """Compute `(1 - γ) Q` `[B, K, A]`."""
         shown = to_tensor(obs)
-        return torch.stack([net.fc_policy(net.features(shown)) for net in self.networks], 1)
+        found = []
+        for network in self.networks:
+            assert isinstance(network, ActorCritic)
+            found.append(network.fc_policy(network.features(shown)))
+        return torch.stack(found, 1)
 
 
 def double_dqn_targets(
@@ -133,20 +137,21 @@ class DoubleDqn:
         return {"aup/q_loss": float(total) / self.options.updates / scale}
 
     def _update(self) -> Tensor:
-        """Take one optimiser step, and return the loss: a squared error of `(1 - γ) Q`."""
+        """Take one optimiser step, and return the mean squared error of `(1 - γ) Q`."""
         rows = self.replay.draw(self.options.batch_size, self.generator)
         targets = self._targets(rows)
         outputs = self.networks.means(rows["obs"])
         chosen = rows["actions"].view(-1, 1, 1).expand(-1, outputs.shape[1], 1)
         error = outputs.gather(2, chosen).squeeze(2) - targets
-        loss = (error.square() * rows["weight"].unsqueeze(1)).mean()
+        # A sum over rewards: how many there are changes nothing for each network.
+        loss = (error.square() * rows["weight"].unsqueeze(1)).sum(1).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's
         self.optimizer.step()
         self._updates += 1
         if self._updates % self.options.target_every == 0:
             self.target.load_state_dict(self.networks.state_dict())
-        return loss.detach()
+        return loss.detach() / len(self.networks.networks)
 
     @torch.no_grad()
     def _targets(self, rows: dict[str, Tensor]) -> Tensor:

@@ -118,10 +118,12 @@ class FrameRewards:
         assert self.optimizer is not None
         total = torch.zeros((), device=self.device)
         order = torch.randperm(len(self._views), generator=self.generator)
-        for rows in order.split(self.options.encoder_batch_size):
+        batch_size = self.options.encoder_batch_size
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
             pictures = _pixels(self._views[rows].to(self.device))
-            size = torch.Size((len(rows), self.options.latent))
-            loss = self.encoder.loss(pictures, self._noise(size))
+            noise = self._noise(torch.Size((len(rows), self.options.latent)))
+            loss = self.encoder.loss(pictures, noise)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch's
             self.optimizer.step()
@@ -135,7 +137,9 @@ class FrameRewards:
     def _finish(self) -> None:
         """Scale the rewards, and free views and optimiser."""
         if not self.faithful:
-            found = torch.cat([self._raw(part) for part in self._views.split(_CHUNK)]).double()
+            starts = range(0, len(self._views), _CHUNK)
+            parts = [self._raw(self._views[start : start + _CHUNK]) for start in starts]
+            found = torch.cat(parts).double()
             self.shift = found.mean(0).float()
             deviation = found.std(0, correction=0).clamp_min(LEAST_DEVIATION)
             self.divisor = deviation.float()

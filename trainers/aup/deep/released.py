@@ -43,7 +43,7 @@ class ReleasedCritic:
         device: torch.device,
     ) -> None:
         features, actions = network.fc_policy.in_features, network.fc_policy.out_features
-        head = nn.utils.skip_init(nn.Linear, features, actions)
+        head = nn.Linear(features, actions, device="meta").to_empty(device="cpu")
         for weights in head.parameters():  # torch's usual distribution
             nn.init.uniform_(weights, -(features**-0.5), features**-0.5, generator=generator)
         network.fc_value = head

@@ -86,7 +86,7 @@ class DeepAuxiliary:
             return self.rewards.learn(views)
         self._learnt += 1
         share = self._learnt / self.iterations
-        rewards = self.rewards(views).unflatten(0, (rollout.num_steps, rollout.num_envs))
+        rewards = self.rewards(views).view(rollout.num_steps, rollout.num_envs, -1)
         self.gate.note(share)
         return self.critic.learn(rollout, rewards, share)
 
