@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from chisel.configs import ChiselError, NumericsError
 from chisel.models import FrameVae
@@ -197,7 +198,7 @@ def trained(iterations=300, **options):
     """A critic that has learnt `place`, the gate that watched, and the corridor."""
     env = Shown(timeout=10_000)
     critic = corridor_critic(replay=4000, updates=4, batch_size=32, target_every=20, **options)
-    gate = Gate(env, lambda: Shown(timeout=10_000), gamma=0.6, least=0.8, fails="stop")
+    gate = gate_of(env, fails="stop")
     collector = None
     for number in range(iterations):
         if collector is None:
@@ -224,35 +225,37 @@ def test_values_become_those_of_value_iteration_and_pass_the_gate(learnt):
     critic, gate, env = learnt
     found = critic.values(on_every_cell(env))[:, 0].numpy()
     assert found == pytest.approx(exact(0.6), abs=0.15)
-    assert gate.judge(critic.values, place) > 0.8
-    assert gate.get_state() == {"states": [], "correlation": gate.correlation}
+    found = gate.judge(critic.values, place)
+    assert found["aup/gate"] > 0.8
+    assert found["aup/gate_penalty"] > 0.8
+    assert gate.get_state() == {"states": [], "found": found}
 
 
-def snapshots():
-    """A gate with saved corridors, whose agents are on every cell."""
+def gate_of(env, fails):
+    return Gate(env, lambda: Shown(timeout=10_000), noop=0, gamma=0.6, least=0.8, fails=fails)
+
+
+def gate_on_every_cell(fails="warn"):
+    """A gate with saved corridors, in each of which the agent is on another cell."""
     env = Shown(timeout=10_000)
     env.where = np.arange(4)
-    return lambda **options: noted(
-        Gate(env, lambda: Shown(timeout=10_000), gamma=0.6, least=0.8, **options)
-    )
-
-
-def noted(gate):
+    gate = gate_of(env, fails)
     gate.note(1.0)
     return gate
 
 
 def returns_by_hand(values, gamma, steps):
-    """What the greedy policy gets from each cell."""
-    pays, found = [1.0, 0.0, 0.0, 3.0, 0.0], []
-    for cell in range(4):
-        total = 0.0
-        for step in range(steps):
-            total += gamma**step * pays[cell]
-            cell += int(values[cell].argmax())
-            if cell == 4:
-                break
-        found.append(total)
+    """What each action and then the greedy policy get from each cell."""
+    pays, found = [1.0, 0.0, 0.0, 3.0, 0.0], np.zeros((4, 2))
+    for start in range(4):
+        for first in (0, 1):
+            cell, action = start, first
+            for step in range(steps):
+                found[start, first] += gamma**step * pays[cell]
+                cell += action
+                if cell == 4:
+                    break
+                action = int(values[cell].argmax())
     return found
 
 
@@ -263,21 +266,21 @@ def test_the_gate_ranks_the_returns_of_the_greedy_policy_by_hand():
         cells = obs[:, 1, :, 0].argmax(1)
         return torch.from_numpy(table)[cells][:, None]
 
-    largest, got = table.max(1), returns_by_hand(table, 0.6, 10)
-    ranks = [np.argsort(np.argsort(one)) for one in (largest, got)]
-    assert got == pytest.approx([1.0, 0.0, 0.0, 3 * (1 - 0.6**10) / 0.4])
-    gate = snapshots()(fails="warn")
-    found = gate.judge(values, place)
-    tied = np.array([2.0, 0.5, 0.5, 3.0])  # cells 1 and 2 get nothing
-    assert found == pytest.approx(np.corrcoef(ranks[0], tied)[0, 1])
+    returns = returns_by_hand(table, 0.6, 6)  # 0.6^6 is the first below .05
+    best = returns[np.arange(4), table.argmax(1)]
+    assert best == pytest.approx([1.0, 0.0, 0.0, 3 * (1 - 0.6**6) / 0.4])
+    found = gate_on_every_cell().judge(values, place)
+    assert found["aup/gate"] == pytest.approx(spearmanr(table.max(1), best)[0])
+    changes = [np.abs(one[:, 1] - one[:, 0]) for one in (table, returns)]
+    assert found["aup/gate_penalty"] == pytest.approx(spearmanr(*changes)[0])
 
 
 def test_untrained_values_fail_the_gate_and_the_run_says_so(capsys):
     found = []
     for seed in range(5):
-        gate = snapshots()(fails="warn")
-        found.append(gate.judge(corridor_critic(seed=seed).values, place))
-        assert gate.get_state()["correlation"] == found[-1]
+        gate = gate_on_every_cell()
+        found.append(gate.judge(corridor_critic(seed=seed).values, place)["aup/gate"])
+        assert gate.get_state()["found"]["aup/gate"] == found[-1]
     assert np.mean(found) < 0.5
     line = capsys.readouterr().err.splitlines()[0]
     assert line.startswith("warning: the auxiliary values failed their gate: rank correlation")
@@ -285,20 +288,19 @@ def test_untrained_values_fail_the_gate_and_the_run_says_so(capsys):
 
 
 def test_values_that_are_all_the_same_fail_the_gate_which_may_stop_the_run():
-    gate = snapshots()(fails="stop")
+    gate = gate_on_every_cell(fails="stop")
     with pytest.raises(ChiselError, match="rank correlation nan"):
         gate.judge(lambda obs: torch.zeros(len(obs), 1, 2), place)
 
 
 def test_of_several_rewards_the_worst_counts(learnt):
     critic, _, _ = learnt
-    gate = snapshots()(fails="warn")
 
     def both(obs):
         good = critic.values(obs)
         return torch.cat([good, -good], 1)
 
-    found = gate.judge(both, lambda views: place(views).expand(-1, 2))
-    alone = snapshots()(fails="warn").judge(critic.values, place)
-    assert alone > 0.8
-    assert found < alone
+    found = gate_on_every_cell().judge(both, lambda views: place(views).expand(-1, 2))
+    alone = gate_on_every_cell().judge(critic.values, place)
+    assert alone["aup/gate"] > 0.8
+    assert found["aup/gate"] < alone["aup/gate"]

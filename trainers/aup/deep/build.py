@@ -107,7 +107,7 @@ class _Parts:
         learnt = DeepAuxiliary(
             self._rewards(),
             critic,
-            self._gate(),
+            self._gate(noop),
             iterations=-(-self.options.aux.steps // frames),
             num_actions=num_actions,
         )
@@ -161,11 +161,12 @@ class _Parts:
             device=self.device,
         )
 
-    def _gate(self) -> Gate:
+    def _gate(self, noop: int) -> Gate:
         aux, num_envs = self.options.aux, self.env.num_envs
         return Gate(
             self.env,
             partial(envs.make, self.config.env, seed=0, num_envs=num_envs),
+            noop=noop,
             gamma=aux.gamma,
             least=aux.gate,
             fails=aux.gate_fails,

@@ -96,9 +96,9 @@ class DeepAuxiliary:
         Raises:
             ChiselError: The values fail the gate, and that is to stop the run.
         """
-        logged = {"aup/gate": self.gate.judge(self.critic.values, self.rewards)}
+        found = self.gate.judge(self.critic.values, self.rewards)
         self.critic.stop()
-        return logged
+        return found
 
     def get_state(self) -> dict[str, Any]:
         """Return the states of rewards, critic and gate, and the count of iterations."""
