@@ -9,6 +9,7 @@ from torch import Tensor
 
 from chisel.configs import ConfigError
 from chisel.trainers.logging.csv_log import CsvLog
+from chisel.trainers.runs import rundir
 
 COLUMN = "aup/penalty"
 """Metric with the mean penalty of a rollout's steps, as it was charged, before its weight."""
@@ -47,9 +48,17 @@ def recorded_mean(run: str) -> float:
     """Return the mean penalty per step that a run was charged, from its metrics.csv.
 
     Raises:
-        ConfigError: It was never charged anything, or there is no such run.
+        CheckpointError: There is no such run.
+        ConfigError: It was never charged anything, or is not at its end.
     """
+    frames = rundir.read_config(Path(run)).frames
     rows = CsvLog(Path(run) / "metrics.csv", last_iteration=0).rows()
+    done = int(rows[-1]["env_steps"]) if rows else 0
+    if rows and done + rows[0]["env_steps"] <= frames:
+        raise ConfigError(
+            f"algo.penalty_like = {run}: has trained {done:,} of {frames:,} frames; end it first, "
+            f"with `chisel resume {run}`"
+        )
     charged = [row[COLUMN] for row in rows if COLUMN in row]
     if not sum(charged):
         raise ConfigError(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from chisel import configs, models
-from chisel.configs import ConfigError, GridMlpConfig, ImpalaConfig
+from chisel.configs import CheckpointError, ConfigError, GridMlpConfig, ImpalaConfig
 from chisel.trainers.aup.deep.build import make_deep_aup
 from chisel.trainers.aup.deep.double_dqn import QNetworks
 from chisel.trainers.aup.deep.placebos import ConstantCost, FixedValues, ShuffledValues
@@ -217,9 +217,7 @@ def test_scaled_penalties_have_the_mean_that_is_asked_for():
 
 
 def test_the_mean_of_a_run_is_read_from_its_record(tmp_path):
-    (tmp_path / "metrics.csv").write_text(
-        "iteration,env_steps,aup/q_loss,aup/penalty\n1,16,0.1,\n2,32,,0.25\n3,48,,0.5\n"
-    )
+    record(tmp_path, "1,16,\n2,32,0.25\n3,48,0.5\n")
     assert recorded_mean(str(tmp_path)) == 0.375
     module, log = make_deep(placebo="constant", penalty_like=str(tmp_path)), {}
     logged(module, log)
@@ -227,12 +225,29 @@ def test_the_mean_of_a_run_is_read_from_its_record(tmp_path):
     assert np.mean(charged) == pytest.approx(0.375, rel=0.1)
 
 
-@pytest.mark.parametrize("rows", ["", "iteration,env_steps,aup/penalty\n1,16,\n2,32,0.0\n"])
-def test_a_run_without_a_penalty_is_refused(rows, tmp_path):
-    if rows:
-        (tmp_path / "metrics.csv").write_text(rows)
-    with pytest.raises(ConfigError, match=r"metrics.csv has no penalty \(aup/penalty\) above 0"):
+def record(folder, rows):
+    """Write what a run of three iterations of 16 steps leaves."""
+    small = ["frames=63", "env.num_envs=4", "algo.num_steps=4"]
+    (folder / "config.yaml").write_text(configs.to_yaml(configs.load("safelife/ppo", small)))
+    (folder / "metrics.csv").write_text(f"iteration,env_steps,aup/penalty\n{rows}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1,16,\n2,32,\n3,48,0.0\n", r"metrics\.csv has no penalty \(aup/penalty\) above 0"),
+        ("1,16,\n2,32,0.5\n", "has trained 32 of 63 frames; end it first, with `chisel resume"),
+    ],
+)
+def test_a_run_without_a_penalty_or_without_its_end_is_refused(rows, message, tmp_path):
+    record(tmp_path, rows)
+    with pytest.raises(ConfigError, match=message):
         make_deep(placebo="constant", penalty_like=str(tmp_path))
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        make_deep(placebo="constant", penalty_like=str(tmp_path / "nowhere"))
 
 
 def test_a_world_that_does_not_show_itself_whole_is_refused():

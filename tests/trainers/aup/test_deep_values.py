@@ -123,7 +123,7 @@ def steps_of(numbers, num_envs=2):
 
 @pytest.mark.parametrize("kept", [3, 5, 8])
 def test_a_replay_gives_the_newest_steps_with_what_followed_each(kept):
-    replay, generator = StepReplay(kept), torch.Generator().manual_seed(0)
+    replay, generator = StepReplay(kept, CPU), torch.Generator().manual_seed(0)
     for first in range(0, 12, 3):
         replay.add(steps_of(range(first, first + 3)))
     drawn = replay.draw(500, generator)
@@ -136,7 +136,7 @@ def test_a_replay_gives_the_newest_steps_with_what_followed_each(kept):
 
 
 def test_steps_that_were_cut_off_have_no_weight_and_those_that_ended_have():
-    replay, steps = StepReplay(3), steps_of(range(3))
+    replay, steps = StepReplay(3, CPU), steps_of(range(3))
     steps["dones"][:2] = True
     steps["terminated"][0] = True
     replay.add(steps)
@@ -146,7 +146,7 @@ def test_steps_that_were_cut_off_have_no_weight_and_those_that_ended_have():
 
 
 def test_a_replay_goes_on_from_its_state():
-    one, other = StepReplay(5), StepReplay(5)
+    one, other = StepReplay(5, CPU), StepReplay(5, CPU)
     one.add(steps_of(range(4)))
     other.set_state(one.get_state())
     for replay in (one, other):
@@ -232,7 +232,9 @@ def test_values_become_those_of_value_iteration_and_pass_the_gate(learnt):
 
 
 def gate_of(env, fails):
-    return Gate(env, lambda: Shown(timeout=10_000), noop=0, gamma=0.6, least=0.8, fails=fails)
+    return Gate(
+        env, lambda: Shown(timeout=10_000), noop=0, gamma=0.6, least=0.8, fails=fails, device=CPU
+    )
 
 
 def gate_on_every_cell(fails="warn"):

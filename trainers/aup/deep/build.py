@@ -170,4 +170,5 @@ class _Parts:
             gamma=aux.gamma,
             least=aux.gate,
             fails=aux.gate_fails,
+            device=self.device,
         )

@@ -92,7 +92,7 @@ class DoubleDqn:
             torch.optim.Adam(self.networks.parameters(), lr=options.learning_rate, fused=True)
         )
         self.options, self.generator = options, generator
-        self.replay = StepReplay(options.replay // num_envs)
+        self.replay = StepReplay(options.replay // num_envs, device)
         self._rewards = torch.arange(num_envs) % len(networks.networks)
         self._epsilon, self._updates = 1.0, 0
 

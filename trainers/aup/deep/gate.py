@@ -44,6 +44,7 @@ class Gate:
         gamma: Discount in [0, 1).
         least: The least correlation of values that passes.
         fails: What is done below it: print a warning, or stop the run.
+        device: Where values are computed.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Gate:
         gamma: float,
         least: float,
         fails: Literal["warn", "stop"],
+        device: torch.device,
     ) -> None:
         self._env, self._make_twin, self._noop, self._gamma = env, make_twin, noop, gamma
-        self._least, self._fails = least, fails
+        self._least, self._fails, self._device = least, fails, device
         self._states: list[dict[str, Any]] = []
         self.found: dict[str, float] = {}
         """Both correlations, by the names under which they are logged; none before."""
@@ -76,7 +78,7 @@ class Gate:
         found = []
         with closing(self._make_twin()) as twin:
             twin.reset(seed=0)
-            for reward in range(values(as_tensor(twin.observe())).shape[1]):
+            for reward in range(values(self._seen(twin)).shape[1]):
                 pairs = [self._returns(twin, s, reward, values, rewards) for s in self._states]
                 predicted, returns = (np.concatenate(part) for part in zip(*pairs, strict=True))
                 found.append(self._correlations(predicted, returns))
@@ -108,7 +110,7 @@ class Gate:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return values, and discounted returns of each first action, `[N, A]`, of saved worlds."""
         twin.set_state(state)
-        predicted = values(as_tensor(twin.observe()))[:, reward].double().cpu().numpy()
+        predicted = values(self._seen(twin))[:, reward].double().cpu().numpy()
         returns = np.zeros_like(predicted)
         for first in range(predicted.shape[1]):
             twin.set_state(state)
@@ -129,8 +131,11 @@ class Gate:
             alive &= ~np.asarray(terminated | truncated)
             if not alive.any():
                 break
-            actions = values(as_tensor(twin.observe()))[:, reward].argmax(1).cpu().numpy()
+            actions = values(self._seen(twin))[:, reward].argmax(1).cpu().numpy()
         return returns
+
+    def _seen(self, twin: Any) -> Tensor:
+        return as_tensor(twin.observe()).to(self._device)
 
     def _fail(self, correlation: float) -> None:
         message = (

@@ -19,10 +19,11 @@ class StepReplay:
 
     Args:
         capacity: Steps kept of each environment; the oldest are overwritten.
+        device: Where they are kept.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+    def __init__(self, capacity: int, device: torch.device) -> None:
+        self.capacity, self.device = capacity, device
         self.clear()
 
     def clear(self) -> None:
@@ -38,15 +39,17 @@ class StepReplay:
     def add(self, steps: dict[str, Tensor]) -> None:
         """Add consecutive steps `[T, N, ...]` of every column; T is at most `capacity`."""
         if not self.columns:
-            for name in COLUMNS:
-                kept = steps[name]
-                self.columns[name] = kept.new_zeros(self.capacity, *kept.shape[1:])
+            self.columns = {name: self._column(steps[name]) for name in COLUMNS}
         count = len(steps["actions"])
         places = (self._next + torch.arange(count)) % self.capacity
         for name, column in self.columns.items():
             column[places] = steps[name]
         self._next = (self._next + count) % self.capacity
         self._size = min(self._size + count, self.capacity)
+
+    def _column(self, like: Tensor) -> Tensor:
+        size = (self.capacity, *like.shape[1:])
+        return torch.zeros(size, dtype=like.dtype, device=self.device)
 
     def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw transitions `[count, ...]` with replacement, all equally likely.
@@ -72,7 +75,6 @@ class StepReplay:
         """Go on from `get_state`."""
         self.clear()
         for name, kept in state["steps"].items():
-            full = kept.new_zeros(self.capacity, *kept.shape[1:])
-            full[: len(kept)] = kept
-            self.columns[name], self._size = full, len(kept)
+            self.columns[name], self._size = self._column(kept), len(kept)
+            self.columns[name][: len(kept)] = kept
         self._next = state["next"]
