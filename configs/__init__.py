@@ -23,6 +23,7 @@ from chisel.configs.parsing.migration import with_new_names
 from chisel.configs.parsing.nesting import flatten
 from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
+from chisel.configs.rules.aup import deep_aup_iterations
 from chisel.configs.rules.validate import (
     WORLD_SIZE,
     check_env,
@@ -36,6 +37,8 @@ from chisel.configs.schema import (
     AutoencoderNetConfig,
     AuxiliaryConfig,
     CnnConfig,
+    DeepAupConfig,
+    DeepAuxiliaryConfig,
     DigitsConfig,
     EvalConfig,
     ExpertsConfig,
@@ -49,6 +52,7 @@ from chisel.configs.schema import (
     MazeConfig,
     MnistConfig,
     OversightConfig,
+    PenaltyConfig,
     PPOConfig,
     RampConfig,
     ReinforceConfig,
@@ -95,6 +99,8 @@ __all__ = [
     "CnnConfig",
     "ConfigError",
     "Count",
+    "DeepAupConfig",
+    "DeepAuxiliaryConfig",
     "DigitsConfig",
     "EnvironmentFault",
     "EvalConfig",
@@ -116,6 +122,7 @@ __all__ = [
     "PPOConfig",
     "Page",
     "PageTable",
+    "PenaltyConfig",
     "RampConfig",
     "ReinforceConfig",
     "RoutingConfig",
@@ -135,6 +142,7 @@ __all__ = [
     "as_typed",
     "check_env",
     "complete",
+    "deep_aup_iterations",
     "experiments",
     "flatten",
     "frames_note",

@@ -20,6 +20,7 @@ from chisel.configs.schema import (
     AutoencoderConfig,
     AutoencoderNetConfig,
     CnnConfig,
+    DeepAupConfig,
     DigitsConfig,
     ExpertsConfig,
     GridExpertsConfig,
@@ -153,6 +154,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.trainers.aup.build:build_aup",
             "PPO with a penalty on changing which rewards the agent could attain",
             AupConfig,
+        ),
+        "deep-aup": Component(
+            "chisel.trainers.aup.deep.build:build_deep_aup",
+            "AUP for rich worlds, with a learnt encoder and deep Q-functions; placebos beside it",
+            DeepAupConfig,
         ),
         "reinforce": Component(
             "chisel.trainers.onpolicy.reinforce:build_reinforce",

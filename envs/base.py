@@ -38,6 +38,9 @@ class StatefulVectorEnv(Protocol):
     Observations returned by `reset`, `step` and `observe` belong to the caller: later steps do not
     write into them.
 
+    An environment of which agents see a part may offer a method `whole_view`: a small grey picture
+    of each whole world as it is now, uint8 `[N, h, w]`. Rewards learnt from frames read it.
+
     Wherever arrays are named here, an environment may return torch tensors instead, for example on
     an accelerator: everywhere or nowhere. Its rewards may then be float32, and training gives it
     actions as a tensor; it must take arrays of actions, too.

@@ -39,7 +39,7 @@ from chisel.impact.orbits import (
     orbit,
     permutations,
 )
-from chisel.impact.penalty import Penalty, impact_of, step_penalty
+from chisel.impact.penalty import Penalty, impact_of, step_penalty, utility_change
 from chisel.impact.penalty_and_power import PenaltyAndPower, penalty_and_power, rank_correlation
 from chisel.impact.planning import Lookahead, best_plan, lookahead, penalties
 from chisel.impact.policy_iteration import Optimum, optimal_values
@@ -131,5 +131,6 @@ __all__ = [
     "step_rewards",
     "sweep",
     "uniform_rewards",
+    "utility_change",
     "values_once_revealed",
 ]

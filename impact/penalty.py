@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Baseline = Literal["start", "inaction", "stepwise"]
 Deviation = Literal["absolute", "decrease"]
 Scale = Literal["each", "sum", "none"]
 Null = Literal["max", "noop"]
+
+_Values = TypeVar("_Values", NDArray[np.float64], "Tensor")
+
+
+def utility_change(attained: _Values, null: _Values, deviation: Deviation) -> _Values:
+    """Compute by how much attainable utilities, arrays or tensors, differ from a baseline's.
+
+    Args:
+        attained: Attainable utilities after acting.
+        null: Those of the baseline, broadcast against `attained`.
+        deviation: "absolute" counts all differences, "decrease" losses alone.
+
+    Returns:
+        Differences, at least 0.
+    """
+    gap = attained - null
+    return abs(gap.clip(max=0) if deviation == "decrease" else gap)
 
 
 def impact_of(
@@ -34,11 +54,10 @@ def impact_of(
     Args:
         attained: Attainable utilities `[K, ...]` after acting.
         null: Those of the baseline, broadcast against `attained`.
-        deviation: Whether all differences count, or losses alone.
+        deviation: See `utility_change`.
         scale: Divisor of the differences.
     """
-    gap = attained - null
-    gap = np.abs(np.minimum(gap, 0) if deviation == "decrease" else gap)
+    gap = utility_change(attained, null, deviation)
     count = len(gap)
     if scale == "none" or not count:
         return np.asarray(gap.sum(axis=0))

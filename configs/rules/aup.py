@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chisel.configs.schema import AupConfig, RunConfig
+from chisel.configs.schema import AupConfig, DeepAupConfig, PenaltyConfig, RunConfig
 
 
 def aup_problems(config: RunConfig) -> Iterator[str]:
-    """Yield one line for every broken rule about `algo.name: aup`."""
+    """Yield one line for every broken rule about `algo.name: aup` and `deep-aup`."""
     algo = config.algo
-    if not isinstance(algo, AupConfig):
+    if not isinstance(algo, PenaltyConfig):
         return
     devices = config.trainer.devices * config.trainer.num_nodes
     if devices > 1:
         yield (
-            f"algo.name = aup: learns its auxiliary values in one process, not in {devices}; "
-            "set trainer.devices=1"
+            f"algo.name = {algo.name}: learns its auxiliary values in one process, not in "
+            f"{devices}; set trainer.devices=1"
         )
-    if algo.aux.hidden is not None and not isinstance(getattr(config.model, "hidden", None), int):
-        yield (
-            f"algo.aux.hidden = {algo.aux.hidden}: model.name={config.model.name} has no number of "
-            "features model.hidden; leave algo.aux.hidden out"
-        )
-    yield from _phases(config, algo)
+    if isinstance(algo, AupConfig):
+        yield from _fitted(config, algo)
+    elif isinstance(algo, DeepAupConfig):
+        yield from _deep(config, algo)
     if (algo.aup_lambda_start is None) != (algo.aup_lambda_ramp == 0):
         yield (
             f"algo.aup_lambda_ramp = {algo.aup_lambda_ramp}: a ramp needs a weight to start from "
@@ -31,7 +29,24 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
         )
 
 
-def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
+def deep_aup_iterations(algo: DeepAupConfig, iteration: int) -> int:
+    """Return the iterations before the agent's phase; a placebo waits as long as AUP learns.
+
+    Args:
+        algo: Hyperparameters.
+        iteration: Environment steps of an iteration.
+    """
+    aux = algo.aux
+    epochs = aux.epochs if aux.reward == "cb-vae" else 0
+    return -(-aux.frames // iteration) + epochs - (-aux.steps // iteration)
+
+
+def _fitted(config: RunConfig, algo: AupConfig) -> Iterator[str]:
+    if algo.aux.hidden is not None and not isinstance(getattr(config.model, "hidden", None), int):
+        yield (
+            f"algo.aux.hidden = {algo.aux.hidden}: model.name={config.model.name} has no number of "
+            "features model.hidden; leave algo.aux.hidden out"
+        )
     iteration = config.env.num_envs * algo.num_steps
     aux_iterations = -(-algo.aux.steps // iteration)
     if aux_iterations >= config.frames // iteration:
@@ -44,3 +59,51 @@ def _phases(config: RunConfig, algo: AupConfig) -> Iterator[str]:
             "algo.aux.steps = 0: no auxiliary values would be learnt; set a number of "
             "steps, or algo.aux.learn_on=true"
         )
+
+
+def _deep(config: RunConfig, algo: DeepAupConfig) -> Iterator[str]:
+    aux, iteration = algo.aux, config.env.num_envs * algo.num_steps
+    before = deep_aup_iterations(algo, iteration)
+    if before >= config.frames // iteration:
+        yield (
+            f"algo.aux.steps = {aux.steps}: with algo.aux.frames and epochs it leaves the agent "
+            f"nothing of frames = {config.frames}; set frames={(before + 1) * iteration} or more"
+        )
+    if aux.replay < config.env.num_envs + iteration:
+        yield (
+            f"algo.aux.replay = {aux.replay}: must hold more than a rollout; set "
+            f"algo.aux.replay={config.env.num_envs + iteration} or more"
+        )
+    if aux.num > 1 and aux.latent == 1 and aux.reward == "cb-vae" and not algo.faithful:
+        yield (
+            f"algo.aux.num = {aux.num}: an encoding of one number gives one reward; set "
+            f"algo.aux.latent={aux.num} or more, or algo.aux.reward=projection"
+        )
+    if algo.penalty_mean is not None and algo.penalty_like is not None:
+        yield (
+            f"algo.penalty_mean = {algo.penalty_mean:g}: algo.penalty_like says the mean, too; set "
+            "one of them"
+        )
+    if algo.placebo == "constant" and algo.deviation == "decrease":
+        yield (
+            "algo.placebo = constant: a constant cost never counts with algo.deviation=decrease; "
+            "set algo.deviation=absolute"
+        )
+    yield from _faithful(algo)
+
+
+def _faithful(algo: DeepAupConfig) -> Iterator[str]:
+    """Refuse what the released code doesn't have."""
+    if not algo.faithful:
+        return
+    others = {
+        f"algo.placebo={algo.placebo}": algo.placebo != "none",
+        f"algo.aux.num={algo.aux.num}": algo.aux.num > 1,
+        f"algo.aux.reward={algo.aux.reward}": algo.aux.reward != "cb-vae",
+    }
+    for setting, is_other in others.items():
+        if is_other:
+            yield (
+                f"algo.faithful = true: the released code is reproduced with one encoded reward "
+                f"and no placebo; leave {setting} out, or set algo.faithful=false"
+            )

@@ -104,6 +104,24 @@ _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
 }
 """For each of these options: another one, and the values of that one with which it has effect."""
 
+_LEARNT = ("algo.placebo", ("none", "shuffled"))
+_ENCODED = ("algo.aux.reward", ("cb-vae",))
+_DQN = ("algo.faithful", (False,))
+_OF_DEEP_AUP: tuple[tuple[str, tuple[str, tuple[Any, ...]]], ...] = tuple(
+    (f"algo.aux.{name}", needed)
+    for needed, names in (
+        (_ENCODED, "latent epochs encoder_batch_size encoder_learning_rate"),
+        (_DQN, "epsilon replay updates batch_size target_every"),
+        (
+            _LEARNT,
+            "reward latent encoder_batch_size encoder_learning_rate epsilon replay updates "
+            "batch_size learning_rate target_every gate gate_fails",
+        ),
+    )
+    for name in names.split()
+)
+"""The same of options that need more than one other."""
+
 
 def inert_problems(config: RunConfig) -> Iterator[str]:
     """Yield one line for every option that differs from its default and has no effect."""
@@ -138,7 +156,7 @@ def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str,
         ConfigError: If there is such a setting.
     """
     in_file, in_over = flatten(file), flatten(over)
-    for key, (other, values) in _NEED_A_VALUE.items():
+    for key, (other, values) in (*_NEED_A_VALUE.items(), *_OF_DEEP_AUP):
         value, actual = in_over.get(key), option(config, other)
         if value is None and in_over.get(other) is None:
             value = in_file.get(key)

@@ -14,6 +14,8 @@ from chisel.configs.schema import (
     AutoencoderNetConfig,
     AuxiliaryConfig,
     CnnConfig,
+    DeepAupConfig,
+    DeepAuxiliaryConfig,
     EvalConfig,
     ExpertsConfig,
     GridExpertsConfig,
@@ -88,6 +90,13 @@ _PPO: Mapping[str, Range] = {
     "reward_clip": POSITIVE,
 }
 
+_PENALTY: Mapping[str, Range] = {
+    **_PPO,
+    "aup_lambda": NOT_NEGATIVE,
+    "aup_lambda_start": NOT_NEGATIVE,
+    "aup_lambda_ramp": NOT_NEGATIVE,
+}
+
 _RANGES: dict[type, Mapping[str, Range]] = {
     RunConfig: {"frames": COUNT, "seed": SEED, "init_seed": SEED, "env_seed": SEED},
     MazeConfig: {
@@ -154,11 +163,24 @@ _RANGES: dict[type, Mapping[str, Range]] = {
         "vf_coef": NOT_NEGATIVE,
     },
     PPOConfig: _PPO,
-    AupConfig: {
-        **_PPO,
-        "aup_lambda": NOT_NEGATIVE,
-        "aup_lambda_start": NOT_NEGATIVE,
-        "aup_lambda_ramp": NOT_NEGATIVE,
+    AupConfig: _PENALTY,
+    DeepAupConfig: {**_PENALTY, "penalty_mean": POSITIVE},
+    DeepAuxiliaryConfig: {
+        "num": COUNT,
+        "latent": COUNT,
+        "frames": COUNT,
+        "epochs": COUNT,
+        "encoder_batch_size": COUNT,
+        "encoder_learning_rate": POSITIVE,
+        "steps": COUNT,
+        "gamma": Range(low=0, high=1, below=True),
+        "epsilon": SHARE,
+        "replay": COUNT,
+        "updates": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
+        "target_every": COUNT,
+        "gate": Range(low=-1, high=1),
     },
     AuxiliaryConfig: {
         "num": COUNT,

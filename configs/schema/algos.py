@@ -84,8 +84,8 @@ class AuxiliaryConfig:
 
 
 @dataclass(frozen=True)
-class AupConfig(PPOConfig):
-    """Attainable utility preservation (1902.09725) on PPO; it has all options of PPO."""
+class PenaltyConfig(PPOConfig):
+    """PPO on rewards from which a penalty on impact is subtracted; it has all options of PPO."""
 
     name: str = "aup"
     aup_lambda: float = 0.6662
@@ -100,8 +100,80 @@ class AupConfig(PPOConfig):
     scale: Literal["noop", "none"] = "noop"
     """Divide each change by the value of doing nothing, at least 1 (`noop`), or by nothing
     (`none`)."""
+
+
+@dataclass(frozen=True)
+class AupConfig(PenaltyConfig):
+    """Attainable utility preservation (1902.09725) on PPO; it has all options of PPO."""
+
     aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
     """How the auxiliary Q-functions are learnt."""
+
+
+@dataclass(frozen=True)
+class DeepAuxiliaryConfig:
+    """How deep AUP learns its auxiliary rewards and Q-functions, in phases before the agent."""
+
+    reward: Literal["cb-vae", "projection"] = "cb-vae"
+    """Auxiliary rewards: functions of the encoding of a continuous Bernoulli VAE, or a random
+    linear projection of the whole world."""
+    num: int = 1
+    """Number of auxiliary rewards; each has a Q-network of its own."""
+    latent: int = 1
+    """Numbers that the VAE encodes the world as; one is a reward itself, more are weighted at
+    random."""
+    frames: int = 20_000
+    """Environment steps of random actions whose frames the VAE, and the scale of the rewards, are
+    learnt from."""
+    epochs: int = 10
+    """Passes of the VAE over the frames; each takes an iteration, in which the world goes on at
+    random."""
+    encoder_batch_size: int = 64
+    """Frames per step of the VAE."""
+    encoder_learning_rate: float = 1e-4
+    """Adam's learning rate for the VAE."""
+    steps: int = 400_000
+    """Environment steps in which the Q-functions are learnt, rounded up to whole iterations."""
+    gamma: float = 0.97
+    """Discount of the Q-functions."""
+    epsilon: float = 0.1
+    """Share of random actions at the end of that phase; it falls linearly from 1."""
+    replay: int = 50_000
+    """Number of newest transitions that are kept to learn from."""
+    updates: int = 10
+    """Optimiser steps per iteration."""
+    batch_size: int = 64
+    """Transitions per optimiser step."""
+    learning_rate: float = 3e-4
+    """Adam's learning rate for the Q-functions."""
+    target_every: int = 250
+    """Optimiser steps after which the target network becomes a copy of the Q-network."""
+    gate: float = 0.8
+    """Least rank correlation of the Q-functions with the returns of their greedy policies."""
+    gate_fails: Literal["warn", "stop"] = "warn"
+    """What is done below it: `warn` and go on, or `stop` the run."""
+
+
+@dataclass(frozen=True)
+class DeepAupConfig(PenaltyConfig):
+    """Attainable utility preservation with deep auxiliary Q-functions (2006.06547) on PPO."""
+
+    name: str = "deep-aup"
+    aup_lambda: float = 0.1
+    scale: Literal["noop", "none"] = "none"
+    faithful: bool = False
+    """Do as the released code: the Q-function is the value head of a PPO agent, of whose outputs
+    only the mean is trained, and encodings are sampled."""
+    placebo: Literal["none", "frozen", "constant", "shuffled"] = "none"
+    """Penalty of a control: untrained Q-networks (`frozen`), 1 for each action but doing nothing
+    (`constant`), or Q-values of other states of the rollout (`shuffled`)."""
+    penalty_mean: float | None = None
+    """Mean penalty per step, before its weight, that penalties are scaled to; null scales
+    nothing."""
+    penalty_like: str | None = None
+    """Folder of a run whose recorded mean penalty they are scaled to; null scales nothing."""
+    aux: DeepAuxiliaryConfig = field(default_factory=DeepAuxiliaryConfig)
+    """How the auxiliary rewards and Q-functions are learnt."""
 
 
 @dataclass(frozen=True)

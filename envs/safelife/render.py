@@ -90,6 +90,32 @@ def side_by_side(pictures: Sequence[NDArray[np.uint8]], gap: int = SIDE) -> NDAr
     return np.concatenate(parts[:-1], axis=1)
 
 
+class Greys:
+    """Draws boards as small grey pictures: each cell is the mean of its tile, as luma.
+
+    Greys of cells are computed when they are first met, and kept.
+    """
+
+    _SHADE_SHIFT, _UNKNOWN = 16, -1
+    _LUMA = (0.299, 0.587, 0.114)
+
+    def __init__(self) -> None:
+        self._known = np.full(1 << (self._SHADE_SHIFT + 3), self._UNKNOWN, np.int16)
+
+    def __call__(self, boards: NDArray[np.uint16], goals: NDArray[np.uint16]) -> NDArray[np.uint8]:
+        """Draw boards `[N, H, W]` and their goals; uint8 `[N, H, W]`. Agents all face up."""
+        turned = 3 << cells.ORIENTATION_SHIFT
+        shades = (goals & cells.COLORS).astype(np.int64) >> cells.COLOR_SHIFT
+        keys = (boards & ~np.uint16(turned)) + (shades << self._SHADE_SHIFT)
+        greys = self._known[keys]
+        if (greys == self._UNKNOWN).any():
+            for key in np.unique(keys[greys == self._UNKNOWN]):
+                tile = _tile(int(key) & 0xFFFF, int(key) >> self._SHADE_SHIFT, 0)
+                self._known[key] = round(float((tile @ self._LUMA).mean()))
+            greys = self._known[keys]
+        return greys.astype(np.uint8)
+
+
 @lru_cache(maxsize=4096)
 def _tile(cell: int, shade: int, facing: int) -> NDArray[np.uint8]:
     tile = np.empty((SIDE, SIDE, 3), np.uint8)

@@ -18,7 +18,7 @@ from chisel.envs.safelife.actions import ACTIONS, NOOP
 from chisel.envs.safelife.games import Games, load, new_games, play
 from chisel.envs.safelife.levels import LevelSource
 from chisel.envs.safelife.physics import fill_planes
-from chisel.envs.safelife.render import render
+from chisel.envs.safelife.render import Greys, render
 from chisel.envs.safelife.scoring import completion
 from chisel.envs.safelife.shaping import Schedule, Shaping
 from chisel.envs.safelife.side_effects import Rules
@@ -102,6 +102,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         self._frames_per_step = frames_per_step or num_envs
         self._games = new_games(num_envs, source.shape)
         self._shaping = shaping or Shaping(num_envs)
+        self._greys = Greys()
         self._rewards = np.zeros(num_envs, np.int64)
         self._returns, self._raw_returns = np.zeros(num_envs), np.zeros(num_envs)
         self._level_seeds = np.full(num_envs, -1, np.int64)
@@ -230,6 +231,10 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         views = np.empty((self.num_envs, SIDE, SIDE, 1), np.int16)
         _look(self._games, views, 0, self.num_envs, self._rules_12)
         return self._shown(views)
+
+    def whole_view(self) -> NDArray[np.uint8]:
+        """Return a small grey picture of each whole board, uint8 `[N, H, W]`: a pixel is a cell."""
+        return self._greys(self._games.board, self._games.goals)
 
     def render(self) -> tuple[NDArray[np.uint8], ...]:
         """Return a picture of each board, uint8 `[16 H, 16 W, 3]`."""

@@ -160,6 +160,8 @@ def test_every_logged_metric_is_explained():
     import torch
 
     from chisel.trainers.runs.assembly import build_module
+    from chisel.trainers.runs.callbacks import LogIteration
+    from tests.trainers.aup.deep_runs import make_deep
     from tests.trainers.conftest import EXPERTS, fit, make_aup, make_ppo
 
     small = ["model.hidden=[8]", "model.code=4", "frames=1197"]
@@ -172,6 +174,7 @@ def test_every_logged_metric_is_explained():
     for module in (make_ppo(iterations=1, routing=every), aup, split):
         fit(module)
         logged |= {any_label(metric) for metric in module.metrics()}
+    fit(make_deep(), callbacks=[LogIteration(lambda metrics, *_: logged.update(metrics))])
     page = (ROOT / "docs/reference/metrics.md").read_text()
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {any_label(m) for cell in cells for m in re.findall(r"`([^`]+)`", cell)} == logged

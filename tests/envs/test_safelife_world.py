@@ -311,3 +311,34 @@ def test_a_picture_shows_where_things_are_and_which_way_the_agent_looks():
     assert side_by_side(pictures).shape == (144, 4 * 144 + 3 * 16, 3)
     goals = np.full((9, 9), cells.BLUE, np.uint16)
     assert (render(lonely().board, goals, 0)[:16, :16] != empty).any()
+
+
+def test_a_view_of_the_whole_board_has_the_mean_grey_of_each_cell_of_its_picture():
+    board = np.zeros((3, 4), np.uint16)
+    board[0] = cells.PLAYER, cells.LIFE | cells.GREEN, cells.CRATE, cells.OPEN_EXIT
+    board[1] = cells.WALL, cells.TREE, cells.SPAWNER | cells.YELLOW, cells.CLOSED_EXIT
+    goals = np.zeros_like(board)
+    goals[2, :2] = cells.BLUE
+    env = make(2, source=LevelCycle([Level(board, goals, facing=0)]), time_limit=9)
+    env.reset(seed=0)
+    before = env.observe()
+    views, pictures = env.whole_view(), env.render()
+    for view, picture in zip(views, pictures, strict=True):
+        grey = picture @ [0.299, 0.587, 0.114]
+        pooled = grey.reshape(3, 16, 4, 16).mean(axis=(1, 3))
+        assert np.abs(view - pooled).max() <= 0.5
+    assert views.dtype == np.uint8
+    assert np.array_equal(env.observe(), before)
+
+
+@pytest.mark.parametrize("rules", ["1.0", "1.2"])
+def test_views_of_the_whole_board_follow_the_board_and_not_the_agents_direction(rules):
+    env = make(2, rules=rules)
+    env.reset(seed=0)
+    for actions in actions_of(2, 20):
+        env.step(actions)
+        facing_up = [render(b, g, 0) for b, g in zip(env.games.board, env.games.goals, strict=True)]
+        for view, picture in zip(env.whole_view(), facing_up, strict=True):
+            height, width = view.shape
+            grey = (picture @ [0.299, 0.587, 0.114]).reshape(height, 16, width, 16)
+            assert np.abs(view - grey.mean(axis=(1, 3))).max() <= 0.5

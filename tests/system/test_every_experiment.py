@@ -58,6 +58,19 @@ REGIONS = {
     "oversight/routed": "diamond, ghost, gate",
     "oversight/unlabelled": "diamond, ghost, gate",
     "oversight/unrouted": "diamond, ghost, gate",
+    **dict.fromkeys(
+        [
+            "safelife/aup",
+            "safelife/aup-constant",
+            "safelife/aup-faithful",
+            "safelife/aup-frozen",
+            "safelife/aup-projection",
+            "safelife/aup-quick",
+            "safelife/aup-shuffled",
+            "safelife/naive",
+        ],
+        "",
+    ),
     "safelife/ppo": "",
     "safelife/quick": "",
 }
@@ -81,7 +94,7 @@ TINY = {
     "algo.num_minibatches=2 algo.update_epochs=1 model.channels=[2,3,3] model.hidden=8",
     "mnist": "frames=60 algo.batch_size=10 model.hidden=[8] model.code=4",
     "oversight": "frames=256 env.num_envs=8 model.hidden=16",
-    "safelife": "frames=640 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] "
+    "safelife": "frames=1600 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] "
     "model.hidden=8",
 }
 SMALL_STUDIES = {
@@ -173,6 +186,10 @@ def settings_of(config):
         settings += [f"eval.levels={LEVELS}", "eval.num_envs=2"]
     if config.algo.name == "aup":
         settings += ["algo.aux.steps=256", "algo.aux.hidden=8", "algo.aux.num=2"]
+    if config.algo.name == "deep-aup":
+        settings += ["algo.aux.frames=320", "algo.aux.steps=320"]
+    if getattr(getattr(config.algo, "aux", None), "reward", None) == "cb-vae":
+        settings.append("algo.aux.epochs=1")
     if config.routing.drop_start:
         settings.append("routing.drop_start=64")
     if config.model.name == "experts":

@@ -49,12 +49,7 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
     Raises:
         ConfigError: The environment doesn't say which action does nothing, or shows tokens.
     """
-    noop = getattr(env, "noop", None)
-    if noop is None:
-        raise ConfigError(
-            f"algo.name = aup: env.name={config.env.name} doesn't say which action does nothing "
-            "(an attribute `noop`); choose another environment, or algo.name=ppo"
-        )
+    noop = noop_of(config, env)
     options: AupConfig = config.algo
     aux, spaces = options.aux, models.spaces_of(env)
     seed = seeding.derive(config, "auxiliary")
@@ -91,7 +86,24 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
         options,
         PPO(options, total_envs=config.env.num_envs),
         auxiliary,
-        noop=int(noop),
+        noop=noop,
         frames_per_iteration=frames,
         num_iterations=max(1, config.frames // frames),
+        auxiliary_iterations=-(-aux.steps // frames),
+        learn_on=aux.learn_on,
     )
+
+
+def noop_of(config: RunConfig, env: StatefulVectorEnv) -> int:
+    """Return the action that does nothing.
+
+    Raises:
+        ConfigError: The environment doesn't say which it is.
+    """
+    noop = getattr(env, "noop", None)
+    if noop is None:
+        raise ConfigError(
+            f"algo.name = {config.algo.name}: env.name={config.env.name} doesn't say which action "
+            "does nothing (an attribute `noop`); choose another environment, or algo.name=ppo"
+        )
+    return int(noop)

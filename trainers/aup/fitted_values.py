@@ -161,9 +161,10 @@ class FittedValues:
         targets = BellmanTargets(found.values[acted_on], found.tried[acted_on])
         return distinct[acted_on], targets
 
-    def stop(self) -> None:
+    def stop(self) -> dict[str, float]:
         """Free the replay: `learn` is not called any more."""
         self.replay.clear()
+        return {}
 
     def get_state(self) -> dict[str, Any]:
         """Return the states of network, optimiser, normaliser, replay, rewards and generator."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from chisel.configs import AupConfig
+from chisel import impact
+from chisel.configs import PenaltyConfig
+from chisel.trainers.aup.penalty_mean import PenaltyMean
 from chisel.trainers.onpolicy.collector import Policy
 from chisel.trainers.onpolicy.module import Algorithm, Losses, Outputs
 from chisel.trainers.onpolicy.ppo import PPO
@@ -29,6 +30,8 @@ def penalty(
     """Compute how much actions change what could be attained, compared with doing nothing.
 
     `mean_k |Q_k(s, a) - Q_k(s, noop)| / Q_k(s, noop)` (1902.09725, equation 2, without rollouts).
+    `impact.step_penalty` is the same for exact values, which it divides by however small they are;
+    a learnt value may be near 0 by its error alone, so that here the divisor is at least 1.
 
     Args:
         values: Q `[B, K, A]`.
@@ -41,19 +44,15 @@ def penalty(
         `[B]`, at least 0, and 0 for the no-op.
     """
     inaction = values[:, :, noop]
-    change = values[torch.arange(len(actions), device=actions.device), :, actions] - inaction
-    change = change.abs() if deviation == "absolute" else (-change).clamp_min(0)
+    acted = values[torch.arange(len(actions), device=actions.device), :, actions]
+    change = impact.utility_change(acted, inaction, deviation)
     if scale == "noop":
         change = change / inaction.abs().clamp_min(SMALLEST_SCALE)
     return change.mean(1)
 
 
 class AuxiliaryValues(Protocol):
-    """Action values Q of K auxiliary rewards, learnt off-policy beside the agent."""
-
-    @property
-    def rewards(self) -> Callable[[Tensor], Tensor]:
-        """Rewards of reaching observations `[B, ...]`, float32 `[B, K]`."""
+    """Action values Q of K auxiliary rewards, learnt before the agent or beside it."""
 
     @property
     def exploration(self) -> Policy:
@@ -65,6 +64,8 @@ class AuxiliaryValues(Protocol):
     def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
         """Learn from a rollout, which has `next_obs`, and return what is logged of it.
 
+        Where the algorithm needs whole views the rollout has these, too.
+
         Args:
             rollout: Collected by `exploration` in the auxiliary phase, and by the agent after it.
             done: Share of the auxiliary phase that is done; 1 after it.
@@ -73,8 +74,12 @@ class AuxiliaryValues(Protocol):
             NumericsError: A number is not finite.
         """
 
-    def stop(self) -> None:
-        """Free what only `learn` needs: it is not called any more."""
+    def stop(self) -> dict[str, float]:
+        """Free what only `learn` needs, which is not called any more; return what is logged.
+
+        Raises:
+            ChiselError: The values are not good enough to go on with.
+        """
 
     def get_state(self) -> dict[str, Any]:
         """Return all that `values` and `learn` depend on, as plain values and tensors."""
@@ -90,27 +95,36 @@ class Aup(Algorithm):
     agent. Then the agent learns.
 
     Args:
-        options: Hyperparameters.
+        options: Hyperparameters of PPO and of the penalty.
         ppo: Learns from the shaped rewards.
         auxiliary: The auxiliary values.
         noop: The action that does nothing.
         frames_per_iteration: Environment steps of a rollout.
         num_iterations: Planned iterations of both phases.
+        auxiliary_iterations: Those of the first.
+        learn_on: Whether auxiliary values are learnt from the agent's steps, too.
+        needs_whole_view: Whether they learn from whole views; see `envs.StatefulVectorEnv`.
+        scaling: Scales penalties to a mean; `None` leaves them as they are.
     """
 
     needs_next_obs = True
 
     def __init__(
         self,
-        options: AupConfig,
+        options: PenaltyConfig,
         ppo: PPO,
         auxiliary: AuxiliaryValues,
         *,
         noop: int,
         frames_per_iteration: int,
         num_iterations: int,
+        auxiliary_iterations: int,
+        learn_on: bool = False,
+        needs_whole_view: bool = False,
+        scaling: PenaltyMean | None = None,
     ) -> None:
         self.options, self.ppo, self.auxiliary, self.noop = options, ppo, auxiliary, noop
+        self.learn_on, self.needs_whole_view, self.scaling = learn_on, needs_whole_view, scaling
         self.columns, self.num_steps = ppo.columns, ppo.num_steps
         self.num_minibatches, self.update_epochs = ppo.num_minibatches, ppo.update_epochs
         self.adam_eps, self.max_grad_norm, self.target_kl = (
@@ -119,7 +133,7 @@ class Aup(Algorithm):
             ppo.target_kl,
         )
         self._frames, self._num_iterations = frames_per_iteration, num_iterations
-        self._auxiliary_iterations = -(-options.aux.steps // frames_per_iteration)
+        self._auxiliary_iterations = auxiliary_iterations
         self._iterations_done = 0
         self._metrics: dict[str, float] = {}
 
@@ -145,22 +159,23 @@ class Aup(Algorithm):
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
         """Learn auxiliary values in the first phase; shape the rewards for PPO in the second.
 
-        With `aux.learn_on` auxiliary values are learnt in both.
+        With `learn_on` auxiliary values are learnt in both.
 
         Raises:
             NumericsError: A number is not finite.
+            ChiselError: The auxiliary values are not good enough to go on with.
         """
         auxiliary_phase = self.in_auxiliary_phase
         self._metrics = {}
-        if auxiliary_phase or self.options.aux.learn_on:
+        if auxiliary_phase or self.learn_on:
             share = self._iterations_done / self._auxiliary_iterations if auxiliary_phase else 1.0
             self._metrics |= self.auxiliary.learn(buffer, share)
         if not auxiliary_phase:
             self._shape(buffer)
             self.ppo.finish(buffer, last_values)
         self._iterations_done += 1
-        if not self.in_auxiliary_phase and not self.options.aux.learn_on:
-            self.auxiliary.stop()
+        if auxiliary_phase and not self.in_auxiliary_phase and not self.learn_on:
+            self._metrics |= self.auxiliary.stop()
 
     def current_lambda(self) -> float:
         """Return λ of the next iteration of the agent's phase."""
@@ -181,6 +196,8 @@ class Aup(Algorithm):
             deviation=self.options.deviation,
             scale=self.options.scale,
         )
+        if self.scaling is not None:
+            found = self.scaling(found)
         aup_lambda = self.current_lambda()
         buffer.flat("rewards").sub_(aup_lambda * found)
         self._metrics |= {"aup/penalty": float(found.mean()), "aup/lambda": aup_lambda}
@@ -194,15 +211,18 @@ class Aup(Algorithm):
         return self._metrics
 
     def get_state(self) -> dict[str, Any]:
-        """Return the iterations done, and the states of auxiliary values and PPO."""
+        """Return the iterations done, and the states of auxiliary values, PPO and scaling."""
+        scaling = {} if self.scaling is None else {"scaling": self.scaling.get_state()}
         return {
             "done": self._iterations_done,
             "auxiliary": self.auxiliary.get_state(),
             "ppo": self.ppo.get_state(),
-        }
+        } | scaling
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
         self._iterations_done = state["done"]
         self.auxiliary.set_state(state["auxiliary"])
         self.ppo.set_state(state["ppo"])
+        if self.scaling is not None:
+            self.scaling.set_state(state["scaling"])

@@ -60,6 +60,8 @@ class Collector:
         check_declarations(env)
         self.env, self.generator, self.labels = env, generator, labels
         self.episodes: deque[list[float]] = deque(maxlen=EPISODE_WINDOW)
+        self.whole_view: Any = getattr(env, "whole_view", None)
+        """The environment's `whole_view`; `None` if it offers none."""
         self.obs: Any = env.reset(seed=seed)[0]
         """Current observations `[N, ...]`, an array or a tensor as the environment gave them."""
         check_observations(env, self.obs, "reset")
@@ -79,6 +81,8 @@ class Collector:
         marks = []
         for t in range(buffer.num_steps):
             obs = self._copy_obs(buffer["obs"][t])
+            if "whole" in buffer.columns:
+                buffer["whole"][t] = as_tensor(self.whole_view())
             logits, values = policy(obs)
             actions = self._sample(logits)
             buffer["actions"][t] = actions

@@ -75,6 +75,8 @@ class Algorithm(Protocol):
     """End an iteration's updates once `approx_kl` exceeds this; `None` never does."""
     needs_next_obs: bool = False
     """Whether rollouts must keep the observation after each step; see `RolloutBuffer`."""
+    needs_whole_view: bool = False
+    """Whether they must keep views of the whole world, which the environment then must offer."""
 
     @property
     def exploration_policy(self) -> Policy | None:
@@ -173,7 +175,8 @@ class OnPolicy(IterationModule):
 
     def on_fit_start(self) -> None:
         """Allocate the rollout on the device that Lightning chose."""
-        obs = self.collector.obs
+        obs, needed = self.collector.obs, self.algorithm.needs_whole_view
+        whole = self.collector.whole_view().shape[1:] if needed else None
         self.buffer = RolloutBuffer(
             self.algorithm.num_steps,
             len(obs),
@@ -181,6 +184,7 @@ class OnPolicy(IterationModule):
             as_tensor(obs).dtype,
             self.device,
             keep_next_obs=self.algorithm.needs_next_obs,
+            whole_shape=whole,
         )
 
     def train_dataloader(self) -> MinibatchLoader:

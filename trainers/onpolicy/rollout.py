@@ -20,6 +20,8 @@ class RolloutBuffer:
         device: Where the columns live.
         keep_next_obs: Add two columns: `next_obs`, which at an episode's end is not the next row's
             `obs`, and `terminated`, whether the episode truly ended there and was not truncated.
+        whole_shape: Shape of a view of the whole world, kept in a column `whole` (uint8) from
+            before each step; `None` keeps none. See `envs.StatefulVectorEnv`.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class RolloutBuffer:
         device: torch.device,
         *,
         keep_next_obs: bool = False,
+        whole_shape: tuple[int, ...] | None = None,
     ) -> None:
         self.num_steps, self.num_envs = num_steps, num_envs
         size = (num_steps, num_envs)
@@ -45,6 +48,10 @@ class RolloutBuffer:
         if keep_next_obs:
             self.columns["next_obs"] = torch.zeros_like(self.columns["obs"])
             self.columns["terminated"] = torch.zeros_like(self.columns["dones"])
+        if whole_shape is not None:
+            self.columns["whole"] = torch.zeros(
+                *size, *whole_shape, dtype=torch.uint8, device=device
+            )
 
     def __getitem__(self, name: str) -> Tensor:
         return self.columns[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from chisel.configs import CheckpointError, ConfigError, RunConfig
 from chisel.envs.gridworlds import GridworldVectorEnv, board_planes
 from chisel.models import Agent
 from chisel.trainers.aup.build import make_aup
+from chisel.trainers.aup.fitted_values import FittedValues
 from chisel.trainers.aup.module import Aup
 
 DIGITS = 4
@@ -103,7 +104,8 @@ def load_aup(run: Path, config: RunConfig, env: GridworldVectorEnv) -> Aup:
 def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> NDArray[np.float64]:
     """Compute exact auxiliary values `[K, B, A]` of the algorithm's rewards; see `board_values`."""
     boards = torch.from_numpy(board_planes(env.mdp.boards, env.world.planes))
-    rewards = algorithm.auxiliary.rewards(boards).double().numpy().T
+    auxiliary = cast(FittedValues, algorithm.auxiliary)  # which `load_aup` makes
+    rewards = auxiliary.rewards(boards).double().numpy().T
     max_steps = config.env.max_steps or env.world.max_steps
     return board_values(env.mdp, rewards, config.algo.aux.gamma, max_steps)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from chisel import configs, models
+from chisel import configs, impact, models
 from chisel.configs import ConfigError
 from chisel.configs.rules.aup import aup_problems
 from chisel.configs.schema import AutoencoderNetConfig
@@ -58,6 +58,16 @@ def test_a_value_near_zero_does_not_blow_the_penalty_up():
     values = torch.tensor([[[0.5, 0.0, 1e-9]]])
     found = penalty(values, torch.tensor([0]), NOOP, deviation="absolute", scale="noop")
     assert float(found) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("deviation", ["absolute", "decrease"])
+def test_where_no_value_is_small_it_is_the_penalty_that_exact_values_have(deviation):
+    """`impact.step_penalty` differs in its divisor alone, which has no lower bound."""
+    values, actions = table()
+    values[:, :, NOOP] += torch.where(values[:, :, NOOP] < 0, -1.0, 1.0)
+    found = penalty(values, actions, NOOP, deviation=deviation, scale="noop")
+    exact = impact.step_penalty(values.movedim(1, 0).numpy(), NOOP, deviation, "each")
+    assert found.numpy() == pytest.approx(exact[np.arange(50), actions], abs=1e-12)
 
 
 def by_hand(values, action, weight, deviation, scale):

@@ -1,0 +1,68 @@
+"""Scaling penalties to a given mean, so that two methods charge equally much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from chisel.configs import ConfigError
+from chisel.trainers.logging.csv_log import CsvLog
+from chisel.trainers.runs import rundir
+
+COLUMN = "aup/penalty"
+"""Metric with the mean penalty of a rollout's steps, as it was charged, before its weight."""
+
+
+class PenaltyMean:
+    """Scales penalties so that their mean over all steps so far, unscaled, becomes a given one.
+
+    The factor is one number for a whole rollout. It moves with the mean over all steps, not over
+    the rollout, so that an agent that learns to be charged less is charged less.
+
+    Args:
+        target: Mean penalty per step that is wanted, above 0.
+    """
+
+    def __init__(self, target: float) -> None:
+        self.target, self._total, self._steps = target, 0.0, 0
+
+    def __call__(self, penalties: Tensor) -> Tensor:
+        """Scale penalties `[B]` of a rollout, which count in the mean; all stay 0 if they are."""
+        self._total += float(penalties.double().sum())
+        self._steps += len(penalties)
+        return penalties * (self.target * self._steps / self._total if self._total else 0.0)
+
+    def get_state(self) -> dict[str, float]:
+        """Return the target and the sums so far."""
+        return {"target": self.target, "total": self._total, "steps": self._steps}
+
+    def set_state(self, state: Mapping[str, float]) -> None:
+        """Go on from `get_state`."""
+        self.target, self._total = state["target"], state["total"]
+        self._steps = int(state["steps"])
+
+
+def recorded_mean(run: str) -> float:
+    """Return the mean penalty per step that a run was charged, from its metrics.csv.
+
+    Raises:
+        CheckpointError: There is no such run.
+        ConfigError: It was never charged anything, or is not at its end.
+    """
+    frames = rundir.read_config(Path(run)).frames
+    rows = CsvLog(Path(run) / "metrics.csv", last_iteration=0).rows()
+    done = int(rows[-1]["env_steps"]) if rows else 0
+    if rows and done + rows[0]["env_steps"] <= frames:
+        raise ConfigError(
+            f"algo.penalty_like = {run}: has trained {done:,} of {frames:,} frames; end it first, "
+            f"with `chisel resume {run}`"
+        )
+    charged = [row[COLUMN] for row in rows if COLUMN in row]
+    if not sum(charged):
+        raise ConfigError(
+            f"algo.penalty_like = {run}: its metrics.csv has no penalty ({COLUMN}) above 0; give "
+            "the folder of a run of algo.name=deep-aup that came to its agent's phase"
+        )
+    return sum(charged) / len(charged)
