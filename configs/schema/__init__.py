@@ -10,10 +10,11 @@ from chisel.configs.schema.algos import (
     AupConfig,
     AutoencoderConfig,
     AuxiliaryConfig,
+    LanguageConfig,
     PPOConfig,
     ReinforceConfig,
 )
-from chisel.configs.schema.corpora import DigitsConfig, MnistConfig
+from chisel.configs.schema.corpora import DigitsConfig, MnistConfig, StoriesConfig
 from chisel.configs.schema.envs import (
     GridworldConfig,
     LevelsConfig,
@@ -27,6 +28,7 @@ from chisel.configs.schema.models import (
     AutoencoderNetConfig,
     CnnConfig,
     ExpertsConfig,
+    GptConfig,
     GridExpertsConfig,
     GridMlpConfig,
     ImpalaConfig,
@@ -51,11 +53,13 @@ __all__ = [
     "DigitsConfig",
     "EvalConfig",
     "ExpertsConfig",
+    "GptConfig",
     "GridExpertsConfig",
     "GridMlpConfig",
     "GridworldConfig",
     "ImpalaConfig",
     "LabelsConfig",
+    "LanguageConfig",
     "LaunchConfig",
     "LevelsConfig",
     "MazeConfig",
@@ -68,6 +72,7 @@ __all__ = [
     "RunConfig",
     "SafeLifeConfig",
     "SlurmConfig",
+    "StoriesConfig",
     "TrackingConfig",
     "TrainerConfig",
 ]
