@@ -335,6 +335,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "the share of gradients in each region by label, and ablations of each region",
             report={"levels": 200, "points": 4},
         ),
+        "lm-routing": Component(
+            "chisel.trainers.studies.lm_routing:run",
+            "train language models with a topic routed apart; what is forgotten without its region",
+        ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",

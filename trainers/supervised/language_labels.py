@@ -77,7 +77,8 @@ def _excess(sequences: Sequences, mine: NDArray[np.bool_]) -> NDArray[np.float32
     inside, outside = (
         np.bincount(sequences.tokens[rows].ravel(), minlength=size) for rows in (mine, ~mine)
     )
-    inside[0] = outside[0] = 0  # the filling
+    inside[0] = outside[0] = 0  # the filling and the ends, as frequent everywhere
     ratio = (outside / max(outside.sum(), 1)) / np.maximum(inside / max(inside.sum(), 1), 1e-12)
     found: NDArray[np.float32] = np.clip(1 - ratio, 0, 1).astype(np.float32)
+    found[0] = 0
     return found
