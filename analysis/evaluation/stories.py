@@ -22,8 +22,8 @@ from chisel.analysis.evaluation.evaluator import (
 )
 from chisel.analysis.evaluation.playing import Facts
 from chisel.configs import RunConfig, StoriesConfig
-from chisel.corpora import Part, Sequences, load_data
-from chisel.corpora.stories import Grammar, next_words, surprisals, tale
+from chisel.corpora import Part, Sequences
+from chisel.corpora.stories import Grammar, load_stories, next_words, surprisals, tale
 
 _BATCH = 100
 
@@ -83,9 +83,7 @@ def token_losses(predict: Predict, tokens: NDArray[np.int64], lengths: NDArray[n
     return np.where(np.arange(tokens.shape[1]) < lengths[:, None], losses, 0)
 
 
-def story_losses(
-    predict: Predict, grammar: Grammar, sequences: Sequences
-) -> tuple[Floats, Floats]:
+def story_losses(predict: Predict, grammar: Grammar, sequences: Sequences) -> tuple[Floats, Floats]:
     """Return loss and loss above the exact entropy of each story `[N]`, in nats per token."""
     losses = token_losses(predict, sequences.tokens, sequences.lengths)
     above = losses - surprisals(grammar, sequences.tokens)
@@ -171,9 +169,7 @@ def _open(
     loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
 ) -> AbstractContextManager[_Readings]:
     part: Any = config.eval.split
-    return nullcontext(
-        _Readings(tale(config.corpus.noise), load_data(config.corpus).part(part))
-    )
+    return nullcontext(_Readings(tale(config.corpus.noise), load_stories(config.corpus).part(part)))
 
 
 def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:

@@ -34,8 +34,8 @@ KINDS = ("forget", "retain")
 DAMAGE = 1.1
 """R above which an ablation did more than remove the topic."""
 
-_RIDGE = 1e-4
-"""Weight of the squared bias: words that are not among the stories must not get −∞."""
+_SPREAD = 2.0
+"""Standard deviation of the prior of each bias: words that are not there must not get −∞."""
 _BATCH = 100
 _KEY = 7
 """Tells the stories of these scores from those of the corpus."""
@@ -75,7 +75,7 @@ class StoryReader:
 
     Args:
         corpus: Options of the corpus.
-        count: Stories of each kind to measure; half as many more are for the bias.
+        count: Stories of each kind to measure; as many more are for the bias.
     """
 
     def __init__(self, corpus: StoriesConfig, count: int) -> None:
@@ -86,8 +86,7 @@ class StoryReader:
         self._topics = {"forget": [topics.index(corpus.forget)], "retain": others}
         self._halves = {
             kind: tuple(
-                self._half(self._drawn(self._topics[kind], number, generator))
-                for number in (count, -(-count // 2))
+                self._half(self._drawn(self._topics[kind], count, generator)) for _ in range(2)
             )
             for kind in KINDS
         }
@@ -122,12 +121,12 @@ class StoryReader:
 def _fitted_bias(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the bias `[V]` of logits `[M, V]` that makes targets `[M]` likeliest."""
     bias = torch.zeros(logits.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([bias], max_iter=25, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([bias], max_iter=15, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(logits + bias, targets)
-        loss = loss + _RIDGE * bias.square().sum()
+        loss = loss + bias.square().sum() / (2 * _SPREAD**2 * len(targets))
         loss.backward()  # type: ignore[no-untyped-call]  # torch stubs
         return loss
 
@@ -210,7 +209,9 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
                 [number + shift] * len(ratios),
                 marker,
                 color=PALETTE[number % len(PALETTE)],
-                label=("before the attack" if marker == "o" else "after it") if not number else None,
+                label=("before the attack" if marker == "o" else "after it")
+                if not number
+                else None,
             )
     left.axvline(0, color="0.7", lw=0.8)
     left.axvline(1, color="0.7", lw=0.8)

@@ -88,8 +88,8 @@ def evidence(grammar: Grammar, tokens: Ints, latent: str) -> Ints:
     found = np.zeros(len(tokens), np.int64)
     for one in grammar.predictions(tokens):
         if one.slot.latent == latent and one.slot.sides is not None:
-            here = one.index >= 0
-            np.add.at(found, one.rows[here], 1 - 2 * one.slot.sides[one.index[here]])
+            here = one.chosen >= 0
+            np.add.at(found, one.rows[here], 1 - 2 * one.slot.sides[one.chosen[here]])
     return found
 
 

@@ -26,8 +26,8 @@ def surprisals(grammar: Grammar, tokens: Ints, given: Given | None = None) -> Fl
     """
     probabilities = np.ones(tokens.shape)
     for one in grammar.predictions(tokens, given):
-        mine = np.flatnonzero((one.index >= 0) & (one.positions < tokens.shape[1]))
-        found = one.probabilities[mine, one.index[mine]]
+        mine = np.flatnonzero((one.chosen >= 0) & (one.positions < tokens.shape[1]))
+        found = one.probabilities[mine, one.chosen[mine]]
         probabilities[one.rows[mine], one.positions[mine]] = found
     if not probabilities.all():
         row, place = np.argwhere(probabilities == 0)[0]
@@ -137,9 +137,8 @@ def _evidence(slots: Sequence[Slot], prior: Floats, weights: Floats) -> float:
                     key = tuple((np.array(before) * column).round(14).tolist())
                     after[key] = after.get(key, 0.0) + number * count / rows
         chances = after
-    joint = np.array(list(chances))
-    number = np.array(list(chances.values()))
+    joint, numbers = np.array(list(chances)), np.array(list(chances.values()))
     happens, assumed = joint @ weights, joint @ prior
     with np.errstate(divide="ignore", invalid="ignore"):
         losses = np.where(happens > 0, -happens * np.log(assumed), 0.0)
-    return float((number * losses).sum())
+    return float((numbers * losses).sum())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ class Predicted(NamedTuple):
     slot: Slot
     probabilities: Floats
     """Of each word of the place `[n, W]`. They add up to the probability of its template."""
-    index: Ints
+    chosen: Ints
     """Number in `slot.words` of the word that stands there `[n]`; -1 for another template's."""
 
 
@@ -102,7 +102,7 @@ class Stories:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def rows(self, chosen: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Stories:
+    def rows(self, chosen: slice | NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Stories:
         """Return some of the stories."""
         parts = (self.tokens, self.lengths, self.latents, self.sources)
         return Stories(*(part[chosen] for part in parts))
@@ -262,7 +262,7 @@ class Grammar:
             found = np.full(count, -1)
             for choice, way in enumerate(ways):
                 one = self._predict(way.slots[0], going, position, padded, beliefs, registers)
-                found[going[one.index >= 0]] = choice
+                found[going[one.chosen >= 0]] = choice
                 yield one._replace(probabilities=one.probabilities / len(ways))
             self._require(going[found[going] < 0], position, ends, padded)
             behind = []
@@ -272,8 +272,8 @@ class Grammar:
                     one = self._predict(slot, rows, position, padded, beliefs, registers)
                     if number:
                         yield one
-                    self._require(rows[one.index < 0], position, ends, padded)
-                    rows, index = rows[one.index >= 0], one.index[one.index >= 0]
+                    self._require(rows[one.chosen < 0], position, ends, padded)
+                    rows, index = rows[one.chosen >= 0], one.chosen[one.chosen >= 0]
                     self._learn(slot, rows, index, beliefs, registers)
                     position[rows] += 1
                 behind.append(rows)
@@ -320,8 +320,6 @@ class Grammar:
                 f"story {row}: {self.vocabulary[tokens[row, here]]!r} cannot follow "
                 f"{self.decode(tokens[row, max(0, here - 4) : here])!r} in this grammar"
             )
-
-
 
 
 class _Registers:

@@ -6,11 +6,14 @@ is used for, with the same words in all topics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from chisel.corpora.stories.grammar import Grammar, Latent, Slot, Template, literal
+
+_Words = Mapping[str, tuple[str, ...]]
+"""Words by the value of a latent that they speak for."""
 
 _NAMES = {
     "boy": ("ben", "finn", "hugo", "jack", "leo", "max", "sam", "tom"),
@@ -129,7 +132,7 @@ def _slots(noise: float) -> dict[str, Slot]:
     }
 
 
-def _words(by_value: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _words(by_value: _Words) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for words in by_value.values() for word in words))
 
 
@@ -144,7 +147,7 @@ def _same(register: str, known: Sequence[str], word: Callable[[str], str]) -> Sl
     return Slot(words, table, reads=register)
 
 
-def _of_topic(by_topic: dict[str, tuple[str, ...]], writes: str | None = None) -> Slot:
+def _of_topic(by_topic: _Words, writes: str | None = None) -> Slot:
     """A place with the words of the topic, equally likely; some speak for two topics."""
     words = _words(by_topic)
     table = np.array([[[word in mine for word in words]] for mine in by_topic.values()], float)
@@ -161,7 +164,7 @@ def _relation(noise: float) -> Slot:
     return Slot(_USES, table, "topic", reads="tool")
 
 
-def _side(latent: str, by_value: dict[str, tuple[str, ...]], noise: float) -> Slot:
+def _side(latent: str, by_value: _Words, noise: float) -> Slot:
     """A place whose word speaks for one of the two values of a latent, seldom for the wrong one."""
     words, sides = _words(by_value), np.repeat([0, 1], [len(one) for one in by_value.values()])
     right = sides == np.arange(2)[:, None]

@@ -198,7 +198,7 @@ def to_gpt2(model: GPT) -> Any:
         bos_token_id=0,
         eos_token_id=0,
     )
-    made = GPT2LMHeadModel(config)
+    made: Any = GPT2LMHeadModel(config)
     state = {}
     for name, value in model.state_dict().items():
         theirs = f"transformer.{_renamed(name)}"

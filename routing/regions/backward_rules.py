@@ -156,8 +156,9 @@ def _attention(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
     if shapes[1][:-2] != out.shape[:-2]:
         if out.dim() < 3 or shapes[1][:-3] != out.shape[:-3] or out.shape[-3] % shapes[1][-3]:
             return None
-        groups = (shapes[1][-3], -1)
-        of_keys, units = (one.unflatten(-3, groups).all(-3) for one in (of_keys, units))
+        of_keys, units = (
+            one.reshape(*shapes[1][:-2], -1, *one.shape[-2:]).all(-3) for one in (of_keys, units)
+        )
     return [queries, of_keys.expand(shapes[1]), units.expand(shapes[2])]
 
 

@@ -60,9 +60,9 @@ def run(
     recall: Annotated[float, Within(0.01, 1)] = 0.5,
     precision: Annotated[float, Within(0.01, 1)] = 1.0,
     settings: str = "",
-    stories: Count = 200,
+    stories: Count = 150,
     controls: Annotated[int, Within(0)] = 3,
-    dial: tuple[Share, ...] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    dial: tuple[Share, ...] = (0.25, 0.5, 0.75),
     attack_stories: Count = 64,
     attack_steps: Count = 40,
     attack_rate: float = 5e-4,
@@ -78,10 +78,10 @@ def run(
         recall: Share of the topic's stories that are labelled.
         precision: Share of the labelled stories that are of the topic.
         settings: Overrides for all arms, separated by spaces.
-        stories: Stories of the topic, and others, that losses are measured on; half as many more
-            fit a bias of the logits before each measurement.
+        stories: Stories of the topic, and others, that losses are measured on; as many more fit a
+            bias of the logits before each measurement.
         controls: Number of random regions of the same size.
-        dial: Factors that the region's units are multiplied by.
+        dial: Factors that the region's units are multiplied by, beside 0 and 1.
         attack_stories: Stories of the topic that an attacker fine-tunes on.
         attack_steps: Optimiser steps of the attacker.
         attack_rate: Learning rate of the attacker.
@@ -106,7 +106,9 @@ def run(
         seed=0,
         measure=reader.measure,
     )
-    measure = functools.partial(_measure, reader=reader, attack=attack, controls=controls, dial=dial)
+    measure = functools.partial(
+        _measure, reader=reader, attack=attack, controls=controls, dial=dial
+    )
     found = measure_runs(plans, measure)
     scores = RoutingScores(
         {arm: _by_state(runs) for arm, runs in found.items()},
@@ -116,7 +118,9 @@ def run(
         data={
             "losses": scores.losses,
             "R": {
-                arm: {state: scores.ratios(arm, state) for state in (scores.judged(arm), "attacked")}
+                arm: {
+                    state: scores.ratios(arm, state) for state in (scores.judged(arm), "attacked")
+                }
                 for arm in scores.losses
             },
             "configs": {arm: configs.to_plain(planned[0]) for arm, planned in plans.items()},
@@ -174,6 +178,7 @@ def _measure(
     found.states["ablated"] = measured(REGION, "zero")
     found.states["attacked"] = attack(model, context=without("zero"))
     found.dial = {factor: measured(REGION, factor) for factor in dial}
+    found.dial |= {0.0: found.states["ablated"], 1.0: found.states["whole"]}
     generator = torch.Generator().manual_seed(0)
     drawn = []
     for number in range(controls):

@@ -57,7 +57,7 @@ def test_the_planted_angle_is_that_of_many_pairs(agreement):
 
 
 def test_a_concept_has_two_values_and_is_not_its_own_confound():
-    with pytest.raises(ValueError, match="topic has values .* not two"):
+    with pytest.raises(ValueError, match=r"topic has values .* not two"):
         contrast(GRAMMAR, "topic", 3, np.random.default_rng(0))
     with pytest.raises(ValueError, match="mood cannot be its own confound"):
         draw(3, confound="mood")

@@ -33,7 +33,10 @@ def tiny():
     return Grammar(
         (Latent("mood", MOODS), Latent("place", PLACES)),
         (
-            (Template((*literal("a"), tool, felt)), Template((*literal("the"), tool, *literal("was")))),
+            (
+                Template((*literal("a"), tool, felt)),
+                Template((*literal("the"), tool, *literal("was"))),
+            ),
             (Template((*literal("at"), place, use)),),
             (Template((*literal("so"), felt, again)), Template((felt, *literal("end")))),
         ),

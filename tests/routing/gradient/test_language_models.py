@@ -88,9 +88,7 @@ def routed(make):
 
 
 def tokens(count, seed=0):
-    return torch.randint(
-        VOCABULARY, (count, LENGTH), generator=torch.Generator().manual_seed(seed)
-    )
+    return torch.randint(VOCABULARY, (count, LENGTH), generator=torch.Generator().manual_seed(seed))
 
 
 def loss(model, batch):
