@@ -5,7 +5,7 @@ from chisel.analysis.language.routing_scores import (
     RoutingScores,
     StoryReader,
     routing_figure,
-    routing_scores,
+    routing_table,
 )
 
 __all__ = [
@@ -13,5 +13,5 @@ __all__ = [
     "RoutingScores",
     "StoryReader",
     "routing_figure",
-    "routing_scores",
+    "routing_table",
 ]

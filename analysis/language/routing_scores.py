@@ -168,7 +168,7 @@ class RoutingScores:
         return [one["forget"] for one in self.losses[arm][state]]
 
 
-def routing_scores(scores: RoutingScores) -> DataTable:
+def routing_table(scores: RoutingScores) -> DataTable:
     """Make the table of a comparison; intervals are over seeds."""
     rows = []
     for arm, by_state in scores.losses.items():
@@ -201,6 +201,7 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
     """Draw R of each arm and seed, before and after the attack, and losses along the dial."""
     figure, (left, right) = new_row(2, 10, 3.6, title)
     arms = list(scores.losses)
+    colours = {arm: PALETTE[number % len(PALETTE)] for number, arm in enumerate(arms)}
     for number, arm in enumerate(arms):
         for shift, state, marker in ((-0.12, scores.judged(arm), "o"), (0.12, "attacked", "x")):
             ratios = scores.ratios(arm, state)
@@ -208,7 +209,7 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
                 ratios,
                 [number + shift] * len(ratios),
                 marker,
-                color=PALETTE[number % len(PALETTE)],
+                color=colours[arm],
                 label=("before the attack" if marker == "o" else "after it")
                 if not number
                 else None,
@@ -220,14 +221,14 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
     left.set_xlabel("R on the topic (0: control, 1: never learnt)")
     left.legend(fontsize=8)
     plain_axes(left, "x")
-    for number, (arm, by_factor) in enumerate(scores.dial.items()):
+    for arm, by_factor in scores.dial.items():
         factors = sorted(by_factor)
         for kind, style in zip(KINDS, ("-", "--"), strict=True):
             means: NDArray[np.float64] = np.array(
                 [np.mean([one[kind] for one in by_factor[factor]]) for factor in factors]
             )
             label = f"{arm}, {kind}"
-            right.plot(factors, means, style, color=PALETTE[number % len(PALETTE)], label=label)
+            right.plot(factors, means, style, color=colours[arm], label=label)
     right.set_xlabel("factor of the region's units")
     right.set_ylabel("nats above the entropy")
     right.legend(fontsize=7)

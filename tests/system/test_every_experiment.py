@@ -71,7 +71,13 @@ REGIONS = {
 }
 """Regions that `study ablation` switches off in runs of each experiment, and of a plug-in's; runs
 without regions are refused."""
-QUICK = ("coin-halves", "digits/halves", "gridworld/ppo", "language/stories-gram", "oversight/routed")
+QUICK = (
+    "coin-halves",
+    "digits/halves",
+    "gridworld/ppo",
+    "language/stories-gram",
+    "oversight/routed",
+)
 
 NO_REGIONS = "has no regions: it was trained without routing.regions"
 NO_POLICY = "has no policy; give a run that learnt in an environment"

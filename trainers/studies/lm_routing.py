@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,15 +19,19 @@ from chisel.analysis.language import (
     RoutingScores,
     StoryReader,
     routing_figure,
-    routing_scores,
+    routing_table,
 )
 from chisel.analysis.results import Count, Result, Seed, Share, Within
-from chisel.configs import ConfigError, RunConfig, hint
+from chisel.configs import ConfigError, RunConfig, StoriesConfig, hint
+from chisel.corpora.stories import load_stories
+from chisel.models.language import GPT
 from chisel.trainers.studies.elicitation import elicited
 from chisel.trainers.studies.runs import measure_runs, plan_runs
+from chisel.trainers.studies.unlearning import unlearned
 
 ARMS: Mapping[str, tuple[str, str]] = {
     "control": ("language/stories-unrouted", ""),
+    "rmu": ("language/stories-unrouted", ""),
     "era": ("language/stories-routed", ""),
     "era-concept": ("language/stories-routed", "algo.label_tokens=concept"),
     "sgtm": ("language/stories-sgtm", ""),
@@ -39,8 +43,8 @@ ARMS: Mapping[str, tuple[str, str]] = {
 """By name of an arm, its experiment and the settings that make it."""
 REGION = "forget"
 """Region that is ablated, and label of the topic's stories."""
-_LABELS_ALL = ("control", "filtered-all")
-"""Arms that do not depend on how many stories are labelled, or how well."""
+_RUNS = {"control": "control", "rmu": "control", "filtered-all": "filtered-all"}
+"""Names of the runs of arms whose training does not depend on how many stories are labelled."""
 
 Losses = Mapping[str, float]
 
@@ -66,6 +70,7 @@ def run(
     attack_stories: Count = 64,
     attack_steps: Count = 40,
     attack_rate: float = 5e-4,
+    rmu_steps: Count = 250,
     runs_dir: str = "runs",
 ) -> Result:
     """Train what is not trained yet; compare losses on a topic with and without its region.
@@ -73,8 +78,8 @@ def run(
     Args:
         seeds: Seeds of each arm; a seed draws weights and the order of minibatches, and the stories
             are the same.
-        arms: What is compared, of control, era, era-concept, sgtm, gram, filtered, filtered-all and
-            shuffled. R needs control and filtered-all.
+        arms: What is compared, of control, rmu, era, era-concept, sgtm, gram, filtered,
+            filtered-all and shuffled. R needs control and filtered-all.
         recall: Share of the topic's stories that are labelled.
         precision: Share of the labelled stories that are of the topic.
         settings: Overrides for all arms, separated by spaces.
@@ -85,6 +90,7 @@ def run(
         attack_stories: Stories of the topic that an attacker fine-tunes on.
         attack_steps: Optimiser steps of the attacker.
         attack_rate: Learning rate of the attacker.
+        rmu_steps: Optimiser steps of the arm rmu, which unlearns the labelled stories.
         runs_dir: Where runs are, or will be: `RUNS_DIR/EXPERIMENT/ARM-seed-N`. Results are in
             `RUNS_DIR/studies/lm-routing`.
 
@@ -109,7 +115,11 @@ def run(
     measure = functools.partial(
         _measure, reader=reader, attack=attack, controls=controls, dial=dial
     )
-    found = measure_runs(plans, measure)
+    found = {}
+    for arm, planned in plans.items():
+        corpus = replace(planned[0].corpus, recall=recall, precision=precision)
+        change = functools.partial(_rmu, corpus, rmu_steps) if arm == "rmu" else None
+        found |= measure_runs({arm: planned}, functools.partial(measure, change=change))
     scores = RoutingScores(
         {arm: _by_state(runs) for arm, runs in found.items()},
         {arm: _by_factor(runs) for arm, runs in found.items() if runs[0].dial},
@@ -125,7 +135,7 @@ def run(
             },
             "configs": {arm: configs.to_plain(planned[0]) for arm, planned in plans.items()},
         },
-        tables={"routing": routing_scores(scores)},
+        tables={"routing": routing_table(scores)},
         figures={"routing": routing_figure(scores, f"Labels of {recall:.0%} of the topic")},
         frames={"losses": _frame(found, seeds)},
     )
@@ -142,10 +152,10 @@ def _plans(
     if arm not in ARMS:
         raise ConfigError(f"arms={arm}: {hint(arm, ARMS)}")
     experiment, own = ARMS[arm]
-    labels, name = "", arm
-    if arm not in _LABELS_ALL:
+    labels, name = "", _RUNS.get(arm)
+    if name is None:
         labels = f"corpus.recall={recall} corpus.precision={precision}"
-        name += f"-{recall:g}-{precision:g}"
+        name = f"{arm}-{recall:g}-{precision:g}"
     return plan_runs(
         experiment, seeds, f"{labels} {own} {settings}", runs_dir=runs_dir, prefix=f"{name}-"
     )
@@ -158,10 +168,11 @@ def _measure(
     attack: Callable[..., Losses],
     controls: int,
     dial: Sequence[float],
+    change: Callable[[nn.Module], nn.Module] | None,
 ) -> _Measured:
     """Measure one run: whole, and where it has a region without it and with it turned down."""
     loaded = models.load(folder)
-    model = loaded.model
+    model = loaded.model if change is None else change(loaded.model)
     found = _Measured({"whole": reader.measure(model)})
     if not loaded.regions:
         found.states["attacked"] = attack(model)
@@ -189,6 +200,15 @@ def _measure(
         frame = pd.DataFrame(drawn).mean()
         found.states["random"] = {str(kind): float(value) for kind, value in frame.items()}
     return found
+
+
+def _rmu(corpus: StoriesConfig, steps: int, model: nn.Module) -> nn.Module:
+    """Unlearn the stories that are labelled, and keep what the model is on the others."""
+    train = load_stories(corpus).train
+    flagged = torch.from_numpy(train.facts["flagged"])
+    tokens = torch.from_numpy(train.tokens)
+    gpt = models.require_kind(model, GPT, "gpt")
+    return unlearned(gpt, tokens[flagged], tokens[~flagged], steps=steps)
 
 
 def _by_state(runs: Sequence[_Measured]) -> dict[str, list[Losses]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.analysis.language import RoutingScores, StoryReader, routing_figure, routing_scores
+from chisel.analysis.language import RoutingScores, StoryReader, routing_figure, routing_table
 from chisel.configs import StoriesConfig
 from chisel.corpora import load_data
 from chisel.corpora.stories import next_words, tale
@@ -86,7 +86,7 @@ def test_without_the_ends_there_is_no_r():
 
 
 def test_the_table_has_a_row_for_each_arm_and_the_figure_every_arm():
-    rows = {row["arm"]: row for row in routing_scores(SCORES).rows}
+    rows = {row["arm"]: row for row in routing_table(SCORES).rows}
     assert list(rows) == ["control", "filtered-all", "era"]
     assert rows["era"]["forget +nats"].value == pytest.approx(0.5)
     assert rows["era"]["R"].value == pytest.approx(0.875)

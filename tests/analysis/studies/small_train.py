@@ -42,7 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "lm-routing": {
         "seeds": "3,1",
-        "arms": "gram,control",
+        "arms": "gram,rmu",
         "recall": 0.7,
         "precision": 0.9,
         "settings": f"frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 "
@@ -53,6 +53,7 @@ CASES: dict[str, dict[str, Any]] = {
         "attack_stories": 4,
         "attack_steps": 2,
         "attack_rate": 0.01,
+        "rmu_steps": 2,
     },
     "oversight": {
         "seeds": "3,1",
