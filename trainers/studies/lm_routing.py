@@ -115,7 +115,7 @@ def run(
     measure = functools.partial(
         _measure, reader=reader, attack=attack, controls=controls, dial=dial
     )
-    found = {}
+    found: dict[str, list[_Measured]] = {}
     for arm, planned in plans.items():
         corpus = replace(planned[0].corpus, recall=recall, precision=precision)
         change = functools.partial(_rmu, corpus, rmu_steps) if arm == "rmu" else None

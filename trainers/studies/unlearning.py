@@ -43,7 +43,7 @@ def unlearned(
     generator = torch.Generator().manual_seed(seed)
     changed = copy.deepcopy(model).train()
     depth = max(1, len(changed.blocks) // 2)
-    weights = [block.mlp.proj.weight for block in list(changed.blocks)[:depth]]
+    weights = [changed.get_parameter(f"blocks.{n}.mlp.proj.weight") for n in range(depth)]
     optimizer = torch.optim.AdamW(weights, lr=rate)
     direction = torch.rand(model.config.width, generator=generator)
     target = norm * direction / direction.norm()
