@@ -95,8 +95,8 @@ def test_it_is_built_by_name_with_weights_of_its_seed():
     for name, value in one.state_dict().items():
         assert torch.equal(value, two.state_dict()[name])
     assert not torch.equal(one.embed.tokens.weight, other.embed.tokens.weight)
-    assert float(one.blocks[0].mlp.fc.weight.std()) == pytest.approx(0.02, rel=0.1)
-    assert float(one.blocks[0].mlp.proj.weight.std()) == pytest.approx(0.02 / 8**0.5, rel=0.1)
+    assert one.blocks[0].mlp.fc.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert one.blocks[0].mlp.proj.weight.std().item() == pytest.approx(0.02 / 8**0.5, rel=0.1)
 
 
 def test_what_does_not_fit_is_refused():
