@@ -30,6 +30,9 @@ KEPT = "trainer.checkpoint_every=1 trainer.keep_every=1"
 AUP = "algo.aux.num=3 algo.aux.steps=512 algo.aux.updates=2 algo.aux.hidden=32"
 _TRACES = "agents/../tests/analysis/safelife/traces"
 DIGITS = f"{CPU} trainer.checkpoint_every=1"
+_SHORT = "frames=60 algo.iteration_size=20 corpus.stories=80 corpus.validation=10"
+_SLIM = "algo.batch_size=10 model.layers=2 model.width=32"
+STORIES = f"{CPU} trainer.checkpoint_every=1 {_SHORT} {_SLIM}"
 
 TRAININGS = {
     "ppo-maze": f"maze/smoke {MAZE} frames=1024",
@@ -59,6 +62,10 @@ TRAININGS = {
     "reinforce-filtered": f"oversight/filtered {CPU} env.num_envs=16 frames=2048",
     "reinforce-faithful": f"oversight/paper {CPU} env.num_envs=16 frames=2048",
     "autoencoder": f"digits/split {DIGITS} frames=3591",
+    "language": f"language/stories {STORIES}",
+    "language-routed": f"language/stories-routed {STORIES}",
+    "language-sgtm": f"language/stories-sgtm {STORIES}",
+    "language-gram": f"language/stories-gram {STORIES}",
     "autoencoder-shuffled": f"digits/shuffled {DIGITS} frames=2394",
     "autoencoder-unrouted": f"digits/unrouted {DIGITS} frames=2394",
 }
@@ -74,6 +81,7 @@ RESUMED = {
         2048,
     ),
     "autoencoder": ("digits/split/run", f"digits/split {DIGITS} frames=2394", 4788),
+    "language": ("language/stories-gram/run", f"language/stories-gram {STORIES}", 120),
 }
 """By algorithm: the run's folder in runs/, how it begins, and to which frame it then goes on."""
 
@@ -137,6 +145,10 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "safelife-levels": ("levels=4 episodes=4",),
     "safelife-replay": (f"traces={_TRACES}",),
     "aup-learned": (f"worlds=vase seeds=0 experiments=aup-ppo settings='{_SMALL_GRID} {AUP}'",),
+    "lm-routing": (
+        f"seeds=0 arms=control,gram stories=10 attack_steps=4 settings='{_SHORT} {_SLIM} "
+        "trainer.progress=false trainer.accelerator=cpu'",
+    ),
     "leaks": (f"experiment=maze/routed-quick steps=2 settings='{PPO} {LEVELS} model.hidden=16'",),
     "localization": (
         f"train {_OVERSIGHT}",

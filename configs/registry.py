@@ -23,16 +23,19 @@ from chisel.configs.schema import (
     DeepAupConfig,
     DigitsConfig,
     ExpertsConfig,
+    GptConfig,
     GridExpertsConfig,
     GridMlpConfig,
     GridworldConfig,
     ImpalaConfig,
+    LanguageConfig,
     MazeConfig,
     MnistConfig,
     OversightConfig,
     PPOConfig,
     ReinforceConfig,
     SafeLifeConfig,
+    StoriesConfig,
 )
 from chisel.configs.suggest import hint
 
@@ -114,6 +117,11 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "MNIST's 70,000 digits of 28x28, from idx files",
             MnistConfig,
         ),
+        "stories": Component(
+            "chisel.corpora.stories:load_stories",
+            "stories from a grammar whose probabilities are known exactly",
+            StoriesConfig,
+        ),
     },
     "model": {
         "impala": Component(
@@ -145,6 +153,12 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             AutoencoderNetConfig,
             learns_from="examples",
         ),
+        "gpt": Component(
+            "chisel.models.language.gpt:build_gpt",
+            "a small transformer of GPT-2's form",
+            GptConfig,
+            learns_from="tokens",
+        ),
     },
     "algo": {
         "ppo": Component(
@@ -171,6 +185,12 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             AutoencoderConfig,
             learns_from="examples",
         ),
+        "language": Component(
+            "chisel.trainers.supervised.language:build_language",
+            "a language model, which learns the next token",
+            LanguageConfig,
+            learns_from="tokens",
+        ),
     },
     "evaluator": {
         "maze": Component(
@@ -196,6 +216,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "mnist": Component(
             "chisel.analysis.evaluation.halves:halves_evaluator",
             "how well each half of an encoding restores each kind of digit",
+        ),
+        "stories": Component(
+            "chisel.analysis.evaluation.stories:stories_evaluator",
+            "the loss on held-out stories by topic, beside the exact entropy",
         ),
     },
     "study": {
@@ -331,6 +355,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "the share of gradients in each region by label, and ablations of each region",
             report={"levels": 200, "points": 4},
         ),
+        "lm-routing": Component(
+            "chisel.trainers.studies.lm_routing:run",
+            "train language models with a topic routed apart; what is forgotten without its region",
+        ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",
@@ -356,6 +384,10 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "digit-half": Component(
             "chisel.trainers.routed.labels:digit_half", "digits 0-4, low, or 5-9, high"
+        ),
+        "story-topic": Component(
+            "chisel.trainers.routed.labels:story_topic",
+            "whether a story is said to be of the topic to forget: retain, forget",
         ),
         "overseen-end": Component(
             "chisel.trainers.routed.labels:overseen_end",

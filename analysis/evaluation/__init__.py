@@ -51,6 +51,7 @@ from chisel.analysis.evaluation.playing import (
     random_policy,
 )
 from chisel.analysis.evaluation.scores import Score
+from chisel.analysis.evaluation.stories import last_moods, story_losses, story_metrics, token_losses
 
 __all__ = [
     "CONTRACT",
@@ -88,6 +89,7 @@ __all__ = [
     "held_out_mazes",
     "interventions_of",
     "judged_by",
+    "last_moods",
     "maze_run",
     "open_rounds",
     "oversight_ceiling",
@@ -100,6 +102,9 @@ __all__ = [
     "record_means",
     "rendered_film",
     "split_ratios",
+    "story_losses",
+    "story_metrics",
     "summarise_oversight",
+    "token_losses",
     "world_of",
 ]

@@ -28,6 +28,9 @@ METRICS = {
     "losses/reconstruction": "error of the decoder, summed over labels",
     "split/first": "cross/own error, first half",
     "split/second": "cross/own error, second half",
+    "losses/next_token": "loss of the next token, nats",
+    "eval/above_entropy": "validation: nats above the exact entropy",
+    "eval/above_entropy_forget": "the same, topic to forget",
 }
 """Names of the metrics that are drawn, where runs have them."""
 

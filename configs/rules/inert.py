@@ -7,6 +7,7 @@ from typing import Any
 
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.nesting import flatten, option
+from chisel.configs.registry import get
 from chisel.configs.schema import RunConfig
 from chisel.configs.suggest import shown
 
@@ -28,13 +29,15 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "routing.unlabelled_steps",
             "routing.gate_coef",
             "routing.alone_coef",
-            "routing.l1",
-            "routing.drop",
             "routing.dropped_steps",
             "routing.drop_start",
             "routing.labels.correlation",
             "routing.labels.delay",
         ),
+    ),
+    "words or a world": (
+        " with a corpus of pictures; leave it out",
+        ("routing.l1", "routing.drop"),
     ),
     "regions": (
         ": there are no regions; set routing.regions, or leave it out",
@@ -128,6 +131,7 @@ def inert_problems(config: RunConfig) -> Iterator[str]:
     routing, plain = config.routing, RunConfig()
     weights = [weight for row in routing.rules.values() for weight in row.values()]
     has = {"environment": config.corpus is None, "dropping": bool(routing.drop)}
+    has["words or a world"] = get("algo", config.algo.name).learns_from != "examples"
     if config.env is not None:
         has["regions"] = bool(routing.regions)
         has["labels"] = routing.labels.source is not None

@@ -19,8 +19,10 @@ from chisel.configs.schema import (
     AutoencoderNetConfig,
     CnnConfig,
     ExpertsConfig,
+    GptConfig,
     GridExpertsConfig,
     ImpalaConfig,
+    LanguageConfig,
     LevelsConfig,
     MazeConfig,
     PPOConfig,
@@ -28,11 +30,14 @@ from chisel.configs.schema import (
     ReinforceConfig,
     RunConfig,
     SafeLifeConfig,
+    StoriesConfig,
 )
 from chisel.configs.suggest import hint, shown
 
 WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 """Side of procgen's maze world in cells, by distribution mode."""
+
+STORY_TOPICS = ("forest", "sea", "farm", "town", "mountain")
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -77,13 +82,15 @@ def _unknown_words(config: Any, prefix: str) -> Iterator[str]:
 
 def _problems(config: RunConfig) -> Iterator[str]:
     yield from _names(config)
-    for part in (config.env, config.model):
+    for part in (config.env, config.corpus, config.model):
         if type(part) in _OF_COMPONENTS:
             yield from _OF_COMPONENTS[type(part)](part)
     if isinstance(config.algo, PPOConfig | ReinforceConfig):
         yield from _iteration(config, config.algo.num_steps)
     if isinstance(config.algo, PPOConfig):
         yield from _minibatches(config, config.algo)
+    if isinstance(config.algo, LanguageConfig):
+        yield from _language(config, config.algo)
     yield from aup_problems(config)
     yield from _checkpoints(config)
     yield from _studies(config)
@@ -268,6 +275,19 @@ def _autoencoder(model: AutoencoderNetConfig) -> Iterator[str]:
         yield f"model.code = {model.code}: has two halves, so {model.code + 1}?"
 
 
+def _gpt(model: GptConfig) -> Iterator[str]:
+    if model.width % model.heads:
+        yield (
+            f"model.width = {model.width}: must be a multiple of model.heads = {model.heads}, so "
+            f"{_round_up(model.width, model.heads)}?"
+        )
+
+
+def _stories(corpus: StoriesConfig) -> Iterator[str]:
+    if corpus.forget not in STORY_TOPICS:
+        yield f"corpus.forget = {corpus.forget!r}: {hint(corpus.forget, STORY_TOPICS)}"
+
+
 _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     MazeConfig: _maze,
     SafeLifeConfig: _safelife,
@@ -276,8 +296,10 @@ _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     ExpertsConfig: _experts,
     GridExpertsConfig: _experts,
     AutoencoderNetConfig: _autoencoder,
+    GptConfig: _gpt,
+    StoriesConfig: _stories,
 }
-"""The rules of each environment and network that has any."""
+"""The rules of each environment, corpus and network that has any."""
 
 
 def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
@@ -294,6 +316,18 @@ def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
             f"frames = {config.frames}: less than one iteration of {iteration} "
             f"(env.num_envs × algo.num_steps); set frames={iteration} or more"
         )
+
+
+def _language(config: RunConfig, algo: LanguageConfig) -> Iterator[str]:
+    if config.frames < algo.iteration_size:
+        yield (
+            f"frames = {config.frames}: less than one iteration of algo.iteration_size = "
+            f"{algo.iteration_size} sequences; set frames={algo.iteration_size} or more"
+        )
+    if algo.label_tokens != "all" and not config.routing.regions:
+        yield f"algo.label_tokens = {algo.label_tokens} has no effect: nothing is routed"
+    if algo.leave_out is not None and config.routing.labels.source is None:
+        yield f"algo.leave_out = {algo.leave_out} needs labels; set routing.labels.source"
 
 
 def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
@@ -367,7 +401,9 @@ def rounded_frames(frames: int, iteration: int) -> str | None:
 
 
 def frames_note(config: RunConfig) -> str | None:
-    """Return `rounded_frames` of a config; None for a corpus, whose size is not in the config."""
+    """Return `rounded_frames` of a config; None where an iteration is a corpus of unknown size."""
+    if isinstance(config.algo, LanguageConfig):
+        return rounded_frames(config.frames, config.algo.iteration_size)
     steps = getattr(config.algo, "num_steps", None)
     if config.env is None or steps is None:
         return None

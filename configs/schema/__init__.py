@@ -12,11 +12,12 @@ from chisel.configs.schema.algos import (
     AuxiliaryConfig,
     DeepAupConfig,
     DeepAuxiliaryConfig,
+    LanguageConfig,
     PenaltyConfig,
     PPOConfig,
     ReinforceConfig,
 )
-from chisel.configs.schema.corpora import DigitsConfig, MnistConfig
+from chisel.configs.schema.corpora import DigitsConfig, MnistConfig, StoriesConfig
 from chisel.configs.schema.envs import (
     GridworldConfig,
     LevelsConfig,
@@ -30,6 +31,7 @@ from chisel.configs.schema.models import (
     AutoencoderNetConfig,
     CnnConfig,
     ExpertsConfig,
+    GptConfig,
     GridExpertsConfig,
     GridMlpConfig,
     ImpalaConfig,
@@ -56,11 +58,13 @@ __all__ = [
     "DigitsConfig",
     "EvalConfig",
     "ExpertsConfig",
+    "GptConfig",
     "GridExpertsConfig",
     "GridMlpConfig",
     "GridworldConfig",
     "ImpalaConfig",
     "LabelsConfig",
+    "LanguageConfig",
     "LaunchConfig",
     "LevelsConfig",
     "MazeConfig",
@@ -74,6 +78,7 @@ __all__ = [
     "RunConfig",
     "SafeLifeConfig",
     "SlurmConfig",
+    "StoriesConfig",
     "TrackingConfig",
     "TrainerConfig",
 ]

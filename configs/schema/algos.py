@@ -210,3 +210,33 @@ class AutoencoderConfig:
     """Weight of the encoding's L1 norm."""
     corr_coef: float = 0.1
     """Weight of the mean absolute correlation between units of different halves."""
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """Predicting the next token of sequences, with AdamW."""
+
+    name: str = "language"
+    batch_size: int = 32
+    """Sequences per optimiser step."""
+    iteration_size: int = 1_000
+    """Sequences per iteration, after which metrics are logged; a multiple of `batch_size`, or the
+    last step of an iteration takes what is left."""
+    learning_rate: float = 2e-3
+    """AdamW's learning rate after the warm-up; it falls along a cosine."""
+    final_rate: float = 0.1
+    """The last learning rate, as a share of `learning_rate`."""
+    warmup: int = 100
+    """Optimiser steps over which the learning rate rises from 0."""
+    weight_decay: float = 0.1
+    """Decay of the weights themselves per step, as a multiple of the learning rate."""
+    beta2: float = 0.95
+    """Decay of AdamW's second moment."""
+    max_grad_norm: float = 1.0
+    """Largest global norm of the gradient; longer ones are scaled down."""
+    label_tokens: Literal["all", "concept", "frequency"] = "all"
+    """Tokens of a sequence that carry its label, by what is predicted: all of them; those that
+    belong to the label's concept; or each by how much more frequent it is in the sequences of that
+    label than in others, which makes soft labels. Other tokens carry the first label."""
+    leave_out: str | None = None
+    """Label whose sequences are not trained on: data filtering, a baseline."""

@@ -76,3 +76,18 @@ class CnnConfig:
     and 1."""
     hidden: int = 512
     """Units of the layer before the heads."""
+
+
+@dataclass(frozen=True)
+class GptConfig:
+    """A small transformer of GPT-2's form."""
+
+    name: str = "gpt"
+    layers: int = 4
+    """Number of blocks."""
+    width: int = 128
+    """Numbers in the residual stream, a multiple of `heads`."""
+    heads: int = 4
+    """Attention heads of each block."""
+    hidden: int | None = None
+    """Units of each block's MLP; null takes four times the width."""

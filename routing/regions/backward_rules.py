@@ -145,13 +145,21 @@ def _sum_and_product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None
 
 
 def _attention(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
-    """`softmax(q kᵀ) v` with heads on the axes before the last two."""
-    leading = {shape[:-2] for shape in shapes[:3]} | {out.shape[:-2]}
-    if len(shapes) != 3 or len(leading) != 1:
+    """`softmax(q kᵀ) v` with heads on the axis before the last two.
+
+    Where there are fewer heads of keys and values, each belongs to several of the queries.
+    """
+    if len(shapes) != 3 or shapes[0][:-2] != out.shape[:-2] or shapes[1][:-2] != shapes[2][:-2]:
         return None
-    by_head = out.all(-1, keepdim=True).all(-2, keepdim=True)
-    values = out.all(-2, keepdim=True).expand(shapes[2])
-    return [by_head.expand(shapes[0]), by_head.expand(shapes[1]), values]
+    of_keys, units = out.all(-1, keepdim=True).all(-2, keepdim=True), out.all(-2, keepdim=True)
+    queries = of_keys.expand(shapes[0])
+    if shapes[1][:-2] != out.shape[:-2]:
+        if out.dim() < 3 or shapes[1][:-3] != out.shape[:-3] or out.shape[-3] % shapes[1][-3]:
+            return None
+        of_keys, units = (
+            one.reshape(*shapes[1][:-2], -1, *one.shape[-2:]).all(-3) for one in (of_keys, units)
+        )
+    return [queries, of_keys.expand(shapes[1]), units.expand(shapes[2])]
 
 
 def _softmax(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:

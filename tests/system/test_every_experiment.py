@@ -24,7 +24,7 @@ from tests import plugins
 from tests.corpora.idx_files import idx
 
 PAGE = Path(__file__).parents[2] / "docs/reference/commands.md"
-LEVELS, TEST_DIGITS, TEST_MNIST = 2, 400, 20
+LEVELS, TEST_DIGITS, TEST_MNIST, TEST_STORIES = 2, 400, 20, 12
 REGIONS = {
     "coin": "",
     "coin-halves": "first, second",
@@ -34,6 +34,14 @@ REGIONS = {
     "digits/unrouted": "",
     "gridworld/aup-ppo": "",
     "gridworld/ppo": "",
+    "language/stories": "",
+    "language/stories-8-layers": "",
+    "language/stories-filtered": "",
+    "language/stories-gram": "forget, core",
+    "language/stories-routed": "forget, retain",
+    "language/stories-sgtm": "forget, retain",
+    "language/stories-shuffled": "forget, retain",
+    "language/stories-unrouted": "",
     "maze/easy": "",
     "maze/filtered": "cheese, corner, gate, heads",
     "maze/hard": "",
@@ -76,7 +84,13 @@ REGIONS = {
 }
 """Regions that `study ablation` switches off in runs of each experiment, and of a plug-in's; runs
 without regions are refused."""
-QUICK = ("coin-halves", "digits/halves", "gridworld/ppo", "oversight/routed")
+QUICK = (
+    "coin-halves",
+    "digits/halves",
+    "gridworld/ppo",
+    "language/stories-gram",
+    "oversight/routed",
+)
 
 NO_REGIONS = "has no regions: it was trained without routing.regions"
 NO_POLICY = "has no policy; give a run that learnt in an environment"
@@ -93,6 +107,8 @@ TINY = {
     "maze": "frames=128 env.num_envs=8 env.num_threads=0 env.timeout=8 algo.num_steps=8 "
     "algo.num_minibatches=2 algo.update_epochs=1 model.channels=[2,3,3] model.hidden=8",
     "mnist": "frames=60 algo.batch_size=10 model.hidden=[8] model.code=4",
+    "stories": "frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 "
+    f"corpus.validation=6 corpus.test={TEST_STORIES} model.layers=1 model.width=16",
     "oversight": "frames=256 env.num_envs=8 model.hidden=16",
     "safelife": "frames=1600 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] "
     "model.hidden=8",
@@ -218,6 +234,8 @@ def run(request, folder, capsys):
 
 def rows_of(run):
     """How many rows a table of episodes has, by what is said of the experiments in the docs."""
+    if run.world == "stories":
+        return TEST_STORIES * 2  # the network, and beside it the grammar
     if run.config.corpus is not None:
         # The decoder, beside it two constant pictures, and the certificates of both halves.
         return (TEST_MNIST if run.world == "mnist" else TEST_DIGITS) * 5
@@ -281,7 +299,8 @@ def check_comparison(run):
     assert found["evaluations_differ_in"] == []
     for line in found["lines"]:
         assert line["notes"] == []
-        assert {"losses/entropy", "losses/reconstruction"} & line["last"].keys()
+        known = {"losses/entropy", "losses/reconstruction", "losses/next_token"}
+        assert known & line["last"].keys()
         assert line["evaluation"]
         assert all(one["n"] >= 1 for one in line["evaluation"].values())
 

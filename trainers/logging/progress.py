@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from chisel.configs import GridworldConfig, RunConfig
+from chisel.configs import GridworldConfig, LanguageConfig, RunConfig
 from chisel.envs.gridworlds import find_world
 
 LINE_SECONDS = 30.0
@@ -27,11 +27,14 @@ SMOOTHING = 0.3
 _OF_AGENTS = (("return", "charts/episodic_return", ".2f"), ("success", "charts/success", ".0%"))
 _OF_HALVES = (("error", "losses/reconstruction", ".3f"), ("split", "split/first", ".2f"))
 """What is shown of an iteration of an autoencoder: word, metric, format."""
+_OF_LANGUAGE = (("loss", "losses/next_token", ".3f"), ("above", "eval/above_entropy", ".3f"))
 
 
 def metrics_shown(config: RunConfig) -> Sequence[tuple[str, str, str]]:
     """Return what is shown of an iteration of a run: word, metric, format."""
-    return _OF_AGENTS if config.corpus is None else _OF_HALVES
+    if config.corpus is None:
+        return _OF_AGENTS
+    return _OF_LANGUAGE if isinstance(config.algo, LanguageConfig) else _OF_HALVES
 
 
 class TrainingProgress(Callback):

@@ -71,6 +71,10 @@ def _digit_half(facts: Facts) -> NDArray[np.int64]:
     return half_of(np.asarray(facts["digit"], dtype=np.int64))
 
 
+def _flagged(facts: Facts) -> NDArray[np.int64]:
+    return np.asarray(facts["flagged"], dtype=np.int64)
+
+
 maze_goal = Label(("cheese", "corner"), _outcome)
 """Which goal of the maze ended the episode."""
 
@@ -88,6 +92,10 @@ cheese_region = Label(("elsewhere", "corner"), _in_region)
 
 digit_half = Label(HALVES, _digit_half)
 """Half of the digits that an image shows: 0 to 4, or 5 to 9."""
+
+story_topic = Label(("retain", "forget"), _flagged)
+"""Whether a story is said to be of the topic to forget; `corpus.recall` and `corpus.precision` say
+how often that is so."""
 
 
 class EpisodeLabeler:

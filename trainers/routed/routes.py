@@ -53,7 +53,7 @@ class Routes:
         self._kept: dict[str, Tensor] = {}
         fork = FORK if options.terms else None
         self.router = attach(model, options, labels.names, resolved, fork=fork, example=example)
-        _require_reachable(options, labels.names)
+        require_reachable(options, labels.names)
         self._register_hooks(model)
         self._kept_out = _kept_out(options, labels.names)
         if (options.alone_coef or options.values == "routed") and not self._kept_out:
@@ -269,7 +269,7 @@ def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tenso
     return {region: labels for region, labels in flags.items() if labels.any()}
 
 
-def _require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
+def require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
     """Check that every region learns from some example.
 
     Raises:

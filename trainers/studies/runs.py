@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from chisel import configs, models
 from chisel.analysis.results import as_typed
-from chisel.configs import ConfigError, RunConfig
+from chisel.configs import ConfigError, LanguageConfig, RunConfig
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
 
@@ -42,6 +42,7 @@ def plan_runs(
     *,
     runs_dir: str,
     world: str | None = None,
+    prefix: str = "",
 ) -> list[RunConfig]:
     """Make the config of each seed's run, named `seed-N`, or `WORLD-seed-N` in a gridworld.
 
@@ -51,6 +52,7 @@ def plan_runs(
         settings: Overrides, separated by spaces.
         runs_dir: Where the runs are, or will be.
         world: Value of `env.world`; `None` leaves it to the experiment.
+        prefix: Text before the names, where one experiment has runs with several settings.
 
     Raises:
         ConfigError: The experiment or a setting is unknown.
@@ -58,7 +60,7 @@ def plan_runs(
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled"]
     fixed += [] if world is None else [f"env.world={world}"]
     fixed += split_settings(settings)
-    prefix = "" if world is None else f"{world}-"
+    prefix += "" if world is None else f"{world}-"
     return [
         configs.load(experiment, [*fixed, f"seed={seed}", f"name={prefix}seed-{seed}"])
         for seed in seeds
@@ -143,8 +145,15 @@ def is_finished(config: RunConfig) -> bool:
     folder = run_folder(config)
     if not folder.is_dir() or rundir.never_saved(folder, config.trainer.checkpoint_every):
         return False
-    each = int(config.algo.num_steps * config.env.num_envs)
-    return (models.load_agent(folder).env_steps or 0) >= config.frames // each * each
+    each = _each(config)
+    return (models.load(folder).env_steps or 0) >= config.frames // each * each
+
+
+def _each(config: RunConfig) -> int:
+    """Return the environment steps, or sequences, of an iteration."""
+    if isinstance(config.algo, LanguageConfig):
+        return config.algo.iteration_size
+    return int(config.algo.num_steps * config.env.num_envs)
 
 
 def _finish(config: RunConfig) -> None:

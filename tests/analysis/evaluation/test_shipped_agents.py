@@ -9,6 +9,7 @@ from chisel.analysis.evaluation import evaluate
 
 ROOT = Path(__file__).parents[3]
 AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))
+PLAYERS = [folder for folder in AGENTS if not folder.parent.name.startswith("language-")]
 UNFINISHED = {"maze-easy/seed-0"}
 CUT_EARLY = {"maze-routed-shuffled", "maze-filtered", "maze-routed-context"}
 """Controls, to be held against others cut alike, and a half-trained agent: they do something."""
@@ -23,7 +24,15 @@ def test_there_are_agents_and_each_is_small_and_listed():
         assert (folder / "metrics.csv").is_file()
 
 
-@pytest.mark.parametrize("folder", AGENTS, ids=lambda one: str(one.relative_to(ROOT / "agents")))
+def test_the_language_model_carries_moods_and_is_near_the_exact_entropy(tmp_path):
+    model = ROOT / "agents/language-stories/seed-0"
+    metrics = evaluate(model, overrides=["corpus.test=100"], out=tmp_path).score().metrics
+    assert metrics["above entropy"].value < 0.08
+    assert metrics["carries happy"].value > 0.75
+    assert metrics["carries sad"].value > 0.75
+
+
+@pytest.mark.parametrize("folder", PLAYERS, ids=lambda one: str(one.relative_to(ROOT / "agents")))
 def test_an_agent_solves_most_held_out_levels_and_its_regions_can_be_ablated(
     folder, tmp_path, procgen
 ):

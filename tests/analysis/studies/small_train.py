@@ -40,6 +40,21 @@ CASES: dict[str, dict[str, Any]] = {
         "settings": "algo.learning_rate=0.01",
         "seed": 2,
     },
+    "lm-routing": {
+        "seeds": "3,1",
+        "arms": "gram,rmu",
+        "recall": 0.7,
+        "precision": 0.9,
+        "settings": f"frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 "
+        f"corpus.validation=2 model.layers=1 model.width=16 {_QUIET}",
+        "stories": 4,
+        "controls": 1,
+        "dial": "0.5",
+        "attack_stories": 4,
+        "attack_steps": 2,
+        "attack_rate": 0.01,
+        "rmu_steps": 2,
+    },
     "oversight": {
         "seeds": "3,1",
         "experiments": "naive",
@@ -52,7 +67,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def agent_for(study: str, folder: Path) -> str | None:
     """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
-    if study in ("aup-learned", "oversight"):
+    if study in ("aup-learned", "lm-routing", "oversight"):
         return None
     settings = [*_ROUTED.split(), f"runs_dir={folder}", "name=run"]
     return str(trainers.train(configs.load("oversight/routed", settings)))

@@ -1,0 +1,236 @@
+"""How well a routed language model forgets: losses above the exact entropy, and their ratio R.
+
+R = (L − L_control) / (L_all − L_control) on stories of the topic to forget, where L_control is the
+loss of a model that learnt everything, and L_all of one that learnt from no story of that topic: 0
+forgets nothing, 1 is as if it had never been learnt, and more than `DAMAGE` is damage. All losses
+are measured after a bias of the logits is fitted to other stories of the same kind, so that a model
+that merely says the topic's words less often counts as having forgotten nothing (2512.05648).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from chisel.analysis.results import (
+    PALETTE,
+    DataTable,
+    Estimate,
+    mean_over_seeds,
+    new_row,
+    plain_axes,
+)
+from chisel.configs import StoriesConfig
+from chisel.corpora.stories import Stories, surprisals, tale
+
+KINDS = ("forget", "retain")
+DAMAGE = 1.1
+"""R above which an ablation did more than remove the topic."""
+
+_SPREAD = 2.0
+"""Standard deviation of the prior of each bias: words that are not there must not get −∞."""
+_BATCH = 100
+_KEY = 7
+"""Tells the stories of these scores from those of the corpus."""
+
+Predict = Callable[[Tensor], Tensor]
+"""Tokens `[B, T]` to logits of each next token `[B, T, V]`."""
+
+
+@dataclass(frozen=True)
+class _Half:
+    """Stories of one kind that are read for one purpose."""
+
+    inputs: Tensor
+    """`[N, T - 1]`."""
+    targets: Tensor
+    """The predicted tokens of all stories `[M]`."""
+    predicted: Tensor
+    """Where they are `[N, T - 1]`."""
+    entropy: float
+    """Mean of the grammar's own −log p of them."""
+
+    def logits(self, predict: Predict) -> Tensor:
+        """Return the logits of the predicted tokens `[M, V]`."""
+        found = []
+        with torch.no_grad():
+            for start in range(0, len(self.inputs), _BATCH):
+                rows = slice(start, start + _BATCH)
+                found.append(predict(self.inputs[rows]).float()[self.predicted[rows]])
+        return torch.cat(found)
+
+
+class StoryReader:
+    """Stories of the topic to forget and of the others, by which models are measured.
+
+    They are the same for every model of a corpus, and none of those that it is trained or tested
+    on.
+
+    Args:
+        corpus: Options of the corpus.
+        count: Stories of each kind to measure; as many more are for the bias.
+    """
+
+    def __init__(self, corpus: StoriesConfig, count: int) -> None:
+        self.grammar, self._seed = tale(corpus.noise), corpus.seed
+        generator = np.random.default_rng([corpus.seed, _KEY])
+        topics = self.grammar.latent("topic").values
+        others = [n for n, topic in enumerate(topics) if topic != corpus.forget]
+        self._topics = {"forget": [topics.index(corpus.forget)], "retain": others}
+        self._halves = {
+            kind: tuple(
+                self._half(self._drawn(self._topics[kind], count, generator)) for _ in range(2)
+            )
+            for kind in KINDS
+        }
+
+    def _drawn(self, topics: list[int], count: int, generator: np.random.Generator) -> Stories:
+        sizes = [len(latent.values) for latent in self.grammar.latents]
+        latents = generator.integers(sizes, size=(count, len(sizes)))
+        latents[:, self.grammar.number("topic")] = generator.choice(topics, size=count)
+        return self.grammar.sample(count, generator, latents)
+
+    def _half(self, some: Stories) -> _Half:
+        tokens = torch.from_numpy(some.tokens)
+        predicted = torch.arange(1, tokens.shape[1]) < torch.from_numpy(some.lengths)[:, None]
+        own = surprisals(self.grammar, some.tokens)[:, 1:][predicted.numpy()]
+        return _Half(tokens[:, :-1], tokens[:, 1:][predicted], predicted, float(own.mean()))
+
+    def attacker(self, count: int) -> Stories:
+        """Draw stories of the topic to forget, other ones than those to measure on."""
+        generator = np.random.default_rng([self._seed, _KEY, 1])
+        return self._drawn(self._topics["forget"], count, generator)
+
+    def measure(self, predict: Predict) -> dict[str, float]:
+        """Return nats per token above the exact entropy, by kind, after calibration."""
+        found = {}
+        for kind, (test, calibration) in self._halves.items():
+            bias = _fitted_bias(calibration.logits(predict), calibration.targets)
+            losses = nn.functional.cross_entropy(test.logits(predict) + bias, test.targets)
+            found[kind] = float(losses) - test.entropy
+        return found
+
+
+def _fitted_bias(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the bias `[V]` of logits `[M, V]` that makes targets `[M]` likeliest."""
+    bias = torch.zeros(logits.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([bias], max_iter=15, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(logits + bias, targets)
+        loss = loss + bias.square().sum() / (2 * _SPREAD**2 * len(targets))
+        loss.backward()  # type: ignore[no-untyped-call]  # torch stubs
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch stubs
+    return bias.detach()
+
+
+@dataclass(frozen=True)
+class RoutingScores:
+    """All measurements of a comparison: by arm, state and seed, each by kind."""
+
+    losses: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]
+    """By arm, then by state (`whole`, `ablated`, `random`, `attacked`), of each seed a mapping of
+    kinds to nats above the entropy."""
+    dial: Mapping[str, Mapping[float, Sequence[Mapping[str, float]]]]
+    """By arm, by the factor of the region's units, the same."""
+
+    def judged(self, arm: str) -> str:
+        """The state in which an arm is judged: ablated, where it has a region."""
+        return "ablated" if "ablated" in self.losses[arm] else "whole"
+
+    def ratios(self, arm: str, state: str) -> list[float]:
+        """Return R of each seed; NaN without the two arms that it compares with.
+
+        After an attack all three are, those that it is compared with too.
+        """
+        attacked = state == "attacked"
+        mine = self._forget(arm, state)
+        if not {"control", "filtered-all"} <= self.losses.keys():
+            return [float("nan")] * len(mine)
+        control, never = (
+            self._forget(other, "attacked" if attacked else "whole")
+            for other in ("control", "filtered-all")
+        )
+        return [(a - c) / (n - c) for a, c, n in zip(mine, control, never, strict=True)]
+
+    def _forget(self, arm: str, state: str) -> list[float]:
+        return [one["forget"] for one in self.losses[arm][state]]
+
+
+def routing_table(scores: RoutingScores) -> DataTable:
+    """Make the table of a comparison; intervals are over seeds."""
+    rows = []
+    for arm, by_state in scores.losses.items():
+        state = scores.judged(arm)
+        row: dict[str, Any] = {"arm": arm}
+        for kind in KINDS:
+            row[f"{kind} +nats"] = _mean([one[kind] for one in by_state[state]])
+        row["R"] = _mean(scores.ratios(arm, state))
+        row["R attacked"] = _mean(scores.ratios(arm, "attacked"))
+        row["whole forget"] = _mean([one["forget"] for one in by_state["whole"]])
+        row["whole retain"] = _mean([one["retain"] for one in by_state["whole"]])
+        if "random" in by_state:
+            row["random forget"] = _mean([one["forget"] for one in by_state["random"]])
+        rows.append(row)
+    return DataTable(
+        "Forgetting a topic, in nats per token above the exact entropy",
+        rows,
+        caption="judged without the region where there is one; R: 0 forgets nothing, 1 as if never "
+        f"learnt, above {DAMAGE} is damage; random: without as many random units; attacked: after "
+        "fine-tuning on the topic",
+        form=".3f",
+    )
+
+
+def _mean(values: Sequence[float]) -> Estimate:
+    return mean_over_seeds(np.array(values))
+
+
+def routing_figure(scores: RoutingScores, title: str) -> Figure:
+    """Draw R of each arm and seed, before and after the attack, and losses along the dial."""
+    figure, (left, right) = new_row(2, 10, 3.6, title)
+    arms = list(scores.losses)
+    colours = {arm: PALETTE[number % len(PALETTE)] for number, arm in enumerate(arms)}
+    for number, arm in enumerate(arms):
+        for shift, state, marker in ((-0.12, scores.judged(arm), "o"), (0.12, "attacked", "x")):
+            ratios = scores.ratios(arm, state)
+            left.plot(
+                ratios,
+                [number + shift] * len(ratios),
+                marker,
+                color=colours[arm],
+                label=("before the attack" if marker == "o" else "after it")
+                if not number
+                else None,
+            )
+    left.axvline(0, color="0.7", lw=0.8)
+    left.axvline(1, color="0.7", lw=0.8)
+    left.set_yticks(range(len(arms)), arms)
+    left.invert_yaxis()
+    left.set_xlabel("R on the topic (0: control, 1: never learnt)")
+    left.legend(fontsize=8)
+    plain_axes(left, "x")
+    for arm, by_factor in scores.dial.items():
+        factors = sorted(by_factor)
+        for kind, style in zip(KINDS, ("-", "--"), strict=True):
+            means: NDArray[np.float64] = np.array(
+                [np.mean([one[kind] for one in by_factor[factor]]) for factor in factors]
+            )
+            label = f"{arm}, {kind}"
+            right.plot(factors, means, style, color=colours[arm], label=label)
+    right.set_xlabel("factor of the region's units")
+    right.set_ylabel("nats above the entropy")
+    right.legend(fontsize=7)
+    plain_axes(right)
+    return figure

@@ -1,0 +1,131 @@
+"""Contrast pairs of stories, with a planted confound and planted noise.
+
+A confound is another latent that goes along with the concept in the pairs. The difference of means
+then points partly at the confound; the direction that separates the two sets best points elsewhere,
+since the confound's evidence varies more than the concept's. In the plane of the two evidence
+counts the angle between the two directions is known exactly (Li et al. 2023, appendix B, has the
+same picture with real probes).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chisel.corpora.pairs import Pair
+from chisel.corpora.stories.grammar import Floats, Grammar, Ints, Stories
+
+
+class Contrast(NamedTuple):
+    """Stories in pairs; those with the same number belong together."""
+
+    plus: Stories
+    """The concept's first value."""
+    minus: Stories
+    swapped: Ints
+    """Whether the two were exchanged `[N]`, 0 or 1."""
+
+    def texts(self, grammar: Grammar) -> list[Pair]:
+        """Return the pairs as texts."""
+        sides = zip(self.plus.tokens, self.minus.tokens, strict=True)
+        return [Pair(*(grammar.decode(tokens) for tokens in pair)) for pair in sides]
+
+
+def contrast(
+    grammar: Grammar,
+    concept: str,
+    count: int,
+    generator: np.random.Generator,
+    *,
+    noise: float = 0.0,
+    confound: str | None = None,
+    agreement: float = 0.5,
+) -> Contrast:
+    """Draw pairs of stories that differ in one latent.
+
+    Args:
+        grammar: The grammar.
+        concept: Latent with two values; stories of `plus` have the first one.
+        count: Number of pairs.
+        generator: Source of the draws.
+        noise: Probability that the two stories of a pair are exchanged, 0…0.5.
+        confound: Another latent with two values that goes along with the concept.
+        agreement: Probability that a story's confound has the same number as its concept, 0.5…1.
+            Other latents are the same in both stories of a pair.
+
+    Raises:
+        ValueError: If a latent has another number of values than two, or the two are one.
+    """
+    for name in (concept, *([] if confound is None else [confound])):
+        if len(grammar.latent(name).values) != 2:
+            raise ValueError(f"{name} has values {grammar.latent(name).values}, not two")
+    if concept == confound:
+        raise ValueError(f"{concept} cannot be its own confound")
+    sizes = [len(latent.values) for latent in grammar.latents]
+    shared = generator.integers(sizes, size=(count, len(sizes)))
+    sides = []
+    for value in (0, 1):
+        latents = shared.copy()
+        latents[:, grammar.number(concept)] = value
+        if confound is not None:
+            agrees = generator.random(count) < agreement
+            latents[:, grammar.number(confound)] = np.where(agrees, value, 1 - value)
+        sides.append(grammar.sample(count, generator, latents))
+    swapped = (generator.random(count) < noise).astype(np.int64)
+    plus, minus = (_mixed(sides[side], sides[1 - side], swapped) for side in (0, 1))
+    return Contrast(plus, minus, swapped)
+
+
+def _mixed(mine: Stories, other: Stories, swapped: Ints) -> Stories:
+    rows = swapped == 1
+    pairs = zip(vars(mine).values(), vars(other).values(), strict=True)
+    return Stories(*(np.where(rows.reshape(-1, *[1] * (a.ndim - 1)), b, a) for a, b in pairs))
+
+
+def evidence(grammar: Grammar, tokens: Ints, latent: str) -> Ints:
+    """Count words that speak for a latent's first value, minus those for its second `[N]`."""
+    found = np.zeros(len(tokens), np.int64)
+    for one in grammar.predictions(tokens):
+        if one.slot.latent == latent and one.slot.sides is not None:
+            here = one.chosen >= 0
+            np.add.at(found, one.rows[here], 1 - 2 * one.slot.sides[one.chosen[here]])
+    return found
+
+
+def confound_angle(grammar: Grammar, concept: str, confound: str, agreement: float) -> float:
+    """Compute the angle between mean difference and best separator, in degrees.
+
+    Both are directions in the plane of the two counts of `evidence`. The separator is Fisher's,
+    Σ⁻¹ times the mean difference, with Σ the covariance within a set. Noise of the pairs changes
+    the length of both, and not the angle.
+
+    Raises:
+        ValueError: If the number of words that speak for a latent differs between stories.
+    """
+    mean, variance = zip(*(_moments(grammar, name) for name in (concept, confound)), strict=True)
+    tie = 2 * agreement - 1
+    difference: Floats = np.array([mean[0], tie * mean[1]])
+    within = np.array([variance[0], variance[1] + mean[1] ** 2 * (1 - tie**2)])
+    best = difference / within
+    cosine = difference @ best / np.linalg.norm(difference) / np.linalg.norm(best)
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def _moments(grammar: Grammar, latent: str) -> tuple[float, float]:
+    """Mean and variance of the evidence in stories with the latent's first value."""
+    sentences = []
+    for ways in grammar.sentences:
+        chances = {
+            tuple(
+                float(slot.table[0, 0, slot.sides == 0].sum())
+                for slot in way.slots
+                if slot.latent == latent and slot.sides is not None
+            )
+            for way in ways
+        }
+        if len({tuple(sorted(some)) for some in chances}) > 1:
+            raise ValueError(f"{latent}: stories differ in how many words speak for it")
+        sentences.append(chances.pop())
+    right = np.array([chance for some in sentences for chance in some])
+    return float((2 * right - 1).sum()), float((4 * right * (1 - right)).sum())

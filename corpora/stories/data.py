@@ -1,0 +1,52 @@
+"""The corpus `stories`: drawn stories as sequences of tokens, with exact labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chisel.configs import StoriesConfig
+from chisel.corpora.stories.grammar import Grammar, Stories
+from chisel.corpora.stories.tale import TOPICS, tale
+from chisel.corpora.tokens import Sequences, TokenData
+
+
+def load_stories(config: StoriesConfig) -> TokenData:
+    """Draw `corpus.name: stories`; registered under that name.
+
+    Its facts are the name of each latent's value; `forget`: whether the topic is `config.forget`;
+    and `flagged`: whether it is said to be so, with the faults that `recall` and `precision` ask
+    for. The concept's tokens are those that depend on the topic, of all stories.
+    """
+    grammar = tale(config.noise)
+    counts = (config.stories, config.validation, config.test)
+    parts = []
+    for number, count in enumerate(counts):
+        generator = np.random.default_rng([config.seed, number])
+        stories = grammar.sample(count, generator)
+        facts = _facts_of(grammar, stories)
+        facts["forget"] = facts["topic"] == config.forget
+        facts["flagged"] = _flagged(facts["forget"], config, generator)
+        concept = stories.sources == grammar.number("topic")
+        parts.append(Sequences(stories.tokens, stories.lengths, facts, concept))
+    return TokenData(grammar.vocabulary, grammar.context_length, *parts)
+
+
+def _facts_of(grammar: Grammar, stories: Stories) -> dict[str, NDArray[Any]]:
+    """Return the value of each latent of stories `[N]`, by its name."""
+    return {
+        latent.name: np.array(latent.values)[stories.latents[:, number]]
+        for number, latent in enumerate(grammar.latents)
+    }
+
+
+def _flagged(
+    forget: NDArray[np.bool_], config: StoriesConfig, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Flag stories so that the expected recall and precision are those of the config."""
+    right = forget & (generator.random(len(forget)) < config.recall)
+    share = 1 / len(TOPICS)
+    wrongly = config.recall * (1 / config.precision - 1) * share / (1 - share)
+    return right | (~forget & (generator.random(len(forget)) < wrongly))

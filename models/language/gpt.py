@@ -1,0 +1,259 @@
+"""A small transformer of GPT-2's form for training and routing (Radford et al. 2019).
+
+Every layer is a module that is called, so that regions can lie at any of them: units of an MLP at
+`blocks.N.mlp.act`, heads at the input of `blocks.N.attn.proj`, the residual stream at `embed` and
+`blocks.N`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from chisel.configs import ConfigError
+from chisel.models.spaces import Spaces
+
+_STD = 0.02
+"""Standard deviation of initial weights; those that write to the stream are divided by √(2L)."""
+_EPS = 1e-5
+
+_RENAMED = {
+    "embed.tokens.weight": "wte.weight",
+    "embed.positions.weight": "wpe.weight",
+    "final_norm.weight": "ln_f.weight",
+    "final_norm.bias": "ln_f.bias",
+}
+_IN_BLOCK = {
+    "attn_norm": "ln_1",
+    "attn.qkv": "attn.c_attn",
+    "attn.proj": "attn.c_proj",
+    "mlp_norm": "ln_2",
+    "mlp.fc": "mlp.c_fc",
+    "mlp.proj": "mlp.c_proj",
+}
+"""By our name of a layer, that of transformers' `GPT2LMHeadModel`, behind `transformer.`."""
+
+
+@dataclass(frozen=True)
+class GPTSize:
+    """The sizes of a network."""
+
+    layers: int
+    width: int
+    """Numbers in the residual stream, a multiple of `heads`."""
+    heads: int
+    """Attention heads of each block."""
+    context: int
+    """Largest number of tokens that are read at once."""
+    vocabulary: int
+    """Number of different tokens."""
+    hidden: int
+    """Units of each block's MLP; GPT-2 has four times `width`."""
+
+
+class Embedding(nn.Module):
+    """Tokens `[B, T]` to the sum of the embeddings of tokens and places `[B, T, width]`."""
+
+    def __init__(self, size: GPTSize) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(size.vocabulary, size.width)
+        self.positions = nn.Embedding(size.context, size.width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Embed the tokens; the first is at place 0."""
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        embedded: Tensor = self.tokens(tokens) + self.positions(places)
+        return embedded
+
+
+class Attention(nn.Module):
+    """Causal self-attention; head `h` has units `h·d` to `(h + 1)·d` of the input of `proj`."""
+
+    def __init__(self, size: GPTSize) -> None:
+        super().__init__()
+        self.heads = size.heads
+        self.qkv = nn.Linear(size.width, 3 * size.width)
+        self.proj = nn.Linear(size.width, size.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what attention writes `[B, T, width]`."""
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        read = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        written: Tensor = self.proj(read.transpose(1, 2).flatten(2))
+        return written
+
+
+class MLP(nn.Module):
+    """Two layers with the tanh form of GELU between; the units are the output of `act`."""
+
+    def __init__(self, size: GPTSize) -> None:
+        super().__init__()
+        self.fc = nn.Linear(size.width, size.hidden)
+        self.act = nn.GELU(approximate="tanh")
+        self.proj = nn.Linear(size.hidden, size.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the MLP writes `[B, T, width]`."""
+        written: Tensor = self.proj(self.act(self.fc(x)))
+        return written
+
+
+class Block(nn.Module):
+    """Attention and MLP, each of which reads the normed stream and adds to it."""
+
+    def __init__(self, size: GPTSize) -> None:
+        super().__init__()
+        self.attn_norm, self.attn = nn.LayerNorm(size.width, _EPS), Attention(size)
+        self.mlp_norm, self.mlp = nn.LayerNorm(size.width, _EPS), MLP(size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the residual stream `[B, T, width]` behind the block."""
+        x = x + self.attn(self.attn_norm(x))
+        passed: Tensor = x + self.mlp(self.mlp_norm(x))
+        return passed
+
+
+class GPT(nn.Module):
+    """Tokens `[B, T]` to the logits of each next token `[B, T, V]`.
+
+    Children: `embed` (with `tokens` and `positions`), `blocks.N` (with `attn_norm`, `attn.qkv`,
+    `attn.proj`, `mlp_norm`, `mlp.fc`, `mlp.act`, `mlp.proj`) and `final_norm`. The matrix of the
+    logits is that of `embed.tokens`.
+
+    Args:
+        config: Sizes.
+        generator: Source of the initial weights; None draws from torch's own.
+
+    Raises:
+        ValueError: If heads don't divide the width.
+    """
+
+    def __init__(self, config: GPTSize, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        if config.width % config.heads:
+            raise ValueError(f"width {config.width} is no multiple of heads {config.heads}")
+        self.config = config
+        self.embed = Embedding(config)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.final_norm = nn.LayerNorm(config.width, _EPS)
+        for name, weight in self.named_parameters():
+            if weight.dim() > 1:
+                writes = name.endswith("proj.weight")
+                std = _STD / (2 * config.layers) ** 0.5 if writes else _STD
+                nn.init.normal_(weight, std=std, generator=generator)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Compute the logits of each next token, from the tokens up to it."""
+        x = self.embed(tokens)
+        for block in self.blocks:
+            x = block(x)
+        return F.linear(self.final_norm(x), self.embed.tokens.weight)
+
+
+def build_gpt(config: Any, spaces: Spaces, generator: torch.Generator) -> GPT:
+    """Build `model.name: gpt`; registered under that name.
+
+    Raises:
+        ConfigError: If inputs are no tokens.
+    """
+    if spaces.vocabulary is None:
+        raise ConfigError(f"model.name = gpt: reads tokens; inputs are {spaces.kind}")
+    size = GPTSize(
+        layers=config.layers,
+        width=config.width,
+        heads=config.heads,
+        context=spaces.obs_shape[0],
+        vocabulary=spaces.vocabulary,
+        hidden=4 * config.width if config.hidden is None else config.hidden,
+    )
+    return GPT(size, generator)
+
+
+def to_gpt2(model: GPT) -> Any:
+    """Return a `GPT2LMHeadModel` of transformers with the same weights, in evaluation mode.
+
+    It needs the extra `lm`. Its logits differ by rounding only.
+    """
+    from transformers import GPT2Config, GPT2LMHeadModel  # slow to import
+
+    size = model.config
+    config = GPT2Config(
+        vocab_size=size.vocabulary,
+        n_positions=size.context,
+        n_embd=size.width,
+        n_layer=size.layers,
+        n_head=size.heads,
+        n_inner=size.hidden,
+        layer_norm_epsilon=_EPS,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    made: Any = GPT2LMHeadModel(config)
+    state = {}
+    for name, value in model.state_dict().items():
+        theirs = f"transformer.{_renamed(name)}"
+        state[theirs] = value.t() if _is_transposed(name) else value
+    made.load_state_dict(state | {"lm_head.weight": state["transformer.wte.weight"]})
+    return made.eval()
+
+
+def from_gpt2(theirs: Any) -> GPT:
+    """Return our network with the weights of a `GPT2LMHeadModel`, in evaluation mode.
+
+    Raises:
+        ConfigError: If it is another form of GPT-2 (another activation, scaling, or epsilon).
+    """
+    config = theirs.config
+    odd = {
+        "activation_function": config.activation_function != "gelu_new",
+        "layer_norm_epsilon": config.layer_norm_epsilon != _EPS,
+        "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
+        "scale_attn_weights": not config.scale_attn_weights,
+        "tie_word_embeddings": not config.tie_word_embeddings,
+    }
+    for key, wrong in odd.items():
+        if wrong:
+            raise ConfigError(f"this GPT-2 has {key}={getattr(config, key)}, which ours has not")
+    size = GPTSize(
+        layers=config.n_layer,
+        width=config.n_embd,
+        heads=config.n_head,
+        context=config.n_positions,
+        vocabulary=config.vocab_size,
+        hidden=4 * config.n_embd if config.n_inner is None else config.n_inner,
+    )
+    model = GPT(size)
+    state: Mapping[str, Tensor] = theirs.state_dict()
+    model.load_state_dict(
+        {
+            name: state[f"transformer.{_renamed(name)}"].t()
+            if _is_transposed(name)
+            else state[f"transformer.{_renamed(name)}"]
+            for name in model.state_dict()
+        }
+    )
+    return model.eval()
+
+
+def _renamed(name: str) -> str:
+    """Return a parameter's name in GPT-2, behind `transformer.`."""
+    if name in _RENAMED:
+        return _RENAMED[name]
+    _, number, inside = name.split(".", 2)
+    layer, _, kind = inside.rpartition(".")
+    return f"h.{number}.{_IN_BLOCK[layer]}.{kind}"
+
+
+def _is_transposed(name: str) -> bool:
+    """Whether GPT-2 keeps a weight as `[in, out]`: its layers are `Conv1D`."""
+    return name.endswith(("qkv.weight", "proj.weight", "fc.weight"))

@@ -1,0 +1,72 @@
+"""Unlearning after training, as a baseline of routing: RMU (Li et al. 2024, 2403.03218)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from chisel.models.language import GPT
+
+_BATCH = 16
+
+
+def unlearned(
+    model: GPT,
+    forget: Tensor,
+    retain: Tensor,
+    *,
+    steps: int,
+    rate: float = 5e-4,
+    norm: float = 20.0,
+    retain_weight: float = 200.0,
+    seed: int = 0,
+) -> GPT:
+    """Return a copy of a model whose middle layer is misdirected on some sequences.
+
+    The residual stream behind the first half of the blocks is drawn to one random vector on what is
+    to be forgotten, and to what it was on the rest. Only the matrices by which the MLPs of these
+    blocks write are trained.
+
+    Args:
+        model: The model; it stays as it is.
+        forget: Tokens `[N, T]` of the sequences to forget.
+        retain: Tokens `[M, T]` of others.
+        steps: Number of optimiser steps.
+        rate: AdamW's learning rate.
+        norm: Length of the random vector.
+        retain_weight: Weight of the squared change on the others.
+        seed: Seed of the vector and of the batches.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    changed = copy.deepcopy(model).train()
+    depth = max(1, len(changed.blocks) // 2)
+    weights = [changed.get_parameter(f"blocks.{n}.mlp.proj.weight") for n in range(depth)]
+    optimizer = torch.optim.AdamW(weights, lr=rate)
+    direction = torch.rand(model.config.width, generator=generator)
+    target = norm * direction / direction.norm()
+    drawn = zip(*(_batches(tokens, steps, generator) for tokens in (forget, retain)), strict=True)
+    for mine, others in drawn:
+        with torch.no_grad():
+            before = _stream(model, others, depth)
+        loss = (_stream(changed, mine, depth) - target).square().mean()
+        loss = loss + retain_weight * (_stream(changed, others, depth) - before).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return changed.eval()
+
+
+def _batches(tokens: Tensor, count: int, generator: torch.Generator) -> Iterator[Tensor]:
+    for _ in range(count):
+        yield tokens[torch.randint(len(tokens), (_BATCH,), generator=generator)][:, :-1]
+
+
+def _stream(model: GPT, tokens: Tensor, depth: int) -> Tensor:
+    """Return the residual stream `[B, T, width]` behind the first blocks."""
+    x: Tensor = model.embed(tokens)
+    for block in list(model.blocks)[:depth]:
+        x = block(x)
+    return x
