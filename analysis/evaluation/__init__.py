@@ -21,6 +21,7 @@ from chisel.analysis.evaluation.evaluator import (
     rendered_film,
     world_of,
 )
+from chisel.analysis.evaluation.films import FilmRecorder
 from chisel.analysis.evaluation.halves import split_ratios
 from chisel.analysis.evaluation.held_out import (
     PLACEMENTS,
@@ -65,6 +66,7 @@ __all__ = [
     "Evaluator",
     "Facts",
     "Film",
+    "FilmRecorder",
     "Games",
     "HeldOut",
     "Interventions",
