@@ -16,6 +16,7 @@ from chisel.analysis.results.estimates import (
     median,
     over_seeds,
     proportion,
+    ratio_of_means,
     t_quantile,
 )
 from chisel.analysis.results.figures import (
@@ -150,6 +151,7 @@ __all__ = [
     "probability_of_improvement",
     "progress_bars",
     "proportion",
+    "ratio_of_means",
     "read_json",
     "redrawn",
     "require_spaces",
