@@ -22,10 +22,16 @@ class FilmRecorder:
     Args:
         env: A vector environment.
         pictures: Draws each copy of it as it is now, uint8 `[H, W, 3]`.
+        most: Number of pictures after which none is taken any more.
     """
 
-    def __init__(self, env: Any, pictures: Callable[[Any], Sequence[NDArray[np.uint8]]]) -> None:
-        self._env, self._pictures = env, pictures
+    def __init__(
+        self,
+        env: Any,
+        pictures: Callable[[Any], Sequence[NDArray[np.uint8]]],
+        most: int = MAX_FRAMES,
+    ) -> None:
+        self._env, self._pictures, self._most = env, pictures, most
         self.num_envs: int = env.num_envs
         self._frames: list[NDArray[np.uint8]] = []
         self._running = np.ones(self.num_envs, bool)
@@ -54,7 +60,7 @@ class FilmRecorder:
         return np.stack([_grid(panels) for panels in self._frames])
 
     def _take(self, ended: NDArray[np.bool_]) -> None:
-        if len(self._frames) >= MAX_FRAMES:
+        if len(self._frames) >= self._most:
             return
         pictures = np.stack(self._pictures(self._env))
         if self._frames:

@@ -60,6 +60,14 @@ def test_a_film_ends_even_if_its_episodes_do_not(camera: FilmRecorder) -> None:
     assert len(camera.film()) == films.MAX_FRAMES
 
 
+def test_a_film_can_be_longer_or_shorter() -> None:
+    camera = FilmRecorder(Mazes(), shades, most=3)
+    camera.reset()
+    for _ in range(5):
+        camera.step(np.zeros(2, np.int64))
+    assert camera.panels().shape == (3, 2, PANEL, PANEL, 3)
+
+
 @pytest.mark.parametrize(("panels", "size"), [(1, (1, 1)), (2, (1, 2)), (4, (2, 2)), (5, (2, 3))])
 def test_panels_are_laid_out_row_by_row(panels: int, size: tuple[int, int]) -> None:
     shades = np.arange(1, panels + 1, dtype=np.uint8)
