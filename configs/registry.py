@@ -298,9 +298,28 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.analysis.studies.safelife.levels:run",
             "generated SafeLife levels, and random actions on them, beside the reference's",
         ),
+        "side-effects": Component(
+            "chisel.analysis.studies.safelife.side_effects:run",
+            "what a SafeLife agent leaves of each type of cell, on held-out and training levels",
+            world="safelife",
+        ),
+        "safelife-compare": Component(
+            "chisel.analysis.studies.safelife.compare:run",
+            "reward against side effects of SafeLife agents, by method and strength of a penalty",
+            world="safelife",
+        ),
+        "safelife-videos": Component(
+            "chisel.analysis.studies.safelife.videos:run",
+            "a film of SafeLife agents on the same levels, side by side",
+            world="safelife",
+        ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",
+        ),
+        "routing-impact": Component(
+            "chisel.trainers.studies.routing_impact:run",
+            "train agents between a way through vases and a longer one; with and without routes",
         ),
         "leaks": Component(
             "chisel.trainers.studies.leaks:run",
@@ -335,6 +354,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "digit-half": Component(
             "chisel.trainers.routed.labels:digit_half", "digits 0-4, low, or 5-9, high"
+        ),
+        "disturbing-step": Component(
+            "chisel.trainers.routed.labels:disturbing_step",
+            "whether a step left other things than doing nothing would have: clean, disturbing",
+        ),
+        "disturbing-way": Component(
+            "chisel.trainers.routed.labels:disturbing_way",
+            "whether a step, or a later one of its episode, did so",
+        ),
+        "disturbing-episode": Component(
+            "chisel.trainers.routed.labels:disturbing_episode",
+            "whether an episode had a side effect: clean, disturbing",
         ),
         "overseen-end": Component(
             "chisel.trainers.routed.labels:overseen_end",
