@@ -130,7 +130,7 @@ def comparison_figure(kinds: Mapping[str, Sequence[Method]], task: str) -> Figur
         kinds: Methods by the levels that they played, the first without a penalty.
         task: Task, whose curves of the paper lie behind training levels.
     """
-    figure, row = new_row(len(kinds), 5.2, 4.4, f"SafeLife, {task}")
+    figure, row = new_row(len(kinds), 5.2 * len(kinds), 4.4, f"SafeLife, {task}")
     for ax, (levels, methods) in zip(row, kinds.items(), strict=True):
         if levels == "training":
             _draw_paper(ax, task)
@@ -145,12 +145,14 @@ def comparison_figure(kinds: Mapping[str, Sequence[Method]], task: str) -> Figur
 
 def _draw_paper(ax: Axes, task: str) -> None:
     """Draw the paper's methods from 1M frames on, each with a dot and its name at the end."""
+    label: str | None = "the paper's, from 1M frames on"
     for name, curve in paper_curves().get(task, {}).items():
         first = next(n for n, frames in enumerate(curve["frames_M"]) if frames >= 1)
         x, y = curve["reward"][first:], curve["side effect"][first:]
-        ax.plot(x, y, color=PALE, linewidth=1, zorder=0)
+        ax.plot(x, y, color=PALE, linewidth=1, zorder=0, label=label)
+        label = None
         ax.plot(x[-1], y[-1], "o", color=PALE, markersize=5, zorder=0)
-        ax.annotate(f"paper's {name}", (x[-1], y[-1]), fontsize=7, color=GREY, zorder=0)
+        ax.annotate(name, (x[-1], y[-1]), fontsize=7, color=GREY, xytext=(5, -2), **_OFFSET)
 
 
 def _draw_nothing(ax: Axes, base: Point) -> None:
