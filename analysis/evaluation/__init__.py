@@ -51,6 +51,8 @@ from chisel.analysis.evaluation.playing import (
     play,
     random_policy,
 )
+from chisel.analysis.evaluation.safelife import LevelGames, training_levels
+from chisel.analysis.evaluation.safelife import held_out_levels as held_out_boards
 from chisel.analysis.evaluation.scores import Score
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "Games",
     "HeldOut",
     "Interventions",
+    "LevelGames",
     "Metric",
     "OversightReturns",
     "OversightSummary",
@@ -86,6 +89,7 @@ __all__ = [
     "evaluate",
     "evaluator_of",
     "held_out",
+    "held_out_boards",
     "held_out_levels",
     "held_out_mazes",
     "interventions_of",
@@ -102,5 +106,6 @@ __all__ = [
     "rendered_film",
     "split_ratios",
     "summarise_oversight",
+    "training_levels",
     "world_of",
 ]

@@ -18,6 +18,7 @@ from chisel.analysis.results.estimates import (
     proportion,
     ratio_of_means,
     t_quantile,
+    widened_tail,
 )
 from chisel.analysis.results.figures import (
     CHEESE,
@@ -164,6 +165,7 @@ __all__ = [
     "t_quantile",
     "torch_threads",
     "typed_source",
+    "widened_tail",
     "write_csv",
     "write_file",
     "write_gif",

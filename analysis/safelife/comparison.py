@@ -23,8 +23,8 @@ from chisel.analysis.results import (
     new_row,
     redrawn,
     style_axes,
+    widened_tail,
 )
-from chisel.analysis.results.estimates import widened_tail
 
 _RESAMPLES = 2000
 FEWEST_SETS = 5

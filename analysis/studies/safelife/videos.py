@@ -11,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from chisel.analysis.evaluation import FilmRecorder, Player, judged_by
-from chisel.analysis.evaluation.safelife import LevelGames, held_out_levels, training_levels
+from chisel.analysis.evaluation import (
+    FilmRecorder,
+    LevelGames,
+    Player,
+    held_out_boards,
+    judged_by,
+    training_levels,
+)
 from chisel.analysis.results import (
     INK,
     Agents,
@@ -102,7 +108,7 @@ def _judged(agent: Agent, levels: int, steps: int, seed: int) -> RunConfig:
 
 def _levels(agents: Sequence[Agent], config: RunConfig, on: str) -> Sequence[Level]:
     if on == "held-out" and config.env.levels is None:
-        return held_out_levels(config, [require_safelife(agent).env for agent in agents])
+        return held_out_boards(config, [require_safelife(agent).env for agent in agents])
     found = training_levels(config.env)
     if not found:
         raise ConfigError("on=training: the first agent had a new level in each episode")
