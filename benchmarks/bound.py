@@ -10,21 +10,27 @@ import torch
 from chisel import models
 from chisel.configs import RunConfig
 
+SPACES = {
+    "maze": models.Spaces((64, 64, 3), "uint8", 255.0, 15),
+    "safelife": models.Spaces((25, 25, 1), "int16", 1023.0, 9, packed=10),
+}
+"""What networks see and do, by environment."""
+
 
 def run(config: RunConfig, boundary: Callable[[], None]) -> None:
     """Do one forward pass per step, then every epoch's minibatches with their optimiser steps.
 
-    Frames are random bytes, laid out like the environment's. The loop ends when `boundary` raises.
+    Frames are random, and laid out like the environment's. The loop ends when `boundary` raises.
     """
-    algo, num_envs = config.algo, config.env.num_envs
-    model = models.build(config.model, models.Spaces((64, 64, 3), "uint8", 255.0, 15))
+    algo, num_envs, spaces = config.algo, config.env.num_envs, SPACES[config.env.name]
+    model = models.build(config.model, spaces)
     if config.trainer.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs
     optimizer = torch.optim.Adam(
         model.parameters(), lr=algo.learning_rate, eps=algo.adam_eps, fused=True
     )
-    step = _frames(num_envs)
-    minibatch = _frames(num_envs * algo.num_steps // algo.num_minibatches)
+    step = _frames(num_envs, spaces)
+    minibatch = _frames(num_envs * algo.num_steps // algo.num_minibatches, spaces)
     while True:
         with torch.inference_mode(), _precision(config):
             for _ in range(algo.num_steps):
@@ -39,9 +45,9 @@ def run(config: RunConfig, boundary: Callable[[], None]) -> None:
         boundary()
 
 
-def _frames(count: int) -> torch.Tensor:
-    bytes_ = torch.randint(0, 256, (count, 64, 64, 3), dtype=torch.uint8)
-    return bytes_.permute(0, 3, 1, 2)
+def _frames(count: int, spaces: models.Spaces) -> torch.Tensor:
+    shape, kind = (count, *spaces.obs_shape), getattr(torch, spaces.obs_dtype)
+    return torch.randint(0, int(spaces.obs_high) + 1, shape, dtype=kind).permute(0, 3, 1, 2)
 
 
 def _precision(config: RunConfig) -> AbstractContextManager[object]:

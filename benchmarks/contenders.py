@@ -72,11 +72,12 @@ def main() -> None:
     parser.add_argument("precision", choices=("32-true", "bf16-mixed"))
     parser.add_argument("--toy", action="store_true")
     parser.add_argument("--num-steps", type=int)
+    parser.add_argument("--safelife", action="store_true")
     given = parser.parse_args()
     # Only answers go to standard output; whatever else is printed goes to standard error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    setting = Setting(given.precision, given.toy, given.num_steps)
+    setting = Setting(given.precision, given.toy, given.num_steps, given.safelife)
     try:
         CONTENDERS[given.name](setting, Pace(answers))
     except Finished:

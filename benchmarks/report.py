@@ -22,6 +22,7 @@ def show(results: dict[str, Part], console: Console) -> None:
         "power": _power,
         "fields": _fields,
         "safelife": _safelife,
+        "safelife_ppo": _safelife_ppo,
     }
     for name, print_part in parts.items():
         if name in results:
@@ -111,3 +112,12 @@ def _safelife(part: Part, console: Console) -> None:
         shown = [one[key] for one in (level, part["metric_ms"][task]) for key in ("mean", "p95")]
         table.add_row(task, *(f"{value:.1f}" for value in shown))
     console.print(table)
+
+
+def _safelife_ppo(part: Part, console: Console) -> None:
+    table = Table("PPO in SafeLife", "frames/s", "CPU-s per 1,000 frames")
+    for name, one in part["contenders"].items():
+        table.add_row(name, f"{one['frames_per_s']:.0f}", f"{one['cpu_s_per_1000']:.2f}")
+    console.print(table)
+    ratio = part["over_its_bound"]["cpu_s"]
+    console.print(f"CPU seconds of PPO over those of the network's passes alone: {ratio:.2f}")

@@ -111,6 +111,7 @@ _PIXELS = "checkpoint=agents/maze-pixels-small/seed-0"
 _ONE_LAYER = "module=embedder.block1.conv"
 _SMOKE = f"train maze/smoke {MAZE} {KEPT} frames=768 env.levels.max_size=9"
 _SMOKE_RUN = "checkpoint=runs/maze/smoke/run"
+_LIFE = f"safelife/quick {CPU} frames=640 env.num_levels=2 env.time_limit=20 model.hidden=16"
 _SMALL_GRID = "frames=1536 env.num_envs=4 model.hidden=16 trainer.progress=false"
 _SMALL_BOARDS = (
     "frames=1024 env.num_envs=16 trainer.checkpoint_every=1 trainer.progress=false "
@@ -144,11 +145,19 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "engine-parity": ("seeds=0:64 games=2 steps=20",),
     "safelife-levels": ("levels=4 episodes=4",),
     "safelife-replay": (f"traces={_TRACES}",),
+    "side-effects": (f"train {_LIFE}", "checkpoint=runs/safelife/quick/run levels=4"),
+    "safelife-compare": (
+        f"train {_LIFE}",
+        f"train {_LIFE.replace('quick', 'naive')} env.level_seed=1",
+        "checkpoint=runs/safelife/quick/run,runs/safelife/naive/run levels=4",
+    ),
+    "safelife-videos": (f"train {_LIFE}", "checkpoint=runs/safelife/quick/run levels=1 steps=20"),
     "aup-learned": (f"worlds=vase seeds=0 experiments=aup-ppo settings='{_SMALL_GRID} {AUP}'",),
     "lm-routing": (
         f"seeds=0 arms=control,gram stories=10 attack_steps=4 settings='{_SHORT} {_SLIM} "
         "trainer.progress=false trainer.accelerator=cpu'",
     ),
+    "routing-impact": (f"seeds=0 experiments=routed settings='{_SMALL_GRID}'",),
     "leaks": (f"experiment=maze/routed-quick steps=2 settings='{PPO} {LEVELS} model.hidden=16'",),
     "localization": (
         f"train {_OVERSIGHT}",

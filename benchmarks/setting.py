@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from chisel import configs
 from chisel.configs import RunConfig
 
+QUIET = (
+    "tracking.mode=disabled",
+    "trainer.progress=false",
+    "trainer.accelerator=cpu",
+    "trainer.checkpoint_every=1000000",
+)
 STANDARD = (
     "env.observation=pixels",
     "env.cheese=stock",
@@ -18,10 +24,7 @@ STANDARD = (
     "algo.norm_adv=minibatch",
     "algo.norm_reward_gamma=null",
     "algo.anneal_lr=false",
-    "tracking.mode=disabled",
-    "trainer.progress=false",
-    "trainer.accelerator=cpu",
-    "trainer.checkpoint_every=1000000",
+    *QUIET,
 )
 """Impala 16-32-32 on 64x64 pixels, 64 envs of 64 steps, 8 minibatches, 3 epochs, easy mazes."""
 
@@ -44,11 +47,14 @@ class Setting:
     toy: bool = False
     num_steps: int | None = None
     """Steps per environment and iteration; `None` takes those of `STANDARD`."""
+    safelife: bool = False
+    """Whether the setting is that of `safelife/ppo`, the network and numbers of 2006.06547."""
 
     def config(self, extra: Sequence[str] = ()) -> RunConfig:
         """Return the config of a run."""
-        overrides = [*STANDARD, *(TOY if self.toy else ()), f"trainer.precision={self.precision}"]
+        experiment, standard = ("safelife/ppo", QUIET) if self.safelife else ("maze/easy", STANDARD)
+        overrides = [*standard, *(TOY if self.toy else ()), f"trainer.precision={self.precision}"]
         if self.num_steps is not None:
             overrides.append(f"algo.num_steps={self.num_steps}")
         chosen = dict(one.split("=", 1) for one in [*overrides, *extra])
-        return configs.load("maze/easy", [f"{key}={value}" for key, value in chosen.items()])
+        return configs.load(experiment, [f"{key}={value}" for key, value in chosen.items()])

@@ -127,8 +127,38 @@ def safelife(toy: bool, rounds: int) -> dict[str, Any]:
     return safelife_speed.measure_apart(toy=toy, rounds=rounds if toy else 3 * rounds)
 
 
+def safelife_ppo(toy: bool, rounds: int) -> dict[str, Any]:
+    """Time PPO in SafeLife with the network of 2006.06547 and its network passes alone, in turns.
+
+    A turn is ten iterations; the network unpacks the views in both.
+    """
+    arguments = [FP32, "--safelife", *(["--toy"] if toy else [])]
+    running = {name: Contender(name, *arguments) for name in ("chisel", "passes")}
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in running}
+    for contender in running.values():
+        contender.answer()
+    for _ in range(rounds if toy else 3 * rounds):
+        for name, contender in running.items():
+            before = machine.load()
+            turns[name].append(contender.run(1 if toy else 10) | {"load_average": before})
+    for contender in running.values():
+        contender.stop()
+    config = Setting(FP32, toy, safelife=True).config()
+    frames = config.env.num_envs * config.algo.num_steps
+    pairs = list(zip(turns["chisel"], turns["passes"], strict=True))
+    return {
+        "frames_per_iteration": frames,
+        "contenders": {name: _summary(made, frames) for name, made in turns.items()},
+        "over_its_bound": {
+            key: median(ours[key] / bound[key] for ours, bound in pairs)
+            for key in ("wall_s", "cpu_s")
+        },
+    }
+
+
 PARTS: dict[str, Callable[[bool, int], dict[str, Any]]] = {
-    one.__name__: one for one in (envs, ppo, share, memory, routing, power, fields, safelife)
+    one.__name__: one
+    for one in (envs, ppo, share, memory, routing, power, fields, safelife, safelife_ppo)
 }
 
 

@@ -341,9 +341,29 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "generated SafeLife levels, and random actions on them, beside the reference's",
             world="safelife",
         ),
+        "side-effects": Component(
+            "chisel.analysis.studies.safelife.side_effects:run",
+            "what a SafeLife agent leaves of each type of cell, on held-out and training levels",
+            world="safelife",
+        ),
+        "safelife-compare": Component(
+            "chisel.analysis.studies.safelife.compare:run",
+            "reward against side effects of SafeLife agents, by method and strength of a penalty",
+            world="safelife",
+        ),
+        "safelife-videos": Component(
+            "chisel.analysis.studies.safelife.videos:run",
+            "a film of SafeLife agents on the same levels, side by side",
+            world="safelife",
+        ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",
+            world="gridworld",
+        ),
+        "routing-impact": Component(
+            "chisel.trainers.studies.routing_impact:run",
+            "train agents between a way through vases and a longer one; with and without routes",
             world="gridworld",
         ),
         "leaks": Component(
@@ -388,6 +408,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
         "story-topic": Component(
             "chisel.trainers.routed.labels:story_topic",
             "whether a story is said to be of the topic to forget: retain, forget",
+        ),
+        "disturbing-step": Component(
+            "chisel.trainers.routed.labels:disturbing_step",
+            "whether a step left other things than doing nothing would have: clean, disturbing",
+        ),
+        "disturbing-way": Component(
+            "chisel.trainers.routed.labels:disturbing_way",
+            "whether a step, or a later one of its episode, did so",
+        ),
+        "disturbing-episode": Component(
+            "chisel.trainers.routed.labels:disturbing_episode",
+            "whether an episode had a side effect: clean, disturbing",
         ),
         "overseen-end": Component(
             "chisel.trainers.routed.labels:overseen_end",

@@ -91,26 +91,27 @@ def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) 
     shape = spaces.image_shape("grid-experts")
     experts = {name: expert(math.prod(shape), config.hidden) for name in names}
     gate = gate_net(shape, config.hidden, len(names))
-    return _agent(Mixture(experts, gate), config.hidden, spaces, generator)
+    return _agent(Mixture(experts, gate), config, spaces, generator)
 
 
 def build_grid_mlp(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
     """Build `model.name: grid-mlp`, one expert without gate; registered under that name."""
     inputs = math.prod(spaces.image_shape("grid-mlp"))
-    return _agent(expert(inputs, config.hidden), config.hidden, spaces, generator)
+    return _agent(expert(inputs, config.hidden), config, spaces, generator)
 
 
 def _agent(
-    embedder: nn.Module, hidden: int, spaces: Spaces, generator: torch.Generator
+    embedder: nn.Module, config: Any, spaces: Spaces, generator: torch.Generator
 ) -> ActorCritic:
+    shape = spaces.image_shape("grid-mlp")
     model = ActorCritic(
         embedder,
-        hidden=hidden,
+        hidden=config.hidden,
         num_actions=spaces.num_actions,
         obs_range=spaces.obs_range,
         packed=spaces.packed,
         generator=generator,
-        critic=LinearCritic(spaces.image_shape("grid-mlp")),
+        critic=LinearCritic(shape) if config.critic == "own" else None,
     )
     initialise(model, generator)
     return model

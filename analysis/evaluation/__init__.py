@@ -21,6 +21,7 @@ from chisel.analysis.evaluation.evaluator import (
     rendered_film,
     world_of,
 )
+from chisel.analysis.evaluation.films import FilmRecorder
 from chisel.analysis.evaluation.halves import split_ratios
 from chisel.analysis.evaluation.held_out import (
     PLACEMENTS,
@@ -50,6 +51,8 @@ from chisel.analysis.evaluation.playing import (
     play,
     random_policy,
 )
+from chisel.analysis.evaluation.safelife import LevelGames, training_levels
+from chisel.analysis.evaluation.safelife import held_out_levels as held_out_boards
 from chisel.analysis.evaluation.scores import Score
 from chisel.analysis.evaluation.stories import last_moods, story_losses, story_metrics, token_losses
 
@@ -66,9 +69,11 @@ __all__ = [
     "Evaluator",
     "Facts",
     "Film",
+    "FilmRecorder",
     "Games",
     "HeldOut",
     "Interventions",
+    "LevelGames",
     "Metric",
     "OversightReturns",
     "OversightSummary",
@@ -85,6 +90,7 @@ __all__ = [
     "evaluate",
     "evaluator_of",
     "held_out",
+    "held_out_boards",
     "held_out_levels",
     "held_out_mazes",
     "interventions_of",
@@ -106,5 +112,6 @@ __all__ = [
     "story_metrics",
     "summarise_oversight",
     "token_losses",
+    "training_levels",
     "world_of",
 ]

@@ -6,7 +6,7 @@ exit, and rewards are points alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -145,6 +145,8 @@ class LevelGames:
     config: RunConfig
     levels: Sequence[Level]
     episodes: int
+    watched: Callable[[SafeLifeVectorEnv], Any] = lambda env: env
+    """Wraps the environment that is played in, to draw it for instance."""
 
     def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
         """Let someone play; all players meet the same levels and the same draws of spawners.
@@ -152,7 +154,8 @@ class LevelGames:
         Returns:
             The world's facts about each episode `[E]`; `level`, the number of the level;
             `side_effect` and `side_effect_fraction` on green life; and for each type of cell that
-            was met, such as `effect_spawner-yellow`, the side effect on it.
+            was met, such as `spawner-yellow`, the side effect on it (`effect_spawner-yellow`) and
+            the mean number of its cells without the agent's actions (`inaction_spawner-yellow`).
         """
         actions, played = actions_of(key), []
         for first in range(0, self.episodes, self.config.eval.num_envs):
@@ -177,7 +180,7 @@ class LevelGames:
         with closing(env):
             facts = play(
                 player.policy,
-                _WithBoards(env),
+                _WithBoards(self.watched(env)),
                 episodes_per_env=1,
                 generator=actions,
                 context=player.context,
@@ -208,10 +211,15 @@ class LevelGames:
             f"effect_{type_name(cell)}": np.array([one.get(cell, none).distance for one in found])
             for cell in types
         }
+        masses = {
+            f"inaction_{type_name(cell)}": np.array([one.get(cell, none).inaction for one in found])
+            for cell in types
+        }
         return {
             "side_effect": np.array([one.distance for one in green]),
             "side_effect_fraction": np.array([one.fraction for one in green]),
             **by_type,
+            **masses,
         }
 
 
@@ -219,13 +227,13 @@ class LevelGames:
 class _WithBoards:
     """Games whose first and last boards are among the facts about an episode."""
 
-    env: SafeLifeVectorEnv
+    env: Any
 
     @property
     def num_envs(self) -> int:
-        return self.env.num_envs
+        return int(self.env.num_envs)
 
-    def reset(self, seed: int | None) -> tuple[NDArray[Any], dict[str, Any]]:
+    def reset(self, seed: int | None) -> Any:
         return self.env.reset(seed=seed)
 
     def step(self, actions: NDArray[np.int64]) -> tuple[Any, ...]:

@@ -39,6 +39,7 @@ from chisel.analysis.gridworlds.side_effects import (
     Preset,
     share_of_passes,
 )
+from chisel.analysis.gridworlds.ways import Ways, tempting_starts, ways_of
 
 __all__ = [
     "OUTCOMES",
@@ -55,6 +56,7 @@ __all__ = [
     "Regret",
     "Residual",
     "StatePower",
+    "Ways",
     "beside_reference",
     "board_values",
     "by_cell",
@@ -73,4 +75,6 @@ __all__ = [
     "residuals_figure",
     "share_of_passes",
     "state_power",
+    "tempting_starts",
+    "ways_of",
 ]

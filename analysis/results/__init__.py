@@ -17,7 +17,9 @@ from chisel.analysis.results.estimates import (
     median,
     over_seeds,
     proportion,
+    ratio_of_means,
     t_quantile,
+    widened_tail,
 )
 from chisel.analysis.results.figures import (
     CHEESE,
@@ -151,6 +153,7 @@ __all__ = [
     "probability_of_improvement",
     "progress_bars",
     "proportion",
+    "ratio_of_means",
     "read_json",
     "read_plain",
     "redrawn",
@@ -163,6 +166,7 @@ __all__ = [
     "style_axes",
     "t_quantile",
     "torch_threads",
+    "widened_tail",
     "write_csv",
     "write_file",
     "write_gif",

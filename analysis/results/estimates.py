@@ -115,6 +115,37 @@ def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = N
     return Estimate(mean, max(mean - half, low), min(mean + half, high), n, within)
 
 
+def ratio_of_means(above: ArrayLike, below: ArrayLike) -> Estimate:
+    """Return the ratio of the means of pairs of values, with Fieller's interval (1954).
+
+    Pairs are runs of two methods on the same level set, for instance; what such pairs share makes
+    the interval narrower. Its ends are NaN where it is not bounded: below two pairs, where the mean
+    below does not differ from 0, and where pairs are all in proportion.
+
+    Args:
+        above: Values whose mean is divided `[n]`.
+        below: Values whose mean divides, in the same order `[n]`.
+
+    Raises:
+        ValueError: If there are not as many of both.
+    """
+    pairs = np.stack([np.asarray(above, np.float64), np.asarray(below, np.float64)])
+    n = pairs.shape[1]
+    mean_above, mean_below = pairs.mean(axis=1).tolist() if n else (math.nan, math.nan)
+    value = mean_above / mean_below if mean_below else math.nan
+    unknown = Estimate(value, math.nan, math.nan, n)
+    if n < 2 or math.isnan(value):
+        return unknown
+    (var_above, both), (_, var_below) = (np.cov(pairs) * t_quantile(n) ** 2 / n).tolist()
+    # All ratios r with (mean_above - r mean_below)² at most the variance of that difference.
+    square, linear = mean_below**2 - var_below, mean_above * mean_below - both
+    inside = linear**2 - square * (mean_above**2 - var_above)
+    if square <= 0 or inside <= 1e-12 * linear**2:
+        return unknown
+    half = math.sqrt(inside)
+    return Estimate(value, (linear - half) / square, (linear + half) / square, n)
+
+
 def estimate_over_seeds(estimates: Sequence[Estimate]) -> Estimate:
     """Return the mean over seeds of one quantity that each seed has an estimate of.
 

@@ -1,6 +1,40 @@
-"""Analyse SafeLife: replays of recorded episodes."""
+"""Analyse SafeLife: replays of recorded episodes, and what agents come to and leave behind."""
 
+from chisel.analysis.safelife.agents import (
+    Played,
+    evaluation_settings,
+    methods_of,
+    played_episodes,
+    require_safelife,
+    strength_of,
+)
+from chisel.analysis.safelife.comparison import (
+    Method,
+    Point,
+    at_reward,
+    comparison_figure,
+    least_side_effect,
+    paper_curves,
+)
 from chisel.analysis.safelife.replay import ASPECTS, Replay, replay
 from chisel.analysis.safelife.trace import Trace, read_trace
 
-__all__ = ["ASPECTS", "Replay", "Trace", "read_trace", "replay"]
+__all__ = [
+    "ASPECTS",
+    "Method",
+    "Played",
+    "Point",
+    "Replay",
+    "Trace",
+    "at_reward",
+    "comparison_figure",
+    "evaluation_settings",
+    "least_side_effect",
+    "methods_of",
+    "paper_curves",
+    "played_episodes",
+    "read_trace",
+    "replay",
+    "require_safelife",
+    "strength_of",
+]

@@ -117,6 +117,7 @@ class GridworldConfig:
         "conveyor-sushi",
         "options-endless",
         "damage-endless",
+        "ways",
     ] = "options"
     """The world. In the endless ones the goal pays in every step and ends no episode."""
     max_steps: int | None = None

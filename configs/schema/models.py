@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class GridExpertsConfig:
     """Names of the experts; their modules are `embedder.experts.NAME`."""
     hidden: int = 256
     """Units of each layer, which is also the number of features."""
+    critic: Literal["own", "shared"] = "own"
+    """What computes values: a network of its `own`, as in the paper, or a layer on the features,
+    which are `shared` with the policy, so that regions have values, too."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ class GridMlpConfig:
     name: str = "grid-mlp"
     hidden: int = 256
     """Units of each layer, which is also the number of features."""
+    critic: Literal["own", "shared"] = "own"
+    """What computes values: a network of its `own`, as in the paper, or a layer on the features,
+    which are `shared` with the policy, so that regions have values, too."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ class RoutingConfig:
     unlabelled_steps: Literal["train", "drop", "drop-ended"] = "train"
     """What is done with unlabelled examples: `train` on them; `drop` them from the loss (data
     filtering, a baseline); `drop-ended` drops only those whose episode has ended."""
+    penalties: dict[str, float] = field(default_factory=dict)
+    """What is taken from the reward of each step that is known to have a label, by label: a
+    baseline."""
     values: Literal["whole", "routed"] = "whole"
     """Baseline of labelled episodes: the value that the `whole` network predicts, or (`routed`) the
     one that it predicts, from `start` on, without the regions that the label is kept out of."""

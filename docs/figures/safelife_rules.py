@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/reference/safelife-rules.md.
+"""Draw the pictures of docs/reference/safelife-rules.md, and the README's of SafeLife.
 
 Run `python docs/figures/safelife_rules.py`.
 """
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from chisel.envs.safelife import (
+    TASKS,
     Level,
     cells,
+    generate,
     load,
     new_games,
     pcg64_stream,
@@ -107,7 +109,26 @@ def levels() -> Picture:
     return side_by_side([render(one.board, one.goals, one.facing) for one in chosen])
 
 
+def overview() -> Picture:
+    """A level of append-spawn at the start, left alone for 400 steps, and after random moves."""
+    level = generate(TASKS["append-spawn"], 11)
+    acts = np.random.default_rng(0).integers(0, 9, 400)
+    start = render(level.board, level.goals, level.facing)
+    return side_by_side([start, after(level, np.zeros_like(acts)), after(level, acts)])
+
+
+def after(level: Level, actions: NDArray[np.int64]) -> Picture:
+    """Draw a level after some actions."""
+    games, reward = new_games(1, level.board.shape), np.zeros(1, np.int64)
+    games.streams[0] = pcg64_stream(3)
+    load(games, 0, level, rules_12=False, min_performance=0.5)
+    for action in actions:
+        play(games, np.array([action]), reward, 0, 1, False)
+    return render(games.board[0], games.goals[0], int(games.agent[0, 2]))
+
+
 PICTURES = {
+    "safelife": overview,
     "safelife-cells": types,
     "safelife-life": life,
     "safelife-agent": agent,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.configs.errors import ConfigError
-from chisel.envs.gridworlds.grid import ACTIONS, NOTHING
+from chisel.envs.gridworlds.grid import ACTIONS, AGENT, NOTHING, Cell
 from chisel.envs.gridworlds.world import Outcome, World
 from chisel.envs.gridworlds.worlds import find_world
 
@@ -40,9 +40,19 @@ class TabularMDP:
     """`[S]`, the number of the state's board; states with the same number look the same."""
     boards: NDArray[np.uint8]
     """`[B, H, W]`, the distinct boards, one ASCII code per cell."""
+    things: NDArray[np.int32]
+    """`[S]`, the number of what lies where in a state, apart from the agent."""
+    starts: NDArray[np.int32]
+    """`[K]`, the states in which episodes begin."""
     start: int = 0
     noop: int = NOTHING
     """The action of doing nothing."""
+
+    @property
+    def disturbs(self) -> NDArray[np.bool_]:
+        """Whether an action leaves other things than doing nothing would, bool `[S, A]`."""
+        after = self.things[self.next_state]
+        return np.asarray(after != after[:, [self.noop]])
 
 
 def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
@@ -60,6 +70,8 @@ def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
     states: list[tuple[Any, bool]] = []
     boards: dict[bytes, int] = {}
     board_of: list[int] = []
+    things: dict[frozenset[tuple[str, Cell]], int] = {}
+    things_of: list[int] = []
 
     def number_of(state: Any, ended: bool) -> int:
         """Return a state's number; a state seen for the first time gets the next one."""
@@ -76,9 +88,11 @@ def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
             )
         states.append((state, ended))
         board_of.append(boards.setdefault(board, len(boards)))
+        lying = frozenset(one for one in world.draw(world.grid, state) if one[0] != AGENT)
+        things_of.append(things.setdefault(lying, len(things)))
         return number
 
-    number_of(world.first(), False)
+    starts = [number_of(one, False) for one in (world.first(), *world.others(world.grid))]
     rows: list[list[Outcome[Any]]] = []
     next_state: list[list[int]] = []
     for state, ended in states:  # grows while it is gone through
@@ -94,4 +108,6 @@ def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
         terminal=np.array([ended for _, ended in states]),
         board=np.array(board_of, np.int32),
         boards=seen.reshape(len(boards), world.grid.height, world.grid.width).copy(),
+        things=np.array(things_of, np.int32),
+        starts=np.array(starts, np.int32),
     )

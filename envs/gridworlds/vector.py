@@ -15,7 +15,7 @@ from chisel.envs.gridworlds.picture import board_planes, render
 from chisel.envs.gridworlds.tabular import LIMIT, tabular
 from chisel.envs.gridworlds.world import World
 from chisel.envs.gridworlds.worlds import find_world
-from chisel.envs.vector import SameStepVectorEnv, Seed, with_num_envs
+from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed, with_num_envs
 
 STATE_FORMAT = 1
 _EXACT = 1e-9
@@ -27,7 +27,10 @@ class GridworldVectorEnv(SameStepVectorEnv):
 
     Observations are planes of 0 and 1, uint8 `[H, W, C]`: wall, agent, then one for each of the
     world's `glyphs`, in their order. A cell shows one glyph at most, as on the board. Nothing is
-    random, so seeds have no effect.
+    random but where episodes begin, in worlds with several first states.
+
+    `infos["disturbs"]` says of every step whether it left other things than doing nothing would
+    have, the agent apart: a twin of the world that does nothing, started anew in every step.
 
     A time-out is `truncated`; `infos["final_obs"]` has the last observation of every episode.
     `infos["episode"]` has `r`, `l`, `performance` (the sum of hidden rewards), `side_effect`
@@ -39,6 +42,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
         num_envs: Copies side by side.
         max_steps: Time limit; None takes the world's own.
         limit: Most states to enumerate.
+        seed: Seed of where episodes begin.
 
     Raises:
         ConfigError: If the world has more than `limit` states.
@@ -54,6 +58,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
         *,
         max_steps: int | None = None,
         limit: int = LIMIT,
+        seed: int = 0,
     ) -> None:
         self.world, self.mdp = world, tabular(world, limit=limit)
         """The world, and its table."""
@@ -63,6 +68,8 @@ class GridworldVectorEnv(SameStepVectorEnv):
         shown = spaces.Box(0, 1, self._planes.shape[1:], np.uint8)
         super().__init__(num_envs, shown, self.mdp.next_state.shape[1])
         self._max_steps = world.max_steps if max_steps is None else max_steps
+        self._disturbs = self.mdp.disturbs
+        self._draws = np.random.default_rng(seed) if len(self.mdp.starts) > 1 else None
         self._states = np.full(num_envs, self.mdp.start, np.int64)
         self._lengths = np.zeros(num_envs, np.int64)
         self._returns = np.zeros(num_envs)
@@ -79,19 +86,24 @@ class GridworldVectorEnv(SameStepVectorEnv):
         """Start new episodes everywhere.
 
         Args:
-            seed: Has no effect: nothing in these worlds is random.
+            seed: Seed of where episodes begin; None lets the draws go on.
             options: None; there are none.
 
         Raises:
             EnvironmentFault: If there are options.
         """
         self._refuse_options(options)
+        if seed is not None and self._draws is not None:
+            self._draws = np.random.default_rng(whole_seed(seed))
         self._begin(np.ones(self.num_envs, np.bool_))
         self._running = True
         return self.observe(), {}
 
     def _begin(self, rows: NDArray[np.bool_]) -> None:
-        self._states[rows] = self.mdp.start
+        if self._draws is None:
+            self._states[rows] = self.mdp.start
+        else:
+            self._states[rows] = self._draws.choice(self.mdp.starts, int(rows.sum()))
         self._lengths[rows] = 0
         self._returns[rows] = 0.0
         self._performances[rows] = 0.0
@@ -118,9 +130,9 @@ class GridworldVectorEnv(SameStepVectorEnv):
         self._states = self.mdp.next_state[pairs].astype(np.int64)
         terminated = self.mdp.terminal[self._states]
         ended = terminated | (self._lengths >= self._max_steps)
-        infos: dict[str, Any] = {}
+        infos: dict[str, Any] = {"disturbs": self._disturbs[pairs]}
         if ended.any():
-            infos = self._facts(ended)
+            infos |= self._facts(ended)
             self._begin(ended)
         return self.observe(), rewards, terminated, ended & ~terminated, infos
 
@@ -161,6 +173,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
             "lengths": self._lengths.tolist(),
             "returns": self._returns.tolist(),
             "performances": self._performances.tolist(),
+            **({} if self._draws is None else {"draws": self._draws.bit_generator.state}),
         }
 
     def set_state(self, state: dict[str, Plain]) -> None:
@@ -179,6 +192,9 @@ class GridworldVectorEnv(SameStepVectorEnv):
         self._lengths = np.array(state["lengths"], np.int64)
         self._returns = np.array(state["returns"], np.float64)
         self._performances = np.array(state["performances"], np.float64)
+        if self._draws is not None:
+            draws: Any = state["draws"]
+            self._draws.bit_generator.state = draws
         self._running = True
 
 
@@ -189,11 +205,12 @@ def make_gridworld(
 
     Args:
         config: World and time limit.
-        seed: Has no effect: nothing in these worlds is random.
+        seed: Seed of where episodes begin, in worlds with several first states.
         num_envs: Copies side by side; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If an option is impossible.
     """
     config = with_num_envs(config, num_envs)
-    return GridworldVectorEnv(find_world(config.world), config.num_envs, max_steps=config.max_steps)
+    world = find_world(config.world)
+    return GridworldVectorEnv(world, config.num_envs, max_steps=config.max_steps, seed=seed)

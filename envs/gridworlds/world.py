@@ -43,6 +43,8 @@ class World(Generic[S]):
     """Compute the result of action 0…4."""
     draw: Callable[[Grid, S], Iterable[tuple[str, Cell]]]
     """Glyphs and their cells, the agent's among them; later ones cover earlier ones."""
+    others: Callable[[Grid], Iterable[S]] = lambda grid: ()
+    """Further first states: where there are any, each episode begins in one drawn from all."""
     passing: float = 1.0
     """Least performance (sum of rewards and effects) of a successful episode."""
     max_steps: int = 100

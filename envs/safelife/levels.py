@@ -192,5 +192,7 @@ def read_levels(folder: str) -> list[Level]:
 
 def _read_level(path: Path) -> Level:
     arrays = read_arrays(path, ("init_board", "init_goals", "level_seed"))
-    seed = int(arrays["level_seed"].ravel()[0])
-    return Level(arrays["init_board"], arrays["init_goals"], seed, name=str(path))
+    seed = arrays["level_seed"]
+    if seed.dtype.kind not in "iu" or seed.size != 1:
+        _refuse(str(path), f"level_seed must be one whole number, not {seed.tolist()}")
+    return Level(arrays["init_board"], arrays["init_goals"], int(seed.item()), name=str(path))

@@ -19,6 +19,8 @@ SIZES = {
     "conveyor-sushi": (415, 0, 370),
     "options-endless": (60, 0, 60),
     "damage-endless": (67, 0, 67),
+    # Ours, counted by hand: 80 with the vase, 94 without, which look alike in pairs.
+    "ways": (80 + 94, 12, 80 + 47),
 }
 """Full states, terminal ones and distinct boards, measured on the published code."""
 

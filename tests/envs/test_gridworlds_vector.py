@@ -26,7 +26,12 @@ def test_the_checker_finds_nothing(name):
     )
 
 
-@pytest.mark.parametrize("name", [name for name in WORLDS if WORLDS[name].keyed_by == "state"])
+ONE_START = [
+    name for name in WORLDS if WORLDS[name].keyed_by == "state" and len(tabular(name).starts) == 1
+]
+
+
+@pytest.mark.parametrize("name", ONE_START)
 def test_random_walks_agree_with_the_rules_and_with_the_table(name):
     """Against single steps of the world's own rules, made without any table."""
     world, mdp, count = WORLDS[name], tabular(name), 6

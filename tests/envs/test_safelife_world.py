@@ -242,6 +242,11 @@ class TestLevels:
             with pytest.raises(ConfigError, match=r"level.npz: (damaged|no npz)") as refused:
                 read_levels(str(folder))
             assert "\n" not in str(refused.value)
+        for seed in ([], [1, 2], 0.5, "one"):
+            given = {"init_board": lonely().board, "init_goals": lonely().goals}
+            np.savez(whole, **given, level_seed=seed)
+            with pytest.raises(ConfigError, match=r"whole.npz: level_seed must be one whole"):
+                read_levels(str(tmp_path))
         np.savez(whole, init_board=lonely().board)
         with pytest.raises(ConfigError, match="has no array 'init_goals'"):
             read_levels(str(tmp_path))

@@ -7,18 +7,15 @@ them.
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.analysis.evaluation import Film, evaluator_of, play, world_of
+from chisel.analysis.evaluation import Film, FilmRecorder, evaluator_of, play, world_of
 from chisel.analysis.maze import contact_sheet, vector_field
 from chisel.configs import ConfigError, MazeConfig, RunConfig
 from chisel.envs.maze import observe_states
@@ -29,8 +26,6 @@ if TYPE_CHECKING:
 
 EPISODES = 4
 """Games shown side by side in a film."""
-MAX_FRAMES = 150
-"""Steps after which a film ends, even if episodes go on."""
 FIELDS = 3
 """Mazes whose vector fields are drawn."""
 
@@ -117,62 +112,3 @@ def draw_fields(media: MediaCallback, outputs: Outputs, iteration: int) -> None:
     fields = [vector_field(outputs, s, observe) for s in media.env.maze_states()[:FIELDS]]
     title = f"{media.config.experiment} after {iteration} iterations"
     media.tracking.log_figure("field", contact_sheet([("net moves", fields)], title), iteration)
-
-
-class FilmRecorder:
-    """Wraps an environment and takes a picture of every copy at every step.
-
-    A finished game is replaced at once, so the last picture of an episode is that of the step
-    before its end; it stays, darkened, until all episodes have ended.
-
-    Args:
-        env: A vector environment.
-        pictures: Draws each copy of it as it is now, uint8 `[H, W, 3]`.
-    """
-
-    def __init__(self, env: Any, pictures: Callable[[Any], Sequence[NDArray[np.uint8]]]) -> None:
-        self._env, self._pictures = env, pictures
-        self.num_envs: int = env.num_envs
-        self._frames: list[NDArray[np.uint8]] = []
-        self._panels = np.zeros((self.num_envs, 0, 0, 3), np.uint8)
-        self._running = np.ones(self.num_envs, bool)
-
-    def reset(self, **options: Any) -> Any:
-        """Reset the environment and take the first picture."""
-        started = self._env.reset(**options)
-        self._running[:] = True
-        self._take()
-        return started
-
-    def step(self, actions: NDArray[np.int64]) -> Any:
-        """Step the environment and take a picture of the games whose episode goes on."""
-        result = self._env.step(actions)
-        ended = result[2] | result[3]
-        self._panels[ended & self._running] //= 3
-        self._running &= ~ended
-        self._take()
-        return result
-
-    def film(self) -> NDArray[np.uint8]:
-        """Return all pictures, uint8 `[T, H, W, 3]`, with the games in a grid."""
-        return np.stack(self._frames)
-
-    def _take(self) -> None:
-        if len(self._frames) >= MAX_FRAMES:
-            return
-        pictures = np.stack(self._pictures(self._env))
-        if not self._frames:
-            self._panels = pictures
-        self._panels[self._running] = pictures[self._running]
-        self._frames.append(_grid(self._panels))
-
-
-def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Arrange panels `[N, H, W, 3]` in one picture, in a grid that is as square as possible."""
-    across = math.isqrt(len(panels) - 1) + 1
-    down = -(-len(panels) // across)
-    height, width = panels.shape[1:3]
-    full = np.zeros((across * down, *panels.shape[1:]), np.uint8)
-    full[: len(panels)] = panels
-    grid = full.reshape(down, across, height, width, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(grid.reshape(down * height, across * width, 3))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,10 +36,13 @@ class Label:
         names: Names of the labels 0, 1, …
         read: From facts of ended episodes to their labels int64 `[E]`; `UNKNOWN` where one has
             none.
+        of: What has a label: an `episode`; each `step`, read from the infos of that step; or the
+            `rest` of an episode, whose steps have the largest label from there to the end.
     """
 
     names: tuple[str, ...]
     read: Callable[[Facts], NDArray[np.int64]]
+    of: Literal["episode", "step", "rest"] = "episode"
 
     def __call__(self, facts: Facts) -> NDArray[np.int64]:
         """Return the labels int64 `[E]` of episodes."""
@@ -75,6 +78,14 @@ def _flagged(facts: Facts) -> NDArray[np.int64]:
     return np.asarray(facts["flagged"], dtype=np.int64)
 
 
+def _disturbs(facts: Facts) -> NDArray[np.int64]:
+    return np.asarray(facts["disturbs"], dtype=np.int64)
+
+
+def _side_effect(facts: Facts) -> NDArray[np.int64]:
+    return np.asarray(facts["side_effect"], dtype=np.int64)
+
+
 maze_goal = Label(("cheese", "corner"), _outcome)
 """Which goal of the maze ended the episode."""
 
@@ -97,9 +108,21 @@ story_topic = Label(("retain", "forget"), _flagged)
 """Whether a story is said to be of the topic to forget; `corpus.recall` and `corpus.precision` say
 how often that is so."""
 
+disturbing_step = Label(("clean", "disturbing"), _disturbs, "step")
+"""Whether a step left other things than doing nothing would have."""
+
+disturbing_way = Label(("clean", "disturbing"), _disturbs, "rest")
+"""Whether a step, or a later one of its episode, did so."""
+
+disturbing_episode = Label(("clean", "disturbing"), _side_effect)
+"""Whether an episode had a side effect."""
+
 
 class EpisodeLabeler:
     """Notes the ends of a rollout's episodes, and labels all steps of each.
+
+    Labels of single steps are known as those of episodes are: all of an episode or none, and once
+    it has ended.
 
     Imperfections are drawn for each episode, in the order in which episodes end: whether the label
     is kept (`share`), whether it is recognised (`recall`), and whether it is right (`precision`).
@@ -132,27 +155,37 @@ class EpisodeLabeler:
                 )
         self._recall = np.array([options.recall.get(name, 1.0) for name in self.names])
         self._draws = generator.random((num_envs, 4))
-        self._ends: list[tuple[int, NDArray[np.intp], NDArray[np.int64]]] = []
+        self._began = np.zeros(num_envs, np.int64)
+        self._steps: list[NDArray[np.int64]] = []
+        self._ends: list[tuple[int, int, int, NDArray[np.int64]]] = []
+        """Environment, first step, last step, and labels `[1]`, or `[L]` of each step."""
 
     def begin(self) -> None:
         """Forget the last rollout."""
-        self._ends = []
+        self._ends, self._steps = [], []
+        self._began[:] = 0
 
     def draw(self) -> NDArray[np.float64]:
         """Draw a number in [0, 1) for every environment, from the generator of the labels."""
         return self.generator.random(len(self._draws))
 
     def note(self, t: int, infos: dict[str, Any]) -> None:
-        """Read the labels of the episodes that ended in step `t`.
+        """Read the labels of step `t`, and of the episodes that ended in it.
 
         Raises:
             ConfigError: The environment doesn't report a fact that the source reads.
         """
+        if self.label.of != "episode":
+            self._steps.append(self._read(infos))
         if "episode" not in infos:
             return
         rows = np.flatnonzero(infos["_episode"])
-        facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
-        self._ends.append((t, rows, self._imperfect(rows, self._read(facts))))
+        if self.label.of == "episode":
+            facts = {key: np.asarray(values)[rows] for key, values in infos["episode"].items()}
+            labels = list(self._read(facts)[:, None])
+        else:
+            labels = [self._of_steps(row, t) for row in rows.tolist()]
+        self._note_ends(t, rows, labels)
 
     def note_rollout(self, steps: NDArray[np.intp], rows: NDArray[np.intp], facts: Facts) -> None:
         """Read the labels of all episodes that ended in a rollout at once; see `note`.
@@ -165,10 +198,20 @@ class EpisodeLabeler:
         Raises:
             ConfigError: The environment doesn't report a fact that the source reads.
         """
-        labels = self._read(facts)
+        labels = self._read(facts)[:, None]
         for part in np.split(np.arange(len(steps)), np.flatnonzero(np.diff(steps)) + 1):
-            ended = rows[part]
-            self._ends.append((int(steps[part[0]]), ended, self._imperfect(ended, labels[part])))
+            self._note_ends(int(steps[part[0]]), rows[part], list(labels[part]))
+
+    def _note_ends(self, t: int, rows: NDArray[np.intp], labels: list[NDArray[np.int64]]) -> None:
+        """Keep the labels `[1]`, or `[L]` of each step, of the episodes that ended in step `t`."""
+        fresh = self.generator.random((len(rows), 5))
+        anew = fresh[:, 4] >= self.options.correlation
+        self._draws[rows] = np.where(anew[:, None], fresh[:, :4], self._draws[rows])
+        sizes = [len(part) for part in labels]
+        given = self._imperfect(np.concatenate(labels), self._draws[rows].repeat(sizes, axis=0))
+        for row, part in zip(rows.tolist(), np.split(given, np.cumsum(sizes)[:-1]), strict=True):
+            self._ends.append((row, int(self._began[row]), t, part))
+        self._began[rows] = t + 1
 
     def _read(self, facts: Facts) -> NDArray[np.int64]:
         try:
@@ -179,12 +222,17 @@ class EpisodeLabeler:
                 "environment doesn't report"
             ) from error
 
-    def _imperfect(self, rows: NDArray[np.intp], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Make labels imperfect; draws are an environment's last ones at rate `correlation`."""
-        fresh = self.generator.random((len(rows), 5))
-        anew = fresh[:, 4] >= self.options.correlation
-        self._draws[rows] = np.where(anew[:, None], fresh[:, :4], self._draws[rows])
-        draws = self._draws[rows]
+    def _of_steps(self, row: int, t: int) -> NDArray[np.int64]:
+        """Return the labels `[L]` of the rollout's steps of an episode that ended in step `t`."""
+        labels = np.array([of_step[row] for of_step in self._steps[self._began[row] : t + 1]])
+        if self.label.of == "rest":
+            labels = np.maximum.accumulate(labels[::-1])[::-1]
+        return labels
+
+    def _imperfect(
+        self, labels: NDArray[np.int64], draws: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Make labels `[E]` imperfect by the draws `[E, 4]` of their environments."""
         known = (labels >= 0) & (draws[:, _KEPT] < self.options.share)
         known &= draws[:, _RECALLED] < self._recall[labels]
         wrong = known & (draws[:, _RIGHT] >= self.options.precision)
@@ -195,17 +243,14 @@ class EpisodeLabeler:
     def column(self, num_steps: int, num_envs: int) -> Tensor:
         """Return the labels int64 `[T, N]` of the steps of the rollout whose ends were noted."""
         column = np.full((num_steps, num_envs), UNFINISHED, np.int64)
-        began = np.zeros(num_envs, np.int64)
-        for (t, rows, _), labels in zip(self._ends, self._labels(), strict=True):
+        for (row, began, t, _), labels in zip(self._ends, self._labels(), strict=True):
             late = t + self.options.delay >= num_steps
-            for row, label in zip(rows, labels, strict=True):
-                column[began[row] : t + 1, row] = UNKNOWN if late else label
-            began[rows] = t + 1
+            column[began : t + 1, row] = UNKNOWN if late else labels
         return torch.from_numpy(column)
 
     def _labels(self) -> list[NDArray[np.int64]]:
-        """Return the labels of the ends in each step, shuffled among all ends if asked for."""
-        labels = [part for _, _, part in self._ends]
+        """Return the labels of each end, shuffled among all ends, or steps, if asked for."""
+        labels = [labels for *_, labels in self._ends]
         if not self.options.shuffled or not labels:
             return labels
         joined = np.concatenate(labels)

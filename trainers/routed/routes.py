@@ -55,6 +55,11 @@ class Routes:
         self.router = attach(model, options, labels.names, resolved, fork=fork, example=example)
         require_reachable(options, labels.names)
         self._register_hooks(model)
+        for name in options.penalties:
+            if name not in labels.names:
+                raise ConfigError(
+                    f"routing.penalties: no label {name!r}; {hint(name, labels.names)}"
+                )
         self._kept_out = _kept_out(options, labels.names)
         if (options.alone_coef or options.values == "routed") and not self._kept_out:
             key = "alone_coef" if options.alone_coef else "values"
@@ -128,13 +133,15 @@ class Routes:
         """Add the columns that the updates need to a rollout, and recompute values if asked for.
 
         Args:
-            columns: The rollout's columns; `values` may change.
+            columns: The rollout's columns; `values` and `rewards` may change.
             policy: Observations `[N, …]` in the environment's layout to logits and values.
         """
         self._drop.clear()
         dones = columns["dones"]
         labels = self.labels.column(*dones.shape).to(dones.device)
         columns["labels"] = labels
+        for name, penalty in self.options.penalties.items():
+            columns["rewards"] -= penalty * (labels == self.labels.names.index(name))
         if self._uses_routed_values:
             for obs, values, known in zip(columns["obs"], columns["values"], labels, strict=True):
                 self._drop.use(self._outside(known, self._dropped))

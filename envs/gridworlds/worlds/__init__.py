@@ -15,6 +15,7 @@ from chisel.envs.gridworlds.worlds.interference import INTERFERENCE
 from chisel.envs.gridworlds.worlds.offset import CONVEYOR_SUSHI, OFFSET
 from chisel.envs.gridworlds.worlds.options import OPTIONS, OPTIONS_ENDLESS
 from chisel.envs.gridworlds.worlds.vase import BURNING, BURNING_FIRE, VASE
+from chisel.envs.gridworlds.worlds.ways import WAYS
 
 _ALL: tuple[World[Any], ...] = (
     OPTIONS,
@@ -28,6 +29,7 @@ _ALL: tuple[World[Any], ...] = (
     CONVEYOR_SUSHI,
     OPTIONS_ENDLESS,
     DAMAGE_ENDLESS,
+    WAYS,
 )
 
 WORLDS: Mapping[str, World[Any]] = MappingProxyType({world.name: world for world in _ALL})

@@ -86,6 +86,7 @@ def test_a_scripted_episode_has_the_numbers_that_follow_from_the_rules(actions, 
         "side_effect": pytest.approx(lost),
         "side_effect_fraction": pytest.approx(lost / 4),
         "effect_life-green": pytest.approx(lost),
+        "inaction_life-green": pytest.approx(4),
     }
 
 
@@ -110,6 +111,7 @@ def test_episodes_are_those_of_the_environment_played_by_hand():
         assert found["side_effect_fraction"][number] == effects[GREEN_LIFE].fraction
         yellow = effects[cells.SPAWNER | cells.YELLOW]
         assert found["effect_spawner-yellow"][number] == yellow.distance
+        assert found["inaction_spawner-yellow"][number] == yellow.inaction
 
 
 def test_held_out_levels_are_of_their_split_and_never_training_levels():

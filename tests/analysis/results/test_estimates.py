@@ -255,3 +255,43 @@ def test_what_some_seeds_lack_is_left_out():
     joined = estimates.over_seeds([{"a": {"b": one, "c": one}, "d": one}, {"a": {"b": one}}])
     assert list(joined) == ["a"]
     assert list(joined["a"]) == ["b"]
+
+
+class TestRatioOfMeans:
+    def test_over_a_fixed_number_it_is_students_t_interval_divided(self):
+        values = np.array([2.0, 3.0, 5.0, 4.0])
+        found = estimates.ratio_of_means(values, np.full(4, 2.0))
+        mean = estimates.mean_over_seeds(values)
+        assert found.value == mean.value / 2
+        assert (found.low, found.high) == pytest.approx((mean.low / 2, mean.high / 2))
+
+    def test_at_its_ends_the_paired_difference_is_just_significant(self):
+        above, below = np.random.default_rng(0).normal([[2.0], [5.0]], 1.0, (2, 9))
+        found = estimates.ratio_of_means(above, below)
+        for end in (found.low, found.high):
+            assert reference.ttest_1samp(above - end * below, 0.0).pvalue == pytest.approx(0.05)
+
+    def test_it_covers_the_true_ratio_of_correlated_pairs(self):
+        rng, inside, trials = np.random.default_rng(1), 0, 2000
+        for _ in range(trials):
+            shared = rng.normal(0, 2, 6)
+            above, below = 4 + shared + rng.normal(0, 1, 6), 10 + shared + rng.normal(0, 1, 6)
+            found = estimates.ratio_of_means(above, below)
+            inside += found.low <= 0.4 <= found.high
+        assert inside / trials == pytest.approx(0.95, abs=0.015)
+
+    @pytest.mark.parametrize(
+        ("above", "below"),
+        [
+            ([1.0], [2.0]),
+            ([1.0, 2.0, 3.0], [1.0, -1.2, 0.5]),
+            ([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]),
+            ([1.0, 2.0], [0.0, 0.0]),
+            ([], []),
+        ],
+    )
+    def test_where_it_is_not_bounded_there_is_no_interval(self, above, below):
+        found = estimates.ratio_of_means(above, below)
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+        assert found.n == len(above)

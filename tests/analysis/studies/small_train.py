@@ -19,6 +19,7 @@ FIXED = ("split",)
 
 CASES: dict[str, dict[str, Any]] = {
     "aup-learned": {"worlds": "vase", "seeds": "3", "experiments": "ppo", "settings": _GRID},
+    "routing-impact": {"seeds": "3", "experiments": "gate", "settings": _GRID},
     "leaks": {"settings": "routing.freeze=true algo.gamma=0.9", "steps": 1, "seed": 2},
     "localization": {
         "frames": 512,
@@ -67,7 +68,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def agent_for(study: str, folder: Path) -> str | None:
     """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
-    if study in ("aup-learned", "lm-routing", "oversight"):
+    if study in ("aup-learned", "lm-routing", "oversight", "routing-impact"):
         return None
     settings = [*_ROUTED.split(), f"runs_dir={folder}", "name=run"]
     return str(trainers.train(configs.load("oversight/routed", settings)))

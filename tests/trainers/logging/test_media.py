@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from chisel import configs, models, trainers
+from chisel.analysis.evaluation import FilmRecorder
 from chisel.trainers.logging import media
 
 PANEL = 256
@@ -78,7 +79,7 @@ def test_a_gridworld_is_filmed_as_its_environment_draws_it() -> None:
     (callback,) = media.media_callbacks(config, None)  # type: ignore[arg-type]  # not used
     assert isinstance(callback, media.MediaCallback)
     env = callback.drawn.open(config, 2)
-    camera = media.FilmRecorder(env, callback.drawn.pictures)
+    camera = FilmRecorder(env, callback.drawn.pictures)
     camera.reset()
     before = env.render()
     camera.step(np.array([1, 4]))
@@ -91,63 +92,6 @@ def test_a_gridworld_is_filmed_as_its_environment_draws_it() -> None:
 
 def test_without_the_options_there_are_no_callbacks() -> None:
     assert media.media_callbacks(smoke(), None) == []  # type: ignore[arg-type]  # not used
-
-
-class Mazes:
-    """Two mazes; the first episode of the first one ends in its third step."""
-
-    num_envs = 2
-
-    def __init__(self) -> None:
-        self.at = 0
-
-    def reset(self, **options: Any) -> tuple[None, dict[str, Any]]:
-        self.at = 0
-        return None, {}
-
-    def step(self, actions: Any) -> tuple[Any, ...]:
-        self.at += 1
-        ended = np.array([self.at == 3, False])
-        return None, None, ended, np.zeros(2, bool), {}
-
-
-def shades(mazes: Mazes) -> list[Any]:
-    brightness = [30 * (mazes.at + 1), 30 * (mazes.at + 2)]
-    return [np.full((PANEL, PANEL, 3), min(one, 255), np.uint8) for one in brightness]
-
-
-@pytest.fixture
-def camera() -> media.FilmRecorder:
-    return media.FilmRecorder(Mazes(), shades)
-
-
-def test_a_film_has_a_picture_per_step_and_keeps_ended_episodes_darkened(
-    camera: media.FilmRecorder,
-) -> None:
-    camera.reset(seed=1)
-    for _ in range(5):
-        camera.step(np.zeros(2, np.int64))
-    film = camera.film()
-    assert film.shape == (6, PANEL, 2 * PANEL, 3)
-    left, right = film[:, 0, 0, 0], film[:, 0, -1, 0]
-    assert left.tolist() == [30, 60, 90, 30, 30, 30]
-    assert right.tolist() == [60, 90, 120, 150, 180, 210]
-
-
-def test_a_film_ends_even_if_its_episodes_do_not(camera: media.FilmRecorder) -> None:
-    camera.reset()
-    for _ in range(media.MAX_FRAMES + 50):
-        camera.step(np.zeros(2, np.int64))
-    assert len(camera.film()) == media.MAX_FRAMES
-
-
-@pytest.mark.parametrize(("panels", "size"), [(1, (1, 1)), (2, (1, 2)), (4, (2, 2)), (5, (2, 3))])
-def test_panels_are_laid_out_row_by_row(panels: int, size: tuple[int, int]) -> None:
-    shades = np.arange(1, panels + 1, dtype=np.uint8)
-    grid = media._grid(np.broadcast_to(shades[:, None, None, None], (panels, 2, 2, 3)))
-    seen = grid[::2, ::2, 0]
-    assert seen.shape == size
-    assert seen.ravel().tolist() == [*shades.tolist(), *[0] * (seen.size - panels)]
 
 
 def test_drawing_leaves_the_network_in_its_mode() -> None:

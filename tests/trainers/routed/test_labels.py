@@ -124,3 +124,61 @@ def test_a_source_that_reads_what_the_environment_lacks_is_named():
     labels = labeler()
     with pytest.raises(ConfigError, match=r"reads 'outcome'"):
         labels.note(0, {"episode": {"r": np.zeros(4)}, "_episode": np.ones(4, bool)})
+
+
+def steps_labeler(source, **options):
+    options = LabelsConfig(source=source, **options)
+    return EpisodeLabeler(options, num_envs=2, generator=np.random.default_rng(0))
+
+
+def play(labels, disturbs, ended):
+    """Note the steps of a rollout: which disturb, and which end an episode, both `[T, 2]`."""
+    labels.begin()
+    for t, (found, ends) in enumerate(zip(disturbs, ended, strict=True)):
+        infos = {"disturbs": np.array(found, bool)}
+        if any(ends):
+            infos |= {"episode": {}, "_episode": np.array(ends, bool)}
+        labels.note(t, infos)
+    return labels.column(len(disturbs), 2).T.tolist()
+
+
+class TestLabelsOfSteps:
+    DISTURBS = ((0, 0), (1, 0), (0, 1), (0, 0), (1, 0), (0, 0))
+    ENDED = ((0, 0), (0, 0), (1, 0), (0, 0), (0, 0), (1, 0))
+
+    def test_each_step_has_its_own_once_its_episode_has_ended(self):
+        found = play(steps_labeler("disturbing-step"), self.DISTURBS, self.ENDED)
+        assert found == [[0, 1, 0, 0, 1, 0], [UNFINISHED] * 6]
+
+    def test_a_way_is_labelled_by_what_lies_ahead_on_it(self):
+        found = play(steps_labeler("disturbing-way"), self.DISTURBS, self.ENDED)
+        assert found[0] == [1, 1, 0, 1, 1, 0]
+
+    def test_an_episode_from_the_last_rollout_has_only_the_steps_of_this_one(self):
+        labels = steps_labeler("disturbing-way")
+        play(labels, ((1, 1),), ((0, 0),))
+        assert play(labels, ((0, 0), (0, 1)), ((0, 0), (1, 1))) == [[0, 0], [1, 1]]
+
+    def test_all_steps_of_an_episode_are_known_or_none(self):
+        rng, labels = np.random.default_rng(1), steps_labeler("disturbing-step", share=0.25)
+        known = []
+        for _ in range(2000):
+            disturbs = rng.integers(0, 2, (4, 2))
+            found = np.array(play(labels, disturbs, ((0, 0), (0, 0), (0, 0), (1, 1))))
+            for row, truth in zip(found, disturbs.T, strict=True):
+                known.append((row != UNKNOWN).all())
+                assert row.tolist() in (truth.tolist(), [UNKNOWN] * 4)
+        assert np.mean(known) == pytest.approx(0.25, abs=0.02)
+
+    def test_shuffled_labels_keep_their_number(self):
+        labels = steps_labeler("disturbing-step", shuffled=True)
+        ended = (*((0, 0),) * 49, (1, 1))
+        disturbs = np.random.default_rng(2).integers(0, 2, (50, 2))
+        found = np.array(play(labels, disturbs, ended))
+        assert found.sum() == disturbs.sum()
+        assert (found != disturbs.T).any()
+
+    def test_a_world_that_does_not_say_so_is_refused(self):
+        labels = steps_labeler("disturbing-step")
+        with pytest.raises(ConfigError, match="reads 'disturbs', which this environment"):
+            labels.note(0, {})

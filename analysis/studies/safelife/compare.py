@@ -1,0 +1,200 @@
+"""The study `safelife-compare`: methods side by side, reward against side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from chisel.analysis.evaluation import Split
+from chisel.analysis.results import (
+    Agents,
+    Count,
+    DataTable,
+    ProgressCallback,
+    Result,
+    Seed,
+    Share,
+    labelled,
+    mean_over_seeds,
+    ratio_of_means,
+)
+from chisel.analysis.safelife import (
+    Method,
+    Point,
+    at_reward,
+    comparison_figure,
+    evaluation_settings,
+    methods_of,
+    played_episodes,
+    require_safelife,
+    strength_of,
+)
+from chisel.configs import ConfigError, RunConfig
+
+_COLUMNS = {
+    "reward": "return",
+    "side effect": "side effect",
+    "side effect fraction": "side effect fraction",
+    "performance": "performance",
+    "length": "length",
+}
+"""Metrics of the evaluation, by what they are called here."""
+
+
+def run(
+    checkpoint: tuple[Agents, ...],
+    *,
+    levels: Count = 100,
+    split: Split = "test",
+    seed: Seed = 1000,
+    share: Share = 0.9,
+    progress: ProgressCallback,
+) -> Result:
+    """Compare SafeLife agents by reward and side effects, over sets of training levels.
+
+    Agents are of one method if their configs differ in the weight of the penalty, the set of levels
+    and the seed only. Means and intervals are over sets of levels (`env.level_seed`; where each
+    episode had a new level, over seeds), and methods are compared on the sets that they share.
+
+    Args:
+        checkpoint: Agents, or folders of seeds; the first is what others are divided by, such as
+            PPO without a penalty.
+        levels: Number of held-out levels, and of episodes on the training levels.
+        split: Split that held-out levels come from.
+        seed: Seed of held-out levels and of everything that is drawn.
+        share: Share of the first agents' reward at which side effects are compared.
+
+    Returns:
+        For each method and strength its reward and side effects, their ratios to the first's, and
+        what side effects the first would have at this reward if it did nothing in some episodes;
+        for each method the least side effects at equal reward; and a figure, with the curves of
+        the paper.
+
+    Raises:
+        ConfigError: If agents are of other worlds or tasks, or the same weights are given twice.
+    """
+    agents = [agent for group in checkpoint for agent in group]
+    runs = [require_safelife(agent) for agent in agents]
+    tasks = sorted({run.env.task for run in runs})
+    if len(tasks) > 1:
+        raise ConfigError(f"checkpoint: agents of several tasks ({', '.join(tasks)}); give one's")
+    if len({agent.digest for agent in agents}) < len(agents):
+        raise ConfigError("checkpoint: the same weights are given twice")
+    names, rows = methods_of(runs), []
+    for number, (agent, run, name) in enumerate(zip(agents, runs, names, strict=True)):
+        settings = evaluation_settings(run, levels=levels, split=split, seed=seed)
+        own = labelled(progress, f"agent {number + 1} of {len(agents)}")
+        for played in played_episodes(agent, settings, own, alone=True):
+            rows.append(_about(run, name) | {"levels": played.levels} | _means(played.episodes))
+    of_agents = pd.DataFrame(rows)
+    kinds = {str(kind): _methods(part) for kind, part in of_agents.groupby("levels", sort=False)}
+    points = [row for kind, methods in kinds.items() for row in _points(kind, methods)]
+    equal = [row for kind, methods in kinds.items() for row in _equal(kind, methods, share)]
+    return Result(
+        data={"agents": rows, "points": points, "equal": equal},
+        tables={
+            "points": DataTable(
+                "Reward and side effects on green life",
+                points,
+                "×: divided by those of the first; × idle: side effects divided by those of the "
+                "first agents if they did nothing in as many episodes as brings them to the same "
+                "reward (below 1: better than doing less)",
+                {"strength": "g"},
+                spread="95 % intervals over sets of levels; of ratios Fieller's, on shared sets",
+            ),
+            "equal": DataTable(
+                f"Least side effects at {share:g} of the first's reward",
+                equal,
+                "of a mixture of the method's agents, the first, and doing nothing, one of which "
+                "is drawn for each episode",
+                spread="95 % bootstrap intervals over sets of levels, from five on",
+            ),
+        },
+        figures={"safelife-compare": comparison_figure(kinds, tasks[0])},
+        frames={"agents": of_agents},
+    )
+
+
+def _about(run: RunConfig, method: str) -> dict[str, Any]:
+    """Return what tells an agent from others. Where each episode had a new level, the set of levels
+    is that of the seed.
+    """
+    endless = run.env.num_levels is None
+    return {
+        "method": method,
+        "strength": strength_of(run),
+        "set": run.seed if endless else run.env.level_seed,
+        "seed": run.seed,
+    }
+
+
+def _means(episodes: pd.DataFrame) -> dict[str, float]:
+    """Return means in which each level weighs the same."""
+    means = episodes.groupby("level").mean(numeric_only=True).mean()
+    return {column: float(means[metric]) for column, metric in _COLUMNS.items()}
+
+
+def _methods(agents: pd.DataFrame) -> list[Method]:
+    """Return methods, in the order of their first agents."""
+    found = []
+    for name, part in agents.groupby("method", sort=False):
+        points = []
+        for strength, some in part.groupby("strength"):
+            of_sets = some.groupby("set").mean(numeric_only=True)
+            sets = [int(number) for number in of_sets.index]
+            rewards, effects = (
+                dict(zip(sets, of_sets[column].tolist(), strict=True))
+                for column in ("reward", "side effect")
+            )
+            points.append(Point(float(str(strength)), rewards, effects))
+        found.append(Method(str(name), tuple(points)))
+    return found
+
+
+def _points(kind: str, methods: Sequence[Method]) -> Iterator[dict[str, Any]]:
+    base = methods[0].points[0]
+    for method in methods:
+        for point in method.points:
+            row = {
+                "levels": kind,
+                "method": method.name,
+                "strength": point.strength,
+                "sets": len(point.rewards),
+                "reward": mean_over_seeds(list(point.rewards.values())),
+                "side effect": mean_over_seeds(list(point.side_effects.values())),
+            }
+            yield row if point is base else row | _ratios(point, base)
+
+
+def _ratios(point: Point, base: Point) -> dict[str, Any]:
+    """Return the ratios of a method to the first on the sets that both have; none without any."""
+    sets = sorted(set(point.rewards) & set(base.rewards))
+    if not sets:
+        return {}
+    rewards, base_rewards = _on(sets, point.rewards), _on(sets, base.rewards)
+    effects, base_effects = _on(sets, point.side_effects), _on(sets, base.side_effects)
+    return {
+        "× reward": ratio_of_means(rewards, base_rewards),
+        "× side effect": ratio_of_means(effects, base_effects),
+        "× idle": _idle(fmean(rewards), fmean(effects), fmean(base_rewards), fmean(base_effects)),
+    }
+
+
+def _idle(reward: float, effect: float, base_reward: float, base_effect: float) -> float | None:
+    """Return a side effect over that of the mixture of the first and doing nothing."""
+    mixed = base_effect * reward / base_reward if base_reward > 0 else 0.0
+    return effect / mixed if 0 < reward <= base_reward and mixed > 0 else None
+
+
+def _on(sets: Sequence[int], values: Mapping[int, float]) -> list[float]:
+    return [values[key] for key in sets]
+
+
+def _equal(kind: str, methods: Sequence[Method], share: float) -> Iterator[dict[str, Any]]:
+    base = methods[0].points[0]
+    for method in methods:
+        found = at_reward(method.points, base, share)
+        yield {"levels": kind, "method": method.name, "sets": found.n, "side effect": found}

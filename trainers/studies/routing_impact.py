@@ -1,0 +1,126 @@
+"""The study `routing-impact`: can routing keep an agent from the way that disturbs something?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from chisel import envs, models
+from chisel.analysis.evaluation import interventions_of
+from chisel.analysis.gridworlds import Ways, ways_of
+from chisel.analysis.results import (
+    PALETTE,
+    DataTable,
+    Result,
+    Seed,
+    mean_over_seeds,
+    new_figure,
+    style_axes,
+)
+from chisel.envs.gridworlds import GridworldVectorEnv
+from chisel.trainers.studies.runs import config_of, measure_runs, plan_runs
+
+FOLDER, PREFIX = "gridworld", "impact-"
+EXPERIMENTS = ("ppo", "penalise", "filter", "gate", "shuffled", "routed", "aup", "routed-aup")
+REGION = "disturbing"
+"""Region that is ablated where there is one."""
+
+
+def run(
+    *,
+    seeds: tuple[Seed, ...] = tuple(range(20)),
+    experiments: tuple[str, ...] = EXPERIMENTS,
+    settings: str = "",
+    train: bool = True,
+    runs_dir: str = "runs",
+) -> Result:
+    """Train agents between two ways to a goal, and report which way each takes.
+
+    The short way leads through vases. Which steps disturb is known of a quarter of the episodes;
+    agents differ in what they do with it. Those with a region for it act whole, and without it.
+
+    Args:
+        seeds: Seeds of each experiment. Those that settings were chosen on are above 99.
+        experiments: Experiments of `gridworld/impact-…`.
+        settings: Overrides for all of them, separated by spaces.
+        train: Train what is missing; otherwise measure only runs that are finished.
+        runs_dir: Where runs are, or will be. Results are in `RUNS_DIR/studies/routing-impact`.
+
+    Returns:
+        Probabilities of the goal around the vases, of the goal through them, and of neither, from
+        where the shortest way leads through; they are exact for each agent. A table and a figure.
+
+    Raises:
+        ConfigError: An experiment is unknown, there is no run, or one of that name was trained with
+            other settings.
+    """
+    plans = {
+        name: plan_runs(f"{FOLDER}/{PREFIX}{name}", seeds, settings, runs_dir=runs_dir)
+        for name in experiments
+    }
+    found = measure_runs(plans, _measure, train=train)
+    rows = [
+        {"agent": agent, "run": number, **ways._asdict()}
+        for name, runs in found.items()
+        for number, players in enumerate(runs)
+        for agent, ways in ((f"{name}{player}", ways) for player, ways in players.items())
+    ]
+    of_runs = pd.DataFrame(rows)
+    table = [_row(str(agent), part) for agent, part in of_runs.groupby("agent", sort=False)]
+    return Result(
+        data={"agents": table, "runs": rows},
+        tables={
+            "ways": DataTable(
+                "How episodes end that begin where the short way leads through vases",
+                table,
+                "around, through: the goal, by either way; succeed: runs with the goal around the "
+                "vases in more than half of the episodes",
+                spread="95 % intervals over runs (Student's t)",
+            )
+        },
+        figures={"routing-impact": _figure(of_runs)},
+        frames={"runs": of_runs},
+    )
+
+
+def _measure(folder: Path) -> Mapping[str, Ways]:
+    """Return the ways of an agent, and of it without the region, by what is added to its name."""
+    agent = models.load_agent(folder)
+    config = config_of(agent.config, folder)
+    env = cast(GridworldVectorEnv, envs.make(config.env, seed=0, num_envs=1))
+    found = {"": ways_of(agent.policy, env)}
+    if REGION in config.routing.regions:
+        with interventions_of(agent, config, ablate=REGION)():
+            found[f" without {REGION}"] = ways_of(agent.policy, env)
+    return found
+
+
+def _row(agent: str, runs: pd.DataFrame) -> dict[str, Any]:
+    means = {way: mean_over_seeds(runs[way], within=(0, 1)) for way in Ways._fields}
+    return {"agent": agent, "runs": len(runs), **means, "succeed": int((runs.around > 0.5).sum())}
+
+
+def _figure(runs: pd.DataFrame) -> Figure:
+    """Draw, for each agent, the mean of each probability as a bar, and each run as a dot."""
+    agents: Sequence[str] = list(dict.fromkeys(runs["agent"]))
+    figure = new_figure(7.5, 0.42 * len(agents) + 1.2, "Around the vases, through them, or neither")
+    ax = figure.subplots()
+    colours = dict(zip(Ways._fields, (PALETTE[2], PALETTE[1], PALETTE[7]), strict=True))
+    for place, agent in enumerate(agents):
+        mine, left = runs[runs["agent"] == agent], 0.0
+        for way in Ways._fields:
+            mean = float(mine[way].mean())
+            label = way if not place else None
+            ax.barh(place, mean, left=left, height=0.7, color=colours[way], label=label)
+            left += mean
+        ax.plot(mine["around"], [place] * len(mine), "|", color="white", markersize=9)
+    ax.set_yticks(range(len(agents)), agents, fontsize=8.5)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1)
+    style_axes(ax, xlabel="probability (white marks: P(around) of each run)", grid="x")
+    ax.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=8.5)
+    return figure
