@@ -3,6 +3,7 @@
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
 from chisel.models.build import build, require_kind
+from chisel.models.impala import ResidualUnit
 from chisel.models.loaded import Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
     FORMAT,
@@ -43,6 +44,7 @@ __all__ = [
     "HalvesAutoencoder",
     "Loaded",
     "Reconstructions",
+    "ResidualUnit",
     "Spaces",
     "View",
     "ancestors_of",

@@ -1,0 +1,20 @@
+"""Language models: real ones from local files, their tokens, and text that they generate."""
+
+from chisel.models.language.fetching import download_command, fetch, without_registry
+from chisel.models.language.generate import Sampling, generate
+from chisel.models.language.known import FETCHED
+from chisel.models.language.loading import LanguageModel, load_language_model
+from chisel.models.language.tokens import Tokens, token_positions
+
+__all__ = [
+    "FETCHED",
+    "LanguageModel",
+    "Sampling",
+    "Tokens",
+    "download_command",
+    "fetch",
+    "generate",
+    "load_language_model",
+    "token_positions",
+    "without_registry",
+]
