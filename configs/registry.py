@@ -298,6 +298,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.analysis.studies.safelife.levels:run",
             "generated SafeLife levels, and random actions on them, beside the reference's",
         ),
+        "residual-norms": Component(
+            "chisel.analysis.studies.language.residual_norms:run",
+            "how the norm of the residual stream grows with depth, in language models and agents",
+        ),
+        "layer-horizon": Component(
+            "chisel.analysis.studies.language.layer_horizon:run",
+            "how many layers back a network's reads must reach, in language models and agents",
+        ),
+        "lm-steering": Component(
+            "chisel.analysis.studies.language.steering:run",
+            "steer a language model by layer and strength, beside random directions and prompts",
+        ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",

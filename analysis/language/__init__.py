@@ -1,5 +1,6 @@
 """Steering of language models, norms along residual streams, and how far back networks read."""
 
+from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
@@ -12,41 +13,62 @@ from chisel.analysis.language.streams import (
     stream_of_language_model,
     streams_of_images,
 )
+from chisel.analysis.language.subjects import Subject, load_subject
+from chisel.analysis.language.sweep import (
+    RANDOM,
+    Sweep,
+    Tried,
+    control_p,
+    random_range,
+    slopes,
+    with_sign,
+)
 from chisel.analysis.language.vectors import (
     activation_addition,
     add_at_tokens,
     aligned,
     last_tokens,
-    mean_norm,
     pair_agreement,
     probe_direction,
+    stream_means,
     vector_of,
 )
 from chisel.analysis.language.weights import without_direction
 
 __all__ = [
+    "RANDOM",
     "Continued",
     "Gauge",
     "Measured",
     "Norms",
     "SiteTable",
     "Stream",
+    "Subject",
+    "Sweep",
+    "Tried",
     "activation_addition",
     "add_at_tokens",
     "aligned",
     "continue_text",
+    "control_p",
     "forget",
     "growth",
     "last_tokens",
+    "load_subject",
     "mean_norm",
     "measure_norms",
     "older_parts",
     "only_first",
     "pair_agreement",
     "probe_direction",
+    "random_range",
     "site_table",
+    "slopes",
+    "steering_figure",
+    "stream_means",
     "stream_of_language_model",
     "streams_of_images",
     "vector_of",
+    "with_sign",
     "without_direction",
 ]

@@ -180,6 +180,17 @@ def pair_agreement(differences: Tensor) -> tuple[float, float]:
     return float((unit @ mean).mean()), between
 
 
-def mean_norm(streams: Tensor, positions: Tensor) -> float:
-    """Return the mean norm of the stream `[B, T, units]`, without padding and position 0."""
-    return float(streams.norm(dim=2)[positions > 0].mean())
+def stream_means(
+    lm: LanguageModel, table: SiteTable, tokens: Tokens, layers: Sequence[int]
+) -> dict[int, tuple[Tensor, float]]:
+    """Return the mean `[units]` of the stream that enters blocks, and its mean norm, by layer.
+
+    Both are over all tokens without padding and position 0.
+    """
+    sites = {layer: table.site(f"block.{layer}.in") for layer in layers}
+    found = record(lm.model, sites.values(), lambda: lm.logits(tokens))
+    counted = tokens.positions > 0
+    return {
+        layer: (found[site][counted].mean(0), float(found[site][counted].norm(dim=1).mean()))
+        for layer, site in sites.items()
+    }

@@ -1,5 +1,6 @@
 """Language models: real ones from local files, their tokens, and text that they generate."""
 
+from chisel.models.language.control_vectors import write_control_vectors
 from chisel.models.language.fetching import download_command, fetch, without_registry
 from chisel.models.language.generate import Sampling, generate
 from chisel.models.language.known import FETCHED
@@ -17,4 +18,5 @@ __all__ = [
     "load_language_model",
     "token_positions",
     "without_registry",
+    "write_control_vectors",
 ]
