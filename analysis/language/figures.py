@@ -29,8 +29,8 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
             random = [[values(o) for o in here if (o.vector, o.strength) == (RANDOM, s)] for s in strengths]
             ax.fill_between(
                 strengths,
-                np.min(random, axis=1),
-                np.max(random, axis=1),
+                np.nanmin(random, axis=1),
+                np.nanmax(random, axis=1),
                 color=PALE,
                 alpha=0.7,
                 linewidth=0,

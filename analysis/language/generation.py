@@ -4,48 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
 import torch
 
 from chisel.analysis.interventions import Edit, compose, intervene, zero
 from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.vectors import add_at_tokens, require_fit
+from chisel.analysis.results import Count, Seed, Share, Within
 from chisel.analysis.steering import load_vector, parse_steer
 from chisel.configs import ConfigError
-from chisel.models.language import LanguageModel, Sampling, generate
+from chisel.models.language import Sampling, generate, load_language_model
 from chisel.routing import Site
 
 
 @dataclass(frozen=True)
 class Continued:
-    """A text, and what a model goes on with."""
+    """What a model goes on with."""
 
-    prompt: str
     text: str
     notes: Sequence[str]
     """What the reader should know, a line each."""
 
 
 def continue_text(
-    lm: LanguageModel,
+    model: str,
     prompt: str,
     *,
-    tokens: int,
-    sampling: Sampling,
-    seed: int,
+    tokens: Count = 40,
+    temperature: Annotated[float, Within(0)] = 0.0,
+    top_p: Share = 1.0,
+    frequency_penalty: float = 0.0,
+    seed: Seed = 0,
     cache: bool = True,
     steer: str | None = None,
     ablate: str | None = None,
     first: bool = False,
 ) -> Continued:
-    """Continue a text.
+    """Let a language model go on with a text.
 
     Args:
-        lm: The model.
+        model: What `load_language_model` takes.
         prompt: How the text begins.
         tokens: Largest number of new tokens.
-        sampling: How tokens are chosen.
+        temperature: What logits are divided by; 0 takes the likeliest token.
+        top_p: The likeliest tokens with this probability together are sampled from.
+        frequency_penalty: What is taken off a token's logit for each time that it was generated.
         seed: Seed of the draws.
         cache: Whether keys and values are kept.
         steer: Vectors that are added, `FILE:COEFF,…`.
@@ -55,11 +59,17 @@ def continue_text(
 
     Raises:
         ConfigError: An option does not fit the model.
-        CheckpointError: A file holds no steering vector.
+        CheckpointError: The model cannot be loaded, or a file holds no steering vector.
     """
+    if first and steer is None:
+        raise ConfigError("first=true: it is about steer=, and there is none")
+    if temperature == 0 and (top_p != 1 or seed != 0):
+        raise ConfigError("top_p and seed are for sampling: give temperature=1, for example")
+    wanted = parse_steer(steer) if steer else []
+    lm = load_language_model(model)
     table, notes = site_table(lm.model), []
     edits = ablations(table, ablate)
-    for file, coeff in parse_steer(steer) if steer else []:
+    for file, coeff in wanted:
         vector = load_vector(file)
         require_fit(vector, lm, table, file)
         if vector.origin.get("sha256") != lm.digest:
@@ -73,10 +83,10 @@ def continue_text(
             lm.tokens([prompt]),
             tokens,
             torch.Generator().manual_seed(seed),
-            sampling=sampling,
+            sampling=Sampling(temperature, top_p, frequency_penalty),
             cache=cache,
         )
-    return Continued(prompt, lm.text(found), notes)
+    return Continued(lm.text(found), notes)
 
 
 def ablations(table: SiteTable, names: str | None) -> dict[Site, Edit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ class Measured:
 
 class Gauge:
     """Measures a behaviour and capability under interventions.
+
+    The first thing that is measured must be the model as it is: KL is from its predictions.
 
     Args:
         lm: The model.
@@ -70,7 +73,12 @@ class Gauge:
         return found
 
     def measure(
-        self, edits: Mapping[Site, Edit] | None = None, *, prefix: str = "", skip: int = 0
+        self,
+        edits: Mapping[Site, Edit] | None = None,
+        *,
+        prefix: str = "",
+        skip: int = 0,
+        capability: bool = True,
     ) -> Measured:
         """Measure under an intervention.
 
@@ -79,28 +87,30 @@ class Gauge:
             prefix: A prompt before every prompt and text; its own tokens are not scored.
             skip: Number of positions from the first on that are left out of capability, since the
                 intervention acts there.
+            capability: Whether unrelated text is read, too; otherwise loss and KL are NaN.
         """
         lm, lead = self._lm, self._lm.begin + (self._lm.ids(prefix) if prefix else [])
         between = " " if prefix else ""
         prompts = Tokens.of([lead + lm.ids(between + one) for one in self._prompts], 0)
-        texts = Tokens.of([lead + one for one in self._texts], 0)
         with torch.inference_mode(), intervene(lm.model, edits or {}):
-            words = lm.logits(prompts)[torch.arange(len(prompts)), prompts.last]
-            predicted = lm.logits(texts)[:, :-1].log_softmax(2)
-        scores, share = self._words(words.double())
+            logits = lm.logits(prompts)[torch.arange(len(prompts)), prompts.last]
+            costs = self._costs(lead, skip) if capability else (math.nan, math.nan)
+        return Measured(*self._words(logits.double()), *costs)
+
+    def _costs(self, lead: Sequence[int], skip: int) -> tuple[float, float]:
+        """Return the loss on unrelated text, and the KL from the predictions of the first call."""
+        texts = Tokens.of([[*lead, *one] for one in self._texts], 0)
+        predicted = self._lm.logits(texts)[:, :-1].log_softmax(2)
         known = texts.mask[:, 1:].clone()
-        known[:, : len(lead) - bool(lm.begin)] = False
-        targets = texts.ids[:, 1:].clamp(min=0)
+        known[:, : len(lead) - bool(self._lm.begin)] = False
         rows = known & (texts.positions[:, :-1] >= skip)
-        nll = -predicted.gather(2, targets[..., None])[..., 0]
+        nll = -predicted.gather(2, texts.ids[:, 1:, None])[..., 0]
         if self._before is None:
-            if edits or prefix:
-                raise ValueError("measure without an intervention first")
             self._before = predicted, known
         before, was_known = self._before
         # The same tokens are known with and without a prefix, so predictions lie side by side.
         kl = self._kl(before[was_known], predicted[known])[rows[known]]
-        return Measured(scores, share, float(nll[rows].mean()), float(kl.mean()))
+        return float(nll[rows].mean()), float(kl.mean())
 
     def _words(self, logits: Tensor) -> tuple[NDArray[np.float64], float]:
         log_p = logits.log_softmax(1)

@@ -14,6 +14,8 @@ from chisel.analysis.language.sites import SiteTable
 from chisel.analysis.language.vectors import add_at_tokens
 from chisel.analysis.steering import random_like
 
+_COSTED = 3
+"""Number of the random directions whose price on unrelated text is measured as well."""
 RANDOM = "random"
 """Name of the random directions among the vectors that are tried."""
 
@@ -64,9 +66,12 @@ class Sweep:
     def attempt(
         self, before: Measured, layer: int, strength: float, name: str, vector: Tensor, draw: int = 0
     ) -> Tried:
-        """Measure with `strength * vector` added to the stream that enters a block."""
+        """Measure with `strength * vector` added to the stream that enters a block.
+
+        Of draws, the price on unrelated text is measured for the first ones only.
+        """
         edit = {self.table.site(f"block.{layer}.in"): add_at_tokens(vector, strength)}
-        measured = self.gauge.measure(edit, skip=self.skip)
+        measured = self.gauge.measure(edit, skip=self.skip, capability=draw < _COSTED)
         return Tried(layer, strength, name, draw, measured, before)
 
     def layer(

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chisel.configs import CheckpointError, ConfigError, how_to_install
+from chisel.configs import CheckpointError, ChiselError, ConfigError, how_to_install
 from chisel.models.language.known import cached
 from chisel.models.language.tokens import Side, Tokens, at_positions
 from chisel.models.serialize import file_digest
@@ -45,7 +45,7 @@ class LanguageModel:
         """The name of the file or folder."""
         return self.source.stem if self.source.is_file() else self.source.name
 
-    @property
+    @cached_property
     def vocabulary(self) -> int:
         """Number of the tokens that the model knows."""
         embeddings = self.model.get_input_embeddings()  # type: ignore[operator]  # of transformers
@@ -58,8 +58,16 @@ class LanguageModel:
         return [] if number is None else [int(number)]
 
     def ids(self, text: str) -> list[int]:
-        """Return the tokens of a text, without one that begins it."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        """Return the tokens of a text, without one that begins it.
+
+        Raises:
+            ConfigError: The text holds a token that the model does not know.
+        """
+        found = list(self.tokenizer.encode(text, add_special_tokens=False))
+        if found and max(found) >= self.vocabulary:
+            unknown = self.tokenizer.decode([max(found)])
+            raise ConfigError(f"{self.source} does not know the token {unknown!r}")
+        return found
 
     def tokens(self, texts: Sequence[str], *, most: int | None = None, side: Side = "right") -> Tokens:
         """Return texts as tokens, each after the token that begins a text.
@@ -168,9 +176,10 @@ def load_language_model(path: Path | str) -> LanguageModel:
     loaded = LanguageModel(
         model.eval().requires_grad_(False), tokenizer, digests[0] if len(digests) == 1 else joined, source
     )
-    if len(tokenizer) > loaded.vocabulary:
+    # Without added tokens: Gemma 3 has one for pictures that its text models don't know.
+    if tokenizer.vocab_size > loaded.vocabulary:
         raise CheckpointError(
-            f"{source} has a tokenizer of {len(tokenizer)} tokens, but a model of "
+            f"{source} has a tokenizer of {tokenizer.vocab_size} tokens, but a model of "
             f"{loaded.vocabulary}: it is another model's"
         )
     return loaded
@@ -263,11 +272,10 @@ def _quietly() -> Iterator[None]:
 @contextlib.contextmanager
 def _as_checkpoint_errors(source: Path) -> Iterator[None]:
     """Turn what goes wrong while foreign files are read into one line."""
-    import safetensors
-
-    known = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError)
     try:
         yield
-    except (*known, safetensors.SafetensorError) as error:
+    except ChiselError:
+        raise
+    except Exception as error:  # plain ones, too: tokenizers and gguf raise no others
         said = " ".join(str(error).split())[:200]
         raise CheckpointError(f"cannot read {source}: {said}") from error

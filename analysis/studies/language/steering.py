@@ -48,7 +48,7 @@ from chisel.corpora import Contrast, load_contrast, load_texts
 from chisel.models.language import LanguageModel, load_language_model, write_control_vectors
 
 CAA, ACT_ADD = "CAA", "ActAdd"
-_PROBES = (1e-4, 1e-2, 1.0, 1e4)
+_PROBES = (1e-4, 1.0, 1e4)
 """scikit-learn's C, from strong to weak regularisation."""
 Layers = tuple[Annotated[int, Within(0)], ...]
 Strengths = tuple[Annotated[float, Within(1e-6)], ...]
@@ -357,7 +357,7 @@ def _pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
             "shift": mean_over_seeds([one.shift for one in some]),
             "least": min(one.shift for one in some),
             "most": max(one.shift for one in some),
-            "+loss": float(np.mean([one.loss_rise for one in some])),
+            "+loss": float(np.nanmean([one.loss_rise for one in some])),
         }
         for (layer, name), some in groups.items()
     ]
@@ -389,7 +389,7 @@ def _row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
         | {
             "random": Estimate(float(random.mean()), float(random[0]), float(random[-1]), len(random)),
             "p": control_p(one, list(random)),
-            "random +loss": float(np.mean(losses)),
+            "random +loss": float(np.nanmean(losses)),
         }
     )
 

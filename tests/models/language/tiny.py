@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gguf
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import (
@@ -22,9 +23,10 @@ VOCABULARY = ["<begin>", "<end>", " ", *WORDS, *(f" {word}" for word in WORDS)]
 TEXTS = ["I love you because", "the film was so", "a dog ran home and the dog was glad"]
 
 
-def tokenizer():
+def tokenizer(more=()):
     """Words with and without the space before them, and a space alone."""
-    made = Tokenizer(models.WordLevel({w: n for n, w in enumerate(VOCABULARY)}, "<end>"))
+    numbered = {word: number for number, word in enumerate([*VOCABULARY, *more])}
+    made = Tokenizer(models.WordLevel(numbered, "<end>"))
     made.pre_tokenizer = pre_tokenizers.Split(Regex(r" ?[^ ]+| "), "isolated")
     return PreTrainedTokenizerFast(
         tokenizer_object=made, bos_token="<begin>", eos_token="<end>", unk_token="<end>"
@@ -63,3 +65,64 @@ def folder(path: Path, kind="llama", seed=0, layers=3) -> Path:
     network(kind, seed, layers).save_pretrained(path)
     tokenizer().save_pretrained(path)
     return path
+
+
+BYTES = "ILefabcdghilmnorstuwyov. ".replace(" ", "Ġ")
+
+
+def gguf_file(path: Path, seed=0) -> tuple[Path, LlamaForCausalLM]:
+    """Write a Llama with characters as tokens as llama.cpp stores one, and return it as it was."""
+    model = network("llama", seed)
+    config, state = model.config, {k: v.numpy() for k, v in model.state_dict().items()}
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+    letters = [*dict.fromkeys(BYTES), "Ġa"]
+    filler = [f"<{n}>" for n in range(config.vocab_size - len(letters) - 2)]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["<begin>", "<end>", *letters, *filler])
+    writer.add_token_types([3, 3, *[1] * len(letters), *[1] * len(filler)])
+    writer.add_token_merges(["Ġ a"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    for name, there in _NAMES.items():
+        if "{}" not in name:
+            writer.add_tensor(there, state[name])
+            continue
+        for layer in range(config.num_hidden_layers):
+            value = state[name.format(layer)]
+            heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+            for part, count in heads.items():  # llama.cpp turns pairs of neighbours
+                if part in name:
+                    value = value.reshape(count, 2, -1, value.shape[1]).swapaxes(1, 2)
+                    value = value.reshape(-1, value.shape[-1])
+            writer.add_tensor(there.format(layer), value.copy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path, model
+
+
+_NAMES = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+    "model.layers.{}.input_layernorm.weight": "blk.{}.attn_norm.weight",
+    "model.layers.{}.post_attention_layernorm.weight": "blk.{}.ffn_norm.weight",
+    "model.layers.{}.self_attn.q_proj.weight": "blk.{}.attn_q.weight",
+    "model.layers.{}.self_attn.k_proj.weight": "blk.{}.attn_k.weight",
+    "model.layers.{}.self_attn.v_proj.weight": "blk.{}.attn_v.weight",
+    "model.layers.{}.self_attn.o_proj.weight": "blk.{}.attn_output.weight",
+    "model.layers.{}.mlp.gate_proj.weight": "blk.{}.ffn_gate.weight",
+    "model.layers.{}.mlp.up_proj.weight": "blk.{}.ffn_up.weight",
+    "model.layers.{}.mlp.down_proj.weight": "blk.{}.ffn_down.weight",
+}
