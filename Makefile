@@ -20,13 +20,14 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-slow test-published published-file lint format types bench lock clean
+.PHONY: help setup demo test test-slow test-lm test-published published-file lint format types bench lock clean
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (7 minutes)"
 	@echo "make test       everything that is quick to check (9 minutes)"
 	@echo "make test-slow  the rest"
 	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
+	@echo "make test-lm    a real language model, after chisel models fetch smollm2 --yes"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
 	@echo "make bench      speed, beside other libraries"
 	@echo "make lock       requirements.lock anew, after a change of dependencies; pins that fit stay"
@@ -68,6 +69,9 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(PYTEST) -m slow
+
+test-lm: $(INSTALLED)
+	CHISEL_SMOLLM2=1 $(BIN)/pytest -v tests/smollm2
 
 # In one process: the tests share what they measure.
 test-published: published-file $(INSTALLED)

@@ -26,7 +26,10 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
         here = [one for one in tried if one.layer == layer and " pairs" not in one.vector]
         for ax, values in zip(column, (_shift, _loss), strict=True):
             strengths = sorted({one.strength for one in here})
-            random = [[values(o) for o in here if (o.vector, o.strength) == (RANDOM, s)] for s in strengths]
+            random = [
+                [values(o) for o in here if (o.vector, o.strength) == (RANDOM, s)]
+                for s in strengths
+            ]
             ax.fill_between(
                 strengths,
                 np.nanmin(random, axis=1),

@@ -109,5 +109,3 @@ def ablations(table: SiteTable, names: str | None) -> dict[Site, Edit]:
         site = table.site(name)
         edits[site] = compose(edits.get(site, compose()), zero(table.units(name)))
     return edits
-
-

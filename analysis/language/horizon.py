@@ -49,7 +49,9 @@ def only_first(parts: Collection[Tensor]) -> list[Tensor]:
     return zeros
 
 
-def forget(stream: Stream, k: int, readers: Collection[int], instead: list[Tensor]) -> dict[Site, Edit]:
+def forget(
+    stream: Stream, k: int, readers: Collection[int], instead: list[Tensor]
+) -> dict[Site, Edit]:
     """Let some reads see only what the last k blocks wrote; what is older is replaced.
 
     The stream itself goes on whole: what a block adds to the part that it saw is added to all of

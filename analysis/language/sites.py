@@ -147,7 +147,11 @@ class SiteTable:
         kinds = "embed, final, block.N.in, .attn, .mlp, .out, .heads and .heads.H"
         limits = f"N from 0 to {self.layers - 1}, H from 0 to {self.heads - 1}"
         guess = hint(name, self.names())
-        return f"{guess} There are {kinds}; {limits}" if guess.startswith("did") else f"{kinds}; {limits}"
+        return (
+            f"{guess} There are {kinds}; {limits}"
+            if guess.startswith("did")
+            else f"{kinds}; {limits}"
+        )
 
 
 def site_table(model: nn.Module) -> SiteTable:

@@ -134,7 +134,9 @@ def measure_norms(
             return torch.full((len(found[site]),), torch.nan, dtype=torch.float64)
         return norms(site)[positions == 0]
 
-    weights = [[float(_weight(model, name, centred).norm()) for name in names] for names in stream.weights]
+    weights = [
+        [float(_weight(model, name, centred).norm()) for name in names] for names in stream.weights
+    ]
     return Norms(
         torch.stack([mean(site) for site in stream.sites]),
         torch.stack([at_first(site) for site in stream.sites]),
@@ -168,4 +170,3 @@ def growth(norms: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     x, y = layers - layers.mean(), logs - logs.mean(0)
     slope = (x * y).sum(0) / x.square().sum()
     return slope.exp(), 1 - (y - slope * x).square().sum(0) / y.square().sum(0)
-

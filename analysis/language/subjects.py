@@ -74,9 +74,7 @@ def load_subject(
     return _of_language_model(load_language_model(model), load_texts(texts), count or 6, length)
 
 
-def _of_language_model(
-    lm: LanguageModel, texts: Sequence[str], count: int, length: int
-) -> Subject:
+def _of_language_model(lm: LanguageModel, texts: Sequence[str], count: int, length: int) -> Subject:
     whole = [text for text in texts if len(lm.begin) + len(lm.ids(text)) >= length]
     if len(whole) < count:
         raise ConfigError(
@@ -115,7 +113,9 @@ def _of_agent(agent: Agent, count: int, seed: int) -> Subject:
         return (own.exp() * (own - now)).sum(1)
 
     return Subject(
-        agent.source.parent.name if agent.source.name == "weights.safetensors" else agent.source.stem,
+        agent.source.parent.name
+        if agent.source.name == "weights.safetensors"
+        else agent.source.stem,
         agent.digest,
         agent.model,
         streams_of_images(agent.model),

@@ -64,7 +64,13 @@ class Sweep:
         return self.gauge.measure(skip=self.skip)
 
     def attempt(
-        self, before: Measured, layer: int, strength: float, name: str, vector: Tensor, draw: int = 0
+        self,
+        before: Measured,
+        layer: int,
+        strength: float,
+        name: str,
+        vector: Tensor,
+        draw: int = 0,
     ) -> Tried:
         """Measure with `strength * vector` added to the stream that enters a block.
 
@@ -108,9 +114,13 @@ class Sweep:
         return found
 
 
-def random_range(tried: Sequence[Tried], layer: int, strength: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def random_range(
+    tried: Sequence[Tried], layer: int, strength: float
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the shifts of the random directions at a layer and strength, ascending."""
-    same = [one for one in tried if (one.layer, one.strength, one.vector) == (layer, strength, RANDOM)]
+    same = [
+        one for one in tried if (one.layer, one.strength, one.vector) == (layer, strength, RANDOM)
+    ]
     return np.sort([one.shift for one in same])
 
 
@@ -131,8 +141,8 @@ def slopes(attempts: Sequence[Tried]) -> np.ndarray[tuple[int], np.dtype[np.floa
     strengths = np.array([0.0, *(one.strength for one in attempts)])
     scores = np.stack([attempts[0].before.scores, *(one.measured.scores for one in attempts)])
     centred = strengths - strengths.mean()
-    found: np.ndarray[tuple[int], np.dtype[np.float64]] = centred @ (scores - scores.mean(0)) / (
-        centred @ centred
+    found: np.ndarray[tuple[int], np.dtype[np.float64]] = (
+        centred @ (scores - scores.mean(0)) / (centred @ centred)
     )
     return found
 

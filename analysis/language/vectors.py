@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def last_tokens(
     parts: dict[str, list[Tensor]] = {name: [] for name in names}
     for start in range(0, len(tokens), _AT_A_TIME):
         batch = tokens.rows(start, start + _AT_A_TIME)
-        found = record(lm.model, sites.values(), lambda batch=batch: lm.logits(batch))  # type: ignore[misc]  # noqa: E501 a default binds the batch
+        found = record(lm.model, sites.values(), partial(lm.logits, batch))
         rows = torch.arange(len(batch))
         for name, site in sites.items():
             parts[name].append(found[site][rows, batch.last])

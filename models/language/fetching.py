@@ -96,7 +96,9 @@ def _convert(gguf: Path, folder: Path) -> None:
     config = loaded.model.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    plain = import_extra("transformers").AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    plain = import_extra("transformers").AutoModelForCausalLM.from_config(
+        config, dtype=torch.float32
+    )
     plain.load_state_dict(loaded.model.state_dict())
     plain.save_pretrained(folder)
     loaded.tokenizer.save_pretrained(folder)

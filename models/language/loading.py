@@ -69,7 +69,9 @@ class LanguageModel:
             raise ConfigError(f"{self.source} does not know the token {unknown!r}")
         return found
 
-    def tokens(self, texts: Sequence[str], *, most: int | None = None, side: Side = "right") -> Tokens:
+    def tokens(
+        self, texts: Sequence[str], *, most: int | None = None, side: Side = "right"
+    ) -> Tokens:
         """Return texts as tokens, each after the token that begins a text.
 
         Args:
@@ -174,7 +176,10 @@ def load_language_model(path: Path | str) -> LanguageModel:
     digests = [file_digest(file) for file in weights]
     joined = hashlib.sha256("".join(digests).encode()).hexdigest()
     loaded = LanguageModel(
-        model.eval().requires_grad_(False), tokenizer, digests[0] if len(digests) == 1 else joined, source
+        model.eval().requires_grad_(False),
+        tokenizer,
+        digests[0] if len(digests) == 1 else joined,
+        source,
     )
     # Without added tokens: Gemma 3 has one for pictures that its text models don't know.
     if tokenizer.vocab_size > loaded.vocabulary:

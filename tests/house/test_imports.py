@@ -33,12 +33,14 @@ DOORS = {
     "envs.maze",
     "envs.oversight",
     "envs.safelife",
+    "models.language",
     "routing.sites",
     "analysis.ablation",
     "analysis.attribution",
     "analysis.evaluation",
     "analysis.gridworlds",
     "analysis.interventions",
+    "analysis.language",
     "analysis.ledger",
     "analysis.localization",
     "analysis.maze",
@@ -57,6 +59,7 @@ DOORS = {
 SIGHTED = (
     "analysis.evaluation",
     "analysis.gridworlds",
+    "analysis.language",
     "analysis.maze",
     "analysis.safelife",
     "analysis.studies",
@@ -73,10 +76,14 @@ ONLY_IN = {
     "procgen": ("envs.maze.procgen_game",),
     "gym3": (),
     "gym": (),
+    "transformers": ("models.language", "corpora.language"),
+    "tokenizers": ("models.language", "corpora.language"),
+    "gguf": ("models.language",),
+    "accelerate": (),
 }
 """Packages that stay where they are used."""
 
-LAZY = {"procgen", "gym3", "gym", "submitit"}
+LAZY = {"procgen", "gym3", "gym", "submitit", "transformers", "tokenizers", "gguf"}
 """Packages that are imported inside functions alone: not everybody has them."""
 
 LITTLE = {

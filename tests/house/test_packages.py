@@ -155,7 +155,7 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
     expected = {
         f"{NAME}/{path.relative_to(ROOT).as_posix()}"
         for room in ROOMS
-        for pattern in ("**/*.py", "**/*.yaml")
+        for pattern in ("**/*.py", "**/*.yaml", "**/*.txt")
         for path in (ROOT / room).glob(pattern)
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
     assert {name for name in names if ".dist-info/" not in name} == expected

@@ -101,9 +101,18 @@ def run(
     title = f"{subject.unit} by how far back reads reach, {subject.name}"
     caption = f"without limits {base.text('.3f')}; horizon: smallest k within {near:g} of it"
     over = f"95 % intervals over {subject.examples} {subject.examples_are}"
-    plain = [{key: cell.value if isinstance(cell, Estimate) else cell for key, cell in row.items()} for row in rows]
+    plain = [
+        {key: cell.value if isinstance(cell, Estimate) else cell for key, cell in row.items()}
+        for row in rows
+    ]
     return Result(
-        {"model": subject.name, "sha256": subject.digest, "unit": subject.unit, "base": base, "rows": rows},
+        {
+            "model": subject.name,
+            "sha256": subject.digest,
+            "unit": subject.unit,
+            "base": base,
+            "rows": rows,
+        },
         {"layer-horizon": DataTable(title, plain, caption)},
         {"layer-horizon": _figure(rows, base.value, subject)},
         frames={"layer-horizon-intervals": DataTable(title, rows, spread=over).frame},

@@ -81,8 +81,12 @@ def run(
     return Result(
         {"model": subject.name, "sha256": subject.digest, "fits": fits, "layers": rows},
         {
-            "growth": DataTable(f"Growth of the norm per layer, {subject.name}", fits, form=".3f", spread=over),
-            "layers": DataTable(f"The residual stream by layer, {subject.name}", rows, form=".3g", spread=over),
+            "growth": DataTable(
+                f"Growth of the norm per layer, {subject.name}", fits, form=".3f", spread=over
+            ),
+            "layers": DataTable(
+                f"The residual stream by layer, {subject.name}", rows, form=".3g", spread=over
+            ),
         },
         {"residual-norms": _figure(panels, subject.name)},
     )
@@ -142,7 +146,9 @@ def _fit(stream: Stream, norms: Norms, first: int, last: int) -> dict[str, Any]:
 def _figure(
     panels: dict[str, tuple[list[Estimate], list[Estimate], tuple[int, int]]], title: str
 ) -> Figure:
-    figure, axes = new_row(len(panels), 4.2 * len(panels) + 0.4, 3.4, f"Norm of the residual stream, {title}")
+    figure, axes = new_row(
+        len(panels), 4.2 * len(panels) + 0.4, 3.4, f"Norm of the residual stream, {title}"
+    )
     for ax, (name, (mean, at_first, (first, last))) in zip(axes, panels.items(), strict=True):
         plot_estimates(ax, range(len(mean)), mean, PALETTE[0], "mean")
         if at_first:

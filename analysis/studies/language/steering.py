@@ -362,7 +362,9 @@ def _pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
         for (layer, name), some in groups.items()
     ]
     return DataTable(
-        f"Means over fewer pairs, at strength {strength:g}", rows, spread="95 % intervals over draws"
+        f"Means over fewer pairs, at strength {strength:g}",
+        rows,
+        spread="95 % intervals over draws",
     )
 
 
@@ -387,7 +389,9 @@ def _row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
         place
         | _effect(one)
         | {
-            "random": Estimate(float(random.mean()), float(random[0]), float(random[-1]), len(random)),
+            "random": Estimate(
+                float(random.mean()), float(random[0]), float(random[-1]), len(random)
+            ),
             "p": control_p(one, list(random)),
             "random +loss": float(np.nanmean(losses)),
         }

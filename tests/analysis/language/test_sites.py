@@ -55,9 +55,7 @@ class Own(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.embed = nn.ModuleDict(
-            {"tokens": nn.Embedding(5, 4), "positions": nn.Embedding(9, 4)}
-        )
+        self.embed = nn.ModuleDict({"tokens": nn.Embedding(5, 4), "positions": nn.Embedding(9, 4)})
         self.blocks = nn.ModuleList(
             nn.ModuleDict({"attn": Part(), "mlp": Part()}) for _ in range(2)
         )

@@ -28,15 +28,15 @@ def test_norms_leave_out_padding_and_position_0(kind, models):
     stream, tokens = stream_of_language_model(table), lm.tokens(tiny.TEXTS)
     found = measure_norms(lm.model, stream, lambda: lm.logits(tokens), tokens.positions)
     for row, text in enumerate(tiny.TEXTS):
-        states = record(
-            lm.model, stream.sites, lambda text=text: lm.logits(lm.tokens([text]))
-        )
+        states = record(lm.model, stream.sites, lambda text=text: lm.logits(lm.tokens([text])))
         for layer, site in enumerate(stream.sites):
             values = states[site][0]
             if kind == "gpt2":
                 values = values - values.mean(1, keepdim=True)
             norms = values.norm(dim=1)
-            assert float(found.stream[layer, row]) == pytest.approx(float(norms[1:].mean()), rel=1e-4)
+            assert float(found.stream[layer, row]) == pytest.approx(
+                float(norms[1:].mean()), rel=1e-4
+            )
             assert float(found.first[layer, row]) == pytest.approx(float(norms[0]), rel=1e-4)
 
 

@@ -84,7 +84,9 @@ def test_the_shorter_prompt_gets_spaces_on_its_right(models):
 
 def test_prompts_that_cannot_be_aligned_are_refused(models, monkeypatch):
     lm = models["llama"]
-    monkeypatch.setattr(type(lm), "ids", lambda _self, text: [3] * (2 if text == " " else len(text)))
+    monkeypatch.setattr(
+        type(lm), "ids", lambda _self, text: [3] * (2 if text == " " else len(text))
+    )
     with pytest.raises(ConfigError, match="cannot be aligned"):
         aligned(lm, "a", "aa")
 

@@ -18,7 +18,8 @@ from transformers import (
 )
 
 KINDS = ("gpt2", "llama", "gemma3")
-WORDS = "love hate I you because are so the film was good bad sad glad a dog ran home . and".split()
+_SENTENCE = "love hate I you because are so the film was good bad sad glad a dog ran home . and"
+WORDS = _SENTENCE.split()
 VOCABULARY = ["<begin>", "<end>", " ", *WORDS, *(f" {word}" for word in WORDS)]
 TEXTS = ["I love you because", "the film was so", "a dog ran home and the dog was glad"]
 
