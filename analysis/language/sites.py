@@ -130,9 +130,10 @@ class SiteTable:
             return Site(module, axis=-1), None
         _, number, part = name_of_all.split(".")
         block = f"{self.family.blocks}.{number}"
-        if part in ("in", "out"):
-            side, element = ("input", 0) if part == "in" else ("output", None)
-            return Site(block, side, element, axis=-1), None
+        if part == "in":
+            return Site(block, "input", 0, axis=-1), None
+        if part == "out":
+            return Site(block, axis=-1), None
         if part == "heads":
             site = Site(f"{block}.{self.family.writes[0]}", "input", axis=-1)
             units = None if head is None else self._units_of(head)

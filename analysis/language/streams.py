@@ -120,7 +120,8 @@ def measure_norms(
         values = found[site].double().movedim(stream.axis, -1).flatten(1, -2)
         if centred:
             values = values - values.mean(2, keepdim=True)
-        return values.norm(dim=2)
+        by_place: Tensor = values.norm(dim=2)
+        return by_place
 
     def mean(site: Site) -> Tensor:
         by_place = norms(site)

@@ -161,8 +161,7 @@ def probe_direction(wanted: Tensor, unwanted: Tensor, inverse_penalty: float) ->
     inputs = (inputs - inputs.mean(0)) / inputs.std()
     labels = np.repeat([1, 0], [len(wanted), len(unwanted)])
     fitted = LogisticRegression(C=inverse_penalty, max_iter=5000).fit(inputs, labels)
-    direction = torch.from_numpy(fitted.coef_[0]).float()
-    return direction / direction.norm()
+    return torch.nn.functional.normalize(torch.from_numpy(fitted.coef_[0]).float(), dim=0)
 
 
 def pair_agreement(differences: Tensor) -> tuple[float, float]:

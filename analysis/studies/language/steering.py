@@ -109,11 +109,12 @@ def run(
         ConfigError: An option does not fit the model, or would do nothing.
         CheckpointError: The model cannot be loaded.
     """
-    only = {"caa": {"pairs": pairs, "draws": draws}, "act-add": {"plus": plus, "minus": minus}}
-    for other, options in only.items():
-        for name, value in options.items():
-            if other != method and value is not None:
-                raise ConfigError(f"{name}: it is for method={other}")
+    inert: dict[str, object] = {"pairs": pairs, "draws": draws}
+    if method == "caa":
+        inert = {"plus": plus, "minus": minus}
+    for name, value in inert.items():
+        if value is not None:
+            raise ConfigError(f"{name}: method={method} does nothing with it")
     lm = load_language_model(model)
     table, contrast = site_table(lm.model), load_contrast(behaviour)
     paragraphs = load_texts(texts)
