@@ -289,10 +289,11 @@ class _Job:
         rows.append({"vector": f"prompt: {self.contrast.asks}"} | _effect(asked))
         words = self.gauge.left_out
         caption = (
-            f"shift of the log-odds of words of praise over blame (without: "
-            f"{self.before.scores.mean():.2f}, their share {self.before.share:.3f}); p: share of "
-            f"{self.controls} random directions of the same length that move it as far"
-        ).replace("of praise over blame", "wanted over unwanted")
+            "shift of the log-odds of the wanted over the unwanted words (before "
+            f"{self.before.scores.mean():.2f}, all of them {self.before.share:.3f} probable); "
+            f"random: {self.controls} directions of the same length, mean and range; p: share of "
+            "them, the vector included, that move it as far"
+        )
         over = f"95 % intervals over {len(self.before.scores)} prompts"
         frame = pd.DataFrame([_flat(one) for one in tried])
         return Result(
