@@ -70,7 +70,7 @@ def load_subject(
     if any((Path(model) / name).exists() for name in ("config.yaml", "checkpoints", "agent.json")):
         if texts is not None:
             raise ConfigError(f"texts={texts} is for language models, and {model} is an agent")
-        return _of_agent(load_agent(model), count or 200, seed)
+        return _of_agent(load_agent(model), model.rstrip("/"), count or 200, seed)
     return _of_language_model(load_language_model(model), load_texts(texts), count or 6, length)
 
 
@@ -101,7 +101,7 @@ def _of_language_model(lm: LanguageModel, texts: Sequence[str], count: int, leng
     )
 
 
-def _of_agent(agent: Agent, count: int, seed: int) -> Subject:
+def _of_agent(agent: Agent, name: str, count: int, seed: int) -> Subject:
     evaluator, config = judged_by(agent)
     obs = evaluator.sample(agent, config, [1, 1, count], seed).obs[-count:]
     with torch.inference_mode():
@@ -113,9 +113,7 @@ def _of_agent(agent: Agent, count: int, seed: int) -> Subject:
         return (own.exp() * (own - now)).sum(1)
 
     return Subject(
-        agent.source.parent.name
-        if agent.source.name == "weights.safetensors"
-        else agent.source.stem,
+        name,
         agent.digest,
         agent.model,
         streams_of_images(agent.model),

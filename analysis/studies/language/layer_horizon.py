@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from chisel.analysis.interventions import intervene
 from chisel.analysis.language import (
@@ -175,6 +176,7 @@ def _figure(rows: Sequence[Mapping[str, Any]], base: float, subject: Subject) ->
             ax.plot(ks, [row[f"k={k}"].value for k in ks], marker=".", label=row["reads"], **line)
         ax.axhline(base, color="#9a9aa5", linewidth=1)
         style_axes(ax, f"older part: {name}", xlabel="k, layers back")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel(subject.unit, fontsize=9.5)
     axes[-1].legend(title="limited reads", fontsize=8, title_fontsize=8, frameon=False)
     return figure
