@@ -53,7 +53,7 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
     axes[0, 0].set_ylabel("shift of the log-odds", fontsize=9.5)
     axes[1, 0].set_ylabel("rise of the loss, nats", fontsize=9.5)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
     return figure
 
 
