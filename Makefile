@@ -20,8 +20,8 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-slow test-browser test-published published-file lint format types docs bench \
-  lock page check-page clean
+.PHONY: help setup demo test test-slow test-lm test-browser test-published published-file lint format \
+  types docs bench lock page check-page clean
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (7 minutes)"
@@ -30,6 +30,7 @@ help:
 	@echo "make test-browser  the browser lab in Chromium (4 minutes)"
 	@echo "make page       the lab's page anew, with node; make check-page: its types, style, tests and bytes"
 	@echo "make test-published PTH=FILE  the figures published about a maze network, if you have it"
+	@echo "make test-lm    a real language model, after chisel models fetch smollm2 --yes"
 	@echo "make lint       style; make types: strict type check; make format: apply the style"
 	@echo "make docs       the documentation as a site in build/site, with search, without network"
 	@echo "make bench      speed, beside other libraries"
@@ -89,6 +90,9 @@ check-page: lab/page/node_modules
 	cd lab/page && npm run check
 	@old=$$(mktemp -d); trap 'rm -r "$$old"' EXIT; cp -r lab/static/. "$$old"; \
 	(cd lab/page && npm run build) && diff -r "$$old" lab/static && echo "the built page is that of its sources"
+
+test-lm: $(INSTALLED)
+	CHISEL_SMOLLM2=1 $(BIN)/pytest -v tests/smollm2
 
 # In one process: the tests share what they measure.
 test-published: published-file $(INSTALLED)

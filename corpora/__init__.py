@@ -1,19 +1,24 @@
-"""Data sets to train on without an environment: pictures of digits, stories, contrast pairs."""
+"""Examples that are no worlds: pictures of digits, stories, contrast pairs, plain texts."""
 
+from chisel.corpora.contrast import Contrast, contrasts, load_contrast, load_texts
 from chisel.corpora.digits import HALVES, DataSet, Examples, Part, half_of, load_data
 from chisel.corpora.pairs import Pair, read_pairs, write_pairs
 from chisel.corpora.tokens import Sequences, TokenData
 
 __all__ = [
     "HALVES",
+    "Contrast",
     "DataSet",
     "Examples",
     "Pair",
     "Part",
     "Sequences",
     "TokenData",
+    "contrasts",
     "half_of",
+    "load_contrast",
     "load_data",
+    "load_texts",
     "read_pairs",
     "write_pairs",
 ]

@@ -1,5 +1,9 @@
-"""What language models do: scores of routed ones."""
+"""What language models do: steering, routing, norms of the residual stream, layer horizon."""
 
+from chisel.analysis.language.figures import steering_figure
+from chisel.analysis.language.generation import Continued, continue_text
+from chisel.analysis.language.horizon import forget, older_parts, only_first
+from chisel.analysis.language.measures import Gauge, Measured
 from chisel.analysis.language.routing_scores import (
     KINDS,
     RoutingScores,
@@ -7,11 +11,76 @@ from chisel.analysis.language.routing_scores import (
     routing_figure,
     routing_table,
 )
+from chisel.analysis.language.sites import SiteTable, site_table
+from chisel.analysis.language.streams import (
+    Norms,
+    Stream,
+    growth,
+    measure_norms,
+    stream_of_language_model,
+    streams_of_images,
+)
+from chisel.analysis.language.subjects import Subject, load_subject
+from chisel.analysis.language.sweep import (
+    RANDOM,
+    Sweep,
+    Tried,
+    control_p,
+    random_range,
+    slopes,
+    with_sign,
+)
+from chisel.analysis.language.vectors import (
+    activation_addition,
+    add_at_tokens,
+    aligned,
+    last_tokens,
+    pair_agreement,
+    probe_direction,
+    stream_means,
+    vector_of,
+)
+from chisel.analysis.language.weights import without_direction
 
 __all__ = [
     "KINDS",
+    "RANDOM",
+    "Continued",
+    "Gauge",
+    "Measured",
+    "Norms",
     "RoutingScores",
+    "SiteTable",
     "StoryReader",
+    "Stream",
+    "Subject",
+    "Sweep",
+    "Tried",
+    "activation_addition",
+    "add_at_tokens",
+    "aligned",
+    "continue_text",
+    "control_p",
+    "forget",
+    "growth",
+    "last_tokens",
+    "load_subject",
+    "mean_norm",
+    "measure_norms",
+    "older_parts",
+    "only_first",
+    "pair_agreement",
+    "probe_direction",
+    "random_range",
     "routing_figure",
     "routing_table",
+    "site_table",
+    "slopes",
+    "steering_figure",
+    "stream_means",
+    "stream_of_language_model",
+    "streams_of_images",
+    "vector_of",
+    "with_sign",
+    "without_direction",
 ]

@@ -83,10 +83,14 @@ ONLY_IN = {
     "websockets": ("lab",),
     "anywidget": ("lab",),
     "traitlets": ("lab",),
+    "transformers": ("models.language", "corpora.language"),
+    "tokenizers": ("models.language", "corpora.language"),
+    "gguf": ("models.language",),
+    "accelerate": (),
 }
 """Packages that stay where they are used."""
 
-LAZY = {"procgen", "gym3", "gym", "submitit"}
+LAZY = {"procgen", "gym3", "gym", "submitit", "transformers", "tokenizers", "gguf"}
 """Packages that are imported inside functions alone: not everybody has them."""
 
 LITTLE = {

@@ -1,0 +1,65 @@
+"""Figures of steering: the effect by strength, in the band of random directions, and its price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from chisel.analysis.language.sweep import RANDOM, Tried
+from chisel.analysis.results import GREY, LINES, PALE, new_figure, style_axes
+
+
+def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
+    """Draw the shift of the score and the rise of the loss over strength, for each layer.
+
+    Args:
+        tried: All that was tried; the band goes from the least to the largest of the random ones.
+        asked: The prompt that asks for the same, a dotted line.
+        title: One line above.
+    """
+    layers = sorted({one.layer for one in tried})
+    figure = new_figure(2.9 * len(layers) + 1.8, 5.4, title)
+    axes = figure.subplots(2, len(layers), squeeze=False, sharex=True, sharey="row")
+    for column, layer in zip(axes.T, layers, strict=True):
+        here = [one for one in tried if one.layer == layer and " pairs" not in one.vector]
+        for ax, values in zip(column, (_shift, _loss), strict=True):
+            strengths = sorted({one.strength for one in here})
+            random = [
+                [values(o) for o in here if (o.vector, o.strength) == (RANDOM, s)]
+                for s in strengths
+            ]
+            ax.fill_between(
+                strengths,
+                np.nanmin(random, axis=1),
+                np.nanmax(random, axis=1),
+                color=PALE,
+                alpha=0.7,
+                linewidth=0,
+                label=f"{len(random[0])} random directions",
+            )
+            names = [name for name in dict.fromkeys(one.vector for one in here) if name != RANDOM]
+            for line, name in zip(LINES, names, strict=False):
+                some = {one.strength: values(one) for one in here if one.vector == name}
+                ax.plot(some.keys(), some.values(), marker=".", label=name, **line)
+            ax.axhline(values(asked), color=GREY, linestyle=":", label="a prompt that asks for it")
+            ax.axhline(0, color=GREY, linewidth=0.6)
+            ax.set_xscale("log", base=2)
+            ax.set_xticks(strengths, [f"{one:g}" for one in strengths])
+            ax.minorticks_off()
+        style_axes(column[0], f"entering block {layer}")
+        style_axes(column[1], xlabel="strength")
+    axes[0, 0].set_ylabel("shift of the log-odds", fontsize=9.5)
+    axes[1, 0].set_ylabel("rise of the loss, nats", fontsize=9.5)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
+def _shift(one: Tried) -> float:
+    return one.shift
+
+
+def _loss(one: Tried) -> float:
+    return one.loss_rise

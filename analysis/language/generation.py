@@ -1,0 +1,111 @@
+"""Continue a text with vectors added and regions switched off, for `chisel generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+
+from chisel.analysis.interventions import Edit, compose, intervene, zero
+from chisel.analysis.language.sites import SiteTable, site_table
+from chisel.analysis.language.vectors import add_at_tokens, require_fit
+from chisel.analysis.results import Count, Seed, Share, Within
+from chisel.analysis.steering import load_vector, parse_steer
+from chisel.configs import ConfigError
+from chisel.models.language import Sampling, generate, load_language_model
+from chisel.routing import Site
+
+
+@dataclass(frozen=True)
+class Continued:
+    """What a model goes on with."""
+
+    text: str
+    notes: Sequence[str]
+    """What the reader should know, a line each."""
+
+
+def continue_text(
+    model: str,
+    prompt: str,
+    *,
+    tokens: Count = 40,
+    temperature: Annotated[float, Within(0)] = 0.0,
+    top_p: Share = 1.0,
+    frequency_penalty: float = 0.0,
+    seed: Seed = 0,
+    cache: bool = True,
+    steer: str | None = None,
+    ablate: str | None = None,
+    first: bool = False,
+) -> Continued:
+    """Let a language model go on with a text.
+
+    Args:
+        model: What `load_language_model` takes.
+        prompt: How the text begins.
+        tokens: Largest number of new tokens.
+        temperature: What logits are divided by; 0 takes the likeliest token.
+        top_p: The likeliest tokens with this probability together are sampled from.
+        frequency_penalty: What is taken off a token's logit for each time that it was generated.
+        seed: Seed of the draws.
+        cache: Whether keys and values are kept.
+        steer: Vectors that are added, `FILE:COEFF,…`.
+        ablate: Sites that are set to zero, such as `block.3.heads.1,block.5.mlp`. First they are
+            ablated, then vectors are added.
+        first: Whether position 0 is steered, too.
+
+    Raises:
+        ConfigError: An option does not fit the model.
+        CheckpointError: The model cannot be loaded, or a file holds no steering vector.
+    """
+    if first and steer is None:
+        raise ConfigError("first=true: it is about steer=, and there is none")
+    if temperature == 0 and (top_p != 1 or seed != 0):
+        raise ConfigError("top_p and seed are for sampling: give temperature=1, for example")
+    wanted = parse_steer(steer) if steer else []
+    lm = load_language_model(model)
+    table, notes = site_table(lm.model), []
+    edits = ablations(table, ablate)
+    for file, coeff in wanted:
+        vector = load_vector(file)
+        require_fit(vector, lm, table, file)
+        if vector.origin.get("sha256") != lm.digest:
+            notes.append(f"{file} was made with other weights: {vector.origin.get('model')}")
+        edits[vector.site] = compose(
+            edits.get(vector.site, compose()), add_at_tokens(vector.vector, coeff, first=first)
+        )
+    with intervene(lm.model, edits):
+        (found,) = generate(
+            lm,
+            lm.tokens([prompt]),
+            tokens,
+            torch.Generator().manual_seed(seed),
+            sampling=Sampling(temperature, top_p, frequency_penalty),
+            cache=cache,
+        )
+    return Continued(lm.text(found), notes)
+
+
+def ablations(table: SiteTable, names: str | None) -> dict[Site, Edit]:
+    """Return the edits that set sites to zero.
+
+    Args:
+        table: Sites of the model.
+        names: Names of sites with commas between; of `block.N.heads.H` the units of one head.
+
+    Raises:
+        ConfigError: There is no such site, or it would leave nothing of the text.
+    """
+    edits: dict[Site, Edit] = {}
+    for name in names.split(",") if names else []:
+        if name in ("embed", "final") or name.endswith((".in", ".out")):
+            raise ConfigError(
+                f"ablate={name}: it is the whole stream; ablate what is added to it: .attn, .mlp, "
+                ".heads or .heads.H of a block"
+            )
+        site = table.site(name)
+        edits[site] = compose(edits.get(site, compose()), zero(table.units(name)))
+    return edits

@@ -1,0 +1,125 @@
+"""What the studies of residual streams are about: a language model on texts, or an agent on states.
+
+A network has one stream (language models) or several (Impala); `damage` says what a change costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from chisel.analysis.evaluation import judged_by
+from chisel.analysis.language.sites import site_table
+from chisel.analysis.language.streams import (
+    Stream,
+    stream_of_language_model,
+    streams_of_images,
+)
+from chisel.configs import ConfigError
+from chisel.corpora import load_texts
+from chisel.models import Agent, load_agent
+from chisel.models.language import LanguageModel, load_language_model
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with examples, in one batch."""
+
+    name: str
+    digest: str
+    model: nn.Module
+    streams: Sequence[Stream]
+    examples: int
+    """Number of texts, or of states."""
+    positions: Tensor | None
+    """Positions of the tokens `[N, T]`, of padding -1; None for images."""
+    run: Callable[[], object]
+    """Runs the network on all examples."""
+    damage: Callable[[], Tensor]
+    """Returns how badly it does, by example `[N]`."""
+    unit: str
+    """What `damage` is."""
+
+    @property
+    def examples_are(self) -> str:
+        """What the examples are called."""
+        return "states" if self.positions is None else "texts"
+
+
+def load_subject(
+    model: str, *, texts: str | None, count: int | None, length: int, seed: int
+) -> Subject:
+    """Load a language model with texts, or an agent with states of its world.
+
+    Args:
+        model: What `load_language_model` or `load_agent` takes.
+        texts: For language models, a plain text file whose paragraphs are the texts; None is the
+            texts that come along.
+        count: Number of texts or states; None is 6 texts or 200 states.
+        length: Number of tokens of each text.
+        seed: Seed of the states, which are those of test levels where a world has splits.
+
+    Raises:
+        ConfigError: There are too few texts, or the network has no residual stream.
+        CheckpointError: Nothing can be loaded from there.
+    """
+    if any((Path(model) / name).exists() for name in ("config.yaml", "checkpoints", "agent.json")):
+        if texts is not None:
+            raise ConfigError(f"texts={texts} is for language models, and {model} is an agent")
+        return _of_agent(load_agent(model), model.rstrip("/"), count or 200, seed)
+    return _of_language_model(load_language_model(model), load_texts(texts), count or 6, length)
+
+
+def _of_language_model(lm: LanguageModel, texts: Sequence[str], count: int, length: int) -> Subject:
+    whole = [text for text in texts if len(lm.begin) + len(lm.ids(text)) >= length]
+    if len(whole) < count:
+        raise ConfigError(
+            f"count={count}: {len(whole)} of the texts have {length} tokens; give more, or smaller "
+            "count= or length="
+        )
+    tokens = lm.tokens(whole[:count], most=length)
+
+    def damage() -> Tensor:
+        with torch.inference_mode():
+            predicted = lm.logits(tokens)[:, :-1].log_softmax(2)
+        return -predicted.gather(2, tokens.ids[:, 1:, None]).mean((1, 2))
+
+    return Subject(
+        lm.name,
+        lm.digest,
+        lm.model,
+        [stream_of_language_model(site_table(lm.model))],
+        count,
+        tokens.positions,
+        lambda: lm.logits(tokens),
+        damage,
+        "loss, nats per token",
+    )
+
+
+def _of_agent(agent: Agent, name: str, count: int, seed: int) -> Subject:
+    evaluator, config = judged_by(agent)
+    obs = evaluator.sample(agent, config, [1, 1, count], seed).obs[-count:]
+    with torch.inference_mode():
+        own = agent.policy(obs).log_softmax(1)
+
+    def damage() -> Tensor:
+        with torch.inference_mode():
+            now = agent.policy(obs).log_softmax(1)
+        return (own.exp() * (own - now)).sum(1)
+
+    return Subject(
+        name,
+        agent.digest,
+        agent.model,
+        streams_of_images(agent.model),
+        len(obs),
+        None,
+        lambda: agent.outputs(obs),
+        damage,
+        "KL from its own policy, nats",
+    )

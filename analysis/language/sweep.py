@@ -1,0 +1,152 @@
+"""Vectors tried at layers and strengths, each beside random ones of the same length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chisel.analysis.language.measures import Gauge, Measured
+from chisel.analysis.language.sites import SiteTable
+from chisel.analysis.language.vectors import add_at_tokens
+from chisel.analysis.steering import random_like
+
+_COSTED = 3
+"""Number of the random directions whose price on unrelated text is measured as well."""
+RANDOM = "random"
+"""Name of the random directions among the vectors that are tried."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One vector at one layer and strength."""
+
+    layer: int
+    strength: float
+    vector: str
+    """Its name."""
+    draw: int
+    """Number of the random direction, or of the draw of pairs; 0 where there is one only."""
+    measured: Measured
+    before: Measured
+    """The same without the vector."""
+
+    @property
+    def shifts(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """How much the score rises, by prompt."""
+        return self.measured.scores - self.before.scores
+
+    @property
+    def shift(self) -> float:
+        """Mean over prompts of how much the score rises."""
+        return float(self.shifts.mean())
+
+    @property
+    def loss_rise(self) -> float:
+        """How much the loss on unrelated text rises, nats per token."""
+        return self.measured.loss - self.before.loss
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Tries vectors on one model."""
+
+    gauge: Gauge
+    table: SiteTable
+    skip: int = 0
+    """Number of positions that capability leaves out, because vectors are added there."""
+
+    def before(self) -> Measured:
+        """Measure without a vector."""
+        return self.gauge.measure(skip=self.skip)
+
+    def attempt(
+        self,
+        before: Measured,
+        layer: int,
+        strength: float,
+        name: str,
+        vector: Tensor,
+        draw: int = 0,
+    ) -> Tried:
+        """Measure with `strength * vector` added to the stream that enters a block.
+
+        Of draws, the price on unrelated text is measured for the first ones only.
+        """
+        edit = {self.table.site(f"block.{layer}.in"): add_at_tokens(vector, strength)}
+        measured = self.gauge.measure(edit, skip=self.skip, capability=draw < _COSTED)
+        return Tried(layer, strength, name, draw, measured, before)
+
+    def layer(
+        self,
+        layer: int,
+        strengths: Sequence[float],
+        vectors: Mapping[str, Tensor],
+        controls: int,
+        generator: torch.Generator,
+        done: Callable[[], object],
+    ) -> list[Tried]:
+        """Try vectors, the first one with its sign reversed too, and random ones like the first.
+
+        Args:
+            layer: Block whose input is steered.
+            strengths: Factors, positive.
+            vectors: By name, `[units]` or `[F, units]`.
+            controls: Number of random directions, each tried at every strength.
+            generator: Source of the random directions.
+            done: Called after each measurement.
+        """
+        before, found = self.before(), []
+        first = next(iter(vectors))
+        own = vectors[first]
+        rows = own if own.dim() == 2 else own[None]
+        random = [random_like(rows, generator).view_as(own) for _ in range(controls)]
+        for strength in strengths:
+            plans = [(name, vector, 0) for name, vector in vectors.items()]
+            plans += [(f"{first}, reversed", -own, 0)]
+            plans += [(RANDOM, one, number) for number, one in enumerate(random)]
+            for name, vector, draw in plans:
+                found.append(self.attempt(before, layer, strength, name, vector, draw))
+                done()
+        return found
+
+
+def random_range(
+    tried: Sequence[Tried], layer: int, strength: float
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the shifts of the random directions at a layer and strength, ascending."""
+    same = [
+        one for one in tried if (one.layer, one.strength, one.vector) == (layer, strength, RANDOM)
+    ]
+    return np.sort([one.shift for one in same])
+
+
+def control_p(one: Tried, random: Sequence[float]) -> float:
+    """Return how often a random direction moves the score as far the same way, itself included."""
+    sign = 1 if one.shift >= 0 else -1
+    beyond = sum(sign * other >= sign * one.shift for other in random)
+    return (1 + beyond) / (1 + len(random))
+
+
+def slopes(attempts: Sequence[Tried]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return for each prompt the slope of its score over the strength (Tan et al. 2024).
+
+    Args:
+        attempts: The same vector at several strengths, reversed ones with negative strengths; the
+            score without it counts at strength 0.
+    """
+    strengths = np.array([0.0, *(one.strength for one in attempts)])
+    scores = np.stack([attempts[0].before.scores, *(one.measured.scores for one in attempts)])
+    centred = strengths - strengths.mean()
+    found: np.ndarray[tuple[int], np.dtype[np.float64]] = (
+        centred @ (scores - scores.mean(0)) / (centred @ centred)
+    )
+    return found
+
+
+def with_sign(one: Tried, sign: int) -> Tried:
+    """Return what was tried with the strength's sign changed, for a reversed vector."""
+    return replace(one, strength=sign * one.strength)

@@ -1,0 +1,1 @@
+"""Studies of residual streams and of steering language models."""

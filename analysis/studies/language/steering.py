@@ -1,0 +1,413 @@
+"""The study `lm-steering`: steer a language model by layer and strength, beside controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from chisel.analysis.language import (
+    RANDOM,
+    Gauge,
+    SiteTable,
+    Sweep,
+    Tried,
+    activation_addition,
+    control_p,
+    last_tokens,
+    pair_agreement,
+    probe_direction,
+    random_range,
+    site_table,
+    slopes,
+    steering_figure,
+    stream_means,
+    vector_of,
+    with_sign,
+)
+from chisel.analysis.results import (
+    Count,
+    DataTable,
+    Estimate,
+    ProgressCallback,
+    Result,
+    Seed,
+    Within,
+    bootstrap_mean,
+    mean_over_seeds,
+    proportion,
+)
+from chisel.analysis.steering import SteeringVector
+from chisel.configs import ConfigError
+from chisel.corpora import Contrast, load_contrast, load_texts
+from chisel.models.language import LanguageModel, load_language_model, write_control_vectors
+
+CAA, ACT_ADD = "CAA", "ActAdd"
+_PROBES = (1e-4, 1.0, 1e4)
+"""scikit-learn's C, from strong to weak regularisation."""
+Layers = tuple[Annotated[int, Within(0)], ...]
+Strengths = tuple[Annotated[float, Within(1e-6)], ...]
+
+
+def run(
+    model: str,
+    *,
+    method: Literal["caa", "act-add"] = "caa",
+    behaviour: str = "mood",
+    layers: Layers | None = None,
+    strengths: Strengths | None = None,
+    pairs: tuple[Count, ...] | None = None,
+    draws: Count | None = None,
+    plus: str | None = None,
+    minus: str | None = None,
+    controls: Annotated[int, Within(20)] = 20,
+    texts: str | None = None,
+    count: Count = 4,
+    length: Annotated[int, Within(4)] = 64,
+    seed: Seed = 0,
+    progress: ProgressCallback,
+) -> Result:
+    """Steer a language model at several layers and strengths, beside random directions.
+
+    caa takes the mean difference between texts with a behaviour and without, at their last token,
+    and adds it to every token but the first (Rimsky et al. 2023). Beside it: probes from strong to
+    weak regularisation, mean-centring (Jorgensen et al. 2023), fewer pairs, the slope of every
+    prompt. act-add takes the difference between two prompts and adds it to the first tokens (Turner
+    et al. 2023). Both: the reversed sign, at least 20 random directions of the same length, a
+    prompt that asks for the same, and what is lost on unrelated text.
+
+    Args:
+        model: A language model: a folder as Hugging Face writes it, a .gguf file, or smollm2.
+        method: caa or act-add.
+        behaviour: Contrast pairs with words to score: mood, agreement, or a YAML file.
+        layers: Blocks whose input is steered; None is a fifth, two, three and four fifths of the
+            depth.
+        strengths: Factors of the vector. For caa its length is the mean norm of the stream there,
+            and None is 0.125, 0.25, 0.5, 1; for act-add it is as it is, and None is 1, 3, 5, 10.
+        pairs: For caa, numbers of pairs that means are over at the second strength; None is 1, 4,
+            32, 128, as far as there are so many.
+        draws: For caa, how often pairs are drawn for each number; None is 4.
+        plus: For act-add, the prompt with what is wanted; None is Love.
+        minus: For act-add, the prompt that is subtracted; None is Hate.
+        controls: Number of random directions at each layer and strength.
+        texts: A plain text file with unrelated paragraphs between empty lines; None is the texts
+            that come along.
+        count: Number of unrelated texts.
+        length: Number of tokens of each of them.
+        seed: Seed of random directions and of drawn pairs.
+        progress: Shows how many measurements are done.
+
+    Returns:
+        Shifts of the score by layer, strength and vector; and the vectors' files.
+
+    Raises:
+        ConfigError: An option does not fit the model, or would do nothing.
+        CheckpointError: The model cannot be loaded.
+    """
+    inert: dict[str, object] = {"pairs": pairs, "draws": draws}
+    if method == "caa":
+        inert = {"plus": plus, "minus": minus}
+    for name, value in inert.items():
+        if value is not None:
+            raise ConfigError(f"{name}: method={method} does nothing with it")
+    lm = load_language_model(model)
+    table, contrast = site_table(lm.model), load_contrast(behaviour)
+    paragraphs = load_texts(texts)
+    if len(paragraphs) < count:
+        raise ConfigError(f"count={count}: there are {len(paragraphs)} texts")
+    gauge = Gauge(
+        lm, contrast.prompts, contrast.wanted, contrast.unwanted, paragraphs[:count], length
+    )
+    places = _layers(table, layers)
+    job = _Job(lm, table, contrast, gauge, paragraphs[:count], length, controls, seed, progress)
+    if method == "act-add":
+        return job.activation_addition(
+            places, strengths or (1.0, 3.0, 5.0, 10.0), plus or "Love", minus or "Hate"
+        )
+    return job.contrastive(places, strengths or (0.125, 0.25, 0.5, 1.0), pairs, draws or 4)
+
+
+def _layers(table: SiteTable, layers: Sequence[int] | None) -> list[int]:
+    if layers is None:
+        return sorted({max(n * table.layers // 5, 1) for n in (1, 2, 3, 4)})
+    for layer in layers:
+        table.site(f"block.{layer}.in")
+    return sorted(layers)
+
+
+class _Job:
+    """One run of the study: what its steps share."""
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        table: SiteTable,
+        contrast: Contrast,
+        gauge: Gauge,
+        texts: Sequence[str],
+        length: int,
+        controls: int,
+        seed: int,
+        progress: ProgressCallback,
+    ) -> None:
+        self.lm, self.table, self.contrast, self.gauge = lm, table, contrast, gauge
+        self.texts, self.length, self.controls, self.progress = texts, length, controls, progress
+        self.generator = torch.Generator().manual_seed(seed)
+        self.before = gauge.measure()
+        self.asked = gauge.measure(prefix=contrast.asks)
+
+    def activation_addition(
+        self, layers: Sequence[int], coeffs: Sequence[float], plus: str, minus: str
+    ) -> Result:
+        """Add the difference of two prompts to the first tokens."""
+        tried, files, sizes = [], {}, []
+        for layer in layers:
+            name = f"block.{layer}.in"
+            vector = activation_addition(self.lm, self.table, name, plus, minus)
+            files[f"act-add-block-{layer}.safetensors"] = vector.save
+            norm = self._stream([layer])[layer][1]
+            longest = float(vector.vector.norm(dim=1).max())
+            sizes.append({"layer": layer, "difference / stream": longest / norm})
+            sweep = Sweep(self.gauge, self.table, skip=len(vector.vector))
+            done = self._counter(f"block {layer}", len(coeffs) * (2 + self.controls))
+            tried += sweep.layer(
+                layer, coeffs, {ACT_ADD: vector.vector}, self.controls, self.generator, done
+            )
+        about = f"{plus} − {minus}, {self.lm.name}"
+        sizes_table = DataTable("Largest difference of a token, in norms of the stream", sizes)
+        return self._result(tried, about, {"sizes": sizes_table}, files, {"prompts": [plus, minus]})
+
+    def contrastive(
+        self,
+        layers: Sequence[int],
+        strengths: Sequence[float],
+        numbers: Sequence[int] | None,
+        draws: int,
+    ) -> Result:
+        """Add the mean difference of pairs to all tokens but the first."""
+        known = len(self.contrast.pairs)
+        numbers = [n for n in (1, 4, 32, 128) if n <= known] if numbers is None else sorted(numbers)
+        if max(numbers) > known:
+            raise ConfigError(f"pairs: {self.contrast.name} has {known} pairs")
+        names = {layer: f"block.{layer}.in" for layer in layers}
+        wanted, unwanted = (
+            last_tokens(self.lm, self.table, texts, list(names.values()))
+            for texts in self.contrast.texts
+        )
+        streams = self._stream(layers)
+        sweep, tried, fewer, prompts = Sweep(self.gauge, self.table), [], [], []
+        vectors: dict[int, SteeringVector] = {}
+        at = sorted(strengths)[min(1, len(strengths) - 1)]
+        for layer, name in names.items():
+            background, norm = streams[layer]
+            difference = wanted[name] - unwanted[name]
+            found = _directions(wanted[name], unwanted[name], background)
+            scaled = {key: norm * one / one.norm() for key, one in found.items()}
+            vectors[layer] = self._vector(name, scaled[CAA], norm)
+            each = len(found) + 1 + self.controls
+            done = self._counter(f"block {layer}", len(strengths) * each + len(numbers) * draws)
+            own = sweep.layer(layer, strengths, scaled, self.controls, self.generator, done)
+            tried += own
+            fewer += self._by_pairs(sweep, layer, at, difference, norm, numbers, draws, done)
+            prompts.append(_slope_row(own, layer, difference, found))
+        files: dict[str, Callable[[Path], object]] = {
+            f"{self.contrast.name}-block-{layer}.safetensors": one.save
+            for layer, one in vectors.items()
+        }
+        behind = {layer - 1: one.vector for layer, one in vectors.items() if layer > 1}
+        if behind:
+            kind = str(getattr(self.lm.model.config, "model_type", "unknown"))
+            files[f"{self.contrast.name}.gguf"] = lambda path: write_control_vectors(
+                path, behind, kind
+            )
+        more = {
+            "slopes": DataTable(
+                "Slope of the score over strength, and agreement of pairs", prompts, form=".2f"
+            ),
+            "pairs": _pairs_table(fewer, at),
+        }
+        about = f"{self.contrast.name}, {self.lm.name}"
+        return self._result(tried + fewer, about, more, files, {"pairs": known, "drawn_at": at})
+
+    def _stream(self, layers: Sequence[int]) -> dict[int, tuple[Tensor, float]]:
+        """Return the mean of the stream over unrelated tokens, and its mean norm, by layer."""
+        tokens = self.lm.tokens(self.texts, most=self.length)
+        return stream_means(self.lm, self.table, tokens, layers)
+
+    def _vector(self, name: str, vector: Tensor, norm: float) -> SteeringVector:
+        about = {
+            "method": "contrastive activation addition",
+            "unit": f"the mean norm of the stream there, {norm:.4g}",
+            "behaviour": self.contrast.name,
+            "pairs": len(self.contrast.pairs),
+        }
+        return vector_of(self.lm, self.table, name, vector, about)
+
+    def _by_pairs(
+        self,
+        sweep: Sweep,
+        layer: int,
+        strength: float,
+        difference: Tensor,
+        norm: float,
+        numbers: Sequence[int],
+        draws: int,
+        done: Callable[[], object],
+    ) -> list[Tried]:
+        """Try means over fewer pairs, several draws of each number."""
+        before, found = self.before, []
+        for number in numbers:
+            for draw in range(draws):
+                chosen = torch.randperm(len(difference), generator=self.generator)[:number]
+                mean = difference[chosen].mean(0)
+                name = f"{CAA}, {number} pairs"
+                vector = norm * mean / mean.norm()
+                found.append(sweep.attempt(before, layer, strength, name, vector, draw))
+                done()
+        return found
+
+    def _counter(self, label: str, wanted: int) -> Callable[[], object]:
+        finished = iter(range(1, wanted + 1))
+        return lambda: self.progress(label, next(finished), wanted)
+
+    def _result(
+        self,
+        tried: Sequence[Tried],
+        about: str,
+        tables: Mapping[str, DataTable],
+        files: Mapping[str, Callable[[Path], object]],
+        data: Mapping[str, Any],
+    ) -> Result:
+        asked = Tried(-1, 0.0, "prompt", 0, self.asked, self.before)
+        main = [one for one in tried if one.vector != RANDOM and " pairs" not in one.vector]
+        rows = [_row(one, tried) for one in main]
+        rows.append({"vector": f"prompt: {self.contrast.asks}"} | _effect(asked))
+        words = self.gauge.left_out
+        caption = (
+            "shift of the log-odds of the wanted over the unwanted words (before "
+            f"{self.before.scores.mean():.2f}, all of them {self.before.share:.3f} probable); "
+            f"random: {self.controls} directions of the same length, mean and range; p: share of "
+            "them, the vector included, that move it as far"
+        )
+        over = f"95 % intervals over {len(self.before.scores)} prompts"
+        frame = pd.DataFrame([_flat(one) for one in tried])
+        return Result(
+            {
+                "model": self.lm.name,
+                "sha256": self.lm.digest,
+                "behaviour": self.contrast.name,
+                "before": _effect(Tried(-1, 0.0, "", 0, self.before, self.before)),
+                "loss_before": self.before.loss,
+                "words_of_several_tokens": words,
+                "steering": rows,
+                **data,
+            },
+            {"steering": DataTable(f"Steering, {about}", rows, caption, spread=over), **tables},
+            {"steering": steering_figure(tried, asked, f"Steering, {about}")},
+            frames={"every-measurement": frame},
+            files=files,
+        )
+
+
+def _directions(wanted: Tensor, unwanted: Tensor, background: Tensor) -> dict[str, Tensor]:
+    """Return directions by the name of the method; CAA first."""
+    found = {CAA: (wanted - unwanted).mean(0), "mean-centred": wanted.mean(0) - background}
+    return found | {f"probe C={c:g}": probe_direction(wanted, unwanted, c) for c in _PROBES}
+
+
+def _slope_row(
+    tried: Sequence[Tried], layer: int, difference: Tensor, found: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    least = min(one.strength for one in tried)
+    signs = {CAA: 1, f"{CAA}, reversed": -1}
+    some = [
+        with_sign(one, signs[one.vector])
+        for one in tried
+        if one.vector in signs and one.strength == least
+    ]
+    each = slopes(some)
+    with_mean, between = pair_agreement(difference)
+    row: dict[str, Any] = {
+        "layer": layer,
+        "slope": bootstrap_mean(each, np.random.default_rng(0)),
+        "anti-steerable": proportion(int((each < 0).sum()), len(each)),
+        "cos pair, mean": with_mean,
+        "cos pair, pair": between,
+    }
+    mean = found[CAA]
+    return row | {
+        f"cos {name}": float(torch.cosine_similarity(mean, one, dim=0))
+        for name, one in found.items()
+        if name != CAA
+    }
+
+
+def _pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
+    groups: dict[tuple[int, str], list[Tried]] = {}
+    for one in tried:
+        groups.setdefault((one.layer, one.vector), []).append(one)
+    rows = [
+        {
+            "layer": layer,
+            "vector": name,
+            "draws": len(some),
+            "shift": mean_over_seeds([one.shift for one in some]),
+            "least": min(one.shift for one in some),
+            "most": max(one.shift for one in some),
+            "+loss": float(np.nanmean([one.loss_rise for one in some])),
+        }
+        for (layer, name), some in groups.items()
+    ]
+    return DataTable(
+        f"Means over fewer pairs, at strength {strength:g}",
+        rows,
+        spread="95 % intervals over draws",
+    )
+
+
+def _effect(one: Tried) -> dict[str, Any]:
+    return {
+        "shift": bootstrap_mean(one.shifts, np.random.default_rng(0)),
+        "share": one.measured.share,
+        "+loss": one.loss_rise,
+        "KL": one.measured.kl,
+    }
+
+
+def _row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
+    random = random_range(tried, one.layer, one.strength)
+    losses = [
+        other.loss_rise
+        for other in tried
+        if (other.layer, other.strength, other.vector) == (one.layer, one.strength, RANDOM)
+    ]
+    place = {"layer": one.layer, "strength": one.strength, "vector": one.vector}
+    return (
+        place
+        | _effect(one)
+        | {
+            "random": Estimate(
+                float(random.mean()), float(random[0]), float(random[-1]), len(random)
+            ),
+            "p": control_p(one, list(random)),
+            "random +loss": float(np.nanmean(losses)),
+        }
+    )
+
+
+def _flat(one: Tried) -> dict[str, Any]:
+    return {
+        "layer": one.layer,
+        "strength": one.strength,
+        "vector": one.vector,
+        "draw": one.draw,
+        "shift": one.shift,
+        "share": one.measured.share,
+        "loss_rise": one.loss_rise,
+        "kl": one.measured.kl,
+    }

@@ -1,0 +1,101 @@
+"""Contrast pairs and plain texts, from files that anybody can write, and those that come along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chisel.configs import ConfigError, hint
+
+_OURS = Path(__file__).parent / "texts"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A behaviour in pairs of texts that differ in their endings, and how to measure it."""
+
+    name: str
+    about: str
+    """One sentence on what the behaviour is."""
+    asks: str
+    """A prompt that asks for the behaviour in words."""
+    wanted: tuple[str, ...]
+    """Words that the behaviour makes more likely as the next one."""
+    unwanted: tuple[str, ...]
+    """Words that it makes less likely."""
+    prompts: tuple[str, ...]
+    """Beginnings of texts, none of them in a pair, whose next word is looked at."""
+    pairs: tuple[tuple[str, str, str], ...]
+    """What both texts begin with, the ending with the behaviour, and the one without."""
+
+    @property
+    def texts(self) -> tuple[list[str], list[str]]:
+        """The texts with the behaviour, and in the same order those without."""
+        return [f"{a} {b}" for a, b, _ in self.pairs], [f"{a} {c}" for a, _, c in self.pairs]
+
+
+def contrasts() -> list[str]:
+    """Return the names of the behaviours that come along."""
+    return sorted(file.stem for file in _OURS.glob("*.yaml"))
+
+
+def load_contrast(name: str) -> Contrast:
+    """Read contrast pairs.
+
+    Args:
+        name: A name from `contrasts`, or the path of a YAML file with the keys of `Contrast`.
+
+    Raises:
+        ConfigError: There is no such file, or it lacks something.
+    """
+    file = _OURS / f"{name}.yaml" if name in contrasts() else Path(name)
+    if not file.is_file():
+        raise ConfigError(f"{name} is no file of contrast pairs; {hint(name, contrasts())}")
+    try:
+        read = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+    wanted = [field.name for field in fields(Contrast) if field.name != "name"]
+    if not isinstance(read, dict) or sorted(read) != sorted(wanted):
+        raise ConfigError(f"{file} must have the keys {', '.join(wanted)}, and no others")
+    words = {key: _texts(file, key, read[key]) for key in ("wanted", "unwanted", "prompts")}
+    pairs = read["pairs"] if isinstance(read["pairs"], list) else []
+    for number, pair in enumerate(pairs):
+        if len(_texts(file, f"pair {number}", pair)) != 3:
+            raise ConfigError(
+                f"{file}: pair {number} must be [what both begin with, ending with, ending without]"
+            )
+    if not pairs:
+        raise ConfigError(f"{file}: pairs is empty")
+    return Contrast(
+        file.stem, str(read["about"]), str(read["asks"]), pairs=tuple(map(tuple, pairs)), **words
+    )
+
+
+def load_texts(file: str | None) -> list[str]:
+    """Return the paragraphs of a plain text file; without one those that come along.
+
+    Raises:
+        ConfigError: There is no such file, or it holds no text.
+    """
+    path = _OURS / "unrelated.txt" if file is None else Path(file)
+    try:
+        whole = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    found = [" ".join(part.split()) for part in whole.split("\n\n") if part.strip()]
+    if not found:
+        raise ConfigError(f"{path} holds no text")
+    return found
+
+
+def _texts(file: Path, key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise ConfigError(f"{file}: {key} must be a list of texts")
+    if not all(isinstance(one, str) and one.strip() for one in value):
+        raise ConfigError(f"{file}: {key} holds what is no text; put it in quotes")
+    return tuple(value)
