@@ -2,7 +2,6 @@
 
 from chisel.corpora.contrast import Contrast, contrasts, load_contrast, load_texts
 from chisel.corpora.digits import HALVES, DataSet, Examples, Part, half_of, load_data
-from chisel.corpora.pairs import Pair, read_pairs, write_pairs
 from chisel.corpora.tokens import Sequences, TokenData
 
 __all__ = [
@@ -10,7 +9,6 @@ __all__ = [
     "Contrast",
     "DataSet",
     "Examples",
-    "Pair",
     "Part",
     "Sequences",
     "TokenData",
@@ -19,6 +17,4 @@ __all__ = [
     "load_contrast",
     "load_data",
     "load_texts",
-    "read_pairs",
-    "write_pairs",
 ]

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from chisel.configs import ConfigError
-from chisel.corpora import Pair, read_pairs, write_pairs
-from chisel.corpora.stories import confound_angle, contrast, evidence, tale
+from chisel.corpora.stories import confound_angle, evidence, story_pairs, tale
 
 GRAMMAR = tale()
 
@@ -15,7 +13,7 @@ def values(stories, name):
 
 
 def draw(count=4000, **options):
-    return contrast(GRAMMAR, "mood", count, np.random.default_rng(0), **options)
+    return story_pairs(GRAMMAR, "mood", count, np.random.default_rng(0), **options)
 
 
 def test_the_stories_of_a_pair_differ_in_the_concept_alone():
@@ -58,32 +56,13 @@ def test_the_planted_angle_is_that_of_many_pairs(agreement):
 
 def test_a_concept_has_two_values_and_is_not_its_own_confound():
     with pytest.raises(ValueError, match=r"topic has values .* not two"):
-        contrast(GRAMMAR, "topic", 3, np.random.default_rng(0))
+        story_pairs(GRAMMAR, "topic", 3, np.random.default_rng(0))
     with pytest.raises(ValueError, match="mood cannot be its own confound"):
         draw(3, confound="mood")
 
 
-def test_pairs_come_back_from_their_file(tmp_path):
-    pairs = draw(5).texts(GRAMMAR)
-    assert read_pairs(write_pairs(tmp_path / "mood.jsonl", pairs)) == pairs
-    assert GRAMMAR.encode(pairs[0].plus)
-    (tmp_path / "own.jsonl").write_text('{"plus": "grüße", "minus": "b"}\n\n', encoding="utf-8")
-    assert read_pairs(tmp_path / "own.jsonl") == [Pair("grüße", "b")]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "holds no pairs; write one a line"),
-        ('{"plus": "a", "minus": "b"}\nnot', "own.jsonl:2: no JSON"),
-        ('{"plus": "a"}', r'own.jsonl:1: needs \{"plus": TEXT'),
-        ('{"plus": "a", "minus": ""}', "own.jsonl:1: needs"),
-        ('["a", "b"]', "own.jsonl:1: needs"),
-    ],
-)
-def test_damaged_files_of_pairs_are_refused_in_one_line(tmp_path, text, message):
-    (tmp_path / "own.jsonl").write_text(text)
-    with pytest.raises(ConfigError, match=message):
-        read_pairs(tmp_path / "own.jsonl")
-    with pytest.raises(ConfigError, match="cannot read pairs from"):
-        read_pairs(tmp_path / "none.jsonl")
+def test_the_texts_of_pairs_are_their_tokens():
+    pairs = draw(5)
+    for texts, stories in zip(pairs.texts(GRAMMAR), pairs[:2], strict=True):
+        for text, tokens in zip(texts, stories.tokens, strict=True):
+            assert GRAMMAR.encode(text) == [token for token in tokens if token]

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chisel.corpora.pairs import Pair
 from chisel.corpora.stories.grammar import Floats, Grammar, Ints, Stories
 
 
-class Contrast(NamedTuple):
+class StoryPairs(NamedTuple):
     """Stories in pairs; those with the same number belong together."""
 
     plus: Stories
@@ -26,13 +25,13 @@ class Contrast(NamedTuple):
     swapped: Ints
     """Whether the two were exchanged `[N]`, 0 or 1."""
 
-    def texts(self, grammar: Grammar) -> list[Pair]:
-        """Return the pairs as texts."""
-        sides = zip(self.plus.tokens, self.minus.tokens, strict=True)
-        return [Pair(*(grammar.decode(tokens) for tokens in pair)) for pair in sides]
+    def texts(self, grammar: Grammar) -> tuple[list[str], list[str]]:
+        """Return the texts with the concept's first value, and in the same order the others."""
+        plus, minus = ([grammar.decode(one) for one in side.tokens] for side in self[:2])
+        return plus, minus
 
 
-def contrast(
+def story_pairs(
     grammar: Grammar,
     concept: str,
     count: int,
@@ -41,7 +40,7 @@ def contrast(
     noise: float = 0.0,
     confound: str | None = None,
     agreement: float = 0.5,
-) -> Contrast:
+) -> StoryPairs:
     """Draw pairs of stories that differ in one latent.
 
     Args:
@@ -74,7 +73,7 @@ def contrast(
         sides.append(grammar.sample(count, generator, latents))
     swapped = (generator.random(count) < noise).astype(np.int64)
     plus, minus = (_mixed(sides[side], sides[1 - side], swapped) for side in (0, 1))
-    return Contrast(plus, minus, swapped)
+    return StoryPairs(plus, minus, swapped)
 
 
 def _mixed(mine: Stories, other: Stories, swapped: Ints) -> Stories:
