@@ -13,13 +13,16 @@ from chisel.configs.studies.options import Option, as_typed, options_of
 from chisel.configs.studies.source import MARKERS, UnreadableError, read_function
 
 _ANY, _NOTHING = "that need an agent of any world", "that need nothing"
-_AGENTS = {"maze": "that need an agent of the maze", "language": "that need a language model"}
+_LANGUAGE = "that need a language model"
+_AGENTS = {"maze": "that need an agent of the maze", "safelife": "that need an agent of SafeLife"}
 _ALONE = {
     "gridworld": "of gridworlds, without an agent",
     "oversight": "of diamond and ghost, without an agent",
     "safelife": "of SafeLife, without an agent",
+    "stories": "that train language models",
 }
-"""By world, what studies of it need: those with a `checkpoint`, and those without."""
+"""By world, what studies of it need: those with a `checkpoint`, and those without either of
+`checkpoint` and `model`."""
 _LOADED = {marker: name for name, marker in MARKERS.items()}
 
 
@@ -83,13 +86,15 @@ def _wrapped(text: str, width: int, first: int, others: int) -> list[str]:
 def _need_and_summary(study: str) -> tuple[str, str]:
     try:
         component = registry.get("study", study)
-        of_agents = "checkpoint" in study_options(study)
+        options = set(study_options(study))
     except UnreadableError:
-        of_agents = True
+        options = {"checkpoint"}
     except ConfigError as error:
         return "that can't be loaded", f"({error})"
     world = component.world
-    if of_agents:
+    if "model" in options:
+        need = _LANGUAGE
+    elif "checkpoint" in options:
         need = _ANY if world is None else _AGENTS.get(world, f"that need an agent of {world}")
     else:
         need = _NOTHING if world is None else _ALONE.get(world, f"of {world}, without an agent")

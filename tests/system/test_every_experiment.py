@@ -193,7 +193,7 @@ def folder(coin, monkeypatch):
         for kind, shape in (("images-idx3", (count, 28, 28)), ("labels-idx1", (count,))):
             name = f"{part}-{kind}-ubyte"
             (coin / "mnist" / name).write_bytes(idx(name, shape))
-    studies = registry._BUILT_IN["study"]
+    studies = registry.BUILT_IN["study"]
     for name, options in SMALL_STUDIES.items():
         monkeypatch.setitem(studies, name, replace(studies[name], report=options))
     yield coin

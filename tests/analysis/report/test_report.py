@@ -175,7 +175,7 @@ def small(monkeypatch):
         "not-shown": registry.Component(f"{here}drawn", ""),
         "report": registry.get("study", "report"),
     }
-    monkeypatch.setitem(registry._BUILT_IN, "study", studies_here)
+    monkeypatch.setitem(registry.BUILT_IN, "study", studies_here)
 
 
 @pytest.mark.usefixtures("small")

@@ -33,7 +33,9 @@ def test_each_study_is_in_the_group_of_what_it_needs():
     assert sorted(name for names in groups.values() for name in names) == STUDIES
     for need, names in groups.items():
         for name in names:
-            of_agents = "checkpoint" in options_of(name, registry.resolve("study", name))
-            assert of_agents == ("agent of" in need or "model" in need), (name, need)
+            options = options_of(name, registry.resolve("study", name))
             world = registry.get("study", name).world
-            assert (world is None) == ("any world" in need or "nothing" in need)
+            assert ("model" in options) == (need == "that need a language model"), (name, need)
+            assert ("checkpoint" in options) == ("agent of" in need), (name, need)
+            if "model" not in options:
+                assert (world is None) == ("any world" in need or "nothing" in need)
