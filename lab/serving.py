@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from chisel.analysis.results import choose_threads, torch_threads
-from chisel.configs import ConfigError
+from chisel.configs import ConfigError, how_to_install
 from chisel.lab.agents import Shelf, shipped
 from chisel.lab.answers import Answerer
 from chisel.lab.engine import Engine
@@ -44,7 +44,7 @@ def serve(
         CheckpointError: If there is no agent.
     """
     if missing := [name for name in EXTRA if find_spec(name) is None]:
-        raise ConfigError(f"{missing[0]} is missing; type pip install 'chisel-agents[lab]'")
+        raise ConfigError(f"{missing[0]} is missing; type {how_to_install('lab')}")
     import uvicorn  # an extra
 
     from chisel.lab.app import make_app  # an extra

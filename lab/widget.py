@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chisel.configs import ChiselError, ConfigError
+from chisel.configs import ChiselError, ConfigError, how_to_install
 from chisel.lab.answers import Answerer
 from chisel.lab.engine import Engine, Line
 from chisel.lab.protocol import frame, read_request
@@ -31,7 +31,7 @@ def widget(*paths: Path | str) -> Any:
     try:
         import anywidget  # an extra
     except ImportError:
-        raise ConfigError("anywidget is missing; type pip install 'chisel-agents[lab]'") from None
+        raise ConfigError(f"anywidget is missing; type {how_to_install('lab')}") from None
     shelf, session = opened(paths)
     contents = page_files()
     (module,) = (text for name, text in contents.items() if name.endswith(".js"))
