@@ -158,6 +158,8 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "trainer.progress=false trainer.accelerator=cpu'",
     ),
     "routing-impact": (f"seeds=0 experiments=routed settings='{_SMALL_GRID}'",),
+    "layer-horizon": ("model=agents/maze-quick/seed-0 count=8",),
+    "residual-norms": ("model=agents/maze-quick/seed-0 count=8",),
     "leaks": (f"experiment=maze/routed-quick steps=2 settings='{PPO} {LEVELS} model.hidden=16'",),
     "localization": (
         f"train {_OVERSIGHT}",

@@ -10,29 +10,37 @@ from chisel.configs import ConfigError, hint, parse_settings
 
 USAGE = "chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=SITE,…] [key=value …]"
 
-HELP = f"""\
-usage: {USAGE}
+HELP = """\
+usage: chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=SITE,…]
+                       [key=value …]
 
-Lets a language model go on with a text. MODEL is a folder as Hugging Face writes it, a .gguf file,
-or smollm2 (chisel models fetch smollm2). Nothing is read from a network.
+Lets a language model go on with a text. MODEL is a folder as Hugging Face
+writes it, a .gguf file, or smollm2 (chisel models fetch smollm2). Nothing is
+read from a network.
 
   prompt=TEXT         how the text begins
   tokens=40           largest number of new tokens
-  temperature=0       0 takes the likeliest token, 1 samples from the model's distribution
-  top_p=1             sample from the likeliest tokens that have this probability together
-  frequency_penalty=0 taken off a token's logit for each time that it was generated
+  temperature=0       0 takes the likeliest token, 1 samples from the model's
+                      distribution
+  top_p=1             sample from the likeliest tokens that have this
+                      probability together
+  frequency_penalty=0 taken off a token's logit for each time that it was
+                      generated
   seed=0              seed of the samples
-  cache=true          keep keys and values of earlier tokens; false computes them again
+  cache=true          keep keys and values of earlier tokens; false computes
+                      them again
   steer=FILE:COEFF,…  add vectors, as chisel study lm-steering makes them
-  ablate=SITE,…       set to zero what is added to the stream: block.5.mlp, block.3.attn, all heads
-                      of a block (block.3.heads) or one of them (block.3.heads.1). Before steering,
-                      if both are given
+  ablate=SITE,…       set to zero what is added to the stream: block.5.mlp,
+                      block.3.attn, all heads of a block (block.3.heads) or one
+                      of them (block.3.heads.1). Before steering, if both are
+                      given
   first=false         true steers position 0, too
-  threads=2           torch's CPU threads; left out, one for each core that nothing else keeps busy
+  threads=2           torch's CPU threads; left out, one for each core that
+                      nothing else keeps busy
 
 examples:
   chisel generate smollm2 prompt="I hate you because" tokens=20
-  chisel generate smollm2 prompt="I hate you because" steer=act-add-block-6.safetensors:5"""
+  chisel generate smollm2 prompt="I hate you" steer=block-6.safetensors:5"""
 
 
 def run(arguments: Sequence[str]) -> None:

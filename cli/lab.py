@@ -9,17 +9,19 @@ from chisel.configs import ConfigError, hint
 
 USAGE = "chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser] [--allow-host NAME]"
 
-HELP = f"""\
-usage: {USAGE}
+HELP = """\
+usage: chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser]
+                  [--allow-host NAME]
 
-Opens a page on this machine: draw a maze, see the agent's moves and values at every square, edit
-its activations, compare two agents, play. RUN is a run's folder, a checkpoint, or a folder of
-shipped weights; without one, the shipped agents of a clone are offered. SESSION.json is what the
-page saved. Ctrl-C ends it.
+Opens a page on this machine: draw a maze, see the agent's moves and values at
+every square, edit its activations, compare two agents, play. RUN is a run's
+folder, a checkpoint, or a shipped agent such as agents:maze-quick; without one,
+the shipped agents are offered. SESSION.json is what the page saved. Ctrl-C ends
+it.
 
   --port N            port of 127.0.0.1; left out, a free one
   --no-browser        only print the link
-  --allow-host NAME   another name, or NAME:PORT, at which a proxy shows the page
+  --allow-host NAME   another name, or NAME:PORT, where a proxy shows the page
 
 examples:
   chisel lab

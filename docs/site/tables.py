@@ -54,8 +54,10 @@ def options() -> str:
 
 
 def _section(schema: type, prefix: str) -> tuple[str, str]:
-    """Return what a dataclass is about, and a table of the options that its bases lack."""
-    bases = [one.name for base in schema.__bases__ if is_dataclass(base) for one in fields(base)]
+    """Return what a dataclass is about, and its options that no base of it has listed."""
+    registry = configs.registry
+    listed = {registry.get(kind, one).schema for kind in COMPONENTS for one in registry.names(kind)}
+    bases = [one.name for base in schema.__mro__[1:] if base in listed for one in fields(base)]
     return inspect.cleandoc(schema.__doc__ or ""), _options(schema, prefix, {"name", *bases})
 
 

@@ -230,7 +230,8 @@ def test_commands_are_translated_word_by_word():
 
 
 def test_every_study_algorithm_and_world_has_a_case():
-    assert set(STUDIES) == set(registry.names("study"))
+    others = {"edits", "lm-steering"}  # of a session of the lab, and of a real language model
+    assert set(STUDIES) == set(registry.names("study")) - others
     found = []
     for line in TRAININGS.values():
         experiment, *settings = Names(RENAMED, RENAMED_WORDS).typed(line).split()

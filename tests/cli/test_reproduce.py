@@ -55,7 +55,8 @@ def test_what_the_budget_leaves_is_said_and_is_no_fault(asked: list[Any], capsys
     assert "left: worlds: the budget is over\nthe same command goes on" in capsys.readouterr().out
 
 
-def test_a_plan_runs_nothing(asked: list[Any], capsys: Any) -> None:
+def test_a_plan_runs_nothing(asked: list[Any], capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["reproduce", "mine.yaml", "plan=true"]) == 0
     assert asked == []
     printed = capsys.readouterr().out

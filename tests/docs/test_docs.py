@@ -168,10 +168,19 @@ def test_every_logged_metric_is_explained():
     split = build_module(
         configs.load("digits/halves", small), 0, torch.device("cpu"), None, pytest.fail
     )
+    stories = ["model.layers=1", "model.width=16", "model.heads=4", "algo.batch_size=8"]
+    stories += ["algo.iteration_size=8", "algo.warmup=1", "frames=8", "corpus.stories=40"]
+    language = build_module(
+        configs.load("language/stories", [*stories, "corpus.validation=10"]),
+        0,
+        torch.device("cpu"),
+        None,
+        pytest.fail,
+    )
     logged = set()
     aup = make_aup(iterations=2, phase=1, aux={"learn_on": True})
     every = dataclasses.replace(EXPERTS, alone_coef=0.1)
-    for module in (make_ppo(iterations=1, routing=every), aup, split):
+    for module in (make_ppo(iterations=1, routing=every), aup, split, language):
         fit(module)
         logged |= {any_label(metric) for metric in module.metrics()}
     fit(make_deep(), callbacks=[LogIteration(lambda metrics, *_: logged.update(metrics))])

@@ -224,6 +224,7 @@ def test_everything_imported_is_a_declared_dependency() -> None:
             *EXTRAS["procgen"],
             *EXTRAS["slurm"],
             *EXTRAS["lab"],
+            *EXTRAS["lm"],
         ]
     }
     providers = packages_distributions()

@@ -26,6 +26,7 @@ from chisel.analysis.evaluation import (
 from chisel.analysis.evaluation.scores import scores_of
 from chisel.analysis.results import plain, proportion
 from chisel.configs import ConfigError, experiments, registry
+from chisel.corpora.stories import tale
 from chisel.models import Loaded, Spaces, build, spaces_of
 from tests import plugins
 
@@ -225,7 +226,10 @@ def test_outcomes_have_wilsons_interval_and_a_lone_greedy_episode_none():
 
 def untrained(config):
     """The network of an experiment before training, small."""
-    if config.corpus is not None:
+    if config.corpus is not None and config.corpus.name == "stories":
+        words = len(tale().vocabulary)
+        spaces = Spaces((tale().context_length,), "int64", words - 1.0, 0, vocabulary=words)
+    elif config.corpus is not None:
         spaces = Spaces((8, 8, 1), "float32", 1.0, 0)
     else:
         env = envs.make(config.env, seed=0, num_envs=2)
