@@ -56,6 +56,11 @@ TRAININGS = {
     "ppo-safelife-cnn": (
         f"safelife/quick {CPU} frames=640 env.levels={_TRACES} env.time_limit=20 model.hidden=16"
     ),
+    "deep-aup-safelife": (
+        f"safelife/aup {CPU} frames=1600 env.time_limit=10 model.channels=[2,3,3] model.hidden=8 "
+        "algo.aux.frames=320 algo.aux.epochs=1 algo.aux.steps=320 algo.aux.replay=640 "
+        "algo.aux.updates=2 algo.aux.batch_size=8"
+    ),
     "aup-gridworld": f"gridworld/aup-ppo {CPU} {PPO} {AUP} frames=1536",
     "reinforce-routed": f"oversight/routed {CPU} env.num_envs=16 frames=2048 env.oversight=0.5",
     "reinforce-naive": f"oversight/naive {CPU} env.num_envs=16 frames=2048",
