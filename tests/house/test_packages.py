@@ -164,7 +164,7 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
         for room in ROOMS
         for pattern in ("**/*.py", "**/*.yaml", "**/*.txt", "static/**/*")
         for path in (ROOT / room).glob(pattern)
-        if path.is_file()
+        if path.is_file() and "node_modules" not in path.parts
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
     expected |= {f"{NAME}/agents/{agent}/{file}" for agent in AGENTS for file in OF_AN_AGENT}
     assert {name for name in names if ".dist-info/" not in name} == expected
