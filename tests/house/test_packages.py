@@ -162,7 +162,7 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
     expected = {
         f"{NAME}/{path.relative_to(ROOT).as_posix()}"
         for room in ROOMS
-        for pattern in ("**/*.py", "**/*.yaml", "**/*.txt", "static/**/*")
+        for pattern in ("**/*.py", "**/*.yaml", "**/*.txt", "**/paper_curves.json", "static/**/*")
         for path in (ROOT / room).glob(pattern)
         if path.is_file() and "node_modules" not in path.parts
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
