@@ -94,9 +94,13 @@ class UnpackBits(nn.Module):
 
 
 def with_heads(
-    embedder: nn.Module, config: Any, spaces: Spaces, generator: torch.Generator
+    embedder: nn.Module,
+    config: Any,
+    spaces: Spaces,
+    generator: torch.Generator,
+    critic: nn.Module | None = None,
 ) -> ActorCritic:
-    """Put both heads on an initialised embedder with `config.hidden` features."""
+    """Put both heads on an embedder with `config.hidden` features; `critic`: see `ActorCritic`."""
     return ActorCritic(
         embedder,
         hidden=config.hidden,
@@ -104,6 +108,7 @@ def with_heads(
         obs_range=spaces.obs_range,
         packed=spaces.packed,
         generator=generator,
+        critic=critic,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chisel.models.actor_critic import ActorCritic
+from chisel.models.actor_critic import ActorCritic, with_heads
 from chisel.models.mixture import Mixture
 from chisel.models.spaces import Spaces
 
@@ -104,14 +104,7 @@ def _agent(
     embedder: nn.Module, config: Any, spaces: Spaces, generator: torch.Generator
 ) -> ActorCritic:
     shape = spaces.image_shape("grid-mlp")
-    model = ActorCritic(
-        embedder,
-        hidden=config.hidden,
-        num_actions=spaces.num_actions,
-        obs_range=spaces.obs_range,
-        packed=spaces.packed,
-        generator=generator,
-        critic=LinearCritic(shape) if config.critic == "own" else None,
-    )
+    critic = LinearCritic(shape) if config.critic == "own" else None
+    model = with_heads(embedder, config, spaces, generator, critic)
     initialise(model, generator)
     return model

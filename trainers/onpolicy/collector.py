@@ -60,6 +60,8 @@ class Collector:
         check_declarations(env)
         self.env, self.generator, self.labels = env, generator, labels
         self.episodes: deque[list[float]] = deque(maxlen=EPISODE_WINDOW)
+        self._beside = env if is_device_env(env) else None
+        """The environment, if it is beside the network."""
         self.whole_view: Any = getattr(env, "whole_view", None)
         """The environment's `whole_view`; `None` if it offers none."""
         self.obs: Any = env.reset(seed=seed)[0]
@@ -88,14 +90,14 @@ class Collector:
             buffer["actions"][t] = actions
             buffer["log_probs"][t], _ = action_log_prob(logits, actions)
             buffer["values"][t] = values.float()
-            if is_device_env(self.env):
-                marks.append(self._advance(self.env, actions, buffer, t))
+            if self._beside is not None:
+                marks.append(self._advance(self._beside, actions, buffer, t))
             else:
                 self._step(actions, policy, buffer, t)
         _, last_values = policy(self._copy_obs(torch.empty_like(buffer["obs"][0])))
-        if is_device_env(self.env):
+        if self._beside is not None:
             self._check(buffer)
-            self._report(self.env, buffer["dones"], marks)
+            self._report(self._beside, buffer["dones"], marks)
         if not bool(torch.isfinite(last_values).all()):
             raise NumericsError("the value of the last observation is not finite")
         return last_values.float()
@@ -103,14 +105,14 @@ class Collector:
     def _copy_obs(self, into: Tensor) -> Tensor:
         """Copy the current observations into a tensor, and return it."""
         obs = as_tensor(self.obs)
-        if not is_device_env(self.env):
+        if self._beside is None:
             _check_finite(obs.unsqueeze(0), "observation")
         return into.copy_(obs)
 
     def _sample(self, logits: Tensor) -> Tensor:
         """Sample from the softmax by exponential races, which cost one argmax and no host sync."""
         self._logits_finite &= torch.isfinite(logits).all()
-        if not is_device_env(self.env):
+        if self._beside is None:
             self._check_logits()
         noise = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=self.generator)
         return (logits.float() - noise.log()).argmax(-1)
