@@ -24,8 +24,8 @@ from chisel.configs.parsing.nesting import flatten
 from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
 from chisel.configs.rules.aup import deep_aup_iterations
+from chisel.configs.rules.maze import WORLD_SIZE
 from chisel.configs.rules.validate import (
-    WORLD_SIZE,
     check_env,
     frames_note,
     rounded_frames,
