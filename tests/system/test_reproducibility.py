@@ -10,7 +10,7 @@ import torch
 
 from chisel import models
 from chisel.models import load_agent
-from tests.system.conftest import SMOKE, identical
+from tests.system.conftest import SMOKE, final, identical
 
 
 def test_fresh_processes_agree_whatever_the_hash_seed(chisel, finished, tmp_path):
@@ -30,21 +30,25 @@ def test_procgens_engine_trains_the_same_weights_with_any_threads(chisel, finish
 
 
 def killed_and_resumed(chisel, finished, tmp_path, kills, number, options=()):
-    """SIGKILL at random moments after the run's folder exists, then resume to the end."""
+    """SIGKILL after a random number of logged iterations, then resume to the end."""
     moments = random.Random(number)
-    runs = tmp_path / "runs/maze/smoke"
+    iterations = final(finished)[1]
     landed = 0
-    for kill in range(kills):
-        run = runs / f"killed-{kill}"
+    for attempt in range(3 * kills):
+        run = tmp_path / f"runs/maze/smoke/killed-{attempt}"
         process = chisel("train", *SMOKE, *options, f"name={run.name}", wait=False)
         wait_until((run / "config.yaml").exists, process)
-        time.sleep(moments.uniform(0, 4))
-        landed += process.poll() is None
+        logged = moments.randrange(iterations)
+        wait_until(lambda run=run, logged=logged: rows(run) >= logged, process)
+        time.sleep(moments.uniform(0, 0.05))
+        landed += process.poll() is None  # a busy machine may wake this test too late
         process.kill()
         process.communicate()
         chisel("resume", run)
-        assert identical(finished, run), f"kill {kill} changed the outcome"
-    assert landed >= kills / 2, "most kills came after the end: they tested nothing"
+        assert identical(finished, run), f"the kill after {logged} iterations changed the outcome"
+        if landed == kills:
+            return
+    pytest.fail(f"{landed} of {kills} kills came before the end")
 
 
 def wait_until(happened, process, seconds=120):
