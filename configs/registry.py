@@ -8,9 +8,12 @@ that imports nothing heavy. An evaluator has the name of its environment or corp
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, get_args
 
 from chisel.configs.built_in import BUILT_IN
@@ -81,7 +84,7 @@ def get(kind: Kind, name: str) -> Component:
 def instead(kind: Kind, name: str) -> str:
     """Return the end of a message about an unknown name: why it is unknown, or what is known."""
     if kind in _OLD_GROUPS:
-        for point in entry_points(group=_OLD_GROUPS[kind], name=name):
+        for point in _installed().select(group=_OLD_GROUPS[kind], name=name):
             return (
                 f"{point.value} is registered in the group {point.group}, which is called "
                 f"{GROUPS[kind]} since 0.2"
@@ -119,9 +122,26 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
+def _installed() -> EntryPoints:
+    """Return every entry point; they are read again when a folder of packages has changed."""
+    return _read(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=1)
+def _read(_: tuple[tuple[str, int], ...]) -> EntryPoints:
+    return entry_points()
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _plugins(kind: Kind) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=GROUPS[kind]):
+    for point in _installed().select(group=GROUPS[kind]):
         earlier = found.get(point.name)
         if point.name in BUILT_IN[kind] or (earlier and earlier.value != point.value):
             other = earlier.value if earlier else "Chisel itself"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,3 +46,17 @@ def _procgens_games() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProcgenMaze, "__init__", _skip)
         yield
+
+
+@pytest.fixture
+def papers() -> None:
+    """Keep the PDF and SVG beside each picture, for tests that look at them."""
+
+
+@pytest.fixture(autouse=True)
+def _pictures_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the files for papers, which take most of a small study's time."""
+    if "papers" not in request.fixturenames and (
+        figures := sys.modules.get("chisel.analysis.results.figures")
+    ):
+        monkeypatch.setattr(figures, "FOR_PAPERS", ())

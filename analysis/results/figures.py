@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import LayoutEngine
 from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -51,6 +52,10 @@ CHEESE, CORNER, MOUSE = "#ff7f0e", "#1f77b4", "#ffffff"
 """Colours of things in a maze, in all pictures of mazes."""
 
 DPI = 150
+
+FOR_PAPERS = (".pdf", ".svg")
+"""Files that are written beside each picture."""
+
 _LETTER = 0.085
 """Mean width in inches of a letter of a figure's title."""
 
@@ -260,13 +265,25 @@ def save_figure(
         "svg.fonttype": "none",
         "svg.hashsalt": "chisel",
     }
-    others = [path.with_suffix(ending) for ending in (".pdf", ".svg")] if paper else []
+    others = [path.with_suffix(ending) for ending in FOR_PAPERS] if paper else []
+    engine = _laid_out(figure)
     for file in dict.fromkeys([path, *others]):
         form, picture = file.suffix[1:] if file.suffix[1:] in metadata else "png", io.BytesIO()
         with matplotlib.rc_context(settings):
             figure.savefig(picture, format=form, dpi=DPI, metadata=metadata[form])
         write_file(file, picture.getvalue())
+    figure.set_layout_engine(engine)
     return path
+
+
+def _laid_out(figure: Figure) -> LayoutEngine | None:
+    """Lay a figure out and return what did it; otherwise each file would, and draw it twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    return engine
 
 
 def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:

@@ -81,12 +81,16 @@ def files() -> dict[str, str]:
     return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in found}
 
 
-def imports_of(sources: dict[str, str]) -> list[Import]:
-    """All imports of files, those inside functions too, without those for type checkers."""
+def imports_of(sources: dict[str, str], only: str | None = None) -> list[Import]:
+    """All imports of files, those inside functions too, without those for type checkers.
+
+    With `only`, the imports of that file alone; the others still say which modules there are.
+    """
     modules = {module_of(file) for file in sources}
     return [
         one
         for file, text in sources.items()
+        if only in (None, file)
         for one in _imports(file, ast.parse(text), modules, lazy=False)
     ]
 

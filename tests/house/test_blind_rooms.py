@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.house.rooms import BLIND, ROOT
 
 WORLDS = ("chisel.envs", "chisel.corpora")
@@ -23,6 +25,7 @@ sys.meta_path.insert(0, Block())
 """
 
 
+@pytest.mark.slow  # the same tests again; `test_imports` reads every import in each quick run
 def test_rooms_that_know_no_world_pass_their_tests_without_one(tmp_path: Path) -> None:
     (tmp_path / "blocker.py").write_text(BLOCKER)
     folders = [f"tests/{room.replace('.', '/')}" for room in BLIND]

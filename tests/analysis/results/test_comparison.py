@@ -16,6 +16,8 @@ from chisel.models import load_agent
 
 STEPS = np.arange(1, 41) * 1000
 
+pytestmark = pytest.mark.usefixtures("papers")
+
 
 def write_log(folder, success, steps=STEPS, **columns):
     folder.mkdir(parents=True)

@@ -40,6 +40,8 @@ TO_XYZ = np.array(
 COLUMN = 85 / 25.4
 """Width of a journal's column in inches."""
 
+pytestmark = pytest.mark.usefixtures("papers")
+
 
 def lab(colours, vision):
     """CIE Lab (D65) of colours, as somebody with this vision sees them."""

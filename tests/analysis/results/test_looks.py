@@ -26,6 +26,8 @@ from chisel.analysis.results import (
 POINTS = 72 / 25.4
 """Points in a millimetre."""
 
+pytestmark = pytest.mark.usefixtures("papers")
+
 
 def drawn() -> Figure:
     figure, axes = new_row(2, 8, 3, "a title that is long enough to be wider than a column")

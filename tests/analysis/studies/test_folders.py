@@ -84,6 +84,7 @@ def test_evaluations_of_two_agents_lie_apart_and_their_commands_find_the_agents(
     assert found[shipped].parent == Path("studies/eval")
 
 
+@pytest.mark.usefixtures("papers")
 def test_nothing_of_an_earlier_result_stays_in_its_folder(run_folder, tmp_path):
     out = tmp_path / "out"
     studies.run("vector-field", checkpoint=run_folder, levels=2, out=out)
