@@ -251,13 +251,17 @@ def worlds():
 
 @pytest.mark.parametrize("name", worlds())
 def test_the_world_of_every_experiment_has_an_evaluator_whose_games_can_be_played(name):
-    few = ["eval.levels=2", "eval.num_envs=2"]
     config = configs.load(name)
     if config.env is not None:
-        config = configs.override(config, few)
+        config = configs.override(config, ["eval.levels=2", "eval.num_envs=2"])
     if config.env is not None and config.env.name == "maze":
         small = ["env.levels.set_size=8"] if config.env.levels.set_size else []
         config = configs.override(config, ["env.timeout=3", *small])
+    if config.env is not None and config.env.name == "safelife":
+        config = configs.override(config, ["env.num_levels=2", "env.time_limit=5"])
+    if config.corpus is not None and config.corpus.name == "stories":
+        few = ["corpus.stories=20", "corpus.validation=6", "corpus.test=12"]
+        config = configs.override(config, few)
     agent = untrained(config)
     evaluator, config = judged_by(agent)
     for situation in evaluator.situations:
