@@ -14,7 +14,8 @@ PYTHON ?= python3.11 python3.12 python3.13 python3 python
 # Test processes: one per core, at most 8.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -gt 8 ] && echo 8 || echo "$$n")
 # Tests share the cores among processes, so each of them keeps to one thread.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
+# Each worker begins with tests that lie together, so that they share what a module prepares.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
