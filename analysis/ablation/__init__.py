@@ -4,6 +4,7 @@ from chisel.analysis.ablation.matrix import (
     AblationMatrix,
     ablation_matrix,
     over_seeds,
+    paired_difference,
 )
 from chisel.analysis.ablation.option import (
     Ablation,
@@ -31,6 +32,7 @@ __all__ = [
     "chosen_regions",
     "name_of",
     "over_seeds",
+    "paired_difference",
     "parse_modes",
     "refused_by_routing",
     "regions_of",

@@ -183,6 +183,52 @@ def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
     return dataclasses.replace(matrices[0], rows=tuple(rows))
 
 
+def paired_difference(
+    matrices: Sequence[AblationMatrix], others: Sequence[AblationMatrix]
+) -> AblationMatrix:
+    """Return the metrics of runs minus those of other runs, pair by pair, as means over the pairs.
+
+    What the two runs of a pair share, such as the seed of their weights and mazes, makes the
+    interval narrower than that of two means. A lone pair has no interval.
+
+    Args:
+        matrices: Matrices of runs that differ in their seed only.
+        others: Matrices of the other run of each pair, in the same order.
+
+    Raises:
+        ValueError: If there are not as many of both.
+    """
+    return over_seeds([_minus(one, two) for one, two in zip(matrices, others, strict=True)])
+
+
+def _minus(matrix: AblationMatrix, other: AblationMatrix) -> AblationMatrix:
+    beside = {row.name: row for row in other.rows}
+    rows = [
+        dataclasses.replace(
+            row,
+            metrics=_differences(row.metrics, beside[row.name].metrics),
+            change=_differences(row.change, beside[row.name].change),
+            values=pd.DataFrame(),
+        )
+        for row in matrix.rows
+        if row.name in beside
+    ]
+    return dataclasses.replace(matrix, rows=tuple(rows))
+
+
+def _differences(
+    first: Mapping[str, Estimate], second: Mapping[str, Estimate]
+) -> dict[str, Estimate]:
+    found = {}
+    for name in (one for one in first if one in second):
+        one, two = first[name], second[name]
+        ranges = None
+        if one.within and two.within:
+            ranges = (one.within[0] - two.within[1], one.within[1] - two.within[0])
+        found[name] = Estimate(one.value - two.value, np.nan, np.nan, one.n, ranges)
+    return found
+
+
 @dataclass(frozen=True)
 class _Condition:
     name: str

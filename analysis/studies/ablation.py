@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from chisel.analysis.ablation import ablation_result
+from chisel.analysis.ablation import AblationMatrix, ablation_result, over_seeds, paired_difference
 from chisel.analysis.evaluation import agent_ablation_matrix
 from chisel.analysis.results import Count, Networks, Result, Within
+from chisel.configs import ConfigError
 
 
 def run(
     checkpoint: Networks,
     *,
+    other: Networks | None = None,
     levels: Count | None = None,
     split: Literal["validation", "test"] | None = None,
     mode: Literal["zero", "mean", "resample"] = "zero",
@@ -25,6 +28,7 @@ def run(
 
     Args:
         checkpoint: What was routed.
+        other: What was trained in another way with the same seeds, to subtract seed by seed.
         levels: Number of held-out levels or games for each row; None is `eval.levels`.
         split: Split of these levels; None is `eval.split`.
         mode: What ablating does to the units.
@@ -33,14 +37,47 @@ def run(
             a gate scales an expert's output.
 
     Returns:
-        Metrics under each ablation, and their changes; several seeds are combined.
+        Metrics under each ablation, and their changes; several seeds are combined. With `other`
+        also the table `other`, which is the same of these networks, and `difference`, the first
+        minus the second with an interval over the pairs of seeds.
 
     Raises:
-        ConfigError: If there are no regions, or they cannot be ablated so.
+        ConfigError: If there are no regions, if they cannot be ablated so, or if the other
+            networks have other seeds.
     """
+    if other is not None and other.names != checkpoint.names:
+        raise ConfigError(
+            f"other={other}: pairs have the same seeds; these are {_named(other)}, "
+            f"and those of {checkpoint} are {_named(checkpoint)}"
+        )
     measure = functools.partial(
         agent_ablation_matrix, levels=levels, split=split, mode=mode, controls=controls, gates=gates
     )
-    matrices = checkpoint.each(lambda network, progress: measure(network, progress=progress))
     how = "" if mode == "zero" else f" ({mode} ablation)"
-    return ablation_result("ablation", matrices, f"{checkpoint.title}: without each region{how}")
+
+    def matrices_of(networks: Networks) -> list[AblationMatrix]:
+        return networks.each(lambda network, progress: measure(network, progress=progress))
+
+    matrices = matrices_of(checkpoint)
+    title = f"{checkpoint.title}: without each region{how}"
+    if other is None:
+        return ablation_result("ablation", matrices, title)
+    others = matrices_of(other)
+    together, difference = over_seeds(others), paired_difference(matrices, others)
+    result = ablation_result(
+        "ablation",
+        matrices,
+        title,
+        {"other": together, "of_each_other": others, "difference": difference},
+    )
+    tables = {
+        "other": together.table(f"{other.title}: without each region{how}"),
+        "difference": difference.table(
+            f"{checkpoint.title} minus {other.title}, seed by seed{how}"
+        ),
+    }
+    return replace(result, tables={**result.tables, **tables})
+
+
+def _named(networks: Networks) -> str:
+    return ", ".join(networks.names) if len(networks) > 1 else "one network"

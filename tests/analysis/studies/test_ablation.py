@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chisel.analysis import studies
@@ -38,10 +39,10 @@ def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_pa
     assert "random:corner 1" in capsys.readouterr().out
 
 
-def group_of_two(folder):
+def group_of_two(folder, agents=ROUTED):
     folder.mkdir()
     for seed in (10, 11):
-        (folder / f"seed-{seed}").symlink_to(ROUTED / f"seed-{seed}")
+        (folder / f"seed-{seed}").symlink_to(agents / f"seed-{seed}")
     return folder
 
 
@@ -56,6 +57,37 @@ def test_a_folder_of_seeds_gives_means_over_them(tmp_path):
     assert each[0] != each[1]
     for name, mean in value(found["ablation"]).items():
         assert mean == pytest.approx(np.mean([one[name] for one in each]))
+
+
+def test_another_group_is_subtracted_seed_by_seed_with_the_interval_of_the_pairs(tmp_path):
+    group = group_of_two(tmp_path / "group")
+    other = group_of_two(tmp_path / "other", AGENTS / "maze-routed-all-labels")
+    _, found = study(group, tmp_path / "out", levels=8, other=other)
+    for part in ("metrics", "change"):
+        ends = [
+            [
+                {row["name"]: row[part]["P(corner)"]["value"] for row in table["rows"]}
+                for table in found[name]
+            ]
+            for name in ("of_each", "of_each_other")
+        ]
+        for row in found["difference"]["rows"]:
+            pairs = [one[row["name"]] - two[row["name"]] for one, two in zip(*ends, strict=True)]
+            shown = row[part]["P(corner)"]
+            assert shown["value"] == pytest.approx(np.mean(pairs))
+            half = 12.706 * np.std(pairs, ddof=1) / np.sqrt(2)
+            limit = 1 if part == "metrics" else 2
+            if half:
+                low, high = shown["value"] - half, shown["value"] + half
+                assert shown["low"] == pytest.approx(max(low, -limit), abs=1e-3)
+                assert shown["high"] == pytest.approx(min(high, limit), abs=1e-3)
+    table = pd.read_csv(tmp_path / "out" / "difference.csv")
+    assert list(table["without"])[:2] == ["none", "cheese"]
+
+
+def test_groups_of_other_seeds_are_no_pairs(tmp_path):
+    with pytest.raises(ConfigError, match="pairs have the same seeds; these are one network"):
+        study(group_of_two(tmp_path / "group"), tmp_path / "out", other=ROUTED / "seed-10")
 
 
 def test_ablations_of_two_modes_lie_side_by_side_and_say_which_they_are(tmp_path, monkeypatch):
