@@ -75,6 +75,7 @@ trainers.train(configs.load("maze/smoke", ["name=bad", "trainer.devices=2",
 """
 
 
+@pytest.mark.slow
 def test_the_second_process_saves_its_batch_with_a_nan_in_the_runs_folder(tmp_path):
     (tmp_path / "script.py").write_text(SECOND_FAILS)
     command = [sys.executable, "script.py"]

@@ -62,6 +62,7 @@ def test_a_run_of_a_group_in_a_sweep_has_an_id_of_its_own_and_belongs_to_the_swe
     assert server.runs["given-seed-1"]["groupName"] == tmp_path.name
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_during_a_run_stops_nothing(tmp_path: Path, server: FakeWandb) -> None:
     process = start(
         tmp_path, "online", server.url, "log:1:5", "ask", "log:6:50", "finish", WAIT="1"
@@ -79,7 +80,9 @@ def test_a_server_that_dies_during_a_run_stops_nothing(tmp_path: Path, server: F
     assert [row["_step"] for row in wandb_file.history(file)] == list(range(1, 51))
 
 
-@pytest.mark.parametrize("server", ["refuses", "never answers"])
+@pytest.mark.parametrize(
+    "server", ["refuses", pytest.param("never answers", marks=pytest.mark.slow)]
+)
 def test_a_dead_server_means_offline_with_one_warning(
     tmp_path: Path, listener: Listener, server: str
 ) -> None:
