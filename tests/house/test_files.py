@@ -1,4 +1,4 @@
-"""Rules about files: no confetti, no file that is too long to read in one sitting."""
+"""Rules about files: no confetti, none that is too long to read, none outside a room."""
 
 from __future__ import annotations
 
@@ -49,3 +49,9 @@ def test_a_planted_short_file_is_found(house: dict[str, str]) -> None:
 def test_a_file_can_be_read_in_one_sitting(house: dict[str, str]) -> None:
     lengths = {file: text.count("\n") for file, text in house.items()}
     assert not {file: length for file, length in lengths.items() if length > MOST}
+
+
+def test_analysis_has_rooms_alone(house: dict[str, str]) -> None:
+    assert [file for file in house if file.count("/") == 1 and file.startswith("analysis/")] == [
+        "analysis/__init__.py"
+    ]
