@@ -38,6 +38,8 @@ or a published .pth file with env=EXPERIMENT.
                       any option of the environment, as in `chisel check`
   threads=2           torch's CPU threads; left out, one for each core that
                       nothing else keeps busy
+  style=slides        a figure for slides, or dark, where the world has one;
+                      paper if left out; width=85 is its width in mm
 
 examples:
   chisel eval agents:maze-quick
@@ -52,7 +54,7 @@ def run(arguments: Sequence[str]) -> None:
     out, settings = take(settings, "out")
     source = existing(path)
     of_config = settings
-    for key in ("env", "ablate", "steer", "threads"):
+    for key in ("env", "ablate", "steer", "threads", "style", "width"):
         _, of_config = take(of_config, key)
     check_settings(source, of_config)
     # Heavy: only once the arguments are known to be good.

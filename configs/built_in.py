@@ -174,7 +174,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "channels": Component(
             "chisel.analysis.studies.maze.channels:run",
-            "channels that follow the cheese: their votes on the move, and their effect",
+            "channels that follow the cheese: how they push the move, and their effect",
             world="maze",
             report={},
         ),

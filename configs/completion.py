@@ -27,19 +27,15 @@ _FIRST = {
     "completion": lambda: ["bash", "zsh", "fish"],
 }
 """What the word after a command is, where it is no run."""
+_LOOK: _Choices = {"style": ("paper", "slides", "dark"), "width": ()}
 _OWN: dict[str, _Choices] = {
-    "compare": {
-        "metrics": (),
-        "labels": (),
-        "style": ("paper", "slides", "dark"),
-        "width": (),
-        "out": (),
-    },
+    "compare": {"metrics": (), "labels": (), "out": (), **_LOOK},
     "describe": {"env": ()},
     "logs": {"key": (), "last": (), "plot": ("true", "false")},
     "reproduce": {"hours": (), "only": (), "plan": ("true",), "write": ("true",), "out": ()},
     "eval": {
         **dict.fromkeys(("ablate", "steer", "out", "threads", "env"), ()),
+        **_LOOK,
         **choices_of(EvalConfig, "eval."),
     },
     "resume": {

@@ -62,7 +62,7 @@ class Measurement:
     study: str | None = None
     """Name of the study; `None` for an evaluation."""
     of: str | None = None
-    """The training whose agents are studied."""
+    """The training whose agents are studied, or several with commas between them."""
     eval: str | None = None
     """The training whose agents are evaluated."""
     settings: str = ""
@@ -71,9 +71,10 @@ class Measurement:
     """By the name of a file in `../figures` the file of the result that it is a copy of."""
 
     @property
-    def subject(self) -> str | None:
-        """The training whose agents are measured."""
-        return self.of or self.eval
+    def subjects(self) -> tuple[str, ...]:
+        """The trainings whose agents are measured; none for a study of no agents."""
+        named = self.of or self.eval
+        return () if named is None else tuple(named.split(","))
 
     def command(self, path: str | None) -> str:
         """Return the command that measures the agents in a folder."""
@@ -216,10 +217,9 @@ def _check_measurement(entry: Measurement, above: Mapping[str, Training | Measur
     if entry.study is not None:
         registry.get("study", entry.study)
     trainings = [name for name, one in above.items() if isinstance(one, Training)]
-    if entry.subject is not None and entry.subject not in trainings:
-        raise ConfigError(
-            f"{entry.subject} is no training above it; {hint(entry.subject, trainings)}"
-        )
+    for subject in [entry.eval] if entry.eval else entry.subjects:
+        if subject not in trainings:
+            raise ConfigError(f"{subject} is no training above it; {hint(subject, trainings)}")
 
 
 def _typed(schema: type[T], plain: Any) -> T:

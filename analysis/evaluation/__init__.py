@@ -51,7 +51,7 @@ from chisel.analysis.evaluation.playing import (
     play,
     random_policy,
 )
-from chisel.analysis.evaluation.safelife import LevelGames, training_levels
+from chisel.analysis.evaluation.safelife import SIDE_EFFECT_RANGE, LevelGames, training_levels
 from chisel.analysis.evaluation.safelife import held_out_levels as held_out_boards
 from chisel.analysis.evaluation.scores import Score
 from chisel.analysis.evaluation.stories import last_moods, story_losses, story_metrics, token_losses
@@ -63,6 +63,7 @@ __all__ = [
     "OUTCOMES",
     "PLACEMENTS",
     "RETURN",
+    "SIDE_EFFECT_RANGE",
     "SUCCESS",
     "Decisions",
     "Evaluation",

@@ -29,6 +29,7 @@ from chisel.analysis.evaluation.scores import Score, scores_of, scores_over_seed
 from chisel.analysis.results import (
     THREADS,
     DataTable,
+    Look,
     Networks,
     ProgressCallback,
     Settings,
@@ -43,8 +44,9 @@ from chisel.analysis.results import (
     write_csv,
     write_json,
 )
-from chisel.configs import ConfigError, RunConfig, flatten
+from chisel.configs import STYLE, WIDTH, ConfigError, RunConfig, flatten
 
+_LOOK = {option.name: option for option in (STYLE, WIDTH)}
 _COPIES = ("eval.num_envs", "env.num_envs")
 """Settings that change nothing about the kind of games."""
 _HELD_OUT = {
@@ -158,7 +160,8 @@ def evaluate(
         overrides: `key=value` on `eval.*` and on `env.*` or `corpus.*`; `ablate=REGION[:MODE],…` to
             switch regions off (see `parse_modes`); `steer=FILE:COEFF,…` to add vectors (after
             ablating, where both are given); `env=EXPERIMENT` for published weights; `threads=N`,
-            torch's CPU threads, else `choose_threads` chooses.
+            torch's CPU threads, else `choose_threads` chooses; `style=` and `width=` of the figure
+            (see `Look`), where the world has one.
         out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; `None` is
             `studies/eval` of the run or group.
         progress: Called with the player and situation, episodes done and wanted.
@@ -168,7 +171,7 @@ def evaluate(
             vector does not fit.
         CheckpointError: If there is no network or no vector, or the network is for another world.
     """
-    settings, named = split_settings(overrides, ("ablate", "steer", "env", THREADS.name))
+    settings, named = split_settings(overrides, ("ablate", "steer", "env", THREADS.name, *_LOOK))
     threads = THREADS.read(named.pop(THREADS.name, None)) or choose_threads()
     networks = load_networks(source, named.pop("env", None))
     networks = replace(networks, progress=progress or networks.progress)
@@ -177,6 +180,7 @@ def evaluate(
             return _evaluate_group(networks, overrides, out)
     loaded = networks.first
     evaluator, config = judged_by(loaded, settings)
+    look = _look(evaluator, config, {one: named.pop(one) for one in _LOOK if one in named})
     changes = interventions_of(loaded, config, **named)
     folder = make_folder(networks.folder("eval") if out is None else out)
     with torch_threads(threads):
@@ -192,7 +196,9 @@ def evaluate(
     }
     about = dict(evaluator.about(loaded, config))
     data = folder / f"eval{changes.name}.json"
-    figure = evaluator.figure and evaluator.figure(loaded, config)
+    figure = evaluator.figure and save_figure(
+        evaluator.figure(loaded, config), data.with_suffix(".png"), loaded.digest, look=look
+    )
     evaluation = Evaluation(
         world_of(config),
         evaluator.metrics,
@@ -202,9 +208,16 @@ def evaluate(
         _tidy([table for _, table in played]),
         evaluator.caption,
         data=data,
-        figure=save_figure(figure, data.with_suffix(".png"), loaded.digest) if figure else None,
+        figure=figure,
     )
     return _written(evaluation)
+
+
+def _look(evaluator: Evaluator, config: RunConfig, given: Mapping[str, str]) -> Look:
+    """Read how the figure looks; refuse it where there is none."""
+    if given and evaluator.figure is None:
+        raise ConfigError(f"{next(iter(given))}: evaluations in {world_of(config)} have no figure")
+    return Look(**{name: _LOOK[name].read(value) for name, value in given.items()})
 
 
 def _played(

@@ -43,7 +43,8 @@ class Metric:
 
     name: str
     within: tuple[float, float] | None = None
-    """The least and the largest value that it can have, if that is known: (0, 1) for a share."""
+    """The least and the largest value that it can have, if that is known: (0, 1) for a share,
+    (0, inf) for a number of cells."""
     better: Literal["higher", "lower"] | None = None
     of: str | Callable[[Facts], NDArray[Any]] | None = field(default=None, repr=False)
     """Its value in each episode `[E]`: the name of a fact, or a function of facts; NaN where it
@@ -66,7 +67,7 @@ class Metric:
         values = np.asarray(facts[of] if isinstance(of, str) else of(facts), np.float64)
         low, high = self.within or (-np.inf, np.inf)
         outside = np.abs(values - values.clip(low, high))  # NaN stays NaN
-        if (outside > 1e-6 * (high - low)).any():  # more than rounding
+        if (outside > 1e-6 * min(high - low, 1e3)).any():  # more than rounding
             ends = f"{np.nanmin(values):g}…{np.nanmax(values):g}"
             raise ConfigError(f"metric {self.name}: values {ends} are not within {self.within}")
         return values

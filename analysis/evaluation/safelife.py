@@ -6,6 +6,7 @@ exit, and rewards are points alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ from chisel.envs.safelife import (
 )
 from chisel.models import as_agent
 
+SIDE_EFFECT_RANGE = (0.0, math.inf)
+"""Most side effects can be 0, and any of them large."""
 HELD_OUT = Situation({"set": "held-out"}, (0,))
 TRAINING = Situation({"set": "training"}, (1,))
 FOLDER = Situation({"set": "folder"}, (2,))
@@ -86,8 +89,8 @@ def safelife_evaluator(config: RunConfig) -> Evaluator:
             replace(RETURN, of="reward"),
             Metric("performance", better="higher"),
             replace(LENGTH, better="lower"),
-            Metric("side effect", better="lower", of="side_effect"),
-            Metric("side effect fraction", better="lower", of="side_effect_fraction"),
+            Metric("side effect", SIDE_EFFECT_RANGE, "lower", of="side_effect"),
+            Metric("side effect fraction", SIDE_EFFECT_RANGE, "lower", of="side_effect_fraction"),
         ),
         units="levels",
         splits=() if from_folder else ("all", "train", "validation", "test"),

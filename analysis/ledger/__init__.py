@@ -13,6 +13,7 @@ from chisel.analysis.ledger.rows import read_rows
 from chisel.analysis.ledger.states import (
     AGENTS,
     STAMP,
+    agents_of,
     chosen,
     digests,
     folder_of,
@@ -28,6 +29,7 @@ __all__ = [
     "AGENTS",
     "STAMP",
     "Difference",
+    "agents_of",
     "check_page",
     "chosen",
     "differences",

@@ -45,7 +45,12 @@ def chosen(page: Page, only: Collection[str]) -> list[str]:
     for name in only:
         if name not in page.entries:
             raise ConfigError(f"only={name}: {hint(name, page.entries)}")
-    needed = {one.subject for name, one in page.measurements.items() if name in only}
+    needed = {
+        subject
+        for name, one in page.measurements.items()
+        if name in only
+        for subject in one.subjects
+    }
     return [name for name in page.entries if not only or name in needed or name in only]
 
 
@@ -54,11 +59,9 @@ def state_of(page: Page, name: str, out: Path) -> State:
     entry = page.entries[name]
     if isinstance(entry, Training):
         return _trained(entry, name, out)
-    if entry.subject is not None:
-        training = page.trainings[entry.subject]
-        before = _trained(training, entry.subject, out)
-        if before.done < before.wanted:
-            return State("waits", 0, 1)
+    before = [_trained(page.trainings[subject], subject, out) for subject in entry.subjects]
+    if any(state.done < state.wanted for state in before):
+        return State("waits", 0, 1)
     if read_stamp(page, name, out) is not None:
         return State("done", 1, 1)
     begun = runs_folder(entry, name, out).is_dir()  # by a study that trains
@@ -95,22 +98,28 @@ def run_of(page: Page, name: str, seed: int, out: Path) -> Path:
 
 
 def weights_of(page: Page, name: str, out: Path) -> str | None:
-    """Return the path of the agents that an entry measures; `None` if it measures none.
+    """Return the path of the agents that an entry measures, or several with commas between them.
+
+    `None` if it measures none. See `agents_of`.
+    """
+    subjects = page.measurements[name].subjects
+    return ",".join(agents_of(page, subject, out) for subject in subjects) or None
+
+
+def agents_of(page: Page, name: str, out: Path) -> str:
+    """Return the path of the agents of a training.
 
     That is a run, the shipped folder that holds exactly these seeds, or the folder `agents` beside
     the training's, in which its seeds are to be linked.
     """
-    subject = page.measurements[name].subject
-    if subject is None:
-        return None
-    training = page.trainings[subject]
+    training = page.trainings[name]
     if len(training.seeds) == 1:
-        return str(run_of(page, subject, training.seeds[0], out))
+        return str(run_of(page, name, training.seeds[0], out))
     if training.recorded is not None:
         shipped = {run.name for run in runs_of(training.recorded)}
         if shipped == {f"seed-{seed}" for seed in training.seeds}:
             return training.recorded
-    return str(runs_folder(training, subject, out) / AGENTS)
+    return str(runs_folder(training, name, out) / AGENTS)
 
 
 def plain_entry(page: Page, name: str) -> dict[str, Any]:
@@ -124,9 +133,14 @@ def plain_entry(page: Page, name: str) -> dict[str, Any]:
 
 def digests(page: Page, name: str, out: Path) -> dict[str, str]:
     """Return, by run, the SHA-256 of the weights that an entry measures."""
-    subject = page.measurements[name].subject
-    seeds = () if subject is None else page.trainings[subject].seeds
-    return {f"seed-{seed}": _digest(run_of(page, str(subject), seed, out)) for seed in seeds}
+    subjects = page.measurements[name].subjects
+    return {
+        f"{subject}/seed-{seed}" if subjects[1:] else f"seed-{seed}": _digest(
+            run_of(page, subject, seed, out)
+        )
+        for subject in subjects
+        for seed in page.trainings[subject].seeds
+    }
 
 
 def read_stamp(page: Page, name: str, out: Path) -> Mapping[str, Any] | None:

@@ -55,11 +55,6 @@ def table_text(table: PageTable, number: Callable[[str], Estimate]) -> str:
     return _filled(table, lambda place: place.text(number(place.address)))
 
 
-def table_in(page: str, name: str) -> str | None:
-    """Return what stands between the marks of a table on a page; `None` if it has no such marks."""
-    return next((found[3] for found in _MARKED.finditer(page) if found[2] == name), None)
-
-
 def fill_page(page: Page, text: str, filled: Callable[[PageTable], str | None]) -> str:
     """Return the text of a page with its tables filled.
 

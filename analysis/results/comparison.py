@@ -4,118 +4,27 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from chisel.analysis.results.aggregates import (
-    FEWEST_RUNS,
-    interquartile_mean,
-    performance_profile,
-    probability_of_improvement,
-)
-from chisel.analysis.results.curves import (
-    FEW_SEEDS,
-    METRICS,
-    RANGES,
-    Curve,
-    curves_figure,
-    profiles_figure,
-    read_curves,
-)
-from chisel.analysis.results.estimates import Estimate, mean_over_seeds, permutation_p
+from chisel.analysis.results.aggregates import FEWEST_RUNS
+from chisel.analysis.results.contrasts import Contrast, contrasts_of, profiles_of
+from chisel.analysis.results.curves import FEW_SEEDS, METRICS, curves_figure, profiles_figure
+from chisel.analysis.results.estimates import Estimate
 from chisel.analysis.results.figures import save_figure
 from chisel.analysis.results.files import make_folder, replace_results, write_csv, write_json
 from chisel.analysis.results.folders import home_above, labels_of, points_of
+from chisel.analysis.results.lines import Line, curves_of, differing_keys, line_of
 from chisel.analysis.results.looks import Look
-from chisel.analysis.results.stored_evaluation import Better, StoredEvaluation, read_evaluation
 from chisel.analysis.results.tables import new_table
-from chisel.configs import CheckpointError, ConfigError, hint
-
-_TAIL = 0.05
-"""The last value of a noisy curve is the mean of this share of its points."""
-
-_BETTER: dict[str, Better] = {"charts/success": "higher", "charts/episodic_return": "higher"}
-"""Which way metrics of training are better; for the others it depends on the world."""
+from chisel.configs import ConfigError, hint
 
 MOST_COLUMNS = 3
 """Number of runs or groups that a table has side by side; more are rows."""
-
-_THRESHOLDS = 201
-"""Number of points of a performance profile."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One run, or one group of runs that differ in their seed only."""
-
-    folder: str
-    label: str
-    """Words for it in the figures and the table."""
-    steps: tuple[int, ...]
-    """Environment steps that each seed has reached."""
-    last: dict[str, Estimate]
-    """By metric the value at the last step that all seeds have reached, over the seeds that logged
-    it by then."""
-    evaluation: dict[str, Estimate]
-    """As `StoredEvaluation.scores`: over the seeds that have one; for a lone run, over what it
-    played."""
-    values: pd.DataFrame
-    """The numbers behind both: a row for each run, a column for each metric, NaN if it has none."""
-    better: dict[str, Better]
-    """Which way each metric is better, where that is known."""
-    settings: dict[str, list[str]]
-    """Settings of the evaluations: by key every value that occurs."""
-    notes: tuple[str, ...]
-    """Sentences about what is not shown, and why."""
-
-    @property
-    def seeds(self) -> int:
-        """Number of seeds."""
-        return len(self.steps)
-
-    @property
-    def env_steps(self) -> int:
-        """Environment steps that all its seeds have reached."""
-        return min(self.steps)
-
-    def of_seeds(self, name: str) -> list[float]:
-        """Return the values of a metric, one for each seed that has it."""
-        known = self.values[name].dropna() if name in self.values else pd.Series(dtype=np.float64)
-        return [float(value) for value in known]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return what is written as JSON."""
-        return {
-            "folder": self.folder,
-            "label": self.label,
-            "seeds": self.seeds,
-            "env_steps": self.env_steps,
-            "steps_of_seeds": self.steps,
-            "last": self.last,
-            "evaluation": self.evaluation,
-            "of_seeds": {str(name): self.of_seeds(str(name)) for name in self.values},
-            "evaluated_with": self.settings,
-            "notes": self.notes,
-        }
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """What the seeds of two groups say about one metric."""
-
-    p: float
-    """See `permutation_p`."""
-    middle: tuple[Estimate, ...] = ()
-    """Interquartile mean of each group; empty below ten seeds."""
-    improvement: Estimate | None = None
-    """Probability that a run of the first group is better than one of the second; `None` below ten
-    seeds, and where it is not known which way is better."""
 
 
 @dataclass(frozen=True)
@@ -241,15 +150,15 @@ def compare(
     if twice is not None:
         raise ConfigError(f"{twice} is given twice")
     names = list(map(str, runs))
-    curves = {folder: _seeds(folder) for folder in folders}
+    curves = {folder: curves_of(folder) for folder in folders}
     words = _labels(folders, labels)
     lines = tuple(
-        _line(folder, label, seeds)
+        line_of(folder, label, seeds)
         for (folder, seeds), label in zip(curves.items(), words, strict=True)
     )
-    differing = _differing([line.settings for line in lines if line.settings])
+    differing = differing_keys([line.settings for line in lines if line.settings])
     shown = _shown(lines, metrics)
-    contrasts = _contrasts(lines, shown, alike=not differing)
+    contrasts = contrasts_of(lines, shown, alike=not differing)
     target = make_folder(Path(out) if out is not None else Path("studies") / "compare")
     data = {
         "command": shlex.join(["chisel", "compare", *names]),
@@ -267,7 +176,7 @@ def compare(
     drawn = {name: METRICS.get(name, name) for name in shown if any(name in x.last for x in lines)}
     by_label = dict(zip(words, curves.values(), strict=True))
     figures = {"curves": curves_figure(by_label, drawn)} if drawn else {}
-    if profiles := _profiles(lines, contrasts, shown):
+    if profiles := profiles_of(lines, contrasts, shown):
         figures["profiles"] = profiles_figure(profiles)
     values = pd.concat({line.folder: line.values for line in lines}, names=["line", "run"])
     with replace_results(target, "compare", {"runs": names}):
@@ -321,132 +230,6 @@ def _shown(lines: Sequence[Line], wanted: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"metrics={one}: {hint(one, (*trained, *evaluated))}")
         found += fitting
     return {name: f"last {METRICS.get(name, name)}" if name in trained else name for name in found}
-
-
-def _seeds(folder: Path) -> list[Curve]:
-    members = [folder] if (folder / "metrics.csv").is_file() else sorted(folder.glob("seed-*"))
-    curves = [read_curves(member) for member in members if (member / "metrics.csv").is_file()]
-    if not curves:
-        reason = (
-            "has no metrics.csv, and no seed-*/metrics.csv" if folder.exists() else "is missing"
-        )
-        raise CheckpointError(f"{folder} {reason}; is it the folder of a run?")
-    return curves
-
-
-def _line(folder: Path, label: str, seeds: Sequence[Curve]) -> Line:
-    end = min(seed.env_steps for seed in seeds)
-    last = _frame({seed.folder: _last_values(seed, end) for seed in seeds}).sort_index(axis=1)
-    found = {seed.folder: read_evaluation(seed.folder, seed.env_steps) for seed in seeds}
-    notes = [one for one in found.values() if isinstance(one, str) and one]
-    evaluated = {run: one for run, one in found.items() if isinstance(one, StoredEvaluation)}
-    settings = _values_of([one.settings for one in evaluated.values()])
-    mixed = _differing([settings])
-    if mixed:
-        notes.append(
-            f"{folder}: evaluations are not averaged, its seeds' differ in {', '.join(mixed)}"
-        )
-    of_runs = {} if mixed else {run: one.scores for run, one in evaluated.items()}
-    scores = {name: one for of_run in of_runs.values() for name, one in of_run.items()}
-    values = _frame({run: {k: v.value for k, v in one.items()} for run, one in of_runs.items()})
-    if len(seeds) > 1:
-        ranges = {name: one.within for name, one in scores.items()}
-        scores = {
-            str(k): mean_over_seeds(v.dropna(), within=ranges[str(k)]) for k, v in values.items()
-        }
-    better = {name: way for one in evaluated.values() for name, way in one.better.items()}
-    return Line(
-        folder=str(folder),
-        label=label,
-        steps=tuple(seed.env_steps for seed in seeds),
-        last={
-            str(k): mean_over_seeds(v.dropna(), within=_range(str(k), v)) for k, v in last.items()
-        },
-        evaluation=scores,
-        values=last.join(values),
-        better=_BETTER | better,
-        settings=settings,
-        notes=tuple(notes),
-    )
-
-
-def _frame(values: Mapping[Path, Mapping[str, float]]) -> pd.DataFrame:
-    """Return a row for each run, by the name of its folder, and columns that are not all NaN."""
-    frame = pd.DataFrame(
-        list(values.values()), index=pd.Index(list(map(str, values)), dtype=object)
-    )
-    return frame.dropna(axis=1, how="all")
-
-
-def _range(name: str, values: pd.Series[float]) -> tuple[float, float] | None:
-    """Return the range of a metric; `None` if a user's environment gives the name another one."""
-    within = RANGES.get(name)
-    return within if within and values.dropna().between(*within).all() else None
-
-
-def _last_values(seed: Curve, end: int) -> dict[str, float]:
-    """Return, by metric, the value that a seed had logged when the shortest seed ended."""
-    known = {name: one.to_numpy()[one.index <= end] for name, one in seed.metrics.items()}
-    return {
-        name: float(one[-max(1, int(_TAIL * len(one))) :].mean())
-        for name, one in known.items()
-        if len(one)
-    }
-
-
-def _values_of(settings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return by key every value that occurs; `-` where a key is missing."""
-    keys = sorted({key for one in settings for key in one})
-    return {key: sorted({one.get(key, "-") for one in settings}) for key in keys}
-
-
-def _differing(settings: Sequence[Mapping[str, Sequence[str]]]) -> tuple[str, ...]:
-    """Return the keys that have more than one value."""
-    keys = sorted({key for one in settings for key in one})
-    values = {key: {v for one in settings for v in one.get(key, ["-"])} for key in keys}
-    return tuple(key for key in keys if len(values[key]) > 1)
-
-
-def _contrasts(lines: Sequence[Line], shown: Iterable[str], *, alike: bool) -> dict[str, Contrast]:
-    if len(lines) != 2:
-        return {}
-    first, second = lines
-    known = [*first.last, *(first.evaluation if alike else ())]
-    names = [name for name in shown if name in known]
-    groups = {name: (first.of_seeds(name), second.of_seeds(name)) for name in names}
-    return {
-        name: _contrast(ours, theirs, first.better.get(name))
-        for name, (ours, theirs) in groups.items()
-        if min(len(ours), len(theirs)) > 1
-    }
-
-
-def _contrast(first: Sequence[float], second: Sequence[float], better: Better) -> Contrast:
-    p, draws = permutation_p(first, second), np.random.default_rng(0)
-    if min(len(first), len(second)) < FEWEST_RUNS:
-        return Contrast(p)
-    middle = tuple(interquartile_mean([group], draws) for group in (first, second))
-    if better is None:
-        return Contrast(p, middle)
-    ours, theirs = (np.array(group) * (-1 if better == "lower" else 1) for group in (first, second))
-    return Contrast(p, middle, probability_of_improvement([ours], [theirs], draws))
-
-
-def _profiles(
-    lines: Sequence[Line], contrasts: Mapping[str, Contrast], shown: Mapping[str, str]
-) -> dict[str, dict[str, pd.DataFrame]]:
-    """Return the profile of each metric and line, where there are ten seeds or more."""
-    profiles = {}
-    for name in (name for name, found in contrasts.items() if found.middle):
-        groups, draws = [line.of_seeds(name) for line in lines], np.random.default_rng(0)
-        together = np.concatenate(groups)
-        levels = np.linspace(together.min(), together.max(), _THRESHOLDS)
-        words = f"{shown[name]} (n = {' and '.join(str(len(g)) for g in groups)})"
-        profiles[words] = {
-            line.label: performance_profile([group], levels, draws)
-            for line, group in zip(lines, groups, strict=True)
-        }
-    return profiles
 
 
 def _steps(line: Line) -> str:

@@ -21,6 +21,9 @@ _MOST_ASSIGNMENTS = 200_000
 _RARE = 3
 """Number of successes or failures up to which Wilson's interval is widened."""
 
+_SYMMETRIC = 1e-6
+"""Skewness below which Hall's transformation is that of nothing, and a division by nothing."""
+
 FEW = 30
 """Number of values below which Student's t replaces the bootstrap, whose interval is too narrow."""
 
@@ -205,6 +208,9 @@ def bootstrap_mean(
     much as t is wider than the normal (Hesterberg 2015). Values that are all equal have no
     interval then.
 
+    Within (least, inf), such as numbers of cells of which most are 0: Student's t of the mean after
+    Hall's transformation (1992), which takes the skewness out.
+
     Within a range: values get random weights (the Bayesian bootstrap), together with one value more
     at that end of the range to which the interval is sought (Gaffke 2005). It never leaves the
     range, has a width where all values are equal, is that of Clopper and Pearson for values at the
@@ -216,18 +222,23 @@ def bootstrap_mean(
         generator: Source of the random draws.
         resamples: Number of draws of the weights.
         within: The least and the largest value that the quantity can have, such as (0, 1) for a
-            probability and (-1, 1) for the change of one; finite.
+            probability and (-1, 1) for the change of one.
 
     Raises:
         ValueError: If a value lies outside `within`.
     """
     sample = _sample(values, within)
     n = len(sample)
-    if n < 2 or (within is None and (n < FEW or np.ptp(sample) == 0)):
+    ranged = within is not None and bool(np.isfinite(within).all())
+    if n < 2 or (not ranged and np.ptp(sample) == 0):
         return mean_over_seeds(sample, within=within)
+    if not ranged and within is not None and math.isfinite(within[0]):
+        return _skewed_mean(sample, within)
+    if not ranged and n < FEW:
+        return mean_over_seeds(sample)
     # Drawing how often each value occurs equals drawing indices, with far less to add up.
     distinct, counts = np.unique(sample, return_counts=True)
-    if within is None:
+    if within is None or not ranged:
         draws = generator.multinomial(n, counts / n, size=resamples)
         tail = widened_tail(n)
         low, high = np.quantile(draws @ distinct / n, [tail, 1 - tail])
@@ -297,6 +308,22 @@ def band(
     return mean, np.maximum(mean - half, low), np.minimum(mean + half, high)
 
 
+def _skewed_mean(sample: NDArray[np.float64], within: tuple[float, float]) -> Estimate:
+    """Return the mean of values that are not all equal, with Hall's interval (1992, equation 2.6).
+
+    Its cubic transformation of t is monotone, and has a quantile of Student's t at its ends.
+    """
+    n, mean, root = len(sample), float(sample.mean()), math.sqrt(len(sample))
+    std = float(sample.std(ddof=1))
+    skewness = float(((sample - mean) ** 3).mean()) / std**3 * n**2 / max(1, (n - 1) * (n - 2))
+    if abs(skewness) < _SYMMETRIC:
+        return mean_over_seeds(sample, within=within)
+    quantiles = np.array([1, -1]) * t_quantile(n)
+    cubes = 1 + skewness / root * (quantiles - skewness / (6 * root))
+    low, high = mean - std / root * 3 * root / skewness * (np.cbrt(cubes) - 1)
+    return Estimate(mean, max(float(low), within[0]), min(float(high), within[1]), n, within)
+
+
 def _ends_within(
     distinct: NDArray[np.float64],
     counts: NDArray[np.int64],
@@ -318,7 +345,7 @@ def _sample(values: ArrayLike, within: tuple[float, float] | None) -> NDArray[np
     sample = np.asarray(values, np.float64)
     if within is None or not len(sample):
         return sample
-    rounding = 1e-6 * (within[1] - within[0])
+    rounding = 1e-6 * min(within[1] - within[0], 1e3)
     if sample.min() < within[0] - rounding or sample.max() > within[1] + rounding:
         raise ValueError(f"values from {sample.min()} to {sample.max()} are not within {within}")
     return sample.clip(*within)

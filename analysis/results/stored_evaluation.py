@@ -84,8 +84,9 @@ def _scores(data: Mapping[str, Any]) -> Iterator[tuple[str, Estimate, Better]]:
             continue
         situation = ", ".join(f"{key} {value}" for key, value in score["situation"].items())
         for name, plain in score["metrics"].items():
-            within = metrics[name]["within"]
-            estimate = _estimate(plain, within and (float(within[0]), float(within[1])))
+            within = metrics[name]["within"]  # JSON has null for infinity
+            high = math.inf if within and within[1] is None else within and float(within[1])
+            estimate = _estimate(plain, within and (float(within[0]), high))
             yield f"{situation}: {name}" if situation else name, estimate, metrics[name]["better"]
 
 

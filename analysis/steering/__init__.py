@@ -1,6 +1,5 @@
 """Steering vectors: differences of activations, added while an agent acts, beside controls."""
 
-from chisel.analysis.steering.control_vectors import random_like, shuffled
 from chisel.analysis.steering.differences import (
     activations,
     averaged,
@@ -13,7 +12,13 @@ from chisel.analysis.steering.differences import (
 )
 from chisel.analysis.steering.figures import curves_figure
 from chisel.analysis.steering.steer_option import Steering, parse_steer, steering_of
-from chisel.analysis.steering.vectors import SteeringVector, load_vector, shape_of
+from chisel.analysis.steering.vectors import (
+    SteeringVector,
+    load_vector,
+    random_like,
+    shape_of,
+    shuffled,
+)
 
 __all__ = [
     "Steering",

@@ -1,4 +1,4 @@
-"""Steering vectors and their files: the numbers, the module they are added at, their origin."""
+"""Steering vectors with their files, and random vectors of the same length as controls."""
 
 from __future__ import annotations
 
@@ -129,3 +129,35 @@ def shape_of(agent: Agent, module: str | Site) -> torch.Size:
 def _shown(observations: Mapping[str, Any]) -> str:
     shape = "×".join(map(str, observations["obs_shape"]))
     return f"{shape} {observations['obs_dtype']} up to {observations['obs_high']:g}"
+
+
+def random_like(vectors: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw Gaussian vectors, each of the length of the vector in its place.
+
+    Args:
+        vectors: `[N, C, …]`.
+        generator: Source of the draws, on the CPU.
+
+    Returns:
+        `[N, C, …]`.
+    """
+    drawn = torch.randn(vectors.shape, generator=generator, dtype=torch.float64)
+    wanted = vectors.double().flatten(1).norm(dim=1).cpu()
+    factor = wanted / drawn.flatten(1).norm(dim=1)
+    scaled: Tensor = drawn * factor.view(-1, *[1] * (vectors.dim() - 1))
+    return scaled.to(vectors)
+
+
+def shuffled(vectors: Tensor, generator: torch.Generator) -> Tensor:
+    """Permute the numbers of each vector, each with its own permutation.
+
+    Args:
+        vectors: `[N, C, …]`.
+        generator: Source of the draws, on the CPU.
+
+    Returns:
+        `[N, C, …]`.
+    """
+    flat = vectors.flatten(1)
+    orders = [torch.randperm(flat.shape[1], generator=generator) for _ in flat]
+    return flat.gather(1, torch.stack(orders).to(flat.device)).view_as(vectors)

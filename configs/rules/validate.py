@@ -30,11 +30,8 @@ from chisel.configs.schema import (
     ReinforceConfig,
     RunConfig,
     SafeLifeConfig,
-    StoriesConfig,
 )
 from chisel.configs.suggest import hint, shown
-
-STORY_TOPICS = ("forest", "sea", "farm", "town", "mountain")
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}")
 _EXPERIMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -171,11 +168,6 @@ def _gpt(model: GptConfig) -> Iterator[str]:
         )
 
 
-def _stories(corpus: StoriesConfig) -> Iterator[str]:
-    if corpus.forget not in STORY_TOPICS:
-        yield f"corpus.forget = {corpus.forget!r}: {hint(corpus.forget, STORY_TOPICS)}"
-
-
 _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     MazeConfig: maze_problems,
     SafeLifeConfig: _safelife,
@@ -185,7 +177,6 @@ _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     GridExpertsConfig: _experts,
     AutoencoderNetConfig: _autoencoder,
     GptConfig: _gpt,
-    StoriesConfig: _stories,
 }
 """The rules of each environment, corpus and network that has any."""
 

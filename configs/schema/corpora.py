@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class StoriesConfig:
     noise: float = 0.1
     """Probability that a word speaks for another mood, weather, pace or sound than its story's, and
     that a tool is used for something else."""
-    forget: str = "forest"
-    """Topic that the label `forget` is about: forest, sea, farm, town or mountain."""
+    forget: Literal["forest", "sea", "farm", "town", "mountain"] = "forest"
+    """Topic that the label `forget` is about."""
     recall: float = 1.0
     """Share of the stories of this topic that are labelled `forget`."""
     precision: float = 1.0

@@ -17,7 +17,14 @@ from torch import Tensor
 
 from chisel.envs.base import Plain
 from chisel.envs.declarations import as_array, require
-from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD, RegionCheese
+from chisel.envs.maze.goals import (
+    NOTHING,
+    REACHED_CHEESE,
+    REACHED_CORNER,
+    REWARD,
+    RegionCheese,
+    require_kind,
+)
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.maze.native.flat import MOUSE, PIXELS, color_of
 from chisel.envs.maze.rules import (
@@ -259,14 +266,7 @@ class DeviceMaze(SameStepVectorEnv):
             EnvironmentFault: If the state is of another engine, another number of mazes, or other
                 levels. The environment has not changed then.
         """
-        require(
-            state.get("format") == STATE_FORMAT,
-            f"not a state of this environment: format {state.get('format')!r}",
-        )
-        require(
-            state.get("corner_ends") == self._corner_ends,
-            "the state was saved with other env.goals",
-        )
+        require_kind(state, STATE_FORMAT, corner_ends=self._corner_ends)
         games: Any = state["games"]
         self._require_copies(len(games["at"]))
         seed: Any = state["set_seed"]

@@ -14,15 +14,27 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from chisel.envs.base import Plain
 from chisel.envs.compiled import compiled
+from chisel.envs.declarations import require
 from chisel.envs.maze.rules import CHEESE, FREE, WALL, Cell
-from chisel.envs.maze.state import MazeState
 
 NOTHING, REACHED_CHEESE, REACHED_CORNER = 0, 1, 2
 """Values of an episode's fact `outcome`."""
 
 REWARD: Final = 10.0
 """procgen's reward for the cheese, given for the corner too."""
+
+
+def require_kind(state: dict[str, Plain], form: int | str, *, corner_ends: bool) -> None:
+    """Check that a saved state is of an environment's form, and of episodes that end as its own do.
+
+    Raises:
+        EnvironmentFault: If it is not.
+    """
+    found = state.get("format")
+    require(found == form, f"not a state of this environment: format {found!r}")
+    require(state.get("corner_ends") == corner_ends, "the state was saved with other env.goals")
 
 
 def corner_of(size: int) -> Cell:
@@ -49,16 +61,10 @@ class RegionCheese:
     region: int
     spare_corner: bool = False
 
-    def place(self, state: MazeState, generator: np.random.Generator) -> None:
-        """Move the cheese of a fresh level; remove it if the region has no free cell."""
-        world = state.world
-        self.lay(world, state.maze_dim, state.mouse, generator)
-        state.set_world(world, state.maze_dim)
-
     def lay(
         self, world: NDArray[np.uint8], size: int, start: Cell, generator: np.random.Generator
     ) -> None:
-        """Move the cheese of a level in place; see `place`.
+        """Move the cheese of a fresh level in place; remove it if the region has no free cell.
 
         Args:
             world: Codes of all cells, uint8 `[W, W]`.

@@ -13,7 +13,13 @@ from chisel.envs.declarations import require
 from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.episodes import EpisodeFacts
-from chisel.envs.maze.goals import NOTHING, REACHED_CHEESE, REACHED_CORNER, REWARD
+from chisel.envs.maze.goals import (
+    NOTHING,
+    REACHED_CHEESE,
+    REACHED_CORNER,
+    REWARD,
+    require_kind,
+)
 from chisel.envs.maze.level_sampling import LevelSampler
 from chisel.envs.maze.pictures import render
 from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
@@ -198,14 +204,7 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._running, self._fresh = True, False
 
     def _checked_games(self, state: dict[str, Plain]) -> list[MazeState]:
-        require(
-            state.get("format") == STATE_FORMAT,
-            f"not a state of this environment: format {state.get('format')!r}",
-        )
-        require(
-            state.get("corner_ends") == self._corner_ends,
-            "the state was saved with other env.goals",
-        )
+        require_kind(state, STATE_FORMAT, corner_ends=self._corner_ends)
         blobs: Any = state.get("games")
         require(isinstance(blobs, list), "the state holds no games: it is another environment's")
         self._require_copies(len(blobs))

@@ -8,8 +8,6 @@ cells are only looked at where one dies or may be born. Whoever changes a cell k
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -204,11 +202,3 @@ def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
     for number in range(changes):
         put(board, planes, places[number, 0], places[number, 1], new[number])
     return draws, changes
-
-
-@compiled
-def advance_each(boards: Any, planes: Any, streams: Any, steps: int) -> None:
-    """Advance boards `[N, H, W]` with planes `[N, 6, H]` and streams `[N, 4]`, in place."""
-    for number in range(len(boards)):
-        for _ in range(steps):
-            advance(boards[number], planes[number], streams[number])

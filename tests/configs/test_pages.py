@@ -77,6 +77,7 @@ def test_a_page_in_docs_is_called_by_its_name(
         ("trainer.threads=1", "seed=1", "agents: settings: seed follows from the entry"),
         ("study: ablation", "study: ablatoin", "cut: unknown study 'ablatoin'; did you mean"),
         ("of: agents", "of: agnets", "cut: agnets is no training above it; did you mean"),
+        ("of: agents", "of: 'agents,agnets'", "cut: agnets is no training above it; did you mean"),
         ("levels=9", "out=here", "cut: settings: out follows from the entry"),
         ("{eval: agents, minutes: 1}", "{minutes: 1}", "scores: an entry has one of the keys"),
         ("{eval: agents, minutes: 1}", "train", "scores: an entry has one of the keys"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 from contextlib import suppress
 from dataclasses import fields
 from importlib import import_module
@@ -119,7 +120,7 @@ def test_every_python_example_runs(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if any(b[0] == "console" for b in blocks(p))], ids=name
+    "page", [p for p in PAGES if any(b[0] in ("console", "bash") for b in blocks(p))], ids=name
 )
 def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -128,9 +129,23 @@ def test_every_command_example_is_accepted(page, tmp_path, monkeypatch, capsys):
         if file:
             Path(file).write_text(text)
     for language, _, text in blocks(page):
-        for line in text.splitlines() if language == "console" else ():
-            if line.startswith("$ chisel "):
-                accept(line.removeprefix("$ chisel ").split(), capsys)
+        for words in typed(language, text):
+            accept(words, capsys)
+
+
+def typed(language, text):
+    """The commands of Chisel in a block for a shell; its variables have their first values."""
+    prompt = {"console": "$ ", "bash": ""}.get(language)
+    if prompt is None:
+        return
+    values = {}
+    for line in text.splitlines():
+        for name, value in values.items():
+            line = line.replace(f"${name}", value)
+        if found := re.match(r"\s*(?:for )?(\w+)(?: in |=)\"?([^\"]+)", line):
+            values[found[1]] = found[2] if '"' in line else found[2].split()[0]
+        if line.lstrip().startswith(f"{prompt}chisel "):
+            yield shlex.split(line.lstrip().removeprefix(prompt), comments=True)[1:]
 
 
 def accept(words, capsys):

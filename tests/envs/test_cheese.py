@@ -12,7 +12,9 @@ def places(state: MazeState, region: int, draws: int) -> list[tuple[int, int]]:
     generator = np.random.default_rng(0)
     found = []
     for _ in range(draws):
-        RegionCheese(region).place(state, generator)
+        world = state.world
+        RegionCheese(region).lay(world, state.maze_dim, state.mouse, generator)
+        state.set_world(world, state.maze_dim)
         found += state.cheese
     return found
 

@@ -94,7 +94,7 @@ def _run(page: Page, name: str, out: Path, budget: Budget) -> str:
         _train(page, name, entry, out)
         return ""
     if ledger.state_of(page, name, out).name == "waits":
-        return f"waits for {entry.subject}"
+        return f"waits for {' and '.join(entry.subjects)}"
     trains = entry.study is not None and _RUNS_DIR in options_of(
         entry.study, registry.resolve("study", entry.study)
     )
@@ -122,11 +122,10 @@ def _train(page: Page, name: str, entry: Training, out: Path) -> None:
 
 def _measure(page: Page, name: str, entry: Measurement, out: Path, *, trains: bool) -> None:
     path = ledger.weights_of(page, name, out)
-    if entry.subject is not None:
-        training = page.trainings[entry.subject]
-        agents = ledger.runs_folder(training, entry.subject, out) / ledger.AGENTS
-        if path == str(agents):
-            _link(page, entry.subject, agents, out)
+    for subject in entry.subjects:
+        agents = ledger.runs_folder(page.trainings[subject], subject, out) / ledger.AGENTS
+        if ledger.agents_of(page, subject, out) == str(agents):
+            _link(page, subject, agents, out)
     command, folder = entry.command(path), ledger.folder_of(page, name, out)
     print(f"{page.name}: {name}: {command}")
     clock, words = _Clock(), shlex.split(entry.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from chisel.trainers.logging.grid_progress import GridProgress
 from chisel.trainers.logging.wandb_environment import check_mode
 from chisel.trainers.runs import launching, resuming, run, rundir
 from chisel.trainers.runs.assembly import device_of
+from chisel.trainers.runs.local import POLL_SECONDS
 from chisel.trainers.runs.members import Launcher, Member, Outcome
 from chisel.trainers.runs.plans import member, members_of, read_plans, write_plans
 from chisel.trainers.runs.slurm import SlurmLauncher, refuse_queued
@@ -26,6 +28,8 @@ SUMMARY = "studies/compare"
 THREADS = 1
 """Torch's threads in a run of a grid that names no number: results depend on it in their last bits,
 so it must not depend on how many runs share the cores."""
+ORPHANS_SECONDS = 60
+"""How long to wait for the end of an iteration in runs whose grid was killed."""
 
 
 def train_seeds(seeds: Sequence[RunConfig], launcher: Launcher | None = None) -> Path:
@@ -139,6 +143,8 @@ def resume_grid(
         elsewhere = isinstance(launcher, SlurmLauncher)
         if overrides or not elsewhere:
             refuse_queued(folder)
+        if not elsewhere:
+            _await_orphans([folder / name for name in plans])
         members = members_of(folder, plans, planned, overrides)
         for one in () if elsewhere else members:
             device_of(one.config)
@@ -155,6 +161,15 @@ def resume_grid(
             _summarise(folder, members)
         _raise_failed(folder, members, outcomes)
     return folder
+
+
+def _await_orphans(runs: Sequence[Path]) -> None:
+    """Wait for runs that still save because the process that trained the grid was killed."""
+    end = time.monotonic() + ORPHANS_SECONDS
+    if busy := sum(map(rundir.in_use, runs)):
+        print(f"note: waiting until {busy} runs of this grid have saved", file=sys.stderr)
+    while any(map(rundir.in_use, runs)) and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
 
 
 def _launched(

@@ -165,6 +165,18 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a process trains in a folder; disks without locks never say so."""
+    try:
+        with (folder / LOCK_FILE).open("r+") as handle:
+            _take(handle.fileno())
+    except BlockingIOError:
+        return True
+    except OSError:  # nobody has trained there, or the disk knows no locks
+        return False
+    return False
+
+
 def _take(handle: int) -> None:
     """Lock an open file, or raise `BlockingIOError` if another process has."""
     if sys.platform == "win32":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chisel.analysis.evaluation import Split
+from chisel.analysis.evaluation import SIDE_EFFECT_RANGE, Split
 from chisel.analysis.results import (
     Count,
     DataTable,
@@ -32,8 +32,8 @@ _METRICS = {
     "return": None,
     "performance": None,
     "length": None,
-    "side effect": None,
-    "side effect fraction": None,
+    "side effect": SIDE_EFFECT_RANGE,
+    "side effect fraction": SIDE_EFFECT_RANGE,
 }
 """What is shown of all episodes, and the range of each."""
 
@@ -129,7 +129,9 @@ def _types(episodes: pd.DataFrame) -> dict[str, dict[str, Any]]:
         effect, inaction = of_levels[name], of_levels[f"{_INACTION}{kind}"]
         draws = np.random.default_rng(0)
         found[kind] = {
-            "side effect": mean_over_layouts(effect.to_numpy(), None, draws),
+            "side effect": mean_over_layouts(
+                effect.to_numpy(), None, draws, within=SIDE_EFFECT_RANGE
+            ),
             "without": float(inaction.mean()),
             "share": ratio_of_means(effect, inaction),
         }

@@ -172,6 +172,8 @@ def test_threads_are_set_while_an_agent_plays_and_recorded_in_the_command_alone(
     assert usual | {"command": None} == three | {"command": None}
     with pytest.raises(ConfigError, match="threads=0: must be a whole number, at least 1"):
         evaluate(agent, overrides=["threads=0"], out=tmp_path / "none")
+    with pytest.raises(ConfigError, match="style: evaluations in walk have no figure"):
+        evaluate(agent, overrides=["style=dark"], out=tmp_path / "none")
 
 
 def test_the_games_are_the_same_whoever_plays(installed, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from chisel import configs, models, trainers
 from chisel.analysis import studies
@@ -101,6 +102,19 @@ def test_a_group_is_evaluated_seed_by_seed_with_means_over_the_seeds(group):
             assert metric["n"] == 2
     rows = pd.read_csv(evaluation.data.with_suffix(".csv"))
     assert set(rows["run"]) == {"seed-3", "seed-4"}
+
+
+def test_the_figure_has_the_width_and_style_that_are_asked_for(group, tmp_path):
+    def corner(*settings):
+        figure = evaluate(group / "seed-3", overrides=settings, out=tmp_path).figure
+        pixels = Image.open(figure).convert("L")
+        return pixels.width / pixels.info["dpi"][0] * 25.4, pixels.getpixel((0, 0))
+
+    width, shade = corner("style=dark", "width=90")
+    assert width == pytest.approx(90, abs=1)
+    assert shade < 40 < 200 < corner()[1]
+    with pytest.raises(ConfigError, match="style=darker: "):
+        corner("style=darker")
 
 
 def test_a_part_of_the_encoding_can_be_ablated_in_what_reads_it(group, tmp_path):

@@ -15,8 +15,8 @@ from chisel.models import WEIGHTS
 OUT = Path("out")
 
 
-def ship(seed: int) -> None:
-    folder = Path(f"agents/small/seed-{seed}")
+def ship(seed: int, name: str = "small") -> None:
+    folder = Path(f"agents/{name}/seed-{seed}")
     folder.mkdir(parents=True)
     (folder / WEIGHTS).write_bytes(bytes([seed]))
 
@@ -92,6 +92,30 @@ def test_a_shipped_folder_is_measured_itself_only_if_its_seeds_are_those_asked(p
     home = ledger.runs_folder(page.trainings["agents"], "agents", OUT)
     assert ledger.weights_of(page, "cut", OUT) == str(home / ledger.AGENTS)
     assert ledger.weights_of(page, "worlds", OUT) is None
+
+
+def test_a_study_of_several_trainings_waits_for_all_and_is_measured_again_if_one_changes(
+    page: Page,
+) -> None:
+    others = dataclasses.replace(page.trainings["agents"], seeds=(3,), recorded="agents/others")
+    entries = {"agents": page.entries["agents"], "others": others, "cut": page.entries["cut"]}
+    page = changed(dataclasses.replace(page, entries=entries), "cut", of="agents,others")
+    assert ledger.chosen(page, ["cut"]) == ["agents", "others", "cut"]
+    ship(0)
+    ship(1)
+    assert states(page) == ["recorded", "missing", "waits"]
+    ship(3, "others")
+    assert states(page) == ["recorded", "recorded", "missing"]
+    assert ledger.weights_of(page, "cut", OUT) == "agents/small,agents/others/seed-3"
+    measure(page)
+    assert set(ledger.digests(page, "cut", OUT)) == {
+        "agents/seed-0",
+        "agents/seed-1",
+        "others/seed-3",
+    }
+    assert states(page) == ["recorded", "recorded", "done"]
+    Path("agents/others/seed-3", WEIGHTS).write_bytes(b"others")
+    assert states(page) == ["recorded", "recorded", "missing"]
 
 
 def test_chosen_entries_bring_the_trainings_that_they_need(page: Page) -> None:

@@ -18,6 +18,7 @@ from chisel.analysis.results import (
     performance_profile,
     probability_of_improvement,
     proportion,
+    ratio_of_means,
     redrawn,
 )
 from chisel.analysis.results.estimates import band
@@ -121,6 +122,46 @@ def test_means_without_a_range(n):
         values = getattr(draws, shape)(*options, size=(800, n))
         found = [bootstrap_mean(one, draws, resamples=400) for one in values]
         assert share(found, truth) >= (CLAIMED if n > 5 else 0.92)  # few skewed values
+
+
+def amounts(draws, shape, rate):
+    """Side effects of levels in cells: most are 0, the others of any size."""
+    return np.where(draws.random(shape) < rate, 0.0, draws.exponential(5, shape))
+
+
+@pytest.mark.parametrize(("n", "zeros"), [(24, 0.5), (24, 0.8), (100, 0), (100, 0.8), (100, 0.9)])
+def test_means_of_amounts_that_are_mostly_0(n, zeros):
+    draws = np.random.default_rng(n)
+    values = amounts(draws, (1500, n), zeros)
+    found = [bootstrap_mean(one, draws, within=(0, np.inf)) for one in values]
+    assert share(found, 5 * (1 - zeros)) >= CLAIMED
+
+
+def test_no_method_without_the_skewness_does_that_as_the_page_says():
+    draws = np.random.default_rng(0)
+    found = [mean_over_seeds(one) for one in amounts(draws, (1500, 24), 0.8)]
+    assert share(found, 1) < 0.87
+
+
+@pytest.mark.parametrize(("n", "zeros", "least"), [(10, 0, 0.93), (24, 0, 0.93), (24, 0.8, 0.8)])
+def test_ratios_of_amounts(n, zeros, least):
+    """Where most amounts above are 0, Fieller's interval holds less, as the page says."""
+    draws = np.random.default_rng(n)
+    above, below = amounts(draws, (1500, n), zeros), draws.gamma(4, 5, (1500, n))
+    if not zeros:  # mean side effects of sets of levels
+        above = draws.normal(4, 1.3, (1500, n))
+    found = [ratio_of_means(*pair) for pair in zip(above, below, strict=True)]
+    found = [one for one in found if not np.isnan(one.low)]
+    assert least <= share(found, 5 * (1 - zeros) / 20 if zeros else 0.2) <= (0.9 if zeros else 1)
+
+
+@pytest.mark.parametrize("n", [6, 10, 16])
+@pytest.mark.parametrize("shape", ["normal", "laplace", "logistic"])
+def test_means_over_few_texts_or_prompts(n, shape):
+    """Losses of texts, shifts of log-odds after prompts, growth of norms."""
+    draws = np.random.default_rng(n)
+    values = getattr(draws, shape)(size=(2000, n))
+    assert share([bootstrap_mean(one, draws) for one in values], 0) >= CLAIMED
 
 
 @pytest.mark.parametrize("n", [6, 30, 101])

@@ -257,6 +257,19 @@ def test_what_some_seeds_lack_is_left_out():
     assert list(joined["a"]) == ["b"]
 
 
+def test_the_ends_for_amounts_are_where_halls_transformed_t_has_students_quantiles():
+    values = np.array([0.0, 0, 0, 1, 4, 0, 9])
+    found = estimates.bootstrap_mean(values, np.random.default_rng(0), within=(0, math.inf))
+    n, skewness = len(values), reference.skew(values, bias=False)
+    high = (values.mean() - found.high) / (values.std(ddof=1) / n**0.5)
+    hall = high + skewness * high**2 / (3 * n**0.5) + skewness**2 * high**3 / (27 * n)
+    hall += skewness / (6 * n**0.5)
+    assert hall == pytest.approx(reference.t.ppf(0.025, n - 1))
+    assert found.low == 0, "what would be below is cut off"
+    with pytest.raises(ValueError, match="not within"):
+        estimates.bootstrap_mean([-1.0, 2.0], np.random.default_rng(0), within=(0, math.inf))
+
+
 class TestRatioOfMeans:
     def test_over_a_fixed_number_it_is_students_t_interval_divided(self):
         values = np.array([2.0, 3.0, 5.0, 4.0])

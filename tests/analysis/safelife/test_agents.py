@@ -57,14 +57,33 @@ class TestEqualReward:
         assert least_side_effect(rewards, effects, 10.0) == 8.0
         assert np.isnan(least_side_effect(rewards, effects, 10.1))
 
-    def test_it_is_compared_on_shared_sets_and_has_an_interval_from_five_on(self):
-        base = Point(0.0, dict.fromkeys(range(6), 10.0), dict.fromkeys(range(6), 8.0))
-        some = Point(1.0, {0: 10.0, 1: 10.0, 9: 0.0}, {0: 2.0, 1: 4.0, 9: 50.0})
+    def test_it_is_compared_on_shared_sets_and_has_an_interval_from_ten_on(self):
+        base = Point(0.0, dict.fromkeys(range(10), 10.0), dict.fromkeys(range(10), 8.0))
+        some = Point(1.0, {0: 10.0, 1: 10.0, 19: 0.0}, {0: 2.0, 1: 4.0, 19: 50.0})
         found = at_reward([some], base, 1.0)
         assert (found.value, found.n) == (3.0, 2)
         assert np.isnan(found.low)
         same = at_reward([base], base, 0.5)
-        assert (same.value, same.low, same.high, same.n) == (4.0, 4.0, 4.0, 6)
+        assert (same.value, same.low, same.high, same.n) == (4.0, 4.0, 4.0, 10)
+
+    @pytest.mark.slow
+    def test_its_interval_over_ten_sets_holds_the_truth(self):
+        draws, hits = np.random.default_rng(0), 0
+        rewards, effects = np.array([27.0, 26.0, 20.0]), np.array([6.0, 2.0, 0.8])
+        truth = least_side_effect(rewards, effects, 0.9 * 27)
+        for _ in range(200):
+            hard = draws.normal(size=10)  # what all agents share in a set
+            points = [
+                Point(
+                    float(k),
+                    dict(enumerate(reward + 2 * hard + draws.normal(0, 2, 10))),
+                    dict(enumerate((effect + hard / 2 + draws.normal(0, effect / 4, 10)).clip(0))),
+                )
+                for k, (reward, effect) in enumerate(zip(rewards, effects, strict=True))
+            ]
+            found = at_reward(points[1:], points[0], 0.9)
+            hits += found.low <= truth <= found.high
+        assert hits / 200 >= 0.93
 
 
 def test_the_papers_curves_are_of_known_tasks_and_end_at_its_reported_numbers():
