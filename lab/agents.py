@@ -15,7 +15,14 @@ from chisel.analysis.ablation import regions_of
 from chisel.analysis.evaluation import world_of
 from chisel.analysis.maze import Ingredients
 from chisel.analysis.results import points_of, runs_of
-from chisel.configs import WORLD_SIZE, CheckpointError, ConfigError, MazeConfig, hint
+from chisel.configs import (
+    WORLD_SIZE,
+    CheckpointError,
+    ConfigError,
+    MazeConfig,
+    agent_path,
+    hint,
+)
 from chisel.models import Agent, load_agent
 
 SHIPPED = Path("agents")
@@ -97,7 +104,7 @@ class Shelf:
 
     def __init__(self, paths: Sequence[Path | str]) -> None:
         self._paths: dict[str, Path] = {}
-        for given in map(Path, paths):
+        for given in map(agent_path, paths):
             if not given.exists():
                 raise CheckpointError(f"there is no {given}")
             for point in points_of(given):

@@ -50,7 +50,7 @@ export function App() {
       <Header onHelp={() => help.current?.showModal()} />
       <Banner />
       <nav class="views" aria-label="Views">
-        {VIEWS.map(([name, title]) => (
+        {VIEWS.filter(([name]) => !(store.offline && name === "play")).map(([name, title]) => (
           <button
             key={name}
             aria-current={view === name ? "page" : undefined}
@@ -237,10 +237,14 @@ function Files() {
           <button onClick={done(save)}>Save</button>
           <button onClick={done(() => chosen.current?.click())}>Open…</button>
           <button onClick={done(link)}>Copy link</button>
-          <button onClick={done(() => exported("python"))}>Copy as Python…</button>
-          <button onClick={done(() => exported("svg"))}>Figure as SVG</button>
-          <button onClick={done(() => exported("png"))}>Figure as PNG</button>
-          <button onClick={done(() => exported("csv"))}>Numbers as CSV</button>
+          {!store.offline && (
+            <>
+              <button onClick={done(() => exported("python"))}>Copy as Python…</button>
+              <button onClick={done(() => exported("svg"))}>Figure as SVG</button>
+              <button onClick={done(() => exported("png"))}>Figure as PNG</button>
+              <button onClick={done(() => exported("csv"))}>Numbers as CSV</button>
+            </>
+          )}
         </div>
       </details>
       <input

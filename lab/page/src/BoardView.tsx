@@ -93,6 +93,14 @@ export function BoardView() {
   );
 }
 
+/** Numbers from which a random maze is chosen. */
+const RANDOM = 1e6;
+
+function sidesOf(smallest: number, largest: number): number[] {
+  const first = smallest | 1;
+  return Array.from({ length: Math.max(0, Math.floor((largest - first) / 2) + 1) }, (_, n) => first + 2 * n);
+}
+
 function Levels() {
   const store = useStore();
   const source = useSignal<"validation" | "train" | "procgen">("validation");
@@ -101,8 +109,7 @@ function Levels() {
   const cheese = useSignal<"anywhere" | "as-trained">("anywhere");
   const maze = store.agent.value?.maze;
   if (!maze) return null;
-  const sizes: number[] = [];
-  for (let side = maze.smallest | 1; side <= maze.largest; side += 2) sizes.push(side);
+  const most = maze.mazes ?? RANDOM;
   const load = async (chosen: number) => {
     seed.value = chosen;
     const sided = source.value === "procgen" ? 0 : size.value || 0;
@@ -119,30 +126,32 @@ function Levels() {
         void load(seed.value);
       }}
     >
+      {!store.offline && (
+        <label>
+          Mazes
+          <select value={source.value} onChange={(e) => (source.value = e.currentTarget.value as typeof source.value)}>
+            <option value="validation">validation</option>
+            <option value="train">training</option>
+            <option value="procgen">procgen seed</option>
+          </select>
+        </label>
+      )}
       <label>
-        Mazes
-        <select value={source.value} onChange={(e) => (source.value = e.currentTarget.value as typeof source.value)}>
-          <option value="validation">validation</option>
-          <option value="train">training</option>
-          <option value="procgen">procgen seed</option>
-        </select>
-      </label>
-      <label>
-        Number
+        {store.offline ? `Validation maze, 0 to ${most - 1}` : "Number"}
         <input
           type="number"
           min={0}
-          max={2147483647}
+          max={maze.mazes === undefined ? 2147483647 : most - 1}
           value={seed.value}
           onInput={(e) => (seed.value = e.currentTarget.valueAsNumber || 0)}
         />
       </label>
-      {source.value !== "procgen" && (
+      {!store.offline && source.value !== "procgen" && (
         <label>
           Side
           <select value={size.value} onChange={(e) => (size.value = Number(e.currentTarget.value))}>
             <option value={0}>any</option>
-            {sizes.map((one) => (
+            {sidesOf(maze.smallest, maze.largest).map((one) => (
               <option key={one} value={one}>
                 {one}
               </option>
@@ -150,7 +159,7 @@ function Levels() {
           </select>
         </label>
       )}
-      {source.value !== "procgen" && maze.region !== null && (
+      {!store.offline && source.value !== "procgen" && maze.region !== null && (
         <label>
           Cheese
           <select value={cheese.value} onChange={(e) => (cheese.value = e.currentTarget.value as typeof cheese.value)}>
@@ -161,7 +170,7 @@ function Levels() {
       )}
       <span class="row tight">
         <button type="submit">Load</button>
-        <button type="button" onClick={() => void load(Math.floor(Math.random() * 1e6))}>
+        <button type="button" onClick={() => void load(Math.floor(Math.random() * most))}>
           Random
         </button>
         <button type="button" onClick={() => store.changeBoard((b) => blank(size.value || sideOf(b)))}>
@@ -182,7 +191,7 @@ function Notes() {
     <div class="notes">
       <p class="quiet">
         {[...cheese, corner].join(", ")}. {facts.board.level >= 0 ? `Level ${facts.board.level}. ` : ""}
-        Split of this layout: {facts.split}.
+        {facts.split && `Split of this layout: ${facts.split}.`}
       </p>
       {facts.marks.length > 0 && (
         <div class="mark" role="note">

@@ -5,7 +5,6 @@ import { begin as beginHistory, changed, isSession, redo, undo, withSlot, type B
 import { begin, take, type Field, type Mode } from "./field";
 import type { Theme } from "./colour";
 import {
-  decode,
   VERSION,
   type Agent,
   type Answer,
@@ -81,7 +80,7 @@ export class Store {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     this.theme = signal(dark.matches ? "dark" : "light");
     dark.addEventListener("change", () => (this.theme.value = dark.matches ? "dark" : "light"));
-    transport.onAnswer = (bytes) => this.answered(decode(bytes));
+    transport.onAnswer = (answer) => this.answered(answer);
     transport.onLink = (link, why) => this.linked(link, why);
     effect(() => this.show());
     effect(() => {
@@ -93,6 +92,10 @@ export class Store {
       if (this.session.value) kept?.setItem(KEY, JSON.stringify(this.session.value));
     });
     transport.start();
+  }
+
+  get offline(): boolean {
+    return this.transport.offline;
   }
 
   agentOf(slot: number): Agent | null {

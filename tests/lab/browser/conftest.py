@@ -103,7 +103,8 @@ def opened(chromium, link, **options):
 
 
 def _left(request):
-    return not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:"))
+    ours = ("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:", "file:")
+    return not request.url.startswith(ours)
 
 
 def settled(page):
