@@ -76,6 +76,14 @@ export interface Agent {
   readonly sites: readonly Site[];
   readonly regions: readonly { readonly name: string; readonly units: number }[];
   readonly vectors: readonly string[];
+  /** Of a language model: its blocks and units, and what is asked about at first. */
+  readonly language?: {
+    readonly layers: number;
+    readonly width: number;
+    readonly prompts: readonly string[];
+    readonly wanted: readonly string[];
+    readonly unwanted: readonly string[];
+  };
 }
 
 export interface Facts {

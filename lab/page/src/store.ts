@@ -17,7 +17,7 @@ import {
 } from "./protocol";
 import type { Link, Transport } from "./transport";
 
-export type View = "study" | "compare" | "play";
+export type View = "study" | "compare" | "play" | "language";
 
 export interface Layer {
   readonly site: string;
@@ -243,7 +243,6 @@ export class Store {
     batch(() => {
       this.link.value = { link: "open", why: "" };
       if (begun !== this.session.value) this.history.value = beginHistory(begun);
-      if (this.agentOf(0)?.maze === null) this.view.value = "play";
     });
   }
 

@@ -15,7 +15,7 @@ from chisel.lab import offline_page
 from chisel.lab.answers import Answerer
 from chisel.models import to_tensor
 from tests.lab.browser.conftest import AGENTS, ROOT, opened, settled
-from tests.lab.browser.test_page import button, cell, read_field
+from tests.lab.browser.test_page import button, cell, read_field, require_no_serious_faults
 from tests.lab.talking import PLAIN, ROUTED, answers, session, shelf
 
 pytestmark = pytest.mark.browser
@@ -219,6 +219,7 @@ def test_the_file_is_used_without_a_server(chromium, file):
     assert page.locator(".banner").count() == 0
     button(page, "Ablate corner").click()
     settled(page)
+    require_no_serious_faults(page)
     page.locator("summary").click()
     assert page.locator(".menu-items button").all_inner_texts() == ["Save", "Open…", "Copy link"]
     next(pages, None)
