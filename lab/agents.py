@@ -223,7 +223,7 @@ def sites_of(agent: Agent) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     seen: dict[str, tuple[int, int]] = {}
     for name, shape in order:
-        trunk = name.split(".block")[0]
+        trunk = name.split(".block")[0] if ".block" in name else name.rpartition(".")[0]
         step, reach = seen.get(trunk, (1, 0))
         if kinds[name] is nn.Conv2d:
             reach += step

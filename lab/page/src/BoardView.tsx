@@ -5,7 +5,7 @@ import { useRef } from "preact/hooks";
 import { blank, describe, glyph, moveCheese, moveMouse, paint, sideOf, type Brush } from "./document";
 import { drawBoard } from "./draw";
 import { Grid } from "./Grid";
-import { actionOf } from "./keys";
+import { actionOf, digitOf } from "./keys";
 import { useStore } from "./context";
 import type { Board, Cell } from "./protocol";
 
@@ -43,7 +43,11 @@ export function BoardView() {
       more: (b) => moveCheese(b, cell, true),
       turn: (b) => ({ ...b, facing: b.facing === "left" ? "right" : "left" }),
     };
-    const make = change[actionOf(event, "board") ?? ""];
+    const action = actionOf(event, "board") ?? "";
+    if (action === "keep") store.keepBoard(digitOf(event));
+    if (action === "open") store.openBoard(digitOf(event));
+    if (action === "keep" || action === "open") event.preventDefault();
+    const make = change[action];
     if (!make) return;
     store.changeBoard(make);
     event.preventDefault();
@@ -86,11 +90,20 @@ export function BoardView() {
         onKey={key}
       >
         <canvas ref={canvas} class="square" aria-hidden="true" />
+        <SeenFrame side={side} />
       </Grid>
       <Levels />
       <Notes />
     </section>
   );
+}
+
+function SeenFrame({ side }: { side: number }) {
+  const seen = useStore().seen.value;
+  if (!seen) return null;
+  const share = (squares: number) => `${(squares / side) * 100}%`;
+  const { left, right, bottom, top } = seen;
+  return <div class="seen" aria-hidden="true" style={{ left: share(left), bottom: share(bottom), width: share(right - left), height: share(top - bottom) }} />;
 }
 
 /** Numbers from which a random maze is chosen. */

@@ -35,6 +35,14 @@ export interface SlotAnswers {
 
 const NOTHING: SlotAnswers = { field: null, layer: null, solved: null, coefficients: {} };
 
+/** A part of the board, in squares from its bottom left. */
+export interface Seen {
+  readonly left: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly top: number;
+}
+
 export interface Shown {
   readonly moment: Moment;
   readonly probabilities: Float32Array | null;
@@ -59,6 +67,8 @@ export class Store {
   readonly mode = signal<Mode>("edited");
   readonly brush = signal<Brush>("wall");
   readonly cursor = signal<Cell | null>(null);
+  /** What the cell of a layer under the pointer sees. */
+  readonly seen = signal<Seen | null>(null);
   readonly site = signal("");
   readonly channel = signal(0);
   readonly active = signal(0);
@@ -114,6 +124,24 @@ export class Store {
       const board = make(session.board);
       return board === session.board ? session : { ...session, board };
     }, stroke);
+  }
+
+  /** Keep the board under a number, or study the one that is kept there. */
+  keepBoard(number: string): void {
+    if (!this.board.value) return;
+    const kept = { ...this.keptBoards(), [number]: this.board.value };
+    this.kept?.setItem(BOARDS, JSON.stringify(kept));
+    this.said.value = `Kept this maze as number ${number}.`;
+  }
+
+  openBoard(number: string): void {
+    const board = this.keptBoards()[number];
+    if (board) this.changeBoard(() => board);
+    this.said.value = board ? `Maze ${number}.` : `No maze is kept as number ${number}.`;
+  }
+
+  private keptBoards(): Readonly<Record<string, Board>> {
+    return JSON.parse(this.kept?.getItem(BOARDS) ?? "{}") as Record<string, Board>;
   }
 
   undo(): void {
@@ -277,6 +305,7 @@ export class Store {
 }
 
 export const KEY = "chisel-lab-session";
+const BOARDS = "chisel-lab-boards";
 
 function restored(kept: Storage | null): Session | null {
   const text = kept?.getItem(KEY);

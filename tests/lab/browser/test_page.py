@@ -71,6 +71,7 @@ def test_a_maze_is_drawn_with_the_mouse_edited_and_undone(page):
     assert read_field(page) != before
     cell(page, 0, 1, "Channel").click()
     settled(page)
+    assert page.locator(".board .seen").count() == 1
     assert page.locator(".edit").count() == 2
     for _ in range(2):
         page.keyboard.press("Control+z")
@@ -104,6 +105,10 @@ def test_everything_on_the_board_works_by_keys(page):
     assert label(page, 5, 8).endswith("cheese")
     page.keyboard.press("Control+z")
     assert label(page, 5, 8).endswith("free")
+    for key in ("Shift+Digit2", "w", "Digit3", "Digit2"):
+        page.keyboard.press(key)
+    assert label(page, 5, 8).endswith("free")
+    assert page.locator(".said").inner_text() == "Maze 2."
     page.keyboard.press("v")
     assert button(page, "Original").get_attribute("aria-pressed") == "true"
     page.keyboard.press("?")
