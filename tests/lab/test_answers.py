@@ -281,8 +281,8 @@ def test_the_first_cell_of_a_layer_sees_the_rows_within_its_reach(answerer, name
     """Its value changes if a pixel of such a row does; weights are all positive here."""
     offered = answerer._shelf.open(PLAIN)
     model = copy.deepcopy(offered.agent.model)
-    for one in model.parameters():
-        one.data.abs_()
+    for weight in model.parameters():
+        weight.data.abs_()
     sites = {one["name"]: one for one in offered.facts["sites"]}
     place = f"embedder.block1.{name}"
     obs = torch.zeros(10, 3, 9, 9)
