@@ -119,8 +119,10 @@ export function solve(board: Board, maze: Maze, moves: Float64Array): Solved {
   const cheese = find(board, "C").map((cell) => number.get(cell.join())!);
   const ends = new Set(maze.goals === "cheese-and-corner" ? [...cheese, corner] : cheese);
   const start = number.get(mouseOf(board).join())!;
-  const reach = (goals: readonly number[]) =>
-    goals.length ? iterate(chain, maze.timeout, new Set([...goals, ...ends]), new Set(goals), 0)[start]! : 0;
+  const reach = (goals: readonly number[]) => {
+    const found = iterate(chain, maze.timeout, new Set([...goals, ...ends]), new Set(goals), 0)[start]!;
+    return Math.min(1, found); // rounding may give a little more
+  };
   return {
     cheese: reach(cheese),
     corner: reach([corner]),
