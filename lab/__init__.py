@@ -1,7 +1,8 @@
 """The browser lab: draw a maze, steer the mouse, and see what the network sees."""
 
+from chisel.lab.offline import offline_page
 from chisel.lab.serving import serve
 from chisel.lab.session import Board, Session, Slot, read_session
 from chisel.lab.widget import widget
 
-__all__ = ["Board", "Session", "Slot", "read_session", "serve", "widget"]
+__all__ = ["Board", "Session", "Slot", "offline_page", "read_session", "serve", "widget"]

@@ -15,8 +15,17 @@ from chisel.analysis.ablation import regions_of
 from chisel.analysis.evaluation import world_of
 from chisel.analysis.maze import Ingredients
 from chisel.analysis.results import points_of, runs_of
-from chisel.configs import WORLD_SIZE, CheckpointError, ConfigError, MazeConfig, hint
+from chisel.configs import (
+    WORLD_SIZE,
+    CheckpointError,
+    ConfigError,
+    MazeConfig,
+    agent_path,
+    hint,
+)
+from chisel.lab.language import Speaker, is_language_model
 from chisel.models import Agent, load_agent
+from chisel.models.language import load_language_model
 
 SHIPPED = Path("agents")
 FIRST = "maze-quick/seed-0"
@@ -97,7 +106,10 @@ class Shelf:
 
     def __init__(self, paths: Sequence[Path | str]) -> None:
         self._paths: dict[str, Path] = {}
-        for given in map(Path, paths):
+        for given in map(agent_path, paths):
+            if is_language_model(given):
+                self._paths[given.name] = given
+                continue
             if not given.exists():
                 raise CheckpointError(f"there is no {given}")
             for point in points_of(given):
@@ -112,6 +124,7 @@ class Shelf:
                 "whose agents/ has trained ones"
             )
         self._loaded: dict[str, Offered] = {}
+        self._speakers: dict[str, Speaker] = {}
 
     @property
     def names(self) -> list[str]:
@@ -125,11 +138,39 @@ class Shelf:
             ConfigError: If no agent of this name is offered.
             CheckpointError: If it cannot be loaded.
         """
+        if is_language_model(path := self._path(name)):
+            raise ConfigError(f"{name} is a language model, no agent")
+        if name not in self._loaded:
+            self._loaded[name] = Offered(name, load_agent(path))
+        return self._loaded[name]
+
+    def speaker(self, name: str) -> Speaker:
+        """Return a language model; it is loaded when it is first asked for.
+
+        Raises:
+            ConfigError: If it is none, or its family is not known.
+            CheckpointError: If it cannot be loaded.
+        """
+        if not is_language_model(path := self._path(name)):
+            raise ConfigError(f"{name} is no language model")
+        if name not in self._speakers:
+            self._speakers[name] = Speaker(name, load_language_model(path))
+        return self._speakers[name]
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return what the page must know of an agent or a language model.
+
+        Raises:
+            ConfigError: If no such thing is offered.
+            CheckpointError: If it cannot be loaded.
+        """
+        is_speaker = is_language_model(self._path(name))
+        return self.speaker(name).facts if is_speaker else self.open(name).facts
+
+    def _path(self, name: str) -> Path:
         if name not in self._paths:
             raise ConfigError(f"no agent {name!r} is offered; {hint(name, self._paths)}")
-        if name not in self._loaded:
-            self._loaded[name] = Offered(name, load_agent(self._paths[name]))
-        return self._loaded[name]
+        return self._paths[name]
 
     def open_maze(self, name: str, digest: str = "") -> Offered:
         """Return an agent that plays mazes.
@@ -182,7 +223,7 @@ def sites_of(agent: Agent) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     seen: dict[str, tuple[int, int]] = {}
     for name, shape in order:
-        trunk = name.split(".block")[0]
+        trunk = name.split(".block")[0] if ".block" in name else name.rpartition(".")[0]
         step, reach = seen.get(trunk, (1, 0))
         if kinds[name] is nn.Conv2d:
             reach += step

@@ -28,15 +28,18 @@ from chisel.lab.exporting import exported
 from chisel.lab.playing import Episode
 from chisel.lab.protocol import (
     VERSION,
+    Continue,
     Export,
     Hello,
     Level,
+    Norms,
     Open,
     Ping,
     Request,
     Show,
     Start,
     Step,
+    Try,
     frame,
     plain_board,
 )
@@ -84,7 +87,7 @@ class Answerer:
         if isinstance(request, Hello):
             return self._welcome()
         if isinstance(request, Open):
-            return frame("agent", id=request.id, **self._shelf.open(request.agent).facts)
+            return frame("agent", id=request.id, **self._shelf.facts(request.agent))
         if isinstance(request, Level):
             state = level(self._shelf.open_maze(request.agent), request)
             return frame("level", id=request.id, board=plain_board(Board.of(state)))
@@ -100,17 +103,18 @@ class Answerer:
                 raise ConfigError("no episode has begun; start one")
             talk.episode.go(request.action, self._shelf, request.session)
             return talk.episode.frame(request.id, self._shelf, request.session)
+        if isinstance(request, Continue | Try | Norms):
+            return self._shelf.speaker(request.agent).answer(request)
         assert isinstance(request, Ping | Show)
         return frame("pong", id=request.id if isinstance(request, Ping) else 0)
 
     def _welcome(self) -> bytes:
         names, session = self._shelf.names, self._session
         if session is None:
-            first = self._shelf.open(names[0])
-            board = Board(("M",))
-            if first.maze is not None:
-                drawn = Level("level", 0, names[0], "validation", 0, size=first.largest)
-                board = Board.of(level(first, drawn))
+            board, maze = Board(("M",)), self._shelf.facts(names[0])["maze"]
+            if maze is not None:
+                drawn = Level("level", 0, names[0], "validation", 0, size=maze["largest"])
+                board = Board.of(level(self._shelf.open(names[0]), drawn))
             session = Session(board, (Slot(names[0]),))
         return frame(
             "welcome", version=VERSION, chisel=version(), agents=names, session=session.to_plain()

@@ -103,6 +103,63 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two prompts whose streams are subtracted, token by token."""
+
+    plus: str
+    minus: str
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Asks a language model to go on with a text, by its likeliest tokens."""
+
+    kind: Literal["continue"]
+    id: int
+    agent: str
+    pair: Pair
+    prompt: str
+    layer: int
+    """Block to whose input the vector is added."""
+    strength: float
+    tokens: int
+    vector: Literal["none", "pair", "random"]
+    """`random`: at each token a random one of equal norm."""
+    seed: int = 0
+    """Seed of the random vectors."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """Asks what the pair's vector does at one layer, by strength, beside random ones."""
+
+    kind: Literal["try"]
+    id: int
+    agent: str
+    pair: Pair
+    layer: int
+    strengths: tuple[float, ...]
+    prompts: tuple[str, ...]
+    """Beginnings of texts whose next word is looked at."""
+    wanted: tuple[str, ...]
+    unwanted: tuple[str, ...]
+    controls: int
+    """Number of random vectors."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Asks for norms along the stream of a language model."""
+
+    kind: Literal["norms"]
+    id: int
+    agent: str
+    pair: Pair
+    prompt: str
+
+
+@dataclass(frozen=True)
 class Ping:
     """Asks whether the server is there."""
 
@@ -110,7 +167,7 @@ class Ping:
     id: int
 
 
-Request = Hello | Open | Show | Level | Export | Start | Step | Ping
+Request = Hello | Open | Show | Level | Export | Start | Step | Continue | Try | Norms | Ping
 
 
 def read_request(text: str) -> Request:

@@ -18,6 +18,7 @@ from chisel.models.loading import (
     save_agent,
     saved_in,
 )
+from chisel.models.mixture import Mixture
 from chisel.models.published import load_published
 from chisel.models.serialize import (
     CHECKPOINTS,
@@ -46,6 +47,7 @@ __all__ = [
     "HalvesAutoencoder",
     "Layer",
     "Loaded",
+    "Mixture",
     "Reconstructions",
     "ResidualUnit",
     "Spaces",

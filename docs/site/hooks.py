@@ -20,6 +20,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from chisel.lab import offline_page
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 ELSEWHERE = {
@@ -32,12 +34,16 @@ ELSEWHERE = {
 """Pages that lie outside of docs/, by their path in the repository, and their paths on the site."""
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": tables.commands,
+    "demo": lambda: "**[Open the demo](../demo.html)**: it runs in your browser.",
     "experiments": tables.experiments,
     "gallery": tables.gallery,
     "options": tables.options,
     "rooms": tables.rooms,
     "studies": tables.studies,
 }
+
+DEMO = ("maze-routed-dropping/seed-10", "maze-quick/seed-0")
+"""Shipped agents of the lab that runs on the site."""
 
 _ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
@@ -55,7 +61,7 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that do not lie in docs/ as Markdown."""
+    """Add the pages that do not lie in docs/ as Markdown, and the lab that runs on the site."""
     for path, uri in ELSEWHERE.items():
         files.append(File.generated(config, uri, content=(ROOT / path).read_text()))
     for path in sorted(DOCS.glob("notebooks/*.ipynb")):
@@ -64,6 +70,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in tables.packages():
         uri = f"reference/api/{name}.md"
         files.append(File.generated(config, uri, content=tables.package(name)))
+    demo = offline_page([ROOT / "agents" / name for name in DEMO])
+    files.append(File.generated(config, "demo.html", content=demo))
     return files
 
 

@@ -49,6 +49,11 @@ def test_a_missing_extra_says_what_to_install(monkeypatch, capsys):
     assert "pip install 'chisel-agents[lab]'" in capsys.readouterr().err
 
 
+def test_a_shipped_agent_is_opened_by_its_name():
+    shelf, _ = serving.opened(["agents:maze-quick"])
+    assert shelf.names == ["maze-quick/seed-0"]
+
+
 def test_a_port_that_is_taken_is_said_to_be(capsys):
     with serving._bound(0) as taken:
         port = taken.getsockname()[1]

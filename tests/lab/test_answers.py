@@ -1,9 +1,11 @@
 """The numbers that the page shows are the library's."""
 
+import copy
 import functools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -272,3 +274,21 @@ def test_a_session_of_other_weights_is_refused(answerer):
     asked["slots"][0]["digest"] = "0" * 64
     with pytest.raises(ConfigError, match="has other weights"):
         answers(answerer, kind="show", rev=1, session=asked)
+
+
+@pytest.mark.parametrize("name", ["conv", "maxpool", "res1.conv1"])
+def test_the_first_cell_of_a_layer_sees_the_rows_within_its_reach(answerer, name):
+    """Its value changes if a pixel of such a row does; weights are all positive here."""
+    offered = answerer._shelf.open(PLAIN)
+    model = copy.deepcopy(offered.agent.model)
+    for weight in model.parameters():
+        weight.data.abs_()
+    sites = {one["name"]: one for one in offered.facts["sites"]}
+    place = f"embedder.block1.{name}"
+    obs = torch.zeros(10, 3, 9, 9)
+    for row in range(9):
+        obs[row, :, row] = 1
+    found = record(model, [place], lambda: model(obs))[place][:, :, 0, 0]
+    changed = [row for row in range(9) if not torch.equal(found[row], found[9])]
+    assert changed == list(range(sites[place]["reach"] + 1))
+    assert sites["embedder.relu3"]["reach"] == sites["embedder.block3"]["reach"]

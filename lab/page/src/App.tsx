@@ -9,9 +9,11 @@ import { Edits } from "./Edits";
 import type { Mode } from "./field";
 import { FieldView } from "./FieldView";
 import { actionOf, KEYS } from "./keys";
+import { Language } from "./Language";
 import { Layers } from "./Layers";
 import { Play } from "./Play";
 import { isSession } from "./document";
+import type { Agent } from "./protocol";
 import { download, packed } from "./saving";
 import type { View } from "./store";
 
@@ -19,7 +21,15 @@ const VIEWS: readonly [View, string][] = [
   ["study", "Study"],
   ["compare", "Compare"],
   ["play", "Play"],
+  ["language", "Language"],
 ];
+
+/** Return the views of an agent: mazes are studied, other worlds played, language models steered. */
+function viewsOf(agent: Agent | null, offline: boolean): readonly View[] {
+  if (agent?.language) return ["language"];
+  if (agent && !agent.maze) return ["play"];
+  return offline ? ["study", "compare"] : ["study", "compare", "play"];
+}
 const NEXT: Record<Mode, Mode> = { edited: "original", original: "difference", difference: "edited" };
 
 export function App() {
@@ -43,18 +53,17 @@ export function App() {
     document.addEventListener("keydown", key);
     return () => document.removeEventListener("keydown", key);
   }, []);
-  const maze = store.agentOf(0)?.maze != null;
-  const view = maze ? store.view.value : "play";
+  const views = viewsOf(store.agentOf(0), store.offline);
+  const view = views.includes(store.view.value) ? store.view.value : views[0];
   return (
     <div class="lab" data-theme={store.theme.value}>
       <Header onHelp={() => help.current?.showModal()} />
       <Banner />
       <nav class="views" aria-label="Views">
-        {VIEWS.map(([name, title]) => (
+        {VIEWS.filter(([name]) => views.includes(name)).map(([name, title]) => (
           <button
             key={name}
             aria-current={view === name ? "page" : undefined}
-            disabled={!maze && name !== "play"}
             onClick={() => {
               if (name === "study") store.active.value = 0;
               store.view.value = name;
@@ -76,6 +85,7 @@ export function App() {
         )}
         {store.session.value && view === "compare" && <Compare />}
         {store.session.value && view === "play" && <Play />}
+        {store.session.value && view === "language" && <Language />}
       </main>
       <p class="said" aria-live="polite">
         {store.said.value}
@@ -122,7 +132,7 @@ function Banner() {
 
 function Header({ onHelp }: { onHelp: () => void }) {
   const store = useStore();
-  const history = store.history.value;
+  const language = store.agentOf(0)?.language;
   const slots = store.session.value?.slots ?? [];
   const ms = store.milliseconds.value;
   return (
@@ -136,34 +146,11 @@ function Header({ onHelp }: { onHelp: () => void }) {
           ))}
         </select>
       </label>
-      <label>
-        Compare with
-        <select
-          aria-label="Compare with"
-          value={slots[1]?.agent ?? ""}
-          onChange={(e) => {
-            const name = e.currentTarget.value;
-            store.active.value = 0;
-            if (name) void store.choose(1, name);
-            else store.change((session) => ({ ...session, slots: session.slots.slice(0, 1) }));
-          }}
-        >
-          <option value="">–</option>
-          {store.names.value.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      </label>
+      {!language && <Second />}
       <span class="grow quiet" role="status">
-        {ms === null ? "" : `float32 · ${ms.toFixed(0)} ms`}
+        {ms === null ? "" : `${store.offline ? "computed in this page" : "float32"} · ${ms.toFixed(0)} ms`}
       </span>
-      <button onClick={() => store.undo()} disabled={!history?.past.length} title="Ctrl Z">
-        Undo
-      </button>
-      <button onClick={() => store.redo()} disabled={!history?.future.length} title="Ctrl Shift Z">
-        Redo
-      </button>
-      <Files />
+      {!language && <Session />}
       <button
         class="icon"
         title="light or dark"
@@ -176,6 +163,46 @@ function Header({ onHelp }: { onHelp: () => void }) {
         ?
       </button>
     </header>
+  );
+}
+
+function Session() {
+  const store = useStore();
+  const history = store.history.value;
+  return (
+    <>
+      <button onClick={() => store.undo()} disabled={!history?.past.length} title="Ctrl Z">
+        Undo
+      </button>
+      <button onClick={() => store.redo()} disabled={!history?.future.length} title="Ctrl Shift Z">
+        Redo
+      </button>
+      <Files />
+    </>
+  );
+}
+
+function Second() {
+  const store = useStore();
+  return (
+    <label>
+      Compare with
+      <select
+        aria-label="Compare with"
+        value={store.session.value?.slots[1]?.agent ?? ""}
+        onChange={(e) => {
+          const name = e.currentTarget.value;
+          store.active.value = 0;
+          if (name) void store.choose(1, name);
+          else store.change((session) => ({ ...session, slots: session.slots.slice(0, 1) }));
+        }}
+      >
+        <option value="">–</option>
+        {store.names.value.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -237,10 +264,14 @@ function Files() {
           <button onClick={done(save)}>Save</button>
           <button onClick={done(() => chosen.current?.click())}>Open…</button>
           <button onClick={done(link)}>Copy link</button>
-          <button onClick={done(() => exported("python"))}>Copy as Python…</button>
-          <button onClick={done(() => exported("svg"))}>Figure as SVG</button>
-          <button onClick={done(() => exported("png"))}>Figure as PNG</button>
-          <button onClick={done(() => exported("csv"))}>Numbers as CSV</button>
+          {!store.offline && (
+            <>
+              <button onClick={done(() => exported("python"))}>Copy as Python…</button>
+              <button onClick={done(() => exported("svg"))}>Figure as SVG</button>
+              <button onClick={done(() => exported("png"))}>Figure as PNG</button>
+              <button onClick={done(() => exported("csv"))}>Numbers as CSV</button>
+            </>
+          )}
         </div>
       </details>
       <input

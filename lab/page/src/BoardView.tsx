@@ -5,7 +5,7 @@ import { useRef } from "preact/hooks";
 import { blank, describe, glyph, moveCheese, moveMouse, paint, sideOf, type Brush } from "./document";
 import { drawBoard } from "./draw";
 import { Grid } from "./Grid";
-import { actionOf } from "./keys";
+import { actionOf, digitOf } from "./keys";
 import { useStore } from "./context";
 import type { Board, Cell } from "./protocol";
 
@@ -43,7 +43,11 @@ export function BoardView() {
       more: (b) => moveCheese(b, cell, true),
       turn: (b) => ({ ...b, facing: b.facing === "left" ? "right" : "left" }),
     };
-    const make = change[actionOf(event, "board") ?? ""];
+    const action = actionOf(event, "board") ?? "";
+    if (action === "keep") store.keepBoard(digitOf(event));
+    if (action === "open") store.openBoard(digitOf(event));
+    if (action === "keep" || action === "open") event.preventDefault();
+    const make = change[action];
     if (!make) return;
     store.changeBoard(make);
     event.preventDefault();
@@ -86,11 +90,28 @@ export function BoardView() {
         onKey={key}
       >
         <canvas ref={canvas} class="square" aria-hidden="true" />
+        <SeenFrame side={side} />
       </Grid>
       <Levels />
       <Notes />
     </section>
   );
+}
+
+function SeenFrame({ side }: { side: number }) {
+  const seen = useStore().seen.value;
+  if (!seen) return null;
+  const share = (squares: number) => `${(squares / side) * 100}%`;
+  const { left, right, bottom, top } = seen;
+  return <div class="seen" aria-hidden="true" style={{ left: share(left), bottom: share(bottom), width: share(right - left), height: share(top - bottom) }} />;
+}
+
+/** Numbers from which a random maze is chosen. */
+const RANDOM = 1e6;
+
+function sidesOf(smallest: number, largest: number): number[] {
+  const first = smallest | 1;
+  return Array.from({ length: Math.max(0, Math.floor((largest - first) / 2) + 1) }, (_, n) => first + 2 * n);
 }
 
 function Levels() {
@@ -101,8 +122,7 @@ function Levels() {
   const cheese = useSignal<"anywhere" | "as-trained">("anywhere");
   const maze = store.agent.value?.maze;
   if (!maze) return null;
-  const sizes: number[] = [];
-  for (let side = maze.smallest | 1; side <= maze.largest; side += 2) sizes.push(side);
+  const most = maze.mazes ?? RANDOM;
   const load = async (chosen: number) => {
     seed.value = chosen;
     const sided = source.value === "procgen" ? 0 : size.value || 0;
@@ -119,30 +139,32 @@ function Levels() {
         void load(seed.value);
       }}
     >
+      {!store.offline && (
+        <label>
+          Mazes
+          <select value={source.value} onChange={(e) => (source.value = e.currentTarget.value as typeof source.value)}>
+            <option value="validation">validation</option>
+            <option value="train">training</option>
+            <option value="procgen">procgen seed</option>
+          </select>
+        </label>
+      )}
       <label>
-        Mazes
-        <select value={source.value} onChange={(e) => (source.value = e.currentTarget.value as typeof source.value)}>
-          <option value="validation">validation</option>
-          <option value="train">training</option>
-          <option value="procgen">procgen seed</option>
-        </select>
-      </label>
-      <label>
-        Number
+        {store.offline ? `Validation maze, 0 to ${most - 1}` : "Number"}
         <input
           type="number"
           min={0}
-          max={2147483647}
+          max={maze.mazes === undefined ? 2147483647 : most - 1}
           value={seed.value}
           onInput={(e) => (seed.value = e.currentTarget.valueAsNumber || 0)}
         />
       </label>
-      {source.value !== "procgen" && (
+      {!store.offline && source.value !== "procgen" && (
         <label>
           Side
           <select value={size.value} onChange={(e) => (size.value = Number(e.currentTarget.value))}>
             <option value={0}>any</option>
-            {sizes.map((one) => (
+            {sidesOf(maze.smallest, maze.largest).map((one) => (
               <option key={one} value={one}>
                 {one}
               </option>
@@ -150,7 +172,7 @@ function Levels() {
           </select>
         </label>
       )}
-      {source.value !== "procgen" && maze.region !== null && (
+      {!store.offline && source.value !== "procgen" && maze.region !== null && (
         <label>
           Cheese
           <select value={cheese.value} onChange={(e) => (cheese.value = e.currentTarget.value as typeof cheese.value)}>
@@ -161,7 +183,7 @@ function Levels() {
       )}
       <span class="row tight">
         <button type="submit">Load</button>
-        <button type="button" onClick={() => void load(Math.floor(Math.random() * 1e6))}>
+        <button type="button" onClick={() => void load(Math.floor(Math.random() * most))}>
           Random
         </button>
         <button type="button" onClick={() => store.changeBoard((b) => blank(size.value || sideOf(b)))}>
@@ -182,7 +204,7 @@ function Notes() {
     <div class="notes">
       <p class="quiet">
         {[...cheese, corner].join(", ")}. {facts.board.level >= 0 ? `Level ${facts.board.level}. ` : ""}
-        Split of this layout: {facts.split}.
+        {facts.split && `Split of this layout: ${facts.split}.`}
       </p>
       {facts.marks.length > 0 && (
         <div class="mark" role="note">

@@ -7,8 +7,8 @@ import { useStore } from "./context";
 import { drawMap } from "./draw";
 import { sideOf, withEdits } from "./document";
 import { Grid } from "./Grid";
-import type { Agent, Cell, Edit, Site } from "./protocol";
-import type { Layer } from "./store";
+import type { Agent, Board, Cell, Edit, Site } from "./protocol";
+import type { Layer, Seen } from "./store";
 
 type Show = "edited" | "original" | "difference";
 type Order = "number" | "change" | "size";
@@ -162,7 +162,7 @@ function Large({ maps }: { maps: ReadonlySignal<Maps | null> }) {
   const site = store.agent.value?.sites.find((one) => one.name === layer.site);
   const here = cursor.value;
   return (
-    <div class="large">
+    <div class="large" onPointerLeave={() => (store.seen.value = null)}>
       <h3>
         Channel {channel} <span class="quiet">{flat ? at(0, 0).toFixed(3) : `${height}×${width}`}</span>
       </h3>
@@ -173,14 +173,18 @@ function Large({ maps }: { maps: ReadonlySignal<Maps | null> }) {
         label={([row, col]) => `row ${row}, column ${col}, ${at(row, col).toFixed(3)}`}
         cursor={here}
         marked={([row, col]) => (sees(site, store, [row, col]) ? "sees" : "")}
-        onCursor={(cell) => (cursor.value = cell)}
+        onCursor={(cell) => {
+          cursor.value = cell;
+          const [board, facts] = [store.board.value, store.facts.value];
+          store.seen.value = board && facts && fieldOf(site, store.agent.value, board, facts.ring, cell);
+        }}
         onPress={(cell, first) => first && clamp(flat ? null : [cell])}
       >
         <canvas ref={canvas} class="square" aria-hidden="true" />
       </Grid>
       <p class="quiet readout">
         {here && !flat
-          ? `Row ${here[0]}, column ${here[1]}: ${at(...here).toFixed(3)}. ${seen(site)}`
+          ? `Row ${here[0]}, column ${here[1]}: ${at(...here).toFixed(3)}. The dashed frame on the board is what it sees.`
           : "A click clamps a cell to the value below; outlined cells lie over the marked square."}
       </p>
       <div class="row tight">
@@ -215,10 +219,21 @@ export function joined(edits: readonly Edit[], edit: Edit & { kind: "clamp" }): 
   return [...edits.slice(0, -1), { ...last, cells }];
 }
 
-/** Say how much of the maze a cell sees. */
-function seen(site: Site | undefined): string {
-  if (site?.step === undefined || site.reach === undefined) return "";
-  return `It sees ${2 * site.reach + 1} pixels a side.`;
+const PIXELS = 64;
+
+/** Return the part of the board that a cell of a layer sees, in squares, row 0 at the bottom. */
+export function fieldOf(site: Site | undefined, agent: Agent | null, board: Board, ring: number, [row, col]: Cell): Seen | null {
+  if (site?.step === undefined || site.reach === undefined) return null;
+  const { step, reach } = site;
+  const side = viewSide(agent, sideOf(board) + 2 * ring);
+  const square = agent?.maze?.view === "pixels" ? PIXELS / side : 1;
+  const around = Math.floor((side - sideOf(board)) / 2);
+  const inside = (one: number) => Math.max(0, Math.min(sideOf(board), one));
+  const from = (at: number) => (at * step - reach) / square - around;
+  const to = (at: number) => (at * step + reach + 1) / square - around;
+  const [left, right] = [inside(from(col)), inside(to(col))];
+  const [bottom, top] = [inside(sideOf(board) - to(row)), inside(sideOf(board) - from(row))];
+  return left < right && bottom < top ? { left, right, bottom, top } : null;
 }
 
 /** Return the squares along a side of what the agent sees. */

@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { diverging, extent, sequential } from "./colour";
 import { begin, mostChanged, net, take, variation } from "./field";
 import { controls } from "./Compare";
-import { joined, mapsOf } from "./Layers";
-import { decode, type Answer, type Edit } from "./protocol";
+import { fieldOf, joined, mapsOf } from "./Layers";
+import { rowOf } from "./Language";
+import { decode, type Agent, type Answer, type Board, type Edit } from "./protocol";
 import { packed, unpacked } from "./saving";
 
 /** Write an answer as `chisel.lab.protocol.frame` does. */
@@ -112,4 +113,29 @@ test("a session survives its link", async () => {
     slots: [{ agent: "agents/ü", digest: "", edits: [] }],
   } as const;
   expect(await unpacked(await packed(session))).toEqual(session);
+});
+
+const board: Board = { maze: Array.from({ length: 5 }, () => "....."), facing: "left", background: 0, level: -1 };
+const sees = (view: string, largest: number) => ({ maze: { view, largest } }) as unknown as Agent;
+
+test("what a cell sees lies around its middle, and ends at the board", () => {
+  const planes = sees("symbolic", 9); // two rings of walls around the board
+  const site = { name: "conv", shape: [1, 9, 9], step: 1, reach: 1 };
+  expect(fieldOf(site, planes, board, 0, [4, 4])).toEqual({ left: 1, right: 4, bottom: 1, top: 4 });
+  expect(fieldOf(site, planes, board, 0, [2, 2])).toEqual({ left: 0, right: 2, bottom: 3, top: 5 });
+  expect(fieldOf(site, planes, board, 0, [0, 0])).toBe(null);
+  const pooled = { name: "pool", shape: [1, 5, 5], step: 2, reach: 30 };
+  expect(fieldOf(pooled, planes, board, 0, [0, 0])).toEqual({ left: 0, right: 5, bottom: 0, top: 5 });
+  const pixels = { name: "conv", shape: [1, 64, 64], step: 1, reach: 0 }; // eight squares of eight pixels
+  expect(fieldOf(pixels, sees("pixels", 5), board, 1.5, [31, 31])?.left).toBeCloseTo(31 / 8 - 1);
+  expect(fieldOf({ name: "fc", shape: [3] }, planes, board, 0, [0, 0])).toBe(null);
+});
+
+test("the range of random vectors is that of each strength", () => {
+  const arrays = {
+    shift: { shape: [2], data: Float32Array.of(1, 2) },
+    loss: { shape: [2], data: Float32Array.of(0, 0) },
+    random: { shape: [2, 3], data: Float32Array.of(-1, 0, 1, 4, 3, 5) },
+  };
+  expect(rowOf(7, { kind: "tried", head: {}, arrays }).random).toEqual([[-1, 1], [3, 5]]);
 });

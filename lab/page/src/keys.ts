@@ -22,6 +22,8 @@ export const KEYS: readonly Key[] = [
   { key: "c", where: "board", does: "put the cheese here, or take it away", action: "cheese" },
   { key: "c", shift: true, where: "board", does: "one more piece of cheese", action: "more" },
   { key: "f", where: "board", does: "turn the mouse", action: "turn" },
+  { key: "1", where: "board", does: "1 to 9: the maze that is kept there", action: "open" },
+  { key: "1", shift: true, where: "board", does: "keep this maze as 1 to 9", action: "keep" },
   { key: " ", where: "play", does: "the agent takes a step", action: "agent" },
   { key: "p", where: "play", does: "run, or stop", action: "run" },
   { key: "Backspace", where: "play", does: "one step back", action: "back" },
@@ -30,6 +32,11 @@ export const KEYS: readonly Key[] = [
   { key: "ArrowUp", where: "play", does: "you go up", action: "up" },
   { key: "ArrowRight", where: "play", does: "you go right", action: "right" },
 ];
+
+/** Keys of digits, with Shift or without: what they type then depends on the keyboard. */
+const DIGIT = /^(?:Digit|Numpad)([1-9])$/;
+
+export const digitOf = (event: KeyboardEvent): string => DIGIT.exec(event.code)?.[1] ?? "";
 
 const WRITES = new Set(["text", "number", "search", "url"]);
 
@@ -42,7 +49,7 @@ function writes(target: EventTarget | null): boolean {
 export function actionOf(event: KeyboardEvent, where: Key["where"]): string | null {
   if (writes(event.target) || event.altKey) return null;
   const control = event.ctrlKey || event.metaKey;
-  const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const letter = DIGIT.test(event.code) ? "1" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const found = KEYS.find(
     (one) =>
       one.where === where &&

@@ -1,8 +1,9 @@
-/** The lab in any element: in the page of its server, or in a notebook's widget. */
+/** The lab in any element: in the page of its server, in one without, or in a notebook's widget. */
 
 import { render } from "preact";
 import { App } from "./App";
 import { StoreContext } from "./context";
+import { OfflineTransport } from "./offline/transport";
 import { unpacked } from "./saving";
 import { KEY, Store } from "./store";
 import { NotebookTransport, SocketTransport, type NotebookModel, type Transport } from "./transport";
@@ -27,7 +28,9 @@ export default {
   },
 };
 
-/** Open the server's page: the token, and maybe a session, are behind the `#` of the link. */
+export { OfflineTransport };
+
+/** Open a page: the server's token, and maybe a session, are behind the `#` of the link. */
 async function open(element: HTMLElement): Promise<void> {
   const hash = new URLSearchParams(location.hash.slice(1));
   const session = hash.get("session");
@@ -36,7 +39,10 @@ async function open(element: HTMLElement): Promise<void> {
     hash.delete("session");
     history.replaceState(null, "", `#${hash.toString()}`);
   }
-  const transport = new SocketTransport(`ws://${location.host}/socket`, hash.get("token") ?? "");
+  const held = document.getElementById("chisel-lab-agents")?.textContent;
+  const transport = held
+    ? new OfflineTransport(Uint8Array.from(atob(held), (one) => one.charCodeAt(0)).buffer)
+    : new SocketTransport(`ws://${location.host}/socket`, hash.get("token") ?? "");
   mount(element, transport, sessionStorage);
 }
 

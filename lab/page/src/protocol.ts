@@ -70,10 +70,20 @@ export interface Agent {
     readonly largest: number;
     readonly smallest: number;
     readonly timeout: number;
+    /** Number of validation mazes that a page without a server has. */
+    readonly mazes?: number;
   } | null;
   readonly sites: readonly Site[];
   readonly regions: readonly { readonly name: string; readonly units: number }[];
   readonly vectors: readonly string[];
+  /** Of a language model: its blocks and units, and what is asked about at first. */
+  readonly language?: {
+    readonly layers: number;
+    readonly width: number;
+    readonly prompts: readonly string[];
+    readonly wanted: readonly string[];
+    readonly unwanted: readonly string[];
+  };
 }
 
 export interface Facts {
@@ -82,6 +92,7 @@ export interface Facts {
   readonly cells: readonly Cell[];
   /** Cells of wall around the maze in what the agent's world shows. */
   readonly ring: number;
+  /** Split of the layout; empty if a page without a server does not know it. */
   readonly split: string;
   readonly cheese_path: readonly number[];
   readonly corner_path: number;

@@ -5,7 +5,6 @@ import { begin as beginHistory, changed, isSession, redo, undo, withSlot, type B
 import { begin, take, type Field, type Mode } from "./field";
 import type { Theme } from "./colour";
 import {
-  decode,
   VERSION,
   type Agent,
   type Answer,
@@ -18,7 +17,7 @@ import {
 } from "./protocol";
 import type { Link, Transport } from "./transport";
 
-export type View = "study" | "compare" | "play";
+export type View = "study" | "compare" | "play" | "language";
 
 export interface Layer {
   readonly site: string;
@@ -35,6 +34,14 @@ export interface SlotAnswers {
 }
 
 const NOTHING: SlotAnswers = { field: null, layer: null, solved: null, coefficients: {} };
+
+/** A part of the board, in squares from its bottom left. */
+export interface Seen {
+  readonly left: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly top: number;
+}
 
 export interface Shown {
   readonly moment: Moment;
@@ -60,6 +67,8 @@ export class Store {
   readonly mode = signal<Mode>("edited");
   readonly brush = signal<Brush>("wall");
   readonly cursor = signal<Cell | null>(null);
+  /** What the cell of a layer under the pointer sees. */
+  readonly seen = signal<Seen | null>(null);
   readonly site = signal("");
   readonly channel = signal(0);
   readonly active = signal(0);
@@ -81,7 +90,7 @@ export class Store {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     this.theme = signal(dark.matches ? "dark" : "light");
     dark.addEventListener("change", () => (this.theme.value = dark.matches ? "dark" : "light"));
-    transport.onAnswer = (bytes) => this.answered(decode(bytes));
+    transport.onAnswer = (answer) => this.answered(answer);
     transport.onLink = (link, why) => this.linked(link, why);
     effect(() => this.show());
     effect(() => {
@@ -93,6 +102,10 @@ export class Store {
       if (this.session.value) kept?.setItem(KEY, JSON.stringify(this.session.value));
     });
     transport.start();
+  }
+
+  get offline(): boolean {
+    return this.transport.offline;
   }
 
   agentOf(slot: number): Agent | null {
@@ -111,6 +124,24 @@ export class Store {
       const board = make(session.board);
       return board === session.board ? session : { ...session, board };
     }, stroke);
+  }
+
+  /** Keep the board under a number, or study the one that is kept there. */
+  keepBoard(number: string): void {
+    if (!this.board.value) return;
+    const kept = { ...this.keptBoards(), [number]: this.board.value };
+    this.kept?.setItem(BOARDS, JSON.stringify(kept));
+    this.said.value = `Kept this maze as number ${number}.`;
+  }
+
+  openBoard(number: string): void {
+    const board = this.keptBoards()[number];
+    if (board) this.changeBoard(() => board);
+    this.said.value = board ? `Maze ${number}.` : `No maze is kept as number ${number}.`;
+  }
+
+  private keptBoards(): Readonly<Record<string, Board>> {
+    return JSON.parse(this.kept?.getItem(BOARDS) ?? "{}") as Record<string, Board>;
   }
 
   undo(): void {
@@ -240,7 +271,6 @@ export class Store {
     batch(() => {
       this.link.value = { link: "open", why: "" };
       if (begun !== this.session.value) this.history.value = beginHistory(begun);
-      if (this.agentOf(0)?.maze === null) this.view.value = "play";
     });
   }
 
@@ -275,6 +305,7 @@ export class Store {
 }
 
 export const KEY = "chisel-lab-session";
+const BOARDS = "chisel-lab-boards";
 
 function restored(kept: Storage | null): Session | null {
   const text = kept?.getItem(KEY);

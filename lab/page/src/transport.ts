@@ -1,14 +1,17 @@
 /** How messages travel: through a socket of the local server, or through a notebook's channel. */
 
+import { decode, type Answer } from "./protocol";
+
 export type Link = "opening" | "open" | "lost" | "refused";
 
 export interface Transport {
-  /** Called with each answer's bytes. */
-  onAnswer: (bytes: ArrayBuffer) => void;
+  onAnswer: (answer: Answer) => void;
   /** Called when the way opens or closes, with words for the person. */
   onLink: (link: Link, why: string) => void;
   /** What proves that the page was opened by the right person; empty in a notebook. */
   readonly token: string;
+  /** Whether the page answers itself, which has no games and makes no files. */
+  readonly offline: boolean;
   start(): void;
   send(message: object): void;
   /** Say that the server refused this page: trying again would not help. */
@@ -20,6 +23,7 @@ const AGAIN = 1000;
 export class SocketTransport implements Transport {
   onAnswer: Transport["onAnswer"] = () => undefined;
   onLink: Transport["onLink"] = () => undefined;
+  readonly offline = false;
   private socket: WebSocket | null = null;
   private refused = false;
 
@@ -32,7 +36,7 @@ export class SocketTransport implements Transport {
     const socket = new WebSocket(this.url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.onLink("open", "");
-    socket.onmessage = (event) => this.onAnswer(event.data as ArrayBuffer);
+    socket.onmessage = (event) => this.onAnswer(decode(event.data as ArrayBuffer));
     socket.onclose = (event) => this.closed(event.code);
     this.socket = socket;
   }
@@ -67,6 +71,7 @@ export class NotebookTransport implements Transport {
   onAnswer: Transport["onAnswer"] = () => undefined;
   onLink: Transport["onLink"] = () => undefined;
   readonly token = "";
+  readonly offline = false;
 
   constructor(private readonly model: NotebookModel) {}
 
@@ -75,7 +80,7 @@ export class NotebookTransport implements Transport {
       if (!view) return;
       const bytes = new Uint8Array(view.byteLength);
       bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
-      this.onAnswer(bytes.buffer);
+      this.onAnswer(decode(bytes.buffer));
     });
     this.onLink("open", "");
   }

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.language import tiny
+
 ROOT = Path(__file__).parents[3]
 AGENTS = [f"agents/{name}/seed-0" for name in ("maze-quick", "maze-pixels-small")]
 AGENTS.append("agents/maze-routed-dropping/seed-10")
@@ -75,8 +77,9 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def lab(chromium):
-    found = Lab(*AGENTS)
+def lab(chromium, tmp_path_factory):
+    """A lab with agents, and a language model named `gpt2`."""
+    found = Lab(*AGENTS, str(tiny.folder(tmp_path_factory.mktemp("lab") / "gpt2", "gpt2")))
     yield found
     found.end()
 
@@ -103,7 +106,8 @@ def opened(chromium, link, **options):
 
 
 def _left(request):
-    return not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:"))
+    ours = ("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:", "file:")
+    return not request.url.startswith(ours)
 
 
 def settled(page):

@@ -1,0 +1,48 @@
+"""`chisel export`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chisel.cli.arguments import existing, take, words_and_settings
+from chisel.configs import ConfigError
+
+USAGE = "chisel export lab RUN … [SESSION.json] [to=FILE.html]"
+
+HELP = """\
+usage: chisel export lab RUN … [SESSION.json] [to=FILE.html]
+
+Writes the browser lab with an agent, or several, as one HTML file. It opens in
+any browser, without Chisel, a server or a network: draw mazes, clamp, add
+vectors, ablate regions; the page itself runs the network. For agents that see
+symbols (env.observation=symbolic), Impala networks or mixtures of them.
+
+  RUN                 a run's folder, a checkpoint, or a shipped agent
+  SESSION.json        what the lab's page saved; the file opens with it
+  to=FILE.html        where it is written; lab.html if left out
+
+examples:
+  chisel export lab agents:maze-quick
+  chisel export lab agents:maze-routed-dropping to=routed.html"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Write the page, and say where it is."""
+    words, settings = words_and_settings(arguments)
+    to, settings = take(settings, "to")
+    if words[:1] != ["lab"] or len(words) < 2 or settings:
+        what = settings[0] if settings else " ".join(words[:1]) or "what to export"
+        raise ConfigError(f"{what}: usage: {USAGE}")
+    file = Path(to or "lab.html")
+    if file.suffix != ".html":
+        raise ConfigError(f"to={to}: a name that ends with .html")
+    paths = [existing(word) for word in words[1:]]
+    # Heavy: only once the arguments are known to be good.
+    from chisel.analysis.results import choose_threads, torch_threads
+    from chisel.lab import offline_page
+
+    with torch_threads(choose_threads()):
+        page = offline_page(paths)
+    file.write_bytes(page)
+    print(f"{file}: {len(page) / 2**20:.1f} MB; open it in a browser")
