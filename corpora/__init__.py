@@ -2,7 +2,7 @@
 
 from chisel.corpora.contrast import Contrast, contrasts, load_contrast, load_texts
 from chisel.corpora.digits import HALVES, DataSet, Examples, Part, half_of, load_data
-from chisel.corpora.tokens import Sequences, TokenData
+from chisel.corpora.tokens import Sequences, TokenData, WordTokenizer
 
 __all__ = [
     "HALVES",
@@ -12,6 +12,7 @@ __all__ = [
     "Part",
     "Sequences",
     "TokenData",
+    "WordTokenizer",
     "contrasts",
     "half_of",
     "load_contrast",

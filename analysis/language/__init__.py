@@ -4,6 +4,7 @@ from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
+from chisel.analysis.language.opening import Opened, is_trained_here, open_language_model
 from chisel.analysis.language.routing_scores import (
     KINDS,
     RoutingScores,
@@ -49,6 +50,7 @@ __all__ = [
     "Gauge",
     "Measured",
     "Norms",
+    "Opened",
     "RoutingScores",
     "SiteTable",
     "StoryReader",
@@ -63,11 +65,13 @@ __all__ = [
     "control_p",
     "forget",
     "growth",
+    "is_trained_here",
     "last_tokens",
     "load_subject",
     "measure_norms",
     "older_parts",
     "only_first",
+    "open_language_model",
     "pair_agreement",
     "probe_direction",
     "random_range",
