@@ -331,6 +331,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "train language models with a topic routed apart; what is forgotten without its region",
             world="stories",
         ),
+        "lm-scalar": Component(
+            "chisel.trainers.studies.steering_scalar:run",
+            "train language models with one word routed to one number of the residual stream",
+            world="stories",
+        ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",

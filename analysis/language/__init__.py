@@ -12,6 +12,12 @@ from chisel.analysis.language.routing_scores import (
     routing_figure,
     routing_table,
 )
+from chisel.analysis.language.scalar import (
+    Questions,
+    nearest_tokens,
+    unit_shifts,
+    words_of_latent,
+)
 from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.streams import (
     Norms,
@@ -51,6 +57,7 @@ __all__ = [
     "Measured",
     "Norms",
     "Opened",
+    "Questions",
     "RoutingScores",
     "SiteTable",
     "StoryReader",
@@ -69,6 +76,7 @@ __all__ = [
     "last_tokens",
     "load_subject",
     "measure_norms",
+    "nearest_tokens",
     "older_parts",
     "only_first",
     "open_language_model",
@@ -83,7 +91,9 @@ __all__ = [
     "stream_means",
     "stream_of_language_model",
     "streams_of_images",
+    "unit_shifts",
     "vector_of",
     "with_sign",
     "without_direction",
+    "words_of_latent",
 ]

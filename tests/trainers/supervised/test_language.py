@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from chisel import configs, models
 from chisel.configs import ConfigError, LabelsConfig, NumericsError
 from chisel.corpora import Sequences
+from chisel.corpora.stories import tale
 from chisel.trainers.runs.assembly import build_module
 from chisel.trainers.runs.callbacks import LogIteration
 from chisel.trainers.supervised.language_labels import sequence_labels, token_labels
@@ -197,6 +198,34 @@ def test_without_a_source_there_are_no_labels():
     assert names == ()
 
 
+def test_where_a_routed_word_is_predicted_one_number_of_the_stream_alone_learns():
+    parts = "routing.regions.{}=[{{module: blocks.0, units: '{}', axis: 2}}]"
+    words = ["algo.label_tokens=words", "algo.label_words=[fox]", "routing.l1=0"]
+    places = [parts.format("forget", "0"), parts.format("retain", "1:16")]
+    module = make("routed", *words, *places, "routing.rules={forget: {retain: 0}}")
+    is_fox = module.columns["tokens"] == tale().vocabulary.index("fox")
+    rows = torch.nonzero(is_fox.any(1) & (module.columns["stories"] == 1))[:2, 0]
+    batch = {name: column[rows] for name, column in module.columns.items()}
+    assert torch.equal(batch["labels"] == 1, is_fox[rows][:, 1:])
+    module.training_step(batch, 0).backward()
+    found = module.model.embed.positions.weight.grad.clone()
+    module.on_after_backward()
+
+    module.zero_grad()
+    length = int(batch["lengths"].max())
+    mask = torch.ones(len(rows), length - 1, 16)
+    mask[..., 1:][is_fox[rows][:, 1:length]] = 0
+    module.model.blocks[0].register_forward_hook(
+        lambda m, i, out: out * mask + (out * (1 - mask)).detach()
+    )
+    tokens = batch["tokens"][:, :length]
+    chosen = torch.arange(1, length) < batch["lengths"][:, None]
+    F.cross_entropy(module.model(tokens[:, :-1])[chosen], tokens[:, 1:][chosen]).backward()
+    torch.testing.assert_close(
+        found, module.model.embed.positions.weight.grad, rtol=1e-3, atol=1e-6
+    )
+
+
 def test_a_nan_stops_the_run_before_the_step():
     module = make()
     with torch.no_grad():
@@ -214,6 +243,13 @@ def test_a_nan_stops_the_run_before_the_step():
         ("filtered", ["algo.leave_out=forgt"], "algo.leave_out = forgt: did you mean 'forget'"),
         ("filtered", ["routing.labels.source=null"], "algo.leave_out = forget needs labels"),
         ("stories", ["algo.label_tokens=concept"], "algo.label_tokens = concept has no effect"),
+        ("routed", ["algo.label_tokens=words"], "algo.label_words = .*goes with"),
+        ("routed", ["algo.label_words=[fox]"], "algo.label_words = .*goes with"),
+        (
+            "routed",
+            ["algo.label_tokens=words", "algo.label_words=[focks]"],
+            "algo.label_words = focks: ",
+        ),
         (
             "stories",
             ["algo.iteration_size=61"],
