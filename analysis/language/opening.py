@@ -20,7 +20,7 @@ class Opened:
     data: TokenData | None = None
 
     def texts(self, file: str | None) -> list[str]:
-        """Return the paragraphs of a plain text file.
+        """Return the paragraphs of a text file, or of a folder.
 
         Without a file they are the test part of the model's own corpus, or else texts that come
         along.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -56,8 +57,8 @@ def load_subject(
 
     Args:
         model: What `open_language_model` or `load_agent` takes.
-        texts: For language models, a plain text file whose paragraphs are the texts; None is
-            stories of its corpus for one that was trained here, else texts that come along.
+        texts: For language models, a text file or a folder whose paragraphs are the texts; None
+            is stories of its corpus for one that was trained here, else texts that come along.
         count: Number of texts or states; None is 6 texts or 200 states.
         length: Number of tokens of each text.
         seed: Seed of the states, which are those of test levels where a world has splits.
@@ -75,13 +76,14 @@ def load_subject(
 
 
 def _of_language_model(lm: LanguageModel, texts: Sequence[str], count: int, length: int) -> Subject:
-    whole = [text for text in texts if len(lm.begin) + len(lm.ids(text)) >= length]
+    long_enough = (text for text in texts if len(lm.begin) + len(lm.ids(text)) >= length)
+    whole = list(islice(long_enough, count))
     if len(whole) < count:
         raise ConfigError(
             f"count={count}: {len(whole)} of the texts have {length} tokens; give more, or smaller "
             "count= or length="
         )
-    tokens = lm.tokens(whole[:count], most=length)
+    tokens = lm.tokens(whole, most=length)
 
     def damage() -> Tensor:
         with torch.inference_mode():

@@ -99,8 +99,8 @@ def run(
         plus: For act-add, the prompt with what is wanted; None is Love.
         minus: For act-add, the prompt that is subtracted; None is Hate.
         controls: Number of random directions at each layer and strength.
-        texts: A plain text file with unrelated paragraphs between empty lines; None is test stories
-            for a network that learnt stories, else the texts that come along.
+        texts: A text file with unrelated paragraphs between empty lines, or a folder of them; None
+            is test stories for a network that learnt stories, else texts of ours.
         count: Number of unrelated texts.
         length: Number of tokens of each of them.
         seed: Seed of random directions and of drawn pairs.
