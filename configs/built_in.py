@@ -366,6 +366,10 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.trainers.routed.labels:story_topic",
             "whether a story is said to be of the topic to forget: retain, forget",
         ),
+        "story-topics": Component(
+            "chisel.trainers.routed.labels:story_topics",
+            "the topic of a story: forest, sea, farm, town, mountain",
+        ),
         "disturbing-step": Component(
             "chisel.trainers.routed.labels:disturbing_step",
             "whether a step left other things than doing nothing would have: clean, disturbing",

@@ -198,6 +198,23 @@ def test_without_a_source_there_are_no_labels():
     assert names == ()
 
 
+def test_each_of_five_modules_learns_from_its_own_topic_alone():
+    module = make("modules", "model.hidden=832", "routing.labels.share=1")
+    owned, topics = module.routes.router.owned(), ("forest", "sea", "farm", "town", "mountain")
+    for label, topic in enumerate(topics):
+        rows = (module.columns["stories"] == label).nonzero()[:4, 0]
+        module.zero_grad()
+        module.training_step({k: v[rows] for k, v in module.columns.items()}, 0).backward()
+        module.on_after_backward()
+        gradient = module.model.blocks[0].mlp.fc.weight.grad
+        by_region = owned["blocks.0.mlp.fc.weight"]
+        for other in topics:
+            assert bool(gradient[by_region[other]].any()) == (other == topic)
+    half = make("modules", "model.hidden=832", "corpus.stories=400").columns["stories"]
+    assert set(half.tolist()) == {-1, 0, 1, 2, 3, 4}
+    assert float((half >= 0).float().mean()) == pytest.approx(0.5, abs=0.1)
+
+
 def test_where_a_routed_word_is_predicted_one_number_of_the_stream_alone_learns():
     parts = "routing.regions.{}=[{{module: blocks.0, units: '{}', axis: 2}}]"
     words = ["algo.label_tokens=words", "algo.label_words=[fox]", "routing.l1=0"]
