@@ -80,7 +80,9 @@ def _flagged(facts: Facts) -> NDArray[np.int64]:
 
 
 def _topic(facts: Facts) -> NDArray[np.int64]:
-    return np.asarray(facts["topic"][:, None] == np.array(TOPICS)).argmax(1)
+    same = np.asarray(facts["topic"])[:, None] == np.array(TOPICS)
+    found: NDArray[np.int64] = np.argmax(same, axis=1)
+    return found
 
 
 def _disturbs(facts: Facts) -> NDArray[np.int64]:
