@@ -15,8 +15,8 @@ usage: chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=SITE,…
                        [key=value …]
 
 Lets a language model go on with a text. MODEL is a folder as Hugging Face
-writes it, a .gguf file, or smollm2 (chisel models fetch smollm2). Nothing is
-read from a network.
+writes it, a .gguf file, smollm2 (chisel models fetch smollm2), or a run that
+learnt stories. Nothing is read from a network.
 
   prompt=TEXT         how the text begins
   tokens=40           largest number of new tokens
@@ -27,8 +27,8 @@ read from a network.
   frequency_penalty=0 taken off a token's logit for each time that it was
                       generated
   seed=0              seed of the samples
-  cache=true          keep keys and values of earlier tokens; false computes
-                      them again
+  cache=true          keep keys and values of earlier tokens, where the network
+                      can; false computes them again
   steer=FILE:COEFF,…  add vectors, as chisel study lm-steering makes them
   ablate=SITE,…       set to zero what is added to the stream: block.5.mlp,
                       block.3.attn, all heads of a block (block.3.heads) or one

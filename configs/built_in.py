@@ -331,6 +331,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "train language models with a topic routed apart; what is forgotten without its region",
             world="stories",
         ),
+        "lm-scalar": Component(
+            "chisel.trainers.studies.steering_scalar:run",
+            "train language models with one word routed to one number of the residual stream",
+            world="stories",
+        ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",
@@ -360,6 +365,10 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         "story-topic": Component(
             "chisel.trainers.routed.labels:story_topic",
             "whether a story is said to be of the topic to forget: retain, forget",
+        ),
+        "story-topics": Component(
+            "chisel.trainers.routed.labels:story_topics",
+            "the topic of a story: forest, sea, farm, town, mountain",
         ),
         "disturbing-step": Component(
             "chisel.trainers.routed.labels:disturbing_step",

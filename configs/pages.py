@@ -69,6 +69,11 @@ class Measurement:
     """Options as they are typed, separated by spaces."""
     figures: dict[str, str] = field(default_factory=dict)
     """By the name of a file in `../figures` the file of the result that it is a copy of."""
+    runs: int = 1
+    """Number of runs that the study trains, if it trains; each of them takes `minutes`."""
+    shares: str | None = None
+    """Name of a folder of runs that studies of the page have in common, so that none is trained
+    twice; `None`: it has its own."""
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -220,6 +225,10 @@ def _check_measurement(entry: Measurement, above: Mapping[str, Training | Measur
     for subject in [entry.eval] if entry.eval else entry.subjects:
         if subject not in trainings:
             raise ConfigError(f"{subject} is no training above it; {hint(subject, trainings)}")
+    if entry.runs < 1:
+        raise ConfigError(f"runs = {entry.runs}: must be at least 1")
+    if entry.shares is not None and not _NAME.fullmatch(entry.shares):
+        raise ConfigError("shares has small letters, digits, hyphens and dots only")
 
 
 def _typed(schema: type[T], plain: Any) -> T:

@@ -1,4 +1,4 @@
-"""Contrast pairs and plain texts, from files that anybody can write, and those that come along."""
+"""Contrast pairs, from files that anybody can write, and those that come along."""
 
 from __future__ import annotations
 
@@ -74,23 +74,6 @@ def load_contrast(name: str) -> Contrast:
     return Contrast(
         file.stem, str(read["about"]), str(read["asks"]), pairs=tuple(map(tuple, pairs)), **words
     )
-
-
-def load_texts(file: str | None) -> list[str]:
-    """Return the paragraphs of a plain text file; without one those that come along.
-
-    Raises:
-        ConfigError: There is no such file, or it holds no text.
-    """
-    path = _OURS / "unrelated.txt" if file is None else Path(file)
-    try:
-        whole = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    found = [" ".join(part.split()) for part in whole.split("\n\n") if part.strip()]
-    if not found:
-        raise ConfigError(f"{path} holds no text")
-    return found
 
 
 def _texts(file: Path, key: str, value: Any) -> tuple[str, ...]:

@@ -4,12 +4,19 @@ from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
+from chisel.analysis.language.opening import Opened, is_trained_here, open_language_model
 from chisel.analysis.language.routing_scores import (
     KINDS,
     RoutingScores,
     StoryReader,
     routing_figure,
     routing_table,
+)
+from chisel.analysis.language.scalar import (
+    Questions,
+    nearest_tokens,
+    unit_shifts,
+    words_of_latent,
 )
 from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.streams import (
@@ -49,6 +56,8 @@ __all__ = [
     "Gauge",
     "Measured",
     "Norms",
+    "Opened",
+    "Questions",
     "RoutingScores",
     "SiteTable",
     "StoryReader",
@@ -63,11 +72,14 @@ __all__ = [
     "control_p",
     "forget",
     "growth",
+    "is_trained_here",
     "last_tokens",
     "load_subject",
     "measure_norms",
+    "nearest_tokens",
     "older_parts",
     "only_first",
+    "open_language_model",
     "pair_agreement",
     "probe_direction",
     "random_range",
@@ -79,7 +91,9 @@ __all__ = [
     "stream_means",
     "stream_of_language_model",
     "streams_of_images",
+    "unit_shifts",
     "vector_of",
     "with_sign",
     "without_direction",
+    "words_of_latent",
 ]

@@ -9,12 +9,13 @@ from typing import Annotated
 import torch
 
 from chisel.analysis.interventions import Edit, compose, intervene, zero
+from chisel.analysis.language.opening import open_language_model
 from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.vectors import add_at_tokens, require_fit
 from chisel.analysis.results import Count, Seed, Share, Within
 from chisel.analysis.steering import load_vector, parse_steer
 from chisel.configs import ConfigError
-from chisel.models.language import Sampling, generate, load_language_model
+from chisel.models.language import Sampling, generate
 from chisel.routing import Site
 
 
@@ -44,7 +45,7 @@ def continue_text(
     """Let a language model go on with a text.
 
     Args:
-        model: What `load_language_model` takes.
+        model: What `open_language_model` takes.
         prompt: How the text begins.
         tokens: Largest number of new tokens.
         temperature: What logits are divided by; 0 takes the likeliest token.
@@ -66,7 +67,7 @@ def continue_text(
     if temperature == 0 and (top_p != 1 or seed != 0):
         raise ConfigError("top_p and seed are for sampling: give temperature=1, for example")
     wanted = parse_steer(steer) if steer else []
-    lm = load_language_model(model)
+    lm = open_language_model(model).lm
     table, notes = site_table(lm.model), []
     edits = ablations(table, ablate)
     for file, coeff in wanted:

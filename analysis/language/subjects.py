@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from chisel.analysis.evaluation import judged_by
+from chisel.analysis.language.opening import is_trained_here, open_language_model
 from chisel.analysis.language.sites import site_table
 from chisel.analysis.language.streams import (
     Stream,
@@ -20,9 +21,8 @@ from chisel.analysis.language.streams import (
     streams_of_images,
 )
 from chisel.configs import ConfigError
-from chisel.corpora import load_texts
-from chisel.models import Agent, load_agent
-from chisel.models.language import LanguageModel, load_language_model
+from chisel.models import Agent, as_agent, load
+from chisel.models.language import GPT, LanguageModel
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def load_subject(
     """Load a language model with texts, or an agent with states of its world.
 
     Args:
-        model: What `load_language_model` or `load_agent` takes.
-        texts: For language models, a plain text file whose paragraphs are the texts; None is the
-            texts that come along.
+        model: What `open_language_model` or `load_agent` takes.
+        texts: For language models, a text file or a folder whose paragraphs are the texts; None
+            is stories of its corpus for one that was trained here, else texts that come along.
         count: Number of texts or states; None is 6 texts or 200 states.
         length: Number of tokens of each text.
         seed: Seed of the states, which are those of test levels where a world has splits.
@@ -67,21 +67,23 @@ def load_subject(
         ConfigError: There are too few texts, or the network has no residual stream.
         CheckpointError: Nothing can be loaded from there.
     """
-    if any((Path(model) / name).exists() for name in ("config.yaml", "checkpoints", "agent.json")):
+    if is_trained_here(model) and not isinstance((loaded := load(model)).model, GPT):
         if texts is not None:
             raise ConfigError(f"texts={texts} is for language models, and {model} is an agent")
-        return _of_agent(load_agent(model), model.rstrip("/"), count or 200, seed)
-    return _of_language_model(load_language_model(model), load_texts(texts), count or 6, length)
+        return _of_agent(as_agent(loaded), model.rstrip("/"), count or 200, seed)
+    opened = open_language_model(model)
+    return _of_language_model(opened.lm, opened.texts(texts), count or 6, length)
 
 
 def _of_language_model(lm: LanguageModel, texts: Sequence[str], count: int, length: int) -> Subject:
-    whole = [text for text in texts if len(lm.begin) + len(lm.ids(text)) >= length]
+    long_enough = (text for text in texts if len(lm.begin) + len(lm.ids(text)) >= length)
+    whole = list(islice(long_enough, count))
     if len(whole) < count:
         raise ConfigError(
             f"count={count}: {len(whole)} of the texts have {length} tokens; give more, or smaller "
             "count= or length="
         )
-    tokens = lm.tokens(whole[:count], most=length)
+    tokens = lm.tokens(whole, most=length)
 
     def damage() -> Tensor:
         with torch.inference_mode():

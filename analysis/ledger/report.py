@@ -43,7 +43,8 @@ def plan_table(page: Page, names: Sequence[str], out: Path) -> Table:
             what = entry.command()
         else:
             what = entry.command(weights_of(page, name, out))
-        left = entry.minutes * (state.wanted - state.done)
+        each = 1 if isinstance(entry, Training) else entry.runs
+        left = entry.minutes * each * (state.wanted - state.done)
         total += left
         own = [address for address in wanted if address.startswith(f"{name}{SEPARATOR}")]
         known = sum(address in recorded for address in own)

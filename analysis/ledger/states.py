@@ -80,7 +80,12 @@ def folder_of(page: Page, name: str, out: Path) -> Path:
 
 
 def runs_folder(entry: Training | Measurement, name: str, out: Path) -> Path:
-    """Return the `runs_dir` of a training, or of a study that trains."""
+    """Return the `runs_dir` of a training, or of a study that trains.
+
+    Studies that share their runs have one folder, whatever their settings.
+    """
+    if isinstance(entry, Measurement) and entry.shares is not None:
+        return out / f"{entry.shares}-runs"
     what = entry.train if isinstance(entry, Training) else entry.study
     return out / f"{name}-{short_digest(f'{what} {entry.settings}')}"
 
@@ -126,7 +131,7 @@ def plain_entry(page: Page, name: str) -> dict[str, Any]:
     """Return what an entry says that its results depend on."""
     entry = page.entries[name]
     said = plain(asdict(entry))
-    for key in ("minutes", "figures", "recorded", "seeds"):
+    for key in ("minutes", "figures", "recorded", "seeds", "runs", "shares"):
         said.pop(key, None)
     return dict(said)
 

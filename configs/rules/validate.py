@@ -205,6 +205,8 @@ def _language(config: RunConfig, algo: LanguageConfig) -> Iterator[str]:
         )
     if algo.label_tokens != "all" and not config.routing.regions:
         yield f"algo.label_tokens = {algo.label_tokens} has no effect: nothing is routed"
+    if (algo.label_tokens == "words") != bool(algo.label_words):
+        yield f"algo.label_words = {algo.label_words}: goes with algo.label_tokens = words"
     if algo.leave_out is not None and config.routing.labels.source is None:
         yield f"algo.leave_out = {algo.leave_out} needs labels; set routing.labels.source"
 

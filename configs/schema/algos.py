@@ -234,9 +234,12 @@ class LanguageConfig:
     """Decay of AdamW's second moment."""
     max_grad_norm: float = 1.0
     """Largest global norm of the gradient; longer ones are scaled down."""
-    label_tokens: Literal["all", "concept", "frequency"] = "all"
+    label_tokens: Literal["all", "concept", "frequency", "words"] = "all"
     """Tokens of a sequence that carry its label, by what is predicted: all of them; those that
-    belong to the label's concept; or each by how much more frequent it is in the sequences of that
-    label than in others, which makes soft labels. Other tokens carry the first label."""
+    belong to the label's concept; each by how much more frequent it is in the sequences of that
+    label than in others, which makes soft labels; or `label_words`. Other tokens carry the first
+    label."""
+    label_words: list[str] = field(default_factory=list)
+    """The words that carry a sequence's label, for `label_tokens: words`."""
     leave_out: str | None = None
     """Label whose sequences are not trained on: data filtering, a baseline."""

@@ -73,7 +73,8 @@ class RoutingConfig:
     feature in several regions."""
     drop: dict[str, float] = field(default_factory=dict)
     """Share of the environments whose rollouts and updates run without a region, by region. Each
-    environment runs without one region at most."""
+    environment runs without one region at most. With sequences: share of those that are labelled
+    otherwise."""
     drop_start: int = 0
     """Environment steps before which no region is dropped."""
     dropped_steps: Literal["train", "labelled"] = "train"

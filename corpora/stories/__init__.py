@@ -1,5 +1,6 @@
 """Stories from a grammar whose probabilities are known exactly."""
 
+from chisel.corpora.stories.contrast import story_contrast
 from chisel.corpora.stories.data import load_stories
 from chisel.corpora.stories.exact import entropy, expected_tokens, next_words, surprisals
 from chisel.corpora.stories.grammar import END, Grammar, Latent, Slot, Stories, Template, literal
@@ -23,6 +24,7 @@ __all__ = [
     "literal",
     "load_stories",
     "next_words",
+    "story_contrast",
     "story_pairs",
     "surprisals",
     "tale",

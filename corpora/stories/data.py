@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chisel.configs import StoriesConfig
+from chisel.corpora.stories.contrast import story_contrast
 from chisel.corpora.stories.grammar import Grammar, Stories
 from chisel.corpora.stories.tale import TOPICS, tale
 from chisel.corpora.tokens import Sequences, TokenData
@@ -31,7 +33,9 @@ def load_stories(config: StoriesConfig) -> TokenData:
         facts["flagged"] = _flagged(facts["forget"], config, generator)
         concept = stories.sources == grammar.number("topic")
         parts.append(Sequences(stories.tokens, stories.lengths, facts, concept))
-    return TokenData(grammar.vocabulary, grammar.context_length, *parts)
+    contrast = functools.partial(story_contrast, grammar)
+    train, validation, test = parts
+    return TokenData(grammar.vocabulary, grammar.context_length, train, validation, test, contrast)
 
 
 def _facts_of(grammar: Grammar, stories: Stories) -> dict[str, NDArray[Any]]:

@@ -69,19 +69,19 @@ def generate(
         count: Number of tokens after which to stop.
         generator: Source of the draws, on the CPU.
         sampling: How tokens are chosen; None takes the likeliest ones.
-        cache: Keep keys and values, so that each token is computed once. Without, the whole text
-            goes through the network again for each token; the tokens are the same up to rounding.
+        cache: Keep keys and values, so that each token is computed once. Without, and where the
+            network knows no cache, the whole text goes through the network again for each token;
+            the tokens are the same up to rounding.
 
     Returns:
         The new tokens of each text, up to the one that ends a text.
 
     Raises:
-        ConfigError: The network knows no cache, or no padding on the left.
+        ConfigError: A text gets longer than the network's context; or the network knows no mask,
+            and the texts differ in length.
     """
     sampling = sampling or Sampling()
     kept = lm.new_cache() if cache else None
-    if cache and kept is None:
-        raise ConfigError(f"{lm.source} knows no cache: give cache=false")
     end = getattr(lm.tokenizer, "eos_token_id", None)
     rows = torch.arange(len(tokens))
     whole, fresh, past = tokens, tokens, None

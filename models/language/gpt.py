@@ -149,6 +149,10 @@ class GPT(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
 
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Return the embedding of tokens, as transformers' models do."""
+        return self.embed.tokens
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Compute the logits of each next token, from the tokens up to it."""
         x = self.embed(tokens)

@@ -51,6 +51,13 @@ class LanguageModel:
         embeddings = self.model.get_input_embeddings()  # type: ignore[operator]  # of transformers
         return int(embeddings.num_embeddings)
 
+    @cached_property
+    def context(self) -> int | None:
+        """Largest number of tokens that the network reads at once; None if it does not say."""
+        config = self.model.config
+        most = getattr(config, "max_position_embeddings", None) or getattr(config, "context", None)
+        return None if most is None else int(most)
+
     @property
     def begin(self) -> list[int]:
         """The token that begins every text, if the tokenizer has one."""
@@ -100,10 +107,16 @@ class LanguageModel:
             past: With a cache, the mask `[B, P]` of the tokens that it holds.
 
         Raises:
-            ConfigError: The network takes no mask, and padding is on the left or there is a cache.
+            ConfigError: A text is longer than the network's context; or the network takes no mask,
+                and padding is on the left or within a text.
         """
         mask = tokens.mask if past is None else torch.cat([past, tokens.mask], 1)
         counted = Tokens(mask, mask).positions[:, -tokens.ids.shape[1] :]
+        longest = int(counted.max()) + 1
+        if self.context is not None and longest > self.context:
+            raise ConfigError(
+                f"{self.source} reads {self.context} tokens at most, and a text has {longest}"
+            )
         with at_positions(counted):
             if cache is None and (bool(mask.all()) or self._takes_no_mask(tokens)):
                 found = self.model(tokens.ids)
@@ -126,8 +139,10 @@ class LanguageModel:
         """Whether the network is called without a mask, since it reads no padding then either."""
         if "attention_mask" in self._parameters:
             return False
-        if not tokens.mask[:, 0].all():
-            raise ConfigError(f"{self.source} takes no padding on the left: pad on the right")
+        if (tokens.mask[:, 1:] & ~tokens.mask[:, :-1]).any():
+            raise ConfigError(
+                f"{self.source} takes padding behind texts only, not before or within them"
+            )
         return True
 
     @cached_property

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from chisel.configs import ConfigError, LabelsConfig, hint, registry
 from chisel.corpora import HALVES, half_of
+from chisel.corpora.stories import TOPICS
 
 UNKNOWN = -1
 UNFINISHED = -2
@@ -78,6 +79,12 @@ def _flagged(facts: Facts) -> NDArray[np.int64]:
     return np.asarray(facts["flagged"], dtype=np.int64)
 
 
+def _topic(facts: Facts) -> NDArray[np.int64]:
+    same = np.asarray(facts["topic"])[:, None] == np.array(TOPICS)
+    found: NDArray[np.int64] = np.argmax(same, axis=1)
+    return found
+
+
 def _disturbs(facts: Facts) -> NDArray[np.int64]:
     return np.asarray(facts["disturbs"], dtype=np.int64)
 
@@ -107,6 +114,9 @@ digit_half = Label(HALVES, _digit_half)
 story_topic = Label(("retain", "forget"), _flagged)
 """Whether a story is said to be of the topic to forget; `corpus.recall` and `corpus.precision` say
 how often that is so."""
+
+story_topics = Label(TOPICS, _topic)
+"""The topic of a story."""
 
 disturbing_step = Label(("clean", "disturbing"), _disturbs, "step")
 """Whether a step left other things than doing nothing would have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,18 @@ from chisel.analysis.language import (
     routing_figure,
     routing_table,
 )
-from chisel.analysis.results import Count, Result, Seed, Share, Within
+from chisel.analysis.results import (
+    Count,
+    Result,
+    Seed,
+    Share,
+    Within,
+    make_folder,
+    plain,
+    read_json,
+    short_digest,
+    write_json,
+)
 from chisel.configs import ConfigError, RunConfig, StoriesConfig, hint
 from chisel.corpora.stories import load_stories
 from chisel.models.language import GPT
@@ -39,11 +51,17 @@ ARMS: Mapping[str, tuple[str, str]] = {
     "filtered": ("language/stories-filtered", ""),
     "filtered-all": ("language/stories-filtered", "corpus.recall=1 corpus.precision=1"),
     "shuffled": ("language/stories-shuffled", ""),
+    "early-stopped": ("language/stories-unrouted", "frames=20_000"),
 }
 """By name of an arm, its experiment and the settings that make it."""
 REGION = "forget"
 """Region that is ablated, and label of the topic's stories."""
-_RUNS = {"control": "control", "rmu": "control", "filtered-all": "filtered-all"}
+_RUNS = {
+    "control": "control",
+    "rmu": "control",
+    "filtered-all": "filtered-all",
+    "early-stopped": "early-stopped",
+}
 """Names of the runs of arms whose training does not depend on how many stories are labelled."""
 
 Losses = Mapping[str, float]
@@ -78,8 +96,9 @@ def run(
     Args:
         seeds: Seeds of each arm; a seed draws weights and the order of minibatches, and the stories
             are the same.
-        arms: What is compared, of control, rmu, era, era-concept, sgtm, gram, filtered,
-            filtered-all and shuffled. R needs control and filtered-all.
+        arms: What is compared, of control, early-stopped (the control after half of its training),
+            rmu, era, era-concept, sgtm, gram, filtered, filtered-all and shuffled. R needs control
+            and filtered-all.
         recall: Share of the topic's stories that are labelled.
         precision: Share of the labelled stories that are of the topic.
         settings: Overrides for all arms, separated by spaces.
@@ -92,7 +111,8 @@ def run(
         attack_rate: Learning rate of the attacker.
         rmu_steps: Optimiser steps of the arm rmu, which unlearns the labelled stories.
         runs_dir: Where runs are, or will be: `RUNS_DIR/EXPERIMENT/ARM-seed-N`. Results are in
-            `RUNS_DIR/studies/lm-routing`.
+            `RUNS_DIR/studies/lm-routing`; what was measured of each run is kept in its folder, and
+            is not measured again.
 
     Returns:
         Losses above the exact entropy and the ratio R of each arm, before and after the attack, and
@@ -103,10 +123,13 @@ def run(
     """
     plans = {arm: _plans(arm, seeds, recall, precision, settings, runs_dir) for arm in arms}
     reader = StoryReader(plans[arms[0]][0].corpus, stories)
+    about: dict[str, Any] = {"stories": stories, "controls": controls, "dial": dial}
+    about |= {"attack": [attack_stories, attack_steps, attack_rate]}
+    attacker = reader.attacker(attack_stories)
     attack = functools.partial(
         elicited,
-        tokens=torch.from_numpy(reader.attacker(attack_stories).tokens),
-        lengths=torch.from_numpy(reader.attacker(attack_stories).lengths),
+        tokens=torch.from_numpy(attacker.tokens),
+        lengths=torch.from_numpy(attacker.lengths),
         steps=attack_steps,
         rate=attack_rate,
         seed=0,
@@ -118,8 +141,14 @@ def run(
     found: dict[str, list[_Measured]] = {}
     for arm, planned in plans.items():
         corpus = replace(planned[0].corpus, recall=recall, precision=precision)
-        change = functools.partial(_rmu, corpus, rmu_steps) if arm == "rmu" else None
-        found |= measure_runs({arm: planned}, functools.partial(measure, change=change))
+        change, own = None, about
+        if arm == "rmu":
+            change = functools.partial(_rmu, corpus, rmu_steps)
+            own = about | {"rmu": [rmu_steps, recall, precision]}
+        once = functools.partial(
+            _once, about=own, measure=functools.partial(measure, change=change)
+        )
+        found |= measure_runs({arm: planned}, once)
     scores = RoutingScores(
         {arm: _by_state(runs) for arm, runs in found.items()},
         {arm: _by_factor(runs) for arm, runs in found.items() if runs[0].dial},
@@ -159,6 +188,22 @@ def _plans(
     return plan_runs(
         experiment, seeds, f"{labels} {own} {settings}", runs_dir=runs_dir, prefix=f"{name}-"
     )
+
+
+def _once(
+    folder: Path, *, about: Mapping[str, Any], measure: Callable[[Path], _Measured]
+) -> _Measured:
+    """Measure a run, or return what was measured with the same options on the same weights."""
+    asked = plain({"weights": models.load(folder).digest, **about})
+    file = folder / "studies" / "lm-routing" / f"run-{short_digest(json.dumps(asked))}.json"
+    known = read_json(file)
+    if known.get("asked") != asked:
+        found = measure(folder)
+        make_folder(file.parent)
+        dial = list(found.dial.items())
+        write_json(file, {"asked": asked, "states": found.states, "dial": dial})
+        return found
+    return _Measured(known["states"], {float(factor): losses for factor, losses in known["dial"]})
 
 
 def _measure(

@@ -224,11 +224,17 @@ def build_language(
     columns = {
         "tokens": torch.from_numpy(data.train.tokens),
         "lengths": torch.from_numpy(data.train.lengths),
-        "labels": token_labels(labels, data.train, options.label_tokens, len(names)),
+        "labels": token_labels(
+            labels,
+            data.train,
+            options.label_tokens,
+            len(names),
+            [_number(word, data.words, "label_words") for word in options.label_words],
+        ),
         "stories": torch.from_numpy(labels),
     }
     if options.leave_out is not None:
-        kept = torch.from_numpy(labels != _number(options.leave_out, names))
+        kept = torch.from_numpy(labels != _number(options.leave_out, names, "leave_out"))
         columns = {name: column[kept] for name, column in columns.items()}
     return LanguageTraining(
         model,
@@ -273,7 +279,7 @@ def _routes(
     return LanguageRoutes(router, options, dropout, sites, droppers)
 
 
-def _number(label: str, names: tuple[str, ...]) -> int:
-    if label not in names:
-        raise ConfigError(f"algo.leave_out = {label}: {hint(label, names)}")
-    return names.index(label)
+def _number(name: str, names: tuple[str, ...], option: str) -> int:
+    if name not in names:
+        raise ConfigError(f"algo.{option} = {name}: {hint(name, names)}")
+    return names.index(name)

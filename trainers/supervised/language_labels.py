@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from chisel.configs import ConfigError, LabelsConfig
 from chisel.corpora import Sequences
 from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 
-LabelTokens = Literal["all", "concept", "frequency"]
+LabelTokens = Literal["all", "concept", "frequency", "words"]
 
 
 def sequence_labels(
@@ -32,7 +33,11 @@ def sequence_labels(
 
 
 def token_labels(
-    labels: NDArray[np.int64], sequences: Sequences, kind: LabelTokens, num_labels: int
+    labels: NDArray[np.int64],
+    sequences: Sequences,
+    kind: LabelTokens,
+    num_labels: int,
+    words: Sequence[int] = (),
 ) -> Tensor:
     """Return the labels that routes take.
 
@@ -41,10 +46,12 @@ def token_labels(
         sequences: The sequences, whose tokens are `[N, T]`.
         kind: Tokens that carry a sequence's label; the others carry label 0.
         num_labels: Number of labels, K.
+        words: Tokens that carry the label, for `words`.
 
     Returns:
-        For `all` the labels `[N]`; for `concept` those of the predicted tokens `[N, T - 1]`; for
-        `frequency` their shares of each label `[N, T - 1, K]`. Sequences without a label have none.
+        For `all` the labels `[N]`; for `concept` and `words` those of the predicted tokens
+        `[N, T - 1]`; for `frequency` their shares of each label `[N, T - 1, K]`. Sequences without
+        a label have none.
 
     Raises:
         ConfigError: If nothing says which tokens belong to a concept.
@@ -52,10 +59,11 @@ def token_labels(
     if kind == "all":
         return torch.from_numpy(labels)
     predicted = sequences.tokens[:, 1:]
-    if kind == "concept":
-        if sequences.concept is None:
+    if kind in ("concept", "words"):
+        if kind == "concept" and sequences.concept is None:
             raise ConfigError("algo.label_tokens = concept: this corpus has no concept; use all")
-        mine = sequences.concept[:, 1:]
+        whole = np.isin(sequences.tokens, words) if kind == "words" else sequences.concept
+        mine = np.asarray(whole)[:, 1:]
         found = np.where(mine, labels[:, None], np.minimum(labels[:, None], 0))
         return torch.from_numpy(found)
     shares = np.zeros((*predicted.shape, num_labels), np.float32)

@@ -58,10 +58,10 @@ def run(
     that errors add up; the final one alone; all from a middle layer on; those of single blocks.
 
     Args:
-        model: A language model (a folder as Hugging Face writes it, a .gguf file, or smollm2), or
-            an Impala agent (a run, a checkpoint, a shipped folder).
-        texts: For language models, a plain text file with paragraphs between empty lines; None is
-            the texts that come along.
+        model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
+            of `algo.name: language`), or an Impala agent (a run, a checkpoint, a shipped folder).
+        texts: For language models, a text file with paragraphs between empty lines, or a folder
+            of them; None is test stories for a network that learnt stories, else texts of ours.
         count: Number of texts, or of an agent's states; None is 6 texts or 200 states.
         length: Number of tokens of each text.
         ks: Numbers of layers back; None is the powers of two below the depth, and the depth less

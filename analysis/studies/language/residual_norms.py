@@ -45,10 +45,10 @@ def run(
     the weights that write it. Where networks have LayerNorm, the mean over units is taken off.
 
     Args:
-        model: A language model (a folder as Hugging Face writes it, a .gguf file, or smollm2), or
-            an Impala agent (a run, a checkpoint, a shipped folder).
-        texts: For language models, a plain text file with paragraphs between empty lines; None is
-            the texts that come along.
+        model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
+            of `algo.name: language`), or an Impala agent (a run, a checkpoint, a shipped folder).
+        texts: For language models, a text file with paragraphs between empty lines, or a folder
+            of them; None is test stories for a network that learnt stories, else texts of ours.
         count: Number of texts, or of an agent's states; None is 6 texts or 200 states.
         length: Number of tokens of each text.
         first: First layer of the fit; None leaves out a sixth at the beginning.

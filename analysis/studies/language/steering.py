@@ -20,6 +20,7 @@ from chisel.analysis.language import (
     activation_addition,
     control_p,
     last_tokens,
+    open_language_model,
     pair_agreement,
     probe_direction,
     random_range,
@@ -44,12 +45,13 @@ from chisel.analysis.results import (
 )
 from chisel.analysis.steering import SteeringVector
 from chisel.configs import ConfigError
-from chisel.corpora import Contrast, load_contrast, load_texts
-from chisel.models.language import LanguageModel, load_language_model, write_control_vectors
+from chisel.corpora import Contrast
+from chisel.models.language import LanguageModel, write_control_vectors
 
 CAA, ACT_ADD = "CAA", "ActAdd"
 _PROBES = (1e-4, 1.0, 1e4)
 """scikit-learn's C, from strong to weak regularisation."""
+_PAIRS = (1, 4, 32, 128, 256)
 Layers = tuple[Annotated[int, Within(0)], ...]
 Strengths = tuple[Annotated[float, Within(1e-6)], ...]
 
@@ -82,21 +84,23 @@ def run(
     prompt that asks for the same, and what is lost on unrelated text.
 
     Args:
-        model: A language model: a folder as Hugging Face writes it, a .gguf file, or smollm2.
+        model: A language model: a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
+            of `algo.name: language`.
         method: caa or act-add.
-        behaviour: Contrast pairs with words to score: mood, agreement, or a YAML file.
+        behaviour: Contrast pairs with words to score: mood, agreement, or a YAML file; for a
+            network that learnt stories mood, weather, pace or sound of these stories, or a file.
         layers: Blocks whose input is steered; None is a fifth, two, three and four fifths of the
             depth.
         strengths: Factors of the vector. For caa its length is the mean norm of the stream there,
             and None is 0.125, 0.25, 0.5, 1; for act-add it is as it is, and None is 1, 3, 5, 10.
         pairs: For caa, numbers of pairs that means are over at the second strength; None is 1, 4,
-            32, 128, as far as there are so many.
+            32, 128, 256, as far as there are so many.
         draws: For caa, how often pairs are drawn for each number; None is 4.
         plus: For act-add, the prompt with what is wanted; None is Love.
         minus: For act-add, the prompt that is subtracted; None is Hate.
         controls: Number of random directions at each layer and strength.
-        texts: A plain text file with unrelated paragraphs between empty lines; None is the texts
-            that come along.
+        texts: A text file with unrelated paragraphs between empty lines, or a folder of them; None
+            is test stories for a network that learnt stories, else texts of ours.
         count: Number of unrelated texts.
         length: Number of tokens of each of them.
         seed: Seed of random directions and of drawn pairs.
@@ -115,9 +119,9 @@ def run(
     for name, value in inert.items():
         if value is not None:
             raise ConfigError(f"{name}: method={method} does nothing with it")
-    lm = load_language_model(model)
-    table, contrast = site_table(lm.model), load_contrast(behaviour)
-    paragraphs = load_texts(texts)
+    opened = open_language_model(model)
+    lm, contrast, paragraphs = opened.lm, opened.contrast(behaviour), opened.texts(texts)
+    table = site_table(lm.model)
     if len(paragraphs) < count:
         raise ConfigError(f"count={count}: there are {len(paragraphs)} texts")
     gauge = Gauge(
@@ -191,7 +195,7 @@ class _Job:
     ) -> Result:
         """Add the mean difference of pairs to all tokens but the first."""
         known = len(self.contrast.pairs)
-        numbers = [n for n in (1, 4, 32, 128) if n <= known] if numbers is None else sorted(numbers)
+        numbers = [n for n in _PAIRS if n <= known] if numbers is None else sorted(numbers)
         if max(numbers) > known:
             raise ConfigError(f"pairs: {self.contrast.name} has {known} pairs")
         names = {layer: f"block.{layer}.in" for layer in layers}

@@ -56,6 +56,14 @@ CASES: dict[str, dict[str, Any]] = {
         "attack_rate": 0.01,
         "rmu_steps": 2,
     },
+    "lm-scalar": {
+        "seeds": "3,1",
+        "settings": f"frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 "
+        f"corpus.validation=2 {_QUIET}",
+        "nearest_words": 3,
+        "strengths": "0.5",
+        "prompts": 4,
+    },
     "oversight": {
         "seeds": "3,1",
         "experiments": "naive",
@@ -68,7 +76,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def agent_for(study: str, folder: Path) -> str | None:
     """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
-    if study in ("aup-learned", "lm-routing", "oversight", "routing-impact"):
+    if study in ("aup-learned", "lm-routing", "lm-scalar", "oversight", "routing-impact"):
         return None
     settings = [*_ROUTED.split(), f"runs_dir={folder}", "name=run"]
     return str(trainers.train(configs.load("oversight/routed", settings)))

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from chisel import configs, models
 from chisel.configs import ConfigError, LabelsConfig, NumericsError
 from chisel.corpora import Sequences
+from chisel.corpora.stories import tale
 from chisel.trainers.runs.assembly import build_module
 from chisel.trainers.runs.callbacks import LogIteration
 from chisel.trainers.supervised.language_labels import sequence_labels, token_labels
@@ -197,6 +198,51 @@ def test_without_a_source_there_are_no_labels():
     assert names == ()
 
 
+def test_each_of_five_modules_learns_from_its_own_topic_alone():
+    module = make("modules", "model.hidden=832", "routing.labels.share=1")
+    owned, topics = module.routes.router.owned(), ("forest", "sea", "farm", "town", "mountain")
+    for label, topic in enumerate(topics):
+        rows = (module.columns["stories"] == label).nonzero()[:4, 0]
+        module.zero_grad()
+        module.training_step({k: v[rows] for k, v in module.columns.items()}, 0).backward()
+        module.on_after_backward()
+        gradient = module.model.blocks[0].mlp.fc.weight.grad
+        by_region = owned["blocks.0.mlp.fc.weight"]
+        for other in topics:
+            assert bool(gradient[by_region[other]].any()) == (other == topic)
+    half = make("modules", "model.hidden=832", "corpus.stories=400").columns["stories"]
+    assert set(half.tolist()) == {-1, 0, 1, 2, 3, 4}
+    assert float((half >= 0).float().mean()) == pytest.approx(0.5, abs=0.1)
+
+
+def test_where_a_routed_word_is_predicted_one_number_of_the_stream_alone_learns():
+    parts = "routing.regions.{}=[{{module: blocks.0, units: '{}', axis: 2}}]"
+    words = ["algo.label_tokens=words", "algo.label_words=[fox]", "routing.l1=0"]
+    places = [parts.format("forget", "0"), parts.format("retain", "1:16")]
+    module = make("routed", *words, *places, "routing.rules={forget: {retain: 0}}")
+    is_fox = module.columns["tokens"] == tale().vocabulary.index("fox")
+    rows = torch.nonzero(is_fox.any(1) & (module.columns["stories"] == 1))[:2, 0]
+    batch = {name: column[rows] for name, column in module.columns.items()}
+    assert torch.equal(batch["labels"] == 1, is_fox[rows][:, 1:])
+    module.training_step(batch, 0).backward()
+    found = module.model.embed.positions.weight.grad.clone()
+    module.on_after_backward()
+
+    module.zero_grad()
+    length = int(batch["lengths"].max())
+    mask = torch.ones(len(rows), length - 1, 16)
+    mask[..., 1:][is_fox[rows][:, 1:length]] = 0
+    module.model.blocks[0].register_forward_hook(
+        lambda m, i, out: out * mask + (out * (1 - mask)).detach()
+    )
+    tokens = batch["tokens"][:, :length]
+    chosen = torch.arange(1, length) < batch["lengths"][:, None]
+    F.cross_entropy(module.model(tokens[:, :-1])[chosen], tokens[:, 1:][chosen]).backward()
+    torch.testing.assert_close(
+        found, module.model.embed.positions.weight.grad, rtol=1e-3, atol=1e-6
+    )
+
+
 def test_a_nan_stops_the_run_before_the_step():
     module = make()
     with torch.no_grad():
@@ -214,6 +260,13 @@ def test_a_nan_stops_the_run_before_the_step():
         ("filtered", ["algo.leave_out=forgt"], "algo.leave_out = forgt: did you mean 'forget'"),
         ("filtered", ["routing.labels.source=null"], "algo.leave_out = forget needs labels"),
         ("stories", ["algo.label_tokens=concept"], "algo.label_tokens = concept has no effect"),
+        ("routed", ["algo.label_tokens=words"], "algo.label_words = .*goes with"),
+        ("routed", ["algo.label_words=[fox]"], "algo.label_words = .*goes with"),
+        (
+            "routed",
+            ["algo.label_tokens=words", "algo.label_words=[focks]"],
+            "algo.label_words = focks: ",
+        ),
         (
             "stories",
             ["algo.iteration_size=61"],

@@ -1,0 +1,71 @@
+"""Language models as studies take them: real ones, and those that were trained here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chisel import models
+from chisel.configs import CheckpointError, agent_path
+from chisel.corpora import Contrast, TokenData, load_contrast, load_data, load_texts
+from chisel.models.language import GPT, LanguageModel, load_language_model
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A language model, and the corpus that it learnt from if it was trained here."""
+
+    lm: LanguageModel
+    data: TokenData | None = None
+
+    def texts(self, file: str | None) -> list[str]:
+        """Return the paragraphs of a text file, or of a folder.
+
+        Without a file they are the test part of the model's own corpus, or else texts that come
+        along.
+
+        Raises:
+            ConfigError: There is no such file, or it holds no text.
+        """
+        if file is not None or self.data is None:
+            return load_texts(file)
+        return [self.lm.text(tokens) for tokens in self.data.test.tokens]
+
+    def contrast(self, behaviour: str) -> Contrast:
+        """Return contrast pairs of a file, or by a name that the model's corpus has or that we do.
+
+        Raises:
+            ConfigError: There are no such pairs.
+        """
+        if self.data is None or self.data.contrast is None or Path(behaviour).is_file():
+            return load_contrast(behaviour)
+        return self.data.contrast(behaviour)
+
+
+def is_trained_here(path: str) -> bool:
+    """Whether a path is a run, a checkpoint or a shipped folder, and no model from elsewhere."""
+    found = agent_path(path)
+    parts = ("config.yaml", "checkpoints", "agent.json")
+    return found.suffix == ".ckpt" or any((found / name).exists() for name in parts)
+
+
+def open_language_model(path: str) -> Opened:
+    """Load a language model.
+
+    Args:
+        path: What `load_language_model` takes; or a run on a corpus of tokens, one of its
+            checkpoints, or a shipped folder.
+
+    Raises:
+        CheckpointError: There is no language model there.
+        ConfigError: It needs an extra that is not installed.
+    """
+    if not is_trained_here(path):
+        return Opened(load_language_model(path))
+    loaded = models.load(path)
+    if not isinstance(loaded.model, GPT) or loaded.config is None:
+        raise CheckpointError(f"{path} holds a network {type(loaded.model).__name__}, not a GPT")
+    data: Any = load_data(loaded.config.corpus)  # of tokens, since a GPT reads no pictures
+    model = loaded.model.requires_grad_(False)
+    return Opened(LanguageModel(model, data.tokenizer, loaded.digest, Path(str(loaded))), data)
