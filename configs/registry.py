@@ -84,7 +84,7 @@ def get(kind: Kind, name: str) -> Component:
 def instead(kind: Kind, name: str) -> str:
     """Return the end of a message about an unknown name: why it is unknown, or what is known."""
     if kind in _OLD_GROUPS:
-        for point in _installed().select(group=_OLD_GROUPS[kind], name=name):
+        for point in _installed(_OLD_GROUPS[kind]).select(name=name):
             return (
                 f"{point.value} is registered in the group {point.group}, which is called "
                 f"{GROUPS[kind]} since 0.2"
@@ -122,14 +122,14 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
-def _installed() -> EntryPoints:
-    """Return every entry point; they are read again when a folder of packages has changed."""
-    return _read(tuple((folder, _changed(folder)) for folder in sys.path))
+def _installed(group: str) -> EntryPoints:
+    """Return a group's entry points; they are read again when a folder of packages has changed."""
+    return _read(group, tuple((folder, _changed(folder)) for folder in sys.path))
 
 
-@lru_cache(maxsize=1)
-def _read(_: tuple[tuple[str, int], ...]) -> EntryPoints:
-    return entry_points()
+@lru_cache(maxsize=len(GROUPS) + len(_OLD_GROUPS))
+def _read(group: str, _: tuple[tuple[str, int], ...]) -> EntryPoints:
+    return entry_points(group=group)
 
 
 def _changed(folder: str) -> int:
@@ -141,7 +141,7 @@ def _changed(folder: str) -> int:
 
 def _plugins(kind: Kind) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
-    for point in _installed().select(group=GROUPS[kind]):
+    for point in _installed(GROUPS[kind]):
         earlier = found.get(point.name)
         if point.name in BUILT_IN[kind] or (earlier and earlier.value != point.value):
             other = earlier.value if earlier else "Chisel itself"
