@@ -162,6 +162,10 @@ STUDIES: dict[str, tuple[str, ...]] = {
         f"seeds=0 arms=control,gram stories=10 attack_steps=4 settings='{_SHORT} {_SLIM} "
         "trainer.progress=false trainer.accelerator=cpu'",
     ),
+    "lm-scalar": (
+        f"seeds=0 nearest_words=3 strengths=0.5 prompts=4 settings='{_SHORT} algo.batch_size=10 "
+        "trainer.progress=false trainer.accelerator=cpu'",
+    ),
     "routing-impact": (f"seeds=0 experiments=routed settings='{_SMALL_GRID}'",),
     "layer-horizon": ("model=agents/maze-quick/seed-0 count=8",),
     "residual-norms": ("model=agents/maze-quick/seed-0 count=8",),

@@ -46,7 +46,9 @@ REGIONS = {
     "language/stories-8-layers": "",
     "language/stories-filtered": "",
     "language/stories-gram": "forget, core",
+    "language/stories-modules": "forest, sea, farm, town, mountain",
     "language/stories-routed": "forget, retain",
+    "language/stories-scalar": "scalar, rest",
     "language/stories-sgtm": "forget, retain",
     "language/stories-shuffled": "forget, retain",
     "language/stories-unrouted": "",
@@ -214,6 +216,9 @@ def settings_of(config):
         settings += ["algo.aux.frames=320", "algo.aux.steps=320"]
     if getattr(getattr(config.algo, "aux", None), "reward", None) == "cb-vae":
         settings.append("algo.aux.epochs=1")
+    if "scalar" in config.routing.regions:  # a number of the stream behind the third block
+        settings = [one for one in settings if not one.startswith("model.")]
+        settings += ["model.layers=3", "model.width=128"]
     if config.routing.drop_start:
         settings.append("routing.drop_start=64")
     if config.model.name == "experts":
