@@ -19,6 +19,7 @@ from chisel.analysis.language import (
     activation_addition,
     add_at_tokens,
     aligned,
+    is_trained_here,
     measure_norms,
     site_table,
     stream_of_language_model,
@@ -29,8 +30,8 @@ from chisel.corpora import load_contrast, load_texts
 from chisel.lab.protocol import Continue, Norms, Pair, Try, frame
 from chisel.models.language import FETCHED, LanguageModel, generate
 
-EXAMPLE = load_contrast("mood")
-"""Words and prompts that the page begins with."""
+EXAMPLE = "mood"
+"""Contrast whose words and prompts the page begins with."""
 TEXTS, LENGTH, PROMPTS = 2, 48, 4
 """Number of unrelated texts that the loss is measured on, of tokens of each, and of prompts that
 the page begins with: fewer than in `chisel study lm-steering`, so that a row takes seconds."""
@@ -42,8 +43,7 @@ def is_language_model(given: Path | str) -> bool:
     path = Path(given)
     if str(given) in FETCHED and not path.exists():
         return True
-    ours = ("config.yaml", "agent.json", "checkpoints")
-    whole = (path / "config.json").is_file() and not any((path / one).exists() for one in ours)
+    whole = (path / "config.json").is_file() and not is_trained_here(str(path))
     return path.suffix == ".gguf" or whole
 
 
@@ -57,7 +57,7 @@ class Speaker:
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
         """Return what the page must know, in plain values."""
-        table = site_table(self.lm.model)
+        table, example = site_table(self.lm.model), load_contrast(EXAMPLE)
         return {
             "name": self.name,
             "digest": self.lm.digest,
@@ -73,9 +73,9 @@ class Speaker:
             "language": {
                 "layers": table.layers,
                 "width": table.width,
-                "prompts": list(EXAMPLE.prompts[:PROMPTS]),
-                "wanted": list(EXAMPLE.wanted),
-                "unwanted": list(EXAMPLE.unwanted),
+                "prompts": list(example.prompts[:PROMPTS]),
+                "wanted": list(example.wanted),
+                "unwanted": list(example.unwanted),
             },
         }
 
@@ -109,7 +109,6 @@ class Speaker:
                 self.lm.tokens([asked.prompt]),
                 asked.tokens,
                 torch.Generator(),  # the likeliest token is taken, so nothing is drawn
-                cache=self.lm.new_cache() is not None,
             )
         return self.lm.text(found)
 
@@ -132,10 +131,11 @@ class Speaker:
             sweep.attempt(before, asked.layer, strength, "pair", own)
             for strength in asked.strengths
         ]
+        drawn = self._random(own, asked.controls, asked.seed)
         random = [
             [
                 gauge.measure({site: add_at_tokens(one, strength)}, capability=False).scores
-                for one in self._random(own, asked.controls, asked.seed)
+                for one in drawn
             ]
             for strength in asked.strengths
         ]

@@ -189,7 +189,8 @@ def paired_difference(
     """Return the metrics of runs minus those of other runs, pair by pair, as means over the pairs.
 
     What the two runs of a pair share, such as the seed of their weights and mazes, makes the
-    interval narrower than that of two means. A lone pair has no interval.
+    interval narrower than that of two means. A lone pair has no interval. It has the rows and the
+    metrics that both have.
 
     Args:
         matrices: Matrices of runs that differ in their seed only.

@@ -27,7 +27,7 @@ from chisel.analysis.evaluation.moments import (
 )
 from chisel.analysis.evaluation.playing import Facts, Split, play, random_policy
 from chisel.analysis.probes import Sample
-from chisel.analysis.results import require_spaces
+from chisel.analysis.results import require_spaces, rounding_of
 from chisel.configs import ConfigError, RunConfig, registry
 from chisel.models import Agent, Loaded, as_agent
 
@@ -65,9 +65,9 @@ class Metric:
             known = ", ".join(facts)
             raise ConfigError(f"metric {self.name}: episodes have no fact {of!r}, only {known}")
         values = np.asarray(facts[of] if isinstance(of, str) else of(facts), np.float64)
-        low, high = self.within or (-np.inf, np.inf)
-        outside = np.abs(values - values.clip(low, high))  # NaN stays NaN
-        if (outside > 1e-6 * min(high - low, 1e3)).any():  # more than rounding
+        within = self.within or (-np.inf, np.inf)
+        outside = np.abs(values - values.clip(*within))  # NaN stays NaN
+        if (outside > rounding_of(within)).any():
             ends = f"{np.nanmin(values):g}…{np.nanmax(values):g}"
             raise ConfigError(f"metric {self.name}: values {ends} are not within {self.within}")
         return values

@@ -61,9 +61,21 @@ def open_language_model(path: str) -> Opened:
         CheckpointError: There is no language model there.
         ConfigError: It needs an extra that is not installed.
     """
-    if not is_trained_here(path):
-        return Opened(load_language_model(path))
-    loaded = models.load(path)
+    if is_trained_here(path):
+        return opened_run(path, models.load(path))
+    return Opened(load_language_model(path))
+
+
+def opened_run(path: str, loaded: models.Loaded[Any]) -> Opened:
+    """Return a network that was trained here as a language model, with its corpus.
+
+    Args:
+        path: What it was loaded from, for messages.
+        loaded: The network.
+
+    Raises:
+        CheckpointError: It is no GPT.
+    """
     if not isinstance(loaded.model, GPT) or loaded.config is None:
         raise CheckpointError(f"{path} holds a network {type(loaded.model).__name__}, not a GPT")
     data: Any = load_data(loaded.config.corpus)  # of tokens, since a GPT reads no pictures

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from chisel.analysis.evaluation import judged_by
-from chisel.analysis.language.opening import is_trained_here, open_language_model
+from chisel.analysis.language.opening import is_trained_here, open_language_model, opened_run
 from chisel.analysis.language.sites import site_table
 from chisel.analysis.language.streams import (
     Stream,
@@ -67,11 +67,15 @@ def load_subject(
         ConfigError: There are too few texts, or the network has no residual stream.
         CheckpointError: Nothing can be loaded from there.
     """
-    if is_trained_here(model) and not isinstance((loaded := load(model)).model, GPT):
-        if texts is not None:
-            raise ConfigError(f"texts={texts} is for language models, and {model} is an agent")
-        return _of_agent(as_agent(loaded), model.rstrip("/"), count or 200, seed)
-    opened = open_language_model(model)
+    if is_trained_here(model):
+        loaded = load(model)
+        if not isinstance(loaded.model, GPT):
+            if texts is not None:
+                raise ConfigError(f"texts={texts} is for language models, and {model} is an agent")
+            return _of_agent(as_agent(loaded), model.rstrip("/"), count or 200, seed)
+        opened = opened_run(model, loaded)
+    else:
+        opened = open_language_model(model)
     return _of_language_model(opened.lm, opened.texts(texts), count or 6, length)
 
 

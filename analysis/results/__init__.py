@@ -18,6 +18,7 @@ from chisel.analysis.results.estimates import (
     over_seeds,
     proportion,
     ratio_of_means,
+    rounding_of,
     t_quantile,
     widened_tail,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "read_plain",
     "redrawn",
     "require_spaces",
+    "rounding_of",
     "run_study",
     "runs_of",
     "save_figure",

@@ -229,21 +229,21 @@ def bootstrap_mean(
     """
     sample = _sample(values, within)
     n = len(sample)
-    ranged = within is not None and bool(np.isfinite(within).all())
-    if n < 2 or (not ranged and np.ptp(sample) == 0):
+    if n < 2:
         return mean_over_seeds(sample, within=within)
-    if not ranged and within is not None and math.isfinite(within[0]):
+    if within is not None and np.isfinite(within).all():
+        low, high = _ends_within(sample, generator, resamples, within)
+        return Estimate(float(sample.mean()), low, high, n, within)
+    if np.ptp(sample) == 0:
+        return mean_over_seeds(sample, within=within)
+    if within is not None and math.isfinite(within[0]):
         return _skewed_mean(sample, within)
-    if not ranged and n < FEW:
+    if n < FEW:
         return mean_over_seeds(sample)
-    # Drawing how often each value occurs equals drawing indices, with far less to add up.
-    distinct, counts = np.unique(sample, return_counts=True)
-    if within is None or not ranged:
-        draws = generator.multinomial(n, counts / n, size=resamples)
-        tail = widened_tail(n)
-        low, high = np.quantile(draws @ distinct / n, [tail, 1 - tail])
-    else:
-        low, high = _ends_within(distinct, counts, generator, resamples, within)
+    distinct, counts = _counted(sample)
+    draws = generator.multinomial(n, counts / n, size=resamples)
+    tail = widened_tail(n)
+    low, high = np.quantile(draws @ distinct / n, [tail, 1 - tail])
     return Estimate(float(sample.mean()), float(low), float(high), n, within)
 
 
@@ -325,13 +325,13 @@ def _skewed_mean(sample: NDArray[np.float64], within: tuple[float, float]) -> Es
 
 
 def _ends_within(
-    distinct: NDArray[np.float64],
-    counts: NDArray[np.int64],
+    sample: NDArray[np.float64],
     generator: np.random.Generator,
     resamples: int,
     within: tuple[float, float],
 ) -> tuple[float, float]:
-    """Return the ends of the interval of a mean of `distinct` values that occur `counts` times."""
+    """Return the ends of the interval of the mean of values within a finite range."""
+    distinct, counts = _counted(sample)
     weights = generator.standard_gamma(counts, size=(resamples, len(counts)))
     more = generator.standard_gamma(1.0, size=resamples)
     sums, total = weights @ distinct, weights.sum(axis=1) + more
@@ -340,12 +340,26 @@ def _ends_within(
     return max(float(low), within[0]), min(float(high), within[1])
 
 
+def _counted(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the distinct values and how often each occurs.
+
+    Drawing how often each occurs equals drawing indices, with far less to add up.
+    """
+    distinct, counts = np.unique(sample, return_counts=True)
+    return distinct, counts
+
+
+def rounding_of(within: tuple[float, float]) -> float:
+    """Return how far beyond a range rounding alone may carry a value; the range may be endless."""
+    return 1e-6 * min(within[1] - within[0], 1e3)
+
+
 def _sample(values: ArrayLike, within: tuple[float, float] | None) -> NDArray[np.float64]:
     """Return values as floats; those beyond the range by rounding alone are put back into it."""
     sample = np.asarray(values, np.float64)
     if within is None or not len(sample):
         return sample
-    rounding = 1e-6 * min(within[1] - within[0], 1e3)
+    rounding = rounding_of(within)
     if sample.min() < within[0] - rounding or sample.max() > within[1] + rounding:
         raise ValueError(f"values from {sample.min()} to {sample.max()} are not within {within}")
     return sample.clip(*within)
