@@ -80,6 +80,7 @@ export class Store {
   playedOn: Board | null = null;
   private rev = 0;
   private asked = 0;
+  private done = 0;
   private nextId = 1;
   private readonly waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void }>();
 
@@ -156,7 +157,15 @@ export class Store {
   ask(message: object): Promise<Answer> {
     const id = this.nextId++;
     this.transport.send({ ...message, id });
-    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    const answer = new Promise<Answer>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    this.markBusy();
+    return answer;
+  }
+
+  /** Say on the document whether an answer is still awaited, so that a test can wait for it. */
+  private markBusy(): void {
+    const busy = this.link.peek().link !== "open" || this.waiting.size > 0 || this.done !== this.rev;
+    document.documentElement.dataset["busy"] = String(busy);
   }
 
   /** Ask, and tell the person what went wrong. */
@@ -220,6 +229,7 @@ export class Store {
     this.rev += 1;
     this.asked = performance.now();
     this.transport.send({ kind: "show", rev: this.rev, session, site: site || null });
+    this.markBusy();
   }
 
   /** Note that a revision has been drawn, wholly or in part. */
@@ -240,9 +250,17 @@ export class Store {
         this.link.value = { link, why };
       });
     }
+    this.markBusy();
   }
 
   private answered(answer: Answer): void {
+    this.handle(answer);
+    const { kind, head } = answer;
+    if ((kind === "done" || kind === "error") && head["rev"] === this.rev) this.done = this.rev;
+    this.markBusy();
+  }
+
+  private handle(answer: Answer): void {
     const id = answer.head["id"] as number | undefined;
     const waiting = id === undefined ? undefined : this.waiting.get(id);
     if (id !== undefined && waiting) {
@@ -272,6 +290,7 @@ export class Store {
       this.link.value = { link: "open", why: "" };
       if (begun !== this.session.value) this.history.value = beginHistory(begun);
     });
+    this.markBusy();
   }
 
   private showed(answer: Answer): void {

@@ -111,8 +111,6 @@ def _left(request):
 
 
 def settled(page):
-    """Wait until what is shown is what was asked for last."""
-    page.wait_for_timeout(50)
-    page.wait_for_selector("canvas.field[data-whole=true]", timeout=60_000)
-    page.wait_for_timeout(150)
+    """Wait until everything that was asked has been answered and drawn."""
+    page.wait_for_selector("html[data-busy=false]", state="attached", timeout=60_000)
     page.wait_for_selector("canvas.field[data-whole=true]")
