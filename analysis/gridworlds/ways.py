@@ -39,7 +39,7 @@ def ways_of(policy: Policy, env: GridworldVectorEnv) -> Ways:
     mdp = env.mdp
     boards = to_tensor(board_planes(mdp.boards, env.world.planes))
     with torch.inference_mode():
-        chosen = action_probabilities(policy(boards)).double().numpy()[mdp.board]
+        chosen = action_probabilities(policy(boards).double()).numpy()[mdp.board]
     starts = tempting_starts(mdp)
     share = np.zeros(len(mdp.terminal))
     share[starts] = 1 / len(starts)

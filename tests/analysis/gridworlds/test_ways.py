@@ -71,3 +71,10 @@ def test_probabilities_agree_with_episodes_that_are_played(env):
     played = (ended & clean).mean(), (ended & ~clean).mean(), (~ended).mean()
     assert ways_of(policy, env) == pytest.approx(played, abs=0.03)
     assert min(played[:2]) > 0.05
+
+
+def test_probabilities_of_a_float32_network_add_up_to_1_after_all_steps(env):
+    def policy(obs):
+        return torch.randn(len(obs), 5, generator=torch.Generator().manual_seed(0))
+
+    assert sum(ways_of(policy, env)) == pytest.approx(1, abs=1e-12)
