@@ -24,7 +24,7 @@ from chisel.routing.regions.examples import tensors_in
 from chisel.routing.regions.exclusive import exclusive
 from chisel.routing.regions.masked_sites import MaskedSite, activation_sites, layer_sites
 from chisel.routing.regions.ownership import Owned, owned
-from chisel.routing.regions.recording import Recording
+from chisel.routing.regions.recording import Recording, record
 from chisel.routing.regions.region import Regions
 from chisel.routing.regions.resolve import resolve_recorded, uncalled
 from chisel.routing.sites import Site, Thread
@@ -62,9 +62,13 @@ def attach(
     regions, recording = resolve_recorded(model, options.get("regions", {}), example)
     rules = Rules(regions, *(options.get(key, {}) for key in ("rules", "unlabelled", "terms")))
     found = None if recording is None else exclusive(model, recording, regions)
+    if found is not None and any(map(rules.closes, regions)):
+        learns = record(model, example, regions.sites(), learns=True)  # it may run other layers then
+        found = found.and_in(exclusive(model, learns, regions))
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
-    masks.unprotected = require_protected(rules, masks, found, unprotected, freeze)
+    masks.unprotected = require_protected(model, rules, masks, found, unprotected, freeze)
+    _require_batch_first(model, regions, recording)
     in_place: set[Site] | None = None
     if recording is not None:
         _require_batch(recording, regions, example)
@@ -82,6 +86,21 @@ def _require_batch(recording: Recording, regions: Regions, example: Any) -> None
             raise RoutingError(
                 f"{part.where} has shape {list(shape)} for a batch of {list(batch)}: axis 0 of "
                 "what is routed must be the batch"
+            )
+
+
+def _require_batch_first(model: nn.Module, regions: Regions, recording: Recording | None) -> None:
+    """Refuse sites that have the batch on axis 1 where an example does not tell it from axis 0."""
+    for part in regions.sites():
+        names = part.module.split(".")
+        inside = (model.get_submodule(".".join(names[:n])) for n in range(len(names) + 1))
+        if all(getattr(module, "batch_first", True) for module in inside):
+            continue
+        shape = recording and recording.shape_at(part.module, part.side, part.element)
+        if not shape or (len(shape) > 2 and shape[0] == shape[1]):
+            raise RoutingError(
+                f"{part.where} has its batch on axis 1 (batch_first=False): axis 0 of what is "
+                "routed must be the batch"
             )
 
 
