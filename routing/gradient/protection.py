@@ -68,9 +68,7 @@ def require_protected(
     return tuple(movable)
 
 
-def _problem(
-    model: nn.Module, region: str, owned: Owned, found: Exclusive | None
-) -> str | None:
+def _problem(model: nn.Module, region: str, owned: Owned, found: Exclusive | None) -> str | None:
     """Say in one line what of a region can move, and what would help; None if nothing can."""
     mine = {name: masks[region] for name, masks in owned.items() if region in masks}
     for name in mine:

@@ -59,11 +59,16 @@ def attach(
             that they close could move all the same.
     """
     remove_copied_hooks(model)
+    for name, module in model.named_modules():
+        if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+            raise RoutingError(f"{name or 'the model'} is compiled already: attach before that")
     regions, recording = resolve_recorded(model, options.get("regions", {}), example)
     rules = Rules(regions, *(options.get(key, {}) for key in ("rules", "unlabelled", "terms")))
     found = None if recording is None else exclusive(model, recording, regions)
     if found is not None and any(map(rules.closes, regions)):
-        learns = record(model, example, regions.sites(), learns=True)  # it may run other layers then
+        learns = record(
+            model, example, regions.sites(), learns=True
+        )  # it may run other layers then
         found = found.and_in(exclusive(model, learns, regions))
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
@@ -149,6 +154,8 @@ class Router:
         self._masks: dict[str | None, list[Tensor]] | None = None
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
+        self._routed_modules: dict[str, tuple[nn.Module, Any]] = {}
+        """Modules with a site, and the forwards they were given."""
         self._at_fork: list[tuple[MaskedSite, int]] = []
         self._here = Thread("the labels in use are those of another thread")
         self._waiting: set[str] = set()
@@ -200,6 +207,7 @@ class Router:
         route = partial(self._routed, masked=masked, index=index, term=None)
         hook = SiteHook(route, self._in_use, site)
         self._waiting.add(site.module)
+        self._routed_modules.setdefault(site.module, (module, None))
         if site.side == "input":
             self._undo.append(module.register_forward_pre_hook(hook).remove)
         else:
@@ -233,6 +241,7 @@ class Router:
             scales = partial(self._scales, module, rows, columns, module in heads)
             replace_forward(layer, module, scales, self._in_use)
             self._waiting.add(module)
+            self._routed_modules[module] = layer, layer.__dict__["forward"]
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:
@@ -285,6 +294,14 @@ class Router:
             raise RoutingError(uncalled(missing[0], attention=False))
         self._has_run = False
 
+    def _require_in_place(self) -> None:
+        """Check that the model's modules are still those that the router was attached to."""
+        modules = dict(self._model.named_modules(remove_duplicate=False))
+        for name, (module, forward) in self._routed_modules.items():
+            replaced = modules.get(name) is not module
+            if replaced or (forward is not None and module.__dict__.get("forward") is not forward):
+                raise RoutingError(f"{name} was replaced since attach: attach a router anew")
+
     def _mask(self, index: int, term: str | None) -> Tensor:
         assert self._masks is not None
         return self._masks[term if term in self._masks else None][index]
@@ -294,9 +311,11 @@ class Router:
 
         Raises:
             RoutingError: They are no labels, or the labelled batch before has not passed the
-                module of some region, or another thread's labels are in use.
+                module of some region, or another thread's labels are in use,
+                or a module was replaced since `attach`.
         """
         self._here.take_over(in_use=self._masks is not None)
+        self._require_in_place()
         self._require_passed()
         self.rules.check(labels)
         self._term = None

@@ -105,12 +105,16 @@ def record(
             without. With gradients, values that come from functions which torch does not show
             (`torch.vmap`) are noticed: they count as made of all values before them.
     """
+    if torch.is_inference_mode_enabled():
+        raise RoutingError("regions cannot be found in torch.inference_mode: leave it before")
     recorder = _Recorder(model)
     with contextlib.ExitStack() as stack:
         stack.enter_context((learning if learns else evaluating)(model))
         for tensor in tensors_in(example):
             recorder.known(tensor)
         for name, module in model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # nothing can be seen in it
             for handle in recorder.follow(name, module):
                 stack.callback(handle.remove)
         for part in parts:
