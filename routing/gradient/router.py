@@ -66,9 +66,8 @@ def attach(
     rules = Rules(regions, *(options.get(key, {}) for key in ("rules", "unlabelled", "terms")))
     found = None if recording is None else exclusive(model, recording, regions)
     if found is not None and any(map(rules.closes, regions)):
-        learns = record(
-            model, example, regions.sites(), learns=True
-        )  # it may run other layers then
+        # Other layers may be called than in evaluation.
+        learns = record(model, example, regions.sites(), learns=True)
         found = found.and_in(exclusive(model, learns, regions))
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))

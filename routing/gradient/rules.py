@@ -128,8 +128,8 @@ class Rules:
                 raise RoutingError("soft labels are shares: at least 0, adding up to at most 1")
         elif not labels.dtype.is_signed or labels.is_complex() or labels.dim() == 0:
             raise RoutingError(
-                f"labels are signed integers [B], -1 for unlabelled, not {labels.dtype} "
-                f"{list(labels.shape)}"
+                f"labels are integers [B], -1 for unlabelled, not {list(labels.shape)} of "
+                f"{labels.dtype}"
             )
         elif labels.numel() and (labels.min() < -1 or labels.max() >= count):
             raise RoutingError(

@@ -49,7 +49,7 @@ def closed_inputs(
         rule = None  # data without a batch axis
     found = None if rule is None else rule(op, closed[0], shapes)
     if found is not None and not all(bool(mask.all()) for mask in closed[1:]):
-        # Only attention's other output, its weights, is known: its last projection does not make it.
+        # Attention's other output, its weights, is not made by its last projection.
         attends = op.name == "multi_head_attention_forward"
         found = _multi_head(op, closed[0], shapes, weights=False) if attends else None
     if found is None:
