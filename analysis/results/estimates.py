@@ -268,6 +268,7 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
     It is the share of all assignments of the values to groups of these sizes in which the means are
     at least as far apart as they are. For three and three it is .1 at best. Where there are more
     than 200,000 assignments, it is estimated from so many random ones, drawn with a fixed seed.
+    Where a value is not finite, it is NaN.
 
     Raises:
         ValueError: If a group is empty.
@@ -275,6 +276,8 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
     if not len(first) or not len(second):
         raise ValueError("a group without values cannot be compared")
     values, n = np.array([*first, *second], np.float64), len(first)
+    if not np.isfinite(values).all():
+        return math.nan
     exact = math.comb(len(values), n) <= _MOST_ASSIGNMENTS
     if exact:
         chosen = np.array(list(itertools.combinations(range(len(values)), n)))

@@ -178,7 +178,7 @@ def _replacements(
             raise RoutingError("resample draws at random: give ablate a generator")
         sources = _Sources(generator)
         return [(part, partial(sources.draw, part)) for part in region.parts]
-    if isinstance(mode, str | bool) or not math.isfinite(mode):
+    if isinstance(mode, bool) or not isinstance(mode, int | float) or not math.isfinite(mode):
         raise RoutingError(
             f"{region.name}: {mode!r} is no ablation; give {', '.join(_MODES)} or a factor"
         )

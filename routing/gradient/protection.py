@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Collection
 
 import torch
+from torch import nn
 
 from chisel.routing.errors import RoutingError, hint
 from chisel.routing.gradient.rules import Rules
 from chisel.routing.regions.exclusive import Exclusive
 from chisel.routing.regions.ownership import Owned
+from chisel.routing.sites.layers import widths
 
 
 class UnprotectedRegion(UserWarning):
@@ -18,11 +20,17 @@ class UnprotectedRegion(UserWarning):
 
 
 def require_protected(
-    rules: Rules, owned: Owned, found: Exclusive | None, unprotected: Collection[str], freeze: bool
+    model: nn.Module,
+    rules: Rules,
+    owned: Owned,
+    found: Exclusive | None,
+    unprotected: Collection[str],
+    freeze: bool,
 ) -> tuple[str, ...]:
     """Check that every region which is closed to a label can be kept still.
 
     Args:
+        model: The network.
         rules: The table of labels and regions.
         owned: Elements of parameters that the regions own.
         found: Elements that act through their units alone, if the network was recorded.
@@ -41,7 +49,7 @@ def require_protected(
             raise RoutingError(f"unprotected: no region {name!r}; {hint(name, rules.regions)}")
     movable = []
     for region in rules.regions:
-        problem = _problem(region, owned, found)
+        problem = _problem(model, region, owned, found)
         if problem is None and region in unprotected:
             raise RoutingError(
                 f"unprotected: nothing is wrong with region {region}, its parameters can be kept "
@@ -60,9 +68,13 @@ def require_protected(
     return tuple(movable)
 
 
-def _problem(region: str, owned: Owned, found: Exclusive | None) -> str | None:
+def _problem(model: nn.Module, region: str, owned: Owned, found: Exclusive | None) -> str | None:
     """Say in one line what of a region can move, and what would help; None if nothing can."""
     mine = {name: masks[region] for name, masks in owned.items() if region in masks}
+    for name in mine:
+        problem = _problem_in_layer(model, name, mine)
+        if problem is not None:
+            return problem
     if found is None:
         if mine:
             return None
@@ -80,3 +92,18 @@ def _problem(region: str, owned: Owned, found: Exclusive | None) -> str | None:
         "no parameter acts through its units alone; route the module that makes them, or add the "
         "other places where they are read"
     )
+
+
+def _problem_in_layer(model: nn.Module, name: str, mine: Collection[str]) -> str | None:
+    """Say why a layer would move although the region has this parameter of it; None if it rests."""
+    place, _, own_name = name.rpartition(".")
+    layer = model.get_submodule(place)
+    if getattr(layer, "max_norm", None) is not None:
+        return f"{place} changes its weight in every forward (max_norm)"
+    others = {f"{place}.{other}" for other, _ in layer.named_parameters()} - {name}
+    if own_name == "bias" and widths(layer) is not None and others and others.isdisjoint(mine):
+        return (
+            f"nothing of {place} but its bias acts through its units alone: its weight is computed "
+            "from more than their rows, or read in a way that cannot be followed"
+        )
+    return None

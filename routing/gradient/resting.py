@@ -50,7 +50,8 @@ def keep_resting(
         Handles; call `remove` of each to end it.
 
     Raises:
-        RoutingError: `owned` names an unknown parameter.
+        RoutingError: `owned` names an unknown parameter; or a step is given a closure, which makes
+            gradients only during the step (so `LBFGS` cannot be used).
     """
     named = dict(named_parameters)
     for name in owned:
@@ -63,6 +64,10 @@ def keep_resting(
     kept: list[_Kept] = []
 
     def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if any(value is not None for value in (*args[1:], *kwargs.values())):
+            raise RoutingError(
+                "keep_resting needs the gradients before the step: call step without a closure"
+            )
         kept[:] = _saved(optimizer, masks)
 
     def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:

@@ -24,7 +24,7 @@ from chisel.routing.regions.examples import tensors_in
 from chisel.routing.regions.exclusive import exclusive
 from chisel.routing.regions.masked_sites import MaskedSite, activation_sites, layer_sites
 from chisel.routing.regions.ownership import Owned, owned
-from chisel.routing.regions.recording import Recording
+from chisel.routing.regions.recording import Recording, record
 from chisel.routing.regions.region import Regions
 from chisel.routing.regions.resolve import resolve_recorded, uncalled
 from chisel.routing.sites import Site, Thread
@@ -59,12 +59,20 @@ def attach(
             that they close could move all the same.
     """
     remove_copied_hooks(model)
+    for name, module in model.named_modules():
+        if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+            raise RoutingError(f"{name or 'the model'} is compiled already: attach before that")
     regions, recording = resolve_recorded(model, options.get("regions", {}), example)
     rules = Rules(regions, *(options.get(key, {}) for key in ("rules", "unlabelled", "terms")))
     found = None if recording is None else exclusive(model, recording, regions)
+    if found is not None and any(map(rules.closes, regions)):
+        # Other layers may be called than in evaluation.
+        learns = record(model, example, regions.sites(), learns=True)
+        found = found.and_in(exclusive(model, learns, regions))
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
     freeze = bool(options.get("freeze", True))
-    masks.unprotected = require_protected(rules, masks, found, unprotected, freeze)
+    masks.unprotected = require_protected(model, rules, masks, found, unprotected, freeze)
+    _require_batch_first(model, regions, recording)
     in_place: set[Site] | None = None
     if recording is not None:
         _require_batch(recording, regions, example)
@@ -82,6 +90,21 @@ def _require_batch(recording: Recording, regions: Regions, example: Any) -> None
             raise RoutingError(
                 f"{part.where} has shape {list(shape)} for a batch of {list(batch)}: axis 0 of "
                 "what is routed must be the batch"
+            )
+
+
+def _require_batch_first(model: nn.Module, regions: Regions, recording: Recording | None) -> None:
+    """Refuse sites that have the batch on axis 1 where an example does not tell it from axis 0."""
+    for part in regions.sites():
+        names = part.module.split(".")
+        inside = (model.get_submodule(".".join(names[:n])) for n in range(len(names) + 1))
+        if all(getattr(module, "batch_first", True) for module in inside):
+            continue
+        shape = recording and recording.shape_at(part.module, part.side, part.element)
+        if not shape or (len(shape) > 2 and shape[0] == shape[1]):
+            raise RoutingError(
+                f"{part.where} has its batch on axis 1 (batch_first=False): axis 0 of what is "
+                "routed must be the batch"
             )
 
 
@@ -130,6 +153,8 @@ class Router:
         self._masks: dict[str | None, list[Tensor]] | None = None
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
+        self._routed_modules: dict[str, tuple[nn.Module, Any]] = {}
+        """Modules with a site, and the forwards they were given."""
         self._at_fork: list[tuple[MaskedSite, int]] = []
         self._here = Thread("the labels in use are those of another thread")
         self._waiting: set[str] = set()
@@ -181,6 +206,7 @@ class Router:
         route = partial(self._routed, masked=masked, index=index, term=None)
         hook = SiteHook(route, self._in_use, site)
         self._waiting.add(site.module)
+        self._routed_modules.setdefault(site.module, (module, None))
         if site.side == "input":
             self._undo.append(module.register_forward_pre_hook(hook).remove)
         else:
@@ -214,6 +240,7 @@ class Router:
             scales = partial(self._scales, module, rows, columns, module in heads)
             replace_forward(layer, module, scales, self._in_use)
             self._waiting.add(module)
+            self._routed_modules[module] = layer, layer.__dict__["forward"]
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:
@@ -266,6 +293,14 @@ class Router:
             raise RoutingError(uncalled(missing[0], attention=False))
         self._has_run = False
 
+    def _require_in_place(self) -> None:
+        """Check that the model's modules are still those that the router was attached to."""
+        modules = dict(self._model.named_modules(remove_duplicate=False))
+        for name, (module, forward) in self._routed_modules.items():
+            replaced = modules.get(name) is not module
+            if replaced or (forward is not None and module.__dict__.get("forward") is not forward):
+                raise RoutingError(f"{name} was replaced since attach: attach a router anew")
+
     def _mask(self, index: int, term: str | None) -> Tensor:
         assert self._masks is not None
         return self._masks[term if term in self._masks else None][index]
@@ -275,9 +310,11 @@ class Router:
 
         Raises:
             RoutingError: They are no labels, or the labelled batch before has not passed the
-                module of some region, or another thread's labels are in use.
+                module of some region, or another thread's labels are in use,
+                or a module was replaced since `attach`.
         """
         self._here.take_over(in_use=self._masks is not None)
+        self._require_in_place()
         self._require_passed()
         self.rules.check(labels)
         self._term = None

@@ -114,6 +114,8 @@ class Rules:
         Raises:
             RoutingError: They have a wrong dtype, shape or range.
         """
+        if not isinstance(labels, Tensor):
+            raise RoutingError(f"labels are a tensor, not a {type(labels).__name__}")
         count, names = len(self.label_names), ", ".join(self.label_names)
         if labels.is_floating_point():
             if labels.dim() < 2 or labels.shape[-1] != count:
@@ -124,8 +126,11 @@ class Rules:
             # Written so that NaN is refused as well.
             if labels.numel() and not (labels.min() >= 0 and sums.max() <= 1 + 1e-4):
                 raise RoutingError("soft labels are shares: at least 0, adding up to at most 1")
-        elif labels.dtype == torch.bool or labels.is_complex() or labels.dim() == 0:
-            raise RoutingError(f"labels are integers [B], -1 for unlabelled, not {labels.dtype}")
+        elif not labels.dtype.is_signed or labels.is_complex() or labels.dim() == 0:
+            raise RoutingError(
+                f"labels are integers [B], -1 for unlabelled, not {list(labels.shape)} of "
+                f"{labels.dtype}"
+            )
         elif labels.numel() and (labels.min() < -1 or labels.max() >= count):
             raise RoutingError(
                 f"labels lie between -1 and {count - 1} ({names or 'there are no rules'}), "

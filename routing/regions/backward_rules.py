@@ -48,6 +48,10 @@ def closed_inputs(
     if op.name in SPATIAL and closed[0].dim() != SPATIAL[op.name] + 2:
         rule = None  # data without a batch axis
     found = None if rule is None else rule(op, closed[0], shapes)
+    if found is not None and not all(bool(mask.all()) for mask in closed[1:]):
+        # Attention's other output, its weights, is not made by its last projection.
+        attends = op.name == "multi_head_attention_forward"
+        found = _multi_head(op, closed[0], shapes, weights=False) if attends else None
     if found is None:
         everything = through_layers and all(bool(mask.all()) for mask in closed)
         return [torch.full(shape, everything) for shape in shapes]
@@ -96,11 +100,23 @@ def _by_last(out: Tensor) -> Tensor:
 def _rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
     """A layer's rows of weight and bias by their units, and its input only as a whole.
 
-    So it is for Linear, convolutions, and group norm, whose statistics mix channels.
+    So it is for Linear, and for each group of a convolution or group norm, whose channels mix.
     """
-    units = _by_last(out) if op.name in UNITS_LAST else _by_channel(out)
-    whole = torch.full(shapes[0], bool(units.all()))
-    return [whole, *(row_mask(units, shape) for shape in shapes[1:])]
+    if op.name in UNITS_LAST:
+        units = _by_last(out)
+        data = torch.full(shapes[0], bool(units.all()))
+    else:
+        units = _by_channel(out)
+        by_group = units.view(_groups(op, shapes), -1).all(1)
+        channels = by_group.repeat_interleave(shapes[0][1] // len(by_group))
+        data = row_mask(channels, shapes[0][1:]).expand(shapes[0])
+    return [data, *(row_mask(units, shape) for shape in shapes[1:])]
+
+
+def _groups(op: Op, shapes: Shapes) -> int:
+    if op.name == "group_norm":
+        return next(option for option in op.options if type(option) is int)
+    return shapes[0][1] // shapes[1][1]  # a convolution's weight is [out, in / groups, …]
 
 
 def _transposed(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
@@ -169,10 +185,14 @@ def _softmax(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
     return [out.all(axis, keepdim=True).expand(shapes[0])]
 
 
-def _multi_head(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    """`nn.MultiheadAttention`: rows of the last projection; everything else as a whole."""
+def _multi_head(op: Op, out: Tensor, shapes: Shapes, weights: bool = True) -> list[Tensor]:
+    """`nn.MultiheadAttention`: rows of the last projection; everything else as a whole.
+
+    Args:
+        weights: Whether its attention weights are closed, too.
+    """
     rows = _by_last(out)
-    found = [torch.full(shape, bool(rows.all())) for shape in shapes]
+    found = [torch.full(shape, weights and bool(rows.all())) for shape in shapes]
     square = [n for n, shape in enumerate(shapes) if shape == (len(rows), len(rows))]
     if len(square) == 1:  # otherwise it may be another projection, or the data
         last = square[0]

@@ -24,6 +24,30 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@contextlib.contextmanager
+def learning(model: nn.Module) -> Iterator[None]:
+    """Run a model as when it learns, with gradients; restore modes, buffers and random states.
+
+    Batch norm and dropout stay in evaluation mode, where they read what they read in training.
+    """
+    modes = {module: module.training for module in model.modules()}
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    try:
+        model.train()
+        for module in modes:
+            if isinstance(module, nn.modules.batchnorm._NormBase | nn.modules.dropout._DropoutNd):
+                module.eval()
+        with torch.random.fork_rng(devices=devices), torch.enable_grad():
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
+        for module, mode in modes.items():
+            module.training = mode
+
+
 def as_inputs(example: Any) -> tuple[Any, ...]:
     """Return the model's positional arguments: an example is one of them, or a tuple of all."""
     return example if isinstance(example, tuple) else (example,)

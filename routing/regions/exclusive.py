@@ -28,6 +28,19 @@ class Exclusive(NamedTuple):
     idle: dict[str, Tensor]
     """Those that act through nothing, such as the weights of a layer whose output is not used."""
 
+    def and_in(self, other: Exclusive) -> Exclusive:
+        """Return what holds in both of two recordings, where something may be idle in one."""
+        idle = {name: mask & other.idle[name] for name, mask in self.idle.items()}
+        regions = {}
+        for region in self.regions:
+            both = {n: self._closed(region, n) & other._closed(region, n) & ~idle[n] for n in idle}
+            regions[region] = {name: mask for name, mask in both.items() if mask.any()}
+        return Exclusive(regions, idle)
+
+    def _closed(self, region: str, name: str) -> Tensor:
+        idle = self.idle[name]
+        return self.regions[region].get(name, idle) | idle
+
 
 def exclusive(model: nn.Module, recording: Recording, regions: Mapping[str, Region]) -> Exclusive:
     """Find the elements of parameters that act through the units of single regions alone.

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from chisel.routing.errors import RoutingError
 from chisel.routing.regions.activations import edit_part
-from chisel.routing.regions.examples import as_inputs, evaluating, tensors_in
+from chisel.routing.regions.examples import as_inputs, evaluating, learning, tensors_in
 from chisel.routing.regions.operations import MAY_SHARE, MOVING
 from chisel.routing.regions.region import Part
 from chisel.routing.sites import Side, Site, Thread
@@ -27,7 +27,8 @@ class Op:
     """One call of a torch function, or data passing a part's site."""
 
     name: str
-    """Torch's name without underscores: `conv2d`, `relu`, `add`; or `SITE`."""
+    """Torch's name without underscores: `conv2d`, `relu`, `add`; or `SITE`, or one of its own for
+    what no call shows."""
     module: str
     """The innermost named module in which it was called."""
     inputs: tuple[int, ...]
@@ -91,18 +92,29 @@ class Recording:
         return False
 
 
-def record(model: nn.Module, example: Any, parts: Iterable[Part]) -> Recording:
-    """Run a model once, in evaluation mode and without gradients, and record what it does.
+def record(
+    model: nn.Module, example: Any, parts: Iterable[Part], *, learns: bool = False
+) -> Recording:
+    """Run a model once and record what it does.
 
     Args:
         model: Any network; its modes and running statistics stay as they were.
         example: Its input, or a tuple of its inputs.
         parts: The parts whose sites are recorded.
+        learns: Whether it runs as when it learns, with gradients; otherwise in evaluation mode and
+            without. With gradients, values that come from functions which torch does not show
+            (`torch.vmap`) are noticed: they count as made of all values before them.
     """
+    if torch.is_inference_mode_enabled():
+        raise RoutingError("regions cannot be found in torch.inference_mode: leave it before")
     recorder = _Recorder(model)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(evaluating(model))
+        stack.enter_context((learning if learns else evaluating)(model))
+        for tensor in tensors_in(example):
+            recorder.known(tensor)
         for name, module in model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # nothing can be seen in it
             for handle in recorder.follow(name, module):
                 stack.callback(handle.remove)
         for part in parts:
@@ -119,6 +131,7 @@ class _Recorder(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.recording = Recording()
+        self._model = model
         named = [*model.named_parameters(), *model.named_buffers()]
         self._weights = {id(tensor): name for name, tensor in named}
         self._parameters = {name for name, _ in model.named_parameters()}
@@ -139,9 +152,9 @@ class _Recorder(TorchFunctionMode):
         numbers = {id(tensor): self._read(tensor) for tensor in read}
         versions = [tensor._version for tensor in read]
         result = func(*args, **kwargs)
-        in_place = versions != [tensor._version for tensor in read]
+        changed = [t for t, version in zip(read, versions, strict=True) if t._version != version]
         returned = list(tensors_in(result))
-        if in_place and func.__name__ == "__setitem__":
+        if changed and func.__name__ == "__setitem__":
             returned = read[:1]
         if not returned:
             return result
@@ -154,11 +167,27 @@ class _Recorder(TorchFunctionMode):
                 weights=tuple(self._weights[id(t)] for t in read if id(t) in self._weights),
                 options=tuple(one for one in given if not any(True for _ in tensors_in(one))),
                 tensors=tuple(numbers[id(tensor)] for tensor in read),
-                in_place=in_place,
+                in_place=bool(changed),
                 sources=_sources_of(func, args, kwargs, returned),
             )
         )
+        if changed:
+            self._share(returned)
         return result
+
+    def _share(self, changed: Sequence[Tensor]) -> None:
+        """Note that tensors which share memory with changed ones have changed as well."""
+        memory = {_memory_of(tensor) for tensor in changed} - {None}
+        same = {id(tensor) for tensor in changed}
+        others = {id(t): t for t in self._kept if id(t) not in same and _memory_of(t) in memory}
+        for other in others.values():
+            read = (self._numbers[id(other)], *(self._numbers[id(one)] for one in changed))
+            self._note_hidden("share", read, other)
+
+    def _note_hidden(self, name: str, read: tuple[int, ...], made: Tensor) -> None:
+        """Note an operation that no call shows."""
+        op = Op(name, self._stack[-1], read, (self._new(made),), (), (), tensors=read)
+        self.recording.ops.append(op)
 
     def _read(self, tensor: Tensor) -> int:
         """Return the number of a value that is read, and note it if it is a parameter."""
@@ -171,7 +200,18 @@ class _Recorder(TorchFunctionMode):
     def number(self, tensor: Tensor) -> int:
         """Return the number of the value that a tensor holds now."""
         known = self._numbers.get(id(tensor))
-        return self._new(tensor) if known is None else known
+        if known is not None:
+            return known
+        if tensor.grad_fn is None:
+            return self._new(tensor)
+        for parameter in self._model.parameters():
+            self._read(parameter)
+        self._note_hidden("unseen", tuple(range(len(self._kept))), tensor)
+        return self._numbers[id(tensor)]
+
+    def known(self, tensor: Tensor) -> None:
+        """Give a number to a tensor that the model is given."""
+        self._new(tensor)
 
     def _new(self, tensor: Tensor) -> int:
         number = len(self._kept)
@@ -223,6 +263,14 @@ class _Recorder(TorchFunctionMode):
             return passed
 
         return note
+
+
+def _memory_of(tensor: Tensor) -> int | None:
+    """Return the address of a tensor's memory; None if it has none of its own."""
+    try:
+        return tensor.untyped_storage().data_ptr() or None
+    except (NotImplementedError, RuntimeError):  # inside `torch.vmap`, sparse
+        return None
 
 
 def _sources_of(

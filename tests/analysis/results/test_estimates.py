@@ -186,6 +186,11 @@ def test_the_interval_of_a_median_equals_that_of_scipy(n):
     assert (found.low, found.high) == pytest.approx((low, high), nan_ok=True)
 
 
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_the_permutation_p_of_values_that_are_not_finite_is_not_known(broken):
+    assert math.isnan(estimates.permutation_p([0.1, broken], [0.7, 0.8]))
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(-3, 3), min_size=2, max_size=4),
