@@ -76,6 +76,15 @@ class Evaluation:
     """The JSON file that holds the scores; the episodes are beside it, as CSV."""
     figure: Path | None = None
 
+    def __repr__(self) -> str:
+        """Return the scores of all episodes, a line for each, as a notebook or `print` shows them."""
+        lines, forms = [f"Evaluation of {self._title()}:"], {m.name: m.form for m in self.metrics}
+        for one in (score for score in self.scores if not score.group):
+            where = ", ".join([one.player, *(f"{k} {v}" for k, v in one.situation.items())])
+            numbers = (f"{name} {found.text(forms[name])}" for name, found in one.metrics.items())
+            lines.append(f"  {where}: {', '.join(numbers)}")
+        return "\n".join([*lines, f"  95 % intervals over {self.scores[0].n_of}; {self.data}"])
+
     def score(self, player: str = "agent", *, group: Any = None, **situation: str) -> Score:
         """Return one of the scores.
 

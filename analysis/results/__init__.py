@@ -79,6 +79,7 @@ from chisel.analysis.results.subjects import (
     Networks,
     Subjects,
     load_networks,
+    name_of,
 )
 from chisel.analysis.results.tables import new_table, plain_table, show
 from chisel.analysis.results.threads import choose_threads, torch_threads
@@ -138,6 +139,7 @@ __all__ = [
     "mean_over_layouts",
     "mean_over_seeds",
     "median",
+    "name_of",
     "new_figure",
     "new_row",
     "new_table",

@@ -23,7 +23,7 @@ from chisel.analysis.maze import (
     maze_policy,
     policy_change,
 )
-from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean
+from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean, name_of
 from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
@@ -105,7 +105,7 @@ def run(
     data = [_data(one) for one in mazes]
     drawn = [one for one in mazes if one.number < _DRAWN]
     trained = "" if agent.env_steps is None else f" after {agent.env_steps:,} steps"
-    sheet = contact_sheet(_rows(drawn), f"{config.experiment or agent.source.stem}{trained}")
+    sheet = contact_sheet(_rows(drawn), f"{name_of(agent)}{trained}")
     name = compared.name if compared else ""
     return Result(
         data={**({"after": compared.plain} if compared else {}), "fields": data},

@@ -52,8 +52,9 @@ def test_without_a_terminal_each_change_is_one_line_with_the_newest_numbers(
         "4 runs: 3 waiting, 1 done",
         "gamma=0.9/seed-0 running  (4 runs: 1 running, 2 waiting, 1 done)",
         "gamma=0.9/seed-1 running  (4 runs: 2 running, 1 waiting, 1 done)",
-        "gamma=0.9/seed-0 done  2k/20k  800  0.50  25%  (4 runs: 1 running, 1 waiting, 2 done)",
-        "gamma=0.9/seed-1 failed  4.1k/20k  1,234  -1.50  0%  "
+        "gamma=0.9/seed-0 done  2k/20k frames  return 0.50  success 25%  800 frames/s  "
+        "(4 runs: 1 running, 1 waiting, 2 done)",
+        "gamma=0.9/seed-1 failed  4.1k/20k frames  return -1.50  success 0%  1,234 frames/s  "
         "(4 runs: 1 failed, 1 waiting, 2 done)",
     ]
 
