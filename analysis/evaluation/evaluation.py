@@ -77,7 +77,7 @@ class Evaluation:
     figure: Path | None = None
 
     def __repr__(self) -> str:
-        """Return the scores of all episodes, a line for each, as a notebook or `print` shows them."""
+        """Return the scores of all episodes, a line for each, for `print` and notebooks."""
         lines, forms = [f"Evaluation of {self._title()}:"], {m.name: m.form for m in self.metrics}
         for one in (score for score in self.scores if not score.group):
             where = ", ".join([one.player, *(f"{k} {v}" for k, v in one.situation.items())])

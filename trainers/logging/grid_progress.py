@@ -106,8 +106,8 @@ def _line(member: Member) -> str:
     """Return frames, speed and newest metrics of a run in words, for a line of its own."""
     frames, speed, *values = _facts(member)
     words = [word for word, _, _ in metrics_shown(member.config)]
-    news = (f"  {word} {value}" for word, value in zip(words, values, strict=True))
-    return f"  {''.join([f'{frames} frames', *news, f'  {speed} frames/s'])}"
+    news = [f"{word} {value}" for word, value in zip(words, values, strict=True)]
+    return "  ".join(["", f"{frames} frames", *news, f"{speed} frames/s"])
 
 
 def _facts(member: Member) -> list[str]:
