@@ -106,7 +106,8 @@ def check_infos(infos: dict[str, Any]) -> None:
             (name in infos) == (f"_{name}" in infos),
             f"infos['{name}'] and infos['_{name}'] go together: give both or none",
         )
-    for name in FACTS if "episode" in infos else ():
+    ended = "episode" in infos and as_array(infos["_episode"]).any()
+    for name in FACTS if ended else ():
         require(name in infos["episode"], f"infos['episode'] has no {name!r}: add it")
 
 

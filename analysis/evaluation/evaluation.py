@@ -36,6 +36,7 @@ from chisel.analysis.results import (
     as_list,
     as_typed,
     choose_threads,
+    home_above,
     load_networks,
     make_folder,
     plain_table,
@@ -143,8 +144,10 @@ class Evaluation:
         runs = self._runs
         ablated = ", ".join(f"{k} ({v})" for k, v in runs[0].get("ablate", {}).items())
         steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in runs[0].get("steer", ()))
+        names = [str(run["checkpoint"]) for run in runs]
+        home = home_above(names)
         return (
-            ", ".join(str(run["checkpoint"]) for run in runs)
+            (f"{home}, {len(names)} seeds" if home else ", ".join(names))
             + (f", without {ablated}" if ablated else "")
             + (f", plus {steered}" if steered else "")
         )

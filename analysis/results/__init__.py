@@ -53,7 +53,13 @@ from chisel.analysis.results.files import (
     write_file,
     write_json,
 )
-from chisel.analysis.results.folders import labels_of, points_of, runs_of, short_digest
+from chisel.analysis.results.folders import (
+    home_above,
+    labels_of,
+    points_of,
+    runs_of,
+    short_digest,
+)
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
     Layouts,
@@ -130,6 +136,7 @@ __all__ = [
     "explain",
     "find_results",
     "frames_of",
+    "home_above",
     "interquartile_mean",
     "labelled",
     "labels_of",
