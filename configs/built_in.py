@@ -234,6 +234,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.analysis.studies.ablation:run",
             "ablate each region of an agent, with random regions of the same size as controls",
             report={},
+            regions=True,
         ),
         "selective-ablation": Component(
             "chisel.analysis.studies.maze.selective_ablation:run",
@@ -320,11 +321,13 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         "leaks": Component(
             "chisel.trainers.studies.leaks:run",
             "whether regions stay exactly as they are while other labels are learnt",
+            regions=True,
         ),
         "localization": Component(
             "chisel.trainers.studies.localization:run",
             "the share of gradients in each region by label, and ablations of each region",
             report={"levels": 200, "points": 4},
+            regions=True,
         ),
         "lm-routing": Component(
             "chisel.trainers.studies.lm_routing:run",
@@ -339,6 +342,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         "relearning": Component(
             "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",
+            regions=True,
         ),
         "oversight": Component(
             "chisel.trainers.studies.oversight:run",

@@ -25,6 +25,8 @@ class Component:
     """Of a study, the environment that it is about, itself or its agents; None: any, or none."""
     report: Mapping[str, Any] | None = None
     """Of a study, the options with which the report runs it; None: it does not."""
+    regions: bool = False
+    """Whether a study needs an agent that was trained with `routing.regions`."""
     learns_from: Source = "world"
     """What an algorithm, or a model, learns from: a world is an environment; examples and tokens
     are those of a corpus."""

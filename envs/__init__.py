@@ -5,6 +5,7 @@ from chisel.envs.checker import check_vector_env
 from chisel.envs.declarations import (
     as_array,
     check_declarations,
+    check_infos,
     check_observations,
 )
 
@@ -14,6 +15,7 @@ __all__ = [
     "StatefulVectorEnv",
     "as_array",
     "check_declarations",
+    "check_infos",
     "check_observations",
     "check_vector_env",
     "is_device_env",

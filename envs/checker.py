@@ -25,6 +25,7 @@ from chisel.envs.declarations import (
     check_bounds,
     check_complete,
     check_declarations,
+    check_infos,
     check_observations,
     is_tensor,
     require,
@@ -166,6 +167,7 @@ def _check_outcome(env: StatefulVectorEnv, given: tuple[Any, ...]) -> tuple[Any,
         not (terminated & truncated).any(),
         "an episode is both terminated and truncated: report one of them",
     )
+    check_infos(infos)
     known = _known(infos, env.num_envs)
     require(
         not truncated.any() or ("final_obs" in infos and not (truncated & ~known).any()),
@@ -184,10 +186,6 @@ def _check_outcome(env: StatefulVectorEnv, given: tuple[Any, ...]) -> tuple[Any,
 
 def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
     """Rows in which an episode's last observation is given, bool `[N]`."""
-    require(
-        ("final_obs" in infos) == ("_final_obs" in infos),
-        "infos['final_obs'] and infos['_final_obs'] go together: give both or none",
-    )
     return np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
 
 
@@ -234,8 +232,6 @@ def _check_facts(
         np.array_equal(infos["_episode"], ended),
         "infos['_episode'] is not the mask of the episodes that ended (terminated | truncated)",
     )
-    for name in ("r", "l", "success"):
-        require(name in facts, f"infos['episode'] has no {name!r}: add it")
     for name, array in facts.items():
         require(
             isinstance(array, np.ndarray) and len(array) == env.num_envs,

@@ -16,6 +16,8 @@ from chisel.configs import one_line
 from chisel.configs.errors import EnvironmentFault
 
 ATTRIBUTES = ("num_envs", "single_observation_space", "single_action_space", "metadata")
+FACTS = ("r", "l", "success")
+"""What is reported of every episode: return, length and success."""
 METHODS = ("reset", "step", "observe", "get_state", "set_state", "close")
 
 
@@ -91,6 +93,22 @@ def check_complete(env: Any, num_envs: int) -> None:
         f"the environment was made with {env.num_envs} copies where {num_envs} were asked for: "
         "pass num_envs on",
     )
+
+
+def check_infos(infos: dict[str, Any]) -> None:
+    """Check that the infos of a step say of which episodes they are, and how these ended.
+
+    Raises:
+        EnvironmentFault: If a key is missing.
+    """
+    for name in ("episode", "final_obs"):
+        require(
+            (name in infos) == (f"_{name}" in infos),
+            f"infos['{name}'] and infos['_{name}'] go together: give both or none",
+        )
+    ended = "episode" in infos and as_array(infos["_episode"]).any()
+    for name in FACTS if ended else ():
+        require(name in infos["episode"], f"infos['episode'] has no {name!r}: add it")
 
 
 def check_observations(env: Any, observations: Any, source: str) -> None:

@@ -102,7 +102,10 @@ def regions_of(agent: Loaded[Any]) -> routing.Regions:
         ConfigError: If there are none, or they do not fit the network.
     """
     if not agent.regions:
-        raise ConfigError(f"{agent.source} has no regions: it was trained without routing.regions")
+        raise ConfigError(
+            f"{agent.source} has no regions: it was trained without routing.regions; "
+            "`chisel check maze/routed-fc` prints an experiment that has them"
+        )
     with refused_by_routing(agent):
         return routing.resolve(agent.model, agent.regions)
 

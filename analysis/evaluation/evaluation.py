@@ -36,6 +36,7 @@ from chisel.analysis.results import (
     as_list,
     as_typed,
     choose_threads,
+    home_above,
     load_networks,
     make_folder,
     plain_table,
@@ -75,6 +76,15 @@ class Evaluation:
     data: Path
     """The JSON file that holds the scores; the episodes are beside it, as CSV."""
     figure: Path | None = None
+
+    def __repr__(self) -> str:
+        """Return the scores of all episodes, a line for each, for `print` and notebooks."""
+        lines, forms = [f"Evaluation of {self._title()}:"], {m.name: m.form for m in self.metrics}
+        for one in (score for score in self.scores if not score.group):
+            where = ", ".join([one.player, *(f"{k} {v}" for k, v in one.situation.items())])
+            numbers = (f"{name} {found.text(forms[name])}" for name, found in one.metrics.items())
+            lines.append(f"  {where}: {', '.join(numbers)}")
+        return "\n".join([*lines, f"  95 % intervals over {self.scores[0].n_of}; {self.data}"])
 
     def score(self, player: str = "agent", *, group: Any = None, **situation: str) -> Score:
         """Return one of the scores.
@@ -134,8 +144,10 @@ class Evaluation:
         runs = self._runs
         ablated = ", ".join(f"{k} ({v})" for k, v in runs[0].get("ablate", {}).items())
         steered = ", ".join(f"{v['coeff']:g} × {v['file']}" for v in runs[0].get("steer", ()))
+        names = [str(run["checkpoint"]) for run in runs]
+        home = home_above(names)
         return (
-            ", ".join(str(run["checkpoint"]) for run in runs)
+            (f"{home}, {len(names)} seeds" if home else ", ".join(names))
             + (f", without {ablated}" if ablated else "")
             + (f", plus {steered}" if steered else "")
         )

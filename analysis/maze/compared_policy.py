@@ -9,6 +9,7 @@ from typing import Any
 
 from chisel.analysis.evaluation import interventions_of
 from chisel.analysis.maze.fields import Outputs
+from chisel.analysis.results import name_of
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent, require_match
 
@@ -54,8 +55,9 @@ def compared_policy(
         if steer is not None or ablate is not None:
             raise ConfigError("other= is compared as it is: leave steer= and ablate= out")
         require_match(other.source, other.spaces.to_plain(), agent.spaces.to_plain(), "agent")
-        about = other.config
-        name = f"{about.experiment}, {about.name}" if about else other.source.stem
+        name, about = name_of(other), other.config
+        if about and name == about.experiment:
+            name = f"{name}, {about.name}"
         return ComparedPolicy(other.outputs, nullcontext, name, {"other": str(other.source)})
     if steer is None and ablate is None:
         return None

@@ -53,7 +53,13 @@ from chisel.analysis.results.files import (
     write_file,
     write_json,
 )
-from chisel.analysis.results.folders import labels_of, points_of, runs_of, short_digest
+from chisel.analysis.results.folders import (
+    home_above,
+    labels_of,
+    points_of,
+    runs_of,
+    short_digest,
+)
 from chisel.analysis.results.harness import find_results, run_study
 from chisel.analysis.results.layouts import (
     Layouts,
@@ -79,6 +85,7 @@ from chisel.analysis.results.subjects import (
     Networks,
     Subjects,
     load_networks,
+    name_of,
 )
 from chisel.analysis.results.tables import new_table, plain_table, show
 from chisel.analysis.results.threads import choose_threads, torch_threads
@@ -129,6 +136,7 @@ __all__ = [
     "explain",
     "find_results",
     "frames_of",
+    "home_above",
     "interquartile_mean",
     "labelled",
     "labels_of",
@@ -138,6 +146,7 @@ __all__ = [
     "mean_over_layouts",
     "mean_over_seeds",
     "median",
+    "name_of",
     "new_figure",
     "new_row",
     "new_table",

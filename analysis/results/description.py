@@ -150,7 +150,8 @@ def _studies(subject: Networks) -> Table:
     for name in registry.names("study"):
         study = registry.get("study", name)
         if study.world in (None, world) and _takes(name, subject):
-            found.append((name, study.summary))
+            lacks = study.regions and not subject.first.regions
+            found.append((name, study.summary + "; needs routing.regions" * lacks))
     caption = f"`chisel study STUDY checkpoint={subject.path}`; options: `chisel study STUDY help`"
     table = new_table("studies of it", caption, words=["study", "what it finds out"])
     for row in found:

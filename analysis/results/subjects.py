@@ -12,7 +12,7 @@ from torch import nn
 from chisel import configs
 from chisel.analysis.results.folders import home_of, joined, runs_of, short_digest
 from chisel.analysis.results.progress import ProgressCallback, labelled
-from chisel.configs import ConfigError, agent_name, agent_path
+from chisel.configs import PREFIX, ConfigError, agent_name, agent_path
 from chisel.models import CHECKPOINTS, WEIGHTS, ActorCritic, Loaded, as_agent, load
 
 T = TypeVar("T")
@@ -64,10 +64,9 @@ class Subjects(Generic[M_co]):
 
     @property
     def title(self) -> str:
-        """The experiment that they learnt, or the name of their file; with the number of seeds."""
-        config, seeds = self.first.config, len(self)
-        name = (config.experiment if config else "") or self.first.source.stem
-        return name if seeds == 1 else f"{name}, {seeds} seeds"
+        """What `name_of` calls the network; of several seeds, with their number."""
+        name, seeds = name_of(self.first), len(self)
+        return name if seeds == 1 else f"{name.partition('/seed-')[0]}, {seeds} seeds"
 
     def folder(self, study: str, words: str = "") -> Path:
         """Return the folder for results about them: of a group of runs its own, else see `home_of`.
@@ -122,6 +121,18 @@ Agents: TypeAlias = Subjects[ActorCritic]
 """What has a policy."""
 Networks: TypeAlias = Subjects[nn.Module]
 """Networks of any kind, autoencoders too."""
+
+
+def name_of(network: Loaded[Any]) -> str:
+    """Return what tables and figures call a network.
+
+    It is the name of a shipped agent, like `maze-quick/seed-0`; of others the experiment that they
+    learnt, or the name of their file.
+    """
+    name = agent_name(network.source.resolve())
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX).removesuffix(f"/{WEIGHTS}")
+    return (network.config.experiment if network.config else "") or network.source.stem
 
 
 def load_agents(given: Subjects[Any] | Loaded[Any] | Path | str, env: str | None = None) -> Agents:

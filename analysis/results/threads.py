@@ -29,8 +29,8 @@ def choose_threads() -> int:
     usable, busy = int(joblib.cpu_count()), busy_cores()
     chosen = max(1, min(most, usable, (os.cpu_count() or 1) - round(busy)))
     print(
-        f"note: torch threads: {chosen} ({usable} cores, load {busy:.1f}); for another number "
-        "threads=N, to train trainer.threads=N",
+        f"note: torch threads: {chosen} ({usable} cores, load {busy:.1f}); threads=N sets another "
+        "number, trainer.threads=N in training",
         file=sys.stderr,
     )
     return chosen

@@ -10,7 +10,7 @@ import numpy as np
 
 from chisel.analysis.evaluation import judged_by
 from chisel.analysis.probes import INPUT, Probed, Sample, probe_layers, probes_figure
-from chisel.analysis.results import DataTable, Result, Seed, Within
+from chisel.analysis.results import DataTable, Result, Seed, Within, name_of
 from chisel.analysis.steering import named_layers
 from chisel.models import Agent, build
 
@@ -59,7 +59,7 @@ def run(
     sample = evaluator.sample(agent, config, [levels, validation, test], seed)
     fresh = dataclasses.replace(agent, model=build(config.model, agent.spaces, seed=seed).eval())
     rows = probe_layers(agent, fresh, sample, names, np.random.default_rng([seed, 0x9B1]))
-    title = f"{config.experiment or agent.source.stem}: what a linear probe reads off each layer"
+    title = f"{name_of(agent)}: what a linear probe reads off each layer"
     return Result(
         data=_data(rows, sample),
         tables={"best-layers": _best_table(rows), "layers": _layer_table(rows)},

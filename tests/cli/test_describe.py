@@ -64,6 +64,13 @@ def test_studies_of_its_world_and_of_any_world_are_named_and_no_others(routed):
     assert named == set(expected)
 
 
+def test_studies_that_need_regions_say_so_where_there_are_none(routed, tmp_path):
+    plain, lacks = make_run(tmp_path / "other"), "; needs routing.regions"
+    needing = {"ablation", "leaks", "localization", "relearning"}
+    assert {name for name, words in rows(describe(plain).studies) if lacks in words} == needing
+    assert not any(lacks in words for _, words in rows(describe(routed).studies))
+
+
 def test_a_network_without_a_policy_is_offered_the_studies_of_any_network(tmp_path):
     config, spaces = configs.load("digits/halves"), Spaces((8, 8, 1), "uint8", 16.0, 0)
     model = build(config.model, spaces, nn.Module).eval()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
 from importlib.metadata import distributions, packages_distributions
 from importlib.util import find_spec
@@ -168,6 +169,37 @@ def test_a_wheel_holds_all_rooms_and_experiments_and_nothing_else(wheel: Path) -
     } | {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
     expected |= {f"{NAME}/agents/{agent}/{file}" for agent in AGENTS for file in OF_AN_AGENT}
     assert {name for name in names if ".dist-info/" not in name} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
+def test_pip_installs_the_wheel_and_the_source_without_network(
+    wheel: Path, kind: str, tmp_path: Path
+) -> None:
+    """In a new environment that has what Chisel depends on; a shipped agent then plays there."""
+    (built,) = wheel.parent.glob(kind)
+    new, project = tmp_path / "new", tmp_path / "project"
+    project.mkdir()
+    venv.create(new, symlinks=True)
+    python, chisel = new / "bin" / "python", new / "bin" / "chisel"
+
+    def run(*command: str | Path) -> str:
+        return subprocess.run(
+            command, cwd=project, capture_output=True, text=True, check=True
+        ).stdout
+
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    installed = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "dependencies.pth").write_text("\n".join(installed))  # read no further: no editable one
+    pip = [sys.executable, "-m", "pip", "--python", python, "install"]
+    run(*pip, "--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed", built)
+    assert Path(run(python, "-c", "import chisel; print(chisel.__file__)").strip()) == (
+        site / "chisel" / "__init__.py"
+    )
+    assert "chisel train" in run(chisel, "--help")
+    played = run(chisel, "eval", "agents:maze-quick", "eval.levels=4")
+    assert "success" in played
+    assert [path.name for path in project.iterdir()] == ["studies"]
 
 
 def test_the_citation_has_the_version_of_the_package() -> None:

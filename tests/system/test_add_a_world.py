@@ -31,5 +31,10 @@ def test_the_package_trains_is_judged_and_studied_by_the_commands_of_the_page(co
     sure = json.loads((group / "studies/sure-coins-50/sure.json").read_text())
     (row,) = sure["over_seeds"]["sure"]
     assert row["P(side)"]["n"] == 2
+    ablated = json.loads(
+        (coin / "runs/routed/one/studies/ablation-levels-200/ablation.json").read_text()
+    )
+    right = {row["name"]: row["metrics"]["right"]["value"] for row in ablated["ablation"]["rows"]}
+    assert max(right["heads"], right["tails"]) < right["none"] - 0.2
     assert "<h2" in (group / "studies/report/report.html").read_text()
     assert "P(side)" in capsys.readouterr().out

@@ -76,7 +76,7 @@ class GridProgress:
         state = "running" if outcome is None else "failed" if outcome.failed else ended
         self.states[member] = state
         if not self.console.is_terminal:
-            facts = "" if outcome is None else "  ".join(["", *_facts(member)])
+            facts = "" if outcome is None else _line(member)
             self._print(f"{member.name} {state}{facts}  ({self._counts()})")
 
     def _table(self) -> Group:
@@ -100,6 +100,14 @@ class GridProgress:
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _line(member: Member) -> str:
+    """Return frames, speed and newest metrics of a run in words, for a line of its own."""
+    frames, speed, *values = _facts(member)
+    words = [word for word, _, _ in metrics_shown(member.config)]
+    news = [f"{word} {value}" for word, value in zip(words, values, strict=True)]
+    return "  ".join(["", f"{frames} frames", *news, f"{speed} frames/s"])
 
 
 def _facts(member: Member) -> list[str]:

@@ -16,6 +16,7 @@ from chisel.envs import (
     StatefulVectorEnv,
     as_array,
     check_declarations,
+    check_infos,
     check_observations,
     is_device_env,
 )
@@ -126,6 +127,7 @@ class Collector:
                 f"the environment failed in step {t} of a rollout: {error}"
             ) from error
         self.obs, infos = step[0], step[4]
+        check_infos(infos)
         rewards, terminated, truncated = map(as_tensor, step[1:4])
         _check_finite(rewards.unsqueeze(0), "reward")
         ended = terminated | truncated

@@ -271,6 +271,7 @@ def _summarise(folder: Path, members: Sequence[Member]) -> None:
     if any((one.folder / "metrics.csv").is_file() for one in members):
         table = compare([folder], out=folder / SUMMARY).table()
         show(table, Console(stderr=True, markup=False, emoji=False, highlight=False))
+        print(f"note: table and learning curves: {folder / SUMMARY}", file=sys.stderr)
 
 
 def _with_threads(config: RunConfig) -> RunConfig:

@@ -23,7 +23,7 @@ from chisel.analysis.maze import (
     maze_policy,
     policy_change,
 )
-from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean
+from chisel.analysis.results import Count, DataTable, Result, Seed, bootstrap_mean, name_of
 from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
@@ -105,12 +105,12 @@ def run(
     data = [_data(one) for one in mazes]
     drawn = [one for one in mazes if one.number < _DRAWN]
     trained = "" if agent.env_steps is None else f" after {agent.env_steps:,} steps"
-    sheet = contact_sheet(_rows(drawn), f"{config.experiment or agent.source.stem}{trained}")
+    sheet = contact_sheet(_rows(drawn), f"{name_of(agent)}{trained}")
     name = compared.name if compared else ""
     return Result(
         data={**({"after": compared.plain} if compared else {}), "fields": data},
         tables={"change": _table(data, name)} if compared else {},
-        figures={**_figures(drawn, name), "contact-sheet": sheet},
+        figures={**_figures(drawn, name_of(agent), name), "contact-sheet": sheet},
     )
 
 
@@ -128,13 +128,13 @@ def _data(maze: _Maze) -> dict[str, Any]:
     }
 
 
-def _figures(mazes: Sequence[_Maze], name: str) -> dict[str, Figure]:
-    """Draw each maze, and its change by what `name` says."""
+def _figures(mazes: Sequence[_Maze], agent: str, name: str) -> dict[str, Figure]:
+    """Draw each maze of an agent, and its change by what `name` says."""
     figures = {}
     for maze in mazes:
         field, *after = maze.fields
         side = field.state.maze_dim
-        title = f"level {field.state.level_seed}, {side}×{side}, cheese {maze.placement}"
+        title = f"{agent}: level {field.state.level_seed}, {side}×{side}, cheese {maze.placement}"
         figures[maze.name] = field_figure(field, title)
         for changed in after:
             figures[f"{maze.name}-change"] = comparison_figure(

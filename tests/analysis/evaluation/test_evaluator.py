@@ -138,6 +138,11 @@ def test_a_plug_in_with_an_evaluator_gets_its_metrics(installed, tmp_path):
     found = evaluate(walker(tmp_path), out=tmp_path / "out")
     assert list(found.score().metrics) == ["place", "length"]
     place = found.score().metrics["place"]
+    first, agent, random, last = str(found).splitlines()
+    assert first.startswith("Evaluation of ")
+    assert agent.startswith(f"  agent: place {place.text('.2f')}, length ")
+    assert random.startswith("  random: place ")
+    assert last == f"  95 % intervals over episodes; {found.data}"
     assert -8 <= place.low < place.value < place.high <= 8
     assert plain(found)["metrics"][0] == {
         "name": "place",

@@ -86,6 +86,7 @@ def test_errors_do_not_depend_on_the_batch_size(group, monkeypatch):
 def test_a_group_is_evaluated_seed_by_seed_with_means_over_the_seeds(group):
     evaluation = evaluate(group, overrides={"eval.split": "validation"})
     plain = json.loads(evaluation.data.read_text())
+    assert evaluation.table().title == f"{group}, 2 seeds"
     assert evaluation.data == group / "studies/eval/eval.json"
     assert evaluation.figure.stat().st_size > 10_000
     assert [run["config"]["seed"] for run in plain["runs"]] == [3, 4]

@@ -52,8 +52,9 @@ def test_without_a_terminal_each_change_is_one_line_with_the_newest_numbers(
         "4 runs: 3 waiting, 1 done",
         "gamma=0.9/seed-0 running  (4 runs: 1 running, 2 waiting, 1 done)",
         "gamma=0.9/seed-1 running  (4 runs: 2 running, 1 waiting, 1 done)",
-        "gamma=0.9/seed-0 done  2k/20k  800  0.50  25%  (4 runs: 1 running, 1 waiting, 2 done)",
-        "gamma=0.9/seed-1 failed  4.1k/20k  1,234  -1.50  0%  "
+        "gamma=0.9/seed-0 done  2k/20k frames  return 0.50  success 25%  800 frames/s  "
+        "(4 runs: 1 running, 1 waiting, 2 done)",
+        "gamma=0.9/seed-1 failed  4.1k/20k frames  return -1.50  success 0%  1,234 frames/s  "
         "(4 runs: 1 failed, 1 waiting, 2 done)",
     ]
 
@@ -87,7 +88,8 @@ def test_a_log_without_a_whole_row_has_no_numbers(text: str, tmp_path: Path) -> 
     console = Console(file=io.StringIO(), force_terminal=False)
     with GridProgress(some, some, console) as progress:
         progress.update(some[0], Outcome(143, ""))
-    assert "stopped  0/20k  –  –  –" in console.file.getvalue()  # type: ignore[attr-defined]  # StringIO
+    printed = console.file.getvalue()  # type: ignore[attr-defined]  # StringIO
+    assert "stopped  0/20k frames  return –  success –  – frames/s" in printed
 
 
 def test_the_last_row_of_a_long_log_is_found_from_its_end(tmp_path: Path) -> None:
@@ -96,4 +98,5 @@ def test_the_last_row_of_a_long_log_is_found_from_its_end(tmp_path: Path) -> Non
     console = Console(file=io.StringIO(), force_terminal=False)
     with GridProgress(some, some, console) as progress:
         progress.update(some[0], Outcome(0, ""))
-    assert "done  20M/20k  100  2857.14  50%" in console.file.getvalue()  # type: ignore[attr-defined]  # StringIO
+    printed = console.file.getvalue()  # type: ignore[attr-defined]  # StringIO
+    assert "done  20M/20k frames  return 2857.14  success 50%  100 frames/s" in printed

@@ -99,6 +99,22 @@ def test_numbers_of_a_tensor_world_that_are_not_finite_stop_training():
         fit(make_ppo(Broken()))
 
 
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [("_episode", "go together"), ("_final_obs", "go together"), ("success", "has no 'success'")],
+)
+def test_infos_that_lack_a_key_stop_training_in_one_line(key, message):
+    class Lacks(Corridor):
+        def step(self, actions):
+            *others, infos = super().step(actions)
+            infos.pop(key, None)
+            infos.get("episode", {}).pop(key, None)
+            return *others, infos
+
+    with pytest.raises(EnvironmentFault, match=message):
+        fit(make_ppo(Lacks(final_obs=True, timeout=5)))
+
+
 class Checked(TensorCorridor):
     def __init__(self, seed):
         super().__init__(num_envs=3, final_obs=True)
