@@ -34,9 +34,9 @@ const STRENGTHS = "1, 3, 5, 10";
 
 /** What somebody has typed and asked for. */
 class Bench {
-  readonly plus = signal("Love");
-  readonly minus = signal("Hate");
-  readonly prompt = signal("I hate you because");
+  readonly plus: Signal<string>;
+  readonly minus: Signal<string>;
+  readonly prompt: Signal<string>;
   readonly layer: Signal<number>;
   readonly strength = signal(5);
   readonly tokens = signal(30);
@@ -54,6 +54,7 @@ class Bench {
     private readonly agent: string,
     told: Told,
   ) {
+    [this.plus, this.minus, this.prompt] = [signal(told.plus), signal(told.minus), signal(told.prompt)];
     this.layer = signal(Math.floor(told.layers / 5));
   }
 

@@ -121,6 +121,12 @@ function Scene() {
         {words}
         {moment && moment.reward !== 0 && `, last reward ${moment.reward.toFixed(2)}`}
       </p>
+      {moment?.penalty != null && (
+        <p class="quiet penalty">
+          {`penalty of this step ${moment.penalty.toFixed(3)}, so far ${moment.penalty_total!.toFixed(3)} `}
+          {`(training took it off the reward × λ = ${moment.penalty_weight!.toPrecision(3)})`}
+        </p>
+      )}
     </>
   );
 }
@@ -129,7 +135,7 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
   const store = useStore();
   const shown = store.shown.value;
   if (!shown) return <section class="panel" />;
-  const { moment, probabilities } = shown;
+  const { moment, probabilities, penalties } = shown;
   return (
     <section class="panel" aria-labelledby="decision-title">
       <h2 id="decision-title">{moment.end ? "The episode is over" : "What the agent would do"}</h2>
@@ -147,7 +153,13 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
         </table>
       ) : (
         <>
-          <ul class="bars">
+          {penalties && (
+            <p class="bars-head quiet" aria-hidden="true">
+              <span>probability</span>
+              <span>penalty</span>
+            </p>
+          )}
+          <ul class={penalties ? "bars charged" : "bars"}>
             {moment.actions.map((name, n) => (
               <li key={name}>
                 <button class="bar-name" onClick={() => onAct(n)} title="you take this action">
@@ -157,6 +169,12 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
                   <i style={{ width: `${100 * (probabilities?.[n] ?? 0)}%` }} />
                 </span>
                 <span class="bar-number">{(probabilities?.[n] ?? 0).toFixed(3)}</span>
+                {penalties && (
+                  <span class="bar-number quiet" title="what training charged for this action's impact">
+                    <span class="said">penalty </span>
+                    {penalties[n]!.toFixed(3)}
+                  </span>
+                )}
               </li>
             ))}
           </ul>

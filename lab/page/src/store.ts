@@ -46,6 +46,8 @@ export interface Seen {
 export interface Shown {
   readonly moment: Moment;
   readonly probabilities: Float32Array | null;
+  /** The penalty of each action from here. */
+  readonly penalties: Float32Array | null;
   readonly picture: { readonly shape: readonly number[]; readonly data: Uint8Array } | null;
 }
 
@@ -216,6 +218,7 @@ export class Store {
     this.shown.value = {
       moment: answer.head as unknown as Moment,
       probabilities: (answer.arrays["probabilities"]?.data as Float32Array | undefined) ?? null,
+      penalties: (answer.arrays["penalties"]?.data as Float32Array | undefined) ?? null,
       picture: picture ? { shape: picture.shape, data: picture.data as Uint8Array } : null,
     };
   }
