@@ -32,6 +32,9 @@ from chisel.models import as_tensor, to_tensor
 MOST = 2000
 """Steps after which an episode in the lab ends; the world's own limit is lower."""
 
+LARGEST_EXACT = 2**53
+"""Largest whole number up to which JavaScript has all."""
+
 ACTIONS = {"gridworld": gridworlds.ACTIONS, "safelife": safelife.ACTIONS}
 """Names of the actions of worlds; other actions have their numbers."""
 
@@ -113,7 +116,7 @@ class Episode:
         obs, rewards, terminated, truncated, infos = self._env.step(actions)
         end = None
         if bool(terminated[0]) or bool(truncated[0]):
-            end = {name: np.asarray(one)[0] for name, one in infos["episode"].items()}
+            end = {name: _shown(np.asarray(one)[0]) for name, one in infos["episode"].items()}
         reward = float(rewards[0])
         penalty = 0.0 if last.penalties is None else float(last.penalties[actions[0]])
         moment = replace(
@@ -204,6 +207,12 @@ class Episode:
         if self._maze:
             each = np.bincount(MOVE_OF_ACTION, each, len(MOVES))
         return each, float(values[0])
+
+
+def _shown(fact: Any) -> Any:
+    """Return a fact as the page can show it: in JavaScript, large whole numbers lose digits."""
+    whole = isinstance(fact, np.integer)
+    return str(fact) if whole and abs(int(fact)) > LARGEST_EXACT else fact
 
 
 def _mouse(board: Board | None) -> tuple[int, int]:

@@ -153,3 +153,7 @@ def test_penalties_are_what_training_takes_off_the_reward(experiment, tmp_path):
         assert offered[algorithm.noop] == 0
     back, _ = play("step", action="back")
     assert back["penalty_total"] == heads[-2]["penalty_total"]
+    while back["end"] is None:
+        ((back, _),) = answers(answerer, talk, kind="step", id=1, action="agent", session=asked)
+    whole = [one for one in back["end"].values() if isinstance(one, int)]
+    assert all(abs(one) <= 2**53 for one in whole)  # as the page can show them

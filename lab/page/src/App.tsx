@@ -30,6 +30,15 @@ function viewsOf(agent: Agent | null, offline: boolean): readonly View[] {
   if (agent && !agent.maze) return ["play"];
   return offline ? ["study", "compare"] : ["study", "compare", "play"];
 }
+/** Keys that are shown otherwise than by their letter. */
+const SHOWN: Readonly<Record<string, string>> = {
+  " ": "Space",
+  Backspace: "Backspace",
+  ArrowLeft: "←",
+  ArrowDown: "↓",
+  ArrowUp: "↑",
+  ArrowRight: "→",
+};
 const NEXT: Record<Mode, Mode> = { edited: "original", original: "difference", difference: "edited" };
 
 export function App() {
@@ -97,7 +106,7 @@ export function App() {
             {KEYS.map((one) => (
               <tr key={one.action + one.key}>
                 <th scope="row">
-                  <kbd>{`${one.control ? "Ctrl " : ""}${one.shift ? "Shift " : ""}${one.key === " " ? "Space" : one.key}`}</kbd>
+                  <kbd>{`${one.control ? "Ctrl " : ""}${one.shift ? "Shift " : ""}${SHOWN[one.key] ?? one.key.toUpperCase()}`}</kbd>
                 </th>
                 <td>{one.does}</td>
                 <td class="quiet">{one.where === "everywhere" ? "" : `on the ${one.where === "board" ? "board" : "view Play"}`}</td>
@@ -132,6 +141,7 @@ function Banner() {
 
 function Header({ onHelp }: { onHelp: () => void }) {
   const store = useStore();
+  const mazes = store.agentOf(0)?.maze != null;
   const language = store.agentOf(0)?.language;
   const slots = store.session.value?.slots ?? [];
   const ms = store.milliseconds.value;
@@ -146,9 +156,9 @@ function Header({ onHelp }: { onHelp: () => void }) {
           ))}
         </select>
       </label>
-      {!language && <Second />}
+      {mazes && <Second />}
       <span class="grow quiet" role="status">
-        {ms === null ? "" : `${store.offline ? "computed in this page" : "float32"} · ${ms.toFixed(0)} ms`}
+        {ms === null || !mazes ? "" : `${store.offline ? "computed in this page" : "float32"} · ${ms.toFixed(0)} ms`}
       </span>
       {!language && <Session />}
       <button

@@ -4,6 +4,7 @@ import { batch, signal, useSignal, type Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { diverging } from "./colour";
 import { useStore } from "./context";
+import { signed } from "./numbers";
 import type { Agent, Answer } from "./protocol";
 import type { Store } from "./store";
 
@@ -312,9 +313,9 @@ function Shifts({ bench }: { bench: Bench }) {
                       style={{ boxShadow: `inset 0 -3px ${diverging(shift / most, store.theme.value)}` }}
                       onClick={steer}
                     >
-                      <span>{signed(shift)}</span>
-                      <span class="quiet">{`[${signed(low)}, ${signed(high)}]`}</span>
-                      <span class="quiet">{`loss ${signed(row.loss[n]!)}`}</span>
+                      <span>{signed(shift, 2)}</span>
+                      <span class="quiet">{`[${signed(low, 2)}, ${signed(high, 2)}]`}</span>
+                      <span class="quiet">{`loss ${signed(row.loss[n]!, 2)}`}</span>
                     </button>
                   </td>
                 );
@@ -326,8 +327,6 @@ function Shifts({ bench }: { bench: Bench }) {
     </div>
   );
 }
-
-const signed = (one: number): string => (Number.isFinite(one) ? `${one < 0 ? "−" : "+"}${Math.abs(one).toFixed(2)}` : "–");
 
 const LINES = [
   ["stream", "the stream before each block", ""],
@@ -368,7 +367,7 @@ function Chart({ norms }: { norms: Norms }) {
           <g key={one}>
             <line x1={MARGIN} x2={WIDTH - 10} y1={y(10 ** one)} y2={y(10 ** one)} class="grid" />
             <text x={MARGIN - 6} y={y(10 ** one) + 4} text-anchor="end">
-              {one >= 0 && one < 5 ? 10 ** one : `10^${one}`}
+              {one > -4 && one < 5 ? Number((10 ** one).toPrecision(1)) : `10^${one}`}
             </text>
           </g>
         ))}

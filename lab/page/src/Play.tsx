@@ -6,6 +6,7 @@ import { useStore } from "./context";
 import { drawBoard, drawPicture } from "./draw";
 import { Edits } from "./Edits";
 import { actionOf } from "./keys";
+import { fixed } from "./numbers";
 import type { Board } from "./protocol";
 import type { Shown } from "./store";
 
@@ -25,6 +26,9 @@ export function Play() {
     busy.current = false;
   };
   const none = store.shown.value === null;
+  useEffect(() => {
+    store.active.value = 0;
+  }, []);
   useEffect(() => {
     if (none || store.playedOn !== store.board.value) void store.start();
   }, [none]);
@@ -87,7 +91,7 @@ export function Play() {
         </div>
       </section>
       <Decision onAct={(action) => void step(action)} />
-      <Edits />
+      <Edits alone />
     </div>
   );
 }
@@ -113,18 +117,18 @@ function Scene() {
     }
   });
   const moment = store.shown.value?.moment;
-  const words = moment ? `step ${moment.step}, reward so far ${moment.total.toFixed(2)}` : "no episode yet";
+  const words = moment ? `step ${moment.step}, reward so far ${fixed(moment.total, 2)}` : "no episode yet";
   return (
     <>
       <canvas ref={canvas} class={moment?.board === null ? "picture" : "square"} role="img" aria-label={`The game at ${words}`} />
       <p class="quiet" aria-live="polite">
         {words}
-        {moment && moment.reward !== 0 && `, last reward ${moment.reward.toFixed(2)}`}
+        {moment && moment.reward !== 0 && `, last reward ${fixed(moment.reward, 2)}`}
       </p>
       {moment?.penalty != null && (
         <p class="quiet penalty">
-          {`penalty of this step ${moment.penalty.toFixed(3)}, so far ${moment.penalty_total!.toFixed(3)} `}
-          {`(training took it off the reward × λ = ${moment.penalty_weight!.toPrecision(3)})`}
+          {`penalty of this step ${moment.penalty.toFixed(3)}, so far ${moment.penalty_total!.toFixed(3)}`}
+          {moment.step === 0 && `; training took λ = ${moment.penalty_weight!.toPrecision(3)} times as much off the reward`}
         </p>
       )}
     </>
@@ -145,8 +149,8 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
           <tbody>
             {Object.entries(moment.end).map(([name, value]) => (
               <tr key={name}>
-                <th scope="row">{FACTS[name] ?? name}</th>
-                <td>{JSON.stringify(value)}</td>
+                <th scope="row">{FACTS[name] ?? name.replaceAll("_", " ")}</th>
+                <td>{typeof value === "number" && !Number.isInteger(value) ? fixed(value, 3) : String(value)}</td>
               </tr>
             ))}
           </tbody>
@@ -179,8 +183,9 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
             ))}
           </ul>
           <p class="quiet">
-            Value {moment.value?.toFixed(2) ?? "–"}. Your own move: arrow keys, or a name above. Edits count from the next
-            decision on, so going back and switching one on makes a branch.
+            Value {moment.value === null ? "–" : fixed(moment.value, 2)}. Your own move: arrow keys, or a name above.
+            {moment.board !== null &&
+              " Edits count from the next decision on, so going back and switching one on makes a branch."}
           </p>
         </>
       )}

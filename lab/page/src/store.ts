@@ -83,6 +83,8 @@ export class Store {
   private rev = 0;
   private asked = 0;
   private done = 0;
+  /** The last revision that was drawn wholly. */
+  private whole = 0;
   private nextId = 1;
   private readonly waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void }>();
 
@@ -235,11 +237,16 @@ export class Store {
     this.markBusy();
   }
 
-  /** Note that a revision has been drawn, wholly or in part. */
-  drawn(rev: number, whole: boolean): void {
-    if (rev !== this.rev) return;
+  /** Note that a field of a revision has been drawn, until all of them are drawn wholly. */
+  drawn(rev: number): void {
+    if (rev !== this.rev || rev === this.whole) return;
     const ms = performance.now() - this.asked;
-    if (whole) this.milliseconds.value = ms;
+    const slots = this.session.peek()?.slots ?? [];
+    const whole = slots.every((_, n) => isWhole(this.answers.peek()[n]?.field ?? null, rev));
+    if (whole) {
+      this.whole = rev;
+      this.milliseconds.value = ms;
+    }
     document.dispatchEvent(new CustomEvent("lab:drawn", { detail: { rev, whole, ms } }));
   }
 
@@ -325,6 +332,8 @@ export class Store {
     this.answers.value = this.answers.value.map((old, n) => (n === slot ? answers : old));
   }
 }
+
+const isWhole = (field: Field | null, rev: number): boolean => field?.rev === rev && field.known.every((one) => one === 1);
 
 export const KEY = "chisel-lab-session";
 const BOARDS = "chisel-lab-boards";
