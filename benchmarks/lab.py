@@ -2,9 +2,10 @@
 
 Chromium and the server run on the same two cores, with untrained networks Impala 16-32-32. An edit
 of the network is a step of a vector's strength, one of the board a wall that is drawn or removed,
-both by real events; the time is from the event to the frame after the drawing. The server's CPU
-time is beside it, because the time of a busy machine says little. Then walls are drawn with 60
-events a second for two seconds; an answer is stale if the page had asked again before it was drawn.
+both by real events, each when all is computed that the one before asked for. The time is from the
+event to the frame after the drawing; the server's CPU time is beside it, because the time of a busy
+machine says little. Then walls are drawn with 60 events a second for two seconds; an answer is
+stale if the page had asked again before it was drawn.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def _repeated(page: Any, pid: int, edits: int, edit: Any) -> dict[str, float]:
         edit(page, number)
         while page.evaluate("window.times.whole.length") < number:  # the page forbids eval
             page.wait_for_timeout(20)
-    _settle(page)
+        _settle(page)
     spent = _cpu(pid) - before
     times = page.evaluate("window.times")
     quantiles = {
@@ -206,8 +207,10 @@ def _wall(page: Any, number: int) -> None:
 
 
 def _settle(page: Any) -> None:
-    page.wait_for_selector("canvas.field[data-whole=true]", timeout=120_000)
-    page.wait_for_timeout(400)
+    """Wait until everything is answered and drawn, and the page rests."""
+    page.wait_for_selector("html[data-busy=false]", state="attached", timeout=120_000)
+    page.wait_for_selector("canvas.field[data-whole=true]")
+    page.wait_for_timeout(50)
 
 
 def _cpu(pid: int) -> float:
