@@ -296,9 +296,8 @@ function Files() {
       <dialog ref={script} class="script" aria-labelledby="script-title">
         <h2 id="script-title">This session in Python</h2>
         <p class="quiet">
-          Save the session as session.json, and{" "}
-          <code>chisel study edits checkpoint=… session=session.json split=test</code> plays held-out mazes with and
-          without its edits. Report that once.
+          It computes what the page shows. With edits, its last line is a command that plays held-out mazes without and with
+          them, for a session that is saved as session.json: choose edits on validation mazes, and report split=test once.
         </p>
         <textarea readOnly value={text.value} rows={22} aria-label="Python script" spellcheck={false} />
         <form method="dialog" class="row">
