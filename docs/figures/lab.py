@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 HERE = Path(__file__).parent
 AGENT = HERE.parents[1] / "agents/maze-quick/seed-0"
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT, SHOWN = 1280, 860, 900
+WIDTH, HEIGHT, SHOWN = 1280, 860, 840
 
 
 def main() -> None:
