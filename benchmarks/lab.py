@@ -35,7 +35,7 @@ WORLDS = {
     "pixels 15×15": ("maze/easy", 15, ("env.observation=pixels", *FLAT)),
     "pixels 23×23": ("maze/hard", 23, ("env.observation=pixels", *FLAT)),
     "symbolic 15×15": ("maze/easy", 15, ("env.observation=symbolic",)),
-    "symbolic 23×23": ("maze/hard", 23, ("env.observation=symbolic", "env.levels.max_size=23")),
+    "symbolic 23×23": ("maze/hard", 23, ("env.observation=symbolic",)),
 }
 CORES = 2
 DRAGGED, A_SECOND = 120, 60
@@ -118,6 +118,7 @@ COLUMNS = (
 def untrained(folder: Path, experiment: str, side: int, settings: tuple[str, ...]) -> Path:
     """Save a new network for mazes of one size."""
     sized = [*settings, "model.channels=[16,32,32]", f"env.levels.min_size={side}"]
+    sized += [f"env.levels.max_size={side}"]
     sized += ["env.levels.set_size=10000", "name=lab"]
     config = configs.load(experiment, sized)
     pixels = config.env.observation == "pixels"

@@ -486,8 +486,8 @@ def test_the_wheel_opens_the_page_without_node(chromium, tmp_path):
 def test_the_command_that_measures_latency_counts_every_edit(chromium, tmp_path):
     from benchmarks.lab import measure, untrained
 
-    small = ("env.observation=symbolic", "env.levels.max_size=5")
-    found = measure(untrained(tmp_path, "maze/easy", 5, small), 5, 2, chromium)
+    agent = untrained(tmp_path, "maze/easy", 5, ("env.observation=symbolic",))
+    found = measure(agent, 5, 2, chromium)
     assert set(found) == {"network", "board", "drag"}
     for one in (found["network"], found["board"]):
         assert 0 < one["first_p50"] <= one["whole_p95"]
