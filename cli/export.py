@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chisel.cli.arguments import existing, take, words_and_settings
-from chisel.configs import ConfigError
+from chisel.configs import THREADS, ConfigError
 
-USAGE = "chisel export lab RUN … [SESSION.json] [to=FILE.html]"
+USAGE = "chisel export lab RUN … [SESSION.json] [to=FILE.html] [threads=N]"
 
 HELP = """\
 usage: chisel export lab RUN … [SESSION.json] [to=FILE.html]
+                         [threads=N]
 
 Writes the browser lab with an agent, or several, as one HTML file. It opens in
 any browser, without Chisel, a server or a network: draw mazes, clamp, add
@@ -21,6 +22,8 @@ symbols (env.observation=symbolic), Impala networks or mixtures of them.
   RUN                 a run's folder, a checkpoint, or a shipped agent
   SESSION.json        what the lab's page saved; the file opens with it
   to=FILE.html        where it is written; lab.html if left out
+  threads=2           torch's CPU threads; left out, one for each core that
+                      nothing else keeps busy
 
 examples:
   chisel export lab agents:maze-quick
@@ -31,6 +34,8 @@ def run(arguments: Sequence[str]) -> None:
     """Write the page, and say where it is."""
     words, settings = words_and_settings(arguments)
     to, settings = take(settings, "to")
+    text, settings = take(settings, THREADS.name)
+    threads = THREADS.read(text)
     if words[:1] != ["lab"] or len(words) < 2 or settings:
         what = settings[0] if settings else " ".join(words[:1]) or "what to export"
         raise ConfigError(f"{what}: usage: {USAGE}")
@@ -42,7 +47,7 @@ def run(arguments: Sequence[str]) -> None:
     from chisel.analysis.results import choose_threads, torch_threads
     from chisel.lab import offline_page
 
-    with torch_threads(choose_threads()):
+    with torch_threads(threads or choose_threads()):
         page = offline_page(paths)
     file.write_bytes(page)
     print(f"{file}: {len(page) / 2**20:.1f} MB; open it in a browser")

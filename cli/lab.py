@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from chisel.cli.arguments import existing
-from chisel.configs import CheckpointError, ConfigError, hint
+from chisel.cli.arguments import existing, take
+from chisel.configs import THREADS, CheckpointError, ConfigError, hint
 
-USAGE = "chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser] [--allow-host NAME]"
+USAGE = "chisel lab [RUN …] [SESSION.json] [threads=N] [--port N] [--no-browser] [--allow-host …]"
 
 HELP = """\
-usage: chisel lab [RUN …] [SESSION.json] [--port N] [--no-browser]
+usage: chisel lab [RUN …] [SESSION.json] [threads=N] [--port N] [--no-browser]
                   [--allow-host NAME]
 
 Opens a page on this machine: draw a maze, see the agent's moves and values at
 every square, edit its activations, compare two agents, play. RUN is a run's
 folder, a checkpoint, or a shipped agent such as agents:maze-quick; without one,
-the shipped agents are offered; or a language model: a folder as Hugging Face
-writes it, a .gguf file, or smollm2. SESSION.json is what the page saved. Ctrl-C
-ends it.
+the shipped agents are offered; or a language model: a run that learnt stories,
+a folder as Hugging Face writes it, a .gguf file, or smollm2. SESSION.json is
+what the page saved. Ctrl-C ends it.
 
+  threads=2           torch's CPU threads; left out, one for each core that
+                      nothing else keeps busy
   --port N            port of 127.0.0.1; left out, a free one
   --no-browser        only print the link
   --allow-host NAME   another name, or NAME:PORT, where a proxy shows the page
@@ -39,6 +41,8 @@ def run(arguments: Sequence[str]) -> None:
     ports = given["--port"]
     if ports and not (ports[-1].isdecimal() and int(ports[-1]) < 65536):
         raise ConfigError(f"--port {ports[-1]}: a number from 0 to 65535")
+    text, words = take(words, THREADS.name)
+    threads = THREADS.read(text)
     paths = [_path(word) for word in words]
     from chisel.lab import serve  # heavy: only once the arguments are known to be good
 
@@ -47,6 +51,7 @@ def run(arguments: Sequence[str]) -> None:
         port=int(ports[-1]) if ports else 0,
         browser="--no-browser" not in flags,
         allowed=given["--allow-host"],
+        threads=threads,
     )
 
 

@@ -107,11 +107,13 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.trainers.aup.build:build_aup",
             "PPO with a penalty on changing which rewards the agent could attain",
             AupConfig,
+            penalty="chisel.trainers.aup.saved:saved_charge",
         ),
         "deep-aup": Component(
             "chisel.trainers.aup.deep.build:build_deep_aup",
             "AUP for rich worlds, with a learnt encoder and deep Q-functions; placebos beside it",
             DeepAupConfig,
+            penalty="chisel.trainers.aup.saved:saved_charge",
         ),
         "reinforce": Component(
             "chisel.trainers.onpolicy.reinforce:build_reinforce",

@@ -31,6 +31,7 @@ _LOOK: _Choices = {"style": ("paper", "slides", "dark"), "width": ()}
 _OWN: dict[str, _Choices] = {
     "compare": {"metrics": (), "labels": (), "out": (), **_LOOK},
     "describe": {"env": ()},
+    "lab": {"threads": ()},
     "logs": {"key": (), "last": (), "plot": ("true", "false")},
     "reproduce": {"hours": (), "only": (), "plan": ("true",), "write": ("true",), "out": ()},
     "eval": {

@@ -30,3 +30,6 @@ class Component:
     learns_from: Source = "world"
     """What an algorithm, or a model, learns from: a world is an environment; examples and tokens
     are those of a corpus."""
+    penalty: str | None = None
+    """Of an algorithm that charges for impact, the function that reads its penalty from a
+    checkpoint, written like `path`; None: it charges for none."""

@@ -31,6 +31,7 @@ __all__ = [
     "instead",
     "names",
     "resolve",
+    "resolve_penalty",
 ]
 
 GROUPS: dict[Kind, str] = {
@@ -98,7 +99,21 @@ def resolve(kind: Kind, name: str) -> Callable[..., Any]:
     Raises:
         ConfigError: If the name is unknown, or if nothing is found where it points.
     """
-    path = get(kind, name).path
+    return _imported(kind, name, get(kind, name).path)
+
+
+def resolve_penalty(algo: str) -> Callable[..., Any] | None:
+    """Import the function that reads the penalty of an algorithm; None if it charges nothing.
+
+    Raises:
+        ConfigError: As `resolve`.
+    """
+    path = get("algo", algo).penalty
+    return None if path is None else _imported("algo", algo, path)
+
+
+def _imported(kind: Kind, name: str, path: str) -> Callable[..., Any]:
+    """Import what is found at `package.module:function`."""
     module, _, attribute = path.partition(":")
     try:
         found = getattr(import_module(module), attribute)

@@ -1,4 +1,4 @@
-"""The agents that the lab offers, by name, and what the page must know about each."""
+"""What the lab offers, by name, and what the page must know about each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from chisel.analysis.ablation import regions_of
 from chisel.analysis.evaluation import world_of
+from chisel.analysis.language import Opened, opened_run
 from chisel.analysis.maze import Ingredients
 from chisel.analysis.results import points_of, runs_of
 from chisel.configs import (
@@ -22,14 +23,26 @@ from chisel.configs import (
     MazeConfig,
     agent_path,
     hint,
+    registry,
 )
 from chisel.lab.language import Speaker, is_language_model
-from chisel.models import Agent, load_agent
-from chisel.models.language import load_language_model
+from chisel.models import WEIGHTS, Agent, as_agent, load
+from chisel.models.language import GPT, load_language_model
 
 SHIPPED = Path("agents")
 FIRST = "maze-quick/seed-0"
 """The shipped agent that the lab opens with, if it is given none."""
+
+
+class Charge(Protocol):
+    """What training charged an agent for its impact."""
+
+    @property
+    def weight(self) -> float:
+        """What penalties are multiplied by before they are taken off the reward."""
+
+    def __call__(self, obs: Tensor) -> Tensor:
+        """Compute the penalty of each action `[B, A]`; `obs` have the environment's layout."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +62,21 @@ class Offered:
     def ingredients(self) -> Ingredients:
         """Return what its edits need. Files of vectors lie beside its weights."""
         return Ingredients(self.agent, self.agent.source.parent)
+
+    @functools.cached_property
+    def charge(self) -> Charge | None:
+        """Return its penalty; None if it was charged none, or for shipped weights: only checkpoints
+        hold auxiliary values.
+
+        Raises:
+            CheckpointError: If its checkpoint holds none.
+        """
+        config, source = self.agent.config, self.agent.source
+        read = None if config is None else registry.resolve_penalty(config.algo.name)
+        if read is None or source.name == WEIGHTS:
+            return None
+        found: Charge = read(source, config)
+        return found
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
@@ -123,8 +151,7 @@ class Shelf:
                 "no agent: type chisel lab RUN, with the folder of a run, or start in a clone, "
                 "whose agents/ has trained ones"
             )
-        self._loaded: dict[str, Offered] = {}
-        self._speakers: dict[str, Speaker] = {}
+        self._loaded: dict[str, Offered | Speaker] = {}
 
     @property
     def names(self) -> list[str]:
@@ -138,11 +165,10 @@ class Shelf:
             ConfigError: If no agent of this name is offered.
             CheckpointError: If it cannot be loaded.
         """
-        if is_language_model(path := self._path(name)):
+        found = self._opened(name)
+        if isinstance(found, Speaker):
             raise ConfigError(f"{name} is a language model, no agent")
-        if name not in self._loaded:
-            self._loaded[name] = Offered(name, load_agent(path))
-        return self._loaded[name]
+        return found
 
     def speaker(self, name: str) -> Speaker:
         """Return a language model; it is loaded when it is first asked for.
@@ -151,11 +177,10 @@ class Shelf:
             ConfigError: If it is none, or its family is not known.
             CheckpointError: If it cannot be loaded.
         """
-        if not is_language_model(path := self._path(name)):
+        found = self._opened(name)
+        if not isinstance(found, Speaker):
             raise ConfigError(f"{name} is no language model")
-        if name not in self._speakers:
-            self._speakers[name] = Speaker(name, load_language_model(path))
-        return self._speakers[name]
+        return found
 
     def facts(self, name: str) -> dict[str, Any]:
         """Return what the page must know of an agent or a language model.
@@ -164,8 +189,13 @@ class Shelf:
             ConfigError: If no such thing is offered.
             CheckpointError: If it cannot be loaded.
         """
-        is_speaker = is_language_model(self._path(name))
-        return self.speaker(name).facts if is_speaker else self.open(name).facts
+        return self._opened(name).facts
+
+    def _opened(self, name: str) -> Offered | Speaker:
+        path = self._path(name)
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, path)
+        return self._loaded[name]
 
     def _path(self, name: str) -> Path:
         if name not in self._paths:
@@ -188,6 +218,15 @@ class Shelf:
                 f"with ({digest[:12]}…)"
             )
         return found
+
+
+def _load(name: str, path: Path) -> Offered | Speaker:
+    if is_language_model(path):
+        return Speaker(name, Opened(load_language_model(path)))
+    found = load(path)
+    if isinstance(found.model, GPT):
+        return Speaker(name, opened_run(str(path), found))
+    return Offered(name, as_agent(found))
 
 
 def shipped() -> list[Path]:

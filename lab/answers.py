@@ -19,11 +19,10 @@ from chisel.envs.maze import (
     build_level_set,
     look_of,
     make_evaluation,
-    paths,
     split_of,
 )
 from chisel.lab.agents import Offered, Shelf
-from chisel.lab.computing import Squares, Studied, order_from
+from chisel.lab.computing import SIDES, Squares, Studied, order_from
 from chisel.lab.exporting import exported
 from chisel.lab.playing import Episode
 from chisel.lab.protocol import (
@@ -43,14 +42,12 @@ from chisel.lab.protocol import (
     frame,
     plain_board,
 )
-from chisel.lab.session import Board, Session, Slot, marks
+from chisel.lab.session import Board, Session, Slot
 
 CHUNK = 64
 """Squares that are computed and sent together."""
 KEPT = 6
 """Mazes whose outputs are kept, so that undoing is quick."""
-
-_SIDES = ("left", "right")
 
 
 @dataclass
@@ -124,14 +121,12 @@ class Answerer:
         board = request.session.board
         pairs = [self._prepared(board, slot) for slot in request.session.slots]
         rev = request.rev
-        yield frame("board", rev=rev, **self._facts(*pairs[0][:2]))
+        yield frame("board", rev=rev, **pairs[0][1].facts)
         for number, (_, studied, edits) in enumerate(pairs):
             yield self._now(request, number, studied, edits)
         for number, (_, studied, edits) in enumerate(pairs):
             squares = studied.side(board.facing)
-            chunks = np.array_split(
-                order_from(studied.state, squares.cells), -(-len(squares.cells) // CHUNK)
-            )
+            chunks = _chunks(order_from(studied.state, squares.cells))
             for k, rows in enumerate(chunks):
                 arrays = {"rows": rows.astype(np.int32)} | _outputs(squares, rows, edits)
                 yield frame("field", arrays, rev=rev, slot=number, chunk=k, chunks=len(chunks))
@@ -161,30 +156,15 @@ class Answerer:
     def _solved(
         self, rev: int, number: int, studied: Studied, edits: EditList | None
     ) -> Iterator[bytes]:
-        for facing in _SIDES:  # piece by piece: the side that is not shown may take as long again
-            squares = studied.side("right" if facing == "right" else "left")
-            count = len(squares.cells)
-            for first in range(0, count, CHUNK):
-                squares.outputs(np.arange(first, min(first + CHUNK, count)), None)
+        for facing in SIDES:  # piece by piece: the side that is not shown takes as long again
+            squares = studied.side(facing)
+            for rows in _chunks(np.arange(len(squares.cells))):
+                _outputs(squares, rows, edits)
                 yield b""
         original = studied.solved(None)
+        yield b""
         edited = None if edits is None else studied.solved(edits)
         yield frame("solved", rev=rev, slot=number, original=original, edited=edited)
-
-    def _facts(self, offered: Offered, studied: Studied) -> dict[str, Any]:
-        maze, state = offered.maze, studied.state
-        assert maze is not None
-        tree = paths.path_tree(state.open, state.mouse)
-        sizes = (maze.levels.min_size, offered.largest)
-        return {
-            "board": plain_board(Board.of(state)),
-            "cells": paths.free_cells(state.open),
-            "ring": (state.world_dim - state.maze_dim) // 2,
-            "split": split_of(state.grid),
-            "cheese_path": [int(tree.distance[cell]) for cell in state.cheese],
-            "corner_path": int(tree.distance[-1, -1]),
-            "marks": marks(state, sizes, maze.region if maze.cheese == "region" else None),
-        }
 
     def _prepared(self, board: Board, slot: Slot) -> tuple[Offered, Studied, EditList | None]:
         offered = self._shelf.open_maze(slot.agent, slot.digest)
@@ -242,12 +222,19 @@ def _any_on(slot: Slot) -> bool:
     return any(one.on for one in slot.edits)
 
 
+def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return np.array_split(rows, -(-len(rows) // CHUNK))
+
+
 def _outputs(
     squares: Squares, rows: NDArray[np.int64], edits: EditList | None
 ) -> dict[str, NDArray[Any]]:
-    """Return move probabilities and values of some squares, without and with edits."""
-    arrays = _named("", squares.outputs(rows, None))
-    return arrays if edits is None else arrays | _named("edited_", squares.outputs(rows, edits))
+    """Return move probabilities and values of some squares, without and with edits.
+
+    Those with edits come first: what enters the edited layers is then at hand for those without.
+    """
+    edited = {} if edits is None else _named("edited_", squares.outputs(rows, edits))
+    return _named("", squares.outputs(rows, None)) | edited
 
 
 def _named(prefix: str, outputs: Tensor) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.analysis.interventions import Stages, record
+from chisel.analysis.interventions import Stages, as_site, record
 from chisel.analysis.maze import (
     EditList,
     MazePolicy,
@@ -21,12 +22,14 @@ from chisel.analysis.maze import (
     move_probabilities,
 )
 from chisel.configs import ConfigError
-from chisel.envs.maze import MazeState, observe_states, paths
+from chisel.envs.maze import MazeState, observe_states, paths, split_of
 from chisel.lab.agents import Offered
-from chisel.lab.session import Board
+from chisel.lab.protocol import plain_board
+from chisel.lab.session import Board, marks
 from chisel.models import to_tensor
 
 Facing = Literal["left", "right"]
+SIDES: tuple[Facing, Facing] = ("left", "right")
 LARGEST_KEPT = 64 << 20
 """Bytes of activations that are kept for one maze; where they are more, the network runs whole."""
 
@@ -39,6 +42,10 @@ class Rows:
         self._compute = compute
         self._rows: Tensor | None = None
         self._order = torch.contiguous_format
+
+    def has(self, wanted: NDArray[np.int64]) -> bool:
+        """Return whether some rows are known."""
+        return bool(self._known[wanted].all())
 
     def take(self, wanted: NDArray[np.int64]) -> Tensor:
         """Return some rows, by their numbers."""
@@ -70,7 +77,7 @@ class Squares:
         count = len(self.cells)
         self._stages = Stages(offered.agent.model)
         self._obs = Rows(count, self._observe)
-        self._plain = Rows(count, lambda rows: self._run(rows, 0, nullcontext()))
+        self._plain = Rows(count, lambda rows: self._run(rows, self._at_hand(rows), nullcontext()))
         self._entering: dict[int, Rows] = {}
         self._edited: tuple[EditList, Rows] | None = None
 
@@ -96,9 +103,13 @@ class Squares:
 
     def layer(self, row: int, site: str, edits: EditList | None) -> Tensor:
         """Return the output of a module with the mouse on one square, of one example."""
-        agent, obs = self._offered.agent, self._obs.take(np.array([row]))
+        rows, edited = np.array([row]), () if edits is None else edits.sites
+        stage = self._at_hand(rows)
+        if stage > self._stages.of([as_site(site), *edited]):
+            stage = 0
         with nullcontext() if edits is None else edits():
-            return record(agent.model, [site], lambda: agent.outputs(obs))[site][0].float()
+            run = functools.partial(self._run, rows, stage, nullcontext())
+            return record(self._offered.agent.model, [site], run)[site][0].float()
 
     def _run(
         self, rows: NDArray[np.int64], stage: int, context: AbstractContextManager[None]
@@ -108,6 +119,10 @@ class Squares:
         with context:
             logits, values = self._stages.after(stage, entering, obs)
         return torch.cat([logits.float(), values.float()[:, None]], 1)
+
+    def _at_hand(self, rows: NDArray[np.int64]) -> int:
+        """Return the stage from which the network can run without edits, by what is kept."""
+        return next((stage for stage, kept in self._entering.items() if kept.has(rows)), 0)
 
     def _stage(self, edits: EditList) -> int:
         """Return the stage from which an edited network must run, if what enters it can be kept."""
@@ -161,6 +176,22 @@ class Studied:
         self._sides: dict[Facing, Squares] = {}
         self._plain: dict[str, Any] | None = None
 
+    @functools.cached_property
+    def facts(self) -> dict[str, Any]:
+        """Return what the page must know of the maze, in plain values."""
+        maze, state = self._maze, self.state
+        tree = paths.path_tree(state.open, state.mouse)
+        sizes = (maze.levels.min_size, self._offered.largest)
+        return {
+            "board": plain_board(Board.of(state)),
+            "cells": paths.free_cells(state.open),
+            "ring": (state.world_dim - state.maze_dim) // 2,
+            "split": split_of(state.grid),
+            "cheese_path": [int(tree.distance[cell]) for cell in state.cheese],
+            "corner_path": int(tree.distance[-1, -1]),
+            "marks": marks(state, sizes, maze.region if maze.cheese == "region" else None),
+        }
+
     def side(self, facing: Facing) -> Squares:
         """Return the squares with the mouse facing a side, which some agents do not see."""
         seen: Facing = facing if self._maze.observation == "pixels" else "left"
@@ -180,7 +211,7 @@ class Studied:
         if not self.state.open[-1, -1]:
             return {"reason": "the top-right square is a wall"}
         fields = []
-        for facing in ("left", "right"):
+        for facing in SIDES:
             side = self.side(facing)
             field = side.field(side.outputs(np.arange(len(side.cells)), edits))
             fields.append(VectorField(field.cells, field.moves, field.values, self.state, facing))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pprint
+import shlex
 from dataclasses import asdict
 from typing import Any
 
@@ -89,6 +90,9 @@ def script(shelf: Shelf, session: Session) -> str:
             f"edits = read_edits({listed})\n"
             f"show(agent, edits)\n"
         )
+    if any(one.on for one in session.slots[0].edits):
+        agent = shlex.quote(str(_folder(shelf.open_maze(session.slots[0].agent))))
+        blocks.append(_STUDY.format(agent=agent))
     return _SCRIPT.format(
         maze=maze,
         mode=shelf.open_maze(session.slots[0].agent).maze.mode,  # type: ignore[union-attr]  # open_maze saw it
@@ -131,6 +135,12 @@ def show(agent, edits):
 
 
 {blocks}'''
+
+
+_STUDY = """\
+# The edits of agent A on held-out mazes, with the session saved as session.json:
+# chisel study edits checkpoint={agent} session=session.json split=validation
+"""
 
 
 def _policies(offered: Offered, session: Session, slot: Slot) -> dict[str, MazePolicy]:

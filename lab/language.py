@@ -15,6 +15,7 @@ from torch import Tensor
 from chisel.analysis.interventions import intervene, record
 from chisel.analysis.language import (
     Gauge,
+    Opened,
     Sweep,
     activation_addition,
     add_at_tokens,
@@ -26,12 +27,13 @@ from chisel.analysis.language import (
 )
 from chisel.analysis.steering import random_like
 from chisel.configs import ConfigError
-from chisel.corpora import load_contrast, load_texts
 from chisel.lab.protocol import Continue, Norms, Pair, Try, frame
 from chisel.models.language import FETCHED, LanguageModel, generate
 
 EXAMPLE = "mood"
 """Contrast whose words and prompts the page begins with."""
+FIRST = ("Love", "Hate", "I hate you because")
+"""The pair and the prompt that the page begins with, where the model knows more than stories."""
 TEXTS, LENGTH, PROMPTS = 2, 48, 4
 """Number of unrelated texts that the loss is measured on, of tokens of each, and of prompts that
 the page begins with: fewer than in `chisel study lm-steering`, so that a row takes seconds."""
@@ -39,7 +41,7 @@ MOST_TOKENS, MOST_CONTROLS = 200, 64
 
 
 def is_language_model(given: Path | str) -> bool:
-    """Return whether a path, or a name, is that of a language model, which `Speaker` takes."""
+    """Return whether a path, or a name, is that of a language model that was not trained here."""
     path = Path(given)
     if str(given) in FETCHED and not path.exists():
         return True
@@ -52,12 +54,20 @@ class Speaker:
     """A language model that is offered."""
 
     name: str
-    lm: LanguageModel
+    opened: Opened
+
+    @property
+    def lm(self) -> LanguageModel:
+        """The model and its tokenizer."""
+        return self.opened.lm
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
         """Return what the page must know, in plain values."""
-        table, example = site_table(self.lm.model), load_contrast(EXAMPLE)
+        table, example = site_table(self.lm.model), self.opened.contrast(EXAMPLE)
+        plus, minus, prompt = FIRST
+        if self.opened.data is not None:
+            plus, minus, prompt = example.wanted[0], example.unwanted[0], example.prompts[0]
         return {
             "name": self.name,
             "digest": self.lm.digest,
@@ -73,6 +83,9 @@ class Speaker:
             "language": {
                 "layers": table.layers,
                 "width": table.width,
+                "plus": plus,
+                "minus": minus,
+                "prompt": prompt,
                 "prompts": list(example.prompts[:PROMPTS]),
                 "wanted": list(example.wanted),
                 "unwanted": list(example.unwanted),
@@ -123,7 +136,7 @@ class Speaker:
         if not 1 <= asked.controls <= MOST_CONTROLS:
             raise ConfigError(f"{asked.controls} random vectors: 1 to {MOST_CONTROLS} are possible")
         own = self._vector(asked.pair, asked.layer)
-        texts = load_texts(None)[:TEXTS]
+        texts = self.opened.texts(None)[:TEXTS]
         gauge = Gauge(self.lm, asked.prompts, asked.wanted, asked.unwanted, texts, LENGTH)
         sweep = Sweep(gauge, site_table(self.lm.model), skip=len(own))
         before, site = sweep.before(), sweep.table.site(_name(asked.layer))

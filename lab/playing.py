@@ -27,10 +27,13 @@ from chisel.envs.maze import (
 from chisel.lab.agents import Offered, Shelf
 from chisel.lab.protocol import frame
 from chisel.lab.session import Board, Session
-from chisel.models import to_tensor
+from chisel.models import as_tensor, to_tensor
 
 MOST = 2000
 """Steps after which an episode in the lab ends; the world's own limit is lower."""
+
+LARGEST_EXACT = 2**53
+"""Largest whole number up to which JavaScript has all."""
 
 ACTIONS = {"gridworld": gridworlds.ACTIONS, "safelife": safelife.ACTIONS}
 """Names of the actions of worlds; other actions have their numbers."""
@@ -44,10 +47,14 @@ class _Moment:
     obs: NDArray[Any]
     picture: NDArray[np.uint8] | None
     board: Board | None
-    action: int | None
-    reward: float
-    total: float
-    end: dict[str, Any] | None
+    penalties: NDArray[np.float64] | None
+    """Penalty of each action from here, `[A]`; None if the agent was charged none."""
+    action: int | None = None
+    reward: float = 0.0
+    total: float = 0.0
+    penalty: float = 0.0
+    penalty_total: float = 0.0
+    end: dict[str, Any] | None = None
     """Facts about the episode, if the step ended it."""
 
 
@@ -69,7 +76,7 @@ class Episode:
         config = offered.agent.config
         if config is None:
             raise ConfigError(f"{offered.name} has no config, so its world is not known")
-        self._maze = offered.maze is not None
+        self._maze, self._charge = offered.maze is not None, offered.charge
         if offered.maze is not None:
             state = session.board.state(offered.maze.mode)
             state.look = look_of(offered.maze)
@@ -84,7 +91,7 @@ class Episode:
         self.names = list(names)
         self._generator = torch.Generator().manual_seed(seed)
         obs, _ = self._env.reset(seed=seed)
-        self._moments = [self._moment(np.asarray(obs), None, 0.0, 0.0, None)]
+        self._moments = [self._moment(np.asarray(obs))]
 
     def go(self, action: int | str, shelf: Shelf, session: Session) -> None:
         """Take a step: by its number, sampled by the agent, its likeliest one, or back.
@@ -109,9 +116,18 @@ class Episode:
         obs, rewards, terminated, truncated, infos = self._env.step(actions)
         end = None
         if bool(terminated[0]) or bool(truncated[0]):
-            end = {name: np.asarray(one)[0] for name, one in infos["episode"].items()}
+            end = {name: _shown(np.asarray(one)[0]) for name, one in infos["episode"].items()}
         reward = float(rewards[0])
-        moment = self._moment(np.asarray(obs), chosen, reward, last.total + reward, end)
+        penalty = 0.0 if last.penalties is None else float(last.penalties[actions[0]])
+        moment = replace(
+            self._moment(np.asarray(obs)),
+            action=chosen,
+            reward=reward,
+            total=last.total + reward,
+            penalty=penalty,
+            penalty_total=last.penalty_total + penalty,
+            end=end,
+        )
         if end is not None:  # the environment already shows its next episode
             moment = replace(moment, board=after, picture=last.picture)
         self._moments.append(moment)
@@ -135,6 +151,8 @@ class Episode:
         if last.end is None:
             probabilities, value = self._decision(shelf, session)
             arrays["probabilities"] = probabilities.astype(np.float32)
+            if last.penalties is not None:
+                arrays["penalties"] = last.penalties[self._action_of].astype(np.float32)
         trail = [
             [*_mouse(one.board)] for one in self._moments if one.board is not None and self._maze
         ]
@@ -147,6 +165,9 @@ class Episode:
             action=last.action,
             reward=last.reward,
             total=last.total,
+            penalty=None if last.penalties is None else last.penalty,
+            penalty_total=None if last.penalties is None else last.penalty_total,
+            penalty_weight=None if self._charge is None else self._charge.weight,
             end=last.end,
             value=None if last.end is not None else value,
             board=None if last.board is None else list(last.board.maze),
@@ -154,20 +175,15 @@ class Episode:
             trail=trail,
         )
 
-    def _moment(
-        self,
-        obs: NDArray[Any],
-        action: int | None,
-        reward: float,
-        total: float,
-        end: dict[str, Any] | None,
-    ) -> _Moment:
-        board = picture = None
+    def _moment(self, obs: NDArray[Any]) -> _Moment:
+        board = picture = penalties = None
         if self._maze:
             board = Board.of(self._env.maze_states()[0])
         elif hasattr(self._env, "render"):
             picture = self._env.render()[0]
-        return _Moment(self._env.get_state(), obs, picture, board, action, reward, total, end)
+        if self._charge is not None:
+            penalties = self._charge(as_tensor(obs))[0].double().numpy()
+        return _Moment(self._env.get_state(), obs, picture, board, penalties)
 
     def _chosen(self, how: str, shelf: Shelf, session: Session) -> int:
         probabilities, _ = self._decision(shelf, session)
@@ -191,6 +207,12 @@ class Episode:
         if self._maze:
             each = np.bincount(MOVE_OF_ACTION, each, len(MOVES))
         return each, float(values[0])
+
+
+def _shown(fact: Any) -> Any:
+    """Return a fact as the page can show it: in JavaScript, large whole numbers lose digits."""
+    whole = isinstance(fact, np.integer)
+    return str(fact) if whole and abs(int(fact)) > LARGEST_EXACT else fact
 
 
 def _mouse(board: Board | None) -> tuple[int, int]:

@@ -28,6 +28,7 @@ def serve(
     port: int = 0,
     browser: bool = True,
     allowed: Sequence[str] = (),
+    threads: int | None = None,
 ) -> None:
     """Serve the lab until Ctrl-C.
 
@@ -37,6 +38,7 @@ def serve(
         port: Port to listen at; 0 takes a free one.
         browser: Whether to open the page.
         allowed: Hosts other than this machine's own names at which the page may be opened.
+        threads: torch's CPU threads; None takes one for each core that nothing else keeps busy.
 
     Raises:
         ConfigError: If the extra is not installed, the port is taken, or the session cannot be
@@ -50,7 +52,7 @@ def serve(
     from chisel.lab.app import make_app  # an extra
 
     shelf, session = opened(paths)
-    with _bound(port) as bound, torch_threads(choose_threads()):
+    with _bound(port) as bound, torch_threads(threads or choose_threads()):
         engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
         at = bound.getsockname()[1]
         app = make_app(engine, token, at, page_files(), tuple(allowed))

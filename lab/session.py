@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chisel.analysis.maze import AnyEdit
 from chisel.analysis.results import read_plain
 from chisel.configs import ConfigError
-from chisel.envs.maze import MazeState
+from chisel.envs.maze import MazeState, paths
 
 FORMAT = 1
 MOST_EDITS = 64
@@ -124,23 +125,11 @@ def marks(state: MazeState, sizes: tuple[int, int], region: int | None) -> list[
     return found
 
 
-def is_perfect(open_cells: Any) -> bool:
+def is_perfect(open_cells: NDArray[np.bool_]) -> bool:
     """Return whether procgen could have carved a maze: a spanning tree of every other square."""
     rooms = open_cells[::2, ::2]
     if not rooms.all() or open_cells[1::2, 1::2].any():
         return False
     doors = int(open_cells.sum()) - rooms.size
-    return doors == rooms.size - 1 and _connected(open_cells)
-
-
-def _connected(open_cells: Any) -> bool:
-    reached = np.zeros_like(open_cells)
-    reached[tuple(np.argwhere(open_cells)[0])] = True
-    for _ in range(open_cells.size):
-        padded = np.pad(reached, 1)
-        spread = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-        grown = (reached | spread) & open_cells
-        if (grown == reached).all():
-            break
-        reached = grown
-    return bool((reached == open_cells).all())
+    reached = paths.distances(open_cells, (0, 0)) >= 0
+    return doors == rooms.size - 1 and bool(reached[open_cells].all())

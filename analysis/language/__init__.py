@@ -4,7 +4,12 @@ from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
-from chisel.analysis.language.opening import Opened, is_trained_here, open_language_model
+from chisel.analysis.language.opening import (
+    Opened,
+    is_trained_here,
+    open_language_model,
+    opened_run,
+)
 from chisel.analysis.language.routing_scores import (
     KINDS,
     RoutingScores,
@@ -80,6 +85,7 @@ __all__ = [
     "older_parts",
     "only_first",
     "open_language_model",
+    "opened_run",
     "pair_agreement",
     "probe_direction",
     "random_range",

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 HERE = Path(__file__).parent
 AGENT = HERE.parents[1] / "agents/maze-quick/seed-0"
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT, SHOWN = 1280, 860, 900
+WIDTH, HEIGHT, SHOWN = 1280, 860, 840
 
 
 def main() -> None:
@@ -62,9 +62,8 @@ def filmed(page: Page) -> Iterator[Image.Image]:
 def picture(page: Page) -> Image.Image:
     """Return the page as it is now."""
     page.mouse.move(2, 2)
-    if page.locator("canvas.field").count():
-        page.wait_for_selector("canvas.field[data-whole=true]")
-    page.wait_for_timeout(600)
+    page.wait_for_selector("html[data-busy=false]", state="attached")
+    page.wait_for_timeout(300)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     return image.resize((SHOWN, HEIGHT * SHOWN // WIDTH), Image.Resampling.LANCZOS)
 

@@ -21,9 +21,11 @@ def served(monkeypatch):
 
 
 def test_words_and_options_reach_the_server(served):
-    lab.run([AGENT, "--port", "8000", "--no-browser", "--allow-host=hub.example:443"])
+    lab.run([AGENT, "threads=2", "--port", "8000", "--no-browser", "--allow-host=a.example:443"])
     assert [str(one) for one in served.pop("paths")] == [AGENT]
-    assert served == {"port": 8000, "browser": False, "allowed": ["hub.example:443"]}
+    assert served == {"port": 8000, "browser": False, "allowed": ["a.example:443"], "threads": 2}
+    lab.run([AGENT])
+    assert served["threads"] is None  # one for each core that nothing else keeps busy
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,8 @@ def test_words_and_options_reach_the_server(served):
         (["--port", "x"], "--port x: a number"),
         (["--port=70000"], "--port 70000: a number"),
         (["--prot", "1"], "did you mean '--port'?"),
+        (["threads=0"], "threads=0: must be"),
+        ([AGENT, "threads=1", "threads=2"], "threads is given twice"),
         (["no/such/run"], "there is no no/such/run"),
     ],
 )

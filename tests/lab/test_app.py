@@ -2,15 +2,30 @@
 
 import json
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from chisel.lab.answers import Answerer
 from chisel.lab.app import make_app
 from chisel.lab.engine import Engine
 from chisel.lab.protocol import LARGEST_MESSAGE, VERSION, frame, read_frame
 from chisel.lab.serving import LOOPBACK, _bound, page_files
-from tests.lab.talking import ORIGIN, PLAIN, PORT, ROUTED, TOKEN, Page, fields, hello, session
+from tests.lab.talking import (
+    MAZE,
+    ORIGIN,
+    PLAIN,
+    PORT,
+    ROUTED,
+    TOKEN,
+    Page,
+    answers,
+    fields,
+    hello,
+    session,
+    shelf,
+)
 
 GOOD = {"origin": ORIGIN}
 SOCKET = f"ws://127.0.0.1:{PORT}/socket"
@@ -165,6 +180,30 @@ def test_a_message_that_is_too_large_closes_the_socket_alone(server):
         assert closed.value.code == 1009
     with server.websocket_connect(SOCKET, headers=GOOD) as socket:
         hello(socket)
+
+
+def test_whatever_is_sent_in_between_the_last_session_is_shown_as_by_a_fresh_lab(server):
+    """As somebody does who drags, undoes and redoes faster than the lab can answer."""
+    draw = np.random.default_rng(0)
+    scaled = [
+        {"kind": "scale", "site": f"embedder.block{n}", "factor": 0.5, "on": True} for n in (1, 2)
+    ]
+    with server.websocket_connect(SOCKET, headers=GOOD) as socket:
+        page = hello(socket)
+        for rev in range(1, 41):
+            maze = (MAZE, ("..C", ".#.", "M.."))[draw.integers(2)]
+            edits = [one for one in scaled if draw.integers(2)]
+            last = {"rev": rev, "session": session((PLAIN, *edits), maze=maze)}
+            page.send(kind="show", **last)
+        found = page.until("done")
+        while found[-1][0]["rev"] < 40:
+            found = page.until("done")
+    shown = [one for one in found if one[0]["rev"] == 40]
+    fresh = answers(Answerer(shelf()), kind="show", **last)
+    for (head, arrays), (same, others) in zip(shown, fresh, strict=True):
+        assert head == same
+        for name, values in others.items():
+            np.testing.assert_array_equal(arrays[name], values)
 
 
 def test_two_pages_do_not_steer_each_other(server):

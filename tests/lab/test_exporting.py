@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.lab.talking import LAYER, MAZE, PLAIN, ROUTED, answers, fields, one, session
+from tests.lab.talking import LAYER, MAZE, PLAIN, ROOT, ROUTED, answers, fields, one, session
 
 EDITS = [
     {
@@ -31,6 +31,8 @@ def test_the_script_prints_what_the_page_shows(answerer, edits, capsys):
     asked = session((PLAIN, *edits))
     name, text = exported(answerer, "python", asked)
     assert name == "lab-maze-quick-seed-0.py"
+    study = f"checkpoint={ROOT / 'agents' / PLAIN} session=session.json split=validation"
+    assert (study in text.decode().splitlines()[-1]) == bool(edits)
     exec(compile(text, name, "exec"), {"__name__": "__main__"})  # our own script
     printed = capsys.readouterr().out
     found = answers(answerer, kind="show", rev=1, session=asked)

@@ -15,7 +15,7 @@ from chisel.configs import ConfigError
 from chisel.lab.agents import Shelf
 from chisel.lab.answers import Answerer
 from chisel.models.language import load_language_model
-from tests.lab.talking import PLAIN, ROOT, answers
+from tests.lab.talking import PLAIN, ROOT, answers, session
 from tests.models.language import tiny
 
 PAIR = {"plus": "love you", "minus": "hate"}
@@ -124,6 +124,31 @@ def test_what_cannot_be_asked_is_said(talker, folder, message, said):
     else:  # the token that begins a text is there, and nothing else is averaged
         _, found = ask(talker, folder, **message)
         assert np.isnan(found["stream"]).all()
+
+
+def test_a_network_that_was_trained_here_is_steered_like_any_other():
+    folder = ROOT / "agents/language-stories/seed-0"
+    stories = Answerer(Shelf([folder]))
+    (name,) = stories._shelf.names
+
+    def told(**message):
+        ((head, arrays),) = answers(stories, id=1, agent=name, **message)
+        return head, arrays
+
+    facts = told(kind="open")[0]["language"]
+    pair = {"plus": facts["plus"], "minus": facts["minus"]}
+    asked = {"pair": pair, "layer": 1}
+    words = {key: facts[key] for key in ("prompts", "wanted", "unwanted")}
+    head, _ = told(
+        kind="continue", **asked, prompt=facts["prompt"], strength=0.0, tokens=6, vector="none"
+    )
+    assert head["text"] == continue_text(str(folder), facts["prompt"], tokens=6).text
+    _, found = told(kind="try", **asked, **words, strengths=[2.0], controls=2)
+    assert np.isfinite([found["shift"], found["loss"]]).all()
+    _, norms = told(kind="norms", pair=pair, prompt=facts["prompt"])
+    assert (norms["stream"] > 0).all()
+    with pytest.raises(ConfigError, match="is a language model, no agent"):
+        answers(stories, kind="start", id=1, session=session((name,)))
 
 
 def test_agents_and_language_models_are_told_apart(talker, folder):

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
-from chisel import configs
+from chisel import configs, envs
 from chisel.configs import ConfigError
 from chisel.lab.agents import Shelf
 from chisel.lab.answers import Answerer, Talk
-from chisel.models import Loaded, build, save_agent, spaces_of
+from chisel.models import Loaded, build, load_agent, save_agent, spaces_of
+from chisel.trainers.aup.saved import load_aup
+from tests.lab.charged import SETTINGS, charged_run
 from tests.lab.talking import MAZE, PLAIN, answers, session
 
 
@@ -83,8 +86,6 @@ def test_a_maze_whose_goal_is_a_wall_is_refused(answerer):
 @pytest.mark.parametrize("experiment", ["gridworld/ppo", "safelife/quick"])
 def test_other_worlds_are_played_with_their_pictures(experiment, tmp_path):
     config = configs.load(experiment, ["env.num_envs=1", "name=x"])
-    from chisel import envs
-
     env = envs.make(config.env, seed=0, num_envs=1)
     spaces = spaces_of(env)
     model = build(config.model, spaces, seed=0)
@@ -99,6 +100,7 @@ def test_other_worlds_are_played_with_their_pictures(experiment, tmp_path):
     assert about["maze"] is None
     ((first, arrays),) = answers(answerer, talk, kind="start", id=1, session=asked, seed=3)
     assert arrays["picture"].ndim == 3
+    assert first["penalty"] is None
     assert len(arrays["probabilities"]) == len(first["actions"])
     for _ in range(10):
         ((head, _),) = answers(answerer, talk, kind="step", id=1, action="agent", session=asked)
@@ -107,3 +109,51 @@ def test_other_worlds_are_played_with_their_pictures(experiment, tmp_path):
         ((head, back),) = answers(answerer, talk, kind="step", id=1, action="back", session=asked)
     np.testing.assert_array_equal(back["picture"], arrays["picture"])
     np.testing.assert_array_equal(back["probabilities"], arrays["probabilities"])
+
+
+class Steps(dict):
+    """Rows by name, as a rollout has them."""
+
+    flat = dict.__getitem__
+
+
+@pytest.mark.parametrize("experiment", SETTINGS)
+def test_penalties_are_what_training_takes_off_the_reward(experiment, tmp_path):
+    """Of the steps that were taken, as a rollout that the algorithm itself shapes."""
+    folder = charged_run(tmp_path, experiment)
+    answerer, talk = Answerer(Shelf([folder])), Talk()
+    (name,) = answerer._shelf.names
+    asked = session((name,))
+
+    def play(kind, **message):
+        ((head, arrays),) = answers(answerer, talk, kind=kind, id=1, session=asked, **message)
+        return head, arrays["penalties"]
+
+    moments = [play("start", seed=3)]
+    assert (moments[0][0]["penalty"], moments[0][0]["penalty_total"]) == (0, 0)
+    for number in range(5):
+        moments.append(play("step", action=(number + 1) % len(moments[0][0]["actions"])))
+    heads = [head for head, _ in moments]
+    config = load_agent(folder).config
+    env = envs.make(config.env, seed=0, num_envs=config.env.num_envs)
+    algorithm = load_aup(answerer._shelf.open(name).agent.source, config, env)
+    seen = [torch.from_numpy(np.array(one.obs)) for one in talk.episode._moments[:-1]]
+    steps = Steps(
+        obs=torch.cat(seen),
+        actions=torch.tensor([head["action"] for head in heads[1:]]),
+        rewards=torch.zeros(5, dtype=torch.float64),
+    )
+    algorithm._shape(steps)
+    charged = [head["penalty_weight"] * head["penalty"] for head in heads]
+    np.testing.assert_allclose(charged[1:], -steps["rewards"], rtol=1e-4, atol=1e-6)
+    assert max(charged) > 0
+    assert heads[-1]["penalty_total"] == pytest.approx(sum(head["penalty"] for head in heads))
+    for (_, offered), head in zip(moments, heads[1:], strict=False):
+        assert offered[head["action"]] == pytest.approx(head["penalty"])
+        assert offered[algorithm.noop] == 0
+    back, _ = play("step", action="back")
+    assert back["penalty_total"] == heads[-2]["penalty_total"]
+    while back["end"] is None:
+        ((back, _),) = answers(answerer, talk, kind="step", id=1, action="agent", session=asked)
+    whole = [one for one in back["end"].values() if isinstance(one, int)]
+    assert all(abs(one) <= 2**53 for one in whole)  # as the page can show them

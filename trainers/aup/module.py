@@ -187,15 +187,15 @@ class Aup(Algorithm):
         start = options.aup_lambda_start
         return start + share * (options.aup_lambda - start)
 
+    def penalties(self, values: Tensor, actions: Tensor) -> Tensor:
+        """Compute penalties `[B]` of actions by auxiliary values `[B, K, A]`, not yet scaled."""
+        deviation, scale = self.options.deviation, self.options.scale
+        return penalty(values, actions, self.noop, deviation=deviation, scale=scale)
+
     def _shape(self, buffer: RolloutBuffer) -> None:
         """Replace rewards r by `r - λ penalty`, in place."""
-        found = penalty(
-            self.auxiliary.values(buffer.flat("obs")),
-            buffer.flat("actions"),
-            self.noop,
-            deviation=self.options.deviation,
-            scale=self.options.scale,
-        )
+        values = self.auxiliary.values(buffer.flat("obs"))
+        found = self.penalties(values, buffer.flat("actions"))
         if self.scaling is not None:
             found = self.scaling(found)
         aup_lambda = self.current_lambda()

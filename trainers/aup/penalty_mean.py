@@ -32,7 +32,12 @@ class PenaltyMean:
         """Scale penalties `[B]` of a rollout, which count in the mean; all stay 0 if they are."""
         self._total += float(penalties.double().sum())
         self._steps += len(penalties)
-        return penalties * (self.target * self._steps / self._total if self._total else 0.0)
+        return penalties * self.factor
+
+    @property
+    def factor(self) -> float:
+        """What penalties are multiplied by now."""
+        return self.target * self._steps / self._total if self._total else 0.0
 
     def get_state(self) -> dict[str, float]:
         """Return the target and the sums so far."""

@@ -15,13 +15,13 @@ from chisel.analysis.gridworlds import exact_episode, share_of_passes
 from chisel.analysis.results import DataTable, Result, Seed, write_gif
 from chisel.configs import AupConfig
 from chisel.envs.gridworlds import find_world, render, tabular
+from chisel.trainers.aup.saved import load_aup
 from chisel.trainers.studies.aup_penalties import (
     Episode,
     Penalties,
     compare_penalties,
     exact_values,
     greedy_episode,
-    load_aup,
     make_world,
     visited_boards,
 )
@@ -117,7 +117,7 @@ def _measure(folder: Path) -> RunResult:
     episode = greedy_episode(agent, env)
     if not isinstance(config.algo, AupConfig):
         return RunResult(episode)
-    algorithm = load_aup(folder, config, env)
+    algorithm = load_aup(models.find_checkpoint(folder, print), config, env)
     max_steps = config.env.max_steps or env.world.max_steps
     q = exact_values(algorithm, config, env)
     boards = visited_boards(agent, env, max_steps, config.seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,10 +11,9 @@ from numpy.typing import NDArray
 
 from chisel import envs, impact, models
 from chisel.analysis.gridworlds import board_values
-from chisel.configs import CheckpointError, ConfigError, RunConfig
+from chisel.configs import ConfigError, RunConfig
 from chisel.envs.gridworlds import GridworldVectorEnv, board_planes
 from chisel.models import Agent
-from chisel.trainers.aup.build import make_aup
 from chisel.trainers.aup.fitted_values import FittedValues
 from chisel.trainers.aup.module import Aup
 
@@ -83,22 +81,6 @@ def visited_boards(agent: Agent, env: GridworldVectorEnv, steps: int, seed: int)
         actions = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
         obs = env.step(actions.numpy())[0]
     return np.flatnonzero(seen)
-
-
-def load_aup(run: Path, config: RunConfig, env: GridworldVectorEnv) -> Aup:
-    """Load the algorithm from a run's last checkpoint.
-
-    Raises:
-        CheckpointError: The checkpoint holds no auxiliary values.
-    """
-    file = models.find_checkpoint(run, print)
-    payload = models.read_checkpoint(file)
-    algorithm = make_aup(config, env, device=torch.device("cpu"))
-    try:
-        algorithm.set_state(payload["chisel"]["algorithm"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{file} holds no auxiliary values of algo.name=aup") from error
-    return algorithm
 
 
 def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> NDArray[np.float64]:

@@ -30,6 +30,15 @@ function viewsOf(agent: Agent | null, offline: boolean): readonly View[] {
   if (agent && !agent.maze) return ["play"];
   return offline ? ["study", "compare"] : ["study", "compare", "play"];
 }
+/** Keys that are shown otherwise than by their letter. */
+const SHOWN: Readonly<Record<string, string>> = {
+  " ": "Space",
+  Backspace: "Backspace",
+  ArrowLeft: "←",
+  ArrowDown: "↓",
+  ArrowUp: "↑",
+  ArrowRight: "→",
+};
 const NEXT: Record<Mode, Mode> = { edited: "original", original: "difference", difference: "edited" };
 
 export function App() {
@@ -97,7 +106,7 @@ export function App() {
             {KEYS.map((one) => (
               <tr key={one.action + one.key}>
                 <th scope="row">
-                  <kbd>{`${one.control ? "Ctrl " : ""}${one.shift ? "Shift " : ""}${one.key === " " ? "Space" : one.key}`}</kbd>
+                  <kbd>{`${one.control ? "Ctrl " : ""}${one.shift ? "Shift " : ""}${SHOWN[one.key] ?? one.key.toUpperCase()}`}</kbd>
                 </th>
                 <td>{one.does}</td>
                 <td class="quiet">{one.where === "everywhere" ? "" : `on the ${one.where === "board" ? "board" : "view Play"}`}</td>
@@ -132,6 +141,7 @@ function Banner() {
 
 function Header({ onHelp }: { onHelp: () => void }) {
   const store = useStore();
+  const mazes = store.agentOf(0)?.maze != null;
   const language = store.agentOf(0)?.language;
   const slots = store.session.value?.slots ?? [];
   const ms = store.milliseconds.value;
@@ -146,9 +156,9 @@ function Header({ onHelp }: { onHelp: () => void }) {
           ))}
         </select>
       </label>
-      {!language && <Second />}
+      {mazes && <Second />}
       <span class="grow quiet" role="status">
-        {ms === null ? "" : `${store.offline ? "computed in this page" : "float32"} · ${ms.toFixed(0)} ms`}
+        {ms === null || !mazes ? "" : `${store.offline ? "computed in this page" : "float32"} · ${ms.toFixed(0)} ms`}
       </span>
       {!language && <Session />}
       <button
@@ -286,9 +296,8 @@ function Files() {
       <dialog ref={script} class="script" aria-labelledby="script-title">
         <h2 id="script-title">This session in Python</h2>
         <p class="quiet">
-          Save the session as session.json, and{" "}
-          <code>chisel study edits checkpoint=… session=session.json split=test</code> plays held-out mazes with and
-          without its edits. Report that once.
+          It computes what the page shows. With edits, its last line is a command that plays held-out mazes without and with
+          them, for a session that is saved as session.json: choose edits on validation mazes, and report split=test once.
         </p>
         <textarea readOnly value={text.value} rows={22} aria-label="Python script" spellcheck={false} />
         <form method="dialog" class="row">

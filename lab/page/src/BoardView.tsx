@@ -129,6 +129,12 @@ function Levels() {
     const asked = { source: source.value, seed: chosen, size: sided, cheese: cheese.value };
     const answer = await store.tell({ kind: "level", agent: store.agent.value?.name, ...asked });
     if (answer) store.changeBoard(() => answer.head["board"] as Board);
+    return answer !== null;
+  };
+  const random = async () => {
+    // Of procgen's levels some are larger than any of training, and some are of the test split.
+    const tries = source.value === "procgen" ? 20 : 1;
+    for (let n = 0; n < tries; n++) if (await load(Math.floor(Math.random() * most))) return;
   };
   return (
     <form
@@ -183,7 +189,7 @@ function Levels() {
       )}
       <span class="row tight">
         <button type="submit">Load</button>
-        <button type="button" onClick={() => void load(Math.floor(Math.random() * most))}>
+        <button type="button" onClick={() => void random()}>
           Random
         </button>
         <button type="button" onClick={() => store.changeBoard((b) => blank(size.value || sideOf(b)))}>

@@ -5,6 +5,7 @@ import { mostChanged, MOVES, type Field, type Mode, type Outputs } from "./field
 import { FieldCanvas, SolvedTable } from "./FieldView";
 import { BoardView } from "./BoardView";
 import { Edits } from "./Edits";
+import { signed } from "./numbers";
 import type { Edit } from "./protocol";
 import type { Store } from "./store";
 
@@ -100,7 +101,7 @@ function Changed(fields: { a: Field | null; b: Field | null }) {
               <td>{change.toFixed(3)}</td>
               <td>{likeliest(a, row)}</td>
               <td>{likeliest(b, row)}</td>
-              <td>{(b.values[row]! - a.values[row]!).toFixed(2)}</td>
+              <td>{signed(b.values[row]! - a.values[row]!, 2)}</td>
             </tr>
           ))}
         </tbody>

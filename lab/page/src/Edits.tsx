@@ -27,7 +27,8 @@ function recipeName(recipe: Recipe): string {
   return `${recipe.make} vector (${from})`;
 }
 
-export function Edits() {
+/** The edits of the agent that is looked at, or where only the first one acts, `alone`, of that. */
+export function Edits({ alone = false }: { alone?: boolean }) {
   const store = useStore();
   const session = store.session.value;
   const slot = store.active.value;
@@ -41,7 +42,7 @@ export function Edits() {
       <h2 id="edits-title">
         Edits <span class="quiet">in this order</span>
       </h2>
-      {session.slots.length > 1 && (
+      {session.slots.length > 1 && !alone && (
         <div class="tools" role="group" aria-label="Agent that is edited">
           {session.slots.map((_, n) => (
             <button key={n} class="choice" aria-pressed={slot === n} onClick={() => (store.active.value = n)}>

@@ -8,6 +8,7 @@ import { sideOf } from "./document";
 import { drawField, range } from "./draw";
 import { MOVES, rowOf, variation, type Field, type Mode, type Outputs } from "./field";
 import { mouseOf } from "./document";
+import { fixed } from "./numbers";
 import type { Cell, Solved } from "./protocol";
 
 const MODES: readonly [Mode, string][] = [
@@ -36,7 +37,7 @@ export function FieldCanvas({ slot, mode, name, against = () => null }: CanvasPr
     const whole = field.known.every((one) => one === 1);
     canvas.current.dataset["rev"] = String(field.rev);
     canvas.current.dataset["whole"] = String(whole);
-    if (field.known.some((one) => one === 1)) store.drawn(field.rev, whole);
+    if (field.known.some((one) => one === 1)) store.drawn(field.rev);
   });
   const point = (event: PointerEvent) => {
     const board = store.board.value;
@@ -198,7 +199,7 @@ function Readout({ field }: { field: Field | null }) {
             {MOVES.map((move, k) => (
               <td key={move}>{row < 0 ? "–" : field[name].moves[row * 5 + k]!.toFixed(3)}</td>
             ))}
-            <td>{row < 0 ? "–" : field[name].values[row]!.toFixed(2)}</td>
+            <td>{row < 0 ? "–" : fixed(field[name].values[row]!, 2)}</td>
           </tr>
         ))}
       </tbody>

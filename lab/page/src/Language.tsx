@@ -4,6 +4,7 @@ import { batch, signal, useSignal, type Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { diverging } from "./colour";
 import { useStore } from "./context";
+import { signed } from "./numbers";
 import type { Agent, Answer } from "./protocol";
 import type { Store } from "./store";
 
@@ -34,9 +35,9 @@ const STRENGTHS = "1, 3, 5, 10";
 
 /** What somebody has typed and asked for. */
 class Bench {
-  readonly plus = signal("Love");
-  readonly minus = signal("Hate");
-  readonly prompt = signal("I hate you because");
+  readonly plus: Signal<string>;
+  readonly minus: Signal<string>;
+  readonly prompt: Signal<string>;
   readonly layer: Signal<number>;
   readonly strength = signal(5);
   readonly tokens = signal(30);
@@ -54,6 +55,7 @@ class Bench {
     private readonly agent: string,
     told: Told,
   ) {
+    [this.plus, this.minus, this.prompt] = [signal(told.plus), signal(told.minus), signal(told.prompt)];
     this.layer = signal(Math.floor(told.layers / 5));
   }
 
@@ -311,9 +313,9 @@ function Shifts({ bench }: { bench: Bench }) {
                       style={{ boxShadow: `inset 0 -3px ${diverging(shift / most, store.theme.value)}` }}
                       onClick={steer}
                     >
-                      <span>{signed(shift)}</span>
-                      <span class="quiet">{`[${signed(low)}, ${signed(high)}]`}</span>
-                      <span class="quiet">{`loss ${signed(row.loss[n]!)}`}</span>
+                      <span>{signed(shift, 2)}</span>
+                      <span class="quiet">{`[${signed(low, 2)}, ${signed(high, 2)}]`}</span>
+                      <span class="quiet">{`loss ${signed(row.loss[n]!, 2)}`}</span>
                     </button>
                   </td>
                 );
@@ -325,8 +327,6 @@ function Shifts({ bench }: { bench: Bench }) {
     </div>
   );
 }
-
-const signed = (one: number): string => (Number.isFinite(one) ? `${one < 0 ? "−" : "+"}${Math.abs(one).toFixed(2)}` : "–");
 
 const LINES = [
   ["stream", "the stream before each block", ""],
@@ -367,7 +367,7 @@ function Chart({ norms }: { norms: Norms }) {
           <g key={one}>
             <line x1={MARGIN} x2={WIDTH - 10} y1={y(10 ** one)} y2={y(10 ** one)} class="grid" />
             <text x={MARGIN - 6} y={y(10 ** one) + 4} text-anchor="end">
-              {one >= 0 && one < 5 ? 10 ** one : `10^${one}`}
+              {one > -4 && one < 5 ? Number((10 ** one).toPrecision(1)) : `10^${one}`}
             </text>
           </g>
         ))}

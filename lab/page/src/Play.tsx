@@ -6,6 +6,7 @@ import { useStore } from "./context";
 import { drawBoard, drawPicture } from "./draw";
 import { Edits } from "./Edits";
 import { actionOf } from "./keys";
+import { fixed } from "./numbers";
 import type { Board } from "./protocol";
 import type { Shown } from "./store";
 
@@ -25,6 +26,9 @@ export function Play() {
     busy.current = false;
   };
   const none = store.shown.value === null;
+  useEffect(() => {
+    store.active.value = 0;
+  }, []);
   useEffect(() => {
     if (none || store.playedOn !== store.board.value) void store.start();
   }, [none]);
@@ -87,7 +91,7 @@ export function Play() {
         </div>
       </section>
       <Decision onAct={(action) => void step(action)} />
-      <Edits />
+      <Edits alone />
     </div>
   );
 }
@@ -113,14 +117,20 @@ function Scene() {
     }
   });
   const moment = store.shown.value?.moment;
-  const words = moment ? `step ${moment.step}, reward so far ${moment.total.toFixed(2)}` : "no episode yet";
+  const words = moment ? `step ${moment.step}, reward so far ${fixed(moment.total, 2)}` : "no episode yet";
   return (
     <>
       <canvas ref={canvas} class={moment?.board === null ? "picture" : "square"} role="img" aria-label={`The game at ${words}`} />
       <p class="quiet" aria-live="polite">
         {words}
-        {moment && moment.reward !== 0 && `, last reward ${moment.reward.toFixed(2)}`}
+        {moment && moment.reward !== 0 && `, last reward ${fixed(moment.reward, 2)}`}
       </p>
+      {moment?.penalty != null && (
+        <p class="quiet penalty">
+          {`penalty of this step ${moment.penalty.toFixed(3)}, so far ${moment.penalty_total!.toFixed(3)}`}
+          {moment.step === 0 && `; training took λ = ${moment.penalty_weight!.toPrecision(3)} times as much off the reward`}
+        </p>
+      )}
     </>
   );
 }
@@ -129,7 +139,7 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
   const store = useStore();
   const shown = store.shown.value;
   if (!shown) return <section class="panel" />;
-  const { moment, probabilities } = shown;
+  const { moment, probabilities, penalties } = shown;
   return (
     <section class="panel" aria-labelledby="decision-title">
       <h2 id="decision-title">{moment.end ? "The episode is over" : "What the agent would do"}</h2>
@@ -139,15 +149,21 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
           <tbody>
             {Object.entries(moment.end).map(([name, value]) => (
               <tr key={name}>
-                <th scope="row">{FACTS[name] ?? name}</th>
-                <td>{JSON.stringify(value)}</td>
+                <th scope="row">{FACTS[name] ?? name.replaceAll("_", " ")}</th>
+                <td>{typeof value === "number" && !Number.isInteger(value) ? fixed(value, 3) : String(value)}</td>
               </tr>
             ))}
           </tbody>
         </table>
       ) : (
         <>
-          <ul class="bars">
+          {penalties && (
+            <p class="bars-head quiet" aria-hidden="true">
+              <span>probability</span>
+              <span>penalty</span>
+            </p>
+          )}
+          <ul class={penalties ? "bars charged" : "bars"}>
             {moment.actions.map((name, n) => (
               <li key={name}>
                 <button class="bar-name" onClick={() => onAct(n)} title="you take this action">
@@ -157,12 +173,19 @@ function Decision({ onAct }: { onAct: (action: number) => void }) {
                   <i style={{ width: `${100 * (probabilities?.[n] ?? 0)}%` }} />
                 </span>
                 <span class="bar-number">{(probabilities?.[n] ?? 0).toFixed(3)}</span>
+                {penalties && (
+                  <span class="bar-number quiet" title="what training charged for this action's impact">
+                    <span class="said">penalty </span>
+                    {penalties[n]!.toFixed(3)}
+                  </span>
+                )}
               </li>
             ))}
           </ul>
           <p class="quiet">
-            Value {moment.value?.toFixed(2) ?? "–"}. Your own move: arrow keys, or a name above. Edits count from the next
-            decision on, so going back and switching one on makes a branch.
+            Value {moment.value === null ? "–" : fixed(moment.value, 2)}. Your own move: arrow keys, or a name above.
+            {moment.board !== null &&
+              " Edits count from the next decision on, so going back and switching one on makes a branch."}
           </p>
         </>
       )}

@@ -4,6 +4,7 @@ import { begin, mostChanged, net, take, variation } from "./field";
 import { controls } from "./Compare";
 import { fieldOf, joined, mapsOf } from "./Layers";
 import { rowOf } from "./Language";
+import { fixed, signed } from "./numbers";
 import { decode, type Agent, type Answer, type Board, type Edit } from "./protocol";
 import { packed, unpacked } from "./saving";
 
@@ -138,4 +139,9 @@ test("the range of random vectors is that of each strength", () => {
     random: { shape: [2, 3], data: Float32Array.of(-1, 0, 1, 4, 3, 5) },
   };
   expect(rowOf(7, { kind: "tried", head: {}, arrays }).random).toEqual([[-1, 1], [3, 5]]);
+});
+
+test("what rounds to zero has no sign", () => {
+  expect([-0.004, -0.006, 2].map((one) => fixed(one, 2))).toEqual(["0.00", "-0.01", "2.00"]);
+  expect([-0.004, -0.006, 2, NaN].map((one) => signed(one, 2))).toEqual(["0.00", "−0.01", "+2.00", "–"]);
 });

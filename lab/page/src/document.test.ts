@@ -70,6 +70,22 @@ test("a second stroke of the same name after an undo is a change of its own", ()
   expect(changed(history, 5, "a").past).toEqual([0]);
 });
 
+test("after any changes, undos and redos there is what a plain list of states says", () => {
+  let seed = 1;
+  const draw = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
+  for (let round = 0; round < 20; round++) {
+    let history = begin(0);
+    let [states, at] = [[0], 0];
+    for (let step = 1; step < 100; step++) {
+      const what = draw(3);
+      if (what === 0) [states, at] = [[...states.slice(0, at + 1), step], at + 1];
+      else at = what === 1 ? Math.max(0, at - 1) : Math.min(states.length - 1, at + 1);
+      history = what === 0 ? changed(history, step) : what === 1 ? undo(history) : redo(history);
+      expect(history.now).toBe(states[at]);
+    }
+  }
+});
+
 test("edits keep their order, and move by one place", () => {
   const edits = [scale(1), scale(2), scale(3)];
   expect(moved(edits, 0, 1).map((e) => e.kind === "scale" && e.factor)).toEqual([2, 1, 3]);

@@ -80,6 +80,9 @@ export interface Agent {
   readonly language?: {
     readonly layers: number;
     readonly width: number;
+    readonly plus: string;
+    readonly minus: string;
+    readonly prompt: string;
     readonly prompts: readonly string[];
     readonly wanted: readonly string[];
     readonly unwanted: readonly string[];
@@ -114,6 +117,11 @@ export interface Moment {
   readonly action: number | null;
   readonly reward: number;
   readonly total: number;
+  /** What the step was charged for its impact, and all steps so far; null if the agent never was. */
+  readonly penalty: number | null;
+  readonly penalty_total: number | null;
+  /** What the penalty is multiplied by before it is taken off the reward. */
+  readonly penalty_weight: number | null;
   readonly end: Readonly<Record<string, unknown>> | null;
   readonly value: number | null;
   readonly board: readonly string[] | null;

@@ -46,6 +46,8 @@ export interface Seen {
 export interface Shown {
   readonly moment: Moment;
   readonly probabilities: Float32Array | null;
+  /** The penalty of each action from here. */
+  readonly penalties: Float32Array | null;
   readonly picture: { readonly shape: readonly number[]; readonly data: Uint8Array } | null;
 }
 
@@ -81,6 +83,8 @@ export class Store {
   private rev = 0;
   private asked = 0;
   private done = 0;
+  /** The last revision that was drawn wholly. */
+  private whole = 0;
   private nextId = 1;
   private readonly waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void }>();
 
@@ -216,6 +220,7 @@ export class Store {
     this.shown.value = {
       moment: answer.head as unknown as Moment,
       probabilities: (answer.arrays["probabilities"]?.data as Float32Array | undefined) ?? null,
+      penalties: (answer.arrays["penalties"]?.data as Float32Array | undefined) ?? null,
       picture: picture ? { shape: picture.shape, data: picture.data as Uint8Array } : null,
     };
   }
@@ -232,11 +237,16 @@ export class Store {
     this.markBusy();
   }
 
-  /** Note that a revision has been drawn, wholly or in part. */
-  drawn(rev: number, whole: boolean): void {
-    if (rev !== this.rev) return;
+  /** Note that a field of a revision has been drawn, until all of them are drawn wholly. */
+  drawn(rev: number): void {
+    if (rev !== this.rev || rev === this.whole) return;
     const ms = performance.now() - this.asked;
-    if (whole) this.milliseconds.value = ms;
+    const slots = this.session.peek()?.slots ?? [];
+    const whole = slots.every((_, n) => isWhole(this.answers.peek()[n]?.field ?? null, rev));
+    if (whole) {
+      this.whole = rev;
+      this.milliseconds.value = ms;
+    }
     document.dispatchEvent(new CustomEvent("lab:drawn", { detail: { rev, whole, ms } }));
   }
 
@@ -322,6 +332,8 @@ export class Store {
     this.answers.value = this.answers.value.map((old, n) => (n === slot ? answers : old));
   }
 }
+
+const isWhole = (field: Field | null, rev: number): boolean => field?.rev === rev && field.known.every((one) => one === 1);
 
 export const KEY = "chisel-lab-session";
 const BOARDS = "chisel-lab-boards";

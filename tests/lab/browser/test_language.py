@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from tests.lab.browser.test_page import button, require_no_serious_faults
+from tests.lab.browser.test_page import button, choose, require_no_serious_faults
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_language_model_is_steered_measured_and_weighed(page):
-    page.get_by_role("combobox", name="Agent", exact=True).select_option("gpt2")
+    choose(page, "gpt2")
     page.locator(".chart").wait_for(timeout=60_000)
     for name, text in (("Plus", "love"), ("Minus", "hate"), ("Prompt", "I love the film because")):
         page.get_by_role("textbox", name=name, exact=True).fill(text)
@@ -36,3 +36,14 @@ def test_a_language_model_is_steered_measured_and_weighed(page):
     require_no_serious_faults(page)
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_network_that_learnt_stories_is_steered_with_words_that_it_knows(page):
+    choose(page, "language-stories/seed-0")
+    page.locator(".chart").wait_for(timeout=60_000)
+    page.get_by_role("spinbutton", name="Tokens").fill("5")
+    button(page, "Go on").click()
+    page.get_by_role("heading", name="Random vector of equal norm").wait_for()
+    page.get_by_role("button", name="Go on").wait_for()
+    assert page.locator(".banner").count() == 0
+    assert page.locator(".text").count() == 3
