@@ -64,14 +64,9 @@ def test_flat_pictures_are_pixel_for_pixel_procgens(recorded, mode):
     sizes = np.full(len(mice), worlds.shape[1])
     boards = Boards(worlds, sizes, mice, np.zeros(len(mice), np.int64))
     drawn, every = np.empty((len(mice), 64, 64, 3), np.uint8), np.arange(len(mice))
-    FlatPainter(worlds.shape[1], centred=mode == "memory").draw(
-        every,
-        boards.worlds,
-        boards.mice_in_world,
-        np.zeros_like(every),
-        np.zeros_like(every),
-        drawn,
-    )
+    painter = FlatPainter(worlds.shape[1], centred=mode == "memory")
+    painter.draw(every, worlds, boards.mice_in_world, np.zeros_like(every), drawn)
+    painter.draw_mice(boards.mice_in_world, np.zeros_like(every), drawn)
     np.testing.assert_array_equal(drawn, recorded[f"{mode}/pixels"])
 
 
