@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chisel.analysis.evaluation import evaluate
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import CHEESE, WALL, Boards, make_maze, parity
 from chisel.envs.maze.native import draw_levels
@@ -128,6 +129,18 @@ class TestBesideProcgen:
         for env, state in zip(engines, reversed(states), strict=True):
             env.set_state(state)
             assert trace(env, actions[80:]) == whole[0]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("agent", ["maze-quick", "maze-pixels-small", "maze-easy"])
+    def test_shipped_agents_play_the_same_episodes_under_either_engine(self, agent, tmp_path):
+        for engine in ("native", "procgen"):
+            few = [f"env.engine={engine}", "env.timeout=60", "eval.levels=12", "eval.num_envs=4"]
+            evaluate(f"agents/{agent}/seed-0", overrides=few, out=tmp_path / engine)
+        ours, theirs = (
+            (tmp_path / engine / "eval.csv").read_text() for engine in ("native", "procgen")
+        )
+        assert ours == theirs
+        assert len(ours.splitlines()) > 12
 
 
 def trace(env, actions):
