@@ -9,7 +9,7 @@ import pytest
 from benchmarks import equivalence
 from benchmarks.equivalence import ARMS, MARGIN, PLAIN, measure
 
-TOY = ("env.levels.max_size=3", "model.channels=[2,2,2]", "frames=512", "trainer.threads=1")
+TOY = ("env.levels.max_size=3", "model.channels=[2,2,2]", "frames=512", "trainer.accelerator=cpu")
 
 
 def test_arms_train_in_turns_and_what_was_trained_so_far_is_on_disk(tmp_path):
