@@ -20,15 +20,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks import machine
 from chisel.analysis.maze import mouse_at
 from chisel.configs import WORLD_SIZE
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import (
-    Cell,
     LevelSetRecipe,
-    MazeState,
     build_level_set,
     make_maze,
     make_training,
@@ -44,6 +43,9 @@ LEVELS = 20_000
 """Levels of the set of a maze training."""
 _LEVELS = LevelsConfig(set_size=2000, max_size=9, split="train")
 
+Job = tuple[int, Callable[[], object]]
+"""A count, and what is done so often in a turn."""
+
 
 def measure(*, steps: int, rounds: int, only: str = "*") -> dict[str, Any]:
     """Time everything in turns.
@@ -57,7 +59,7 @@ def measure(*, steps: int, rounds: int, only: str = "*") -> dict[str, Any]:
         Under each name the CPU-seconds of each turn, the count they are divided by, and the rate:
         count over the shortest turn.
     """
-    jobs = {name: job for name, job in _jobs(steps).items() if fnmatch(name, only)}
+    jobs = {name: prepare() for name, prepare in _jobs(steps).items() if fnmatch(name, only)}
     turns: dict[str, list[float]] = {name: [] for name in jobs}
     for number in range(rounds + 1):
         for name, (_, run) in jobs.items():
@@ -71,20 +73,21 @@ def measure(*, steps: int, rounds: int, only: str = "*") -> dict[str, Any]:
     }
 
 
-def _jobs(steps: int) -> dict[str, tuple[int, Callable[[], object]]]:
-    seeds = np.arange(max(steps // 100, 200))
-    recipe = LevelSetRecipe(Look(), min(LEVELS, steps), (3, 5, 7, 9), split="train")
-    jobs: dict[str, tuple[int, Callable[[], object]]] = {
-        f"levels, {mode}": (len(seeds), functools.partial(draw_levels, seeds, side))
-        for mode, side in WORLD_SIZE.items()
+def _jobs(steps: int) -> dict[str, Callable[[], Job]]:
+    """Return by name what prepares each job."""
+    seeds, part = np.arange(max(steps // 100, 200)), functools.partial
+    jobs: dict[str, Callable[[], Job]] = {
+        f"levels, {mode}": part(_drawing, seeds, side) for mode, side in WORLD_SIZE.items()
     }
-    jobs["level set, up to 9x9, train"] = (recipe.count, lambda: build_level_set(recipe, 0))
+    jobs["level set, up to 9x9, train"] = part(_building, min(LEVELS, steps))
     for num in (64, 256, 1024):
-        jobs[f"symbolic 9x9 with facts, {num}"] = _stepping(num, steps, observation="symbolic")
-        jobs[f"flat pixels with facts, {num}"] = _stepping(num, steps // 4, **FLAT)
+        jobs[f"symbolic 9x9 with facts, {num}"] = part(
+            _stepping, num, steps, observation="symbolic"
+        )
+        jobs[f"flat pixels with facts, {num}"] = part(_stepping, num, steps // 4, **FLAT)
     for num in (64, 1024, 16_384):
-        jobs[f"device engine, symbolic 9x9, {num}"] = _advancing(num, steps)
-    jobs["device engine, flat pixels, 64"] = _advancing(64, steps // 16, **FLAT)
+        jobs[f"device engine, symbolic 9x9, {num}"] = part(_advancing, num, steps)
+    jobs["device engine, flat pixels, 64"] = part(_advancing, 64, steps // 16, **FLAT)
     hard = MazeConfig(mode="hard")
     views = {
         "flat pixels": replace(hard, **FLAT),
@@ -94,22 +97,28 @@ def _jobs(steps: int) -> dict[str, tuple[int, Callable[[], object]]]:
         views["textured pixels"] = hard
         for num, engine in itertools.product((64, 1024), ("native", "procgen")):
             name = f"textured pixels with facts, {engine}, {num}"
-            jobs[name] = _stepping(num, steps // 8, engine=engine)
-    state = build_level_set(LevelSetRecipe(Look("hard"), 1, (23,)), 0).state(0)
-    cells = paths.free_cells(state.open)
+            jobs[name] = part(_stepping, num, steps // 8, engine=engine)
     for name, config in views.items():
-        jobs[f"squares of a 23x23 maze, {name}"] = (
-            len(cells),
-            functools.partial(_observe, state, cells, config),
-        )
+        jobs[f"squares of a 23x23 maze, {name}"] = part(_observing, config)
     return jobs
 
 
-def _observe(state: MazeState, cells: list[Cell], config: MazeConfig) -> None:
-    observe_states(mouse_at(state, cells, "left"), config)
+def _drawing(seeds: NDArray[np.int64], side: int) -> Job:
+    return len(seeds), lambda: draw_levels(seeds, side)
 
 
-def _advancing(num: int, steps: int, **options: Any) -> tuple[int, Callable[[], object]]:
+def _building(count: int) -> Job:
+    recipe = LevelSetRecipe(Look(), count, (3, 5, 7, 9), split="train")
+    return count, lambda: build_level_set(recipe, 0)
+
+
+def _observing(config: MazeConfig) -> Job:
+    state = build_level_set(LevelSetRecipe(Look("hard"), 1, (23,)), 0).state(0)
+    cells = paths.free_cells(state.open)
+    return len(cells), lambda: observe_states(mouse_at(state, cells, "left"), config)
+
+
+def _advancing(num: int, steps: int, **options: Any) -> Job:
     """Return the number of steps of the device engine on the CPU, and what takes them."""
     torch.set_num_threads(1)
     view = options or {"observation": "symbolic"}
@@ -125,7 +134,7 @@ def _advancing(num: int, steps: int, **options: Any) -> tuple[int, Callable[[], 
     return actions.numel(), run
 
 
-def _stepping(num: int, steps: int, **options: Any) -> tuple[int, Callable[[], object]]:
+def _stepping(num: int, steps: int, **options: Any) -> Job:
     """Return the number of environment steps, and what takes them with random actions."""
     env = make_maze(MazeConfig(num_envs=num, levels=_LEVELS, timeout=60, **options), seed=0)
     env.reset()

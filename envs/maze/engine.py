@@ -42,7 +42,7 @@ class Engine(Protocol):
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """What agents see of all games, uint8 `[N, 64, 64, 3]`; valid until the next call."""
+        """What agents see of all games, uint8 `[N, 64, 64, 3]`, a fresh copy."""
 
     def step(self, actions: NDArray[np.integer[Any]]) -> None:
         """Act in every game, int `[N]`."""

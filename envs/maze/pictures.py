@@ -48,8 +48,9 @@ def observe_states(states: Sequence[MazeState], config: MazeConfig) -> NDArray[A
         facing = np.array([state.is_reflected for state in states], np.int64)
         backgrounds = np.array([state.background[0] for state in states])
         drawn, boards = np.arange(len(states)), Boards.of(states)
-        scene = (boards.worlds, boards.mice_in_world, facing, backgrounds, images)
-        painter(look, config.assets).draw(drawn, *scene)
+        mice, artist = boards.mice_in_world, painter(look, config.assets)
+        artist.draw(drawn, boards.worlds, mice, backgrounds, images)
+        artist.draw_mice(mice, facing, images)
     return images
 
 

@@ -72,8 +72,8 @@ def _open_once(ffi: Any) -> None:
 class ProcgenMaze:
     """`num` maze games in one procgen instance.
 
-    The arrays `rewards`, `first`, `completed`, `previous_seeds`, `level_seeds` and `pixels` are
-    procgen's own buffers: `step`, `restart` and `write` change them, so copy what you keep.
+    The arrays `rewards`, `first`, `completed`, `previous_seeds` and `level_seeds` are procgen's own
+    buffers: `step`, `restart` and `write` change them, so copy what you keep.
 
     Args:
         num: Number of games.
@@ -126,8 +126,13 @@ class ProcgenMaze:
         self.completed: NDArray[np.uint8] = self._env._info["prev_level_complete"]
         self.previous_seeds: NDArray[np.int32] = self._env._info["prev_level_seed"]
         self.level_seeds: NDArray[np.int32] = self._env._info["level_seed"]
-        self.pixels: NDArray[np.uint8] = self._env._ob["rgb"]
         self._wait()
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """See `Engine`."""
+        frames: NDArray[np.uint8] = self._env._ob["rgb"]
+        return frames.copy()
 
     def _wait(self) -> None:
         self._env._c_lib.libenv_observe(self._env._c_env)

@@ -52,7 +52,7 @@ class PixelView:
 
     def read(self) -> NDArray[np.uint8]:
         """See `View.read`."""
-        return self._engine.pixels.copy()
+        return self._engine.pixels
 
 
 class SymbolicView:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chisel.analysis.evaluation import evaluate
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import CHEESE, WALL, Boards, make_maze, parity
 from chisel.envs.maze.native import draw_levels
@@ -64,14 +65,9 @@ def test_flat_pictures_are_pixel_for_pixel_procgens(recorded, mode):
     sizes = np.full(len(mice), worlds.shape[1])
     boards = Boards(worlds, sizes, mice, np.zeros(len(mice), np.int64))
     drawn, every = np.empty((len(mice), 64, 64, 3), np.uint8), np.arange(len(mice))
-    FlatPainter(worlds.shape[1], centred=mode == "memory").draw(
-        every,
-        boards.worlds,
-        boards.mice_in_world,
-        np.zeros_like(every),
-        np.zeros_like(every),
-        drawn,
-    )
+    painter = FlatPainter(worlds.shape[1], centred=mode == "memory")
+    painter.draw(every, worlds, boards.mice_in_world, np.zeros_like(every), drawn)
+    painter.draw_mice(boards.mice_in_world, np.zeros_like(every), drawn)
     np.testing.assert_array_equal(drawn, recorded[f"{mode}/pixels"])
 
 
@@ -133,6 +129,18 @@ class TestBesideProcgen:
         for env, state in zip(engines, reversed(states), strict=True):
             env.set_state(state)
             assert trace(env, actions[80:]) == whole[0]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("agent", ["maze-quick", "maze-pixels-small", "maze-easy"])
+    def test_shipped_agents_play_the_same_episodes_under_either_engine(self, agent, tmp_path):
+        for engine in ("native", "procgen"):
+            few = [f"env.engine={engine}", "env.timeout=60", "eval.levels=12", "eval.num_envs=4"]
+            evaluate(f"agents/{agent}/seed-0", overrides=few, out=tmp_path / engine)
+        ours, theirs = (
+            (tmp_path / engine / "eval.csv").read_text() for engine in ("native", "procgen")
+        )
+        assert ours == theirs
+        assert len(ours.splitlines()) > 12
 
 
 def trace(env, actions):

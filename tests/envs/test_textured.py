@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from chisel import configs
-from chisel.analysis.evaluation import evaluate
 from chisel.configs.errors import ConfigError, EnvironmentFault
 from chisel.configs.schema import LevelsConfig, MazeConfig
 from chisel.envs.maze import CHEESE, FREE, WALL, MazeState, make_maze, observe_states
@@ -190,16 +189,3 @@ def test_a_background_that_does_not_exist_is_refused(painted):
 def test_a_folder_of_images_that_does_nothing_is_refused(overrides, message):
     with pytest.raises(ConfigError, match=message):
         configs.load("maze/easy", overrides)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("procgen")
-def test_a_shipped_textured_agent_plays_the_same_episodes_under_either_engine(tmp_path):
-    for engine in ("native", "procgen"):
-        few = [f"env.engine={engine}", "env.timeout=60", "eval.levels=12", "eval.num_envs=4"]
-        evaluate("agents/maze-easy/seed-0", overrides=few, out=tmp_path / engine)
-    ours, theirs = (
-        (tmp_path / engine / "eval.csv").read_text() for engine in ("native", "procgen")
-    )
-    assert ours == theirs
-    assert len(ours.splitlines()) > 12

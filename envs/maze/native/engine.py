@@ -92,7 +92,9 @@ class NativeMaze:
             self._placed,
             np.asarray(actions, np.int64),
         )
-        self._due |= self.first
+        ended = self.first
+        self._due |= ended
+        self._pictures.forget(ended)  # the cheese may be gone
 
     def restart(self) -> None:
         """See `Engine.restart`."""
@@ -153,30 +155,31 @@ class _Pictures:
 
     def __init__(self, num: int, look: Look, assets: str | None) -> None:
         self._num, self._look, self._assets = num, look, assets
-        self._images = np.zeros((0, PIXELS, PIXELS, 3), np.uint8)
-        self._mice = np.zeros((num, 2), np.int64)
         self._stale = np.ones(num, np.bool_)
 
     @functools.cached_property
     def _painter(self) -> Painter:
         return painter(self._look, self._assets)
 
-    def forget(self, rows: NDArray[np.intp]) -> None:
+    @functools.cached_property
+    def _scenes(self) -> NDArray[np.uint8]:
+        """All but the mice."""
+        return np.zeros((self._num, PIXELS, PIXELS, 3), np.uint8)
+
+    def forget(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> None:
         """Draw these games anew when they are asked for: more than the mouse has changed."""
         self._stale[rows] = True
 
     def of(self, boards: Boards, games: NDArray[Any]) -> NDArray[np.uint8]:
         """Return pictures of all games, uint8 `[N, 64, 64, 3]`."""
-        if not len(self._images):
-            self._images = np.zeros((self._num, *self._images.shape[1:]), np.uint8)
-        mice, centred = boards.mice_in_world, self._look.centred
-        scene = (boards.worlds, mice, games["reflected"], games["background"], self._images)
-        if not centred:
-            self._painter.redraw(self._mice, *scene)
-        stale = np.flatnonzero(self._stale | centred)
-        self._painter.draw(stale, *scene)
-        self._mice, self._stale[:] = mice, False
-        return self._images
+        mice, drawn = boards.mice_in_world, self._stale | self._look.centred
+        if drawn.any():
+            rows = np.flatnonzero(drawn)
+            self._painter.draw(rows, boards.worlds, mice, games["background"], self._scenes)
+            self._stale[:] = False
+        images = self._scenes.copy()
+        self._painter.draw_mice(mice, games["reflected"], images)
+        return images
 
 
 @functools.cache

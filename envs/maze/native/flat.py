@@ -141,15 +141,16 @@ def _paint(
     image: NDArray[np.uint8],
     cols: NDArray[np.int16],
     rows: NDArray[np.int16],
-    left: int,
-    right: int,
-    top: int,
-    bottom: int,
 ) -> None:
-    """Paint the cells into a part of an image."""
-    for y in range(top, bottom):
+    """Paint the cells into an image; most rows of pixels are copies of the one above."""
+    lines = image.reshape(PIXELS, 3 * PIXELS)
+    for y in range(PIXELS):
         row, other_row = rows[y, 0], rows[y, 1]
-        for x in range(left, right):
+        if y > 0 and row == rows[y - 1, 0] and other_row == rows[y - 1, 1]:
+            for byte in range(3 * PIXELS):
+                lines[y, byte] = lines[y - 1, byte]
+            continue
+        for x in range(PIXELS):
             col, other_col = cols[x, 0], cols[x, 1]
             code = code_at(world, row, col)
             if code == FREE and other_row != NO_CELL:
@@ -159,7 +160,7 @@ def _paint(
                 if code == FREE and other_row != NO_CELL:
                     code = code_at(world, other_row, other_col)
             for channel in range(3):
-                image[y, x, channel] = _COLORS[code, channel]
+                lines[y, 3 * x + channel] = _COLORS[code, channel]
 
 
 @compiled
@@ -170,97 +171,73 @@ def code_at(world: NDArray[np.uint8], row: int, col: int) -> int:
 
 
 @compiled
-def draw(
+def _draw(
     chosen: NDArray[np.intp],
     worlds: NDArray[np.uint8],
     mice: NDArray[np.int64],
-    images: NDArray[np.uint8],
+    scenes: NDArray[np.uint8],
     centred: bool,
     cols: NDArray[np.int16],
     rows: NDArray[np.int16],
-    lefts: NDArray[np.int16],
-    tops: NDArray[np.int16],
 ) -> None:
-    """Draw whole games.
-
-    Args:
-        chosen: Games to draw, int `[n]`.
-        worlds: Codes of all cells, uint8 `[N, W, W]`.
-        mice: Row and column of each mouse in the world, int64 `[N, 2]`.
-        images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
-        centred: See `Canvas`, as the rest.
-        cols: Columns shown.
-        rows: Rows shown.
-        lefts: Columns of pixels of the mouse.
-        tops: Rows of pixels of the mouse.
-    """
+    """Draw the cells of games; see `Painter.draw`, and `Canvas` for the rest."""
     for game in chosen:
-        y, x = mice[game]
-        view_x, view_y = (x, y) if centred else (0, 0)
-        _paint(worlds[game], images[game], cols[view_x], rows[view_y], 0, PIXELS, 0, PIXELS)
-        left, right = lefts[view_x, x]
-        top, bottom = tops[view_y, y]
-        images[game, top:bottom, left:right] = _MOUSE_COLOR
+        view_y, view_x = (mice[game, 0], mice[game, 1]) if centred else (0, 0)
+        _paint(worlds[game], scenes[game], cols[view_x], rows[view_y])
 
 
 @compiled
-def redraw(
-    worlds: NDArray[np.uint8],
-    before: NDArray[np.int64],
+def _draw_mice(
     mice: NDArray[np.int64],
     images: NDArray[np.uint8],
-    cols: NDArray[np.int16],
-    rows: NDArray[np.int16],
+    centred: bool,
     lefts: NDArray[np.int16],
     tops: NDArray[np.int16],
 ) -> None:
-    """Draw what changes in pictures that don't follow the mouse: the mice moved from `before`."""
+    """Draw the mice over the cells; see `Painter.draw_mice`, and `Canvas` for the rest."""
     for game in range(len(mice)):
-        y, x = before[game]
-        left, right = lefts[0, x]
-        top, bottom = tops[0, y]
-        _paint(worlds[game], images[game], cols[0], rows[0], left, right, top, bottom)
-        y, x = mice[game]
-        left, right = lefts[0, x]
-        top, bottom = tops[0, y]
-        images[game, top:bottom, left:right] = _MOUSE_COLOR
+        y, x = mice[game, 0], mice[game, 1]
+        view_y, view_x = (y, x) if centred else (0, 0)
+        for row in range(tops[view_y, y, 0], tops[view_y, y, 1]):
+            for col in range(lefts[view_x, x, 0], lefts[view_x, x, 1]):
+                for channel in range(3):
+                    images[game, row, col, channel] = _MOUSE_COLOR[channel]
 
 
 class Painter(Protocol):
-    """Draws mazes in one look."""
+    """Draws mazes in one look: all but the mice, which change in every step, and the mice."""
 
     def draw(
         self,
         chosen: NDArray[np.intp],
         worlds: NDArray[np.uint8],
         mice: NDArray[np.int64],
-        facing: NDArray[np.integer[Any]],
         backgrounds: NDArray[np.integer[Any]],
-        images: NDArray[np.uint8],
+        scenes: NDArray[np.uint8],
     ) -> None:
-        """Draw whole games.
+        """Draw games without their mice.
 
         Args:
             chosen: Games to draw, int `[n]`.
             worlds: Codes of all cells, uint8 `[N, W, W]`.
-            mice: Row and column of each mouse in the world, int64 `[N, 2]`.
-            facing: 1 where the mouse faces right, else 0, int `[N]`.
+            mice: Row and column of each mouse in the world, int64 `[N, 2]`; pictures may follow
+                them.
             backgrounds: Number of each game's background, int `[N]`.
-            images: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
+            scenes: uint8 `[N, 64, 64, 3]`; those of the chosen games are overwritten.
         """
 
-    def redraw(
+    def draw_mice(
         self,
-        before: NDArray[np.int64],
-        worlds: NDArray[np.uint8],
         mice: NDArray[np.int64],
         facing: NDArray[np.integer[Any]],
-        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
-        """Draw what changes when mice turn, or move from `before`, int64 `[N, 2]` in the world.
+        """Draw the mice of all games over their scenes.
 
-        Only for pictures that don't follow the mouse.
+        Args:
+            mice: Row and column of each mouse in the world, int64 `[N, 2]`.
+            facing: 1 where the mouse faces right, else 0, int `[N]`.
+            images: The scenes, uint8 `[N, 64, 64, 3]`.
         """
 
 
@@ -273,29 +250,26 @@ class FlatPainter:
     """
 
     def __init__(self, world_dim: int, centred: bool) -> None:
-        self._centred, seen = centred, canvas(world_dim, centred)
-        self._places = (seen.cols, seen.rows, seen.lefts, seen.tops)
+        self._canvas = canvas(world_dim, centred)
 
     def draw(
         self,
         chosen: NDArray[np.intp],
         worlds: NDArray[np.uint8],
         mice: NDArray[np.int64],
-        facing: NDArray[np.integer[Any]],
         backgrounds: NDArray[np.integer[Any]],
-        images: NDArray[np.uint8],
+        scenes: NDArray[np.uint8],
     ) -> None:
         """See `Painter.draw`."""
-        draw(chosen, worlds, mice, images, self._centred, *self._places)
+        seen = self._canvas
+        _draw(chosen, worlds, mice, scenes, seen.centred, seen.cols, seen.rows)
 
-    def redraw(
+    def draw_mice(
         self,
-        before: NDArray[np.int64],
-        worlds: NDArray[np.uint8],
         mice: NDArray[np.int64],
         facing: NDArray[np.integer[Any]],
-        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
-        """See `Painter.redraw`."""
-        redraw(worlds, before, mice, images, *self._places)
+        """See `Painter.draw_mice`; a mouse looks the same whichever way it faces."""
+        seen = self._canvas
+        _draw_mice(mice, images, seen.centred, seen.lefts, seen.tops)

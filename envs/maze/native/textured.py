@@ -42,34 +42,26 @@ class TexturedPainter:
         chosen: NDArray[np.intp],
         worlds: NDArray[np.uint8],
         mice: NDArray[np.int64],
-        facing: NDArray[np.integer[Any]],
         backgrounds: NDArray[np.integer[Any]],
-        images: NDArray[np.uint8],
+        scenes: NDArray[np.uint8],
     ) -> None:
         """See `flat.Painter.draw`."""
         known = len(self._textures.floors)
         if not ((backgrounds >= 0) & (backgrounds < known)).all():
             raise EnvironmentFault(f"a maze has a background other than 0…{known - 1}")
-        seen = self._canvas
-        places = (seen.cols, seen.rows, seen.lefts, seen.tops)
-        turned, grounds = facing.astype(np.int64), backgrounds.astype(np.int64)
-        scene = (turned, grounds, images, seen.centred, *places, self._textures)
-        _draw(chosen, worlds, mice, *scene)
+        seen, grounds = self._canvas, backgrounds.astype(np.int64)
+        places = (seen.centred, seen.cols, seen.rows)
+        _draw(chosen, worlds, mice, grounds, scenes, *places, self._textures)
 
-    def redraw(
+    def draw_mice(
         self,
-        before: NDArray[np.int64],
-        worlds: NDArray[np.uint8],
         mice: NDArray[np.int64],
         facing: NDArray[np.integer[Any]],
-        backgrounds: NDArray[np.integer[Any]],
         images: NDArray[np.uint8],
     ) -> None:
-        """See `flat.Painter.redraw`."""
-        seen = self._canvas
-        places = (seen.cols, seen.rows, seen.lefts, seen.tops)
-        turned, grounds = facing.astype(np.int64), backgrounds.astype(np.int64)
-        _redraw(worlds, before, mice, turned, grounds, images, *places, self._textures)
+        """See `flat.Painter.draw_mice`."""
+        seen, turned = self._canvas, facing.astype(np.int64)
+        _draw_mice(mice, turned, images, seen.centred, seen.lefts, seen.tops, self._textures)
 
 
 _painter = functools.cache(TexturedPainter)
@@ -107,19 +99,15 @@ def _paint(
     cols: NDArray[np.int16],
     rows: NDArray[np.int16],
     textures: Textures,
-    left: int,
-    right: int,
-    top: int,
-    bottom: int,
 ) -> None:
-    """Paint floor and cells into a part of an image; a cell drawn later lies above."""
+    """Paint floor and cells into an image; a cell drawn later lies above."""
     view_x, view_y = views
     beyond, wall = textures.beyond, textures.wall
     first_col, first_row = textures.floor_cols[view_x], textures.floor_rows[view_y]
-    for y in range(top, bottom):
+    for y in range(PIXELS):
         row, alone = rows[view_y, y, 0], rows[view_y, y, 1] == flat.NO_CELL
         wall_y = wall.rows[view_y, row + beyond, y]
-        for x in range(left, right):
+        for x in range(PIXELS):
             col = cols[view_x, x, 0]
             code = flat.code_at(world, row, col)
             wall_x = wall.cols[view_x, col + beyond, x]
@@ -196,19 +184,24 @@ def _blend(
 
 
 @compiled
-def _draw_mouse(
-    image: NDArray[np.uint8],
-    views: tuple[int, int],
-    cell: tuple[int, int],
-    facing: int,
-    box: tuple[int, int, int, int],
+def _draw_mice(
+    mice: NDArray[np.int64],
+    facing: NDArray[np.int64],
+    images: NDArray[np.uint8],
+    centred: bool,
+    lefts: NDArray[np.int16],
+    tops: NDArray[np.int16],
     textures: Textures,
 ) -> None:
-    left, right, top, bottom = box
-    place = (views[0], views[1], cell[1], cell[0])
-    for y in range(top, bottom):
-        for x in range(left, right):
-            _blend(image, x, y, textures.mirrored if facing else textures.mouse, place)
+    """Draw the mice over the scenes; see `flat.Painter.draw_mice`."""
+    for game in range(len(mice)):
+        row, col = mice[game, 0], mice[game, 1]
+        views = (col, row) if centred else (0, 0)
+        sprite = textures.mirrored if facing[game] else textures.mouse
+        cell = (views[0], views[1], col, row)
+        for y in range(tops[views[1], row, 0], tops[views[1], row, 1]):
+            for x in range(lefts[views[0], col, 0], lefts[views[0], col, 1]):
+                _blend(images[game], x, y, sprite, cell)
 
 
 @compiled
@@ -216,38 +209,29 @@ def _draw(
     chosen: NDArray[np.intp],
     worlds: NDArray[np.uint8],
     mice: NDArray[np.int64],
-    facing: NDArray[np.int64],
     backgrounds: NDArray[np.int64],
-    images: NDArray[np.uint8],
+    scenes: NDArray[np.uint8],
     centred: bool,
     cols: NDArray[np.int16],
     rows: NDArray[np.int16],
-    lefts: NDArray[np.int16],
-    tops: NDArray[np.int16],
     textures: Textures,
 ) -> None:
-    """Draw whole games; see `flat.draw`."""
+    """Draw games without their mice; see `flat.Painter.draw`."""
     last = -1
     for game in chosen:
-        y, x = mice[game]
-        views = (x, y) if centred else (0, 0)
-        floor, image = textures.floors[backgrounds[game]], images[game]
-        left, right, top, bottom = 0, PIXELS, 0, PIXELS
+        views = (mice[game, 1], mice[game, 0]) if centred else (0, 0)
         alike = not centred and last >= 0 and backgrounds[last] == backgrounds[game]
         if alike and _same(worlds[last], worlds[game]):
-            _copy(images[last].ravel(), image.ravel())
-            left, right = lefts[0, mice[last, 1]]
-            top, bottom = tops[0, mice[last, 0]]
-        _paint(worlds[game], floor, image, views, cols, rows, textures, left, right, top, bottom)
+            _copy(scenes[last].ravel(), scenes[game].ravel())
+        else:
+            floor = textures.floors[backgrounds[game]]
+            _paint(worlds[game], floor, scenes[game], views, cols, rows, textures)
         last = game
-        left, right = lefts[views[0], x]
-        top, bottom = tops[views[1], y]
-        _draw_mouse(image, views, (y, x), facing[game], (left, right, top, bottom), textures)
 
 
 @compiled
 def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether two worlds have the same cells; then only the mouse is drawn anew."""
+    """Whether two worlds have the same cells."""
     for row in range(len(one)):
         for col in range(len(one)):
             if one[row, col] != other[row, col]:
@@ -259,30 +243,3 @@ def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
 def _copy(source: NDArray[np.uint8], into: NDArray[np.uint8]) -> None:
     for index in range(len(source)):  # one loop over bytes, which becomes a copy of memory
         into[index] = source[index]
-
-
-@compiled
-def _redraw(
-    worlds: NDArray[np.uint8],
-    before: NDArray[np.int64],
-    mice: NDArray[np.int64],
-    facing: NDArray[np.int64],
-    backgrounds: NDArray[np.int64],
-    images: NDArray[np.uint8],
-    cols: NDArray[np.int16],
-    rows: NDArray[np.int16],
-    lefts: NDArray[np.int16],
-    tops: NDArray[np.int16],
-    textures: Textures,
-) -> None:
-    """Draw what changes in pictures that don't follow the mouse; see `flat.redraw`."""
-    views = (0, 0)
-    for game in range(len(mice)):
-        floor, image = textures.floors[backgrounds[game]], images[game]
-        for y, x in (before[game], mice[game]):
-            left, right = lefts[0, x]
-            top, bottom = tops[0, y]
-            _paint(
-                worlds[game], floor, image, views, cols, rows, textures, left, right, top, bottom
-            )
-        _draw_mouse(image, views, (y, x), facing[game], (left, right, top, bottom), textures)
