@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -136,7 +137,7 @@ def agreement_table(models: Models) -> DataTable:
         {
             "measure": name,
             "mean over concepts": mean_over_seeds(
-                [float(np.nanmean([pair[column] for pair in some])) for some in found]
+                [_mean_of_known([pair[column] for pair in some]) for some in found]
             ),
         }
         for column, name in enumerate(("Kendall's τ", "share of pairs in the same order"))
@@ -149,13 +150,19 @@ def agreement_table(models: Models) -> DataTable:
     )
 
 
+def _mean_of_known(values: Sequence[float]) -> float:
+    """Return the mean without NaN, which a measure gives that tells no two methods apart."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
 def _agreement(one: ConceptScores) -> tuple[float, float]:
     """Return τ-b of the two measures over methods, and the share of pairs in the same order."""
     values = [[one.value(method, name) for method in one.steering] for name in (_S, _HARMONIC)]
     signs = [np.sign(np.subtract.outer(some, some)) for some in np.array(values)]
     product = np.triu(signs[0] * signs[1], 1)
     told = (product != 0).sum()
-    share = float((product > 0).sum() / told) if told else float("nan")
+    share = float((product > 0).sum() / told) if told else math.nan
     return float(kendalltau(*values).statistic), share
 
 
@@ -204,7 +211,8 @@ def benchmark_figure(models: Models, title: str) -> Figure:
     draw_heat(left, values, methods, concepts, colours="RdBu", limits=(-1, 1), size=7.5)
     left.tick_params(axis="x", labelrotation=40)
     left.set_title("S: 1 is the grammar, 0 unsteered", fontsize=10)
-    for method, colour in zip((NONE, *methods, GRAMMAR), _colours(), strict=False):
+    colours = (GREY, *PALETTE, *PALETTE)
+    for method, colour in zip((NONE, *methods, GRAMMAR), colours, strict=False):
         x, y = (
             np.array([np.mean([one.value(method, name) for one in some]) for some in models])
             for name in (_S, _HARMONIC)
@@ -219,7 +227,3 @@ def benchmark_figure(models: Models, title: str) -> Figure:
     right.set_ylabel("harmonic mean of concept, instruction, fluency", fontsize=9.5)
     plain_axes(right)
     return figure
-
-
-def _colours() -> list[str]:
-    return [GREY, *PALETTE, *PALETTE]

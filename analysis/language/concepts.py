@@ -212,7 +212,8 @@ def continued(
     Returns:
         Tokens of each story from its beginning on.
     """
-    ids, here, going = tokens.clone(), starts.clone(), torch.arange(len(tokens))
+    ids = torch.where(torch.arange(tokens.shape[1]) < starts[:, None], tokens, 0)
+    here, going = starts.clone(), torch.arange(len(tokens))
     with torch.no_grad():
         while len(going):
             read = ids[going, : int(here[going].max())]

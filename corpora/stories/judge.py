@@ -75,9 +75,13 @@ def judge(grammar: Grammar, words: Sequence[int], given: int, latent: str, value
     """
     forms, written, rest = _read(grammar, list(words))
     fixed = {one.slot.writes for one in written if one.sentence < given} - {None}
-    new = [one for one in written if one.sentence >= given and one.likelihood is not None]
-    fits = [bool(np.any(one.likelihood)) for one in new if one.slot.reads in fixed]
-    spoken = [one.likelihood for one in new if one.slot.latent == latent]
+    new = [
+        (one.slot, one.likelihood)
+        for one in written
+        if one.sentence >= given and one.likelihood is not None
+    ]
+    fits = [bool(likelihood.any()) for slot, likelihood in new if slot.reads in fixed]
+    spoken = [likelihood for slot, likelihood in new if slot.latent == latent]
     joint = np.prod([grammar.latent(latent).prior, *spoken], axis=0)
     number = grammar.latent(latent).values.index(value)
     posterior = joint[number] / joint.sum() if joint.any() else 0.0

@@ -64,8 +64,8 @@ class LowRankAdapter:
             if isinstance(module, nn.Linear):
                 rows, columns = module.weight.shape
                 down = torch.randn(rank, columns, generator=generator) / math.sqrt(columns)
-                both = torch.zeros(rows, rank), down
-                self.thin[f"{name}.weight"] = tuple(one.requires_grad_() for one in both)
+                up = torch.zeros(rows, rank, requires_grad=True)
+                self.thin[f"{name}.weight"] = up, down.requires_grad_()
 
     def fit(self, texts: ConceptTexts, *, steps: int, seed: int) -> None:
         """Learn to make texts likely, as `learnt_vector` does."""

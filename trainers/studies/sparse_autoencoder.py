@@ -66,7 +66,7 @@ def sparse_autoencoder(
         some = values[torch.randint(len(values), (_BATCH,), generator=generator)]
         loss = ((made(some) - some) / scale).square().sum(1).mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch stubs
+        loss.backward()
         optimizer.step()
         with torch.no_grad():
             made.directions.copy_(nn.functional.normalize(made.directions, dim=1))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class _Candidate(NamedTuple):
 
     layer: int | None
     factor: float
-    predict: Any
+    predict: Callable[[Tensor], Tensor]
     """Tokens to logits."""
 
 
