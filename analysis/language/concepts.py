@@ -135,8 +135,9 @@ class ConceptTarget:
         """Split the samples in two parts that have no prompt in common."""
         places = torch.arange(self.texts.tokens.shape[1])
         prompts = torch.where(places < self.texts.starts[:, None], self.texts.tokens, 0)
-        _, numbers = prompts.unique(dim=0, return_inverse=True)
-        return self.rows(numbers % 2 == 0), self.rows(numbers % 2 == 1)
+        _, numbers = np.unique(prompts.numpy(), axis=0, return_inverse=True)
+        odd = torch.from_numpy(numbers.reshape(-1) % 2 == 1)
+        return self.rows(~odd), self.rows(odd)
 
     @property
     def entropy(self) -> Nats:
