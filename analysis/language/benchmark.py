@@ -15,6 +15,7 @@ from scipy.stats import kendalltau
 from chisel.analysis.language.concepts import Nats
 from chisel.analysis.results import (
     GREY,
+    INK,
     PALETTE,
     DataTable,
     Estimate,
@@ -189,7 +190,7 @@ def benchmark_frame(models: Mapping[str, Sequence[ConceptScores]]) -> pd.DataFra
     """Return one row for each model, concept and method, with what was chosen and all scores."""
     return pd.DataFrame(
         [
-            {"model": name, "concept": one.concept, "method": method}
+            {"model": name, "towards": one.concept, "method": method}
             | {"layer": steered.layer, "factor": steered.factor}
             | {key: one.value(method, key) for key in one.ratios(method)}
             for name, some in models.items()
@@ -208,22 +209,22 @@ def benchmark_figure(models: Models, title: str) -> Figure:
     figure, (left, right) = new_row(2, 12.5, 4.6, title, width_ratios=(1.55, 1))
     values = np.array([[row[method] for row in table] for method in methods])
     concepts = [row["concept"] for row in table]
+    values = values.round(2) + 0.0  # no minus before a zero
     draw_heat(left, values, methods, concepts, colours="RdBu", limits=(-1, 1), size=7.5)
     left.tick_params(axis="x", labelrotation=40)
     left.set_title("S: 1 is the grammar, 0 unsteered", fontsize=10)
-    colours = (GREY, *PALETTE, *PALETTE)
+    colours = (GREY, *PALETTE, INK, GREY)
     for method, colour in zip((NONE, *methods, GRAMMAR), colours, strict=False):
         x, y = (
             np.array([np.mean([one.value(method, name) for one in some]) for some in models])
             for name in (_S, _HARMONIC)
         )
         right.plot(x, y, ".", color=colour, markersize=4)
-        right.plot(x.mean(), y.mean(), "o", color=colour)
-        right.annotate(
-            method, (x.mean(), y.mean()), xytext=(4, 3), textcoords="offset points", fontsize=8
-        )
+        end = method in (NONE, GRAMMAR)
+        right.plot(x.mean(), y.mean(), "*" if end else "o", color=colour, label=method)
     right.axvline(0, color=GREY, linewidth=0.6)
     right.set_xlabel("S", fontsize=9.5)
     right.set_ylabel("harmonic mean of concept, instruction, fluency", fontsize=9.5)
+    right.legend(fontsize=8, frameon=False)
     plain_axes(right)
     return figure
