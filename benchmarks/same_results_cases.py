@@ -166,6 +166,11 @@ STUDIES: dict[str, tuple[str, ...]] = {
         f"seeds=0 nearest_words=3 strengths=0.5 prompts=4 settings='{_SHORT} algo.batch_size=10 "
         "trainer.progress=false trainer.accelerator=cpu'",
     ),
+    "steering-benchmark": (
+        f"train language/stories {STORIES}",
+        "checkpoint=runs/language/stories/run concepts=sea prompts=3 pairs=4 layers=0 steps=1 "
+        "continuations=1 carries=-1000",
+    ),
     "routing-impact": (f"seeds=0 experiments=routed settings='{_SMALL_GRID}'",),
     "layer-horizon": ("model=agents/maze-quick/seed-0 count=8",),
     "residual-norms": ("model=agents/maze-quick/seed-0 count=8",),

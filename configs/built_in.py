@@ -341,6 +341,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "train language models with one word routed to one number of the residual stream",
             world="stories",
         ),
+        "steering-benchmark": Component(
+            "chisel.trainers.studies.steering_benchmark:run",
+            "steering methods against the exact distribution that a grammar of stories gives",
+            world="stories",
+        ),
         "relearning": Component(
             "chisel.trainers.studies.relearning:run",
             "how fast an agent learns again what an ablation took away",

@@ -1,5 +1,24 @@
 """What language models do: steering, routing, norms of the residual stream, layer horizon."""
 
+from chisel.analysis.language.benchmark import (
+    GRAMMAR,
+    NONE,
+    ConceptScores,
+    Steered,
+    agreement_table,
+    benchmark_figure,
+    benchmark_frame,
+    concept_table,
+    method_table,
+)
+from chisel.analysis.language.concepts import (
+    ConceptTarget,
+    ConceptTexts,
+    carried,
+    concept_pairs,
+    continued,
+    words_for,
+)
 from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, older_parts, only_first
@@ -55,8 +74,13 @@ from chisel.analysis.language.vectors import (
 from chisel.analysis.language.weights import without_direction
 
 __all__ = [
+    "GRAMMAR",
     "KINDS",
+    "NONE",
     "RANDOM",
+    "ConceptScores",
+    "ConceptTarget",
+    "ConceptTexts",
     "Continued",
     "Gauge",
     "Measured",
@@ -65,6 +89,7 @@ __all__ = [
     "Questions",
     "RoutingScores",
     "SiteTable",
+    "Steered",
     "StoryReader",
     "Stream",
     "Subject",
@@ -72,8 +97,15 @@ __all__ = [
     "Tried",
     "activation_addition",
     "add_at_tokens",
+    "agreement_table",
     "aligned",
+    "benchmark_figure",
+    "benchmark_frame",
+    "carried",
+    "concept_pairs",
+    "concept_table",
     "continue_text",
+    "continued",
     "control_p",
     "forget",
     "growth",
@@ -81,6 +113,7 @@ __all__ = [
     "last_tokens",
     "load_subject",
     "measure_norms",
+    "method_table",
     "nearest_tokens",
     "older_parts",
     "only_first",
@@ -101,5 +134,6 @@ __all__ = [
     "vector_of",
     "with_sign",
     "without_direction",
+    "words_for",
     "words_of_latent",
 ]

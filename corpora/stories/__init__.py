@@ -4,6 +4,7 @@ from chisel.corpora.stories.contrast import story_contrast
 from chisel.corpora.stories.data import load_stories
 from chisel.corpora.stories.exact import entropy, expected_tokens, next_words, surprisals
 from chisel.corpora.stories.grammar import END, Grammar, Latent, Slot, Stories, Template, literal
+from chisel.corpora.stories.judge import Verdict, first_sentence, judge, sentence_end
 from chisel.corpora.stories.pairs import StoryPairs, confound_angle, evidence, story_pairs
 from chisel.corpora.stories.tale import TOPICS, tale
 
@@ -17,13 +18,17 @@ __all__ = [
     "Stories",
     "StoryPairs",
     "Template",
+    "Verdict",
     "confound_angle",
     "entropy",
     "evidence",
     "expected_tokens",
+    "first_sentence",
+    "judge",
     "literal",
     "load_stories",
     "next_words",
+    "sentence_end",
     "story_contrast",
     "story_pairs",
     "surprisals",

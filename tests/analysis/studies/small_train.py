@@ -9,6 +9,10 @@ from chisel import configs, trainers
 
 _QUIET = "trainer.progress=false trainer.accelerator=cpu"
 _GRID = f"frames=512 env.num_envs=4 algo.num_steps=64 model.hidden=8 {_QUIET}"
+_STORIES = (
+    "frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 corpus.validation=2 "
+    f"model.layers=2 model.width=16 tracking.mode=disabled {_QUIET}"
+)
 _ROUTED = (
     "frames=512 env.num_envs=16 env.oversight=0.5 model.hidden=16 trainer.checkpoint_every=1 "
     f"trainer.keep_every=1 tracking.mode=disabled eval.levels=20 eval.num_envs=20 {_QUIET}"
@@ -64,6 +68,16 @@ CASES: dict[str, dict[str, Any]] = {
         "strengths": "0.5",
         "prompts": 4,
     },
+    "steering-benchmark": {
+        "concepts": "slow,sea",
+        "prompts": 3,
+        "pairs": 4,
+        "layers": "0",
+        "strengths": "0.5",
+        "continuations": 2,
+        "steps": 1,
+        "carries": -1000,
+    },
     "oversight": {
         "seeds": "3,1",
         "experiments": "naive",
@@ -78,5 +92,7 @@ def agent_for(study: str, folder: Path) -> str | None:
     """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
     if study in ("aup-learned", "lm-routing", "lm-scalar", "oversight", "routing-impact"):
         return None
-    settings = [*_ROUTED.split(), f"runs_dir={folder}", "name=run"]
-    return str(trainers.train(configs.load("oversight/routed", settings)))
+    language = study == "steering-benchmark"
+    experiment = "language/stories" if language else "oversight/routed"
+    settings = [*(_STORIES if language else _ROUTED).split(), f"runs_dir={folder}", "name=run"]
+    return str(trainers.train(configs.load(experiment, settings)))

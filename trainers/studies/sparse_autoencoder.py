@@ -1,0 +1,101 @@
+"""A small sparse autoencoder of a language model's stream, and clamping one of its features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from chisel.analysis.interventions import Edit
+from chisel.models.language import token_positions
+
+_BATCH = 512
+
+
+class SparseAutoencoder(nn.Module):
+    """Activations as a sum of few unit directions out of many: top-k (Gao et al. 2024).
+
+    Args:
+        mean: Mean of the activations `[units]`, which is taken off first.
+        features: Number of directions.
+        active: Number of features that are not 0 at a token, k.
+        generator: Source of the initial directions.
+    """
+
+    def __init__(
+        self, mean: Tensor, features: int, active: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.active = active
+        self.mean = nn.Parameter(mean.clone())
+        drawn = torch.randn(features, len(mean), generator=generator)
+        self.directions = nn.Parameter(nn.functional.normalize(drawn, dim=1))
+        self.readers = nn.Parameter(self.directions.detach().clone())
+        self.bias = nn.Parameter(torch.zeros(features))
+
+    def features(self, values: Tensor) -> Tensor:
+        """Return the features of activations: `[…, units]` to `[…, features]`, at least 0."""
+        found = torch.relu((values - self.mean) @ self.readers.T + self.bias)
+        least = found.topk(self.active, dim=-1).values[..., -1:]
+        return found * (found >= least)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the activations `[…, units]` as the features give them back."""
+        given: Tensor = self.features(values) @ self.directions + self.mean
+        return given
+
+
+def sparse_autoencoder(
+    values: Tensor, *, features: int, active: int, steps: int, seed: int
+) -> SparseAutoencoder:
+    """Fit a sparse autoencoder to activations by Adam on the squared error.
+
+    Directions have the length 1 after every step. A feature is in the activations' own units.
+
+    Args:
+        values: `[N, units]`.
+        features: Number of directions.
+        active: Number of features that are not 0 at a token.
+        steps: Number of optimiser steps, of 512 activations each.
+        seed: Seed of the initial directions and of the minibatches.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    made = SparseAutoencoder(values.mean(0), features, active, generator)
+    scale = float((values - values.mean(0)).norm(dim=1).mean())
+    optimizer = torch.optim.Adam(made.parameters(), lr=2e-3)
+    for _ in range(steps):
+        some = values[torch.randint(len(values), (_BATCH,), generator=generator)]
+        loss = ((made(some) - some) / scale).square().sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            made.directions.copy_(nn.functional.normalize(made.directions, dim=1))
+    return made.requires_grad_(False).eval()
+
+
+def separating_feature(made: SparseAutoencoder, plus: Tensor, minus: Tensor) -> int:
+    """Return the feature that is larger in one set of texts than in the other, for its spread.
+
+    Args:
+        made: The autoencoder.
+        plus: Activations of the first set `[N, units]`.
+        minus: Those of the other set `[M, units]`.
+    """
+    more, less = made.features(plus), made.features(minus)
+    spread = (more.var(0) + less.var(0)).sqrt() + 1e-6
+    return int(((more.mean(0) - less.mean(0)) / spread).argmax())
+
+
+def clamp_feature(made: SparseAutoencoder, feature: int, value: float) -> Edit:
+    """Return the edit that sets a feature to a value, at every token but the first.
+
+    The rest of the activation stays as it is, what the autoencoder does not explain included.
+    """
+
+    def edit(values: Tensor) -> Tensor:
+        missing = value - made.features(values)[..., feature]
+        missing = missing * (token_positions(values) > 0)
+        clamped: Tensor = values + missing[..., None] * made.directions[feature]
+        return clamped
+
+    return edit
