@@ -254,13 +254,17 @@ def test_two_tabs_on_two_agents_do_not_steer_each_other(page, lab):
     button(other, "Random").click()
     settled(other)
     before = other.evaluate("sessionStorage['chisel-lab-session']"), solved(other)
+    page.bring_to_front()
     button(page, "Cheese vector of this maze").click()
     settled(page)
     for tab in (page, other):
+        tab.bring_to_front()  # a tab behind another may lose clicks
         button(tab, "Play").click()
         tab.get_by_text("step 0, reward").wait_for()
+    page.bring_to_front()
     button(page, "Step").click()
     page.get_by_text("step 1, reward").wait_for()
+    other.bring_to_front()
     assert other.get_by_text("step 0, reward").is_visible()
     button(other, "Study").click()
     settled(other)
