@@ -26,12 +26,14 @@ export function Play() {
     busy.current = false;
   };
   const none = store.shown.value === null;
+  const open = store.link.value.link === "open";
   useEffect(() => {
     store.active.value = 0;
   }, []);
   useEffect(() => {
-    if (none || store.playedOn !== store.board.value) void store.start();
-  }, [none]);
+    // A start that was asked for while the link broke is never answered, so ask again.
+    if (open && (none || store.playedOn !== store.board.value)) void store.start();
+  }, [none, open]);
   useEffect(() => {
     if (!running.value) return undefined;
     if (over) running.value = false;

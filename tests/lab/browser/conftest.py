@@ -114,7 +114,12 @@ def _left(request):
     return not request.url.startswith(ours)
 
 
-def settled(page):
-    """Wait until everything that was asked has been answered and drawn."""
+def answered(page):
+    """Wait until everything that was asked has been answered."""
     page.wait_for_selector("html[data-busy=false]", state="attached", timeout=60_000)
+
+
+def settled(page):
+    """Wait until everything that was asked has been answered, and the field is drawn."""
+    answered(page)
     page.wait_for_selector("canvas.field[data-whole=true]")

@@ -12,7 +12,7 @@ import pytest
 
 from chisel.lab.protocol import VERSION
 from tests.house.wheels import build_wheel
-from tests.lab.browser.conftest import AGENTS, AXE, ROOT, Lab, opened, settled
+from tests.lab.browser.conftest import AGENTS, AXE, ROOT, Lab, answered, opened, settled
 
 pytestmark = pytest.mark.browser
 
@@ -31,6 +31,7 @@ def button(page, name):
 
 def choose(page, agent):
     page.get_by_role("combobox", name="Agent", exact=True).select_option(agent)
+    answered(page)  # what is asked next is asked of this agent
 
 
 def drag(page, *cells):
