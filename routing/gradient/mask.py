@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from chisel.routing.errors import RoutingError
+from chisel.routing.gradient import scratch
 
 
 class _ScaleGradient(torch.autograd.Function):
@@ -41,10 +42,14 @@ def scale_gradient(x: Tensor, mask: Tensor, *, copy: bool = False) -> Tensor:
 
 def scaled(x: Tensor, mask: Tensor) -> Tensor:
     """Compute `mask ⊙ x` for a mask that `align` has made for this shape."""
-    mask = mask.to(x.dtype)
-    if mask.dim() == x.dim():
-        return x * mask
-    return (x.view(*x.shape[:-1], mask.shape[-2], -1) * mask).reshape(x.shape)
+    mask, shape = mask.to(x.dtype), x.shape
+    if mask.dim() > x.dim():
+        shape = torch.Size((*shape[:-1], mask.shape[-2], shape[-1] // mask.shape[-2]))
+    product = scratch.like(x)
+    if product is None:
+        return (x.view(shape) * mask).reshape(x.shape)
+    torch.mul(x.view(shape), mask, out=product.view(shape))
+    return product
 
 
 def align(mask: Tensor, shape: Sequence[int], axis: int, where: str) -> Tensor:
