@@ -135,7 +135,9 @@ def save_agent(folder: Path | str, agent: Loaded[nn.Module]) -> Path:
         The folder.
 
     Raises:
-        CheckpointError: If the agent has no config or the disk refuses.
+        CheckpointError: If the agent has no config, if its weights are not those of the network
+            that the config builds (as after pruning, until `torch.nn.utils.prune.remove`), or if
+            the disk refuses. Nothing is written in the first two cases.
     """
     folder = Path(folder)
     if agent.config is None:
@@ -146,6 +148,8 @@ def save_agent(folder: Path | str, agent: Loaded[nn.Module]) -> Path:
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in agent.model.state_dict().items()
     }
+    built = build(agent.config.model, agent.spaces, nn.Module)
+    load_weights(built, state, f"{agent.source}, changed after it was built,")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, safetensors.torch.save(state))

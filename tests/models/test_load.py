@@ -6,6 +6,8 @@ import json
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from chisel import configs
 from chisel.configs import CheckpointError, ConfigError
@@ -161,6 +163,16 @@ def test_an_agent_with_tied_weights_is_shipped_and_tied_again(tmp_path, config, 
         again.embedder[1].weight.add_(1)
     ties = [value for name, value in again.state_dict().items() if name.startswith("embedder.3")]
     assert any(value.min() >= 1 for value in ties if value.ndim == 2)
+
+
+@pytest.mark.parametrize("change", [weight_norm, spectral_norm, prune.identity])
+def test_a_network_that_could_not_be_loaded_again_is_not_shipped(tmp_path, config, change):
+    path, _ = checkpoint(tmp_path, config)
+    agent = load_agent(path)
+    change(next(m for m in agent.model.modules() if isinstance(m, nn.Linear)), name="weight")
+    with pytest.raises(CheckpointError, match="changed after it was built, does not fit"):
+        save_agent(tmp_path / "shipped", agent)
+    assert not (tmp_path / "shipped").exists()
 
 
 def test_a_changed_shipped_weight_is_noticed(tmp_path, config):
