@@ -28,12 +28,16 @@ def like(x: Tensor) -> Tensor | None:
     try:
         block = _kept.pop()
     except IndexError:  # the first time, or another thread has it
-        block = torch.UntypedStorage(x.nbytes)
+        block = _new(x.nbytes)
     if torch._C._storage_Use_Count(block._cdata) > 1 or block.nbytes() < x.nbytes:
-        block = torch.UntypedStorage(x.nbytes)
+        block = _new(x.nbytes)
     mine = torch.empty(0, dtype=x.dtype).set_(block, 0, x.shape, x.stride())
     _kept[:] = [block]
     return mine
+
+
+def _new(size: int) -> torch.UntypedStorage:
+    return torch.empty(size, dtype=torch.uint8).untyped_storage()
 
 
 def _fits_a_block(x: Tensor) -> bool:
