@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -86,9 +87,9 @@ def run(
     return Result(data=data, tables={"edits": table})
 
 
-def _measures(goals: str) -> dict[str, Range | None]:
+def _measures(goals: str) -> dict[str, Range]:
     ends = {"success": _SHARE} if goals == "cheese" else {f"P({one})": _SHARE for one in OUTCOMES}
-    return {**ends, "length": None}
+    return {**ends, "length": (0.0, math.inf)}
 
 
 def _row(
@@ -96,7 +97,7 @@ def _row(
     name: str,
     before: Facts,
     after: Facts,
-    within: Range | None,
+    within: Range,
     generator: np.random.Generator,
 ) -> dict[str, Any]:
     one, other, layouts = _values(name, before), _values(name, after), before["layout"]
