@@ -43,14 +43,19 @@ class Training:
     minutes: float
     """Planned time of one run on two cores."""
     settings: str = ""
-    """Settings as they are typed, separated by spaces."""
+    """Settings as they are typed, separated by spaces; `{seed}` in them is the run's seed."""
     recorded: str | None = None
     """Folder of shipped weights; the seeds that it holds are not trained again."""
 
-    def command(self) -> str:
-        """Return the command that trains all seeds."""
-        seeds = f"seed={','.join(map(str, self.seeds))}"
-        return shlex.join(["chisel", "train", self.train, *shlex.split(self.settings), seeds])
+    def settings_of(self, seed: int) -> str:
+        """Return the settings of the run with a seed."""
+        return self.settings.replace("{seed}", str(seed))
+
+    def command(self, seed: int | None = None) -> str:
+        """Return the command that trains one seed; without one, what stands for those of all."""
+        settings = self.settings if seed is None else self.settings_of(seed)
+        seeds = f"seed={','.join(map(str, self.seeds if seed is None else (seed,)))}"
+        return shlex.join(["chisel", "train", self.train, *shlex.split(settings), seeds])
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ def _entry(
             f"minutes = {entry.minutes:g}: a run or a study is planned for up to {MOST_MINUTES}; "
             "divide it into entries with fewer seeds, worlds or levels"
         )
-    words = shlex.split(entry.settings)
+    words = shlex.split(entry.settings_of(0) if isinstance(entry, Training) else entry.settings)
     parse_settings(words)
     for key in _OWN:
         if any(word.startswith(f"{key}=") for word in words):

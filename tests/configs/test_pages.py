@@ -45,11 +45,19 @@ def test_a_page_says_its_commands_and_where_its_files_are(page: Path) -> None:
     assert isinstance(scores, Measurement)
     train = "chisel train maze/routed-dropping trainer.threads=1 seed=3,4"
     assert agents.command() == train
+    assert agents.command(4) == "chisel train maze/routed-dropping trainer.threads=1 seed=4"
     assert cut.command("A B") == "chisel study ablation 'checkpoint=A B' levels=9"
     assert scores.command("A") == "chisel eval A"
     docs = page.parent.parent
     assert (found.name, found.text) == ("mine", page.with_suffix(".md"))
     assert (found.figures, found.results) == (docs / "figures", docs / "results.csv")
+
+
+def test_settings_may_follow_the_seed_of_each_run(page: Path) -> None:
+    good = GOOD.replace("maze/routed-dropping", "safelife/ppo", 1)
+    page.write_text(good.replace("trainer.threads=1", "'env.level_seed={seed}'", 1))
+    [agents] = read_page(str(page)).trainings.values()
+    assert agents.command(4) == "chisel train safelife/ppo env.level_seed=4 seed=4"
 
 
 def test_a_page_in_docs_is_called_by_its_name(

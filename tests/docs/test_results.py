@@ -96,7 +96,7 @@ def test_every_row_says_how_it_was_measured(rows: Rows) -> None:
 
 def test_every_command_of_a_page_is_accepted(page: Page) -> None:
     for entry in page.trainings.values():
-        check_arguments(shlex.split(entry.command())[1:])
+        check_arguments(shlex.split(entry.command(entry.seeds[0]))[1:])
     for name, measured in page.measurements.items():
         path = ledger.weights_of(page, name, Path("runs"))
         check_arguments(shlex.split(measured.command(path))[1:])

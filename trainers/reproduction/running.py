@@ -107,7 +107,9 @@ def _run(page: Page, name: str, out: Path, budget: Budget) -> str:
 
 def _train(page: Page, name: str, entry: Training, out: Path) -> None:
     home = ledger.runs_folder(entry, name, out)
-    for config in plan_runs(entry.train, entry.seeds, entry.settings, runs_dir=str(home)):
+    for seed in entry.seeds:
+        settings = entry.settings_of(seed)
+        [config] = plan_runs(entry.train, [seed], settings, runs_dir=str(home))
         folder = run_folder(config)
         if ledger.is_recorded(entry, config.seed) or (folder / ledger.STAMP).is_file():
             continue
@@ -117,7 +119,8 @@ def _train(page: Page, name: str, entry: Training, out: Path) -> None:
             resume(folder)
         else:
             train(config)
-        _stamp(folder, clock, entry=ledger.plain_entry(page, name), command=entry.command())
+        said = ledger.plain_entry(page, name)
+        _stamp(folder, clock, entry=said, command=entry.command(seed))
 
 
 def _measure(page: Page, name: str, entry: Measurement, out: Path, *, trains: bool) -> None:
