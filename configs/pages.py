@@ -1,10 +1,11 @@
 """Reads what a page of results is made of: its trainings, its studies and its tables.
 
-Beside `NAME.md` lies `NAME.yaml`. Plots are in `../figures`, and all numbers in `../results.csv`.
+Beside `NAME.md` lies `NAME.yaml`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from chisel.configs import registry
 from chisel.configs.errors import ConfigError
+from chisel.configs.parsing import catalog
 from chisel.configs.parsing.load import load
 from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.yaml_file import read_mapping
@@ -38,7 +40,7 @@ class Training:
     """Runs of one experiment that differ in their seed."""
 
     train: str
-    """Name of the experiment."""
+    """Name of the experiment, or path of its file from where the command is typed."""
     seeds: tuple[int, ...]
     minutes: float
     """Planned time of one run on two cores."""
@@ -46,6 +48,18 @@ class Training:
     """Settings as they are typed, separated by spaces; `{seed}` in them is the run's seed."""
     recorded: str | None = None
     """Folder of shipped weights; the seeds that it holds are not trained again."""
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment, and of the folder of its runs."""
+        return str(catalog.read(self.train)[0]["experiment"])
+
+    @property
+    def trained(self) -> str:
+        """What is trained: the name of a packaged experiment, or all that a file of one says."""
+        if self.train.endswith((".yaml", ".yml")):
+            return json.dumps(catalog.read(self.train)[0], default=str)
+        return self.train
 
     def settings_of(self, seed: int) -> str:
         """Return the settings of the run with a seed."""
@@ -73,7 +87,7 @@ class Measurement:
     settings: str = ""
     """Options as they are typed, separated by spaces."""
     figures: dict[str, str] = field(default_factory=dict)
-    """By the name of a file in `../figures` the file of the result that it is a copy of."""
+    """By the name of a plot of the page the file of the result that it is a copy of."""
     runs: int = 1
     """Number of runs that the study trains, if it trains; each of them takes `minutes`."""
     shares: str | None = None
@@ -132,12 +146,18 @@ class Page:
     @property
     def figures(self) -> Path:
         """Folder of its plots."""
-        return self.file.parent.parent / "figures"
+        return self._home / "figures"
 
     @property
     def results(self) -> Path:
         """File with the numbers of all pages of its folder."""
-        return self.file.parent.parent / "results.csv"
+        return self._home / "results.csv"
+
+    @property
+    def _home(self) -> Path:
+        """Folder `docs` for the pages in `docs/reproductions`, else that of the page."""
+        folder = self.file.parent
+        return folder.parent if folder.absolute().parts[-2:] == PAGES.parts else folder
 
     @property
     def trainings(self) -> dict[str, Training]:
@@ -159,7 +179,8 @@ def read_page(page: str) -> Page:
     file = Path(page) if page.endswith((".yaml", ".yml")) else PAGES / f"{page}.yaml"
     if not file.is_file():
         known = [one.stem for one in PAGES.glob("*.yaml")]
-        raise ConfigError(f"there is no page {file}; {hint(page, known)}")
+        instead = hint(page, known) if known else "type it in a clone, or give a YAML file"
+        raise ConfigError(f"there is no page {file}; {instead}")
     data = read_mapping(file)
     if unknown := data.keys() - {"entries", "tables"}:
         raise ConfigError(

@@ -74,9 +74,9 @@ def folder_of(page: Page, name: str, out: Path) -> Path:
     A training with other settings has another folder, so that nothing is overwritten.
     """
     entry = page.entries[name]
-    return (
-        runs_folder(entry, name, out) / entry.train if isinstance(entry, Training) else out / name
-    )
+    if isinstance(entry, Training):
+        return runs_folder(entry, name, out) / entry.experiment
+    return out / name
 
 
 def runs_folder(entry: Training | Measurement, name: str, out: Path) -> Path:
@@ -86,7 +86,7 @@ def runs_folder(entry: Training | Measurement, name: str, out: Path) -> Path:
     """
     if isinstance(entry, Measurement) and entry.shares is not None:
         return out / f"{entry.shares}-runs"
-    what = entry.train if isinstance(entry, Training) else entry.study
+    what = entry.trained if isinstance(entry, Training) else entry.study
     return out / f"{name}-{short_digest(f'{what} {entry.settings}')}"
 
 
@@ -157,7 +157,7 @@ def read_stamp(page: Page, name: str, out: Path) -> Mapping[str, Any] | None:
 
 
 def _trained(entry: Training, name: str, out: Path) -> State:
-    seeds = list(_seeds(entry, runs_folder(entry, name, out) / entry.train))
+    seeds = list(_seeds(entry, runs_folder(entry, name, out) / entry.experiment))
     done = sum(state in ("recorded", "done") for state in seeds)
     kinds = set(seeds)
     if kinds == {"recorded"}:

@@ -87,6 +87,7 @@ def test_wrong_arguments_are_one_line(
 
 def test_the_page_must_exist(capsys: Any) -> None:
     assert main(["reproduce", "aup"]) == 2
-    assert "there is no page docs/reproductions/aup.yaml" in capsys.readouterr().err
+    said = "there is no page docs/reproductions/aup.yaml; type it in a clone, or give a YAML file"
+    assert said in capsys.readouterr().err
     assert main(["reproduce"]) == 2
     assert "PAGE is missing" in capsys.readouterr().err

@@ -48,9 +48,28 @@ def test_a_page_says_its_commands_and_where_its_files_are(page: Path) -> None:
     assert agents.command(4) == "chisel train maze/routed-dropping trainer.threads=1 seed=4"
     assert cut.command("A B") == "chisel study ablation 'checkpoint=A B' levels=9"
     assert scores.command("A") == "chisel eval A"
-    docs = page.parent.parent
     assert (found.name, found.text) == ("mine", page.with_suffix(".md"))
-    assert (found.figures, found.results) == (docs / "figures", docs / "results.csv")
+
+
+@pytest.mark.parametrize(
+    ("page", "home"),
+    [
+        ("docs/reproductions/mine.yaml", "docs"),
+        ("mine.yaml", "."),
+        ("paper/mine.yaml", "paper"),
+    ],
+)
+def test_numbers_and_plots_lie_in_docs_or_beside_a_page_that_is_elsewhere(
+    page: str, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path(page)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(GOOD)
+    for called in (page, str(file.absolute())):
+        found = read_page(called)
+        assert found.results.absolute() == tmp_path / home / "results.csv"
+        assert found.figures.absolute() == tmp_path / home / "figures"
 
 
 def test_settings_may_follow_the_seed_of_each_run(page: Path) -> None:

@@ -36,7 +36,7 @@ def command_in(folder):
         )
         if not wait:
             return process
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == code, f"exit {process.returncode}, not {code}\n{out}\n{err}"
         return out, err
 

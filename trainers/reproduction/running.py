@@ -15,13 +15,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import joblib
 import torch
 
 from chisel import configs
 from chisel.analysis import ledger, studies
 from chisel.analysis.evaluation import evaluate
 from chisel.analysis.results import options_of, progress_bars, show, write_json
-from chisel.configs import ChiselError, Measurement, Page, Stopped, Training, registry
+from chisel.configs import ChiselError, ConfigError, Measurement, Page, Stopped, Training, registry
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
 from chisel.trainers.runs.versions import git_commit
@@ -190,7 +191,7 @@ def machine() -> str:
     except OSError:
         pass
     gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
-    return ", ".join([*names[:1], f"{len(os.sched_getaffinity(0))} cores", *gpu])
+    return ", ".join([*names[:1], f"{joblib.cpu_count()} cores", *gpu])
 
 
 @contextmanager
@@ -200,6 +201,8 @@ def _budget(hours: float) -> Iterator[Budget]:
     if hours == math.inf:
         yield budget
         return
+    if not hasattr(signal, "setitimer"):
+        raise ConfigError("hours: Windows has no alarm; leave it out, and end with Ctrl-C")
 
     def over(number: int, frame: FrameType | None) -> None:
         signal.raise_signal(signal.SIGTERM)  # training handles it, and saves first

@@ -73,6 +73,19 @@ def test_exactly_what_changes_runs_again(page: Page) -> None:
     assert states(changed(page, "agents", seeds=(0,))) == ["done", "missing", "missing"]
 
 
+def test_runs_of_an_own_experiment_are_found_until_its_file_says_something_else(page: Page) -> None:
+    file = Path("own/experiment.yaml")
+    file.parent.mkdir()
+    file.write_text("extends: digits/halves\nframes: 640\n")
+    page = changed(page, "agents", train=str(file))
+    assert ledger.folder_of(page, "agents", OUT).name == "experiment"
+    finish(page, 0)
+    finish(page, 1)
+    assert states(page) == ["done", "missing", "missing"]
+    file.write_text("extends: digits/halves\nframes: 1280\n")
+    assert states(page) == ["missing", "waits", "missing"]
+
+
 def test_other_weights_are_measured_again(page: Page) -> None:
     ship(0)
     ship(1)

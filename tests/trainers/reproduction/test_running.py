@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -161,6 +162,22 @@ def test_another_signal_within_the_budget_is_told(
     monkeypatch.setattr(running, "train", lambda config: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped, match="the same command goes on"):
         reproduce(page, hours=1)
+
+
+def test_a_system_without_alarms_says_so_before_anything_runs(
+    page: Page, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(signal, "setitimer")
+    with pytest.raises(ConfigError, match="hours: Windows has no alarm; leave it out"):
+        reproduce(page, hours=1)
+    assert calls == []
+
+
+def test_the_machine_is_named_on_systems_that_tell_no_affinity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert re.search(r", [1-9]\d* cores", running.machine())
 
 
 def alarm_after(rows: int, log: Path) -> None:
