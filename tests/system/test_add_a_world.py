@@ -44,7 +44,7 @@ def test_the_package_trains_is_judged_and_studied_by_the_commands_of_the_page(co
         for player in ("agent", "random")
     )
     assert agent["metrics"]["right"]["value"] > random["metrics"]["right"]["value"]
-    sure = json.loads((group / "studies/sure-coins-50/sure.json").read_text())
+    sure = json.loads((group / "studies/coin-sure-states-50/coin-sure.json").read_text())
     (row,) = sure["over_seeds"]["sure"]
     assert row["P(side)"]["n"] == 2
     ablated = json.loads(

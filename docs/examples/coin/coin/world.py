@@ -43,13 +43,13 @@ def evaluator(config):
     return Evaluator(metrics=(Metric("right", within=(0, 1), better="higher", of="success"),))
 
 
-def sure(checkpoint: Agent, *, coins: Count = 100, seed: Seed = 0) -> Result:
+def sure(checkpoint: Agent, *, states: Count = 100, seed: Seed = 0) -> Result:
     """Measure how likely an agent is to say the side that it sees."""
-    seen = envs.SingleEnvs(Coin, coins, seed).reset()[0]
+    seen = envs.SingleEnvs(Coin, states, seed).reset()[0]
     said = action_probabilities(checkpoint.policy(to_tensor(seen))).detach().numpy()
-    right, rng = said[np.arange(coins), seen[:, 0, 0, 1]], np.random.default_rng(seed)
+    right, rng = said[np.arange(states), seen[:, 0, 0, 1]], np.random.default_rng(seed)
     mean = bootstrap_mean(right, rng, within=(0, 1))
-    return Result(tables={"sure": DataTable("How sure", [{"coins": coins, "P(side)": mean}])})
+    return Result(tables={"sure": DataTable("How sure", [{"states": states, "P(side)": mean}])})
 
 
 shown = Label(("heads", "tails"), lambda facts: facts["side"])  # 0: heads, 1: tails
