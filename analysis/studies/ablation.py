@@ -28,8 +28,8 @@ def run(
 
     Args:
         checkpoint: Networks with regions.
-        other: Networks trained in another way with the same seeds; their table is subtracted seed by
-            seed.
+        other: Networks trained in another way with the same seeds; their table is subtracted
+            seed by seed.
         levels: Number of held-out levels or games for each row; left out, `eval.levels`.
         split: Split of these levels; left out, `eval.split`.
         mode: What ablating does to the units.
