@@ -8,10 +8,13 @@ from chisel.envs.declarations import (
     check_infos,
     check_observations,
 )
+from chisel.envs.single import SingleEnv, SingleEnvs
 
 __all__ = [
     "DeviceVectorEnv",
     "Plain",
+    "SingleEnv",
+    "SingleEnvs",
     "StatefulVectorEnv",
     "as_array",
     "check_declarations",

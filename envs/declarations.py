@@ -169,5 +169,8 @@ def _missing(env: Any, name: str) -> str:
     if isinstance(env, VectorWrapper):
         return f"{kind} hides the environment's `{name}`: give the environment without that wrapper"
     if name == ATTRIBUTES[0]:
-        return f"{kind} has no `{name}`: give a vector environment, see envs.StatefulVectorEnv"
+        return (
+            f"{kind} has no `{name}`: give a vector environment, see envs.StatefulVectorEnv, or "
+            "copies of a single one, see envs.SingleEnvs"
+        )
     return f"the environment has no `{name}`: add it, see envs.StatefulVectorEnv"

@@ -24,13 +24,14 @@ def run(
 ) -> Result:
     """Play without each region, and without random ones of the same size.
 
-    Shipped weights suffice; `localization` also measures where gradients fall, and needs a run.
+    Shipped weights will do. `localization` also measures where gradients fall, and needs a run.
 
     Args:
-        checkpoint: What was routed.
-        other: What was trained in another way with the same seeds, to subtract seed by seed.
-        levels: Number of held-out levels or games for each row; None is `eval.levels`.
-        split: Split of these levels; None is `eval.split`.
+        checkpoint: Networks with regions.
+        other: Networks trained in another way with the same seeds; their table is subtracted
+            seed by seed.
+        levels: Number of held-out levels or games for each row; left out, `eval.levels`.
+        split: Split of these levels; left out, `eval.split`.
         mode: What ablating does to the units.
         controls: Number of random regions for each region.
         gates: Whether random regions silence as many units of a gate as the region does; a unit of

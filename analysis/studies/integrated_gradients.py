@@ -78,13 +78,13 @@ def run(
 
     Args:
         checkpoint: An agent.
-        module: The layer; None is the published maze study's embedder.block2.res1.resadd if the
+        module: The layer; left out, the published maze study's embedder.block2.res1.resadd if the
             network has it, else embedder.
         baseline: Activations that the layer's are compared with: those without what is decided
             about (in mazes the cheese), zeros, or the mean over the decisions. None takes the first
             if the world can take it away, else the mean.
         levels: Number of decisions.
-        split: Split of the levels, where there are splits; None is `eval.split`.
+        split: Split of the levels, where there are splits; left out, `eval.split`.
         steps: Number of gradients on the line from the baseline to the activations.
         tolerance: Largest error of completeness that counts as none, as a share of the difference
             (of 1 if that is smaller).

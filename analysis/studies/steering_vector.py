@@ -50,16 +50,16 @@ def run(
 
     Args:
         checkpoint: An agent.
-        module: Name of the module whose outputs are subtracted; None is the published maze study's
-            embedder.block2.res1.resadd if the network has it, else embedder.
+        module: Name of the module whose outputs are subtracted; left out, the published maze
+            study's embedder.block2.res1.resadd if the network has it, else embedder.
         states: Named sets: in mazes cheese (with the cheese minus without) or top-right (with a way
             to the world's top-right corner opened minus as they are); in other worlds success
-            (moments of games that end in success minus others). None is the first.
+            (moments of games that end in success minus others). Left out, the first.
         with_states: Instead of named sets, an .npz file with the agent's `observations`
             [N, H, W, C].
         without_states: The .npz file of the set that is subtracted.
         levels: Number of levels or games of a named set.
-        split: Split of the levels, where there are splits; None is train.
+        split: Split of the levels, where there are splits; left out, train.
         coeffs: Factors by which the vector is multiplied when it is added to measure its effect.
         seed: Seed of the named sets and of the control vectors.
 

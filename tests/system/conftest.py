@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +14,7 @@ import torch
 from chisel import models
 from tests import plugins
 
-ADD_A_WORLD = Path(__file__).parents[2] / "docs/howto/add-a-world.md"
-_FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
 
 SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 
@@ -59,11 +58,8 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def coin(tmp_path, monkeypatch):
-    """The current folder, with the files of the page "Add a world", installed as pip would."""
-    (tmp_path / "coin").mkdir()
-    for _, name, text in _FENCE.findall(ADD_A_WORLD.read_text()):
-        if name:
-            (tmp_path / name).write_text(text)
+    """The current folder, with the files of `docs/examples/coin`, installed as pip would."""
+    shutil.copytree(DOCS / "examples/coin", tmp_path, dirs_exist_ok=True)
     points = (tmp_path / "pyproject.toml").read_text().split("[project.entry-points.")[1:]
     lines = (f"[{text}".replace('"', "") for text in points)
     plugins.install(tmp_path, "coin", "\n".join(lines))

@@ -1,10 +1,24 @@
 """The package of "Add a world" is as short as it says, and all its commands work."""
 
 import json
+import re
 import shlex
 
 from chisel.cli.main import main
-from tests.system.conftest import ADD_A_WORLD
+from tests.system.conftest import DOCS
+
+PAGE = (DOCS / "howto/add-a-world.md").read_text()
+FENCE = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_shows_the_files_of_the_example():
+    shown = dict(FENCE.findall(PAGE))
+    example = DOCS / "examples/coin"
+    assert shown == {
+        str(file.relative_to(example)): file.read_text()
+        for file in example.rglob("*")
+        if file.suffix in {".py", ".toml", ".yaml"}
+    }
 
 
 def test_the_package_has_less_than_sixty_lines(coin):
@@ -14,12 +28,14 @@ def test_the_package_has_less_than_sixty_lines(coin):
 
 
 def test_the_package_trains_is_judged_and_studied_by_the_commands_of_the_page(coin, capsys):
-    lines = ADD_A_WORLD.read_text().splitlines()
+    lines = PAGE.splitlines()
     commands = [line[2:] for line in lines if line.startswith("$ chisel ")]
     assert len(commands) >= 8
     for command in commands:
         settings = ["trainer.progress=false"] if " train " in command else []
         assert main([*shlex.split(command)[1:], *settings]) in (None, 0), command
+    (check,) = (line for line in lines if line.startswith("$ python -c "))
+    exec(shlex.split(check)[3], {})
     group = coin / "runs/coin/two"
     judged = json.loads((group / "studies/eval/eval.json").read_text())
     assert [metric["name"] for metric in judged["metrics"]] == ["right"]
@@ -28,7 +44,7 @@ def test_the_package_trains_is_judged_and_studied_by_the_commands_of_the_page(co
         for player in ("agent", "random")
     )
     assert agent["metrics"]["right"]["value"] > random["metrics"]["right"]["value"]
-    sure = json.loads((group / "studies/sure-coins-50/sure.json").read_text())
+    sure = json.loads((group / "studies/coin-sure-states-50/coin-sure.json").read_text())
     (row,) = sure["over_seeds"]["sure"]
     assert row["P(side)"]["n"] == 2
     ablated = json.loads(

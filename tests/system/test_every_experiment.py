@@ -312,7 +312,7 @@ def check_report(run):
     assert len(text) < 5_000_000
     parts = re.split(r"<h2 id=[^>]*>(.*?)</h2>", text)[1:]
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
-    own = OF_MAZES if run.world == "maze" else ["sure"] if run.world == "coin" else []
+    own = OF_MAZES if run.world == "maze" else ["coin-sure"] if run.world == "coin" else []
     studied = sorted([*ANY_WORLD, *own])
     assert list(sections) == ["Summary", "eval", "training", *studied, "Configs"]
     summary = sections.pop("Summary")

@@ -191,7 +191,9 @@ def _launched(
 
 
 def _one_after_the_other(waiting: Sequence[Member]) -> Iterator[tuple[Member, Outcome]]:
-    for one in waiting:
+    for number, one in enumerate(waiting, 1):
+        if one.config.trainer.progress:
+            print(f"run {number} of {len(waiting)}: {one.name}", file=sys.stderr)
         try:
             _train(one)
             outcome = Outcome(0, "")

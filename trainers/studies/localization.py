@@ -51,7 +51,7 @@ def run(
         points: Number of checkpoints, besides the network as it was initialised.
         levels: Held-out levels or games for each row of the ablation matrix; by default
             `eval.levels`.
-        split: Split of these levels; None is `eval.split`.
+        split: Split of these levels; left out, `eval.split`.
         mode: How units are ablated.
         controls: Number of random regions for each region.
         seed: Seed of the rollouts and the order of examples.

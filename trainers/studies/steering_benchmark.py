@@ -121,10 +121,10 @@ def run(
 
     Args:
         checkpoint: A run of `language/stories`, a checkpoint, or a folder of seeds.
-        concepts: Values such as sea,happy; None is all 13.
+        concepts: Values such as sea,happy; left out, all 13.
         prompts: Number of prompts that factors are chosen on; about as many are for scores.
         pairs: Number of stories with the concept, and without, that methods learn from.
-        layers: Blocks whose input is steered; None is all but the first.
+        layers: Blocks whose input is steered; left out, all but the first.
         strengths: Factors of vectors, and values of the clamped feature, in norms of the stream.
         continuations: Number of prompts that are continued and judged.
         steps: Optimiser steps of the learnt vector, and of the adapter.

@@ -61,14 +61,14 @@ def run(
         model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
             of `algo.name: language`), or an Impala agent (a run, a checkpoint, a shipped folder).
         texts: For language models, a text file with paragraphs between empty lines, or a folder
-            of them; None is test stories for a network that learnt stories, else texts of ours.
-        count: Number of texts, or of an agent's states; None is 6 texts or 200 states.
+            of them; left out, test stories for a network that learnt stories, else texts of ours.
+        count: Number of texts, or of an agent's states; left out, 6 texts or 200 states.
         length: Number of tokens of each text.
-        ks: Numbers of layers back; None is the powers of two below the depth, and the depth less
+        ks: Numbers of layers back; left out, the powers of two below the depth, and the depth less
             one.
-        layers: Blocks whose read alone is limited; None is those at a quarter, half and three
+        layers: Blocks whose read alone is limited; left out, those at a quarter, half and three
             quarters of the depth.
-        start: Block from which on all reads are limited; None is half of the depth.
+        start: Block from which on all reads are limited; left out, half of the depth.
         instead: What replaces the older part.
         near: The horizon is the smallest k from which on the loss rises by at most this.
         seed: Seed of an agent's states.

@@ -48,8 +48,8 @@ def run(
         model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
             of `algo.name: language`), or an Impala agent (a run, a checkpoint, a shipped folder).
         texts: For language models, a text file with paragraphs between empty lines, or a folder
-            of them; None is test stories for a network that learnt stories, else texts of ours.
-        count: Number of texts, or of an agent's states; None is 6 texts or 200 states.
+            of them; left out, test stories for a network that learnt stories, else texts of ours.
+        count: Number of texts, or of an agent's states; left out, 6 texts or 200 states.
         length: Number of tokens of each text.
         first: First layer of the fit; None leaves out a sixth at the beginning.
         last: Last layer of the fit; None leaves out the last two blocks, where there are ten.

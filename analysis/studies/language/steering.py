@@ -89,15 +89,16 @@ def run(
         method: caa or act-add.
         behaviour: Contrast pairs with words to score: mood, agreement, or a YAML file; for a
             network that learnt stories mood, weather, pace or sound of these stories, or a file.
-        layers: Blocks whose input is steered; None is a fifth, two, three and four fifths of the
+        layers: Blocks whose input is steered; left out, a fifth, two, three and four fifths of the
             depth.
-        strengths: Factors of the vector. For caa its length is the mean norm of the stream there,
-            and None is 0.125, 0.25, 0.5, 1; for act-add it is as it is, and None is 1, 3, 5, 10.
-        pairs: For caa, numbers of pairs that means are over at the second strength; None is 1, 4,
+        strengths: Factors of the vector. For caa its length is the mean norm of the stream there;
+            for act-add it is as it is. Left out, 0.125, 0.25, 0.5, 1 for caa and 1, 3, 5, 10 for
+            act-add.
+        pairs: For caa, numbers of pairs that means are over at the second strength; left out, 1, 4,
             32, 128, 256, as far as there are so many.
-        draws: For caa, how often pairs are drawn for each number; None is 4.
-        plus: For act-add, the prompt with what is wanted; None is Love.
-        minus: For act-add, the prompt that is subtracted; None is Hate.
+        draws: For caa, how often pairs are drawn for each number; left out, 4.
+        plus: For act-add, the prompt with what is wanted; left out, Love.
+        minus: For act-add, the prompt that is subtracted; left out, Hate.
         controls: Number of random directions at each layer and strength.
         texts: A text file with unrelated paragraphs between empty lines, or a folder of them; None
             is test stories for a network that learnt stories, else texts of ours.
