@@ -232,9 +232,7 @@ def _split(rows: NDArray[np.int64], of_pixels: int, squares: Squares) -> list[ND
     return np.array_split(rows, -(-len(rows) // most))
 
 
-def _computed(
-    squares: Squares, rows: NDArray[np.int64], edits: EditList | None
-) -> Iterator[bytes]:
+def _computed(squares: Squares, rows: NDArray[np.int64], edits: EditList | None) -> Iterator[bytes]:
     """Compute the outputs of some squares, which are kept, and say nothing in between."""
     for piece in _split(rows, PIECE, squares):
         _outputs(squares, piece, edits)

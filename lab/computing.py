@@ -62,8 +62,8 @@ class Rows:
         """Keep rows that were computed elsewhere."""
         if self._rows is None:
             self._order = _memory_order(new)
-            self._rows = new.new_empty((len(self._known), *new.shape[1:]))
-            self._rows = self._rows.contiguous(memory_format=self._order)
+            shape = (len(self._known), *new.shape[1:])
+            self._rows = torch.empty(shape, dtype=new.dtype, memory_format=self._order)
         self._rows[torch.from_numpy(numbers)] = new
         self._known[numbers] = True
 

@@ -53,7 +53,7 @@ def serve(
     from chisel.lab.app import make_app  # an extra
 
     shelf, session = opened(paths)
-    with _bound(port) as bound, torch_threads(threads or _threads()):
+    with _bound(port) as bound, torch_threads(threads or choose_threads(left=1)):
         engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
         at = bound.getsockname()[1]
         app = make_app(engine, token, at, page_files(), tuple(allowed))
@@ -62,7 +62,6 @@ def serve(
             log_level="warning",
             ws="websockets-sansio",
             ws_max_size=1 << 20,
-            ws_per_message_deflate=False,  # nothing leaves this machine
             timeout_graceful_shutdown=1,
         )
         link = f"http://{LOOPBACK}:{at}/#token={token}"
@@ -103,10 +102,6 @@ def opened(paths: Sequence[Path | str]) -> tuple[Shelf, Session | None]:
     for slot in () if session is None else session.slots:
         shelf.open_maze(slot.agent, slot.digest)
     return shelf, session
-
-
-def _threads() -> int:
-    return max(1, choose_threads() - 1)
 
 
 def _bound(port: int) -> socket.socket:
