@@ -109,6 +109,7 @@ def _bound(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((LOOPBACK, port))
+        bound.listen()  # a browser that is quicker than the server waits, and is not refused
     except (OSError, OverflowError) as error:
         bound.close()
         raise ConfigError(f"--port {port}: {error}; --port 0 takes a free one") from None
