@@ -5,7 +5,8 @@ of the network is a step of a vector's strength, one of the board a wall that is
 both by real events, each when all is computed that the one before asked for. The time is from the
 event to the frame after the drawing; the server's CPU time is beside it, because the time of a busy
 machine says little. Then walls are drawn with 60 events a second for two seconds; an answer is
-stale if the page had asked again before it was drawn.
+stale if the page had asked again before it was drawn. An answer that is drawn in several pieces
+counts once.
 """
 
 from __future__ import annotations
@@ -55,11 +56,12 @@ ASKED = """() => {
 }"""
 LISTEN = """() => {
   window.times = {first: [], whole: [], drawn: 0, stale: 0};
-  let begun = 0, reacted = true;
+  let begun = 0, reacted = true, shown = 0;
   for (const kind of ["keydown", "pointerdown"])
     document.addEventListener(kind, (e) => { begun = e.timeStamp; reacted = false; }, true);
   document.addEventListener("lab:drawn", ({detail}) => {
-    window.times.drawn += 1;
+    if (detail.rev !== shown) window.times.drawn += 1;
+    shown = detail.rev;
     if (detail.rev < window.asked) window.times.stale += 1;
   });
   document.addEventListener("lab:drawn", ({detail}) => requestAnimationFrame((now) => {
@@ -101,7 +103,7 @@ def main() -> None:
         drag = one["drag"]
         console.print(
             f"{name}, {DRAGGED} events of a drag, {A_SECOND} a second: {drag['drawn']:.0f} answers "
-            f"drawn, {drag['stale']:.0f} of them stale"
+            f"drawn, {drag['whole']:.0f} of them wholly, {drag['stale']:.0f} drawings stale"
         )
     console.print(f"load {found['machine']['load_average'][0]} → {found['load_after'][0]}")
 
@@ -181,7 +183,7 @@ def _dragged(page: Any) -> dict[str, float]:
     _settle(page)
     box = page.locator(".board .cells").bounding_box()
     side = round(page.locator(".board .cell").count() ** 0.5)
-    page.evaluate("Object.assign(window.times, {drawn: 0, stale: 0})")
+    page.evaluate("Object.assign(window.times, {whole: [], drawn: 0, stale: 0})")
     begun = time.perf_counter()
     for event in range(DRAGGED):
         row, col = divmod(event, side - 2)
@@ -194,7 +196,7 @@ def _dragged(page: Any) -> dict[str, float]:
     page.mouse.up()
     _settle(page)
     times = page.evaluate("window.times")
-    return {"drawn": times["drawn"], "stale": times["stale"]}
+    return {"drawn": times["drawn"], "whole": len(times["whole"]), "stale": times["stale"]}
 
 
 def _strength(page: Any, number: int) -> None:

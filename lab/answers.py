@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.analysis.maze import EditList, move_probabilities
+from chisel.analysis.results import torch_threads
 from chisel.configs import ConfigError, version
 from chisel.envs.maze import (
     LevelSetRecipe,
@@ -44,8 +45,10 @@ from chisel.lab.protocol import (
 )
 from chisel.lab.session import Board, Session, Slot
 
-CHUNK = 64
-"""Squares that are computed and sent together."""
+CHUNK, PIECE = 64, 32
+"""Squares that are sent together, and that are computed before a newer request is looked for, of an
+agent that sees 64×64 pixels; more where it sees less."""
+PIXELS = 64 * 64 * 3
 KEPT = 6
 """Mazes whose outputs are kept, so that undoing is quick."""
 
@@ -123,11 +126,14 @@ class Answerer:
         rev = request.rev
         yield frame("board", rev=rev, **pairs[0][1].facts)
         for number, (_, studied, edits) in enumerate(pairs):
-            yield self._now(request, number, studied, edits)
+            with torch_threads(1):  # on one square, threads cost more than they save
+                now = self._now(request, number, studied, edits)
+            yield now
         for number, (_, studied, edits) in enumerate(pairs):
             squares = studied.side(board.facing)
-            chunks = _chunks(order_from(studied.state, squares.cells))
+            chunks = _split(order_from(studied.state, squares.cells), CHUNK, squares)
             for k, rows in enumerate(chunks):
+                yield from _computed(squares, rows, edits)
                 arrays = {"rows": rows.astype(np.int32)} | _outputs(squares, rows, edits)
                 yield frame("field", arrays, rev=rev, slot=number, chunk=k, chunks=len(chunks))
         for number, (_, studied, edits) in enumerate(pairs):
@@ -137,15 +143,16 @@ class Answerer:
     def _now(self, request: Show, number: int, studied: Studied, edits: EditList | None) -> bytes:
         squares = studied.side(request.session.board.facing)
         row = squares.cells.index(studied.state.mouse)
-        arrays = _outputs(squares, np.array([row]), edits)
+        arrays: dict[str, NDArray[Any]] = {}
         head: dict[str, Any] = {"rev": request.rev, "slot": number, "row": row, "site": None}
         known = {site["name"] for site in self._shelf_facts(request, number)["sites"]}
         if request.site in known:
             assert request.site is not None
             head["site"] = request.site
-            arrays["layer"] = squares.layer(row, request.site, None).numpy()
             if edits is not None:
                 arrays["edited_layer"] = squares.layer(row, request.site, edits).numpy()
+            arrays["layer"] = squares.layer(row, request.site, None).numpy()
+        arrays |= _outputs(squares, np.array([row]), edits)
         if edits is not None:
             head["coefficients"] = edits.coefficients
         return frame("now", arrays, **head)
@@ -158,9 +165,7 @@ class Answerer:
     ) -> Iterator[bytes]:
         for facing in SIDES:  # piece by piece: the side that is not shown takes as long again
             squares = studied.side(facing)
-            for rows in _chunks(np.arange(len(squares.cells))):
-                _outputs(squares, rows, edits)
-                yield b""
+            yield from _computed(squares, np.arange(len(squares.cells)), edits)
         original = studied.solved(None)
         yield b""
         edited = None if edits is None else studied.solved(edits)
@@ -222,8 +227,16 @@ def _any_on(slot: Slot) -> bool:
     return any(one.on for one in slot.edits)
 
 
-def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return np.array_split(rows, -(-len(rows) // CHUNK))
+def _split(rows: NDArray[np.int64], of_pixels: int, squares: Squares) -> list[NDArray[np.int64]]:
+    most = of_pixels * PIXELS // squares.numbers
+    return np.array_split(rows, -(-len(rows) // most))
+
+
+def _computed(squares: Squares, rows: NDArray[np.int64], edits: EditList | None) -> Iterator[bytes]:
+    """Compute the outputs of some squares, which are kept, and say nothing in between."""
+    for piece in _split(rows, PIECE, squares):
+        _outputs(squares, piece, edits)
+        yield b""
 
 
 def _outputs(

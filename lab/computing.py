@@ -52,14 +52,20 @@ class Rows:
         missing = wanted[~self._known[wanted]]
         if len(missing):
             new = self._compute(missing)
-            if self._rows is None:
-                self._order = _memory_order(new)
-                self._rows = new.new_empty((len(self._known), *new.shape[1:]))
-                self._rows = self._rows.contiguous(memory_format=self._order)
-            self._rows[torch.from_numpy(missing)] = new
-            self._known[missing] = True
+            self.put(missing, new)
+            if len(missing) == len(wanted):
+                return new
         assert self._rows is not None
         return self._rows[torch.from_numpy(wanted)].contiguous(memory_format=self._order)
+
+    def put(self, numbers: NDArray[np.int64], new: Tensor) -> None:
+        """Keep rows that were computed elsewhere."""
+        if self._rows is None:
+            self._order = _memory_order(new)
+            shape = (len(self._known), *new.shape[1:])
+            self._rows = torch.empty(shape, dtype=new.dtype, memory_format=self._order)
+        self._rows[torch.from_numpy(numbers)] = new
+        self._known[numbers] = True
 
 
 class Squares:
@@ -75,6 +81,8 @@ class Squares:
         self.state, self.facing, self._offered = state, facing, offered
         self.cells = paths.free_cells(state.open)
         count = len(self.cells)
+        self.numbers = math.prod(offered.agent.spaces.obs_shape)
+        """Numbers of an observation, with which the time of a pass grows."""
         self._stages = Stages(offered.agent.model)
         self._obs = Rows(count, self._observe)
         self._plain = Rows(count, lambda rows: self._run(rows, self._at_hand(rows), nullcontext()))
@@ -83,13 +91,7 @@ class Squares:
 
     def outputs(self, rows: NDArray[np.int64], edits: EditList | None) -> Tensor:
         """Return logits, and the value behind them, at some squares, `[k, A + 1]`."""
-        if edits is None:
-            return self._plain.take(rows)
-        if self._edited is None or self._edited[0] is not edits:
-            stage = self._stage(edits)
-            computed = Rows(len(self.cells), lambda some: self._run(some, stage, edits()))
-            self._edited = edits, computed
-        return self._edited[1].take(rows)
+        return self._outputs(edits, rows[:1]).take(rows)
 
     def field(self, outputs: Tensor) -> VectorField:
         """Return the outputs at all squares as a vector field."""
@@ -102,14 +104,28 @@ class Squares:
         )
 
     def layer(self, row: int, site: str, edits: EditList | None) -> Tensor:
-        """Return the output of a module with the mouse on one square, of one example."""
-        rows, edited = np.array([row]), () if edits is None else edits.sites
+        """Return the output of a module with the mouse on one square, of one example.
+
+        The network's outputs there are known from then on.
+        """
+        rows = np.array([row])
+        known, edited = self._outputs(edits, rows), () if edits is None else edits.sites
         stage = self._at_hand(rows)
         if stage > self._stages.of([as_site(site), *edited]):
             stage = 0
         with nullcontext() if edits is None else edits():
             run = functools.partial(self._run, rows, stage, nullcontext())
-            return record(self._offered.agent.model, [site], run)[site][0].float()
+            found = record(self._offered.agent.model, [site], lambda: known.put(rows, run()))
+        return found[site][0].float()
+
+    def _outputs(self, edits: EditList | None, row: NDArray[np.int64]) -> Rows:
+        if edits is None:
+            return self._plain
+        if self._edited is None or self._edited[0] is not edits:
+            stage = self._stage(edits, row)
+            computed = Rows(len(self.cells), lambda some: self._run(some, stage, edits()))
+            self._edited = edits, computed
+        return self._edited[1]
 
     def _run(
         self, rows: NDArray[np.int64], stage: int, context: AbstractContextManager[None]
@@ -124,12 +140,12 @@ class Squares:
         """Return the stage from which the network can run without edits, by what is kept."""
         return next((stage for stage, kept in self._entering.items() if kept.has(rows)), 0)
 
-    def _stage(self, edits: EditList) -> int:
+    def _stage(self, edits: EditList, row: NDArray[np.int64]) -> int:
         """Return the stage from which an edited network must run, if what enters it can be kept."""
         stage = self._stages.of(edits.sites)
         if stage == 0:
             return 0
-        example = self._kept(stage).take(np.array([0]))
+        example = self._kept(stage).take(row)
         bytes_of_all = len(self.cells) * example.numel() * example.element_size()
         return stage if bytes_of_all <= LARGEST_KEPT else 0
 

@@ -38,7 +38,8 @@ def serve(
         port: Port to listen at; 0 takes a free one.
         browser: Whether to open the page.
         allowed: Hosts other than this machine's own names at which the page may be opened.
-        threads: torch's CPU threads; None takes one for each core that nothing else keeps busy.
+        threads: torch's CPU threads; None takes one for each core that nothing else keeps busy but
+            one, which the browser needs.
 
     Raises:
         ConfigError: If the extra is not installed, the port is taken, or the session cannot be
@@ -52,7 +53,7 @@ def serve(
     from chisel.lab.app import make_app  # an extra
 
     shelf, session = opened(paths)
-    with _bound(port) as bound, torch_threads(threads or choose_threads()):
+    with _bound(port) as bound, torch_threads(threads or choose_threads(left=1)):
         engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
         at = bound.getsockname()[1]
         app = make_app(engine, token, at, page_files(), tuple(allowed))
@@ -108,6 +109,7 @@ def _bound(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((LOOPBACK, port))
+        bound.listen()  # a browser that is quicker than the server waits, and is not refused
     except (OSError, OverflowError) as error:
         bound.close()
         raise ConfigError(f"--port {port}: {error}; --port 0 takes a free one") from None

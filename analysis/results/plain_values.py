@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -49,7 +50,7 @@ def _read(kind: Any, plain: Any, where: str) -> Any:
 def _read_fields(kind: Any, plain: Any, where: str) -> Any:
     if not isinstance(plain, Mapping):
         raise ConfigError(f"{where or 'this'}: {_short(plain)} is no object with named values")
-    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
+    hints, known = _hints(kind), {field.name: field for field in fields(kind)}
     for name in plain:
         if name not in known:
             raise ConfigError(f"{_inside(where, str(name))}: unknown; {hint(str(name), known)}")
@@ -70,11 +71,16 @@ def _read_union(kinds: tuple[Any, ...], plain: Any, where: str) -> Any:
         return _first_that_fits(others, plain, where)
     if len(others) == 1:
         return _read(others[0], plain, where)
-    by_name = {get_args(get_type_hints(one)["kind"])[0]: one for one in others}
+    by_name = {get_args(_hints(one)["kind"])[0]: one for one in others}
     name = plain.get("kind") if isinstance(plain, Mapping) else None
     if name not in by_name:
         raise ConfigError(f"{_inside(where, 'kind')}: {_short(name)}; {hint(str(name), by_name)}")
     return _read(by_name[name], plain, where)
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _first_that_fits(kinds: list[Any], plain: Any, where: str) -> Any:

@@ -159,6 +159,17 @@ def test_a_layer_is_what_the_network_computes_on_the_mouses_square(answerer):
         np.testing.assert_allclose(arrays["edited_layer"], layer(), atol=1e-6)
 
 
+@pytest.mark.parametrize("site", ["embedder.block1.conv", LAYER, "embedder.fc"])
+def test_a_layer_that_is_shown_changes_no_number(site):
+    """The mouse's square is computed together with its layer."""
+    asked = {"kind": "show", "rev": 1, "session": session((PLAIN, CLAMP, VECTOR))}
+    with_layer, without = (
+        fields(answers(Answerer(shelf()), site=one, **asked)) for one in (site, None)
+    )
+    for name, numbers in without.items():
+        np.testing.assert_allclose(with_layer[name], numbers, atol=1e-6, rtol=1e-6)
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
 @settings(max_examples=10)
 def test_any_sequence_of_sessions_ends_as_a_fresh_lab_begins(answerer, order):

@@ -30,7 +30,7 @@ export function FieldCanvas({ slot, mode, name, against = () => null }: CanvasPr
   const store = useStore();
   const canvas = useRef<HTMLCanvasElement>(null);
   useSignalEffect(() => {
-    const [board, field] = [store.board.value, store.answers.value[slot]?.field ?? null];
+    const [board, field] = [store.studied.value, store.answers.value[slot]?.field ?? null];
     if (!canvas.current || !board) return;
     drawField(canvas.current, board, field, mode(), store.theme.value, against());
     if (!field) return;

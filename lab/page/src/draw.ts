@@ -1,12 +1,12 @@
 /** Pictures on a canvas: a maze, a field over it, a channel of a layer. */
 
-import { diverging, extent, sequential, type Theme } from "./colour";
+import { divergingRgb, extent, sequentialRgb, type Rgb, type Theme } from "./colour";
 import { find, glyph, sideOf } from "./document";
 import { net, variation, type Field, type Mode, type Outputs } from "./field";
 import type { Board, Cell } from "./protocol";
 
 const WALL: Record<Theme, string> = { light: "#454f5b", dark: "#0c0e11" };
-const FLOOR: Record<Theme, string> = { light: "#f6f4ee", dark: "#2b3037" };
+const FLOOR: Record<Theme, Rgb> = { light: [246, 244, 238], dark: [43, 48, 55] };
 const LINE: Record<Theme, string> = { light: "#e4e0d6", dark: "#373d45" };
 const INK: Record<Theme, string> = { light: "#1d2329", dark: "#eef1f4" };
 const CHEESE = "#eab308";
@@ -61,7 +61,7 @@ export function drawField(
 ): void {
   const place = placeFor(canvas, sideOf(board), theme);
   if (!place) return;
-  if (!field?.cells.every((cell) => glyph(board, cell) !== "#")) {
+  if (!field) {
     floor(place, board, () => FLOOR[theme]);
     things(place, board);
     return;
@@ -73,17 +73,18 @@ export function drawField(
   floor(place, board, ([row, col]) => {
     const n = rows.get(row * 64 + col);
     if (n === undefined) return FLOOR[theme];
-    if (mode === "difference") return diverging(variation(base, shown, n), theme);
-    return sequential((shown.values[n]! - low) / (high - low), theme);
+    if (mode === "difference") return divergingRgb(variation(base, shown, n), theme);
+    return sequentialRgb((shown.values[n]! - low) / (high - low), theme);
   });
   things(place, board);
+  const [sure, old]: [Arrows, Arrows] = [new Arrows(place), new Arrows(place)];
   field.cells.forEach((cell, n) => {
-    place.pen.globalAlpha = field.known[n] ? 1 : 0.3;
     const [across, along] = net(shown, n);
     const [before, beside] = mode === "difference" ? net(base, n) : [0, 0];
-    if (glyph(board, cell) !== "C") arrow(place, cell, across - before, along - beside);
+    if (glyph(board, cell) !== "C") (field.known[n] ? sure : old).add(cell, across - before, along - beside);
   });
-  place.pen.globalAlpha = 1;
+  sure.draw(1);
+  old.draw(0.3);
 }
 
 /** Return the smallest and largest value of both networks, so that shades can be compared. */
@@ -94,14 +95,12 @@ export function range(field: Field): [number, number] {
   return high - low > 1e-9 ? [low, high] : [low, low + 1];
 }
 
-function floor(place: Place, board: Board, colour: (cell: Cell) => string): void {
+function floor(place: Place, board: Board, colour: (cell: Cell) => Rgb): void {
   const { pen, size, side, theme } = place;
-  for (let row = 0; row < side; row++)
-    for (let col = 0; col < side; col++) {
-      const [x, y] = corner(place, [row, col]);
-      pen.fillStyle = colour([row, col]);
-      pen.fillRect(Math.floor(x), Math.floor(y), Math.ceil(size) + 1, Math.ceil(size) + 1);
-    }
+  const small = new OffscreenCanvas(side, side);
+  small.getContext("2d")?.putImageData(coloured(side, side, (row, col) => colour([side - 1 - row, col])), 0, 0);
+  pen.imageSmoothingEnabled = false;
+  pen.drawImage(small, 0, 0, side * size, side * size);
   pen.strokeStyle = LINE[theme];
   pen.lineWidth = Math.max(1, size / 40);
   for (let n = 0; n <= side; n++) {
@@ -171,33 +170,45 @@ function disc(pen: CanvasRenderingContext2D, x: number, y: number, radius: numbe
   pen.fill();
 }
 
-/** Draw an arrow from the middle of a square; short ones are a dot. */
-function arrow(place: Place, cell: Cell, across: number, along: number): void {
-  const { pen, size, theme } = place;
-  const [x, y] = corner(place, cell);
-  const [cx, cy] = [x + size / 2, y + size / 2];
-  const length = Math.hypot(across, along);
-  pen.fillStyle = pen.strokeStyle = INK[theme];
-  if (length < 0.04) {
-    disc(pen, cx, cy, size * 0.04);
-    return;
+/** Arrows from the middles of squares, drawn together: short ones are a dot. */
+class Arrows {
+  private readonly shafts = new Path2D();
+  private readonly heads = new Path2D();
+
+  constructor(private readonly place: Place) {}
+
+  add(cell: Cell, across: number, along: number): void {
+    const { size } = this.place;
+    const [x, y] = corner(this.place, cell);
+    const [cx, cy] = [x + size / 2, y + size / 2];
+    const length = Math.hypot(across, along);
+    if (length < 0.04) {
+      this.heads.moveTo(cx, cy);
+      this.heads.arc(cx, cy, size * 0.04, 0, 2 * Math.PI);
+      return;
+    }
+    const reach = 0.4 * size * Math.min(1, length);
+    const [u, v] = [across / length, -along / length];
+    const [tipX, tipY] = [cx + u * reach, cy + v * reach];
+    const head = Math.min(0.2 * size, 0.8 * reach);
+    this.shafts.moveTo(cx - u * reach, cy - v * reach);
+    this.shafts.lineTo(tipX - u * head * 0.6, tipY - v * head * 0.6);
+    this.heads.moveTo(tipX, tipY);
+    this.heads.lineTo(tipX - u * head - v * head * 0.55, tipY - v * head + u * head * 0.55);
+    this.heads.lineTo(tipX - u * head + v * head * 0.55, tipY - v * head - u * head * 0.55);
+    this.heads.closePath();
   }
-  const reach = 0.4 * size * Math.min(1, length);
-  const [u, v] = [across / length, -along / length];
-  const [tipX, tipY] = [cx + u * reach, cy + v * reach];
-  const head = Math.min(0.2 * size, 0.8 * reach);
-  pen.lineWidth = Math.max(1, size / 18);
-  pen.lineCap = "round";
-  pen.beginPath();
-  pen.moveTo(cx - u * reach, cy - v * reach);
-  pen.lineTo(tipX - u * head * 0.6, tipY - v * head * 0.6);
-  pen.stroke();
-  pen.beginPath();
-  pen.moveTo(tipX, tipY);
-  pen.lineTo(tipX - u * head - v * head * 0.55, tipY - v * head + u * head * 0.55);
-  pen.lineTo(tipX - u * head + v * head * 0.55, tipY - v * head - u * head * 0.55);
-  pen.closePath();
-  pen.fill();
+
+  draw(alpha: number): void {
+    const { pen, size, theme } = this.place;
+    pen.globalAlpha = alpha;
+    pen.fillStyle = pen.strokeStyle = INK[theme];
+    pen.lineWidth = Math.max(1, size / 18);
+    pen.lineCap = "round";
+    pen.stroke(this.shafts);
+    pen.fill(this.heads);
+    pen.globalAlpha = 1;
+  }
 }
 
 function drawTrail(place: Place, trail: readonly Cell[]): void {
@@ -225,27 +236,29 @@ export function drawMap(
   theme: Theme,
   most = extent(values),
 ): void {
-  const ready = prepared(canvas);
-  if (!ready) return;
-  const { pen } = ready;
-  const [w, h] = [ready.width / width, ready.height / height];
-  for (let row = 0; row < height; row++)
-    for (let col = 0; col < width; col++) {
-      pen.fillStyle = diverging(values[row * width + col]! / most, theme);
-      pen.fillRect(Math.floor(col * w), Math.floor(row * h), Math.ceil(w) + 1, Math.ceil(h) + 1);
-    }
+  const colour = (row: number, col: number) => divergingRgb(values[row * width + col]! / most, theme);
+  show(canvas, coloured(height, width, colour));
+}
+
+function coloured(height: number, width: number, colour: (row: number, col: number) => Rgb): ImageData {
+  const image = new ImageData(width, height);
+  for (let n = 0; n < width * height; n++) {
+    image.data.set(colour(Math.floor(n / width), n % width), n * 4);
+    image.data[n * 4 + 3] = 255;
+  }
+  return image;
+}
+
+/** Show a picture on a canvas of as many pixels, which the page's style enlarges. */
+function show(canvas: HTMLCanvasElement, image: ImageData): void {
+  const { width, height } = image;
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d")?.putImageData(image, 0, 0);
 }
 
 /** Draw an RGB picture `[H, W, 3]` as large as the canvas is. */
 export function drawPicture(canvas: HTMLCanvasElement, rgb: Uint8Array, height: number, width: number): void {
-  canvas.width = width;
-  canvas.height = height;
-  const pen = canvas.getContext("2d");
-  if (!pen) return;
-  const image = pen.createImageData(width, height);
-  for (let n = 0; n < width * height; n++) {
-    image.data.set(rgb.subarray(n * 3, n * 3 + 3), n * 4);
-    image.data[n * 4 + 3] = 255;
-  }
-  pen.putImageData(image, 0, 0);
+  const at = (row: number, col: number) => 3 * (row * width + col);
+  const colour = (row: number, col: number): Rgb => [rgb[at(row, col)]!, rgb[at(row, col) + 1]!, rgb[at(row, col) + 2]!];
+  show(canvas, coloured(height, width, colour));
 }

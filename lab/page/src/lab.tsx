@@ -1,6 +1,6 @@
 /** The lab in any element: in the page of its server, in one without, or in a notebook's widget. */
 
-import { render } from "preact";
+import { options, render } from "preact";
 import { App } from "./App";
 import { StoreContext } from "./context";
 import { OfflineTransport } from "./offline/transport";
@@ -8,6 +8,9 @@ import { unpacked } from "./saving";
 import { KEY, Store } from "./store";
 import { NotebookTransport, SocketTransport, type NotebookModel, type Transport } from "./transport";
 import "./style.css";
+
+// Draw once the elements are up to date, not a frame later: signals and hooks wait by this.
+options.requestAnimationFrame = (run) => void setTimeout(run);
 
 /** Show the lab; returns what takes it away again. */
 export function mount(element: HTMLElement, transport: Transport, kept: Storage | null): () => void {

@@ -2,7 +2,7 @@
 
 import { batch, computed, effect, signal, type Signal } from "@preact/signals";
 import { begin as beginHistory, changed, isSession, redo, undo, withSlot, type Brush, type History } from "./document";
-import { begin, take, type Field, type Mode } from "./field";
+import { begin as beginField, take, type Field, type Mode } from "./field";
 import type { Theme } from "./colour";
 import {
   VERSION,
@@ -33,6 +33,9 @@ export interface SlotAnswers {
   readonly coefficients: Readonly<Record<string, number>>;
 }
 
+/** Milliseconds that an answer which is not drawn wholly may keep the next question waiting. */
+const PATIENCE = 100;
+
 const NOTHING: SlotAnswers = { field: null, layer: null, solved: null, coefficients: {} };
 
 /** A part of the board, in squares from its bottom left. */
@@ -58,6 +61,8 @@ export class Store {
   readonly names = signal<readonly string[]>([]);
   readonly agents = signal<Readonly<Record<string, Agent>>>({});
   readonly facts = signal<Facts | null>(null);
+  /** The maze that the answers belong to: while somebody draws, an earlier one than the board's. */
+  readonly studied = computed(() => this.facts.value?.board ?? this.board.value);
   readonly answers = signal<readonly SlotAnswers[]>([NOTHING, NOTHING]);
   readonly shown = signal<Shown | null>(null);
   readonly link = signal<{ link: Link; why: string }>({ link: "opening", why: "" });
@@ -82,9 +87,14 @@ export class Store {
   playedOn: Board | null = null;
   private rev = 0;
   private asked = 0;
+  /** The last revisions that were answered to the end, drawn, and drawn wholly. */
   private done = 0;
-  /** The last revision that was drawn wholly. */
+  private begun = 0;
   private whole = 0;
+  /** What is to be asked next; an answer is drawn before. */
+  private next: { readonly session: Session; readonly site: string | null } | null = null;
+  /** The maze of an answer whose first numbers have not arrived. */
+  private awaited: Facts | null = null;
   private nextId = 1;
   private readonly waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void }>();
 
@@ -168,7 +178,7 @@ export class Store {
 
   /** Say on the document whether an answer is still awaited, so that a test can wait for it. */
   private markBusy(): void {
-    const busy = this.link.peek().link !== "open" || this.waiting.size > 0 || this.done !== this.rev;
+    const busy = this.link.peek().link !== "open" || this.waiting.size > 0 || this.next !== null || this.done !== this.rev;
     document.documentElement.dataset["busy"] = String(busy);
   }
 
@@ -231,15 +241,29 @@ export class Store {
     const ready = session?.slots.every((slot) => this.agents.value[slot.agent]);
     if (!session || !ready || this.link.value.link !== "open") return;
     if (!session.slots.every((slot) => this.agents.value[slot.agent]?.maze)) return;
+    this.next = { session, site: site || null };
+    this.askNext();
+  }
+
+  /**
+   * Ask for the newest session, unless an answer is under way that will be drawn soon: somebody who
+   * drags changes the maze sooner than any answer comes, and would else see none before the end.
+   */
+  private askNext(): void {
+    const patient = this.begun !== this.rev || performance.now() - this.asked < PATIENCE;
+    if (!this.next || (patient && this.whole !== this.rev && this.done !== this.rev)) return;
     this.rev += 1;
     this.asked = performance.now();
-    this.transport.send({ kind: "show", rev: this.rev, session, site: site || null });
+    this.transport.send({ kind: "show", rev: this.rev, ...this.next });
+    this.next = null;
+    setTimeout(() => this.askNext(), PATIENCE);
     this.markBusy();
   }
 
   /** Note that a field of a revision has been drawn, until all of them are drawn wholly. */
   drawn(rev: number): void {
     if (rev !== this.rev || rev === this.whole) return;
+    this.begun = rev;
     const ms = performance.now() - this.asked;
     const slots = this.session.peek()?.slots ?? [];
     const whole = slots.every((_, n) => isWhole(this.answers.peek()[n]?.field ?? null, rev));
@@ -248,6 +272,7 @@ export class Store {
       this.milliseconds.value = ms;
     }
     document.dispatchEvent(new CustomEvent("lab:drawn", { detail: { rev, whole, ms } }));
+    this.askNext();
   }
 
   private linked(link: Link, why: string): void {
@@ -255,6 +280,8 @@ export class Store {
     else {
       for (const { reject } of this.waiting.values()) reject(new Error(why));
       this.waiting.clear();
+      this.done = this.rev; // nothing more comes of it
+      this.next = null;
       batch(() => {
         this.agents.value = {};
         this.link.value = { link, why };
@@ -266,7 +293,10 @@ export class Store {
   private answered(answer: Answer): void {
     this.handle(answer);
     const { kind, head } = answer;
-    if ((kind === "done" || kind === "error") && head["rev"] === this.rev) this.done = this.rev;
+    if ((kind === "done" || kind === "error") && head["rev"] === this.rev) {
+      this.done = this.rev;
+      this.askNext();
+    }
     this.markBusy();
   }
 
@@ -306,18 +336,26 @@ export class Store {
   private showed(answer: Answer): void {
     const slot = (answer.head["slot"] as number | undefined) ?? 0;
     const old = this.answers.value[slot] ?? NOTHING;
-    if (answer.kind === "board") this.begun(answer.head as unknown as Facts);
-    else if (answer.kind === "now") this.put(slot, { ...old, ...this.taken(old, answer), ...layerOf(answer) });
+    if (answer.kind === "board") this.awaited = answer.head as unknown as Facts;
+    else if (answer.kind === "now") this.first(slot, answer);
     else if (answer.kind === "field") this.put(slot, { ...old, ...this.taken(old, answer) });
     else if (answer.kind === "solved") this.put(slot, { ...old, solved: answer.head as unknown as SlotAnswers["solved"] });
     else if (answer.kind === "done") this.fault.value = "";
   }
 
-  private begun(facts: Facts): void {
+  /** Take the first numbers of a slot; before those of any, the maze that they belong to. */
+  private first(slot: number, answer: Answer): void {
+    if (this.awaited) this.begin(this.awaited);
+    this.awaited = null;
+    const old = this.answers.value[slot] ?? NOTHING;
+    this.put(slot, { ...old, ...this.taken(old, answer), ...layerOf(answer) });
+  }
+
+  private begin(facts: Facts): void {
     this.facts.value = facts;
     this.answers.value = this.answers.value.map((old) => ({
       ...old,
-      field: begin(facts.rev, facts.cells, old.field),
+      field: beginField(facts.rev, facts.cells, old.field),
     }));
   }
 
