@@ -37,14 +37,20 @@ def procgen() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _procgens_games() -> Iterator[None]:
-    """Skip a test as soon as it makes a game of procgen's, where the extra is not installed."""
+    """Skip a test as soon as it needs procgen, where the extra is not installed.
+
+    It does when it makes one of its games, or asks for its image files, for textured mazes.
+    """
     if HAS_PROCGEN:
         yield
         return
+    from chisel.envs.maze.native import textured
     from chisel.envs.maze.procgen_game import ProcgenMaze
 
+    given_folder = textured.folder_of
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProcgenMaze, "__init__", _skip)
+        patch.setattr(textured, "folder_of", lambda assets: given_folder(assets) or _skip())
         yield
 
 

@@ -80,7 +80,7 @@ def _seeds(recipe: LevelSetRecipe, generator: np.random.Generator) -> Iterator[N
     """Yield batches of level seeds, until the range is used up or enough have been tried.
 
     A short range is gone through once in random order. From a long one the streams of procgen's
-    games draw, and the first level of each game is not among them.
+    games draw.
     """
     if 0 < recipe.num <= LISTED_SEEDS:
         listed = recipe.start + generator.permutation(recipe.num)

@@ -72,19 +72,22 @@ class RegionCheese:
             start: Cell where the mouse starts.
             generator: Draws one number, if there are cells to choose from.
         """
-        _lay(world, size, *start, self.region, self.spare_corner, generator)
+        cells = _cells(world, size, *start, self.region, self.spare_corner)
+        if len(cells):
+            row, col = cells[generator.integers(len(cells))]
+            world[row, col] = CHEESE
 
 
 @compiled
-def _lay(
+def _cells(
     world: NDArray[np.uint8],
     size: int,
     start_row: int,
     start_col: int,
     region: int,
     spare_corner: bool,
-    generator: np.random.Generator,
-) -> None:
+) -> NDArray[np.int64]:
+    """Take all cheese away, and return the cells of the world `[K, 2]` where it may lie."""
     margin = (len(world) - size) // 2
     grid = world[margin : margin + size, margin : margin + size]
     first = region_start(size, region)
@@ -98,8 +101,6 @@ def _lay(
             at_start = row == start_row and col == start_col
             spared = spare_corner and row == size - 1 and col == size - 1
             if allowed and not at_start and not spared:
-                cells[count, 0], cells[count, 1] = row, col
+                cells[count, 0], cells[count, 1] = margin + row, margin + col
                 count += 1
-    if count:
-        row, col = cells[generator.integers(0, count)]
-        grid[row, col] = CHEESE
+    return cells[:count]

@@ -8,11 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from chisel.envs.compiled import compiled
 from chisel.envs.declarations import require
 from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import LevelSet
 from chisel.envs.vector import generator_state, set_generator_state
+
+_FEW = 8
+"""So many numbers are drawn faster one by one than at once; they are the same."""
 
 
 class LevelSampler(Protocol):
@@ -114,7 +118,7 @@ class SetSampler:
             self._begin(rows, indices, engine)
             return reported
         if self._cheese is None:
-            indices = self._generator.integers(len(self.level_set), size=len(rows))
+            indices = _draw_many(self._generator, len(self.level_set), len(rows))
             self._begin(rows, indices, engine)
             return indices
         # Level and cheese of each game are drawn in turn.
@@ -127,10 +131,18 @@ class SetSampler:
 
     def _begin(self, rows: NDArray[np.intp], indices: NDArray[np.int64], engine: Engine) -> None:
         levels, boards = self.level_set, engine.boards
-        boards.worlds[rows] = levels.worlds[indices]
-        boards.sizes[rows] = levels.sizes[indices]
-        boards.mice[rows] = levels.starts[indices]
-        boards.seeds[rows] = levels.seeds[indices]
+        _copy(
+            indices,
+            levels.worlds,
+            levels.sizes,
+            levels.starts,
+            levels.seeds,
+            rows,
+            boards.worlds,
+            boards.sizes,
+            boards.mice,
+            boards.seeds,
+        )
         _lay(self._cheese, rows, engine, self._generator)
         engine.place(rows, levels.backgrounds[indices], levels.shifts[indices], self._timeout)
 
@@ -181,6 +193,33 @@ class SetSampler:
             self._seed, self.level_set = state["set_seed"], level_set
         set_generator_state(self._generator, state["generator"])
         self._played = {row: played for row, played in state["dealt"]}
+
+
+def _draw_many(generator: np.random.Generator, below: int, count: int) -> NDArray[np.int64]:
+    """Draw numbers from 0 to `below` - 1, int64 `[count]`."""
+    if count > _FEW:
+        return generator.integers(below, size=count)
+    return np.array([generator.integers(below) for _ in range(count)], np.int64)
+
+
+@compiled
+def _copy(
+    indices: NDArray[np.int64],
+    worlds: NDArray[np.uint8],
+    sizes: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    seeds: NDArray[np.int32],
+    rows: NDArray[np.intp],
+    to_worlds: NDArray[np.uint8],
+    to_sizes: NDArray[np.int64],
+    to_mice: NDArray[np.int64],
+    to_seeds: NDArray[np.int64],
+) -> None:
+    """Copy these levels of a set to the boards of these games."""
+    for number in range(len(rows)):
+        row, index = rows[number], indices[number]
+        to_worlds[row], to_mice[row] = worlds[index], starts[index]
+        to_sizes[row], to_seeds[row] = sizes[index], seeds[index]
 
 
 def _lay(

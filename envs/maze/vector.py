@@ -13,13 +13,7 @@ from chisel.envs.declarations import require
 from chisel.envs.maze.boards import Boards
 from chisel.envs.maze.engine import Engine
 from chisel.envs.maze.episodes import EpisodeFacts
-from chisel.envs.maze.goals import (
-    NOTHING,
-    REACHED_CHEESE,
-    REACHED_CORNER,
-    REWARD,
-    require_kind,
-)
+from chisel.envs.maze.goals import REACHED_CHEESE, REACHED_CORNER, REWARD, require_kind
 from chisel.envs.maze.level_sampling import LevelSampler
 from chisel.envs.maze.pictures import render
 from chisel.envs.maze.rules import MAX_SEED, NUM_ACTIONS
@@ -144,7 +138,7 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._engine.step(checked)
         rewards = self._engine.rewards.astype(np.float64)
         ended = self._engine.first.copy()
-        outcome = np.where(self._engine.completed, REACHED_CHEESE, NOTHING)
+        outcome = self._engine.completed.astype(np.int64) * REACHED_CHEESE
         if self._corner_ends:
             reached = self.boards.in_corner(self.boards.mice)
             rewards[reached] = REWARD
@@ -153,9 +147,10 @@ class MazeVectorEnv(SameStepVectorEnv):
         self._facts.add_step(rewards)
         self._view.move(self.boards)
         infos: dict[str, Any] = {}
-        if ended.any():
+        rows = ended.nonzero()[0]
+        if len(rows):
             infos = self._facts.infos(ended, outcome)
-            self._begin(np.flatnonzero(ended))
+            self._begin(rows)
         return self._view.read(), rewards, ended, np.zeros(self.num_envs, np.bool_), infos
 
     def _begin(self, rows: NDArray[np.intp]) -> None:

@@ -75,8 +75,7 @@ class SymbolicView:
         Raises:
             ConfigError: If a maze is larger than the view.
         """
-        _require_fits(int(boards.sizes[rows].max(initial=0)), self._planes.shape[1])
-        _draw(rows, boards.worlds, boards.sizes, boards.mice, self._planes)
+        _draw_fitting(rows, boards, self._planes)
         self._mice[rows] = boards.mice[rows]
 
     def move(self, boards: Boards) -> None:
@@ -97,14 +96,18 @@ def symbolic_batch(states: Sequence[MazeState], max_size: int) -> NDArray[np.uin
     planes = np.zeros((len(states), max_size, max_size, 3), np.uint8)
     if not states:
         return planes
-    boards = Boards.of(states)
-    _require_fits(int(boards.sizes.max()), max_size)
-    _draw(np.arange(len(states)), boards.worlds, boards.sizes, boards.mice, planes)
+    _draw_fitting(np.arange(len(states)), Boards.of(states), planes)
     return planes
 
 
-def _require_fits(size: int, side: int) -> None:
-    if size > side:
+def _draw_fitting(rows: NDArray[np.intp], boards: Boards, planes: NDArray[Any]) -> None:
+    """Draw the planes of these games anew.
+
+    Raises:
+        ConfigError: If a maze is larger than the view.
+    """
+    if not _draw(rows, boards.worlds, boards.sizes, boards.mice, planes):
+        size, side = int(boards.sizes[rows].max()), planes.shape[1]
         raise ConfigError(
             f"a maze of {size}×{size} does not fit a view of mazes up to {side}×{side}: "
             f"set env.levels.max_size to at least {size}"
@@ -118,11 +121,16 @@ def _draw(
     sizes: NDArray[np.int64],
     mice: NDArray[np.int64],
     planes: NDArray[Any],
-) -> None:
-    """Draw the planes of these games anew; around the mazes everything is wall."""
+) -> bool:
+    """Draw the planes of these games anew, up to a maze that doesn't fit; tell whether all do.
+
+    Around the mazes everything is wall.
+    """
     side = planes.shape[1]
     for row in rows:
         size = sizes[row]
+        if size > side:
+            return False
         ring, margin = (side - size) // 2, (worlds.shape[1] - size) // 2
         planes[row] = 0
         planes[row, :, :, WALL_PLANE] = 1
@@ -133,6 +141,7 @@ def _draw(
                 cell[WALL_PLANE] = code == WALL
                 cell[CHEESE_PLANE] = code == CHEESE
         planes[row, ring + size - 1 - mice[row, 0], ring + mice[row, 1], MOUSE_PLANE] = 1
+    return True
 
 
 @compiled

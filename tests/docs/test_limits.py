@@ -16,6 +16,8 @@ from torch import nn
 from chisel import configs, envs, models, routing
 from chisel.analysis.interventions import intervene, with_weights, zero
 from chisel.configs import ChiselError
+from chisel.envs.maze.native import textured
+from chisel.envs.maze.native.textures import folder_of
 from chisel.models import ActorCritic, Spaces
 from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
@@ -44,6 +46,7 @@ def gymnasiums_own():
 def without_procgen():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "procgen", None)
+        patch.setattr(textured, "folder_of", folder_of)  # tests skip where there is no procgen
         envs.maze.make_maze(configs.MazeConfig(), seed=0)
 
 

@@ -231,6 +231,17 @@ def test_with_a_level_set_only_its_levels_are_played():
     assert len(set(set_seeds.values())) == len(set_seeds)
 
 
+@pytest.mark.parametrize("num", [1, 3, 20])
+def test_levels_of_a_set_come_from_one_stream_however_many_episodes_end_at_once(num):
+    levels = LevelsConfig(set_size=50, max_size=5)
+    config = MazeConfig(observation="symbolic", num_envs=num, levels=levels, timeout=1)
+    env = make_maze(config, seed=7)
+    env.reset()
+    played = [env.step(np.full(num, 4))[4]["episode"]["level_index"] for _ in range(10)]
+    stream = np.random.default_rng(np.random.SeedSequence(7).spawn(2)[1])
+    np.testing.assert_array_equal(np.concatenate(played), stream.integers(50, size=10 * num))
+
+
 def test_a_range_of_seeds_is_respected_by_procgens_own_stream():
     env = make_maze(MazeConfig(num_envs=4, timeout=2, levels=LevelsConfig(start=30, num=3)), seed=0)
     env.reset()

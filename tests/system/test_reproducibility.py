@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import time
 
@@ -27,6 +28,24 @@ def test_procgens_engine_trains_the_same_weights_with_any_threads(chisel, finish
     theirs = load_agent(tmp_path / "runs/maze/smoke/procgen").model.state_dict()
     for name, weights in load_agent(finished).model.state_dict().items():
         assert torch.equal(weights, theirs[name]), name
+
+
+@pytest.mark.slow
+def test_where_compiled_code_cannot_be_kept_a_run_and_its_evaluation_are_the_same(
+    chisel, finished, tmp_path
+):
+    # A place that holds no source but in a zip file: numba finds no folder for its files.
+    nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator", "NUMBA_DEBUG_CACHE": "1"}
+    uncached, kept = tmp_path / "runs/maze/smoke/uncached", tmp_path / "kept"
+    shutil.copytree(finished, kept)
+    out, _ = chisel("train", *SMOKE, f"name={uncached.name}", **nowhere)
+    assert "[cache]" not in out  # numba names every file that it reads or writes
+    assert identical(uncached, finished)
+    chisel("eval", uncached, **nowhere)
+    out, _ = chisel("eval", kept, NUMBA_DEBUG_CACHE="1")
+    assert "[cache]" in out
+    episodes = [(run / "studies/eval/eval.csv").read_bytes() for run in (uncached, kept)]
+    assert episodes[0] == episodes[1]
 
 
 def killed_and_resumed(chisel, finished, tmp_path, kills, number, options=()):

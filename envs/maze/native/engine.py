@@ -80,6 +80,10 @@ class NativeMaze:
         """See `Engine`."""
         return self._pictures.of(self.boards, self._games)
 
+    @functools.cached_property
+    def _new_game(self) -> NDArray[Any]:
+        return _fresh_game(self.look)[0][None]
+
     def step(self, actions: NDArray[np.integer[Any]]) -> None:
         """See `Engine.step`."""
         boards = self.boards
@@ -90,11 +94,10 @@ class NativeMaze:
             boards.mice,
             self._draws,
             self._placed,
+            self._due,
+            self._pictures.stale,
             np.asarray(actions, np.int64),
         )
-        ended = self.first
-        self._due |= ended
-        self._pictures.forget(ended)  # the cheese may be gone
 
     def restart(self) -> None:
         """See `Engine.restart`."""
@@ -107,7 +110,7 @@ class NativeMaze:
         boards.mice[rows] = 0
         boards.seeds[rows] = self._games["level_seed"][rows]
         self._placed[rows] = self._due[rows] = False
-        self._pictures.forget(rows)
+        self._pictures.stale[rows] = True
 
     def commit(self, rows: NDArray[np.intp], timeout: int) -> None:
         """See `Engine.commit`."""
@@ -121,10 +124,10 @@ class NativeMaze:
         timeout: int,
     ) -> None:
         """See `Engine.place`."""
-        new = _fresh_game(self.look)[0][None]
-        _place(rows, self._games, new, self.boards.seeds, backgrounds, shifts, timeout)
+        seeds = self.boards.seeds
+        _place(rows, self._games, self._new_game, seeds, backgrounds, shifts, timeout)
         self._placed[rows], self._due[rows] = True, False
-        self._pictures.forget(rows)
+        self._pictures.stale[rows] = True
 
     def read(self, row: int) -> bytearray:
         """See `Engine.read`."""
@@ -144,7 +147,7 @@ class NativeMaze:
         self.boards.fill(row, MazeState(blob))
         self._games[row], self._streams[row], self._draws[row] = read_record(blob)
         self._placed[row] = self._due[row] = False
-        self._pictures.forget(np.array([row]))
+        self._pictures.stale[row] = True
 
     def close(self) -> None:
         """See `Engine.close`: there is nothing to free."""
@@ -155,7 +158,8 @@ class _Pictures:
 
     def __init__(self, num: int, look: Look, assets: str | None) -> None:
         self._num, self._look, self._assets = num, look, assets
-        self._stale = np.ones(num, np.bool_)
+        self.stale = np.ones(num, np.bool_)
+        """Games to draw anew when they are asked for: more than the mouse has changed."""
 
     @functools.cached_property
     def _painter(self) -> Painter:
@@ -166,17 +170,13 @@ class _Pictures:
         """All but the mice."""
         return np.zeros((self._num, PIXELS, PIXELS, 3), np.uint8)
 
-    def forget(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> None:
-        """Draw these games anew when they are asked for: more than the mouse has changed."""
-        self._stale[rows] = True
-
     def of(self, boards: Boards, games: NDArray[Any]) -> NDArray[np.uint8]:
         """Return pictures of all games, uint8 `[N, 64, 64, 3]`."""
-        mice, drawn = boards.mice_in_world, self._stale | self._look.centred
+        mice, drawn = boards.mice_in_world, self.stale | self._look.centred
         if drawn.any():
             rows = np.flatnonzero(drawn)
             self._painter.draw(rows, boards.worlds, mice, games["background"], self._scenes)
-            self._stale[:] = False
+            self.stale[:] = False
         images = self._scenes.copy()
         self._painter.draw_mice(mice, games["reflected"], images)
         return images
@@ -240,6 +240,8 @@ def _step(
     mice: NDArray[np.int64],
     draws: Stream,
     placed: NDArray[np.bool_],
+    due: NDArray[np.bool_],
+    stale: NDArray[np.bool_],
     actions: NDArray[np.int64],
 ) -> None:
     """Play one step of every game."""
@@ -261,6 +263,8 @@ def _step(
             game["last_reward"], game["reward_timer"] = 10.0, 10
         over = game["completed"] == 1 or forced or game["time"] >= game["timeout"]
         game["done"] = game["episode_done"] = over
+        if over:
+            due[row] = stale[row] = True  # the cheese may be gone
         game["previous_seed"] = game["level_seed"]
 
 
