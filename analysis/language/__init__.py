@@ -43,6 +43,12 @@ from chisel.analysis.language.scalar import (
     words_of_latent,
 )
 from chisel.analysis.language.sites import SiteTable, site_table
+from chisel.analysis.language.sparse_autoencoder import (
+    SparseAutoencoder,
+    clamp_feature,
+    separating_feature,
+    sparse_autoencoder,
+)
 from chisel.analysis.language.streams import (
     Norms,
     Stream,
@@ -62,13 +68,14 @@ from chisel.analysis.language.sweep import (
     with_sign,
 )
 from chisel.analysis.language.vectors import (
+    TextStream,
     activation_addition,
     add_at_tokens,
     aligned,
-    last_tokens,
     pair_agreement,
     probe_direction,
     stream_means,
+    text_streams,
     vector_of,
 )
 from chisel.analysis.language.weights import without_direction
@@ -89,11 +96,13 @@ __all__ = [
     "Questions",
     "RoutingScores",
     "SiteTable",
+    "SparseAutoencoder",
     "Steered",
     "StoryReader",
     "Stream",
     "Subject",
     "Sweep",
+    "TextStream",
     "Tried",
     "activation_addition",
     "add_at_tokens",
@@ -102,6 +111,7 @@ __all__ = [
     "benchmark_figure",
     "benchmark_frame",
     "carried",
+    "clamp_feature",
     "concept_pairs",
     "concept_table",
     "continue_text",
@@ -110,7 +120,6 @@ __all__ = [
     "forget",
     "growth",
     "is_trained_here",
-    "last_tokens",
     "load_subject",
     "measure_norms",
     "method_table",
@@ -124,12 +133,15 @@ __all__ = [
     "random_range",
     "routing_figure",
     "routing_table",
+    "separating_feature",
     "site_table",
     "slopes",
+    "sparse_autoencoder",
     "steering_figure",
     "stream_means",
     "stream_of_language_model",
     "streams_of_images",
+    "text_streams",
     "unit_shifts",
     "vector_of",
     "with_sign",

@@ -16,18 +16,22 @@ from chisel.analysis.language import (
     Gauge,
     SiteTable,
     Sweep,
+    TextStream,
     Tried,
     activation_addition,
+    clamp_feature,
     control_p,
-    last_tokens,
     open_language_model,
     pair_agreement,
     probe_direction,
     random_range,
+    separating_feature,
     site_table,
     slopes,
+    sparse_autoencoder,
     steering_figure,
     stream_means,
+    text_streams,
     vector_of,
     with_sign,
 )
@@ -48,7 +52,7 @@ from chisel.configs import ConfigError
 from chisel.corpora import Contrast
 from chisel.models.language import LanguageModel, write_control_vectors
 
-CAA, ACT_ADD = "CAA", "ActAdd"
+CAA, ACT_ADD, SAE = "CAA", "ActAdd", "SAE feature"
 _PROBES = (1e-4, 1.0, 1e4)
 """scikit-learn's C, from strong to weak regularisation."""
 _PAIRS = (1, 4, 32, 128, 256)
@@ -78,10 +82,12 @@ def run(
 
     caa takes the mean difference between texts with a behaviour and without, at their last token,
     and adds it to every token but the first (Rimsky et al. 2023). Beside it: probes from strong to
-    weak regularisation, mean-centring (Jorgensen et al. 2023), fewer pairs, the slope of every
-    prompt. act-add takes the difference between two prompts and adds it to the first tokens (Turner
-    et al. 2023). Both: the reversed sign, at least 20 random directions of the same length, a
-    prompt that asks for the same, and what is lost on unrelated text.
+    weak regularisation, mean-centring (Jorgensen et al. 2023), the feature of a small sparse
+    autoencoder of the pairs' tokens that tells both sides apart best, clamped to that strength,
+    fewer pairs, the slope of every prompt. act-add takes the difference between two prompts and
+    adds it to the first tokens (Turner et al. 2023). Both: the reversed sign, at least 20 random
+    directions of the same length, a prompt that asks for the same, and what is lost on unrelated
+    text.
 
     Args:
         model: A language model: a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
@@ -161,7 +167,7 @@ class _Job:
     ) -> None:
         self.lm, self.table, self.contrast, self.gauge = lm, table, contrast, gauge
         self.texts, self.length, self.controls, self.progress = texts, length, controls, progress
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator, self.seed = torch.Generator().manual_seed(seed), seed
         self.before = gauge.measure()
         self.asked = gauge.measure(prefix=contrast.asks)
 
@@ -200,7 +206,7 @@ class _Job:
             raise ConfigError(f"pairs: {self.contrast.name} has {known} pairs")
         names = {layer: f"block.{layer}.in" for layer in layers}
         wanted, unwanted = (
-            last_tokens(self.lm, self.table, texts, list(names.values()))
+            text_streams(self.lm, self.table, texts, list(names.values()))
             for texts in self.contrast.texts
         )
         streams = self._stream(layers)
@@ -209,13 +215,16 @@ class _Job:
         at = sorted(strengths)[min(1, len(strengths) - 1)]
         for layer, name in names.items():
             background, norm = streams[layer]
-            difference = wanted[name] - unwanted[name]
-            found = _directions(wanted[name], unwanted[name], background)
+            here, there = wanted[name], unwanted[name]
+            difference = here.last - there.last
+            found = _directions(here.last, there.last, background)
             scaled = {key: norm * one / one.norm() for key, one in found.items()}
             vectors[layer] = self._vector(name, scaled[CAA], norm)
-            each = len(found) + 1 + self.controls
+            each = len(found) + 2 + self.controls
             done = self._counter(f"block {layer}", len(strengths) * each + len(numbers) * draws)
             own = sweep.layer(layer, strengths, scaled, self.controls, self.generator, done)
+            clamped, found[SAE] = self._clamped(sweep, layer, strengths, here, there, norm, done)
+            own += clamped
             tried += own
             fewer += self._by_pairs(sweep, layer, at, difference, norm, numbers, draws, done)
             prompts.append(_slope_row(own, layer, difference, found))
@@ -251,6 +260,30 @@ class _Job:
             "pairs": len(self.contrast.pairs),
         }
         return vector_of(self.lm, self.table, name, vector, about)
+
+    def _clamped(
+        self,
+        sweep: Sweep,
+        layer: int,
+        strengths: Sequence[float],
+        wanted: TextStream,
+        unwanted: TextStream,
+        norm: float,
+        done: Callable[[], object],
+    ) -> tuple[list[Tried], Tensor]:
+        """Try a feature of a sparse autoencoder at values in norms of the stream.
+
+        Returns:
+            What was tried, and the feature's direction `[units]`.
+        """
+        every = torch.cat([wanted.every, unwanted.every])
+        made = sparse_autoencoder(every, seed=self.seed)
+        feature, found = separating_feature(made, wanted.last, unwanted.last), []
+        for strength in strengths:
+            edit = clamp_feature(made, feature, strength * norm)
+            found.append(sweep.attempt_edit(self.before, layer, strength, SAE, edit))
+            done()
+        return found, made.directions[feature]
 
     def _by_pairs(
         self,
