@@ -21,7 +21,7 @@ from chisel.analysis.language.concepts import (
 )
 from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
-from chisel.analysis.language.horizon import forget, older_parts, only_first
+from chisel.analysis.language.horizon import forget, horizon, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
 from chisel.analysis.language.opening import (
     Opened,
@@ -52,12 +52,13 @@ from chisel.analysis.language.sparse_autoencoder import (
 from chisel.analysis.language.streams import (
     Norms,
     Stream,
+    fitted_layers,
     growth,
     measure_norms,
     stream_of_language_model,
     streams_of_images,
 )
-from chisel.analysis.language.subjects import Subject, load_subject
+from chisel.analysis.language.subjects import Subject, load_subject, subject_of_run
 from chisel.analysis.language.sweep import (
     RANDOM,
     Sweep,
@@ -117,8 +118,10 @@ __all__ = [
     "continue_text",
     "continued",
     "control_p",
+    "fitted_layers",
     "forget",
     "growth",
+    "horizon",
     "is_trained_here",
     "load_subject",
     "measure_norms",
@@ -141,6 +144,7 @@ __all__ = [
     "stream_means",
     "stream_of_language_model",
     "streams_of_images",
+    "subject_of_run",
     "text_streams",
     "unit_shifts",
     "vector_of",
