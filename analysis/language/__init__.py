@@ -19,6 +19,7 @@ from chisel.analysis.language.concepts import (
     continued,
     words_for,
 )
+from chisel.analysis.language.effects import effect_of, effect_row, flat_row, pairs_table
 from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, horizon, older_parts, only_first
@@ -118,7 +119,10 @@ __all__ = [
     "continue_text",
     "continued",
     "control_p",
+    "effect_of",
+    "effect_row",
     "fitted_layers",
+    "flat_row",
     "forget",
     "growth",
     "horizon",
@@ -132,6 +136,7 @@ __all__ = [
     "open_language_model",
     "opened_run",
     "pair_agreement",
+    "pairs_table",
     "probe_direction",
     "random_range",
     "routing_figure",

@@ -20,11 +20,13 @@ from chisel.analysis.language import (
     Tried,
     activation_addition,
     clamp_feature,
-    control_p,
+    effect_of,
+    effect_row,
+    flat_row,
     open_language_model,
     pair_agreement,
+    pairs_table,
     probe_direction,
-    random_range,
     separating_feature,
     site_table,
     slopes,
@@ -38,13 +40,11 @@ from chisel.analysis.language import (
 from chisel.analysis.results import (
     Count,
     DataTable,
-    Estimate,
     ProgressCallback,
     Result,
     Seed,
     Within,
     bootstrap_mean,
-    mean_over_seeds,
     proportion,
 )
 from chisel.analysis.steering import SteeringVector
@@ -242,7 +242,7 @@ class _Job:
             "slopes": DataTable(
                 "Slope of the score over strength, and agreement of pairs", prompts, form=".2f"
             ),
-            "pairs": _pairs_table(fewer, at),
+            "pairs": pairs_table(fewer, at),
         }
         about = f"{self.contrast.name}, {self.lm.name}"
         return self._result(tried + fewer, about, more, files, {"pairs": known, "drawn_at": at})
@@ -322,8 +322,8 @@ class _Job:
     ) -> Result:
         asked = Tried(-1, 0.0, "prompt", 0, self.asked, self.before)
         main = [one for one in tried if one.vector != RANDOM and " pairs" not in one.vector]
-        rows = [_row(one, tried) for one in main]
-        rows.append({"vector": f"prompt: {self.contrast.asks}"} | _effect(asked))
+        rows = [effect_row(one, tried) for one in main]
+        rows.append({"vector": f"prompt: {self.contrast.asks}"} | effect_of(asked))
         words = self.gauge.left_out
         caption = (
             "shift of the log-odds of the wanted over the unwanted words (before "
@@ -332,13 +332,13 @@ class _Job:
             "them, the vector included, that move it as far"
         )
         over = f"95 % intervals over {len(self.before.scores)} prompts"
-        frame = pd.DataFrame([_flat(one) for one in tried])
+        frame = pd.DataFrame([flat_row(one) for one in tried])
         return Result(
             {
                 "model": self.lm.name,
                 "sha256": self.lm.digest,
                 "behaviour": self.contrast.name,
-                "before": _effect(Tried(-1, 0.0, "", 0, self.before, self.before)),
+                "before": effect_of(Tried(-1, 0.0, "", 0, self.before, self.before)),
                 "loss_before": self.before.loss,
                 "words_of_several_tokens": words,
                 "steering": rows,
@@ -381,70 +381,4 @@ def _slope_row(
         f"cos {name}": float(torch.cosine_similarity(mean, one, dim=0))
         for name, one in found.items()
         if name != CAA
-    }
-
-
-def _pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
-    groups: dict[tuple[int, str], list[Tried]] = {}
-    for one in tried:
-        groups.setdefault((one.layer, one.vector), []).append(one)
-    rows = [
-        {
-            "layer": layer,
-            "vector": name,
-            "draws": len(some),
-            "shift": mean_over_seeds([one.shift for one in some]),
-            "least": min(one.shift for one in some),
-            "most": max(one.shift for one in some),
-            "+loss": float(np.nanmean([one.loss_rise for one in some])),
-        }
-        for (layer, name), some in groups.items()
-    ]
-    return DataTable(
-        f"Means over fewer pairs, at strength {strength:g}",
-        rows,
-        spread="95 % intervals over draws",
-    )
-
-
-def _effect(one: Tried) -> dict[str, Any]:
-    return {
-        "shift": bootstrap_mean(one.shifts, np.random.default_rng(0)),
-        "share": one.measured.share,
-        "+loss": one.loss_rise,
-        "KL": one.measured.kl,
-    }
-
-
-def _row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
-    random = random_range(tried, one.layer, one.strength)
-    losses = [
-        other.loss_rise
-        for other in tried
-        if (other.layer, other.strength, other.vector) == (one.layer, one.strength, RANDOM)
-    ]
-    place = {"layer": one.layer, "strength": one.strength, "vector": one.vector}
-    return (
-        place
-        | _effect(one)
-        | {
-            "random": Estimate(
-                float(random.mean()), float(random[0]), float(random[-1]), len(random)
-            ),
-            "p": control_p(one, list(random)),
-            "random +loss": float(np.nanmean(losses)),
-        }
-    )
-
-
-def _flat(one: Tried) -> dict[str, Any]:
-    return {
-        "layer": one.layer,
-        "strength": one.strength,
-        "vector": one.vector,
-        "draw": one.draw,
-        "shift": one.shift,
-        "share": one.measured.share,
-        "loss_rise": one.loss_rise,
-        "kl": one.measured.kl,
     }
