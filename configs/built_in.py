@@ -306,6 +306,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.analysis.studies.language.layer_horizon:run",
             "how many layers back a network's reads must reach, in language models and agents",
         ),
+        "lm-depth": Component(
+            "chisel.analysis.studies.language.depth:run",
+            "layer horizon and growth of the norm in language models of several depths",
+            world="stories",
+        ),
         "lm-steering": Component(
             "chisel.analysis.studies.language.steering:run",
             "steer a language model by layer and strength, beside random directions and prompts",

@@ -19,9 +19,10 @@ from chisel.analysis.language.concepts import (
     continued,
     words_for,
 )
+from chisel.analysis.language.effects import effect_of, effect_row, flat_row, pairs_table
 from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.generation import Continued, continue_text
-from chisel.analysis.language.horizon import forget, older_parts, only_first
+from chisel.analysis.language.horizon import forget, horizon, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
 from chisel.analysis.language.opening import (
     Opened,
@@ -43,15 +44,22 @@ from chisel.analysis.language.scalar import (
     words_of_latent,
 )
 from chisel.analysis.language.sites import SiteTable, site_table
+from chisel.analysis.language.sparse_autoencoder import (
+    SparseAutoencoder,
+    clamp_feature,
+    separating_feature,
+    sparse_autoencoder,
+)
 from chisel.analysis.language.streams import (
     Norms,
     Stream,
+    fitted_layers,
     growth,
     measure_norms,
     stream_of_language_model,
     streams_of_images,
 )
-from chisel.analysis.language.subjects import Subject, load_subject
+from chisel.analysis.language.subjects import Subject, load_subject, subject_of_run
 from chisel.analysis.language.sweep import (
     RANDOM,
     Sweep,
@@ -62,13 +70,14 @@ from chisel.analysis.language.sweep import (
     with_sign,
 )
 from chisel.analysis.language.vectors import (
+    TextStream,
     activation_addition,
     add_at_tokens,
     aligned,
-    last_tokens,
     pair_agreement,
     probe_direction,
     stream_means,
+    text_streams,
     vector_of,
 )
 from chisel.analysis.language.weights import without_direction
@@ -89,11 +98,13 @@ __all__ = [
     "Questions",
     "RoutingScores",
     "SiteTable",
+    "SparseAutoencoder",
     "Steered",
     "StoryReader",
     "Stream",
     "Subject",
     "Sweep",
+    "TextStream",
     "Tried",
     "activation_addition",
     "add_at_tokens",
@@ -102,15 +113,20 @@ __all__ = [
     "benchmark_figure",
     "benchmark_frame",
     "carried",
+    "clamp_feature",
     "concept_pairs",
     "concept_table",
     "continue_text",
     "continued",
     "control_p",
+    "effect_of",
+    "effect_row",
+    "fitted_layers",
+    "flat_row",
     "forget",
     "growth",
+    "horizon",
     "is_trained_here",
-    "last_tokens",
     "load_subject",
     "measure_norms",
     "method_table",
@@ -120,16 +136,21 @@ __all__ = [
     "open_language_model",
     "opened_run",
     "pair_agreement",
+    "pairs_table",
     "probe_direction",
     "random_range",
     "routing_figure",
     "routing_table",
+    "separating_feature",
     "site_table",
     "slopes",
+    "sparse_autoencoder",
     "steering_figure",
     "stream_means",
     "stream_of_language_model",
     "streams_of_images",
+    "subject_of_run",
+    "text_streams",
     "unit_shifts",
     "vector_of",
     "with_sign",

@@ -7,7 +7,7 @@ examples in the network as it is, or zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,21 @@ def forget(
     for number in range(end):
         edits |= {stream.read(number): read(number), stream.left(number): left(number)}
     return edits
+
+
+def horizon(losses: Mapping[int, float], most: float) -> int | None:
+    """Return the smallest k from which on the loss is at most `most`; None if there is none.
+
+    Args:
+        losses: By k, the loss where reads see what the last k blocks wrote.
+        most: The largest loss that is allowed.
+    """
+    found = None
+    for k in sorted(losses, reverse=True):
+        if losses[k] > most:
+            break
+        found = k
+    return found
 
 
 def _mean_of_tokens(values: Tensor, positions: Tensor) -> Tensor:

@@ -155,6 +155,14 @@ def _weight(model: nn.Module, name: str, centred: bool) -> Tensor:
     return weight - weight.mean(0) if centred else weight
 
 
+def fitted_layers(depth: int) -> tuple[int, int]:
+    """Return the first and the last layer of a fit that leaves the ends of a stream out.
+
+    These are a sixth of its blocks at the beginning and, where there are ten, two at the end.
+    """
+    return depth // 6, depth - 2 if depth >= 10 else depth
+
+
 def growth(norms: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Fit `norm = a · g^layer` by least squares of the logarithm.
 

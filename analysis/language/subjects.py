@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from chisel.analysis.language.streams import (
     streams_of_images,
 )
 from chisel.configs import ConfigError
-from chisel.models import Agent, as_agent, load
+from chisel.models import Agent, Loaded, as_agent, load
 from chisel.models.language import GPT, LanguageModel
 
 
@@ -77,6 +78,23 @@ def load_subject(
     else:
         opened = open_language_model(model)
     return _of_language_model(opened.lm, opened.texts(texts), count or 6, length)
+
+
+def subject_of_run(path: str, loaded: Loaded[Any], *, count: int, length: int) -> Subject:
+    """Return a language model that was trained here, on test stories of its corpus.
+
+    Args:
+        path: What it was loaded from, for messages.
+        loaded: The network.
+        count: Number of stories.
+        length: Number of tokens of each.
+
+    Raises:
+        ConfigError: There are too few stories.
+        CheckpointError: It is no GPT.
+    """
+    opened = opened_run(path, loaded)
+    return _of_language_model(opened.lm, opened.texts(None), count, length)
 
 
 def _of_language_model(lm: LanguageModel, texts: Sequence[str], count: int, length: int) -> Subject:

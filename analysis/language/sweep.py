@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chisel.analysis.interventions import Edit
 from chisel.analysis.language.measures import Gauge, Measured
 from chisel.analysis.language.sites import SiteTable
 from chisel.analysis.language.vectors import add_at_tokens
@@ -76,8 +77,16 @@ class Sweep:
 
         Of draws, the price on unrelated text is measured for the first ones only.
         """
-        edit = {self.table.site(f"block.{layer}.in"): add_at_tokens(vector, strength)}
-        measured = self.gauge.measure(edit, skip=self.skip, capability=draw < _COSTED)
+        return self.attempt_edit(
+            before, layer, strength, name, add_at_tokens(vector, strength), draw
+        )
+
+    def attempt_edit(
+        self, before: Measured, layer: int, strength: float, name: str, edit: Edit, draw: int = 0
+    ) -> Tried:
+        """Measure with any edit of the stream that enters a block, as `attempt` does."""
+        edits = {self.table.site(f"block.{layer}.in"): edit}
+        measured = self.gauge.measure(edits, skip=self.skip, capability=draw < _COSTED)
         return Tried(layer, strength, name, draw, measured, before)
 
     def layer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -126,24 +126,33 @@ def require_fit(vector: SteeringVector, lm: LanguageModel, table: SiteTable, fil
         )
 
 
-def last_tokens(
-    lm: LanguageModel, table: SiteTable, texts: Sequence[str], names: Sequence[str]
-) -> dict[str, Tensor]:
-    """Record the stream at the last token of each text.
+class TextStream(NamedTuple):
+    """The stream at the tokens of texts."""
 
-    Returns:
-        `[N, units]` by the site's name.
-    """
+    last: Tensor
+    """At the last token of each text `[N, units]`."""
+    every: Tensor
+    """At every token but the first of each text, one text after the other `[M, units]`."""
+
+
+def text_streams(
+    lm: LanguageModel, table: SiteTable, texts: Sequence[str], names: Sequence[str]
+) -> dict[str, TextStream]:
+    """Record the stream at the tokens of texts, by the site's name."""
     tokens = lm.tokens(texts)
     sites = {name: table.site(name) for name in names}
-    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    parts: dict[str, list[TextStream]] = {name: [] for name in names}
     for start in range(0, len(tokens), _AT_A_TIME):
         batch = tokens.rows(start, start + _AT_A_TIME)
         found = record(lm.model, sites.values(), partial(lm.logits, batch))
         rows = torch.arange(len(batch))
         for name, site in sites.items():
-            parts[name].append(found[site][rows, batch.last])
-    return {name: torch.cat(some) for name, some in parts.items()}
+            stream = found[site]
+            parts[name].append(TextStream(stream[rows, batch.last], stream[batch.positions > 0]))
+    return {
+        name: TextStream(*(torch.cat(some) for some in zip(*streams, strict=True)))
+        for name, streams in parts.items()
+    }
 
 
 def probe_direction(wanted: Tensor, unwanted: Tensor, inverse_penalty: float) -> Tensor:

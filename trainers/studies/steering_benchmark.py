@@ -19,18 +19,22 @@ from chisel.analysis.language import (
     ConceptScores,
     ConceptTarget,
     ConceptTexts,
+    SparseAutoencoder,
     Steered,
     add_at_tokens,
     agreement_table,
     benchmark_figure,
     benchmark_frame,
     carried,
+    clamp_feature,
     concept_pairs,
     concept_table,
     continued,
     method_table,
     probe_direction,
+    separating_feature,
     site_table,
+    sparse_autoencoder,
     words_for,
 )
 from chisel.analysis.results import (
@@ -48,12 +52,6 @@ from chisel.models import Loaded
 from chisel.models.language import GPT
 from chisel.routing import Site
 from chisel.trainers.studies.learnt_steering import LowRankAdapter, learnt_vector
-from chisel.trainers.studies.sparse_autoencoder import (
-    SparseAutoencoder,
-    clamp_feature,
-    separating_feature,
-    sparse_autoencoder,
-)
 
 Layers = tuple[Annotated[int, Within(0)], ...]
 Strengths = tuple[Annotated[float, Within(1e-6)], ...]
@@ -63,8 +61,8 @@ _OWN_FACTORS = (0.5, 1.0, 1.5)
 _RANK = 4
 _STORIES = 200
 """Number of stories that a sparse autoencoder is fitted to, and that carrying is measured on."""
-_PER_UNIT, _ACTIVE, _SPARSE_STEPS = 4, 8, 400
-"""Features of a sparse autoencoder for each unit of the stream, those that are not 0, and steps."""
+_PER_UNIT = 4
+"""Features of a sparse autoencoder for each unit of the stream."""
 
 
 class _Candidate(NamedTuple):
@@ -219,11 +217,7 @@ class _Bench:
             values = stream[torch.from_numpy(words)]
             self.norms[layer] = float(values.norm(dim=1).mean())
             self.features[layer] = sparse_autoencoder(
-                values,
-                features=_PER_UNIT * table.width,
-                active=_ACTIVE,
-                steps=_SPARSE_STEPS,
-                seed=options.seed,
+                values, seed=options.seed, features=_PER_UNIT * table.width
             )
 
     def _streams(self, tokens: Tensor) -> dict[int, Tensor]:

@@ -14,6 +14,7 @@ from chisel.analysis.language import (
     Stream,
     Subject,
     forget,
+    horizon,
     load_subject,
     older_parts,
     only_first,
@@ -97,7 +98,8 @@ def run(
                     progress(f"{stream.name or 'reads'} {name}, {how}", back.index(k), len(back))
                     with intervene(subject.model, forget(stream, k, some, parts[how])):
                         row[f"k={k}"] = _estimate(subject.damage().numpy())
-                row["horizon"] = _horizon(row, back, base.value + near)
+                losses = {k: row[f"k={k}"].value for k in back}
+                row["horizon"] = horizon(losses, base.value + near)
                 rows.append(row)
     title = f"{subject.unit} by how far back reads reach, {subject.name}"
     caption = f"without limits {base.text('.3f')}; horizon: smallest k within {near:g} of it"
@@ -151,16 +153,6 @@ def _readers(
 
 def _estimate(values: Any) -> Estimate:
     return bootstrap_mean(values, np.random.default_rng(0))
-
-
-def _horizon(row: Mapping[str, Any], back: Sequence[int], most: float) -> int | None:
-    """Return the smallest k from which on the mean is at most `most`; None if there is none."""
-    found = None
-    for k in reversed(back):
-        if row[f"k={k}"].value > most:
-            break
-        found = k
-    return found
 
 
 def _figure(rows: Sequence[Mapping[str, Any]], base: float, subject: Subject) -> Figure:

@@ -8,7 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from chisel.analysis.language import Norms, Stream, growth, load_subject, measure_norms
+from chisel.analysis.language import (
+    Norms,
+    Stream,
+    fitted_layers,
+    growth,
+    load_subject,
+    measure_norms,
+)
 from chisel.analysis.results import (
     GREY,
     PALETTE,
@@ -94,8 +101,9 @@ def run(
 
 def _ends(depth: int, first: int | None, last: int | None) -> tuple[int, int]:
     """Return the first and the last layer of the fit."""
-    start = depth // 6 if first is None else first
-    end = (depth - 2 if depth >= 10 else depth) if last is None else last
+    usual = fitted_layers(depth)
+    start = usual[0] if first is None else first
+    end = usual[1] if last is None else last
     if not start < end <= depth:
         raise ConfigError(f"first={start} last={end}: the fit needs two layers of 0…{depth}")
     return start, end

@@ -16,31 +16,35 @@ from chisel.analysis.language import (
     Gauge,
     SiteTable,
     Sweep,
+    TextStream,
     Tried,
     activation_addition,
-    control_p,
-    last_tokens,
+    clamp_feature,
+    effect_of,
+    effect_row,
+    flat_row,
     open_language_model,
     pair_agreement,
+    pairs_table,
     probe_direction,
-    random_range,
+    separating_feature,
     site_table,
     slopes,
+    sparse_autoencoder,
     steering_figure,
     stream_means,
+    text_streams,
     vector_of,
     with_sign,
 )
 from chisel.analysis.results import (
     Count,
     DataTable,
-    Estimate,
     ProgressCallback,
     Result,
     Seed,
     Within,
     bootstrap_mean,
-    mean_over_seeds,
     proportion,
 )
 from chisel.analysis.steering import SteeringVector
@@ -48,7 +52,7 @@ from chisel.configs import ConfigError
 from chisel.corpora import Contrast
 from chisel.models.language import LanguageModel, write_control_vectors
 
-CAA, ACT_ADD = "CAA", "ActAdd"
+CAA, ACT_ADD, SAE = "CAA", "ActAdd", "SAE feature"
 _PROBES = (1e-4, 1.0, 1e4)
 """scikit-learn's C, from strong to weak regularisation."""
 _PAIRS = (1, 4, 32, 128, 256)
@@ -78,10 +82,12 @@ def run(
 
     caa takes the mean difference between texts with a behaviour and without, at their last token,
     and adds it to every token but the first (Rimsky et al. 2023). Beside it: probes from strong to
-    weak regularisation, mean-centring (Jorgensen et al. 2023), fewer pairs, the slope of every
-    prompt. act-add takes the difference between two prompts and adds it to the first tokens (Turner
-    et al. 2023). Both: the reversed sign, at least 20 random directions of the same length, a
-    prompt that asks for the same, and what is lost on unrelated text.
+    weak regularisation, mean-centring (Jorgensen et al. 2023), the feature of a small sparse
+    autoencoder of the pairs' tokens that tells both sides apart best, clamped to that strength,
+    fewer pairs, the slope of every prompt. act-add takes the difference between two prompts and
+    adds it to the first tokens (Turner et al. 2023). Both: the reversed sign, at least 20 random
+    directions of the same length, a prompt that asks for the same, and what is lost on unrelated
+    text.
 
     Args:
         model: A language model: a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
@@ -162,7 +168,7 @@ class _Job:
     ) -> None:
         self.lm, self.table, self.contrast, self.gauge = lm, table, contrast, gauge
         self.texts, self.length, self.controls, self.progress = texts, length, controls, progress
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator, self.seed = torch.Generator().manual_seed(seed), seed
         self.before = gauge.measure()
         self.asked = gauge.measure(prefix=contrast.asks)
 
@@ -201,7 +207,7 @@ class _Job:
             raise ConfigError(f"pairs: {self.contrast.name} has {known} pairs")
         names = {layer: f"block.{layer}.in" for layer in layers}
         wanted, unwanted = (
-            last_tokens(self.lm, self.table, texts, list(names.values()))
+            text_streams(self.lm, self.table, texts, list(names.values()))
             for texts in self.contrast.texts
         )
         streams = self._stream(layers)
@@ -210,13 +216,16 @@ class _Job:
         at = sorted(strengths)[min(1, len(strengths) - 1)]
         for layer, name in names.items():
             background, norm = streams[layer]
-            difference = wanted[name] - unwanted[name]
-            found = _directions(wanted[name], unwanted[name], background)
+            here, there = wanted[name], unwanted[name]
+            difference = here.last - there.last
+            found = _directions(here.last, there.last, background)
             scaled = {key: norm * one / one.norm() for key, one in found.items()}
             vectors[layer] = self._vector(name, scaled[CAA], norm)
-            each = len(found) + 1 + self.controls
+            each = len(found) + 2 + self.controls
             done = self._counter(f"block {layer}", len(strengths) * each + len(numbers) * draws)
             own = sweep.layer(layer, strengths, scaled, self.controls, self.generator, done)
+            clamped, found[SAE] = self._clamped(sweep, layer, strengths, here, there, norm, done)
+            own += clamped
             tried += own
             fewer += self._by_pairs(sweep, layer, at, difference, norm, numbers, draws, done)
             prompts.append(_slope_row(own, layer, difference, found))
@@ -234,7 +243,7 @@ class _Job:
             "slopes": DataTable(
                 "Slope of the score over strength, and agreement of pairs", prompts, form=".2f"
             ),
-            "pairs": _pairs_table(fewer, at),
+            "pairs": pairs_table(fewer, at),
         }
         about = f"{self.contrast.name}, {self.lm.name}"
         return self._result(tried + fewer, about, more, files, {"pairs": known, "drawn_at": at})
@@ -252,6 +261,30 @@ class _Job:
             "pairs": len(self.contrast.pairs),
         }
         return vector_of(self.lm, self.table, name, vector, about)
+
+    def _clamped(
+        self,
+        sweep: Sweep,
+        layer: int,
+        strengths: Sequence[float],
+        wanted: TextStream,
+        unwanted: TextStream,
+        norm: float,
+        done: Callable[[], object],
+    ) -> tuple[list[Tried], Tensor]:
+        """Try a feature of a sparse autoencoder at values in norms of the stream.
+
+        Returns:
+            What was tried, and the feature's direction `[units]`.
+        """
+        every = torch.cat([wanted.every, unwanted.every])
+        made = sparse_autoencoder(every, seed=self.seed)
+        feature, found = separating_feature(made, wanted.last, unwanted.last), []
+        for strength in strengths:
+            edit = clamp_feature(made, feature, strength * norm)
+            found.append(sweep.attempt_edit(self.before, layer, strength, SAE, edit))
+            done()
+        return found, made.directions[feature]
 
     def _by_pairs(
         self,
@@ -290,8 +323,8 @@ class _Job:
     ) -> Result:
         asked = Tried(-1, 0.0, "prompt", 0, self.asked, self.before)
         main = [one for one in tried if one.vector != RANDOM and " pairs" not in one.vector]
-        rows = [_row(one, tried) for one in main]
-        rows.append({"vector": f"prompt: {self.contrast.asks}"} | _effect(asked))
+        rows = [effect_row(one, tried) for one in main]
+        rows.append({"vector": f"prompt: {self.contrast.asks}"} | effect_of(asked))
         words = self.gauge.left_out
         caption = (
             "shift of the log-odds of the wanted over the unwanted words (before "
@@ -300,13 +333,13 @@ class _Job:
             "them, the vector included, that move it as far"
         )
         over = f"95 % intervals over {len(self.before.scores)} prompts"
-        frame = pd.DataFrame([_flat(one) for one in tried])
+        frame = pd.DataFrame([flat_row(one) for one in tried])
         return Result(
             {
                 "model": self.lm.name,
                 "sha256": self.lm.digest,
                 "behaviour": self.contrast.name,
-                "before": _effect(Tried(-1, 0.0, "", 0, self.before, self.before)),
+                "before": effect_of(Tried(-1, 0.0, "", 0, self.before, self.before)),
                 "loss_before": self.before.loss,
                 "words_of_several_tokens": words,
                 "steering": rows,
@@ -349,70 +382,4 @@ def _slope_row(
         f"cos {name}": float(torch.cosine_similarity(mean, one, dim=0))
         for name, one in found.items()
         if name != CAA
-    }
-
-
-def _pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
-    groups: dict[tuple[int, str], list[Tried]] = {}
-    for one in tried:
-        groups.setdefault((one.layer, one.vector), []).append(one)
-    rows = [
-        {
-            "layer": layer,
-            "vector": name,
-            "draws": len(some),
-            "shift": mean_over_seeds([one.shift for one in some]),
-            "least": min(one.shift for one in some),
-            "most": max(one.shift for one in some),
-            "+loss": float(np.nanmean([one.loss_rise for one in some])),
-        }
-        for (layer, name), some in groups.items()
-    ]
-    return DataTable(
-        f"Means over fewer pairs, at strength {strength:g}",
-        rows,
-        spread="95 % intervals over draws",
-    )
-
-
-def _effect(one: Tried) -> dict[str, Any]:
-    return {
-        "shift": bootstrap_mean(one.shifts, np.random.default_rng(0)),
-        "share": one.measured.share,
-        "+loss": one.loss_rise,
-        "KL": one.measured.kl,
-    }
-
-
-def _row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
-    random = random_range(tried, one.layer, one.strength)
-    losses = [
-        other.loss_rise
-        for other in tried
-        if (other.layer, other.strength, other.vector) == (one.layer, one.strength, RANDOM)
-    ]
-    place = {"layer": one.layer, "strength": one.strength, "vector": one.vector}
-    return (
-        place
-        | _effect(one)
-        | {
-            "random": Estimate(
-                float(random.mean()), float(random[0]), float(random[-1]), len(random)
-            ),
-            "p": control_p(one, list(random)),
-            "random +loss": float(np.nanmean(losses)),
-        }
-    )
-
-
-def _flat(one: Tried) -> dict[str, Any]:
-    return {
-        "layer": one.layer,
-        "strength": one.strength,
-        "vector": one.vector,
-        "draw": one.draw,
-        "shift": one.shift,
-        "share": one.measured.share,
-        "loss_rise": one.loss_rise,
-        "kl": one.measured.kl,
     }

@@ -8,6 +8,7 @@ from chisel.analysis.interventions import intervene, project_out, record, with_w
 from chisel.analysis.language import (
     forget,
     growth,
+    horizon,
     measure_norms,
     older_parts,
     only_first,
@@ -106,6 +107,11 @@ def stream_for(model):
 
     names = tuple(str(number) for number in range(len(model)))
     return Stream("", names, -1, tuple(() for _ in names), tuple(() for _ in names))
+
+
+def test_the_horizon_is_the_least_k_from_which_on_the_loss_stays_small():
+    losses = {1: 3.0, 2: 1.0, 3: 1.5, 4: 1.0}
+    assert [horizon(losses, most) for most in (0.5, 1.2, 2.0, 4.0)] == [None, 4, 2, 1]
 
 
 def test_position_0_keeps_its_own_mean_and_padding_counts_for_nothing():

@@ -11,11 +11,11 @@ from chisel.analysis.language import (
     add_at_tokens,
     aligned,
     continue_text,
-    last_tokens,
     pair_agreement,
     probe_direction,
     site_table,
     stream_means,
+    text_streams,
     vector_of,
 )
 from chisel.analysis.steering import load_vector
@@ -133,13 +133,17 @@ def test_a_control_vector_has_a_direction_for_each_block_as_llama_cpp_reads_it(t
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
-def test_last_tokens_are_those_of_each_text_alone(kind, models):
+def test_the_stream_of_texts_is_that_of_each_alone_without_padding_and_position_0(kind, models):
     lm = models[kind]
-    table = site_table(lm.model)
-    together = last_tokens(lm, table, tiny.TEXTS, ["block.2.in"])["block.2.in"]
-    for row, text in enumerate(tiny.TEXTS):
-        alone = last_tokens(lm, table, [text], ["block.2.in"])["block.2.in"][0]
-        torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=1e-4)
+    table, rows = site_table(lm.model), []
+    together = text_streams(lm, table, tiny.TEXTS, ["block.2.in"])["block.2.in"]
+    handle = block_of(lm, 2).register_forward_pre_hook(lambda _m, args: rows.append(args[0][0]))
+    for text in tiny.TEXTS:
+        lm.logits(lm.tokens([text]))
+    handle.remove()
+    close = {"atol": 1e-5, "rtol": 1e-4}
+    torch.testing.assert_close(together.last, torch.stack([row[-1] for row in rows]), **close)
+    torch.testing.assert_close(together.every, torch.cat([row[1:] for row in rows]), **close)
 
 
 def test_means_of_the_stream_leave_out_position_0_and_padding(models):

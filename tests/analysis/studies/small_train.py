@@ -68,6 +68,7 @@ CASES: dict[str, dict[str, Any]] = {
         "strengths": "0.5",
         "prompts": 4,
     },
+    "lm-depth": {"count": 2, "length": 16, "near": 0.01},
     "steering-benchmark": {
         "concepts": "slow,sea",
         "prompts": 3,
@@ -92,7 +93,7 @@ def agent_for(study: str, folder: Path) -> str | None:
     """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
     if study in ("aup-learned", "lm-routing", "lm-scalar", "oversight", "routing-impact"):
         return None
-    language = study == "steering-benchmark"
+    language = study in ("lm-depth", "steering-benchmark")
     experiment = "language/stories" if language else "oversight/routed"
     settings = [*(_STORIES if language else _ROUTED).split(), f"runs_dir={folder}", "name=run"]
     return str(trainers.train(configs.load(experiment, settings)))

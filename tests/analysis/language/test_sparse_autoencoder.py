@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from chisel.trainers.studies.sparse_autoencoder import (
+from chisel.analysis.language import (
     clamp_feature,
     separating_feature,
     sparse_autoencoder,

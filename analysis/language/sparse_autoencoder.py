@@ -45,7 +45,7 @@ class SparseAutoencoder(nn.Module):
 
 
 def sparse_autoencoder(
-    values: Tensor, *, features: int, active: int, steps: int, seed: int
+    values: Tensor, *, seed: int, features: int = 512, active: int = 8, steps: int = 400
 ) -> SparseAutoencoder:
     """Fit a sparse autoencoder to activations by Adam on the squared error.
 
@@ -53,10 +53,10 @@ def sparse_autoencoder(
 
     Args:
         values: `[N, units]`.
+        seed: Seed of the initial directions and of the minibatches.
         features: Number of directions.
         active: Number of features that are not 0 at a token.
         steps: Number of optimiser steps, of 512 activations each.
-        seed: Seed of the initial directions and of the minibatches.
     """
     generator = torch.Generator().manual_seed(seed)
     made = SparseAutoencoder(values.mean(0), features, active, generator)

@@ -1,0 +1,81 @@
+"""Rows and tables of what vectors do, for the study `lm-steering`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chisel.analysis.language.sweep import RANDOM, Tried, control_p, random_range
+from chisel.analysis.results import DataTable, Estimate, bootstrap_mean, mean_over_seeds
+
+
+def pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
+    """Make the table of means over fewer pairs, over draws."""
+    groups: dict[tuple[int, str], list[Tried]] = {}
+    for one in tried:
+        groups.setdefault((one.layer, one.vector), []).append(one)
+    rows = [
+        {
+            "layer": layer,
+            "vector": name,
+            "draws": len(some),
+            "shift": mean_over_seeds([one.shift for one in some]),
+            "least": min(one.shift for one in some),
+            "most": max(one.shift for one in some),
+            "+loss": float(np.nanmean([one.loss_rise for one in some])),
+        }
+        for (layer, name), some in groups.items()
+    ]
+    return DataTable(
+        f"Means over fewer pairs, at strength {strength:g}",
+        rows,
+        spread="95 % intervals over draws",
+    )
+
+
+def effect_of(one: Tried) -> dict[str, Any]:
+    """Return what one vector does, with an interval over prompts."""
+    return {
+        "shift": bootstrap_mean(one.shifts, np.random.default_rng(0)),
+        "share": one.measured.share,
+        "+loss": one.loss_rise,
+        "KL": one.measured.kl,
+    }
+
+
+def effect_row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
+    """Return what one vector does beside the random directions of its layer and strength."""
+    random = random_range(tried, one.layer, one.strength)
+    losses = [
+        other.loss_rise
+        for other in tried
+        if (other.layer, other.strength, other.vector) == (one.layer, one.strength, RANDOM)
+    ]
+    place = {"layer": one.layer, "strength": one.strength, "vector": one.vector}
+    return (
+        place
+        | effect_of(one)
+        | {
+            "random": Estimate(
+                float(random.mean()), float(random[0]), float(random[-1]), len(random)
+            ),
+            "p": control_p(one, list(random)),
+            "random +loss": float(np.nanmean(losses)),
+        }
+    )
+
+
+def flat_row(one: Tried) -> dict[str, Any]:
+    """Return what one vector does as plain numbers."""
+    return {
+        "layer": one.layer,
+        "strength": one.strength,
+        "vector": one.vector,
+        "draw": one.draw,
+        "shift": one.shift,
+        "share": one.measured.share,
+        "loss_rise": one.loss_rise,
+        "kl": one.measured.kl,
+    }
