@@ -8,7 +8,7 @@ from typing import Any
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing.nesting import flatten, option
 from chisel.configs.registry import get
-from chisel.configs.schema import RunConfig
+from chisel.configs.schema import LanguageConfig, RunConfig
 from chisel.configs.suggest import shown
 
 _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -139,7 +139,8 @@ def inert_problems(config: RunConfig) -> Iterator[str]:
         has["labels"] = routing.labels.source is not None
         has["routes"] = bool(routing.rules or routing.unlabelled or routing.terms)
         has["weight 0"] = 0 in weights
-        yield from _too_late(config)
+        yield from _never_known(config)
+    yield from _too_late(config)
     for need in (need for need, there in has.items() if not there):
         why, keys = _NEEDS[need]
         for key in keys:
@@ -175,17 +176,34 @@ def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str,
         )
 
 
+def iteration_size(config: RunConfig) -> int | None:
+    """Return the environment steps (or stories) of an iteration; None for a corpus of any size."""
+    if isinstance(config.algo, LanguageConfig):
+        return config.algo.iteration_size
+    steps = getattr(config.algo, "num_steps", None)
+    return None if config.env is None or steps is None else int(steps * config.env.num_envs)
+
+
 def _too_late(config: RunConfig) -> Iterator[str]:
-    """Yield a line for what would begin after the run's last frame, or a rollout's last step."""
-    routing, num_steps = config.routing, getattr(config.algo, "num_steps", None)
+    """Yield a line for what would begin after the run's last iteration has."""
+    size = iteration_size(config) or 1  # of a corpus: not known yet
+    last = (config.frames // size - 1) * size
     for key in ("routing.start", "routing.drop_start"):
         step = option(config, key)
-        if step and step >= config.frames:
-            yield f"{key} = {step}: the run ends after frames = {config.frames}; set it lower"
-    if num_steps is not None and routing.labels.delay >= num_steps:
+        if step > max(last, 0):
+            yield (
+                f"{key} = {step}: the last iteration of frames = {config.frames} begins at {last}; "
+                "set it lower"
+            )
+
+
+def _never_known(config: RunConfig) -> Iterator[str]:
+    """Yield a line for labels that no rollout would have."""
+    labels, num_steps = config.routing.labels, getattr(config.algo, "num_steps", None)
+    if num_steps is not None and labels.delay >= num_steps:
         yield (
-            f"routing.labels.delay = {routing.labels.delay}: no label is known in time, a rollout "
+            f"routing.labels.delay = {labels.delay}: no label is known in time, a rollout "
             f"has algo.num_steps = {num_steps}; set it lower"
         )
-    if routing.labels.share == 0:
+    if labels.share == 0:
         yield "routing.labels.share = 0: no label is ever known; leave out routing.labels.source"

@@ -11,7 +11,7 @@ from chisel.configs.parsing.hints import choices, group_of, hints_of
 from chisel.configs.parsing.nesting import option
 from chisel.configs.rules.aup import aup_problems
 from chisel.configs.rules.corpora import corpus_problems, source_problems
-from chisel.configs.rules.inert import inert_problems
+from chisel.configs.rules.inert import inert_problems, iteration_size
 from chisel.configs.rules.maze import maze_problems
 from chisel.configs.rules.ranges import check_ranges
 from chisel.configs.rules.routing import routing_problems
@@ -283,12 +283,8 @@ def rounded_frames(frames: int, iteration: int) -> str | None:
 
 def frames_note(config: RunConfig) -> str | None:
     """Return `rounded_frames` of a config; None where an iteration is a corpus of unknown size."""
-    if isinstance(config.algo, LanguageConfig):
-        return rounded_frames(config.frames, config.algo.iteration_size)
-    steps = getattr(config.algo, "num_steps", None)
-    if config.env is None or steps is None:
-        return None
-    return rounded_frames(config.frames, steps * config.env.num_envs)
+    size = iteration_size(config)
+    return None if size is None else rounded_frames(config.frames, size)
 
 
 def _round_up(value: int, multiple: int) -> int:

@@ -86,6 +86,12 @@ def _problem(model: nn.Module, region: str, owned: Owned, found: Exclusive | Non
                 f"{name} acts through its units and also on a way without a mask; add that place "
                 "to the region"
             )
+    loose = found.loose(region)
+    if found.regions[region] and loose is not None:
+        return (
+            f"{loose[1]} makes its units of {loose[0]}, of which nothing acts through them alone "
+            "as far as can be followed; make them with a layer that is used once"
+        )
     if found.regions[region]:
         return None
     return (

@@ -28,7 +28,7 @@ Shapes = Sequence[torch.Size]
 
 def closed_inputs(
     op: Op, closed: Sequence[Tensor], shapes: Shapes, *, through_layers: bool = True
-) -> list[Tensor]:
+) -> tuple[list[Tensor], bool]:
     """Find which numbers of each tensor that an operation reads are closed as far as it tells.
 
     Args:
@@ -39,11 +39,11 @@ def closed_inputs(
             counts as open.
 
     Returns:
-        For each tensor that it reads, a mask in its shape. For an operation that has no rule,
-        everything is closed if all outputs are, and else nothing.
+        For each tensor that it reads, a mask in its shape; and whether there is a rule for the
+        operation. Without one everything is closed if all outputs are, and else nothing.
     """
     if op.sources is not None:
-        return _moved(op.sources, closed, shapes)
+        return _moved(op.sources, closed, shapes), True
     rule = _RULES.get(op.name)
     if op.name in SPATIAL and closed[0].dim() != SPATIAL[op.name] + 2:
         rule = None  # data without a batch axis
@@ -54,10 +54,10 @@ def closed_inputs(
         found = _multi_head(op, closed[0], shapes, weights=False) if attends else None
     if found is None:
         everything = through_layers and all(bool(mask.all()) for mask in closed)
-        return [torch.full(shape, everything) for shape in shapes]
+        return [torch.full(shape, everything) for shape in shapes], False
     if not through_layers and op.name in LAYERS:
         found[0] = torch.zeros_like(found[0])
-    return found
+    return found, True
 
 
 def _moved(sources: Sequence[Tensor], closed: Sequence[Tensor], shapes: Shapes) -> list[Tensor]:
@@ -107,24 +107,27 @@ def _rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
         data = torch.full(shapes[0], bool(units.all()))
     else:
         units = _by_channel(out)
-        by_group = units.view(_groups(op, shapes), -1).all(1)
-        channels = by_group.repeat_interleave(shapes[0][1] // len(by_group))
-        data = row_mask(channels, shapes[0][1:]).expand(shapes[0])
+        if op.name == "group_norm":
+            groups = next(option for option in op.options if type(option) is int)
+        else:
+            groups = shapes[0][1] // shapes[1][1]  # the weight is [out, in / groups, …]
+        data = _by_group(units, groups, shapes[0])
     return [data, *(row_mask(units, shape) for shape in shapes[1:])]
 
 
-def _groups(op: Op, shapes: Shapes) -> int:
-    if op.name == "group_norm":
-        return next(option for option in op.options if type(option) is int)
-    return shapes[0][1] // shapes[1][1]  # a convolution's weight is [out, in / groups, …]
+def _by_group(units: Tensor, groups: int, shape: torch.Size) -> Tensor:
+    """The input `[B, channels, …]` of a layer, closed in the groups whose units all are."""
+    by_group = units.view(groups, -1).all(1)
+    channels = by_group.repeat_interleave(shape[1] // groups)
+    return row_mask(channels, shape[1:]).expand(shape)
 
 
 def _transposed(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
     """Transposed convolutions, whose weight is `[in, out / groups, …]`."""
     units = _by_channel(out)
-    whole = torch.full(shapes[0], bool(units.all()))
+    data = _by_group(units, len(units) // shapes[1][1], shapes[0])
     bias = (row_mask(units, shape) for shape in shapes[2:])
-    return [whole, column_mask(units, shapes[1]), *bias]
+    return [data, column_mask(units, shapes[1]), *bias]
 
 
 def _by_single_channel(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
@@ -158,6 +161,28 @@ def _sum_and_product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None
     """`c + a @ b`."""
     product = _product(op, out, shapes[1:])
     return None if product is None else [_reduced(out, shapes[0]), *product]
+
+
+def _einsum(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
+    """A sum of products over named axes: a number is closed where all are that it is a factor of.
+
+    Equations with an ellipsis, a repeated axis or none for the result have no rule here.
+    """
+    given = [option for option in op.options if isinstance(option, str)]
+    factors, arrow, made = given[0].replace(" ", "").partition("->") if given else ("", "", "")
+    names = factors.split(",")
+    plain = bool(arrow) and "." not in factors + made
+    if not plain or len(names) != len(shapes) or any(len(set(n)) < len(n) for n in names):
+        return None
+    found = []
+    for axes, shape in zip(names, shapes, strict=True):
+        mask, left = out, [name for name in made if name in axes]
+        for axis in reversed([n for n, name in enumerate(made) if name not in axes]):
+            mask = mask.all(axis)
+        mask = mask.permute([left.index(name) for name in axes if name in left])
+        lengths = [size if name in left else 1 for name, size in zip(axes, shape, strict=True)]
+        found.append(mask.reshape(lengths).expand(shape))
+    return found
 
 
 def _attention(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
@@ -219,6 +244,7 @@ _RULES: dict[str, Callable[[Op, Tensor, Shapes], list[Tensor] | None]] = {
     **dict.fromkeys(("addmm", "baddbmm"), _sum_and_product),
     **dict.fromkeys(("layer_norm", "rms_norm"), _layer_norm),
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
+    "einsum": _einsum,
     "embedding": _embedding,
     "scaled_dot_product_attention": _attention,
     "multi_head_attention_forward": _multi_head,

@@ -15,9 +15,13 @@ from torch import Tensor, nn
 
 from chisel.routing.regions.activations import select
 from chisel.routing.regions.backward_rules import closed_inputs
+from chisel.routing.regions.operations import LAYERS
 from chisel.routing.regions.recording import Op, Recording
 from chisel.routing.regions.region import Part, Region
 from chisel.routing.sites.layers import column_mask, row_mask
+
+_ROWS = LAYERS | {"matmul", "bmm", "mm", "einsum"}
+"""Functions whose weights have rows or columns for units. Others may share one number."""
 
 
 class Exclusive(NamedTuple):
@@ -27,6 +31,17 @@ class Exclusive(NamedTuple):
     """By region, those that act through its units alone; only parameters that have such."""
     idle: dict[str, Tensor]
     """Those that act through nothing, such as the weights of a layer whose output is not used."""
+    makers: dict[str, dict[frozenset[str], str]]
+    """By region, the parameters of which one operation makes units of it, with its name."""
+
+    def loose(self, region: str) -> tuple[str, str] | None:
+        """Return a parameter that makes units of a region though no element acts through them
+        alone, and the operation; None if there is none.
+        """
+        for names, operation in self.makers[region].items():
+            if names.isdisjoint(self.regions[region]):
+                return max(names), operation  # rather a weight than a bias
+        return None
 
     def and_in(self, other: Exclusive) -> Exclusive:
         """Return what holds in both of two recordings, where something may be idle in one."""
@@ -35,7 +50,8 @@ class Exclusive(NamedTuple):
         for region in self.regions:
             both = {n: self._closed(region, n) & other._closed(region, n) & ~idle[n] for n in idle}
             regions[region] = {name: mask for name, mask in both.items() if mask.any()}
-        return Exclusive(regions, idle)
+        makers = {region: self.makers[region] | other.makers[region] for region in regions}
+        return Exclusive(regions, idle, makers)
 
     def _closed(self, region: str, name: str) -> Tensor:
         idle = self.idle[name]
@@ -54,12 +70,13 @@ def exclusive(model: nn.Module, recording: Recording, regions: Mapping[str, Regi
     idle = {name: nothing.of(value) for name, value in recording.parameters.items()}
     for name, parameter in model.named_parameters():
         idle.setdefault(name, torch.ones(parameter.shape, dtype=torch.bool))
-    found = {}
+    found, makers = {}, {}
     for region in regions.values():
-        sweep = _Sweep(model, recording, region.parts)
+        sweep = _Sweep(model, recording, region.parts, nothing)
         masks = {n: sweep.of(value) & ~idle[n] for n, value in recording.parameters.items()}
         found[region.name] = {name: mask for name, mask in masks.items() if mask.any()}
-    return Exclusive(found, idle)
+        makers[region.name] = sweep.makers
+    return Exclusive(found, idle, makers)
 
 
 def closed_before(recording: Recording, parts: Sequence[Part]) -> dict[int, Tensor]:
@@ -78,12 +95,21 @@ class _Sweep:
         model: The network that was recorded; without it the sweep ends at layers.
         recording: What is gone through.
         parts: Where there are masks.
+        idle: The sweep without masks, if `makers` are looked for.
     """
 
     def __init__(
-        self, model: nn.Module | None, recording: Recording, parts: Sequence[Part]
+        self,
+        model: nn.Module | None,
+        recording: Recording,
+        parts: Sequence[Part],
+        idle: _Sweep | None = None,
     ) -> None:
         self._model, self._recording, self._parts = model, recording, parts
+        self._idle = idle
+        self._from_parameters = {} if idle is None else recording.from_parameters()
+        self._near = {} if idle is None else closed_before(recording, parts)
+        self.makers: dict[frozenset[str], str] = {}
         self.closed: dict[int, Tensor] = {
             value: torch.zeros(recording.shapes[value], dtype=torch.bool)
             for value in recording.outputs
@@ -108,12 +134,35 @@ class _Sweep:
         else:
             shapes = [self._recording.shapes[value] for value in op.tensors]
             outputs = [self.of(value) for value in op.outputs]
-            inputs = closed_inputs(op, outputs, shapes, through_layers=self._model is not None)
+            inputs, ruled = closed_inputs(
+                op, outputs, shapes, through_layers=self._model is not None
+            )
             if self._model is not None and op.name in ("linear", "conv2d"):
                 for part in self._parts:
                     _close_weights(self._model, part, op, inputs)
+            self._note_makers(op, inputs, ruled)
         for value, mask in zip(op.tensors, inputs, strict=True):
             self.closed[value] = self.of(value) & mask
+
+    def _note_makers(self, op: Op, inputs: Sequence[Tensor], ruled: bool) -> None:
+        """Note of which parameters an operation on data makes numbers that become closed here.
+
+        A parameter itself is used by other layers, too: it counts if no layer is behind this one.
+        """
+        made = self._from_parameters
+        if self._idle is None or all(value in made for value in op.inputs):
+            return
+        masks = dict(zip(op.tensors, inputs, strict=True))
+        read = {value: mask for value, mask in masks.items() if value in made}
+        ends = {output: self.of(output) for output in op.outputs}
+        if ruled:
+            own = set(read).intersection(self._recording.parameters.values())
+            ends = {value: mask for value, mask in read.items() if value not in own}
+            if own and op.name in _ROWS:
+                ends |= {o: self._near[o] for o in op.outputs if o in self._near}
+        names = frozenset[str]().union(*(made[value] for value in read))
+        if names and any((mask & ~self._idle.of(end)).any() for end, mask in ends.items()):
+            self.makers[names] = op.name
 
 
 def _close_weights(model: nn.Module, part: Part, op: Op, inputs: list[Tensor]) -> None:

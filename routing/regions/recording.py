@@ -78,6 +78,15 @@ class Recording:
         """Return the operation that made each value."""
         return {output: op for op in self.ops for output in op.outputs}
 
+    def from_parameters(self) -> dict[int, frozenset[str]]:
+        """Return the values that are parameters, or computed of parameters alone, with these."""
+        made = {value: frozenset({name}) for name, value in self.parameters.items()}
+        for op in self.ops:
+            if all(value in made for value in op.inputs):
+                names = frozenset[str]().union(*(made.get(value, ()) for value in op.tensors))
+                made |= {output: names for output in op.outputs if output not in made}
+        return made
+
     def changed_in_place(self, part: Part) -> bool:
         """Whether the model changes a part's tensor in place behind its site (`h += x`)."""
         shared: set[int] = set()

@@ -3,7 +3,7 @@
 Rollouts call the network on all environments at once, updates on minibatches, evaluation in
 evaluation mode. Only where outputs depend on the observation and the weights alone is PPO's ratio 1
 before the first update, and the evaluated policy the trained one. They must not depend on random
-draws, the rest of the batch, the mode, or earlier calls.
+draws, the rest of the batch, the mode, whether gradients are recorded, or earlier calls.
 """
 
 from __future__ import annotations
@@ -71,6 +71,14 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
         beside = _calls(model, run, others)
         if not _alike(first[-1].outputs, beside[-1].outputs, rows=1):
             raise _refusal(_blamed(model, first, beside, rows=1), "looks at the rest of the batch")
+        all_but_one, fewer = _without_first(first), _calls(model, run, shown[1:])
+        if not _alike(all_but_one[-1].outputs, fewer[-1].outputs):
+            raise _refusal(_blamed(model, all_but_one, fewer), "looks at the rest of the batch")
+        with torch.enable_grad():
+            learning = _calls(model, run, shown)
+        if not _alike(first[-1].outputs, learning[-1].outputs):
+            where = _blamed(model, first, learning)
+            raise _refusal(where, "answers differently where gradients are recorded")
         with evaluating(model):
             resting = _calls(model, run, shown)
         if not _alike(first[-1].outputs, resting[-1].outputs):
@@ -119,6 +127,15 @@ def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
             stack.callback(module.register_forward_hook(after(name)).remove)
         run(obs)
     return done
+
+
+def _without_first(calls: list[Call]) -> list[Call]:
+    """Return calls as if they had been made without the first example."""
+
+    def rest(tensors: list[Tensor]) -> list[Tensor]:
+        return [one[1:] if one.dim() and len(one) == EXAMPLES else one for one in tensors]
+
+    return [Call(one.name, rest(one.inputs), rest(one.outputs)) for one in calls]
 
 
 def _copies(value: Any) -> list[Tensor]:

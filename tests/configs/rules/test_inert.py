@@ -33,9 +33,11 @@ ROUTED = "maze/routed-dropping"
         (UNROUTED, "routing.ramp=5", "nothing is routed"),
         (UNROUTED, "routing.unprotected=[chese]", "no region 'chese'; did you mean 'cheese'?"),
         (ROUTED, "routing.labels.delay=64", "a rollout has algo.num_steps = 64; set it lower"),
-        (ROUTED, "routing.start=3_000_000", "the run ends after frames = 3000000"),
-        (ROUTED, "routing.drop_start=3_000_001", "the run ends after frames = 3000000"),
-        (ROUTED, "frames=1_000_000", "routing.drop_start = 1500000: the run ends after"),
+        (ROUTED, "routing.start=3_000_000", "of frames = 3000000 begins at 2994176; set it lower"),
+        (ROUTED, "routing.drop_start=2_994_177", "begins at 2994176; set it lower"),
+        (ROUTED, "frames=1_000_000", "routing.drop_start = 1500000: the last iteration of"),
+        ("digits/halves", "routing.start=99_999_999", "the last iteration of frames ="),
+        ("language/stories-sgtm", "routing.start=99_999_999", "the last iteration of frames ="),
         (ROUTED, "routing.labels.share=0", "no label is ever known"),
     ],
 )
@@ -49,7 +51,7 @@ def test_what_has_no_effect_is_one_line_that_says_why(experiment, setting, says)
 @pytest.mark.parametrize(
     ("experiment", "settings"),
     [
-        (ROUTED, ["routing.labels.delay=63", "routing.start=2_999_999"]),
+        (ROUTED, ["routing.labels.delay=63", "routing.start=2_994_176"]),
         (ROUTED, ["routing.alone_coef=0.5", "routing.values=routed", "routing.ramp=1000"]),
         (ROUTED, ["routing.freeze=false", "routing.l1=0.1"]),
         (UNROUTED, ["routing.gate_coef=0.3", "routing.labels.share=1"]),

@@ -96,13 +96,86 @@ def test_a_layer_of_which_only_the_bias_would_rest_is_refused(make):
     with pytest.raises(RoutingError, match="nothing of fc1 but its bias"):
         attach(model, PART, example=torch.randn(5, 4))
 
-    class Einsum(Custom):
+    class Tensordot(Custom):
         def forward(self, x):
-            h = torch.einsum("bi,oi->bo", x, self.fc1.weight) + self.fc1.bias
+            h = torch.tensordot(x, self.fc1.weight.T, 1) + self.fc1.bias
             return self.fc2(self.act(h))
 
     with pytest.raises(RoutingError, match="nothing of fc1 but its bias"):
-        attach(Einsum(), PART, example=torch.randn(5, 4))
+        attach(Tensordot(), PART, example=torch.randn(5, 4))
+
+
+class Gained(nn.Module):
+    """A layer, then gains for each unit, which a region at their output can always own."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.weight, self.make = nn.Parameter(torch.randn(6, 4)), make
+        self.layer, self.act, self.out = make(self), nn.PReLU(6), nn.Linear(6, 2)
+
+    def forward(self, x):
+        h = self.layer(x, x) if isinstance(self.layer, nn.Bilinear) else self.layer(x)
+        return self.out(self.act(h))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda own: nn.Bilinear(4, 4, 6),
+        lambda own: nn.GRUCell(4, 6),
+        lambda own: parametrizations.orthogonal(nn.Linear(4, 6, bias=False)),
+        lambda own: parametrizations.spectral_norm(nn.Linear(4, 6, bias=False)),
+        lambda own: lambda x: torch.tensordot(x, own.weight.T, 1),
+        lambda own: lambda x: torch.cdist(x, own.weight),
+    ],
+)
+def test_a_region_that_owns_gains_alone_is_refused_where_what_makes_its_units_would_move(make):
+    model = Gained(make)
+    with pytest.raises(RoutingError, match=r"makes its units of .*, of which nothing acts"):
+        attach(model, {"module": "act", "units": "0:3"}, example=torch.randn(5, 4))
+    out = attach(model, {"module": "out", "units": "0:1"}, example=torch.randn(5, 4))
+    assert owns(out).keys() == {"out.weight", "out.bias"}
+
+
+def test_a_region_that_a_layer_makes_from_the_regions_own_units_is_refused():
+    class Again(Custom):
+        def __init__(self):
+            super().__init__()
+            self.fc1 = nn.Linear(4, 4)
+            self.fc2 = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return super().forward(self.act(self.fc1(x)).sin())
+
+    part = {"module": "fc1", "at": "input", "units": "0:2", "axis": 1}
+    model = nn.Sequential(nn.Linear(3, 4), Again())
+    with pytest.raises(RoutingError, match=r"linear makes its units of 1\.fc1\.weight"):
+        attach(model, part | {"module": "1.fc1"}, example=torch.randn(5, 3))
+
+
+@pytest.mark.parametrize(
+    ("equation", "weight", "of"),
+    [("bi,oi->bo", (6, 4), 0), ("bti,iho->btho", (4, 3, 2), 2), ("b t i, i o -> t b o", (4, 6), 1)],
+)
+def test_sums_of_products_by_einsum_own_the_rows_of_their_weight(equation, weight, of):
+    class Einsum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.act = nn.Parameter(torch.randn(weight)), nn.PReLU(1)
+            self.out = nn.Linear(weight[of], 2)
+
+        def forward(self, x):
+            h = torch.einsum(equation, x, self.weight)
+            h = h.transpose(0, 1) if equation.endswith("t b o") else h
+            return self.out(self.act(h))
+
+    model, shape = Einsum(), (5, 4) if "t" not in equation else (5, 3, 4)
+    part = {"module": "act", "units": "0:1", "axis": -1}
+    router = attach(model, part, example=torch.randn(shape))
+    rows = torch.zeros(weight, dtype=torch.bool)
+    rows.movedim(of, 0)[0] = True
+    assert torch.equal(owns(router)["weight"], rows)
+    assert set(largest_move(model, router, lambda: torch.randn(shape)).values()) == {0.0}
 
 
 def test_an_embedding_that_rescales_itself_is_refused():
@@ -111,9 +184,11 @@ def test_an_embedding_that_rescales_itself_is_refused():
         attach(model, {"module": "0", "units": "0:2"}, example=torch.randint(7, (3, 5)))
 
 
-@pytest.mark.parametrize("norm", [None, nn.GroupNorm(2, 6)])
-def test_what_makes_a_whole_group_of_channels_rests_with_the_group(norm):
-    behind = norm or nn.Conv2d(6, 6, 1, groups=2)
+@pytest.mark.parametrize(
+    "behind",
+    [nn.Conv2d(6, 6, 1, groups=2), nn.GroupNorm(2, 6), nn.ConvTranspose2d(6, 6, 1, groups=2)],
+)
+def test_what_makes_a_whole_group_of_channels_rests_with_the_group(behind):
     model = nn.Sequential(nn.Conv2d(1, 6, 3), behind, nn.Conv2d(6, 1, 1))
     image = lambda: torch.randn(3, 1, 5, 5)  # noqa: E731  # a short word
     router = attach(model, {"module": "1", "units": "0:3"}, example=image())

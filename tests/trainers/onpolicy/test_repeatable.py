@@ -131,6 +131,12 @@ REFUSED = {
         nn.Unflatten(1, (4, 4)), nn.InstanceNorm1d(4, track_running_stats=True), nn.Flatten()
     ),
     "centred by the batch": Called(lambda self, x: x - x.mean(0)),
+    "divided by the batch's largest": Called(lambda self, x: x / (1e-6 + x.abs().amax())),
+    "other in larger batches": Called(lambda self, x: x * (1 + 0.01 * len(x))),
+    "noise with gradients": Called(
+        lambda self, x: x + 0.1 * torch.randn_like(x) * torch.is_grad_enabled()
+    ),
+    "other with gradients": Called(lambda self, x: 2 * x if torch.is_grad_enabled() else x),
     "spectral norm": nn.utils.parametrizations.spectral_norm(nn.Linear(FEATURES, FEATURES)),
     "running mean": RunningMean(),
     "recurrent": Recurrent(),
@@ -173,6 +179,8 @@ NAMED = {
     "statistics behind zeros": r"embedder\.3\.0 \(BatchNorm1d\) keeps statistics",
     "BatchNorm without statistics": r"embedder\.3 \(BatchNorm1d\) looks at the rest of the batch",
     "centred by the batch": r"embedder\.3 \(Called\) looks at the rest of the batch",
+    "other in larger batches": r"embedder\.3 \(Called\) looks at the rest of the batch",
+    "other with gradients": r"embedder\.3 \(Called\) answers differently where gradients",
     "running mean": r"embedder\.3 \(RunningMean\) keeps statistics",
     "BatchNorm1d": r"embedder\.3 \(BatchNorm1d\) keeps statistics",
     "InstanceNorm with statistics": r"embedder\.3\.1 \(InstanceNorm1d\) keeps statistics",
