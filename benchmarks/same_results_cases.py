@@ -171,6 +171,10 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "checkpoint=runs/language/stories/run concepts=sea prompts=3 pairs=4 layers=0 steps=1 "
         "continuations=1 carries=-1000",
     ),
+    "lm-depth": (
+        f"train language/stories {STORIES}",
+        "checkpoint=runs/language/stories/run count=2 length=16",
+    ),
     "routing-impact": (f"seeds=0 experiments=routed settings='{_SMALL_GRID}'",),
     "layer-horizon": ("model=agents/maze-quick/seed-0 count=8",),
     "residual-norms": ("model=agents/maze-quick/seed-0 count=8",),
