@@ -38,8 +38,19 @@ class Estimate:
     high: float
     n: int
     """Number of episodes, layouts or seeds that it was estimated from."""
-    within: tuple[float, float] | None = field(default=None, compare=False, repr=False)
+    within: tuple[float, float] | None = field(default=None, repr=False)
     """The least and the largest value that the quantity can have, where that is known."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all numbers agree; unlike floats, two NaN do."""
+        return isinstance(other, Estimate) and self._numbers() == other._numbers()
+
+    def __hash__(self) -> int:
+        return hash(self._numbers())
+
+    def _numbers(self) -> tuple[float | None, ...]:
+        numbers = (self.value, self.low, self.high, self.n)
+        return tuple(None if math.isnan(one) else one for one in numbers)
 
     def text(self, form: str) -> str:
         """Return the value and its interval, like `0.50 (0.40, 0.60)`; without one the value alone.

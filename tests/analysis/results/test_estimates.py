@@ -313,3 +313,13 @@ class TestRatioOfMeans:
         assert math.isnan(found.low)
         assert math.isnan(found.high)
         assert found.n == len(above)
+
+
+def test_estimates_are_equal_if_their_numbers_are_and_a_missing_interval_is_one():
+    one, other = (estimates.Estimate(0.5, float("nan"), float("nan"), 3) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != estimates.Estimate(0.5, 0.4, math.nan, 3)
+    assert one != estimates.Estimate(math.nan, math.nan, math.nan, 3)
+    assert estimates.Estimate(0.5, 0.4, 0.6, 3, (0, 1)) == estimates.Estimate(0.5, 0.4, 0.6, 3)
+    assert one != 0.5
