@@ -14,8 +14,10 @@ from chisel.models import load_agent
 from tests.system.conftest import SMOKE, final, identical
 
 
-def test_fresh_processes_agree_whatever_the_hash_seed(chisel, finished, tmp_path):
-    chisel("train", *SMOKE, "name=same", PYTHONHASHSEED="2")
+def test_fresh_processes_agree_whatever_the_hash_seed_and_the_games_threads(
+    chisel, finished, tmp_path
+):
+    chisel("train", *SMOKE, "name=same", "env.num_threads=3", PYTHONHASHSEED="2")
     chisel("train", *SMOKE, "name=other", "seed=1")
     runs = tmp_path / "runs/maze/smoke"
     assert identical(runs / "same", finished)
@@ -85,10 +87,14 @@ def test_a_run_killed_at_a_random_moment_ends_with_the_bits_of_one_that_was_not(
 
 
 @pytest.mark.slow
-def test_a_killed_run_beside_mazes_of_tensors_ends_with_the_bits_of_one_that_was_not(
-    chisel, tmp_path
+@pytest.mark.usefixtures("procgen")
+@pytest.mark.parametrize(
+    "engine", [["env.engine=device", "trainer.accelerator=cpu"], ["env.engine=procgen"]]
+)
+def test_a_killed_run_of_another_engine_ends_with_the_bits_of_one_that_was_not(
+    chisel, tmp_path, engine
 ):
-    options = ["env.engine=device", "trainer.accelerator=cpu", "frames=6144"]
+    options = [*engine, "frames=6144"]
     whole = tmp_path / "runs/maze/smoke/whole"
     chisel("train", *SMOKE, *options, f"name={whole.name}")
     chisel("eval", whole)
