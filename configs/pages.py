@@ -52,14 +52,19 @@ class Training:
     @property
     def experiment(self) -> str:
         """Name of the experiment, and of the folder of its runs."""
-        return str(catalog.read(self.train)[0]["experiment"])
+        own = self._file
+        return self.train if own is None else str(own["experiment"])
 
     @property
     def trained(self) -> str:
         """What is trained: the name of a packaged experiment, or all that a file of one says."""
-        if self.train.endswith((".yaml", ".yml")):
-            return json.dumps(catalog.read(self.train)[0], default=str)
-        return self.train
+        own = self._file
+        return self.train if own is None else json.dumps(own, default=str)
+
+    @property
+    def _file(self) -> dict[str, Any] | None:
+        """What the file of an own experiment says; None for a packaged one, which is not read."""
+        return catalog.read(self.train)[0] if self.train.endswith((".yaml", ".yml")) else None
 
     def settings_of(self, seed: int) -> str:
         """Return the settings of the run with a seed."""

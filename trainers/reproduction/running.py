@@ -109,12 +109,14 @@ def _run(page: Page, name: str, out: Path, budget: Budget) -> str:
 def _train(page: Page, name: str, entry: Training, out: Path) -> None:
     home = ledger.runs_folder(entry, name, out)
     for seed in entry.seeds:
+        if ledger.is_recorded(entry, seed):
+            continue
         settings = entry.settings_of(seed)
         [config] = plan_runs(entry.train, [seed], settings, runs_dir=str(home))
         folder = run_folder(config)
-        if ledger.is_recorded(entry, config.seed) or (folder / ledger.STAMP).is_file():
+        if (folder / ledger.STAMP).is_file():
             continue
-        print(f"{page.name}: {name}: seed {config.seed}")
+        print(f"{page.name}: {name}: seed {seed}")
         clock = _Clock()
         if (folder / rundir.CONFIG_FILE).is_file():
             resume(folder)
