@@ -27,6 +27,19 @@ class _StrictLoader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    depth = 0
+    """Number of nodes that hold the one that is read now."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs give it no types
+        _refuse_what_no_config_needs(event, self.depth)
+        self.depth += 1
+        try:
+            node: yaml.Node | None = super().compose_node(parent, index)
+            return node
+        finally:
+            self.depth -= 1
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
@@ -54,7 +67,6 @@ def parse(text: str, source: str) -> Any:
         ConfigError: If it is not plain YAML; the message names the line.
     """
     try:
-        _refuse_what_no_config_needs(text)
         return yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -84,21 +96,17 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return data
 
 
-def _refuse_what_no_config_needs(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            problem = "nested too deeply"
-        elif isinstance(event, yaml.AliasEvent):
-            problem = "aliases are not supported, write the value out"
-        elif getattr(event, "tag", None) not in (None, "!"):
-            problem = "tags are not supported, write a plain value"
-        else:
-            continue
-        mark = cast(yaml.error.Mark, event.start_mark)  # the parser always sets it
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+def _refuse_what_no_config_needs(event: yaml.Event, depth: int) -> None:
+    if depth >= MAX_DEPTH and isinstance(event, yaml.CollectionStartEvent):
+        problem = "nested too deeply"
+    elif isinstance(event, yaml.AliasEvent):
+        problem = "aliases are not supported, write the value out"
+    elif getattr(event, "tag", None) not in (None, "!"):
+        problem = "tags are not supported, write a plain value"
+    else:
+        return
+    mark = cast(yaml.error.Mark, event.start_mark)  # the parser always sets it
+    raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def _first_line(error: Exception) -> str:
