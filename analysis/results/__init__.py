@@ -50,7 +50,6 @@ from chisel.analysis.results.files import (
     plain,
     read_json,
     write_csv,
-    write_file,
     write_json,
 )
 from chisel.analysis.results.folders import (
@@ -179,7 +178,6 @@ __all__ = [
     "torch_threads",
     "widened_tail",
     "write_csv",
-    "write_file",
     "write_gif",
     "write_json",
 ]

@@ -21,8 +21,8 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from chisel.analysis.results.estimates import Estimate, band
-from chisel.analysis.results.files import write_file
 from chisel.analysis.results.looks import SMALLEST, Look
+from chisel.models import write_file
 
 PALETTE = (
     "#0052ae",  # blue
