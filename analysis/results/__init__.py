@@ -40,6 +40,7 @@ from chisel.analysis.results.figures import (
     plot_band,
     plot_estimates,
     save_figure,
+    shared_legend,
     style_axes,
     write_gif,
 )
@@ -171,6 +172,7 @@ __all__ = [
     "run_study",
     "runs_of",
     "save_figure",
+    "shared_legend",
     "short_digest",
     "show",
     "style_axes",

@@ -123,6 +123,18 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
     return figure
 
 
+def shared_legend(figure: Figure, ax: Axes, **options: Any) -> None:
+    """Draw one legend for all axes of a figure, below them, with the lines of one of these.
+
+    Args:
+        figure: The figure.
+        ax: Axes whose lines stand for those of all.
+        options: Options of `Figure.legend` that differ from this.
+    """
+    usual: dict[str, Any] = {"loc": "outside lower center", "fontsize": 8, "frameon": False}
+    figure.legend(*ax.get_legend_handles_labels(), **usual | options)
+
+
 def new_row(
     count: int, width: float, height: float, title: str = "", **options: Any
 ) -> tuple[Figure, list[Axes]]:
