@@ -72,7 +72,7 @@ from chisel.analysis.results.logs import logs
 from chisel.analysis.results.looks import Look
 from chisel.analysis.results.options import options_help, options_of
 from chisel.analysis.results.plain_values import read_plain
-from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
+from chisel.analysis.results.progress import ProgressCallback, counted, labelled, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.settings import (
     Settings,
@@ -130,6 +130,7 @@ __all__ = [
     "change_over_layouts",
     "choose_threads",
     "compare",
+    "counted",
     "describe",
     "draw_heat",
     "estimate_over_seeds",
