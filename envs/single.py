@@ -14,6 +14,7 @@ from chisel.envs.declarations import require
 from chisel.envs.vector import (
     SameStepVectorEnv,
     Seed,
+    ended_infos,
     generator_state,
     set_generator_state,
     whole_seed,
@@ -166,8 +167,7 @@ class SingleEnvs(SameStepVectorEnv):
         for row in rows:
             self._shown[row] = self._envs[row].reset()[0]
         self._returns[rows], self._lengths[rows] = 0, 0
-        marks = {"_episode": ended, "_final_obs": ended.copy()}
-        return {"episode": facts, "final_obs": last, **marks}
+        return ended_infos(ended, facts, last)
 
     def get_state(self) -> dict[str, Plain]:
         """Return the states of the copies, of their generators and of their episodes."""

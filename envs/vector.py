@@ -82,6 +82,20 @@ class SameStepVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         return array
 
 
+def ended_infos(
+    ended: NDArray[np.bool_], episode: dict[str, NDArray[Any]], last: NDArray[Any]
+) -> dict[str, Any]:
+    """Return the infos of a step in which episodes ended; rows are valid where they did.
+
+    Args:
+        ended: Which copies' episodes ended, `[N]`.
+        episode: Facts about these episodes, by name, `[N, ...]`.
+        last: Their last observations `[N, ...]`.
+    """
+    marks = {"_episode": ended.copy(), "_final_obs": ended.copy()}
+    return {"episode": episode, "final_obs": last, **marks}
+
+
 def with_num_envs(config: _Config, num_envs: int | None) -> _Config:
     """Check a config, with another number of copies if `num_envs` is given.
 

@@ -8,10 +8,8 @@ from chisel.impact.ablation import (
     STANDARD,
     Agent,
     Outcomes,
-    Sweep,
     ablate,
     exact_policy,
-    sweep,
 )
 from chisel.impact.auxiliary import (
     indicator_rewards,
@@ -86,7 +84,6 @@ __all__ = [
     "Retargeting",
     "Revelation",
     "SampledPower",
-    "Sweep",
     "TooLargeError",
     "World",
     "ability",
@@ -129,7 +126,6 @@ __all__ = [
     "sampled_power",
     "step_penalty",
     "step_rewards",
-    "sweep",
     "uniform_rewards",
     "utility_change",
     "values_once_revealed",

@@ -32,6 +32,7 @@ from chisel.models.serialize import (
     sidecar_of,
     write_atomically,
     write_checkpoint,
+    write_file,
 )
 from chisel.models.spaces import Spaces, View, as_tensor, spaces_of, to_tensor
 from chisel.models.weights import load_weights, require_match
@@ -80,4 +81,5 @@ __all__ = [
     "to_tensor",
     "write_atomically",
     "write_checkpoint",
+    "write_file",
 ]

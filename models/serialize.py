@@ -83,6 +83,19 @@ def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
     return digest
 
 
+def write_file(path: Path, data: bytes) -> Path:
+    """Write a file; an older one of that name stays whole until the new one is complete.
+
+    Raises:
+        CheckpointError: If the disk refuses.
+    """
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder.
 

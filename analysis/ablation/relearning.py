@@ -17,8 +17,9 @@ from chisel.analysis.results import (
     Estimate,
     explain,
     mean_over_seeds,
-    new_figure,
+    new_row,
     plot_band,
+    shared_legend,
     style_axes,
 )
 
@@ -106,8 +107,7 @@ class Relearning:
 def relearning_figure(relearning: Relearning, title: str) -> Figure:
     """Draw one panel per metric: each variant over frames, and the whole network as a line."""
     metrics = list(relearning.whole)
-    figure = new_figure(2.9 * len(metrics), 3.5, title)
-    axes = figure.subplots(1, len(metrics), squeeze=False)[0]
+    figure, axes = new_row(len(metrics), 2.9 * len(metrics), 3.5, title)
     for ax, metric in zip(axes, metrics, strict=True):
         whole, within = float(np.mean(relearning.whole[metric])), relearning.within[metric]
         ax.axhline(whole, color=INK, linewidth=0.9, linestyle="--", label="whole network")
@@ -118,8 +118,7 @@ def relearning_figure(relearning: Relearning, title: str) -> Figure:
         if within == (0.0, 1.0):
             ax.set_ylim(-0.03, 1.03)
         style_axes(ax, metric, xlabel="frames", steps=True)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    shared_legend(figure, axes[0], ncols=4, fontsize=8.5)
     seeds = max(map(len, relearning.variants.values()))
     bands = "; bands: 95 % intervals over seeds (Student's t)" if seeds > 1 else ""
     explain(figure, f"n = {seeds} training seed{'s' * (seeds > 1)}{bands}")

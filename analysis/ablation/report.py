@@ -17,7 +17,7 @@ from chisel.analysis.results import (
     PALETTE,
     Result,
     explain,
-    new_figure,
+    new_row,
     style_axes,
 )
 
@@ -51,8 +51,9 @@ def ablation_figure(matrix: AblationMatrix, title: str) -> Figure:
     The band is the whole network's interval. Random regions are grey.
     """
     shown, rows = matrix.metrics, matrix.rows
-    figure = new_figure(1.6 + 1.9 * len(shown), 1.1 + 0.3 * len(rows), title)
-    axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    figure, axes = new_row(
+        len(shown), 1.6 + 1.9 * len(shown), 1.1 + 0.3 * len(rows), title, sharey=True
+    )
     colours = _colours(rows)
     for ax, metric in zip(axes, shown, strict=True):
         _draw(ax, rows, metric, colours)

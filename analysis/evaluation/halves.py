@@ -23,7 +23,7 @@ from chisel.analysis.evaluation.evaluator import (
     Player,
     Situation,
 )
-from chisel.analysis.evaluation.playing import Facts
+from chisel.analysis.evaluation.playing import Facts, on_its_device
 from chisel.analysis.results import new_figure
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import HALVES, Examples, Part, half_of, load_data
@@ -79,7 +79,7 @@ def halves_evaluator(config: RunConfig) -> Evaluator:
 
 def split_ratios(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:
     """Return for each half its certificate's absolute error on the other digits over its own."""
-    made, kinds = _restored(_restoring(model), examples.images), half_of(examples.digits)
+    made, kinds = _restored(on_its_device(model), examples.images), half_of(examples.digits)
     ratios = {}
     for half, own in OWN.items():
         errors = _sizes(made[half] - examples.images)["MAE"]
@@ -143,7 +143,7 @@ def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequ
     They are those of the training examples: the median for absolute errors, the mean for squared
     ones.
     """
-    agent = Player("agent", _restoring(_model(loaded)))
+    agent = Player("agent", on_its_device(_model(loaded)))
     if situation.named["from"] != _DECODERS["decoded"]:
         return [agent]
     images = load_data(config.corpus).train.images
@@ -154,11 +154,6 @@ def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequ
 def _model(loaded: AnyLoaded) -> HalvesAutoencoder:
     otherwise = "has no halves; give a run that learnt from a corpus"
     return require_model(loaded, HalvesAutoencoder, otherwise).model
-
-
-def _restoring(model: HalvesAutoencoder) -> Restore:
-    device = next(model.parameters()).device
-    return lambda images: model(images.to(device))
 
 
 def _constant(picture: Images) -> Restore:

@@ -23,7 +23,7 @@ from chisel.analysis.results import (
     bootstrap_mean,
     explain,
     mean_over_seeds,
-    new_figure,
+    new_row,
     plot_band,
     style_axes,
 )
@@ -199,8 +199,7 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
         runs: By experiment, its seeds.
         ceiling: Return of the best possible agent, drawn as a line.
     """
-    figure = new_figure(10, 3.9)
-    left, right = figure.subplots(1, 2, sharey=True)
+    figure, (left, right) = new_row(2, 10, 3.9, sharey=True)
     for experiment, seeds in runs.items():
         with_experts, not_routed = _EXPERT in seeds[0].players, experiment in _NOT_ROUTED
         if with_experts and experiment != "unlabelled":

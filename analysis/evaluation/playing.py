@@ -27,6 +27,12 @@ def random_policy(num_actions: int) -> Policy:
     return lambda obs: torch.zeros(len(obs), num_actions)
 
 
+def on_its_device(model: torch.nn.Module) -> Callable[[torch.Tensor], Any]:
+    """Return a network as a function of inputs that may be on another device than it is."""
+    device = next(model.parameters()).device
+    return lambda inputs: model(inputs.to(device))
+
+
 def play(
     policy: Policy,
     env: Any,

@@ -20,7 +20,7 @@ from chisel.analysis.evaluation.evaluator import (
     Player,
     Situation,
 )
-from chisel.analysis.evaluation.playing import Facts
+from chisel.analysis.evaluation.playing import Facts, on_its_device
 from chisel.configs import RunConfig, StoriesConfig
 from chisel.corpora import Part, Sequences
 from chisel.corpora.stories import Grammar, load_stories, next_words, surprisals, tale
@@ -103,7 +103,7 @@ def story_metrics(
     """
     was_training = model.training
     model.eval()
-    loss, above = story_losses(_predict(model), tale(corpus.noise), sequences)
+    loss, above = story_losses(on_its_device(model), tale(corpus.noise), sequences)
     model.train(was_training)
     forget = sequences.facts["forget"]
     found = {"loss": loss.mean(), "above_entropy": above.mean()}
@@ -179,12 +179,7 @@ def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequ
     def exactly(tokens: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(next_words(grammar, tokens.numpy())).log()
 
-    return [Player("agent", _predict(loaded.model)), Player("grammar", exactly)]
-
-
-def _predict(model: nn.Module) -> Predict:
-    device = next(model.parameters()).device
-    return lambda tokens: model(tokens.to(device))
+    return [Player("agent", on_its_device(loaded.model)), Player("grammar", exactly)]
 
 
 def _carried(mood: str) -> Callable[[Facts], NDArray[np.float64]]:

@@ -22,8 +22,10 @@ from chisel.analysis.results import (
     Estimate,
     explain,
     new_figure,
+    new_row,
     plain_axes,
     plot_band,
+    shared_legend,
 )
 
 _OUTCOME_COLOURS = (PALETTE[1], PALETTE[3], PALE, PALETTE[2])
@@ -70,8 +72,7 @@ def comparison_grid(cells: Sequence[Passes], title: str) -> Figure:
     """
     agents = list(dict.fromkeys(cell.agent for cell in cells))
     worlds = list(dict.fromkeys(cell.world for cell in cells))
-    figure = new_figure(2.2 + 1.35 * len(worlds), 1.5 + 0.68 * len(agents), title)
-    ax = figure.subplots()
+    figure, (ax,) = new_row(1, 2.2 + 1.35 * len(worlds), 1.5 + 0.68 * len(agents), title)
     for cell in cells:
         _draw_cell(ax, worlds.index(cell.world), agents.index(cell.agent), cell)
     ax.set(xlim=(-0.5, len(worlds) - 0.5), ylim=(len(agents) - 0.5, -0.5))
@@ -191,10 +192,8 @@ def learning_figure(curves: Mapping[tuple[str, str], NDArray[np.float64]], every
         plain_axes(ax)
         ax.set(ylim=(-2.1, 1.1), yticks=[-2, -1, 0, 1])
     figure.supxlabel("thousands of episodes", fontsize=9)
-    handles, labels = next(iter(axes.values())).get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper center", ncols=len(agents), frameon=False, fontsize=9
-    )
+    first = next(iter(axes.values()))
+    shared_legend(figure, first, loc="outside upper center", ncols=len(agents), fontsize=9)
     counts = sorted({len(one) for one in curves.values()})
     n = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
     explain(figure, f"means of n = {n} trials; bands: 95 % intervals over trials (Student's t)")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from chisel import impact
 from chisel.analysis.gridworlds.power_map import CellPower, Place
 from chisel.analysis.gridworlds.power_orbits import ClosedForm, OrbitCount
-from chisel.analysis.results import GREY, INK, PALE, PALETTE, new_figure, new_row, style_axes
+from chisel.analysis.results import GREY, INK, PALE, PALETTE, new_row, style_axes
 from chisel.impact import examples
 
 _MOST_NUMBERS = 60
@@ -80,8 +80,7 @@ def penalty_figure(
         actions: Names by number.
         title: One line above.
     """
-    figure = new_figure(5.4, 4.4)
-    ax = figure.subplots()
+    figure, (ax,) = new_row(1, 5.4, 4.4)
     change = np.abs(relation.power_change)
     acting = [action for action in range(len(actions)) if action != noop]
     for action, colour in zip(acting, PALETTE, strict=False):
@@ -101,8 +100,7 @@ def penalty_figure(
 
 def orbits_figure(forms: Sequence[ClosedForm], counts: Sequence[OrbitCount]) -> Figure:
     """Draw POWER by state over γ, with dots for closed forms, and beside it counts of orbits."""
-    figure = new_figure(11, 0.9 + 0.27 * len(counts))
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+    figure, (left, right) = new_row(2, 11, 0.9 + 0.27 * len(counts), width_ratios=(1, 1.15))
     _curves(left, forms)
     _bars(right, counts)
     return figure

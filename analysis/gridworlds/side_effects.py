@@ -15,6 +15,7 @@ from chisel.analysis.results import (
     Estimate,
     ProgressCallback,
     as_config_errors,
+    counted,
     proportion,
 )
 from chisel.envs.gridworlds import find_world, tabular
@@ -105,8 +106,7 @@ def count_outcomes(
     """
     counts = {key: np.zeros((len(options), 4), np.int64) for key, options in points.items()}
     jobs = [(key, number) for key, options in points.items() for number in range(len(options))]
-    for done, (key, number) in enumerate(jobs):
-        progress("points", done, len(jobs))
+    for key, number in counted(jobs, "points", progress):
         found = run_trials(key[1], points[key][number], (agent,), seed, count)
         counts[key][number] = outcome_counts(found.performance)[0]
     return counts

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chisel.analysis.language.sweep import RANDOM, Tried
-from chisel.analysis.results import GREY, LINES, PALE, new_figure, style_axes
+from chisel.analysis.results import GREY, LINES, PALE, new_figure, shared_legend, style_axes
 
 
 def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
@@ -52,8 +52,7 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
         style_axes(column[1], xlabel="strength")
     axes[0, 0].set_ylabel("shift of the log-odds", fontsize=9.5)
     axes[1, 0].set_ylabel("rise of the loss, nats", fontsize=9.5)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
+    shared_legend(figure, axes[0, 0], loc="outside right center")
     return figure
 
 

@@ -12,8 +12,9 @@ from chisel.analysis.ledger.numbers import SEPARATOR, read_number
 from chisel.analysis.ledger.rows import Row, Rows, read_rows, row_of, write_rows
 from chisel.analysis.ledger.states import folder_of, read_stamp, state_of, weights_of
 from chisel.analysis.ledger.tables import fill_page, places, table_text
-from chisel.analysis.results import Estimate, new_table, write_file
+from chisel.analysis.results import Estimate, new_table
 from chisel.configs import ConfigError, Page, PageTable, Training, hint
+from chisel.models import write_file
 
 _ABOUT = ("command", "commit", "machine", "date")
 """Columns of a row that a stamp has."""

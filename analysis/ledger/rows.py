@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from chisel.analysis.results import Estimate, write_file
+from chisel.analysis.results import Estimate
 from chisel.configs import ConfigError
+from chisel.models import write_file
 
 Rows = Mapping[tuple[str, str], "Row"]
 """Rows by page and address."""

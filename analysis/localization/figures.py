@@ -76,8 +76,7 @@ def training_figure(
     localization: Localization, shuffled: Localization | None, title: str
 ) -> Figure:
     """Draw, over training, absorption and the gradient of unlabelled examples in each region."""
-    figure = new_figure(9.6, 3.7, title)
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = new_row(2, 9.6, 3.7, title)
     steps = localization.steps()
     curves = [localization.absorption(step) for step in steps]
     kinds = [*localization.sides, MEAN]

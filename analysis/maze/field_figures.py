@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.maze.effects import mean_total_variation, total_variation
 from chisel.analysis.maze.fields import VectorField
-from chisel.analysis.results import CHEESE, INK, MOUSE, new_figure
+from chisel.analysis.results import CHEESE, INK, MOUSE, new_row
 from chisel.envs.maze import MazeState, render
 
 _PAPER, _STONE = "#ffffff", "#3b3b45"
@@ -35,8 +35,7 @@ def field_figure(field: VectorField, title: str) -> Figure:
     Returns:
         A figure without any global state, for `save_figure`.
     """
-    figure = new_figure(10, 5.1, title)
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = new_row(2, 10, 5.1, title)
     draw_arrows(left, field)
     left.set_title("policy: net probability of the moves", fontsize=10)
     image = draw_values(right, field.state, field.cells, field.values)
@@ -51,8 +50,7 @@ def comparison_figure(before: VectorField, after: VectorField, title: str) -> Fi
     Raises:
         ValueError: If the fields are not of the same squares.
     """
-    figure = new_figure(14.5, 5.1, title)
-    left, middle, right = figure.subplots(1, 3)
+    figure, (left, middle, right) = new_row(3, 14.5, 5.1, title)
     draw_arrows(left, before)
     left.set_title("before", fontsize=10)
     draw_arrows(middle, after)

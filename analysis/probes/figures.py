@@ -17,6 +17,7 @@ from chisel.analysis.results import (
     explain,
     new_figure,
     plain_axes,
+    shared_legend,
 )
 
 _KINDS = {"score": PALETTE[1], "untrained": PALETTE[0], "shuffled": GREY}
@@ -46,8 +47,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
         ax.set_title(target, fontsize=9)
         ax.set_yticks(range(len(layers)), layers, fontsize=7)
         ax.set_ylim(len(layers) - 0.4, -0.6)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    shared_legend(figure, axes[0], ncols=3)
     explain(figure, "scores on test levels; bands: 95 % intervals over layouts")
     return figure
 

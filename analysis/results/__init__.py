@@ -40,6 +40,7 @@ from chisel.analysis.results.figures import (
     plot_band,
     plot_estimates,
     save_figure,
+    shared_legend,
     style_axes,
     write_gif,
 )
@@ -50,7 +51,6 @@ from chisel.analysis.results.files import (
     plain,
     read_json,
     write_csv,
-    write_file,
     write_json,
 )
 from chisel.analysis.results.folders import (
@@ -72,7 +72,7 @@ from chisel.analysis.results.logs import logs
 from chisel.analysis.results.looks import Look
 from chisel.analysis.results.options import options_help, options_of
 from chisel.analysis.results.plain_values import read_plain
-from chisel.analysis.results.progress import ProgressCallback, labelled, progress_bars
+from chisel.analysis.results.progress import ProgressCallback, counted, labelled, progress_bars
 from chisel.analysis.results.result import DataTable, Result
 from chisel.analysis.results.settings import (
     Settings,
@@ -130,6 +130,7 @@ __all__ = [
     "change_over_layouts",
     "choose_threads",
     "compare",
+    "counted",
     "describe",
     "draw_heat",
     "estimate_over_seeds",
@@ -172,6 +173,7 @@ __all__ = [
     "run_study",
     "runs_of",
     "save_figure",
+    "shared_legend",
     "short_digest",
     "show",
     "style_axes",
@@ -179,7 +181,6 @@ __all__ = [
     "torch_threads",
     "widened_tail",
     "write_csv",
-    "write_file",
     "write_gif",
     "write_json",
 ]

@@ -21,8 +21,8 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from chisel.analysis.results.estimates import Estimate, band
-from chisel.analysis.results.files import write_file
 from chisel.analysis.results.looks import SMALLEST, Look
+from chisel.models import write_file
 
 PALETTE = (
     "#0052ae",  # blue
@@ -121,6 +121,18 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
         lines = textwrap.wrap(title, int(width / _LETTER))
         figure.suptitle("\n".join(lines), fontsize=11, fontweight="bold")
     return figure
+
+
+def shared_legend(figure: Figure, ax: Axes, **options: Any) -> None:
+    """Draw one legend for all axes of a figure, below them, with the lines of one of these.
+
+    Args:
+        figure: The figure.
+        ax: Axes whose lines stand for those of all.
+        options: Options of `Figure.legend` that differ from this.
+    """
+    usual: dict[str, Any] = {"loc": "outside lower center", "fontsize": 8, "frameon": False}
+    figure.legend(*ax.get_legend_handles_labels(), **usual | options)
 
 
 def new_row(

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from chisel.configs import CheckpointError, ConfigError
-from chisel.models import write_atomically
+from chisel.configs import ConfigError
+from chisel.models import write_file
 
 TABLES = "tables.json"
 """Name of the file that holds the tables of a study; it carries no manifest."""
@@ -27,19 +27,6 @@ _PROBE = bytes(65536)
 
 _Stamps = dict[str, tuple[int, int, int]]
 """By file name the time of the last change, the size and the inode."""
-
-
-def write_file(path: Path, data: bytes) -> Path:
-    """Write a file; an older one of that name stays whole until the new one is complete.
-
-    Raises:
-        CheckpointError: If the disk refuses.
-    """
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> Path:

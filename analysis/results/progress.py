@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, TaskID
+
+T = TypeVar("T")
 
 ProgressCallback = Callable[[str, int, int], None]
 """Function that is called with a label, the amount done and the amount wanted."""
@@ -47,3 +50,11 @@ def labelled(progress: ProgressCallback, prefix: str) -> ProgressCallback:
     if not prefix:
         return progress
     return lambda label, done, wanted: progress(f"{prefix}: {label}", done, wanted)
+
+
+def counted(items: Sequence[T], label: str, progress: ProgressCallback) -> Iterator[T]:
+    """Iterate over items, and show under a label how many of them are done."""
+    for done, item in enumerate(items):
+        progress(label, done, len(items))
+        yield item
+    progress(label, len(items), len(items))

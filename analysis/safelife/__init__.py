@@ -17,7 +17,7 @@ from chisel.analysis.safelife.comparison import (
     paper_curves,
 )
 from chisel.analysis.safelife.replay import ASPECTS, Replay, replay
-from chisel.analysis.safelife.trace import Trace, read_trace
+from chisel.analysis.safelife.trace import Trace, read_trace, traces_in
 
 __all__ = [
     "ASPECTS",
@@ -37,4 +37,5 @@ __all__ = [
     "replay",
     "require_safelife",
     "strength_of",
+    "traces_in",
 ]

@@ -68,6 +68,18 @@ class Trace:
         return self.arrays[name].item()
 
 
+def traces_in(folder: str) -> list[Path]:
+    """Return the npz files in a folder, by name.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    paths = sorted(Path(folder).glob("*.npz"))
+    if not paths:
+        raise ConfigError(f"traces={folder}: there are no npz files in this folder")
+    return paths
+
+
 def read_trace(path: Path) -> Trace:
     """Read a trace.
 

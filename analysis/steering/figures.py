@@ -13,6 +13,7 @@ from chisel.analysis.results import (
     explain,
     new_row,
     plot_estimates,
+    shared_legend,
     style_axes,
 )
 
@@ -48,7 +49,6 @@ def curves_figure(
     highest = max(e.high for curves in panels.values() for es in curves.values() for e in es)
     top = 1.0 if whole or not highest > 0 else 1.15 * highest
     axes[0].set(ylim=(-0.02 * top, 1.02 * top), ylabel=ylabel)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    shared_legend(figure, axes[0], ncols=3)
     explain(figure, f"bands: 95 % intervals over {over}")
     return figure

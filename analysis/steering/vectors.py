@@ -15,7 +15,7 @@ from torch import Tensor
 
 from chisel.analysis.interventions import Edit, add, as_site, record
 from chisel.configs import CheckpointError, ConfigError
-from chisel.models import Agent, write_atomically
+from chisel.models import Agent, write_file
 from chisel.routing import Site
 
 FORMAT = 1
@@ -60,11 +60,7 @@ class SteeringVector:
         data = safetensors.torch.save(
             {"vector": self.vector.float().contiguous()}, {"chisel": json.dumps(about)}
         )
-        try:
-            write_atomically(Path(path), data)
-        except OSError as error:
-            raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
-        return Path(path)
+        return write_file(Path(path), data)
 
     def require_fit(self, agent: Agent, what: str = "the vector") -> None:
         """Check that the vector can be added to an agent's activations.

@@ -30,9 +30,9 @@ from chisel.analysis.results import (
     progress_bars,
     read_json,
     run_study,
-    write_file,
 )
 from chisel.configs import CheckpointError, ConfigError, registry
+from chisel.models import write_file
 
 STUDY, EVAL = "report", "eval"
 Labelled: TypeAlias = Sequence[tuple[Networks, str]]

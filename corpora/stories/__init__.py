@@ -2,7 +2,7 @@
 
 from chisel.corpora.stories.contrast import story_contrast
 from chisel.corpora.stories.data import load_stories
-from chisel.corpora.stories.exact import entropy, expected_tokens, next_words, surprisals
+from chisel.corpora.stories.exact import entropy, next_words, surprisals
 from chisel.corpora.stories.grammar import END, Grammar, Latent, Slot, Stories, Template, literal
 from chisel.corpora.stories.judge import Verdict, first_sentence, judge, sentence_end
 from chisel.corpora.stories.pairs import StoryPairs, confound_angle, evidence, story_pairs
@@ -22,7 +22,6 @@ __all__ = [
     "confound_angle",
     "entropy",
     "evidence",
-    "expected_tokens",
     "first_sentence",
     "judge",
     "literal",

@@ -91,12 +91,6 @@ def entropy(grammar: Grammar, given: Given | None = None, *, known: bool = False
     return float(total)
 
 
-def expected_tokens(grammar: Grammar) -> float:
-    """Compute the mean number of predicted tokens of a story: its words and the last `END`."""
-    lengths = [np.mean([len(one.slots) for one in ways]) for ways in grammar.sentences]
-    return 1 + float(sum(lengths))
-
-
 def _free(slot: Slot) -> float:
     """The entropy of a place that depends on no latent, whatever word it reads."""
     found = -(slot.table[0] * np.log(np.where(slot.table[0] > 0, slot.table[0], 1))).sum(-1)

@@ -15,7 +15,7 @@ from chisel.envs.gridworlds.picture import board_planes, render
 from chisel.envs.gridworlds.tabular import LIMIT, tabular
 from chisel.envs.gridworlds.world import World
 from chisel.envs.gridworlds.worlds import find_world
-from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed, with_num_envs
+from chisel.envs.vector import SameStepVectorEnv, Seed, ended_infos, whole_seed, with_num_envs
 
 STATE_FORMAT = 1
 _EXACT = 1e-9
@@ -146,12 +146,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
             "performance": self._performances.copy(),
             "side_effect": side_effect,
         }
-        return {
-            "episode": episode,
-            "_episode": ended.copy(),
-            "final_obs": self.observe(),
-            "_final_obs": ended.copy(),
-        }
+        return ended_infos(ended, episode, self.observe())
 
     def observe(self) -> NDArray[Any]:
         """Return the current observations uint8 `[N, H, W, C]`, without stepping."""

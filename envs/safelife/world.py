@@ -24,7 +24,7 @@ from chisel.envs.safelife.shaping import Schedule, Shaping
 from chisel.envs.safelife.side_effects import Rules
 from chisel.envs.safelife.streams import Stream, pcg64_stream
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, SIDE, look, planes_of_view
-from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed
+from chisel.envs.vector import SameStepVectorEnv, Seed, ended_infos, whole_seed
 
 STATE_FORMAT = 1
 TIME_LIMITS = {"1.0": 1001, "1.2": 1000}
@@ -214,14 +214,8 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
             "exited": games.exited.copy(),
             "level_seed": self._level_seeds.copy(),
         }
-        return {
-            "episode": episode,
-            "_episode": ended.copy(),
-            "final_obs": self._shown(views.copy()),
-            "_final_obs": ended.copy(),
-            "start_board": games.start.copy(),
-            "final_board": games.board.copy(),
-        }
+        boards = {"start_board": games.start.copy(), "final_board": games.board.copy()}
+        return ended_infos(ended, episode, self._shown(views.copy())) | boards
 
     def _shown(self, views: NDArray[np.int16]) -> NDArray[Any]:
         return views if self.packed else planes_of_view(views, len(self.channels))

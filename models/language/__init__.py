@@ -3,7 +3,7 @@
 from chisel.models.language.control_vectors import write_control_vectors
 from chisel.models.language.fetching import download_command, fetch, without_registry
 from chisel.models.language.generate import Sampling, generate
-from chisel.models.language.gpt import GPT, GPTSize, from_gpt2, to_gpt2
+from chisel.models.language.gpt import GPT, GPTSize, to_gpt2
 from chisel.models.language.known import FETCHED
 from chisel.models.language.loading import LanguageModel, load_language_model
 from chisel.models.language.tokens import Tokens, token_positions
@@ -17,7 +17,6 @@ __all__ = [
     "Tokens",
     "download_command",
     "fetch",
-    "from_gpt2",
     "generate",
     "load_language_model",
     "to_gpt2",

@@ -7,7 +7,6 @@ Every layer is a module that is called, so that regions can lie at any of them: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,44 +208,6 @@ def to_gpt2(model: GPT) -> Any:
         state[theirs] = value.t() if _is_transposed(name) else value
     made.load_state_dict(state | {"lm_head.weight": state["transformer.wte.weight"]})
     return made.eval()
-
-
-def from_gpt2(theirs: Any) -> GPT:
-    """Return our network with the weights of a `GPT2LMHeadModel`, in evaluation mode.
-
-    Raises:
-        ConfigError: If it is another form of GPT-2 (another activation, scaling, or epsilon).
-    """
-    config = theirs.config
-    odd = {
-        "activation_function": config.activation_function != "gelu_new",
-        "layer_norm_epsilon": config.layer_norm_epsilon != _EPS,
-        "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
-        "scale_attn_weights": not config.scale_attn_weights,
-        "tie_word_embeddings": not config.tie_word_embeddings,
-    }
-    for key, wrong in odd.items():
-        if wrong:
-            raise ConfigError(f"this GPT-2 has {key}={getattr(config, key)}, which ours has not")
-    size = GPTSize(
-        layers=config.n_layer,
-        width=config.n_embd,
-        heads=config.n_head,
-        context=config.n_positions,
-        vocabulary=config.vocab_size,
-        hidden=4 * config.n_embd if config.n_inner is None else config.n_inner,
-    )
-    model = GPT(size)
-    state: Mapping[str, Tensor] = theirs.state_dict()
-    model.load_state_dict(
-        {
-            name: state[f"transformer.{_renamed(name)}"].t()
-            if _is_transposed(name)
-            else state[f"transformer.{_renamed(name)}"]
-            for name in model.state_dict()
-        }
-    )
-    return model.eval()
 
 
 def _renamed(name: str) -> str:

@@ -16,7 +16,7 @@ from chisel.trainers.aup.last_layer import correct_last_layer
 from chisel.trainers.aup.normalizer import ObservationNormalizer
 from chisel.trainers.aup.rewards import RandomRewards
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import descend, keep_layout
 
 
 class FittedValues:
@@ -114,10 +114,8 @@ class FittedValues:
             batch = self._batch(len(obs)).to(obs.device)
             tried = targets.tried[batch].unsqueeze(2)
             error = (self._outputs(obs[batch]) - targets.values[batch]) * tried
-            self.optimizer.zero_grad()
             count = tried.sum() * self.rewards.num
-            (error.square().sum() / count).backward()  # type: ignore[no-untyped-call]  # torch's
-            self.optimizer.step()
+            descend(self.optimizer, error.square().sum() / count)
             total += error.detach().abs().sum() / count
         self._correct(obs, targets)
         if not bool(torch.isfinite(total)):

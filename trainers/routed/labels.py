@@ -55,6 +55,11 @@ def _outcome(facts: Facts) -> NDArray[np.int64]:
     return np.asarray(facts["outcome"], dtype=np.int64) - 1
 
 
+def _fact(name: str) -> Callable[[Facts], NDArray[np.int64]]:
+    """Return the function that takes a fact as it is for the number of the label."""
+    return lambda facts: np.asarray(facts[name], dtype=np.int64)
+
+
 def _maze_end(facts: Facts) -> NDArray[np.int64]:
     return np.where(facts["outcome"] == 0, 2, _outcome(facts))
 
@@ -67,30 +72,14 @@ def _overseen_end(facts: Facts) -> NDArray[np.int64]:
     return np.where(facts["outcome"] == 0, 2, _overseen_outcome(facts))
 
 
-def _in_region(facts: Facts) -> NDArray[np.int64]:
-    return np.asarray(facts["in_region"], dtype=np.int64)
-
-
 def _digit_half(facts: Facts) -> NDArray[np.int64]:
     return half_of(np.asarray(facts["digit"], dtype=np.int64))
-
-
-def _flagged(facts: Facts) -> NDArray[np.int64]:
-    return np.asarray(facts["flagged"], dtype=np.int64)
 
 
 def _topic(facts: Facts) -> NDArray[np.int64]:
     same = np.asarray(facts["topic"])[:, None] == np.array(TOPICS)
     found: NDArray[np.int64] = np.argmax(same, axis=1)
     return found
-
-
-def _disturbs(facts: Facts) -> NDArray[np.int64]:
-    return np.asarray(facts["disturbs"], dtype=np.int64)
-
-
-def _side_effect(facts: Facts) -> NDArray[np.int64]:
-    return np.asarray(facts["side_effect"], dtype=np.int64)
 
 
 maze_goal = Label(("cheese", "corner"), _outcome)
@@ -105,26 +94,26 @@ overseen_goal = Label(("diamond", "ghost"), _overseen_outcome)
 overseen_end = Label(("diamond", "ghost", "nothing"), _overseen_end)
 """The same, with time-outs labelled as such: only objects that nobody oversaw are unknown."""
 
-cheese_region = Label(("elsewhere", "corner"), _in_region)
+cheese_region = Label(("elsewhere", "corner"), _fact("in_region"))
 """Whether the cheese lay in the top-right region, however the episode ended."""
 
 digit_half = Label(HALVES, _digit_half)
 """Half of the digits that an image shows: 0 to 4, or 5 to 9."""
 
-story_topic = Label(("retain", "forget"), _flagged)
+story_topic = Label(("retain", "forget"), _fact("flagged"))
 """Whether a story is said to be of the topic to forget; `corpus.recall` and `corpus.precision` say
 how often that is so."""
 
 story_topics = Label(TOPICS, _topic)
 """The topic of a story."""
 
-disturbing_step = Label(("clean", "disturbing"), _disturbs, "step")
+disturbing_step = Label(("clean", "disturbing"), _fact("disturbs"), "step")
 """Whether a step left other things than doing nothing would have."""
 
-disturbing_way = Label(("clean", "disturbing"), _disturbs, "rest")
+disturbing_way = Label(("clean", "disturbing"), _fact("disturbs"), "rest")
 """Whether a step, or a later one of its episode, did so."""
 
-disturbing_episode = Label(("clean", "disturbing"), _side_effect)
+disturbing_episode = Label(("clean", "disturbing"), _fact("side_effect"))
 """Whether an episode had a side effect."""
 
 

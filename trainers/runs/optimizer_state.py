@@ -1,4 +1,4 @@
-"""The optimisers of all runs, whose state is restored in the memory layout of its parameters."""
+"""The optimisers of all runs: their state is restored in the memory layout of its parameters."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def make_adam(
     if owned is None:
         return keep_layout(torch.optim.Adam(model.parameters(), fused=True, **options))
     return keep_layout(routing.RoutedAdam(model.named_parameters(), owned=owned, **options))
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one optimiser step on the gradient of a loss, and of nothing else."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch stubs
+    optimizer.step()
 
 
 def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

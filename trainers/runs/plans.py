@@ -23,7 +23,7 @@ def write_plans(folder: Path, plans: Plans) -> None:
         CheckpointError: The disk refuses.
     """
     plain = {"folders": list(plans), "runs": [configs.to_plain(plan) for plan in plans.values()]}
-    rundir.write(folder / models.GROUP_FILE, json.dumps(plain, indent=1))
+    models.write_file(folder / models.GROUP_FILE, json.dumps(plain, indent=1).encode())
 
 
 def read_plans(folder: Path, only: str | None = None) -> dict[str, RunConfig]:

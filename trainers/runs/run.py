@@ -30,7 +30,7 @@ from chisel.trainers.runs.launching import Process
 
 
 def _nothing(*_: object) -> None:
-    """Do nothing: the default of `begin`, and of warnings that the first process prints."""
+    """Do nothing: what the other processes do with warnings that the first one prints."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,6 @@ class _Job:
     process: Process
     resumes: bool = False
     """Whether to go on from the folder's newest checkpoint."""
-    begin: Callable[[], None] = _nothing
-    """Called on the first process after all checks, just before the first iteration."""
 
     @property
     def first(self) -> bool:
@@ -81,24 +79,18 @@ def with_threads(config: RunConfig) -> RunConfig:
     return replace(config, trainer=replace(options, threads=choose_threads()))
 
 
-def train_in(
-    folder: Path,
-    config: RunConfig,
-    *,
-    begin: Callable[[], None] = _nothing,
-) -> Path:
+def train_in(folder: Path, config: RunConfig) -> Path:
     """Train one agent from scratch in a given folder, on the first process.
 
     Args:
         folder: The run's folder; it is removed again if nothing could be trained.
         config: The run's config.
-        begin: Called after all checks, just before the first iteration.
     """
     with launching.process_of(config.trainer) as process:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             rundir.write_config(folder, config)
-            return _execute(_Job(config, folder, process, begin=begin))
+            return _execute(_Job(config, folder, process))
         finally:
             rundir.discard_unused(folder)
 
@@ -123,18 +115,12 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
     return resume_as(folder, configs.override(rundir.read_config(folder), overrides))
 
 
-def resume_as(
-    folder: Path,
-    config: RunConfig,
-    *,
-    begin: Callable[[], None] = _nothing,
-) -> Path:
+def resume_as(folder: Path, config: RunConfig) -> Path:
     """Go on with a run under a config that may differ in what `resume` may override.
 
     Args:
         folder: The run's folder.
         config: Its config from now on.
-        begin: Called after all checks, just before the first iteration.
 
     Raises:
         CheckpointError: As for `resume`.
@@ -142,7 +128,7 @@ def resume_as(
     """
     resuming.check_overrides(rundir.read_config(folder), config, folder)
     with launching.process_of(config.trainer) as process:
-        return _execute(_Job(config, folder, process, resumes=True, begin=begin))
+        return _execute(_Job(config, folder, process, resumes=True))
 
 
 def check_resume(folder: Path, config: RunConfig) -> bool:
@@ -302,7 +288,6 @@ def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
         return [LogIteration(None), saver]
 
     def begin() -> None:
-        job.begin()
         rundir.write_config(folder, config)
         tracking.begin()
 

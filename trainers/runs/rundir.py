@@ -75,19 +75,7 @@ def write_config(folder: Path, config: RunConfig) -> None:
     Raises:
         CheckpointError: The disk refuses.
     """
-    write(folder / CONFIG_FILE, configs.to_yaml(config))
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file of a run's record, replacing an older one in one step.
-
-    Raises:
-        CheckpointError: The disk refuses; the older file is unchanged.
-    """
-    try:
-        models.write_atomically(path, text.encode())
-    except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+    models.write_file(folder / CONFIG_FILE, configs.to_yaml(config).encode())
 
 
 def read_config(folder: Path) -> RunConfig:

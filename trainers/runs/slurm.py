@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from chisel import configs
+from chisel import configs, models
 from chisel.configs import ConfigError, SlurmConfig, Stopped
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.members import Member, Outcome, outcome_of
@@ -106,7 +106,8 @@ class SlurmLauncher:
             raise ConfigError(f"SLURM refuses the jobs: {_reason(error)}") from error
         pairs = zip(submitted, parts, strict=True)
         jobs = {str(job.job_id): [one.name for one in part] for job, part in pairs}
-        rundir.write(folder / JOBS_FILE, json.dumps({**_read_jobs(folder), **jobs}, indent=1))
+        every = json.dumps({**_read_jobs(folder), **jobs}, indent=1)
+        models.write_file(folder / JOBS_FILE, every.encode())
         print(
             f"submitted {_counted(members, 'run')} in {_counted(jobs, 'job')}, {_ids(jobs)}; after "
             f"Ctrl-C they go on, and `{_watch_command(folder.parent)}` shows them again",

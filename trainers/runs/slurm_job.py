@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chisel import models
 from chisel.configs import ConfigError, SlurmConfig, Stopped
-from chisel.trainers.runs import rundir
 from chisel.trainers.runs.local import LocalLauncher
 from chisel.trainers.runs.members import Member
 
@@ -51,7 +51,7 @@ class Share:
                 stopped = stopped or outcome.stopped
                 if not outcome.stopped:
                     codes[member.name] = outcome.code
-                    rundir.write(_file(self.home, job), json.dumps(codes))
+                    models.write_file(_file(self.home, job), json.dumps(codes).encode())
         if stopped:
             _end(job, requeue)
         failed = [name for name, code in codes.items() if code != 0]

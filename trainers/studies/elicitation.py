@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chisel.trainers.runs.optimizer_state import descend
+
 POINTS = 4
 """Number of times at which the attacked model is measured."""
 _BATCH = 16
@@ -50,9 +52,7 @@ def elicited(
         found = [measure(attacked)]
         for step in range(1, steps + 1):
             rows = torch.randint(len(tokens), (_BATCH,), generator=generator)
-            optimizer.zero_grad()
-            _loss(attacked, tokens[rows], lengths[rows]).backward()  # type: ignore[no-untyped-call]  # torch stubs
-            optimizer.step()
+            descend(optimizer, _loss(attacked, tokens[rows], lengths[rows]))
             if step % every == 0:
                 found.append(measure(attacked))
     return min(found, key=lambda one: one["forget"])

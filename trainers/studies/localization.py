@@ -22,7 +22,7 @@ from chisel.analysis.localization import (
     localization_result,
     sides_of,
 )
-from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Seed, Within
+from chisel.analysis.results import Agents, Count, ProgressCallback, Result, Seed, Within, counted
 from chisel.configs import CheckpointError, ConfigError
 from chisel.models import Agent
 from chisel.trainers.studies.dry_run import CONDITIONS, DryRun, make_dry_run
@@ -78,10 +78,9 @@ def run(
                         "kind has not, so there is nothing to localize; see the study ablation"
                     )
                 snapshots = []
-                for number, moment in enumerate(moments, 1):
+                for moment in counted(moments, "checkpoints", progress):
                     dry_run.load(moment)
                     snapshots.append(snapshot(dry_run, frames, batch, seed))
-                    progress("checkpoints", number, len(moments))
             return LocalizedRun(
                 sides,
                 tuple(snapshots),

@@ -18,7 +18,7 @@ from chisel.analysis.results import (
     Result,
     Seed,
     mean_over_seeds,
-    new_figure,
+    new_row,
     style_axes,
 )
 from chisel.envs.gridworlds import GridworldVectorEnv
@@ -107,8 +107,9 @@ def _row(agent: str, runs: pd.DataFrame) -> dict[str, Any]:
 def _figure(runs: pd.DataFrame) -> Figure:
     """Draw, for each agent, the mean of each probability as a bar, and each run as a dot."""
     agents: Sequence[str] = list(dict.fromkeys(runs["agent"]))
-    figure = new_figure(7.5, 0.42 * len(agents) + 1.2, "Around the vases, through them, or neither")
-    ax = figure.subplots()
+    figure, (ax,) = new_row(
+        1, 7.5, 0.42 * len(agents) + 1.2, "Around the vases, through them, or neither"
+    )
     colours = dict(zip(Ways._fields, (PALETTE[2], PALETTE[1], PALETTE[7]), strict=True))
     for place, agent in enumerate(agents):
         mine, left = runs[runs["agent"] == agent], 0.0

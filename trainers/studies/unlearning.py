@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from chisel.models.language import GPT
+from chisel.trainers.runs.optimizer_state import descend
 
 _BATCH = 16
 
@@ -53,9 +54,7 @@ def unlearned(
             before = _stream(model, others, depth)
         loss = (_stream(changed, mine, depth) - target).square().mean()
         loss = loss + retain_weight * (_stream(changed, others, depth) - before).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
     return changed.eval()
 
 

@@ -27,7 +27,6 @@ from chisel.analysis.results import (
     draw_heat,
     estimate_over_seeds,
     explain,
-    new_figure,
     new_row,
     plot_estimates,
     style_axes,
@@ -58,8 +57,7 @@ def regression_figure(
         title: One line above.
         over: What the intervals are over.
     """
-    figure = new_figure(9.5, 3.6, title)
-    left, *others = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    figure, (left, *others) = new_row(3, 9.5, 3.6, title, width_ratios=(1.5, 1, 1))
     *variables, _ = coefficients.rows  # the last one is the intercept
     colours = {"1st batch": INK, "2nd batch": GREY}
     _rows(left, "log-odds of the cheese per deviation", variables, "variable", colours)
@@ -87,8 +85,7 @@ def ends_figure(ends: DataTable, title: str, over: str) -> Figure:
         over: What the intervals are over.
     """
     rows = [row for row in ends.rows if row["mazes"] != GAP]
-    figure = new_figure(7.5, 1.2 + 0.36 * len(rows), title)
-    ax = figure.subplots()
+    figure, (ax,) = new_row(1, 7.5, 1.2 + 0.36 * len(rows), title)
     _rows(ax, "", rows, "mazes", _END_COLOURS)
     ax.set_xlim(-0.03, 1.03)
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -105,8 +102,7 @@ def correlation_figure(frame: pd.DataFrame, title: str) -> Figure:
     """
     names = ["cheese", *(name for name in METRICS if np.ptp(frame[name]) > 0)]
     values = frame[names].astype(float).corr().to_numpy()
-    figure = new_figure(8.4, 7.6, title)
-    ax = figure.subplots()
+    figure, (ax,) = new_row(1, 8.4, 7.6, title)
     labels = ["ended at the cheese", *names[1:]]
     style: dict[str, Any] = {"colours": "RdBu_r", "limits": (-1, 1), "shown": _shown, "size": 6}
     image = draw_heat(ax, values, labels, labels, **style)

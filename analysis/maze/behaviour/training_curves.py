@@ -13,7 +13,7 @@ from chisel.analysis.maze.behaviour.metrics import PUBLISHED
 from chisel.analysis.maze.behaviour.regression import prepare, regress
 from chisel.analysis.maze.behaviour.summary import ENDS, GAP, ends, misgeneralisation
 from chisel.analysis.maze.cheese_vector import cheese_vector_curves
-from chisel.analysis.results import DataTable, Estimate, ProgressCallback, Tree, over_seeds
+from chisel.analysis.results import DataTable, Estimate, ProgressCallback, Tree, counted, over_seeds
 from chisel.configs import ConfigError, RunConfig
 from chisel.models import Agent, kept_checkpoints, load_agent
 
@@ -97,12 +97,11 @@ def measure_training_curve(
         ConfigError: If there are too few levels.
     """
     curve = {}
-    for number, file in enumerate(files):
+    for file in counted(files, "checkpoints", progress):
         agent = load_agent(file)
         config = config_of(agent)
         point = {name: MEASURES[name][1](agent, config, levels, split) for name in measures}
         curve[agent.env_steps or 0] = point
-        progress("checkpoints", number + 1, len(files))
     return curve
 
 

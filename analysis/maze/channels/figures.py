@@ -24,6 +24,7 @@ from chisel.analysis.results import (
     new_figure,
     new_row,
     plot_band,
+    shared_legend,
     style_axes,
 )
 
@@ -113,8 +114,7 @@ def channels_figure(
         effects: Effects of taking channels from a donor.
         title: One line above.
     """
-    figure = new_figure(13, 4.2, title)
-    left, middle, right = figure.subplots(1, 3)
+    figure, (left, middle, right) = new_row(3, 13, 4.2, title)
     colours = [CHEESE if c in goal else GREY for c in channels["channel"]]
     left.scatter(channels["correlation"], channels["hits"], c=colours, s=26)
     for row in channels.iloc[list(goal)].itertuples():
@@ -141,8 +141,7 @@ def channels_figure(
 
 def resampling_figure(of_each: Sequence[Effects], joined: Effects, title: str) -> Figure:
     """Draw means over seeds of the effects of taking channels from a donor, and a dot per seed."""
-    figure = new_figure(5.6, 4.2, title)
-    ax = figure.subplots()
+    figure, (ax,) = new_row(1, 5.6, 4.2, title)
     for place, name in enumerate(joined):
         for kind, (_, colour, shift) in _DONORS.items():
             values = [effects[name][kind].value for effects in of_each]
@@ -194,8 +193,7 @@ def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         style_axes(ax, xlabel=what)
     axes[0].set(ylim=(0, 1), ylabel=_PATH)
-    lines, labels = axes[0].get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
+    shared_legend(figure, axes[0], ncols=len(LED), frameon=None)
     if len(of_each) > 1:
         explain(figure, "bands: 95 % intervals over training seeds (Student's t)")
     return figure

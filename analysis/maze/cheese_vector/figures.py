@@ -63,8 +63,7 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
         rows: Rows of `compared`.
         title: One line above.
     """
-    figure = new_figure(1.1 * len(rows) + 1.2, 4, title)
-    ax = figure.subplots()
+    figure, (ax,) = new_row(1, 1.1 * len(rows) + 1.2, 4, title)
     for number, choice in enumerate(CHOICES):
         colour = _CHOICE_COLOURS[choice]
         ax.plot([], [], "o", color=colour, label=f"P({choice}), a dot for each maze")

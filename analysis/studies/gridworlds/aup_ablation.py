@@ -18,7 +18,7 @@ from chisel.analysis.gridworlds import (
     learning_figure,
     side_effects,
 )
-from chisel.analysis.results import Count, DataTable, ProgressCallback, Result, Seed, plain
+from chisel.analysis.results import Count, DataTable, ProgressCallback, Result, Seed, counted, plain
 from chisel.impact import AGENTS
 
 PUBLISHED = {
@@ -80,8 +80,7 @@ def run(
     cells: list[Passes] = []
     records: list[dict[str, Any]] = []
     curves: dict[tuple[str, str], NDArray[np.float64]] = {}
-    for done, (name, agents, count) in enumerate(jobs):
-        progress("agents and worlds", done, len(jobs))
+    for name, agents, count in counted(jobs, "agents and worlds", progress):
         found = side_effects.run_trials(name, options[name], agents, seed, count)
         for agent, performance, curve in zip(
             found.agents, found.performance, found.curves, strict=True

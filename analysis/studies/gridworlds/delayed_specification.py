@@ -22,6 +22,7 @@ from chisel.analysis.results import (
     Share,
     Within,
     as_config_errors,
+    counted,
 )
 from chisel.impact import Revelation
 
@@ -70,8 +71,7 @@ def run(
     reference = "fixed" if asked == REFERENCE else None
     found: list[Residual] = []
     regrets: list[Regret] = []
-    for done, world in enumerate(worlds):
-        progress("worlds", done, len(worlds))
+    for world in counted(worlds, "worlds", progress):
         with as_config_errors():
             more, also = residuals(
                 find_task(world),

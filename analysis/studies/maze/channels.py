@@ -41,6 +41,7 @@ from chisel.analysis.results import (
     Seed,
     Share,
     Within,
+    counted,
     estimate_over_seeds,
     mean_over_seeds,
 )
@@ -182,13 +183,12 @@ def _resampling(
     generator = np.random.default_rng([seed, 2])
     found: dict[str, list[list[float]]] = {name: [] for name in sets}
     receivers = _receivers(pool, levels)
-    for number, state in enumerate(receivers):
+    for state in counted(receivers, "channels from another maze", progress):
         donor = donor_for(state, pool, generator)
         receiver = record_maze(studied.layer_split, state, studied.observe)
         for name, several in sets.items():
             each = [resampled(receiver, donor, studied.observe, one) for one in several]
             found[name].append([float(np.mean(own)) for own in zip(*each, strict=True)])
-        progress("channels from another maze", number + 1, len(receivers))
     return {name: _estimates(*np.transpose(effects)) for name, effects in found.items()}
 
 

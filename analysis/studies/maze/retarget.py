@@ -31,6 +31,7 @@ from chisel.analysis.results import (
     Seed,
     Share,
     Within,
+    counted,
     mean_over_seeds,
     over_seeds,
 )
@@ -122,11 +123,10 @@ def run(
         )
         maps, squares = [], []
         mazes = studied.mazes(levels, split, seed)
-        for number, state in enumerate(mazes):
+        for state in counted(mazes, "mazes", progress):
             maps.append(clamp(state, channels=chosen, ceiling=ceiling))
             control = clamp(state, channels=controls, ceiling=False).clamped
             squares.append(maps[-1].to_frame().assign(level_seed=state.level_seed, control=control))
-            progress("mazes", number + 1, len(mazes))
         return _Led(chosen, values, controls, maps, squares, _summary(squares))
 
     found = checkpoint.each(measure)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
-from chisel.analysis.results import DataTable, ProgressCallback, Result, Seed, Within
+from chisel.analysis.results import DataTable, ProgressCallback, Result, Seed, Within, counted
 from chisel.analysis.safelife import levels as measures
-from chisel.configs import ConfigError
+from chisel.analysis.safelife import traces_in
 from chisel.envs.safelife import TASKS
 
 _MOST = 3.0
@@ -40,19 +39,18 @@ def run(
     Raises:
         ConfigError: If the folder of traces holds no npz files, or a damaged one.
     """
-    recorded = _recorded(Path(traces)) if traces is not None else []
-    counted, played = [], []
-    for number, task in enumerate(TASKS):
-        progress("tasks", number, len(TASKS))
-        counted += _counted(task, levels, seed)
+    paths = [] if traces is None else traces_in(traces)
+    recorded = [measures.recorded_level(path) for path in paths]
+    counts, played = [], []
+    for task in counted(tuple(TASKS), "tasks", progress):
+        counts += _counted(task, levels, seed)
         played += _played(task, episodes, seed)
-    progress("tasks", len(TASKS), len(TASKS))
-    rows = [*counted, *played]
+    rows = [*counts, *played]
     far = [row for row in rows if abs(row["standard errors"] or 0.0) > _MOST]
     within = f"{len(rows) - len(far)} of {len(rows)} means within {_MOST:g} standard errors"
     caption = "standard errors: the difference, in standard errors of the difference"
     tables = {
-        "counts": DataTable(f"Means over {levels} levels", counted, caption),
+        "counts": DataTable(f"Means over {levels} levels", counts, caption),
         "random": DataTable(f"Random actions on {episodes} levels", played, caption),
     }
     sentences = [f"{within} of SafeLife 1.0.1's"]
@@ -63,18 +61,11 @@ def run(
         )
         sentences.append(f"{equal} of {len(recorded)} recorded levels are equal bit for bit")
     return Result(
-        data={"counts": counted, "random": played, "recorded": recorded},
+        data={"counts": counts, "random": played, "recorded": recorded},
         tables=tables,
         conclusion="\n".join(sentences),
         failure=f"{sentences[-1]}, not all" if equal < len(recorded) else "",
     )
-
-
-def _recorded(folder: Path) -> list[dict[str, Any]]:
-    paths = sorted(folder.glob("*.npz"))
-    if not paths:
-        raise ConfigError(f"traces={folder}: there are no npz files in this folder")
-    return [measures.recorded_level(path) for path in paths]
 
 
 def _counted(task: str, number: int, seed: int) -> list[dict[str, Any]]:

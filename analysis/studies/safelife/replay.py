@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.results import DataTable, ProgressCallback, Result
-from chisel.analysis.safelife import ASPECTS, read_trace, replay
+from chisel.analysis.results import DataTable, ProgressCallback, Result, counted
+from chisel.analysis.safelife import ASPECTS, read_trace, replay, traces_in
 from chisel.configs import ConfigError
 
 
@@ -24,16 +24,12 @@ def run(*, traces: str, progress: ProgressCallback) -> Result:
     Raises:
         ConfigError: If the folder holds no npz files.
     """
-    paths = sorted(Path(traces).glob("*.npz"))
-    if not paths:
-        raise ConfigError(f"traces={traces}: there are no npz files in this folder")
+    paths = traces_in(traces)
     rows, problems = [], []
-    for number, path in enumerate(paths):
-        progress("traces", number, len(paths))
+    for path in counted(paths, "traces", progress):
         row, problem = _one(path)
         rows.append(row)
         problems += [f"{path.name}: {problem}"] if problem else []
-    progress("traces", len(paths), len(paths))
     exact = len(paths) - len(problems)
     caption = "a number is the first step that differs, 0 the start; metric: largest difference"
     return Result(

@@ -27,6 +27,7 @@ from chisel.analysis.results import (
     ProgressCallback,
     Result,
     Seed,
+    counted,
     require_spaces,
     write_gif,
 )
@@ -72,12 +73,10 @@ def run(
     config = _judged(agents[0], levels, steps, seed)
     played = _levels(agents, config, on)[:levels]
     panels, rows = [], []
-    for number, (agent, name) in enumerate(zip(agents, names, strict=True)):
-        progress("agents", number, len(agents))
+    for agent, name in counted(list(zip(agents, names, strict=True)), "agents", progress):
         film, found = _played(agent, _judged(agent, levels, steps, seed), played)
         panels.append(film)
         rows += [{"agent": name, **row} for row in found]
-    progress("agents", len(agents), len(agents))
     frames = _side_by_side(panels, names)
     return Result(
         data={"episodes": rows},

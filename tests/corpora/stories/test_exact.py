@@ -12,7 +12,6 @@ from chisel.corpora.stories import (
     Slot,
     Template,
     entropy,
-    expected_tokens,
     literal,
     next_words,
     surprisals,
@@ -97,11 +96,6 @@ def test_the_entropy_is_that_of_the_list(given, known):
     assert entropy(GRAMMAR, given, known=known) == pytest.approx(found)
 
 
-def test_the_expected_number_of_tokens_is_that_of_the_list():
-    found = sum(sum(one.values()) * (len(text) + 1) for text, one in ALL.items())
-    assert expected_tokens(GRAMMAR) == pytest.approx(found)
-
-
 @pytest.mark.parametrize("given", [{}, {"topic": "sea"}, {"mood": "sad"}])
 def test_the_entropy_of_tales_is_the_mean_surprisal_of_many(given):
     grammar, generator = tale(), np.random.default_rng(0)
@@ -113,7 +107,6 @@ def test_the_entropy_of_tales_is_the_mean_surprisal_of_many(given):
         found = surprisals(grammar, stories.tokens, given if known else None).sum(1)
         error = found.std() / math.sqrt(len(found))
         assert found.mean() == pytest.approx(entropy(grammar, given, known=known), abs=4 * error)
-    assert (stories.lengths - 1).mean() == pytest.approx(expected_tokens(grammar), abs=0.2)
 
 
 def test_words_are_drawn_as_often_as_they_are_likely():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.lab.browser.test_page import button, choose, require_no_serious_faults
+from tests.lab.browser.acts import button, choose, require_no_serious_faults
 
 pytestmark = pytest.mark.browser
 

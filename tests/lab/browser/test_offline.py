@@ -14,8 +14,8 @@ from chisel.envs.maze import MazeState, observe_states, paths
 from chisel.lab import offline_page
 from chisel.lab.answers import Answerer
 from chisel.models import to_tensor
+from tests.lab.browser.acts import button, cell, read_field, require_no_serious_faults
 from tests.lab.browser.conftest import AGENTS, ROOT, opened, settled
-from tests.lab.browser.test_page import button, cell, read_field, require_no_serious_faults
 from tests.lab.talking import PLAIN, ROUTED, answers, session, shelf
 
 pytestmark = pytest.mark.browser

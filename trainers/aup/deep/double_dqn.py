@@ -13,7 +13,7 @@ from chisel.configs import DeepAuxiliaryConfig, NumericsError
 from chisel.models import ActorCritic, to_tensor
 from chisel.trainers.aup.deep.step_replay import COLUMNS, StepReplay
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import descend, keep_layout
 
 
 class QNetworks(nn.Module):
@@ -145,9 +145,7 @@ class DoubleDqn:
         error = outputs.gather(2, chosen).squeeze(2) - targets
         # A sum over rewards: how many there are changes nothing for each network.
         loss = (error.square() * rows["weight"].unsqueeze(1)).sum(1).mean()
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's
-        self.optimizer.step()
+        descend(self.optimizer, loss)
         self._updates += 1
         if self._updates % self.options.target_every == 0:
             self.target.load_state_dict(self.networks.state_dict())

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from chisel.configs import DeepAuxiliaryConfig, NumericsError
 from chisel.models import FrameVae
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import descend, keep_layout
 
 LEAST_DEVIATION = 1e-6
 """Rewards are divided by no less; below it a reward is the same everywhere."""
@@ -124,9 +124,7 @@ class FrameRewards:
             pictures = _pixels(self._views[rows].to(self.device))
             noise = self._noise(torch.Size((len(rows), self.options.latent)))
             loss = self.encoder.loss(pictures, noise)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's
-            self.optimizer.step()
+            descend(self.optimizer, loss)
             total += loss.detach() * len(rows)
         if not bool(torch.isfinite(total)):
             raise NumericsError(

@@ -12,7 +12,7 @@ from chisel.models import ActorCritic, to_tensor
 from chisel.trainers.onpolicy.advantages import gae
 from chisel.trainers.onpolicy.losses import action_log_prob, policy_loss, value_loss
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
-from chisel.trainers.runs.optimizer_state import keep_layout
+from chisel.trainers.runs.optimizer_state import descend, keep_layout
 
 GAE_LAMBDA = 0.95
 """Decay of advantages per step; the released recursion leaves out the discount."""
@@ -111,9 +111,7 @@ class ReleasedCritic:
         errors = value_loss(values, batch["values"], batch["returns"], clip).mean()
         bonus = entropy.mean().clamp(max=ENTROPY_LIMIT)
         loss = surrogate + options.vf_coef * errors - ENT_COEF * bonus
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's
-        self.optimizer.step()
+        descend(self.optimizer, loss)
         return (values.detach() - batch["returns"]).square().mean()
 
     def stop(self) -> None:
