@@ -54,6 +54,7 @@ from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.sparse_autoencoder import (
     SparseAutoencoder,
     clamp_feature,
+    most_separating,
     separating_feature,
     sparse_autoencoder,
 )
@@ -149,6 +150,7 @@ __all__ = [
     "load_subject",
     "measure_norms",
     "method_table",
+    "most_separating",
     "nearest_tokens",
     "older_parts",
     "only_first",

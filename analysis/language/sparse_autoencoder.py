@@ -81,7 +81,11 @@ def separating_feature(made: SparseAutoencoder, plus: Tensor, minus: Tensor) -> 
         plus: Activations of the first set `[N, units]`.
         minus: Those of the other set `[M, units]`.
     """
-    more, less = made.features(plus), made.features(minus)
+    return most_separating(made.features(plus), made.features(minus))
+
+
+def most_separating(more: Tensor, less: Tensor) -> int:
+    """Return the column that is larger in `more` `[N, F]` than in `less` `[M, F]`, for its spread."""
     spread = (_variance(more) + _variance(less)).sqrt() + 1e-6
     return int(((more.mean(0) - less.mean(0)) / spread).argmax())
 

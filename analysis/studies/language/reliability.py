@@ -26,9 +26,9 @@ from chisel.analysis.language import (
     gates_of,
     gates_table,
     learnt_stories,
+    most_separating,
     probe_direction,
     scores_frame,
-    separating_feature,
     site_table,
 )
 from chisel.analysis.results import (
@@ -41,7 +41,7 @@ from chisel.analysis.results import (
     labelled,
 )
 from chisel.configs import ConfigError, hint
-from chisel.corpora.stories import confound_angle, story_pairs, words_by_side
+from chisel.corpora.stories import Stories, confound_angle, story_pairs, words_by_side
 from chisel.models import Loaded
 
 MEANS, SAE = "means", "SAE feature"
@@ -80,6 +80,15 @@ class _Options:
         return np.random.default_rng([self.seed, _KEYS[purpose], *more])
 
 
+class _Side(NamedTuple):
+    """What is read of the stories of one side."""
+
+    values: Tensor
+    """Mean of the stream over the words that are read `[N, units]`."""
+    features: Tensor
+    """The same of the autoencoder's features `[N, F]`."""
+
+
 class _Direction(NamedTuple):
     """What a method finds."""
 
@@ -100,10 +109,10 @@ def run(
     draws: Count = 3,
     read: Read = "evidence",
     layer: Annotated[int, Within(0)] | None = None,
-    strengths: tuple[Annotated[float, Within(1e-6)], ...] = (0.125, 0.25, 0.5),
+    strengths: tuple[Annotated[float, Within(1e-6)], ...] = (0.0625, 0.125, 0.25, 0.5),
     prompts: Annotated[int, Within(2)] = 24,
     controls: Annotated[int, Within(20)] = 20,
-    rise: Annotated[float, Within(0)] = 0.5,
+    rise: Annotated[float, Within(0)] = 0.1,
     many: Count = 1024,
     carries: Annotated[float, Within(-1000, 1)] = 0.25,
     seed: Seed = 0,
@@ -244,14 +253,14 @@ class _Bench:
         names = (concept, options.confound)
         sides = [side for name in names for side in words_by_side(grammar, name)]
         self.words = torch.tensor([word for side in sides for word in side])
-        plus, minus = self._activations(options.many, 0.5, 0.0, options.generator("many"), None)
-        self.clean = (plus - minus).mean(0)
+        plus, minus = self._sides(options.many, 0.5, 0.0, options.generator("many"), None)
+        self.clean = (plus.values - minus.values).mean(0)
 
     def draw(self, count: int, agreement: float, noise: float, number: int) -> Iterator[DrawScore]:
         """Score every method on one draw."""
         options, key = self.options, [count, round(1e6 * agreement), round(1e6 * noise), number]
         generator = options.generator("pairs", *key)
-        plus, minus = self._activations(count, agreement, noise, generator, options.confound)
+        plus, minus = self._sides(count, agreement, noise, generator, options.confound)
         angle = confound_angle(self.network.grammar, options.concept, options.confound, agreement)
         for method, found in self._methods(plus, minus).items():
             strength, moved, reverse = self._moved(found)
@@ -271,39 +280,51 @@ class _Bench:
                 gates=gates_of(moved, reverse, controls, options.rise),
             )
 
-    def _activations(
+    def _sides(
         self,
         count: int,
         agreement: float,
         noise: float,
         generator: np.random.Generator,
         confound: str | None,
-    ) -> list[Tensor]:
-        """Draw pairs; return what is read of the stories of each side, `[N, units]`."""
-        grammar, concept = self.network.grammar, self.options.concept
+    ) -> tuple[_Side, _Side]:
+        """Draw pairs and read the stories of each side."""
         drawn = story_pairs(
-            grammar, concept, count, generator, noise=noise, confound=confound, agreement=agreement
+            self.network.grammar,
+            self.options.concept,
+            count,
+            generator,
+            noise=noise,
+            confound=confound,
+            agreement=agreement,
         )
-        found = []
-        for stories in (drawn.plus, drawn.minus):
-            texts = ConceptTexts.of(grammar, stories, concept)
-            stream = self.network.streams(texts.tokens)[self.layer]
-            if self.options.read == "last":
-                found.append(stream[torch.arange(count), texts.lasts])
-            else:
-                words = torch.isin(texts.tokens[:, :-1], self.words)[..., None]
-                found.append((stream * words).sum(1) / words.sum(1))
-        return found
+        return self._read(drawn.plus), self._read(drawn.minus)
 
-    def _methods(self, plus: Tensor, minus: Tensor) -> dict[str, _Direction]:
-        """Return what each method finds in a draw."""
-        found = {MEANS: self._vector((plus - minus).mean(0))}
-        for penalty in PENALTIES:
-            found[f"probe C={penalty:g}"] = self._vector(probe_direction(plus, minus, penalty))
+    def _read(self, stories: Stories) -> _Side:
+        texts = ConceptTexts.of(self.network.grammar, stories, self.options.concept)
+        stream = self.network.streams(texts.tokens)[self.layer]
+        if self.options.read == "last":
+            places = torch.arange(stream.shape[1]) == texts.lasts[:, None]
+        else:
+            places = torch.isin(texts.tokens[:, :-1], self.words)
+        rows, values = places.nonzero()[:, 0], stream[places]
+
+        def mean(found: Tensor) -> Tensor:
+            total = torch.zeros(len(stream), found.shape[1]).index_add(0, rows, found)
+            return total / places.sum(1, keepdim=True)
+
         made = self.network.features[self.layer]
-        feature = separating_feature(made, plus, minus)
+        return _Side(mean(values), mean(made.features(values)))
+
+    def _methods(self, plus: _Side, minus: _Side) -> dict[str, _Direction]:
+        """Return what each method finds in a draw."""
+        found = {MEANS: self._vector((plus.values - minus.values).mean(0))}
+        for penalty in PENALTIES:
+            probe = probe_direction(plus.values, minus.values, penalty)
+            found[f"probe C={penalty:g}"] = self._vector(probe)
+        feature = most_separating(plus.features, minus.features)
         found[SAE] = _Direction(
-            made.directions[feature],
+            self.network.features[self.layer].directions[feature],
             lambda strength: self.network.clamping(self.layer, feature, strength),
         )
         return found | {RANDOM: self._random()}

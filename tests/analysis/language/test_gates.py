@@ -14,6 +14,7 @@ from chisel.analysis.language import (
     Moved,
     StoryModel,
     concept_pairs,
+    gates_figure,
     gates_of,
     gates_table,
     scores_frame,
@@ -142,3 +143,13 @@ def test_a_share_counts_all_draws_of_a_level_whatever_else_was_planted():
     frame = scores_frame({"a": draws})
     assert list(frame["all"]) == [True, False, True]
     assert not frame.isna().to_numpy().any()
+
+
+def test_a_figure_has_the_levels_of_each_planted_thing_and_each_network_while_they_are_few():
+    planted = ({}, {"noise": 0.4}, {"pairs": 32})
+    draws = [score(True, 0, method=name, **one) for name in ("means", "random") for one in planted]
+    alone, three = (gates_figure(dict.fromkeys(names, draws), "A title") for names in ("a", "abc"))
+    ticks = [[label.get_text() for label in ax.get_xticklabels()] for ax in alone.axes]
+    assert ticks == [["4", "32"], ["0"], ["0", "0.4"]]
+    dots = [sum(line.get_marker() == "." for line in one.axes[0].lines) for one in (alone, three)]
+    assert dots == [0, 6]

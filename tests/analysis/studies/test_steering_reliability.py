@@ -1,6 +1,7 @@
 """`steering-reliability` finds a planted direction, and sees how far a confound turns it away."""
 
 import math
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from chisel.analysis.language import StoryModel, probe_direction
 from chisel.analysis.results import load_networks
 from chisel.analysis.studies.language import reliability
 from chisel.configs import ConfigError
-from chisel.corpora.stories import confound_angle
+from chisel.corpora.stories import confound_angle, words_by_side
 from tests.analysis.language.bag_of_words import GRAMMAR, MOOD, WEATHER, bag_of_words
 
 SHIPPED = str(Path(__file__).parents[3] / "agents" / "language-stories" / "seed-0")
@@ -58,8 +59,8 @@ def tilt(vector):
 def test_the_difference_in_means_is_turned_by_the_confound_as_far_as_counts_say(
     bench, agreement, degrees
 ):
-    plus, minus = bench._activations(512, agreement, 0.0, np.random.default_rng(0), "weather")
-    found = (plus - minus).mean(0)
+    plus, minus = bench._sides(512, agreement, 0.0, np.random.default_rng(0), "weather")
+    found = (plus.values - minus.values).mean(0)
     assert tilt(found) == pytest.approx(degrees, abs=2)
     assert (found @ MOOD).item() == pytest.approx(2 * 3.2 / 7, rel=0.05)  # of seven words
     torch.testing.assert_close(found[2:], torch.zeros(len(found) - 2))
@@ -67,7 +68,8 @@ def test_the_difference_in_means_is_turned_by_the_confound_as_far_as_counts_say(
 
 def test_the_best_separator_of_what_is_read_is_turned_back_by_the_planted_angle(bench):
     agreement = 0.85
-    plus, minus = bench._activations(4000, agreement, 0.0, np.random.default_rng(0), "weather")
+    sides = bench._sides(4000, agreement, 0.0, np.random.default_rng(0), "weather")
+    plus, minus = (side.values for side in sides)
     means, plane = (plus - minus).mean(0), slice(0, 2)
     within = (torch.cov(plus[:, plane].T) + torch.cov(minus[:, plane].T)) / 2
     fisher = torch.cat([torch.linalg.solve(within, means[plane]), means[2:]])
@@ -100,8 +102,22 @@ def test_a_draw_of_exchanged_pairs_points_the_other_way_and_fails_the_sign_gate(
     assert strength == 0.25  # the least harm of what there is to choose from
 
 
+def test_at_the_last_word_what_is_read_is_the_stream_there(network, bench):
+    other = copy(bench)
+    other.options = replace(OPTIONS, read="last")
+    stories = GRAMMAR.sample(5, np.random.default_rng(0))
+    side = other._read(stories)
+    stream = network.streams(torch.from_numpy(stories.tokens))[0]
+    for row, story in enumerate(stories.tokens):
+        (*_, last) = np.flatnonzero(np.isin(story, sum(words_by_side(GRAMMAR, "mood"), [])))
+        torch.testing.assert_close(side.values[row], stream[row, last - 1])
+        torch.testing.assert_close(
+            side.features[row], network.features[0].features(stream[row, last - 1])
+        )
+
+
 def test_a_clamped_feature_is_reversed_by_the_opposite_value(bench):
-    plus, minus = bench._activations(64, 0.5, 0.0, np.random.default_rng(0), None)
+    plus, minus = bench._sides(64, 0.5, 0.0, np.random.default_rng(0), None)
     found = bench._methods(plus, minus)["SAE feature"]
     stream = torch.randn(2, 3, len(MOOD), generator=torch.Generator().manual_seed(0))
     there, back = (found.edit(sign * 0.5)(stream) - stream for sign in (1, -1))
