@@ -85,7 +85,7 @@ def separating_feature(made: SparseAutoencoder, plus: Tensor, minus: Tensor) -> 
 
 
 def most_separating(more: Tensor, less: Tensor) -> int:
-    """Return the column that is larger in `more` `[N, F]` than in `less` `[M, F]`, for its spread."""
+    """Return the column that is larger in `[N, F]` than in `[M, F]`, for its spread."""
     spread = (_variance(more) + _variance(less)).sqrt() + 1e-6
     return int(((more.mean(0) - less.mean(0)) / spread).argmax())
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -202,6 +202,7 @@ def run(
     title = f"Draws that steer {concept} reliably"
     return Result(
         {name: table.rows for name, table in tables.items()}
+        | {"all": {name: _by_level(table.rows, name) for name, table in tables.items()}}
         | {"networks": networks, "chance_of_control": chance},
         tables,
         {"steering-reliability": gates_figure(found, title)},
@@ -220,6 +221,14 @@ def _opened(loaded: Loaded[nn.Module], options: _Options) -> tuple[StoryModel, i
     layers = site_table(model).layers
     layer = 3 * layers // 4 if options.layer is None else options.layer
     return StoryModel(model, grammar, [layer], options.seed), layer
+
+
+def _by_level(rows: Sequence[Mapping[str, Any]], by: str) -> dict[str, dict[str, Any]]:
+    """Return the share that passes all gates by method and level."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault(row["method"], {})[f"{row[by]:.3g}"] = row["all"]
+    return found
 
 
 def _scores(
