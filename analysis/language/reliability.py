@@ -101,7 +101,10 @@ def _row(found: Found, by: str, method: str, level: float) -> dict[str, Any]:
         [one for one in some if one.method == method and BY[by](one) == level]
         for some in found.values()
     ]
-    row: dict[str, Any] = {"method": method, by: level, "draws": sum(map(len, chosen))}
+    row: dict[str, Any] = {"method": method, by: level}
+    if by == "angle":
+        row["agreement"] = chosen[0][0].agreement
+    row["draws"] = sum(map(len, chosen))
     for gate in _GATES:
         row[gate] = _share([[getattr(one.gates, gate) for one in some] for some in chosen])
     row["cosine"] = _mean([[one.cosine for one in some] for some in chosen])

@@ -33,6 +33,7 @@ from chisel.analysis.language import (
 )
 from chisel.analysis.results import (
     Count,
+    DataTable,
     Networks,
     ProgressCallback,
     Result,
@@ -200,10 +201,17 @@ def run(
         name: gates_table(found, name, concept, chance) for name in ("pairs", "angle", "noise")
     }
     title = f"Draws that steer {concept} reliably"
+    data = {name: table.rows for name, table in tables.items()} | {
+        "all": {name: _by_level(table.rows, name) for name, table in tables.items()},
+        "networks": networks,
+        "chance_of_control": chance,
+    }
+    left_out = [one for one in networks if one["network"] not in found]
+    if left_out:
+        why = f"networks that carry {concept} less than {carries:g}"
+        tables["left-out"] = DataTable("Left out", left_out, why)
     return Result(
-        {name: table.rows for name, table in tables.items()}
-        | {"all": {name: _by_level(table.rows, name) for name, table in tables.items()}}
-        | {"networks": networks, "chance_of_control": chance},
+        data,
         tables,
         {"steering-reliability": gates_figure(found, title)},
         frames={"every-draw": scores_frame(found)},
