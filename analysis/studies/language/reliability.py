@@ -183,7 +183,7 @@ def run(
         seed=seed,
     )
     found: dict[str, list[DrawScore]] = {}
-    networks = []
+    networks: list[dict[str, Any]] = []
     for group in checkpoint:
         for loaded, name in zip(group, group.names, strict=True):
             label = str(Path(group.path) / name)
@@ -192,7 +192,7 @@ def run(
             if network.carried(concept) >= carries:
                 found[label] = list(_scores(network, at, options, labelled(progress, label)))
     if not found:
-        best = max(float(one["carried"]) for one in networks)
+        best = max(one["carried"] for one in networks)
         raise ConfigError(
             f"carries={carries:g}: no network carries {concept} so far; the best has {best:.2f}"
         )
@@ -362,4 +362,5 @@ class _Bench:
             for strength in self.options.strengths
         }
         best = max(gains, key=gains.__getitem__)
-        return best, *(self.score.measure(found.edit(sign * best)) for sign in (1, -1))
+        moved, reverse = (self.score.measure(found.edit(sign * best)) for sign in (1, -1))
+        return best, moved, reverse
