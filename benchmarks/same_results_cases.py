@@ -171,6 +171,11 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "checkpoint=runs/language/stories/run concepts=sea prompts=3 pairs=4 layers=0 steps=1 "
         "continuations=1 carries=-1000",
     ),
+    "steering-reliability": (
+        f"train language/stories {STORIES}",
+        "checkpoint=runs/language/stories/run pairs=1,4 agreements=0.8 noises=0.2 draws=1 "
+        "prompts=3 many=8 carries=-1000",
+    ),
     "lm-depth": (
         f"train language/stories {STORIES}",
         "checkpoint=runs/language/stories/run count=2 length=16",

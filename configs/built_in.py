@@ -311,6 +311,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "layer horizon and growth of the norm in language models of several depths",
             world="stories",
         ),
+        "steering-reliability": Component(
+            "chisel.analysis.studies.language.reliability:run",
+            "how often contrast pairs give a vector that steers, by number, confound and noise",
+            world="stories",
+        ),
         "lm-steering": Component(
             "chisel.analysis.studies.language.steering:run",
             "steer a language model by layer and strength, beside random directions and prompts",

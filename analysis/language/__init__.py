@@ -21,6 +21,7 @@ from chisel.analysis.language.concepts import (
 )
 from chisel.analysis.language.effects import effect_of, effect_row, flat_row, pairs_table
 from chisel.analysis.language.figures import steering_figure
+from chisel.analysis.language.gates import ConceptGauge, Gates, Moved, gates_of
 from chisel.analysis.language.generation import Continued, continue_text
 from chisel.analysis.language.horizon import forget, horizon, older_parts, only_first
 from chisel.analysis.language.measures import Gauge, Measured
@@ -29,6 +30,12 @@ from chisel.analysis.language.opening import (
     is_trained_here,
     open_language_model,
     opened_run,
+)
+from chisel.analysis.language.reliability import (
+    DrawScore,
+    gates_figure,
+    gates_table,
+    scores_frame,
 )
 from chisel.analysis.language.routing_scores import (
     KINDS,
@@ -47,9 +54,11 @@ from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.sparse_autoencoder import (
     SparseAutoencoder,
     clamp_feature,
+    most_separating,
     separating_feature,
     sparse_autoencoder,
 )
+from chisel.analysis.language.story_model import StoryModel, learnt_stories
 from chisel.analysis.language.streams import (
     Norms,
     Stream,
@@ -70,6 +79,7 @@ from chisel.analysis.language.sweep import (
     with_sign,
 )
 from chisel.analysis.language.vectors import (
+    PENALTIES,
     TextStream,
     activation_addition,
     add_at_tokens,
@@ -86,13 +96,18 @@ __all__ = [
     "GRAMMAR",
     "KINDS",
     "NONE",
+    "PENALTIES",
     "RANDOM",
+    "ConceptGauge",
     "ConceptScores",
     "ConceptTarget",
     "ConceptTexts",
     "Continued",
+    "DrawScore",
+    "Gates",
     "Gauge",
     "Measured",
+    "Moved",
     "Norms",
     "Opened",
     "Questions",
@@ -100,6 +115,7 @@ __all__ = [
     "SiteTable",
     "SparseAutoencoder",
     "Steered",
+    "StoryModel",
     "StoryReader",
     "Stream",
     "Subject",
@@ -124,12 +140,17 @@ __all__ = [
     "fitted_layers",
     "flat_row",
     "forget",
+    "gates_figure",
+    "gates_of",
+    "gates_table",
     "growth",
     "horizon",
     "is_trained_here",
+    "learnt_stories",
     "load_subject",
     "measure_norms",
     "method_table",
+    "most_separating",
     "nearest_tokens",
     "older_parts",
     "only_first",
@@ -141,6 +162,7 @@ __all__ = [
     "random_range",
     "routing_figure",
     "routing_table",
+    "scores_frame",
     "separating_feature",
     "site_table",
     "slopes",

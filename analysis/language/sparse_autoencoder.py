@@ -81,9 +81,18 @@ def separating_feature(made: SparseAutoencoder, plus: Tensor, minus: Tensor) -> 
         plus: Activations of the first set `[N, units]`.
         minus: Those of the other set `[M, units]`.
     """
-    more, less = made.features(plus), made.features(minus)
-    spread = (more.var(0) + less.var(0)).sqrt() + 1e-6
+    return most_separating(made.features(plus), made.features(minus))
+
+
+def most_separating(more: Tensor, less: Tensor) -> int:
+    """Return the column that is larger in `[N, F]` than in `[M, F]`, for its spread."""
+    spread = (_variance(more) + _variance(less)).sqrt() + 1e-6
     return int(((more.mean(0) - less.mean(0)) / spread).argmax())
+
+
+def _variance(values: Tensor) -> Tensor:
+    """Return the variance of each column; a lone row has none."""
+    return values.var(0, correction=min(1, len(values) - 1))
 
 
 def clamp_feature(made: SparseAutoencoder, feature: int, value: float) -> Edit:

@@ -18,6 +18,8 @@ from chisel.analysis.steering import SteeringVector
 from chisel.configs import ConfigError
 from chisel.models.language import LanguageModel, Tokens, token_positions
 
+PENALTIES = (1e-4, 1.0, 1e4)
+"""scikit-learn's C of probes, from strong to weak regularisation."""
 _AT_A_TIME = 16
 """Number of texts in one forward pass while activations are recorded."""
 

@@ -5,7 +5,13 @@ from chisel.corpora.stories.data import load_stories
 from chisel.corpora.stories.exact import entropy, next_words, surprisals
 from chisel.corpora.stories.grammar import END, Grammar, Latent, Slot, Stories, Template, literal
 from chisel.corpora.stories.judge import Verdict, first_sentence, judge, sentence_end
-from chisel.corpora.stories.pairs import StoryPairs, confound_angle, evidence, story_pairs
+from chisel.corpora.stories.pairs import (
+    StoryPairs,
+    confound_angle,
+    evidence,
+    story_pairs,
+    words_by_side,
+)
 from chisel.corpora.stories.tale import TOPICS, tale
 
 # pylint: disable=duplicate-code  # each of the two names what it offers
@@ -32,4 +38,5 @@ __all__ = [
     "story_pairs",
     "surprisals",
     "tale",
+    "words_by_side",
 ]

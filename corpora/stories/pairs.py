@@ -92,6 +92,16 @@ def evidence(grammar: Grammar, tokens: Ints, latent: str) -> Ints:
     return found
 
 
+def words_by_side(grammar: Grammar, latent: str) -> tuple[list[int], list[int]]:
+    """Return the tokens that speak for a latent's first value, and those for its second."""
+    found: tuple[set[int], set[int]] = set(), set()
+    for slot in (slot for ways in grammar.sentences for way in ways for slot in way.slots):
+        if slot.latent == latent and slot.sides is not None:
+            for token, side in zip(grammar.numbers(slot), slot.sides, strict=True):
+                found[side].add(int(token))
+    return sorted(found[0]), sorted(found[1])
+
+
 def confound_angle(grammar: Grammar, concept: str, confound: str, agreement: float) -> float:
     """Compute the angle between mean difference and best separator, in degrees.
 

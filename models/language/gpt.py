@@ -8,6 +8,7 @@ Every layer is a module that is called, so that regions can lie at any of them: 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -154,10 +155,13 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Compute the logits of each next token, from the tokens up to it."""
-        x = self.embed(tokens)
-        for block in self.blocks:
-            x = block(x)
-        return F.linear(self.final_norm(x), self.embed.tokens.weight)
+        return self.onwards(self.embed(tokens), 0)
+
+    def onwards(self, stream: Tensor, block: int) -> Tensor:
+        """Compute the logits `[B, T, V]` from the stream `[B, T, width]` that enters a block."""
+        for one in islice(self.blocks, block, None):
+            stream = one(stream)
+        return F.linear(self.final_norm(stream), self.embed.tokens.weight)
 
 
 def build_gpt(config: Any, spaces: Spaces, generator: torch.Generator) -> GPT:

@@ -11,30 +11,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chisel import models
-from chisel.analysis.interventions import Edit, intervene, record
 from chisel.analysis.language import (
     GRAMMAR,
     NONE,
     ConceptScores,
     ConceptTarget,
     ConceptTexts,
-    SparseAutoencoder,
     Steered,
+    StoryModel,
     add_at_tokens,
     agreement_table,
     benchmark_figure,
     benchmark_frame,
-    carried,
-    clamp_feature,
     concept_pairs,
     concept_table,
     continued,
+    learnt_stories,
     method_table,
     probe_direction,
     separating_feature,
-    site_table,
-    sparse_autoencoder,
     words_for,
 )
 from chisel.analysis.results import (
@@ -46,11 +41,8 @@ from chisel.analysis.results import (
     Seed,
     Within,
 )
-from chisel.configs import ConfigError, StoriesConfig, hint
-from chisel.corpora.stories import Grammar, tale
+from chisel.configs import ConfigError, hint
 from chisel.models import Loaded
-from chisel.models.language import GPT
-from chisel.routing import Site
 from chisel.trainers.studies.learnt_steering import LowRankAdapter, learnt_vector
 
 Layers = tuple[Annotated[int, Within(0)], ...]
@@ -59,10 +51,6 @@ Strengths = tuple[Annotated[float, Within(1e-6)], ...]
 _OWN_FACTORS = (0.5, 1.0, 1.5)
 """Factors of what is learnt: it comes with a length of its own."""
 _RANK = 4
-_STORIES = 200
-"""Number of stories that a sparse autoencoder is fitted to, and that carrying is measured on."""
-_PER_UNIT = 4
-"""Features of a sparse autoencoder for each unit of the stream."""
 
 
 class _Candidate(NamedTuple):
@@ -185,17 +173,13 @@ def _scores(
     progress: ProgressCallback,
 ) -> Iterator[ConceptScores]:
     """Score each concept in one network."""
-    model = models.require_kind(loaded.model, GPT, "gpt").requires_grad_(False)
-    corpus = None if loaded.config is None else loaded.config.corpus
-    if not isinstance(corpus, StoriesConfig):
-        raise ConfigError(f"{loaded} did not learn corpus.name: stories, whose grammar is known")
-    grammar = tale(corpus.noise)
+    model, grammar = learnt_stories(loaded)
     latents = {value: one.name for one in grammar.latents for value in one.values}
     chosen = list(latents) if concepts is None else concepts
     for value in chosen:
         if value not in latents:
             raise ConfigError(f"concepts={value}: {hint(value, latents)}")
-    bench = _Bench(model, grammar, options)
+    bench = _Bench(StoryModel(model, grammar, options.layers, options.seed), options)
     for done, value in enumerate(chosen, 1):
         yield bench.concept(latents[value], value)
         progress("concepts", done, len(chosen))
@@ -204,34 +188,17 @@ def _scores(
 class _Bench:
     """One network, and what its concepts share."""
 
-    def __init__(self, model: GPT, grammar: Grammar, options: _Options) -> None:
-        self.model, self.grammar, self.options = model, grammar, options
-        self._known: dict[str, float] = {}
-        table = site_table(model)
-        layers = options.layers or range(min(1, table.layers - 1), table.layers)
-        self.sites = {layer: table.site(f"block.{layer}.in") for layer in layers}
-        stories = grammar.sample(_STORIES, np.random.default_rng([options.seed, 1]))
-        streams, words = self._streams(torch.from_numpy(stories.tokens)), stories.tokens[:, :-1] > 0
-        self.norms, self.features = dict[int, float](), dict[int, SparseAutoencoder]()
-        for layer, stream in streams.items():
-            values = stream[torch.from_numpy(words)]
-            self.norms[layer] = float(values.norm(dim=1).mean())
-            self.features[layer] = sparse_autoencoder(
-                values, seed=options.seed, features=_PER_UNIT * table.width
-            )
-
-    def _streams(self, tokens: Tensor) -> dict[int, Tensor]:
-        """Return the stream `[N, T - 1, units]` by layer."""
-        found = record(self.model, self.sites.values(), lambda: self.model(tokens[:, :-1]))
-        return {layer: found[site] for layer, site in self.sites.items()}
+    def __init__(self, network: StoryModel, options: _Options) -> None:
+        self.network, self.options = network, options
+        self.model, self.grammar = network.model, network.grammar
 
     def concept(self, latent: str, value: str) -> ConceptScores:
         """Try all methods on one concept, if the network carries it."""
         place = [one for some in self.grammar.latents for one in some.values].index(value)
         options, key = self.options, [self.options.seed, 2, place]
         draws = np.random.default_rng(key)
-        if self._carried(latent) < options.carries:
-            return ConceptScores(value, self._carried(latent), {})
+        if self.network.carried(latent) < options.carries:
+            return ConceptScores(value, self.network.carried(latent), {})
         drawn = partial(concept_pairs, self.grammar, latent, value, generator=draws)
         plus, minus = drawn(count=options.pairs)
         samples, _ = drawn(count=2 * options.prompts)
@@ -241,19 +208,7 @@ class _Bench:
             found[name] = self._steered(score, _best(choose, candidates))
         own = score.verdicts(score.texts.stories)
         found[GRAMMAR] = Steered(None, 1, np.zeros_like(found[NONE].excess), own)
-        return ConceptScores(value, self._carried(latent), found)
-
-    def _carried(self, latent: str) -> float:
-        """Measure, once, how much of a latent the network carries."""
-        if latent not in self._known:
-            draws = np.random.default_rng([self.options.seed, 3, self.grammar.number(latent)])
-            some = partial(concept_pairs, self.grammar, latent, count=_STORIES, generator=draws)
-            targets = [
-                ConceptTarget.of(self.grammar, latent, value, some(value=value)[0])
-                for value in self.grammar.latent(latent).values
-            ]
-            self._known[latent] = carried(targets, self.model)
-        return self._known[latent]
+        return ConceptScores(value, self.network.carried(latent), found)
 
     def _steered(self, score: ConceptTarget, candidate: _Candidate) -> Steered:
         some = score.rows(torch.arange(len(score.texts.tokens))[: self.options.continuations])
@@ -274,8 +229,11 @@ class _Bench:
             ]
         }
         generator = torch.Generator().manual_seed(self.options.seed)
+        network = self.network
         streams = zip(
-            self._streams(plus.tokens).items(), self._streams(minus.tokens).values(), strict=True
+            network.streams(plus.tokens).items(),
+            network.streams(minus.tokens).values(),
+            strict=True,
         )
         for (layer, with_it), without in streams:
             here, there = (
@@ -291,31 +249,30 @@ class _Bench:
             }
             for name, vector in vectors.items():
                 found.setdefault(name, []).extend(self._added(layer, vector))
-            feature = separating_feature(self.features[layer], here, there)
+            feature = separating_feature(network.features[layer], here, there)
             for strength in self.options.strengths:
-                edit = clamp_feature(self.features[layer], feature, strength * self.norms[layer])
-                predict = partial(self._edited, self.sites[layer], edit)
+                edit = network.clamping(layer, feature, strength)
+                predict = partial(network.edited, layer, edit)
                 found.setdefault("SAE", []).append(_Candidate(layer, strength, predict))
         best = _best(choose, [*found["means"], *found["CAA"]])
         return found | {"learnt vector": self._learnt(best, plus), "adapter": self._adapted(plus)}
 
     def _added(self, layer: int, vector: Tensor) -> Iterator[_Candidate]:
         """Yield a vector at each strength."""
-        unit = self.norms[layer] * nn.functional.normalize(vector, dim=0)
         for strength in self.options.strengths:
-            edit = add_at_tokens(unit, strength)
-            yield _Candidate(layer, strength, partial(self._edited, self.sites[layer], edit))
+            edit = self.network.addition(layer, vector, strength)
+            yield _Candidate(layer, strength, partial(self.network.edited, layer, edit))
 
     def _learnt(self, best: _Candidate, plus: ConceptTexts) -> list[_Candidate]:
         """Learn a vector where fixed ones are best."""
         assert best.layer is not None
-        site = self.sites[best.layer]
+        site, norm = self.network.sites[best.layer], self.network.norms[best.layer]
         options = {"steps": self.options.steps, "seed": self.options.seed}
         width = self.model.config.width
-        vector = learnt_vector(self.model, site, plus, width, self.norms[best.layer], **options)
+        vector = learnt_vector(self.model, site, plus, width, norm, **options)
         edits = {factor: add_at_tokens(vector, factor) for factor in _OWN_FACTORS}
         return [
-            _Candidate(best.layer, factor, partial(self._edited, site, edit))
+            _Candidate(best.layer, factor, partial(self.network.edited, best.layer, edit))
             for factor, edit in edits.items()
         ]
 
@@ -327,11 +284,6 @@ class _Bench:
             _Candidate(None, factor, partial(adapter.predict, factor=factor))
             for factor in _OWN_FACTORS
         ]
-
-    def _edited(self, site: Site, edit: Edit, tokens: Tensor) -> Tensor:
-        with intervene(self.model, {site: edit}):
-            logits: Tensor = self.model(tokens)
-        return logits
 
     def _asked(self, words: Sequence[int], tokens: Tensor) -> Tensor:
         """Return the logits with words in place of the story's first ones."""

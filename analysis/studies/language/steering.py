@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from chisel.analysis.language import (
+    PENALTIES,
     RANDOM,
     Gauge,
     SiteTable,
@@ -53,8 +54,6 @@ from chisel.corpora import Contrast
 from chisel.models.language import LanguageModel, write_control_vectors
 
 CAA, ACT_ADD, SAE = "CAA", "ActAdd", "SAE feature"
-_PROBES = (1e-4, 1.0, 1e4)
-"""scikit-learn's C, from strong to weak regularisation."""
 _PAIRS = (1, 4, 32, 128, 256)
 Layers = tuple[Annotated[int, Within(0)], ...]
 Strengths = tuple[Annotated[float, Within(1e-6)], ...]
@@ -355,7 +354,7 @@ class _Job:
 def _directions(wanted: Tensor, unwanted: Tensor, background: Tensor) -> dict[str, Tensor]:
     """Return directions by the name of the method; CAA first."""
     found = {CAA: (wanted - unwanted).mean(0), "mean-centred": wanted.mean(0) - background}
-    return found | {f"probe C={c:g}": probe_direction(wanted, unwanted, c) for c in _PROBES}
+    return found | {f"probe C={c:g}": probe_direction(wanted, unwanted, c) for c in PENALTIES}
 
 
 def _slope_row(

@@ -69,6 +69,19 @@ CASES: dict[str, dict[str, Any]] = {
         "prompts": 4,
     },
     "lm-depth": {"count": 2, "length": 16, "near": 0.01},
+    "steering-reliability": {
+        "confound": "pace",
+        "pairs": "1,3",
+        "agreements": "0.8",
+        "noises": "0.25",
+        "draws": 1,
+        "strengths": "0.5",
+        "prompts": 3,
+        "controls": 21,
+        "rise": 0.25,
+        "many": 4,
+        "carries": -1000,
+    },
     "steering-benchmark": {
         "concepts": "slow,sea",
         "prompts": 3,
@@ -93,7 +106,7 @@ def agent_for(study: str, folder: Path) -> str | None:
     """Train what a case is about in a folder; return what `checkpoint` is then, if anything."""
     if study in ("aup-learned", "lm-routing", "lm-scalar", "oversight", "routing-impact"):
         return None
-    language = study in ("lm-depth", "steering-benchmark")
+    language = study in ("lm-depth", "steering-benchmark", "steering-reliability")
     experiment = "language/stories" if language else "oversight/routed"
     settings = [*(_STORIES if language else _ROUTED).split(), f"runs_dir={folder}", "name=run"]
     return str(trainers.train(configs.load(experiment, settings)))
