@@ -77,11 +77,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=100)
     parser.add_argument("--worlds", nargs="*", default=list(WORLDS), choices=list(WORLDS))
+    parser.add_argument("--threads", type=int, help="of the server; by itself it chooses")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/lab.json"))
     words = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):  # for this process and all that it starts
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    found: dict[str, Any] = {"machine": stamp(), "edits": words.edits, "worlds": {}}
+    found: dict[str, Any] = {"machine": stamp(), "edits": words.edits}
+    found |= {"threads": words.threads, "worlds": {}}
     table = Table("ms", "edit of", *(title for _, title in COLUMNS), "goals, p95")
     from playwright.sync_api import sync_playwright  # an extra
 
@@ -89,7 +91,9 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for name in words.worlds:
             agent = untrained(Path(folder) / str(len(found["worlds"])), *WORLDS[name])
-            found["worlds"][name] = one = measure(agent, WORLDS[name][1], words.edits, browser)
+            found["worlds"][name] = one = measure(
+                agent, WORLDS[name][1], words.edits, browser, words.threads
+            )
             for kind, goals in GOALS.items():
                 first, whole = goals[name.split()[0]]
                 row = (f"{one[kind][key]:.0f}" for key, _ in COLUMNS)
@@ -133,9 +137,12 @@ def untrained(folder: Path, experiment: str, side: int, settings: tuple[str, ...
     )
 
 
-def measure(agent: Path, side: int, edits: int, browser: Any) -> dict[str, dict[str, float]]:
+def measure(
+    agent: Path, side: int, edits: int, browser: Any, threads: int | None = None
+) -> dict[str, dict[str, float]]:
     """Make edits of the network and of the board, and return their times in milliseconds."""
     command = [sys.executable, "-m", "chisel.cli.main", "lab", str(agent), "--no-browser"]
+    command += [f"threads={threads}"] if threads else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         link = server.stdout.readline().strip()

@@ -22,7 +22,7 @@ a folder as Hugging Face writes it, a .gguf file, or smollm2. SESSION.json is
 what the page saved. Ctrl-C ends it.
 
   threads=2           torch's CPU threads; left out, one for each core that
-                      nothing else keeps busy but one, for the browser
+                      nothing else keeps busy
   --port N            port of 127.0.0.1; left out, a free one
   --no-browser        only print the link
   --allow-host NAME   another name, or NAME:PORT, where a proxy shows the page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from chisel.configs import (
     registry,
 )
 from chisel.lab.language import Speaker, is_language_model
-from chisel.models import WEIGHTS, Agent, as_agent, load
+from chisel.models import WEIGHTS, ActorCritic, Agent, as_agent, load
 from chisel.models.language import GPT, load_language_model
 
 SHIPPED = Path("agents")
@@ -57,6 +58,11 @@ class Offered:
         """Return the config of its mazes; None if it plays something else."""
         env = None if self.agent.config is None else self.agent.config.env
         return env if isinstance(env, MazeConfig) else None
+
+    @functools.cached_property
+    def unedited(self) -> ActorCritic:
+        """Return a copy of its network that is never edited, so that both can run at a time."""
+        return copy.deepcopy(self.agent.model)
 
     @functools.cached_property
     def ingredients(self) -> Ingredients:

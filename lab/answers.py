@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -45,9 +47,9 @@ from chisel.lab.protocol import (
 )
 from chisel.lab.session import Board, Session, Slot
 
-CHUNK, PIECE = 64, 32
-"""Squares that are sent together, and that are computed before a newer request is looked for, of an
-agent that sees 64×64 pixels; more where it sees less."""
+PIECE = 96
+"""Squares that are computed before a newer request is looked for, and sent, of an agent that sees
+64×64 pixels; more where it sees less."""
 PIXELS = 64 * 64 * 3
 KEPT = 6
 """Mazes whose outputs are kept, so that undoing is quick."""
@@ -70,6 +72,10 @@ class Answerer:
 
     def __init__(self, shelf: Shelf, session: Session | None = None) -> None:
         self._shelf, self._session = shelf, session
+        # Of torch's threads one half runs the network with edits, the other one without.
+        threads = torch.get_num_threads()
+        each = max(1, threads // 2)
+        self._pool = ThreadPoolExecutor(min(2, threads), "lab", torch.set_num_threads, (each,))
         self._studied: OrderedDict[tuple[str, Board], Studied] = OrderedDict()
 
     def __call__(self, talk: Talk, request: Request) -> Iterator[bytes]:
@@ -131,10 +137,9 @@ class Answerer:
             yield now
         for number, (_, studied, edits) in enumerate(pairs):
             squares = studied.side(board.facing)
-            chunks = _split(order_from(studied.state, squares.cells), CHUNK, squares)
+            chunks = _split(order_from(studied.state, squares.cells), squares)
             for k, rows in enumerate(chunks):
-                yield from _computed(squares, rows, edits)
-                arrays = {"rows": rows.astype(np.int32)} | _outputs(squares, rows, edits)
+                arrays = {"rows": rows.astype(np.int32)} | self._outputs(squares, rows, edits)
                 yield frame("field", arrays, rev=rev, slot=number, chunk=k, chunks=len(chunks))
         for number, (_, studied, edits) in enumerate(pairs):
             yield from self._solved(rev, number, studied, edits)
@@ -152,7 +157,9 @@ class Answerer:
             if edits is not None:
                 arrays["edited_layer"] = squares.layer(row, request.site, edits).numpy()
             arrays["layer"] = squares.layer(row, request.site, None).numpy()
-        arrays |= _outputs(squares, np.array([row]), edits)
+        if edits is not None:
+            arrays |= _named("edited_", squares.outputs(np.array([row]), edits))
+        arrays |= _named("", squares.outputs(np.array([row]), None))
         if edits is not None:
             head["coefficients"] = edits.coefficients
         return frame("now", arrays, **head)
@@ -165,11 +172,22 @@ class Answerer:
     ) -> Iterator[bytes]:
         for facing in SIDES:  # piece by piece: the side that is not shown takes as long again
             squares = studied.side(facing)
-            yield from _computed(squares, np.arange(len(squares.cells)), edits)
+            for piece in _split(np.arange(len(squares.cells)), squares):
+                self._outputs(squares, piece, edits)
+                yield b""
         original = studied.solved(None)
         yield b""
         edited = None if edits is None else studied.solved(edits)
         yield frame("solved", rev=rev, slot=number, original=original, edited=edited)
+
+    def _outputs(
+        self, squares: Squares, rows: NDArray[np.int64], edits: EditList | None
+    ) -> dict[str, NDArray[Any]]:
+        """Return move probabilities and values of some squares, without and with edits."""
+        if edits is None:
+            return _named("", squares.outputs(rows, None))
+        original, edited = squares.both(rows, edits, self._pool)
+        return _named("", original) | _named("edited_", edited)
 
     def _prepared(self, board: Board, slot: Slot) -> tuple[Offered, Studied, EditList | None]:
         offered = self._shelf.open_maze(slot.agent, slot.digest)
@@ -227,27 +245,9 @@ def _any_on(slot: Slot) -> bool:
     return any(one.on for one in slot.edits)
 
 
-def _split(rows: NDArray[np.int64], of_pixels: int, squares: Squares) -> list[NDArray[np.int64]]:
-    most = of_pixels * PIXELS // squares.numbers
+def _split(rows: NDArray[np.int64], squares: Squares) -> list[NDArray[np.int64]]:
+    most = PIECE * PIXELS // squares.numbers
     return np.array_split(rows, -(-len(rows) // most))
-
-
-def _computed(squares: Squares, rows: NDArray[np.int64], edits: EditList | None) -> Iterator[bytes]:
-    """Compute the outputs of some squares, which are kept, and say nothing in between."""
-    for piece in _split(rows, PIECE, squares):
-        _outputs(squares, piece, edits)
-        yield b""
-
-
-def _outputs(
-    squares: Squares, rows: NDArray[np.int64], edits: EditList | None
-) -> dict[str, NDArray[Any]]:
-    """Return move probabilities and values of some squares, without and with edits.
-
-    Those with edits come first: what enters the edited layers is then at hand for those without.
-    """
-    edited = {} if edits is None else _named("edited_", squares.outputs(rows, edits))
-    return _named("", squares.outputs(rows, None)) | edited
 
 
 def _named(prefix: str, outputs: Tensor) -> dict[str, NDArray[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from concurrent.futures import Executor, wait
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.analysis.interventions import Stages, as_site, record
+from chisel.analysis.interventions import Patches, Stages, as_site, record
 from chisel.analysis.maze import (
     EditList,
     MazePolicy,
@@ -30,6 +31,8 @@ from chisel.models import to_tensor
 
 Facing = Literal["left", "right"]
 SIDES: tuple[Facing, Facing] = ("left", "right")
+ALIKE = 8
+"""Squares from which on they are computed as images that differ in small boxes alone."""
 LARGEST_KEPT = 64 << 20
 """Bytes of activations that are kept for one maze; where they are more, the network runs whole."""
 
@@ -43,13 +46,13 @@ class Rows:
         self._rows: Tensor | None = None
         self._order = torch.contiguous_format
 
-    def has(self, wanted: NDArray[np.int64]) -> bool:
-        """Return whether some rows are known."""
-        return bool(self._known[wanted].all())
+    def missing(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of some rows that are not known."""
+        return wanted[~self._known[wanted]]
 
     def take(self, wanted: NDArray[np.int64]) -> Tensor:
         """Return some rows, by their numbers."""
-        missing = wanted[~self._known[wanted]]
+        missing = self.missing(wanted)
         if len(missing):
             new = self._compute(missing)
             self.put(missing, new)
@@ -83,15 +86,35 @@ class Squares:
         count = len(self.cells)
         self.numbers = math.prod(offered.agent.spaces.obs_shape)
         """Numbers of an observation, with which the time of a pass grows."""
-        self._stages = Stages(offered.agent.model)
+        self._stages, self._unedited = Stages(offered.agent.model), Stages(offered.unedited)
         self._obs = Rows(count, self._observe)
-        self._plain = Rows(count, lambda rows: self._run(rows, self._at_hand(rows), nullcontext()))
+        self._plain = Rows(count, self._original)
         self._entering: dict[int, Rows] = {}
-        self._edited: tuple[EditList, Rows] | None = None
+        self._edited: tuple[EditList, int, Rows] | None = None
 
     def outputs(self, rows: NDArray[np.int64], edits: EditList | None) -> Tensor:
         """Return logits, and the value behind them, at some squares, `[k, A + 1]`."""
         return self._outputs(edits, rows[:1]).take(rows)
+
+    def both(
+        self, rows: NDArray[np.int64], edits: EditList, pool: Executor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outputs without and with edits, each computed by a thread of the pool."""
+        edited = self._outputs(edits, rows[:1])
+        self._enter(rows, pool)
+        tasks = [pool.submit(one.take, rows) for one in (self._plain, edited)]
+        wait(tasks)
+        original, changed = (task.result() for task in tasks)
+        return original, changed
+
+    def _enter(self, rows: NDArray[np.int64], pool: Executor) -> None:
+        """Compute what both threads are going to read, each half by a thread."""
+        _ = self._reach  # found here, not by both threads at once
+        stage = 0 if self._edited is None else self._edited[1]
+        if stage and len(missing := self._kept(stage).missing(rows)):
+            halves = np.array_split(missing, 2)
+            found = pool.map(functools.partial(self._before, stage), halves)
+            self._kept(stage).put(missing, torch.cat(list(found)))
 
     def field(self, outputs: Tensor) -> VectorField:
         """Return the outputs at all squares as a vector field."""
@@ -124,21 +147,37 @@ class Squares:
         if self._edited is None or self._edited[0] is not edits:
             stage = self._stage(edits, row)
             computed = Rows(len(self.cells), lambda some: self._run(some, stage, edits()))
-            self._edited = edits, computed
-        return self._edited[1]
+            self._edited = edits, stage, computed
+        return self._edited[2]
 
     def _run(
         self, rows: NDArray[np.int64], stage: int, context: AbstractContextManager[None]
     ) -> Tensor:
-        obs = self._obs.take(rows)
-        entering = obs if stage == 0 else self._kept(stage).take(rows)
+        entering = self._entered(stage, rows)
         with context:
-            logits, values = self._stages.after(stage, entering, obs)
-        return torch.cat([logits.float(), values.float()[:, None]], 1)
+            return _joined(self._stages.after(stage, entering, self._obs.take(rows)))
+
+    def _original(self, rows: NDArray[np.int64]) -> Tensor:
+        """Compute outputs without edits, by the same steps whatever is kept.
+
+        So numbers don't depend, in their last bits, on what was looked at before.
+        """
+        stage = self._at_hand(rows)
+        if len(rows) >= ALIKE and stage < self._reach:
+            stage = len(self._unedited.layers)
+            entering = self._before(stage, rows)
+        else:
+            entering = self._entered(stage, rows)
+        return _joined(self._unedited.after(stage, entering, self._obs.take(rows)))
+
+    def _entered(self, stage: int, rows: NDArray[np.int64]) -> Tensor:
+        return self._obs.take(rows) if stage == 0 else self._kept(stage).take(rows)
 
     def _at_hand(self, rows: NDArray[np.int64]) -> int:
         """Return the stage from which the network can run without edits, by what is kept."""
-        return next((stage for stage, kept in self._entering.items() if kept.has(rows)), 0)
+        return next(
+            (stage for stage, kept in self._entering.items() if not len(kept.missing(rows))), 0
+        )
 
     def _stage(self, edits: EditList, row: NDArray[np.int64]) -> int:
         """Return the stage from which an edited network must run, if what enters it can be kept."""
@@ -152,13 +191,21 @@ class Squares:
     def _kept(self, stage: int) -> Rows:
         if stage not in self._entering:
             # One stage at a time: somebody who goes on to another layer seldom comes back.
-            self._entering = {
-                stage: Rows(
-                    len(self.cells),
-                    lambda rows: self._stages.before(stage, self._obs.take(rows)),
-                )
-            }
+            self._entering = {stage: Rows(len(self.cells), functools.partial(self._before, stage))}
         return self._entering[stage]
+
+    def _before(self, stage: int, rows: NDArray[np.int64]) -> Tensor:
+        if len(rows) < ALIKE:
+            return self._unedited.before(stage, self._obs.take(rows))
+        return self._unedited.before_patches(stage, self._patches.take(torch.from_numpy(rows)))
+
+    @functools.cached_property
+    def _patches(self) -> Patches:
+        return Patches.of(self._obs.take(np.arange(len(self.cells))))
+
+    @functools.cached_property
+    def _reach(self) -> int:
+        return self._unedited.reach(self._patches)
 
     def _observe(self, rows: NDArray[np.int64]) -> Tensor:
         maze = self._offered.maze
@@ -243,6 +290,11 @@ def order_from(state: MazeState, cells: list[tuple[int, int]]) -> NDArray[np.int
     row, col = state.mouse
     away = [math.hypot(one[0] - row, one[1] - col) for one in cells]
     return np.argsort(np.array(away), kind="stable").astype(np.int64)
+
+
+def _joined(outputs: tuple[Tensor, Tensor]) -> Tensor:
+    logits, values = outputs
+    return torch.cat([logits.float(), values.float()[:, None]], 1)
 
 
 def _memory_order(values: Tensor) -> torch.memory_format:

@@ -38,8 +38,8 @@ def serve(
         port: Port to listen at; 0 takes a free one.
         browser: Whether to open the page.
         allowed: Hosts other than this machine's own names at which the page may be opened.
-        threads: torch's CPU threads; None takes one for each core that nothing else keeps busy but
-            one, which the browser needs.
+        threads: torch's CPU threads; None takes one for each core that nothing else keeps busy.
+            With two or more, the network runs with and without edits at the same time.
 
     Raises:
         ConfigError: If the extra is not installed, the port is taken, or the session cannot be
@@ -53,7 +53,7 @@ def serve(
     from chisel.lab.app import make_app  # an extra
 
     shelf, session = opened(paths)
-    with _bound(port) as bound, torch_threads(threads or choose_threads(left=1)):
+    with _bound(port) as bound, torch_threads(threads or choose_threads()):
         engine, token = Engine(Answerer(shelf, session)), secrets.token_urlsafe(24)
         at = bound.getsockname()[1]
         app = make_app(engine, token, at, page_files(), tuple(allowed))

@@ -4,7 +4,7 @@ from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions
 from chisel.models.build import build, require_kind
 from chisel.models.frame_vae import FrameVae
-from chisel.models.impala import ResidualUnit
+from chisel.models.impala import ResidualAdd, ResidualUnit
 from chisel.models.layers import Layer, layers_of
 from chisel.models.loaded import WEIGHTS, Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
@@ -50,6 +50,7 @@ __all__ = [
     "Loaded",
     "Mixture",
     "Reconstructions",
+    "ResidualAdd",
     "ResidualUnit",
     "Spaces",
     "View",

@@ -55,7 +55,7 @@ class ActorCritic(nn.Module):
 
     def features(self, obs: Tensor) -> Tensor:
         """Compute features `[B, hidden]` of observations `[B, C, H, W]`, bytes or floats."""
-        features: Tensor = self.embedder(self._image(obs))
+        features: Tensor = self.embedder(self.image(obs))
         return features
 
     def heads(self, features: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,10 +63,11 @@ class ActorCritic(nn.Module):
 
         A separate critic computes the values from the observations instead.
         """
-        values = self.fc_value(features) if self.critic is None else self.critic(self._image(obs))
+        values = self.fc_value(features) if self.critic is None else self.critic(self.image(obs))
         return self.fc_policy(features), values.squeeze(-1)
 
-    def _image(self, obs: Tensor) -> Tensor:
+    def image(self, obs: Tensor) -> Tensor:
+        """Return observations as the embedder reads them: unpacked, floats, divided."""
         words = obs if self.unpack is None else self.unpack(obs)
         image = words.to(self.fc_policy.weight.dtype)
         if self.obs_range != 1:

@@ -29,6 +29,7 @@ from chisel.analysis.interventions.hooks import (
     recording,
 )
 from chisel.analysis.interventions.layer_split import BATCH, LayerSplit, keep
+from chisel.analysis.interventions.patches import Patches
 from chisel.analysis.interventions.stages import Stages
 from chisel.analysis.interventions.weights import weight_difference, with_weights
 
@@ -36,6 +37,7 @@ __all__ = [
     "BATCH",
     "Edit",
     "LayerSplit",
+    "Patches",
     "Place",
     "Stages",
     "add",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from chisel.models import ActorCritic
+from chisel.analysis.interventions.patches import Patches
+from chisel.models import ActorCritic, ResidualAdd, ResidualUnit
 from chisel.routing import Site
 
 
@@ -17,56 +18,56 @@ class Stages:
     """The layers of an embedder, in order, so that the network can be run from any of them on.
 
     Stage 0 is the whole network, stage `k` begins before the `k`-th layer of the embedder, and the
-    last one reads the features. A network that is no sequence of layers, such as experts behind a
-    gate, has stage 0 alone. Modules are called by the same objects as in a whole pass, so edits
-    and recordings at sites from the stage on work as usual.
+    last one reads the features. A residual unit is two layers: itself, and its sum, from which a
+    run begins if nothing but the sum's output matters. A network that is no sequence of layers,
+    such as experts behind a gate, has stage 0 alone. Modules are called by the same objects as in a
+    whole pass, so edits and recordings at sites from the stage on work as usual; nothing may be
+    hooked to what comes before the stage.
     """
 
     model: ActorCritic
 
     @property
     def layers(self) -> list[tuple[str, nn.Module]]:
-        """Return the layers with their names: the children of the embedder's blocks."""
-        found: list[tuple[str, nn.Module]] = []
-        if isinstance(self.model.embedder, nn.Sequential) and self.model.critic is None:
-            for name, child in self.model.embedder.named_children():
-                inner = child.named_children() if isinstance(child, nn.Sequential) else ()
-                parts = [(f"embedder.{name}.{part}", module) for part, module in inner]
-                found += parts or [(f"embedder.{name}", child)]
-        return found
+        """Return the layers with their names: the parts of the embedder's blocks, and sums."""
+        if not isinstance(self.model.embedder, nn.Sequential) or self.model.critic is not None:
+            return []
+        return _layers("embedder", self.model.embedder)
 
     def of(self, sites: Iterable[Site]) -> int:
         """Return the latest stage from which a run passes all these sites."""
-        names = [name for name, _ in self.layers]
-        return min((_stage(site.module, names) for site in sites), default=len(names) or 0)
+        layers = self.layers
+        return min((_stage(site, layers) for site in sites), default=len(layers))
 
     def before(self, stage: int, obs: Tensor) -> Tensor:
         """Compute what enters a stage, `[N, …]`; for stage 0 the observations `[N, C, H, W]`."""
         if stage == 0:
             return obs
         with torch.no_grad():
-            if stage == len(self.layers):
-                return self.model.features(obs)
-            return self._recorded(stage, obs)
+            return _through(self._modules(0, stage), self.model.image(obs))
 
-    def _recorded(self, stage: int, obs: Tensor) -> Tensor:
-        entered: list[Tensor] = []
+    def reach(self, obs: Patches) -> int:
+        """Return the first stage for which images that differ in small boxes must be put together.
 
-        class Entered(Exception):
-            """The stage is reached."""
+        Up to there `before_patches` computes the boxes alone.
+        """
+        modules = self._modules(0, len(self.layers))
+        reached = obs.reach(modules)
+        return reached - 1 if reached and isinstance(modules[reached - 1], ResidualAdd) else reached
 
-        def stop(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
-            entered.append(args[0].detach())
-            raise Entered
+    def before_patches(self, stage: int, obs: Patches) -> Tensor:
+        """Compute what enters a stage from 1 on, `[N, …]`, of images that differ in small boxes.
 
-        handle = self.layers[stage][1].register_forward_pre_hook(stop)
-        try:
-            self.model.features(obs)
-        except Entered:
-            pass
-        finally:
-            handle.remove()
-        return entered[0]
+        The numbers are those of `before` up to rounding: a convolution of another shape may add in
+        another order.
+        """
+        modules = self._modules(0, stage)
+        with torch.no_grad():
+            patches = obs.map(self.model.image)
+            reached = patches.reach(modules)
+            for module in modules[:reached]:
+                patches = patches.after(module)
+            return _through(modules[reached:], patches.whole())
 
     def after(self, stage: int, entering: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Compute logits `[N, A]` and values `[N]` from what enters a stage."""
@@ -75,29 +76,57 @@ class Stages:
                 outputs: tuple[Tensor, Tensor] = self.model(obs)
                 return outputs
             values = entering
-            for module in self._rest(stage):
-                values = module(values)
+            for call in _rest(self.model.embedder, stage):
+                values = call(values)
             return self.model.heads(values, obs)
 
-    def _rest(self, stage: int) -> list[nn.Module]:
-        """Return what is called from a stage on: whole blocks where the stage is not inside one."""
-        rest: list[nn.Module] = []
-        first = 0
-        for child in self.model.embedder.children():
-            inner = list(child.children()) if isinstance(child, nn.Sequential) else [child]
-            if stage <= first:
-                rest.append(child)
-            elif stage < first + len(inner):
-                rest += inner[stage - first :]
-            first += len(inner)
-        return rest
+    def _modules(self, first: int, end: int) -> list[nn.Module]:
+        return [module for _, module in self.layers[first:end]]
 
 
-def _stage(module: str, layers: list[str]) -> int:
+def _layers(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
+    if isinstance(module, nn.Sequential):
+        parts = module.named_children()
+        return [one for part, child in parts for one in _layers(f"{name}.{part}", child)]
+    if isinstance(module, ResidualUnit):
+        return [(name, module), (f"{name}.resadd", module.resadd)]
+    return [(name, module)]
+
+
+def _stage(site: Site, layers: list[tuple[str, nn.Module]]) -> int:
     """Return the stage before the layer that a module is, is in, or begins with."""
+    module = site.module
     if module in ("fc_policy", "fc_value"):
         return len(layers)
-    for number, name in enumerate(layers):
+    for number, (name, layer) in enumerate(layers):
+        if isinstance(layer, ResidualAdd) and site.side == "output" and module == name:
+            return number
+    for number, (name, _) in enumerate(layers):
         if module == name or module.startswith(f"{name}.") or name.startswith(f"{module}."):
             return 0 if module == "embedder" else number
     return 0
+
+
+def _through(modules: list[nn.Module], values: Tensor) -> Tensor:
+    for module in modules:
+        if not isinstance(module, ResidualAdd):  # its unit has made the sum
+            values = module(values)
+    return values
+
+
+def _rest(module: nn.Module, stage: int) -> list[Callable[[Tensor], Tensor]]:
+    """Return what is called of a module from a stage on: the module itself, if that is its first.
+
+    A sum gets what its unit made, and nothing is added.
+    """
+    if stage <= 0:
+        return [module]
+    if isinstance(module, ResidualUnit):
+        return [lambda values: module.resadd(values, values.new_zeros(()))] if stage == 1 else []
+    if not isinstance(module, nn.Sequential):
+        return []
+    rest: list[Callable[[Tensor], Tensor]] = []
+    for child in module.children():
+        rest += _rest(child, stage)
+        stage -= len(_layers("", child))
+    return rest

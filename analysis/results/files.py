@@ -48,14 +48,14 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError: If a value is of another kind.
     """
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, (int, str)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple, set, frozenset)) and not hasattr(value, "_asdict"):
+        return [plain(one) for one in value]
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_asdict"):
-        return [plain(one) for one in value]
     return plain(_opened(value))
 
 

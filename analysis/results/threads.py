@@ -17,20 +17,17 @@ _settled: ContextVar[bool] = ContextVar("settled", default=False)
 """Whether a `torch_threads` context is open, so that what runs in it chooses nothing of its own."""
 
 
-def choose_threads(left: int = 0) -> int:
+def choose_threads() -> int:
     """Return the number of threads that torch should use where nobody says one, at least 1.
 
     It is never more than torch would use by itself, and all of that within a `torch_threads`
     context or where `OMP_NUM_THREADS` is set. Otherwise the choice is printed on standard error.
-
-    Args:
-        left: Cores that are left to a program that works beside this one, such as a browser.
     """
     most = torch.get_num_threads()
     if _settled.get() or "OMP_NUM_THREADS" in os.environ:
         return most
     usable, busy = int(joblib.cpu_count()), busy_cores()
-    free = min(usable, (os.cpu_count() or 1) - round(busy)) - left
+    free = min(usable, (os.cpu_count() or 1) - round(busy))
     chosen = max(1, min(most, free))
     print(
         f"note: torch threads: {chosen} ({usable} cores, load {busy:.1f}); threads=N sets another "

@@ -31,11 +31,13 @@ class MazeState:
         EnvironmentFault: If the bytes are not a procgen maze state.
     """
 
-    __slots__ = ("_blob", "_cells", "_head")
+    __slots__ = ("_blob", "_cells", "_grid", "_head")
 
     def __init__(self, blob: bytes | bytearray) -> None:
-        self._head, grid, side = layout.find(blob)
-        self._blob = bytearray(blob)
+        self._hold(blob, *layout.find(blob))
+
+    def _hold(self, blob: bytes | bytearray, head: int, grid: int, side: int) -> None:
+        self._blob, self._head, self._grid = bytearray(blob), head, grid
         flat = np.frombuffer(self._blob, "<i4", side * side, grid)
         self._cells: NDArray[np.int32] = flat.reshape(side, side)
 
@@ -94,7 +96,9 @@ class MazeState:
 
     def copy(self) -> MazeState:
         """Return an independent copy."""
-        return MazeState(self._blob)
+        copy = object.__new__(MazeState)  # these bytes have been checked
+        copy._hold(self._blob, self._head, self._grid, self.world_dim)
+        return copy
 
     def __eq__(self, other: object) -> bool:
         """Compare all bytes, random streams included."""

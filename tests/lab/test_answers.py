@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chisel.analysis.interventions import record
 from chisel.analysis.maze import EditList, Ingredients, maze_policy, read_edits
+from chisel.analysis.results import torch_threads
 from chisel.configs import ChiselError, ConfigError
 from chisel.envs.maze import MazeState, observe_states, split_of
 from chisel.lab.answers import Answerer
@@ -128,10 +129,38 @@ def test_random_boards_and_edits_show_what_the_library_computes(answerer, maze, 
     check(answerer, agent, PLAIN, maze, plain)
 
 
-@pytest.mark.parametrize("facing", ["left", "right"])
-def test_an_agent_that_sees_pixels_shows_what_the_library_computes(answerer, facing):
+EARLY = {"kind": "scale", "site": "embedder.block1.res1", "factor": 0.5}
+"""An edit of a layer that is computed in boxes round the mouse."""
+
+
+@pytest.mark.parametrize(
+    ("facing", "plain"),
+    [("left", [CLAMP, VECTOR | {"strength": -1}]), ("right", [VECTOR]), ("left", [EARLY])],
+)
+def test_an_agent_that_sees_pixels_shows_what_the_library_computes(answerer, facing, plain):
     agent = answerer._shelf.open(PIXELS).agent
-    check(answerer, agent, PIXELS, MAZE, [CLAMP, VECTOR | {"strength": -1}], facing)
+    check(answerer, agent, PIXELS, MAZE, plain, facing)
+
+
+@pytest.mark.parametrize("edit", [CLAMP, EARLY])
+def test_two_threads_show_what_one_shows(edit):
+    asked = {"kind": "show", "rev": 1, "session": session((PIXELS, edit))}
+    found = []
+    for threads in (1, 2):
+        with torch_threads(threads):
+            found.append(fields(answers(Answerer(shelf()), **asked)))
+    for name, numbers in found[0].items():
+        np.testing.assert_array_equal(found[1][name], numbers)
+
+
+def test_an_edit_that_cannot_be_made_leaves_what_comes_after_right():
+    """The network without edits runs at the same time, and ends before the refusal."""
+    with torch_threads(2):
+        answerer = Answerer(shelf())
+    ill = CLAMP | {"channels": [99], "site": "embedder.block3"}
+    with pytest.raises(ChiselError, match="out of range"):
+        answers(answerer, kind="show", rev=1, session=session((PLAIN, ill)))
+    check(answerer, answerer._shelf.open(PLAIN).agent, PLAIN, MAZE, [CLAMP])
 
 
 @pytest.mark.parametrize("extra", [{}, {"mode": "mean"}, {"control": True, "seed": 3}])

@@ -16,6 +16,7 @@ PLACES = [
     "embedder.block2.maxpool",
     "embedder.block2.res1.resadd",
     "embedder.block3.res2",
+    "embedder.block3.res2.resadd",
     "embedder.relu3",
     "embedder.fc",
     "embedder.relufc",
@@ -23,13 +24,14 @@ PLACES = [
     "fc_policy",
     "fc_value",
     Site("embedder.block2", side="input"),
+    Site("embedder.block2.res1.resadd", side="input", element=1),
     Site("embedder.fc", side="input"),
 ]
 
 
-def network(experiment="maze/quick", **spaces):
+def network(spaces=SPACES):
     small = ["model.channels=[3,4,4]", "model.hidden=8"]
-    return build(configs.load(experiment, small).model, SPACES, seed=1).eval()
+    return build(configs.load("maze/quick", small).model, spaces, seed=1).eval()
 
 
 def observations(count=5):
@@ -56,6 +58,12 @@ def test_of_several_sites_the_earliest_decides():
     late, early = Site("embedder.fc"), Site("embedder.block1.res2")
     assert stages.of([late, early]) == stages.of([early]) < stages.of([late])
     assert stages.of([]) == len(stages.layers)
+
+
+def test_an_edit_of_a_sum_begins_after_its_residual_unit():
+    stages = Stages(network())
+    added, unit = Site("embedder.block2.res1.resadd"), Site("embedder.block2.res1")
+    assert stages.of([unit]) < stages.of([added]) < stages.of([Site("embedder.block2.res2")])
 
 
 def test_experts_behind_a_gate_run_whole():

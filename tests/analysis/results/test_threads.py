@@ -49,12 +49,6 @@ def test_torch_gets_the_cores_that_others_leave(machine, capsys, cores, usable, 
     assert "threads=N" in said
 
 
-@pytest.mark.parametrize(("cores", "expected"), [(8, 7), (2, 1), (1, 1)])
-def test_a_core_is_left_to_a_program_beside_this_one(machine, cores, expected):
-    machine(cores, cores, "0.00 0.00 0.00 1/300 4242\n")
-    assert choose_threads(left=1) == expected
-
-
 def test_cores_assigned_to_this_process_count_whatever_runs_on_the_others(machine):
     machine(64, 8, "64.00 64.00 64.00 80/900 4242\n", assigned=True)
     assert choose_threads() == 8
