@@ -9,7 +9,7 @@ from chisel.configs.errors import ConfigError
 from chisel.configs.parsing import migration
 from chisel.configs.parsing.nesting import merged
 from chisel.configs.parsing.yaml_file import read_mapping
-from chisel.configs.suggest import hint, near
+from chisel.configs.suggest import near
 
 _FOLDER = Path(__file__).parents[1]
 _NOT_EXPERIMENTS = "sweeps"
@@ -57,7 +57,7 @@ def _find(name: str, folder: Path) -> Path:
     if name in packaged:
         return packaged[name]
     if not name.endswith((".yaml", ".yml")):
-        raise ConfigError(f"unknown experiment {name!r}; {hint(name, packaged)}")
+        raise ConfigError(f"unknown experiment {name!r}; {_instead(name, folder)}")
     path = folder / name
     if path.is_file():
         return path
@@ -69,6 +69,15 @@ def _find(name: str, folder: Path) -> Path:
         f"there is no file {path}"
         + (f"; did you mean {str(path.parent / match)!r}?" if match else "; is the path right?")
     )
+
+
+def _instead(name: str, folder: Path) -> str:
+    """Return what may be meant by the name of an experiment that there is not."""
+    for ending in (".yaml", ".yml"):
+        if (folder / f"{name}{ending}").is_file():
+            return f"did you mean the file {str(folder / f'{name}{ending}')!r}?"
+    match = near(name, _packaged())
+    return f"did you mean {match!r}?" if match else "`chisel list` prints all; a file is FILE.yaml"
 
 
 def _read_file(path: Path) -> dict[str, Any]:
