@@ -9,7 +9,7 @@ from chisel.configs.errors import ConfigError
 from chisel.configs.parsing import migration
 from chisel.configs.parsing.nesting import merged
 from chisel.configs.parsing.yaml_file import read_mapping
-from chisel.configs.suggest import near
+from chisel.configs.suggest import hint, near
 
 _FOLDER = Path(__file__).parents[1]
 _NOT_EXPERIMENTS = "sweeps"
@@ -76,8 +76,7 @@ def _instead(name: str, folder: Path) -> str:
     for ending in (".yaml", ".yml"):
         if (folder / f"{name}{ending}").is_file():
             return f"did you mean the file {str(folder / f'{name}{ending}')!r}?"
-    match = near(name, _packaged())
-    return f"did you mean {match!r}?" if match else "`chisel list` prints all; a file is FILE.yaml"
+    return hint(name, _packaged(), "`chisel list` prints all; a file is FILE.yaml")
 
 
 def _read_file(path: Path) -> dict[str, Any]:
