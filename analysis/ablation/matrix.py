@@ -121,7 +121,7 @@ class AblationMatrix:
                     "these, too"
                 )
         for why in self.uncontrolled.values():
-            yield f"no random units for {why}"
+            yield f"no random control: {why}"
         measured = (row for row in self.rows if len(row.values))
         yield footnote_on_equal(
             one for row in measured for kind in (row.metrics, row.change) for one in kind.values()

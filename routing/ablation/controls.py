@@ -59,11 +59,11 @@ def random_like(
                 units.setdefault(places[position], []).append(unit)
     if not units:
         raise RoutingError(
-            f"region {name}: its activations have fewer than {SMALLEST} units each, too few to "
-            "draw a control from"
+            f"region {name} has no place with {SMALLEST} units or more: controls are drawn from "
+            "such activations only, not from gates"
         )
     if not has_others:
-        raise RoutingError(f"region {name}: it has all the units that a control is drawn from")
+        raise RoutingError(f"region {name} has all the units that a control would be drawn from")
     if gates:
         units |= _units_of_gates(region, generator)
     for place in units:

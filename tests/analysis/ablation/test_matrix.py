@@ -155,7 +155,7 @@ def test_a_region_too_small_for_controls_says_so(inputs):
     matrix = matrix_of(model, regions, player(model, inputs), controls=2)
     assert [row.like for row in matrix.rows if row.kind == "random"] == ["left"] * 2 + ["right"] * 2
     assert list(matrix.uncontrolled) == ["sum"]
-    assert "no random units for region sum" in matrix.table("").caption
+    assert "no random control: region sum" in matrix.table("").caption
 
 
 def test_the_printed_table_has_words_and_its_file_has_names(inputs):
