@@ -122,10 +122,10 @@ class AblationMatrix:
                 )
         for why in self.uncontrolled.values():
             yield f"no random control: {why}"
-        measured = (row for row in self.rows if len(row.values))
-        yield footnote_on_equal(
-            one for row in measured for kind in (row.metrics, row.change) for one in kind.values()
-        )
+        measured = [row for row in self.rows if len(row.values)]
+        shown = [row.metrics for row in measured]
+        shown += [row.change for row in measured if row.kind != "none"]
+        yield footnote_on_equal(one for kind in shown for one in kind.values())
 
     @property
     def _played(self) -> str:
