@@ -14,8 +14,10 @@ HELP = f"""\
 usage: {USAGE}
 
 Prints the config that `chisel train` would use, every option resolved, or the
-first thing that is wrong with it. If keys have several values, the runs as a
-list of comments, then one document each.
+first thing that is wrong with its keys and values. No network is built:
+`chisel train` says first whether modules and units of regions are in it. If
+keys have several values, the runs as a list of comments, then one document
+each.
 
 examples:
   chisel check maze/quick

@@ -51,6 +51,8 @@ def run(arguments: Sequence[str]) -> None:
     runs = grid.runs
     if jobs > 1 and not grid.keys:
         raise ConfigError(f"jobs={jobs}: this is one run; list several values, like seed=0,1,2")
+    if sys.stderr.isatty():  # a log has one line for an error, and one where training begins
+        print(f"{experiment}: loading PyTorch, then building the run", file=sys.stderr)
     launcher = launcher_of(jobs, launch)
     from chisel import trainers  # heavy: only once the config is known to be good
 

@@ -78,7 +78,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "grid-mlp": Component(
             "chisel.models.gridworld:build_grid_mlp",
-            "one expert of grid-experts alone, and a value network",
+            "two fully connected layers, and a value network, for small boards",
             GridMlpConfig,
         ),
         "cnn": Component(

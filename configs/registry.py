@@ -90,7 +90,7 @@ def instead(kind: Kind, name: str) -> str:
                 f"{point.value} is registered in the group {point.group}, which is called "
                 f"{GROUPS[kind]} since 0.2"
             )
-    return hint(name, names(kind))
+    return hint(name, names(kind), "`chisel list` prints all" if kind == "study" else "")
 
 
 def resolve(kind: Kind, name: str) -> Callable[..., Any]:

@@ -13,13 +13,19 @@ def near(word: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def hint(word: str, known: Iterable[str]) -> str:
-    """Return the end of an error message: a near match, or else everything that is known."""
+def hint(word: str, known: Iterable[str], listed: str = "") -> str:
+    """Return the end of an error message: a near match, or else everything that is known.
+
+    Args:
+        word: What was given.
+        known: Every right word.
+        listed: Words that say where all are listed, instead of naming them here.
+    """
     names = sorted(known)
     match = near(word, names)
     if match is not None:
         return f"did you mean {match!r}?"
-    return f"known: {', '.join(names)}" if names else "none is known"
+    return listed or (f"known: {', '.join(names)}" if names else "none is known")
 
 
 def one_line(value: Any) -> str:

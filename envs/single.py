@@ -25,7 +25,8 @@ class SingleEnv(Protocol):
     """A `gymnasium.Env` without wrappers, with two methods more, `get_state` and `set_state`.
 
     It draws what is random from `np_random`. The infos of an episode's last step are the facts
-    about this episode, under the same keys in each; `success` must be one of them.
+    about this episode, under the same keys in each; `success` must be one of them. Where
+    `SingleEnvs` has `max_steps`, any step can be the last one: then every step must return them.
     """
 
     observation_space: spaces.Space[Any]
@@ -60,7 +61,8 @@ class SingleEnvs(SameStepVectorEnv):
         make: Makes one copy; the class itself will do.
         num_envs: Number of copies.
         seed: Seed of the first `reset`, from which each copy gets a seed of its own.
-        max_steps: Steps after which an episode is truncated. `None`: the copies say so themselves.
+        max_steps: Steps after which an episode is truncated, which a copy does not know: return
+            the facts in every step. `None`: the copies end their episodes themselves.
 
     Raises:
         EnvironmentFault: If a copy is wrapped, lacks a method, or reports no `success`.
@@ -151,12 +153,16 @@ class SingleEnvs(SameStepVectorEnv):
         """Tell of the ended episodes, and start the next ones."""
         rows = np.flatnonzero(ended)
         names = told[rows[0]].keys()
-        require("success" in names, "the infos of an episode's last step have no 'success': add it")
+        everywhere = "return the same facts in every step; max_steps can end an episode at any"
+        require(
+            "success" in names,
+            f"the infos of an episode's last step have no 'success': {everywhere}",
+        )
         for row in rows:
             require(
                 told[row].keys() == names,
                 f"the last steps of episodes have the infos {sorted(names)} and "
-                f"{sorted(told[row])}: report the same ones of each episode",
+                f"{sorted(told[row])}: {everywhere}",
             )
         facts = {"r": self._returns.copy(), "l": self._lengths.copy()}
         for name in names:

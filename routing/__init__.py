@@ -1,7 +1,7 @@
 """Gradient routing for any `nn.Module`: regions, rules, exact masks, ablation, leaks."""
 
 from chisel.routing.ablation.ablate import ablate, record_means
-from chisel.routing.ablation.controls import random_like
+from chisel.routing.ablation.controls import has_units_of_gates, random_like
 from chisel.routing.ablation.dropout import RegionDropout
 from chisel.routing.ablation.erasing import erase
 from chisel.routing.errors import RoutingError
@@ -33,6 +33,7 @@ __all__ = [
     "attach",
     "erase",
     "evaluating",
+    "has_units_of_gates",
     "keep_resting",
     "leaks",
     "moved",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from chisel.analysis.results import (
     Range,
     change_over_layouts,
     estimate_over_seeds,
+    footnote_on_equal,
     mean_over_layouts,
 )
 
@@ -59,9 +60,13 @@ class Row:
         """Words for a figure, like `without corner`."""
         if self.kind == "none":
             return "whole network"
+        return f"without {self._words}"
+
+    @property
+    def _words(self) -> str:
         if self.kind == "random":
-            return f"without random {self.name.rpartition(' ')[2]}, size of {self.like}"
-        return f"without {self.name}"
+            return f"random {self.name.rpartition(' ')[2]}, size of {self.like}"
+        return "nothing" if self.kind == "none" else self.name
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class AblationMatrix:
     """By region without random ones of its size, the reason."""
     unit: str = field(repr=False)
     """What the units of evidence are called."""
+    spared: bool = field(default=False, repr=False)
+    """Whether regions have units of gates, and the random ones have none."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -100,9 +107,25 @@ class AblationMatrix:
             rows.append({"without": row.name, "shown": "value", **row.metrics})
             if row.kind != "none":
                 rows.append({"without": row.name, "shown": "change", **row.change})
-        unlike = "".join(f"; no control: {why}" for why in self.uncontrolled.values())
-        caption = f"95 % intervals; changes from the whole network, over the same {self._played}"
-        return DataTable(title, rows, caption + unlike)
+        words = {row.name: row._words for row in self.rows}
+        return DataTable(title, rows, "; ".join(filter(None, self._footnotes())), words=words)
+
+    def _footnotes(self) -> Iterator[str]:
+        yield "95 % intervals"
+        yield f"change: from the whole network, over the same {self._played}"
+        if any(row.kind == "random" for row in self.rows):
+            yield "random N, size of REGION: as many units as REGION has, drawn at random"
+            if self.spared:
+                yield (
+                    "random units are none of a gate, though regions have some: gates=true draws "
+                    "these, too"
+                )
+        for why in self.uncontrolled.values():
+            yield f"no random control: {why}"
+        measured = [row for row in self.rows if len(row.values)]
+        shown = [row.metrics for row in measured]
+        shown += [row.change for row in measured if row.kind != "none"]
+        yield footnote_on_equal(one for kind in shown for one in kind.values())
 
     @property
     def _played(self) -> str:
@@ -165,7 +188,8 @@ def ablation_matrix(
         progress(conditions[-1].name, len(conditions), len(conditions))
     whole = rows[0].values
     distinct = whole[unit].nunique() if unit in whole else None
-    return AblationMatrix(mode, len(whole), distinct, tuple(rows), uncontrolled, unit)
+    spared = not gates and any(map(routing.has_units_of_gates, regions.values()))
+    return AblationMatrix(mode, len(whole), distinct, tuple(rows), uncontrolled, unit, spared)
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:

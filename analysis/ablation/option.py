@@ -104,7 +104,8 @@ def regions_of(agent: Loaded[Any]) -> routing.Regions:
     if not agent.regions:
         raise ConfigError(
             f"{agent.source} has no regions: it was trained without routing.regions; "
-            "`chisel check maze/routed-fc` prints an experiment that has them"
+            "`chisel check maze/routed-fc` prints an experiment that has them, and "
+            "docs/howto/add-a-world.md shows one in a world of your own"
         )
     with refused_by_routing(agent):
         return routing.resolve(agent.model, agent.regions)

@@ -36,6 +36,7 @@ from chisel.analysis.results import (
     as_list,
     as_typed,
     choose_threads,
+    footnote_on_equal,
     home_above,
     load_networks,
     make_folder,
@@ -132,6 +133,8 @@ class Evaluation:
                 rows.append(row | {one.name: score.metrics.get(one.name) for one in shown})
         spread = f"95 % intervals over {first.n_of}"
         spread += _HELD_OUT[self._runs[0].get("held_out", True)]
+        equal = footnote_on_equal(one for score in scores for one in score.metrics.values())
+        spread = "; ".join(filter(None, (spread, equal)))
         forms = {one.name: one.form for one in shown}
         return DataTable(self._title(), rows, self.caption, forms, spread=spread).table()
 

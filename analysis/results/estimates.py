@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -62,6 +62,16 @@ class Estimate:
             return number_text(self.value, form)
         value, low, high = (number_text(one, form) for one in (self.value, self.low, self.high))
         return f"{value} ({low}, {high})"
+
+
+def footnote_on_equal(estimates: Iterable[Estimate]) -> str:
+    """Return the words for a table in which the mean of several values has no interval, or none.
+
+    Args:
+        estimates: Means of values.
+    """
+    equal = any(e.n > 1 and math.isfinite(e.value) and math.isnan(e.low) for e in estimates)
+    return "no interval where all values are equal" if equal else ""
 
 
 def number_text(value: float, form: str) -> str:

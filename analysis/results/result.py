@@ -36,6 +36,8 @@ class DataTable:
     empty: all headings with texts."""
     spread: str = ""
     """What intervals are over, like `95 % intervals over mazes`; it ends the caption."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Texts that are printed in place of those of cells; files keep the cells' own."""
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -79,7 +81,7 @@ class DataTable:
             return "yes" if cell else "no"
         if isinstance(cell, int | np.integer):
             return f"{cell:,}"
-        return cell if isinstance(cell, str) else number_text(cell, form)
+        return self.words.get(cell, cell) if isinstance(cell, str) else number_text(cell, form)
 
 
 @dataclass(frozen=True)

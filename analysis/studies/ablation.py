@@ -34,8 +34,8 @@ def run(
         split: Split of these levels; left out, `eval.split`.
         mode: What ablating does to the units.
         controls: Number of random regions for each region.
-        gates: Whether random regions silence as many units of a gate as the region does; a unit of
-            a gate scales an expert's output.
+        gates: Whether random regions silence as many units of a gate as the region does, or none; a
+            unit of a gate scales an expert's output, so a fair control of such a region has one.
 
     Returns:
         Metrics under each ablation, and their changes; several seeds are combined. With `other`

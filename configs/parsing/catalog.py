@@ -57,7 +57,7 @@ def _find(name: str, folder: Path) -> Path:
     if name in packaged:
         return packaged[name]
     if not name.endswith((".yaml", ".yml")):
-        raise ConfigError(f"unknown experiment {name!r}; {hint(name, packaged)}")
+        raise ConfigError(f"unknown experiment {name!r}; {_instead(name, folder)}")
     path = folder / name
     if path.is_file():
         return path
@@ -69,6 +69,14 @@ def _find(name: str, folder: Path) -> Path:
         f"there is no file {path}"
         + (f"; did you mean {str(path.parent / match)!r}?" if match else "; is the path right?")
     )
+
+
+def _instead(name: str, folder: Path) -> str:
+    """Return what may be meant by the name of an experiment that there is not."""
+    for ending in (".yaml", ".yml"):
+        if (folder / f"{name}{ending}").is_file():
+            return f"did you mean the file {str(folder / f'{name}{ending}')!r}?"
+    return hint(name, _packaged(), "`chisel list` prints all; a file is FILE.yaml")
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -58,7 +58,10 @@ def random_like(
             for places, unit in (channels[index] for index in order[:count]):
                 units.setdefault(places[position], []).append(unit)
     if not units:
-        raise RoutingError(f"region {name} has no place with {SMALLEST} units to draw from")
+        raise RoutingError(
+            f"region {name} has no place with {SMALLEST} units or more: controls are drawn from "
+            "such activations only, not from gates"
+        )
     if not has_others:
         raise RoutingError(f"region {name} has all the units that a control would be drawn from")
     if gates:
@@ -70,6 +73,18 @@ def random_like(
     )
     parts = (replace(place, units=tuple(sorted(units[place]))) for place in order)
     return Region(f"random:{name}", tuple(parts))
+
+
+def has_units_of_gates(region: Region) -> bool:
+    """Whether a region has some, but not all, of the few units of a place, such as a gate.
+
+    Random regions have units of such places only where `random_like` is asked for `gates`.
+    """
+    return any(map(_of_gate, region.parts))
+
+
+def _of_gate(part: Part) -> bool:
+    return part.size < SMALLEST and not part.whole
 
 
 def _place(part: Part) -> Part:
@@ -84,7 +99,7 @@ def _units_of_gates(region: Region, generator: torch.Generator) -> dict[Part, li
             : len(part.units)
         ].tolist()
         for part in region.parts
-        if part.size < SMALLEST and not part.whole
+        if _of_gate(part)
     }
 
 

@@ -113,6 +113,14 @@ def test_train_passes_the_checked_config_on_and_prints_the_folder(
     assert shown.err.endswith("note: to send it to W&B, type `wandb sync runs/one`\n")
 
 
+def test_train_says_on_a_terminal_that_it_is_loading(
+    trained: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["train", "maze/smoke"]) == 0
+    assert capsys.readouterr().err.startswith("maze/smoke: loading PyTorch")
+
+
 def test_only_the_first_of_several_processes_prints_the_folder(
     trained: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

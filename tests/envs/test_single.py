@@ -99,7 +99,7 @@ def test_what_cannot_be_copied_is_refused(make, message):
 
 @pytest.mark.parametrize(
     ("told", "message"),
-    [({}, "no 'success'"), ({"success": True, "extra": 1}, "report the same ones of each episode")],
+    [({}, "no 'success'"), ({"success": True, "extra": 1}, "return the same facts in every step")],
 )
 def test_facts_that_are_missing_or_differ_are_refused(told, message):
     class Forgets(Walk):

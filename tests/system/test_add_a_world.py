@@ -48,9 +48,11 @@ def test_the_package_trains_is_judged_and_studied_by_the_commands_of_the_page(co
     (row,) = sure["over_seeds"]["sure"]
     assert row["P(side)"]["n"] == 2
     ablated = json.loads(
-        (coin / "runs/routed/one/studies/ablation-levels-200/ablation.json").read_text()
+        (coin / "runs/routed/one/studies/ablation-levels-200-gates-true/ablation.json").read_text()
     )
     right = {row["name"]: row["metrics"]["right"]["value"] for row in ablated["ablation"]["rows"]}
     assert max(right["heads"], right["tails"]) < right["none"] - 0.2
+    random = [value for name, value in right.items() if name.startswith("random:")]
+    assert max(random) < right["none"] - 0.2, "controls with a unit of the gate break as much"
     assert "<h2" in (group / "studies/report/report.html").read_text()
     assert "P(side)" in capsys.readouterr().out

@@ -18,7 +18,8 @@ from chisel.envs.gridworlds import find_world
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.1
-"""Without a terminal, a line is printed after so many seconds, or such a share of the frames."""
+"""Without a terminal, a line is printed at the start and after so many seconds, or such a share of
+the frames."""
 WIDE = 100
 """Columns of a terminal from which on everything is shown."""
 SMOOTHING = 0.3
@@ -72,6 +73,8 @@ class TrainingProgress(Callback):
                 phase="rollout",
             )
             self._bar.start()
+        else:
+            self._print(self._facts({}, pl_module.env_steps, self._started), pl_module.env_steps)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any, **__: Any) -> None:
         """Show the progress within an iteration, which can take minutes."""
@@ -92,7 +95,7 @@ class TrainingProgress(Callback):
                 self._task, completed=pl_module.env_steps, phase="rollout", facts=facts
             )
         else:
-            self._print(facts, pl_module.env_steps, now)
+            self._print_if_due(facts, pl_module.env_steps, now)
 
     def _facts(self, metrics: Mapping[str, float], env_steps: int, now: float) -> dict[str, str]:
         shown = metrics if env_steps >= self.first_shown else {}
@@ -114,12 +117,16 @@ class TrainingProgress(Callback):
     def _share(self, env_steps: int) -> float:
         return env_steps / max(self.frames, 1)
 
-    def _print(self, facts: dict[str, str], env_steps: int, now: float) -> None:
+    def _print_if_due(self, facts: dict[str, str], env_steps: int, now: float) -> None:
         share = self._share(env_steps)
         far = math.floor(share / LINE_SHARE) > math.floor(self._printed_share / LINE_SHARE)
         if not far and now - self._printed < LINE_SECONDS:
             return
         self._printed, self._printed_share = now, share
+        self._print(facts, env_steps)
+
+    def _print(self, facts: dict[str, str], env_steps: int) -> None:
+        share = self._share(env_steps)
         news = "".join(f"{word} {facts[word]}  " for word, _, _ in self.shown)
         line = (
             f"{self.title}  {env_steps:,}/{self.frames:,} frames ({share:.0%})  {news}"

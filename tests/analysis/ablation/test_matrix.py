@@ -155,7 +155,47 @@ def test_a_region_too_small_for_controls_says_so(inputs):
     matrix = matrix_of(model, regions, player(model, inputs), controls=2)
     assert [row.like for row in matrix.rows if row.kind == "random"] == ["left"] * 2 + ["right"] * 2
     assert list(matrix.uncontrolled) == ["sum"]
-    assert "no control: region sum" in matrix.table("").caption
+    assert "no random control: region sum" in matrix.table("").caption
+
+
+def test_the_printed_table_has_words_and_its_file_has_names(inputs):
+    model = layered()
+    matrix = matrix_of(
+        model, routing.resolve(model, REGIONS), player(model, inputs), controls=1, gates=True
+    )
+    table = matrix.table("")
+    names = [NONE, "left", "right", "random:left 1", "random:right 1"]
+    assert list(dict.fromkeys(table.frame["without"])) == names
+    (first, *_) = table.table().columns
+    words = ["nothing", "left", "right", "random 1, size of left", "random 1, size of right"]
+    assert list(dict.fromkeys(first.cells)) == words
+
+
+@pytest.mark.parametrize("gates", [False, True])
+def test_the_table_says_where_random_units_leave_a_gate_alone_that_regions_silence(gates):
+    regions = {
+        "low": [{"module": "0", "units": "0:8"}, {"module": "1", "units": "0"}],
+        "high": [{"module": "0", "units": "8:16"}, {"module": "1", "units": "1"}],
+    }
+    model = nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 2), nn.Linear(2, 1))
+    matrix = matrix_of(
+        model,
+        routing.resolve(model, regions),
+        player(model, torch.rand(30, 8)),
+        controls=1,
+        gates=gates,
+    )
+    said = matrix.table("").caption
+    assert ("random units are none of a gate" in said) != gates
+
+
+def test_the_table_says_why_equal_values_have_no_interval(inputs):
+    model = layered()
+    regions = routing.resolve(model, REGIONS)
+    note = "no interval where all values are equal"
+    equal = inputs[:1].expand(50, 8)
+    assert note in matrix_of(model, regions, player(model, equal)).table("").caption
+    assert note not in matrix_of(model, regions, player(model, inputs)).table("").caption
 
 
 def test_means_are_recorded_on_what_record_runs(inputs):

@@ -100,4 +100,4 @@ def test_the_study_writes_each_run_and_their_mean(wanderer, tmp_path, capsys):
         "selective-ablation.png",
         "tables.json",
     }
-    assert "random:corner" in capsys.readouterr().out
+    assert "random 1, size of corner" in capsys.readouterr().out

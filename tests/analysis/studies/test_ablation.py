@@ -36,7 +36,7 @@ def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_pa
         "tables.json",
     }
     assert "split=validation" in found["command"]
-    assert "random:corner 1" in capsys.readouterr().out
+    assert "random 1, size of corner" in capsys.readouterr().out
 
 
 def group_of_two(folder, agents=ROUTED):

@@ -162,6 +162,18 @@ def test_naming_another_component_starts_from_its_defaults(tmp_path: Path) -> No
     assert configs.load(str(tmp_path / "mine.yaml")).env == MazeConfig()
 
 
+def test_the_name_of_a_file_without_its_ending_is_answered_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("orchard.yaml").write_text("extends: maze/smoke\n")
+    with pytest.raises(ConfigError, match=r"did you mean the file 'orchard\.yaml'"):
+        configs.load("orchard")
+    with pytest.raises(ConfigError, match="`chisel list` prints all") as told:
+        configs.load("zzz")
+    assert len(str(told.value)) < 100
+
+
 def test_a_file_extends_another_and_its_own_keys_win(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("extends: maze/smoke\nenv: {region: 1}\n")
     (tmp_path / "more.yaml").write_text("extends: mine.yaml\nenv: {timeout: 7}\n")

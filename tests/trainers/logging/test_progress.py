@@ -70,15 +70,18 @@ def last_line(text: str) -> str:
     return re.split(r"[\r\n]", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).strip())[-1]
 
 
-def test_without_a_terminal_it_prints_a_line_for_every_tenth_of_the_frames(clock: Clock) -> None:
+def test_without_a_terminal_it_prints_a_line_at_the_start_and_for_every_tenth_of_the_frames(
+    clock: Clock,
+) -> None:
     bar, out = drawn(terminal=False)
     algorithm = module(iterations=100)
     bar.on_train_start(trainer(), algorithm)
     run(bar, algorithm, clock, iterations=100, seconds=0.5)
     bar.on_train_end(trainer(), algorithm)
     lines = out.getvalue().splitlines()
-    assert len(lines) == 10
-    assert lines[4].split("  ") == [
+    assert len(lines) == 1 + 10
+    assert "0/100,000 frames (0%)" in lines[0]
+    assert lines[5].split("  ") == [
         "maze/quick",
         "50,000/100,000 frames (50%)",
         "return 6.12",
@@ -93,7 +96,7 @@ def test_without_a_terminal_a_slow_run_prints_a_line_every_half_minute(clock: Cl
     algorithm = module(iterations=10_000)
     bar.on_train_start(trainer(), algorithm)
     run(bar, algorithm, clock, iterations=60, seconds=10)
-    assert len(out.getvalue().splitlines()) == 60 * 10 / 30
+    assert len(out.getvalue().splitlines()) == 1 + 60 * 10 / 30
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -117,7 +120,8 @@ def test_a_resumed_run_starts_where_it_stopped_and_computes_its_speed_anew(clock
     algorithm.env_steps = 18 * STEPS
     bar.on_train_start(trainer(), algorithm)
     run(bar, algorithm, clock, iterations=2, seconds=1)
-    (line,) = out.getvalue().splitlines()
+    first, line = out.getvalue().splitlines()
+    assert "18,000/20,000 frames (90%)" in first
     assert "20,000/20,000 frames (100%)" in line
     assert line.endswith("1,000 frames/s  0:00 left")
 
