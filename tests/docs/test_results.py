@@ -115,7 +115,8 @@ def test_shipped_agents_were_trained_as_the_page_plans(page: Page) -> None:
         for seed in entry.seeds:
             if ledger.is_recorded(entry, seed):
                 shipped = configs.load(f"{entry.recorded}/seed-{seed}/config.yaml")
-                plan = configs.load(entry.train, [*shlex.split(entry.settings), f"seed={seed}"])
+                settings = [*shlex.split(entry.settings_of(seed)), f"seed={seed}"]
+                plan = configs.load(entry.train, settings)
                 assert trained(shipped) == trained(plan), (name, seed)
 
 
