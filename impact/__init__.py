@@ -8,8 +8,10 @@ from chisel.impact.ablation import (
     STANDARD,
     Agent,
     Outcomes,
+    Sweep,
     ablate,
     exact_policy,
+    sweep,
 )
 from chisel.impact.auxiliary import (
     indicator_rewards,
@@ -84,6 +86,7 @@ __all__ = [
     "Retargeting",
     "Revelation",
     "SampledPower",
+    "Sweep",
     "TooLargeError",
     "World",
     "ability",
@@ -126,6 +129,7 @@ __all__ = [
     "sampled_power",
     "step_penalty",
     "step_rewards",
+    "sweep",
     "uniform_rewards",
     "utility_change",
     "values_once_revealed",

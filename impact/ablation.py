@@ -1,11 +1,11 @@
-"""The ablation of the AUP paper: its agents, and many trials of each."""
+"""The ablation of the AUP paper: its agents, and many trials of each at one or several settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,6 +170,15 @@ class Outcomes:
     curves: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """Outcomes at each value of an option."""
+
+    option: str
+    values: tuple[Any, ...]
+    outcomes: tuple[Outcomes, ...]
+
+
 def ablate(
     world: World,
     options: Options,
@@ -200,6 +209,42 @@ def ablate(
             pool.map(lambda draws: play(world, nodes, chosen, options, draws), generators)
         )
     return _stacked(chosen, trials, options)
+
+
+def sweep(
+    world: World,
+    options: Options,
+    option: str,
+    values: Sequence[Any],
+    generators: Sequence[np.random.Generator],
+    agents: Sequence[Agent] = (MODEL_FREE,),
+    *,
+    threads: int = 1,
+) -> Sweep:
+    """Run the ablation at each value of an option (Turner et al. 2020, figure 4).
+
+    Args:
+        world: Tables of the world.
+        options: All other options.
+        option: A field of `Options`: "lam", "gamma" and "n_rewards" in the paper.
+        values: Values of that option.
+        generators: One for each trial at a value; they are advanced.
+        agents: Agents to run.
+        threads: Number of trials at a time.
+
+    Raises:
+        ValueError: If there is no such option, or a value it cannot have.
+    """
+    if option not in {one.name for one in fields(Options)}:
+        raise ValueError(
+            f"option = {option!r}: options are {', '.join(f.name for f in fields(Options))}"
+        )
+    settings = [replace(options, **{option: value}) for value in values]
+    return Sweep(
+        option,
+        tuple(values),
+        tuple(ablate(world, one, generators, agents, threads=threads) for one in settings),
+    )
 
 
 def _stacked(agents: tuple[Agent, ...], trials: list[list[Played]], options: Options) -> Outcomes:

@@ -67,13 +67,23 @@ def test_ending_costs_lambda_unless_terminal_states_pay_in_every_step(tables):
     an ordinary place, and the cliff is elsewhere."""
     base = replace(impact.EXACT, gamma=0.99, tables=tables, learning=impact.Learning(episodes=2000))
     for ends, completes in (("zero", [1, 1, 0, 0]), ("absorbing", [1, 1, 1, 1])):
-        generators, options = seeds(12), replace(base, ends=ends)
-        found = [
-            impact.ablate(vase_world(), replace(options, lam=lam), generators, [impact.MODEL_FREE])
-            for lam in (0.8, 0.95, 1.05, 1.2)
-        ]
-        share = [(one.reward > 0).mean() for one in found]
+        found = impact.sweep(
+            vase_world(), replace(base, ends=ends), "lam", [0.8, 0.95, 1.05, 1.2], seeds(12)
+        )
+        share = [(one.reward > 0).mean() for one in found.outcomes]
         assert np.round(share).tolist() == completes
+
+
+def test_a_sweep_is_an_ablation_at_each_value():
+    world, options = random_world(7), replace(impact.AS_PUBLISHED, learning=SHORT)
+    found = impact.sweep(world, options, "n_rewards", [0, 3], seeds(3), impact.AGENTS[:4])
+    assert (found.option, found.values) == ("n_rewards", (0, 3))
+    generators = seeds(3)
+    for count, outcome in zip(found.values, found.outcomes, strict=True):
+        again = impact.ablate(
+            world, replace(options, n_rewards=count), generators, impact.AGENTS[:4]
+        )
+        np.testing.assert_array_equal(outcome.actions, again.actions)
 
 
 def test_without_auxiliary_rewards_aup_is_the_standard_agent():
@@ -89,8 +99,10 @@ def test_without_auxiliary_rewards_aup_is_the_standard_agent():
 
 def test_bad_input_is_refused_in_one_line():
     world = vase_world()
+    with pytest.raises(ValueError, match=r"^option = 'lambda': options are lam, [^\n]+$"):
+        impact.sweep(world, impact.EXACT, "lambda", [1], seeds(1))
     with pytest.raises(ValueError, match=r"^lambda = -1[^\n]+$"):
-        replace(impact.EXACT, lam=-1)
+        impact.sweep(world, impact.EXACT, "lam", [-1], seeds(1))
     broken = replace(world, next_state=np.roll(world.next_state, 1, axis=0))
     with pytest.raises(ValueError, match=r"^next_state: a terminal state must lead to itself"):
         impact.ablate(broken, impact.EXACT, seeds(1))

@@ -155,12 +155,9 @@ def test_the_drop_at_lambda_one_comes_from_terminal_states_of_value_zero(name):
     states pay in every step, the goal is reached at larger λ too."""
     completed = {}
     for ends in ("zero", "absorbing"):
-        generators, options = seeds(10), options_for(name, impact.EXACT, ends=ends)
-        found = [
-            impact.ablate(table(name), replace(options, lam=lam), generators, [impact.AUP])
-            for lam in (0.95, 1.05)
-        ]
-        completed[ends] = [int((one.reward == 1).sum()) for one in found]
+        options = options_for(name, impact.EXACT, ends=ends)
+        found = impact.sweep(table(name), options, "lam", [0.95, 1.05], seeds(10), [impact.AUP])
+        completed[ends] = [int((one.reward == 1).sum()) for one in found.outcomes]
     assert completed["zero"] == [10, 0]
     assert completed["absorbing"][1] >= 8
 
@@ -177,9 +174,8 @@ SWEEPS = [  # passes of 25 trials of model-free AUP, in points where they are no
 
 @pytest.mark.parametrize(("name", "option", "values", "measured"), SWEEPS)
 def test_sweeps_pass_as_often_as_was_measured(name, option, values, measured):
-    options, generators = options_for(name, impact.AS_RELEASED), seeds(8)
-    for value, expected in zip(values, measured, strict=True):
-        settings = replace(options, **{option: value})
-        outcome = impact.ablate(table(name), settings, generators, [impact.MODEL_FREE])
+    options = options_for(name, impact.AS_RELEASED)
+    found = impact.sweep(table(name), options, option, values, seeds(8))
+    for outcome, expected in zip(found.outcomes, measured, strict=True):
         passed = int(passes(name, outcome.performance)[0])
         assert alike(passed, 8, expected, 25), (outcome, passed)
