@@ -30,7 +30,7 @@ def test_another_path_stays_as_it_is(path):
         ("agents:of-another-project", "in the folder agents/ of Chisel's repository"),
         (
             "agents:",
-            "there is no agents:; here: agents:language-stories, ",
+            "there is no agents:; here: agents:language-stories-full, agents:language-stories, ",
         ),
         ("agents:../configs", "there is no agents:../configs; "),
         ("agents:README.md", "there is no agents:README.md; "),

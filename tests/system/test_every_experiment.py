@@ -102,7 +102,8 @@ QUICK = (
 
 NO_REGIONS = (
     "has no regions: it was trained without routing.regions; "
-    "`chisel check maze/routed-fc` prints an experiment that has them"
+    "`chisel check maze/routed-fc` prints an experiment that has them, and "
+    "docs/howto/add-a-world.md shows one in a world of your own"
 )
 NO_POLICY = "has no policy; give a run that learnt in an environment"
 NO_OWN_REGIONS = "no kind of example has regions of its own"
