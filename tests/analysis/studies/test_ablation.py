@@ -37,7 +37,8 @@ def test_shipped_weights_suffice_and_each_row_is_the_matrix_of_that_agent(tmp_pa
     }
     assert "split=validation" in found["command"]
     printed = capsys.readouterr().out  # a narrow terminal divides "random 1, size of corner"
-    assert "random 1," in printed and "random:corner" not in printed
+    assert "random 1," in printed
+    assert "random:corner" not in printed
 
 
 def group_of_two(folder, agents=ROUTED):
