@@ -22,6 +22,7 @@ from chisel.analysis.results import (
     mean_over_seeds,
     new_row,
     proportion,
+    shared_legend,
     style_axes,
 )
 
@@ -151,8 +152,8 @@ def gates_figure(found: Found, title: str) -> Figure:
         style_axes(ax, xlabel=labels[by], grid="y")
     axes[0].set_ylim(-0.04, 1.04)
     axes[0].set_ylabel("share that passes all gates", fontsize=9.5)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
+    methods = {one.method for some in found.values() for one in some}
+    shared_legend(figure, axes[0], ncols=len(methods), frameon=None)
     over = f"{len(found)} networks" if len(found) > 1 else "draws; one network, n = 1"
     explain(figure, f"mean and 95 % interval over {over}")
     return figure

@@ -40,6 +40,7 @@ from chisel.analysis.results import (
     Result,
     Seed,
     Within,
+    counted,
 )
 from chisel.configs import ConfigError, hint
 from chisel.models import Loaded
@@ -180,9 +181,8 @@ def _scores(
         if value not in latents:
             raise ConfigError(f"concepts={value}: {hint(value, latents)}")
     bench = _Bench(StoryModel(model, grammar, options.layers, options.seed), options)
-    for done, value in enumerate(chosen, 1):
+    for value in counted(chosen, "concepts", progress):
         yield bench.concept(latents[value], value)
-        progress("concepts", done, len(chosen))
 
 
 class _Bench:

@@ -39,6 +39,7 @@ from chisel.analysis.results import (
     Result,
     Seed,
     Within,
+    counted,
     labelled,
 )
 from chisel.configs import ConfigError, hint
@@ -243,10 +244,9 @@ def _scores(
     network: StoryModel, layer: int, options: _Options, progress: ProgressCallback
 ) -> Iterator[DrawScore]:
     """Score each draw in one network."""
-    bench, cells = _Bench(network, layer, options), list(options.cells())
-    for done, cell in enumerate(cells, 1):
+    bench = _Bench(network, layer, options)
+    for cell in counted(list(options.cells()), "draws", progress):
         yield from bench.draw(*cell)
-        progress("draws", done, len(cells))
 
 
 class _Bench:
