@@ -9,7 +9,8 @@ from chisel.analysis.evaluation import evaluate
 
 ROOT = Path(__file__).parents[3]
 AGENTS = sorted(path.parent for path in ROOT.glob("agents/**/agent.json"))
-PLAYERS = [folder for folder in AGENTS if not folder.parent.name.startswith("language-")]
+PLAYERS = [one for one in AGENTS if not one.parent.name.startswith(("language-", "safelife-"))]
+BUILDERS = [one for one in AGENTS if one.parent.name.startswith("safelife-")]
 UNFINISHED = {"maze-easy/seed-0"}
 CUT_EARLY = {"maze-routed-shuffled", "maze-filtered", "maze-routed-context"}
 """Controls, to be held against others cut alike, and a half-trained agent: they do something."""
@@ -56,3 +57,13 @@ def test_an_agent_solves_most_held_out_levels_and_its_regions_can_be_ablated(
         region = next(iter(agent.regions))
         without = evaluate(agent, overrides=[*settings, f"ablate={region}"], out=tmp_path)
         assert without.score(cheese="anywhere") != whole.score(cheese="anywhere")
+
+
+@pytest.mark.parametrize("folder", BUILDERS, ids=lambda one: str(one.relative_to(ROOT / "agents")))
+def test_a_safelife_agent_earns_more_on_its_training_levels_than_one_that_acts_at_random(
+    folder, tmp_path
+):
+    found = evaluate(folder, overrides=["eval.levels=8", "eval.num_envs=8"], out=tmp_path)
+    reward = found.score(set="training").metrics["return"]
+    random = found.score("random", set="training").metrics["return"]
+    assert reward.value > 5 + random.value
