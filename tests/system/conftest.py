@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from chisel import models
+from chisel.cli.main import main
 from tests import plugins
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -46,6 +47,18 @@ def command_in(folder):
 def chisel(tmp_path):
     """Run `chisel ARGUMENTS` in the test's folder; `wait=False` returns the process."""
     return command_in(tmp_path)
+
+
+def command_here(capsys):
+    """Run `chisel` in this process and the current folder, which saves the imports."""
+
+    def run(*arguments, code=0):
+        found = main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        assert found == code, f"exit {found}, not {code}\n{out}\n{err}"
+        return out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

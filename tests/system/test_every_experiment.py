@@ -17,9 +17,9 @@ import pytest
 
 from chisel import configs
 from chisel.analysis.evaluation import evaluator_of
-from chisel.cli.main import main
 from chisel.configs import registry
 from tests.corpora.idx_files import idx
+from tests.system.conftest import command_here
 
 PAGE = Path(__file__).parents[2] / "docs/reference/commands.md"
 LEVELS, TEST_DIGITS, TEST_MNIST, TEST_STORIES = 2, 400, 20, 12
@@ -220,10 +220,10 @@ def run(request, folder, capsys):
     """Two seeds of the experiment that a test is about, trained for a moment."""
     name = f"{request.param}.yaml" if request.param.startswith("coin") else request.param
 
+    command = command_here(capsys)
+
     def chisel(*words, code=0):
-        found = main(list(map(str, words)))
-        out, err = capsys.readouterr()
-        assert found == code, f"chisel {' '.join(map(str, words))}: exit {found}\n{err}"
+        out, err = command(*words, code=code)
         return out if code == 0 else err
 
     settings = settings_of(configs.load(name))

@@ -6,7 +6,13 @@ import shutil
 import pytest
 
 from chisel import models
-from tests.system.conftest import SMOKE, identical
+from tests.system.conftest import SMOKE, command_here, identical
+
+
+@pytest.fixture
+def chisel(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    return command_here(capsys)
 
 
 @pytest.fixture
