@@ -102,7 +102,6 @@ class Sweep:
         """Try vectors, the first one also with its sign reversed, and random ones like the first.
 
         Args:
-            before: Measurements without a vector.
             layer: Block whose input is steered.
             strengths: Positive factors of the vectors.
             vectors: Vectors by name, `[units]` or `[F, units]`.
