@@ -41,7 +41,7 @@ def find_place(name: str) -> Place:
     """Return a gridworld by name, or for `gridN` an empty square of N × N cells.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is no such world.
     """
     side = _OPEN.fullmatch(name)
     if side is not None:

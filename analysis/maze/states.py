@@ -75,7 +75,7 @@ def with_and_without(
         )
     smaller = [one for one in states if one.maze_dim < one.world_dim]
     if not smaller:
-        raise ConfigError("states=top-right: every maze fills its world, there is no way to open")
+        raise ConfigError("states=top-right: every maze fills its world, so no path can be opened")
     return [to_world_corner(one) for one in smaller], [one.copy() for one in smaller]
 
 

@@ -127,7 +127,7 @@ def run(
         inert = {"plus": plus, "minus": minus}
     for name, value in inert.items():
         if value is not None:
-            raise ConfigError(f"{name}: method={method} does nothing with it")
+            raise ConfigError(f"{name} has no effect with method={method}")
     opened = open_language_model(model)
     lm, contrast, paragraphs = opened.lm, opened.contrast(behaviour), opened.texts(texts)
     table = site_table(lm.model)

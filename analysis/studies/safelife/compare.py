@@ -81,7 +81,9 @@ def run(
     runs = [require_safelife(agent) for agent in agents]
     tasks = sorted({run.env.task for run in runs})
     if len(tasks) > 1:
-        raise ConfigError(f"checkpoint: agents of several tasks ({', '.join(tasks)}); give one's")
+        raise ConfigError(
+            f"checkpoint: agents of several tasks ({', '.join(tasks)}); give those of one task"
+        )
     if len({agent.digest for agent in agents}) < len(agents):
         raise ConfigError("checkpoint: the same weights are given twice")
     names, rows = methods_of(runs), []
