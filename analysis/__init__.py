@@ -1,1 +1,1 @@
-"""What a checkpoint does and why. One room for each kind of question; no Lightning, no W&B."""
+"""Analyses of checkpoints, with one room for each kind of question, without Lightning and W&B."""

@@ -1,1 +1,1 @@
-"""Speed, side by side with peers, and how much code there is. Not part of the wheel."""
+"""Measure speed beside peers, and count the code. This package is not part of the wheel."""

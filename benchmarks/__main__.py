@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: everything of `make bench`; `python -m benchmarks gpu`: on a GPU."""
+"""`python -m benchmarks` measures what `make bench` does; `python -m benchmarks gpu`, a GPU."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Run a benchmark in a process of its own, and time its parts.
 
-A module that is measured apart calls `main(measure)` where it is run as a script.
+A module that is measured in this way calls `main(measure)` when it is run as a script.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 
 class Measure(Protocol):
-    """A function that measures what its module is about."""
+    """The function of a module that does its measurements."""
 
     def __call__(self, *, toy: bool, rounds: int) -> dict[str, Any]:
-        """Measure, in a moment if `toy`, with `rounds` turns of each contender."""
+        """Measure with `rounds` turns of each contender; if `toy`, on tiny sizes."""
 
 
 def run_apart(module: str, env: Mapping[str, str], *, toy: bool, rounds: int) -> dict[str, Any]:
@@ -27,9 +27,9 @@ def run_apart(module: str, env: Mapping[str, str], *, toy: bool, rounds: int) ->
 
     Args:
         module: Name of the module.
-        env: Environment variables that the process has besides the present ones.
-        toy: Passed on to `measure`.
-        rounds: Passed on to `measure`.
+        env: Environment variables of the process, besides the present ones.
+        toy: Whether sizes are tiny; passed on to `measure`.
+        rounds: Number of turns of each contender; passed on to `measure`.
     """
     command = [sys.executable, "-m", module, "--rounds", str(rounds), *(["--toy"] * toy)]
     done = subprocess.run(
@@ -48,7 +48,7 @@ def main(measure: Measure) -> None:
 
 
 def seconds_of(run: Callable[[], object], times: int = 1) -> dict[str, float]:
-    """Run a function some times; return the seconds of wall clock and of CPU together."""
+    """Run a function `times` times, and return the total seconds of wall clock and of CPU."""
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(times):
         run()

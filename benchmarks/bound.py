@@ -14,13 +14,13 @@ SPACES = {
     "maze": models.Spaces((64, 64, 3), "uint8", 255.0, 15),
     "safelife": models.Spaces((25, 25, 1), "int16", 1023.0, 9, packed=10),
 }
-"""What networks see and do, by environment."""
+"""Observations and actions of the networks, by environment."""
 
 
 def run(config: RunConfig, boundary: Callable[[], None]) -> None:
     """Do one forward pass per step, then every epoch's minibatches with their optimiser steps.
 
-    Frames are random, and laid out like the environment's. The loop ends when `boundary` raises.
+    Frames are random, with the environment's layout. The loop ends when `boundary` raises.
     """
     algo, num_envs, spaces = config.algo, config.env.num_envs, SPACES[config.env.name]
     model = models.build(config.model, spaces)

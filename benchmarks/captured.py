@@ -1,4 +1,4 @@
-"""PPO beside mazes of tensors as two CUDA graphs: one for the rollout, one for a minibatch."""
+"""Run PPO on mazes of tensors as two CUDA graphs: one for the rollout, one for a minibatch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Captured:
     that wait for the device are left out.
 
     Args:
-        module: A run beside a `DeviceVectorEnv`.
-        device: Where it trains.
+        module: Module of a run whose environment is a `DeviceVectorEnv`.
+        device: Device that trains.
         bf16: Whether the network runs under autocast to bfloat16.
     """
 
@@ -66,7 +66,7 @@ class Captured:
                 self.update()
 
     def _autocast(self) -> AbstractContextManager[object]:
-        # A cache of casted weights would outlive the graph that filled it.
+        # A cache of cast weights would outlive the graph that filled it.
         kind = self._device.type
         return torch.autocast(kind, torch.bfloat16, enabled=self._bf16, cache_enabled=False)
 

@@ -1,6 +1,6 @@
 """Run one contender: `python -m benchmarks.contenders NAME PRECISION [--toy] [--num-steps N]`.
 
-Each has a process of its own, driven through `benchmarks.pace`.
+Each contender has a process of its own, which `benchmarks.pace` controls.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from benchmarks.pace import Finished, Pace
 from benchmarks.setting import Setting
 
 FOREVER = 10**9
-"""Number of frames that no measurement reaches."""
+"""Number of frames of a training that no measurement reaches."""
 
 
 def chisel(setting: Setting, pace: Pace) -> None:
-    """Run `trainers.train` with nothing left out, timed from one row of its log to the next."""
+    """Run the whole of `trainers.train`, timed from one row of its log to the next."""
     from chisel import trainers
     from chisel.trainers.logging.csv_log import CsvLog
 
@@ -38,7 +38,7 @@ def chisel(setting: Setting, pace: Pace) -> None:
 
 
 def chisel_parts(setting: Setting, pace: Pace) -> None:
-    """Run the same with a stopwatch inside; see `benchmarks.share`."""
+    """Run `trainers.train` with a stopwatch inside; see `benchmarks.share`."""
     from benchmarks import share
 
     watch = share.watch_ppo()
@@ -54,7 +54,7 @@ def sb3(setting: Setting, pace: Pace) -> None:
 
 
 def passes(setting: Setting, pace: Pace) -> None:
-    """Run the network passes alone, which no PPO on this network can beat."""
+    """Run the network passes alone, whose speed no PPO on this network can exceed."""
     from benchmarks import bound
 
     bound.run(setting.config(), pace.boundary)

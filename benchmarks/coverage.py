@@ -28,7 +28,14 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of data whose true mean is known."""
+    """A kind of data whose true mean is known.
+
+    Attributes:
+        words: Description for the table.
+        draw: Draws a number of values from a generator.
+        mean: True mean.
+        within: Range of the values.
+    """
 
     words: str
     draw: Callable[[Generator, int], Floats]
@@ -37,24 +44,24 @@ class Case:
 
 
 def rate(p: float) -> Case:
-    """Return outcomes that are yes or no."""
+    """Return the case of outcomes that are yes or no."""
     return Case(f"yes or no, rate {p}", lambda g, n: (g.random(n) < p) * 1.0, p, (0, 1))
 
 
 def beta(a: float, b: float, words: str) -> Case:
-    """Return probabilities with a beta distribution."""
+    """Return the case of probabilities with a beta distribution."""
     return Case(words, lambda g, n: g.beta(a, b, n), a / (a + b), (0, 1))
 
 
 def changes(up: float, down: float) -> Case:
-    """Return paired changes of an outcome that is yes or no."""
+    """Return the case of paired changes of an outcome that is yes or no."""
     shares = [up, down, 1 - up - down]
     words = f"paired changes, {up} up and {down} down"
     return Case(words, lambda g, n: g.choice([1.0, -1, 0], n, p=shares), up - down, (-1, 1))
 
 
 def failures(share: float) -> Case:
-    """Return results of runs that end near .95, with a share that end near .1."""
+    """Return the case of results of runs near .95, of which a share is near .1."""
     mean = 0.95 - 0.85 * share
     words = f"near .95, one in {1 / share:.0f} near .1"
     return Case(
@@ -88,7 +95,7 @@ def percentile(values: Floats, generator: Generator) -> Estimate:
 
 
 def covered(case: Case, n: int) -> list[str]:
-    """Return, for each method, the share of intervals that hold the mean, and the mean width."""
+    """Return, for each method, the share of intervals that contain the mean, and the mean width."""
     generator = np.random.default_rng([SEED, n])
     found: list[list[Estimate]] = []
     for _ in range(TRIALS):
@@ -106,9 +113,10 @@ def _cell(estimates: tuple[Estimate, ...], mean: float) -> str:
 
 
 def of_shares(n: int) -> str:
-    """Return a row on the exact coverage over rates from 0 to 1 of `proportion`, of Wilson's
-    interval and of Clopper and Pearson's: the mean, the least, the share of rates at which it is
-    below .93, and the mean width.
+    """Return a row of the table of exact coverages over rates from 0 to 1.
+
+    For `proportion`, Wilson's interval, and Clopper and Pearson's, the row has the mean coverage,
+    the smallest one, the share of rates at which it is below .93, and the mean width.
     """
     rates, successes = np.linspace(0.0005, 0.9995, 1999), np.arange(n + 1)
     chances = stats.binom.pmf(successes[:, None], n, rates)
@@ -128,7 +136,7 @@ def of_shares(n: int) -> str:
 
 
 def of_middles(case: Case, n: int) -> list[str]:
-    """Return the coverage of interquartile means, percentile bootstrap and ours."""
+    """Return the coverage of interquartile means by the percentile bootstrap and by our method."""
     generator = np.random.default_rng([SEED, n])
     truth = float(stats.trim_mean(case.draw(generator, 2_000_000), 0.25))
     found = []
@@ -142,7 +150,7 @@ def of_middles(case: Case, n: int) -> list[str]:
 
 
 def of_improvements(distance: float, n: int) -> list[str]:
-    """Return the coverage for two groups of n whose means are so many deviations apart."""
+    """Return the coverage for two groups of n runs, `distance` standard deviations apart."""
     generator = np.random.default_rng([SEED, n])
     truth = float(stats.norm.cdf(distance / np.sqrt(2)))
     found = []
@@ -167,7 +175,7 @@ def means() -> None:
 
 
 def shares_and_aggregates() -> None:
-    """Print the tables of shares, and of what takes ten runs."""
+    """Print the tables of shares, and of the quantities that need ten runs."""
     print("\n| n | `proportion` | Wilson | Clopper and Pearson |")
     print("|---" * 4 + "|")
     for n in (10, 20, 30, 50, 100, 200, 500):

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.demo_levels`: which share of the CPU time of `make demo` draws levels.
+"""`python -m benchmarks.demo_levels`: measure the share of level drawing in `make demo`'s CPU time.
 
-Profiles the first frames of the demo's training, in turns as it is and as it was with procgen,
-whose library played the games and drew the levels of the set. The set is made once and all else
-grows with the frames, from which the share of the whole training follows.
+The first frames of the demo's training are profiled, in turns with the native engine and with
+procgen, whose library then plays the games and draws the levels of the set. The set is made once
+and all other costs grow with the frames, so the share in the whole training can be computed.
 """
 
 from __future__ import annotations
@@ -32,21 +32,22 @@ from chisel.trainers import train
 
 DEMO = "maze/routed-quick"
 LEVELS = 20_000
-"""Levels of the demo's set."""
+"""Number of levels in the demo's set."""
 ENGINES = ("native", "procgen")
 PARTS = {
     "drawing": ("building.py:_drawn", "demo_levels.py:drawn"),
     "the set": ("building.py:build_level_set",),
     "laying levels out": ("level_sampling.py:draw",),
 }
-"""Functions of each part; of several, one calls the other or is not called."""
+"""Functions of each part. If a part has several, either one calls the other, or only one is called.
+"""
 
 
 class _Library:
     """Draws the levels of a set by procgen's own games."""
 
     def streams(self, seed: int, num: int) -> NDArray[Any]:
-        """See `native.streams.level_streams`; makes the games with these streams."""
+        """Make the games with the streams of `native.streams.level_streams`."""
         self._seed, self._num = seed, num
         self._games: ProcgenMaze | None = None
         return level_streams(seed, num)
@@ -74,14 +75,14 @@ def measure(
     """Profile trainings of both engines in turns.
 
     Args:
-        frames: Frames of each training.
-        rounds: Turns of each engine.
-        levels: Levels of the set.
+        frames: Number of frames of each training.
+        rounds: Number of turns of each engine.
+        levels: Number of levels of the set.
         settings: Further overrides of the demo's config.
 
     Returns:
-        Per engine the CPU-seconds of each part in each turn, the share of drawing in the profile
-        and in the whole demo (medians).
+        By engine, the CPU-seconds of each part in each turn, and the median shares of drawing in
+        the profile and in the whole demo.
     """
     turns: dict[str, list[dict[str, float]]] = {engine: [] for engine in ENGINES}
     for number in range(rounds + 1):
@@ -107,7 +108,7 @@ def measure(
 
 
 def _profiled(settings: Sequence[str]) -> dict[str, float]:
-    """Train once; return the CPU-seconds of each part, and of all."""
+    """Train once, and return the CPU-seconds of each part and of the whole."""
     library, profile = _Library(), cProfile.Profile(time.process_time)
     with TemporaryDirectory() as folder:
         config = configs.load(DEMO, [*settings, f"runs_dir={folder}", "trainer.progress=false"])

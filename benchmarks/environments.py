@@ -1,7 +1,7 @@
 """Measure steps per second of the maze environments, and of raw gym3.
 
-Contenders take turns in one process, a few hundred steps at a time. Only stepping is timed: not
-the choice of actions, not the reset.
+Contenders take turns in one process, a few hundred steps at a time. Only stepping is timed, neither
+the choice of actions nor the reset.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def measure(*, steps: int, rounds: int) -> dict[str, Any]:
         rounds: Number of turns of each contender.
 
     Returns:
-        Under each name the turns and the medians of steps per second and of CPU-seconds per 1,000
-        steps; and the adapter's speed as a share of raw gym3's, the median over rounds.
+        By contender the turns, and the medians of steps per second and of CPU-seconds per 1,000
+        steps; also the adapter's speed as a share of raw gym3's, the median over rounds.
     """
     adapted = ("env.engine=procgen", "env.observation=pixels")
     pixels = _random(*adapted, "env.cheese=stock")
@@ -78,9 +78,9 @@ def _config(*overrides: str) -> MazeConfig:
 
 
 def _raw_gym3(*, infos: bool = False) -> Turn:
-    """Step raw procgen as gym3 offers it: act, then rewards, observations and first flags.
+    """Step raw procgen by gym3's interface: act, then read rewards, observations and first flags.
 
-    Only the infos say whether a maze was solved, which our adapter always reports.
+    Only the infos say whether a maze was solved; our adapter always reports that.
     """
     from procgen import ProcgenGym3Env
 
@@ -127,7 +127,7 @@ def _shortest_path(*overrides: str) -> Turn:
 
 
 def _actions_to_cheese(state: MazeState) -> Any:
-    """Yield actions from the mouse to the cheese, one by one, then staying where it is."""
+    """Yield the actions that lead the mouse to the cheese, and afterwards keep it there."""
     way = paths.shortest_path(state.open, state.mouse, state.cheese[0])
     moves = {tuple(delta): move for move, delta in enumerate(MOVE_DELTAS)}
     for (row, col), (next_row, next_col) in itertools.pairwise(way):

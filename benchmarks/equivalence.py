@@ -1,7 +1,7 @@
-"""`python -m benchmarks.equivalence`: does a fast path learn what the plain path learns?
+"""`python -m benchmarks.equivalence`: test whether fast paths learn the same as the plain path.
 
-All arms train from the same seeds on mazes of 3×3. `docs/reference/speed.md` says how large a
-difference counts; that was written before anything was measured. Writes
+All arms train from the same seeds on mazes of 3×3. `docs/reference/speed.md` gives the difference
+that counts, which was chosen before the first measurement. The results go to
 `benchmarks/results/equivalence.json` after every seed.
 """
 
@@ -57,12 +57,12 @@ def measure(
     Args:
         arms: Names of `ARMS`.
         seeds: Seeds of the trainings.
-        out: File that the result so far is written to after every seed.
+        out: File to which the result so far is written after every seed.
         settings: Overrides of `maze/smoke` that all arms share.
 
     Returns:
-        Per arm and measure the value of each seed and, for fast arms, the difference to the plain
-        one: its mean over seeds, its interval, and whether that lies within the margin.
+        By arm and measure, the value of each seed; for fast arms also the difference to the plain
+        arm, with its mean over seeds, its interval, and whether that lies within the margin.
     """
     values: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
     for number, seed in enumerate(seeds, start=1):
@@ -105,7 +105,7 @@ def _learned(seed: int, settings: Sequence[str]) -> dict[str, float]:
 def _difference(
     plain: Sequence[dict[str, float]], fast: Sequence[dict[str, float]]
 ) -> dict[str, Any]:
-    """Return the paired difference of each measure, fast less plain."""
+    """Return the paired difference of each measure, fast minus plain."""
     found = {}
     for name in ("curve", "end"):
         pairs = [ours[name] - theirs[name] for ours, theirs in zip(fast, plain, strict=True)]

@@ -1,7 +1,8 @@
-"""The cost of seeing every square of a large maze, and of mapping where a mouse can be led.
+"""Time the observations of every square of a large maze, and a retargeting map.
 
-Squares are seen as the agent would see them there. A retargeting map clamps one channel at every
-square of a 15×15 maze in turn and follows the way to it, on an untrained Impala 16-32-32.
+An observation is what the agent sees on that square. A retargeting map clamps one channel at every
+square of a 15×15 maze in turn and follows the path to that square, with an untrained Impala
+16-32-32.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from chisel.envs.maze.options import look_of
 from chisel.models import Spaces, build
 
 SIDE = 23
-"""Side of the maze that procgen-tools took 1.7 s for."""
+"""Side of the maze for which procgen-tools took 1.7 s."""
 LARGE = 15
-"""Side of the maze whose squares the mouse is led to."""
+"""Side of the maze to whose squares the mouse is led."""
 LAYER = "embedder.block2.res1.resadd"
 
 
@@ -32,7 +33,8 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
 
     Args:
         toy: Whether to take mazes of 5×5, to see that the harness works.
-        rounds: Number of times that squares are seen; the map is made a third as often, rounded up.
+        rounds: Number of times that squares are observed; the map is made a third as often, rounded
+            up.
     """
     hard = configs.load("maze/hard", ["env.num_threads=0"]).env
     state = _level_set(hard, 5 if toy else SIDE).state(0)

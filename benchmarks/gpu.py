@@ -1,7 +1,7 @@
-"""`python -m benchmarks gpu`: training on one GPU beside the loops of other libraries.
+"""`python -m benchmarks gpu`: time training on one GPU beside the loops of other libraries.
 
-Writes `benchmarks/results/gpu.json`. It takes at most 8 minutes; what no time is left for is said
-to be left out. On a CPU, `--toy` shows that everything runs.
+The results go to `benchmarks/results/gpu.json`. It takes at most 8 minutes; contenders for which no
+time is left are marked as left out. On a CPU, `--toy` shows that everything runs.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ COMMON = (
 )
 TOY = ("env.num_envs=4", "algo.num_steps=8", "algo.num_minibatches=2", "model.channels=[4,4,4]")
 WARM = 2
-"""Iterations that compile, capture and fill caches."""
+"""Number of first iterations, which compile, capture and fill caches."""
 
 
 class Clock:
     """Times iterations.
 
     Args:
-        seconds: Time to measure for; at least one iteration is.
-        device: Device whose work must be done at the end of an iteration.
+        seconds: Time to measure in seconds; at least one iteration is measured.
+        device: Device whose work must be finished at the end of an iteration.
     """
 
     def __init__(self, seconds: float, device: torch.device) -> None:
@@ -64,7 +64,7 @@ class Clock:
         self.ends: list[float] = []
 
     def done(self) -> bool:
-        """Note the end of an iteration, and say whether it was the last one."""
+        """Note the end of an iteration, and return whether it was the last one."""
         if self._device.type == "cuda":
             torch.cuda.synchronize()
         self.ends.append(time.perf_counter())
@@ -134,20 +134,20 @@ CONTENDERS: dict[str, tuple[Run, tuple[str, ...]]] = {
         ("env.engine=device", "trainer.precision=bf16-mixed", "trainer.compile=true"),
     ),
 }
-"""What runs each of them, and its options; in the order in which they run."""
+"""Function and options of each contender, in the order in which they run."""
 
 
 def measure(*, minutes: float, seconds: float, toy: bool) -> dict[str, Any]:
     """Time each contender in each setting.
 
     Args:
-        minutes: Time after which nothing new is started.
-        seconds: Time to measure each of them for.
-        toy: Whether sizes are tiny, and the device is the CPU.
+        minutes: Time in minutes after which no new contender is started.
+        seconds: Time to measure each contender in seconds.
+        toy: Whether sizes are tiny and the device is the CPU.
 
     Returns:
-        By setting and contender frames per second, and the iterations counted; or why there are
-        none.
+        By setting and contender, frames per second and the number of iterations; or the reason why
+        there are none.
     """
     device = torch.device("cpu" if toy else "cuda")
     end = time.monotonic() + 60 * minutes
@@ -189,8 +189,10 @@ def _forget(device: torch.device) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=7.0, help="start nothing new after these")
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each contender")
+    parser.add_argument(
+        "--minutes", type=float, default=7.0, help="time after which no contender is started"
+    )
+    parser.add_argument("--seconds", type=float, default=6.0, help="time to measure each contender")
     parser.add_argument("--toy", action="store_true", help="tiny sizes, on the CPU")
     parser.add_argument("--out", default="benchmarks/results/gpu.json")
     given = parser.parse_args(arguments)

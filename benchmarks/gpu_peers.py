@@ -1,7 +1,7 @@
 """PPO loops in the form of CleanRL's and LeanRL's scripts, written for this comparison.
 
-The network, the hyperparameters and the mazes (the native engine, on the host) are those of the run
-that they are compared with.
+The network, the hyperparameters and the mazes (the native engine, on the host) are those of our
+run.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Peer:
     policy and the loss into CUDA graphs; its products of matrices are in TF32.
 
     Args:
-        config: The run.
-        device: Where it trains.
-        lean: Whether the form is LeanRL's.
+        config: Config of our run.
+        device: Device that trains.
+        lean: Whether the loop is LeanRL's; otherwise it is CleanRL's.
     """
 
     def __init__(self, config: RunConfig, device: torch.device, *, lean: bool) -> None:

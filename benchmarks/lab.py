@@ -1,12 +1,12 @@
-"""`python -m benchmarks.lab`: how soon the lab's page shows what an edit changes.
+"""`python -m benchmarks.lab`: measure how soon the lab's page shows the effect of an edit.
 
 Chromium and the server run on the same two cores, with untrained networks Impala 16-32-32. An edit
-of the network is a step of a vector's strength, one of the board a wall that is drawn or removed,
-both by real events, each when all is computed that the one before asked for. The time is from the
-event to the frame after the drawing; the server's CPU time is beside it, because the time of a busy
-machine says little. Then walls are drawn with 60 events a second for two seconds; an answer is
-stale if the page had asked again before it was drawn. An answer that is drawn in several pieces
-counts once.
+of the network is a step of a vector's strength; an edit of the board is a wall that is drawn or
+removed. Both are made by real events, each after the answers to the one before. The time is from
+the event to the frame after the drawing. The server's CPU time is printed beside it, because the
+time of a busy machine means little. Then walls are drawn with 60 events a second for two seconds.
+An answer is stale if the page had asked again before the answer was drawn. An answer that is drawn
+in several pieces counts once.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ WORLDS = {
 }
 CORES = 2
 DRAGGED, A_SECOND = 120, 60
-"""Events of a drag, and how many are sent a second."""
+"""Number of events of a drag, and number of events per second."""
 GOALS = {
     "network": {"pixels": (50, 150), "symbolic": (50, 60)},
     "board": {"pixels": (50, 250), "symbolic": (50, 60)},
 }
-"""First reaction and whole field, p95 in ms on idle cores, by kind of edit and of observation."""
+"""Goals for the first reaction and for the whole field (95th percentile in ms, on idle cores), by
+kind of edit and of observation."""
 ASKED = """() => {
   window.asked = 0;
   const send = WebSocket.prototype.send;
@@ -77,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=100)
     parser.add_argument("--worlds", nargs="*", default=list(WORLDS), choices=list(WORLDS))
-    parser.add_argument("--threads", type=int, help="of the server; by itself it chooses")
+    parser.add_argument("--threads", type=int, help="threads of the server; default: its choice")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/lab.json"))
     words = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):  # for this process and all that it starts
@@ -211,7 +212,7 @@ def _strength(page: Any, number: int) -> None:
 
 
 def _wall(page: Any, number: int) -> None:
-    """Another square each time, so that no board was seen before."""
+    """Draw or remove a wall on another square each time, so that no board was seen before."""
     squares = page.locator(".board .cell:not([aria-label$=cheese]):not([aria-label$=mouse])")
     squares.nth(7 * number % squares.count()).click(force=True)
 

@@ -1,4 +1,4 @@
-"""Describe the machine and the versions of a measurement, without which a speed means nothing."""
+"""Describe the machine and the software versions of a measurement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 def stamp() -> dict[str, Any]:
-    """Return the processor, its bf16 instructions, cores, versions, and how busy the machine is."""
+    """Return the processor, its bf16 instructions, cores, versions, and the load average."""
     cpu = _cpu_info()
     flags = cpu.get("flags", "").split()
     return {

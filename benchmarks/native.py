@@ -1,8 +1,8 @@
-"""`python -m benchmarks.native`: the native and the device maze engine, on one core.
+"""`python -m benchmarks.native`: time the native and the device maze engine on one core.
 
-Writes `benchmarks/results/native.json`; with `--only PATTERN` the other rows stay as they are.
-Times are CPU time; the best of several turns counts, since other load on a shared machine only ever
-adds to it.
+The results go to `benchmarks/results/native.json`; with `--only PATTERN` the other rows stay as
+they are. Times are CPU time. The shortest of several turns counts, since other load on a shared
+machine can only lengthen a turn.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ from chisel.envs.maze.rules import Look
 
 FLAT: dict[str, Any] = {"use_backgrounds": False, "use_monochrome_assets": True}
 LEVELS = 20_000
-"""Levels of the set of a maze training."""
+"""Number of levels in the set of a maze training."""
 _LEVELS = LevelsConfig(set_size=2000, max_size=9, split="train")
 
 Job = tuple[int, Callable[[], object]]
-"""A count, and what is done so often in a turn."""
+"""Number of times that a turn does something, and the function that does a turn."""
 
 
 def measure(*, steps: int, rounds: int, only: str = "*") -> dict[str, Any]:
     """Time everything in turns.
 
     Args:
-        steps: Steps of all environments of one kind together, in one turn.
+        steps: Number of steps of all environments of one kind together, in one turn.
         rounds: Number of turns.
         only: Pattern of the names to measure.
 
     Returns:
-        Under each name the CPU-seconds of each turn, the count they are divided by, and the rate:
-        count over the shortest turn.
+        By name, the CPU-seconds of each turn, the count of a turn, and the rate, which is the count
+        divided by the seconds of the shortest turn.
     """
     jobs = {name: prepare() for name, prepare in _jobs(steps).items() if fnmatch(name, only)}
     turns: dict[str, list[float]] = {name: [] for name in jobs}
@@ -74,7 +74,7 @@ def measure(*, steps: int, rounds: int, only: str = "*") -> dict[str, Any]:
 
 
 def _jobs(steps: int) -> dict[str, Callable[[], Job]]:
-    """Return by name what prepares each job."""
+    """Return the functions that prepare the jobs, by name."""
     seeds, part = np.arange(max(steps // 100, 200)), functools.partial
     jobs: dict[str, Callable[[], Job]] = {
         f"levels, {mode}": part(_drawing, seeds, side) for mode, side in WORLD_SIZE.items()
@@ -119,7 +119,7 @@ def _observing(config: MazeConfig) -> Job:
 
 
 def _advancing(num: int, steps: int, **options: Any) -> Job:
-    """Return the number of steps of the device engine on the CPU, and what takes them."""
+    """Return the number of steps of the device engine on the CPU, and their function."""
     torch.set_num_threads(1)
     view = options or {"observation": "symbolic"}
     config = MazeConfig(num_envs=num, levels=_LEVELS, timeout=60, engine="device", **view)
@@ -135,7 +135,7 @@ def _advancing(num: int, steps: int, **options: Any) -> Job:
 
 
 def _stepping(num: int, steps: int, **options: Any) -> Job:
-    """Return the number of environment steps, and what takes them with random actions."""
+    """Return the number of environment steps, and a function that plays them at random."""
     env = make_maze(MazeConfig(num_envs=num, levels=_LEVELS, timeout=60, **options), seed=0)
     env.reset()
     actions = np.random.default_rng(0).integers(0, 15, (max(steps // num, 1), num))

@@ -1,7 +1,7 @@
 """Run contenders in processes of their own, in turns of some iterations.
 
-Each keeps its threads, caches and memory to itself and is idle while another one runs, so that
-other work on the machine disturbs all alike.
+Each contender has its own threads, caches and memory, and is idle while another one runs, so that
+other work on the machine disturbs all of them alike.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class Finished(BaseException):
 
 
 class Pace:
-    """The contender's side: stops after the iterations asked for, until more are.
+    """The contender's side, which pauses after the requested iterations until more are requested.
 
     Args:
-        answers: File that results are written to, one JSON line each.
+        answers: File to which results are written, one JSON line each.
     """
 
     def __init__(self, answers: TextIO) -> None:
@@ -33,7 +33,7 @@ class Pace:
             "wall_s": time.perf_counter,
             "cpu_s": time.process_time,
         }
-        """Clocks that are read before and after iterations; an answer has the differences."""
+        """Clocks that are read before and after iterations; an answer contains the differences."""
         self._answers = answers
         self._asked = 1  # the first iteration warms up
         self._begin()
@@ -43,10 +43,10 @@ class Pace:
         self._at_start = {name: count() for name, count in self.counters.items()}
 
     def boundary(self) -> None:
-        """Answer at the end of the last iteration asked for, and wait for the next order.
+        """Answer at the end of the last requested iteration, and wait for the next request.
 
         Raises:
-            Finished: If there is nothing more to measure.
+            Finished: If nothing more is to be measured.
         """
         self._left -= 1
         if self._left:
@@ -62,7 +62,7 @@ class Pace:
 
 
 class Contender:
-    """The measuring side of one process.
+    """The measuring side, which controls one contender's process.
 
     Args:
         name: Name in `benchmarks.contenders`.
@@ -80,7 +80,7 @@ class Contender:
         )
 
     def answer(self) -> dict[str, Any]:
-        """Wait for the iterations that were asked for; the first answer is the warm-up's.
+        """Wait for the requested iterations, and return the answer; the first is the warm-up's.
 
         Raises:
             RuntimeError: If the process has ended.
@@ -93,7 +93,7 @@ class Contender:
         return answer
 
     def run(self, iterations: int) -> dict[str, Any]:
-        """Let it run some iterations, and return its answer."""
+        """Let the contender run some iterations, and return its answer."""
         assert self._process.stdin is not None
         print(iterations, file=self._process.stdin, flush=True)
         return self.answer()

@@ -1,4 +1,4 @@
-"""Run Stable-Baselines3's PPO on our environment with our network, as its documentation says."""
+"""Run Stable-Baselines3's PPO on our environment with our network, as its documentation advises."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Embedder(BaseFeaturesExtractor):
     """The same Impala as ours; SB3 divides the pixels by 255 and adds the heads.
 
     Args:
-        observation_space: As SB3 shows it, channels first.
-        config: Of the run whose network this is.
+        observation_space: Space as SB3 passes it on, channels first.
+        config: Config of the run whose network this is.
     """
 
     def __init__(self, observation_space: spaces.Box, config: RunConfig) -> None:
@@ -74,7 +74,7 @@ class Embedder(BaseFeaturesExtractor):
         self.embedder = models.build(config.model, shown).embedder
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
-        """Features `[B, hidden]`."""
+        """Return features `[B, hidden]`."""
         features: torch.Tensor = self.embedder(obs)
         return features
 
@@ -109,7 +109,7 @@ class MazesForSB3(VecEnv):
         return obs
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Keep the actions `[N]`."""
+        """Store the actions `[N]` for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], list[dict[str, Any]]]:
@@ -126,7 +126,7 @@ class MazesForSB3(VecEnv):
         self._env.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """Return no attribute but `render_mode`, which SB3 reads."""
+        """Return the environment's attribute for each copy; SB3 reads `render_mode`."""
         return [getattr(self._env, attr_name, None) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:

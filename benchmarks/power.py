@@ -1,6 +1,6 @@
-"""The cost of POWER on one core: sampled on grids, exact on a small world, counted over orbits.
+"""Time POWER on one core: sampled on grids, exact on a small world, counted over orbits.
 
-Plain batched value iteration to the same tolerance, in numpy, takes turns with the estimator.
+The estimator takes turns with plain batched value iteration in numpy, to the same tolerance.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
         rounds: Number of turns of each job.
 
     Returns:
-        By job the seconds of every turn and the medians per part: a reward, a world, all cases.
+        By job, the seconds of every turn and the medians per part, which is a reward, a world or
+        all cases.
     """
     jobs = _jobs(toy)
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
@@ -103,7 +104,7 @@ def _swept(
 
 
 def _orbits(rewards: int) -> object:
-    """Count where right is optimal and left is not, in every permutation, at three discounts."""
+    """Count the permutations in which right is optimal and left is not, at three discounts."""
     generator = np.random.default_rng(0)
     counts = []
     for _ in range(rewards):

@@ -1,12 +1,12 @@
-"""The cost of five routed sites in a training step: activation masks, and exact parameter masks.
+"""Time five routed sites in a training step: activation masks, and exact parameter masks.
 
-Three networks; the plain one and the two routed ones take turns in one process, in an order that
-rotates. A step is labels, forward, loss, backward and Adam; every example has one of three labels
-or none, and every site two regions and some shared units.
+For each of three networks, the plain form and the two routed forms take turns in one process, in an
+order that rotates. A step consists of labels, forward, loss, backward and Adam. Every example has
+one of three labels or none, and every site has two regions and some shared units.
 
-Any change to the order in which memory is freed can make the C library hand pages back to the
-system and fetch them again in the middle of a step, which on virtual machines costs more than the
-masks do: so it is measured with the default allocator, and with one that keeps what it has.
+A change to the order in which memory is freed can make the C library return pages to the system and
+fetch them again in the middle of a step. On virtual machines this costs more than the masks. So all
+is measured twice, with the default allocator and with one that keeps its pages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ALLOCATORS = {
         "MALLOC_TOP_PAD_": str(1 << 28),
     },
 }
-"""Environment of the process that measures (glibc)."""
+"""Environment variables of the process that measures with each allocator (glibc)."""
 
 RULES = {"first": {"b": 0}, "second": {"a": 0}, "third": {"a": -0.75, "b": 0.3}}
 UNITS = {"a": "0%:37.5%", "b": "37.5%:75%"}
@@ -54,9 +54,9 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
         rounds: Number of turns of each contender.
 
     Returns:
-        By network: seconds of every turn, and by form the overhead over the plain step in wall-
-        clock and in CPU time: of the fastest turns, which other work on the machine disturbs
-        least, and the median over rounds with quartiles.
+        By network, the seconds of every turn; and by form the overhead over the plain step, in wall
+        clock and in CPU time: of the fastest turns, which other work on the machine disturbs least,
+        and the median over rounds with quartiles.
     """
     networks: dict[str, Callable[[bool], tuple[nn.Module, Tensor, list[str]]]] = {
         "5 x conv32, 32x32, B=64": _conv,
@@ -100,7 +100,7 @@ def _overhead(
 
 
 def _training_step(model: nn.Module, inputs: Tensor, modules: list[str], at: str | None) -> Step:
-    """Return a function that does one training step with modules routed; plain without `at`."""
+    """Return a function that does one training step with routed modules; plain without `at`."""
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(-1, len(RULES), (len(inputs),), generator=generator)

@@ -1,9 +1,8 @@
-"""Steps per second of SafeLife, observations and automatic resets included.
+"""Measure steps per second of SafeLife, observations and automatic resets included.
 
-Beside it, milliseconds per generated level and per measurement of side effects.
-
-Contenders take turns: boards that stand still and boards with spawners, packed views or planes, one
-thread or two. Actions are random.
+Milliseconds per generated level and per measurement of side effects are measured too. Contenders
+take turns: boards that stand still and boards with spawners, packed views or planes, one thread or
+two. Actions are random.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ CONTENDERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         },
     ),
 }
-"""By name the levels that are played, and options."""
+"""Levels and options of each contender."""
 
 
 def measure_apart(*, toy: bool, rounds: int) -> dict[str, Any]:
@@ -55,8 +54,8 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
 
     Returns:
         Under `contenders` the seconds of every turn, and the medians of environment steps per
-        second of CPU time and of wall clock; under `level_ms` and `metric_ms` what a level and a
-        measurement of side effects cost.
+        second of CPU time and of wall clock; under `level_ms` and `metric_ms` the milliseconds of a
+        generated level and of a measurement of side effects.
     """
     boards, steps = (8, 4) if toy else (256, 200)
     turns = {name: _player(boards, steps, *given) for name, given in CONTENDERS.items()}

@@ -1,4 +1,4 @@
-"""Milliseconds of CPU per generated SafeLife level, and per measurement of side effects."""
+"""Measure the CPU time of a generated SafeLife level, and of a measurement of side effects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measure(*, toy: bool) -> dict[str, Any]:
         toy: Whether to take two levels of each task, to see that the harness works.
 
     Returns:
-        Under `level_ms` and `metric_ms`, by task, the mean and the 95th percentile.
+        Under `level_ms` and `metric_ms`, by task, the mean and the 95th percentile in milliseconds.
     """
     number = 2 if toy else 100
     return {

@@ -1,8 +1,8 @@
-"""Whether two commits of this project give the same results, bit for bit.
+"""Test whether two commits of this project give the same results, bit for bit.
 
-`python -m benchmarks.same_results OLD [NEW]`: each is a revision, or the folder of a checkout; NEW
-is the working tree that this file is in. The same commands run in both, one after the other, and
-what they leave is compared. Exit code 0 says that all is equal.
+`python -m benchmarks.same_results OLD [NEW]`: OLD and NEW are revisions, or folders of checkouts;
+without NEW it is the working tree that this file is in. The same commands run in both, one after
+the other, and the files that they write are compared. Exit code 0 means that all are equal.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ finally:
         if file and name.partition(".")[0] in rooms and root not in Path(file).resolve().parents:
             sys.exit(f"{name} was loaded from {file}, not from {root}")
 """
-"""Runs a module as `python -m` does, and fails if any room came from elsewhere, such as from an
-installed copy."""
+"""Program that runs a module as `python -m` does, and fails if any room was imported from
+elsewhere, such as from an installed copy."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A checkout, and how its command is started."""
+    """A checkout, in which commands can be run."""
 
     root: Path
     commit: str
@@ -76,7 +76,7 @@ class Tree:
         return (self.root / "analysis" / "results" / "harness.py").is_file()
 
     def run(self, command: str, folder: Path) -> str | None:
-        """Run `chisel COMMAND` in a folder; what went wrong, or None."""
+        """Run `chisel COMMAND` in a folder, and return the error, or None if there is none."""
         module, path = "cli.main", self.root
         if self.is_prefixed:
             module, path = "chisel.cli.main", self.root / "typing_links"
@@ -102,19 +102,19 @@ class Tree:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case."""
+    """The outcome of a case."""
 
     case: str
     verdict: Literal["equal", "differs", "failed"]
     differences: list[Difference]
     errors: dict[str, str]
-    """By side: what went wrong."""
+    """Error of each side that failed."""
     cpu_s: dict[str, float]
-    """By side."""
+    """CPU seconds of each side."""
 
     @property
     def told(self) -> str:
-        """The first difference or what went wrong; empty if there is none."""
+        """The first difference or the first error as text; empty if there is none."""
         if self.errors:
             return "\n".join(f"{side}: {error}" for side, error in self.errors.items())
         if not self.differences:
@@ -126,10 +126,10 @@ class Outcome:
 
 @contextmanager
 def tree(given: str) -> Iterator[Tree]:
-    """A checkout that exists, or one of a revision, which is removed afterwards.
+    """Yield an existing checkout, or a new one of a revision, which is removed afterwards.
 
     Raises:
-        SystemExit: It is neither.
+        SystemExit: If `given` is neither a checkout nor a revision.
     """
     if (Path(given) / "pyproject.toml").is_file():
         root = Path(given).resolve()
@@ -154,18 +154,18 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def names_between(old: Tree, new: Tree) -> Names:
-    """What is called otherwise now; trees of the same layout call everything alike."""
+    """Return the names that differ between two trees; trees of the same layout have none."""
     return Names(RENAMED, RENAMED_WORDS) if new.is_prefixed and not old.is_prefixed else Names()
 
 
 def compare(case: Case, old: Tree, new: Tree, results: Path) -> Outcome:
-    """Run a case in both trees, in `results/old` and `results/new`, and compare what it left."""
+    """Run a case in both trees, in `results/old` and `results/new`, and compare its results."""
     errors, cpu, folders = {}, {}, {}
     for side, one in (("old", old), ("new", new)):
         folder = folders[side] = results / side / case.name
         folder.mkdir(parents=True)
         (folder / "agents").symlink_to(one.root / "agents")
-        # Commands are in the old words; a tree of the new layout knows only the new ones.
+        # Commands use the old words; a tree of the new layout knows only the new ones.
         words = Names(words=RENAMED_WORDS) if one.is_prefixed else Names()
         before = _cpu_s()
         failures = (one.run(words.typed(command), folder) for command in case.commands)
@@ -207,11 +207,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="GLOB",
-        help="such as 'study/*'; can be repeated",
+        help="cases to run, such as 'study/*'; can be repeated",
     )
     parser.add_argument("--list", action="store_true", help="name the cases and what they run")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for results; must be new")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="for the outcome")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep results here; must be new"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcome here")
     given = parser.parse_args(argv)
     if not given.list and given.old is None:
         parser.error("OLD is missing: a revision, or the folder of a checkout")
@@ -224,7 +226,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare two trees; 0 only if every case is equal."""
+    """Compare two trees, and return the exit code, which is 0 only if every case is equal."""
     given, console = _arguments(argv), Console()
     wanted = cases(*given.case)
     if given.list:

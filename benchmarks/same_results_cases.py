@@ -1,7 +1,7 @@
-"""What `benchmarks.same_results` runs: every algorithm, world and study, as small as it gets.
+"""The cases of `benchmarks.same_results`: every algorithm, world and study, as small as possible.
 
-Commands are what one types after `chisel`, in the words of the old layout. They run in a folder of
-their own, in which `agents` is the tree's folder of shipped weights.
+A command is what one types after `chisel`, in the words of the old layout. The commands of a case
+run in a folder of their own, in which `agents` is the tree's folder of shipped weights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 
 @dataclass(frozen=True)
 class Case:
-    """Commands that run one after the other; whatever they leave is compared."""
+    """Commands that run one after the other, and whose results are compared."""
 
     name: str
     commands: tuple[str, ...]
@@ -88,7 +88,8 @@ RESUMED = {
     "autoencoder": ("digits/split/run", f"digits/split {DIGITS} frames=2394", 4788),
     "language": ("language/stories-gram/run", f"language/stories-gram {STORIES}", 120),
 }
-"""By algorithm: the run's folder in runs/, how it begins, and to which frame it then goes on."""
+"""For each algorithm, the run's folder in runs/, the options of its beginning, and the frame up to
+which it is then resumed."""
 
 EVALUATIONS = {
     "maze": "agents/maze-quick/seed-0 eval.levels=12",
@@ -109,7 +110,7 @@ _OWN_EVALUATIONS = {
         "compare runs/maze/smoke/run runs/maze/routed-quick/run out=out",
     ),
 }
-"""Worlds of which no agent is shipped, and a comparison of runs."""
+"""Evaluations in worlds without a shipped agent, and a comparison of runs."""
 
 _QUICK = "checkpoint=agents/maze-quick/seed-0"
 _PIXELS = "checkpoint=agents/maze-pixels-small/seed-0"
@@ -196,8 +197,8 @@ STUDIES: dict[str, tuple[str, ...]] = {
         f"seeds=0 experiments=routed,naive boards=16 final_boards=32 settings='{_SMALL_BOARDS}'",
     ),
 }
-"""By registered study: what is typed after its name; whole commands that come before begin with
-`train`."""
+"""Commands of each registered study: the options that are typed after its name, and before them
+whole commands that begin with `train`."""
 
 
 def _study(name: str, commands: tuple[str, ...]) -> Case:
@@ -206,9 +207,9 @@ def _study(name: str, commands: tuple[str, ...]) -> Case:
 
 
 def cases(*patterns: str) -> list[Case]:
-    """Cases whose name matches a pattern such as `study/*`, in the order they run in.
+    """Return the cases whose name matches a pattern such as `study/*`, in the order of running.
 
-    Without a pattern: all.
+    Without a pattern, return all cases.
     """
     found = [Case(f"train/{name}", (f"train {line}",)) for name, line in TRAININGS.items()]
     found += [

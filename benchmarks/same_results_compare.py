@@ -1,4 +1,4 @@
-"""Compares what two trees left: every number of every file, bit for bit, under one map of names."""
+"""Compare every number in the results of two trees, bit for bit, under one map of names."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ RENAMED: dict[str, str] = {
         "JSON file"
     ),
 }
-"""Old name to new: of keys, columns, names of files and values that are names, alone or as a part
-between dots, and whole sentences. There is no other exception."""
+"""New name of each old name. It applies to keys, columns, names of files and values that are names,
+alone or as a part between dots, and to whole sentences. There is no other exception."""
 
 RENAMED_WORDS: dict[str, str] = {
     "digits/split": "digits/halves",
@@ -66,8 +66,8 @@ RENAMED_WORDS: dict[str, str] = {
     "algo.aux.seekers": "algo.aux.exploring",
     "made one with others by": "mixed with others by",
 }
-"""Old word to new in what is typed: experiments, settings, studies and their options.
-Also phrases of messages: values of results repeat what was typed and said."""
+"""New word of each old word that is typed: experiments, settings, studies and their options.
+Phrases of messages are here too, since results repeat commands and messages."""
 
 NOT_COMPARED = {
     "versions": "of Python and packages, the project's own among them",
@@ -83,12 +83,12 @@ NOT_COMPARED = {
 `outer:inner` is a key under another."""
 
 SEVERAL = 20
-"""Differences that are kept of each case; the first is shown."""
+"""Number of differences that are kept of each case; the first is shown."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two results differ, and what each holds there."""
+    """A place in which two results differ, and its value in each."""
 
     file: str
     key: str
@@ -98,27 +98,27 @@ class Difference:
 
 @dataclass(frozen=True)
 class Names:
-    """Translates what an old tree wrote; with nothing in it all stays as it is."""
+    """Translates the names in an old tree's results; without names it changes nothing."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, text: str) -> str:
-        """A key or a name: all of it, or its parts between dots."""
+        """Translate a key or a name: the whole of it, or its parts between dots."""
         if text in self.names:
             return self.names[text]
         return ".".join(self.names.get(part, part) for part in text.split("."))
 
     def value(self, text: str) -> str:
-        """A text in a result: a name, or what repeats words that were typed or said."""
+        """Translate a text in a result: a name, or a text that repeats commands or messages."""
         return _replaced(self.of(text), self.words)
 
     def path(self, path: str) -> str:
-        """A file's path inside the folder of results."""
+        """Translate a file's path inside the folder of results."""
         return "/".join(map(self.of, self.value(path).split("/")))
 
     def typed(self, command: str) -> str:
-        """A command, with every whole word that is another now."""
+        """Translate every whole word of a command."""
         return _replaced(command, self.words)
 
 
@@ -131,9 +131,9 @@ def _replaced(text: str, words: Mapping[str, str]) -> str:
 
 
 def folder_differences(old: Path, new: Path, names: Names) -> list[Difference]:
-    """What differs between two folders of results, file by file; at most `SEVERAL`.
+    """Return at most `SEVERAL` differences between two folders of results, file by file.
 
-    JSON, CSV, checkpoints and safetensors are read, of other files only the name counts.
+    JSON, CSV, checkpoints and safetensors are read; of other files only the names are compared.
     """
     written = _files(old)
     before = {names.path(file): old / file for file in written}
@@ -158,7 +158,7 @@ def folder_differences(old: Path, new: Path, names: Names) -> list[Difference]:
 
 
 def _files(folder: Path) -> list[str]:
-    """Relative paths of all files; links are not followed, they are what was given."""
+    """Return the relative paths of all files, without following links, which lead to inputs."""
     found = [Path(at) / name for at, _, files in os.walk(folder) for name in files]
     return [str(path.relative_to(folder)) for path in found if not path.is_symlink()]
 
@@ -238,7 +238,7 @@ def _tensors(old: Tensor, new: Tensor, at: str) -> Found:
 
 
 def _bytes(tensor: Tensor) -> Tensor:
-    """Of each element, as [elements, bytes]."""
+    """Return the bytes of each element, `[elements, bytes]`."""
     # A copy of its own, because a tensor with axes of length 1 may have any stride there.
     flat = tensor.detach().flatten().clone(memory_format=torch.contiguous_format)
     return flat.view(torch.uint8).reshape(flat.numel(), flat.element_size())

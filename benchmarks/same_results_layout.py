@@ -1,8 +1,9 @@
-"""Compare results that were written before and after studies had a harness and worlds evaluators.
+"""Compare results of the old layout with results of the harness for studies and the evaluators.
 
-Files and keys moved then, and some intervals are others. So every number of an old result must be
-in the new one, at the key that `MOVED` gives; the new one may hold more. Ends of intervals and
-where a result comes from are not compared. CHANGELOG.md lists these differences with their reasons.
+Files and keys differ between the two, and so do some intervals. Every number of an old result must
+be in the new one, at the key that `MOVED` gives; the new one may hold more. Ends of intervals and
+the provenance of a result are not compared. CHANGELOG.md lists these differences with their
+reasons.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 FILES = {"fields.json": "vector-field.json", "split.json": "eval.json"}
-"""Old name of a file to new."""
+"""New name of each old name of a file."""
 
 PROVENANCE = {
     *("checkpoint", "sha256", "env_steps", "seed", "command", "config", "versions", "study"),
     *("options", "of", "levels", "held_out", "trained_on", "file", "intervals"),
 }
-"""Keys of an old result that the harness writes in another place, or in other words."""
+"""Keys of an old result that the harness writes in another place or in another form."""
 
 ENDS = {"low", "high"}
 SPEEDS = {"charts/SPS", "time/rollout_s", "time/update_s"}
@@ -36,7 +37,8 @@ MOVED: dict[str, list[tuple[str, str]]] = {
     "localization.json": [(r"runs:", "of_each:")],
     "selective-ablation.json": [(r"runs:(\d+):regions", r"regions:\1")],
 }
-"""By new name of a file, patterns of old keys and what they are now; the first that fits counts."""
+"""For each file by its new name, patterns of old keys and their new keys; the first match counts.
+"""
 
 GONE = {
     "integrated-gradients.json": {"baseline"},  # no-cheese is called removed
@@ -47,11 +49,12 @@ GONE = {
     },
     "compare.json": None,  # the report's learning curves, which are on its page alone
 }
-"""By name of a file, old keys that are no numbers of the result, or None for the whole file."""
+"""For each file by its name, old keys that are no numbers of the result; None for the whole file.
+"""
 
 
 def moved_differences(old: Path, new: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Yield file, key, old and new value of every number that is not where it should be."""
+    """Yield file, key, old and new value of every number that is missing at its new key."""
     for file in sorted(old.rglob("*.json")):
         if file.name == "tables.json":  # the same numbers in words
             continue
@@ -95,7 +98,7 @@ def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _scores(data: dict[str, Any]) -> dict[str, Any]:
-    """Return values and n by player, situation, group and metric, of either layout."""
+    """Return values and n by player, situation, group and metric, from either layout."""
     found: dict[str, Any] = {}
     for score in data["scores"]:
         if "metrics" in score:

@@ -26,7 +26,8 @@ STANDARD = (
     "algo.anneal_lr=false",
     *QUIET,
 )
-"""Impala 16-32-32 on 64x64 pixels, 64 envs of 64 steps, 8 minibatches, 3 epochs, easy mazes."""
+"""Overrides for an Impala 16-32-32 on 64x64 pixels of easy mazes, with 64 envs of 64 steps, 8
+minibatches and 3 epochs."""
 
 TOY = (
     "env.num_envs=4",
@@ -36,7 +37,7 @@ TOY = (
     "model.channels=[4,4,4]",
     "model.hidden=16",
 )
-"""The same in a second, to see that the harness works."""
+"""Overrides that shorten this to a second, to see that the harness works."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Setting:
     num_steps: int | None = None
     """Steps per environment and iteration; `None` takes those of `STANDARD`."""
     safelife: bool = False
-    """Whether the setting is that of `safelife/ppo`, the network and numbers of 2006.06547."""
+    """Whether the setting is that of `safelife/ppo`, with the network and the hyperparameters of
+    Turner et al. (2020, arXiv 2006.06547)."""
 
     def config(self, extra: Sequence[str] = ()) -> RunConfig:
         """Return the config of a run."""

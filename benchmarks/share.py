@@ -1,7 +1,7 @@
-"""Measure which share of an iteration Lightning, callbacks and logs take.
+"""Measure the share of an iteration that Lightning, callbacks and logs take.
 
 A stopwatch runs during PPO's own work (rollout, advantages, minibatches, losses, backward,
-clipping, optimiser step). The rest of the time between two rows of the log belongs to the others.
+clipping, optimiser step). The rest of the time between two rows of the log is their share.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Stopwatch:
-    """Seconds spent inside wrapped functions; nested ones count once."""
+    """Measures the seconds spent inside wrapped functions; nested calls count once."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -28,7 +28,10 @@ class Stopwatch:
         return before
 
     def wrap(self, function: Callable[..., Any], *, counts: bool = True) -> Callable[..., Any]:
-        """Return the function, timed; without `counts`, left out of the time of one around it."""
+        """Return the function with timing.
+
+        Without `counts`, its time is left out of the time of a timed function around it.
+        """
 
         @functools.wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -42,7 +45,7 @@ class Stopwatch:
 
 
 def watch_ppo() -> Stopwatch:
-    """Put a stopwatch into the PPO of this process."""
+    """Wrap the PPO of this process in a stopwatch, and return it."""
     from chisel.trainers.onpolicy.module import OnPolicy
     from chisel.trainers.runs.iterations import MinibatchLoader
 

@@ -1,7 +1,8 @@
-"""Play SafeLife for a million steps: does memory stay as it is, and is every number finite?
+"""Play SafeLife for many steps, to see that memory does not grow and that every number is finite.
 
-`python -m benchmarks.soak --steps 1000000`: endless levels with spawners, random actions, all that
-training adds, and the side effects of every episode. Memory is read at ten points.
+`python -m benchmarks.soak --steps 1000000` plays endless levels with spawners by random actions,
+with all additions of training, and measures the side effects of every episode. Memory is read at
+ten points.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ CONFIG = SafeLifeConfig(
 
 
 def resident_mib() -> float:
-    """Return the resident memory of this process."""
+    """Return the resident memory of this process in MiB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -39,7 +40,7 @@ def resident_mib() -> float:
 
 
 def soak(steps: int) -> dict[str, Any]:
-    """Play so many environment steps.
+    """Play `steps` environment steps.
 
     Returns:
         Episodes, CPU seconds, and memory in MiB at ten points.

@@ -1,10 +1,10 @@
-"""How much code there is: `python -m benchmarks.statements` counts the statements of every room.
+"""`python -m benchmarks.statements`: count the statements of every room.
 
 A statement is a node of Python's syntax tree that is an `ast.stmt`: an import, an assignment and a
 call count one, and so does a `def`, `class`, `if`, `for`, `with` or `try`, besides the statements
 in its bodies (`elif` is an `if` in an `else`). A string that stands alone counts nothing: it is the
-docstring of a module, a class, a function or an attribute. Neither do comments, nor how many lines
-a statement takes. Tests and benchmarks count as no room.
+docstring of a module, a class, a function or an attribute. Comments do not count either, and a
+statement counts once, however many lines it takes. Tests and benchmarks are no rooms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NO_ROOMS = {"benchmarks", "docs", "tests", "typing_links"}
 
 
 def rooms() -> list[str]:
-    """Return the top-level folders that are packages, sorted, without `NO_ROOMS`."""
+    """Return the names of the top-level folders that are packages, sorted, without `NO_ROOMS`."""
     return sorted({file.parent.name for file in ROOT.glob("*/__init__.py")} - NO_ROOMS)
 
 

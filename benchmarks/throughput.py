@@ -1,7 +1,7 @@
 """Measure speed beside peers: `python -m benchmarks.throughput [--quick] [--part PART …]`.
 
-Results go to benchmarks/results/NAME.json. Parts can be measured again one by one when the machine
-was busy; the others stay in the file.
+Results go to benchmarks/results/NAME.json. If the machine was busy, single parts can be measured
+again; the others stay in the file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RATIOS = {
     "fp32 over its bound": ("chisel fp32", "passes fp32"),
     "bf16 over its bound": ("chisel bf16", "passes bf16"),
 }
-"""Speed of the first as a multiple of the second's."""
+"""Pairs of contenders; the speed of the first is given as a multiple of the second's."""
 
 
 def ppo(toy: bool, rounds: int) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def memory(toy: bool, rounds: int) -> dict[str, Any]:
 
 
 def envs(toy: bool, rounds: int) -> dict[str, Any]:
-    """Measure steps per second of the environments, in many short turns."""
+    """Measure steps per second of the maze environments, in many short turns."""
     if toy:
         return environments.measure(steps=256, rounds=rounds)
     return environments.measure(steps=64 * 100, rounds=7 * rounds)
@@ -118,7 +118,7 @@ def power(toy: bool, rounds: int) -> dict[str, Any]:
 
 
 def fields(toy: bool, rounds: int) -> dict[str, Any]:
-    """Time observations of all squares of a maze, and a map of where a mouse can be led."""
+    """Time observations of all squares of a maze, and a retargeting map."""
     return field_costs.measure(toy=toy, rounds=rounds if toy else 7 * rounds)
 
 
@@ -180,10 +180,12 @@ def _summary(turns: list[dict[str, Any]], frames: int) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure the parts named on the command line; write and print the results."""
     parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="toy sizes: does the harness work?")
-    parser.add_argument("--part", action="append", choices=sorted(PARTS), help="default: all")
+    parser.add_argument("--quick", action="store_true", help="toy sizes, to test the harness")
+    parser.add_argument(
+        "--part", action="append", choices=sorted(PARTS), help="part to measure; default: all"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--name", default=None, help="of the results file")
+    parser.add_argument("--name", default=None, help="name of the results file")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results file")
     given = parser.parse_args(arguments)
     path = given.out / f"{given.name or ('quick' if given.quick else 'throughput')}.json"

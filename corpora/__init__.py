@@ -1,4 +1,4 @@
-"""Examples that are no worlds: pictures of digits, stories, contrast pairs, plain texts."""
+"""Data without an environment: pictures of digits, stories, contrast pairs, plain texts."""
 
 from chisel.corpora.contrast import Contrast, contrasts, load_contrast
 from chisel.corpora.digits import HALVES, DataSet, Examples, Part, half_of, load_data

@@ -1,4 +1,4 @@
-"""Contrast pairs, from files that anybody can write, and those that come along."""
+"""Read contrast pairs from YAML files; some of these files are part of this package."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _OURS = Path(__file__).parent / "texts"
 
 @dataclass(frozen=True)
 class Contrast:
-    """A behaviour in pairs of texts that differ in their endings, and how to measure it."""
+    """A behaviour: pairs of texts with and without it, and words to measure it by."""
 
     name: str
     about: str
-    """One sentence on what the behaviour is."""
+    """One sentence that describes the behaviour."""
     asks: str
     """A prompt that asks for the behaviour in words."""
     wanted: tuple[str, ...]
-    """Words that the behaviour makes more likely as the next one."""
+    """Words that the behaviour makes more likely as the next word."""
     unwanted: tuple[str, ...]
-    """Words that it makes less likely."""
+    """Words that the behaviour makes less likely as the next word."""
     prompts: tuple[str, ...]
-    """Beginnings of texts, none of them in a pair, whose next word is looked at."""
+    """Beginnings of texts, none of them in a pair, whose next word is scored."""
     pairs: tuple[tuple[str, str, str], ...]
-    """What both texts begin with, the ending with the behaviour, and the one without."""
+    """Common beginning of both texts, ending with the behaviour, and ending without it."""
 
     @property
     def texts(self) -> tuple[list[str], list[str]]:
-        """The texts with the behaviour, and in the same order those without."""
+        """Return the texts with the behaviour, and in the same order those without it."""
         return [f"{a} {b}" for a, b, _ in self.pairs], [f"{a} {c}" for a, _, c in self.pairs]
 
 
 def contrasts() -> list[str]:
-    """Return the names of the behaviours that come along."""
+    """Return the names of the behaviours that are part of this package."""
     return sorted(file.stem for file in _OURS.glob("*.yaml"))
 
 
@@ -50,7 +50,7 @@ def load_contrast(name: str) -> Contrast:
         name: A name from `contrasts`, or the path of a YAML file with the keys of `Contrast`.
 
     Raises:
-        ConfigError: There is no such file, or it lacks something.
+        ConfigError: If there is no such file, or a key is missing or wrong.
     """
     file = _OURS / f"{name}.yaml" if name in contrasts() else Path(name)
     if not file.is_file():

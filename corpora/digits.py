@@ -1,4 +1,4 @@
-"""Data sets of digits in three fixed parts, for training without an environment."""
+"""Load data sets of digits in three fixed parts, for training without an environment."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _MNIST = ("train", "t10k")
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures of digits, and the digits."""
+    """Pictures of digits, and their labels."""
 
     images: NDArray[np.float32]
-    """`[N, H, W]`, from -1 (empty) to 1 (full ink)."""
+    """Pictures `[N, H, W]`, from -1 (empty) to 1 (full ink)."""
     digits: NDArray[np.int64]
-    """`[N]`, 0 to 9."""
+    """Digit in each picture, `[N]`, 0 to 9."""
 
     def __len__(self) -> int:
         return len(self.digits)
@@ -41,7 +41,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Examples in three parts, for training, tuning and reports."""
+    """Examples in three parts: for training, for tuning, and for reporting results."""
 
     train: Examples
     validation: Examples
@@ -72,8 +72,8 @@ def half_of(digits: NDArray[np.int64]) -> NDArray[np.int64]:
 def load_digits(config: DigitsConfig) -> DataSet:
     """Load `corpus.name: digits`, 1,197 + 200 + 400 pictures of 8×8; registered under that name.
 
-    Alpaydin and Kaynak's "Optical recognition of handwritten digits", as scikit-learn ships it,
-    divided in a fixed random order. One writer's digits can be in several parts.
+    It is Alpaydin and Kaynak's "Optical recognition of handwritten digits", as scikit-learn ships
+    it, divided in a fixed random order. One writer's digits can be in several parts.
     """
     from sklearn import datasets  # slow to import, and nothing else needs it
 
@@ -145,7 +145,8 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
     each axis as a big-endian 32-bit number (LeCun et al., "The MNIST database").
 
     Raises:
-        ConfigError: If it can't be read, is no idx file of bytes, or is not as long as it says.
+        ConfigError: If the file can't be read, is no idx file of bytes, or has not the length that
+            its header gives.
     """
     try:
         data = path.read_bytes()

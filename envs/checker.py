@@ -34,8 +34,8 @@ from chisel.envs.declarations import (
 Make = Callable[[int], StatefulVectorEnv]
 
 RARE = 1e-3
-"""If all last observations equal the first one of the next episode, and the probability of that by
-chance is below this, they are taken for first ones."""
+"""Probability below which it is no coincidence that all last observations equal the first ones of
+the next episodes. They then count as first ones."""
 
 
 @dataclass(frozen=True)
@@ -185,14 +185,15 @@ def _check_outcome(env: StatefulVectorEnv, given: tuple[Any, ...]) -> tuple[Any,
 
 
 def _known(infos: dict[str, Any], num_envs: int) -> NDArray[np.bool_]:
-    """Rows in which an episode's last observation is given, bool `[N]`."""
+    """Return the rows in which an episode's last observation is given, bool `[N]`."""
     return np.asarray(infos.get("_final_obs", np.zeros(num_envs, np.bool_)))
 
 
 def _check_last_observations(played: Sequence[Step]) -> None:
     """Refuse last observations that are in fact the first of the next episode.
 
-    A pair may be equal by chance: the more often the first observation occurs, the more likely.
+    A pair may be equal by chance. The more often the first observation occurs, the more likely that
+    is.
     """
     seen = Counter(row.tobytes() for step in played for row in step.observations)
     for kind in ("terminated", "truncated"):

@@ -24,6 +24,6 @@ def compiled(function: _Loop) -> _Loop:
         made: Any = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba found no folder for its files
         return cast(_Loop, numba.njit(nogil=True)(function))
-    # numba looks at the function's own file only, and would keep what it took from other files.
+    # numba checks only the function's own file, and would keep outdated code from other files.
     made._cache._cache_file._source_stamp = _NEWEST
     return cast(_Loop, made)

@@ -17,7 +17,7 @@ from chisel.configs.errors import EnvironmentFault
 
 ATTRIBUTES = ("num_envs", "single_observation_space", "single_action_space", "metadata")
 FACTS = ("r", "l", "success")
-"""What is reported of every episode: return, length and success."""
+"""Names of the facts that are reported of every episode: return, length and success."""
 METHODS = ("reset", "step", "observe", "get_state", "set_state", "close")
 
 
@@ -36,7 +36,7 @@ def as_array(values: Any) -> Any:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a value is a torch tensor; torch itself is not imported here."""
+    """Return whether a value is a torch tensor; torch itself is not imported here."""
     return type(value).__module__ == "torch" and hasattr(value, "cpu")
 
 
@@ -48,8 +48,8 @@ def check_declarations(env: Any) -> None:
 
     Raises:
         EnvironmentFault: If it is no `StatefulVectorEnv` in SAME_STEP autoreset whose observations
-            are images, vectors or tokens and whose actions are numbered from 0; says what would be
-            right.
+            are images, vectors or tokens and whose actions are numbered from 0. The message says
+            what would be right.
     """
     for name in ATTRIBUTES:
         require(hasattr(env, name), _missing(env, name))
@@ -77,7 +77,7 @@ def check_declarations(env: Any) -> None:
 
 
 def check_complete(env: Any, num_envs: int) -> None:
-    """Refuse an environment that checkpoints could not hold, or with another number of copies.
+    """Refuse an environment that cannot be saved, or that has another number of copies.
 
     Args:
         env: An environment that passed `check_declarations`.
@@ -96,7 +96,7 @@ def check_complete(env: Any, num_envs: int) -> None:
 
 
 def check_infos(infos: dict[str, Any]) -> None:
-    """Check that the infos of a step say of which episodes they are, and how these ended.
+    """Check that the infos of a step say which episodes ended, and how.
 
     Raises:
         EnvironmentFault: If a key is missing.
@@ -116,12 +116,12 @@ def check_observations(env: Any, observations: Any, source: str) -> None:
 
     Args:
         env: An environment that passed `check_declarations`.
-        observations: Value that it returned.
+        observations: Value that the environment returned.
         source: Name of the method that returned it.
 
     Raises:
-        EnvironmentFault: If they are no array, and no tensor, of the space's shape, type and
-            bounds.
+        EnvironmentFault: If the observations are neither an array nor a tensor of the space's
+            shape, type and bounds.
     """
     require(
         isinstance(observations, np.ndarray) or is_tensor(observations),
@@ -148,8 +148,13 @@ def bounds_of(space: spaces.Space[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def check_bounds(space: spaces.Space[Any], observations: NDArray[Any], source: str) -> None:
     """Check type and bounds of observations.
 
+    Args:
+        space: A `Box` or a `MultiDiscrete`.
+        observations: Observations of all copies `[N, ...]`.
+        source: Name of the method that returned them.
+
     Raises:
-        EnvironmentFault: If they are not the space's.
+        EnvironmentFault: If type or bounds are not the space's.
     """
     require(
         observations.dtype == space.dtype,

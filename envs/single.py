@@ -22,11 +22,11 @@ from chisel.envs.vector import (
 
 
 class SingleEnv(Protocol):
-    """A `gymnasium.Env` without wrappers, with two methods more, `get_state` and `set_state`.
+    """A `gymnasium.Env` without wrappers that also has `get_state` and `set_state`.
 
-    It draws what is random from `np_random`. The infos of an episode's last step are the facts
-    about this episode, under the same keys in each; `success` must be one of them. Where
-    `SingleEnvs` has `max_steps`, any step can be the last one: then every step must return them.
+    All its random draws come from `np_random`. The infos of an episode's last step are the facts
+    about this episode, under the same keys in each; `success` must be one of them. If `SingleEnvs`
+    has `max_steps`, any step can be the last one, so every step must return them.
     """
 
     observation_space: spaces.Space[Any]
@@ -42,13 +42,13 @@ class SingleEnv(Protocol):
         """Act; return observation, reward, terminated, truncated and infos."""
 
     def get_state(self) -> dict[str, Plain]:
-        """Return all that steps depend on, apart from `np_random`."""
+        """Return everything that steps depend on, apart from `np_random`."""
 
     def set_state(self, state: dict[str, Plain]) -> None:
         """Continue where `get_state` was called."""
 
     def close(self) -> None:
-        """Free what the environment holds."""
+        """Free the resources of the environment."""
 
 
 class SingleEnvs(SameStepVectorEnv):
@@ -58,11 +58,11 @@ class SingleEnvs(SameStepVectorEnv):
     states of the copies and of their generators. The copies take turns in one thread.
 
     Args:
-        make: Makes one copy; the class itself will do.
+        make: Function that makes one copy, such as the class itself.
         num_envs: Number of copies.
         seed: Seed of the first `reset`, from which each copy gets a seed of its own.
-        max_steps: Steps after which an episode is truncated, which a copy does not know: return
-            the facts in every step. `None`: the copies end their episodes themselves.
+        max_steps: Steps after which an episode is truncated. A copy does not know this limit, so it
+            must return the facts in every step. `None`: the copies end their episodes themselves.
 
     Raises:
         EnvironmentFault: If a copy is wrapped, lacks a method, or reports no `success`.
@@ -132,7 +132,7 @@ class SingleEnvs(SameStepVectorEnv):
     ) -> tuple[
         NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
-        """Act `[N]`; see `StatefulVectorEnv`."""
+        """Act in every copy, `[N]`; see `StatefulVectorEnv`."""
         checked = self._checked_actions(actions)
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros((2, self.num_envs), bool)
@@ -150,7 +150,7 @@ class SingleEnvs(SameStepVectorEnv):
         return self.observe(), rewards, terminated, truncated, infos
 
     def _end(self, ended: NDArray[np.bool_], told: list[dict[str, Any]]) -> dict[str, Any]:
-        """Tell of the ended episodes, and start the next ones."""
+        """Return the facts of the ended episodes, and start the next ones."""
         rows = np.flatnonzero(ended)
         names = told[rows[0]].keys()
         everywhere = "return the same facts in every step; max_steps can end an episode at any"

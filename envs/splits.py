@@ -1,4 +1,4 @@
-"""Splits of levels into train, validation and test by a hash of what they consist of.
+"""Split levels into train, validation and test by a hash of their content.
 
 A split by seed would leak, since levels of different seeds can be equal.
 """

@@ -26,9 +26,9 @@ class SameStepVectorEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     """A vector environment in SAME_STEP autoreset; refuses what an environment cannot do.
 
     Args:
-        num_envs: Copies stepped side by side.
+        num_envs: Number of copies stepped side by side.
         observation: Space of one copy's observation `[H, W, C]`.
-        num_actions: Actions are numbered from 0 to one less.
+        num_actions: Number of actions, which are numbered from 0.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # Gymnasium and the protocol declare it so
@@ -88,7 +88,7 @@ def ended_infos(
     """Return the infos of a step in which episodes ended; rows are valid where they did.
 
     Args:
-        ended: Which copies' episodes ended, `[N]`.
+        ended: Whether the episode of each copy ended, bool `[N]`.
         episode: Facts about these episodes, by name, `[N, ...]`.
         last: Their last observations `[N, ...]`.
     """
@@ -97,9 +97,9 @@ def ended_infos(
 
 
 def with_num_envs(config: _Config, num_envs: int | None) -> _Config:
-    """Check a config, with another number of copies if `num_envs` is given.
+    """Return a config that was checked, with another number of copies if `num_envs` is given.
 
-    The command line has checked it earlier; this is for configs made in Python.
+    The command line checks its configs earlier; this check is for configs made in Python.
 
     Raises:
         ConfigError: If an option is impossible or options do not go together.

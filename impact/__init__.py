@@ -1,4 +1,7 @@
-"""Penalties on impact, and POWER: how actions change what can be achieved. Trains no network."""
+"""Impact penalties and POWER, which measure how actions change what an agent can achieve.
+
+No network is trained here.
+"""
 
 from chisel.impact import decision_rules, examples
 from chisel.impact.ablation import (

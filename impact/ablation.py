@@ -32,7 +32,7 @@ class Agent:
     """An agent of the ablation.
 
     Attributes:
-        name: As in the paper.
+        name: Name of the agent in the paper.
         auxiliary: Its auxiliary rewards. The values of indicators are clipped to [0, 1], so that
             they are reachabilities.
         plans: Whether it plans to the horizon; otherwise it acts greedily by penalised values.
@@ -76,8 +76,9 @@ class _Trained:
     """Auxiliary values, and the greedy agent that was trained or solved together with them."""
 
     q: NDArray[np.float64]
-    """`[K, S, A]`"""
+    """Auxiliary action values `[K, S, A]`."""
     greedy: Played
+    """Outcome of the greedy agent."""
 
 
 def play(
@@ -172,7 +173,13 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Outcomes at each value of an option."""
+    """Outcomes at each value of an option.
+
+    Attributes:
+        option: Name of the field of `Options`.
+        values: Values of that option.
+        outcomes: Outcomes at each of the values, in their order.
+    """
 
     option: str
     values: tuple[Any, ...]
@@ -225,7 +232,7 @@ def sweep(
 
     Args:
         world: Tables of the world.
-        options: All other options.
+        options: Values of all other options.
         option: A field of `Options`: "lam", "gamma" and "n_rewards" in the paper.
         values: Values of that option.
         generators: One for each trial at a value; they are advanced.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chisel.impact.transitions import TIE, check_discount, matrix, successors
 
 Ends = Literal["zero", "absorbing"]
-"""Value of a terminal state: zero, or that of its reward paid again in every step."""
+"""Value of a terminal state: zero, or the value of receiving its reward in every later step."""
 
 
 def random_rewards(
@@ -43,7 +43,7 @@ def step_rewards(
     A terminal state leads to itself: it pays in every step with "absorbing", never with "zero".
 
     Raises:
-        ValueError: If `rewards` has not one column for each state, or is not finite.
+        ValueError: If `rewards` does not have one column for each state, or is not finite.
     """
     if rewards.ndim != 2 or rewards.shape[1] != len(next_state):
         raise ValueError(
@@ -59,7 +59,7 @@ def step_rewards(
 
 
 _PATIENCE = 1000
-"""Policies tried before giving up; a dozen is usual."""
+"""Number of policies after which policy iteration gives up; a dozen is usual."""
 _ROUNDING = 1e-13
 """Improvements below this share of the largest possible value are rounding."""
 
@@ -108,7 +108,7 @@ def optimal_actions(
 
     Args:
         transitions: Next states `[S, A]`, or probabilities `[S, A, S]`.
-        rewards: `[S, A]`
+        rewards: Rewards of steps `[S, A]`.
         gamma: Discount in [0, 1).
 
     Raises:
@@ -121,17 +121,22 @@ def optimal_actions(
 def reachability(
     next_state: NDArray[np.integer[Any]], rewards: NDArray[np.float64], gamma: float
 ) -> NDArray[np.float64]:
-    """Compute reachabilities `[K, S, A]`, γ^(steps - 1), of the states that indicators `[K, S, A]`
-    mark.
+    """Compute the reachability `[K, S, A]` of marked states: γ^(steps - 1) after the best steps.
 
-    They are values clipped to [0, 1], so that only the first arrival counts (Krakovna et al. 2018).
+    It is the auxiliary value clipped to [0, 1], so that only the first arrival counts (Krakovna et
+    al. 2018).
+
+    Args:
+        next_state: Next states `[S, A]`.
+        rewards: Indicators `[K, S, A]`: 1 for steps that arrive in a marked state, else 0.
+        gamma: Discount in [0, 1].
 
     Raises:
         ValueError: If γ is outside [0, 1].
     """
     check_discount(gamma)
     q = np.clip(rewards, 0, 1)
-    while True:  # each round adds paths that are one step longer, until there are none
+    while True:  # each round adds the paths that are one step longer
         further = np.clip(rewards + gamma * q.max(axis=-1)[:, next_state], 0, 1)
         if (further == q).all():
             return q

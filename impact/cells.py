@@ -5,9 +5,9 @@ origin, so a cell consists of pyramids from there over its parts in the cube's f
 reward is 1. A part is found by intersecting the side with one half-space after the other (double
 description: Motzkin et al. 1953) and triangulated by pulling vertices (Cohen and Hickey 1979).
 
-Where several forms are equal, rounding would decide whose corner it is. So a different tiny
-constant is added to every form. Then no more planes meet in a vertex than there are dimensions, and
-faces follow from the planes on which vertices lie, whatever their coordinates.
+Where several forms are equal, rounding would decide which cells a corner belongs to. So a different
+tiny constant is added to every form. Then no more planes meet in a vertex than there are
+dimensions, and faces follow from the planes on which vertices lie, whatever their coordinates.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from numpy.typing import NDArray
 from chisel.impact.transitions import TooLargeError
 
 MOST_DIMENSIONS = 7
-"""Cubes of more dimensions consist of too many simplices: with 7 it is at least 5,040."""
+"""Largest number of dimensions. A cube of 7 dimensions consists of at least 5,040 simplices."""
 MOST_FORMS = 500
-"""Every pair of forms is compared."""
+"""Largest number of forms. Every pair of them is compared."""
 
 _LARGEST_SHIFT = 1e-11
 """Largest constant added to a form, and so the largest error of an integral of the maximum."""
 _VOLUME_ERROR = 1e-6
-"""Tolerance for the sum of the cells' volumes, which is 1: nearly equal forms may miss it."""
+"""Tolerance for the sum of the cells' volumes, which is 1; nearly equal forms may exceed it."""
 
 
 class Cell(NamedTuple):
     """The points at which one form is the largest, as simplices that share only sides."""
 
     volumes: NDArray[np.float64]
-    """`[N]`"""
+    """Volume of each simplex, `[N]`."""
     corners: NDArray[np.float64]
-    """`[N, D + 1]`, the form's values at the corners of each simplex, ascending; the first is 0."""
+    """Values of the form at the corners of each simplex, `[N, D + 1]`, ascending from 0."""
 
 
 class _Polytope(NamedTuple):
     vertices: NDArray[np.float64]
-    """`[V, D]`"""
+    """Coordinates of the vertices, `[V, D]`."""
     sides: NDArray[np.uint64]
-    """`[V]`, one bit for each of the D planes that meet in the vertex."""
+    """Planes that meet in each vertex, `[V]`: one bit for each of them."""
     planes: int
 
 
@@ -53,7 +53,7 @@ def cells(forms: NDArray[np.float64]) -> list[Cell]:
     """Compute the cell of every form; it is empty if the form is nowhere the largest.
 
     Args:
-        forms: Coefficients `[n, D]`, at least 0 and at most 1, no two rows the same.
+        forms: Coefficients `[n, D]` in [0, 1], no two rows the same.
 
     Raises:
         TooLargeError: If there are too many dimensions or forms.

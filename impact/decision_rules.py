@@ -1,4 +1,4 @@
-"""Decision rules: from values of options to the probabilities of choosing them.
+"""Decision rules, which map the values of options to the probabilities of choosing them.
 
 The rules of Turner and Tadepalli (2022), appendix on decision-making functions. Each maps values
 `[N, n]` of n options under N utility functions to probabilities `[N, n]`. Options of equal value
@@ -34,7 +34,7 @@ def indifferent(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def boltzmann(temperature: float) -> Rule:
-    """Choose with odds `exp(value / temperature)`.
+    """Return the rule that chooses with odds `exp(value / temperature)`.
 
     Raises:
         ValueError: If the temperature is not positive.
@@ -50,12 +50,17 @@ def boltzmann(temperature: float) -> Rule:
 
 
 def satisficing(threshold: float) -> Rule:
-    """Choose any option with a value of at least `threshold`; none if there is none."""
+    """Return the rule that chooses any option with a value of at least `threshold`.
+
+    If no option reaches it, all probabilities are 0.
+    """
     return lambda values: _shared(values >= threshold - TIE)
 
 
 def quantilising(share: float) -> Rule:
-    """Choose any of the best `share` of the options, the last of them in part.
+    """Return the rule that chooses any of the best `share` of the options.
+
+    The option at the end of that share counts in part.
 
     Raises:
         ValueError: If the share is not in (0, 1].
@@ -73,7 +78,7 @@ def quantilising(share: float) -> Rule:
 
 
 def best_of(draws: int) -> Rule:
-    """Choose the best of `draws` options, each drawn from all of them.
+    """Return the rule that chooses the best of `draws` options, each drawn from all of them.
 
     Raises:
         ValueError: If `draws` is below 1.
@@ -97,6 +102,6 @@ def _shared(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _ranks(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the options that are better than each, and those that are as good, itself included."""
+    """Count for each option those that are better, and those that are as good, itself included."""
     difference = values[:, None] - values[:, :, None]
     return (difference > TIE).sum(axis=2), (np.abs(difference) <= TIE).sum(axis=2)

@@ -23,7 +23,7 @@ class Revelation:
     """Probabilities that the true reward is revealed at a step if it was not revealed before."""
 
     probabilities: NDArray[np.float64]
-    """`[T]`, at steps 0 to T - 1."""
+    """Probabilities at steps 0 to T - 1, `[T]`."""
     later: float
     """Probability at every step from T on."""
 
@@ -50,7 +50,11 @@ class Revelation:
 
     @classmethod
     def geometric(cls, probability: float, first: int = 1) -> Revelation:
-        """Reveal the reward with the same probability at every step from `first` on."""
+        """Reveal the reward with the same probability at every step from `first` on.
+
+        Raises:
+            ValueError: If the probability is outside [0, 1].
+        """
         return cls(cls.at(first).probabilities, probability)
 
     @classmethod
@@ -140,7 +144,8 @@ def prefix_score(
 ) -> NDArray[np.float64]:
     """Compute scores `[K, S]` of a prefix under each true reward, from each start.
 
-    A residual is the difference of two scores; regret is that to the optimal prefix's score.
+    A residual is the difference of two scores. The regret of a prefix is the optimal prefix's score
+    minus its own.
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.

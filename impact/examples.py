@@ -19,7 +19,10 @@ _MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
 
 
 def figure_1() -> NDArray[np.int64]:
-    """Build figure 1 of Turner et al. (2021). The star's actions lead to ∅, left and right."""
+    """Build the MDP of figure 1 of Turner et al. (2021), `[8, 3]`; states as in `FIGURE_1_STATES`.
+
+    The actions of the star lead to ∅, to the left and to the right.
+    """
     return np.array(
         [
             [NOTHING, LEFT, RIGHT],
@@ -35,14 +38,20 @@ def figure_1() -> NDArray[np.int64]:
 
 
 def wait_world() -> NDArray[np.int64]:
-    """Build a choice of candy now, or waiting and then chocolate or a hug; these three are ends."""
+    """Build an MDP `[5, 2]` with a choice between candy now, and chocolate or a hug after waiting.
+
+    Candy, chocolate and hug are terminal states.
+    """
     return np.array(
         [[CANDY, WAIT], [CANDY] * 2, [CHOCOLATE, HUG], [CHOCOLATE] * 2, [HUG] * 2],
     )
 
 
 def open_grid(side: int) -> NDArray[np.int64]:
-    """Build an empty square, `[side * side, 5]`, row by row: up, down, left, right, stay."""
+    """Build an empty square `[side * side, 5]`, whose states are its cells row by row.
+
+    The actions are up, down, left, right and stay.
+    """
     cells = np.array(list(itertools.product(range(side), repeat=2)))
     ahead = np.clip(cells[:, None] + np.array(_MOVES), 0, side - 1)
     return np.asarray(ahead @ np.array([side, 1]))

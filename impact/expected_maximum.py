@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chisel.impact.cells import Cell, cells
 
 _SHARE_ERROR = 1e-6
-"""Tolerance of one block for the sum of shares, which is 1: that of its cells' volumes."""
+"""Tolerance of one block for the sum of shares, which is 1; equal to that of cells' volumes."""
 
 
 class Maximum(NamedTuple):
@@ -40,7 +40,7 @@ def expected_maximum(forms: NDArray[np.float64]) -> Maximum:
     """
     common = forms.min(axis=0)
     rest = forms - common
-    rest[rest < 1e-13] = 0  # differences by rounding are none
+    rest[rest < 1e-13] = 0  # differences this small come from rounding
     mean, shares = float(common.sum() / 2), np.zeros(len(forms))
     blocks = _blocks(rest)
     if not blocks:  # a single form
@@ -79,7 +79,7 @@ def _blocks(forms: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray
 
 
 def _one_block(block: list[Cell]) -> tuple[float, list[NDArray[np.float64]]]:
-    """Compute E max and shares: a linear form's mean over a simplex is that of its corners."""
+    """Compute E max and shares. The mean of a linear form over a simplex is that of its corners."""
     mean = sum(float(one.volumes @ one.corners.mean(axis=1)) for one in block)
     return mean, [np.array([one.volumes.sum() for one in block])]
 
@@ -135,7 +135,7 @@ def _below(corners: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray
 
     Args:
         corners: The form's values at the corners `[N, D + 1]`, ascending.
-        levels: `[T]`
+        levels: Levels `[T]`.
     """
     height = corners[:, None] - levels[:, None]  # [N, T, D + 1]
     size = corners.shape[1]

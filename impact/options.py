@@ -64,13 +64,13 @@ class Options:
         reachability_lam: λ of relative reachability.
         gamma: Discount of rewards, auxiliary rewards and plans, in [0, 1]; 1 only with a horizon.
         n_rewards: Number of random auxiliary rewards, |R|.
-        rewards_by: Whether auxiliary rewards are drawn for every board or for every state.
+        rewards_by: Whether an auxiliary reward is drawn for every board or for every state.
         tables: Whether auxiliary values are learned by Q-learning, or exact.
         keyed_by: Whether learned values and the planner's nodes are stored by board or by state.
-            Boards hide part of the state, so that values of different futures are mixed.
+            Boards hide part of the state, so states with different futures share a value.
         scale: See `impact_of`.
         null: Stepwise baseline of plans; see `Penalty`.
-        rollouts: See `Penalty`.
+        rollouts: Whether plans compare states after doing nothing; see `Penalty`.
         ends: Value of terminal states under auxiliary rewards.
         horizon: Steps of plans and of greedy evaluations.
         learning: Options of Q-learning; without effect if tables are exact.
@@ -116,7 +116,8 @@ class Options:
 
 
 AS_RELEASED = Options()
-"""As in the public code. A no-op can have a penalty: it is compared with another no-op after it."""
+"""The options of the public code. A no-op can have a penalty: it is compared with another no-op
+after it."""
 
 AS_PUBLISHED = Options(lam=1 / 1.5, scale="sum", null="max")
 """The formulas of the paper, which the public code used when the figures were made."""

@@ -20,21 +20,23 @@ from chisel.impact.transitions import TIE, TooLargeError
 from chisel.impact.visitation import on_grid
 
 MOST_STATES = 9
-"""9! = 362,880 permutations."""
+"""Largest number of states whose permutations are all tried; 9! = 362,880."""
 _MOST_FOR_INVOLUTIONS = 10
-"""9,496 involutions."""
+"""Largest number of states whose 9,496 involutions are all tried."""
 
 
 class Comparison(NamedTuple):
     """Number of elements of an orbit in which one quantity is larger, or smaller, than another."""
 
     more: int
+    """Number of elements in which the first quantity is larger."""
     less: int
+    """Number of elements in which it is smaller."""
     of: int
-    """Number of permutations; in the rest the two are equal."""
+    """Number of elements of the orbit; in the rest the two are equal."""
 
     def holds(self, times: float = 1.0) -> bool:
-        """Whether this orbit agrees with `more >=^n_most less`.
+        """Return whether this orbit agrees with `more >=^n_most less`, where n is `times`.
 
         One orbit proves nothing about others: see `copy_involutions`.
         """
@@ -43,11 +45,12 @@ class Comparison(NamedTuple):
 
 @lru_cache(maxsize=2)
 def permutations(count: int) -> NDArray[np.int8]:
-    """Return all permutations `[count!, count]` of 0 to count - 1, in lexicographic order;
-    read-only.
+    """Return all permutations `[count!, count]` of 0 to count - 1, in lexicographic order.
+
+    The array is read-only.
 
     Raises:
-        TooLargeError: Above 9.
+        TooLargeError: If `count` is above 9.
     """
     if count > MOST_STATES:
         raise TooLargeError(
@@ -64,7 +67,7 @@ def orbit(reward: NDArray[Any]) -> NDArray[np.float64]:
     """Return all permutations `[S!, S]` of a reward function `[S]`.
 
     Raises:
-        TooLargeError: Above 9 states.
+        TooLargeError: If there are more than 9 states.
     """
     return np.asarray(np.asarray(reward, np.float64)[permutations(len(reward))])
 
@@ -99,7 +102,7 @@ def copy_involutions(
     larger: NDArray[np.float64],
     others: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
-    """Find involutions `[n, S]` of states that prove "most rewards prefer `larger`, n to 1".
+    """Find involutions `[n, S]` of states that prove that most rewards prefer `larger`, n to 1.
 
     Each involution swaps states so that `smaller` becomes a part of `larger` (a copy of it) and
     `others` does not change; it does not move the copies of the other involutions. Take a reward
@@ -118,7 +121,7 @@ def copy_involutions(
         others: Forms `[c, S]` of all other options; None if there are none.
 
     Raises:
-        TooLargeError: Above 10 states.
+        TooLargeError: If there are more than 10 states.
     """
     states = smaller.shape[1]
     if states > _MOST_FOR_INVOLUTIONS:
@@ -140,7 +143,7 @@ def copy_involutions(
 
 
 def _compatible(swaps: list[NDArray[np.int64]], smaller: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Choose as many as possible whose copies are disjoint and not moved by the others."""
+    """Choose as many involutions as possible whose copies are disjoint and not moved by others."""
     images = [smaller[:, swap] for swap in swaps]
     names = [_names(image) for image in images]
 

@@ -42,8 +42,8 @@ def impact_of(
 ) -> NDArray[np.float64]:
     """Compute the penalty `[...]` of attainable utilities against those of a baseline.
 
-    With the differences d of the two, of which "decrease" counts only losses, the penalty is, by
-    scale:
+    Let d be the differences of the two; with the deviation "decrease" only losses count. By scale
+    the penalty is:
 
     - "each": mean of |d| / |null|, as in the released code
     - "sum": Σ |d| / Σ |null|, as published (Turner et al. 2020, section 3)
@@ -74,8 +74,7 @@ def step_penalty(
     deviation: Deviation = "absolute",
     scale: Scale = "each",
 ) -> NDArray[np.float64]:
-    """Compute model-free AUP's penalty `[S, A]`: utilities of each action against those of the
-    no-op.
+    """Compute model-free AUP's penalty `[S, A]`, which compares each action with the no-op.
 
     Args:
         q: Auxiliary action values `[K, S, A]`.
@@ -115,14 +114,14 @@ class Penalty:
 
 
 def check_words(options: object, **choices: object) -> None:
-    """Check that options have one of the words of a `Literal` each.
+    """Check that each option is one of the words of its `Literal`.
 
     Args:
         options: Object with an attribute for each option.
         choices: `Literal` of each option by name.
 
     Raises:
-        ValueError: For the first one that has not; the message lists the possible words.
+        ValueError: For the first option that is another word; the message lists the possible ones.
     """
     for name, words in choices.items():
         word, known = getattr(options, name), get_args(words)

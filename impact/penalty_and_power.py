@@ -18,14 +18,14 @@ class PenaltyAndPower:
     """Penalty and change in POWER by state and action, both as normalised values."""
 
     penalty: NDArray[np.float64]
-    """`[S, A]`, mean over rewards of `(1 - γ) |Q_R(s, a) - Q_R(s, noop)|`, where rewards are paid
-    on arrival."""
+    """Mean over rewards of `(1 - γ) |Q_R(s, a) - Q_R(s, noop)|`, `[S, A]`. Rewards are paid on
+    arrival."""
     penalty_error: NDArray[np.float64]
-    """`[S, A]`, standard error of the penalty."""
+    """Standard error of the penalty, `[S, A]`."""
     power_change: NDArray[np.float64]
-    """`[S, A]`, `E POWER(s')` after the action minus that after the no-op."""
+    """`E POWER(s')` after the action minus that after the no-op, `[S, A]`."""
     power_error: NDArray[np.float64]
-    """`[S, A]`, standard error of the change."""
+    """Standard error of the change, `[S, A]`."""
     rank_correlation: float
     """Spearman's correlation of the penalty with the absolute change in POWER, over all states and
     actions but the no-op; nan if one of the two is constant."""
@@ -67,7 +67,7 @@ def penalty_and_power(
         drawn = rewards(generator, (min(at_a_time, draws - start), states))
         values = optimal_values(transitions, drawn, gamma).values
         quality = (values @ likely.T).reshape(-1, states, actions)
-        left = quality.max(axis=-1) @ likely.T  # POWER of one reward after the action
+        left = quality.max(axis=-1) @ likely.T  # each reward's part of POWER after the action
         penalty = np.abs(quality - quality[..., noop, None])
         power = left.reshape(-1, states, actions)
         change = power - power[..., noop, None]
@@ -89,7 +89,7 @@ def penalty_and_power(
 def rank_correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Compute Spearman's correlation of two samples `[N]`; nan if one is constant.
 
-    Ties have their mean rank; values that differ by rounding are ties.
+    Ties get their mean rank. Values that differ only by rounding are ties.
     """
     ranks = [_ranks(np.asarray(one, np.float64).round(12)) for one in (first, second)]
     centred = [rank - rank.mean() for rank in ranks]

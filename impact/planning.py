@@ -1,4 +1,4 @@
-"""The planner of the AUP paper: the best plan of a few steps, penalties included."""
+"""The planner of the AUP paper, which finds the best plan of a few steps, penalties included."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Lookahead:
     """Nodes of a search to a fixed depth, by steps left from 0 to the horizon (0 has no nodes).
 
     Attributes:
-        states: For each number of steps left `[M]`, the nodes' states.
-        children: For each number of steps left `[M, A]`, the nodes that actions lead to, with one
-            step less left; -1 where nothing follows.
+        states: States of the nodes `[M]`, for each number of steps left.
+        children: Nodes that the actions lead to `[M, A]`, with one step less left, for each number
+            of steps left; -1 where nothing follows.
     """
 
     states: tuple[NDArray[np.intp], ...]
@@ -70,14 +70,14 @@ def lookahead(world: World, labels: NDArray[np.integer[Any]], horizon: int) -> L
 
 
 Levels = tuple[NDArray[np.float64], ...]
-"""By steps left, 0 to the horizon: `[M, A]` for the nodes of a `Lookahead`."""
+"""Values `[M, A]` for the nodes of a `Lookahead`, by the number of steps left, from 0 on."""
 
 
 def penalties(world: World, nodes: Lookahead, q: NDArray[np.float64], form: Penalty) -> Levels:
     """Compute the penalty of every action in every node, without the factor λ.
 
-    With k steps left, n at the beginning, and s ⊕ m the state after doing nothing m times, the
-    utilities compared are, for auxiliary values Q with V = max Q:
+    Let k be the steps that are left, n those at the beginning, s ⊕ m the state after doing nothing
+    m times, and V = max Q for auxiliary values Q. The utilities that are compared are:
 
     - attained: `V(T(s, a) ⊕ (k - 1))`
     - stepwise: `V(s ⊕ k)`, or `Q(s ⊕ k, noop)` if `form.null` is "noop"
@@ -113,7 +113,7 @@ def penalties(world: World, nodes: Lookahead, q: NDArray[np.float64], form: Pena
 def best_plan(
     world: World, nodes: Lookahead, penalty: Levels, lam: float, gamma: float
 ) -> tuple[list[int], float]:
-    """Find the plan that maximises Σ γ^t (reward - λ penalty); return it with that sum.
+    """Find the plan that maximises Σ γ^t (reward - λ penalty), and return it with that sum.
 
     The lowest action wins a tie. A plan ends with its episode.
 
@@ -145,10 +145,10 @@ def best_plan(
 
 
 def check_weights(lam: float, gamma: float) -> None:
-    """Check that λ is not negative, and the discount in [0, 1].
+    """Check that λ is not negative and that the discount is in [0, 1].
 
     Raises:
-        ValueError: If one of them is not.
+        ValueError: If one of them is out of range.
     """
     if not (lam >= 0 and np.isfinite(lam)):
         raise ValueError(f"lambda = {lam}: the weight of a penalty is at least 0")

@@ -18,7 +18,7 @@ from chisel.impact.transitions import check_discount, long_run, matrix, successo
 _ROUNDING = 1e-14
 """Improvements below this, relative to the largest reward, are rounding."""
 _PATIENCE = 1000
-"""Policies tried per reward; more than a few dozen are rare."""
+"""Number of policies per reward after which iteration stops; more than a few dozen are rare."""
 _SOLVED = 1e-11
 """Improvements below this at γ = 1, relative to the largest reward, are rounding of solved
 equations."""
@@ -31,7 +31,7 @@ class Optimum(NamedTuple):
     """Optimal values of many rewards."""
 
     values: NDArray[np.float64]
-    """`[N, S]`, `(1 - γ) V*(s)`, where V* counts the reward of `s` itself; at γ = 1 the best
+    """`(1 - γ) V*(s)`, `[N, S]`, where V* counts the reward of `s` itself; at γ = 1 the best
     average reward."""
     error: float
     """Bound on the error of every value, from the Bellman residual; rounding is not included."""
@@ -48,7 +48,7 @@ def optimal_values(
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
-        rewards: `[N, S]`, paid in each state.
+        rewards: Rewards `[N, S]`, paid in each state.
         gamma: Discount in [0, 1].
         tolerance: Error, by the Bellman residual, at which a policy is no longer improved. At γ = 1
             policies are improved until none is better.
@@ -123,7 +123,7 @@ def _solve_average(likely: NDArray[np.float64], rewards: NDArray[np.float64]) ->
 def _better(
     gains: NDArray[np.float64], biases: NDArray[np.float64], policy: NDArray[np.intp], slack: float
 ) -> NDArray[np.intp]:
-    """Improve the gain where that is possible; if nowhere, improve the bias among equal gains."""
+    """Improve the gain where possible; if it is nowhere, improve the bias among equal gains."""
     rows, best = np.arange(len(policy)), gains.max(axis=-1)
     by_gain = np.where(best > gains[rows, policy] + slack, gains.argmax(axis=-1), policy)
     if (by_gain != policy).any():
@@ -218,8 +218,9 @@ def _settle(
 ) -> int:
     """Compute values on the cycle through `state`, at the end of a walk; return the cycle's length.
 
-    Its value is Σ γ^k r_k / Σ γ^k over one round, without differences of nearly equal numbers. At
-    γ = 1 that is the average reward, and biases (0 at the lowest state) distinguish equal values.
+    The normalised value is Σ γ^k r_k / Σ γ^k over one round, which takes no differences of nearly
+    equal numbers. At γ = 1 it is the average reward, and biases (0 at the lowest state) distinguish
+    equal values.
     """
     length, lowest, at = 1, state, following[state, policy[state]]
     while at != state:

@@ -1,7 +1,8 @@
-"""POWER of MDPs: the average optimal value over reward functions; exact, integrated or sampled.
+"""POWER of the states of an MDP: exact, integrated or sampled.
 
-POWER(s, γ) = (1 - γ)/γ E[V*_R(s, γ) - R(s)]: the ability to achieve a goal that is not yet known
-(Turner et al. 2021), with its limits at γ = 0 and γ = 1.
+POWER(s, γ) = (1 - γ)/γ E[V*_R(s, γ) - R(s)] is the average optimal value over reward functions: the
+ability to achieve a goal that is not yet known (Turner et al. 2021). At γ = 0 and γ = 1 it is the
+limit.
 """
 
 from __future__ import annotations
@@ -20,23 +21,26 @@ from chisel.impact.transitions import TIE, matrix, successors
 from chisel.impact.visitation import MOST_POLICIES, futures
 
 Sampler = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
-"""Draws rewards of a given shape `[N, S]`, one row per reward function."""
+"""Function that draws rewards of a given shape `[N, S]`, one row per reward function."""
 
 _REPLICATES = 16
-"""Independently scrambled point sets, from whose spread the standard error is computed."""
+"""Number of independently scrambled point sets; the standard error comes from their spread."""
 _FIRST_POINTS = 2**10
 _LOWEST = 2.0**-32
 """Points stay this far from 0 and 1, where a quantile may be infinite."""
 _NUMBERS_AT_A_TIME = 2**20
-"""Size of arrays `[N, S, A]` that are computed at once, so that they fit the processor's cache."""
+"""Numbers in an array `[N, S, A]` that is computed at once; it fits the processor's cache."""
 
 
 class Integral(NamedTuple):
     """An integral over reward functions."""
 
     mean: float
+    """Estimate of the integral."""
     standard_error: float
+    """Standard error of the estimate."""
     draws: int
+    """Number of reward functions that were evaluated."""
 
 
 def exact_power(
@@ -78,6 +82,12 @@ def optimality_probability(
     A future that several actions can begin counts for each of them. At γ = 0 the reward of the next
     state is maximised, at γ = 1 the long-run average, by policies that take the action whenever
     they are in the state (Turner et al. 2021).
+
+    Args:
+        transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
+        gamma: Discount in [0, 1].
+        state: State of the agent.
+        most: Number of policies after which enumeration gives up.
 
     Raises:
         TooLargeError: If there are too many policies, or too many states in one block.
@@ -143,13 +153,15 @@ class SampledPower:
     """Estimates of every state's POWER."""
 
     mean: NDArray[np.float64]
-    """`[S]`"""
+    """Mean over the draws, `[S]`."""
     standard_error: NDArray[np.float64]
-    """`[S]`, of the mean. States share their draws, so differences have smaller errors."""
+    """Standard error of the mean, `[S]`. States share their draws, so differences between states
+    have smaller errors."""
     optimal: NDArray[np.float64]
-    """`[S, A]`, share of draws in which taking the action once is optimal; ties count for all. At
+    """Share of draws in which taking the action once is optimal, `[S, A]`; ties count for all. At
     γ = 1 a step that can be undone is optimal."""
     draws: int
+    """Number of reward functions that were drawn."""
     error: float
     """Bound on the error of the solver in any draw, from the Bellman residuals."""
 
@@ -165,7 +177,7 @@ def check_draws(draws: int) -> None:
 
 
 def uniform_rewards(generator: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Draw independent rewards, uniform on [0, 1]."""
+    """Draw independent rewards of this shape, uniform on [0, 1]."""
     return generator.random(shape)
 
 
@@ -227,12 +239,12 @@ def ability(
 ) -> tuple[NDArray[np.float64], float]:
     """Compute `(1 - γ) E V*_R(s')` of the next state s', `[N, S, A]`, and a bound on its error.
 
-    The maximum over actions is
-    `(1 - γ)/γ (V*_R(s) - R(s))`, whose mean over rewards is POWER. Defined for every γ in [0, 1].
+    The maximum over actions is `(1 - γ)/γ (V*_R(s) - R(s))`, whose mean over rewards is POWER. It
+    is defined for every γ in [0, 1].
 
     Args:
         transitions: Next states `[S, A]` or probabilities `[S, A, S]`.
-        rewards: `[N, S]`
+        rewards: Rewards `[N, S]`, paid in each state.
         gamma: Discount in [0, 1].
         tolerance: See `optimal_values`.
 

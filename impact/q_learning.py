@@ -25,19 +25,19 @@ class Tables(NamedTuple):
     """The tables of a world, and the row in which each state's values are stored."""
 
     next_state: NDArray[np.int32]
-    """`[S, A]`"""
+    """State after each action, `[S, A]`."""
     reward: NDArray[np.float64]
-    """`[S, A]`"""
+    """Observed reward, `[S, A]`."""
     hidden: NDArray[np.float64]
-    """`[S, A]`"""
+    """Hidden reward, `[S, A]`."""
     terminal: NDArray[np.bool_]
-    """`[S]`"""
+    """Whether episodes end in a state, `[S]`."""
     row: NDArray[np.int32]
-    """`[S]`, below R, the number of rows"""
+    """Row in which a state's values are stored, `[S]`; below R, the number of rows."""
     start: int
     noop: int
     arrival: NDArray[np.float64]
-    """`[S, K]`, auxiliary rewards"""
+    """Auxiliary rewards, paid on arrival, `[S, K]`."""
 
 
 class Settings(NamedTuple):
@@ -62,18 +62,18 @@ class Values(NamedTuple):
     """Learned values, and the results of evaluations."""
 
     values: NDArray[np.float64]
-    """`[R, A]`, penalised action values"""
+    """Penalised action values, `[R, A]`."""
     auxiliary: NDArray[np.float64]
-    """`[R, A, K]`, auxiliary action values"""
+    """Auxiliary action values, `[R, A, K]`."""
     best: NDArray[np.float64]
-    """`[R, K]`, the maximum of `auxiliary` over actions"""
+    """Maximum of `auxiliary` over actions, `[R, K]`."""
     curve: NDArray[np.float64]
-    """`[E]`, performance in each evaluation"""
+    """Performance in each evaluation, `[E]`."""
     actions: NDArray[np.int64]
-    """`[H]`, actions of the last evaluation; -1 after its end"""
+    """Actions of the last evaluation, `[H]`; -1 after its end."""
 
 
-# Compiled functions index rows by number: making a slice takes longer than using it.
+# Compiled functions index rows by number, because making a slice takes longer than using it.
 
 
 @compiled
@@ -194,7 +194,7 @@ class Learned:
         values: Penalised action values `[S, A]`.
         auxiliary: Auxiliary action values `[K, S, A]`.
         curve: Performance in each greedy evaluation `[E]`.
-        actions: Actions of the last evaluation.
+        actions: Actions of the last evaluation, up to its end.
     """
 
     values: NDArray[np.float64]
@@ -213,8 +213,9 @@ def learn(
 ) -> Learned:
     """Learn with the penalty |Q(s, a) - Q(s, noop)|; without auxiliary rewards there is none.
 
-    Q-learning as in the released code (`model_free_aup.py`): off-policy, from zero, each transition
-    updates all tables. In a deterministic world only exploration is random.
+    This is Q-learning as in the released code (`model_free_aup.py`): it is off-policy, values begin
+    at zero, and each transition updates all tables. In a deterministic world only exploration is
+    random.
 
     Args:
         world: Tables of the world.

@@ -20,10 +20,11 @@ from chisel.impact.orbits import Comparison, compare_orbit, orbit, permutations
 from chisel.impact.transitions import TIE, TooLargeError
 
 MOST_ENTRIES = 6
-"""All 720 permutations are applied to all 720 parameters."""
+"""Largest number of entries of the parameters. All 720 permutations of 6 are applied to 720
+parameters."""
 
 Preference = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""Maps parameters `[N, d]` to the preference for A and that for B, each `[N]`."""
+"""Function that maps parameters `[N, d]` to the preference for A and that for B, each `[N]`."""
 
 
 class Retargeting(NamedTuple):
@@ -32,14 +33,14 @@ class Retargeting(NamedTuple):
     counts: Comparison
     """Numbers of elements of the orbit that prefer B to A (`more`), and A to B (`less`)."""
     permutations: NDArray[np.int8]
-    """`[n, d]`, permutations with disjoint images that retarget from A to B. They are found
+    """Permutations `[n, d]` with disjoint images that retarget from A to B. They are found
     greedily, so there may be more. Empty if there are none, or no element prefers A."""
 
 
 def lottery_preference(
     rule: Rule, first: Sequence[int], second: Sequence[int], lotteries: NDArray[Any] | None = None
 ) -> Preference:
-    """Return the probabilities with which a decision rule chooses from A and from B.
+    """Return the preference that consists of a rule's probabilities of choosing from A and from B.
 
     Args:
         rule: A rule from `chisel.impact.decision_rules`.
@@ -66,7 +67,7 @@ def retargeting(preference: Preference, parameters: NDArray[Any]) -> Retargeting
         parameters: Any element `[d]` of the orbit.
 
     Raises:
-        TooLargeError: Above 6 parameters.
+        TooLargeError: If there are more than 6 parameters.
     """
     size = len(parameters)
     if size > MOST_ENTRIES:

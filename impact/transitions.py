@@ -96,9 +96,9 @@ def _checked_matrix(transitions: NDArray[Any]) -> NDArray[np.float64]:
 def long_run(chain: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute the long-run share `[S, S]` of time in each state, by start state.
 
-    The Cesàro limit of the powers of the chain (Puterman 1994, appendix A.4), also of a periodic
-    one. A state leads to another if the probability is not zero, however small: no tolerance
-    decides which states are recurrent.
+    It is the Cesàro limit of the powers of the chain (Puterman 1994, appendix A.4), which exists
+    for a periodic chain too. A state leads to another if the probability is not zero, however
+    small: no tolerance decides which states are recurrent.
 
     Args:
         chain: Transition probabilities `[S, S]`.
@@ -121,7 +121,11 @@ def long_run(chain: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def reachable(leads: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Compute which states can be reached from each state, in any number of steps."""
+    """Compute which states can be reached from each state in any number of steps, bool `[S, S]`.
+
+    Args:
+        leads: Whether each state leads to each in one step, bool `[S, S]`.
+    """
     reach: NDArray[np.bool_] = leads | np.eye(len(leads), dtype=bool)
     while True:
         further = reach @ reach

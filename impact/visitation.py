@@ -21,10 +21,10 @@ from chisel.impact.transitions import (
 )
 
 MOST_POLICIES = 20_000
-"""Default number of policies after which enumeration gives up, after a few seconds."""
+"""Default number of policies after which enumeration gives up; it takes a few seconds."""
 
 _AT_A_TIME = 2_000
-"""Policies whose equations are solved together."""
+"""Number of policies whose equations are solved together."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Futures:
     """The distinct futures of deterministic policies after a state."""
 
     forms: NDArray[np.float64]
-    """`[n, S]`, rows adding up to 1: `(1 - γ)/γ (f - e_s)` of every visit distribution f, which is
-    the discounted share of time in each state from the next step on. At γ = 0 it is the
-    distribution of the next state, at γ = 1 a recurrent state distribution (RSD). POWER is the
-    expected maximum of the linear forms `forms @ R`."""
+    """`(1 - γ)/γ (f - e_s)` of every visit distribution f, `[n, S]`: the discounted share of time
+    in each state from the next step on. Rows add up to 1. At γ = 0 it is the distribution of the
+    next state, at γ = 1 a recurrent state distribution (RSD). POWER is the expected maximum of the
+    linear forms `forms @ R`."""
     first: NDArray[np.bool_]
-    """`[n, A]`, whether the future can begin with an action."""
+    """Whether a future can begin with an action, `[n, A]`."""
 
     def beginning_with(self, action: int) -> NDArray[np.float64]:
         """Return the forms `[m, S]` of futures that can begin with an action."""
@@ -126,10 +126,10 @@ def _too_large(
 def _forms(
     likely: NDArray[np.float64], policies: NDArray[np.int64], state: int, gamma: float
 ) -> NDArray[np.float64]:
-    """Compute `(1 - γ) P(s) (I - γ P)^-1` of each policy `[n, S]`, at γ = 1 its limit."""
+    """Compute `(1 - γ) P(s) (I - γ P)^-1` of each policy, `[n, S]`; at γ = 1 it is the limit."""
     rows = np.arange(len(likely))
     chains = likely[rows, policies]
-    chains[policies < 0] = 0  # these states are not reached: any solvable equation will do
+    chains[policies < 0] = 0  # not reached, so any solvable equation will do
     chains += (policies < 0)[..., None] * np.eye(len(likely))
     if gamma == 1:
         return np.array([long_run(chain)[state] for chain in chains])
@@ -139,7 +139,7 @@ def _forms(
 
 
 def on_grid(forms: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
-    """Round to whole multiples of 2^-bits, so that numbers equal up to rounding become equal.
+    """Round to whole multiples of 2^-bits, so that numbers that are equal up to rounding are equal.
 
     The offset keeps frequent values, such as 0 and 1/2, away from the steps of the grid.
     """

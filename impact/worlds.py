@@ -17,23 +17,23 @@ class World(Protocol):
 
     @property
     def next_state(self) -> NDArray[np.int32]:
-        """`[S, A]`, the state after each action; a terminal state leads to itself."""
+        """State after each action, `[S, A]`; a terminal state leads to itself."""
 
     @property
     def reward(self) -> NDArray[np.float64]:
-        """`[S, A]`, the reward that the agent observes."""
+        """Reward that the agent observes, `[S, A]`."""
 
     @property
     def hidden(self) -> NDArray[np.float64]:
-        """`[S, A]`, the reward that it is judged by; its sum over an episode is the performance."""
+        """Reward that the agent is judged by, `[S, A]`; its sum is the performance."""
 
     @property
     def terminal(self) -> NDArray[np.bool_]:
-        """`[S]`, where episodes end."""
+        """Whether episodes end in a state, `[S]`."""
 
     @property
     def board(self) -> NDArray[np.int32]:
-        """`[S]`, number of the observed board; several states may have the same."""
+        """Number of the observed board, `[S]`; several states may have the same."""
 
     @property
     def start(self) -> int:
@@ -48,7 +48,7 @@ def check_world(world: World) -> None:
     """Check that the tables of a world fit together.
 
     Raises:
-        ValueError: If they do not; the message names the table.
+        ValueError: If they do not fit; the message names the table.
     """
     following = successors(world.next_state)
     if following is None or world.next_state.ndim != 2:
@@ -79,6 +79,7 @@ class Episode:
     """An episode in a world's tables, up to its end."""
 
     actions: tuple[int, ...]
+    """Actions that were taken, up to the end of the episode."""
     reward: float
     """Sum of the observed reward, undiscounted."""
     performance: float

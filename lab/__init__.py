@@ -1,4 +1,4 @@
-"""The browser lab: draw a maze, steer the mouse, and see what the network sees."""
+"""The browser lab, in which people draw mazes, edit an agent's network and watch it act."""
 
 from chisel.lab.offline import offline_page
 from chisel.lab.serving import serve

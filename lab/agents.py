@@ -1,4 +1,4 @@
-"""What the lab offers, by name, and what the page must know about each."""
+"""The agents and language models that the lab offers, and the facts that the page shows of each."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from chisel.models.language import GPT, load_language_model
 
 SHIPPED = Path("agents")
 FIRST = "maze-quick/seed-0"
-"""The shipped agent that the lab opens with, if it is given none."""
+"""The shipped agent with which the lab opens if it is given none."""
 
 
 class Charge(Protocol):
-    """What training charged an agent for its impact."""
+    """The impact penalty that an agent was trained with."""
 
     @property
     def weight(self) -> float:
-        """What penalties are multiplied by before they are taken off the reward."""
+        """Factor by which penalties are multiplied before they are subtracted from the reward."""
 
     def __call__(self, obs: Tensor) -> Tensor:
         """Compute the penalty of each action `[B, A]`; `obs` have the environment's layout."""
@@ -55,27 +55,31 @@ class Offered:
 
     @property
     def maze(self) -> MazeConfig | None:
-        """Return the config of its mazes; None if it plays something else."""
+        """Return the config of the agent's mazes; None if it plays something else."""
         env = None if self.agent.config is None else self.agent.config.env
         return env if isinstance(env, MazeConfig) else None
 
     @functools.cached_property
     def unedited(self) -> ActorCritic:
-        """Return a copy of its network that is never edited, so that both can run at a time."""
+        """Return a copy of the network that is never edited, so that both can run at a time."""
         return copy.deepcopy(self.agent.model)
 
     @functools.cached_property
     def ingredients(self) -> Ingredients:
-        """Return what its edits need. Files of vectors lie beside its weights."""
+        """Return the agent and the folder from which its edits are made.
+
+        Files of vectors lie beside the agent's weights.
+        """
         return Ingredients(self.agent, self.agent.source.parent)
 
     @functools.cached_property
     def charge(self) -> Charge | None:
-        """Return its penalty; None if it was charged none, or for shipped weights: only checkpoints
-        hold auxiliary values.
+        """Return the agent's impact penalty; None if it was trained without one.
+
+        Shipped weights have None too, because only checkpoints hold auxiliary values.
 
         Raises:
-            CheckpointError: If its checkpoint holds none.
+            CheckpointError: If the checkpoint holds no auxiliary values.
         """
         config, source = self.agent.config, self.agent.source
         read = None if config is None else registry.resolve_penalty(config.algo.name)
@@ -86,7 +90,7 @@ class Offered:
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
-        """Return what the page must know, in plain values."""
+        """Return the facts about the agent that the page needs, in plain values."""
         agent, maze = self.agent, self.maze
         config = agent.config
         about: dict[str, Any] = {
@@ -123,19 +127,19 @@ class Offered:
 
     @property
     def largest(self) -> int:
-        """Return the side of the largest maze that it was trained on."""
+        """Return the side in cells of the largest maze that the agent was trained on."""
         assert self.maze is not None
         return self.maze.levels.max_size or WORLD_SIZE[self.maze.mode]
 
 
 class Shelf:
-    """Agents by name; a name that was not offered at the start leads nowhere.
+    """The agents and language models that were offered at the start, by name.
 
     Args:
         paths: Runs, groups of runs, checkpoints, or folders of shipped weights.
 
     Raises:
-        CheckpointError: If there is none.
+        CheckpointError: If a path leads nowhere, or there is no agent.
     """
 
     def __init__(self, paths: Sequence[Path | str]) -> None:
@@ -180,7 +184,7 @@ class Shelf:
         """Return a language model; it is loaded when it is first asked for.
 
         Raises:
-            ConfigError: If it is none, or its family is not known.
+            ConfigError: If the name is that of no language model, or its family is not known.
             CheckpointError: If it cannot be loaded.
         """
         found = self._opened(name)
@@ -189,10 +193,10 @@ class Shelf:
         return found
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Return what the page must know of an agent or a language model.
+        """Return the facts about an agent or a language model that the page needs.
 
         Raises:
-            ConfigError: If no such thing is offered.
+            ConfigError: If nothing of this name is offered.
             CheckpointError: If it cannot be loaded.
         """
         return self._opened(name).facts
@@ -212,7 +216,7 @@ class Shelf:
         """Return an agent that plays mazes.
 
         Raises:
-            ConfigError: If it plays something else, or its weights are others than the digest says.
+            ConfigError: If the agent plays something else, or the digest is that of other weights.
             CheckpointError: If it cannot be loaded.
         """
         found = self.open(name)
@@ -236,7 +240,7 @@ def _load(name: str, path: Path) -> Offered | Speaker:
 
 
 def shipped() -> list[Path]:
-    """Return the shipped agents of the clone that this is, the first one first; or none."""
+    """Return the folders of the shipped agents, `FIRST` first; empty outside of a clone."""
     first = SHIPPED / FIRST
     rest = sorted(one.parent for one in SHIPPED.glob("*/*/weights.safetensors"))
     return [first, *(one for one in rest if one != first)] if first.is_dir() else []
@@ -246,8 +250,9 @@ def sites_of(agent: Agent) -> list[dict[str, Any]]:
     """List the modules whose output is one tensor of floats, in the order in which they run.
 
     Returns:
-        For each its name and shape; and of a map `[C, H, W]` in an Impala the pixels between
-        neighbouring cells (`step`) and how far a cell sees from its middle (`reach`).
+        The name and the shape of each. A map `[C, H, W]` in an Impala also has `step`, the pixels
+        of the observation between neighbouring cells, and `reach`, the pixels that a cell sees to
+        each side of its middle.
     """
     kinds = {name: type(module) for name, module in agent.model.named_modules() if name}
     order: list[tuple[str, torch.Size]] = []
@@ -281,7 +286,7 @@ def sites_of(agent: Agent) -> list[dict[str, Any]]:
 
 
 def _name(path: Path) -> str:
-    """Return a short name: what comes after `runs/` or `agents/`, else the last three folders."""
+    """Return a short name: the path after `runs/` or `agents/`, else its last three folders."""
     parts = list(path.parts)
     homes = [n for n, part in enumerate(parts[:-1]) if part in ("runs", "agents")]
     return "/".join(parts[homes[-1] + 1 :] if homes else parts[-3:]).lstrip("/")

@@ -1,4 +1,4 @@
-"""Answers to the page's requests, piece by piece, so that a newer request can stop an older one."""
+"""Answer the page's requests piece by piece, so that a newer request can stop an older one."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ from chisel.lab.protocol import (
 from chisel.lab.session import Board, Session, Slot
 
 PIECE = 96
-"""Squares that are computed before a newer request is looked for, and sent, of an agent that sees
-64×64 pixels; more where it sees less."""
+"""Number of squares in a piece of an answer, for an agent that sees 64×64 pixels; it is larger for
+an agent that sees less. After each piece the server looks for a newer request."""
 PIXELS = 64 * 64 * 3
 KEPT = 6
-"""Mazes whose outputs are kept, so that undoing is quick."""
+"""Number of mazes whose outputs are kept, so that undoing is quick."""
 
 
 @dataclass
 class Talk:
-    """What the server keeps of one page: nothing but its episode. All else is in its requests."""
+    """The state that the server keeps for one page: its episode. All else is in its requests."""
 
     episode: Episode | None = None
 
@@ -67,12 +67,12 @@ class Answerer:
 
     Args:
         shelf: The agents.
-        session: What the page begins with; None is the first agent in a validation maze.
+        session: Session that the page begins with; None is the first agent in a validation maze.
     """
 
     def __init__(self, shelf: Shelf, session: Session | None = None) -> None:
         self._shelf, self._session = shelf, session
-        # Of torch's threads one half runs the network with edits, the other one without.
+        # One half of torch's threads runs the network with edits, the other half without.
         threads = torch.get_num_threads()
         each = max(1, threads // 2)
         self._pool = ThreadPoolExecutor(min(2, threads), "lab", torch.set_num_threads, (each,))
@@ -204,8 +204,12 @@ class Answerer:
 def level(offered: Offered, asked: Level) -> MazeState:
     """Return a maze of a split, or procgen's level of a seed, as its first state.
 
+    Args:
+        offered: Agent that is to play the maze.
+        asked: Split or seed, cheese and size of the maze.
+
     Raises:
-        ConfigError: If the level is of the test split, or larger than what the agent sees.
+        ConfigError: If the level is of the test split, or of a size that training did not have.
     """
     maze = offered.maze
     assert maze is not None

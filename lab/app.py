@@ -1,8 +1,9 @@
 """The web application: a page, its files and one socket, for this machine alone.
 
-Any page that somebody visits can send requests to 127.0.0.1, and by DNS rebinding even appear to
-come from it. So the host must be ours, the origin of a socket exactly ours, and its first message
-must hold the token, which only the printed link has, behind its `#`.
+Any web page that somebody visits can send requests to 127.0.0.1, and by DNS rebinding it can even
+appear to come from there. So the server checks the host of every request and the origin of a
+socket. A socket's first message must hold the token, which only the printed link has, behind its
+`#`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def make_app(
 
     Args:
         engine: Computes the answers.
-        token: What the first message of a page must hold.
+        token: Token that the first message of a page must hold.
         port: Port that the page is served at.
         contents: The files of the page, by their path.
         allowed: Other hosts, as `name` or `name:port`, at which the page may be opened, for example
@@ -159,7 +160,7 @@ async def _send(ws: WebSocket, queue: asyncio.Queue[tuple[bytes, int | None]], l
 
 
 class _TooLarge(Exception):
-    """A message was larger than the limit."""
+    """Raised if a message is larger than the limit."""
 
 
 async def _text(ws: WebSocket) -> str:
@@ -175,7 +176,7 @@ async def _text(ws: WebSocket) -> str:
 
 
 def _number(text: str) -> dict[str, Any]:
-    """Return the number of a message that could not be read, so that the page knows which."""
+    """Return the number of a message that could not be read, so that the page knows which it is."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Everything that the page shows of one agent in one maze, square by square and kept."""
+"""Compute and keep everything that the page shows of one agent in one maze."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ from chisel.models import to_tensor
 Facing = Literal["left", "right"]
 SIDES: tuple[Facing, Facing] = ("left", "right")
 ALIKE = 8
-"""Squares from which on they are computed as images that differ in small boxes alone."""
+"""Number of squares from which on they are computed as images that differ only in small boxes."""
 LARGEST_KEPT = 64 << 20
-"""Bytes of activations that are kept for one maze; where they are more, the network runs whole."""
+"""Largest number of bytes of activations that are kept for one maze. If there are more, the whole
+network runs for each edit."""
 
 
 class Rows:
@@ -47,7 +48,7 @@ class Rows:
         self._order = torch.contiguous_format
 
     def missing(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of some rows that are not known."""
+        """Return the numbers among `wanted` of the rows that are not known."""
         return wanted[~self._known[wanted]]
 
     def take(self, wanted: NDArray[np.int64]) -> Tensor:
@@ -85,7 +86,7 @@ class Squares:
         self.cells = paths.free_cells(state.open)
         count = len(self.cells)
         self.numbers = math.prod(offered.agent.spaces.obs_shape)
-        """Numbers of an observation, with which the time of a pass grows."""
+        """Size of an observation, with which the time of a forward pass grows."""
         self._stages, self._unedited = Stages(offered.agent.model), Stages(offered.unedited)
         self._obs = Rows(count, self._observe)
         self._plain = Rows(count, self._original)
@@ -93,7 +94,7 @@ class Squares:
         self._edited: tuple[EditList, int, Rows] | None = None
 
     def outputs(self, rows: NDArray[np.int64], edits: EditList | None) -> Tensor:
-        """Return logits, and the value behind them, at some squares, `[k, A + 1]`."""
+        """Return logits and, in the last column, values at some squares, `[k, A + 1]`."""
         return self._outputs(edits, rows[:1]).take(rows)
 
     def both(
@@ -108,7 +109,7 @@ class Squares:
         return original, changed
 
     def _enter(self, rows: NDArray[np.int64], pool: Executor) -> None:
-        """Compute what both threads are going to read, each half by a thread."""
+        """Compute the activations that both threads will read; each thread computes one half."""
         _ = self._reach  # found here, not by both threads at once
         stage = 0 if self._edited is None else self._edited[1]
         if stage and len(missing := self._kept(stage).missing(rows)):
@@ -127,9 +128,9 @@ class Squares:
         )
 
     def layer(self, row: int, site: str, edits: EditList | None) -> Tensor:
-        """Return the output of a module with the mouse on one square, of one example.
+        """Return the output of a module for one example, with the mouse on one square.
 
-        The network's outputs there are known from then on.
+        The network's outputs at this square are then known too.
         """
         rows = np.array([row])
         known, edited = self._outputs(edits, rows), () if edits is None else edits.sites
@@ -160,7 +161,7 @@ class Squares:
     def _original(self, rows: NDArray[np.int64]) -> Tensor:
         """Compute outputs without edits, by the same steps whatever is kept.
 
-        So numbers don't depend, in their last bits, on what was looked at before.
+        So the last bits of the numbers do not depend on earlier requests.
         """
         stage = self._at_hand(rows)
         if len(rows) >= ALIKE and stage < self._reach:
@@ -174,13 +175,13 @@ class Squares:
         return self._obs.take(rows) if stage == 0 else self._kept(stage).take(rows)
 
     def _at_hand(self, rows: NDArray[np.int64]) -> int:
-        """Return the stage from which the network can run without edits, by what is kept."""
+        """Return the latest stage whose kept inputs suffice to run the network without edits."""
         return next(
             (stage for stage, kept in self._entering.items() if not len(kept.missing(rows))), 0
         )
 
     def _stage(self, edits: EditList, row: NDArray[np.int64]) -> int:
-        """Return the stage from which an edited network must run, if what enters it can be kept."""
+        """Return the stage from which an edited network must run; 0 if its inputs are too large."""
         stage = self._stages.of(edits.sites)
         if stage == 0:
             return 0
@@ -190,7 +191,7 @@ class Squares:
 
     def _kept(self, stage: int) -> Rows:
         if stage not in self._entering:
-            # One stage at a time: somebody who goes on to another layer seldom comes back.
+            # Only one stage is kept, since somebody who goes on to another layer seldom comes back.
             self._entering = {stage: Rows(len(self.cells), functools.partial(self._before, stage))}
         return self._entering[stage]
 
@@ -215,14 +216,14 @@ class Squares:
 
 
 class Studied:
-    """An agent in a maze, the mouse facing either side.
+    """An agent in a maze, with its mouse facing either side.
 
     Args:
         offered: An agent that plays mazes.
         board: The maze.
 
     Raises:
-        ConfigError: If the maze does not fit what the agent sees.
+        ConfigError: If the maze does not fit the agent's view.
     """
 
     def __init__(self, offered: Offered, board: Board) -> None:
@@ -241,7 +242,7 @@ class Studied:
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
-        """Return what the page must know of the maze, in plain values."""
+        """Return the facts about the maze that the page needs, in plain values."""
         maze, state = self._maze, self.state
         tree = paths.path_tree(state.open, state.mouse)
         sizes = (maze.levels.min_size, self._offered.largest)
@@ -256,18 +257,18 @@ class Studied:
         }
 
     def side(self, facing: Facing) -> Squares:
-        """Return the squares with the mouse facing a side, which some agents do not see."""
+        """Return the squares with the mouse facing a side; some agents do not see which."""
         seen: Facing = facing if self._maze.observation == "pixels" else "left"
         if seen not in self._sides:
             self._sides[seen] = Squares(self._offered, self.state, seen)
         return self._sides[seen]
 
     def solved(self, edits: EditList | None) -> dict[str, Any]:
-        """Compute how an episode goes, exactly; see `MazePolicy.exact`.
+        """Compute the exact outcome of an episode; see `MazePolicy.exact`.
 
         Returns:
-            Probabilities, the expected length and return; and `reason` alone where the maze has no
-            answer.
+            Probabilities, the expected length and the expected return. If there is no answer for
+            the maze, `reason` alone says why.
         """
         if edits is None and self._plain is not None:
             return self._plain
@@ -298,6 +299,6 @@ def _joined(outputs: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def _memory_order(values: Tensor) -> torch.memory_format:
-    """Return the order in memory, on which speed and last bits of convolutions depend."""
+    """Return the memory format of a tensor, on which speed and last bits of convolutions depend."""
     images = values.dim() == 4 and not values.is_contiguous()
     return torch.channels_last if images else torch.contiguous_format

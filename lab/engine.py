@@ -1,4 +1,4 @@
-"""The thread that computes: one request of one page at a time, and of what is shown the newest."""
+"""Compute answers in one thread: one request at a time, and only the newest `Show` of each page."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from chisel.lab.answers import Answerer, Talk
 from chisel.lab.protocol import Request, Show, frame
 
 WAITING = 64
-"""Requests of one page, beside the newest `Show`, that may wait."""
+"""Number of requests of one page that may wait, beside the newest `Show`."""
 
 
 class Line:
-    """One page's requests and the way to answer it. Safe for any thread.
+    """The requests of one page, and the function that sends its answers. It is thread-safe.
 
     Args:
-        send: Called with each frame and its revision, None for an answer that never grows stale;
-            from the thread that computes.
+        send: Called with each frame and its revision, which is None for an answer that is never
+            stale. The computing thread calls it.
     """
 
     def __init__(self, send: Callable[[bytes, int | None], None]) -> None:
@@ -57,13 +57,13 @@ class Engine:
             self._lines.append(line)
 
     def leave(self, line: Line) -> None:
-        """Forget a page and what it still waits for."""
+        """Forget a page and the requests that it still waits for."""
         with self._changed:
             line.open = False
             self._lines.remove(line)
 
     def ask(self, line: Line, request: Request) -> None:
-        """Take a request. A `Show` replaces one that waits; older ones stop where they are.
+        """Take a request; a new `Show` replaces one that waits and stops one that is computed.
 
         Raises:
             ChiselError: If too many requests wait.
@@ -78,7 +78,7 @@ class Engine:
             self._changed.notify()
 
     def close(self) -> None:
-        """End the thread, after what it is computing."""
+        """End the thread after its present computation."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -94,7 +94,7 @@ class Engine:
             self._answer(line, request)
 
     def _next(self) -> tuple[Line, Request]:
-        """Take the next request, and let that page wait behind the others."""
+        """Return the next request, and move its page behind the others."""
         line = next(one for one in self._lines if _has_work(one))
         self._lines.remove(line)
         self._lines.append(line)

@@ -1,4 +1,4 @@
-"""Files made from a session: its numbers, its figure, and a script that computes them again."""
+"""Make files from a session: its numbers, its figure, and a script that computes them again."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ from chisel.lab.session import Session, Slot
 def exported(shelf: Shelf, request: Export) -> tuple[str, bytes]:
     """Make a file.
 
+    Args:
+        shelf: The agents.
+        request: Kind of the file, and the session.
+
     Returns:
-        Its name, and its content.
+        The file's name and its content.
 
     Raises:
         ChiselError: If an agent or an edit of the session does not fit.
@@ -54,10 +58,10 @@ def exported(shelf: Shelf, request: Export) -> tuple[str, bytes]:
 
 
 def table(policies: list[dict[str, MazePolicy]]) -> pd.DataFrame:
-    """Return a row for each agent, without and with its edits, and each square.
+    """Return a table with a row for each square, for each agent without and with its edits.
 
     Args:
-        policies: For each agent, `original` and maybe `edited`.
+        policies: Policies of each agent: `original` and, if it has edits, `edited`.
     """
     parts = []
     for number, pair in enumerate(policies):
@@ -160,7 +164,10 @@ def _policies(offered: Offered, session: Session, slot: Slot) -> dict[str, MazeP
 
 
 def _figure(session: Session, policies: list[dict[str, MazePolicy]]) -> Any:
-    """Draw one field, or two and their difference: of both agents, or without and with edits."""
+    """Draw one field, or two and their difference.
+
+    The two are those of both agents, or those of one agent without and with its edits.
+    """
     facing = session.board.facing
     last = [list(pair.values())[-1].facing(facing) for pair in policies]
     names = [slot.agent for slot in session.slots]

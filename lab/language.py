@@ -1,4 +1,4 @@
-"""Language models in the lab: two prompts steer, by layer and strength, beside random vectors."""
+"""Steer language models in the lab by a pair of prompts, beside random vectors of equal norm."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ from chisel.lab.protocol import Continue, Norms, Pair, Try, frame
 from chisel.models.language import FETCHED, LanguageModel, generate
 
 EXAMPLE = "mood"
-"""Contrast whose words and prompts the page begins with."""
+"""Contrast with whose words and prompts the page begins."""
 FIRST = ("Love", "Hate", "I hate you because")
-"""The pair and the prompt that the page begins with, where the model knows more than stories."""
+"""Pair of prompts, and prompt to continue, with which the page begins if the model knows more than
+stories."""
 TEXTS, LENGTH, PROMPTS = 2, 48, 4
-"""Number of unrelated texts that the loss is measured on, of tokens of each, and of prompts that
-the page begins with: fewer than in `chisel study lm-steering`, so that a row takes seconds."""
+"""Number of unrelated texts on which the loss is measured, their length in tokens, and number of
+prompts with which the page begins. They are smaller than in `chisel study lm-steering`, so that a
+row takes seconds."""
 MOST_TOKENS, MOST_CONTROLS = 200, 64
 
 
 def is_language_model(given: Path | str) -> bool:
-    """Return whether a path, or a name, is that of a language model that was not trained here."""
+    """Return whether a path or a name is that of a language model that Chisel did not train."""
     path = Path(given)
     if str(given) in FETCHED and not path.exists():
         return True
@@ -51,7 +53,7 @@ def is_language_model(given: Path | str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Speaker:
-    """A language model that is offered."""
+    """A loaded language model, with its name in the lab."""
 
     name: str
     opened: Opened
@@ -63,7 +65,7 @@ class Speaker:
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
-        """Return what the page must know, in plain values."""
+        """Return the facts about the model that the page needs, in plain values."""
         table, example = site_table(self.lm.model), self.opened.contrast(EXAMPLE)
         plus, minus, prompt = FIRST
         if self.opened.data is not None:
@@ -106,7 +108,7 @@ class Speaker:
         return frame("norms", self.norms(asked), id=asked.id)
 
     def goes_on(self, asked: Continue) -> str:
-        """Return what the model goes on with: as it is, steered, or steered at random."""
+        """Return the model's continuation of a prompt: unsteered, steered, or steered at random."""
         if not 1 <= asked.tokens <= MOST_TOKENS:
             raise ConfigError(f"{asked.tokens} tokens: 1 to {MOST_TOKENS} are possible")
         edits = {}
@@ -129,8 +131,8 @@ class Speaker:
         """Measure the pair's vector at one layer, by strength, beside random ones of equal norm.
 
         Returns:
-            By strength: `shift`, the mean over prompts of how much the log-odds of the wanted over
-            the unwanted words rise; `loss`, how much the loss on unrelated text rises, nats per
+            Arrays over strengths: `shift`, the rise of the log-odds of the wanted over the unwanted
+            words, mean over prompts; `loss`, the rise of the loss on unrelated text in nats per
             token; `random`, the shifts of random vectors, `[strengths, controls]`.
         """
         if not 1 <= asked.controls <= MOST_CONTROLS:
@@ -162,9 +164,10 @@ class Speaker:
         """Measure norms along the stream on the prompt, and of the pair's vector at each block.
 
         Returns:
-            `stream`: mean over tokens before each block and behind the last, `[L + 1]`;
-            `attention` and `mlp`: what each block adds, `[L]`; `vector`: mean over its tokens,
-            without the first, before each block, `[L]`. NaN where there is no such token.
+            `stream`: norm before each block and after the last, mean over tokens, `[L + 1]`;
+            `attention` and `mlp`: norms of the outputs that each block adds, `[L]`; `vector`: norm
+            of the pair's vector before each block, mean over its tokens but the first, `[L]`. NaN
+            if there is no such token.
         """
         lm, table = self.lm, site_table(self.lm.model)
         tokens = lm.tokens([asked.prompt])

@@ -1,8 +1,8 @@
-"""The lab as one HTML file that needs neither a server nor a network: the page runs the agents.
+"""Write the lab as one HTML file that runs the agents itself, without a server or the internet.
 
-The page is the server's. What it asks is answered by `lab/page/src/offline`, which runs the
-network as torch does; here is what it needs for that: the modules, the weights, validation mazes
-for vectors and norms, and regions with their controls and means.
+The page is that of the server, but `lab/page/src/offline` answers its requests and runs the neural
+network as torch does. This module writes the data that it needs for that: the modules, the weights,
+validation mazes for vectors and norms, and regions with their controls and means.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from chisel.models import Mixture, ResidualUnit
 from chisel.routing import Part, Region
 
 LARGEST = 5 << 20
-"""Bytes of the largest page that is written."""
+"""Size in bytes of the largest page that is written."""
 MAZES = 64
-"""Validation mazes of a page; norms of layers are means over them."""
+"""Number of validation mazes in a page; norms of layers are means over them."""
 SEEDS = 16
-"""Seeds of random regions that a page knows."""
+"""Number of seeds of random regions in a page."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -75,7 +75,7 @@ def offline_page(paths: Sequence[Path | str]) -> bytes:
 
 
 def _held(offered: Offered) -> tuple[dict[str, Any], Arrays]:
-    """Return what the page must hold of an agent: plain values, and arrays by name."""
+    """Return the data of an agent that the page holds: plain values, and arrays by name."""
     maze, model = offered.maze, offered.agent.model
     assert maze is not None
     if maze.observation == "pixels":
@@ -103,7 +103,7 @@ def _held(offered: Offered) -> tuple[dict[str, Any], Arrays]:
 
 
 def _module(module: nn.Module, name: str, arrays: Arrays) -> dict[str, Any]:
-    """Describe a module and what is in it, and put its weights into `arrays`.
+    """Describe a module and its submodules, and put their weights into `arrays`.
 
     Raises:
         ConfigError: If the page cannot run it.
@@ -178,7 +178,7 @@ def _floats(values: Tensor) -> NDArray[Any]:
 
 
 def _page(agents: str) -> bytes:
-    """Put the built page and its agents into one file that may ask nobody for anything."""
+    """Put the built page and its agents into one file that makes no requests."""
     contents = {name: data.decode() for name, data in page_files().items()}
     (script,) = (text for name, text in contents.items() if name.endswith(".js"))
     (style,) = (text for name, text in contents.items() if name.endswith(".css"))

@@ -1,4 +1,4 @@
-"""An episode that a person and an agent play in turns, forwards and back."""
+"""Play an episode in which a person and an agent take turns, and can go back."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from chisel.lab.session import Board, Session
 from chisel.models import as_tensor, to_tensor
 
 MOST = 2000
-"""Steps after which an episode in the lab ends; the world's own limit is lower."""
+"""Number of steps after which an episode in the lab ends; the world's own limit is lower."""
 
 LARGEST_EXACT = 2**53
-"""Largest whole number up to which JavaScript has all."""
+"""Largest number up to which JavaScript represents all whole numbers exactly."""
 
 ACTIONS = {"gridworld": gridworlds.ACTIONS, "safelife": safelife.ACTIONS}
-"""Names of the actions of worlds; other actions have their numbers."""
+"""Names of the actions by world. Actions of other worlds are shown by their numbers."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Moment:
     picture: NDArray[np.uint8] | None
     board: Board | None
     penalties: NDArray[np.float64] | None
-    """Penalty of each action from here, `[A]`; None if the agent was charged none."""
+    """Impact penalty of each action from here, `[A]`; None if the agent was trained without one."""
     action: int | None = None
     reward: float = 0.0
     total: float = 0.0
@@ -59,12 +59,12 @@ class _Moment:
 
 
 class Episode:
-    """One episode, with all its moments; going back and on makes a branch.
+    """One episode with all its moments; a step after going back drops the later moments.
 
     Args:
         shelf: The agents.
         session: The maze, and the agent that plays.
-        seed: Seed of the world, where it is no maze, and of sampled actions.
+        seed: Seed of sampled actions and, unless it is a maze, of the world.
 
     Raises:
         ConfigError: If the agent has no config, or its maze cannot be played.
@@ -94,7 +94,13 @@ class Episode:
         self._moments = [self._moment(np.asarray(obs))]
 
     def go(self, action: int | str, shelf: Shelf, session: Session) -> None:
-        """Take a step: by its number, sampled by the agent, its likeliest one, or back.
+        """Take a step, or go one step back.
+
+        Args:
+            action: Number of an action; `agent`, which samples one from the agent's policy;
+                `likeliest`, the agent's most probable one; or `back`.
+            shelf: The agents.
+            session: Session with the agent's present edits.
 
         Raises:
             ConfigError: If the episode is over, there is nothing to go back to, or no such action.
@@ -143,7 +149,7 @@ class Episode:
         return Board.of(state)
 
     def frame(self, id: int, shelf: Shelf, session: Session) -> bytes:
-        """Return the moment, with the agent's probabilities under the session's edits."""
+        """Return an answer with this moment and the agent's probabilities under the edits."""
         last = self._moments[-1]
         arrays: dict[str, NDArray[Any]] = {}
         if last.picture is not None:
@@ -193,7 +199,7 @@ class Episode:
         return int(drawn)
 
     def _decision(self, shelf: Shelf, session: Session) -> tuple[NDArray[np.float64], float]:
-        """Return the probabilities of the named actions and the value, now."""
+        """Return the present probabilities of the named actions, and the present value."""
         slot = session.slots[0]
         if slot.agent != self._agent:
             raise ConfigError(f"this episode is {self._agent}'s; begin a new one for {slot.agent}")
@@ -210,7 +216,7 @@ class Episode:
 
 
 def _shown(fact: Any) -> Any:
-    """Return a fact as the page can show it: in JavaScript, large whole numbers lose digits."""
+    """Return a fact in a form that the page can show; JavaScript rounds large whole numbers."""
     whole = isinstance(fact, np.integer)
     return str(fact) if whole and abs(int(fact)) > LARGEST_EXACT else fact
 

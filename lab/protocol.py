@@ -1,9 +1,9 @@
 """Messages between page and server.
 
-The page sends JSON text. Answers are binary: the length of a JSON head as four bytes (little
-endian), the head, padded with spaces so that arrays begin at a multiple of 8, then the arrays. The
-head names them in `parts`, in order: name, shape and type. The same bytes go through the channel of
-a notebook.
+The page sends JSON text. Answers are binary. They begin with the length of a JSON head as four
+bytes (little endian). The head follows, padded with spaces so that the arrays behind it begin at a
+multiple of 8. It describes the arrays in `parts`, in order: name, shape and type. The same bytes go
+through the channel of a notebook.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from chisel.configs import ConfigError
 from chisel.lab.session import Board, Session
 
 VERSION = 1
-"""Version of the messages; a page of another one is told to reload."""
+"""Version of the messages. A page of another version is told to reload."""
 LARGEST_MESSAGE = 1 << 20
-"""Bytes of the largest message that the page may send."""
+"""Size in bytes of the largest message that the page may send."""
 
 
 @dataclass(frozen=True)
 class Hello:
-    """Opens the talk; the first message."""
+    """The first message, which opens the connection."""
 
     kind: Literal["hello"]
     token: str
@@ -38,7 +38,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class Open:
-    """Asks for an agent: its layers, regions and training."""
+    """Request for the facts about an agent: its layers, regions and training."""
 
     kind: Literal["open"]
     id: int
@@ -47,7 +47,7 @@ class Open:
 
 @dataclass(frozen=True)
 class Show:
-    """Asks for everything that is visible of a session; a later one replaces it."""
+    """Request for everything that a session shows; a later request replaces it."""
 
     kind: Literal["show"]
     rev: int
@@ -58,22 +58,23 @@ class Show:
 
 @dataclass(frozen=True)
 class Level:
-    """Asks for a maze that the agent was trained on, or a validation maze."""
+    """Request for a maze that the agent was trained on, or for a validation maze."""
 
     kind: Literal["level"]
     id: int
     agent: str
     source: Literal["train", "validation", "procgen"]
-    """A split, of which the `seed`-th sample is drawn; or procgen's own level seed."""
+    """Split from which the maze is drawn with `seed`; or `procgen`, for which `seed` is the level
+    seed."""
     seed: int
     cheese: Literal["as-trained", "anywhere"] = "anywhere"
     size: int = 0
-    """Side of the maze; 0 is any that training had."""
+    """Side of the maze in cells; 0 is any side that training had."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """Asks for a file."""
+    """Request for a file made from a session."""
 
     kind: Literal["export"]
     id: int
@@ -83,7 +84,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Start:
-    """Begins an episode: in this maze, or in the world of an agent that plays no mazes."""
+    """Request to begin an episode, in this maze or in the world of an agent that plays no mazes."""
 
     kind: Literal["start"]
     id: int
@@ -93,13 +94,13 @@ class Start:
 
 @dataclass(frozen=True)
 class Step:
-    """Goes on with the episode, or back in it."""
+    """Request to take a step of the episode, or to go back a step."""
 
     kind: Literal["step"]
     id: int
     action: int | Literal["agent", "likeliest", "back"]
     session: Session
-    """The agents' edits from now on; the maze stays that of the episode."""
+    """Session with the agents' edits from now on; the maze stays that of the episode."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Continue:
-    """Asks a language model to go on with a text, by its likeliest tokens."""
+    """Request for a language model's continuation of a text, by its likeliest tokens."""
 
     kind: Literal["continue"]
     id: int
@@ -124,14 +125,14 @@ class Continue:
     strength: float
     tokens: int
     vector: Literal["none", "pair", "random"]
-    """`random`: at each token a random one of equal norm."""
+    """Vector that is added; `random` is a random vector of equal norm at each token."""
     seed: int = 0
     """Seed of the random vectors."""
 
 
 @dataclass(frozen=True)
 class Try:
-    """Asks what the pair's vector does at one layer, by strength, beside random ones."""
+    """Request for the effect of a pair's vector at one layer, by strength, beside random ones."""
 
     kind: Literal["try"]
     id: int
@@ -140,7 +141,7 @@ class Try:
     layer: int
     strengths: tuple[float, ...]
     prompts: tuple[str, ...]
-    """Beginnings of texts whose next word is looked at."""
+    """Beginnings of texts whose next word is scored."""
     wanted: tuple[str, ...]
     unwanted: tuple[str, ...]
     controls: int
@@ -150,7 +151,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Norms:
-    """Asks for norms along the stream of a language model."""
+    """Request for norms along the residual stream of a language model."""
 
     kind: Literal["norms"]
     id: int
@@ -161,7 +162,7 @@ class Norms:
 
 @dataclass(frozen=True)
 class Ping:
-    """Asks whether the server is there."""
+    """Request by which the page finds out whether the server is there."""
 
     kind: Literal["ping"]
     id: int
@@ -174,7 +175,7 @@ def read_request(text: str) -> Request:
     """Read a message of the page.
 
     Raises:
-        ConfigError: If it is none.
+        ConfigError: If the text is no such message.
     """
     try:
         message = json.loads(text)
@@ -189,9 +190,9 @@ def frame(kind: str, /, arrays: Mapping[str, NDArray[Any]] | None = None, **head
     """Write an answer.
 
     Args:
-        kind: What it is.
-        arrays: Arrays of float32, int32 or uint8.
-        head: Plain values; NaN becomes null.
+        kind: Kind of the answer.
+        arrays: Arrays of float32, int32 or uint8, by name.
+        head: Other plain values of the head; NaN becomes null.
     """
     named = {name: np.ascontiguousarray(one) for name, one in (arrays or {}).items()}
     parts = [
@@ -207,7 +208,7 @@ def frame(kind: str, /, arrays: Mapping[str, NDArray[Any]] | None = None, **head
 
 
 def read_frame(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read an answer, as the page does: its head, and its arrays by name."""
+    """Read an answer as the page does, and return its head and its arrays by name."""
     (length,) = struct.unpack_from("<I", data)
     head = json.loads(data[4 : 4 + length])
     arrays, at = {}, 4 + length
@@ -220,7 +221,7 @@ def read_frame(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def plain_board(board: Board) -> dict[str, Any]:
-    """Return a board as the page keeps it."""
+    """Return a board in plain values, in the form that the page keeps."""
     return {
         "maze": list(board.maze),
         "facing": board.facing,

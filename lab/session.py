@@ -1,4 +1,4 @@
-"""What somebody studies in the lab, as one document: a maze, and one or two edited agents."""
+"""The document that is studied in the lab: a maze, and one or two agents with edits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chisel.envs.maze import MazeState, paths
 FORMAT = 1
 MOST_EDITS = 64
 LARGEST = 31
-"""Side of the largest maze that a world holds."""
+"""Side in cells of the largest maze that a world holds."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Board:
     background: int = 0
     """Number of procgen's background picture, which some networks see."""
     level: int = -1
-    """procgen's seed of the level that it was before it was changed; -1 if there was none."""
+    """procgen's seed of the level that the maze was made from; -1 if it was made from none."""
 
     def state(self, mode: str) -> MazeState:
         """Make the maze in a world of one of procgen's modes.
 
         Raises:
-            ConfigError: If it cannot be read, or does not fit the world.
+            ConfigError: If the drawing cannot be read, or does not fit the world.
         """
         if not 0 < len(self.maze) <= LARGEST or max(map(len, self.maze)) > LARGEST:
             raise ConfigError(f"board.maze: 1 to {LARGEST} rows and columns are possible")
@@ -61,9 +61,9 @@ class Slot:
     """An agent with a list of edits."""
 
     agent: str
-    """Its name in the lab."""
+    """Name of the agent in the lab."""
     digest: str = ""
-    """sha256 of its weights, in hex; empty if any will do."""
+    """sha256 of the agent's weights, in hex; empty if any weights will do."""
     edits: tuple[AnyEdit, ...] = ()
 
 
@@ -93,7 +93,7 @@ def read_session(path: Path) -> Session:
     """Read a session that the page saved.
 
     Raises:
-        ConfigError: If it cannot be read.
+        ConfigError: If the file cannot be read, or holds no session.
     """
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
@@ -103,12 +103,12 @@ def read_session(path: Path) -> Session:
 
 
 def marks(state: MazeState, sizes: tuple[int, int], region: int | None) -> list[str]:
-    """Say what a maze has that no maze of training had.
+    """Describe the properties of a maze that no maze of training had.
 
     Args:
         state: The maze.
-        sizes: Sides of the smallest and largest maze of training.
-        region: Side of the top-right region where the cheese was; None if it was anywhere.
+        sizes: Sides in cells of the smallest and the largest maze of training.
+        region: Side in cells of the top-right region of the cheese; None if it was anywhere.
     """
     side, found = state.maze_dim, []
     if not sizes[0] <= side <= sizes[1]:
@@ -126,7 +126,7 @@ def marks(state: MazeState, sizes: tuple[int, int], region: int | None) -> list[
 
 
 def is_perfect(open_cells: NDArray[np.bool_]) -> bool:
-    """Return whether procgen could have carved a maze: a spanning tree of every other square."""
+    """Return whether procgen could carve a maze: a tree that spans every other square."""
     rooms = open_cells[::2, ::2]
     if not rooms.all() or open_cells[1::2, 1::2].any():
         return False

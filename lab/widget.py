@@ -16,9 +16,9 @@ from chisel.lab.serving import opened, page_files
 
 
 def widget(*paths: Path | str) -> Any:
-    """Return the lab as a widget for Jupyter, marimo, or whatever shows an anywidget.
+    """Return the lab as a widget for Jupyter, marimo, or another notebook that shows anywidgets.
 
-    Computing is done in a thread of its own, so cells run meanwhile.
+    The lab computes in a thread of its own, so that cells can run meanwhile.
 
     Args:
         paths: Runs, checkpoints and folders of shipped weights, and maybe one session that the page
@@ -38,7 +38,7 @@ def widget(*paths: Path | str) -> Any:
     (style,) = (text for name, text in contents.items() if name.endswith(".css"))
 
     class Lab(anywidget.AnyWidget):
-        """The page."""
+        """The widget whose front end is the lab's page."""
 
         _esm = module.decode()
         _css = style.decode()
@@ -52,7 +52,7 @@ def talk(shown: Any, engine: Engine) -> Line:
     """Answer the messages of a widget.
 
     Args:
-        shown: The widget: `on_msg` takes a callback, `send` a message and buffers.
+        shown: The widget. Its `on_msg` takes a callback, its `send` a message and buffers.
         engine: Computes the answers.
     """
     loop = _running_loop()
@@ -62,7 +62,7 @@ def talk(shown: Any, engine: Engine) -> Line:
             if not line.is_stale(rev):
                 shown.send({}, [data])
 
-        # The notebook's channel belongs to its own thread.
+        # Only the notebook's own thread may use its channel.
         if loop is None:
             deliver()
         else:

@@ -1,4 +1,4 @@
-"""Switch regions of an agent off, beside random regions of the same size."""
+"""Ablate regions of an agent, beside random regions of the same size."""
 
 from chisel.analysis.ablation.matrix import (
     AblationMatrix,

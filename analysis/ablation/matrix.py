@@ -1,7 +1,8 @@
-"""Measure metrics with each region switched off, beside random regions of the same size.
+"""Measure metrics with each region ablated, beside random regions of the same size.
 
-A change by an ablation could be mere damage. So every region has controls: as many units drawn at
-random. All conditions play the same episodes, so that changes are paired differences.
+A change by an ablation could be mere damage. So every region has controls, which have the same
+number of random units. All conditions play the same episodes, so that changes are paired
+differences.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from chisel.analysis.results import (
 
 Context = Callable[[], AbstractContextManager[Any]]
 Play = Callable[[Context], pd.DataFrame]
-"""Function that plays the same episodes each time, with the policy in the given context; it returns
-a row for each, with metrics that are NaN where they say nothing about it."""
+"""Function that plays the same episodes each time, with the policy in the given context. It returns
+a row for each episode; metrics that have no value for an episode are NaN."""
 Kind = Literal["none", "region", "random"]
 
 NONE = "none"
@@ -45,15 +46,15 @@ class Row:
     """All metrics under one ablation."""
 
     name: str
-    """`none`, a region, or `random:REGION 1`."""
+    """Name of the ablation: `none`, a region, or `random:REGION 1`."""
     kind: Kind
     like: str | None
-    """The region whose size a random one has."""
+    """Region whose size a random region has."""
     metrics: dict[str, Estimate]
     change: dict[str, Estimate]
     """Change of each metric from the row `none`, over the same episodes."""
     values: pd.DataFrame = field(repr=False)
-    """The episodes that the metrics are means of."""
+    """Episodes over which the metrics are means."""
 
     @property
     def label(self) -> str:
@@ -77,15 +78,15 @@ class AblationMatrix:
     levels: int
     """Number of episodes that each row plays."""
     layouts: int | None
-    """Number of different units of evidence, such as layouts of mazes, each of which weighs the
-    same; `None` where each episode is one."""
+    """Number of different units, such as layouts of mazes, each of which has the same weight;
+    `None` if each episode is a unit."""
     rows: tuple[Row, ...]
     uncontrolled: Mapping[str, str]
-    """By region without random ones of its size, the reason."""
+    """Reason why there are no random regions of its size, by region."""
     unit: str = field(repr=False)
-    """What the units of evidence are called."""
+    """Name of the units."""
     spared: bool = field(default=False, repr=False)
-    """Whether regions have units of gates, and the random ones have none."""
+    """Whether regions contain units of gates, while the random ones contain none."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -149,29 +150,29 @@ def ablation_matrix(
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> AblationMatrix:
-    """Play with nothing switched off, with each region, and with random ones of the same size.
+    """Play with the whole network, without each region, and without random regions of its size.
 
     Args:
         model: Network that `play` runs.
         regions: Regions by name.
         play: Function that plays the same episodes each time.
-        metrics: By name the range of each metric, `None` if it is not known. Those that say nothing
-            about any episode are left out.
-        unit: Column of what `play` returns whose equal values count as one, such as `layout`; where
-            there is none of that name, each episode counts for itself.
-        mode: What is done to the units: `zero`, `mean`, `resample` or a factor.
+        metrics: Range of each metric by name; `None` if it is not known. Metrics without a value
+            for any episode are left out.
+        unit: Column of the result of `play` whose equal values count as one unit, such as `layout`;
+            without such a column, each episode is a unit.
+        mode: Mode of the ablation: `zero`, `mean`, `resample` or a factor.
         record: For `mean`, function that records the mean activations of regions.
         controls: Number of random regions for each region.
-        gates: Whether random regions silence as many units of a gate as the region does.
+        gates: Whether random regions contain as many units of gates as the region, or none.
         seed: Seed of the random regions, the bootstrap and `resample`.
         progress: Called with the name of the row played, rows done and wanted.
 
     Returns:
-        The rows `none`, each region, and the random ones; a region with nothing to draw from has
-        none of these.
+        The rows `none`, each region, and the random regions; there are none for a region without
+        enough other units.
 
     Raises:
-        RoutingError: If a mode is unknown or lacks something.
+        RoutingError: If a mode is unknown, or `mean` lacks `record`.
     """
     drawn, uncontrolled = _random(model, regions, controls, gates, seed)
     named = [_Condition(name, "region", {name: region}) for name, region in regions.items()]
@@ -193,7 +194,7 @@ def ablation_matrix(
 
 
 def over_seeds(matrices: Sequence[AblationMatrix]) -> AblationMatrix:
-    """Return means over runs, with intervals over them; a lone matrix as it is.
+    """Return means over runs, with intervals over them; return a single matrix unchanged.
 
     Each run counts with its own estimate, so `values` of a row has one entry per run. The units of
     random regions of the same number differ from run to run.
@@ -212,16 +213,16 @@ def paired_difference(
 ) -> AblationMatrix:
     """Return the metrics of runs minus those of other runs, pair by pair, as means over the pairs.
 
-    What the two runs of a pair share, such as the seed of their weights and mazes, makes the
-    interval narrower than that of two means. A lone pair has no interval. It has the rows and the
-    metrics that both have.
+    The two runs of a pair have things in common, such as the seed of their weights and mazes, so
+    the interval is narrower than that of two means. A single pair has no interval. The result has
+    the rows and the metrics that both runs have.
 
     Args:
         matrices: Matrices of runs that differ in their seed only.
         others: Matrices of the other run of each pair, in the same order.
 
     Raises:
-        ValueError: If there are not as many of both.
+        ValueError: If the two have different lengths.
     """
     return over_seeds([_minus(one, two) for one, two in zip(matrices, others, strict=True)])
 
@@ -269,7 +270,7 @@ def _random(
     gates: bool,
     seed: int,
 ) -> tuple[list[_Condition], dict[str, str]]:
-    """Draw controls; return them, and why some regions have none, such as a gate's single unit."""
+    """Draw controls; return them, and the reasons why some regions have none."""
     generator = torch.Generator().manual_seed(seed)
     conditions, uncontrolled = [], {}
     for name, number in itertools.product(regions, range(1, controls + 1)):

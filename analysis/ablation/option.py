@@ -1,4 +1,4 @@
-"""Switch regions of an agent off, as `ablate=REGION[:MODE],…` asks for it."""
+"""Prepare the ablations of the option `ablate=REGION[:MODE],…`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from chisel.configs import ConfigError, hint
 from chisel.models import Loaded
 
 Mode = str | float
-"""`zero`, `mean`, `resample`, or the factor that the units are multiplied by."""
+"""`zero`, `mean`, `resample`, or the factor by which the units are multiplied."""
 
 Means = Mapping[str, Sequence[torch.Tensor]]
-"""By region, for each of its parts the mean activations `[units]`."""
+"""Mean activations `[units]` of each part of a region, by region."""
 
 MODES = ("zero", "mean", "resample")
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """The regions of a network that are switched off, and how."""
+    """The regions of a network that are ablated, and their modes."""
 
     model: nn.Module
     regions: Mapping[str, routing.Region]
@@ -34,10 +34,10 @@ class Ablation:
     """Seed of the draws of `resample`."""
     means: Means | None = None
     mean_states: int = 0
-    """Number of observations that the means are over."""
+    """Number of observations over which the means are."""
 
     def __call__(self) -> AbstractContextManager[None]:
-        """Return a context in which the network runs ablated; the same each time."""
+        """Return a context in which the network runs with the same ablation each time."""
         return routing.ablate(
             self.model,
             self.regions,
@@ -48,7 +48,7 @@ class Ablation:
 
     @property
     def whole_batches(self) -> bool:
-        """Whether an example needs others beside it."""
+        """Whether an example needs other examples in its batch."""
         return "resample" in self.modes.values()
 
     def to_plain(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def parse_modes(text: str) -> dict[str, Mode]:
     """Read `corner:mean,cheese:0.5`; a region without a mode is set to zero.
 
     Raises:
-        ConfigError: If there is no region, one is given twice, or a mode is unknown.
+        ConfigError: If the text has no region or the same one twice, or a mode is unknown.
     """
     modes: dict[str, Mode] = {}
     for item in text.split(","):
@@ -112,10 +112,10 @@ def regions_of(agent: Loaded[Any]) -> routing.Regions:
 
 
 def chosen_regions(agent: Loaded[Any], names: Iterable[str]) -> routing.Regions:
-    """Return the regions that an agent was routed with, and check that it has those named.
+    """Return the regions that an agent was routed with, and check that these names are among them.
 
     Raises:
-        ConfigError: If it has not, or no regions at all.
+        ConfigError: If a name is not among them, or the agent has no regions.
     """
     regions = regions_of(agent)
     for name in names:
@@ -126,7 +126,7 @@ def chosen_regions(agent: Loaded[Any], names: Iterable[str]) -> routing.Regions:
 
 @contextmanager
 def refused_by_routing(agent: Loaded[Any]) -> Iterator[None]:
-    """Name the agent in errors of routing that are raised within the context.
+    """Add the agent's name to errors of routing that are raised within the context.
 
     Raises:
         ConfigError: In place of a RoutingError.

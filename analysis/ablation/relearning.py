@@ -1,4 +1,4 @@
-"""Curves of how fast an ablated agent relearns."""
+"""Collect and draw the curves of how fast an ablated agent relearns."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class RelearningCurve:
     """The metrics of one run that is trained on without a region."""
 
     frames: NDArray[np.int64]
-    """Numbers of frames trained on `[K]`; the first is 0."""
+    """Numbers of frames of further training `[K]`; the first is 0."""
     metrics: Mapping[str, NDArray[np.float64]]
-    """By metric the values `[K]` on held-out episodes, without the region."""
+    """Values `[K]` of each metric on held-out episodes, without the region."""
 
     def regained(self, metric: str, goal: float) -> int | None:
         """Return the first measured number of frames at which a metric reaches a goal, if any."""
@@ -47,11 +47,11 @@ class Relearning:
     metric: str
     """Metric that counts as regained at 90 % of its value before the ablation."""
     whole: Mapping[str, Sequence[float]]
-    """By metric, the value of each run before anything was ablated."""
+    """Value of each run before the ablation, by metric."""
     variants: Mapping[str, Sequence[RelearningCurve]]
-    """By name, a curve for each run."""
+    """Curve of each run of a variant, by its name."""
     within: Mapping[str, tuple[float, float] | None]
-    """By metric its range, where it is known."""
+    """Range of each metric, or `None` if it is not known."""
 
     def to_plain(self) -> dict[str, Any]:
         """Return all values, and the number of frames after which each run has regained them."""
@@ -69,7 +69,7 @@ class Relearning:
         }
 
     def regained(self, curves: Sequence[RelearningCurve]) -> list[int | None]:
-        """Return, by run, the frames until the metric is 90 % of what it was, if it gets there."""
+        """Return the frames until the metric is 90 % of its old value, by run; `None` if never."""
         wholes = zip(curves, self.whole[self.metric], strict=True)
         return [curve.regained(self.metric, 0.9 * whole) for curve, whole in wholes]
 

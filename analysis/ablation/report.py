@@ -1,4 +1,4 @@
-"""The result of ablation matrices: numbers, a table and a figure."""
+"""Turn ablation matrices into a result: numbers, a table and a figure."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def ablation_result(
     """Return the result of a study of ablations.
 
     Args:
-        study: Name of the study, which its table and its figure have as well.
-        matrices: One for each network; several are combined over seeds.
+        study: Name of the study, and of its table and figure.
+        matrices: A matrix for each network; several are combined over seeds.
         title: Title of the figure and the table.
         more: Further data.
     """
@@ -84,7 +84,7 @@ def _draw(ax: Axes, rows: Sequence[Row], metric: str, colours: Sequence[str]) ->
 
 
 def _places(rows: Sequence[Row]) -> list[float]:
-    """Return heights of rows, with a gap wherever another kind of row begins."""
+    """Return the heights of rows, with a gap before each new kind of row."""
     kinds = [(row.kind, row.like) for row in rows]
     gaps = [0.0] + [_GAP * (one != other) for one, other in itertools.pairwise(kinds)]
     return [place + sum(gaps[: place + 1]) for place in range(len(rows))]

@@ -1,4 +1,4 @@
-"""Attribution: how much each activation of a layer adds to a score."""
+"""Attribute a score to the activations of a layer."""
 
 from chisel.analysis.attribution.figures import Swap, attribution_figure
 from chisel.analysis.attribution.integrated_gradients import (

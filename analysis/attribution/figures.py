@@ -1,4 +1,4 @@
-"""Pictures of attributions: which channels, whether they add up, and where they lie."""
+"""Draw attributions: by channel, their completeness, and their places."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from chisel.analysis.results import INK, Estimate, new_figure, style_axes
 
 _FOR, _AGAINST = "#c2410c", "#2563eb"
 _CHANNELS = 16
-"""Number of channels that are drawn: those with the largest attributions."""
+"""Number of channels that are drawn, which are those with the largest attributions."""
 
 
 @dataclass(frozen=True)
 class Swap:
-    """What a set of channels adds to a score."""
+    """The contribution of a set of channels to a score."""
 
     attributed: Estimate
-    """The sum of its attributions."""
+    """Sum of the channels' attributions."""
     measured: Estimate
-    """How much the score falls when its channels take the baseline's values."""
+    """Fall of the score if the channels take the baseline's values."""
 
 
 def attribution_figure(
@@ -41,10 +41,10 @@ def attribution_figure(
     Args:
         channels: Mean attribution of each channel.
         found: All attributions.
-        swapped: For each set of channels, what it is attributed and what it really adds.
-        pictures: Functions that draw one moment each, and return an image for the colour bar.
-        score: What is explained, in words.
-        title: One line above.
+        swapped: Attributed and measured contribution of each set of channels.
+        pictures: Functions, each of which draws a moment and returns an image for the colour bar.
+        score: Description of the score, in words.
+        title: Title of the figure.
     """
     figure = new_figure(13, 3.6 + (3.5 if pictures else 0), title)
     parts = figure.subfigures(2 if pictures else 1, 1, squeeze=False)[:, 0]

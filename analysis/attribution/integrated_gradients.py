@@ -1,4 +1,4 @@
-"""Integrated gradients: how much each activation of a layer adds to a score.
+"""Integrated gradients: attribute a score to the activations of a layer.
 
 Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1, taken at a
 layer instead of the input: the mean gradient of a score along the straight line from a baseline to
@@ -19,12 +19,12 @@ from torch import Tensor
 from chisel.configs import ConfigError, NumericsError
 
 Score = Callable[[Tensor], Tensor]
-"""From activations of all examples `[N, …]` to the number that is explained of each, `[N]`."""
+"""Function from the activations of all examples `[N, …]` to the score of each, `[N]`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """What each activation of `N` examples adds to the score."""
+    """The contributions of all activations of `N` examples to the score."""
 
     values: NDArray[np.float64]
     """Attributions of the shape of the activations, `[N, …]`, in the score's units."""
@@ -33,11 +33,11 @@ class Attribution:
     baseline: NDArray[np.float64]
     """Score at the baseline, `[N]`."""
     axis: int | None = None
-    """Axis of the units in `values`; None: 1 of `[N, C]` and of images, unknown of others."""
+    """Axis of the units in `values`; None: axis 1 for `[N, C]` and images, unknown for others."""
 
     @property
     def difference(self) -> NDArray[np.float64]:
-        """Return the score minus the baseline's: what the attributions must add up to, `[N]`."""
+        """Return the score minus the baseline's, to which attributions must add up, `[N]`."""
         return self.score - self.baseline
 
     @property
@@ -85,7 +85,7 @@ def integrated_gradients(
 
     Args:
         score: The score that is explained. Examples must not depend on each other.
-        activations: `[N, …]`.
+        activations: Activations `[N, …]`.
         baseline: Start of the line for each example, `[N, …]`, or one for all, `[1, …]`.
         steps: Number of gradients along the line.
         axis: Axis of the units, for `Attribution.by_channel`; see there.

@@ -1,4 +1,4 @@
-"""The matrix of all ablations of a network, measured on the games of its world."""
+"""Measure the matrix of all ablations of a network on the games of its world."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def agent_ablation_matrix(
     gates: bool = False,
     progress: ProgressCallback | None = None,
 ) -> AblationMatrix:
-    """Play with nothing, each region, and random regions switched off: the same games each time.
+    """Play the same games with the whole network, without each region, and without random regions.
 
-    Games are those of the first situation of the world's evaluator; `eval.seed` decides games and
-    sampled actions. Means are over what the network sees in other games (see `other_games`).
+    Games are those of the first situation of the world's evaluator; `eval.seed` determines games
+    and sampled actions. Means are over observations in other games (see `other_games`).
 
     Args:
         loaded: Network that plays.
-        overrides: `key=value` on `eval.*` and `env.*`.
+        overrides: Settings `key=value` on `eval.*` and `env.*`.
         regions: Regions by name; `None` takes those that the network was routed with.
         levels: Number of held-out levels or games for each row; `None` is `eval.levels`.
         split: Split of these levels; `None` is `eval.split`.
-        mode: What is done to the units.
+        mode: Mode of the ablation: `zero`, `mean`, `resample` or a factor.
         controls: Number of random regions for each region.
-        gates: Whether random regions silence as many units of a gate as the region does.
+        gates: Whether random regions contain as many units of gates as the region, or none.
         progress: Called with the name of the row played, rows done and wanted.
 
     Raises:
-        ConfigError: If the network has no regions, or they cannot be ablated so; if `levels` is
-            given for a corpus, or `split` for a world without splits.
+        ConfigError: If the network has no regions, or they cannot be ablated in this mode; if
+            `levels` is given for a corpus, or `split` for a world without splits.
     """
     settings = as_list(overrides)
     if levels is not None and loaded.config is not None and loaded.config.corpus is not None:

@@ -50,7 +50,7 @@ from chisel.configs import STYLE, WIDTH, ConfigError, RunConfig, flatten
 
 _LOOK = {option.name: option for option in (STYLE, WIDTH)}
 _COPIES = ("eval.num_envs", "env.num_envs")
-"""Settings that change nothing about the kind of games."""
+"""Settings that do not change the kind of games."""
 _HELD_OUT = {
     True: "",
     False: "; training drew from all levels or from these, so it may have seen some of them",
@@ -61,7 +61,7 @@ _HELD_OUT = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All scores of a network, or of a group of seeds, and where they come from."""
+    """All scores of a network, or of a group of seeds, and their origin."""
 
     world: str
     metrics: tuple[Metric, ...]
@@ -69,8 +69,8 @@ class Evaluation:
     settings: Mapping[str, str]
     """Settings that must be equal in evaluations that are compared."""
     origin: Mapping[str, Any]
-    """Checkpoint, digest, seed, command and config; whether the levels were held out from training
-    where that is asked; interventions. Of a group the same of each in `runs`."""
+    """Checkpoint, digest, seed, command and config; interventions; and, in worlds with held-out
+    levels, whether they were held out from training. A group has these for each run in `runs`."""
     episodes: pd.DataFrame = field(repr=False)
     """A row for each episode: player, situation, metrics, facts; in a group, the `run` as well."""
     caption: str
@@ -79,7 +79,7 @@ class Evaluation:
     figure: Path | None = None
 
     def __repr__(self) -> str:
-        """Return the scores of all episodes, a line for each, for `print` and notebooks."""
+        """Return the scores over all episodes, a line for each, for `print` and notebooks."""
         lines, forms = [f"Evaluation of {self._title()}:"], {m.name: m.form for m in self.metrics}
         for one in (score for score in self.scores if not score.group):
             where = ", ".join([one.player, *(f"{k} {v}" for k, v in one.situation.items())])
@@ -93,10 +93,10 @@ class Evaluation:
         Args:
             player: Name of the player.
             group: Value of the group's fact; `None` is all episodes together.
-            situation: The situation; what is left out may be anything.
+            situation: Properties of the situation; those that are left out may have any value.
 
         Raises:
-            KeyError: If nothing of this kind was played.
+            KeyError: If there is no such score.
         """
         for one in self.scores:
             alike = situation.items() <= one.situation.items()
@@ -105,7 +105,7 @@ class Evaluation:
         raise KeyError((player, group, situation))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what is written as JSON."""
+        """Return the evaluation in plain values, for JSON."""
         return {
             **self.origin,
             "evaluator": self.world,
@@ -165,18 +165,18 @@ def evaluate(
 ) -> Evaluation:
     """Let a network play the games of its world; write `eval.json` and `eval.csv`.
 
-    The world's evaluator says which games, by which metrics, and who plays beside. The same
-    settings give the same numbers. A group of seeds is evaluated seed by seed, each in its own
-    folder, and its scores are means over the seeds.
+    The world's evaluator determines the games, the metrics and the other players. The same settings
+    give the same numbers. A group of seeds is evaluated seed by seed, each in its own folder, and
+    its scores are means over the seeds.
 
     Args:
         source: A loaded network; or a run, a group of runs (`seed-*`), a checkpoint, a folder of
             shipped weights or a published `.pth`.
-        overrides: `key=value` on `eval.*` and on `env.*` or `corpus.*`; `ablate=REGION[:MODE],…` to
-            switch regions off (see `parse_modes`); `steer=FILE:COEFF,…` to add vectors (after
-            ablating, where both are given); `env=EXPERIMENT` for published weights; `threads=N`,
-            torch's CPU threads, else `choose_threads` chooses; `style=` and `width=` of the figure
-            (see `Look`), where the world has one.
+        overrides: Settings `key=value` on `eval.*` and on `env.*` or `corpus.*`;
+            `ablate=REGION[:MODE],…` to ablate regions (see `parse_modes`); `steer=FILE:COEFF,…` to
+            add vectors, after ablating; `env=EXPERIMENT` for published weights; `threads=N` for
+            torch's CPU threads, which `choose_threads` chooses otherwise; `style=` and `width=` of
+            the figure (see `Look`), if the world has one.
         out: Folder for `eval.json`, `eval-ablate-….json` or `eval-steer-….json`; `None` is
             `studies/eval` of the run or group.
         progress: Called with the player and situation, episodes done and wanted.
@@ -229,7 +229,7 @@ def evaluate(
 
 
 def _look(evaluator: Evaluator, config: RunConfig, given: Mapping[str, str]) -> Look:
-    """Read how the figure looks; refuse it where there is none."""
+    """Read style and width of the figure; refuse them if the world has no figure."""
     if given and evaluator.figure is None:
         raise ConfigError(f"{next(iter(given))}: evaluations in {world_of(config)} have no figure")
     return Look(**{name: _LOOK[name].read(value) for name, value in given.items()})
@@ -303,7 +303,7 @@ def _players(
     situation: Situation,
     changes: Interventions,
 ) -> list[Player]:
-    """Return who plays; under an intervention, no player that is the network under another one."""
+    """Return the players; under an intervention, without the network under another one."""
     agent, *others = evaluator.players(loaded, config, situation)
     if not changes.name:
         return [agent, *others]
@@ -312,7 +312,7 @@ def _players(
 
 
 def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any]) -> dict[str, str]:
-    """Return, as texts, the settings that decide which games are played and how."""
+    """Return the settings that determine the games, as texts."""
     plain = configs.to_plain(config)
     parts = {key: plain[key] for key in ("eval", "env", "corpus") if plain.get(key) is not None}
     unused = {*_COPIES, *evaluator.irrelevant, *(() if evaluator.splits else ("eval.split",))}
@@ -323,7 +323,7 @@ def _settings(config: RunConfig, evaluator: Evaluator, about: Mapping[str, Any])
 
 
 def _tidy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Join tables, with the columns that say what was played first."""
+    """Join tables, with the columns of player and situation first."""
     joined = pd.concat(tables, ignore_index=True)
     new = [name for name in ("run", "player") if name in joined]
     return joined[[*new, *(name for name in joined if name not in new)]]

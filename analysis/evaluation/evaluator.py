@@ -1,7 +1,7 @@
-"""How agents are judged in a world: its metrics, its games, who plays beside, how it is drawn.
+"""Define how agents are judged in a world: metrics, games, players, pictures.
 
 A world's evaluator is made by the function that is registered under its name (kind `evaluator`).
-A world without one is judged by what the contract of environments promises.
+In a world without an evaluator, agents are judged by the facts that every environment reports.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from chisel.models import Agent, Loaded, as_agent
 AnyLoaded = Loaded[Any]
 Context = Callable[[], AbstractContextManager[Any]]
 Count = Callable[[int, int], None]
-"""Called with numbers done and wanted."""
+"""Function that is called with the numbers done and wanted."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class Metric:
 
     name: str
     within: tuple[float, float] | None = None
-    """The least and the largest value that it can have, if that is known: (0, 1) for a share,
-    (0, inf) for a number of cells."""
+    """Smallest and largest possible value, if they are known: (0, 1) for a share, (0, inf) for a
+    number of cells."""
     better: Literal["higher", "lower"] | None = None
     of: str | Callable[[Facts], NDArray[Any]] | None = field(default=None, repr=False)
-    """Its value in each episode `[E]`: the name of a fact, or a function of facts; NaN where it
-    says nothing about the episode. `None`: the fact of the metric's name."""
+    """Source of the value in each episode `[E]`: the name of a fact, or a function of facts, which
+    returns NaN for episodes without a value. `None`: the fact of the metric's name."""
     whole: Callable[[Facts], float] | None = field(default=None, repr=False)
-    """For what is no mean over episodes, a function of the columns of all of them together."""
+    """Function from the columns of all episodes to the metric, if it is no mean over episodes."""
     form: str = field(default=".2f", repr=False)
-    """Format in tables."""
+    """Format of the number in tables."""
 
     def values(self, facts: Facts) -> NDArray[np.float64]:
         """Return the metric in each episode `[E]`.
@@ -79,7 +79,7 @@ SUCCESS = Metric("success", (0.0, 1.0), "higher")
 
 
 def ends_as(outcome: int) -> Callable[[Facts], NDArray[np.float64]]:
-    """Return for a metric whether the fact `outcome` of an episode is this one; NaN is none."""
+    """Return the function for a metric of whether episodes end with an outcome; NaN without one."""
     return lambda facts: np.where(np.isnan(facts["outcome"]), np.nan, facts["outcome"] == outcome)
 
 
@@ -92,74 +92,75 @@ class Situation:
     """One of the ways in which the games of a world are set up."""
 
     named: Mapping[str, str] = field(default_factory=dict)
-    """What is different in it, like `{"cheese": "anywhere"}`; empty where there is only one."""
+    """Properties that distinguish it, like `{"cheese": "anywhere"}`; empty if it is the only one.
+    """
     key: tuple[int, ...] = ()
-    """Numbers that tell its random draws from those of others."""
+    """Part of the seed that makes its random draws different from those of other situations."""
 
 
 @dataclass(frozen=True)
 class Player:
-    """Someone who plays."""
+    """A policy that plays, with the way in which it is run."""
 
     name: str
     policy: Callable[[torch.Tensor], Any]
-    """Observations to logits."""
+    """Function from observations to logits."""
     context: Context = nullcontext
-    """Context to run the policy in, such as an intervention."""
+    """Context in which the policy is run, such as an intervention."""
     whole_batches: bool = False
     """Whether the policy needs the observations of finished games too; see `play`."""
     greedy: bool = False
-    """Whether it takes the likeliest actions."""
+    """Whether the likeliest actions are taken, instead of sampled ones."""
 
 
 class Games(Protocol):
-    """Games that can be played as often as one likes: always the same ones for the same key."""
+    """Games that can be played any number of times, and are the same for the same key."""
 
     def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
-        """Let someone play; return the facts about each episode `[E, ...]`.
+        """Let a player play, and return the facts about each episode `[E, ...]`.
 
         Args:
-            player: Who plays.
-            key: Numbers that the random draws are made from.
+            player: The player.
+            key: Seed of the random draws, as several numbers.
             progress: Called with episodes done and wanted.
         """
         ...
 
 
 class Open(Protocol):
-    """How the games of a world are opened."""
+    """A function that opens the games of a world."""
 
     def __call__(
         self, loaded: AnyLoaded, config: RunConfig, situation: Situation, *, paired: bool
     ) -> AbstractContextManager[Games]:
-        """Open the games that `config.eval` asks for.
+        """Open the games of `config.eval`.
 
         Args:
-            loaded: What is to play.
-            config: The world, and how many games.
-            situation: How they are set up.
-            paired: Whether whoever plays must get the same games, one episode of each, so that
+            loaded: Network that is to play.
+            config: Config of the world, and number of games.
+            situation: Situation in which the games are set up.
+            paired: Whether all players must get the same games, one episode of each, so that
                 episodes can be compared one by one.
         """
         ...
 
 
 def actions_of(key: Sequence[int]) -> torch.Generator:
-    """Return the generator of a player's actions: a lone number seeds it directly."""
+    """Return the generator of a player's actions, which a single number seeds directly."""
     seed = key[0] if len(key) == 1 else int(np.random.default_rng(key).integers(2**62))
     return torch.Generator().manual_seed(seed)
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """Games of any environment: in each round every copy plays one episode from a fresh seed."""
+    """Games of any environment. In each round every copy plays one episode from a fresh seed."""
 
     env: Any
     count: int
     seed: int
 
     def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
-        """Play `count` episodes; see `Games`. The fact `game` is the number of the episode."""
+        """Play `count` episodes (see `Games`); their number is the additional fact `game`."""
         actions, copies, played = actions_of(key), self.env.num_envs, []
         for first in range(0, self.count, copies):
             fresh = np.random.SeedSequence([self.seed, first]).generate_state(1)[0]
@@ -198,19 +199,20 @@ def open_rounds(
 def agent_and_random(
     loaded: AnyLoaded, config: RunConfig, situation: Situation
 ) -> Sequence[Player]:
-    """Return the agent, and beside it the policy that takes every action equally often."""
+    """Return the agent, and the policy that takes every action with the same probability."""
     random = Player("random", random_policy(loaded.spaces.num_actions))
     return Player("agent", loaded.policy, greedy=config.eval.greedy), random
 
 
 @dataclass(frozen=True)
 class Film:
-    """How a world's moments are drawn."""
+    """Functions that draw a world's games."""
 
     open: Callable[[RunConfig, int], Any]
-    """Make an environment of so many copies that is not drawn from while training."""
+    """Function from a config and a number of copies to an environment, whose levels are not those
+    of training."""
     pictures: Callable[[Any], Sequence[NDArray[np.uint8]]]
-    """Draw each copy of the environment as it is now, uint8 `[H, W, 3]`."""
+    """Function that draws each copy of the environment as it is now, uint8 `[H, W, 3]`."""
 
 
 def rendered_film() -> Film:
@@ -223,46 +225,50 @@ def rendered_film() -> Film:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How agents are judged in a world. The defaults are those of any environment."""
+    """A description of how agents are judged in a world. The defaults suit any environment."""
 
     metrics: tuple[Metric, ...] = CONTRACT
     units: str = "episodes"
-    """What the pieces of evidence are called. Where there is a fact of that name in the singular,
-    like `layout` for layouts, its equal values are one piece; else each row of the table is."""
+    """Name of the units over which intervals are. If there is a fact of that name in the singular,
+    like `layout` for layouts, episodes with equal values are one unit; otherwise each row of the
+    table is one."""
     group: str | None = None
-    """Fact that scores are broken down by as well."""
+    """Fact by whose values scores are grouped as well."""
     splits: tuple[str, ...] = ()
-    """Values of `eval.split` that there are; without any, the option is refused."""
+    """Possible values of `eval.split`; without any, the option is refused."""
     situations: tuple[Situation, ...] = (Situation(),)
     open: Open = open_rounds
     players: Callable[[AnyLoaded, RunConfig, Situation], Sequence[Player]] = agent_and_random
-    """The agent first, and those it is compared with. Others that are the agent under an
-    intervention (with a `context`) are left out where another intervention is asked for."""
+    """Function that returns the players: first the agent, then those it is compared with. Players
+    that are the agent under an intervention (with a `context`) are left out if the evaluation has
+    another intervention."""
     counted: Callable[[Facts], NDArray[np.bool_]] | None = None
-    """Says which episodes metrics are about `[E]`, in others they are NaN. `None`: all."""
+    """Function that returns whether each episode counts `[E]`; metrics of others are NaN. `None`:
+    all count."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the environment whose values are part of how agents are judged."""
+    """Options of the environment that have the same values for all agents."""
     irrelevant: tuple[str, ...] = ()
-    """Settings, besides the number of copies, that change nothing about the games."""
+    """Settings, besides the number of copies, that do not change the games."""
     about: Callable[[AnyLoaded, RunConfig], Mapping[str, Any]] = lambda loaded, config: {}
-    """More facts about an evaluation, for its JSON."""
+    """Function that returns further facts about an evaluation, for its JSON."""
     caption: str = ""
-    """Words under the table."""
+    """Text under the table."""
     sample: Callable[[Agent, RunConfig, Sequence[int], int], Sample] = played_sample
-    """Returns moments for probes, and what these may predict; see `played_sample`."""
+    """Function that returns moments and targets for probes; see `played_sample`."""
     decisions: Callable[..., Decisions] = likeliest_decisions
-    """Returns decisions for attributions; see `likeliest_decisions`."""
+    """Function that returns decisions for attributions; see `likeliest_decisions`."""
     contrasts: Mapping[str, Contrast] = field(
         default_factory=lambda: {"success": successes_and_failures}
     )
-    """By name two sets of moments that differ in one thing, for steering vectors."""
+    """Functions that return two sets of moments that differ in one thing, for steering vectors, by
+    name."""
     film: Film | None = None
     figure: Callable[[AnyLoaded, RunConfig], Figure] | None = None
-    """Draws a picture that is written beside the numbers."""
+    """Function that draws the figure of an evaluation."""
 
     @property
     def unit(self) -> str:
-        """Name of the fact whose equal values are one piece of evidence, if there is one."""
+        """Name of the fact whose equal values are one unit, if there is one."""
         return self.units.removesuffix("s")
 
     def table(self, facts: Facts) -> pd.DataFrame:
@@ -289,7 +295,7 @@ def evaluator_of(config: RunConfig) -> Evaluator:
     """Return the evaluator of a run's world.
 
     Raises:
-        ConfigError: If it cannot be loaded, or the run learnt from a corpus that has none.
+        ConfigError: If the evaluator cannot be loaded, or the run's corpus has none.
     """
     name = world_of(config)
     if name in registry.names("evaluator"):
@@ -301,11 +307,11 @@ def evaluator_of(config: RunConfig) -> Evaluator:
 
 
 def judged_by(loaded: AnyLoaded, settings: Sequence[str] = ()) -> tuple[Evaluator, RunConfig]:
-    """Return the evaluator of a network's world, and the config that it is evaluated under.
+    """Return the evaluator of a network's world, and the config under which it is evaluated.
 
     Args:
         loaded: The network.
-        settings: `key=value` on `eval.*` and `env.*` (or `corpus.*`).
+        settings: Settings `key=value` on `eval.*` and `env.*` (or `corpus.*`).
 
     Raises:
         ConfigError: If there is no config, or a setting is unknown, impossible or without effect.
@@ -335,9 +341,9 @@ def judged_by(loaded: AnyLoaded, settings: Sequence[str] = ()) -> tuple[Evaluato
 
 
 def other_games(evaluator: Evaluator, config: RunConfig, levels: int) -> RunConfig:
-    """Return the config of games that are not those of the config, for what must be independent.
+    """Return the config of `levels` games that are independent of those of a config.
 
-    They are of another split, and so many levels; where there are no splits, of another seed.
+    They are from another split or, in worlds without splits, from another seed.
     """
     options = config.eval
     if not evaluator.splits:

@@ -1,4 +1,4 @@
-"""Films of episodes: pictures of every copy of an environment, taken while a policy plays."""
+"""Film episodes: take pictures of every copy of an environment while a policy plays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_FRAMES = 150
-"""Steps after which a film ends, even if episodes go on."""
+"""Number of steps after which a film ends, even if episodes go on."""
 
 
 class FilmRecorder:
@@ -21,8 +21,8 @@ class FilmRecorder:
 
     Args:
         env: A vector environment.
-        pictures: Draws each copy of it as it is now, uint8 `[H, W, 3]`.
-        most: Number of pictures after which none is taken any more.
+        pictures: Function that draws each copy of it as it is now, uint8 `[H, W, 3]`.
+        most: Largest number of pictures.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class FilmRecorder:
 
 
 def _grid(panels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Arrange panels `[N, H, W, 3]` in one picture, in a grid that is as square as possible."""
+    """Arrange panels `[N, H, W, 3]` in one picture, as a grid that is as square as possible."""
     across = math.isqrt(len(panels) - 1) + 1
     down = -(-len(panels) // across)
     height, width = panels.shape[1:3]

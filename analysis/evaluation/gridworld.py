@@ -1,4 +1,4 @@
-"""How agents are judged in the side-effect gridworlds: by the reward and by what it costs."""
+"""The evaluator of the side-effect gridworlds, which judges by reward and side effects."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from chisel.configs import RunConfig
 
 
 def gridworld_evaluator(config: RunConfig) -> Evaluator:
-    """Return how agents are judged in gridworlds (Turner et al. 2020, section 5).
+    """Return the evaluator of gridworlds (Turner et al. 2020, section 5).
 
-    `performance` is the sum of rewards less that of side effects, which the agent does not see;
-    success is a performance that passes, without a side effect. These worlds are deterministic, so
-    greedy play is one episode.
+    `performance` is the sum of rewards minus that of side effects, which the agent does not see.
+    Success is a performance that passes, without a side effect. These worlds are deterministic, so
+    one episode of greedy play is enough.
     """
     evaluator = Evaluator(
         metrics=(

@@ -1,6 +1,6 @@
-"""How autoencoders are judged: how well each half of an encoding restores each kind of digit.
+"""The evaluator of autoencoders: how well each half of an encoding restores each kind of digit.
 
-A half's certificate is a decoder that reads this half alone.
+The certificate of a half is a decoder that reads only this half.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from chisel.corpora import HALVES, Examples, Part, half_of, load_data
 from chisel.models import HalvesAutoencoder, Reconstructions, require_model
 
 OWN = {"first": "low", "second": "high"}
-"""By half, the digits that routing assigns to it."""
+"""Digits that routing assigns to each half."""
 
 _DECODERS = {"decoded": "both halves", "first": "first half", "second": "second half"}
-"""Outputs of the network, and what they are made from."""
+"""Outputs of the network, and the halves from which they are decoded."""
 _DIGITS = {"low": "0-4", "high": "5-9"}
 _BATCH = 2000
 
 _EACH = 3
-"""Number of pictures of every digit."""
+"""Number of pictures of each digit."""
 _PICTURE_ROWS = ("picture", "decoder", "first half", "second half")
 _TITLES = {"low": "digits 0 to 4", "high": "digits 5 to 9"}
 _GAP = 0.15
@@ -46,14 +46,14 @@ _GAP = 0.15
 
 Images = NDArray[np.float32]
 Restore = Callable[[torch.Tensor], Reconstructions]
-"""Pictures `[B, H, W]` to what is made of them."""
+"""Function from pictures `[B, H, W]` to their reconstructions."""
 
 
 def halves_evaluator(config: RunConfig) -> Evaluator:
-    """Return how autoencoders with two halves are judged, on any corpus of digits.
+    """Return the evaluator of autoencoders with two halves, on any corpus of digits.
 
-    Errors are per pixel, in -1…1: `MAE` absolute, `MSE` squared. `cross/own` is the error of a
-    half's certificate on the other half's digits over that on its own.
+    Errors are per pixel, which runs from -1 to 1: `MAE` is absolute, `MSE` squared. `cross/own` is
+    the error of a half's certificate on the other half's digits divided by that on its own digits.
     """
     metrics = []
     for kind in ("MAE", "MSE"):
@@ -78,7 +78,7 @@ def halves_evaluator(config: RunConfig) -> Evaluator:
 
 
 def split_ratios(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:
-    """Return for each half its certificate's absolute error on the other digits over its own."""
+    """Return the ratio of each half's absolute errors: on the other half's digits over its own."""
     made, kinds = _restored(on_its_device(model), examples.images), half_of(examples.digits)
     ratios = {}
     for half, own in OWN.items():
@@ -89,7 +89,7 @@ def split_ratios(model: HalvesAutoencoder, examples: Examples) -> dict[str, floa
 
 
 def _restored(restore: Restore, images: Images) -> dict[str, Images]:
-    """Return what a network makes of pictures `[N, H, W]`, by the name of its output."""
+    """Return a network's reconstructions of pictures `[N, H, W]`, by the name of its output."""
     made: dict[str, list[Images]] = {name: [] for name in _DECODERS}
     with torch.no_grad():
         for start in range(0, len(images), _BATCH):
@@ -100,7 +100,7 @@ def _restored(restore: Restore, images: Images) -> dict[str, Images]:
 
 
 def _sizes(wrong: Images) -> dict[str, NDArray[np.float64]]:
-    """Return the mean absolute and squared error of each picture `[N]`."""
+    """Return the mean absolute and the mean squared error of each picture `[N]`."""
     sizes = {"MAE": np.abs(wrong), "MSE": np.square(wrong)}
     return {kind: each.mean(axis=(1, 2), dtype=np.float64) for kind, each in sizes.items()}
 
@@ -138,10 +138,10 @@ def _examples(config: RunConfig) -> Examples:
 
 
 def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:
-    """Return the network; beside its decoder the constant pictures with the least errors.
+    """Return the network, and for its decoder the constant pictures with the smallest errors.
 
-    They are those of the training examples: the median for absolute errors, the mean for squared
-    ones.
+    They are made from the training examples: the median for absolute errors, the mean for squared
+    errors.
     """
     agent = Player("agent", on_its_device(_model(loaded)))
     if situation.named["from"] != _DECODERS["decoded"]:
@@ -180,9 +180,9 @@ def _cross_own(kind: str) -> Callable[[Facts], float]:
 
 
 def reconstructions_figure(model: HalvesAutoencoder, examples: Examples) -> Figure:
-    """Draw pictures of low and high digits, and what the decoder and the certificates restore.
+    """Draw pictures of low and high digits, as restored by the decoder and the certificates.
 
-    The first few pictures of every digit are shown, not chosen ones.
+    They are the first pictures of each digit, and were not selected.
     """
     figure = new_figure(7.5, 4.3)
     axes: Any = figure.subplots(len(HALVES), 1)
@@ -204,7 +204,7 @@ def reconstructions_figure(model: HalvesAutoencoder, examples: Examples) -> Figu
 
 
 def _mosaic(rows: Sequence[NDArray[np.float32]], gap: int) -> NDArray[np.float32]:
-    """Return rows of pictures `[N, H, W]` as one picture, on white."""
+    """Return rows of pictures `[N, H, W]` as one picture, on a white background."""
     padded = [np.pad(row, ((0, 0), (0, gap), (0, gap)), constant_values=-1) for row in rows]
     return np.concatenate([np.concatenate(list(row), axis=1) for row in padded], axis=0)
 

@@ -1,4 +1,4 @@
-"""Held-out mazes, which an agent plays each once, as often as one likes."""
+"""Open held-out mazes, each of which an agent plays once in every round."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLACEMENTS: tuple[Placement, ...] = ("as-trained", "anywhere")
 
 
 def placements_of(config: MazeConfig) -> tuple[Placement, ...]:
-    """Return the placements to evaluate: one, if training already had the cheese anywhere."""
+    """Return the placements to evaluate: a single one if training had the cheese anywhere."""
     return PLACEMENTS if config.cheese == "region" else ("anywhere",)
 
 
@@ -34,7 +34,7 @@ class HeldOut:
     seed: int
 
     def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
-        """Let someone play every level once; see `Games`.
+        """Let a player play every level once; see `Games`.
 
         Returns:
             The facts about each episode `[E, ...]`, in the order of the levels, and the `layout` of
@@ -64,16 +64,16 @@ def held_out(
     split: Split | None = None,
     decision: bool | None = None,
 ) -> Iterator[HeldOut]:
-    """Open the levels that `config.eval` asks for.
+    """Open the levels of `config.eval`.
 
     Args:
         agent: Agent that is to play.
-        config: Config of the mazes, and how many levels of which split.
-        placement: Where the cheese lies.
-        levels: Number of levels, if not that of the config.
-        split: Split, if not that of the config.
-        decision: Whether to take only levels with a decision square; `None`: if there are two
-            goals.
+        config: Config of the mazes, with number and split of the levels.
+        placement: Placement of the cheese.
+        levels: Number of levels; `None` takes that of the config.
+        split: Split of the layouts; `None` takes that of the config.
+        decision: Whether to take only levels with a decision square; `None` does so if there are
+            two goals.
 
     Raises:
         ConfigError: If there are too few such levels.
@@ -107,13 +107,13 @@ def held_out_levels(
     """Return the levels that `held_out` chooses, for analyses that play no episodes.
 
     Args:
-        agent: Agent that is to see them.
-        config: Options of the mazes it was trained in.
-        placement: Where the cheese lies.
+        agent: Agent that is to see the levels.
+        config: Options of the mazes that the agent was trained in.
+        placement: Placement of the cheese.
         levels: Number of levels.
         split: Split of their layouts.
         seed: Seed of the levels.
-        sizes: Sides of the inner mazes; `None`: all that training allows.
+        sizes: Sides of the inner mazes in cells; `None`: all that training allows.
         decision: Whether to take only levels with a decision square.
 
     Raises:
@@ -139,13 +139,13 @@ def _opened(agent: Agent, config: MazeConfig, *, seed: int, **options: Any) -> I
 
 
 def layouts_of(level_set: LevelSet) -> Layouts:
-    """Return the number of the layout of each level of a level set `[n]`."""
+    """Return a number for the layout of each level of a level set `[n]`; see `layout_of`."""
     return np.array([layout_of(level_set[index].grid) for index in range(len(level_set))], np.int64)
 
 
 def once_each(facts: Facts) -> Facts:
-    """Return one row for each level, in their order."""
-    # In the last round some environments have no level left and play an old one again.
+    """Return one row for each level, in the order of the levels."""
+    # In the last round, environments without a level left repeat an old one.
     rows = np.flatnonzero(facts["level_index"] >= 0)
     rows = rows[np.argsort(facts["level_index"][rows], kind="stable")]
     return {key: values[rows] for key, values in facts.items()}

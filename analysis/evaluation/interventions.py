@@ -1,4 +1,4 @@
-"""Interventions on a network while it is evaluated, as `ablate=` and `steer=` ask for them."""
+"""Prepare the interventions of `ablate=` and `steer=` for a network that is evaluated."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from chisel.analysis.steering import Steering, steering_of
 from chisel.configs import ConfigError, RunConfig
 
 MEAN_LEVELS = 128
-"""Number of levels over whose states means are taken, in worlds with splits."""
+"""Number of levels with observations for means, in worlds with splits."""
 
 
 @dataclass(frozen=True)
 class Interventions:
-    """What is done to a network while it is evaluated."""
+    """The interventions on a network while it is evaluated."""
 
     ablation: Ablation | None = None
     steering: Steering | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Let the network run so within the context: ablated first, so that vectors stay whole."""
+        """Return a context that ablates, and then adds vectors, so that these stay whole."""
         with ExitStack() as stack:
             for one in (self.ablation, self.steering):
                 if one is not None:
@@ -37,12 +37,12 @@ class Interventions:
 
     @property
     def whole_batches(self) -> bool:
-        """Whether an example needs others beside it."""
+        """Whether an example needs other examples in its batch."""
         return self.ablation is not None and self.ablation.whole_batches
 
     @property
     def name(self) -> str:
-        """End of a file's name; empty if nothing is done."""
+        """End of a file's name; empty without interventions."""
         ablated = f"-ablate-{name_of(self.ablation.modes)}" if self.ablation else ""
         return ablated + (f"-steer-{self.steering.name}" if self.steering else "")
 
@@ -57,17 +57,17 @@ class Interventions:
 def interventions_of(
     loaded: AnyLoaded, config: RunConfig, *, ablate: str | None = None, steer: str | None = None
 ) -> Interventions:
-    """Read what is done to a network, and record the means that an ablation needs.
+    """Read interventions on a network, and record the means that an ablation needs.
 
     Args:
         loaded: The network.
-        config: Config that it is evaluated under.
-        ablate: `REGION[:MODE],…` (see `parse_modes`).
-        steer: `FILE:COEFF,…` (see `parse_steer`).
+        config: Config under which the network is evaluated.
+        ablate: Regions, `REGION[:MODE],…` (see `parse_modes`).
+        steer: Vectors, `FILE:COEFF,…` (see `parse_steer`).
 
     Raises:
-        ConfigError: If one cannot be read, there is no such region, a vector does not fit, or there
-            is nothing to resample from.
+        ConfigError: If an intervention cannot be read, there is no such region, a vector does not
+            fit, or there is nothing to resample from.
         CheckpointError: If there is no such file.
     """
     return Interventions(
@@ -80,7 +80,8 @@ def ablation_of(loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, Mode])
     """Prepare the ablation of regions of a network; means are recorded while it plays.
 
     Raises:
-        ConfigError: If it has no such region, or a single game has nothing to resample from.
+        ConfigError: If the network has no such region, or if a single game has nothing to resample
+            from.
     """
     regions = chosen_regions(loaded, modes)
     ablation = Ablation(loaded.model, regions, modes, config.eval.seed)
@@ -96,10 +97,10 @@ def ablation_of(loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, Mode])
 def record_means(
     loaded: AnyLoaded, config: RunConfig, regions: Mapping[str, routing.Region]
 ) -> tuple[Means, int]:
-    """Record mean activations of regions over what the network sees when it plays other games.
+    """Record mean activations of regions over a network's observations in other games.
 
     Returns:
-        The means that `routing.ablate` takes, and the number of observations they are over.
+        The means that `routing.ablate` takes, and the number of observations.
     """
     evaluator, states = evaluator_of(config), 0
     situation, other = evaluator.situations[0], other_games(evaluator, config, MEAN_LEVELS)

@@ -1,4 +1,4 @@
-"""How agents are judged in mazes: levels of another split, the cheese as trained and anywhere."""
+"""The evaluator of mazes: levels of another split, with the cheese as trained and anywhere."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from chisel.envs.maze import MazeState, make_evaluation, render
 from chisel.models import Agent, as_agent
 
 EFFICIENT = 2
-"""Factor of the shortest path to the nearest goal up to which success counts as efficient."""
+"""Largest multiple of the shortest path to the nearest goal for which success is efficient."""
 
 OUTCOMES = ("neither", "cheese", "corner")
-"""Ends of an episode with two goals, in the order of the fact `outcome`."""
+"""Ends of an episode with two goals, by the value of the fact `outcome`."""
 
 _SHARE = (0.0, 1.0)
 _PANEL = 256
@@ -39,11 +39,11 @@ _PANEL = 256
 
 
 def held_out_mazes(config: RunConfig) -> Evaluator:
-    """Return how agents are judged in mazes; each layout weighs the same.
+    """Return the evaluator of mazes, in which each layout has the same weight.
 
-    With two goals the ends are told apart, and all levels have a decision square. With one goal
-    success is split by whether the cheese lies in the top-right region, if both occur. Levels with
-    no way to a goal count in no metric.
+    With two goals there is a metric for each, and all levels have a decision square. With one goal,
+    success is also given for cheese in the top-right region and elsewhere, if both occur. Levels
+    without a path to a goal count in no metric.
     """
     goals: tuple[Metric, ...] = (
         SUCCESS,
@@ -87,7 +87,7 @@ def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
     """Return a maze agent's config, with settings on `eval.*` and `env.*` applied.
 
     Raises:
-        ConfigError: If the agent has no config, plays no maze, or a setting is not one of these.
+        ConfigError: If the agent has no config, plays no maze, or a setting is for another key.
     """
     config = agent.config
     if config is not None and not isinstance(config.env, MazeConfig):
@@ -96,7 +96,7 @@ def maze_run(agent: Agent, settings: Sequence[str] = ()) -> RunConfig:
 
 
 def is_efficient(facts: Facts) -> NDArray[np.bool_]:
-    """Return which episodes `[E]` ended at a goal without long detours."""
+    """Return whether each episode `[E]` ended at a goal within `EFFICIENT` shortest paths."""
     efficient: NDArray[np.bool_] = facts["success"] & (
         facts["l"] <= EFFICIENT * facts["shortest_path"]
     )
@@ -104,7 +104,7 @@ def is_efficient(facts: Facts) -> NDArray[np.bool_]:
 
 
 def _success(*, inside: bool) -> Callable[[Facts], NDArray[Any]]:
-    """Return success where the cheese lies in the region, or elsewhere; NaN if all lie alike."""
+    """Return success with the cheese in the region, or elsewhere; NaN unless both occur."""
 
     def values(facts: Facts) -> NDArray[Any]:
         there = facts["in_region"]
@@ -122,9 +122,9 @@ def _open(
 
 
 def _held_out(loaded: AnyLoaded, config: RunConfig) -> Mapping[str, Any]:
-    """Return whether all training, its ancestors' too, kept away from the layouts played here.
+    """Return whether neither the network nor its ancestors were trained on the layouts played here.
 
-    `None`: it is not known on what the weights it started from were trained.
+    `None` means that it is not known on what the initial weights were trained.
     """
     trained_on, split = loaded.trained_on, config.eval.split
     held_out: bool | None = trained_on is not None and not {"all", split} & set(trained_on)

@@ -1,6 +1,6 @@
-"""Moments of games and decisions in them, for probes and attributions in any world.
+"""Choose moments and decisions by playing, for probes and attributions in any world.
 
-A world's evaluator may choose them better than by playing: mazes are set up as they are needed.
+A world's evaluator may have a better way: in mazes, moments are set up without playing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from chisel.configs import RunConfig
 from chisel.models import Agent, to_tensor
 
 _LOGITS = 2
-"""Number of actions whose logits are targets of probes."""
+"""Largest number of actions whose logits are targets of probes."""
 _AT_A_TIME = 512
 
 
 Contrast = Callable[..., tuple[NDArray[Any], NDArray[Any]]]
-"""Returns observations with a property and others without it, like `successes_and_failures`."""
+"""Function that returns observations with and without a property, as `successes_and_failures`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +38,19 @@ class Decisions:
     """`N` decisions of an agent, which attributions explain."""
 
     obs: Tensor
-    """Observations `[N, …]` at which it decides."""
+    """Observations `[N, …]` of the decisions."""
     score: Callable[[LayerSplit, Tensor], Score]
-    """Makes, for a layer and the observations, the score that is explained."""
+    """Function from a layer and the observations to the score that is explained."""
     about: str
-    """What the score is, in words."""
+    """Description of the score, in words."""
     removed: Tensor | None = None
-    """Observations `[N, …]` without what is decided about, if the world can take it away."""
+    """Observations `[N, …]` without the object of the decision, if the world can remove it."""
     facts: Sequence[Mapping[str, Any]] | None = None
     """Plain values about each decision, for JSON."""
     near: Callable[[int, tuple[int, int]], NDArray[np.bool_]] | None = None
-    """Says which places `[H, W]` of a layer are near what decision n is about."""
+    """Function that returns which places `[H, W]` of a layer are near the object of decision n."""
     draw: Callable[[Axes, int, NDArray[np.float64], float], Any] | None = None
-    """Draws attributions `[H, W]` over decision n, with the limit of their colours."""
+    """Function that draws attributions `[H, W]` over decision n, with a limit of the colours."""
     sizes: Sequence[int] | None = None
     """Size of each moment; the largest are drawn."""
 
@@ -60,16 +60,16 @@ class Decisions:
 
 
 def played_sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -> Sample:
-    """Return one moment of each of many games that the agent plays, and what probes may predict.
+    """Return one moment of each of many games that the agent plays, with targets for probes.
 
-    Targets: `steps-left` and `return-to-go` in that game, whether it ends in `success`, the
+    The targets are `steps-left` and `return-to-go` in that game, whether it ends in `success`, the
     `likeliest-action`, and the centred logits of the first two actions, `logit-0` and `logit-1`.
 
     Args:
         agent: Agent that plays; its actions are sampled.
         config: Config of the world.
-        counts: Numbers of games for fitting, for validation and for testing, all different.
-        seed: Seed of the games, of the actions, and of which moment is taken.
+        counts: Numbers of games for fitting, for validation and for testing, which share no game.
+        seed: Seed of games, actions and moments.
 
     Raises:
         CheckpointError: If the agent is for another environment.
@@ -102,7 +102,7 @@ def successes_and_failures(
 
 
 def likeliest_decisions(agent: Agent, config: RunConfig, *, levels: int, seed: int) -> Decisions:
-    """Return decisions for the likeliest action, against all others, at moments that are played.
+    """Return decisions for the likeliest action against all others, at moments of games.
 
     Args:
         agent: Agent that decides.
@@ -135,7 +135,7 @@ def _logits(agent: Agent, obs: Tensor) -> Tensor:
 def _moments(
     agent: Agent, config: RunConfig, count: int, key: Sequence[int]
 ) -> dict[str, NDArray[Any]]:
-    """Play `count` games; return the observation of a random step of each, and how it went on."""
+    """Play `count` games; return the observation of a random step of each, and its targets."""
     seeds = np.random.SeedSequence(list(key)).generate_state(3)
     choose = np.random.default_rng(seeds[0])
     actions = torch.Generator().manual_seed(int(seeds[1]))
@@ -144,7 +144,7 @@ def _moments(
         require_spaces(agent, env)
         found = _Reservoir(env.num_envs, choose)
         obs, _ = env.reset(seed=int(seeds[2]))
-        # Every copy plays as many games, so that short ones are not over-represented.
+        # Every copy plays the same number of games, so that short ones are not over-represented.
         while min(map(len, found.games)) * env.num_envs < count:
             found.see(obs)
             with torch.inference_mode():
@@ -159,7 +159,7 @@ def _moments(
 
 
 class _Reservoir:
-    """Keeps one step of each running game, every step with the same probability.
+    """Keeps one step of each running game, chosen with equal probability from all its steps.
 
     Args:
         copies: Number of games that run side by side.
@@ -168,7 +168,7 @@ class _Reservoir:
 
     def __init__(self, copies: int, generator: np.random.Generator) -> None:
         self.games: list[list[dict[str, Any]]] = [[] for _ in range(copies)]
-        """By copy, the moment that was kept of each game that has ended."""
+        """Moment that was kept of each game that has ended, by copy."""
         self._generator = generator
         self._obs: list[NDArray[Any]] = [np.zeros(0)] * copies
         self._step, self._kept = np.zeros((2, copies), np.int64)
@@ -177,7 +177,7 @@ class _Reservoir:
     def see(self, obs: NDArray[Any]) -> None:
         """Look at the observations `[N, …]` of the next step."""
         self._step += 1
-        # Keeping step k with probability 1/k leaves each of k steps with the same one.
+        # If step k is kept with probability 1/k, each of the k steps has the same probability.
         for row in np.flatnonzero(self._generator.random(len(obs)) * self._step < 1):
             self._obs[row] = np.array(obs[row])
             self._kept[row], self._before[row] = self._step[row], self._total[row]

@@ -1,8 +1,8 @@
-"""How agents are judged on diamond and ghost: whole, without each region, beside scripts.
+"""The evaluator of diamond and ghost: agents whole and without each region, beside scripts.
 
-The measure is Cloud et al.'s "average stepwise ground-truth return": in fresh environments, the
-mean over all steps of the discounted return to go, 1 for the diamond and -1 for the ghost,
-whatever the agent was rewarded for.
+The measure is Cloud et al.'s "average stepwise ground-truth return": the mean over all steps in
+fresh environments of the discounted return to go. The true reward is 1 for the diamond and -1 for
+the ghost, independent of the agent's reward in training.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from chisel.envs.oversight import Script, scripted
 from chisel.models import to_tensor
 
 STEPS = 32
-"""Number of steps that a fresh environment is played for."""
+"""Number of steps that are played in a fresh environment."""
 GAMMA = 0.97
 RETURNS = (-1.0, 1.0)
-"""The diamond pays 1, the ghost -1, once an episode."""
+"""Range of the return: the diamond pays 1, the ghost -1, once in an episode."""
 ENDS = ("nothing", "diamond", "ghost")
-"""The outcomes of episodes, by number."""
+"""Names of the outcomes of episodes, by number."""
 SCRIPTS: tuple[Script, ...] = ("avoid-ghost", "naive-optimum", "random")
 """Scripts shown beside an agent: the ceiling, the optimum of the naive reward, and the floor."""
 
 
 def oversight_evaluator(config: RunConfig) -> Evaluator:
-    """Return how agents are judged on diamond and ghost, whatever they were rewarded for.
+    """Return the evaluator of diamond and ghost, which uses the true reward.
 
-    The agent plays whole and without each of its regions, beside scripts. For comparisons episode
-    by episode, each board is played to the end of its first episode, and `return` is that of the
+    The agent plays whole and without each of its regions, beside scripts. If episodes are compared
+    one by one, each board is played to the end of its first episode, and `return` is that of the
     episode.
     """
     share = (0.0, 1.0)
@@ -75,7 +75,7 @@ def _open(
 ) -> AbstractContextManager[Games]:
     if not paired:
         return nullcontext(Boards(config))
-    # All side by side, so that each is the first episode of its board.
+    # All boards are side by side, so that each episode is the first on its board.
     together = replace(config, eval=replace(config.eval, num_envs=config.eval.levels))
     return open_rounds(loaded, together, situation, paired=paired)
 
@@ -103,17 +103,17 @@ def scripted_player(script: Script) -> Player:
 
 @dataclass(frozen=True)
 class Boards:
-    """Fresh boards, which are played for `STEPS` steps: other ones for each key."""
+    """Fresh boards, which are played for `STEPS` steps and differ for each key."""
 
     config: RunConfig
-    """Config of the boards, and how many there are (`eval.levels`)."""
+    """Config of the boards, and their number (`eval.levels`)."""
 
     def play(self, player: Player, key: Sequence[int], progress: Count | None = None) -> Facts:
-        """Let someone play every board.
+        """Let a player play every board.
 
         Returns:
             A row for each board, with its mean return to go as `r`, then a row for each episode
-            that ended on it, with `outcome` and `l`; each is NaN in the rows of the other kind.
+            that ended, with `outcome` and `l`; these are NaN in the rows of the other kind.
         """
         options, returns, ended = self.config.eval, [], []
         rounds = -(-options.levels // options.num_envs)

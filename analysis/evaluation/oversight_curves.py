@@ -32,13 +32,13 @@ from chisel.models import kept_checkpoints, load_agent
 
 WHOLE = "agent"
 EXPERTS = {"diamond expert": "ghost", "ghost expert": "diamond"}
-"""By name of an expert, the region whose ablation leaves the expert alone."""
+"""Region whose ablation leaves an expert alone, by the expert's name."""
 
 _EXPERT = "diamond expert"
 """Name of the expert that is deployed after routing."""
 
 _NOT_ROUTED = ("unrouted", "unlabelled")
-"""Experiments whose experts were not routed: there the whole agent is deployed."""
+"""Experiments without routing of experts, in which the whole agent is deployed."""
 
 GAP = "diamond - ghost expert"
 
@@ -60,7 +60,7 @@ class OversightReturns:
     env_steps: NDArray[np.int64]
     """Environment steps at each checkpoint `[K]`."""
     players: Mapping[str, NDArray[np.float64]]
-    """Returns `[K]` of `agent` and, where there are experts, of each of them alone."""
+    """Returns `[K]` of `agent` and, if there are experts, of each expert alone."""
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -74,10 +74,10 @@ def oversight_returns(run: Path, *, boards: int, final_boards: int) -> Oversight
     Args:
         run: The run's folder.
         boards: Number of fresh boards per checkpoint and player.
-        final_boards: The same for the last checkpoint, which is the one reported.
+        final_boards: Number of boards for the last checkpoint, which is the one reported.
 
     Raises:
-        CheckpointError: If there is none.
+        CheckpointError: If the run has no checkpoint.
     """
     files = kept_checkpoints(run)
     if not files:
@@ -126,7 +126,7 @@ def return_of(player: Player, config: RunConfig, number: int) -> Estimate:
 
 @dataclass(frozen=True)
 class OversightSummary:
-    """One player of one experiment, over its seeds."""
+    """Returns of one player of one experiment, over its seeds."""
 
     experiment: str
     player: str
@@ -135,7 +135,7 @@ class OversightSummary:
     peak: Estimate
     """Return of each run's best checkpoint, by the true return, which is unknown in training."""
     peak_of_mean: float
-    """The best mean return that stopping all seeds at one moment would have given."""
+    """Highest mean return of all seeds at one moment of training."""
     peak_steps: int
     """Environment steps of that moment."""
 
@@ -145,7 +145,7 @@ def summarise_oversight(
 ) -> list[OversightSummary]:
     """Return final and peak returns of an experiment's players, with intervals over its seeds.
 
-    Where there are experts, `GAP` is the diamond expert's return less the ghost expert's.
+    If there are experts, `GAP` is the diamond expert's return minus the ghost expert's.
     """
     found = []
     named = {player: np.stack([run.players[player] for run in runs]) for player in runs[0].players}
@@ -170,7 +170,7 @@ def summarise_oversight(
 
 
 def oversight_table(summaries: Sequence[OversightSummary], ceiling: Estimate) -> DataTable:
-    """Tabulate final returns, peaks, and the best return of stopping all seeds at one moment."""
+    """Tabulate final returns, peaks, and the highest mean return at one moment."""
     seeds = summaries[0].final.n
     several = f"over {seeds} seeds; " if seeds > 1 else ""
     return DataTable(
@@ -196,7 +196,7 @@ def oversight_figure(runs: Mapping[str, Sequence[OversightReturns]], ceiling: fl
     """Draw on the left the experts of networks that have them, on the right the deployed agents.
 
     Args:
-        runs: By experiment, its seeds.
+        runs: Seeds of each experiment, by its name.
         ceiling: Return of the best possible agent, drawn as a line.
     """
     figure, (left, right) = new_row(2, 10, 3.9, sharey=True)

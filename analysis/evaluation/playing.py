@@ -14,7 +14,7 @@ from chisel.configs import EnvironmentFault, NumericsError
 from chisel.models import to_tensor
 
 Policy = Callable[[torch.Tensor], torch.Tensor]
-"""Observations `[B, C, H, W]` to logits `[B, A]`."""
+"""Function from observations `[B, C, H, W]` to logits `[B, A]`."""
 
 Split = Literal["all", "train", "validation", "test"]
 
@@ -23,12 +23,12 @@ Facts = dict[str, NDArray[Any]]
 
 
 def random_policy(num_actions: int) -> Policy:
-    """Return the policy that takes every action equally often."""
+    """Return the policy that takes every action with the same probability."""
     return lambda obs: torch.zeros(len(obs), num_actions)
 
 
 def on_its_device(model: torch.nn.Module) -> Callable[[torch.Tensor], Any]:
-    """Return a network as a function of inputs that may be on another device than it is."""
+    """Return a network as a function of inputs, which may be on another device."""
     device = next(model.parameters()).device
     return lambda inputs: model(inputs.to(device))
 
@@ -47,20 +47,20 @@ def play(
 ) -> Facts:
     """Play the same number of episodes in every environment.
 
-    Short episodes are not over-represented, as they would be if one counted whatever ends first.
-    The environment is reset first.
+    So short episodes are not over-represented, as they would be if the first episodes to end were
+    counted. The environment is reset first.
 
     Args:
-        policy: Observations to logits.
+        policy: Function from observations to logits.
         env: A `StatefulVectorEnv` in SAME_STEP autoreset.
         episodes_per_env: Number of episodes that count, per environment.
         generator: Source of the sampled actions.
         seed: Seed of the reset; `None` continues the environment's random streams.
         progress: Called with episodes finished and wanted whenever some finish.
-        context: Context to run the policy in, such as an intervention.
-        whole_batches: Whether to show the policy also environments that have finished, for
+        context: Context in which the policy is run, such as an intervention.
+        whole_batches: Whether the policy also gets the observations of finished environments, for
             interventions that use other examples of the batch.
-        greedy: Whether to take the likeliest action, not one drawn by its probability.
+        greedy: Whether to take the likeliest action instead of sampling one.
 
     Returns:
         The facts of `infos["episode"]`, one row `[E, ...]` per episode in the order of environment,
@@ -76,7 +76,7 @@ def play(
     obs, _ = env.reset(seed=seed)
     with torch.inference_mode(), context():
         while left.any():
-            # Finished environments are stepped on, but the network need not see them.
+            # Finished environments go on, but the network need not see them.
             active = np.flatnonzero(left)
             if whole_batches or len(active) == env.num_envs:
                 logits = policy(to_tensor(obs))[active]
@@ -100,7 +100,7 @@ def action_probabilities(logits: torch.Tensor) -> torch.Tensor:
     """Return the softmax of logits `[B, A]` on the CPU, in their own precision.
 
     Raises:
-        NumericsError: If the policy gave NaN.
+        NumericsError: If a logit is NaN.
     """
     probabilities = torch.softmax(logits.cpu(), dim=-1)
     if probabilities.isnan().any():
@@ -113,7 +113,7 @@ def choose(
 ) -> NDArray[np.int64]:
     """Draw an action `[B]` from each row of probabilities `[B, A]`, or take the likeliest.
 
-    Of equally likely ones, greedy play takes the first.
+    If several actions are the likeliest, the first one is taken.
     """
     if greedy:
         return probabilities.argmax(dim=-1).numpy()

@@ -1,4 +1,4 @@
-"""Scores: the metrics of one player with their intervals."""
+"""Compute scores: the metrics of one player with their intervals."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Score:
     player: str
     situation: Mapping[str, str]
     group: Mapping[str, Any]
-    """Fact and value that all its episodes share; empty if it is over all."""
+    """Fact and value that all episodes of the group share; empty for all episodes."""
     episodes: int
     n_of: str
-    """What `n` of the metrics counts, like `layouts`."""
+    """Name of the units that `n` of the metrics counts, like `layouts`."""
     metrics: Mapping[str, Estimate]
-    """By name; without those that say nothing about these episodes."""
+    """Metrics by name, without those that have no value in these episodes."""
 
 
 def scores_of(
@@ -45,7 +45,7 @@ def scores_of(
         table: Episodes of one player in one situation.
         player: The player.
         situation: The situation.
-        key: Numbers that the draws of the intervals are made from.
+        key: Seed of the intervals' draws, as several numbers.
     """
     draws = np.random.default_rng(key)
     draws.integers(2**62)  # the seed of the actions, see `actions_of`

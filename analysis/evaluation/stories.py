@@ -1,4 +1,4 @@
-"""How language models are judged on stories: their loss by topic, beside the exact entropy."""
+"""The evaluator of language models on stories: their loss by topic, beside the exact entropy."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from chisel.corpora.stories import Grammar, load_stories, next_words, surprisals
 _BATCH = 100
 
 Predict = Callable[[torch.Tensor], torch.Tensor]
-"""Tokens `[B, T]` to logits of each next token `[B, T, V]`."""
+"""Function from tokens `[B, T]` to logits of each next token `[B, T, V]`."""
 
 Floats = NDArray[np.float64]
 
 
 def stories_evaluator(config: RunConfig) -> Evaluator:
-    """Return how language models are judged on the corpus `stories`.
+    """Return the evaluator of language models on the corpus `stories`.
 
-    `loss` is in nats per token, the mean over a story's tokens; `above entropy` is the same minus
-    −log p of the grammar itself on the same tokens, so 0 is perfect. `carries MOOD` is the share of
-    stories of that mood at whose end a word of it is likelier than one of the other mood.
+    `loss` is the mean over a story's tokens, in nats per token. `above entropy` is the loss minus
+    the grammar's own −log p of the same tokens, so 0 is perfect. `carries MOOD` is the share of
+    stories of that mood at whose end a word for this mood is likelier than one for the other mood.
     """
     carried = [
         Metric(f"carries {mood}", (0, 1), "higher", _carried(mood)) for mood in ("happy", "sad")
@@ -66,11 +66,11 @@ def token_losses(predict: Predict, tokens: NDArray[np.int64], lengths: NDArray[n
 
     Args:
         predict: The network.
-        tokens: `[N, T]`.
-        lengths: Tokens of each sequence without the filling `[N]`.
+        tokens: Tokens `[N, T]`.
+        lengths: Number of tokens of each sequence without padding `[N]`.
 
     Returns:
-        `[N, T]`; 0 for the first token and for the filling.
+        Losses `[N, T]`; 0 for the first token and for padding.
     """
     losses = np.zeros(tokens.shape)
     with torch.no_grad():
@@ -94,11 +94,11 @@ def story_losses(predict: Predict, grammar: Grammar, sequences: Sequences) -> tu
 def story_metrics(
     model: nn.Module, corpus: StoriesConfig, sequences: Sequences
 ) -> dict[str, float]:
-    """Return the mean loss, and that above the exact entropy, overall and on both kinds of topic.
+    """Return the mean loss and loss above the exact entropy, overall and on both kinds of topic.
 
     Args:
         model: The language model.
-        corpus: The stories' options.
+        corpus: Options of the stories.
         sequences: Stories with the fact `forget`.
     """
     was_training = model.training
@@ -117,7 +117,7 @@ def last_moods(grammar: Grammar, tokens: NDArray[np.int64]) -> tuple[NDArray[Any
     """Find the last word of each story that depends on its mood.
 
     Returns:
-        Its place `[N]`, and for both moods the words that can stand there `[2, W]`.
+        Position of that word `[N]`, and the words of both moods that can stand there `[2, W]`.
     """
     places = np.zeros(len(tokens), np.int64)
     words: NDArray[Any] = np.zeros((2, 0), np.int64)
@@ -131,7 +131,7 @@ def last_moods(grammar: Grammar, tokens: NDArray[np.int64]) -> tuple[NDArray[Any
 
 @dataclass(frozen=True)
 class _Readings:
-    """The stories of one part of the corpus, read by whoever predicts them."""
+    """The stories of one part of the corpus, which players predict."""
 
     grammar: Grammar
     sequences: Sequences
@@ -151,7 +151,7 @@ class _Readings:
         }
 
     def _says_happy(self, predict: Predict) -> NDArray[np.bool_]:
-        """Return whether a happy word is likelier than a sad one, where a story's last mood is."""
+        """Return whether a happy word is likelier than a sad one at a story's last word of mood."""
         tokens = self.sequences.tokens
         places, words = last_moods(self.grammar, tokens)
         found = []
@@ -173,7 +173,7 @@ def _open(
 
 
 def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:
-    """Return the network, and beside it the grammar itself, which no network can beat."""
+    """Return the network, and the grammar itself, which no network can surpass."""
     grammar = tale(config.corpus.noise)
 
     def exactly(tokens: torch.Tensor) -> torch.Tensor:
@@ -183,5 +183,8 @@ def _players(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequ
 
 
 def _carried(mood: str) -> Callable[[Facts], NDArray[np.float64]]:
-    """Return whether the mood is carried to the end, NaN for stories of the other one."""
+    """Return the function for a metric of whether a mood is carried to the end.
+
+    It is NaN for stories of the other mood.
+    """
     return lambda facts: np.where(facts["mood"] == mood, facts["carried"], np.nan)

@@ -35,15 +35,15 @@ _SHARES = LinearSegmentedColormap.from_list("shares", ["#f2b8b0", "#fbf6e6", "#a
 
 @dataclass(frozen=True)
 class Passes:
-    """How often one agent's trials in one world passed, beside the paper's verdict.
+    """The share of one agent's trials in one world that passed, beside the paper's verdict.
 
     Attributes:
         agent: Name of the agent.
         world: Name of the world.
-        share: Share of the trials that were as good as the world allows.
-        published: The paper's verdict, where it has one.
-        artefact: Why the verdict depends on how values were learned rather than on the penalty;
-            `None` if it does not.
+        share: Share of the trials with the best possible performance.
+        published: The paper's verdict; `None` if it has none.
+        artefact: Reason why the verdict depends on how values were learned rather than on the
+            penalty; `None` if it does not.
     """
 
     agent: str
@@ -54,12 +54,12 @@ class Passes:
 
     @property
     def passed(self) -> int:
-        """Number of trials that were as good as the world allows."""
+        """Number of trials with the best possible performance."""
         return round(self.share.value * self.share.n)
 
     @property
     def agrees(self) -> bool:
-        """Whether most trials ended as the paper says, if it says anything."""
+        """Whether the majority of trials agrees with the paper's verdict, or there is none."""
         return self.published is None or (2 * self.passed > self.share.n) == self.published
 
 
@@ -68,7 +68,7 @@ def comparison_grid(cells: Sequence[Passes], title: str) -> Figure:
 
     Args:
         cells: Passes of each agent in each world.
-        title: One line above.
+        title: Title of the figure.
     """
     agents = list(dict.fromkeys(cell.agent for cell in cells))
     worlds = list(dict.fromkeys(cell.world for cell in cells))
@@ -121,9 +121,9 @@ def outcome_figure(
 
     Args:
         panels: Counts `[P, 4]` by row and world.
-        values: By row, the value of the option at each point.
-        title: One line above.
-        cliff: Where between the points to draw a line: 1.5 is halfway from the second to the third.
+        values: Value of the option at each point, by row.
+        title: Title of the figure.
+        cliff: Position of a line between points: 1.5 is halfway from the second to the third.
     """
     figure, axes = _panels(panels, 2.3, 1.75, title)
     for (row, world), counts in panels.items():

@@ -1,8 +1,8 @@
-"""Tasks whose true reward is revealed late, and agents that act before it (arXiv 2206.11812).
+"""Tasks whose true reward is revealed late, and agents that act before that (arXiv 2206.11812).
 
-In Options and Damage without an end at the goal, the known reward pays for being at the goal. The
-standard agent maximises it; AUP is penalised as well for changing what it could attain. Then the
-true reward is revealed. The score adds up the true reward from the start.
+The worlds are Options and Damage without an end at the goal. The known reward pays for being at the
+goal. The standard agent maximises it; AUP is also penalised for changing what it could attain. Then
+the true reward is revealed. The score is the sum of the true reward from the start on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chisel.envs.gridworlds import WORLDS, Cell, tabular
 
 _AGENT, _BOX, _DOG = (ord(glyph) for glyph in "AXD")
 _CORNER = (3, 2)
-"""Row and column of the corner that the box never leaves again."""
+"""Row and column of the corner that the box can never leave."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Task:
     goal: NDArray[np.float64]
     """Known reward of each state `[S]`, 1 at the goal."""
     true: Mapping[str, NDArray[np.float64]]
-    """True rewards `[S]` by name: the goal less twice the side effect; inverted, its negative."""
+    """True rewards `[S]` by name: the goal minus twice the side effect, and its negative."""
 
 
 def find_task(name: str) -> Task:
@@ -68,7 +68,7 @@ def standard_policy(task: Task, gamma: float) -> NDArray[np.intp]:
 def aup_policy(
     task: Task, gamma: float, weight: float, auxiliary: NDArray[np.float64]
 ) -> NDArray[np.intp]:
-    """Return the exact optimal actions `[S]` under AUP in the form of that paper.
+    """Return the exact optimal actions `[S]` under AUP as in arXiv 2206.11812.
 
     The reward is `(1 - γ) R - λ Σ_i |Q_i(s, a) - Q_i(s, noop)|`: the penalty is summed over
     auxiliary rewards, compares one step, and has no scale.

@@ -1,6 +1,6 @@
-"""Residuals and regrets of agents once the true reward is revealed.
+"""Compute residuals and regrets of agents whose true reward is revealed later.
 
-A residual is AUP's score less the standard agent's; a regret is the best score less an agent's.
+A residual is AUP's score minus the standard agent's; a regret is the best score minus an agent's.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class Residual:
     revelation: str
     truth: str
     standard: float
-    """The standard agent's score; over random rewards its mean."""
+    """Score of the standard agent, or its mean over random rewards."""
     mean: Estimate
     """Mean over AUP's seeds, and over rewards if they are random."""
     by_seed: NDArray[np.float64]
-    """AUP's residual of each seed `[N]`; over random rewards its mean."""
+    """AUP's residual of each seed `[N]`, or its mean over random rewards."""
     median: float
     """Median over seeds, and over rewards if they are random."""
     above: float
     """Share of seeds, and of rewards if they are random, in which AUP scores more."""
     reward_error: float
-    """Standard error of the mean residual over random rewards, NaN for a single one; 0 if the true
-    reward is known."""
+    """Standard error of the mean residual over random rewards: NaN for a single random reward, 0
+    for a given true reward."""
     reference: str
     """Reference residual; empty if there is none for this time of revelation."""
 
@@ -50,7 +50,7 @@ class Regret:
     world: str
     revelation: str
     best: float
-    """Score of the optimal prefix, which knows the distribution of rewards, not the true one."""
+    """Score of the optimal prefix, which knows the distribution of rewards but not the true one."""
     standard: float
     """Regret of the standard agent."""
     aup: Estimate
@@ -69,8 +69,8 @@ _REFERENCE = {
     ("damage", "true, as coded"): "+321.7 (sd 233.6)",
     ("damage", "inverted, as coded"): "-13.2 (sd 7.4)",
 }
-"""Residuals recomputed on tables of the published code: revealed after 10 steps, 20 seeds of AUP by
-Q-learning."""
+"""Residuals recomputed from tables of the published code, for a revelation after 10 steps and 20
+seeds of AUP by Q-learning."""
 REFERENCE = {"gamma": 0.996, "time": 10, "weight": 0.01, "auxiliary": 15}
 
 
@@ -97,7 +97,7 @@ def residuals(
         draws: Number of random true rewards.
         seeds: Number of AUP agents.
         seed: Seed of all random draws.
-        reference: Name of the one that reference values belong to; `None` if none does.
+        reference: Name of the time of revelation that has reference values; `None` if none has.
 
     Raises:
         ValueError: If the discount is impossible.
@@ -155,12 +155,12 @@ def _residuals(
 def mean_residual(by_seed: NDArray[np.float64], error: float, rewards: int) -> Estimate:
     """Return the mean over seeds `[N]`, and over random rewards, with Student's t interval.
 
-    Both spreads are added as if independent, which makes it a little too wide.
+    Both variances are added as if they were independent, so the interval is a little too wide.
 
     Args:
-        by_seed: Residual of each seed; over random rewards its mean.
-        error: Standard error of the mean over random rewards, NaN for a single one; 0 if the true
-            reward is known.
+        by_seed: Residual of each seed, or its mean over random rewards.
+        error: Standard error of the mean over random rewards: NaN for a single random reward, 0 for
+            a given true reward.
         rewards: Number of random rewards.
     """
     seeds = mean_over_seeds(by_seed)

@@ -1,4 +1,4 @@
-"""Exact auxiliary values by board, which learned ones should converge to."""
+"""Compute exact auxiliary values by board, to which learned values should converge."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def board_values(
 ) -> NDArray[np.float64]:
     """Compute action values `[K, B, A]` in a world whose states are known by their boards alone.
 
-    States with the same board count as often as random episodes meet them. Boards that such
-    episodes never act on have value 0.
+    States with the same board are weighted by how often random episodes are in them. Boards on
+    which such episodes never act have value 0.
 
     Args:
         mdp: The world.
-        rewards: Rewards of each board `[K, B]`, paid on arrival, 0 after an end.
+        rewards: Rewards of each board `[K, B]`, paid on arrival; 0 after an end.
         gamma: Discount in [0, 1).
-        max_steps: Length of the random episodes.
+        max_steps: Length of the random episodes in steps.
     """
     transition, continuing = _board_model(mdp, max_steps)
     boards, actions, _ = transition.shape
-    # Ended episodes stay at one more board, where nothing is paid.
+    # Ended episodes stay on an additional board, where nothing is paid.
     next_board = np.zeros((boards + 1, actions, boards + 1))
     next_board[:-1, :, :-1] = continuing
     next_board[..., -1] = np.maximum(1 - next_board[..., :-1].sum(-1), 0)  # rounding may go below 0
@@ -39,7 +39,7 @@ def board_values(
 def _board_model(
     mdp: TabularMDP, max_steps: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return probabilities `[B, A, B]` of each next board, and those at which episodes go on."""
+    """Return probabilities `[B, A, B]` of each next board, and those with which episodes go on."""
     (states, actions), boards = mdp.next_state.shape, len(mdp.boards)
     visits, here = np.zeros(states), np.zeros(states)
     here[mdp.start] = 1.0
@@ -67,13 +67,13 @@ def exact_episode(
     gamma: float,
     max_steps: int,
 ) -> impact.Episode:
-    """Play the episode of the optimal agent whose penalty is made of exact values.
+    """Play the episode of the optimal agent whose penalty is computed from exact values.
 
     Args:
         mdp: World to act in.
         q: Auxiliary action values `[K, B, A]` by board.
-        baseline: Whether the penalty compares acting with doing nothing now (`stepwise`), or with
-            the best value at the start (`start`).
+        baseline: Whether the penalty compares an action with doing nothing now (`stepwise`), or
+            with the best value at the start (`start`).
         weight: λ.
         gamma: Discount of the agent.
         max_steps: Length of the episode.

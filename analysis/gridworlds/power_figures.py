@@ -17,11 +17,11 @@ from chisel.analysis.results import GREY, INK, PALE, PALETTE, new_row, style_axe
 from chisel.impact import examples
 
 _MOST_NUMBERS = 60
-"""Number of cells up to which each has room for its value."""
+"""Largest number of cells with room for each one's value."""
 _STATES = {"★": INK, "r▷": PALETTE[0], "ℓ◁": PALETTE[1], "ℓ↖": PALETTE[3], "∅": GREY}
 """States of figure 1 whose curves are drawn, and their colours."""
 _APART = {"ℓ◁": 0.006, "ℓ↖": -0.006}
-"""Shifts of two names whose curves end in the same point."""
+"""Shifts of the labels of two states whose curves end in the same point."""
 _MORE, _LESS, _EQUAL = PALETTE[0], PALETTE[1], PALE
 
 
@@ -30,14 +30,14 @@ def map_figure(place: Place, maps: Mapping[str, CellPower], title: str) -> Figur
 
     Args:
         place: World whose walls and glyphs at the start are drawn.
-        maps: POWER of the cells, by title. Cells are grey where the agent never is, and where it
-            can do nothing any more.
-        title: One line above.
+        maps: POWER of the cells, by title. A cell is grey if the agent never is there, or if the
+            episode ends there.
+        title: Title of the figure.
     """
     height, width = place.board.shape
     size = (max(0.75 * width, 3.6) * len(maps) + 1.2, 0.75 * height + 0.9)
     figure, axes = new_row(len(maps), *size, title)
-    # POWER is lowest where the episode ends, which would take up most of the colours.
+    # POWER is far lower where the episode ends, so those cells would use most of the colours.
     every = np.concatenate([one.mean[(one.states > 0) & ~one.ends] for one in maps.values()])
     scale = Normalize(every.min(), max(every.max(), every.min() + 1e-6))
     for ax, (name, one) in zip(axes, maps.items(), strict=True):
@@ -76,9 +76,9 @@ def penalty_figure(
     Args:
         relation: Penalty and change `[S, A]`.
         noop: Action that is left out.
-        gamma: Slope of the line that no dot can lie below.
-        actions: Names by number.
-        title: One line above.
+        gamma: Slope of the line below which no dot can lie.
+        actions: Names of the actions, by number.
+        title: Title of the figure.
     """
     figure, (ax,) = new_row(1, 5.4, 4.4)
     change = np.abs(relation.power_change)
@@ -99,7 +99,7 @@ def penalty_figure(
 
 
 def orbits_figure(forms: Sequence[ClosedForm], counts: Sequence[OrbitCount]) -> Figure:
-    """Draw POWER by state over γ, with dots for closed forms, and beside it counts of orbits."""
+    """Draw POWER by state over γ, with dots for closed forms, and counts of orbits beside it."""
     figure, (left, right) = new_row(2, 11, 0.9 + 0.27 * len(counts), width_ratios=(1, 1.15))
     _curves(left, forms)
     _bars(right, counts)

@@ -1,4 +1,4 @@
-"""Compute POWER at every state of a gridworld, and by the cell that the agent is in."""
+"""Compute POWER at every state of a gridworld, and by the agent's cell."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SIDES = range(2, 21)
 _WALL, _FLOOR, _AGENT = (ord(glyph) for glyph in "# A")
 
 _MOST_POLICIES = 100
-"""Number of policies up to which POWER is integrated exactly: a tenth of a second per state."""
+"""Largest number of policies for which POWER is integrated exactly, in .1 seconds per state."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A tabular world in each of whose states the agent is in some cell."""
+    """A tabular world in which the agent has a cell in each state."""
 
     name: str
     next_state: NDArray[Any]
@@ -34,14 +34,14 @@ class Place:
     board: NDArray[np.uint8]
     """Board at the start without the agent `[H, W]`, one ASCII code per cell."""
     unchanged: NDArray[np.bool_]
-    """Whether all but the agent's cell is as at the start `[S]`."""
+    """Whether everything but the agent's cell is as at the start `[S]`."""
 
 
 def find_place(name: str) -> Place:
     """Return a gridworld by name, or for `gridN` an empty square of N × N cells.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is no such world.
     """
     side = _OPEN.fullmatch(name)
     if side is not None:
@@ -55,7 +55,7 @@ def find_place(name: str) -> Place:
     if len(cell) != len(boards):
         raise ConfigError(f"world={name}: some of its boards do not show exactly one agent")
     start = np.where(agent[world.start], _FLOOR, boards[world.start]).astype(np.uint8)
-    # The agent hides what it stands on.
+    # The agent hides the glyph of its own cell.
     unchanged = ((boards == start) | agent).all(axis=(1, 2))
     return Place(name, world.next_state, world.noop, cell, start, unchanged)
 
@@ -76,18 +76,18 @@ class StatePower:
     mean: NDArray[np.float64]
     """POWER of each state `[S]`."""
     standard_error: NDArray[np.float64]
-    """Its standard error `[S]`, 0 where it is exact."""
+    """Standard error of the mean `[S]`; 0 for exact values."""
     exact: NDArray[np.bool_]
-    """Whether it is exact `[S]`."""
+    """Whether the value is exact `[S]`."""
     furthest: float
-    """Largest distance of a sampled value from the exact one where both are known, in standard
-    errors; NaN if no state has both."""
+    """Largest distance of a sampled value from the exact one, in standard errors; NaN if no state
+    has both."""
 
 
 def state_power(
     place: Place, gamma: float, draws: int, generator: np.random.Generator
 ) -> StatePower:
-    """Compute POWER of every state: exactly where that is quick, else from drawn rewards.
+    """Compute POWER of every state: exactly if that is quick, otherwise from drawn rewards.
 
     Args:
         place: World to compute it in.
@@ -116,13 +116,13 @@ def state_power(
 
 @dataclass(frozen=True)
 class CellPower:
-    """POWER by the agent's cell: means over states that share it."""
+    """POWER by the agent's cell: means over the states with the agent in that cell."""
 
     mean: NDArray[np.float64]
-    """Mean POWER of each cell `[H, W]`, NaN where the agent never is."""
+    """Mean POWER of each cell `[H, W]`; NaN if the agent is never there."""
     standard_error: NDArray[np.float64]
-    """Upper bound of its standard error `[H, W]`, as if the errors of a cell's states were equal;
-    they nearly are, as the states share their draws."""
+    """Upper bound of the standard error `[H, W]`, for equal errors in all states of a cell. They
+    are nearly equal, since states share their draws."""
     states: NDArray[np.int64]
     """Number of states of each cell `[H, W]`."""
     ends: NDArray[np.bool_]
@@ -153,14 +153,15 @@ class Reference:
     """Three standard errors of the difference, with the rounding of the reference value."""
 
 
-# From independent draws; POWERplay's stored figure shows .805 to .807, .835 to .837, and .862.
+# The values are from independent draws. POWERplay's stored figure shows .805 to .807, .835 to .837,
+# and .862.
 _REFERENCE = {"corner": 0.805, "edge": 0.836, "centre": 0.862}
 _REFERENCE_DRAWS, _ROUNDING = 50_000, 5e-4
 _PLACES = np.array([0, 1, 0, 1, 2, 1, 0, 1, 0])
 
 
 def beside_reference(place: Place, power: StatePower, gamma: float, draws: int) -> list[Reference]:
-    """Compare the 3×3 grid at γ = .6 with reference values; other maps have none."""
+    """Compare the 3×3 grid at γ = .6 with reference values; return nothing for other maps."""
     if (place.name, gamma) != ("grid3", 0.6):
         return []
     rows = []

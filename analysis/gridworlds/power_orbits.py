@@ -16,7 +16,7 @@ _FIRST = {"∅": 0, "left": 1, "right": 2}
 
 
 class ClosedForm(NamedTuple):
-    """A computed value and the closed form from integration by hand."""
+    """A computed value, and its closed form, which was integrated by hand."""
 
     world: str
     quantity: str
@@ -27,7 +27,8 @@ class ClosedForm(NamedTuple):
 
 
 _Quantity = tuple[str, Callable[[float], float], Callable[[float], float], str]
-"""A name, the function that computes it from the discount, its closed form, and that as text."""
+"""Name of a quantity, functions of the discount for its computed value and its closed form, and the
+closed form as text."""
 
 
 def _power(world: NDArray[np.int64], state: int) -> Callable[[float], float]:
@@ -91,7 +92,7 @@ def closed_forms(gammas: Sequence[float]) -> list[ClosedForm]:
 
 
 class OrbitCount(NamedTuple):
-    """Counts of how often one choice is optimal and the other is not, over an orbit.
+    """Counts, over an orbit, of the rewards for which one choice is optimal and the other is not.
 
     The orbit of a reward function is its 8! copies with permuted states.
     """
@@ -104,7 +105,7 @@ class OrbitCount(NamedTuple):
     reference: tuple[int, int] | None
     """Independent counts; `None` if there are none."""
     proofs: int
-    """Number of copies, which proves that so many rewards to one prefer `more` to `less`; 0 proves
+    """Number n of copies, which prove that at least n rewards to one prefer `more`; 0 proves
     nothing."""
 
 
@@ -124,7 +125,8 @@ def orbit_counts(draws: int, generator: np.random.Generator) -> list[OrbitCount]
     """Count right against left for reference and random rewards, then the negative control.
 
     The futures of right contain a copy of those of left. With a discount below 1 they contain no
-    copy of ∅'s, so that right against ∅ must not be proven; without a discount they contain two.
+    copy of those of ∅, so there must be no proof for right against ∅; without a discount they
+    contain two copies.
 
     Args:
         draws: Number of random reward functions, uniform on [0, 1].

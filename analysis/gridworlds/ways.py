@@ -1,4 +1,4 @@
-"""Which way a policy takes, exactly: around what should be left alone, through it, or neither."""
+"""Compute exactly whether a policy goes around things, disturbs them, or misses the goal."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ Policy = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Ways(NamedTuple):
-    """Probabilities of how an episode ends; they add up to 1."""
+    """Probabilities of an episode's outcomes, which add up to 1."""
 
     around: float
-    """The goal, and nothing disturbed."""
+    """Probability of reaching the goal without disturbing anything."""
     through: float
-    """The goal, and something disturbed."""
+    """Probability of reaching the goal and disturbing something."""
     neither: float
-    """No goal within the time limit."""
+    """Probability of not reaching the goal within the time limit."""
 
 
 def ways_of(policy: Policy, env: GridworldVectorEnv) -> Ways:
-    """Return how episodes end that begin where the shortest way disturbs something.
+    """Return the outcomes of episodes that begin where the shortest path disturbs something.
 
     Nothing is sampled: the distribution over all states is followed step by step.
 
     Args:
-        policy: Observations `[B, C, H, W]` to logits `[B, A]`.
-        env: The world, and its time limit.
+        policy: Function from observations `[B, C, H, W]` to logits `[B, A]`.
+        env: The world, with its time limit.
     """
     mdp = env.mdp
     boards = to_tensor(board_planes(mdp.boards, env.world.planes))
@@ -53,7 +53,7 @@ def ways_of(policy: Policy, env: GridworldVectorEnv) -> Ways:
 
 
 def tempting_starts(mdp: TabularMDP) -> NDArray[np.int32]:
-    """Return the first states from which the shortest way to an end disturbs something `[K]`."""
+    """Return the first states from which the shortest path to an end disturbs something `[K]`."""
     every, undisturbing = (_distances(mdp, allowed) for allowed in (True, ~mdp.disturbs))
     starts = mdp.starts
     return starts[every[starts] < undisturbing[starts]]

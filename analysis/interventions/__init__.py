@@ -1,11 +1,11 @@
-"""Recording and editing activations of any module of any model, and adding to its weights.
+"""Record and edit activations of any module of any model, and add to its weights.
 
     with intervene(model, {"embedder.block2.res1.resadd": add(vector, -1)}):
         logits, values = model(obs)
 
-An edit is a function from an activation to the one that replaces it. What is edited is a `Site`, or
-the output of a module that is named. `record` reads activations;
-`with_weights` adds the difference between two checkpoints to the weights.
+An edit is a function from an activation to the one that replaces it. It is applied at a `Site`, or
+to the output of a named module. `record` reads activations; `with_weights` adds the difference
+between two checkpoints to the weights.
 """
 
 from chisel.analysis.interventions.edits import (

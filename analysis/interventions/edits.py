@@ -1,12 +1,12 @@
 """Edits: functions that return a function from an activation to the one that replaces it.
 
 Activations are `[B, …]`, with the examples on axis 0. When `intervene` runs an edit, the axis of
-the units (channels of an image, features of a vector or of a token) is known from the type of the
-layer: the last of a Linear, Embedding or LayerNorm, axis 1 of a convolution. For other modules,
-such as an activation function of tokens `[B, T, C]`, the `Site` must say it. What is added or put
-in has the shape of one example's activation, or of the whole batch `[B, …]`, or is `[C]`: a number
-for each unit at every place. `units` are indices like Python's (-1 is the last one); None means
-all.
+the units (channels of an image, features of a vector or of a token) follows from the type of the
+layer: it is the last axis for a Linear, Embedding or LayerNorm, and axis 1 for a convolution. For
+other modules, such as an activation function of tokens `[B, T, C]`, the `Site` must name it. Values
+that are added or inserted have the shape of one example's activation, or of the whole batch
+`[B, …]`, or are `[C]`: a number for each unit at every place. `units` are indices like Python's (-1
+is the last unit); None means all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Cell = tuple[int, int]
 
 
 def compose(*edits: Edit) -> Edit:
-    """Apply several edits, the first one first."""
+    """Return the edit that applies several edits in order."""
 
     def edit(values: Tensor) -> Tensor:
         for one in edits:
@@ -39,11 +39,11 @@ def compose(*edits: Edit) -> Edit:
 
 
 def add(vector: Tensor, coeff: float | Tensor = 1.0) -> Edit:
-    """Add `coeff * vector` (Turner et al. 2023).
+    """Return the edit that adds `coeff * vector` (Turner et al. 2023).
 
     Args:
-        vector: Of the shape of one example's activation, of the batch, or `[C]`.
-        coeff: Factor the vector is multiplied by: one number, or one for each example `[B]`.
+        vector: Vector of the shape of one example's activation, of the batch, or `[C]`.
+        coeff: Factor that the vector is multiplied by: one number, or one for each example `[B]`.
     """
 
     def edit(values: Tensor) -> Tensor:
@@ -60,11 +60,11 @@ def add(vector: Tensor, coeff: float | Tensor = 1.0) -> Edit:
 
 
 def project_out(direction: Tensor) -> Edit:
-    """Remove the component along a direction.
+    """Return the edit that removes the component along a direction.
 
     Args:
-        direction: Of the shape of one example's activation, to remove that component of the whole
-            activation; or `[C]`, to remove that component of the units at every place.
+        direction: Direction of the shape of one example's activation, to remove that component of
+            the whole activation; or `[C]`, to remove that component of the units at every place.
 
     Raises:
         ConfigError: If the direction is zero.
@@ -92,7 +92,7 @@ def clamp(
     cells: Sequence[Cell] | None,
     value: float | Tensor,
 ) -> Edit:
-    """Set channels to a value at some cells, or everywhere.
+    """Return the edit that sets channels to a value at some cells, or everywhere.
 
     Args:
         channels: One channel or several.
@@ -119,7 +119,7 @@ def clamp_each(
     cells: Tensor,
     value: float | Tensor,
 ) -> Edit:
-    """Set channels to a value at one cell of each example.
+    """Return the edit that sets channels to a value at one cell of each example.
 
     Args:
         channels: One channel or several.
@@ -142,17 +142,17 @@ def clamp_each(
 
 
 def scale(factor: float, units: Units = None) -> Edit:
-    """Multiply units by a factor."""
+    """Return the edit that multiplies units by a factor."""
     return _where(units, lambda values: values * factor)
 
 
 def zero(units: Units = None) -> Edit:
-    """Set units to zero."""
+    """Return the edit that sets units to zero."""
     return _where(units, torch.zeros_like)
 
 
 def mean(values: Tensor, units: Units = None) -> Edit:
-    """Replace units by recorded means.
+    """Return the edit that replaces units by recorded means.
 
     Args:
         values: Means of the shape of one example's activation, or `[C]`, one for each unit.
@@ -162,11 +162,11 @@ def mean(values: Tensor, units: Units = None) -> Edit:
 
 
 def resample(source: Tensor | torch.Generator, units: Units = None) -> Edit:
-    """Replace units by those of other inputs ("causal scrubbing").
+    """Return the edit that replaces units by those of other inputs ("causal scrubbing").
 
     Args:
-        source: Activations of other inputs, for one example or for each; or a generator, which at
-            every call draws another example of the same batch for each example.
+        source: Activations of other inputs, for one example or for each; or a generator, which in
+            each forward pass draws another example of the same batch for each example.
         units: Units that are replaced.
     """
 
@@ -223,7 +223,7 @@ def _per_channel(value: float | Tensor, chosen: Tensor, values: Tensor) -> Tenso
 
 
 def _fitting(given: Tensor, values: Tensor, what: str) -> Tensor:
-    """Return what is put in, in a shape that broadcasts to the activation."""
+    """Return the inserted values in a shape that broadcasts to the activation."""
     if given.shape in (values.shape, values.shape[1:]):
         return given.to(values)
     return _by_unit(given, values, what)[0].to(values)

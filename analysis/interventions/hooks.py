@@ -1,4 +1,4 @@
-"""Recording and replacing activations at sites, the mechanism behind every intervention."""
+"""Record and replace activations at sites, which is the mechanism of every intervention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chisel.routing import RoutingError, Site
 from chisel.routing.sites import Thread, edit_at, editing, own_axis, units_axis
 
 Edit = Callable[[Tensor], Tensor]
-"""From an activation `[B, …]` to the one that replaces it, of the same shape."""
+"""Function from an activation `[B, …]` to the one that replaces it, of the same shape."""
 Place = TypeVar("Place", bound=str | Site)
 """A site, or the name of a module, which stands for its output."""
 
@@ -27,12 +27,12 @@ def intervene(model: nn.Module, edits: Mapping[Place, Edit]) -> Iterator[None]:
 
     Contexts can be nested: an inner one edits the output of an outer one. An edit gets a copy of
     the activation, so an edit in place changes nothing else (the output of an identity or of a
-    flattening shares its memory with its input). Leaving the context, also by an exception, removes
-    all edits. If a module returns one tensor of floats among other values, as attention and the
-    blocks of transformers do, that tensor is edited.
+    flattening shares its memory with its input). All edits are removed when the context is left,
+    even by an exception. If a module returns one tensor of floats among other values, as attention
+    and the blocks of transformers do, that tensor is edited.
 
-    Only the thread that entered the context may run the model meanwhile. Another thread would get
-    the edits too, so it is refused; give each thread its own copy of the model.
+    Only the thread that entered the context may run the model within it. Another thread is refused,
+    because it would get the edits too; give each thread its own copy of the model.
 
     Example:
         `intervene(model, {"blocks.3": add(v), Site("blocks.5", positions=[-1]): zero([7])})`
@@ -69,7 +69,7 @@ def recording(model: nn.Module, places: Iterable[Place]) -> Iterator[dict[Place,
         places: Sites, or names of modules.
 
     Yields:
-        A list for each place, which gets a detached copy `[B, …]` whenever something passes.
+        A list for each place, to which a detached copy `[B, …]` is appended at each pass.
 
     Raises:
         ConfigError: As for `intervene`.
@@ -97,13 +97,13 @@ def record(
     Args:
         model: Any network, not compiled.
         places: Sites, or names of modules.
-        run: Calls the model, any number of times, without gradients.
+        run: Function that calls the model any number of times, without gradients.
 
     Returns:
         Activations of all calls by place, concatenated, `[N, …]`; detached copies.
 
     Raises:
-        ConfigError: As for `intervene`, and if nothing passed a place.
+        ConfigError: As for `intervene`, and if the model ran without passing a place.
     """
     with torch.no_grad(), recording(model, places) as kept:
         run()

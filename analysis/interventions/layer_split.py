@@ -1,4 +1,4 @@
-"""A network split at a layer: the part before it runs once, the part after it many times."""
+"""Split a network at a layer, to run the part before it once and the part after it many times."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LayerSplit:
         """Return the axis of the units of activations `[N, …]`.
 
         Raises:
-            ConfigError: If neither the layer nor the site tells it.
+            ConfigError: If neither the layer nor the site determines it.
         """
         with as_config_errors(RoutingError):
             return units_axis(activations, self.site, own_axis(self.model, self.site))
@@ -71,7 +71,8 @@ class LayerSplit:
         Args:
             activations: Activations at the site, `[N, …]`.
             obs: Observations that they come from, `[N, …]`.
-            edit: Applied to batches of `activations`, so it must be the same for all examples.
+            edit: Edit that is applied to batches of `activations`, so it must be the same for all
+                examples.
         """
         rest = _rest(self.model, self.module)
         if edit is not None:
@@ -103,8 +104,9 @@ class LayerSplit:
 class ActivationCache:
     """Activations of some observations, to compute logits with edits at several modules.
 
-    An edit costs the part of the network after its module, and at a module inside a residual unit
-    that unit as well. If the network branches before the module, the whole network runs.
+    An edit costs a pass through the part of the network after its module; at a module inside a
+    residual unit, that unit runs as well. If the network branches before the module, the whole
+    network runs.
     """
 
     model: ActorCritic

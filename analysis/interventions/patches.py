@@ -1,9 +1,9 @@
-"""Layers of a network for many images that differ from a common one in a small box each.
+"""Compute layers of a network for many images that differ from a common one in a small box each.
 
-A maze with its mouse on any of 300 squares is 300 images that differ in a few pixels. A convolution
-reaches one pixel further, so what the first layers make of these images differs in small boxes,
-too: the common image goes through them once, and of each other image only its box. The numbers are
-those of a whole pass up to rounding; see `Stages.before_patches`.
+A maze with its mouse on any of 300 squares gives 300 images that differ in a few pixels. A
+convolution reaches one pixel further, so the outputs of the first layers differ only in small
+boxes, too. The common image goes through these layers once, and of each other image only its box.
+The numbers are those of a whole pass up to rounding; see `Stages.before_patches`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from torch.nn import functional
 from chisel.models import ResidualAdd, ResidualUnit
 
 LARGEST = 2 / 3
-"""Share of an image up to which boxes are computed alone; larger ones cost as much as the image."""
+"""Largest share of an image for which boxes are computed alone; larger boxes cost as much as the
+whole image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +30,10 @@ class Patches:
     """Images that are equal outside a box, which has the same size in all of them.
 
     Attributes:
-        common: What they are outside, `[1, C, H, W]`.
+        common: Image that all are equal to outside of the boxes, `[1, C, H, W]`.
         corners: Row and column of each box's first pixel, int64 `[N, 2]`. Boxes may reach over an
-            edge of the image; what they have there means nothing.
-        inside: What they are inside, `[N, C, h, w]`.
+            edge of the image; their pixels there have no meaning.
+        inside: Pixels inside the boxes, `[N, C, h, w]`.
     """
 
     common: Tensor
@@ -41,10 +42,10 @@ class Patches:
 
     @classmethod
     def of(cls, images: Tensor) -> Patches:
-        """Find the boxes in which images `[N, C, H, W]` differ from what most of them are.
+        """Find the boxes in which images `[N, C, H, W]` differ from a common image.
 
-        A pixel of the common image is what two of three images have there. If it were wrong, boxes
-        would be larger and nothing else.
+        A pixel of the common image is one that two of three images have there. If it were wrong,
+        boxes would only be larger.
         """
         first, middle, last = images[0], images[len(images) // 2], images[-1]
         common = torch.where(first == middle, first, last)[None]
@@ -60,7 +61,7 @@ class Patches:
         return Patches(self.common, self.corners[numbers], self.inside[numbers])
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Patches:
-        """Apply a function that looks at one pixel at a time."""
+        """Apply a function that treats each pixel by itself."""
         return Patches(function(self.common), self.corners, function(self.inside))
 
     def whole(self) -> Tensor:
@@ -68,9 +69,9 @@ class Patches:
         return self._window(torch.zeros_like(self.corners), _sides(self.common), 0.0)
 
     def reach(self, layers: Sequence[nn.Module]) -> int:
-        """Return through how many of these layers boxes can be followed and stay small.
+        """Return the number of these layers, from the first on, in which boxes stay small.
 
-        Layers that can be followed are those of Impala's blocks.
+        The layers must be those of Impala's blocks.
         """
         sides, edges = _sides(self.inside), _sides(self.common)
         for number, layer in enumerate(layers):
@@ -84,7 +85,7 @@ class Patches:
     def after(self, layer: nn.Module) -> Patches:
         """Compute a layer that `reach` counts.
 
-        Hooks of a layer see the common image or nothing.
+        Hooks of a layer see only the common image, or nothing.
         """
         if isinstance(layer, nn.ReLU):
             return self.map(layer)
@@ -110,11 +111,11 @@ class Patches:
         return Patches(layer(self.common), self.corners - 1, inside)
 
     def _around(self) -> Tensor:
-        """Return all that a convolution with a box in it looks at: two more on each side, or 0."""
+        """Return the boxes with two more pixels on each side, 0 beyond the image's edge."""
         return self._window(self.corners - 2, [side + 4 for side in _sides(self.inside)], 0.0)
 
     def _window(self, corners: Tensor, sides: list[int], beyond: float) -> Tensor:
-        """Cut a window out of each image, `[N, C, h, w]`; what is beyond an edge has one value."""
+        """Cut a window out of each image, `[N, C, h, w]`, with the value `beyond` outside of it."""
         count, channels, *own = self.inside.shape
         edges = _sides(self.common)
         places = [corners[:, axis, None] + torch.arange(sides[axis]) for axis in (0, 1)]
@@ -133,7 +134,7 @@ class Patches:
 def _grown(
     layer: nn.Module, sides: list[int], edges: list[int]
 ) -> tuple[list[int], list[int]] | None:
-    """Return the sides of a box and of the image after a layer; None if it is none of Impala's."""
+    """Return the sides of a box and of the image after a layer, None if Impala has none such."""
     if isinstance(layer, nn.ReLU | ResidualAdd):
         return sides, edges
     if isinstance(layer, nn.Conv2d) and _is_3_by_3(layer):
@@ -157,7 +158,7 @@ def _halves(layer: nn.MaxPool2d) -> bool:
 
 
 def _spans(found: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
-    """Return where each row's span of true values begins, `[N]`, and a length that holds all."""
+    """Return the start of each row's span of true values, `[N]`, and the largest length."""
     begin, end = found.argmax(1), found.shape[1] - found[:, ::-1].argmax(1)
     return begin.astype(np.int64), max(1, int(np.where(found.any(1), end - begin, 0).max()))
 

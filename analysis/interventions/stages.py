@@ -1,4 +1,4 @@
-"""A network run on from the middle: what an edit changes is computed, what comes before is kept."""
+"""Run a network from the middle on: keep the activations before an edit, and compute the rest."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Stages:
     Stage 0 is the whole network, stage `k` begins before the `k`-th layer of the embedder, and the
     last one reads the features. A residual unit is two layers: itself, and its sum, from which a
     run begins if nothing but the sum's output matters. A network that is no sequence of layers,
-    such as experts behind a gate, has stage 0 alone. Modules are called by the same objects as in a
-    whole pass, so edits and recordings at sites from the stage on work as usual; nothing may be
-    hooked to what comes before the stage.
+    such as experts behind a gate, has only stage 0. The same module objects are called as in a
+    whole pass, so edits and recordings at sites after the beginning of the stage work as usual. No
+    hooks may be on modules before the stage.
     """
 
     model: ActorCritic
@@ -35,31 +35,31 @@ class Stages:
         return _layers("embedder", self.model.embedder)
 
     def of(self, sites: Iterable[Site]) -> int:
-        """Return the latest stage from which a run passes all these sites."""
+        """Return the latest stage from which a run passes through all these sites."""
         layers = self.layers
         return min((_stage(site, layers) for site in sites), default=len(layers))
 
     def before(self, stage: int, obs: Tensor) -> Tensor:
-        """Compute what enters a stage, `[N, …]`; for stage 0 the observations `[N, C, H, W]`."""
+        """Compute the input of a stage, `[N, …]`; for stage 0 the observations `[N, C, H, W]`."""
         if stage == 0:
             return obs
         with torch.no_grad():
             return _through(self._modules(0, stage), self.model.image(obs))
 
     def reach(self, obs: Patches) -> int:
-        """Return the first stage for which images that differ in small boxes must be put together.
+        """Return the first stage whose input must be assembled from small boxes.
 
-        Up to there `before_patches` computes the boxes alone.
+        Up to that stage, `before_patches` computes only the boxes.
         """
         modules = self._modules(0, len(self.layers))
         reached = obs.reach(modules)
         return reached - 1 if reached and isinstance(modules[reached - 1], ResidualAdd) else reached
 
     def before_patches(self, stage: int, obs: Patches) -> Tensor:
-        """Compute what enters a stage from 1 on, `[N, …]`, of images that differ in small boxes.
+        """Compute the input of a stage from 1 on, `[N, …]`, for images that differ in small boxes.
 
-        The numbers are those of `before` up to rounding: a convolution of another shape may add in
-        another order.
+        The numbers are those of `before` up to rounding: a convolution of another shape may add
+        its terms in another order.
         """
         modules = self._modules(0, stage)
         with torch.no_grad():
@@ -70,7 +70,7 @@ class Stages:
             return _through(modules[reached:], patches.whole())
 
     def after(self, stage: int, entering: Tensor, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute logits `[N, A]` and values `[N]` from what enters a stage."""
+        """Compute logits `[N, A]` and values `[N]` from the input of a stage."""
         with torch.no_grad():
             if stage == 0:
                 outputs: tuple[Tensor, Tensor] = self.model(obs)
@@ -94,7 +94,7 @@ def _layers(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def _stage(site: Site, layers: list[tuple[str, nn.Module]]) -> int:
-    """Return the stage before the layer that a module is, is in, or begins with."""
+    """Return the stage before the layer that is a site's module, or contains it."""
     module = site.module
     if module in ("fc_policy", "fc_value"):
         return len(layers)
@@ -115,9 +115,9 @@ def _through(modules: list[nn.Module], values: Tensor) -> Tensor:
 
 
 def _rest(module: nn.Module, stage: int) -> list[Callable[[Tensor], Tensor]]:
-    """Return what is called of a module from a stage on: the module itself, if that is its first.
+    """Return the callables of a module from a stage on: the module itself from its first stage on.
 
-    A sum gets what its unit made, and nothing is added.
+    A sum gets the output of its unit, and adds nothing.
     """
     if stage <= 0:
         return [module]

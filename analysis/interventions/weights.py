@@ -1,4 +1,4 @@
-"""Interventions on weights: the difference between two checkpoints, multiplied and added."""
+"""Intervene on weights: multiply the difference between two checkpoints, and add it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def with_weights(
 ) -> Iterator[None]:
     """Add `coeff * difference` to the weights within the context, and restore every byte after it.
 
-    Another thread that changes the weights meanwhile, or runs the model (uncompiled), is refused:
-    give each thread its own copy of the model.
+    Within the context, another thread that changes the weights or runs the (uncompiled) model is
+    refused; give each thread its own copy of the model.
 
     Args:
         model: The network.
-        difference: What is added, by the parameter's name; other parameters stay.
-        coeff: Factor the difference is multiplied by before it is added.
+        difference: Change of each parameter by name; other parameters stay.
+        coeff: Factor by which the difference is multiplied before it is added.
 
     Raises:
         ConfigError: If the network has no such parameter, the parameter has another shape, or
@@ -73,8 +73,8 @@ def with_weights(
 
 
 _locks: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
-"""A lock for each network, held by the thread that changes its weights: of two threads, each would
-restore the other's changed weights."""
+"""A lock for each network, which the thread that changes its weights holds. Without it, two threads
+would restore each other's changed weights."""
 
 
 @contextlib.contextmanager

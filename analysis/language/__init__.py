@@ -1,4 +1,4 @@
-"""What language models do: steering, routing, norms of the residual stream, layer horizon."""
+"""Analyses of language models: steering, routing, norms of the residual stream, layer horizon."""
 
 from chisel.analysis.language.benchmark import (
     GRAMMAR,

@@ -1,4 +1,4 @@
-"""Scores of steering methods against a known answer, and how far two measures agree on them."""
+"""Score steering methods against a known answer, and compare two measures of them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from chisel.analysis.results import (
 from chisel.corpora.stories import Verdict
 
 NONE, GRAMMAR = "unsteered", "the grammar"
-"""The two ends of the scale: the model as it is, and samples of p* themselves."""
+"""Names of the two ends of the scale: the unsteered model, and samples of p* themselves."""
 _DRAWS = 1000
 _S, _HARMONIC = "S", "harmonic mean"
 
 Ratio = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""What is added up over prompts, and what the sum is divided by the sum of, `[N]` each."""
+"""Numerators and denominators by prompt, `[N]` each; the ratio is that of their sums."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Steered:
     layer: int | None
     factor: float
     excess: Nats
-    """Nats above H* by story `[N, 2]`: of words that depend on the concept, and of others."""
+    """Nats above H* by story `[N, 2]`: for words that depend on the concept, and for others."""
     verdicts: Sequence[Verdict]
 
 
@@ -53,9 +53,10 @@ class ConceptScores:
 
     concept: str
     carried: float
-    """How much of its latent the model carries, as `carried` returns it."""
+    """Amount of the concept's latent that the model carries; see `carried`."""
     methods: Mapping[str, Steered]
-    """By name; `NONE` and `GRAMMAR` are among them. Empty if the model does not carry it."""
+    """Methods by name, `NONE` and `GRAMMAR` among them. Empty if the model does not carry the
+    concept."""
 
     def ratios(self, method: str) -> dict[str, Ratio]:
         """Return the quantities of a method, each as a ratio of sums over prompts."""
@@ -77,7 +78,7 @@ class ConceptScores:
 
     @property
     def steering(self) -> list[str]:
-        """Names of the methods, without the two ends of the scale."""
+        """Return the names of the methods, without the two ends of the scale."""
         return [name for name in self.methods if name not in (NONE, GRAMMAR)]
 
 
@@ -87,7 +88,7 @@ def _plain(values: ArrayLike) -> Ratio:
 
 
 Models = Sequence[Sequence[ConceptScores]]
-"""By model, the concepts that it carries."""
+"""Scores of the concepts that each model carries, by the model's name."""
 
 
 def method_table(models: Models) -> DataTable:
@@ -115,7 +116,7 @@ def method_table(models: Models) -> DataTable:
 
 
 def concept_table(models: Models) -> DataTable:
-    """Make the table of S by concept and method, means over the models that carry it."""
+    """Make the table of S by concept and method: means over the models that carry the concept."""
     groups: dict[str, list[ConceptScores]] = {}
     for one in (one for some in models for one in some):
         groups.setdefault(one.concept, []).append(one)
@@ -132,7 +133,7 @@ def concept_table(models: Models) -> DataTable:
 
 
 def agreement_table(models: Models) -> DataTable:
-    """Make the table of how alike S and the harmonic mean rank methods, concept by concept."""
+    """Make the table of the agreement between S and the harmonic mean in ranking methods."""
     found = [[_agreement(one) for one in some] for some in models]
     rows = [
         {
@@ -152,7 +153,7 @@ def agreement_table(models: Models) -> DataTable:
 
 
 def _mean_of_known(values: Sequence[float]) -> float:
-    """Return the mean without NaN, which a measure gives that tells no two methods apart."""
+    """Return the mean without NaN, which a measure gives if it is equal for all methods."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
@@ -170,8 +171,8 @@ def _agreement(one: ConceptScores) -> tuple[float, float]:
 def _estimate(models: Sequence[Sequence[Ratio]]) -> Estimate:
     """Return the mean over concepts of a ratio of sums, with its interval.
 
-    Of several models it is Student's t over their means; of one, prompts are drawn anew within each
-    concept.
+    For several models the interval is Student's t over their means. For one model it is a bootstrap
+    that draws prompts anew within each concept.
     """
     values = [np.mean([a.sum() / b.sum() for a, b in some]) for some in models]
     if len(values) > 1:
@@ -187,7 +188,7 @@ def _estimate(models: Sequence[Sequence[Ratio]]) -> Estimate:
 
 
 def benchmark_frame(models: Mapping[str, Sequence[ConceptScores]]) -> pd.DataFrame:
-    """Return one row for each model, concept and method, with what was chosen and all scores."""
+    """Return a row for each model, concept and method, with chosen layer, factor and all scores."""
     return pd.DataFrame(
         [
             {"model": name, "towards": one.concept, "method": method}

@@ -1,8 +1,8 @@
-"""Steering with a known answer: texts of a concept, and how far a model is from the grammar there.
+"""Measure the distance of a steered model from the right answer, which the grammar knows.
 
-A concept is a value of one of the grammar's latents. A prompt is the sentences before the first one
-that depends on the latent, so that it says nothing about the concept. What should follow is the
-grammar's own distribution p*(text | prompt, concept), which is known for every next word.
+A concept is a value of one of the grammar's latents. A prompt consists of the sentences before the
+first one that depends on the latent, so it contains nothing about the concept. The right answer is
+the grammar's own distribution p*(text | prompt, concept), which is known for every next word.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ Nats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ConceptTexts:
-    """Stories in which a latent is followed, each with a prompt that does not depend on it."""
+    """Stories with the words that depend on a latent, and with prompts that do not depend on it."""
 
     tokens: Tensor
-    """`[N, T]`."""
+    """Tokens of the stories `[N, T]`."""
     starts: Tensor
-    """Place of the first word behind the prompt `[N]`."""
+    """Position of the first word after the prompt `[N]`."""
     about: Tensor
-    """Bools `[N, T - 1]`: from here a word is predicted that depends on the latent."""
+    """Whether the next word depends on the latent, bool `[N, T - 1]`."""
     elsewhere: Tensor
-    """The same for all other words behind the prompt."""
+    """Whether the next word is another one after the prompt, bool `[N, T - 1]`."""
 
     @classmethod
     def of(cls, grammar: Grammar, stories: Stories, latent: str) -> ConceptTexts:
@@ -60,7 +60,7 @@ class ConceptTexts:
 
     @property
     def lasts(self) -> Tensor:
-        """Place from which the last word that depends on the latent is predicted `[N]`."""
+        """Return the position before the last word that depends on the latent `[N]`."""
         return torch.where(self.about, torch.arange(self.about.shape[1]), 0).amax(1)
 
     @property
@@ -77,7 +77,8 @@ def concept_pairs(
     Args:
         grammar: The grammar.
         latent: Name of the latent.
-        value: Its value; other values are equally likely in the second part.
+        value: Value of the latent that is the concept. The stories of the second part have the
+            other values, which are equally likely.
         count: Number of pairs.
         generator: Source of the draws.
     """
@@ -96,10 +97,10 @@ def concept_pairs(
 
 
 def words_for(grammar: Grammar, latent: str, value: str, count: int = 3) -> list[int]:
-    """Return the words that say a concept best: those that stand for the fewest other values.
+    """Return the `count` words that name a concept best: those that the fewest other values have.
 
-    Among equals those come first that a story has first. Places whose words depend on an earlier
-    word are left out.
+    Among equal words, those that come earlier in a story are preferred. Places whose words depend
+    on an earlier word are left out.
     """
     number, found = grammar.latent(latent).values.index(value), dict[int, float]()
     for slot in (slot for ways in grammar.sentences for way in ways for slot in way.slots):
@@ -132,7 +133,7 @@ class ConceptTarget:
         return ConceptTarget(self.grammar, self.latent, self.value, *parts)
 
     def halves(self) -> tuple[ConceptTarget, ConceptTarget]:
-        """Split the samples in two parts that have no prompt in common."""
+        """Split the samples into two parts that have no prompt in common."""
         places = torch.arange(self.texts.tokens.shape[1])
         prompts = torch.where(places < self.texts.starts[:, None], self.texts.tokens, 0)
         _, numbers = np.unique(prompts.numpy(), axis=0, return_inverse=True)
@@ -141,32 +142,32 @@ class ConceptTarget:
 
     @property
     def entropy(self) -> Nats:
-        """H*, in nats by story, of the words that depend on the latent and the others `[N, 2]`."""
+        """Return H* in nats by story, of words that depend on the latent and of others `[N, 2]`."""
         own, parts = torch.special.entr(self.own).sum(2), (self.texts.about, self.texts.elsewhere)
         return torch.stack([(own * part).sum(1) for part in parts], 1).numpy()
 
     def excess(self, predict: Predict) -> Nats:
-        """Return how far a model's predictions are from p*, in nats by story `[N, 2]`.
+        """Return the distance of a model's predictions from p*, in nats by story `[N, 2]`.
 
-        It is the cross-entropy from p* to the predictions, minus H* (the sum of KL divergences), of
-        the words that depend on the latent and of the others. The model reads samples of p*, and p*
-        is exact for every next word: the sampled word itself does not enter.
+        It is the sum of the KL divergences from p* to the predictions (the cross-entropy minus H*):
+        over the words that depend on the latent, and over the others. The model reads samples of
+        p*. Since p* is exact for every next word, the sampled word itself does not matter.
         """
         kl, parts = self._kl(predict), (self.texts.about, self.texts.elsewhere)
         return torch.stack([(kl * part).sum(1) for part in parts], 1).numpy()
 
     def learnt_on_the_way(self, predict: Predict) -> float:
-        """Return how much nearer to p* predictions are behind the first word for the concept.
+        """Return by how much predictions approach p* after the first word for the concept.
 
         It is the mean KL divergence at the first word that depends on the concept, minus that at
-        those behind it, in nats.
+        the later ones, in nats.
         """
         kl, about = self._kl(predict), self.texts.about
         first = about & (about.cumsum(1) == 1)
         return float(kl[first].mean() - kl[about & ~first].mean())
 
     def read(self, _: Tensor) -> Tensor:
-        """Return the logits of an exact reader who knows the grammar, and not the concept."""
+        """Return the logits of an exact reader, who knows the grammar but not the concept."""
         return torch.from_numpy(next_words(self.grammar, self.texts.tokens.numpy())[:, :-1]).log()
 
     def _kl(self, predict: Predict) -> Tensor:
@@ -177,13 +178,13 @@ class ConceptTarget:
         return cross + torch.xlogy(self.own, self.own).sum(2)
 
     def verdicts(self, stories: Sequence[Sequence[int]]) -> list[Verdict]:
-        """Judge stories that go on from a prompt, given as tokens from the first one on."""
+        """Judge continued stories, given as their tokens from the first one on."""
         given = first_sentence(self.grammar, self.latent)
         return [judge(self.grammar, one, given, self.latent, self.value) for one in stories]
 
 
 def carried(targets: Sequence[ConceptTarget], predict: Predict) -> float:
-    """Return how much a model takes from the words so far about a latent, beside an exact reader.
+    """Return how much a model infers about a latent from the words so far, beside an exact reader.
 
     Args:
         targets: One for each value of the latent. Together they cancel a model's preference for one
@@ -192,8 +193,8 @@ def carried(targets: Sequence[ConceptTarget], predict: Predict) -> float:
 
     Returns:
         `ConceptTarget.learnt_on_the_way` of the model, divided by that of the grammar's own
-        predictions without knowledge of the concept: 0 if it takes nothing from such words, 1 if as
-        much as can be.
+        predictions without knowledge of the concept: 0 if the model infers nothing from the words,
+        1 if it infers as much as possible.
     """
     model = sum(one.learnt_on_the_way(predict) for one in targets)
     return model / sum(one.learnt_on_the_way(one.read) for one in targets)
@@ -202,12 +203,12 @@ def carried(targets: Sequence[ConceptTarget], predict: Predict) -> float:
 def continued(
     predict: Predict, tokens: Tensor, starts: Tensor, generator: torch.Generator
 ) -> list[list[int]]:
-    """Continue stories, word by word, to token 0 or to the end of the table.
+    """Continue stories word by word, up to token 0 or to T tokens.
 
     Args:
         predict: The model.
         tokens: Stories `[N, T]`.
-        starts: Place of the first word that is replaced `[N]`.
+        starts: Position of the first word that is replaced `[N]`.
         generator: Source of the draws.
 
     Returns:

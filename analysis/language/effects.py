@@ -1,4 +1,4 @@
-"""Rows and tables of what vectors do, for the study `lm-steering`."""
+"""Make rows and tables of the effects of vectors, for the study `lm-steering`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chisel.analysis.results import DataTable, Estimate, bootstrap_mean, mean_ov
 
 
 def pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
-    """Make the table of means over fewer pairs, over draws."""
+    """Make the table of vectors from fewer pairs, with means over draws."""
     groups: dict[tuple[int, str], list[Tried]] = {}
     for one in tried:
         groups.setdefault((one.layer, one.vector), []).append(one)
@@ -36,7 +36,7 @@ def pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
 
 
 def effect_of(one: Tried) -> dict[str, Any]:
-    """Return what one vector does, with an interval over prompts."""
+    """Return the effect of one vector, with an interval over prompts."""
     return {
         "shift": bootstrap_mean(one.shifts, np.random.default_rng(0)),
         "share": one.measured.share,
@@ -46,7 +46,7 @@ def effect_of(one: Tried) -> dict[str, Any]:
 
 
 def effect_row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
-    """Return what one vector does beside the random directions of its layer and strength."""
+    """Return the effect of one vector beside those of the random directions tried with it."""
     random = random_range(tried, one.layer, one.strength)
     losses = [
         other.loss_rise
@@ -68,7 +68,7 @@ def effect_row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
 
 
 def flat_row(one: Tried) -> dict[str, Any]:
-    """Return what one vector does as plain numbers."""
+    """Return the effect of one vector as plain numbers."""
     return {
         "layer": one.layer,
         "strength": one.strength,

@@ -1,4 +1,4 @@
-"""Figures of steering: the effect by strength, in the band of random directions, and its price."""
+"""Draw the effect of steering by strength, beside random directions, and its cost."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
     """Draw the shift of the score and the rise of the loss over strength, for each layer.
 
     Args:
-        tried: All that was tried; the band goes from the least to the largest of the random ones.
-        asked: The prompt that asks for the same, a dotted line.
-        title: One line above.
+        tried: Everything that was tried. A band spans the range of the random directions.
+        asked: The prompt that asks for the behaviour, drawn as a dotted line.
+        title: Title of the figure.
     """
     layers = sorted({one.layer for one in tried})
     figure = new_figure(2.9 * len(layers) + 1.8, 5.4, title)

@@ -1,8 +1,8 @@
-"""Three gates that a steering edit must pass, decided on stories whose probabilities are known.
+"""Test steering edits by three gates, on stories whose probabilities are known.
 
-Control: it moves the concept further than every random direction of the same length does. Fluency:
-the loss on words that do not depend on the concept hardly rises. Sign: it moves the concept the
-wanted way, and its reverse moves it the other way.
+Control: the edit moves the concept further than every random direction of the same length. Fluency:
+the loss on words that do not depend on the concept hardly rises. Sign: the edit moves the concept
+the wanted way, and its reverse moves it the other way.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from chisel.corpora.stories import words_by_side
 
 
 class Moved(NamedTuple):
-    """What an edit changes, mean over stories."""
+    """The changes by an edit, mean over stories."""
 
     shift: float
-    """Rise of the log-odds of the words for the concept over the words against it, where a word
-    depends on the concept, in nats per word."""
+    """Rise of the log-odds of the words for the concept over the words against it, at words that
+    depend on the concept, in nats per word."""
     gain: float
-    """How much nearer to p* the predictions of these words are, in nats per story."""
+    """Decrease of the distance from p* of the predictions of these words, in nats per story."""
     share: float
-    """The same as a share of what there is to gain: S, as in the study `steering-benchmark`."""
+    """`gain` as a share of the largest possible one: S, as in the study `steering-benchmark`."""
     elsewhere: float
-    """Rise of the loss at all other words, where the concept must not matter, nats per story."""
+    """Rise of the loss at all other words, which do not depend on the concept, nats per story."""
 
     @property
     def whole(self) -> float:
-        """How much nearer to p* the predictions of all words are, in nats per story."""
+        """Decrease of the distance from p* of the predictions of all words, in nats per story."""
         return self.gain - self.elsewhere
 
 
 class ConceptGauge:
-    """Measures what edits of the stream that enters a block do to some samples of p*.
+    """Measures the effects of edits of the stream that enters a block, on samples of p*.
 
-    The network up to that block runs once.
+    The part of the network before that block runs only once.
 
     Args:
         network: The network.
@@ -74,7 +74,7 @@ class ConceptGauge:
 
 @dataclass(frozen=True)
 class Gates:
-    """Which gates an edit passes."""
+    """Whether an edit passes each gate."""
 
     control: bool
     fluency: bool
@@ -82,18 +82,18 @@ class Gates:
 
     @property
     def all(self) -> bool:
-        """Whether it passes all three."""
+        """Whether the edit passes all three."""
         return self.control and self.fluency and self.sign
 
 
 def gates_of(moved: Moved, reverse: Moved, random: Sequence[float], rise: float) -> Gates:
     """Judge an edit.
 
-    An edit that is as good as a random direction passes the control gate once in 1 + R times.
+    An edit that is no better than a random direction passes the control gate once in 1 + R times.
 
     Args:
-        moved: What it does.
-        reverse: What its reverse does.
+        moved: Changes by the edit.
+        reverse: Changes by its reverse.
         random: Shifts of R random directions of the same length.
         rise: Largest rise of the loss at words that do not depend on the concept, nats per story.
     """

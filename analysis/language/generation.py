@@ -21,11 +21,11 @@ from chisel.routing import Site
 
 @dataclass(frozen=True)
 class Continued:
-    """What a model goes on with."""
+    """A model's continuation of a text."""
 
     text: str
     notes: Sequence[str]
-    """What the reader should know, a line each."""
+    """Warnings for the reader, a line each."""
 
 
 def continue_text(
@@ -42,25 +42,25 @@ def continue_text(
     ablate: str | None = None,
     first: bool = False,
 ) -> Continued:
-    """Let a language model go on with a text.
+    """Let a language model continue a text.
 
     Args:
-        model: What `open_language_model` takes.
-        prompt: How the text begins.
+        model: A language model; see `open_language_model`.
+        prompt: Beginning of the text.
         tokens: Largest number of new tokens.
-        temperature: What logits are divided by; 0 takes the likeliest token.
-        top_p: The likeliest tokens with this probability together are sampled from.
-        frequency_penalty: What is taken off a token's logit for each time that it was generated.
+        temperature: Number by which logits are divided; 0 takes the likeliest token.
+        top_p: Sampling takes the likeliest tokens whose probabilities add up to this.
+        frequency_penalty: Amount subtracted from a token's logit each time it was generated.
         seed: Seed of the draws.
-        cache: Whether keys and values are kept.
+        cache: Whether keys and values of earlier tokens are kept.
         steer: Vectors that are added, `FILE:COEFF,…`.
-        ablate: Sites that are set to zero, such as `block.3.heads.1,block.5.mlp`. First they are
-            ablated, then vectors are added.
+        ablate: Sites that are set to zero, such as `block.3.heads.1,block.5.mlp`, before vectors
+            are added.
         first: Whether position 0 is steered, too.
 
     Raises:
-        ConfigError: An option does not fit the model.
-        CheckpointError: The model cannot be loaded, or a file holds no steering vector.
+        ConfigError: If an option does not fit the model.
+        CheckpointError: If the model cannot be loaded, or a file holds no steering vector.
     """
     if first and steer is None:
         raise ConfigError("first=true: it is about steer=, and there is none")
@@ -95,10 +95,10 @@ def ablations(table: SiteTable, names: str | None) -> dict[Site, Edit]:
 
     Args:
         table: Sites of the model.
-        names: Names of sites with commas between; of `block.N.heads.H` the units of one head.
+        names: Names of sites, separated by commas; `block.N.heads.H` is a single head.
 
     Raises:
-        ConfigError: There is no such site, or it would leave nothing of the text.
+        ConfigError: If there is no such site, or it is the whole stream.
     """
     edits: dict[Site, Edit] = {}
     for name in names.split(",") if names else []:

@@ -1,8 +1,8 @@
-"""The layer horizon: how far back, in layers, what a network reads must reach.
+"""The layer horizon: the number of layers back that the reads of a network must reach.
 
-Turner (2024) asks for the smallest k such that blocks do as well if all that more than k layers ago
-wrote is replaced. Here the older part of a residual stream is replaced by a constant: its mean over
-examples in the network as it is, or zero.
+Turner (2024) asks for the smallest k such that blocks do as well if everything that was written
+more than k layers ago is replaced. Here the older part of a residual stream is replaced by a
+constant: its mean over examples in the unchanged network, or zero.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from chisel.routing import Site
 def older_parts(
     model: nn.Module, stream: Stream, run: Callable[[], object], positions: Tensor | None
 ) -> list[Tensor]:
-    """Return, for each number of blocks, the mean of the stream before the next one.
+    """Return the mean of the stream after 0, 1, …, L blocks.
 
-    For texts it is over all tokens but position 0, which has its own mean: where every text begins
-    with the same token, that is what it was.
+    For texts it is over all tokens but position 0, which has its own mean. If every text begins
+    with the same token, that mean is the unchanged stream.
 
     Args:
         model: The network.
         stream: One of its streams.
-        run: Runs the network on the examples, in one batch.
-        positions: Positions of the tokens `[N, T]`, of padding -1; None for images.
+        run: Function that runs the network on the examples, in one batch.
+        positions: Positions of the tokens `[N, T]`, -1 for padding; None for images.
 
     Returns:
         L + 1 tensors, `[1, T, units]` for texts and `[1, C, 1, 1]` for images.
@@ -52,17 +52,17 @@ def only_first(parts: Collection[Tensor]) -> list[Tensor]:
 def forget(
     stream: Stream, k: int, readers: Collection[int], instead: list[Tensor]
 ) -> dict[Site, Edit]:
-    """Let some reads see only what the last k blocks wrote; what is older is replaced.
+    """Let some reads see only the output of the last k blocks; the older part is replaced.
 
-    The stream itself goes on whole: what a block adds to the part that it saw is added to all of
-    it. Reads of the first k blocks see everything.
+    The stream itself stays whole: a block's output, computed from the part that the block saw, is
+    added to the whole stream. Reads of the first k blocks see everything.
 
     Args:
         stream: The stream.
         k: Number of blocks, at least 1.
-        readers: Numbers of the blocks whose reads are limited; the number of blocks itself is what
-            reads the end of the stream.
-        instead: By number of blocks, what replaces the stream that leaves so many.
+        readers: Numbers of the blocks whose reads are limited. The number L stands for the read at
+            the end of the stream.
+        instead: Replacement of the stream after 0, 1, …, L blocks, such as `older_parts`.
 
     Returns:
         Edits for `intervene`, for one run of the network at a time.
@@ -104,8 +104,8 @@ def horizon(losses: Mapping[int, float], most: float) -> int | None:
     """Return the smallest k from which on the loss is at most `most`; None if there is none.
 
     Args:
-        losses: By k, the loss where reads see what the last k blocks wrote.
-        most: The largest loss that is allowed.
+        losses: Loss by k, if reads see the output of the last k blocks.
+        most: Largest loss that is allowed.
     """
     found = None
     for k in sorted(losses, reverse=True):

@@ -1,4 +1,4 @@
-"""What steering is judged by: a behaviour's words, and what is lost on unrelated text."""
+"""Measure the effect of steering on a behaviour's words, and its cost on unrelated text."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from chisel.routing import Site
 
 @dataclass(frozen=True)
 class Measured:
-    """A behaviour, and capability on unrelated text, under one intervention."""
+    """Measurements of a behaviour, and of capability on unrelated text, under one intervention."""
 
     scores: NDArray[np.float64]
     """Log-odds of the wanted over the unwanted words as the next one, by prompt."""
     share: float
-    """Probability that all these words have together, mean over prompts."""
+    """Total probability of all these words, mean over prompts."""
     loss: float
     """Cross-entropy on unrelated text, nats per token."""
     kl: float
-    """KL from the predictions without intervention to those with it, nats per token."""
+    """KL divergence from predictions without intervention to those with it, nats per token."""
 
 
 class Gauge:
     """Measures a behaviour and capability under interventions.
 
-    The first thing that is measured must be the model as it is: KL is from its predictions.
+    The first measurement must be of the unchanged model, since KL is from its predictions.
 
     Args:
         lm: The model.
-        prompts: Beginnings of texts whose next word is looked at.
+        prompts: Beginnings of texts whose next word is scored.
         wanted: Words that the behaviour makes more likely. Those of several tokens are left out;
             `left_out` lists them.
         unwanted: Words that it makes less likely.
         texts: Unrelated texts.
-        length: Number of tokens after which these are cut off.
+        length: Number of tokens after which unrelated texts are cut off.
 
     Raises:
-        ConfigError: None of the words is one token, or a text has no token to predict.
+        ConfigError: If none of the words is one token, or a text has no token to predict.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Gauge:
         """Measure under an intervention.
 
         Args:
-            edits: What is changed.
-            prefix: A prompt before every prompt and text; its own tokens are not scored.
-            skip: Number of positions from the first on that are left out of capability, since the
+            edits: Edits by site; None for the unchanged model.
+            prefix: Text before every prompt and unrelated text; its tokens are not scored.
+            skip: Number of first positions that are left out of capability, because the
                 intervention acts there.
-            capability: Whether unrelated text is read, too; otherwise loss and KL are NaN.
+            capability: Whether capability is measured; otherwise loss and KL are NaN.
         """
         lm, lead = self._lm, self._lm.begin + (self._lm.ids(prefix) if prefix else [])
         between = " " if prefix else ""
@@ -98,7 +98,7 @@ class Gauge:
         return Measured(*self._words(logits.double()), *costs)
 
     def _costs(self, lead: Sequence[int], skip: int) -> tuple[float, float]:
-        """Return the loss on unrelated text, and the KL from the predictions of the first call."""
+        """Return the loss on unrelated text, and the KL from the first call's predictions."""
         texts = Tokens.of([[*lead, *one] for one in self._texts], 0)
         predicted = self._lm.logits(texts)[:, :-1].log_softmax(2)
         known = texts.mask[:, 1:].clone()
@@ -108,7 +108,7 @@ class Gauge:
         if self._before is None:
             self._before = predicted, known
         before, was_known = self._before
-        # The same tokens are known with and without a prefix, so predictions lie side by side.
+        # The same tokens are predicted with and without a prefix, so predictions can be compared.
         kl = self._kl(before[was_known], predicted[known])[rows[known]]
         return float(nll[rows].mean()), float(kl.mean())
 

@@ -1,4 +1,4 @@
-"""Language models as studies take them: real ones, and those that were trained here."""
+"""Open language models for studies: real ones, and those that Chisel trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chisel.models.language import GPT, LanguageModel, load_language_model
 
 @dataclass(frozen=True)
 class Opened:
-    """A language model, and the corpus that it learnt from if it was trained here."""
+    """A language model, and the corpus that it learnt from if Chisel trained it."""
 
     lm: LanguageModel
     data: TokenData | None = None
@@ -22,21 +22,24 @@ class Opened:
     def texts(self, file: str | None) -> list[str]:
         """Return the paragraphs of a text file, or of a folder.
 
-        Without a file they are the test part of the model's own corpus, or else texts that come
-        along.
+        Without a file they are the test part of the model's own corpus, or else the texts of
+        `chisel.corpora`.
 
         Raises:
-            ConfigError: There is no such file, or it holds no text.
+            ConfigError: If there is no such file, or it holds no text.
         """
         if file is not None or self.data is None:
             return load_texts(file)
         return [self.lm.text(tokens) for tokens in self.data.test.tokens]
 
     def contrast(self, behaviour: str) -> Contrast:
-        """Return contrast pairs of a file, or by a name that the model's corpus has or that we do.
+        """Return contrast pairs.
+
+        Args:
+            behaviour: A name that the model's corpus or `chisel.corpora` knows, or a YAML file.
 
         Raises:
-            ConfigError: There are no such pairs.
+            ConfigError: If there are no such pairs.
         """
         if self.data is None or self.data.contrast is None or Path(behaviour).is_file():
             return load_contrast(behaviour)
@@ -44,7 +47,7 @@ class Opened:
 
 
 def is_trained_here(path: str) -> bool:
-    """Whether a path is a run, a checkpoint or a shipped folder, and no model from elsewhere."""
+    """Return whether a path leads to a run, a checkpoint or a shipped folder of Chisel."""
     found = agent_path(path)
     parts = ("config.yaml", "checkpoints", "agent.json")
     return found.suffix == ".ckpt" or any((found / name).exists() for name in parts)
@@ -54,12 +57,12 @@ def open_language_model(path: str) -> Opened:
     """Load a language model.
 
     Args:
-        path: What `load_language_model` takes; or a run on a corpus of tokens, one of its
+        path: A model that `load_language_model` takes; or a run on a corpus of tokens, one of its
             checkpoints, or a shipped folder.
 
     Raises:
-        CheckpointError: There is no language model there.
-        ConfigError: It needs an extra that is not installed.
+        CheckpointError: If there is no language model.
+        ConfigError: If the model needs an extra that is not installed.
     """
     if is_trained_here(path):
         return opened_run(path, models.load(path))
@@ -67,14 +70,14 @@ def open_language_model(path: str) -> Opened:
 
 
 def opened_run(path: str, loaded: models.Loaded[Any]) -> Opened:
-    """Return a network that was trained here as a language model, with its corpus.
+    """Return a network that Chisel trained as a language model, with its corpus.
 
     Args:
-        path: What it was loaded from, for messages.
+        path: Path that the network was loaded from, for messages.
         loaded: The network.
 
     Raises:
-        CheckpointError: It is no GPT.
+        CheckpointError: If the network is no GPT.
     """
     if not isinstance(loaded.model, GPT) or loaded.config is None:
         raise CheckpointError(f"{path} holds a network {type(loaded.model).__name__}, not a GPT")

@@ -1,4 +1,4 @@
-"""Shares of draws of contrast pairs whose vector passes the gates, by what was planted in them."""
+"""Tabulate the shares of draws of contrast pairs whose vector passes the gates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from chisel.analysis.results import (
 _GATES = ("control", "fluency", "sign", "all")
 _MARKERS = "osD^vXP*"
 _FEW = 5
-"""Number of networks below which each of them is shown."""
+"""Number of networks below which each of them is shown in the figure."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +40,37 @@ class DrawScore:
     pairs: int
     agreement: float
     angle: float
-    """What `confound_angle` says of the agreement, degrees."""
+    """Angle that follows from the agreement, in degrees; see `confound_angle`."""
     noise: float
     draw: int
     strength: float
-    """Chosen on other prompts, in mean norms of the stream."""
+    """Strength that was chosen on other prompts, in mean norms of the stream."""
     moved: Moved
     reverse: Moved
     random: float
     """Largest shift of a random direction of that strength."""
     cosine: float
-    """With the difference of many pairs without confound and noise."""
+    """Cosine with the difference of many pairs without confound and noise."""
     gates: Gates
 
 
 Found = Mapping[str, Sequence[DrawScore]]
-"""By the name of the network, all of its draws."""
+"""All draws of each network, by the network's name."""
 
 BY: Mapping[str, Callable[[DrawScore], float]] = {
     "pairs": lambda one: one.pairs,
     "angle": lambda one: one.angle,
     "noise": lambda one: one.noise,
 }
-"""What shares are taken by."""
+"""Variables by which shares are tabulated, and their value for a draw."""
 
 
 def gates_table(found: Found, by: str, concept: str, chance: float) -> DataTable:
-    """Make the table of shares by method and one of `BY`, over all values of the others.
+    """Make the table of shares by method and one variable of `BY`, over all values of the others.
 
     Args:
         found: The draws.
-        by: Name of what shares are taken by.
+        by: Name of the variable.
         concept: Name of the concept.
         chance: Share of random directions that pass the control gate.
     """
@@ -114,21 +114,21 @@ def _row(found: Found, by: str, method: str, level: float) -> dict[str, Any]:
 
 
 def _share(passed: Sequence[Sequence[bool]]) -> Estimate:
-    """Return the share that passes, over networks; of one network over its draws."""
+    """Return the share that passes: over networks, or of one network over its draws."""
     if len(passed) == 1:
         return proportion(sum(passed[0]), len(passed[0]))
     return mean_over_seeds([np.mean(some) for some in passed], within=(0, 1))
 
 
 def _mean(values: Sequence[Sequence[float]]) -> Estimate:
-    """Return a mean, over networks; of one network over its draws."""
+    """Return a mean: over networks, or of one network over its draws."""
     if len(values) == 1:
         return bootstrap_mean(values[0], np.random.default_rng(0))
     return mean_over_seeds([np.mean(some) for some in values])
 
 
 def scores_frame(found: Found) -> pd.DataFrame:
-    """Return one row for each network, draw and method, with all that was measured."""
+    """Return one row for each network, draw and method, with all measurements."""
     rows = []
     for name, some in found.items():
         for one in some:
@@ -143,7 +143,7 @@ def scores_frame(found: Found) -> pd.DataFrame:
 def gates_figure(found: Found, title: str) -> Figure:
     """Draw the share of draws that pass all gates by pairs, angle and noise, for each method.
 
-    Below five networks each is a small dot.
+    If there are fewer than five networks, each is a small dot.
     """
     figure, axes = new_row(len(BY), 10.5, 3.9, title, sharey=True)
     labels = {"pairs": "pairs", "angle": "planted angle, degrees", "noise": "exchanged pairs"}

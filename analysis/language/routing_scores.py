@@ -1,10 +1,11 @@
-"""How well a routed language model forgets: losses above the exact entropy, and their ratio R.
+"""Measure how well a routed language model forgets, by losses above the exact entropy.
 
-R = (L − L_control) / (L_all − L_control) on stories of the topic to forget, where L_control is the
-loss of a model that learnt everything, and L_all of one that learnt from no story of that topic: 0
-forgets nothing, 1 is as if it had never been learnt, and more than `DAMAGE` is damage. All losses
-are measured after a bias of the logits is fitted to other stories of the same kind, so that a model
-that merely says the topic's words less often counts as having forgotten nothing (2512.05648).
+R = (L − L_control) / (L_all − L_control) on stories of the topic to forget. L is the loss of the
+model, L_control that of a model that learnt everything, and L_all that of a model that learnt from
+no story of the topic. R = 0 forgets nothing, R = 1 is as if the topic had never been learnt, and
+more than `DAMAGE` is damage. All losses are measured after a bias of the logits is fitted to other
+stories of the same kind. So a model that merely uses the topic's words less often counts as having
+forgotten nothing (arXiv 2512.05648).
 """
 
 from __future__ import annotations
@@ -32,30 +33,30 @@ from chisel.corpora.stories import Stories, surprisals, tale
 
 KINDS = ("forget", "retain")
 DAMAGE = 1.1
-"""R above which an ablation did more than remove the topic."""
+"""R above which an ablation damaged more than the topic."""
 
 _SPREAD = 2.0
-"""Standard deviation of the prior of each bias: words that are not there must not get −∞."""
+"""Standard deviation of the prior of each bias, without which words that do not occur get −∞."""
 _BATCH = 100
 _KEY = 7
-"""Tells the stories of these scores from those of the corpus."""
+"""Part of the seed that makes the stories of these scores different from those of the corpus."""
 
 Predict = Callable[[Tensor], Tensor]
-"""Tokens `[B, T]` to logits of each next token `[B, T, V]`."""
+"""Function from tokens `[B, T]` to logits of each next token `[B, T, V]`."""
 
 
 @dataclass(frozen=True)
 class _Half:
-    """Stories of one kind that are read for one purpose."""
+    """Stories of one kind, for fitting the bias or for measuring."""
 
     inputs: Tensor
-    """`[N, T - 1]`."""
+    """Tokens that are read `[N, T - 1]`."""
     targets: Tensor
-    """The predicted tokens of all stories `[M]`."""
+    """Tokens of all stories that are predicted `[M]`."""
     predicted: Tensor
-    """Where they are `[N, T - 1]`."""
+    """Whether the next token is one of them, bool `[N, T - 1]`."""
     entropy: float
-    """Mean of the grammar's own −log p of them."""
+    """Mean of the grammar's own −log p of these tokens, nats."""
 
     def logits(self, predict: Predict) -> Tensor:
         """Return the logits of the predicted tokens `[M, V]`."""
@@ -70,12 +71,12 @@ class _Half:
 class StoryReader:
     """Stories of the topic to forget and of the others, by which models are measured.
 
-    They are the same for every model of a corpus, and none of those that it is trained or tested
-    on.
+    They are the same for every model of a corpus, and differ from those of its training and test
+    parts.
 
     Args:
         corpus: Options of the corpus.
-        count: Stories of each kind to measure; as many more are for the bias.
+        count: Number of stories of each kind to measure on; as many more are for the bias.
     """
 
     def __init__(self, corpus: StoriesConfig, count: int) -> None:
@@ -104,7 +105,7 @@ class StoryReader:
         return _Half(tokens[:, :-1], tokens[:, 1:][predicted], predicted, float(own.mean()))
 
     def attacker(self, count: int) -> Stories:
-        """Draw stories of the topic to forget, other ones than those to measure on."""
+        """Draw `count` stories of the topic to forget, which differ from those to measure on."""
         generator = np.random.default_rng([self._seed, _KEY, 1])
         return self._drawn(self._topics["forget"], count, generator)
 
@@ -137,22 +138,22 @@ def _fitted_bias(logits: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RoutingScores:
-    """All measurements of a comparison: by arm, state and seed, each by kind."""
+    """All measurements of a comparison, by arm, state, seed and kind of story."""
 
     losses: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]
-    """By arm, then by state (`whole`, `ablated`, `random`, `attacked`), of each seed a mapping of
-    kinds to nats above the entropy."""
+    """Nats above the entropy by kind, for each arm, state (`whole`, `ablated`, `random`,
+    `attacked`) and seed."""
     dial: Mapping[str, Mapping[float, Sequence[Mapping[str, float]]]]
-    """By arm, by the factor of the region's units, the same."""
+    """Nats above the entropy by kind, for each arm, factor of the region's units, and seed."""
 
     def judged(self, arm: str) -> str:
-        """The state in which an arm is judged: ablated, where it has a region."""
+        """Return the state in which an arm is judged: `ablated` if it has a region."""
         return "ablated" if "ablated" in self.losses[arm] else "whole"
 
     def ratios(self, arm: str, state: str) -> list[float]:
-        """Return R of each seed; NaN without the two arms that it compares with.
+        """Return R of each seed; NaN without the two arms of the comparison.
 
-        After an attack all three are, those that it is compared with too.
+        In the state `attacked`, the losses of all three arms are those after the attack.
         """
         attacked = state == "attacked"
         mine = self._forget(arm, state)

@@ -1,4 +1,4 @@
-"""What one number of the residual stream stands for: words near it, and what adding to it does."""
+"""Examine one unit of the residual stream: its nearest words, and the effect of adding to it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def nearest_tokens(embedding: Tensor, direction: Tensor, count: int, without: in
     """Return the tokens whose embedding `[V, D]` has the largest cosine with a direction `[D]`.
 
     Args:
-        embedding: A row for each token, from which logits are read.
+        embedding: Matrix of the logits, with a row for each token.
         direction: The direction.
         count: Number of tokens.
-        without: Token that is passed over.
+        without: Token that is left out.
     """
     cosines = nn.functional.cosine_similarity(embedding.double(), direction.double()[None])
     cosines[without] = -torch.inf
@@ -33,9 +33,10 @@ def nearest_tokens(embedding: Tensor, direction: Tensor, count: int, without: in
 
 
 def words_of_latent(grammar: Grammar, latent: str, value: str) -> set[int]:
-    """Return the tokens that stand only, or also, in stories with a latent's value.
+    """Return the tokens that can stand in stories with a latent's value.
 
-    Places where words depend on an earlier word, too, are left out: they tell nothing alone.
+    Places where words also depend on an earlier word are left out, since such words alone show
+    nothing.
     """
     number, found = grammar.latent(latent).values.index(value), set()
     for slot in {slot for ways in grammar.sentences for way in ways for slot in way.slots}:
@@ -45,7 +46,7 @@ def words_of_latent(grammar: Grammar, latent: str, value: str) -> set[int]:
 
 
 _KEY = 6
-"""Tells the stories of questions from those of the corpus."""
+"""Part of the seed that makes the stories of questions different from those of the corpus."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class Questions:
     """Beginnings of stories up to the first word that depends on a latent."""
 
     tokens: Tensor
-    """`[N, T]`, filled up to the right."""
+    """Tokens `[N, T]`, padded on the right."""
     last: Tensor
-    """Place of the last word of each `[N]`."""
+    """Position of the last word of each beginning `[N]`."""
     options: tuple[int, ...]
-    """Tokens that can stand next."""
+    """Tokens that can come next."""
 
     def log_odds(self, model: nn.Module, wanted: set[int]) -> NDArray[np.float64]:
         """Return the log-odds of wanted next words over the other possible ones `[N]`."""
@@ -86,17 +87,18 @@ class Questions:
 def unit_shifts(
     model: GPT, asked: Questions, wanted: set[int], layer: int, strengths: Sequence[float]
 ) -> Mapping[float, NDArray[np.float64]]:
-    """Return how the mean log-odds move if a constant is added to one number of the stream.
+    """Return the changes of the mean log-odds if a constant is added to one unit of the stream.
 
     Args:
         model: The network.
-        asked: Where the next word is looked at.
-        wanted: Tokens whose odds are taken.
-        layer: Block that is entered by the stream.
-        strengths: What is added, in mean norms of the stream there, at every token but the first.
+        asked: Beginnings whose next word is scored.
+        wanted: Tokens whose log-odds are taken.
+        layer: Block that the stream enters.
+        strengths: Constants, in mean norms of the stream there. They are added at every token but
+            the first.
 
     Returns:
-        By strength, of each number of the stream `[D]`.
+        Change for each unit of the stream `[D]`, by strength.
     """
     site, before = site_table(model).stream(layer), asked.log_odds(model, wanted)
     stream = record(model, [site], lambda: asked.log_odds(model, wanted))[site]

@@ -1,4 +1,4 @@
-"""Names of the places in a language model that are the same in every family of them."""
+"""Give the places in a language model names that are the same for every family of models."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from chisel.routing import Site
 
 @dataclass(frozen=True)
 class _Family:
-    """Where networks of one family have their parts; names of parts begin at the block's."""
+    """Modules of the networks of one family; names of a block's parts are relative to the block."""
 
     embed: str
     blocks: str
     final: str
     attn: Site
-    """What attention adds to the stream."""
+    """Site of attention's output, which is added to the stream."""
     mlp: Site
     writes: tuple[str, ...]
     """Layers whose weights write into the stream, attention's first."""
     embeddings: tuple[str, ...]
-    """The embedding of tokens, and that of positions if there is one."""
+    """Embedding of tokens, and that of positions if there is one."""
 
 
 _FAMILIES = {
@@ -65,17 +65,17 @@ _FAMILIES = {
         ("embed.tokens", "embed.positions"),
     ),
 }
-"""By family; the first one whose parts a network has is its own."""
+"""Families by name. A network belongs to the first family whose modules it has."""
 
 
 @dataclass(frozen=True)
 class SiteTable:
     """Sites of one language model, by names that all families share.
 
-    `embed` (the stream that enters the first block), and for each block from 0 `block.3.in`,
-    `block.3.attn` and `block.3.mlp` (what they add to the stream), `block.3.out`, `block.3.heads`
-    (the outputs of all heads, before they are mixed) and `block.3.heads.1` (those of one); `final`
-    (what the logits are read from). All are `[B, T, units]`.
+    `embed` is the stream that enters the first block. Each block, numbered from 0, has `block.3.in`
+    and `block.3.out`, `block.3.attn` and `block.3.mlp` (their outputs, which are added to the
+    stream), `block.3.heads` (the outputs of all heads, before they are mixed) and `block.3.heads.1`
+    (that of one head). `final` is the input of the logits. All are `[B, T, units]`.
     """
 
     family: _Family
@@ -83,11 +83,11 @@ class SiteTable:
     heads: int
     """Number of heads of a block; 0 if it is not known."""
     width: int
-    """Units of the stream."""
+    """Number of units of the stream."""
     head_width: int
 
     def names(self) -> list[str]:
-        """Return all names, of heads those of all together."""
+        """Return all names, except those of single heads."""
         parts = ("in", "attn", "mlp", "out") + ("heads",) * bool(self.heads)
         blocks = [f"block.{n}.{part}" for n in range(self.layers) for part in parts]
         return ["embed", *blocks, "final"]
@@ -96,20 +96,20 @@ class SiteTable:
         """Return the site of a name.
 
         Raises:
-            ConfigError: There is no such site; near ones are listed.
+            ConfigError: If there is no such site; the message lists similar ones.
         """
         return self._find(name)[0]
 
     def units(self, name: str) -> Sequence[int] | None:
-        """Return the units that a name means at its site; None is all of them.
+        """Return the units of a name at its site; None means all of them.
 
         Raises:
-            ConfigError: There is no such site; near ones are listed.
+            ConfigError: If there is no such site; the message lists similar ones.
         """
         return self._find(name)[1]
 
     def stream(self, layer: int) -> Site:
-        """Return the site of the stream that enters a block; after the last one, what leaves it."""
+        """Return the site of the stream that enters a block, or for L that leaves the last one."""
         if layer == self.layers:
             return self.site(f"block.{layer - 1}.out")
         return self.site(f"block.{layer}.in")
@@ -163,7 +163,7 @@ def site_table(model: nn.Module) -> SiteTable:
             transformers, or our own GPT.
 
     Raises:
-        ConfigError: It is of no family that is known.
+        ConfigError: If the model is of no known family.
     """
     known = dict(model.named_modules())
     for family in _FAMILIES.values():

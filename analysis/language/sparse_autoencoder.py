@@ -1,4 +1,4 @@
-"""A small sparse autoencoder of a language model's stream, and clamping one of its features."""
+"""Fit a small sparse autoencoder to a language model's stream, and clamp one of its features."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _BATCH = 512
 
 
 class SparseAutoencoder(nn.Module):
-    """Activations as a sum of few unit directions out of many: top-k (Gao et al. 2024).
+    """A top-k autoencoder: activations as a sum of few directions out of many (Gao et al. 2024).
 
     Args:
-        mean: Mean of the activations `[units]`, which is taken off first.
+        mean: Mean of the activations `[units]`, which is subtracted first.
         features: Number of directions.
         active: Number of features that are not 0 at a token, k.
         generator: Source of the initial directions.
@@ -33,13 +33,13 @@ class SparseAutoencoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(features))
 
     def features(self, values: Tensor) -> Tensor:
-        """Return the features of activations: `[…, units]` to `[…, features]`, at least 0."""
+        """Return the features `[…, features]` of activations `[…, units]`, at least 0."""
         found = torch.relu((values - self.mean) @ self.readers.T + self.bias)
         least = found.topk(self.active, dim=-1).values[..., -1:]
         return found * (found >= least)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Return the activations `[…, units]` as the features give them back."""
+        """Return the reconstruction of activations `[…, units]` from their features."""
         given: Tensor = self.features(values) @ self.directions + self.mean
         return given
 
@@ -52,7 +52,7 @@ def sparse_autoencoder(
     Directions have the length 1 after every step. A feature is in the activations' own units.
 
     Args:
-        values: `[N, units]`.
+        values: Activations `[N, units]`.
         seed: Seed of the initial directions and of the minibatches.
         features: Number of directions.
         active: Number of features that are not 0 at a token.
@@ -74,31 +74,32 @@ def sparse_autoencoder(
 
 
 def separating_feature(made: SparseAutoencoder, plus: Tensor, minus: Tensor) -> int:
-    """Return the feature that is larger in one set of texts than in the other, for its spread.
+    """Return the feature whose mean is larger in the first set by the most standard deviations.
 
     Args:
         made: The autoencoder.
         plus: Activations of the first set `[N, units]`.
-        minus: Those of the other set `[M, units]`.
+        minus: Activations of the other set `[M, units]`.
     """
     return most_separating(made.features(plus), made.features(minus))
 
 
 def most_separating(more: Tensor, less: Tensor) -> int:
-    """Return the column that is larger in `[N, F]` than in `[M, F]`, for its spread."""
+    """Return the column whose mean in `[N, F]` exceeds that in `[M, F]` by most of its spread."""
     spread = (_variance(more) + _variance(less)).sqrt() + 1e-6
     return int(((more.mean(0) - less.mean(0)) / spread).argmax())
 
 
 def _variance(values: Tensor) -> Tensor:
-    """Return the variance of each column; a lone row has none."""
+    """Return the variance of each column, which is 0 for a lone row."""
     return values.var(0, correction=min(1, len(values) - 1))
 
 
 def clamp_feature(made: SparseAutoencoder, feature: int, value: float) -> Edit:
     """Return the edit that sets a feature to a value, at every token but the first.
 
-    The rest of the activation stays as it is, what the autoencoder does not explain included.
+    The rest of the activation does not change, nor does the part that the autoencoder does not
+    reconstruct.
     """
 
     def edit(values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A network that learnt stories, with what steering needs at the layers where it is steered."""
+"""A network that learnt stories, with norms and sparse autoencoders of the layers to steer."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from chisel.models import Loaded
 from chisel.models.language import GPT
 
 _STORIES = 200
-"""Number of stories that a sparse autoencoder is fitted to, and that carrying is measured on."""
+"""Number of stories to which a sparse autoencoder is fitted, and on which carrying is measured."""
 _PER_UNIT = 4
-"""Features of a sparse autoencoder for each unit of the stream."""
+"""Number of features of a sparse autoencoder for each unit of the stream."""
 
 
 class StoryModel:
@@ -40,7 +40,7 @@ class StoryModel:
         seed: Seed of the stories and of the sparse autoencoders.
 
     Raises:
-        ConfigError: There is no such layer.
+        ConfigError: If there is no such layer.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class StoryModel:
         return logits
 
     def carried(self, latent: str) -> float:
-        """Return, measured once, how much of a latent the network carries, as `carried` does."""
+        """Return how much of a latent the network carries (see `carried`); it is measured once."""
         if latent not in self._known:
             draws = np.random.default_rng([self.seed, 3, self.grammar.number(latent)])
             some = partial(concept_pairs, self.grammar, latent, count=_STORIES, generator=draws)
@@ -98,7 +98,7 @@ def learnt_stories(loaded: Loaded[nn.Module]) -> tuple[GPT, Grammar]:
     """Return a network that learnt stories, without gradients, and their grammar.
 
     Raises:
-        ConfigError: It learnt something else, or is no GPT.
+        ConfigError: If the network learnt something else, or is no GPT.
     """
     model = models.require_kind(loaded.model, GPT, "gpt").requires_grad_(False)
     corpus = None if loaded.config is None else loaded.config.corpus

@@ -1,4 +1,4 @@
-"""Residual streams: the blocks that read one tensor and add to it, in any network."""
+"""Describe the residual streams of a network, and measure norms along them."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from chisel.routing.sites import is_transposed_linear
 
 @dataclass(frozen=True)
 class Stream:
-    """Blocks in a row that read a residual stream and return it with what they add."""
+    """Blocks in a row, each of which reads a residual stream and adds to it."""
 
     name: str
-    """What the blocks are inside of; empty for the only stream of a network."""
+    """Name of the module that contains the blocks; empty for the only stream of a network."""
     blocks: tuple[str, ...]
     """Names of the modules."""
     axis: int
     """Axis of the units."""
     added: tuple[tuple[Site, ...], ...]
-    """By block, the sites of what it adds; their sum is the difference between output and input."""
+    """Sites whose outputs each block adds; their sum is the block's output minus its input."""
     weights: tuple[tuple[str, ...], ...]
-    """By block, the layers whose weights make what is added at each of these sites."""
+    """Layers whose weights compute these outputs, for each block and site."""
 
     def __len__(self) -> int:
         """Return the number of blocks."""
         return len(self.blocks)
 
     def read(self, block: int) -> Site:
-        """Return the site of what a block reads."""
+        """Return the site of a block's input."""
         return Site(self.blocks[block], "input", 0, axis=self.axis)
 
     def left(self, block: int) -> Site:
-        """Return the site of what leaves a block."""
+        """Return the site of a block's output."""
         return Site(self.blocks[block], axis=self.axis)
 
     @property
     def sites(self) -> list[Site]:
-        """The stream before each block, and behind the last one."""
+        """Return the sites of the stream before each block and after the last one."""
         return [*map(self.read, range(len(self))), self.left(len(self) - 1)]
 
 
@@ -65,10 +65,10 @@ def stream_of_language_model(table: SiteTable) -> Stream:
 def streams_of_images(model: nn.Module) -> list[Stream]:
     """Return the residual streams of an Impala network: one in each of its blocks.
 
-    A stream begins behind the pooling, since convolution and pooling make other tensors of it.
+    A stream begins after the pooling, since convolution and pooling change the shape of the tensor.
 
     Raises:
-        ConfigError: The network has no residual units.
+        ConfigError: If the network has no residual units.
     """
     units = [name for name, one in model.named_modules() if isinstance(one, ResidualUnit)]
     streams = []
@@ -85,16 +85,16 @@ def streams_of_images(model: nn.Module) -> list[Stream]:
 
 @dataclass(frozen=True)
 class Norms:
-    """Norms along a stream of L blocks, for each of N examples; NaN where there is nothing."""
+    """Norms along a stream of L blocks, for each of N examples; NaN where there is no value."""
 
     stream: Tensor
-    """Mean norm of the stream before each block and behind the last, `[L + 1, N]`."""
+    """Mean norm of the stream before each block and after the last, `[L + 1, N]`."""
     first: Tensor
     """Norm at position 0 of a text, `[L + 1, N]`; it is left out of the mean."""
     added: Tensor
-    """Mean norm of what each block adds at each of its sites, `[L, sites, N]`."""
+    """Mean norm of the output that each block adds at each of its sites, `[L, sites, N]`."""
     weights: Tensor
-    """Frobenius norm of the weights that write it, `[L, sites]`."""
+    """Frobenius norm of the weights that compute this output, `[L, sites]`."""
 
 
 def measure_norms(
@@ -102,15 +102,15 @@ def measure_norms(
 ) -> Norms:
     """Measure norms along a stream, as Heimersheim and Turner (2023) do.
 
-    Networks with LayerNorm read nothing of the mean over units, so it is taken off first; the norm
-    is then √units times the standard deviation. Means are over tokens without position 0 and
-    padding, or over all places of an image.
+    In networks with LayerNorm, blocks do not see the mean over units, so it is subtracted first;
+    the norm is then √units times the standard deviation. Means are over tokens without position 0
+    and padding, or over all places of an image.
 
     Args:
         model: The network.
         stream: One of its streams.
-        run: Runs the network on the examples, in one batch.
-        positions: Positions of the tokens `[N, T]`, of padding -1; None for images.
+        run: Function that runs the network on the examples, in one batch.
+        positions: Positions of the tokens `[N, T]`, -1 for padding; None for images.
     """
     centred = stream.axis == -1 and any(isinstance(one, nn.LayerNorm) for one in model.modules())
     flat = [site for sites in stream.added for site in sites]
@@ -147,7 +147,7 @@ def measure_norms(
 
 
 def _weight(model: nn.Module, name: str, centred: bool) -> Tensor:
-    """Return a weight as `[what it writes, what it reads]`, centred over what it writes."""
+    """Return a weight as `[outputs, inputs]`; if `centred`, its mean over outputs is subtracted."""
     module = model.get_submodule(name)
     weight = module.get_parameter("weight").detach().double()
     if is_transposed_linear(module):
@@ -156,9 +156,9 @@ def _weight(model: nn.Module, name: str, centred: bool) -> Tensor:
 
 
 def fitted_layers(depth: int) -> tuple[int, int]:
-    """Return the first and the last layer of a fit that leaves the ends of a stream out.
+    """Return the first and the last layer of a fit that leaves out the ends of a stream.
 
-    These are a sixth of its blocks at the beginning and, where there are ten, two at the end.
+    The ends are a sixth of the blocks at the beginning and, from ten blocks on, two at the end.
     """
     return depth // 6, depth - 2 if depth >= 10 else depth
 
@@ -167,9 +167,9 @@ def growth(norms: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Fit `norm = a · g^layer` by least squares of the logarithm.
 
     Args:
-        norms: `[L + 1, N]`.
+        norms: Norms `[L + 1, N]`, such as `Norms.stream`.
         first: Number of the first layer of the fit.
-        last: Number of the last one.
+        last: Number of the last layer of the fit.
 
     Returns:
         The growth g per layer `[N]`, and the share of the variance R² that the fit explains `[N]`.

@@ -1,6 +1,7 @@
-"""What the studies of residual streams are about: a language model on texts, or an agent on states.
+"""Load a network with examples for a study of residual streams.
 
-A network has one stream (language models) or several (Impala); `damage` says what a change costs.
+It is a language model with texts, or an agent with states of its world.
+A language model has one stream, an Impala network several. `damage` measures the cost of a change.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ class Subject:
     examples: int
     """Number of texts, or of states."""
     positions: Tensor | None
-    """Positions of the tokens `[N, T]`, of padding -1; None for images."""
+    """Positions of the tokens `[N, T]`, -1 for padding; None for images."""
     run: Callable[[], object]
-    """Runs the network on all examples."""
+    """Function that runs the network on all examples."""
     damage: Callable[[], Tensor]
-    """Returns how badly it does, by example `[N]`."""
+    """Function that returns the loss or the KL divergence of each example `[N]`."""
     unit: str
-    """What `damage` is."""
+    """Name and unit of `damage`."""
 
     @property
     def examples_are(self) -> str:
-        """What the examples are called."""
+        """Word for the examples in captions."""
         return "states" if self.positions is None else "texts"
 
 
@@ -57,16 +58,16 @@ def load_subject(
     """Load a language model with texts, or an agent with states of its world.
 
     Args:
-        model: What `open_language_model` or `load_agent` takes.
-        texts: For language models, a text file or a folder whose paragraphs are the texts; None
-            is stories of its corpus for one that was trained here, else texts that come along.
+        model: A model that `open_language_model` or `load_agent` takes.
+        texts: For language models, a text file or a folder whose paragraphs are the texts. None
+            takes test stories for a model that learnt stories, else texts of `chisel.corpora`.
         count: Number of texts or states; None is 6 texts or 200 states.
         length: Number of tokens of each text.
-        seed: Seed of the states, which are those of test levels where a world has splits.
+        seed: Seed of the states, which are from test levels if the world has splits.
 
     Raises:
-        ConfigError: There are too few texts, or the network has no residual stream.
-        CheckpointError: Nothing can be loaded from there.
+        ConfigError: If there are too few texts, or the network has no residual stream.
+        CheckpointError: If nothing can be loaded.
     """
     if is_trained_here(model):
         loaded = load(model)
@@ -81,17 +82,17 @@ def load_subject(
 
 
 def subject_of_run(path: str, loaded: Loaded[Any], *, count: int, length: int) -> Subject:
-    """Return a language model that was trained here, on test stories of its corpus.
+    """Return a language model that Chisel trained, with test stories of its corpus.
 
     Args:
-        path: What it was loaded from, for messages.
+        path: Path that the network was loaded from, for messages.
         loaded: The network.
         count: Number of stories.
         length: Number of tokens of each.
 
     Raises:
-        ConfigError: There are too few stories.
-        CheckpointError: It is no GPT.
+        ConfigError: If there are too few stories.
+        CheckpointError: If the network is no GPT.
     """
     opened = opened_run(path, loaded)
     return _of_language_model(opened.lm, opened.texts(None), count, length)

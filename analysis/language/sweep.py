@@ -1,4 +1,4 @@
-"""Vectors tried at layers and strengths, each beside random ones of the same length."""
+"""Try vectors at layers and strengths, beside random vectors of the same length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chisel.analysis.language.vectors import add_at_tokens
 from chisel.analysis.steering import random_like
 
 _COSTED = 3
-"""Number of the random directions whose price on unrelated text is measured as well."""
+"""Number of the random directions whose cost on unrelated text is measured as well."""
 RANDOM = "random"
 """Name of the random directions among the vectors that are tried."""
 
@@ -28,26 +28,27 @@ class Tried:
     layer: int
     strength: float
     vector: str
-    """Its name."""
+    """Name of the vector."""
     draw: int
-    """Number of the random direction, or of the draw of pairs; 0 where there is one only."""
+    """Number of the random direction, or of the draw of pairs; 0 if there is only one."""
     measured: Measured
+    """Measurements with the vector."""
     before: Measured
-    """The same without the vector."""
+    """Measurements without it."""
 
     @property
     def shifts(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """How much the score rises, by prompt."""
+        """Rise of the score, by prompt."""
         return self.measured.scores - self.before.scores
 
     @property
     def shift(self) -> float:
-        """Mean over prompts of how much the score rises."""
+        """Rise of the score, mean over prompts."""
         return float(self.shifts.mean())
 
     @property
     def loss_rise(self) -> float:
-        """How much the loss on unrelated text rises, nats per token."""
+        """Rise of the loss on unrelated text, nats per token."""
         return self.measured.loss - self.before.loss
 
 
@@ -75,7 +76,7 @@ class Sweep:
     ) -> Tried:
         """Measure with `strength * vector` added to the stream that enters a block.
 
-        Of draws, the price on unrelated text is measured for the first ones only.
+        The cost on unrelated text is measured for the first draws only.
         """
         return self.attempt_edit(
             before, layer, strength, name, add_at_tokens(vector, strength), draw
@@ -98,12 +99,12 @@ class Sweep:
         generator: torch.Generator,
         done: Callable[[], object],
     ) -> list[Tried]:
-        """Try vectors, the first one with its sign reversed too, and random ones like the first.
+        """Try vectors, the first one also with its sign reversed, and random ones like the first.
 
         Args:
             layer: Block whose input is steered.
-            strengths: Factors, positive.
-            vectors: By name, `[units]` or `[F, units]`.
+            strengths: Positive factors of the vectors.
+            vectors: Vectors by name, `[units]` or `[F, units]`.
             controls: Number of random directions, each tried at every strength.
             generator: Source of the random directions.
             done: Called after each measurement.
@@ -134,7 +135,10 @@ def random_range(
 
 
 def control_p(one: Tried, random: Sequence[float]) -> float:
-    """Return how often a random direction moves the score as far the same way, itself included."""
+    """Return the share of the random directions, and this one, that move the score as far.
+
+    Only moves in the direction of this vector's own move count.
+    """
     sign = 1 if one.shift >= 0 else -1
     beyond = sum(sign * other >= sign * one.shift for other in random)
     return (1 + beyond) / (1 + len(random))
@@ -144,8 +148,8 @@ def slopes(attempts: Sequence[Tried]) -> np.ndarray[tuple[int], np.dtype[np.floa
     """Return for each prompt the slope of its score over the strength (Tan et al. 2024).
 
     Args:
-        attempts: The same vector at several strengths, reversed ones with negative strengths; the
-            score without it counts at strength 0.
+        attempts: The same vector at several strengths, which are negative for the reversed vector.
+            The score without the vector counts at strength 0.
     """
     strengths = np.array([0.0, *(one.strength for one in attempts)])
     scores = np.stack([attempts[0].before.scores, *(one.measured.scores for one in attempts)])
@@ -157,5 +161,5 @@ def slopes(attempts: Sequence[Tried]) -> np.ndarray[tuple[int], np.dtype[np.floa
 
 
 def with_sign(one: Tried, sign: int) -> Tried:
-    """Return what was tried with the strength's sign changed, for a reversed vector."""
+    """Return the same attempt with its strength multiplied by `sign`, for a reversed vector."""
     return replace(one, strength=sign * one.strength)

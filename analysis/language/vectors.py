@@ -1,4 +1,4 @@
-"""Steering vectors of language models: how they are made, added and kept."""
+"""Make and add steering vectors of language models."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from chisel.configs import ConfigError
 from chisel.models.language import LanguageModel, Tokens, token_positions
 
 PENALTIES = (1e-4, 1.0, 1e4)
-"""scikit-learn's C of probes, from strong to weak regularisation."""
+"""Values of scikit-learn's C for probes, from strong to weak regularisation."""
 _AT_A_TIME = 16
 """Number of texts in one forward pass while activations are recorded."""
 
 
 def add_at_tokens(vector: Tensor, coeff: float = 1.0, *, first: bool = False) -> Edit:
-    """Add `coeff * vector` to tokens of the stream `[B, T, units]`.
+    """Return the edit that adds `coeff * vector` to tokens of the stream `[B, T, units]`.
 
-    Padding is left alone, and tokens have the same position with padding on either side, and when
-    they are generated one by one with a cache.
+    Nothing is added to padding. A token has the same position with padding on either side, and when
+    tokens are generated one by one with a cache.
 
     Args:
-        vector: `[units]`, for every token; or `[F, units]`, for the first F tokens, one each.
-        coeff: Factor the vector is multiplied by.
-        first: Whether the token at position 0 is steered, too. It usually begins a text, and most
-            networks park attention there.
+        vector: `[units]`, for every token; or `[F, units]`, one for each of the first F tokens.
+        coeff: Factor that the vector is multiplied by.
+        first: Whether the token at position 0 is steered, too. It usually begins a text, and many
+            networks direct attention there that has no other target.
     """
     least = 0 if first else 1
 
@@ -57,7 +57,8 @@ def aligned(lm: LanguageModel, plus: str, minus: str) -> Tokens:
     Activation addition does so (Turner et al. 2023, section 3).
 
     Raises:
-        ConfigError: They cannot be aligned: a prompt has no tokens, or a space is no token.
+        ConfigError: If they cannot be aligned, because a prompt has no tokens or a space is not one
+            token.
     """
     both = [lm.begin + lm.ids(plus), lm.begin + lm.ids(minus)]
     missing = abs(len(both[0]) - len(both[1]))
@@ -82,11 +83,11 @@ def activation_addition(
         lm: The model.
         table: Its sites.
         name: The site's name, such as `block.6.in`.
-        plus: The prompt with what is wanted.
+        plus: The prompt with the wanted property.
         minus: The prompt that is subtracted.
 
     Raises:
-        ConfigError: There is no such site, or the prompts cannot be aligned.
+        ConfigError: If there is no such site, or the prompts cannot be aligned.
     """
     tokens = aligned(lm, plus, minus)
     site = table.site(name)
@@ -105,7 +106,7 @@ def vector_of(
         table: Its sites.
         name: The site's name.
         vector: `[units]` for all tokens, or `[F, units]` for the first ones.
-        about: Where it comes from: `method`, `unit` of the coefficient, the texts.
+        about: Origin of the vector: `method`, `unit` of the coefficient, the texts.
     """
     positions = "all but the first" if vector.dim() == 1 else f"the first {len(vector)}"
     origin = {"model": lm.name, "sha256": lm.digest, "site": name, "positions": positions}
@@ -117,7 +118,7 @@ def require_fit(vector: SteeringVector, lm: LanguageModel, table: SiteTable, fil
     """Check that a vector fits a model.
 
     Raises:
-        ConfigError: It is for other than this network's sites or units, or another vocabulary.
+        ConfigError: If the vector is for other sites or units, or for another vocabulary.
     """
     name = str(vector.origin.get("site"))
     reads = {"tokens": lm.vocabulary, "units": table.width}
@@ -132,15 +133,15 @@ class TextStream(NamedTuple):
     """The stream at the tokens of texts."""
 
     last: Tensor
-    """At the last token of each text `[N, units]`."""
+    """Stream at the last token of each text `[N, units]`."""
     every: Tensor
-    """At every token but the first of each text, one text after the other `[M, units]`."""
+    """Stream at every token but the first of each text, one text after the other `[M, units]`."""
 
 
 def text_streams(
     lm: LanguageModel, table: SiteTable, texts: Sequence[str], names: Sequence[str]
 ) -> dict[str, TextStream]:
-    """Record the stream at the tokens of texts, by the site's name."""
+    """Record the stream at the tokens of texts, and return it by the site's name."""
     tokens = lm.tokens(texts)
     sites = {name: table.site(name) for name in names}
     parts: dict[str, list[TextStream]] = {name: [] for name in names}
@@ -164,9 +165,9 @@ def probe_direction(wanted: Tensor, unwanted: Tensor, inverse_penalty: float) ->
     the same in every layer. The direction points to `wanted`, and has the length 1.
 
     Args:
-        wanted: `[N, units]`.
-        unwanted: `[M, units]`.
-        inverse_penalty: scikit-learn's C: small is strong regularisation.
+        wanted: Activations of the one set `[N, units]`.
+        unwanted: Activations of the other set `[M, units]`.
+        inverse_penalty: scikit-learn's C; small values are strong regularisation.
     """
     inputs = torch.cat([wanted, unwanted]).double().numpy()
     inputs = (inputs - inputs.mean(0)) / inputs.std()
@@ -176,11 +177,11 @@ def probe_direction(wanted: Tensor, unwanted: Tensor, inverse_penalty: float) ->
 
 
 def pair_agreement(differences: Tensor) -> tuple[float, float]:
-    """Return how alike differences of pairs `[N, units]` are.
+    """Measure how similar the differences of pairs `[N, units]` are.
 
     Returns:
-        Their mean cosine with the mean difference, and the mean cosine of two of them (Braun et al.
-        2025); NaN for a single pair.
+        The mean cosine of a difference with the mean difference, and the mean cosine of two
+        differences (Braun et al. 2025); NaN for a single pair.
     """
     unit = torch.nn.functional.normalize(differences.double(), dim=1)
     mean = torch.nn.functional.normalize(differences.double().mean(0), dim=0)

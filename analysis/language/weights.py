@@ -1,4 +1,4 @@
-"""Take a direction out of all weights that write into the residual stream."""
+"""Remove a direction from all weights that write into the residual stream."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chisel.routing.sites import is_transposed_linear
 
 
 def without_direction(model: nn.Module, table: SiteTable, direction: Tensor) -> dict[str, Tensor]:
-    """Return the change of weights after which nothing writes along a direction.
+    """Return the changes of weights after which nothing writes along a direction.
 
     Embeddings and the last layers of attention and MLPs lose that component (Arditi et al. 2024,
-    section 4.1). For `with_weights`, which undoes it. Where the matrix of the logits is that of the
-    embedding, it is changed with it.
+    section 4.1). `with_weights` makes and undoes the changes. If the logits use the matrix of the
+    embedding, they change too.
 
     Args:
         model: A language model.
@@ -23,11 +23,12 @@ def without_direction(model: nn.Module, table: SiteTable, direction: Tensor) -> 
         direction: `[units]`, not zero.
 
     Returns:
-        By the parameter's name, what is added to it.
+        Change of each parameter, by name, which is added to it.
 
     Raises:
-        ConfigError: The direction is zero or has another size; or the family norms what it writes
-            (Gemma 3), so that no change of weights does it: use `project_out`.
+        ConfigError: If the direction is zero or has another size; or if the family normalises the
+            outputs that it adds (Gemma 3), so that a change of weights is not enough: use
+            `project_out`.
     """
     if direction.shape != (table.width,) or not direction.norm() > 0:
         raise ConfigError(f"a direction must have {table.width} numbers, not all of them zero")

@@ -1,4 +1,4 @@
-"""Pages of results: which numbers stand in their tables, from which results, and what is done."""
+"""Pages of results: the numbers in their tables, the results behind them, and what is missing."""
 
 from chisel.analysis.ledger.report import (
     Difference,

@@ -1,12 +1,13 @@
-"""Numbers of results: found by an address, and printed in a form.
+"""Find numbers of results by an address, and print them in a form.
 
-An address is `ENTRY / TABLE / TEXT / … / COLUMN`: of the CSV file of a result the row that holds
-all these texts, and one of its columns. `*` in a text stands for anything, and after the column
-`min` or `max` takes the least or the greatest of several such rows. `ENTRY / FILE.json / KEY / …`
-is a value in a JSON file.
+An address `ENTRY / TABLE / TEXT / … / COLUMN` leads to a column of the row that contains all these
+texts, in a CSV file of a result. `*` in a text stands for anything. `min` or `max` after the column
+takes the smallest or largest value of several such rows. `ENTRY / FILE.json / KEY / …` is a value
+in a JSON file.
 
-A form shows how a number is printed: `.00`, `0.00`, `+.00` or `0`, with the interval in the same
-way, as in `.00 (.00)`, or half of its width, as in `.00 ± .00`; `0/0` is a share as a count of all.
+A form shows how a number is printed: `.00`, `0.00`, `+.00` or `0`. An interval follows in the same
+way, as in `.00 (.00)`, or as half of its width, as in `.00 ± .00`. `0/0` prints a share as a count
+out of all.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def read_number(folder: Path, address: str) -> Estimate:
         address: The address, without the entry.
 
     Returns:
-        The number; NaN for the ends of an interval that there is not, and 0 for an unknown n.
+        The number; the ends of its interval are NaN if there is none, and an unknown n is 0.
 
     Raises:
-        ConfigError: There is no such number, or the address fits several.
+        ConfigError: If there is no such number, or the address fits several.
     """
     table, *parts = address.split(SEPARATOR)
     try:
@@ -55,10 +56,10 @@ def read_number(folder: Path, address: str) -> Estimate:
 
 
 def number_text(number: Estimate, form: str) -> str:
-    """Return a number as it is printed; without its interval if it has none.
+    """Return a number as text in a form; if it has no interval, without one.
 
     Raises:
-        ConfigError: The form is none.
+        ConfigError: If the text is no form.
     """
     found = _FORM.fullmatch(form)
     if not found:
@@ -121,5 +122,5 @@ def _in_rows(rows: list[dict[str, str]], parts: list[str]) -> Estimate:
 
 
 def _number(value: Any) -> float:
-    """Return a number of a file; NaN where there is none."""
+    """Return a number from a file; NaN if there is none."""
     return math.nan if value in (None, "") else float(value)

@@ -1,4 +1,4 @@
-"""What was measured anew of a page: beside what it says, and written into it."""
+"""Compare new measurements of a page with its numbers, and write them into the page."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from chisel.configs import ConfigError, Page, PageTable, Training, hint
 from chisel.models import write_file
 
 _ABOUT = ("command", "commit", "machine", "date")
-"""Columns of a row that a stamp has."""
+"""Columns of a row that come from a stamp."""
 
 
 class Difference(NamedTuple):
-    """A number that is printed otherwise than it stands on the page."""
+    """A number that the page prints differently."""
 
     address: str
     on_page: str
@@ -29,9 +29,10 @@ class Difference(NamedTuple):
 
 
 def plan_table(page: Page, names: Sequence[str], out: Path) -> Table:
-    """Return a table of entries: what each is, how much of it is done, and the planned minutes.
+    """Return a table of entries: kind, what is done, and planned minutes of each.
 
-    `numbers` is how many numbers of the page come from it, and how many of them are recorded.
+    `numbers` has the count of the page's numbers that come from an entry, and the count of those
+    that are recorded.
     """
     columns = ("runs", "numbers", "planned minutes")
     table = new_table(str(page.text), words=("entry", "what", "state"), numbers=columns)
@@ -56,10 +57,10 @@ def plan_table(page: Page, names: Sequence[str], out: Path) -> Table:
 
 
 def check_page(page: Page) -> None:
-    """Check that a page has its tables, and that they name entries and forms, before it is run.
+    """Check before a run that a page has its tables, and that they name known entries and forms.
 
     Raises:
-        ConfigError: It doesn't; the message names the table.
+        ConfigError: If a table is missing or wrong; the message names it.
     """
     fill_page(page, _text_of(page), lambda _: None)
     for name, table in page.tables.items():
@@ -77,7 +78,7 @@ def measured_rows(page: Page, out: Path) -> dict[tuple[str, str], Row]:
     """Return a row for each number of the page's tables whose entry is done in a folder.
 
     Raises:
-        ConfigError: A table names a number that is not in its result.
+        ConfigError: If a table names a number that is not in its result.
     """
     rows: dict[tuple[str, str], Row] = {}
     stamps = {name: read_stamp(page, name, out) for name in page.measurements}
@@ -97,7 +98,7 @@ def measured_rows(page: Page, out: Path) -> dict[tuple[str, str], Row]:
 
 
 def differences(page: Page, measured: Rows, recorded: Rows) -> list[Difference]:
-    """Return the numbers that both have, and that the page's tables print differently."""
+    """Return the numbers that are both measured and recorded, and that the page would change."""
     found = []
     for table in page.tables.values():
         for place in places(table):
@@ -110,16 +111,16 @@ def differences(page: Page, measured: Rows, recorded: Rows) -> list[Difference]:
 
 
 def write_page(page: Page, measured: Rows, out: Path) -> list[Path]:
-    """Write numbers into `results.csv` and the page's tables, and copy the figures of what is done.
+    """Write numbers into `results.csv` and the page's tables, and copy figures of finished entries.
 
-    A table that lacks a number stays as it is.
+    A table that lacks a number does not change.
 
     Returns:
-        The files written.
+        The files that were written.
 
     Raises:
-        ConfigError: A result lacks a file that a figure is to be a copy of.
-        CheckpointError: The disk refuses.
+        ConfigError: If a result lacks the file of a figure.
+        CheckpointError: If a file cannot be written.
     """
     recorded = read_rows(page.results)
     own = {key: row for key, row in {**recorded, **measured}.items() if key[0] == page.name}
@@ -138,7 +139,7 @@ def write_page(page: Page, measured: Rows, out: Path) -> list[Path]:
 
 
 def write_beside(page: Page, measured: Rows, out: Path) -> list[Path]:
-    """Write the rows and the page with its tables into the folder of its reproduction."""
+    """Write the rows, and the page with its tables, into the folder of its reproduction."""
     return [
         _write_text(page, measured, out / page.text.name),
         write_rows(out / page.results.name, measured),

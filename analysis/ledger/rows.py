@@ -1,4 +1,4 @@
-"""`results.csv`: each number of the pages with its interval, and with what it was measured."""
+"""Read and write `results.csv`, which has each number of the pages with its interval and origin."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Row:
 
     page: str
     id: str
-    """Its address."""
+    """Address of the number."""
     value: str
     low: str
-    """Ends of its 95 % interval; empty without one."""
+    """Ends of the 95 % interval; empty if there is none."""
     high: str
     n: str
     unit: str
-    """What n counts."""
+    """Name of the units that n counts."""
     command: str
     """Command that measured it."""
     commit: str
@@ -39,27 +39,27 @@ class Row:
 
     @property
     def number(self) -> Estimate:
-        """The number."""
+        """The number with its interval."""
         low, high = (float(end) if end else math.nan for end in (self.low, self.high))
         return Estimate(float(self.value), low, high, int(self.n or 0))
 
 
 def row_of(number: Estimate, **about: str) -> Row:
-    """Return the row of a number, with digits enough to round it only once.
+    """Return the row of a number, with enough digits that it is rounded only once.
 
     Args:
         number: The number.
-        about: All other columns.
+        about: Values of all other columns.
     """
     low, high = ("" if math.isnan(end) else f"{end:.12g}" for end in (number.low, number.high))
     return Row(value=f"{number.value:.12g}", low=low, high=high, n=str(number.n or ""), **about)
 
 
 def read_rows(file: Path) -> dict[tuple[str, str], Row]:
-    """Read all rows, by page and address; none if there is no file.
+    """Read all rows, by page and address; return none if there is no file.
 
     Raises:
-        ConfigError: The file is none of ours, or names a number twice.
+        ConfigError: If the file has other columns, or has a number twice.
     """
     if not file.is_file():
         return {}
@@ -82,7 +82,7 @@ def read_rows(file: Path) -> dict[tuple[str, str], Row]:
 
 
 def write_rows(file: Path, rows: Rows) -> Path:
-    """Write rows in their order."""
+    """Write rows to a file, in their order."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([one.name for one in fields(Row)])

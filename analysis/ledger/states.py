@@ -1,8 +1,8 @@
-"""What is done of a page's entries: shipped, done in a folder of reproductions, or missing.
+"""Find out whether a page's entries are shipped, done in a folder of reproductions, or missing.
 
-A folder of reproductions holds a folder for each entry. In the folder of each finished run and each
-result lies a stamp: what the entry said, the digests of the weights that were measured, and the
-commit, machine, date and time. An entry that says something else now is to be run again.
+A folder of reproductions contains a folder for each entry. The folder of each finished run and each
+result has a stamp: the content of the entry, the digests of the weights that were measured, and
+commit, machine, date and time. If the entry has changed since, it must be run again.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from chisel.models import WEIGHTS, file_digest, find_checkpoint, holds_agent
 STAMP = "reproduced.json"
 """Name of the stamp's file."""
 AGENTS = "agents"
-"""Folder in which the seeds of a training are linked, where some are shipped and others are not."""
+"""Folder in which the seeds of a training are linked, if only some of them are shipped."""
 CONFIG = "config.yaml"
-"""File with which the folder of a run begins."""
+"""File that every folder of a run has."""
 
 Name = Literal["recorded", "done", "part done", "missing", "waits"]
 
 
 class State(NamedTuple):
-    """How much of an entry is done."""
+    """The state of an entry."""
 
     name: Name
-    """`waits`: for the training whose agents it measures."""
+    """Name of the state; `waits` means that the training of the measured agents is not done."""
     done: int
     """Number of runs, or results, that are shipped or done."""
     wanted: int
@@ -40,7 +40,7 @@ def chosen(page: Page, only: Collection[str]) -> list[str]:
     """Return the names of entries to run, in order, with the trainings that they need.
 
     Raises:
-        ConfigError: A name is unknown.
+        ConfigError: If a name is unknown.
     """
     for name in only:
         if name not in page.entries:
@@ -55,7 +55,7 @@ def chosen(page: Page, only: Collection[str]) -> list[str]:
 
 
 def state_of(page: Page, name: str, out: Path) -> State:
-    """Return how much of an entry is shipped or done in a folder of reproductions."""
+    """Return the state of an entry, of which parts are shipped or done in a folder."""
     entry = page.entries[name]
     if isinstance(entry, Training):
         return _trained(entry, name, out)
@@ -69,7 +69,7 @@ def state_of(page: Page, name: str, out: Path) -> State:
 
 
 def folder_of(page: Page, name: str, out: Path) -> Path:
-    """Return the folder of an entry: of a training, the one that holds `seed-N` for each run.
+    """Return the folder of an entry. That of a training contains `seed-N` for each run.
 
     A training with other settings has another folder, so that nothing is overwritten.
     """
@@ -91,21 +91,21 @@ def runs_folder(entry: Training | Measurement, name: str, out: Path) -> Path:
 
 
 def is_recorded(entry: Training, seed: int) -> bool:
-    """Whether the weights of a seed are shipped."""
+    """Return whether the weights of a seed are shipped."""
     return entry.recorded is not None and holds_agent(Path(entry.recorded) / f"seed-{seed}")
 
 
 def run_of(page: Page, name: str, seed: int, out: Path) -> Path:
-    """Return the folder of a training's run: the shipped one, if there is one."""
+    """Return the folder of a training's run, which is the shipped one if there is one."""
     entry = page.trainings[name]
     shipped = Path(entry.recorded or "") / f"seed-{seed}"
     return shipped if is_recorded(entry, seed) else folder_of(page, name, out) / f"seed-{seed}"
 
 
 def weights_of(page: Page, name: str, out: Path) -> str | None:
-    """Return the path of the agents that an entry measures, or several with commas between them.
+    """Return the path of the agents that an entry measures, or several paths with commas.
 
-    `None` if it measures none. See `agents_of`.
+    Return `None` if it measures no agents. See `agents_of`.
     """
     subjects = page.measurements[name].subjects
     return ",".join(agents_of(page, subject, out) for subject in subjects) or None
@@ -114,8 +114,8 @@ def weights_of(page: Page, name: str, out: Path) -> str | None:
 def agents_of(page: Page, name: str, out: Path) -> str:
     """Return the path of the agents of a training.
 
-    That is a run, the shipped folder that holds exactly these seeds, or the folder `agents` beside
-    the training's, in which its seeds are to be linked.
+    It is a run, the shipped folder with exactly these seeds, or the folder `agents` beside the
+    training's folder, in which links to the seeds must be made.
     """
     training = page.trainings[name]
     if len(training.seeds) == 1:
@@ -128,7 +128,7 @@ def agents_of(page: Page, name: str, out: Path) -> str:
 
 
 def plain_entry(page: Page, name: str) -> dict[str, Any]:
-    """Return what an entry says that its results depend on."""
+    """Return the parts of an entry on which its results depend."""
     entry = page.entries[name]
     said = plain(asdict(entry))
     for key in ("minutes", "figures", "recorded", "seeds", "runs", "shares"):
@@ -137,7 +137,7 @@ def plain_entry(page: Page, name: str) -> dict[str, Any]:
 
 
 def digests(page: Page, name: str, out: Path) -> dict[str, str]:
-    """Return, by run, the SHA-256 of the weights that an entry measures."""
+    """Return the SHA-256 of the weights that an entry measures, by run."""
     subjects = page.measurements[name].subjects
     return {
         f"{subject}/seed-{seed}" if subjects[1:] else f"seed-{seed}": _digest(
@@ -149,7 +149,7 @@ def digests(page: Page, name: str, out: Path) -> dict[str, str]:
 
 
 def read_stamp(page: Page, name: str, out: Path) -> Mapping[str, Any] | None:
-    """Return the stamp of a result that is what the entry asks for now, else `None`."""
+    """Return the stamp of a result if it is that of the present entry, else `None`."""
     stamp = read_json(folder_of(page, name, out) / STAMP)
     if stamp.get("entry") != plain_entry(page, name):
         return None

@@ -1,4 +1,4 @@
-"""Tables of a page: what their YAML says, with numbers in the places for them.
+"""Fill the tables of a page, which its YAML describes, with numbers.
 
 In `rows`, a table in Markdown, `{ADDRESS as FORM}` is a number. In its address `^` stands for the
 heading of the column and `<` for the first cell of the row, without asterisks, quotation marks and
@@ -50,7 +50,7 @@ def table_text(table: PageTable, number: Callable[[str], Estimate]) -> str:
 
     Args:
         table: The table.
-        number: Function of an address that returns the number there.
+        number: Function from an address to its number.
     """
     return _filled(table, lambda place: place.text(number(place.address)))
 
@@ -60,11 +60,11 @@ def fill_page(page: Page, text: str, filled: Callable[[PageTable], str | None]) 
 
     Args:
         page: The page.
-        text: Its text as it is.
-        filled: Function of a table that returns its text; `None` leaves it as it stands.
+        text: Present text of the page.
+        filled: Function from a table to its text; if it returns `None`, the table does not change.
 
     Raises:
-        ConfigError: A table of the page is not in the YAML, or the other way round.
+        ConfigError: If a table of the page is not in the YAML, or the other way round.
     """
     marked = [found[2] for found in _MARKED.finditer(text)]
     for name in page.tables:

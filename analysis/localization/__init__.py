@@ -1,4 +1,4 @@
-"""Measure where gradients fall, and whether routing localised what was learnt."""
+"""Measure where gradients fall, and whether routing localised what an agent learnt."""
 
 from chisel.analysis.localization.elements import Elements
 from chisel.analysis.localization.gradient_norm import SquaredGradientNorms, sides_of

@@ -1,4 +1,4 @@
-"""Which elements of a network's parameters belong to which region and layer."""
+"""Assign the elements of a network's parameters to regions and layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARED = "shared"
 
 @dataclass(frozen=True)
 class Elements:
-    """Which elements of a network's parameters belong to which region and layer."""
+    """The elements of a network's parameters, by region and layer."""
 
     regions: tuple[str, ...]
     """Names of the regions; the last is `SHARED`."""
@@ -25,7 +25,7 @@ class Elements:
     sizes: NDArray[np.int64]
     """Number of elements of each region and layer `[R, L]`."""
     masks: Mapping[str, Mapping[str, Tensor]]
-    """By parameter, then by region: bool in the parameter's shape. Each element is in one mask."""
+    """Masks by parameter and region, bool in the parameter's shape. Each element is in one mask."""
 
     @classmethod
     def of(cls, model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]]) -> Elements:
@@ -33,7 +33,7 @@ class Elements:
 
         Args:
             model: Network to divide.
-            owned: By parameter and region, the elements that a region owns (`Router.owned`).
+            owned: Elements that a region owns, by parameter and region (`Router.owned`).
         """
         names = dict.fromkeys(region for masks in owned.values() for region in masks)
         regions = (*names, SHARED)

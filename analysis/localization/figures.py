@@ -106,7 +106,7 @@ def training_figure(
 
 
 def _per_parameter(localization: Localization, steps: Sequence[int]) -> dict[str, list[float]]:
-    """Return, by region over training, the mean over kinds, geometric over runs."""
+    """Return means over kinds, geometric over runs, by region and moment of training."""
     found: dict[str, list[float]] = {}
     for step in steps:
         norms = [snapshot.norms["unlabelled"] for snapshot in localization.at(step)]
@@ -123,8 +123,8 @@ def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figur
     """Draw metrics by ablation for several agents side by side, coloured by the change.
 
     Args:
-        matrices: By title of the panel; the metrics are the same in all.
-        title: One line above.
+        matrices: Matrices by the title of their panel; all have the same metrics.
+        title: Title of the figure.
     """
     metrics = list(next(iter(matrices.values())).metrics)
     rows = max(len(matrix.rows) for matrix in matrices.values())
@@ -133,7 +133,7 @@ def matrices_figure(matrices: Mapping[str, AblationMatrix], title: str) -> Figur
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         values = np.array([[r.metrics[m].value for m in metrics] for r in matrix.rows])
         changes = np.array([[r.change[m].value for m in metrics] for r in matrix.rows])
-        # Changes of what is no share are coloured relative to the largest value.
+        # Changes of metrics that are no shares are coloured relative to the largest value.
         shares = ((values >= 0) & (values <= 1)).all(axis=0)
         scale = np.where(shares, 1.0, np.abs(values).max(axis=0).clip(1e-9))
         names = [row.label for row in matrix.rows]

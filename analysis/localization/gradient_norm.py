@@ -1,8 +1,8 @@
-"""Measure how much of a loss's gradient falls into which region, layer by layer.
+"""Measure how much of a loss's gradient falls into each region, layer by layer.
 
-The squared gradient norm of a region is the sum of the squared gradients of the elements that it
-alone owns. Elements that no region owns, or two at a time (where rows of one cross columns of
-another), are `shared`.
+The squared gradient norm of a region is the sum of the squared gradients of the elements that only
+this region owns. Elements that no region owns, or that two own because rows of one cross columns of
+the other, are `shared`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Sides:
 def sides_of(
     kinds: Sequence[str], regions: Sequence[str], rules: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Sides]:
-    """Return, for every kind, its own and its foreign regions; kinds without both are left out.
+    """Return the own and the foreign regions of every kind; kinds without both are left out.
 
     Args:
         kinds: Labels of examples.
         regions: Names of regions.
-        rules: By label and region, the weight of the gradient; 1 where not named. If they treat all
-            labels alike, as in a network that is not routed, a region belongs to the label of its
+        rules: Weight of the gradient by label and region; 1 if not named. If all labels have the
+            same rules, as in a network that is not routed, a region belongs to the label with its
             own name.
     """
     weights = {kind: {r: rules.get(kind, {}).get(r, 1.0) for r in regions} for kind in kinds}
@@ -65,7 +65,7 @@ class SquaredGradientNorms:
     kinds: tuple[str, ...]
     elements: Elements
     values: NDArray[np.float64]
-    """`[N, K, R, L]`; NaN in batches without examples of a kind."""
+    """Norms `[N, K, R, L]`; NaN in batches without examples of a kind."""
 
     def matrix(self) -> NDArray[np.float64]:
         """Return means over batches `[K, R]`; NaN for a kind that no batch has."""
@@ -85,14 +85,14 @@ class SquaredGradientNorms:
     def own_shares(
         self, sides: Mapping[str, Sides], generator: np.random.Generator
     ) -> dict[str, Estimate]:
-        """Return the share of each kind's norm in its own regions, of that in own and foreign ones.
+        """Return the share of each kind's norm in its own regions, out of own and foreign ones.
 
-        One kind's share can be far from a half merely because regions differ in size, or in how
-        much gradient any example sends there. Such a preference raises one kind's share as it
-        lowers another's, so the `mean` over kinds is the fairer number.
+        One kind's share can be far from a half merely because regions differ in size, or attract
+        different amounts of any example's gradient. Such a difference raises one kind's share as
+        much as it lowers another's, so the `mean` over kinds is the fairer number.
 
         Args:
-            sides: By kind, the regions that are compared.
+            sides: Regions that are compared, by kind.
             generator: Source of the bootstrap over batches.
 
         Returns:
@@ -101,7 +101,7 @@ class SquaredGradientNorms:
         own = self._in({kind: side.own for kind, side in sides.items()})
         both = self._in({kind: side.own + side.foreign for kind, side in sides.items()})
         shares = _ratio(own.sum(0), both.sum(0))
-        # To first order a ratio of sums is the mean of these over batches.
+        # To first order, the ratio of sums is the mean of these terms over batches.
         parts = shares + _ratio(own - shares * both, both.mean(0))
         found = {k: _share(parts[:, i], generator) for i, k in enumerate(sides)}
         return found | {MEAN: _share(parts.mean(axis=1), generator)}
@@ -118,9 +118,9 @@ class SquaredGradientNorms:
         )
 
     def own_shares_by_layer(self, sides: Mapping[str, Sides]) -> dict[str, dict[str, float]]:
-        """Return these shares by layer and kind, for layers with elements of both sides.
+        """Return the shares of `own_shares` by layer and kind, for layers with both sides.
 
-        Corresponding layers of modules that are named like regions (experts) count as one layer.
+        Corresponding layers of modules that have the names of regions (experts) count as one layer.
         """
         found: dict[str, dict[str, float]] = {}
         norms = mean_of_known(self.values)
@@ -146,7 +146,7 @@ class SquaredGradientNorms:
         return [number for number, name in enumerate(self.elements.regions) if name in names]
 
     def expected(self, side: Sides) -> float:
-        """Return the share that a kind's own regions have of the elements of both sides."""
+        """Return the share of a kind's own regions in the number of elements of both sides."""
         sizes = self.elements.sizes.sum(axis=1)
         own = sizes[self._columns(side.own)].sum()
         return float(own / max(1, own + sizes[self._columns(side.foreign)].sum()))
@@ -180,7 +180,7 @@ class SquaredGradientNorms:
 
 
 def mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over the first axis without NaN; NaN where there is nothing else."""
+    """Return the mean over the first axis without NaN; NaN if all values are NaN."""
     known = ~np.isnan(values)
     return np.asarray(_ratio(np.nansum(values, axis=0), known.sum(axis=0)))
 
@@ -191,7 +191,7 @@ def _ratio(part: Any, whole: Any) -> Any:
 
 
 def _share(parts: NDArray[np.float64], generator: np.random.Generator) -> Estimate:
-    """Return the mean of a share's parts `[N]`, each of which may lie beyond 0…1."""
+    """Return the mean of a share's terms `[N]`, each of which may be outside of 0…1."""
     found = bootstrap_mean(parts, generator)
     low, high = (float(np.clip(end, 0, 1)) for end in (found.low, found.high))
     return Estimate(found.value, low, high, found.n, (0, 1))

@@ -1,4 +1,4 @@
-"""The result of the study of localisation: numbers, tables and figures."""
+"""Turn measurements of localisation into a result: numbers, tables and figures."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chisel.analysis.results import DataTable, Result
 
 
 def localization_result(studied: Localization, shuffled: Localization | None, title: str) -> Result:
-    """Return what a study of localisation found.
+    """Return the result of a study of localisation.
 
     Args:
-        studied: Result of the run or runs that are studied.
-        shuffled: Result of runs whose labels were shuffled, as a control.
-        title: Name of what is studied, for figures.
+        studied: Measurements of the studied run or runs.
+        shuffled: Measurements of runs whose labels were shuffled, as a control.
+        title: Name of the studied runs, for figures.
     """
     matrices = {"routed": studied.ablation}
     data = studied.to_plain()

@@ -1,4 +1,4 @@
-"""The result of the study of localisation: where gradients fall, and what ablations change."""
+"""Measurements of localisation: where gradients fall, and what ablations change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chisel.analysis.localization.gradient_norm import MEAN, Sides, SquaredGradi
 from chisel.analysis.results import Estimate, estimate_over_seeds, mean_over_seeds
 
 Condition = Literal["without routes", "labelled", "unlabelled"]
-"""Gradients of the same examples: plain ones, routed by their labels, routed as unlabelled."""
+"""Conditions of the same examples: without routes, routed by their labels, routed as unlabelled."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class LocalizedRun:
     """The result for one run."""
 
     sides: Mapping[str, Sides]
-    """By kind of example, its own and foreign regions."""
+    """Own and foreign regions of each kind of example."""
     snapshots: tuple[Snapshot, ...]
-    """Moments of training; the last is the checkpoint that is studied."""
+    """Moments of training; the last is the studied checkpoint."""
     ablation: AblationMatrix
 
     def to_plain(self) -> dict[str, Any]:
@@ -67,20 +67,20 @@ class Localization:
     """The result for one run, or for several that differ in their seeds.
 
     Numbers are those of the run, with intervals over batches (gradients) and layouts (ablations);
-    or means with intervals over seeds. All batches are of the same rollouts, so their intervals
-    show how steady a measure is, not what other mazes would give.
+    or means with intervals over seeds. All batches are from the same rollouts, so intervals over
+    batches show the noise of a measure, not its variation over mazes.
     """
 
     runs: tuple[LocalizedRun, ...]
 
     @property
     def sides(self) -> Mapping[str, Sides]:
-        """By kind of example, its own and foreign regions."""
+        """Own and foreign regions of each kind of example."""
         return self.runs[0].sides
 
     @property
     def of(self) -> str:
-        """Words for what intervals are over."""
+        """Units of the intervals, in words."""
         if len(self.runs) > 1:
             return f"{len(self.runs)} seeds"
         return "batches of the same rollouts, not over mazes"
@@ -97,9 +97,7 @@ class Localization:
         return [s for run in self.runs for s in run.snapshots if s.env_steps == env_steps]
 
     def absorption(self, env_steps: int | None = None) -> dict[str, Estimate]:
-        """Return `Snapshot.absorption` over runs; empty if neither rules nor names tell regions
-        apart.
-        """
+        """Return `Snapshot.absorption` over runs; empty if no kind has own and foreign regions."""
         if not self.sides:
             return {}
         shares = [snapshot.absorption(self.sides) for snapshot in self.at(env_steps)]
@@ -113,7 +111,7 @@ class Localization:
 
     @property
     def conditions(self) -> list[Condition]:
-        """The conditions that differ; without rules for unlabelled examples two are the same."""
+        """Conditions that differ; without rules for unlabelled examples two are the same."""
         norms = self.at()[0].norms
         same = norms["unlabelled"] is norms["without routes"]
         return [c for c in get_args(Condition) if not (same and c == "unlabelled")]

@@ -1,4 +1,4 @@
-"""What a maze agent does and why: vector fields, exact chains, decisions, channels, behaviour."""
+"""Analyses of maze agents: vector fields, exact chains, decisions, channels, behaviour."""
 
 from chisel.analysis.maze.attribution import direct_logit_attribution, log_odds, move_logits
 from chisel.analysis.maze.chain import MazeChain, chain_of, fields_of

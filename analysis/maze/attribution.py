@@ -1,4 +1,4 @@
-"""The moves of a maze agent as scores, and what each channel of a layer adds to them."""
+"""Turn the moves of a maze agent into scores, and attribute these to the channels of a layer."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def log_odds(
 
 
 def direct_logit_attribution(layer_split: LayerSplit, obs: Tensor) -> NDArray[np.float64]:
-    """Return what each channel of a layer adds to each move's logit: activation times gradient.
+    """Return the contribution of each channel to each move's logit: activation times gradient.
 
-    A move's logit is the mean over the actions that make it, less the mean over moves. These
-    networks are linear around any input, so what all channels add and what the biases behind
-    the layer add sum up to the logits exactly.
+    A move's logit is the mean over the actions that make it, minus the mean over moves. These
+    networks are linear around any input, so the contributions of all channels and of the biases
+    after the layer add up to the logits exactly.
 
     Args:
         layer_split: Network and layer.
         obs: Observations `[N, C, H, W]`.
 
     Returns:
-        `[N, C, 5]`, for the moves LEFT, DOWN, UP, RIGHT, NOOP.
+        Contributions `[N, C, 5]`, for the moves LEFT, DOWN, UP, RIGHT, NOOP.
     """
     with torch.enable_grad():
         maps = layer_split.before(obs).requires_grad_()

@@ -1,4 +1,4 @@
-"""The picture of attributions over a maze."""
+"""Draw attributions over a maze."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _WALL, _FLOOR = "#4b5563", "#ffffff"
 def draw_attributions(
     ax: Axes, state: MazeState, places: NDArray[np.float64], side: int, limit: float
 ) -> AxesImage:
-    """Draw what each place of a layer adds to the decision in a maze (▲ cheese, ○ mouse).
+    """Draw the contribution of each place of a layer to a decision in a maze (▲ cheese, ○ mouse).
 
     Args:
         ax: Axes to draw on.
         state: The maze.
         places: Attributions summed over channels `[H, W]`, row 0 on top.
-        side: Number of squares along a side of what the network sees.
+        side: Number of squares along a side of the network's view.
         limit: Attribution with the darkest colour.
     """
     ring = (side - state.maze_dim) / 2

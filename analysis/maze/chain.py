@@ -1,4 +1,4 @@
-"""A policy in one maze as a Markov chain over squares and the side that the mouse faces."""
+"""Describe a policy in one maze as a Markov chain over squares and the side the mouse faces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chisel.analysis.maze.fields import Observe, Outputs, VectorField, row_of, v
 from chisel.envs.maze import MOVE_DELTAS, MOVES, Cell
 
 LEFT, RIGHT = 0, 1
-"""Sides that the mouse faces: indices of the first axis of everything that is given by state."""
+"""Sides that the mouse faces, in the order of the first axis of arrays over states."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class MazeChain:
     """A Markov chain whose states are pairs of orientation and square, `2 × n` of them.
 
     In flat arrays, orientation `o` and square `s` are state `o * n + s`. A move goes to the next
-    square if that is free, and else the mouse stays; moving left or right turns the mouse, against
-    a wall too.
+    square if that is free; otherwise the mouse stays. A move to the left or right turns the mouse,
+    even against a wall.
     """
 
     cells: NDArray[np.int64]
@@ -48,19 +48,19 @@ class MazeChain:
 
     @functools.cached_property
     def matrix(self) -> Any:
-        """Return transitions, sparse `[2n, 2n]`; squares that end an episode have moves too."""
+        """Return transition probabilities, sparse `[2n, 2n]`, as if no square ended an episode."""
         states = 2 * len(self.cells)
         rows = np.repeat(np.arange(states), len(MOVES))
         entries = self.moves.ravel(), (rows, self.after.ravel())
         return sparse.csr_array(entries, shape=(states, states))
 
     def states_of(self, squares: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which flat states `[2n]` are on some squares `[n]`, facing either side."""
+        """Return whether each flat state `[2n]` is on one of some squares `[n]`."""
         return np.tile(squares, 2)
 
 
 def fields_of(policy: Outputs, state: Any, observe: Observe) -> tuple[VectorField, VectorField]:
-    """Return the two fields of a maze: of a mouse that faces left, and of one that faces right."""
+    """Return the two fields of a maze, of a mouse that faces left and of one that faces right."""
     left, right = (
         vector_field(policy, state, observe, orientation=side) for side in ("left", "right")
     )

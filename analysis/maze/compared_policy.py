@@ -1,4 +1,4 @@
-"""The policy that an agent is compared with: itself under an intervention, or another agent."""
+"""Prepare the policy with which an agent is compared: itself under an intervention, or another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ComparedPolicy:
     """A policy that is compared with an agent, and has the same observations."""
 
     outputs: Outputs
-    """From observations to logits and values."""
+    """Function from observations to logits and values."""
     context: Callable[[], AbstractContextManager[Any]]
     """Context in which the policy must be run."""
     name: str
@@ -36,14 +36,14 @@ def compared_policy(
     ablate: str | None,
     other: Agent | None,
 ) -> ComparedPolicy | None:
-    """Read from a study's options what to compare with; None if no option is given.
+    """Make the compared policy from a study's options; None if no option is given.
 
     Args:
         agent: The agent that is studied.
-        config: The config it is studied under.
-        steer: `FILE:COEFF,…` (see `parse_steer`).
-        ablate: `REGION[:MODE],…` (see `parse_modes`). If `steer` is given too, regions are ablated
-            before vectors are added.
+        config: The config under which it is studied.
+        steer: Vectors, `FILE:COEFF,…` (see `parse_steer`).
+        ablate: Regions, `REGION[:MODE],…` (see `parse_modes`). If `steer` is given too, regions are
+            ablated before vectors are added.
         other: Another agent.
 
     Raises:

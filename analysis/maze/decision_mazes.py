@@ -1,4 +1,4 @@
-"""Mazes at their decision square, where the ways to the cheese and to the corner part."""
+"""Mazes at their decision square, where the paths to the cheese and to the corner part."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from chisel.configs import ConfigError
 from chisel.envs.maze import MOVE_DELTAS, Cell, MazeState, paths
 
 CHOICES = ("cheese", "corner", "neither")
-"""Where the mouse may turn on a decision square."""
+"""Names of the mouse's choices on a decision square."""
 
 
 @dataclass(frozen=True)
 class DecisionMazes:
-    """`n` mazes that have a decision square each."""
+    """`n` mazes, each of which has a decision square."""
 
     starts: tuple[MazeState, ...]
-    """The mazes with the mouse where its level starts."""
+    """The mazes with the mouse at its start."""
     states: tuple[MazeState, ...]
     """The mazes with the mouse on the decision square, facing as in `starts`."""
     squares: tuple[Cell, ...]

@@ -1,6 +1,6 @@
-"""An ordered list of edits of a maze agent's network, as plain values that can be saved.
+"""Ordered lists of edits of a maze agent's network, in plain values that can be saved.
 
-The browser lab keeps its edits so, and the study `edits` plays held-out mazes under them.
+The browser lab keeps its edits in this form, and the study `edits` plays held-out mazes with them.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from chisel.routing import Site
 T = TypeVar("T")
 
 MOST = 64
-"""Largest number of mazes that a vector is made from, and number that a norm is taken over."""
+"""Largest number of mazes from which a vector is made, and number of mazes of a mean norm."""
 
 
 @dataclass(frozen=True)
 class VectorRecipe:
-    """How a steering vector is made: it has the same numbers each time."""
+    """Description of a steering vector, from which the same numbers are made each time."""
 
     make: Literal["cheese", "top-right", "file"]
-    """`cheese` and `top-right`: mazes with and without that thing, see `with_and_without`."""
+    """Source of the vector: a file, or mazes with and without a thing, see `with_and_without`."""
     maze: tuple[str, ...] = ()
-    """Drawing of the maze that it is made from, top row first."""
+    """Drawing of the maze from which the vector is made, top row first."""
     levels: int = 0
-    """Number of validation mazes that it is made from instead, up to 64."""
+    """Number of validation mazes from which the vector is made instead, up to 64."""
     seed: int = 0
     """Seed of these mazes."""
     file: str = ""
@@ -64,12 +64,12 @@ class AddVector:
 
     kind: Literal["add"]
     site: str
-    """Name of the module to whose output it is added."""
+    """Name of the module to whose output the vector is added."""
     vector: VectorRecipe
     strength: float = 1.0
     unit: Literal["vector", "norm"] = "vector"
-    """What a strength of 1 is: the vector itself, or a vector of the mean norm of the layer's
-    output, see `Ingredients.norm`."""
+    """Meaning of a strength of 1: the vector itself, or the same direction with the mean norm of
+    the layer's output, see `Ingredients.norm`."""
     control: bool = False
     """Whether a random vector of equal norm stands in its place."""
     seed: int = 0
@@ -110,18 +110,18 @@ class ScaleChannels:
     site: str
     factor: float
     channels: tuple[int, ...] | None = None
-    """None means all."""
+    """Numbers of the channels; None means all."""
     on: bool = True
 
 
 @dataclass(frozen=True)
 class AblateRegion:
-    """Switch a routed region off."""
+    """Ablate a routed region."""
 
     kind: Literal["ablate"]
     region: str
     mode: Literal["zero", "mean"] = "zero"
-    """What its units become: 0, or their mean over other mazes, see `record_means`."""
+    """Values of the region's units: 0, or their mean over other mazes, see `record_means`."""
     control: bool = False
     """Whether a random region of equal size is ablated in its place."""
     seed: int = 0
@@ -136,7 +136,7 @@ def read_edits(plain: Any, where: str = "edits") -> tuple[AnyEdit, ...]:
     """Read a list of edits from plain values.
 
     Raises:
-        ConfigError: If one has a field too many, too few, or of the wrong type.
+        ConfigError: If an edit has an unknown field, lacks one, or has one of the wrong type.
     """
     if not isinstance(plain, list | tuple):
         raise ConfigError(f"{where}: edits are a list")
@@ -145,11 +145,11 @@ def read_edits(plain: Any, where: str = "edits") -> tuple[AnyEdit, ...]:
 
 
 class Ingredients:
-    """Makes what edits of one agent need, and keeps it: vectors, norms, regions, means.
+    """Makes the vectors, norms, regions and means that edits of one agent need, each only once.
 
     Args:
         agent: A maze agent.
-        folder: Folder in which the files of vectors are.
+        folder: Folder with the files of vectors.
 
     Raises:
         ConfigError: If the agent plays no mazes.
@@ -163,8 +163,8 @@ class Ingredients:
         """Make a vector, float32 of the shape of one example's activation.
 
         Raises:
-            ConfigError: If it cannot be made for this agent.
-            CheckpointError: If there is no such file.
+            ConfigError: If the vector cannot be made for this agent.
+            CheckpointError: If its file is missing.
         """
         return self._once(("vector", recipe, site), lambda: self._vector(recipe, site))
 
@@ -173,7 +173,7 @@ class Ingredients:
         return self._once(("norm", site), lambda: self._norm(site))
 
     def region(self, one: AblateRegion) -> tuple[routing.Region, list[Tensor] | None]:
-        """Return the region that is ablated, under the name of its edit, and its means.
+        """Return the region that an edit ablates, and its means.
 
         Raises:
             ConfigError: If there is no such region, or nothing to draw a random one from.
@@ -237,14 +237,14 @@ class Ingredients:
 
 
 class EditList:
-    """Edits prepared for one agent: vectors are made, means recorded, names checked.
+    """Edits that are prepared for one agent: vectors are made, means recorded, names checked.
 
     Example:
         `with EditList(Ingredients(agent), read_edits(plain))(): logits = agent.policy(obs)`
 
     Args:
-        ingredients: The agent, and what its edits need.
-        edits: What is done, in this order. An edit that is off does nothing.
+        ingredients: The agent, with vectors, norms, regions and means for its edits.
+        edits: Edits, in the order in which they are made. An edit that is off does nothing.
 
     Raises:
         ConfigError: If there is no such module or region, or a vector cannot be made. Numbers of
@@ -257,7 +257,7 @@ class EditList:
         self.coefficients: dict[int, float] = {}
         """Factor of each vector that is added, by the edit's place in the list."""
         self.sites: list[Site] = []
-        """Where something is done."""
+        """Sites that are edited."""
         self._contexts: list[Callable[[], AbstractContextManager[None]]] = []
         for number, one in enumerate(edits):
             if one.on:
@@ -265,7 +265,7 @@ class EditList:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Let the network run edited within the context."""
+        """Return a context in which the network runs with the edits."""
         with ExitStack() as stack:
             for context in self._contexts:
                 stack.enter_context(context())

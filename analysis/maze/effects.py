@@ -1,4 +1,4 @@
-"""How much an intervention changes a policy, and whether policy and critic agree."""
+"""Measure how much an intervention changes a policy, and whether policy and critic agree."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from chisel.analysis.maze.solve import occupancy
 def total_variation(before: VectorField, after: VectorField) -> NDArray[np.float64]:
     """Return half the sum of absolute changes of the five moves at each square, `[n]` in 0…1.
 
-    That is the share of the probability that went to other moves; doing nothing counts as a move.
-    (Public code takes a Frobenius norm over all squares instead, divided by their number, and
-    leaves doing nothing out: ten times smaller, and smaller still the larger the maze.)
+    It is the share of the probability that went to other moves; doing nothing counts as a move.
+    (Public code takes a Frobenius norm over all squares instead, divides it by their number, and
+    leaves out doing nothing. That is ten times smaller, and even smaller for larger mazes.)
 
     Raises:
         ValueError: If the fields are of different squares, or face differently.
@@ -34,11 +34,11 @@ def mean_total_variation(before: VectorField, after: VectorField) -> float:
 def visited_variation(before: MazeChain, after: MazeChain, *, steps: int) -> float:
     """Return the mean total variation, weighted by how often `before` acts in each state.
 
-    Changes at squares that are never visited count for nothing.
+    Changes at squares that are never visited have no effect.
 
     Args:
         before: A policy in a maze.
-        after: The same maze, the policy under an intervention.
+        after: The policy under an intervention, in the same maze.
         steps: Longest episode.
 
     Raises:
@@ -53,11 +53,11 @@ def visited_variation(before: MazeChain, after: MazeChain, *, steps: int) -> flo
 
 
 def value_agreement(chain: MazeChain, field: VectorField) -> float:
-    """Return the share of squares whose likeliest step leads to the neighbour valued most.
+    """Return the share of squares whose likeliest step leads to the neighbour of the highest value.
 
     A neighbour with cheese counts as the best one, because the critic never learnt the value of a
-    square that ends the episode. Doing nothing and running into walls are no steps. Dead ends don't
-    count, because policy and critic can only agree there.
+    square that ends the episode. Doing nothing and running into walls are no steps. Dead ends are
+    left out, because policy and critic always agree there.
 
     Args:
         chain: The maze, which says where each move leads.

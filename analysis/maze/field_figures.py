@@ -1,4 +1,4 @@
-"""Pictures of vector fields: arrows over the maze as procgen draws it, and maps of values."""
+"""Draw vector fields: arrows over the maze as procgen draws it, and maps of values."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from chisel.envs.maze import MazeState, render
 _PAPER, _STONE = "#ffffff", "#3b3b45"
 _NO_VALUE = "#c9c9d1"
 _BORDER = 0.7
-"""Cells of wall that are shown around the maze."""
+"""Number of cells of wall that are shown around the maze."""
 _SHORT = 0.04
-"""Net probabilities below this are drawn as a dot, because an arrow would be all head."""
+"""Net probability below which a dot is drawn, because an arrow would have no shaft."""
 
 
 def field_figure(field: VectorField, title: str) -> Figure:
@@ -30,10 +30,10 @@ def field_figure(field: VectorField, title: str) -> Figure:
 
     Args:
         field: The vector field.
-        title: One line above both panels.
+        title: Title above both panels.
 
     Returns:
-        A figure without any global state, for `save_figure`.
+        A figure for `save_figure`, made without global state.
     """
     figure, (left, right) = new_row(2, 10, 5.1, title)
     draw_arrows(left, field)
@@ -68,7 +68,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str)
 
     Args:
         rows: A label and fields for each row.
-        title: One line above.
+        title: Title of the page.
     """
     columns = max(len(fields) for _, fields in rows)
     size = (2.3 * columns + 0.5, 2.45 * len(rows) + 0.5)
@@ -87,7 +87,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[VectorField]]], title: str)
 
 
 def draw_arrows(ax: Axes, field: VectorField) -> None:
-    """Draw the maze with an arrow on each free square; certainty is as long as one square.
+    """Draw the maze with an arrow on each free square; probability 1 is as long as one square.
 
     Arrows are net probabilities: right minus left, up minus down. A square with cheese has none,
     because the episode ends there.
@@ -133,7 +133,8 @@ def draw_values(
 ) -> Any:
     """Draw the values `[n]` of squares `[n, 2]`, and return the image for a colour bar.
 
-    A square with cheese has no colour: the episode ends there, so the critic never learnt a value.
+    A square with cheese has no colour, since the episode ends there and the critic never learnt a
+    value.
     """
     squares = np.full(state.open.shape, np.nan)
     squares[cells[:, 0], cells[:, 1]] = values

@@ -1,4 +1,4 @@
-"""Vector fields: a policy's move probabilities and values at every free square of a maze."""
+"""Compute vector fields: a policy's moves and values at every free square of a maze."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from chisel.envs.maze import MOVE_OF_ACTION, MOVES, Cell, MazeState, paths
 from chisel.models import to_tensor
 
 Outputs = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-"""From observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`."""
+"""Function from observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`."""
 
 Observe = Callable[[Sequence[MazeState]], NDArray[Any]]
-"""From states to observations `[B, H, W, C]`, as the policy's environment shows them."""
+"""Function from states to observations `[B, H, W, C]`, as the policy's environment shows them."""
 
 Orientation = Literal["left", "right"]
 _LEFT, _DOWN, _UP, _RIGHT, _ = range(len(MOVES))
@@ -38,7 +38,7 @@ class VectorField:
     state: MazeState
     """The maze, with the mouse at its start."""
     orientation: Orientation
-    """Which way the mouse faces in the observations."""
+    """Side that the mouse faces in the observations."""
 
     @property
     def net(self) -> NDArray[np.float64]:
@@ -80,10 +80,10 @@ class VectorField:
 
 
 def row_of(cells: NDArray[np.int64], cell: Cell) -> int:
-    """Return which row of the squares `[n, 2]` is a cell.
+    """Return the number of the row of squares `[n, 2]` that is a cell.
 
     Raises:
-        KeyError: If no row is.
+        KeyError: If no row is the cell.
     """
     found = np.flatnonzero((cells == cell).all(axis=1))
     if not len(found):
@@ -104,10 +104,10 @@ def vector_field(
     two fields; a mouse that has not moved yet faces left.
 
     Args:
-        policy: Logits over procgen's 15 actions, and values.
+        policy: Function that returns logits over procgen's 15 actions, and values.
         state: The maze. It is not changed.
-        observe: Makes observations of states, such as `observe_states` with a config.
-        orientation: Which way the mouse faces.
+        observe: Function that makes observations of states, such as `observe_states` with a config.
+        orientation: Side that the mouse faces.
 
     Raises:
         NumericsError: If the policy gives NaN.

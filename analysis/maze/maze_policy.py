@@ -1,4 +1,4 @@
-"""A policy in one maze: its fields for a mouse that faces left and right, and its outcomes."""
+"""Describe a policy in one maze by its fields for both sides of the mouse, and its outcomes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chisel.envs.maze import MazeState
 
 @dataclass(frozen=True, eq=False)
 class MazePolicy:
-    """What one policy does in one maze."""
+    """One policy in one maze."""
 
     left: VectorField
     """The field of a mouse that faces left."""
     right: VectorField
     """The field of a mouse that faces right."""
     config: MazeConfig
-    """The environment, which says what ends an episode."""
+    """The environment, which determines the ends of episodes."""
 
     def facing(self, orientation: str) -> VectorField:
         """Return one of the two fields."""
@@ -42,7 +42,7 @@ class MazePolicy:
         return last, last
 
     def exact(self) -> dict[str, Any]:
-        """Compute, in plain values, how an episode from the start goes within the timeout."""
+        """Compute the outcomes of an episode from the start within the timeout, in plain values."""
         chain, steps = self.chain, self.config.timeout
         return {
             "timeout": steps,
@@ -59,16 +59,16 @@ class MazePolicy:
 def maze_policy(
     policy: Outputs, state: MazeState, observe: Observe, config: MazeConfig
 ) -> MazePolicy:
-    """Compute a policy's outputs at every square of a maze, the mouse facing left and right."""
+    """Compute a policy's outputs at every square of a maze, for a mouse that faces either side."""
     return MazePolicy(*fields_of(policy, state, observe), config)
 
 
 def policy_change(before: MazePolicy, after: MazePolicy) -> dict[str, float]:
-    """Compute how far two policies differ in one maze, as mean total variations in 0…1.
+    """Compute the difference between two policies in one maze, as mean total variations in 0…1.
 
     Returns:
-        `squares`: the mean over all squares and both orientations. `visited`: weighted by how often
-        the policy `before` acts in each state within the timeout.
+        `squares`, the mean over all squares and both orientations; and `visited`, the mean weighted
+        by how often the policy `before` acts in each state within the timeout.
     """
     pairs = ((before.left, after.left), (before.right, after.right))
     return {

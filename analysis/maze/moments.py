@@ -1,4 +1,4 @@
-"""Moments in mazes for probes and attributions: held-out mazes, set up as they are needed."""
+"""Set up held-out mazes as moments for probes, steering vectors and attributions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _AT_A_TIME = 512
 
 
 def maze_evaluator(config: RunConfig) -> Evaluator:
-    """Return how agents are judged in mazes, with the moments that studies of layers need."""
+    """Return the evaluator of mazes, with the moments that studies of layers need."""
     return dataclasses.replace(
         held_out_mazes(config),
         sample=maze_sample,
@@ -49,14 +49,14 @@ def maze_evaluator(config: RunConfig) -> Evaluator:
 
 
 def maze_sample(agent: Agent, config: RunConfig, counts: Sequence[int], seed: int) -> Sample:
-    """Return states of training, validation and test layouts, and what a picture shows of them.
+    """Return states of training, validation and test layouts, and targets that a picture shows.
 
     The cheese lies anywhere and the mouse stands on a random square; see `maze_targets`. The logits
     of two moves are targets as well.
 
     Args:
         agent: The agent.
-        config: The mazes.
+        config: Config of the mazes.
         counts: Number of levels of each split.
         seed: Seed of the levels and squares.
 
@@ -80,7 +80,7 @@ def maze_contrast(
     Args:
         name: The property.
         agent: The agent.
-        config: The mazes, and the split that their layouts come from (`eval.split`).
+        config: Config of the mazes, and of the split of their layouts (`eval.split`).
         levels: Number of mazes.
         seed: Seed of the mazes.
 
@@ -88,7 +88,7 @@ def maze_contrast(
         ConfigError: If there are too few such mazes, or none can have the property.
         CheckpointError: If the agent is for another environment.
     """
-    # Levels of a single goal need no decision square.
+    # Levels with a single goal need no decision square.
     one_goal = dataclasses.replace(config.env, goals="cheese")
     mazes = held_out_states(agent, one_goal, levels=levels, split=config.eval.split, seed=seed)
     first, second = with_and_without(name, mazes, config.env)
@@ -100,8 +100,8 @@ def maze_decisions(agent: Agent, config: RunConfig, *, levels: int, seed: int) -
 
     Args:
         agent: The agent.
-        config: The mazes, and the split that their layouts come from (`eval.split`).
-        levels: Number of mazes, the cheese anywhere.
+        config: Config of the mazes, and of the split of their layouts (`eval.split`).
+        levels: Number of mazes, with the cheese anywhere.
         seed: Seed of the mazes.
 
     Raises:

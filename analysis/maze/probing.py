@@ -1,4 +1,4 @@
-"""Probe targets of maze agents: properties of the maze, and the agent's next move."""
+"""Make probe targets of maze agents: properties of the maze, and the agent's next move."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ is scored on walls that it was fitted to."""
 def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
     """Make the targets that a picture of the maze determines.
 
-    Rows and columns are those of the world, in cells: the place in what the network sees.
+    Rows and columns are those of the world, in cells, as in the network's observation.
 
     Args:
         states: Mazes with one cheese each.
@@ -38,7 +38,7 @@ def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
         into `MOVES`.
 
     Raises:
-        ConfigError: If a maze has not exactly one cheese, or no way leads to it.
+        ConfigError: If a maze has not exactly one cheese, or no path leads to it.
     """
     cheese = np.array([world_cell(one, only_cheese(one)) for one in states], np.int64)
     mouse = np.array([world_cell(one, one.mouse) for one in states], np.int64)
@@ -59,7 +59,8 @@ def maze_targets(states: Sequence[MazeState], region: int) -> list[ProbeTarget]:
 def logit_targets(logits: torch.Tensor) -> list[ProbeTarget]:
     """Make targets of the centred logits of the moves RIGHT and UP (see `move_logits`).
 
-    They are linear in the policy head's input, so a probe there must predict them without error.
+    They are linear in the policy head's input, so a probe of that layer must predict them without
+    error.
 
     Args:
         logits: Logits of the 15 actions `[N, 15]`.
@@ -84,8 +85,8 @@ def states_of(
     """Make one state of each level, with its cheese anywhere and the mouse on a random free square.
 
     The mouse faces a random side. It never stands on the cheese, where the episode would have
-    ended. There are only four mazes of 3×3, all in one split, so they are left out where larger
-    ones exist, to keep the splits alike.
+    ended. There are only four mazes of 3×3, all in one split, so they are left out if there are
+    larger ones, to keep the splits similar.
 
     Args:
         agent: The agent whose environment the levels are for.
@@ -118,7 +119,7 @@ def sample_of(
 
     Args:
         sets: States of each of `SPLITS`, each with one cheese.
-        observe: Makes observations of states.
+        observe: Function that makes observations of states.
         region: Side of the top-right region, in cells.
         more: Further targets of all these states, concatenated in the order of `SPLITS`.
     """

@@ -1,7 +1,7 @@
-"""Regions of an agent trained without routing: the units most selective for each of two goals.
+"""Choose regions of an agent trained without routing: the most selective units for each goal.
 
-They are the baseline for the claim that routing localises goals, because a network trained without
-routing may have units for each goal as well.
+These regions are the baseline for the claim that routing localises goals, because a network that
+was trained without routing may have units for each goal as well.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def selective_regions(
 
     Args:
         agent: An agent with two goals. Its actions are sampled.
-        config: The mazes (`env`), and the seed of levels and actions (`eval.seed`).
+        config: Config of the mazes (`env`), and seed of levels and actions (`eval.seed`).
         module: Name of the module whose output units are chosen.
-        share: Share of these units that each goal gets, above 0 and at most 0.5.
+        share: Share of these units that is chosen for each goal, above 0 and at most 0.5.
         levels: Number of mazes.
 
     Returns:
@@ -71,7 +71,7 @@ def _activity(
     agent: Agent, config: RunConfig, module: str, levels: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the mean activity of each unit in each episode `[E, units]`, and outcomes `[E]`."""
-    # One game per level, so that row n of a batch is level n until its only episode ends.
+    # There is one game per level, so row n of a batch is level n until its only episode ends.
     one_each = dataclasses.replace(
         config, eval=dataclasses.replace(config.eval, num_envs=levels, levels=levels)
     )

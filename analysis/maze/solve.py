@@ -1,8 +1,8 @@
-"""Exact probabilities and expectations of a chain: reaching squares, occupancy, length, return.
+"""Compute exact probabilities and expectations of a chain: outcomes, occupancy, length, return.
 
-Each is computed for episodes of at most `steps` steps, from as many products of the matrix. The
-limit works like procgen's timeout: the step that reaches the goal may be the last one. Steps count
-from the chain's start.
+All are for episodes of at most `steps` steps, and take as many products with the matrix. The limit
+works like procgen's timeout: the step that reaches the goal may be the last one. Steps count from
+the chain's start.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chisel.analysis.maze.chain import MazeChain
 from chisel.envs.maze import Cell
 
 REWARD = 10.0
-"""What procgen pays for the cheese."""
+"""procgen's reward for the cheese."""
 
 
 def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int) -> float:
@@ -44,25 +44,27 @@ def reach(chain: MazeChain, cells: Cell | Sequence[Cell], *, steps: int) -> floa
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Probabilities of how an episode goes that may pass through the corner and go on."""
+    """Probabilities of the outcomes of an episode that may pass through the corner and go on.
+
+    `cheese_first`, `corner_first` and `neither` add up to 1.
+    """
 
     cheese: float
-    """Of reaching the cheese."""
+    """Probability of reaching the cheese."""
     corner: float
-    """Of standing in the corner at some time."""
+    """Probability of standing in the corner at some time."""
     cheese_first: float
-    """Of reaching the cheese without having been in the corner."""
+    """Probability of reaching the cheese without having been in the corner."""
     corner_first: float
-    """Of being in the corner before the cheese, or without it. `cheese_first`, `corner_first` and
-    `neither` sum to 1."""
+    """Probability of being in the corner before the cheese, or without it."""
     neither: float
-    """Of never being at either."""
+    """Probability of reaching neither."""
 
 
 def outcomes(
     chain: MazeChain, cheese: Cell | Sequence[Cell], corner: Cell, *, steps: int
 ) -> Outcomes:
-    """Compute which goal is reached, and which first. A cheese in the corner counts as cheese.
+    """Compute which goals are reached, and which one first. Cheese in the corner counts as cheese.
 
     Args:
         chain: A policy in a maze.
@@ -72,7 +74,7 @@ def outcomes(
     """
     cells = _listed(cheese)
     either = reach(chain, [*cells, corner], steps=steps)
-    # The cheese comes first if it is reached where the corner ends an episode too.
+    # The cheese comes first if it is reached in a chain in which the corner ends episodes too.
     closed = replace(chain, ends=chain.ends | _squares(chain, corner))
     first = reach(closed, cells, steps=steps) if cells else 0.0
     return Outcomes(

@@ -1,4 +1,4 @@
-"""Mazes to study: held-out ones, and edited copies with the cheese or a wall changed."""
+"""Make mazes to study: held-out ones, and copies with the cheese or a wall changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def held_out_states(
     sizes: Sequence[int] | None = None,
     decision: bool = False,
 ) -> list[MazeState]:
-    """Return the first states of held-out mazes, as `held_out_levels` chooses them.
+    """Return the first states of held-out mazes, which `held_out_levels` chooses.
+
+    Arguments are those of `held_out_levels`; the cheese is anywhere by default.
 
     Raises:
         ConfigError: If `levels` is below 1, or there are too few such levels.
@@ -51,14 +53,14 @@ def with_and_without(
 ) -> tuple[list[MazeState], list[MazeState]]:
     """Return two sets of mazes that differ in one thing.
 
-    `cheese`: each maze as it is, and without its cheese. `top-right`: each maze with a way opened
-    from its own top-right cell up and then right to the corner of the world, and as it is; mazes
-    that fill the world have that way already and are left out.
+    `cheese`: each maze unchanged, and without its cheese. `top-right`: each maze with a path opened
+    from its own top-right cell up and then right to the corner of the world, and unchanged; mazes
+    that fill the world have such a path already, and are left out.
 
     Args:
-        name: The thing in which they differ.
+        name: Name of the thing in which they differ.
         states: The mazes. They are not changed.
-        config: The environment, which says what the agent sees.
+        config: The environment, for the agent's view.
 
     Raises:
         ConfigError: If a maze has no cheese; if no maze is smaller than the world; or if the agent
@@ -73,15 +75,15 @@ def with_and_without(
         )
     smaller = [one for one in states if one.maze_dim < one.world_dim]
     if not smaller:
-        raise ConfigError("states=top-right: every maze fills its world, there is no way to open")
+        raise ConfigError("states=top-right: every maze fills its world, so no path can be opened")
     return [to_world_corner(one) for one in smaller], [one.copy() for one in smaller]
 
 
 def without_cheese(state: MazeState) -> MazeState:
-    """Return a copy of a maze with its cheese taken away.
+    """Return a copy of a maze without its cheese.
 
     Raises:
-        ConfigError: If it has no cheese.
+        ConfigError: If the maze has no cheese.
     """
     copy = _with_cheese(state)
     copy.remove_cheese()
@@ -89,7 +91,7 @@ def without_cheese(state: MazeState) -> MazeState:
 
 
 def to_world_corner(state: MazeState) -> MazeState:
-    """Return a copy of a maze with an L-shaped way from its top-right cell to that of the world."""
+    """Return a copy of a maze with an L-shaped path from its top right to that of the world."""
     copy = state.copy()
     world, edge, low = copy.world, copy.world_dim - 1, copy.margin + copy.maze_dim - 1
     world[low : edge + 1, low] = FREE
@@ -102,12 +104,12 @@ def to_world_corner(state: MazeState) -> MazeState:
 
 
 def world_cell(state: MazeState, cell: Cell) -> Cell:
-    """Return a cell of the inner maze as one of the world, where pictures of two mazes compare."""
+    """Return the cell of the world at a cell of the inner maze, to compare mazes of any size."""
     return cell[0] + state.margin, cell[1] + state.margin
 
 
 def view_side(config: MazeConfig) -> int:
-    """Return the number of squares along one side of what the agent sees.
+    """Return the number of squares along one side of the agent's view.
 
     Raises:
         ConfigError: If the view moves with the mouse.

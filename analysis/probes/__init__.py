@@ -1,4 +1,4 @@
-"""Linear probes: what a linear map predicts from each layer's activations, beside controls."""
+"""Linear probes, which predict properties from each layer's activations, beside controls."""
 
 from chisel.analysis.probes.figures import probes_figure
 from chisel.analysis.probes.layers import INPUT, Probed, probe_layers, probe_network

@@ -1,4 +1,4 @@
-"""A figure of the scores of probes at each layer."""
+"""Draw the scores of probes at each layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chisel.analysis.results import (
 _KINDS = {"score": PALETTE[1], "untrained": PALETTE[0], "shuffled": GREY}
 _LABELS = {"score": "trained", "untrained": "untrained network", "shuffled": "shuffled labels"}
 _COLUMNS = 5
-"""Number of targets side by side."""
+"""Number of targets that are drawn side by side."""
 
 
 def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
@@ -31,7 +31,7 @@ def probes_figure(rows: Sequence[Probed], title: str) -> Figure:
 
     Args:
         rows: Rows of `probe_layers`.
-        title: One line above.
+        title: Title of the figure.
     """
     targets = list(dict.fromkeys(row.target for row in rows))
     layers = list(dict.fromkeys(row.layer for row in rows))
@@ -57,7 +57,7 @@ def _panel(ax: Axes, rows: Sequence[Probed]) -> None:
     for kind, colour in _KINDS.items():
         found: list[Estimate] = [getattr(row, kind) for row in rows]
         values = np.array([(one.value, one.low, one.high) for one in found])
-        # The score of a probe fitted to noise can be far below 0; how far does not matter.
+        # The score of a probe that was fitted to noise can be arbitrarily far below 0.
         values = np.clip(values, -0.25, 1.02)
         ax.plot(values[:, 0], places, ".-", ms=4, lw=1, color=colour, label=_LABELS[kind])
         ax.fill_betweenx(places, values[:, 1], values[:, 2], color=colour, alpha=0.18, linewidth=0)

@@ -1,4 +1,4 @@
-"""Probes at every layer of a network, and of one that was never trained."""
+"""Probe every layer of a network, and of a network that was never trained."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chisel.models import Agent
 from chisel.routing import Site
 
 INPUT = "input"
-"""Name of the observation itself, as the first layer."""
+"""Name of the observation, which counts as the first layer."""
 _NUMBERS = 2**26
-"""Number of activations that are kept at a time: a quarter of a gigabyte."""
+"""Number of activations that are kept at a time, which take a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Probed:
     features: int
     """Number of the layer's activations."""
     validation: float
-    """Score on validation layouts, to choose a layer by."""
+    """Score on validation layouts, by which a layer can be chosen."""
     strength: float
     """Penalty of the probe; see `Reading`."""
     score: Estimate
@@ -59,7 +59,7 @@ def probe_layers(
         sample: States and targets.
         layers: Names of modules, or sites; `INPUT` is the observation.
         generator: Shuffles labels, and redraws test layouts for the intervals.
-        resamples: How often layouts are redrawn.
+        resamples: Number of times that layouts are redrawn.
 
     Returns:
         A row for each layer and target, in that order.

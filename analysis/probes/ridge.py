@@ -1,4 +1,4 @@
-"""Ridge regression in its dual form: one eigendecomposition serves every target and every penalty.
+"""Ridge regression in its dual form, in which one decomposition serves all targets and penalties.
 
 A layer may have more activations than there are states. A linear probe with a squared penalty needs
 only the inner products of the states' activations.
@@ -17,7 +17,7 @@ from torch import Tensor
 Floats = NDArray[np.float64]
 
 STRENGTHS = tuple(10.0**power for power in range(-5, 4))
-"""Penalties that are tried, 1e-5 … 1e3, in mean eigenvalues of the inner products."""
+"""Penalties that are tried, from 1e-5 to 1e3, in mean eigenvalues of the inner products."""
 
 _COLUMNS = 8192
 """Number of features that are converted to float64 at a time."""
@@ -25,13 +25,13 @@ _COLUMNS = 8192
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Eigendecomposed inner products of `N` states, the first `F` of which are for fitting.
+    """Eigendecomposition of inner products of `N` states, the first `F` of which are for fitting.
 
     Features are centred by the mean of the states for fitting.
     """
 
     eigenvalues: Floats
-    """`[F]`, ascending, at least 0."""
+    """Eigenvalues `[F]`, ascending, at least 0."""
     vectors: Floats
     """Eigenvectors in the columns, `[F, F]`."""
     others: Floats
@@ -49,10 +49,10 @@ class Kernel:
         Args:
             targets: Targets of the states for fitting, `[F, K]`.
             strengths: Penalties, each above 0.
-            at: Which of the other states are predicted.
+            at: Slice of the other states that are predicted.
 
         Returns:
-            Predictions for each strength, `[N - F, K]`, or fewer rows as `at` says.
+            Predictions for each strength, `[N - F, K]`, or only the rows of `at`.
         """
         # If no feature varies, the scale is arbitrary and the prediction is the mean.
         scale = float(self.eigenvalues.mean()) or 1.0

@@ -1,4 +1,4 @@
-"""Scores of linear probes: by how much a probe's error is below that of the best constant."""
+"""Score linear probes by their error relative to that of the best constant."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProbeTarget:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """`N` states: first those for fitting, then those for validation, then those for testing."""
+    """`N` states in three parts: for fitting, for validation, and for testing."""
 
     obs: Tensor
     """Observations `[N, C, H, W]`."""
@@ -43,17 +43,18 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """The errors of a probe that predicts one target from one layer; see `score`."""
+    """Errors of a probe that predicts one target from one layer; see `score`."""
 
     target: str
     errors: Floats
-    """Error at each test state `[T]`: squared, or 1 where the class is wrong."""
+    """Error at each test state `[T]`: squared, or 1 if the class is wrong."""
     base: Floats
-    """Error of the best constant: the mean of the fitted states, or their most frequent class."""
+    """Error `[T]` of the best constant: the mean of the fitted states, or their most frequent
+    class."""
     chosen_at: float
-    """Score on the validation states. The penalty is chosen by it, and a layer can be."""
+    """Score on the validation states, by which the penalty is chosen, and a layer can be."""
     strength: float
-    """The penalty, in mean eigenvalues of the layer's inner products."""
+    """Penalty, in mean eigenvalues of the layer's inner products."""
 
 
 def read(
@@ -67,8 +68,8 @@ def read(
         kernel: Inner products of a layer: of states for fitting, validation and testing, in order.
         target: The target of all states.
         validation: Number of validation states.
-        labels: For a control, the target that the probe is fitted to and its penalty chosen by;
-            errors are those against `target`.
+        labels: For a control, the target to which the probe is fitted, and by which its penalty is
+            chosen. Errors are relative to `target`.
     """
     fitted = len(kernel.eigenvalues)
     fitted_target = labels or target
@@ -81,7 +82,7 @@ def read(
         float(_errors(fitted_target, classes, predicted, middle).sum())
         for predicted in kernel.predict(targets, STRENGTHS, others_middle)
     ]
-    # Of equal scores the stronger penalty is taken, which gives the simpler probe.
+    # If scores are equal, the stronger penalty is taken, which gives the simpler probe.
     best = max(range(len(STRENGTHS)), key=lambda number: (-tried[number], number))
     (predicted,) = kernel.predict(targets, [STRENGTHS[best]], others_test)
     return Reading(
@@ -119,7 +120,7 @@ def score(reading: Reading, weights: Floats, against: Reading | None = None) -> 
 
     Args:
         reading: Errors of the probe.
-        weights: How often each test state counts in each of `R` redrawn samples, `[R, T]`.
+        weights: Weight of each test state in each of `R` redrawn samples, `[R, T]`.
         against: Errors of another probe on the same states, whose score is subtracted (paired).
 
     Returns:
@@ -146,7 +147,7 @@ def _scores(reading: Reading, weights: Floats) -> Floats:
 
 
 def _targets(target: ProbeTarget, fitted: int) -> tuple[Floats, NDArray[np.int64] | None]:
-    """Return what the probe is fitted to `[F, K]`, and the class of each column."""
+    """Return the numbers to which the probe is fitted `[F, K]`, and the class of each column."""
     values = target.values[:fitted]
     if target.is_number:
         return values[:, None].astype(np.float64), None

@@ -1,4 +1,4 @@
-"""Collect what a study left in its folder: figures, tables, data."""
+"""Collect the figures, tables and data of a study from its folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chisel.analysis.results import MANIFEST, TABLES
 from chisel.configs import CheckpointError
 
 SHOWN = 40_000
-"""Number of bytes up to which a data file is shown, folded; a larger one is only named."""
+"""Largest number of bytes of a data file that is shown, folded; a larger file is only named."""
 _FIGURES = (".png", ".gif")
 _DATA = (".json", ".csv")
 
@@ -28,11 +28,11 @@ class Findings:
     data: Mapping[str, str] = field(default_factory=dict)
     """Texts of JSON and CSV files by name; empty for those larger than `SHOWN`."""
     command: str | None = None
-    """Command that gives the same results, if the data say."""
+    """Command that gives the same results, if the data contain it."""
     conclusion: str = ""
-    """What the study concludes."""
+    """Conclusion of the study."""
     split: str | None = None
-    """Split of the levels that it was measured on; `None` where there are none."""
+    """Split of the levels on which it was measured; `None` if there are no splits."""
 
 
 def findings(folder: Path) -> Findings:
@@ -93,7 +93,7 @@ def _digests(data: Mapping[str, Any]) -> list[str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; an empty dict if it is none of ours."""
+    """Return the content of a JSON file; an empty dict if it is no result."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

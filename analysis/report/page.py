@@ -1,4 +1,4 @@
-"""Build the page from a template, with a function for each part; all inserted text is escaped."""
+"""Build the page from a template, with a function for each part, and escape all inserted text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPLITS = {
     "test": "held-out test levels",
     "validation": "VALIDATION levels: they may have been used to choose",
 }
-"""What is said of a result, by the split of its levels."""
+"""Remark about a result, by the split of its levels."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -60,11 +60,11 @@ class Panel:
     note: str = ""
     """Sentence shown above, such as why there are no results."""
     seeds: tuple[str, ...] = ()
-    """Names of the seeds, where the results are about several together."""
+    """Names of the seeds, if the results are about several together."""
 
     @property
     def says(self) -> str:
-        """The note, or else what the study concludes."""
+        """The note or, without one, the conclusion of the study."""
         return self.note or (self.found.conclusion if self.found else "")
 
 
@@ -75,11 +75,11 @@ class Section:
     title: str
     panels: Sequence[Panel]
     summary: str = ""
-    """One line on what the study finds out."""
+    """Summary of the study in one line."""
 
     @property
     def mark(self) -> str:
-        """What the results were measured on; empty where there are no splits."""
+        """Remark about the levels of the results; empty if there are no splits."""
         found = {one.found.split for one in self.panels if one.found and one.found.split}
         return "; ".join(_SPLITS.get(one, f"levels of the split {one}") for one in sorted(found))
 
@@ -97,7 +97,7 @@ def page(
         title: Title of the page.
         checkpoints: Table as `chisel.analysis.results.plain_table` returns it.
         sections: Studies in the order of the page.
-        configs: By label of a checkpoint, the YAML of its config.
+        configs: YAML of each checkpoint's config, by its label.
         origin: Facts about the report itself, such as its command.
     """
     parts = [contents([_SUMMARY, *(one.title for one in sections), _CONFIGS])]
@@ -120,7 +120,7 @@ def contents(titles: Sequence[str]) -> str:
 
 
 def summary(sections: Sequence[Section]) -> str:
-    """Return a table of the studies: what each is about, its levels, and what it concludes."""
+    """Return a table of the studies, with summary, levels and conclusion of each."""
     columns = {
         "part": [one.title for one in sections],
         "about": [one.summary for one in sections],
@@ -134,7 +134,7 @@ def summary(sections: Sequence[Section]) -> str:
 
 
 def section(one: Section, number: int) -> str:
-    """Return a study's heading, which the contents link to, and its panels."""
+    """Return a study's heading, to which the contents link, and its panels."""
     panels = "\n".join(panel(each, alone=len(one.panels) == 1) for each in one.panels)
     about = f'<p class="note">{escape(one.summary)}</p>' if one.summary else ""
     mark = f'<p class="mark">{escape(one.mark)}</p>' if one.mark else ""
@@ -145,7 +145,7 @@ def section(one: Section, number: int) -> str:
 def panel(one: Panel, *, alone: bool = False) -> str:
     """Return the figures, tables and data of one checkpoint.
 
-    What is about one of several seeds, or about one of several levels, is folded.
+    Parts about one of several seeds, or about one of several levels, are folded.
     """
     parts = [] if alone else [f"<h3>{escape(one.label)}</h3>"]
     if one.note:
@@ -172,7 +172,7 @@ def _of_one(name: str, seeds: Sequence[str]) -> bool:
 
 
 def picture(name: str, content: bytes) -> str:
-    """Return a figure, embedded in the page; for an empty one, where it is."""
+    """Return a figure, embedded in the page; for an empty one, a note where to find it."""
     if not content:
         return f'<p class="note">{escape(name)}: too large for this page; in the folder below</p>'
     stem, _, kind = name.rpartition(".")
@@ -181,7 +181,7 @@ def picture(name: str, content: bytes) -> str:
 
 
 def table(plain: Mapping[str, Any], kind: str = "") -> str:
-    """Return a table with its title and caption; of a kind that the page's style knows."""
+    """Return a table with its title and caption; `kind` is a class of the page's style."""
     heads = "".join(f"<th>{escape(str(name))}</th>" for name in plain["columns"])
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
@@ -194,10 +194,10 @@ def table(plain: Mapping[str, Any], kind: str = "") -> str:
 
 
 def data(name: str, text: str) -> str:
-    """Return a data file, folded; of a large one, whose text is left out, the name."""
+    """Return a data file, folded; for a large one without its text, only the name."""
     return folded(name, text) if text else f'<p class="note">{escape(name)}, a large file</p>'
 
 
 def folded(title: str, text: str) -> str:
-    """Return text that opens with a click."""
+    """Return text that is folded, and opens with a click."""
     return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"

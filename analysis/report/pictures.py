@@ -1,4 +1,4 @@
-"""Keep the pictures of a page small: few colours, and none beyond the size of the page."""
+"""Keep the pictures of a page small, with few colours and a limit on their total size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from PIL import Image, UnidentifiedImageError
 from chisel.analysis.report.page import Panel, Section
 
 LARGEST = 3_400_000
-"""Number of bytes of all pictures of a page, which base64 makes 4/3 as many: below 5 MB in all."""
+"""Largest number of bytes of all pictures of a page together. Base64 makes 4/3 as many of them, so
+that they stay below 5 MB."""
 
 
 def with_small_pictures(sections: Sequence[Section], largest: int = LARGEST) -> list[Section]:
-    """Return sections with pictures of 256 colours, where that is smaller.
+    """Return sections in which pictures have 256 colours, if that makes them smaller.
 
-    If they are still too large together, the largest ones become empty, and the page names them.
+    If all pictures together are still too large, the largest become empty, and the page names them.
     """
     figures = {
         (number, place): _shrunk(panel.found.figures)
@@ -53,7 +54,7 @@ def _shrunk(figures: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _few_colours(content: bytes) -> bytes:
-    """Return a PNG with a palette, if it is smaller; other files as they are."""
+    """Return a PNG with a palette, if that is smaller; return other files unchanged."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.format != "PNG":

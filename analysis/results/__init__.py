@@ -1,4 +1,4 @@
-"""What all studies share: estimates, tables, figures, files, folders, provenance, progress."""
+"""Tools that all studies share: estimates, tables, figures, files, folders, progress."""
 
 from chisel.analysis.results.aggregates import (
     interquartile_mean,

@@ -1,8 +1,8 @@
-"""Aggregates of ten or more runs that outliers do not decide, with bootstrap intervals.
+"""Robust aggregates of ten or more runs, with bootstrap intervals.
 
 The measures are those of Agarwal et al. (2021), "Deep RL at the edge of the statistical precipice".
-Every function takes the scores of runs as one array `[n]` for each task (a lone task is a list of
-one array). Intervals are 95 % and come from a stratified bootstrap: runs are redrawn within each
+Every function takes the scores of runs as one array `[n]` for each task; a single task is a list of
+one array. Intervals are 95 % and come from a stratified bootstrap: runs are redrawn within each
 task, independently of the other tasks.
 """
 
@@ -19,7 +19,7 @@ from chisel.analysis.results.estimates import Estimate, widened_tail
 Floats = NDArray[np.float64]
 
 FEWEST_RUNS = 10
-"""Number of runs of each task below which nothing here is offered."""
+"""Number of runs of each task below which the functions raise."""
 
 _RESAMPLES = 2000
 
@@ -27,8 +27,8 @@ _RESAMPLES = 2000
 def interquartile_mean(tasks: Sequence[ArrayLike], generator: np.random.Generator) -> Estimate:
     """Return the mean of the middle half of all scores.
 
-    The interval is a percentile bootstrap, widened as much as Student's t is wider than the normal
-    (Hesterberg 2015). Its ends are NaN where all redrawn means are equal.
+    The interval is a percentile bootstrap, widened by as much as Student's t is wider than the
+    normal distribution (Hesterberg 2015). Its ends are NaN if all redrawn means are equal.
 
     Args:
         tasks: Scores of the runs of each task, `[n]` each.
@@ -52,11 +52,12 @@ def probability_of_improvement(
 ) -> Estimate:
     """Return the probability that a run of the first kind scores higher than one of the second.
 
-    A tie counts one half. It is the Mann-Whitney U divided by the number of pairs, and over several
-    tasks the mean of theirs; `n` is the number of runs of the smaller kind. For the interval, runs
-    get random weights (the Bayesian bootstrap). For each of its ends the smaller group of each task
-    has one run more, which wins or loses against all (after Gaffke 2005): so it has a width where
-    all runs of one kind are better, and covers near 0 and 1.
+    A tie counts one half. The probability is the Mann-Whitney U divided by the number of pairs, and
+    over several tasks the mean of theirs; `n` is the number of runs of the smaller kind. For the
+    interval, runs get random weights (the Bayesian bootstrap). For each end of the interval the
+    smaller group of each task gets one more run, which wins or loses against all (after Gaffke
+    2005). So the interval has a width even if all runs of one kind are better, and its coverage is
+    right near 0 and 1.
 
     Args:
         first: Scores of the runs of each task, `[n]` each.
@@ -85,10 +86,10 @@ def probability_of_improvement(
 def performance_profile(
     tasks: Sequence[ArrayLike], thresholds: ArrayLike, generator: np.random.Generator
 ) -> pd.DataFrame:
-    """Return the share of runs that score more than each threshold, the mean over tasks.
+    """Return the share of runs that score more than each threshold, mean over tasks.
 
-    Each threshold has an interval of its own (it is no band for the curve as a whole), as that of
-    `bootstrap_mean` for a share.
+    Each threshold has its own interval, like that of `bootstrap_mean` for a share. Together the
+    intervals are no band for the curve as a whole.
 
     Args:
         tasks: Scores of the runs of each task, `[n]` each.
@@ -126,9 +127,9 @@ def _checked(tasks: Sequence[ArrayLike]) -> list[Floats]:
 
 
 def _ends(lows: Floats, highs: Floats) -> Floats:
-    """Return the ends of intervals of shares, from what was drawn along the first axis."""
+    """Return the ends of intervals of shares, whose draws are along the first axis."""
     ends = [np.quantile(lows, 0.025, axis=0), np.quantile(highs, 0.975, axis=0)]
-    return np.clip(ends, 0, 1)  # sums of weights may round beyond 1
+    return np.clip(ends, 0, 1)  # rounding may bring sums of weights beyond 1
 
 
 def _middle_half(values: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Learning curves and evaluations of several runs side by side."""
+"""Compare learning curves and evaluations of several runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chisel.analysis.results.tables import new_table
 from chisel.configs import ConfigError, hint
 
 MOST_COLUMNS = 3
-"""Number of runs or groups that a table has side by side; more are rows."""
+"""Largest number of runs or groups that are columns of a table; more are rows."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Comparison:
     differing: tuple[str, ...]
     """Settings in which the evaluations differ, so that they cannot be compared."""
     contrasts: dict[str, Contrast]
-    """Two groups of seeds by metric; evaluations that differ have none."""
+    """Comparisons of two groups of seeds, by metric; there are none of evaluations that differ."""
     figure: Path | None
-    """Learning curves; `None` if none of their metrics is shown."""
+    """Figure of learning curves; `None` if none of their metrics is shown."""
     profiles: Path | None
     """Figure of performance profiles, for two groups of ten seeds or more."""
     data: Path
     shown: Mapping[str, str]
-    """Words for the metrics that the table has, by name, in the order of its rows."""
+    """Words for the table's metrics, by name, in the order of its rows."""
 
     def table(self) -> Table:
         """Return a table for a terminal: one column per run or group, more for two groups.
@@ -63,7 +63,7 @@ class Comparison:
         return table
 
     def _rows(self) -> list[list[str]]:
-        """Return what the table says: words, and a cell for each run or group."""
+        """Return the table's rows: words, and a cell for each run or group."""
         lines, contrasts = self.lines, self.contrasts
         table = [["seeds", *(str(line.seeds) for line in lines)]]
         table.append(["environment steps", *map(_steps, lines)])
@@ -122,10 +122,10 @@ def compare(
     labels: Sequence[str] = (),
     look: Look | None = None,
 ) -> Comparison:
-    """Draw learning curves with intervals over seeds, and put last values side by side.
+    """Draw learning curves with intervals over seeds, and tabulate last values side by side.
 
     Evaluations are read from `studies/eval` of each run, if they are of its newest checkpoint. They
-    are not averaged over a group whose seeds were evaluated with different settings. Two groups of
+    are not averaged over a group if its seeds were evaluated with different settings. Two groups of
     ten seeds or more also get performance profiles.
 
     Args:
@@ -133,10 +133,10 @@ def compare(
             line with a band.
         out: Folder for `curves.png`, `compare.json` and `compare.csv` (a row for each run and
             metric), and `profiles.png` if there are profiles; `None` is `studies/compare`.
-        metrics: Metrics that are shown, of training and of evaluations, in full or by what follows
-            their last `/` or `: `; empty shows the usual ones.
+        metrics: Metrics that are shown, of training and of evaluations. A name is given in full or
+            by its part after the last `/` or `: `. Empty shows the usual ones.
         labels: Words for the runs, or groups, in their order; empty takes parts of their paths.
-        look: What the figures are for.
+        look: Style and width of the figures.
 
     Raises:
         CheckpointError: If a folder is missing or has no metrics yet.
@@ -200,7 +200,7 @@ def compare(
 
 
 def _labels(folders: Sequence[Path], given: Sequence[str]) -> list[str]:
-    """Return words for each folder: those given, or what of its path the others don't share."""
+    """Return a label for each folder: the one given, or the parts that only its path has."""
     if not given:
         return labels_of(folders)
     if len(given) != len(folders) or len(set(given)) < len(given):
@@ -239,7 +239,7 @@ def _steps(line: Line) -> str:
 
 
 def _cell(line: Line, name: str, estimate: Estimate | None) -> str:
-    """Return a value, with what it was estimated from."""
+    """Return a value as text, with the number of seeds or episodes that it was estimated from."""
     if estimate is None:
         return "-"
     if line.seeds == 1:

@@ -1,4 +1,4 @@
-"""What two groups of seeds say about a metric: p, interquartile means, profiles."""
+"""Compare two groups of seeds by a metric: p, interquartile means, performance profiles."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _THRESHOLDS = 201
 
 @dataclass(frozen=True)
 class Contrast:
-    """What the seeds of two groups say about one metric."""
+    """The comparison of two groups of seeds by one metric."""
 
     p: float
-    """See `permutation_p`."""
+    """Probability that the means differ by chance alone; see `permutation_p`."""
     middle: tuple[Estimate, ...] = ()
     """Interquartile mean of each group; empty below ten seeds."""
     improvement: Estimate | None = None
@@ -38,12 +38,12 @@ class Contrast:
 def contrasts_of(
     lines: Sequence[Line], shown: Iterable[str], *, alike: bool
 ) -> dict[str, Contrast]:
-    """Return by metric what two groups of seeds say; nothing unless there are two lines.
+    """Compare two groups of seeds by each metric; return nothing unless there are two lines.
 
     Args:
-        lines: The lines.
-        shown: Metrics that are asked for.
-        alike: Whether their evaluations have equal settings.
+        lines: The lines of a comparison.
+        shown: Metrics to compare.
+        alike: Whether the evaluations of the lines have equal settings.
     """
     if len(lines) != 2:
         return {}
@@ -72,7 +72,7 @@ def _contrast(first: Sequence[float], second: Sequence[float], better: Better) -
 def profiles_of(
     lines: Sequence[Line], contrasts: Mapping[str, Contrast], shown: Mapping[str, str]
 ) -> dict[str, dict[str, pd.DataFrame]]:
-    """Return the profile of each metric and line, where there are ten seeds or more."""
+    """Return the performance profile of each metric and line with ten seeds or more."""
     profiles = {}
     for name in (name for name, found in contrasts.items() if found.middle):
         groups, draws = [line.of_seeds(name) for line in lines], np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Learning curves: what training logged, drawn with bands over seeds."""
+"""Read the metrics that training logged, and draw learning curves with bands over seeds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ METRICS = {
     "eval/above_entropy": "validation: nats above the exact entropy",
     "eval/above_entropy_forget": "the same, topic to forget",
 }
-"""Names of the metrics that are drawn, where runs have them."""
+"""Names of the metrics that are drawn, if runs have them."""
 
 RANGES = dict.fromkeys(METRICS, (0.0, math.inf)) | {
     "charts/success": (0.0, 1.0),
@@ -41,12 +41,13 @@ RANGES = dict.fromkeys(METRICS, (0.0, math.inf)) | {
 """The least and the largest value of each metric, where they are known."""
 
 FEW_SEEDS = 5
-"""Number of seeds below which they are shown one by one: an interval over so few says little."""
+"""Number of seeds below which they are shown one by one, since an interval over so few means
+little."""
 
 KEYS = ("iteration", "env_steps")
 """Columns that say when a row was logged."""
 _PANEL = (4.2, 2.9)
-"""Width and height of a panel in inches: on 85 mm of paper its smallest text is 7 pt high."""
+"""Width and height of a panel in inches; on 85 mm of paper its smallest text is 7 pt high."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class Curve:
     env_steps: int
     """Environment steps that the run has reached."""
     metrics: dict[str, pd.Series[float]]
-    """By metric the finite values `[T]`, with environment steps as index."""
+    """Finite values `[T]` of each metric, with environment steps as index."""
 
 
 def read_log(path: Path) -> pd.DataFrame:
-    """Read the complete rows of a run's CSV file; what is missing is NaN.
+    """Read the complete rows of a run's CSV file; missing values are NaN.
 
     Raises:
         CheckpointError: If the file is not one of ours or has no row yet.
@@ -99,10 +100,10 @@ def curves_figure(
 ) -> Figure:
     """Draw one panel per metric: the mean over seeds, each seed faintly, and from five on a band.
 
-    The band is the 95 % interval over seeds. The mean ends where the shortest seed does.
+    The band is the 95 % interval over seeds. The mean ends where the shortest curve ends.
 
     Args:
-        runs: By label, the curves of its seeds.
+        runs: Curves of the seeds, by label.
         metrics: Words for the metrics that are drawn, by name.
 
     Raises:
@@ -126,7 +127,7 @@ def profiles_figure(profiles: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figur
     """Draw performance profiles: the share of runs that score more than each threshold.
 
     Args:
-        profiles: By metric and label the table of `performance_profile`.
+        profiles: Tables of `performance_profile`, by metric and label.
     """
     shown = dict.fromkeys(label for of_labels in profiles.values() for label in of_labels)
     labels = {k: f"{k}; band: 95 % at each value, bootstrap over runs" for k in shown}
@@ -143,7 +144,7 @@ def profiles_figure(profiles: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figur
 def on_common_steps(
     curves: Sequence[Curve], name: str
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Interpolate the curves of one metric linearly at the same steps, where all have data."""
+    """Interpolate the curves of one metric linearly at common steps, at which all have data."""
     data = [curve.metrics[name] for curve in curves]
     first = max(values.index[0] for values in data)
     last = min(values.index[-1] for values in data)
@@ -175,7 +176,7 @@ def _panels(
 
 
 def _legend(label: str, seeds: int) -> str:
-    """Return a label that says what its line and band are."""
+    """Return a label that describes its line and band."""
     if seeds == 1:
         return label
     spread = "thin: each seed" if seeds < FEW_SEEDS else "band: 95 %, Student's t over seeds"

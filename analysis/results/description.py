@@ -1,4 +1,4 @@
-"""Say what a trained network is: its layers, regions, spaces, config, origin, and studies of it."""
+"""Describe a trained network: its layers, regions, spaces, config, origin, and possible studies."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from chisel.models import ActorCritic, Spaces, layers_of
 
 @dataclass(frozen=True)
 class Description:
-    """What `describe` found."""
+    """The tables of `describe`."""
 
     about: Table
-    """What it is and how it was trained."""
+    """Kind of the network, and its training."""
     config: Table
     layers: Table
     regions: Table | None
     """Regions of gradient routing; `None` if there are none."""
     studies: Table
-    """Studies that can be run on it."""
+    """Studies that can be run on the network."""
 
     def tables(self) -> list[Table]:
         """Return the tables in the order in which they are printed."""
@@ -36,14 +36,14 @@ class Description:
 
 
 def describe(source: Path | str, env: str | None = None) -> Description:
-    """Describe the network of a run, a checkpoint or shipped weights; of a group the first seed.
+    """Describe the network of a run, a checkpoint, shipped weights or a group's first seed.
 
     Args:
-        source: Path of it, or name of a shipped agent.
+        source: Path of the network, or name of a shipped agent.
         env: For published weights, the experiment whose environment they play in.
 
     Raises:
-        CheckpointError: If nothing can be loaded from there.
+        CheckpointError: If nothing can be loaded.
         ConfigError: If `env` is given for other than published weights.
     """
     subject = load_networks(source, env)
@@ -83,7 +83,7 @@ def _reads(spaces: Spaces) -> str:
 
 
 def _config(subject: Networks) -> Table:
-    """Return the options group by group, as they are typed."""
+    """Return the options group by group, as a user types them."""
     table = new_table("config", words=["", ""])
     config = subject.first.config
     if config is None:
@@ -160,7 +160,7 @@ def _studies(subject: Networks) -> Table:
 
 
 def _takes(study: str, subject: Networks) -> bool:
-    """Return whether a study takes a network of this kind; one that needs importing may."""
+    """Return whether a study may take a network of this kind; True if it is not imported yet."""
     try:
         option = configs.study_options(study).get("checkpoint")
     except configs.UnreadableError:

@@ -13,19 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 _NORMAL_975 = 1.959963984540054
-"""97.5 % quantile of the normal distribution: half of the 5 % lies above it."""
+"""97.5 % quantile of the normal distribution, above which half of the 5 % lie."""
 
 _MOST_ASSIGNMENTS = 200_000
-"""Number of assignments of values to two groups up to which `permutation_p` goes through all."""
+"""Largest number of assignments of values to two groups that `permutation_p` enumerates."""
 
 _RARE = 3
 """Number of successes or failures up to which Wilson's interval is widened."""
 
 _SYMMETRIC = 1e-6
-"""Skewness below which Hall's transformation is that of nothing, and a division by nothing."""
+"""Skewness below which Hall's transformation is skipped, since it would divide by zero."""
 
 FEW = 30
-"""Number of values below which Student's t replaces the bootstrap, whose interval is too narrow."""
+"""Number of values below which Student's t replaces the bootstrap, which is then too narrow."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,16 @@ class Estimate:
 
     value: float
     low: float
-    """NaN where the data say nothing about the spread (a single run, for instance)."""
+    """Lower end; NaN if the data do not determine the spread, as for a single run."""
     high: float
+    """Upper end, or NaN."""
     n: int
-    """Number of episodes, layouts or seeds that it was estimated from."""
+    """Number of episodes, layouts or seeds that the value was estimated from."""
     within: tuple[float, float] | None = field(default=None, repr=False)
-    """The least and the largest value that the quantity can have, where that is known."""
+    """Smallest and largest possible value of the quantity, if they are known."""
 
     def __eq__(self, other: object) -> bool:
-        """Whether all numbers agree; unlike floats, two NaN do."""
+        """Return whether all numbers are equal; two NaN are equal here, unlike floats."""
         return isinstance(other, Estimate) and self._numbers() == other._numbers()
 
     def __hash__(self) -> int:
@@ -53,7 +54,7 @@ class Estimate:
         return tuple(None if math.isnan(one) else one for one in numbers)
 
     def text(self, form: str) -> str:
-        """Return the value and its interval, like `0.50 (0.40, 0.60)`; without one the value alone.
+        """Return the value and its interval, like `0.50 (0.40, 0.60)`, or the value alone.
 
         Args:
             form: Format of each number, like `.2f`.
@@ -65,31 +66,31 @@ class Estimate:
 
 
 def footnote_on_equal(estimates: Iterable[Estimate]) -> str:
-    """Return the words for a table in which the mean of several values has no interval, or none.
+    """Return a footnote if the mean of several values has no interval, else an empty text.
 
     Args:
-        estimates: Means of values.
+        estimates: Means of values in a table.
     """
     equal = any(e.n > 1 and math.isfinite(e.value) and math.isnan(e.low) for e in estimates)
     return "no interval where all values are equal" if equal else ""
 
 
 def number_text(value: float, form: str) -> str:
-    """Return a number in a format like `.2f`; what rounds to zero has no minus."""
+    """Return a number in a format like `.2f`; a number that rounds to zero has no minus."""
     text = f"{value:{form}}"
     return text.lstrip("-") if not text.strip("-0.") else text
 
 
 Tree: TypeAlias = Mapping[str, Any]
-"""Estimates in mappings within mappings, by names."""
+"""Estimates by name, in nested mappings."""
 
 
 def proportion(successes: int, n: int) -> Estimate:
     """Return a proportion with its Wilson score interval (Wilson 1927).
 
     With one to three successes (or failures) the end next to 0 (or 1) is that of a Poisson number,
-    if it lies farther out (Brown, Cai and DasGupta 2001): Wilson's own covers rates of about .2/n
-    only 84 % of the time.
+    if it lies farther out (Brown, Cai and DasGupta 2001), since Wilson's own interval covers rates
+    of about .2/n only 84 % of the time.
 
     Raises:
         ValueError: If `successes` is not in 0…n.
@@ -113,14 +114,14 @@ def proportion(successes: int, n: int) -> Estimate:
 def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = None) -> Estimate:
     """Return the mean of few independent runs with Student's t interval, cut to `within`.
 
-    It also fits few mazes each of which is a mean over many squares. It assumes that values are
-    roughly normal around their mean. If a run fails now and then, the interval covers far less than
-    95 %, and no formula mends that: show the runs themselves. Runs that are all equal say nothing
-    about their spread: the ends are NaN, or those of `bootstrap_mean` if the range is known.
+    It is also right for few mazes whose values are means over many squares. It assumes that values
+    are roughly normal around their mean. If a run fails now and then, the interval covers far less
+    than 95 %, and no formula mends that: show the runs themselves. Equal runs do not determine
+    their spread, so the ends are NaN, or those of `bootstrap_mean` if the range is known.
 
     Args:
         values: One value of each run, `[n]`.
-        within: The least and the largest value that the quantity can have.
+        within: Smallest and largest possible value of the quantity.
 
     Raises:
         ValueError: If a value lies outside `within`.
@@ -142,16 +143,16 @@ def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = N
 def ratio_of_means(above: ArrayLike, below: ArrayLike) -> Estimate:
     """Return the ratio of the means of pairs of values, with Fieller's interval (1954).
 
-    Pairs are runs of two methods on the same level set, for instance; what such pairs share makes
-    the interval narrower. Its ends are NaN where it is not bounded: below two pairs, where the mean
-    below does not differ from 0, and where pairs are all in proportion.
+    Pairs are, for instance, runs of two methods on the same level set. Correlation within pairs
+    makes the interval narrower. Its ends are NaN if it is not bounded: with fewer than two pairs,
+    if the denominator's mean does not differ from 0, and if all pairs are proportional.
 
     Args:
-        above: Values whose mean is divided `[n]`.
-        below: Values whose mean divides, in the same order `[n]`.
+        above: Values of the numerator `[n]`.
+        below: Values of the denominator, in the same order `[n]`.
 
     Raises:
-        ValueError: If there are not as many of both.
+        ValueError: If the two have different lengths.
     """
     pairs = np.stack([np.asarray(above, np.float64), np.asarray(below, np.float64)])
     n = pairs.shape[1]
@@ -161,7 +162,7 @@ def ratio_of_means(above: ArrayLike, below: ArrayLike) -> Estimate:
     if n < 2 or math.isnan(value):
         return unknown
     (var_above, both), (_, var_below) = (np.cov(pairs) * t_quantile(n) ** 2 / n).tolist()
-    # All ratios r with (mean_above - r mean_below)² at most the variance of that difference.
+    # The interval has all r for which (mean_above - r mean_below)² is at most its variance.
     square, linear = mean_below**2 - var_below, mean_above * mean_below - both
     inside = linear**2 - square * (mean_above**2 - var_above)
     if square <= 0 or inside <= 1e-12 * linear**2:
@@ -171,10 +172,10 @@ def ratio_of_means(above: ArrayLike, below: ArrayLike) -> Estimate:
 
 
 def estimate_over_seeds(estimates: Sequence[Estimate]) -> Estimate:
-    """Return the mean over seeds of one quantity that each seed has an estimate of.
+    """Return the mean over seeds of one quantity, of which each seed has an estimate.
 
-    A lone estimate is returned as it is. A value that is not finite in some seed stays so, without
-    an interval. The range is the one that all seeds have, if they have the same.
+    A single estimate is returned unchanged. If the value of some seed is not finite, neither is the
+    mean, and there is no interval. The range is that of the seeds, if it is the same for all.
     """
     if len(estimates) == 1:
         return estimates[0]
@@ -190,7 +191,7 @@ def over_seeds(trees: Sequence[Tree]) -> Tree:
     """Return the `estimate_over_seeds` of each quantity that every run has.
 
     Args:
-        trees: Results of runs that differ in their seed only; a lone one is returned as it is.
+        trees: Results of runs that differ only in their seed; a single one is returned unchanged.
     """
     if len(trees) == 1:
         return trees[0]
@@ -211,7 +212,8 @@ def t_quantile(n: int) -> float:
 def widened_tail(n: int) -> float:
     """Return the share to leave out at each end of a percentile bootstrap of n values.
 
-    It widens the interval as much as Student's t is wider than the normal (Hesterberg 2015).
+    It widens the interval by as much as Student's t is wider than the normal distribution
+    (Hesterberg 2015).
     """
     return float(special.ndtr(-t_quantile(n) * math.sqrt(n / (n - 1))))
 
@@ -225,24 +227,24 @@ def bootstrap_mean(
 ) -> Estimate:
     """Return the mean of many independent values (levels, layouts, episodes) with its interval.
 
-    Without a range: Student's t below 30 values, from there on the percentile bootstrap, widened as
-    much as t is wider than the normal (Hesterberg 2015). Values that are all equal have no
-    interval then.
+    Without a range, the interval is Student's t for fewer than 30 values. From 30 on it is the
+    percentile bootstrap, widened by as much as t is wider than the normal distribution (Hesterberg
+    2015). Equal values then have no interval.
 
-    Within (least, inf), such as numbers of cells of which most are 0: Student's t of the mean after
-    Hall's transformation (1992), which takes the skewness out.
+    Within (least, inf), as for numbers of cells most of which are 0, it is Student's t of the mean
+    after Hall's transformation (1992), which removes the skewness.
 
-    Within a range: values get random weights (the Bayesian bootstrap), together with one value more
-    at that end of the range to which the interval is sought (Gaffke 2005). It never leaves the
-    range, has a width where all values are equal, is that of Clopper and Pearson for values at the
-    two ends only, and covers with few values and near the ends, too. The price: few values that
-    hardly differ have a wider interval than t would give them.
+    Within a finite range, values get random weights (the Bayesian bootstrap), and for each end of
+    the interval there is one more value at that end of the range (Gaffke 2005). The interval never
+    leaves the range, and has a width even if all values are equal. For values at the two ends only
+    it is that of Clopper and Pearson. Its coverage is right with few values and near the ends, too.
+    In return, few values that hardly differ have a wider interval than Student's t would give.
 
     Args:
-        values: `[n]`.
+        values: Values `[n]`.
         generator: Source of the random draws.
         resamples: Number of draws of the weights.
-        within: The least and the largest value that the quantity can have, such as (0, 1) for a
+        within: Smallest and largest possible value of the quantity, such as (0, 1) for a
             probability and (-1, 1) for the change of one.
 
     Raises:
@@ -271,8 +273,8 @@ def bootstrap_mean(
 def median(values: ArrayLike) -> Estimate:
     """Return the median with an interval between two of the values that covers at least 95 %.
 
-    The number of n values below the median is binomial, whatever their distribution. Fewer than six
-    values have no such interval.
+    The number of values below the median is binomial for every distribution. Fewer than six values
+    have no such interval.
     """
     sample = np.sort(np.asarray(values, np.float64))
     n = len(sample)
@@ -287,9 +289,9 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Return the exact two-sided p that the means of two groups of seeds differ by chance alone.
 
     It is the share of all assignments of the values to groups of these sizes in which the means are
-    at least as far apart as they are. For three and three it is .1 at best. Where there are more
-    than 200,000 assignments, it is estimated from so many random ones, drawn with a fixed seed.
-    Where a value is not finite, it is NaN.
+    at least as far apart as in the given one. For three and three values it is at least .1. If
+    there are more than 200,000 assignments, it is estimated from 200,000 random ones, drawn with a
+    fixed seed. If a value is not finite, it is NaN.
 
     Raises:
         ValueError: If a group is empty.
@@ -307,7 +309,7 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
         chosen = np.argpartition(draws, n - 1, axis=1)[:, :n]
     sums = values[chosen].sum(axis=1)
     apart = np.abs(sums / n - (values.sum() - sums) / (len(values) - n))
-    # Equal distances may differ in their last bits, by the order of the sum.
+    # Equal distances may differ in their last bits because of the order of the sum.
     as_far = apart >= abs(np.mean(first) - np.mean(second)) - 1e-9 * max(
         1.0, float(np.abs(values).max())
     )
@@ -335,7 +337,7 @@ def band(
 def _skewed_mean(sample: NDArray[np.float64], within: tuple[float, float]) -> Estimate:
     """Return the mean of values that are not all equal, with Hall's interval (1992, equation 2.6).
 
-    Its cubic transformation of t is monotone, and has a quantile of Student's t at its ends.
+    Hall's cubic transformation of t is monotone; at the ends of the interval it is a quantile of t.
     """
     n, mean, root = len(sample), float(sample.mean()), math.sqrt(len(sample))
     std = float(sample.std(ddof=1))
@@ -365,21 +367,21 @@ def _ends_within(
 
 
 def _counted(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the distinct values and how often each occurs.
+    """Return the distinct values and the number of occurrences of each.
 
-    Drawing how often each occurs equals drawing indices, with far less to add up.
+    Drawing these numbers is equivalent to drawing indices, with fewer terms to add up.
     """
     distinct, counts = np.unique(sample, return_counts=True)
     return distinct, counts
 
 
 def rounding_of(within: tuple[float, float]) -> float:
-    """Return how far beyond a range rounding alone may carry a value; the range may be endless."""
+    """Return by how much rounding alone may bring a value beyond a range, which may be infinite."""
     return 1e-6 * min(within[1] - within[0], 1e3)
 
 
 def _sample(values: ArrayLike, within: tuple[float, float] | None) -> NDArray[np.float64]:
-    """Return values as floats; those beyond the range by rounding alone are put back into it."""
+    """Return values as floats; those that only rounding brought beyond the range are cut to it."""
     sample = np.asarray(values, np.float64)
     if within is None or not len(sample):
         return sample

@@ -1,4 +1,4 @@
-"""The style of figures, and their files: no global plotting state is used."""
+"""Style figures, and write their files, without global plotting state."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ PALETTE = (
     "#6f410a",  # brown
     "#717171",  # dark grey
 )
-"""Colours of lines and dots, in the order in which they are used. All differ also to eyes without
-red or green receptors, and in print without colours each differs from the next."""
+"""Colours of lines and dots, in the order of their use. People without red or green receptors can
+tell them apart, and in greyscale each differs from the next."""
 
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 
@@ -43,10 +43,10 @@ LINES: tuple[dict[str, Any], ...] = tuple(
     {"color": PALETTE[n % len(PALETTE)], "linestyle": _DASHES[n % len(_DASHES)]}
     for n in range(len(PALETTE) * len(_DASHES))
 )
-"""Options of lines that are told apart by colour and by dashes; no two are the same."""
+"""Options of lines, each with another pair of colour and dashes."""
 
 INK, GREY, PALE = "#14141f", "#9a9aa5", "#c9c9cf"
-"""Colours of text and of the whole network; of controls; of what has no value."""
+"""Colours of text and of the whole network; of controls; of missing values."""
 
 CHEESE, CORNER, MOUSE = "#ff7f0e", "#1f77b4", "#ffffff"
 """Colours of things in a maze, in all pictures of mazes."""
@@ -54,7 +54,7 @@ CHEESE, CORNER, MOUSE = "#ff7f0e", "#1f77b4", "#ffffff"
 DPI = 150
 
 FOR_PAPERS = (".pdf", ".svg")
-"""Files that are written beside each picture."""
+"""Endings of the files that are written beside each picture."""
 
 _LETTER = 0.085
 """Mean width in inches of a letter of a figure's title."""
@@ -76,15 +76,15 @@ def plot_interval(
     step: bool = False,
     **line: Any,
 ) -> None:
-    """Draw a line over `x` `[N]` and a band between the ends of its interval, where they are known.
+    """Draw a line over `x` `[N]`, and a band between the ends of its interval if they are known.
 
     Args:
         ax: Axes to draw on.
-        x: Places along the x axis `[N]`.
+        x: Positions along the x axis `[N]`.
         value: The line `[N]`.
         low: Lower end of the interval `[N]`.
         high: Upper end of the interval `[N]`.
-        step: Keep each value up to the next place, as in a distribution function.
+        step: Whether each value stays up to the next position, as in a distribution function.
         line: Options of the line, such as those of `LINES`.
     """
     style = {"drawstyle": "steps-post"} if step else {}
@@ -98,7 +98,7 @@ def plot_estimates(
 ) -> None:
     """Draw estimates over `x` `[N]` as a line with dots, and their intervals as a band.
 
-    The label is followed by what each was estimated from.
+    The label is followed by the number of samples of each estimate.
     """
     ends = np.transpose([(one.value, one.low, one.high) for one in estimates])
     counts = sorted({one.n for one in estimates})
@@ -107,7 +107,7 @@ def plot_estimates(
 
 
 def explain(figure: Figure, text: str) -> None:
-    """Say what a figure's bands, bars or dots mean: above the legend below it, or else below it."""
+    """Write below a figure, above its legend, what its bands, bars or dots mean."""
     if figure.legends:
         figure.legends[-1].set_title(text, prop=FontProperties(size=8))
     else:
@@ -115,7 +115,7 @@ def explain(figure: Figure, text: str) -> None:
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Return an empty figure of some size in inches, with a bold title above if there is one."""
+    """Return an empty figure of a size in inches, with its title above in bold."""
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
         lines = textwrap.wrap(title, int(width / _LETTER))
@@ -124,12 +124,12 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
 
 
 def shared_legend(figure: Figure, ax: Axes, **options: Any) -> None:
-    """Draw one legend for all axes of a figure, below them, with the lines of one of these.
+    """Draw one legend below all axes of a figure.
 
     Args:
         figure: The figure.
-        ax: Axes whose lines stand for those of all.
-        options: Options of `Figure.legend` that differ from this.
+        ax: Axes whose lines are in the legend; the other axes have the same lines.
+        options: Options of `Figure.legend` that replace the usual ones.
     """
     usual: dict[str, Any] = {"loc": "outside lower center", "fontsize": 8, "frameon": False}
     figure.legend(*ax.get_legend_handles_labels(), **usual | options)
@@ -156,8 +156,8 @@ def style_axes(
 
     Args:
         ax: Axes to style.
-        title: Text above.
-        xlabel: Text below.
+        title: Text above the axes.
+        xlabel: Text below the axes.
         ylabel: Text on the left.
         grid: Axes whose ticks have grid lines.
         steps: Whether the x axis counts steps, which are labelled like 500k and 1.5M.
@@ -187,13 +187,13 @@ def draw_heat(
 
     Args:
         ax: Axes to draw on.
-        values: Values that are coloured `[R, C]`.
+        values: Values of the cells `[R, C]`, which are shown as colours.
         rows: Names of the rows.
         columns: Names of the columns.
         colours: Name of the colour map.
         limits: Values with the first and the last colour.
-        text: Numbers that are written `[R, C]`; `None` is the values.
-        shown: Returns the text of a number.
+        text: Numbers that are written into the cells `[R, C]`; `None` writes the values.
+        shown: Function that returns the text of a number.
         size: Size of the numbers in points.
     """
     image = ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
@@ -226,10 +226,10 @@ def plot_band(
 
     Args:
         ax: Axes to draw on.
-        steps: Places along the x axis `[T]`.
+        steps: Positions along the x axis `[T]`.
         curves: One curve `[T]` of each seed or trial.
-        within: The least and the largest value that the quantity can have.
-        least: Number of curves from which on there is a band.
+        within: Smallest and largest possible value of the quantity.
+        least: Smallest number of curves for which there is a band.
         line: Options of the line, such as `color` and `label`.
     """
     mean, low, high = band(curves, within=within)
@@ -243,16 +243,15 @@ def save_figure(
 ) -> Path:
     """Write a figure, and beside it the same as PDF and SVG for a paper, with text as text.
 
-    The same figure gives the same bytes: the files carry no date.
+    The same figure gives the same bytes, since the files carry no date. If the figure is wider than
+    requested, a note on standard error says so.
 
     Args:
         figure: Any figure made without pyplot.
-        path: File to write: SVG if it ends so, else PNG.
-        origin: Where it comes from (checkpoint digest, seed, command); kept inside the files.
-        paper: Whether to write the other two.
-        look: What it is for; `None` is a paper, and the width with which it was drawn.
-
-    A note on standard error says where it is wider than asked for.
+        path: File to write: SVG if its name ends in `.svg`, else PNG.
+        origin: Origin of the figure (checkpoint digest, seed, command), which the files contain.
+        paper: Whether to write the other two files.
+        look: Style and width; `None` is that of a paper, with the width of the figure.
 
     Raises:
         CheckpointError: If the disk refuses.
@@ -289,7 +288,7 @@ def save_figure(
 
 
 def _laid_out(figure: Figure) -> LayoutEngine | None:
-    """Lay a figure out and return what did it; otherwise each file would, and draw it twice."""
+    """Lay a figure out once for all its files, and return its layout engine."""
     engine = figure.get_layout_engine()
     if engine is not None:
         figure.set_dpi(DPI)
@@ -309,7 +308,7 @@ def write_gif(path: Path, frames: NDArray[np.uint8], fps: int) -> None:
 
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise ValueError(f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}")
-    # With one palette for all frames and no dithering, only what moves takes room in the file.
+    # With one palette for all frames and no dithering, only moving parts take space in the file.
     middle = Image.fromarray(frames[len(frames) // 2]).quantize()
     first, *others = [
         Image.fromarray(frame).quantize(palette=middle, dither=Image.Dither.NONE)

@@ -1,4 +1,4 @@
-"""Write the files of results: each whole or not at all, all of a result in place of the last."""
+"""Write the files of results, each completely or not at all, and replace earlier results."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _PROBE = bytes(65536)
 """Content of a test file, as large as a small result: a full disk still creates empty files."""
 
 _Stamps = dict[str, tuple[int, int, int]]
-"""By file name the time of the last change, the size and the inode."""
+"""Time of the last change, size and inode of each file, by name."""
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> Path:
-    """Write what `plain` takes as JSON.
+    """Write a mapping of values that `plain` takes as JSON.
 
     Raises:
-        CheckpointError: If the disk refuses.
+        CheckpointError: If the file cannot be written.
         TypeError: If a value is of a kind that `plain` does not take.
     """
     return write_file(path, (json.dumps(plain(data), indent=1, allow_nan=False) + "\n").encode())
@@ -42,8 +42,8 @@ def write_json(path: Path, data: Mapping[str, Any]) -> Path:
 def plain(value: Any) -> Any:
     """Return plain values for JSON, with `None` for NaN and infinity.
 
-    An object with `to_plain` gives what that returns, another dataclass its fields by name, without
-    those with `repr=False`; a frame gives a list for each column.
+    An object with `to_plain` is replaced by the result of that method, and another dataclass by its
+    fields by name, without those with `repr=False`. A frame becomes a list for each column.
 
     Raises:
         TypeError: If a value is of another kind.
@@ -60,7 +60,7 @@ def plain(value: Any) -> Any:
 
 
 def _opened(value: Any) -> Any:
-    """Return what an object holds, one level deep."""
+    """Return the content of an object, one level deep."""
     for method in ("to_plain", "_asdict", "tolist"):
         if hasattr(value, method):
             return getattr(value, method)()
@@ -75,10 +75,10 @@ def _opened(value: Any) -> Any:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:
-    """Write the columns of a table, without its index; what is missing is an empty cell.
+    """Write the columns of a table, without its index; a missing value is an empty cell.
 
     Raises:
-        CheckpointError: If the disk refuses.
+        CheckpointError: If the file cannot be written.
     """
     return write_file(path, frame.to_csv(index=False, lineterminator="\n").encode())
 
@@ -87,7 +87,7 @@ def make_folder(folder: Path | str) -> Path:
     """Return a folder in which files can be written, made if need be.
 
     Raises:
-        ConfigError: If it cannot be made or written in.
+        ConfigError: If the folder cannot be made, or files cannot be written in it.
     """
     folder = Path(folder)
     try:
@@ -99,10 +99,10 @@ def make_folder(folder: Path | str) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Check that files can be written in a folder, or where it would be made; leave nothing there.
+    """Check that files can be written in a folder, or that it could be made; leave nothing there.
 
     Raises:
-        ConfigError: If they cannot.
+        ConfigError: If files cannot be written there.
     """
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     try:
@@ -117,11 +117,12 @@ def check_folder(folder: Path) -> None:
 def replace_results(folder: Path, study: str, options: Mapping[str, Any]) -> Iterator[None]:
     """Let results be written within the context, in place of earlier ones of the same study.
 
-    Only files that the manifest of an earlier result names are removed. At the end each JSON file
-    gets a manifest. If writing fails or is interrupted, the files written so far are removed.
+    Of the earlier files, only those in the manifest of an earlier result are removed. At the end
+    each JSON file gets a manifest. If writing fails or is interrupted, the files written so far are
+    removed.
 
     Args:
-        folder: Folder that the files are written to.
+        folder: Folder to which the files are written.
         study: Name of the study.
         options: Options of the study, in plain values.
     """
@@ -145,7 +146,7 @@ def _refused(folder: Path, error: OSError) -> ConfigError:
 
 
 def _named_in_manifests(folder: Path, study: str) -> list[str]:
-    """Return the names of the files that results of a study in a folder say they wrote."""
+    """Return the names of the files in the manifests of a study's results in a folder."""
     found: list[str] = []
     for file in folder.glob("*.json"):
         manifest = read_json(file).get(MANIFEST)
@@ -166,12 +167,12 @@ def read_json(file: Path) -> dict[str, Any]:
 def _remove(folder: Path, names: list[str]) -> None:
     for name in names:
         file = folder / name
-        if file.parent == folder and file.is_file():  # a damaged manifest may name anything
+        if file.parent == folder and file.is_file():  # a damaged manifest may contain any name
             file.unlink()
 
 
 def _stamps(folder: Path) -> _Stamps:
-    """Return, by name, what shows whether a file was written again."""
+    """Return the stamps of all files, which change when a file is written again."""
     stats = {file.name: file.stat() for file in folder.iterdir() if file.is_file()}
     return {name: (one.st_mtime_ns, one.st_size, one.st_ino) for name, one in stats.items()}
 

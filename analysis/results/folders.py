@@ -1,4 +1,4 @@
-"""Folders of results: different weights or options never share one."""
+"""Choose the folders of results, so that different weights or options never share one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGITS = 8
 
 
 def runs_of(checkpoint: Path | str) -> list[Path]:
-    """Return the runs of a group of seeds, by seed; for any other path the path alone."""
+    """Return the runs of a group of seeds, ordered by seed; for any other path, the path alone."""
     path = agent_path(checkpoint)
     if holds_agent(path):
         return [path]
@@ -25,9 +25,9 @@ def runs_of(checkpoint: Path | str) -> list[Path]:
 
 
 def points_of(grid: Path | str) -> list[Path]:
-    """Return the runs, or groups of seeds, of a grid, in its order; for any other path it alone.
+    """Return the runs, or groups of seeds, of a grid in its order; for another path, it alone.
 
-    Those without a log of metrics are left out.
+    Runs without a log of metrics are left out.
     """
     path = agent_path(grid)
     runs = [Path(name) for name in read_json(path / GROUP_FILE).get("folders", [])]
@@ -37,7 +37,7 @@ def points_of(grid: Path | str) -> list[Path]:
 
 
 def home_above(paths: Sequence[Path | str]) -> str:
-    """Return the folder that all paths lie in; empty if there is one path, or no such folder."""
+    """Return the folder that contains all paths; empty if there is one path or no such folder."""
     names = list(map(str, paths))
     if len(names) < 2 or len(set(map(os.path.isabs, names))) > 1:
         return ""
@@ -46,7 +46,7 @@ def home_above(paths: Sequence[Path | str]) -> str:
 
 
 def labels_of(paths: Sequence[Path | str]) -> list[str]:
-    """Return words for runs and other places: what of each path the others don't share."""
+    """Return a label for each path: the parts that not all paths share."""
     home = home_above(paths)
     if not home:
         parts = [Path(str(one).removeprefix(PREFIX)).parts for one in paths]
@@ -81,11 +81,11 @@ def check_writable(checkpoint: Path | str | None, out: Path | str | None) -> Non
     """Check that a study's results can be written, before the study works for an hour.
 
     Args:
-        checkpoint: What is studied, if anything is.
+        checkpoint: Path of the studied network, if there is one.
         out: Folder of the results; `None` is `studies/` of the run, or of the current folder.
 
     Raises:
-        ConfigError: If they cannot be written.
+        ConfigError: If the results cannot be written.
     """
     path = Path() if checkpoint is None else agent_path(checkpoint)
     if path.is_file() and path.parent.name == CHECKPOINTS:
@@ -106,7 +106,7 @@ def joined(*parts: str) -> str:
 
 
 def _name_of(source: Path) -> str:
-    """Return a name for weights that belong to no run: their file, folder or group and seed."""
+    """Return a name for weights that belong to no run: that of their file, folder or seed."""
     if source.name != WEIGHTS:
         return source.stem
     folder = source.resolve().parent

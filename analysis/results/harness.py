@@ -1,4 +1,4 @@
-"""Run a study: read its options, load its agents, call its function, write what it found.
+"""Run a study: read its options, load its agents, call its function, write its result.
 
 A study is a function from agents and typed options to a `Result`:
 
@@ -55,14 +55,14 @@ from chisel.configs import (
 from chisel.models import Agent, Loaded
 
 _AROUND = (THREADS.name, STYLE.name, WIDTH.name)
-"""How fast a result is computed, and how figures are drawn."""
+"""Options that change how fast a result is computed, or how figures are drawn."""
 _NO_OPTIONS = ("checkpoint", "out", *_AROUND)
-"""What is studied, where results go, and the above: no options that a result depends on."""
+"""Options on which the numbers of a result do not depend, besides the studied network."""
 _HOME = "runs_dir"
-"""Option of studies that train: their results lie beside the runs."""
+"""Option of studies that train; their results lie beside the runs."""
 _PLAIN = re.compile(r"[A-Za-z0-9._]+")
 _LONGEST = 48
-"""Number of characters of options that are spelt out in a folder's name."""
+"""Largest number of characters of options that are spelt out in a folder's name."""
 _PACKAGES = ("chisel", "numpy", "numba", "torch")
 """Packages whose version can change a result."""
 
@@ -74,11 +74,11 @@ class Call:
     study: str
     options: Mapping[str, Option]
     values: Mapping[str, Any]
-    """All values by name, also those of `checkpoint`, `out` and `threads`."""
+    """Values by name, including those of `checkpoint`, `out` and `threads`."""
 
     @property
     def changed(self) -> dict[str, str]:
-        """The options that are not at their defaults, as they are typed."""
+        """The options that are not at their defaults, as a user types them."""
         return {
             name: option.typed(self.values[name])
             for name, option in self.options.items()
@@ -122,9 +122,9 @@ class Call:
     def folder(self, subjects: Sequence[Networks]) -> Path:
         """Return the folder of the results.
 
-        It is `out` if given; else `studies/STUDY` of the run or group, of `runs_dir`, or of the
-        current folder, followed by the options that are not at their defaults. Networks that belong
-        to no run, or several, have a folder of their own in there, named by their digests.
+        It is `out` if given. Otherwise it is `studies/STUDY` of the run or group, of `runs_dir`, or
+        of the current folder, followed by the options that are not at their defaults. Networks that
+        belong to no run, and several networks, have their own folder in it, named by their digests.
         """
         out, words = self.values["out"], self.words()
         if out is not None:
@@ -145,7 +145,7 @@ def run_study(
     *,
     written: Callable[[Path], object] | None = None,
 ) -> Path:
-    """Run a study and write what it found into one folder, in place of its earlier results.
+    """Run a study and write its result into one folder, in place of its earlier results.
 
     Args:
         study: Name of the study.
@@ -160,7 +160,7 @@ def run_study(
     Raises:
         ConfigError: If an option is unknown, missing or impossible, or results cannot be written.
         CheckpointError: If an agent cannot be loaded.
-        EnvironmentFault: If the study says that something fails, after all is written.
+        EnvironmentFault: If the result has a `failure`; everything is written before.
     """
     options = options_of(study, function)
     call = Call(study, options, read_options(study, options, given))
@@ -185,9 +185,10 @@ def run_study(
 def find_results(
     study: str, function: Callable[..., Result], given: Mapping[str, Any]
 ) -> Path | None:
-    """Return the folder that holds what `run_study` would write, if it has been written already.
+    """Return the folder with the result that `run_study` would write, if it is there already.
 
-    The results must be about the same weights, with the same options.
+    The result must be about the same weights, with the same options. Arguments are those of
+    `run_study`.
     """
     options = options_of(study, function)
     call = Call(study, options, read_options(study, options, given))
@@ -200,7 +201,7 @@ def find_results(
 
 
 def _loaded(call: Call, progress: ProgressCallback) -> dict[str, tuple[Networks, ...]]:
-    """Load the groups of all options that take agents: one, or where several are taken, each."""
+    """Load the networks of all options that take some: one group, or each of several."""
     found = {}
     for name, option in call.options.items():
         value = call.values[name]
@@ -213,7 +214,7 @@ def _loaded(call: Call, progress: ProgressCallback) -> dict[str, tuple[Networks,
 def _group(
     option: Option, given: Networks | Agent | str, env: str | None, progress: ProgressCallback
 ) -> Networks:
-    """Load one group; `env` is for what is studied, and for other published weights beside it."""
+    """Load one group; `env` is passed on for the studied network and for published weights."""
     studied = option.name == "checkpoint"
     load = load_networks if option.kind == "Networks" else load_agents
     found = load(given, env if studied or str(given).endswith(".pth") else None)
@@ -231,7 +232,7 @@ def _called(
     loaded: Mapping[str, tuple[Networks, ...]],
     progress: ProgressCallback,
 ) -> Result:
-    """Call a study's function; one that takes a single agent once for each seed of a group."""
+    """Call a study's function, or once for each seed of a group if it takes a single agent."""
     given = {k: v for k, v in call.values.items() if k not in ("out", "env", *_AROUND)}
     own_bar = PROGRESS in inspect.signature(function).parameters
     given |= {PROGRESS: progress} if own_bar else {}
@@ -270,7 +271,7 @@ def over_seeds(results: Mapping[str, Result]) -> Result:
 
 
 def _table_over_seeds(tables: Sequence[DataTable]) -> DataTable:
-    """Return means over the seeds of rows about the same thing, and how many seeds have it."""
+    """Return means over seeds of rows about the same thing, and the number of seeds of each."""
     rows: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for table in tables:
         for row in table.rows:
@@ -291,7 +292,7 @@ def _mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _mean_cell(cells: Sequence[Any]) -> Any:
-    """Return the mean over seeds of numbers; a number that never changes; or all texts once."""
+    """Return the mean over seeds of numbers, a number that is equal in all, or all texts once."""
     if not cells:
         return None
     if isinstance(cells[0], Estimate):

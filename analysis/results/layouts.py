@@ -1,8 +1,8 @@
 """Means and changes over the layouts of mazes.
 
 Small mazes repeat: of 1,000 test levels up to 9×9, 439 share 17 layouts of 5×5. An agent behaves
-much alike in levels with the same walls, so these are one piece of evidence. Each layout weighs the
-same, with the mean of its levels, and intervals are over layouts.
+much the same in levels with the same walls, so they count as one sample. Each layout has the same
+weight, with the mean of its levels as its value, and intervals are over layouts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chisel.analysis.results.estimates import Estimate, bootstrap_mean, proporti
 
 Floats = NDArray[np.float64]
 Range = tuple[float, float]
-"""The least and the largest value that a quantity can have."""
+"""Smallest and largest possible value of a quantity."""
 Layouts = NDArray[np.int64]
 """The layout of each episode, as a number `[E]`."""
 
@@ -23,8 +23,9 @@ def by_layout(values: Floats, layouts: Layouts | None) -> Floats:
     """Return the mean of each layout's values `[L]`, in the order of the layouts' numbers.
 
     Args:
-        values: Values of episodes `[E]`; NaN where there is none.
-        layouts: Layout of each `[E]`; `None`: none repeats. One without any value is left out.
+        values: Values of episodes `[E]`; NaN if an episode has none.
+        layouts: Layout of each episode `[E]`; `None` if no layout repeats. A layout without any
+            value is left out.
     """
     if layouts is None:
         return values[~np.isnan(values)]
@@ -44,11 +45,11 @@ def mean_over_layouts(
     """Return the mean over layouts of the mean in each; `n` is the number of layouts.
 
     Args:
-        values: Values of episodes `[E]`; NaN where there is none.
-        layouts: Layout of each `[E]`. `None`: none repeats.
+        values: Values of episodes `[E]`; NaN if an episode has none.
+        layouts: Layout of each episode `[E]`; `None` if no layout repeats.
         generator: Source of the bootstrap's draws.
-        within: The least and the largest value that there can be, which the interval stays within.
-            For shares, (0, 1), it is Wilson's where every layout is 0 or 1 throughout.
+        within: Smallest and largest possible value, between which the interval stays. For shares,
+            (0, 1), the interval is Wilson's if every layout has only values 0 or only values 1.
     """
     means = by_layout(np.asarray(values, np.float64), layouts)
     if within == (0.0, 1.0) and np.isin(means, (0.0, 1.0)).all():
@@ -76,7 +77,7 @@ def change_over_layouts(
 def redrawn(
     groups: NDArray[np.int64], generator: np.random.Generator, resamples: int
 ) -> list[Floats]:
-    """Draw groups of episodes with replacement; return how often each episode counts `[E]`.
+    """Draw groups of episodes with replacement, and return each episode's count `[E]` in each draw.
 
     Args:
         groups: Number of the group of each episode `[E]`.

@@ -1,4 +1,4 @@
-"""The lines of a comparison: what runs, or groups of seeds, have logged and reached."""
+"""Collect the lines of a comparison: the metrics of runs or of groups of seeds."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from chisel.analysis.results.stored_evaluation import Better, StoredEvaluation, 
 from chisel.configs import CheckpointError
 
 _TAIL = 0.05
-"""The last value of a noisy curve is the mean of this share of its points."""
+"""Share of a noisy curve's last points whose mean is its last value."""
 
 _BETTER: dict[str, Better] = {"charts/success": "higher", "charts/episodic_return": "higher"}
-"""Which way metrics of training are better; for the others it depends on the world."""
+"""Whether higher or lower values of a training metric are better; for others that depends on the
+world."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One run, or one group of runs that differ in their seed only."""
+    """One run, or one group of runs that differ only in their seed."""
 
     folder: str
     label: str
-    """Words for it in the figures and the table."""
+    """Words for the line in the figures and the table."""
     steps: tuple[int, ...]
     """Environment steps that each seed has reached."""
     last: dict[str, Estimate]
-    """By metric the value at the last step that all seeds have reached, over the seeds that logged
-    it by then."""
+    """Value of each metric at the last step that all seeds have reached, over the seeds that had
+    logged it by then."""
     evaluation: dict[str, Estimate]
-    """As `StoredEvaluation.scores`: over the seeds that have one; for a lone run, over what it
-    played."""
+    """Metrics of evaluations, as in `StoredEvaluation.scores`: over the seeds that have one; for a
+    single run, over its episodes."""
     values: pd.DataFrame
     """The numbers behind both: a row for each run, a column for each metric, NaN if it has none."""
     better: dict[str, Better]
-    """Which way each metric is better, where that is known."""
+    """Whether higher or lower values of each metric are better, if that is known."""
     settings: dict[str, list[str]]
-    """Settings of the evaluations: by key every value that occurs."""
+    """Every value of each setting of the evaluations, by key."""
     notes: tuple[str, ...]
     """Sentences about what is not shown, and why."""
 
@@ -53,7 +54,7 @@ class Line:
 
     @property
     def env_steps(self) -> int:
-        """Environment steps that all its seeds have reached."""
+        """Number of environment steps that all seeds have reached."""
         return min(self.steps)
 
     def of_seeds(self, name: str) -> list[float]:
@@ -62,7 +63,7 @@ class Line:
         return [float(value) for value in known]
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what is written as JSON."""
+        """Return the line in plain values, for JSON."""
         return {
             "folder": self.folder,
             "label": self.label,
@@ -78,10 +79,10 @@ class Line:
 
 
 def curves_of(folder: Path) -> list[Curve]:
-    """Read what a run, or each seed of a group, has logged.
+    """Read the curves of a run, or of each seed of a group.
 
     Raises:
-        CheckpointError: If nothing is logged there.
+        CheckpointError: If the folder has no log of metrics.
     """
     members = [folder] if (folder / "metrics.csv").is_file() else sorted(folder.glob("seed-*"))
     curves = [read_curves(member) for member in members if (member / "metrics.csv").is_file()]
@@ -139,13 +140,13 @@ def _frame(values: Mapping[Path, Mapping[str, float]]) -> pd.DataFrame:
 
 
 def _range(name: str, values: pd.Series[float]) -> tuple[float, float] | None:
-    """Return the range of a metric; `None` if a user's environment gives the name another one."""
+    """Return the range of a metric; `None` if values of a user's environment are outside of it."""
     within = RANGES.get(name)
     return within if within and values.dropna().between(*within).all() else None
 
 
 def _last_values(seed: Curve, end: int) -> dict[str, float]:
-    """Return, by metric, the value that a seed had logged when the shortest seed ended."""
+    """Return the value of each metric that a seed had logged when the shortest seed ended."""
     known = {name: one.to_numpy()[one.index <= end] for name, one in seed.metrics.items()}
     return {
         name: float(one[-max(1, int(_TAIL * len(one))) :].mean())
@@ -155,7 +156,7 @@ def _last_values(seed: Curve, end: int) -> dict[str, float]:
 
 
 def _values_of(settings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return by key every value that occurs; `-` where a key is missing."""
+    """Return every value of each key; `-` if the key is missing."""
     keys = sorted({key for one in settings for key in one})
     return {key: sorted({one.get(key, "-") for one in settings}) for key in keys}
 

@@ -1,4 +1,4 @@
-"""What a run logged while it trained, as tables for a terminal."""
+"""Show the metrics that a run logged while it trained, as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _OPTIONS = (
     Option("plot", bool, False),
 )
 _LAST = 20
-"""Number of rows that are shown of metrics that are asked for."""
+"""Default number of rows that are shown of each requested metric."""
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 20
-"""Characters of a curve."""
+"""Width of a curve in characters."""
 
 
 def logs(
     folder: Path | str, *, key: str | Sequence[str] = (), last: Any = None, plot: Any = False
 ) -> list[Table]:
-    """Return tables of what a run, or each of several beside the others, has logged.
+    """Return tables of the metrics that a run, or several runs side by side, have logged.
 
     Args:
         folder: Folder of a run with `metrics.csv` and maybe `studies.csv`, or a folder of runs.
-        key: Metrics whose last rows are shown. Without them the newest value of every metric is.
+        key: Metrics whose last rows are shown. Empty shows the newest value of every metric.
         last: Number of rows that are shown; `None` shows 20.
         plot: Whether to draw each metric over the whole training instead.
 
     Raises:
-        CheckpointError: If no run is there, or its log is damaged or has no row yet.
+        CheckpointError: If the folder has no run, or a log is damaged or has no row yet.
         ConfigError: If a metric was not logged, or an option is malformed or has no effect.
     """
     values = zip(_OPTIONS, (key, last, plot), strict=True)
@@ -62,7 +62,7 @@ def logs(
 
 
 def _read(folder: Path) -> dict[str, pd.DataFrame]:
-    """Read the logs of a run or of several, by name; rows are by iteration and `env_steps`."""
+    """Read the logs of one or several runs, by name; rows are by iteration and `env_steps`."""
     if (folder / "metrics.csv").is_file():
         return {folder.name: _read_one(folder)}
     found = [file.parent for depth in ("*", "*/*") for file in folder.glob(f"{depth}/metrics.csv")]

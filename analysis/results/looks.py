@@ -1,4 +1,4 @@
-"""Fit a figure to the page, the slide or the dark screen that it is for."""
+"""Fit a figure to a page, a slide or a dark screen."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 SMALLEST = 7.0
-"""Size in points below which no text of a figure is, as journals ask."""
+"""Smallest size of a figure's text in points, which journals require."""
 _SLIDES = 1.4
-"""Factor of text and lines on slides, which are read from afar."""
+"""Factor of the size of text and lines on slides, which are read from afar."""
 _THINNEST = 0.5
-"""Width in points below which no line is drawn."""
+"""Smallest width of a line in points."""
 _INCH = 25.4
 _WIDER = (130.0, 174.0, 260.0)
-"""Widths in mm that are tried where a figure does not fit in the one that is asked for."""
+"""Widths in mm that are tried if a figure does not fit into the requested one."""
 _OVER = 0.04
-"""Inches by which something may reach over the edge of a figure."""
+"""Number of inches by which something may reach over the edge of a figure."""
 _NARROWEST = 0.5
-"""Width in inches below which a panel says nothing."""
+"""Width in inches below which a panel is too narrow to read."""
 _NIGHT, _DAY = "#16161d", "#e9e9f0"
-"""Background of dark figures, and what is black in others."""
+"""Background of dark figures, and the colour in them of what is black in others."""
 _COLOURLESS = 0.12
-"""Difference between the largest and the smallest part of RGB up to which a colour is grey."""
+"""Largest difference between two parts of RGB for which a colour counts as grey."""
 _BRIGHT = 0.45
 """Luminance towards which darker colours are lightened on a dark background."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a figure is for."""
+    """Style and width of a figure."""
 
     style: str = "paper"
-    """One of those that `STYLE` allows."""
+    """One of the words that `STYLE` allows."""
     width: float | None = None
-    """Width in mm; `None` leaves it as it was drawn."""
+    """Width in mm; `None` keeps the width with which it was drawn."""
 
     def fitted(self, figure: Figure) -> Figure:
-        """Return a figure of this look: its width, and the sizes and colours of text and lines.
+        """Return the figure with this width, and with sizes and colours of text and lines to suit.
 
-        Text shrinks with the width as long as it is at least `SMALLEST` high. Where that is too
-        large for the width, the figure is as much wider as it needs.
+        Text shrinks with the width, but not below `SMALLEST`. If that is too large for the width,
+        the figure becomes as wide as necessary.
         """
         if self.width is None:
             self._apply(figure, 1.0)
@@ -70,8 +70,8 @@ class Look:
     def _apply(self, figure: Figure, scale: float) -> None:
         """Scale a figure in place.
 
-        It becomes higher where its text did not shrink, unless its axes have a shape of their own,
-        as images have.
+        It becomes higher if its text could not shrink, unless its axes have a fixed aspect, as
+        images have.
         """
         larger = 1.0 if self.style == "paper" else _SLIDES
         written = _scale_text(figure, scale * larger)
@@ -87,7 +87,7 @@ class Look:
 
 
 def _fits(figure: Figure) -> bool:
-    """Return whether all is inside a figure, and no axes have become too narrow to read."""
+    """Return whether everything is inside a figure, and no axes are too narrow to read."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "constrained_layout not applied")
         try:
@@ -111,7 +111,7 @@ def _overlap(ax: Axes) -> bool:
 
 
 def _wrap_titles(figure: Figure) -> None:
-    """Break titles that are wider than what they are above."""
+    """Break titles that are wider than their figure or axes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "constrained_layout not applied")
         figure.draw_without_rendering()
@@ -128,7 +128,7 @@ def _wrap_titles(figure: Figure) -> None:
 
 
 def _axes(figure: Figure) -> list[Axes]:
-    """Return all axes of a figure, also those inside of others, as some colour bars are."""
+    """Return all axes of a figure, including axes inside of others, such as some colour bars."""
     return figure.findobj(Axes)
 
 
@@ -158,9 +158,9 @@ def _scale_lines(figure: Figure, scale: float) -> None:
 
 
 def _darken(figure: Figure) -> None:
-    """Turn paper into night: grey colours are inverted, and what is too dark is lightened.
+    """Make a figure dark: invert grey colours, and lighten colours that are too dark.
 
-    What is drawn on an image, or into cells that have colours of their own, stays as it is.
+    Text and lines on images, and in coloured cells, do not change.
     """
     kept = {one for ax in _axes(figure) if _is_picture(ax) for one in _drawn_in(ax)}
     for artist in figure.findobj():
@@ -177,13 +177,13 @@ def _is_picture(ax: Axes) -> bool:
 
 
 def _drawn_in(ax: Axes) -> list[Artist]:
-    """Return what is drawn in axes, and their background; not their title and their labels."""
+    """Return the artists in axes and their background, without title and labels."""
     own = [ax.patch, *ax.texts, *ax.lines, *ax.patches, *ax.collections, *ax.images]
     return [part for one in own for part in one.findobj()]
 
 
 def _recolour(artist: Any) -> None:
-    """Give an artist the colours that it has on a dark page."""
+    """Change the colours of an artist to those on a dark page."""
     if isinstance(artist, Text | Line2D):
         artist.set_color(_at_night(artist.get_color()))
     if isinstance(artist, Line2D):
@@ -199,7 +199,7 @@ def _recolour(artist: Any) -> None:
 
 
 def _at_night(colour: Any) -> Any:
-    """Return the colour of something on a dark page, with the same opacity."""
+    """Return the colour that replaces this one on a dark page, with the same opacity."""
     if isinstance(colour, str) and colour == "none":
         return colour
     *parts, alpha = to_rgba(colour)

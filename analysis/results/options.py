@@ -1,4 +1,4 @@
-"""The options of studies that are imported, whose annotations are our types."""
+"""Read the options of imported studies, whose annotations are types of this package."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def options_of(study: str, function: Callable[..., Any]) -> dict[str, Option]:
 
 
 def options_help(study: str, function: Callable[..., Any], width: int = 80) -> str:
-    """Return help on a study: what it does, and each option with its type, default and meaning."""
+    """Return the help text of a study: its summary, and each option with type and default."""
     return configs.options_help(study, function, options_of(study, function), width)

@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 def read_plain(kind: type[T], plain: Any, where: str = "") -> T:
-    """Make a dataclass from plain values, as JSON has them.
+    """Make a dataclass from plain values, such as those of JSON.
 
     Fields are numbers, strings, bools, `Literal`s, tuples of one type, dataclasses, or a union of
-    those with `None`. A union of dataclasses is told apart by their field `kind`.
+    those with `None`. The field `kind` decides between the dataclasses of a union.
 
     Args:
         kind: The dataclass, or a union of dataclasses.
         plain: Dicts, lists, strings, numbers.
-        where: What is read, for messages.
+        where: Name of what is read, for messages.
 
     Raises:
-        ConfigError: A field is missing, unknown or of the wrong type, or a number is not finite.
+        ConfigError: If a field is missing, unknown or of the wrong type, or a number is not finite.
     """
     value: T = _read(kind, plain, where)
     return value

@@ -1,4 +1,4 @@
-"""Progress bars in a terminal."""
+"""Show progress bars in a terminal."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ProgressCallback = Callable[[str, int, int], None]
 def progress_bars() -> Iterator[ProgressCallback]:
     """Show a bar for each label on standard error, if that is a terminal; remove them at the end.
 
-    Until the first label nothing is drawn, so that a training within the context has the terminal
-    for its own bar.
+    Nothing is drawn before the first label, so that a training within the context can use the
+    terminal for its own bar.
 
     Yields:
         The function to call.
@@ -53,7 +53,7 @@ def labelled(progress: ProgressCallback, prefix: str) -> ProgressCallback:
 
 
 def counted(items: Sequence[T], label: str, progress: ProgressCallback) -> Iterator[T]:
-    """Iterate over items, and show under a label how many of them are done."""
+    """Iterate over items, and show under a label the number of those that are done."""
     for done, item in enumerate(items):
         progress(label, done, len(items))
         yield item

@@ -20,30 +20,30 @@ from chisel.analysis.results.tables import new_table
 
 @dataclass(frozen=True)
 class DataTable:
-    """A table of results: one row for each thing that was measured.
+    """A table of results, with one row for each thing that was measured.
 
-    A cell is text, a number, an `Estimate`, or `None` where there is nothing to show.
+    A cell is text, a number, an `Estimate`, or `None` if there is nothing to show.
     """
 
     title: str
     rows: Sequence[Mapping[str, Any]]
-    """Cells by heading; the rows may lack some."""
+    """Cells of each row, by heading; a row may lack some headings."""
     caption: str = ""
     form: str | Mapping[str, str] = ".2f"
-    """Format of numbers and estimates, or of those under each heading; others have `.2f`."""
+    """Format of numbers and estimates, or formats by heading; others have `.2f`."""
     key: Sequence[str] = ()
-    """Headings whose texts say what a row is about, so that rows of several seeds can be joined;
-    empty: all headings with texts."""
+    """Headings whose texts identify a row, so that rows of several seeds can be joined; empty takes
+    all headings with texts."""
     spread: str = ""
-    """What intervals are over, like `95 % intervals over mazes`; it ends the caption."""
+    """Last sentence of the caption, about the intervals, like `95 % intervals over mazes`."""
     words: Mapping[str, str] = field(default_factory=dict)
-    """Texts that are printed in place of those of cells; files keep the cells' own."""
+    """Texts that are printed in place of the cells' own; files keep the cells' own."""
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a frame; an estimate has columns of its own for `low`, `high` and `n`.
+        """The rows as a frame; an estimate has additional columns for `low`, `high` and `n`.
 
-        Whole numbers stay whole where some rows have none.
+        Whole numbers stay whole even if some rows lack them.
         """
         rows = [_wide(row) for row in self.rows]
         frame = pd.DataFrame(rows)
@@ -53,11 +53,11 @@ class DataTable:
 
     @property
     def headings(self) -> list[str]:
-        """Headings in the order in which rows first have them."""
+        """Headings in the order in which they first occur in a row."""
         return list(dict.fromkeys(heading for row in self.rows for heading in row))
 
     def table(self) -> Table:
-        """Return a table for a terminal: texts on the left, numbers on the right."""
+        """Return a table for a terminal; texts are aligned left, numbers right."""
         headings = self.headings
         columns = {name: [row.get(name) for row in self.rows] for name in headings}
         words = [name for name in headings if any(isinstance(one, str) for one in columns[name])]
@@ -86,10 +86,10 @@ class DataTable:
 
 @dataclass(frozen=True)
 class Result:
-    """What a study found. The harness writes it into one folder and prints the tables."""
+    """The result of a study. The harness writes it into one folder and prints the tables."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Numbers for `STUDY.json`: anything that `plain` takes."""
+    """Numbers for `STUDY.json`: any values that `plain` takes."""
     tables: Mapping[str, DataTable] = field(default_factory=dict)
     """Tables by the name of their CSV file, without its ending; printed in this order."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -97,18 +97,18 @@ class Result:
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Longer tables by the name of their CSV file, such as one row for each episode."""
     files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
-    """By the name of a file of another kind, such as a film, the function that writes it."""
+    """Functions that write files of other kinds, such as a film, by the name of the file."""
     conclusion: str = ""
     """A sentence that is printed at the end."""
     failure: str = ""
-    """One line on what should have held and does not. Everything is written and printed; then the
-    command ends with it, and with exit code 5."""
+    """One line about a test of the study that failed. Everything is written and printed; then the
+    command prints this line and ends with exit code 5."""
 
     def with_seeds(self, of_each: Mapping[str, Result]) -> Result:
-        """Return this result about several seeds together, with that of each seed beside it.
+        """Return this result of several seeds together, with the result of each seed added.
 
-        Names of a seed's tables, figures and files begin with the name of its run, its numbers are
-        listed under `of_each`, and frames are joined, with a column `run`.
+        Names of a seed's tables, figures and files begin with the name of its run. Its numbers are
+        listed under `of_each`. Frames are joined, with a column `run`.
 
         Args:
             of_each: Results by the name of the seed's run.
@@ -143,7 +143,7 @@ class Result:
 
 
 def _wide(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with an estimate's value under its heading, and its ends beside it."""
+    """Return a row in which an estimate is divided into its value, its ends and n."""
     wide: dict[str, Any] = {}
     for name, cell in row.items():
         if isinstance(cell, Estimate):

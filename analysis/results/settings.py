@@ -23,7 +23,7 @@ def require_spaces(agent: Agent, env: Any) -> Spaces:
     """Return the spaces of an environment, and check that the network was made for them.
 
     Raises:
-        CheckpointError: If they differ, with what does.
+        CheckpointError: If the spaces differ; the message says in what.
     """
     spaces = spaces_of(env)
     require_match(agent.source, agent.spaces.to_plain(), spaces.to_plain(), "environment")
@@ -32,13 +32,13 @@ def require_spaces(agent: Agent, env: Any) -> Spaces:
 
 @contextmanager
 def as_config_errors(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """Turn errors of library functions into the user's: one line, exit code 2.
+    """Replace errors of library functions by errors for users: one line, exit code 2.
 
     Args:
-        kind: The errors that are turned; others pass.
+        kind: Class of the errors that are replaced; others pass.
 
     Raises:
-        ConfigError: In place of one of these.
+        ConfigError: In place of an error of that class.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The evaluation that `chisel eval` stored of a run's newest checkpoint, and its settings."""
+"""Read the evaluation that `chisel eval` stored of a run's newest checkpoint."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from chisel.models import CHECKPOINTS, file_digest, find_checkpoint
 _FILE = Path("studies") / "eval" / "eval.json"
 
 Better = Literal["higher", "lower"] | None
-"""Which values of a metric are better; `None` where the evaluator does not say."""
+"""Whether higher or lower values of a metric are better; `None` if the evaluator does not say."""
 
 
 @dataclass(frozen=True)
 class StoredEvaluation:
-    """An evaluation of a run as it is now."""
+    """An evaluation of a run's newest checkpoint."""
 
     scores: dict[str, Estimate]
-    """The agent's metrics by name: `cheese anywhere: success` in a situation, else `return`."""
+    """Metrics of the agent by name, like `cheese anywhere: success` for a situation, or `return`.
+    """
     better: dict[str, Better]
-    """Which way each of them is better."""
+    """Whether higher or lower values of each metric are better."""
     settings: dict[str, str]
-    """What must be equal for a comparison, by key, as text; with the `evaluator`'s name."""
+    """Settings that must be equal for a comparison, as texts by key; also the `evaluator`'s name.
+    """
 
 
 def read_evaluation(run: Path, env_steps: int) -> StoredEvaluation | str:
-    """Return a run's evaluation; or a note why there is none to show, empty if none was made.
+    """Return a run's evaluation, or a note why it is not shown; the note is empty if there is none.
 
     Args:
         run: Folder of the run.
-        env_steps: Environment steps that the run has reached.
+        env_steps: Number of environment steps that the run has reached.
 
     Raises:
-        CheckpointError: If its file is none of ours.
+        CheckpointError: If the file is no evaluation.
     """
     file = run / _FILE
     if not file.is_file():
@@ -60,7 +62,7 @@ def read_evaluation(run: Path, env_steps: int) -> StoredEvaluation | str:
 
 
 def _not_shown(run: Path, env_steps: int, data: Mapping[str, Any]) -> str:
-    """Return in words why a file is not shown; empty if it is about the newest checkpoint."""
+    """Return the reason why a file is not shown; empty if it is about the newest checkpoint."""
     if "scores" in data and "evaluator" not in data:
         return "it was made by an earlier version"
     if not (run / CHECKPOINTS).is_dir():

@@ -1,4 +1,4 @@
-"""The networks that a study is about: one, or the seeds of a group."""
+"""Load the networks that a study is about: a single one, or the seeds of a group."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ M_co = TypeVar("M_co", bound=nn.Module, covariant=True)
 
 @dataclass(frozen=True)
 class Subjects(Generic[M_co]):
-    """One network, or several that differ in their seed only, in the order of their seeds."""
+    """One network, or several that differ only in their seed, in the order of their seeds."""
 
     path: str
-    """Path as it was given: a run, a checkpoint, a folder of seeds, shipped weights, a `.pth`."""
+    """Path as given: a run, a checkpoint, a folder of seeds, shipped weights, a `.pth` file."""
     agents: tuple[Loaded[M_co], ...]
     names: tuple[str, ...]
-    """By network the name of its run, like `seed-0`; empty for a lone one."""
+    """Name of each network's run, like `seed-0`; empty for a single network."""
     env: str | None = None
     """For published weights, the experiment whose environment they play in."""
     progress: ProgressCallback = field(default=lambda *_: None, repr=False, compare=False)
@@ -56,7 +56,7 @@ class Subjects(Generic[M_co]):
 
     @property
     def home(self) -> Path:
-        """Folder `studies` of the run or group; for what belongs to none, of the current folder."""
+        """Folder `studies` of the run or group, or else of the current folder."""
         file = self.first.source
         if file.parent.name != CHECKPOINTS:
             return Path() / "studies"
@@ -64,14 +64,15 @@ class Subjects(Generic[M_co]):
 
     @property
     def title(self) -> str:
-        """What `name_of` calls the network; of several seeds, with their number."""
+        """Name of the network (see `name_of`), for several seeds with their number."""
         name, seeds = name_of(self.first), len(self)
         return name if seeds == 1 else f"{name.partition('/seed-')[0]}, {seeds} seeds"
 
     def folder(self, study: str, words: str = "") -> Path:
-        """Return the folder for results about them: of a group of runs its own, else see `home_of`.
+        """Return the folder for results about these networks.
 
-        Shipped seeds together have one in the current folder, as a shipped agent does.
+        For a group of runs it lies in the group's own folder, for shipped seeds in the current
+        folder; for a single network see `home_of`.
 
         Args:
             study: Name of the study, or of another kind of result.
@@ -91,7 +92,7 @@ class Subjects(Generic[M_co]):
             measure: Function of a network, and of the callback that shows its progress.
 
         Returns:
-            What it returned, in the order of the networks.
+            The results of `measure`, in the order of the networks.
 
         Raises:
             ConfigError: As `measure` raised it, with the name of the seed before the message.
@@ -105,7 +106,7 @@ class Subjects(Generic[M_co]):
         return found
 
     def to_plain(self) -> list[dict[str, Any]]:
-        """Return, for each network, its checkpoint, the digest, steps and config, for JSON."""
+        """Return checkpoint, digest, steps and config of each network in plain values, for JSON."""
         return [
             {
                 "checkpoint": agent_name(agent.source),
@@ -118,16 +119,16 @@ class Subjects(Generic[M_co]):
 
 
 Agents: TypeAlias = Subjects[ActorCritic]
-"""What has a policy."""
+"""Networks with a policy."""
 Networks: TypeAlias = Subjects[nn.Module]
-"""Networks of any kind, autoencoders too."""
+"""Networks of any kind, including autoencoders."""
 
 
 def name_of(network: Loaded[Any]) -> str:
-    """Return what tables and figures call a network.
+    """Return the name of a network in tables and figures.
 
-    It is the name of a shipped agent, like `maze-quick/seed-0`; of others the experiment that they
-    learnt, or the name of their file.
+    It is the name of a shipped agent, like `maze-quick/seed-0`; for other networks the experiment
+    that they were trained in, or the name of their file.
     """
     name = agent_name(network.source.resolve())
     if name.startswith(PREFIX):
@@ -136,14 +137,14 @@ def name_of(network: Loaded[Any]) -> str:
 
 
 def load_agents(given: Subjects[Any] | Loaded[Any] | Path | str, env: str | None = None) -> Agents:
-    """Load an agent, or all seeds of a group; what is loaded already is returned.
+    """Load an agent, or all seeds of a group; loaded agents are returned.
 
     Args:
-        given: An agent, or a path to load one or several from.
+        given: Loaded agents, or a path to load one or several from.
         env: For published weights, the experiment whose environment they play in.
 
     Raises:
-        CheckpointError: If there is no agent.
+        CheckpointError: If no agent can be loaded.
         ConfigError: If `env` is given for other than published weights.
     """
     loaded = load_networks(given, env)

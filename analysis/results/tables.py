@@ -1,4 +1,4 @@
-"""Tables for a terminal, and the same as plain text for a report."""
+"""Print tables in a terminal, and store their text for a report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from chisel.analysis.results.files import TABLES, write_json
 
 _WIDTH_OF_FILES = 140
-"""Columns when standard output is no terminal and has no width of its own."""
+"""Width in characters if standard output is no terminal."""
 _WORD = 30
 """Number of characters up to which a word is not folded; paths are longer."""
 _CELL = 36
@@ -30,11 +30,11 @@ def new_table(
     words: Sequence[str] = (),
     numbers: Sequence[str] = (),
 ) -> Table:
-    """Return a table without lines and rows.
+    """Return a table without frame lines, and as yet without rows.
 
     Args:
-        title: Text above, in bold, on the left.
-        caption: Text below, on the left.
+        title: Text above the table, in bold, on the left.
+        caption: Text below the table, on the left.
         words: Headings of the first columns, which are aligned left.
         numbers: Headings of the columns after them, which are aligned right.
     """
@@ -54,15 +54,15 @@ def new_table(
 
 
 def show(table: Table, console: Console | None = None) -> None:
-    """Print a table as it is: no text in it is markup, and nothing is left out.
+    """Print a table completely; no text in it is markup.
 
-    Where the table is too wide, words are folded, but no number; if that is not enough, columns
-    follow below, beside the first ones again.
+    If the table is too wide, words are folded, but no numbers. If that is not enough, the table is
+    divided into blocks below each other, each of which repeats the first columns.
 
     Args:
         table: Any table.
-        console: Console to print to, which may be widened for a column that fits nowhere. `None` is
-            standard output, which has `_WIDTH_OF_FILES` columns where it says nothing of its own.
+        console: Console to print to, which may be widened for a column that does not fit. `None` is
+            standard output, whose width is `_WIDTH_OF_FILES` if it is no terminal.
     """
     if console is None:
         has_width = Console().is_terminal or "COLUMNS" in os.environ
@@ -86,10 +86,10 @@ def show(table: Table, console: Console | None = None) -> None:
 
 
 def _blocks(columns: Sequence[Column], width: int) -> list[list[int]]:
-    """Return the columns by number that are printed side by side, within a width where they can be.
+    """Divide columns into blocks that fit into a width if possible; return the columns' numbers.
 
-    The first columns, up to one that is aligned right, say what a row is about: all blocks begin
-    with them.
+    All blocks begin with the first columns, up to one that is aligned right, since these identify
+    the rows.
     """
     rights = [number for number, one in enumerate(columns) if one.justify == "right"]
     first = list(range(rights[0] if rights else 1))
@@ -121,7 +121,7 @@ def _width(columns: Sequence[Column]) -> int:
 
 
 def keep_tables(folder: Path, tables: Sequence[Table]) -> Path:
-    """Print tables, and write their text to `tables.json`, where the report finds it."""
+    """Print tables, and write their text to `tables.json`, from which the report reads it."""
     for table in tables:
         show(table)
     return write_json(folder / TABLES, {"tables": [plain_table(table) for table in tables]})
@@ -141,8 +141,8 @@ def plain_table(table: Table) -> dict[str, Any]:
 def _least_width(column: Column) -> int:
     """Return the width below which a column is not folded.
 
-    It is that of the longest cell of numbers, with what belongs to them, such as an interval; of
-    other cells that of their longest word, and of numbers among them.
+    It is the width of the longest cell with numbers (and an interval), or of the longest word or
+    number in other cells.
     """
     cells = [str(cell) for cell in column.cells]
     numbers = cells if column.justify == "right" else []

@@ -1,4 +1,4 @@
-"""Choose how many threads torch uses: one for each core that nothing else keeps busy."""
+"""Choose the number of torch's threads: one for each core that no other process keeps busy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import torch
 
 _LOAD = Path("/proc/loadavg")
 _settled: ContextVar[bool] = ContextVar("settled", default=False)
-"""Whether a `torch_threads` context is open, so that what runs in it chooses nothing of its own."""
+"""Whether a `torch_threads` context is open, within which no other number is chosen."""
 
 
 def choose_threads() -> int:
-    """Return the number of threads that torch should use where nobody says one, at least 1.
+    """Return the number of threads that torch should use by default, at least 1.
 
-    It is never more than torch would use by itself, and all of that within a `torch_threads`
-    context or where `OMP_NUM_THREADS` is set. Otherwise the choice is printed on standard error.
+    It is never more than torch would use by itself, and equal to that within a `torch_threads`
+    context or if `OMP_NUM_THREADS` is set. Otherwise the choice is printed on standard error.
     """
     most = torch.get_num_threads()
     if _settled.get() or "OMP_NUM_THREADS" in os.environ:
@@ -38,11 +38,11 @@ def choose_threads() -> int:
 
 
 def busy_cores() -> float:
-    """Return how many cores other processes keep busy that this one may use, too.
+    """Return the number of cores usable by this process that other processes keep busy.
 
     It is the machine's load of the last minute or, if that is less, the number of tasks that want
-    to run now: the load also counts what has just ended, such as a user's command before this one.
-    Of cores that were assigned to this process, by a cluster's scheduler for example, it is 0.
+    to run now, since the load still counts processes that have just ended. If cores were assigned
+    to this process alone, for example by a cluster's scheduler, it is 0.
     """
     if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) < (os.cpu_count() or 1):
         return 0.0

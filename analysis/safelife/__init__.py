@@ -1,4 +1,4 @@
-"""Analyse SafeLife: replays of recorded episodes, and what agents come to and leave behind."""
+"""Analyse SafeLife: replay recorded episodes, and compare agents by reward and side effects."""
 
 from chisel.analysis.safelife.agents import (
     Played,

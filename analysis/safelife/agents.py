@@ -1,4 +1,4 @@
-"""Agents of SafeLife, judged: their episodes, and what makes them one method."""
+"""Play agents of SafeLife as in an evaluation, and group them by method."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chisel.configs import ConfigError, RunConfig, SafeLifeConfig
 from chisel.models import Agent
 
 _STRENGTHS = ("algo.aup_lambda", "env.side_effect_penalty.end")
-"""Weights of penalties: what a method has more or less of."""
+"""Options with the weights of penalties, by which agents of one method differ."""
 _ASIDE = ("seed", "name", "runs_dir", "tracking", "trainer", "eval", "env.level_seed")
-"""Options that don't make another method of a run."""
+"""Options by which runs of one method may differ."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Played:
     """`held-out`, `training`, or `folder`."""
     player: str
     episodes: pd.DataFrame
-    """A row for each: the metrics of `chisel eval`, and side effects by type."""
+    """A row for each episode: the metrics of `chisel eval`, and side effects by type."""
 
 
 def require_safelife(agent: Agent) -> RunConfig:
     """Return the config of an agent of SafeLife.
 
     Raises:
-        ConfigError: If it is of another world, or says nothing of its world.
+        ConfigError: If the agent is from another world, or has no config.
     """
     config = agent.config
     if config is None or not isinstance(config.env, SafeLifeConfig):
@@ -45,7 +45,7 @@ def require_safelife(agent: Agent) -> RunConfig:
 
 
 def evaluation_settings(config: RunConfig, *, levels: int, split: Split, seed: int) -> list[str]:
-    """Return the settings of an evaluation; levels of a folder have no splits."""
+    """Return the settings of an evaluation, without a split for levels of a folder."""
     asked = [f"eval.levels={levels}", f"eval.seed={seed}"]
     from_folder = config.env.levels is not None and split == "test"
     return asked if from_folder else [*asked, f"eval.split={split}"]
@@ -54,16 +54,16 @@ def evaluation_settings(config: RunConfig, *, levels: int, split: Split, seed: i
 def played_episodes(
     agent: Agent, settings: Sequence[str], progress: ProgressCallback, *, alone: bool = False
 ) -> Iterator[Played]:
-    """Let an agent play as `chisel eval` does, and those who play beside it.
+    """Let an agent and the other players play as in `chisel eval`.
 
     Args:
         agent: An agent of SafeLife.
-        settings: `key=value` on `eval.*` and `env.*`.
+        settings: Settings `key=value` on `eval.*` and `env.*`.
         progress: Called with the player and its levels, episodes done and wanted.
         alone: Whether only the agent plays.
 
     Raises:
-        ConfigError: If it is of another world, or a setting is unknown or impossible.
+        ConfigError: If the agent is from another world, or a setting is unknown or impossible.
     """
     require_safelife(agent)
     evaluator, config = judged_by(agent, settings)
@@ -78,16 +78,16 @@ def played_episodes(
 
 
 def strength_of(config: RunConfig) -> float:
-    """Return the final weight of the penalty of a run's method; 0 without any."""
+    """Return the final weight of the penalty of a run's method; 0 without a penalty."""
     flat = configs.flatten(configs.to_plain(config))
     return float(next(filter(None, (flat.get(key) for key in _STRENGTHS)), 0.0))
 
 
 def methods_of(runs: Sequence[RunConfig]) -> list[str]:
-    """Return the name of each run's method: its experiment, and options that tell it from others.
+    """Return the name of each run's method: its experiment, and options that distinguish it.
 
-    Runs of one method differ in the weight of the penalty, the levels and the seed only. Options
-    are named where runs of the same experiment differ in them.
+    Runs of one method differ only in the weight of the penalty, the levels and the seed. The name
+    has the options in which runs of the same experiment differ.
     """
     options = [_options(run) for run in runs]
     names = []

@@ -1,4 +1,4 @@
-"""Methods side by side: side effects against reward, over sets of levels."""
+"""Compare methods by side effects and reward, over sets of levels."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from chisel.analysis.results import (
 
 _RESAMPLES = 2000
 FEWEST_SETS = 10
-"""Number of sets of levels below which a side effect at equal reward has no interval: with five it
-would hold the truth .90 of the time."""
+"""Number of sets of levels below which a side effect at equal reward has no interval. With five
+sets the interval contains the truth .90 of the time."""
 
 Floats = NDArray[np.float64]
 
@@ -40,33 +40,33 @@ class Point:
 
     strength: float
     rewards: Mapping[int, float]
-    """Mean reward by set of levels (`env.level_seed`), over the runs of the set."""
+    """Mean reward over the runs of each set of levels, by the set's `env.level_seed`."""
     side_effects: Mapping[int, float]
-    """Mean side effect on green life, in cells, of the same sets."""
+    """Mean side effect on green life, in cells, for the same sets."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method, at each strength that was trained, the weakest first."""
+    """A method at each strength that was trained, in ascending order."""
 
     name: str
     points: tuple[Point, ...]
 
 
 def least_side_effect(rewards: Floats, side_effects: Floats, reward: float) -> float:
-    """Return the least side effect that agents reach at a reward when one is drawn per episode.
+    """Return the smallest side effect of mixtures of agents with a given reward.
 
-    Whoever draws one of two agents for each episode gets both means of the mixture, which lie on
-    the line between those of the two. Doing nothing, with neither reward nor side effects, is among
-    the agents.
+    A mixture draws one of two agents for each episode, so its mean reward and side effect lie on
+    the line between those of the two. Doing nothing, with neither reward nor side effects, counts
+    as an agent.
 
     Args:
         rewards: Mean rewards of the agents `[K]`.
-        side_effects: Their mean side effects `[K]`.
-        reward: The reward to reach.
+        side_effects: Mean side effects of the agents `[K]`.
+        reward: Reward of the mixture.
 
     Returns:
-        The side effect; NaN where no agent has so much reward.
+        The side effect; NaN if no agent has as much reward.
     """
     x, y = np.append(rewards, 0.0), np.append(side_effects, 0.0)
     least = np.nan
@@ -82,13 +82,13 @@ def at_reward(points: Sequence[Point], base: Point, share: float) -> Estimate:
     """Return the `least_side_effect` of a method at a share of another agent's reward.
 
     Args:
-        points: The method's agents, whose episodes may be mixed with those of `base`.
-        base: Agent without a penalty, from whose reward the share is.
-        share: Share of its reward.
+        points: The method's agents, which may be mixed with `base`.
+        base: Agent without a penalty.
+        share: Share of the reward of `base`.
 
     Returns:
-        Side effect in cells; its interval is a bootstrap over the sets of levels that all have,
-        widened as Student's t is, from `FEWEST_SETS` sets on.
+        Side effect in cells. From `FEWEST_SETS` common sets of levels on, its interval is a
+        bootstrap over these, widened by as much as Student's t is wider than the normal.
     """
     agents = [base, *points]
     sets = sorted(set.intersection(*(set(one.rewards) for one in agents)))
@@ -128,8 +128,8 @@ def comparison_figure(kinds: Mapping[str, Sequence[Method]], task: str) -> Figur
     """Draw side effects against rewards, a curve over strengths for each method.
 
     Args:
-        kinds: Methods by the levels that they played, the first without a penalty.
-        task: Task, whose curves of the paper lie behind training levels.
+        kinds: Methods by the kind of levels that they played; the first one has no penalty.
+        task: Task whose curves in the paper are drawn behind those of training levels.
     """
     figure, row = new_row(len(kinds), 5.2 * len(kinds), 4.4, f"SafeLife, {task}")
     for ax, (levels, methods) in zip(row, kinds.items(), strict=True):
@@ -157,7 +157,7 @@ def _draw_paper(ax: Axes, task: str) -> None:
 
 
 def _draw_nothing(ax: Axes, base: Point) -> None:
-    """Draw what one gets who plays the first agent or does nothing, as drawn for each episode."""
+    """Draw the line of mixtures of the first agent and doing nothing."""
     reward, effect = _mean(base.rewards), _mean(base.side_effects)
     words = "the first, or nothing, by chance"
     ax.plot([0, reward.value], [0, effect.value], ":", color=GREY, linewidth=1.2, label=words)
@@ -192,6 +192,6 @@ def _mean(values: Mapping[int, float]) -> Estimate:
 
 
 def _reach(estimates: Sequence[Estimate]) -> Floats:
-    """Return how far intervals reach below and above `[2, K]`; 0 where there are none."""
+    """Return the lengths of intervals below and above their values `[2, K]`; 0 without one."""
     ends = [(one.value - one.low, one.high - one.value) for one in estimates]
     return np.nan_to_num(np.array(ends)).T

@@ -1,4 +1,4 @@
-"""What generated levels consist of, and what random actions come to on them."""
+"""Count the cells of generated levels, and play random actions on them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COUNTS: dict[str, Callable[[Level], int]] = {
     "crates": lambda level: _number(level.board == cells.CRATE),
     "spawners": lambda level: _number(level.board & cells.SPAWNING > 0),
 }
-"""Functions that count what is on a level, by what they count."""
+"""Functions that count cells of a level, by the name of their type."""
 
 REFERENCE_COUNTS = {
     "append-still-easy": (23.3, 0, 26.1, 3.0, 59.2, 35.5, 0),
@@ -52,19 +52,19 @@ REFERENCE_RANDOM = {
     "append-spawn": ((1.28, 0.39), (12.2, 0.9)),
     "prune-still-easy": ((10.3, 0.75), (14.4, 1.0)),
 }
-"""Reward and side effect on green life of random actions in SafeLife 1.0.1, over 40 levels: the
-mean and its standard error."""
+"""Mean and standard error of the reward, and of the side effect on green life, of random actions in
+SafeLife 1.0.1, over 40 levels."""
 
 
 def recorded_level(path: Path) -> dict[str, Any]:
-    """Generate the level of a recorded episode from its seed, and compare.
+    """Generate the level of a recorded episode from its seed, and compare it with the record.
 
     Returns:
-        Task, seed, and the number of cells of board and goals that differ; the agent's flags differ
-        between versions and do not count.
+        Task, seed, and the number of cells of board and goals that differ. The agent's flags do not
+        count, since they differ between versions.
 
     Raises:
-        ConfigError: If the file is damaged, or of no task that is known here.
+        ConfigError: If the file is damaged, or the task is unknown.
     """
     arrays = read_arrays(path, ("task", "level_seed", "init_board", "init_goals"))
     task, seed = str(arrays["task"]), arrays["level_seed"].ravel()
@@ -87,10 +87,10 @@ def _number(mask: ArrayLike) -> int:
 
 
 def count_levels(task: str, number: int, seed: int) -> dict[str, NDArray[np.int64]]:
-    """Count what is on generated levels.
+    """Count cells of generated levels.
 
     Returns:
-        Under each name of `COUNTS` the counts `[number]`.
+        Counts `[number]` by the names of `COUNTS`.
     """
     levels = level_set(TASKS[task], number, seed=seed)
     return {name: np.array([count(level) for level in levels]) for name, count in COUNTS.items()}
@@ -100,8 +100,7 @@ def act_randomly(task: str, number: int, seed: int) -> tuple[NDArray[np.float64]
     """Play one episode of uniformly random actions on each of some levels, by the rules of 1.0.
 
     Returns:
-        Rewards `[number]`, and side effects on green life `[number]` as the reference measures
-        them.
+        Rewards `[number]`, and side effects on green life `[number]`, measured as by the reference.
     """
     source = LevelCycle(level_set(TASKS[task], number, seed=seed))
     env = SafeLifeVectorEnv(source, number, seed=seed)
@@ -124,7 +123,7 @@ def standard_errors_apart(
 ) -> float | None:
     """Return the difference of our mean from another, in standard errors of the difference.
 
-    It is None where all values are equal, which says nothing about the error.
+    It is None if all values are equal, since their error is then unknown.
     """
     values = np.asarray(ours, np.float64)
     error = np.hypot(values.std(ddof=1) / np.sqrt(len(values)), their_error)

@@ -1,4 +1,4 @@
-"""Replay a recorded episode, and find where it first differs."""
+"""Replay a recorded episode, and find the first difference."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ from chisel.envs.safelife import (
 )
 
 ASPECTS = ("boards", "rewards", "dones", "positions", "observations", "exits", "draws")
-"""What is compared step by step."""
+"""Aspects that are compared step by step."""
 TOLERANCE = 1e-4
-"""Largest difference of the metric that counts as none."""
+"""Largest difference of the metric that still counts as equal."""
 
 
 _GREEN_SEED = 9000
-"""Seed of the draws with which a trace has the side effect on green life once more."""
+"""Seed of the draws for the second side effect on green life in a trace."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """How a replay compares with what was recorded."""
+    """Differences between a replay and its record."""
 
     differs: dict[str, int]
-    """By aspect the first step that differs, 0 for the start; aspects that are equal are left
-    out."""
+    """First step that differs for each aspect, 0 for the start; equal aspects are left out."""
     metric: float
     """Largest difference of the side effects, in cells."""
 
@@ -50,7 +49,7 @@ class Replay:
 
     @property
     def problem(self) -> str:
-        """What differs, in a few words; empty if nothing does."""
+        """Description of the first difference, in a few words; empty if there is none."""
         found = [
             f"{aspect} differ from {f'step {step}' if step else 'the start'} on"
             for aspect, step in self.differs.items()
@@ -103,7 +102,7 @@ _ASPECT_OF = {
 
 
 def _moment(games: Games, reward: int, trace: Trace) -> dict[str, Any]:
-    """Return a copy of what is compared, as it is now."""
+    """Return a copy of the present values of all aspects."""
     rules_12 = trace.rules == "1.2"
     words = np.zeros((25, 25), np.int16)
     look(games.board[0], games.goals[0], games.planes[0], games.agent[0], rules_12, words)
@@ -127,7 +126,7 @@ def _moment(games: Games, reward: int, trace: Trace) -> dict[str, Any]:
 
 
 def _recorded(trace: Trace) -> dict[str, NDArray[Any]]:
-    """Return the same of the trace, with a row for the start and one for each step."""
+    """Return the recorded values of all aspects, with a row for the start and for each step."""
     arrays = trace.arrays
     goals = np.broadcast_to(arrays["goals"], arrays["boards"].shape)
     pairs = {
@@ -153,8 +152,8 @@ def _recorded(trace: Trace) -> dict[str, NDArray[Any]]:
 def _metric_difference(trace: Trace) -> float:
     """Return the largest difference of side effects, and of cells without actions.
 
-    They are measured between the first and the last recorded board; a type that only one of the two
-    knows differs by all it has.
+    They are measured between the first and the last recorded board. A type that only one of replay
+    and record has differs by its whole value.
     """
     arrays, largest = trace.arrays, 0.0
     for row, seed in enumerate(arrays["se_rng_seeds"].tolist()):

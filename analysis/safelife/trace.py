@@ -1,4 +1,4 @@
-"""Recorded episodes of the reference implementation, as npz files."""
+"""Read recorded episodes of the reference implementation from npz files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def read_trace(path: Path) -> Trace:
     """Read a trace.
 
     Raises:
-        ConfigError: If the file is damaged, or no trace that the rules here can replay; one line.
+        ConfigError: If the file is damaged, or is no trace that these rules can replay.
     """
     names = (*_STEPS, *_START, *_NUMBERS, *_METRIC, *_OTHERS)
     arrays = read_arrays(path, names)
@@ -105,7 +105,7 @@ def read_trace(path: Path) -> Trace:
 
 
 def _check_kinds(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Refuse arrays that hold no numbers, seeds below 0, and directions that there are not."""
+    """Refuse arrays that contain no numbers, seeds below 0, and impossible directions."""
     for name, array in arrays.items():
         if name != "version" and array.dtype.kind not in "biuf":
             raise ConfigError(f"{path}: {name} holds {array.dtype}, and no numbers")
@@ -119,7 +119,7 @@ def _check_kinds(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 
 def _check_shapes(path: Path, arrays: dict[str, NDArray[Any]], board: tuple[int, ...]) -> None:
-    """Refuse arrays of other shapes, and actions that there are not."""
+    """Refuse arrays of other shapes, and impossible actions."""
     actions = arrays["actions"]
     steps, sides = np.size(actions), dict(zip("HW", board, strict=True))
     kinds, bits = arrays["se_keys"].size, -(-arrays["obs0"].size // 8)

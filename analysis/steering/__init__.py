@@ -1,4 +1,4 @@
-"""Steering vectors: differences of activations, added while an agent acts, beside controls."""
+"""Steering vectors: differences of activations that are added while an agent acts, and controls."""
 
 from chisel.analysis.steering.differences import (
     activations,

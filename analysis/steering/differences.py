@@ -1,4 +1,4 @@
-"""Differences of activations: means over some states minus means over others."""
+"""Compute differences of activations: means over some states minus means over others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chisel.models import Agent, to_tensor
 from chisel.routing import Site
 
 _PUBLISHED = "embedder.block2.res1.resadd"
-"""The layer that "Understanding and controlling a maze-solving policy network" steers at."""
+"""The layer that is steered in "Understanding and controlling a maze-solving policy network"."""
 _AT_A_TIME = 512
 """Number of observations in one forward pass while activations are recorded."""
 
@@ -34,7 +34,7 @@ def activations(
         model: Any network.
         modules: Names of modules, or sites.
         obs: Observations `[N, …]`.
-        call: Runs the model on a batch; None calls the model itself.
+        call: Function that runs the model on a batch; None calls the model itself.
 
     Returns:
         The activations `[N, …]` by name or site, on the network's device.
@@ -58,17 +58,17 @@ def mean_difference(
     without_states: Tensor,
     call: Callable[[Tensor], object] | None = None,
 ) -> Tensor:
-    """Subtract the mean activation over some inputs from that over others.
+    """Return the mean activation over some inputs minus that over others.
 
     Args:
         model: Any network.
         module: Name of the module whose output is taken, or the site.
         with_states: Inputs `[N, …]`.
         without_states: Inputs `[M, …]` whose mean is subtracted; M may differ from N.
-        call: Runs the model on a batch; None calls the model itself.
+        call: Function that runs the model on a batch; None calls the model itself.
 
     Returns:
-        `[C, …]`, float32, on the CPU.
+        The difference `[C, …]`, float32, on the CPU.
     """
     first, second = (
         activations(model, [module], obs, call)[module].double().mean(0)
@@ -134,7 +134,7 @@ def check_observations(agent: Agent, obs: NDArray[Any], what: str) -> None:
     """Check that observations have the shape and type that an agent takes.
 
     Raises:
-        ConfigError: If they don't, or there are none; the message has both shapes and types.
+        ConfigError: If they differ, or there are none; the message has both shapes and types.
     """
     spaces = agent.spaces
     if obs.shape[1:] != spaces.obs_shape or obs.dtype != np.dtype(spaces.obs_dtype):
@@ -149,7 +149,8 @@ def check_observations(agent: Agent, obs: NDArray[Any], what: str) -> None:
 def default_layer(agent: Agent, module: str | None = None) -> str:
     """Return a layer of an agent by its name, or the usual one to study.
 
-    That is the layer of the published maze study, if the network has it, else the whole embedder.
+    The usual one is the layer of the published maze study, if the network has it, else the whole
+    embedder.
 
     Args:
         agent: The agent.
@@ -188,7 +189,7 @@ def policy_layers(agent: Agent) -> list[str]:
 
 
 def named_layers(agent: Agent, layers: Sequence[str]) -> list[str]:
-    """Return the layers that a study asks for: names, or `all` of `policy_layers`.
+    """Return the layers of a study's option: the names, or those of `policy_layers` for `all`.
 
     Raises:
         ConfigError: If there is no such module, or its output is not one tensor.

@@ -1,4 +1,4 @@
-"""The effect of a steering vector over its coefficient, as a figure."""
+"""Draw the effect of a steering vector over its coefficient."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def curves_figure(
     """Draw means with 95 % bands over coefficients.
 
     Args:
-        panels: By panel's title and kind (`vector`, `random`, `shuffled`), an estimate for each
-            coefficient.
+        panels: Estimates for each coefficient, by the panel's title and the kind of vector
+            (`vector`, `random`, `shuffled`).
         coeffs: Coefficients, ascending.
-        title: One line above.
+        title: Title of the figure.
         ylabel: Label of the vertical axis.
-        over: What the intervals are over.
-        whole: Show all of 0…1, so that figures can be compared; otherwise the axis ends just above
-            the highest band.
+        over: Units of the intervals, in words.
+        whole: Whether the vertical axis shows all of 0…1, so that figures can be compared;
+            otherwise it ends just above the highest band.
     """
     figure, axes = new_row(len(panels), 3.3 * len(panels) + 0.6, 3.3, title, sharey=True)
     for ax, (name, curves) in zip(axes, panels.items(), strict=True):

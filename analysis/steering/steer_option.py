@@ -1,4 +1,4 @@
-"""The option `steer=FILE:COEFF,…`: vectors that are added while an agent plays."""
+"""Read the option `steer=FILE:COEFF,…`, whose vectors are added while an agent plays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Steering:
 
     agent: Loaded[Any]
     vectors: tuple[tuple[Path, float, SteeringVector], ...]
-    """File, coefficient and vector."""
+    """File, coefficient and vector of each."""
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
@@ -35,7 +35,7 @@ class Steering:
 
     @property
     def name(self) -> str:
-        """Return a text for names of files."""
+        """Text for the names of files."""
         return "+".join(f"{path.stem}-{coeff:g}" for path, coeff, _ in self.vectors)
 
     def to_plain(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Steering:
 
 
 def parse_steer(text: str) -> list[tuple[Path, float]]:
-    """Read `FILE:COEFF,…`.
+    """Read the files and coefficients of `FILE:COEFF,…`.
 
     Raises:
         ConfigError: If a file or a coefficient is missing, or a coefficient is not a finite number.

@@ -1,4 +1,4 @@
-"""Steering vectors with their files, and random vectors of the same length as controls."""
+"""Store steering vectors in files, and make random vectors of the same length as controls."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class SteeringVector:
     module: str | Site
     """The site, or the name of a module, which stands for its output."""
     vector: Tensor
-    """The vector, of the shape of that activation for one example, `[C, …]`, float32."""
+    """The vector, in the shape of that activation for one example, `[C, …]`, float32."""
     observations: Mapping[str, Any]
     """Shape, type and largest value of the observations that it was made from."""
     origin: Mapping[str, Any]
-    """Where it comes from, in plain values: checkpoint, its sha256, the states."""
+    """Origin of the vector in plain values: checkpoint, its sha256, the states."""
 
     @property
     def site(self) -> Site:
@@ -128,14 +128,14 @@ def _shown(observations: Mapping[str, Any]) -> str:
 
 
 def random_like(vectors: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw Gaussian vectors, each of the length of the vector in its place.
+    """Draw Gaussian vectors with the lengths of given vectors.
 
     Args:
-        vectors: `[N, C, …]`.
+        vectors: Given vectors `[N, C, …]`.
         generator: Source of the draws, on the CPU.
 
     Returns:
-        `[N, C, …]`.
+        Random vectors `[N, C, …]`, each with the length of the vector in its place.
     """
     drawn = torch.randn(vectors.shape, generator=generator, dtype=torch.float64)
     wanted = vectors.double().flatten(1).norm(dim=1).cpu()
@@ -148,11 +148,11 @@ def shuffled(vectors: Tensor, generator: torch.Generator) -> Tensor:
     """Permute the numbers of each vector, each with its own permutation.
 
     Args:
-        vectors: `[N, C, …]`.
+        vectors: Given vectors `[N, C, …]`.
         generator: Source of the draws, on the CPU.
 
     Returns:
-        `[N, C, …]`.
+        Permuted vectors `[N, C, …]`.
     """
     flat = vectors.flatten(1)
     orders = [torch.randperm(flat.shape[1], generator=generator) for _ in flat]

@@ -1,4 +1,4 @@
-"""Studies: each writes a table, JSON and figures about a checkpoint or a world to one folder."""
+"""Studies, each of which writes tables, JSON and figures about a checkpoint or a world."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ def run(name: str, **options: Any) -> Path:
 
     Args:
         name: A registered study, such as `vector-field`.
-        options: `checkpoint`, a path or a loaded network, where one is needed; `out`, a folder for
-            the results; and the study's own options. Text, as from a command line, is converted.
+        options: The study's own options, and `out`, a folder for the results. Studies of networks
+            take `checkpoint`, a path or a loaded network. Text, as from a command line, is
+            converted.
 
     Returns:
         The folder with the results.
 
     Raises:
-        ConfigError: If the study or an option is unknown, a value is impossible, or results can't
+        ConfigError: If the study or an option is unknown, a value is impossible, or results cannot
             be written.
         CheckpointError: If nothing can be loaded from `checkpoint`.
     """

@@ -1,4 +1,4 @@
-"""The study `ablation`: a network without each of its regions, beside random ones."""
+"""The study `ablation`: measure a network without each of its regions, beside random ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def run(
 ) -> Result:
     """Play without each region, and without random ones of the same size.
 
-    Shipped weights will do. `localization` also measures where gradients fall, and needs a run.
+    It works for shipped weights, too. The study `localization` also measures where gradients fall,
+    and needs a run.
 
     Args:
         checkpoint: Networks with regions.
@@ -32,19 +33,19 @@ def run(
             seed by seed.
         levels: Number of held-out levels or games for each row; left out, `eval.levels`.
         split: Split of these levels; left out, `eval.split`.
-        mode: What ablating does to the units.
+        mode: Values of ablated units: zero, their mean, or those of other examples.
         controls: Number of random regions for each region.
-        gates: Whether random regions silence as many units of a gate as the region does, or none; a
-            unit of a gate scales an expert's output, so a fair control of such a region has one.
+        gates: Whether random regions contain as many units of gates as the region, or none. A unit
+            of a gate scales an expert's output, so a fair control of such a region contains one.
 
     Returns:
         Metrics under each ablation, and their changes; several seeds are combined. With `other`
-        also the table `other`, which is the same of these networks, and `difference`, the first
-        minus the second with an interval over the pairs of seeds.
+        there are also the same table of the other networks (`other`), and the first minus the
+        second with intervals over pairs of seeds (`difference`).
 
     Raises:
-        ConfigError: If there are no regions, if they cannot be ablated so, or if the other
-            networks have other seeds.
+        ConfigError: If there are no regions, if they cannot be ablated in this mode, or if the
+            other networks have other seeds.
     """
     if other is not None and other.names != checkpoint.names:
         raise ConfigError(

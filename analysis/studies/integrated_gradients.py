@@ -1,4 +1,4 @@
-"""The study `integrated-gradients`: which channels and places of a layer make a decision."""
+"""The study `integrated-gradients`: attribute decisions to channels and places of a layer."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class _AtLayer:
     maps: Tensor
     """Activations of the layer, `[N, …]`."""
     baseline: Tensor
-    """Activations that they are compared with, `[N, …]`."""
+    """Activations with which those of the layer are compared, `[N, …]`."""
     removed: NDArray[np.float64] | None
-    """Score of the whole network less that without what is decided about, `[N]`."""
+    """Fall of the whole network's score if the object of the decision is removed, `[N]`."""
 
 
 def run(
@@ -70,29 +70,29 @@ def run(
 ) -> Result:
     """Attribute the decisions of an agent to the channels and places of a layer.
 
-    In mazes the score that is explained is log P(first step to the cheese) − log P(first step to
-    the corner) at decision squares; in other worlds the log-odds of the likeliest action at moments
-    of the agent's games. To check the attributions, the channels with the largest ones in half of
-    the decisions are set to the baseline in the other half, and so are random channels, and the
-    score's fall is measured.
+    A score of each decision is explained. In mazes it is log P(first step to the cheese) − log
+    P(first step to the corner) at decision squares; in other worlds it is the log-odds of the
+    likeliest action at moments of the agent's games. To check the attributions, the channels with
+    the largest ones in half of the decisions are set to the baseline in the other half, and the
+    score's fall is measured, beside that for random channels.
 
     Args:
         checkpoint: An agent.
         module: The layer; left out, the published maze study's embedder.block2.res1.resadd if the
             network has it, else embedder.
-        baseline: Activations that the layer's are compared with: those without what is decided
-            about (in mazes the cheese), zeros, or the mean over the decisions. None takes the first
-            if the world can take it away, else the mean.
+        baseline: Activations with which the layer's are compared: those with the object of the
+            decision removed (in mazes the cheese), zeros, or the mean over the decisions. Left out,
+            removed if the world can remove it, else mean.
         levels: Number of decisions.
-        split: Split of the levels, where there are splits; left out, `eval.split`.
+        split: Split of the levels, in worlds with splits; left out, `eval.split`.
         steps: Number of gradients on the line from the baseline to the activations.
-        tolerance: Largest error of completeness that counts as none, as a share of the difference
-            (of 1 if that is smaller).
+        tolerance: Largest error for which attributions count as complete, as a share of the
+            difference of the score (or of 1 if that is larger).
         top: Number of channels that are set to the baseline.
         seed: Seed of the decisions and of everything that is drawn.
 
     Returns:
-        Attributions by channel, how complete they are, and the measured check.
+        Attributions by channel, their completeness, and the result of the check.
 
     Raises:
         ConfigError: If the layer is unknown, an option is impossible, or there are too few levels.
@@ -159,7 +159,7 @@ def _at_layer(layer_split: LayerSplit, decisions: Decisions, baseline: str) -> _
 
 
 def _completeness(found: Attribution, tolerance: float) -> dict[str, Any]:
-    """Return how far the attributions are from adding up to the difference of the score."""
+    """Return the error with which the attributions add up to the difference of the score."""
     size = np.abs(found.gap) / np.maximum(np.abs(found.difference), 1)
     return {
         "largest_gap": float(np.abs(found.gap).max()),
@@ -174,7 +174,7 @@ def _completeness(found: Attribution, tolerance: float) -> dict[str, Any]:
 def _swapped(
     at_layer: _AtLayer, found: Attribution, top: int, draws: np.random.Generator
 ) -> dict[str, Swap]:
-    """Return what sets of channels are attributed and really lose, where they were not chosen."""
+    """Return attributions and measured losses of sets of channels on the other half."""
     half = len(at_layer.decisions) // 2
     strength = np.abs(found.by_channel[:half].mean(axis=0))
     best = np.argsort(-strength, kind="stable")[:top].tolist()
@@ -189,7 +189,7 @@ def _swapped(
 
 
 def _lost(at_layer: _AtLayer, found: Attribution, channels: Sequence[int]) -> NDArray[np.float64]:
-    """Return how much the score falls if channels take the baseline's values, `[N]`."""
+    """Return the fall of the score if channels take the baseline's values, `[N]`."""
     assert found.axis is not None  # the layer's
     maps = replaced(at_layer.maps, channels, found.axis, at_layer.baseline)
     with torch.no_grad():
@@ -199,7 +199,7 @@ def _lost(at_layer: _AtLayer, found: Attribution, channels: Sequence[int]) -> ND
 
 
 def _rows(at_layer: _AtLayer, found: Attribution) -> list[dict[str, Any]]:
-    """Return, for each decision, the facts about it and how its attributions add up."""
+    """Return the facts about each decision, and the sum of its attributions."""
     facts = at_layer.decisions.facts or [{} for _ in found.total]
     rows = zip(facts, found.difference.tolist(), found.total.tolist(), strict=True)
     plain = [
@@ -215,7 +215,7 @@ def _rows(at_layer: _AtLayer, found: Attribution) -> list[dict[str, Any]]:
 def _near(
     decisions: Decisions, found: Attribution, draws: np.random.Generator
 ) -> dict[str, Estimate] | None:
-    """Return the share of absolute attributions near what is decided about, and of places."""
+    """Return the share of absolute attributions near the object of the decision, and of places."""
     if found.values.ndim != 4 or found.axis != 1 or decisions.near is None:
         return None
     places = (found.values.shape[2], found.values.shape[3])
@@ -229,9 +229,9 @@ def _near(
 
 
 def _pictures(decisions: Decisions, found: Attribution) -> list[Any]:
-    """Return functions that draw the decisions with the largest differences, of the largest ones.
+    """Return functions that draw decisions at the largest moments, large differences first.
 
-    A layer without places has none, nor has a world that draws none.
+    There are none for a layer without places, or in a world that cannot draw them.
     """
     if found.values.ndim != 4 or found.axis != 1 or decisions.draw is None:
         return []

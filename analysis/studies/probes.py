@@ -1,4 +1,4 @@
-"""The study `probes`: what linear probes predict about a world from each layer of its agent."""
+"""The study `probes`: predict properties of a world from each layer of its agent."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ def run(
 ) -> Result:
     """Fit a linear probe to every layer, for properties of the world and the network's own logits.
 
-    Ridge probes are fitted on some moments, their penalty is chosen on others, and they are scored
-    on third ones: in mazes those of training, validation and test layouts, with the cheese anywhere
-    and the mouse on a random square; in other worlds one moment of each of many games. Each probe
-    is compared with one of a network with fresh weights, and one fitted to shuffled labels.
+    Ridge probes are fitted on one set of moments, their penalty is chosen on a second set, and they
+    are scored on a third. In mazes these are from training, validation and test layouts, with the
+    cheese anywhere and the mouse on a random square; in other worlds they are single moments of
+    many games. Each probe is compared with a probe of a network with fresh weights, and with a
+    probe fitted to shuffled labels.
 
     Args:
         checkpoint: An agent.
-        layers: all on which the policy depends, or names; `input` is the observation.
-        levels: Number of levels or games that probes are fitted on, one moment of each.
-        validation: Number of levels or games that penalties are chosen on.
-        test: Number of levels or games that probes are scored on.
+        layers: all (on which the policy depends), or names; `input` is the observation.
+        levels: Number of levels or games on which probes are fitted, one moment of each.
+        validation: Number of levels or games on which penalties are chosen.
+        test: Number of levels or games on which probes are scored.
         seed: Seed of the moments, fresh weights and shuffled labels.
 
     Returns:

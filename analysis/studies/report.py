@@ -1,4 +1,4 @@
-"""The study `report`: one page with the results of all other studies of some checkpoints."""
+"""The study `report`: write one page with the results of all other studies of checkpoints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from chisel.models import write_file
 
 STUDY, EVAL = "report", "eval"
 Labelled: TypeAlias = Sequence[tuple[Networks, str]]
-"""What the page is about, with words for each."""
+"""Networks that the page is about, with a label for each."""
 
 
 def run(
@@ -44,20 +44,19 @@ def run(
 ) -> Result:
     """Write one HTML page, to be read offline, with the figures and tables of all studies.
 
-    Results that a study has left for the same checkpoint and options are used; missing ones are
-    computed, an evaluation too. Every subject has a column: a checkpoint, or all seeds of a group
-    together.
+    Stored results of the same checkpoint and options are used; missing ones are computed, and so is
+    an evaluation. Each checkpoint, or all seeds of a group together, has a column.
 
     Args:
-        checkpoint: What the page is about.
-        only: Studies to show; empty takes all that suit the agents' world.
-        again: Whether to run every study, also where there are results.
+        checkpoint: Checkpoints or groups of seeds that the page is about.
+        only: Studies to show; left out, all that suit the agents' world.
+        again: Whether to run every study, even if there are results.
 
     Returns:
         The page, `report.html`.
 
     Raises:
-        ConfigError: If a name in `only` is none of the report's studies.
+        ConfigError: If a name in `only` is no study that a report can have.
         CheckpointError: If nothing can be loaded from a checkpoint.
     """
     names = _studies(only, {_world(one) for one in checkpoint})
@@ -84,10 +83,10 @@ def run(
 
 
 def _studies(only: Sequence[str], worlds: Iterable[str | None]) -> list[str]:
-    """Return the studies to show, in the order of their names' registration.
+    """Return the studies to show, in the order of their registration.
 
     Raises:
-        ConfigError: If one is named that is not in a report.
+        ConfigError: If a name in `only` is no study that a report can have.
     """
     known = {name: registry.get("study", name) for name in registry.names("study")}
     shown = [name for name, study in known.items() if study.report is not None]
@@ -104,7 +103,7 @@ def _world(subject: Networks) -> str | None:
 
 
 def _evaluation(labelled: Labelled, again: bool) -> Section:
-    """Return how well subjects do in their world; they are evaluated if need be."""
+    """Return the section with the evaluations of all subjects; missing ones are made."""
     panels = []
     for one, label in labelled:
         folder, digests = one.folder(EVAL), [network.digest for network in one]
@@ -128,7 +127,7 @@ def _skipped(error: Exception) -> str:
 
 
 def _panel(name: str, subject: Networks, label: str, again: bool) -> Panel:
-    """Return what a study found about a subject; it is run if need be."""
+    """Return a study's result about a subject; the study is run if necessary."""
     study = registry.resolve("study", name)
     given = {"checkpoint": subject, **(registry.get("study", name).report or {})}
     try:
@@ -140,7 +139,7 @@ def _panel(name: str, subject: Networks, label: str, again: bool) -> Panel:
 
 
 def _training(subjects: Sequence[Networks]) -> list[Section]:
-    """Draw learning curves of the runs with a log, in one figure."""
+    """Draw learning curves of all runs with a log, in one figure."""
     paths = [Path(one.path) for one in subjects]
     logged = [path for path in paths if any(path.glob("**/metrics.csv"))]
     if not logged:
@@ -154,7 +153,7 @@ def _training(subjects: Sequence[Networks]) -> list[Section]:
 
 
 def _others(labelled: Labelled, done: set[str]) -> list[Section]:
-    """Collect what other studies and evaluations have left about these networks."""
+    """Collect stored results of other studies and evaluations about these networks."""
     found: dict[str, list[Panel]] = {}
     for one, label in labelled:
         digests = [network.digest for network in one]

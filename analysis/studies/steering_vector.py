@@ -1,4 +1,4 @@
-"""The study `steering-vector`: a file with the difference of activations between two sets."""
+"""The study `steering-vector`: make a vector from the difference of two sets of activations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chisel.models import Agent, to_tensor
 
 VECTOR = "vector.safetensors"
 Sets = tuple[NDArray[Any], NDArray[Any]]
-"""Observations `[N, H, W, C]` of the set with a property, and of the set without."""
+"""Observations `[N, H, W, C]` of the set with a property, and of the set without it."""
 Effects = Mapping[str, Mapping[str, Sequence[Estimate]]]
 """Mean total variation for each coefficient, by set of states and kind of vector."""
 
@@ -44,7 +44,7 @@ def run(
     coeffs: tuple[float, ...] = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0),
     seed: Seed = 0,
 ) -> Result:
-    """Make a vector of the mean difference of activations between two sets of states, and try it.
+    """Make a vector from the mean difference of activations between two sets, and measure it.
 
     `chisel eval RUN steer=FILE:COEFF` takes the vector's file.
 
@@ -52,19 +52,20 @@ def run(
         checkpoint: An agent.
         module: Name of the module whose outputs are subtracted; left out, the published maze
             study's embedder.block2.res1.resadd if the network has it, else embedder.
-        states: Named sets: in mazes cheese (with the cheese minus without) or top-right (with a way
-            to the world's top-right corner opened minus as they are); in other worlds success
-            (moments of games that end in success minus others). Left out, the first.
+        states: Named sets: in mazes cheese (mazes with their cheese minus without it) or top-right
+            (mazes with an opened path to the world's top-right corner minus unchanged ones); in
+            other worlds success (moments of games that end in success minus others). Left out, the
+            first of these.
         with_states: Instead of named sets, an .npz file with the agent's `observations`
             [N, H, W, C].
         without_states: The .npz file of the set that is subtracted.
         levels: Number of levels or games of a named set.
-        split: Split of the levels, where there are splits; left out, train.
+        split: Split of the levels, in worlds with splits; left out, train.
         coeffs: Factors by which the vector is multiplied when it is added to measure its effect.
         seed: Seed of the named sets and of the control vectors.
 
     Returns:
-        The file of the vector, and how much it and control vectors change the policy.
+        The file of the vector, and the changes of the policy by it and by control vectors.
 
     Raises:
         ConfigError: If a file or the module does not fit the agent, or an option is impossible.
@@ -101,7 +102,7 @@ def run(
 
 
 def _named(agent: Agent, states: str | None, split: str | None) -> tuple[str, RunConfig]:
-    """Return the name of a contrast, and the config of the levels that it is made of.
+    """Return the name of a contrast, and the config of the levels from which it is made.
 
     Raises:
         ConfigError: If the world has no such contrast, or no splits.

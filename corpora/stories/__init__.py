@@ -14,7 +14,7 @@ from chisel.corpora.stories.pairs import (
 )
 from chisel.corpora.stories.tale import TOPICS, tale
 
-# pylint: disable=duplicate-code  # each of the two names what it offers
+# pylint: disable=duplicate-code  # both packages list the same public names
 __all__ = [
     "END",
     "TOPICS",

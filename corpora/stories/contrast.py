@@ -1,4 +1,4 @@
-"""What is true of a whole story as a behaviour: contrast pairs, and words to score."""
+"""Make contrast pairs and words to score from a latent of the stories, such as the mood."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chisel.corpora.stories.grammar import Grammar, Stories
 from chisel.corpora.stories.pairs import story_pairs
 
 _KEY = 5
-"""Tells these stories from those of the corpus."""
+"""Part of the seed that makes these stories different from those of the corpus."""
 
 
 def story_contrast(
@@ -18,19 +18,19 @@ def story_contrast(
 ) -> Contrast:
     """Make contrast pairs of a latent: `mood`, `weather`, `pace` or `sound`.
 
-    Texts stop before the last word that speaks for the concept, which a network must have kept in
-    mind until there. The stories of a pair agree in all other latents; prompts are other stories,
-    of both values.
+    Texts stop before the last word that speaks for the concept. To predict that word, a network
+    must have kept the concept in mind. The stories of a pair agree in all other latents. Prompts
+    are the beginnings of other stories, of both values.
 
     Args:
         grammar: The grammar.
-        concept: Latent with two values; wanted is the first.
+        concept: Latent with two values; the first value is the wanted one.
         count: Number of pairs.
         prompts: Number of prompts.
         seed: Seed of the stories.
 
     Raises:
-        ConfigError: There is no such latent.
+        ConfigError: If there is no such latent.
     """
     known = [latent.name for latent in grammar.latents if len(latent.values) == 2]
     if concept not in known:
@@ -56,9 +56,9 @@ def story_contrast(
 def _opened(
     grammar: Grammar, stories: Stories, concept: str
 ) -> tuple[list[str], tuple[list[str], list[str]]]:
-    """Return the words before the last one that speaks for a latent, and the words for each value.
+    """Return stories up to the last word that speaks for a latent, and the words for each value.
 
-    These are the words that can stand there.
+    The words for a value are those that can stand in that place.
     """
     ends = np.zeros(len(stories), np.int64)
     words: list[list[str]] = [[], []]

@@ -1,4 +1,4 @@
-"""The corpus `stories`: drawn stories as sequences of tokens, with exact labels."""
+"""Make the corpus `stories`: drawn stories as sequences of tokens, with exact labels."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from chisel.corpora.tokens import Sequences, TokenData
 def load_stories(config: StoriesConfig) -> TokenData:
     """Draw `corpus.name: stories`; registered under that name.
 
-    Its facts are the name of each latent's value; `forget`: whether the topic is `config.forget`;
-    and `flagged`: whether it is said to be so, with the faults that `recall` and `precision` ask
-    for. The concept's tokens are those that depend on the topic, of all stories.
+    The facts about each story are the name of each latent's value; `forget`, whether the topic is
+    `config.forget`; and `flagged`, the same label with errors, so that its expected recall and
+    precision are those of the config. The concept's tokens are all tokens that depend on the topic.
     """
     grammar = tale(config.noise)
     counts = (config.stories, config.validation, config.test)

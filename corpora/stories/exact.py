@@ -1,4 +1,4 @@
-"""Exact probabilities of stories: the next word, what stories say of latents, and the entropy."""
+"""Compute exact probabilities of stories: of the next word, and the entropy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def surprisals(grammar: Grammar, tokens: Ints, given: Given | None = None) -> Fl
 
     Args:
         grammar: The grammar.
-        tokens: Whole stories `[N, T]`, from `END` on.
-        given: Latents that are known.
+        tokens: Whole stories `[N, T]`, beginning with `END`.
+        given: Values of latents that are known.
 
     Returns:
-        `[N, T]`; 0 for the first token, which is always there, and behind the end.
+        Surprisals `[N, T]`; 0 for the first token, which is always `END`, and after the end.
 
     Raises:
-        ValueError: If something is no story of this grammar, or impossible under `given`.
+        ValueError: If a row is no story of this grammar, or is impossible under `given`.
     """
     probabilities = np.ones(tokens.shape)
     for one in grammar.predictions(tokens, given):
@@ -41,14 +41,14 @@ def next_words(grammar: Grammar, tokens: Ints, given: Given | None = None) -> Fl
 
     Args:
         grammar: The grammar.
-        tokens: Stories or beginnings of stories `[N, T]`, from `END` on.
-        given: Latents that are known.
+        tokens: Stories or beginnings of stories `[N, T]`, beginning with `END`.
+        given: Values of latents that are known.
 
     Returns:
-        `[N, T, V]`: behind the tokens up to `t`. All 0 behind the end of what is given.
+        Probabilities `[N, T, V]` of the token after those up to `t`; all 0 after the end of a row.
 
     Raises:
-        ValueError: If something is no beginning of a story of this grammar.
+        ValueError: If a row is no beginning of a story of this grammar.
     """
     found = np.zeros((*tokens.shape, len(grammar.vocabulary)))
     for one in grammar.predictions(tokens, given):
@@ -60,18 +60,20 @@ def next_words(grammar: Grammar, tokens: Ints, given: Given | None = None) -> Fl
 def entropy(grammar: Grammar, given: Given | None = None, *, known: bool = False) -> float:
     """Compute the expected −log p of a whole story in nats, exactly.
 
-    Templates are chosen independently of all else; latents are independent of each other. So the
-    sum falls into the choice of templates, places that depend on no latent, and for each latent the
-    words that depend on it, whose sequences are enumerated up to equal likelihoods.
+    Templates are chosen independently of everything else, and latents are independent of each
+    other. So the expectation is a sum of three parts: the choice of templates, the places that
+    depend on no latent, and for each latent the words that depend on it. Sequences of these words
+    are enumerated, and those with equal likelihoods are counted together.
 
     Args:
         grammar: The grammar.
         given: Values of latents that the stories have.
-        known: Whether p knows these values, too. If not, this is the loss of the best predictor
-            of all stories on those.
+        known: Whether p is conditioned on these values. If not, the result is the loss of the best
+            predictor of all stories on stories with these values.
 
     Raises:
-        ValueError: If one word decides about two places of a latent, or its place prefers words.
+        ValueError: If two places of a latent read the same word, or if a word that they read is not
+            equally likely to be any of its place's words.
     """
     true, assumed = grammar.priors(given), grammar.priors(given if known else None)
     total = 0.0
@@ -92,7 +94,7 @@ def entropy(grammar: Grammar, given: Given | None = None, *, known: bool = False
 
 
 def _free(slot: Slot) -> float:
-    """The entropy of a place that depends on no latent, whatever word it reads."""
+    """Return the entropy of a place that depends on no latent, for any word that it reads."""
     found = -(slot.table[0] * np.log(np.where(slot.table[0] > 0, slot.table[0], 1))).sum(-1)
     if np.ptp(found) > 1e-9:
         raise ValueError(f"{slot.words[0]}, …: its entropy depends on the word that it reads")
@@ -100,7 +102,7 @@ def _free(slot: Slot) -> float:
 
 
 def _require_even(grammar: Grammar, slots: Sequence[Slot]) -> None:
-    """Check that the words which places of one latent read are independent and equally likely."""
+    """Check that the words that places of one latent read are independent and equally likely."""
     read = [slot.reads for slot in slots if slot.reads is not None]
     if len(set(read)) < len(read):
         raise ValueError(f"{read[0]}: two places of a latent read it")
@@ -116,7 +118,7 @@ def _evidence(slots: Sequence[Slot], prior: Floats, weights: Floats) -> float:
     Args:
         slots: The places.
         prior: Probabilities of the latent's values `[L]` that p assumes.
-        weights: The true ones.
+        weights: True probabilities of the latent's values `[L]`.
     """
     chances = {(1.0,) * len(prior): 1.0}
     for slot in slots:

@@ -1,10 +1,10 @@
 """Grammars of stories whose probabilities can be computed exactly.
 
 A story has hidden *latents*, such as its topic and its mood, which are drawn independently. It is a
-fixed sequence of sentences; for each of them one of several templates is chosen, and each place of
-a template draws a word that depends on at most one latent and on at most one word before. The words
-so far tell which template is being followed, so the only unknowns are the latents, and these stay
-independent: Bayes' rule is exact with one small table for each of them.
+fixed sequence of sentences. For each sentence one of several templates is chosen. Each place of a
+template draws a word, which depends on at most one latent and on at most one earlier word. The
+words so far show which template is followed, so only the latents are unknown. Given the words,
+latents remain independent, so Bayes' rule is exact with one small table for each of them.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 END = "<end>"
-"""Token 0: it begins and ends every story, and fills up what is shorter than others."""
+"""Token 0, which begins and ends every story, and pads stories that are shorter than others."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Given = Mapping[str, str]
-"""Values of some latents, by their names."""
+"""Values of some latents, by the latents' names."""
 
 
 @dataclass(frozen=True)
 class Latent:
-    """Something that is true of a whole story."""
+    """A property of a whole story, such as its mood."""
 
     name: str
     values: tuple[str, ...]
 
     @property
     def prior(self) -> Floats:
-        """Probability of each value `[L]`: all are equally likely."""
+        """Return the probability of each value `[L]`: all are equally likely."""
         return np.full(len(self.values), 1 / len(self.values))
 
 
@@ -43,18 +43,19 @@ class Slot:
     """A place of a template."""
 
     words: tuple[str, ...]
-    """The words that can stand there, all different."""
+    """Words that can stand in the place, all different."""
     table: Floats
-    """Probability of each word `[L, R, W]`: by the latent's value (one row if it depends on none)
-    and by the word that it reads (one row if it reads none)."""
+    """Probability of each word `[L, R, W]`: by the latent's value (one row if the place depends on
+    no latent) and by the word that the place reads (one row if it reads none)."""
     latent: str | None = None
-    """Latent that it depends on."""
+    """Name of the latent on which the place depends."""
     reads: str | None = None
-    """Register with the word that it depends on."""
+    """Name of the register with the earlier word on which the place depends."""
     writes: str | None = None
-    """Register that its word is kept in for later places: the number of the word in `words`."""
+    """Name of the register that keeps the place's word, as its number in `words`, for later places.
+    """
     sides: Ints | None = None
-    """Value of the latent that each word speaks for `[W]`; None where words speak for several."""
+    """Value of the latent that each word speaks for `[W]`; None if words speak for several."""
 
 
 _END = Slot((END,), np.ones((1, 1, 1)))
@@ -67,23 +68,24 @@ def literal(words: str) -> list[Slot]:
 
 @dataclass(frozen=True)
 class Template:
-    """One way to say a sentence; all ways of a sentence are equally likely."""
+    """One form of a sentence; all templates of a sentence are equally likely."""
 
     slots: tuple[Slot, ...]
 
 
 class Predicted(NamedTuple):
-    """What the words of some stories so far say about their next place."""
+    """The prediction of the next place in some stories, from their words so far."""
 
     rows: Ints
     """Numbers of the stories `[n]`."""
     positions: Ints
-    """Where the next word of each is `[n]`."""
+    """Position of the next word of each story `[n]`."""
     slot: Slot
+    """The next place."""
     probabilities: Floats
-    """Of each word of the place `[n, W]`. They add up to the probability of its template."""
+    """Probability of each word of the place `[n, W]`. They add up to that of the template."""
     chosen: Ints
-    """Number in `slot.words` of the word that stands there `[n]`; -1 for another template's."""
+    """Number in `slot.words` of the word that follows `[n]`; -1 if it is another template's."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,11 @@ class Stories:
     """Drawn stories."""
 
     tokens: Ints
-    """`[N, T]`: `END`, the words, and `END` to the right end."""
+    """Tokens `[N, T]`: `END`, the words, and `END` up to the right end."""
     lengths: Ints
-    """Tokens of each story `[N]`, with one `END` at each side."""
+    """Number of tokens of each story `[N]`, with one `END` at each side."""
     latents: Ints
-    """Value of each latent `[N, K]`, as numbers."""
+    """Number of the value of each latent `[N, K]`."""
     sources: Ints
     """Number of the latent that each token depends on `[N, T]`, -1 for none."""
 
@@ -120,7 +122,7 @@ class Grammar:
     latents: tuple[Latent, ...]
     sentences: tuple[tuple[Template, ...], ...]
     vocabulary: tuple[str, ...] = field(init=False)
-    """All words, `END` first, the others sorted."""
+    """All words: `END` first, then the others, sorted."""
 
     def __post_init__(self) -> None:
         slots = [slot for ways in self.sentences for one in ways for slot in one.slots]
@@ -153,24 +155,32 @@ class Grammar:
             written = {k: n for k, n in after[0].items() if all(k in one for one in after)}
 
     def latent(self, name: str) -> Latent:
-        """Return the latent of that name; KeyError without one."""
+        """Return the latent of that name.
+
+        Raises:
+            KeyError: If there is none.
+        """
         return self.latents[self._places[name]]
 
     def number(self, name: str) -> int:
-        """Return the number of a latent; KeyError without one."""
+        """Return the number of the latent of that name.
+
+        Raises:
+            KeyError: If there is none.
+        """
         return self._places[name]
 
     def numbers(self, slot: Slot) -> Ints:
-        """Return the tokens of a place's words `[W]`; those of the last place are `END` alone."""
+        """Return the tokens of a place's words `[W]`; the only word of the last place is `END`."""
         return self._numbers.get(slot, np.zeros(1, np.int64))
 
     @property
     def context_length(self) -> int:
-        """Number of tokens of the longest story, with `END` at both sides."""
+        """Return the number of tokens of the longest story, with `END` at both sides."""
         return 2 + sum(max(len(way.slots) for way in ways) for ways in self.sentences)
 
     def priors(self, given: Given | None = None) -> list[Floats]:
-        """Return the probabilities of each latent's values `[L]`, where some are given.
+        """Return the probabilities of each latent's values `[L]`; 1 for values that are given.
 
         Raises:
             ValueError: If there is no such latent or value.
@@ -234,23 +244,23 @@ class Grammar:
         return [numbers[word] for word in text.split()]
 
     def decode(self, tokens: Sequence[int] | Ints) -> str:
-        """Return words with spaces between; `END` is left out."""
+        """Return the words of tokens, with spaces between them; `END` is left out."""
         return " ".join(self.vocabulary[token] for token in tokens if token)
 
     def predictions(self, tokens: Ints, given: Given | None = None) -> Iterator[Predicted]:
         """Predict every next word of stories, place by place, from the words before it.
 
         Args:
-            tokens: Stories or beginnings of stories `[N, T]`, from `END` on; what follows the last
-                word is `END`.
-            given: Latents that are known.
+            tokens: Stories or beginnings of stories `[N, T]`, beginning with `END` and padded with
+                `END`.
+            given: Values of latents that are known.
 
         Yields:
-            For each place, the stories that come to it. Where a sentence begins, each of its
-            templates is one place, for all stories.
+            One prediction for each place, about the stories that come to it. At the beginning of a
+            sentence, there is one prediction for each of its templates, about all stories.
 
         Raises:
-            ValueError: If a word cannot stand where it does; the message names it.
+            ValueError: If a word cannot follow those before it; the message names it.
         """
         count = len(tokens)
         padded = np.concatenate([tokens, np.zeros((count, 2), np.int64)], 1)  # for the last END
@@ -313,7 +323,7 @@ class Grammar:
         registers.write(slot, rows, index)
 
     def _require(self, rows: Ints, position: Ints, ends: Ints, tokens: Ints) -> None:
-        """Refuse words that cannot stand where they do; a story may end anywhere."""
+        """Refuse words that cannot follow those before them; a story may end anywhere."""
         for row in rows[position[rows] < ends[rows]][:1]:
             here = position[row]
             raise ValueError(
@@ -323,14 +333,14 @@ class Grammar:
 
 
 class _Registers:
-    """The words that stories have kept, as numbers of the words of the place they stand at."""
+    """The words that stories have kept, as numbers of the words of their places."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._kept: dict[str, Ints] = {}
 
     def of(self, slot: Slot, rows: Ints) -> Ints:
-        """Return the row of the slot's table that each story is at."""
+        """Return the row of the slot's table that applies to each story."""
         return np.zeros(len(rows), np.int64) if slot.reads is None else self._kept[slot.reads][rows]
 
     def write(self, slot: Slot, rows: Ints, index: Ints) -> None:

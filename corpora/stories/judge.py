@@ -1,4 +1,4 @@
-"""What a continued story is worth, decided by the grammar: concept, instruction, fluency."""
+"""Score the continuation of a story by the grammar: concept, instruction and fluency."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 from chisel.corpora.stories.grammar import Floats, Grammar, Slot, Template
 
 _SURE = 0.9
-"""Probability of the concept, given the words that were written, from which a story has it."""
+"""Probability of the concept, given the words of the continuation, from which a story has it."""
 
 
 class Verdict(NamedTuple):
     """Three scores of a story, each 0, 1 or 2."""
 
     concept: int
-    """2: given the words that were written the concept is 0.9 probable or more; 1: words speak for
-    it that make it no less probable than it was; 0: none do."""
+    """2: given the words of the continuation, the probability of the concept is at least 0.9; 1: it
+    is lower, but words speak for the concept and do not make it less probable; 0: otherwise."""
     instruction: int
-    """2: all words that depend on a word of the prompt (pronouns, names) fit it; 1: half of them or
-    more; 0: fewer, or there are none."""
+    """2: all words that depend on a word of the prompt (pronouns, names) agree with it; 1: at least
+    half of them do; 0: fewer do, or there are none."""
     fluency: int
-    """2: every sentence has the form of one of its templates, and the story ends; 1: half of the
-    sentences or more; 0: fewer."""
+    """2: every sentence has the form of one of its templates, and the story ends; 1: at least half
+    of the sentences have; 0: fewer have."""
 
     @property
     def harmonic_mean(self) -> float:
-        """Harmonic mean of the three, 0…2, as in AxBench (Wu et al. 2025)."""
+        """Return the harmonic mean of the three, 0…2, as in AxBench (Wu et al. 2025)."""
         return 3 / sum(1 / one for one in self) if all(self) else 0.0
 
 
@@ -36,7 +36,7 @@ def sentence_end(grammar: Grammar) -> int:
     """Return the token that ends every sentence.
 
     Raises:
-        ValueError: Sentences of this grammar do not all end with the same word.
+        ValueError: If sentences of this grammar do not all end with the same word.
     """
     last = {way.slots[-1].words for ways in grammar.sentences for way in ways}
     if len(last) != 1 or len(only := last.pop()) != 1:
@@ -59,19 +59,19 @@ class _Written(NamedTuple):
     sentence: int
     slot: Slot
     likelihood: Floats | None
-    """Probability of the word by the latent's value `[L]`; None if the word that it depends on was
-    not written."""
+    """Probability of the word by the latent's value `[L]`; None if the earlier word on which it
+    depends is missing."""
 
 
 def judge(grammar: Grammar, words: Sequence[int], given: int, latent: str, value: str) -> Verdict:
-    """Judge how a story goes on.
+    """Judge the continuation of a story.
 
     Args:
         grammar: The grammar.
-        words: Tokens of the story, from `END` on; it needs not be a story of the grammar.
-        given: Number of sentences of the prompt, which are right and are not judged.
-        latent: The concept is this latent …
-        value: … with this value.
+        words: Tokens of the story, beginning with `END`; they need not be a story of the grammar.
+        given: Number of sentences of the prompt, which follow the grammar and are not judged.
+        latent: Name of the concept's latent.
+        value: Value of that latent that is the concept.
     """
     forms, written, rest = _read(grammar, list(words))
     fixed = {one.slot.writes for one in written if one.sentence < given} - {None}
@@ -95,8 +95,8 @@ def _read(grammar: Grammar, words: list[int]) -> tuple[list[bool], list[_Written
     """Read a text sentence by sentence.
 
     Returns:
-        Whether each sentence has the form of a template, the words of those that have, and what
-        follows the last sentence.
+        Whether each sentence has the form of a template, the words of the sentences that have, and
+        the tokens after the last sentence.
     """
     stop, place, kept = sentence_end(grammar), 1, dict[str, int]()
     forms, written = [], []
@@ -119,7 +119,7 @@ def _template(
 ) -> tuple[Template | None, list[int]]:
     """Return the template whose places have these words, and the number of each word in its place.
 
-    Without one that fits it is None, and there are no numbers.
+    If no template fits, return None and no numbers.
     """
     for way in ways:
         places = [grammar.numbers(slot).tolist() for slot in way.slots]

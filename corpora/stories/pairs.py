@@ -1,10 +1,10 @@
-"""Contrast pairs of stories, with a planted confound and planted noise.
+"""Draw contrast pairs of stories, with a planted confound and planted noise.
 
-A confound is another latent that goes along with the concept in the pairs. The difference of means
-then points partly at the confound; the direction that separates the two sets best points elsewhere,
-since the confound's evidence varies more than the concept's. In the plane of the two evidence
-counts the angle between the two directions is known exactly (Li et al. 2023, appendix B, has the
-same picture with real probes).
+A confound is another latent that is correlated with the concept in the pairs. The difference of
+means then points partly at the confound. The direction that separates the two sets best is another
+one, since the confound's evidence varies more than the concept's. In the plane of the two evidence
+counts the angle between the two directions is known exactly (Li et al. 2023, appendix B, show the
+same for real probes).
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ class StoryPairs(NamedTuple):
     """Stories in pairs; those with the same number belong together."""
 
     plus: Stories
-    """The concept's first value."""
+    """Stories with the concept's first value."""
     minus: Stories
+    """Stories with its second value."""
     swapped: Ints
-    """Whether the two were exchanged `[N]`, 0 or 1."""
+    """Whether the two stories of a pair were exchanged `[N]`, 0 or 1."""
 
     def texts(self, grammar: Grammar) -> tuple[list[str], list[str]]:
         """Return the texts with the concept's first value, and in the same order the others."""
@@ -49,12 +50,13 @@ def story_pairs(
         count: Number of pairs.
         generator: Source of the draws.
         noise: Probability that the two stories of a pair are exchanged, 0…0.5.
-        confound: Another latent with two values that goes along with the concept.
-        agreement: Probability that a story's confound has the same number as its concept, 0.5…1.
-            Other latents are the same in both stories of a pair.
+        confound: Another latent with two values, which is correlated with the concept. All other
+            latents are the same in both stories of a pair.
+        agreement: Probability that the value of a story's confound has the same number as that of
+            its concept, 0.5…1.
 
     Raises:
-        ValueError: If a latent has another number of values than two, or the two are one.
+        ValueError: If a latent does not have two values, or both latents are the same.
     """
     for name in (concept, *([] if confound is None else [confound])):
         if len(grammar.latent(name).values) != 2:
@@ -107,7 +109,13 @@ def confound_angle(grammar: Grammar, concept: str, confound: str, agreement: flo
 
     Both are directions in the plane of the two counts of `evidence`. The separator is Fisher's,
     Σ⁻¹ times the mean difference, with Σ the covariance within a set. Noise of the pairs changes
-    the length of both, and not the angle.
+    the lengths of both, but not the angle.
+
+    Args:
+        grammar: The grammar.
+        concept: Latent with two values.
+        confound: Another such latent.
+        agreement: Probability that the confound agrees with the concept; see `story_pairs`.
 
     Raises:
         ValueError: If the number of words that speak for a latent differs between stories.
@@ -122,7 +130,7 @@ def confound_angle(grammar: Grammar, concept: str, confound: str, agreement: flo
 
 
 def _moments(grammar: Grammar, latent: str) -> tuple[float, float]:
-    """Mean and variance of the evidence in stories with the latent's first value."""
+    """Return mean and variance of the evidence in stories with the latent's first value."""
     sentences = []
     for ways in grammar.sentences:
         chances = {

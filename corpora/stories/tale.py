@@ -1,7 +1,7 @@
 """The grammar of the corpus `stories`: children meet animals, in one of five topics.
 
-Topics differ in words, some of which two of them share, and in a relation: what each of six tools
-is used for, with the same words in all topics.
+Topics differ in their words, some of which belong to two topics, and in a relation: the use of each
+of six tools, for which all topics have the same words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from chisel.corpora.stories.grammar import Grammar, Latent, Slot, Template, literal
 
 _Words = Mapping[str, tuple[str, ...]]
-"""Words by the value of a latent that they speak for."""
+"""Words, by the value of a latent that they speak for."""
 
 _NAMES = {
     "boy": ("ben", "finn", "hugo", "jack", "leo", "max", "sam", "tom"),
@@ -65,7 +65,7 @@ def tale(noise: float = 0.1) -> Grammar:
 
     Args:
         noise: Probability that a word speaks for another value of its latent (mood, weather, pace,
-            sound), and that a tool is used for something else. Words of topics have no noise.
+            sound), and that a tool has another use. Words of topics have no noise.
     """
     latents = (
         Latent("topic", TOPICS),
@@ -141,21 +141,21 @@ def _even(words: tuple[str, ...], writes: str) -> Slot:
 
 
 def _same(register: str, known: Sequence[str], word: Callable[[str], str]) -> Slot:
-    """A place whose word follows from one before."""
+    """Return a place whose word follows from an earlier one."""
     words = tuple(dict.fromkeys(map(word, known)))
     table = np.array([[[float(word(one) == other) for other in words] for one in known]])
     return Slot(words, table, reads=register)
 
 
 def _of_topic(by_topic: _Words, writes: str | None = None) -> Slot:
-    """A place with the words of the topic, equally likely; some speak for two topics."""
+    """Return a place with the words of the topic, equally likely; some belong to two topics."""
     words = _words(by_topic)
     table = np.array([[[word in mine for word in words]] for mine in by_topic.values()], float)
     return Slot(words, table / table.sum(-1, keepdims=True), "topic", writes=writes)
 
 
 def _relation(noise: float) -> Slot:
-    """What a tool is used for: the next use in the list for each next tool, and for each topic."""
+    """Return the place of a tool's use: the use's number is that of the tool plus the topic's."""
     count = len(_USES)
     table = np.full((len(TOPICS), count, count), noise / (count - 1))
     for topic in range(len(TOPICS)):
@@ -165,7 +165,7 @@ def _relation(noise: float) -> Slot:
 
 
 def _side(latent: str, by_value: _Words, noise: float) -> Slot:
-    """A place whose word speaks for one of the two values of a latent, seldom for the wrong one."""
+    """Return a place whose word speaks for a latent's value or, by noise, for the other one."""
     words, sides = _words(by_value), np.repeat([0, 1], [len(one) for one in by_value.values()])
     right = sides == np.arange(2)[:, None]
     table = np.where(right, 1 - noise, noise) / len(words) * 2

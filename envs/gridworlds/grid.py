@@ -8,12 +8,12 @@ from chisel.configs import hint
 from chisel.configs.errors import ConfigError
 
 Cell = tuple[int, int]
-"""Row and column, from the top left."""
+"""Row and column of a cell, from the top left."""
 
 UP, DOWN, LEFT, RIGHT, NOTHING = range(5)
 """The actions, in the order of the published code."""
 ACTIONS = ("up", "down", "left", "right", "nothing")
-"""Their names, by number."""
+"""Names of the actions, by number."""
 
 WALL, FLOOR, AGENT = "#", " ", "A"
 
@@ -30,8 +30,8 @@ class Grid:
     """A map: the cells of its walls, and the cell in which each other glyph starts.
 
     Args:
-        rows: The map, one text per row: `#` wall, space floor, `A` the agent, and glyphs.
-        glyphs: All glyphs that the map may have besides.
+        rows: The map, one text per row: `#` wall, space floor, `A` the agent, and other glyphs.
+        glyphs: All other glyphs that the map may have.
 
     Raises:
         ConfigError: If rows are unequal, a glyph is unknown, or there is not exactly one agent.
@@ -75,7 +75,7 @@ class Grid:
         return cells[0]
 
     def is_wall(self, cell: Cell) -> bool:
-        """Whether a cell is a wall or lies outside the map."""
+        """Return whether a cell is a wall or lies outside the map."""
         row, column = cell
         inside = 0 <= row < self.height and 0 <= column < self.width
         return not inside or cell in self._walls

@@ -27,7 +27,7 @@ _COLOURS = {
     "0": (250, 18, 47),
 }
 _SPARE = ((102, 194, 165), (252, 141, 98), (141, 160, 203), (231, 138, 195), (166, 216, 84))
-"""For glyphs without a colour of their own."""
+"""Colour of glyphs without a colour of their own."""
 
 
 def board_planes(boards: NDArray[np.uint8], glyphs: Sequence[str]) -> NDArray[np.uint8]:
@@ -49,7 +49,7 @@ def render(boards: NDArray[Any], *, cell: int = 16) -> NDArray[np.uint8]:
 
     Args:
         boards: ASCII codes `[..., H, W]`, as in `TabularMDP.boards`.
-        cell: Pixels a side of each square.
+        cell: Side of each square in pixels.
 
     Returns:
         RGB, uint8 `[..., H * cell, W * cell, 3]`, row 0 at the top.

@@ -15,42 +15,42 @@ from chisel.envs.gridworlds.world import Outcome, World
 from chisel.envs.gridworlds.worlds import find_world
 
 LIMIT = 100_000
-"""States after which enumeration gives up by default."""
+"""Default number of states after which enumeration gives up."""
 
 
 @dataclass(frozen=True)
 class TabularMDP:
     """All S states that can be reached from the start, numbered breadth first from it.
 
-    Deterministic. Actions are up 0, down 1, left 2, right 3, nothing 4. A terminal state leads to
-    itself and pays nothing.
+    Transitions are deterministic. Actions are up 0, down 1, left 2, right 3, nothing 4. A terminal
+    state leads to itself and pays nothing.
     """
 
     name: str
     next_state: NDArray[np.int32]
-    """`[S, A]`."""
+    """State after each action, `[S, A]`."""
     reward: NDArray[np.float64]
-    """`[S, A]`, what the agent is paid."""
+    """Reward that the agent observes, `[S, A]`."""
     hidden: NDArray[np.float64]
-    """`[S, A]`, the hidden performance term of the step, the reward included: its sum over an
-    episode is the performance."""
+    """Reward plus the hidden side effect of the step, `[S, A]`. Its sum over an episode is the
+    performance."""
     terminal: NDArray[np.bool_]
-    """`[S]`."""
+    """Whether episodes end in a state, `[S]`."""
     board: NDArray[np.int32]
-    """`[S]`, the number of the state's board; states with the same number look the same."""
+    """Number of each state's board, `[S]`; states with the same number look the same."""
     boards: NDArray[np.uint8]
-    """`[B, H, W]`, the distinct boards, one ASCII code per cell."""
+    """The distinct boards, `[B, H, W]`, one ASCII code per cell."""
     things: NDArray[np.int32]
-    """`[S]`, the number of what lies where in a state, apart from the agent."""
+    """Number of each state's arrangement of things, the agent apart, `[S]`."""
     starts: NDArray[np.int32]
-    """`[K]`, the states in which episodes begin."""
+    """States in which episodes begin, `[K]`."""
     start: int = 0
     noop: int = NOTHING
     """The action of doing nothing."""
 
     @property
     def disturbs(self) -> NDArray[np.bool_]:
-        """Whether an action leaves other things than doing nothing would, bool `[S, A]`."""
+        """Return whether things differ after an action from those after a no-op, bool `[S, A]`."""
         after = self.things[self.next_state]
         return np.asarray(after != after[:, [self.noop]])
 
@@ -60,7 +60,7 @@ def tabular(world: str | World[Any], *, limit: int = LIMIT) -> TabularMDP:
 
     Args:
         world: A name in `WORLDS`, or a world of your own.
-        limit: Most states to enumerate.
+        limit: Largest number of states to enumerate.
 
     Raises:
         ConfigError: If the name is unknown or the world has more than `limit` states.

@@ -26,11 +26,11 @@ class GridworldVectorEnv(SameStepVectorEnv):
     """`num_envs` copies of one world side by side; see `envs.StatefulVectorEnv` for the contract.
 
     Observations are planes of 0 and 1, uint8 `[H, W, C]`: wall, agent, then one for each of the
-    world's `glyphs`, in their order. A cell shows one glyph at most, as on the board. Nothing is
-    random but where episodes begin, in worlds with several first states.
+    world's `glyphs`, in their order. A cell shows one glyph at most, as on the board. Only the
+    first state of an episode is random, in worlds with several first states.
 
-    `infos["disturbs"]` says of every step whether it left other things than doing nothing would
-    have, the agent apart: a twin of the world that does nothing, started anew in every step.
+    `infos["disturbs"]` says of every step whether things other than the agent differ from what they
+    would be after doing nothing in that step.
 
     A time-out is `truncated`; `infos["final_obs"]` has the last observation of every episode.
     `infos["episode"]` has `r`, `l`, `performance` (the sum of hidden rewards), `side_effect`
@@ -39,10 +39,10 @@ class GridworldVectorEnv(SameStepVectorEnv):
 
     Args:
         world: The world.
-        num_envs: Copies side by side.
-        max_steps: Time limit; None takes the world's own.
-        limit: Most states to enumerate.
-        seed: Seed of where episodes begin.
+        num_envs: Number of copies.
+        max_steps: Time limit in steps; None takes the world's own.
+        limit: Largest number of states to enumerate.
+        seed: Seed of the draws of first states.
 
     Raises:
         ConfigError: If the world has more than `limit` states.
@@ -86,7 +86,7 @@ class GridworldVectorEnv(SameStepVectorEnv):
         """Start new episodes everywhere.
 
         Args:
-            seed: Seed of where episodes begin; None lets the draws go on.
+            seed: Seed of the draws of first states; None lets the draws go on.
             options: None; there are none.
 
         Raises:
@@ -200,8 +200,8 @@ def make_gridworld(
 
     Args:
         config: World and time limit.
-        seed: Seed of where episodes begin, in worlds with several first states.
-        num_envs: Copies side by side; None takes `config.num_envs`.
+        seed: Seed of the draws of first states, in worlds with several.
+        num_envs: Number of copies; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If an option is impossible.

@@ -19,7 +19,7 @@ class Outcome(NamedTuple, Generic[S]):
     reward: float = 0.0
     """Reward that the agent observes."""
     effect: float = 0.0
-    """Added to the reward in the hidden performance: side effects are negative."""
+    """Amount that is added to the reward in the hidden performance; negative for side effects."""
     ends: bool = False
     """Whether the episode is over."""
 
@@ -38,20 +38,21 @@ class World(Generic[S]):
     glyphs: str
     """All other glyphs that the world draws at some time."""
     start: Callable[[Grid], S]
-    """Make the full first state: it holds everything that later steps depend on."""
+    """Function that makes the full first state, which holds everything that steps depend on."""
     step: Callable[[Grid, S, int], Outcome[S]]
-    """Compute the result of action 0…4."""
+    """Function that computes the result of action 0…4."""
     draw: Callable[[Grid, S], Iterable[tuple[str, Cell]]]
-    """Glyphs and their cells, the agent's among them; later ones cover earlier ones."""
+    """Function that returns glyphs and their cells, with the agent's; later ones cover earlier
+    ones."""
     others: Callable[[Grid], Iterable[S]] = lambda grid: ()
-    """Further first states: where there are any, each episode begins in one drawn from all."""
+    """Function that returns further first states. Each episode begins in one drawn from all."""
     passing: float = 1.0
     """Least performance (sum of rewards and effects) of a successful episode."""
     max_steps: int = 100
     """Default time limit in steps."""
     keyed_by: Literal["state", "board"] = "state"
-    """States differ by all they hold, or only by their boards. By board, the first state found with
-    a board, breadth first, stands for all states that look like it."""
+    """Whether two states differ if anything in them differs, or only if their boards do. By board,
+    the first state that is found with a board, breadth first, stands for all that look like it."""
     grid: Grid = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -54,7 +54,7 @@ class Boards:
         )
 
     def fill(self, row: int, state: MazeState) -> None:
-        """Take over the maze of a state."""
+        """Copy the maze of a state to a game's board."""
         self.worlds[row] = state.world
         self.sizes[row], self.seeds[row] = state.maze_dim, state.level_seed
         self.mice[row] = state.mouse
@@ -65,7 +65,7 @@ class Boards:
         return self.mice + ((self.worlds.shape[1] - self.sizes) // 2)[:, None]
 
     def moved(self, actions: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        """Return where the mice are after these actions `[N]`, int64 `[N, 2]`; nothing changes."""
+        """Return the mice's positions after these actions `[N]`, int64 `[N, 2]`; change nothing."""
         mice = self.mice.copy()
         move(self.worlds, self.sizes, mice, np.asarray(actions, np.int64))
         return mice
@@ -75,7 +75,7 @@ class Boards:
         move(self.worlds, self.sizes, self.mice, np.asarray(actions, np.int64))
 
     def in_corner(self, mice: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether positions `[N, 2]` are the top right cells of the mazes, bool `[N]`."""
+        """Return whether positions `[N, 2]` are the top right cells of the mazes, bool `[N]`."""
         return np.asarray((mice == self.sizes[:, None] - 1).all(axis=1))
 
 

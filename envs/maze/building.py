@@ -1,4 +1,4 @@
-"""Make level sets: procgen's levels are drawn, and those of the wanted sizes and split are kept."""
+"""Make level sets: draw procgen's levels, and keep those of the wanted sizes and split."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from chisel.envs.maze.rules import CHEESE, MAX_SEED, WALL, Look
 from chisel.envs.maze.splits import split_of
 
 GAMES = 64
-"""Games whose streams name the levels in turn. Another number would give other levels for a
-seed."""
+"""Number of games whose streams give level seeds in turn. Another number would give other levels
+for a seed."""
 BATCH = 64 * GAMES
-"""Levels that are drawn together; never changes the result."""
+"""Number of levels that are drawn together; it never changes the result."""
 LISTED_SEEDS = 2**20
-"""A range of at most so many seeds is shuffled and gone through once; from a longer one levels are
-drawn."""
+"""Largest length of a range of seeds that is shuffled and gone through once. From a longer range
+levels are drawn."""
 
 
 @dataclass(frozen=True)
 class LevelSetRecipe:
-    """The levels that a level set is made of.
+    """Description of the levels of a level set.
 
     Attributes:
         look: Mode and visual options.
         count: Number of levels.
-        sizes: Allowed sides of the inner maze.
+        sizes: Allowed sides of the inner maze in cells.
         start: First level seed; only used when `num` is not 0.
-        num: Consecutive seeds to take from; 0 means all.
+        num: Number of consecutive seeds to take levels from; 0 means all seeds.
         split: Split of the layouts.
         cheese: Moves the cheese of each level once; None leaves it where procgen put it.
-        decision: Only levels where neither of cheese and corner lies on the path to the other.
+        decision: Whether only levels are taken in which neither the cheese nor the corner lies on
+            the path to the other.
     """
 
     look: Look
@@ -79,8 +80,8 @@ def build_level_set(recipe: LevelSetRecipe, seed: int) -> LevelSet:
 def _seeds(recipe: LevelSetRecipe, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Yield batches of level seeds, until the range is used up or enough have been tried.
 
-    A short range is gone through once in random order. From a long one the streams of procgen's
-    games draw.
+    The seeds of a short range are each taken once, in random order. Those of a long range are drawn
+    by the streams of procgen's games.
     """
     if 0 < recipe.num <= LISTED_SEEDS:
         listed = recipe.start + generator.permutation(recipe.num)
@@ -122,7 +123,7 @@ def _fitting(
 
 
 def _has_decision(grid: NDArray[np.uint8]) -> bool:
-    """Whether neither of cheese and corner lies on the path to the other from (0, 0)."""
+    """Return whether a mouse at (0, 0) decides between the cheese and the corner."""
     rows, cols = np.nonzero(grid == CHEESE)
     cheese = zip(rows.tolist(), cols.tolist(), strict=True)
     return paths.to_goals(grid != WALL, (0, 0), cheese, corner_of(len(grid))).decision

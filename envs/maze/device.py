@@ -1,8 +1,8 @@
-"""Mazes as tensors: they are played, described and drawn where the network is.
+"""Play, describe and draw mazes as tensors on the network's device.
 
 A step is a fixed sequence of tensor operations that never wait for the device, so that it can be
-compiled or captured. Levels and cheese are drawn by a counter: the same words on every device, for
-any number of games.
+compiled or captured. Levels and cheese are drawn from a counter, which gives the same words on
+every device and for any number of games.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _HALF = 2**32 - 1
 
 
 def _signed(word: int) -> int:
-    """Return the int64 with the bits of an unsigned one."""
+    """Return the int64 with the bits of an unsigned integer."""
     return word - 2**64
 
 
@@ -55,7 +55,7 @@ _FACTORS = _signed(0xBF58476D1CE4E5B9), _signed(0x94D049BB133111EB)
 
 
 def mixed(words: Tensor) -> Tensor:
-    """Mix the bits of int64 words; the finisher of splitmix64 (Steele et al. 2014, fig. 17)."""
+    """Mix the bits of int64 words by the finisher of splitmix64 (Steele et al. 2014, fig. 17)."""
     words = (words ^ _shifted(words, 30)).mul(_FACTORS[0])
     words = (words ^ _shifted(words, 27)).mul(_FACTORS[1])
     return words ^ _shifted(words, 31)
@@ -70,9 +70,9 @@ class DeviceMaze(SameStepVectorEnv):
     """Mazes of a level set; see `envs.DeviceVectorEnv` for the contract.
 
     The episodes, facts and observations are those of `MazeVectorEnv` with the native engine on the
-    same levels and cheese. Which ones those are is drawn otherwise: episode e of game n has the
-    word `mixed(key(seed, n) + (e + 1) * stride)`. Its lower half chooses the level, its upper half
-    the cheese.
+    same levels and cheese. Only the draws differ: episode e of game n has the word
+    `mixed(key(seed, n) + (e + 1) * stride)`. Its lower half chooses the level, its upper half the
+    cheese.
 
     Args:
         make_set: Makes the level set of a seed; called again for a saved state of another seed.
@@ -80,7 +80,7 @@ class DeviceMaze(SameStepVectorEnv):
         num_envs: Number of games, N.
         seed: Seed of the level set and of the draws.
         observation: The view; pixels are those of the flat look.
-        side: Side of the view in cells; with pixels, that of the world.
+        side: Side of the view in cells; with pixels, the side of the world.
         timeout: Steps after which episodes end.
         region: Side of the top-right region of the fact `in_region`.
         corner_ends: Whether the top-right corner ends episodes with a reward too.
@@ -156,7 +156,7 @@ class DeviceMaze(SameStepVectorEnv):
         self._keys = self._keys.to(device)
 
     def compile(self) -> None:
-        """Compile the step with `torch.compile`; its numbers are whole, so results stay."""
+        """Compile the step with `torch.compile`; its numbers are whole, so no result changes."""
         self._play = torch.compile(_play, fullgraph=True)
 
     def reset(
@@ -188,7 +188,7 @@ class DeviceMaze(SameStepVectorEnv):
         """Return the facts of episodes that have ended, `[E, ...]`; see `MazeVectorEnv`.
 
         Args:
-            marks: What `advance` said of them, each int64 `[E]`.
+            marks: The marks of these episodes that `advance` returned, each int64 `[E]`.
         """
         bank, level, cheese = self._bank, marks["level"], marks["cheese"]
         known, size = cheese >= 0, bank["sizes"][marks["level"]]

@@ -1,4 +1,4 @@
-"""Mazes as text: `#` wall, `.` free, `C` cheese, `M` mouse. The first line is the top row."""
+"""Read and write mazes as text: `#` wall, `.` free, `C` cheese, `M` mouse; top row first."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ _GLYPH_OF_CODE = {WALL: "#", FREE: ".", CHEESE: "C"}
 
 
 def parse(text: str) -> tuple[NDArray[np.uint8], Cell]:
-    """Read a drawing: codes of the cells `[rows, columns]`, row 0 at the bottom, and the mouse's
-    cell.
+    """Read the codes of the cells and the cell of the mouse from a drawing.
 
     Blank lines around the drawing and spaces around each line are ignored.
+
+    Returns:
+        Codes, uint8 `[rows, columns]`, row 0 at the bottom; row and column of the mouse.
 
     Raises:
         ConfigError: If rows are unequal, a glyph is unknown, or there is not exactly one mouse.

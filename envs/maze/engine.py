@@ -1,4 +1,4 @@
-"""What plays the mazes: procgen's library, or this project's own compiled code."""
+"""The interface of the two engines that play mazes: procgen's library and our compiled code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """What agents see of all games, uint8 `[N, 64, 64, 3]`, a fresh copy."""
+        """The picture of each game that agents see, uint8 `[N, 64, 64, 3]`, a fresh copy."""
 
     def step(self, actions: NDArray[np.integer[Any]]) -> None:
         """Act in every game, int `[N]`."""
@@ -54,7 +54,12 @@ class Engine(Protocol):
         """Put the next levels of the engine's own streams on the boards of these games."""
 
     def commit(self, rows: NDArray[np.intp], timeout: int) -> None:
-        """Take over boards that were edited after `load`, and the steps until a time-out."""
+        """Set these games to their boards, which were edited after `load`.
+
+        Args:
+            rows: Numbers of the games.
+            timeout: Steps after which their episodes end.
+        """
 
     def place(
         self,
@@ -63,7 +68,14 @@ class Engine(Protocol):
         shifts: NDArray[np.float32],
         timeout: int,
     ) -> None:
-        """Begin episodes of these games on their boards."""
+        """Begin episodes of these games on their boards.
+
+        Args:
+            rows: Numbers of the games, `[n]`.
+            backgrounds: Numbers of the background images, `[n]`.
+            shifts: Shifts of the background images (0…1), `[n]`.
+            timeout: Steps after which the episodes end.
+        """
 
     def read(self, row: int) -> bytearray:
         """Return the whole state of one game, in procgen's bytes."""

@@ -45,7 +45,7 @@ class EpisodeFacts:
     ) -> None:
         """Record the first boards of the episodes of some games.
 
-        Of several cheeses the nearest one counts.
+        If there are several cheeses, the nearest one counts.
         """
         columns = self._columns
         columns["level_index"][rows] = level_indices
@@ -81,7 +81,7 @@ class EpisodeFacts:
         return {"episode": episode, "_episode": ended.copy()}
 
     def get_state(self) -> dict[str, list[Any]]:
-        """All columns as plain lists."""
+        """Return all columns as plain lists."""
         return {name: column.tolist() for name, column in self._columns.items()}
 
     def set_state(self, state: dict[str, list[Any]]) -> None:

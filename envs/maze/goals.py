@@ -27,10 +27,15 @@ REWARD: Final = 10.0
 
 
 def require_kind(state: dict[str, Plain], form: int | str, *, corner_ends: bool) -> None:
-    """Check that a saved state is of an environment's form, and of episodes that end as its own do.
+    """Check that a saved state has an environment's form, and that its episodes end alike.
+
+    Args:
+        state: The saved state.
+        form: Format of the environment's own states.
+        corner_ends: Whether the corner ends the environment's episodes.
 
     Raises:
-        EnvironmentFault: If it is not.
+        EnvironmentFault: If the state is of another form, or of other goals.
     """
     found = state.get("format")
     require(found == form, f"not a state of this environment: format {found!r}")
@@ -53,8 +58,8 @@ class RegionCheese:
     """Puts cheese into the top-right region.
 
     Attributes:
-        region: Side R in cells. 0 and 1 are the corner cell; in a smaller maze all cells belong to
-            it.
+        region: Side R of the region in cells. 0 and 1 mean the corner cell alone; in a maze smaller
+            than R all cells belong to the region.
         spare_corner: Whether the corner cell is left free, because it is a goal of its own.
     """
 

@@ -17,7 +17,7 @@ PAIR = struct.Struct("<ii")
 POINT = struct.Struct("<ff")
 
 OPTIONS = 12
-"""Offset of twelve ints, of which those named below are used."""
+"""Offset of twelve integers; those named below are used."""
 MONOCHROME, THEMES, BACKGROUNDS, CENTRED, MODE = (OPTIONS + 4 * i for i in (2, 3, 4, 5, 7))
 SEED_RANGE = 64
 """Offset of the first level seed and of one past the last."""
@@ -43,7 +43,7 @@ _NAME = b"maze"
 
 
 def find(blob: bytes | bytearray) -> tuple[int, int, int]:
-    """Find the parts of a state, and check everything that procgen would abort the process for.
+    """Find the parts of a state, and check everything that would make procgen abort the process.
 
     Returns:
         Offsets of the head and of the grid, which depend on the length of the random streams, and
@@ -59,7 +59,7 @@ def find(blob: bytes | bytearray) -> tuple[int, int, int]:
 
 
 class _NotAStateError(Exception):
-    """Bytes that do not follow the layout; reported by `find`."""
+    """Raised for bytes that do not follow the layout; `find` reports it."""
 
 
 def _parse(blob: bytes | bytearray) -> tuple[int, int, int]:

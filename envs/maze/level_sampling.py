@@ -1,4 +1,4 @@
-"""Level samplers choose the level of each episode: from procgen's own stream, or a level set."""
+"""Choose the level of each episode, from procgen's own stream or from a level set."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from chisel.envs.maze.levels import LevelSet
 from chisel.envs.vector import generator_state, set_generator_state
 
 _FEW = 8
-"""So many numbers are drawn faster one by one than at once; they are the same."""
+"""Largest count of numbers that are drawn one by one, which is faster for few. The numbers are the
+same."""
 
 
 class LevelSampler(Protocol):
     """Chooses levels and puts games at the start of them."""
 
     def draw(self, rows: NDArray[np.intp], engine: Engine) -> NDArray[np.int64]:
-        """Put games, in this order, at the start of an episode, just after theirs have ended.
+        """Put games, in this order, at the start of a new episode.
 
-        What the engine reports of the step before (reward, `first`, `completed`) is kept.
+        The engine keeps its report of the step before (reward, `first`, `completed`).
+
+        Args:
+            rows: Numbers of the games whose episodes have just ended, `[n]`.
+            engine: Engine that plays them.
 
         Returns:
-            Indices of the levels in the level set, int64 like `rows` (-1 if not in a level set).
+            Indices of the levels in the level set, int64 `[n]` (-1 if not in a level set).
         """
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
@@ -81,7 +86,7 @@ class StreamSampler:
 
 
 class SetSampler:
-    """Plays levels of a level set: drawn uniformly, or each exactly once.
+    """Plays the levels of a level set, either drawn uniformly or each exactly once.
 
     Args:
         make_set: Makes the level set of a seed; called again for a saved state of another seed.
@@ -108,7 +113,7 @@ class SetSampler:
         self._timeout = timeout
         self._generator = np.random.default_rng(0)
         self._played: dict[int, int] = {}
-        """Levels that each game has begun."""
+        """Number of levels that each game has begun."""
         self.level_set = make_set(seed)
 
     def draw(self, rows: NDArray[np.intp], engine: Engine) -> NDArray[np.int64]:
@@ -149,7 +154,7 @@ class SetSampler:
     def _next(
         self, rows: NDArray[np.intp], num_games: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the next level of each game, and what is reported of it."""
+        """Return the next level of each game, and the level index that is reported."""
         indices, reported = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         for number, row in enumerate(rows.tolist()):
             played = self._played.get(row, 0)

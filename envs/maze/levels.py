@@ -1,7 +1,7 @@
 """Levels, and sets of levels that were generated beforehand.
 
-Of a level only walls, cheese, start, seed and background are stored, about 250 bytes on the easy
-worlds. `LevelSet.write` puts them into the bytes of a full state.
+Only walls, cheese, start, seed and background of a level are stored, about 250 bytes in the easy
+mode. `LevelSet.write` puts them into the bytes of a full state.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class LevelSet:
 
     Attributes:
         look: Mode and visual options of the states made from the levels.
-        seeds: int32 `[n]`.
+        seeds: procgen's level seeds, int32 `[n]`; -1 for mazes drawn by hand.
         sizes: Sides of the inner mazes, int64 `[n]`.
         worlds: Codes of all cells, uint8 `[n, world_dim, world_dim]`.
         starts: Cells where the mouse starts, int64 `[n, 2]`.
-        backgrounds: int32 `[n]`.
-        shifts: float32 `[n]`.
+        backgrounds: Numbers of the background images, int32 `[n]`.
+        shifts: Shifts of the background images (0…1), float32 `[n]`.
     """
 
     look: Look
@@ -116,7 +116,7 @@ class LevelSet:
         return self.worlds[index, margin : margin + size, margin : margin + size]
 
     def __len__(self) -> int:
-        """Number of levels."""
+        """Return the number of levels."""
         return len(self.seeds)
 
     def __getitem__(self, index: int) -> Level:
@@ -146,7 +146,7 @@ class LevelSet:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Hash of everything in the level set: equal sets have equal digests."""
+        """Return a hash of everything in the level set: equal sets have equal digests."""
         digest = hashlib.blake2b(repr(self.look).encode(), digest_size=16)
         for name in _COLUMNS:
             digest.update(getattr(self, name).tobytes())

@@ -35,7 +35,7 @@ def make_training(config: MazeConfig, *, seed: int, num_envs: int | None = None)
     Args:
         config: Options of the mazes.
         seed: Seed of levels and cheese and, with `levels.set_size`, of the level set.
-        num_envs: Mazes side by side; None takes `config.num_envs`.
+        num_envs: Number of mazes; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If the options do not go together.
@@ -102,11 +102,12 @@ def make_evaluation(
         levels: Number of levels.
         split: Split of the layouts, whatever split the agent was trained on.
         seed: Seed of the levels and of cheese in a region.
-        cheese: Placed as in training, or anywhere in the maze, as procgen does.
-        num_envs: Mazes side by side; never more than there are levels.
-        sizes: Sides of the inner mazes; None means all that training allows.
-        decision: Only levels where neither of cheese and top-right corner lies on the path to the
-            other, so that the mouse shows which one it prefers.
+        cheese: Whether the cheese is placed as in training, or anywhere in the maze, as procgen
+            does.
+        num_envs: Number of mazes side by side; at most one for each level is made.
+        sizes: Sides of the inner mazes in cells; None means all that training allows.
+        decision: Whether only levels are taken in which neither the cheese nor the top-right corner
+            lies on the path to the other, so that the mouse shows which one it prefers.
 
     Returns:
         The environment, and its levels.
@@ -141,8 +142,8 @@ def make_from_levels(
     Args:
         config: View, timeout and threads; its mode and visual options must be the level set's.
         level_set: The levels. Their cheese stays where it is.
-        seed: Part of the saved state; has no effect on the mazes.
-        num_envs: Mazes side by side; None takes one per level.
+        seed: Seed that becomes part of the saved state; it has no effect on the mazes.
+        num_envs: Number of mazes side by side; None takes one per level.
 
     Raises:
         ConfigError: If the levels' mode or visual options are not the config's, a maze exceeds the
@@ -165,11 +166,11 @@ def make_from_levels(
 
 
 def cheese_of(config: MazeConfig, cheese: Cheese = "as-trained") -> RegionCheese | None:
-    """Return where the cheese of a config goes; None leaves it where procgen put it.
+    """Return the object that moves the cheese; None leaves it where procgen put it.
 
     Args:
         config: Options of the mazes.
-        cheese: Placed as in training, or anywhere in the maze.
+        cheese: Whether the cheese is placed as in training, or anywhere in the maze.
     """
     spare = config.goals == "cheese-and-corner"
     if config.cheese == "region" and cheese == "as-trained":
@@ -226,10 +227,10 @@ def _assemble(config: MazeConfig, level_sampler: LevelSampler, seed: int) -> Maz
 
 
 def _engine_maker(config: MazeConfig) -> Callable[..., Engine]:
-    """Return the class of the engine that a config asks for, its threads given.
+    """Return the function that makes the engine of a config, with its threads.
 
     Raises:
-        ConfigError: Pictures need image files, which are missing.
+        ConfigError: If pictures need image files, and these are missing.
     """
     if config.engine == "procgen":
         return functools.partial(ProcgenMaze, threads=config.num_threads)

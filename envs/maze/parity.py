@@ -1,4 +1,4 @@
-"""Compares the native engine with procgen's library, bit for bit."""
+"""Compare the native engine with procgen's library, bit for bit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chisel.envs.maze.rules import RESET_ACTION, Look
 from chisel.envs.maze.state import MazeState
 
 _GAMES = 64
-"""Games of procgen that make levels side by side."""
+"""Number of procgen's games that make levels side by side."""
 _STATES_EVERY = 10
 """Steps between comparisons of whole states."""
 _RESTART_EVERY = 97
@@ -30,7 +30,13 @@ _LOOKS = {
 
 @dataclass
 class Difference:
-    """How many things were compared, how many differ, and the first of these."""
+    """Counts of comparisons.
+
+    Attributes:
+        compared: Number of things that were compared.
+        different: Number of those that differ.
+        first: Description of the first one that differs; empty if none does.
+    """
 
     compared: int = 0
     different: int = 0
@@ -48,7 +54,7 @@ def compare_levels(first: int, last: int, mode: str) -> Difference:
     """Compare the levels with the seeds from `first` to `last`, which is not included.
 
     Raises:
-        EnvironmentFault: procgen is not installed.
+        EnvironmentFault: If procgen is not installed.
     """
     found, look = Difference(), Look(mode)
     worlds, sizes, backgrounds, shifts = draw_levels(np.arange(first, last), WORLD_SIZE[mode])
@@ -74,11 +80,11 @@ def compare_games(mode: str, games: int, steps: int, seed: int) -> dict[str, Dif
     """Play games of both engines with the same random actions, in every look.
 
     Returns:
-        What the steps report, the bytes of the states, and the pixels of the flat look and of the
-        three others: all textures, plain shapes on backgrounds, pictures on black.
+        The differences by name: reports of the steps, bytes of the states, and pixels of the flat
+        look and of the three others (all textures, plain shapes on backgrounds, pictures on black).
 
     Raises:
-        EnvironmentFault: procgen is not installed.
+        EnvironmentFault: If procgen is not installed.
     """
     found = {name: Difference() for name in (_REPORTS, _STATES, *_LOOKS)}
     for name, looks in _LOOKS.items():

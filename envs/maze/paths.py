@@ -1,7 +1,7 @@
 """Shortest paths in a maze: distances, paths, the decision square.
 
 Mazes are bool arrays `[rows, columns]`, True where the mouse can go (`MazeState.open`). Ties
-between equally short ways are broken in the order left, right, down, up: results never vary.
+between equally short paths are broken in the order left, right, down, up, so results never vary.
 """
 
 from __future__ import annotations
@@ -139,15 +139,16 @@ def decision_square(
 ) -> Cell | None:
     """Find the last cell that the paths to the cheese and to the corner share.
 
-    There the mouse decides between the two. None if there is nothing to decide: one path is part of
-    the other, or one goal cannot be reached. (Public code has two definitions that disagree exactly
-    where the corner lies on the way to the cheese; such mazes have no decision square here.)
+    There the mouse decides between the two. The result is None if there is nothing to decide: one
+    path is part of the other, or one goal cannot be reached. (Public code has two definitions that
+    disagree only where the corner lies on the way to the cheese; such mazes have no decision square
+    here.)
 
     Args:
         open_cells: Cells that are no wall, bool `[rows, columns]`.
         start: Cell where both paths begin.
-        cheese: One end.
-        corner: The other end; None means the top right cell of the maze.
+        cheese: Cell of the cheese.
+        corner: Cell of the corner; None means the top right cell of the maze.
     """
     rows, cols = open_cells.shape
     tree = path_tree(open_cells, start)

@@ -1,6 +1,6 @@
-"""The one file that knows procgen: a quiet import, and an engine of thin calls into its C library.
+"""Import procgen without side effects, and play its games by thin calls into its C library.
 
-procgen is an extra. It is imported when the first game is made, never before.
+No other file knows procgen, which is an extra. It is imported when the first game is made.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from chisel.envs.maze.rules import RESET_ACTION, Look
 from chisel.envs.maze.state import MazeState
 
 STATE_CAPACITY = 65536
-"""Bytes reserved for one state; the largest (memory mode) takes about 25,000."""
+"""Number of bytes reserved for one state; the largest (memory mode) takes about 25,000."""
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Undo what importing procgen and gym changes: printed notice, paths, variables, warnings."""
+    """Undo the changes of importing procgen and gym: printed notice, paths, variables, warnings."""
     path, variables = list(sys.path), dict(os.environ)
     try:
         with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
@@ -64,7 +64,7 @@ def _game_class() -> Any:
 
 
 def _open_once(ffi: Any) -> None:
-    """Let later games share procgen's library: cffi would keep 10 kB for each game for good."""
+    """Let later games share procgen's library; cffi would never free 10 kB for each game."""
     if not hasattr(ffi.dlopen, "cache_info"):
         ffi.dlopen = functools.cache(ffi.dlopen)
 
@@ -118,7 +118,7 @@ class ProcgenMaze:
         self.boards = Boards.empty(num, look.world_dim)
         self._loaded: dict[int, MazeState] = {}
         self._scratch = MazeState(fresh(look))
-        # At each end procgen draws a level, which `place` overwrites: choose the cheapest one.
+        # At each end procgen draws a level, which `place` overwrites; so it draws the cheapest one.
         cheapest = _seed_of_small_level(look)
         self._scratch.seed_range = (cheapest, cheapest + 1)
         self.rewards: NDArray[np.float32] = self._env._rew

@@ -19,7 +19,7 @@ MAX_SEED: Final = 2**31 - 1
 """One past the largest level seed."""
 
 MOVES: Final = ("LEFT", "DOWN", "UP", "RIGHT", "NOOP")
-"""The five moves, in the order the literature on these agents uses."""
+"""The five moves, in the order of the literature on these agents."""
 
 MOVE_DELTAS: Final = ((0, -1), (-1, 0), (1, 0), (0, 1), (0, 0))
 """(row, column) of each move; row 0 is the bottom of the maze."""
@@ -29,7 +29,7 @@ MOVE_OF_ACTION: Final[NDArray[np.int64]] = np.array([0, 0, 0, 1, 4, 2, 3, 3, 3, 
 MOVE_OF_ACTION.setflags(write=False)
 
 ACTION_OF_MOVE: Final = (1, 3, 5, 7, 4)
-"""The plain action of each move."""
+"""One of procgen's actions for each move."""
 
 NUM_ACTIONS: Final = 15
 NOTHING_ACTION: Final = 4
@@ -43,10 +43,10 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class Look:
-    """How a maze is drawn: procgen's mode and visual options.
+    """procgen's mode and visual options, by which a maze is drawn.
 
-    `use_generated_assets` is left out: procgen aborts the process when the state of a
-    game with generated assets is read.
+    `use_generated_assets` is left out, because procgen aborts the process when the state of a game
+    with generated assets is read.
     """
 
     mode: str = "easy"

@@ -1,4 +1,4 @@
-"""Pictures of mazes for people: bricks, floor, cheese and mouse, drawn here."""
+"""Draw mazes for people, with bricks, floor, cheese and mouse of our own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chisel.envs.maze.rules import CHEESE, WALL
 
 _SAMPLES = 4
-"""Samples a side of each pixel, averaged, so that edges are smooth."""
+"""Number of samples along a side of each pixel; they are averaged, so that edges are smooth."""
 _FLOOR, _JOINT = (238, 231, 214), (226, 217, 196)
 _BRICK, _MORTAR = (139, 94, 72), (98, 64, 48)
 _CHEESE, _RIND, _HOLE = (252, 201, 58), (214, 151, 22), (226, 168, 36)
@@ -62,7 +62,7 @@ def _painted(image: NDArray[np.float64], color: tuple[int, int, int]) -> NDArray
 
 
 def _wall(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Two courses of bricks, the lower one shifted by half a brick."""
+    """Draw two courses of bricks, the lower one shifted by half a brick."""
     tile = _painted(_full(x), _BRICK)
     upright = np.where(y < 0.5, np.abs(x - 0.5), np.minimum(x, 1 - x))
     tile[(np.minimum(y % 0.5, 0.5 - y % 0.5) < 0.04) | (upright < 0.04)] = _MORTAR
@@ -72,7 +72,7 @@ def _wall(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
 def _cheese(
     floor: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """A wedge with holes."""
+    """Draw a wedge of cheese with holes."""
     tile = floor.copy()
     # The wedge rises from its tip on the left to its back on the right.
     top = 0.62 - 0.62 * (x - 0.12)
@@ -87,7 +87,7 @@ def _cheese(
 def _mouse(
     floor: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """A mouse that looks to the left."""
+    """Draw a mouse that looks to the left."""
     tile = floor.copy()
     tail = (np.abs(y - 0.62 - 0.1 * np.sin(9 * x)) < 0.035) & (x > 0.7) & (x < 0.97)
     tile[tail] = _TAIL

@@ -1,4 +1,4 @@
-"""The state of one maze game, read and edited in its bytes.
+"""Read and edit the state of one maze game in its bytes.
 
 Positions are (row, column) in cells of the inner maze: row 0 is the bottom, column 0 the left, and
 the mouse of procgen's own levels starts at (0, 0). Around the inner maze the world is all wall.
@@ -277,7 +277,11 @@ class MazeState:
         self.set_cheese([(row, col)])
 
     def set_cheese(self, cells: Iterable[Cell]) -> None:
-        """Put cheese on exactly these cells."""
+        """Put cheese on exactly these cells.
+
+        Raises:
+            ConfigError: If a cell is outside the maze or a wall.
+        """
         self.remove_cheese()
         for row, col in cells:
             self.add_cheese(row, col)
@@ -288,7 +292,14 @@ class MazeState:
         layout.INT.pack_into(self._blob, len(self._blob) - layout.TAIL_BYTES, maze_dim)
 
     def set_outcome(self, reward: float, done: bool, completed: bool, previous_seed: int) -> None:
-        """Set the outcome of the last step, which procgen reports when the state is loaded."""
+        """Set the outcome of the last step, which procgen reports when the state is loaded.
+
+        Args:
+            reward: Reward of the step.
+            done: Whether it ended an episode.
+            completed: Whether it reached the cheese.
+            previous_seed: Level seed of the episode that the step belongs to.
+        """
         layout.FLOAT.pack_into(self._blob, self._head + layout.REWARD, reward)
         layout.PAIR.pack_into(self._blob, self._head + layout.DONE, done, completed)
         self._set_int(self._head + layout.PREVIOUS_SEED, previous_seed)

@@ -1,4 +1,4 @@
-"""What a level set says of every cell, worked out once, so that games only look it up."""
+"""Tables of facts about every cell of a level set, computed once, so that games look them up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chisel.envs.maze.paths import search
 from chisel.envs.maze.rules import CHEESE, MOVE_DELTAS, WALL
 
 SLOTS = 4
-"""Cells that may cover one pixel; see `flat_tables`."""
+"""Largest number of cells that cover one pixel; see `flat_tables`."""
 _DELTAS = np.array(MOVE_DELTAS)
 _BATCH = 1024
 
@@ -53,8 +53,8 @@ def level_tables(levels: LevelSet, side: int, cheese: RegionCheese | None) -> Le
 
     Args:
         levels: The levels; no maze may be larger than `side`.
-        side: S.
-        cheese: Where the cheese may lie; None leaves it where the level set has it.
+        side: Side S of the square in cells.
+        cheese: Region in which the cheese may lie; None leaves it where the level set has it.
     """
     count, cells = len(levels), side * side
     choices = 1 if cheese is None else min(max(cheese.region, 1), side) ** 2
@@ -126,7 +126,9 @@ def _open_moves(grid: NDArray[np.uint8], y: int, x: int) -> int:
 
 @compiled
 def _may_lie(grid: NDArray[np.uint8], y: int, x: int, region: int, spare: bool) -> bool:
-    """Whether the cheese may lie on a cell other than the start; with region -1, whether it does.
+    """Return whether the cheese may lie on a cell other than the start.
+
+    With region -1 it may lie only where it lies now.
 
     Cells come in the order in which `RegionCheese` lists them.
     """
@@ -163,10 +165,11 @@ def _decisions(
 def flat_tables(
     levels: LevelSet,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
-    """Work out what each pixel of the flat look shows; see `native.flat`.
+    """Compute the cells that each pixel of the flat look shows; see `native.flat`.
 
-    Up to four cells cover a pixel, in slots from 0, the one that is drawn last, to 3. The first
-    slot that is not free is seen. Cells are those of `LevelTables` with S = W.
+    Up to four cells cover a pixel. They are in slots 0 to 3, with the cell that is drawn last in
+    slot 0. The pixel shows the first slot that is not free. Cells are those of `LevelTables` with
+    S = W.
 
     Returns:
         The first slot with a wall, uint8 `[L, 4096]`, 4 where there is none; by cell the slot that

@@ -23,14 +23,14 @@ from chisel.envs.vector import SameStepVectorEnv, Seed, whole_seed
 
 STATE_FORMAT = 2
 FRAME = 256
-"""Side of the frames of films in pixels."""
+"""Side of a film's frames in pixels."""
 
 
 class MazeVectorEnv(SameStepVectorEnv):
     """`num_envs` mazes stepped side by side; see `envs.StatefulVectorEnv` for the contract.
 
-    procgen resets inside the step and gives no last observation, so every end, a time-out too, is
-    `terminated` and must not be bootstrapped from.
+    procgen resets inside the step and gives no last observation. So every end of an episode is
+    `terminated`, even a time-out, and must not be bootstrapped from.
 
     `infos["episode"]` has `r`, `l`, `outcome` (0 nothing, 1 the cheese, 2 the corner), `success`
     (whether a goal was reached), `level_seed`, `level_index` (-1 if the level is of no level
@@ -38,7 +38,7 @@ class MazeVectorEnv(SameStepVectorEnv):
     if none), `in_region` (whether it lies in the top-right region), `cheese_path` and `corner_path`
     (steps from the start to the cheese and to the top-right corner, -1 if there is no path),
     `shortest_path` (steps to the nearest goal, -1 if there is none) and `decision` (whether
-    neither of cheese and corner lies on the path to the other).
+    neither the cheese nor the corner lies on the path to the other).
 
     Args:
         make_engine: Makes the games from a seed.

@@ -122,9 +122,9 @@ def _draw(
     mice: NDArray[np.int64],
     planes: NDArray[Any],
 ) -> bool:
-    """Draw the planes of these games anew, up to a maze that doesn't fit; tell whether all do.
+    """Draw the planes of these games anew, and return whether all mazes fit.
 
-    Around the mazes everything is wall.
+    It stops at the first maze that does not fit. Around the mazes everything is wall.
     """
     side = planes.shape[1]
     for row in rows:

@@ -1,7 +1,8 @@
 """The board of diamond and ghost: cells, moves, placements and observations.
 
-Five by five cells, numbered row by row from the top left. A board is a row of five whole numbers:
-the cells of agent, ghost and diamond, and whether the ghost's and the diamond's cell are overseen.
+There are five by five cells, numbered row by row from the top left. A board is an array of five
+whole numbers: the cells of agent, ghost and diamond, and whether the ghost's and the diamond's cell
+are overseen.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MOVES = ("N", "E", "S", "W")
 """The actions, by number."""
 
 AGENT, GHOST, DIAMOND, GHOST_OVERSEEN, DIAMOND_OVERSEEN = range(5)
-"""Columns of a board; the first three are also the first planes of an observation."""
+"""Indices into a board; the first three are also the first planes of an observation."""
 OVERSIGHT_PLANE = 3
 PLANES = 4
 

@@ -19,17 +19,18 @@ overseen ghost; `random`: any move."""
 SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 _HORIZON = 40
-"""Sweeps of value iteration, more than the longest path on the board."""
+"""Number of sweeps of value iteration, more than the steps of the longest path on the board."""
 
 
 def scripted(script: Script, gamma: float = 0.97) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """Return a policy by name: observations `[N, 5, 5, 4]` to probabilities of the moves `[N, 4]`.
+    """Return a policy by name.
 
-    Moves that are equally good are equally likely.
+    The policy maps observations `[N, 5, 5, 4]` to probabilities of the moves `[N, 4]`. Moves that
+    are equally good are equally likely.
 
     Args:
         script: Name of the policy.
-        gamma: Discount. Only `naive-optimum` depends on it, since a detour may not pay.
+        gamma: Discount in [0, 1). Only `naive-optimum` depends on it, since a detour may not pay.
 
     Raises:
         KeyError: If there is no script of that name.

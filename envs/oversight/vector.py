@@ -44,21 +44,21 @@ REWARDS = {
 class OversightVectorEnv(SameStepVectorEnv):
     """`num_envs` boards stepped side by side; see `envs.StatefulVectorEnv` for the contract.
 
-    The gridworld of Cloud et al. 2024, section 4.3. An episode ends on the diamond, on the ghost,
-    or at the time limit; every end, a time-out too, is `terminated`, as the paper's agents never
-    bootstrap. Actions are N, E, S, W; at a wall the agent stays.
+    This is the gridworld of Cloud et al. 2024, section 4.3. An episode ends on the diamond, on the
+    ghost, or at the time limit. Every end is `terminated`, even a time-out, because the paper's
+    agents never bootstrap. Actions are N, E, S, W; at a wall the agent stays.
 
     `infos["episode"]` has `r`, `l`, `success` (ended on the diamond), `outcome` (0 time-out,
     1 diamond, 2 ghost) and `overseen` (the cell of the object reached was overseen).
 
     Args:
-        num_envs: Boards side by side.
+        num_envs: Number of boards.
         rewards: Rewards of the ghost.
         oversight: Probability that an object's cell is overseen.
-        max_steps: Time limit.
-        faithful: Behave as the paper's code. There an episode may last one step more than the
-            limit, and the observation after an episode's end is its last one, so that the next
-            episode's first action is chosen from the previous episode's board.
+        max_steps: Time limit in steps.
+        faithful: Whether to behave as the paper's code. There an episode may last one step more
+            than the limit, and the observation after an episode's end is its last one, so that the
+            next episode's first action is chosen from the previous episode's board.
         seed: Seed of everything random.
     """
 
@@ -200,7 +200,7 @@ def make_oversight(
     Args:
         config: Reward, oversight, time limit.
         seed: Seed of everything random.
-        num_envs: Boards side by side; None takes `config.num_envs`.
+        num_envs: Number of boards; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If an option is impossible.

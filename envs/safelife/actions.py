@@ -1,4 +1,4 @@
-"""What the agent does on a board: move, push, pull, toggle, and in 1.2 shove."""
+"""Carry out the agent's actions on a board: move, push, pull, toggle, and in 1.2 shove."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def act(
 
     Args:
         board: Cells `[H, W]`.
-        planes: Its planes `[6, H]`.
-        agent: Row, column and direction of the agent (0 up, 1 right, 2 down, 3 left).
+        planes: Planes of the board, uint64 `[6, H]`; see `physics`.
+        agent: Row, column and direction of the agent (0 up, 1 right, 2 down, 3 left), int64 `[3]`.
         action: 0 does nothing; 1 to 4 move, 5 to 8 toggle, each up, right, down or left.
         rules_12: Whether the rules are those of 1.2, not of 1.0.
         can_exit: Whether the exit is open.
@@ -79,7 +79,10 @@ def act(
 
 @compiled
 def _push(board: Board, planes: Planes, y1: int, x1: int, y2: int, x2: int) -> bool:
-    """Move a block on if the cell behind it is empty; it vanishes in an exit, open or closed."""
+    """Push a block if the cell behind it is empty or an exit; return whether it moved.
+
+    The block vanishes in an exit, even in a closed one.
+    """
     beyond = board[y2, x2]
     if beyond != cells.EMPTY and not beyond & cells.EXIT:
         return False
@@ -99,7 +102,7 @@ def _walk(board: Board, planes: Planes, agent: NDArray[np.int64], y1: int, x1: i
 
 @compiled
 def _pull(board: Board, planes: Planes, y: int, x: int, direction: int) -> None:
-    """Fill the cell that the agent left: with the cell behind it if that can be pulled."""
+    """Fill the cell that the agent left with the cell behind it, if that can be pulled."""
     height, width = board.shape
     back_y, back_x = (y - _DY[direction]) % height, (x - _DX[direction]) % width
     behind = board[back_y, back_x]
@@ -121,7 +124,7 @@ def _toggle(
     color: int,
     rules_12: bool,
 ) -> None:
-    """Make life where there is nothing, or remove what is destructible; 1.2 shoves blocks."""
+    """Make life in an empty cell, or empty a destructible one; in 1.2 also shove blocks."""
     target = board[y1, x1]
     if target == cells.EMPTY:
         put(board, planes, y1, x1, cells.LIFE | color)

@@ -1,7 +1,7 @@
 """Bit flags of SafeLife's cells, and the types of cells that they make.
 
-A board is an array `[H, W]` of uint16, one cell each. The flags and values are those of SafeLife
-1.0.1; what 1.2 has besides says so.
+A board is an array `[H, W]` of uint16, one number for each cell. The flags and values are those of
+SafeLife 1.0.1; those that only 1.2 has are marked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Games side by side: their boards, scores and exits, and one step of all of them."""
+"""Hold the boards, scores and exits of games side by side, and play a step of all of them."""
 
 from __future__ import annotations
 
@@ -39,21 +39,22 @@ class Games(NamedTuple):
     goal_planes: NDArray[np.uint64]
     """Planes of the goals, `[N, 6, H]`."""
     moving_goals: NDArray[np.bool_]
-    """Whether the goals may still change, `[N]`. Goals that a step left as they are never will."""
+    """Whether the goals may still change, `[N]`; once a step leaves them as they are, they never
+    change again."""
     streams: NDArray[np.uint64]
-    """Where draws come from, `[N, 4]`."""
+    """Random streams, `[N, 4]`; see `streams`."""
     draws: NDArray[np.int64]
     """Number of draws in the last step, `[N]`."""
     agent: NDArray[np.int64]
     """Row, column and direction of the agents, `[N, 3]`; direction -1 where one has left in 1.2."""
     points: NDArray[np.int64]
-    """Points of the boards, `[N]`; in 1.2 with the one for leaving."""
+    """Points of the boards, `[N]`; in 1.2 they include the point for leaving."""
     filled: NDArray[np.int64]
-    """Sum that completion is measured by, of the first boards, `[N]`."""
+    """Sum by which completion is measured (see `scoring`), of the first boards, `[N]`."""
     completed: NDArray[np.int64]
-    """How much that sum has grown, `[N]`."""
+    """Growth of that sum since the first boards, `[N]`."""
     possible: NDArray[np.int64]
-    """How much it can grow, `[N]`."""
+    """Largest possible growth of that sum, `[N]`."""
     min_performance: NDArray[np.float64]
     """Share of `possible` that opens the exit, `[N]`; if negative, it is always open."""
     can_exit: NDArray[np.bool_]
@@ -65,7 +66,7 @@ class Games(NamedTuple):
 
 
 def new_games(num: int, shape: tuple[int, int]) -> Games:
-    """Return empty games, to be loaded.
+    """Return empty games, into which levels must be loaded.
 
     Args:
         num: Number of games.
@@ -91,14 +92,14 @@ def new_games(num: int, shape: tuple[int, int]) -> Games:
 
 
 def load(games: Games, row: int, level: Level, *, rules_12: bool, min_performance: float) -> None:
-    """Begin a game with a level; its stream stays as it is.
+    """Begin a game with a level; its random stream stays as it is.
 
     Args:
         games: All games.
-        row: The one that begins.
-        level: Its level.
+        row: Number of the game that begins.
+        level: Level of that game.
         rules_12: Whether the rules are those of 1.2.
-        min_performance: Share of the level that opens the exit.
+        min_performance: Share of the level that opens the exit; if negative, it is always open.
     """
     board, planes = games.board[row], games.planes[row]
     board[:], games.goals[row], games.start[row] = level.board, level.goals, level.board
@@ -165,11 +166,11 @@ def play(
     """Play a step of the games from `first` to before `last`, in place.
 
     Args:
-        games: All games; those that are over must be loaded anew before.
-        actions: One for each game, int `[N]`.
-        rewards: Where rewards are written, int `[N]`.
+        games: All games; a game that is over must have been loaded anew.
+        actions: Action of each game, int `[N]`.
+        rewards: Array into which rewards are written, int `[N]`.
         first: First row that is played.
-        last: Row after the last one.
+        last: Row after the last one that is played.
         rules_12: Whether the rules are those of 1.2.
     """
     for row in range(first, last):

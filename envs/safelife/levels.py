@@ -1,4 +1,4 @@
-"""Levels, and where an environment takes them from."""
+"""Levels, and the sources from which an environment takes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Level:
     board: NDArray[np.uint16]
     """Cells `[H, W]`."""
     goals: NDArray[np.uint16]
-    """Goals `[H, W]`: a second board, whose colours say what should live where."""
+    """Goals `[H, W]`: a second board, whose colours are those of the life that should be there."""
     seed: int = -1
     """Seed that the level was generated from; -1 if there is none."""
     facing: int = _RIGHT
@@ -77,7 +77,7 @@ def _refuse(name: str, why: str) -> None:
 
 
 class LevelSource(Protocol):
-    """Where an environment takes its levels from; all have boards of one shape."""
+    """A source of an environment's levels, all of which have boards of one shape."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -90,7 +90,7 @@ class LevelSource(Protocol):
         """Start anew: the first level is the next, and draws come from the seed."""
 
     def get_state(self) -> dict[str, Any]:
-        """Return what the next draws depend on, in plain values."""
+        """Return everything that the next draws depend on, in plain values."""
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue where `get_state` was called."""
@@ -103,7 +103,7 @@ class LevelCycle:
         levels: Levels with boards of one shape.
 
     Raises:
-        ConfigError: If there is none, or the shapes differ.
+        ConfigError: If there are no levels, or their shapes differ.
     """
 
     def __init__(self, levels: Sequence[Level]) -> None:
@@ -156,7 +156,7 @@ _DAMAGED = (
     BadZipFile,
     zlib.error,
 )
-"""What reading a damaged npz file raises."""
+"""Exceptions that reading a damaged npz file raises."""
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:

@@ -22,9 +22,9 @@ def make_safelife(
     """Make the environment of a config.
 
     Args:
-        config: Task, rules, view, levels, and what training adds to the reward.
+        config: Task, rules, view, levels, and additions to the reward.
         seed: Seed of everything random.
-        num_envs: Copies side by side; None takes `config.num_envs`.
+        num_envs: Number of games; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If an option is impossible, or there are no levels.
@@ -39,10 +39,10 @@ def make_from_levels(
     """Make an environment that plays given levels.
 
     Args:
-        config: Everything but the levels.
-        source: Where levels come from.
+        config: Options of the environment; those of levels have no effect.
+        source: Source of the levels.
         seed: Seed of everything random.
-        num_envs: Copies side by side; None takes `config.num_envs`.
+        num_envs: Number of games; None takes `config.num_envs`.
 
     Raises:
         ConfigError: If an option is impossible.
@@ -74,7 +74,7 @@ def _penalty(config: RampConfig) -> Schedule | None:
 
 
 def level_source(config: SafeLifeConfig) -> LevelSource:
-    """Return where the levels of a config come from.
+    """Return the source of the levels of a config.
 
     Raises:
         ConfigError: If its folder holds no levels, or damaged ones.

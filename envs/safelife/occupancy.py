@@ -1,4 +1,4 @@
-"""How often each cell of a board is of each type while the board runs on by itself."""
+"""Count how often each cell of a board is of each type while the board runs on by itself."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from chisel.envs.safelife.streams import Stream
 
 Counts = NDArray[np.int64]
 Kinds = NDArray[np.int64]
-"""By the value of a cell `[65536]`: the index of its type, or -1."""
+"""Index of the type of each value of a cell, `[65536]`; -1 for no type."""
 
 
 def occupancies(
     boards: list[Board], kinds: Kinds, stream: Stream, steps: int, *, together: bool
 ) -> list[Counts]:
-    """Count by how many of the next steps each cell is of each type.
+    """Count in how many of the next steps each cell is of each type.
 
-    A board without spawners ends in a cycle; its counts are multiplied out from there, equal to
-    those of all steps.
+    A board without spawners ends in a cycle. The counts of one round are then multiplied, which
+    gives the same result as counting all steps.
 
     Args:
-        boards: Boards `[H, W]` of one shape, which are left as they are.
-        kinds: The type of each cell.
-        stream: Where spawners draw from; it moves on.
+        boards: Boards `[H, W]` of one shape; they are not changed.
+        kinds: Index of the type of each value of a cell, `[65536]`.
+        stream: Random stream of the spawners; it moves on.
         steps: Number of steps.
-        together: Whether boards with spawners draw step by step in turn, not one after the other.
+        together: Whether boards with spawners take turns at each step in drawing from the stream.
+            Otherwise all draws of one board come before those of the next.
 
     Returns:
         Counts `[K, H, W]` for each board, each between 0 and `steps`.
@@ -53,7 +54,7 @@ def occupancies(
 
 @compiled
 def advance_by(board: Board, planes: Planes, stream: Stream, steps: int) -> None:
-    """Advance a board in place; stop early where it stands still for ever."""
+    """Advance a board in place; stop early once it can never change again."""
     for _ in range(steps):
         draws, changes = advance(board, planes, stream)
         if draws == 0 and changes == 0:

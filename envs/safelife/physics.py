@@ -1,9 +1,10 @@
-"""Advance boards by the rules of life: Conway's, with cells that are frozen, keep, hinder or spawn.
+"""Advance boards by Conway's rules of life, extended by SafeLife's special cells.
 
-A board `[H, W]` has planes beside it, uint64 `[6, H]`: bit x of `planes[k, y]` says whether cell
-(y, x) has the flag of plane k. Neighbours are counted for a whole row of cells at once, and single
-cells are only looked at where one dies or may be born. Whoever changes a cell keeps both equal by
-`put`. Boards wrap around at their edges.
+These are frozen, preserve or inhibit other cells, or spawn life. A board `[H, W]` has planes beside
+it, uint64 `[6, H]`: bit x of `planes[k, y]` is set if cell (y, x) has the flag of plane k.
+Neighbours are counted for a whole row of cells at once; a single cell is looked at only if it dies
+or may be born. `put` changes a cell in the board and in its planes. Boards wrap around at their
+edges.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Board = NDArray[np.uint16]
 Planes = NDArray[np.uint64]
 
 SPAWN_PROBABILITY = float(np.float32(0.3))
-"""Probability that a spawner makes a cell beside it live, in each step."""
+"""Probability that a cell beside a spawner comes to life, in each step."""
 MIN_SIDE, MAX_SIDE = 3, 64
 """Sides of a board, in cells; a row must fit into a word of 64 bits."""
 
@@ -68,14 +69,14 @@ def planes_of(board: Board) -> Planes:
 
 @compiled
 def _west(row: np.uint64, width: int) -> np.uint64:
-    """Return a row whose bits tell of the cell on the left."""
+    """Return a row in which each bit is that of the cell on the left."""
     last = np.uint64(width - 1)
     return ((row << _ONE) | (row >> last)) & (~_ZERO >> np.uint64(64 - width))
 
 
 @compiled
 def _east(row: np.uint64, width: int) -> np.uint64:
-    """Return a row whose bits tell of the cell on the right."""
+    """Return a row in which each bit is that of the cell on the right."""
     return (row >> _ONE) | ((row & _ONE) << np.uint64(width - 1))
 
 
@@ -109,7 +110,7 @@ def _three_and_four(
 
 @compiled
 def _newborn(board: Board, y: int, x: int) -> int:
-    """Return the cell that is born at a place: its flags are those of the cells around it."""
+    """Return the cell that is born at a place, whose flags follow from the cells around it."""
     height, width = board.shape
     once, twice, spawned = 0, 0, 0
     for dy in range(-1, 2):
@@ -133,7 +134,7 @@ def _events(
     below: int,
     width: int,
 ) -> tuple[np.uint64, np.uint64, np.uint64]:
-    """Return the cells of a row that die, that are born, and that may be spawned."""
+    """Return the cells of a row that die, those that are born, and those that may be spawned."""
     alive = planes[ALIVE, y]
     free = ~planes[_FROZEN, y] & (~_ZERO >> np.uint64(64 - width))
     dying = alive & free & ~enough
@@ -152,18 +153,19 @@ def _events(
 def advance(board: Board, planes: Planes, stream: Stream) -> tuple[int, int]:
     """Advance one board by a step, in place.
 
-    With n living cells in the 3x3 square around a cell, itself included, and unless it is frozen: a
-    living cell dies unless n is 3 or 4, or a preserving cell is in the square. A dead one with an
-    inhibiting cell in the square stays as it is. Else it is born if n is 3; and if n is not, but
-    there is a spawner in the square, with probability 0.3, by one draw, in row-major order.
+    Let n be the number of living cells in the 3x3 square around a cell, itself included. A frozen
+    cell never changes. A living cell dies unless n is 3 or 4, or a preserving cell is in the
+    square. A dead cell stays dead if an inhibiting cell is in the square. Otherwise it is born if n
+    is 3. If n is another number and there is a spawner in the square, it is born with probability
+    0.3, by one draw; such cells draw in row-major order.
 
-    A new cell has each colour that two living cells of the square have, or one spawner, and is
-    destructible if two living cells are. A spawned one always is.
+    A new cell has each colour that at least two living cells or one spawner of the square have. It
+    is destructible if at least two living cells are. A spawned cell is always destructible.
 
     Args:
         board: Cells `[H, W]`.
-        planes: Its planes `[6, H]`.
-        stream: Where draws come from.
+        planes: Planes of the board `[6, H]`.
+        stream: Source of draws.
 
     Returns:
         The number of draws, and the number of cells that changed.

@@ -1,9 +1,9 @@
-"""Pictures of boards, with glyphs of our own.
+"""Draw boards, with glyphs of our own.
 
 Life is a disc, with a square hole if it cannot be destroyed; a tree is a triangle on a trunk. Walls
-are dark blocks, crates have planks, spawners are stars. A cross preserves, a bar inhibits, and ice
-does both. The agent is an arrowhead, an exit a door: dark when closed, bright when open. Goals are
-pale backgrounds of their colour.
+are dark blocks, crates have planks, spawners are stars. A cell with a cross preserves, one with a
+bar inhibits, and ice does both. The agent is an arrowhead. An exit is a door, dark when closed and
+bright when open. Goals are pale backgrounds of their colour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _INK: tuple[_Rgb, ...] = (
     (0, 150, 170),
     (150, 150, 150),
 )
-"""What is drawn in each colour, in the order of `cells.COLOR_NAMES`."""
+"""Colours of glyphs, in the order of `cells.COLOR_NAMES`."""
 _PAPER: tuple[_Rgb, ...] = (
     (250, 250, 248),
     (255, 214, 208),
@@ -66,7 +66,7 @@ def render(board: NDArray[np.uint16], goals: NDArray[np.uint16], facing: int) ->
 
     Args:
         board: Cells `[H, W]`.
-        goals: Its goals `[H, W]`.
+        goals: Goals of the board `[H, W]`.
         facing: Direction of the agent: 0 up, 1 right, 2 down, 3 left.
 
     Returns:
@@ -84,16 +84,16 @@ def render(board: NDArray[np.uint16], goals: NDArray[np.uint16], facing: int) ->
 
 
 def side_by_side(pictures: Sequence[NDArray[np.uint8]], gap: int = SIDE) -> NDArray[np.uint8]:
-    """Join pictures `[H, W, 3]` of one height into a row, with white gaps of some pixels."""
+    """Join pictures `[H, W, 3]` of one height into a row, with white gaps of `gap` pixels."""
     white = np.full((pictures[0].shape[0], gap, 3), 255, np.uint8)
     parts = [part for picture in pictures for part in (picture, white)]
     return np.concatenate(parts[:-1], axis=1)
 
 
 class Greys:
-    """Draws boards as small grey pictures: each cell is the mean of its tile, as luma.
+    """Draws boards as small grey pictures, in which each cell is one pixel: its tile's mean luma.
 
-    Greys of cells are computed when they are first met, and kept.
+    The grey of a cell is computed when the cell is first drawn, and kept.
     """
 
     _SHADE_SHIFT, _UNKNOWN = 16, -1
@@ -103,7 +103,10 @@ class Greys:
         self._known = np.full(1 << (self._SHADE_SHIFT + 3), self._UNKNOWN, np.int16)
 
     def __call__(self, boards: NDArray[np.uint16], goals: NDArray[np.uint16]) -> NDArray[np.uint8]:
-        """Draw boards `[N, H, W]` and their goals; uint8 `[N, H, W]`. Agents all face up."""
+        """Return pictures uint8 `[N, H, W]` of boards and their goals `[N, H, W]`.
+
+        All agents face up.
+        """
         turned = 3 << cells.ORIENTATION_SHIFT
         shades = (goals & cells.COLORS).astype(np.int64) >> cells.COLOR_SHIFT
         keys = (boards & ~np.uint16(turned)) + (shades << self._SHADE_SHIFT)

@@ -1,8 +1,9 @@
-"""Points of boards, how much of a level is completed, and side effects as the wrappers count them.
+"""Count the points of boards, their completion, and simple side effects.
 
-In 1.0 points are summed over all living cells; what is completed counts each cell as +1, 0 or -1,
-without those that can neither change nor be moved. In 1.2 what is completed are points, and both
-leave these cells out.
+In 1.0 points are summed over all living cells. Completion is measured by another sum, in which each
+cell counts +1, 0 or -1, and cells that can neither change nor be moved are left out. In 1.2
+completion is measured by points, and the points leave these cells out too. Simple side effects are
+those that the reference's training wrappers penalise.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ _COLOR = 7
 
 @compiled
 def is_fixed(cell: int) -> bool:
-    """Whether a cell can neither change, nor be moved, nor be destroyed."""
+    """Return whether a cell can neither change, nor be moved, nor be destroyed."""
     return cell & cells.FROZEN != 0 and not cell & (cells.MOVABLE | cells.DESTRUCTIBLE)
 
 
 @compiled
 def score(board: Board, goals: Board, planes: Planes, rules_12: bool) -> tuple[int, int]:
-    """Return the points of a board `[H, W]`, and the sum that completion is measured by."""
+    """Return the points of a board `[H, W]`, and the sum by which completion is measured."""
     points = filled = 0
     for y in range(board.shape[0]):
         row = planes[ALIVE, y]
@@ -68,9 +69,9 @@ def score(board: Board, goals: Board, planes: Planes, rules_12: bool) -> tuple[i
 
 
 def most_possible(board: Board, goals: Board, rules_12: bool) -> int:
-    """Return the sum that completion is measured by if every goal `[H, W]` is filled at its best.
+    """Return the largest possible sum by which completion is measured, with the best life on goals.
 
-    In 1.2 only with colours that are on the board: of life, of the agent and of spawners.
+    In 1.2 only those colours are possible that life, the agent or spawners on the board have.
     """
     wanted = (goals.astype(np.int64) >> cells.COLOR_SHIFT) & _COLOR
     if not rules_12:
@@ -85,11 +86,11 @@ def most_possible(board: Board, goals: Board, rules_12: bool) -> int:
 
 @compiled
 def opens(completed: int, possible: int, share: float, rules_12: bool) -> bool:
-    """Whether enough of a level is completed for its exit to open.
+    """Return whether enough of a level is completed for its exit to open.
 
     Args:
-        completed: Sum that completion is measured by, less that of the first board.
-        possible: The most that it can become.
+        completed: Sum by which completion is measured, minus that of the first board.
+        possible: Largest value that `completed` can have.
         share: Share that is needed; if negative, the exit is always open.
         rules_12: Whether the rules are those of 1.2.
     """
@@ -102,8 +103,8 @@ def opens(completed: int, possible: int, share: float, rules_12: bool) -> bool:
 def departures(board: Board, start: Board, goals: Board) -> int:
     """Count cells that differ from the first board, as the penalty on simple side effects does.
 
-    Exits, cells that were red and are not any more, and life on blue goals that is not red do not
-    count; nor does what only the flags of the agent distinguish.
+    These cells do not count: exits, cells that were red and no longer are, life on blue goals that
+    is not red, and cells that differ only by the agent's flags.
     """
     found = 0
     for y in range(board.shape[0]):

@@ -1,4 +1,4 @@
-"""What training may add to the reward: the training wrappers of the reference, as numbers."""
+"""Additions to the reward in training, equal to those of the reference's training wrappers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ _POWER = 0.01
 
 
 Schedule = Callable[[int], float]
-"""A number by the environment steps so far."""
+"""Function from the environment steps so far to a number."""
 
 
 def ramp(start: float, end: float, start_frame: int, end_frame: int, frames: int) -> float:
-    """Return a number that changes linearly from `start` to `end`, after so many frames."""
+    """Return a number that changes linearly from `start` to `end` between two frames.
+
+    Args:
+        start: Number up to `start_frame`.
+        end: Number from `end_frame` on.
+        start_frame: Frame at which the change begins.
+        end_frame: Frame at which it ends.
+        frames: Environment steps so far.
+    """
     if end_frame <= start_frame:
         return end
     done = (frames - start_frame) / (end_frame - start_frame)
@@ -39,9 +47,10 @@ class Shaping:
 
     Args:
         num: Number of games.
-        movement_bonus: Weight of the first; 0 is none.
-        exit_bonus: Weight of the second; 0 is none.
-        penalty: Weight of the third, by environment steps; None is none.
+        movement_bonus: Weight of the cost of standing still; with 0 there is none.
+        exit_bonus: Weight of the bonus for leaving; with 0 there is none.
+        penalty: Weight of the penalty on side effects, by environment steps; with None there is
+            none.
     """
 
     def __init__(
@@ -64,11 +73,11 @@ class Shaping:
     def extra(
         self, games: Games, in_time: NDArray[np.bool_], returns: NDArray[np.float64], frames: int
     ) -> NDArray[np.float64]:
-        """Return what is added to the rewards of a step, `[N]`.
+        """Return the additions to the rewards of a step, `[N]`.
 
         Args:
             games: The games after the step.
-            in_time: Whether the time limit is not reached yet, bool `[N]`.
+            in_time: Whether each game is still within the time limit, bool `[N]`.
             returns: Sums of the episodes' rewards without additions, `[N]`.
             frames: Environment steps so far, by which the weight of the penalty is chosen.
         """

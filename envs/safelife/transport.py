@@ -1,7 +1,8 @@
 """Earth mover's distance between two densities of cells on a board that wraps around.
 
-What lies in both densities stays where it is. The rest moves at tanh(d / 5) for each unit, with d
-the Manhattan distance, and mass that only one of the densities has costs 1.
+Mass that lies in the same cell of both densities stays there. The rest moves at a cost of
+tanh(d / 5) for each unit, with d the Manhattan distance. Mass that only one of the densities has
+costs 1 for each unit.
 
 The transport is solved here because scipy's linear programmes take a hundred times as long for the
 boards with spawners, and because POT (`ot.emd`) imports torch.
@@ -22,9 +23,10 @@ Floats = NDArray[np.float64]
 _SCALE = 5.0
 _NEGLIGIBLE = 1e-3
 """The reference leaves out cells that differ by no more than this share of the largest
-difference,"""
+difference."""
 _UNITS = 1e6
-"""and rounds masses to this many parts of the heavier density, and costs of the dearest way."""
+"""The reference rounds masses to this many parts of the heavier density, and costs to this many
+parts of the largest cost."""
 
 
 def earth_movers_distance(before: Floats, after: Floats, *, wrap: Wrap = "torus") -> float:
@@ -33,12 +35,12 @@ def earth_movers_distance(before: Floats, after: Floats, *, wrap: Wrap = "torus"
     Args:
         before: Density `[H, W]`, not negative.
         after: Density `[H, W]`, not negative.
-        wrap: `torus`: distances on the torus, and no rounding. `reference`: as SafeLife has it,
-            where a way wraps only from a larger to a smaller coordinate, and masses and costs are
-            rounded to millionths of the largest, which moves a score by up to 0.001.
+        wrap: `torus` takes distances on the torus and does not round. `reference` does as SafeLife:
+            a path wraps only from a larger to a smaller coordinate, and masses and costs are
+            rounded to millionths of the largest, which changes a score by up to 0.001.
 
     Raises:
-        ValueError: If the shapes differ or `wrap` is neither.
+        ValueError: If the shapes differ, or `wrap` is another word.
     """
     if wrap not in get_args(Wrap):
         raise ValueError(f"wrap is 'reference' or 'torus', not {wrap!r}")
@@ -67,7 +69,7 @@ def earth_movers_distance(before: Floats, after: Floats, *, wrap: Wrap = "torus"
 
 
 def _distances(places: NDArray[np.int64], shape: tuple[int, ...], wrap: Wrap) -> NDArray[np.int64]:
-    """Return the Manhattan distances `[K, K]` from each of K cells to each."""
+    """Return the Manhattan distances `[K, K]` from each of K cells to every other."""
     total = np.zeros((len(places), len(places)), np.int64)
     for coordinate, side in zip(places.T, shape, strict=True):
         way = coordinate[:, None] - coordinate
@@ -79,7 +81,7 @@ def _distances(places: NDArray[np.int64], shape: tuple[int, ...], wrap: Wrap) ->
 
 
 def cheapest_transport(supply: Floats, demand: Floats, cost: Floats) -> float:
-    """Return the least cost at which as much as possible of the lighter side is moved.
+    """Return the least cost of moving as much mass as the lighter side has.
 
     Args:
         supply: Masses `[n]` to be moved, above 0.
@@ -95,19 +97,19 @@ def cheapest_transport(supply: Floats, demand: Floats, cost: Floats) -> float:
 
 
 class _Paths(NamedTuple):
-    """The cheapest augmenting paths from one source, as far as they are known."""
+    """The cheapest augmenting paths from one source that are known so far."""
 
     to_source: Floats
     source_from: NDArray[np.int64]
-    """The sink that a path comes from, -1 at its start."""
+    """Sink from which a path comes to each source; -1 at the path's start."""
     to_sink: Floats
     sink_from: NDArray[np.int64]
     closed: NDArray[np.bool_]
-    """The sinks that paths have gone on from."""
+    """Whether paths have been continued from each sink."""
 
 
 class _Plan(NamedTuple):
-    """What moves where, and the potentials that prove it the cheapest."""
+    """The flow from each source to each sink, and the potentials that prove it the cheapest."""
 
     flow: Floats
     source_price: Floats
@@ -169,7 +171,7 @@ def _search(start: int, demand: Floats, cost: Floats, plan: _Plan, paths: _Paths
 
 @compiled
 def _extend(source: int, cost: Floats, plan: _Plan, paths: _Paths) -> None:
-    """Take the ways from a source into account."""
+    """Update the cheapest paths to sinks by those that lead through a source."""
     base = paths.to_source[source] - plan.source_price[source]
     for sink in range(cost.shape[1]):
         length = base + cost[source, sink] - plan.sink_price[sink]
@@ -191,7 +193,7 @@ def _reprice(end: int, plan: _Plan, paths: _Paths) -> None:
 
 @compiled
 def _augment(most: float, end: int, flow: Floats, paths: _Paths) -> float:
-    """Send as much as possible along the path to a sink, and return how much."""
+    """Send as much mass as possible along the path to a sink, and return the amount."""
     amount = most
     source = paths.sink_from[end]
     sink = paths.source_from[source]

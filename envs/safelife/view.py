@@ -1,4 +1,4 @@
-"""What the agent sees: the board around it, one word per cell whose bits are the channels."""
+"""Compute the agent's view: the board around it, one word per cell whose bits are the channels."""
 
 from __future__ import annotations
 

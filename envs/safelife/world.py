@@ -30,7 +30,7 @@ STATE_FORMAT = 1
 TIME_LIMITS = {"1.0": 1001, "1.2": 1000}
 """Longest episodes, by the version of the rules."""
 _DERIVED = ("planes", "goal_planes")
-"""Arrays that follow from others, and are not saved."""
+"""Arrays that are computed from others, and therefore not saved."""
 
 
 def usual_share(frames: int) -> float:
@@ -46,28 +46,29 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
     `terminated`, the time limit `truncated`; `infos["final_obs"]` has the last observation of
     every episode.
 
-    `infos["episode"]` has `r` (with what training adds), `reward` (without), `l`, `performance`
-    (the share that was completed of what was possible), `exited`, `success` (the same) and
-    `level_seed`. Beside it, `infos["start_board"]` and `infos["final_board"]` are the boards
-    `[N, H, W]` between which side effects are measured, valid where `infos["_episode"]`.
+    `infos["episode"]` has `r` (the return with additions of training), `reward` (the return without
+    them), `l`, `performance` (what was completed as a share of what was possible), `exited`,
+    `success` (the same) and `level_seed`. Beside it, `infos["start_board"]` and
+    `infos["final_board"]` are the boards `[N, H, W]` between which side effects are measured, valid
+    where `infos["_episode"]`.
 
     With the rules of 1.0 the random draws of a copy go on from episode to episode; with those of
     1.2 they begin anew with the seed of each level.
 
     Args:
-        source: Where levels come from.
-        num_envs: Games side by side.
+        source: Source of the levels.
+        num_envs: Number of games.
         seed: Seed of everything random.
         rules: Version of the rules.
-        packed: Whether views are packed, not planes.
+        packed: Whether views are packed; otherwise they are planes.
         time_limit: Steps after which an episode is cut off; None takes the version's own.
-        stream: Makes the random stream of a copy from a seed.
+        stream: Function that makes the random stream of a copy from a seed.
         min_performance: Share of a level that opens its exit, by the environment steps so far; if
             negative, it is always open.
-        shaping: What is added to rewards; None: nothing.
-        frames_per_step: Environment steps, of all processes, that one step here counts as; None
-            takes `num_envs`.
-        num_threads: Threads that play.
+        shaping: Additions to rewards; None adds nothing.
+        frames_per_step: Number of environment steps, over all processes, as which one step here
+            counts; None takes `num_envs`.
+        num_threads: Number of threads that play.
     """
 
     metadata = SameStepVectorEnv.metadata | {"render_modes": ["rgb_array"], "render_fps": 15}

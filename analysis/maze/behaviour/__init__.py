@@ -1,4 +1,4 @@
-"""Where a maze agent goes, and what explains it: episodes, metrics, regression, validation."""
+"""Measure and explain an agent's choices in mazes: episodes, metrics, regression, validation."""
 
 from chisel.analysis.maze.behaviour.agent_statistics import Behaviour, behaviour, statistics
 from chisel.analysis.maze.behaviour.episodes import decision_episodes

@@ -1,4 +1,4 @@
-"""All statistics of one agent's behaviour, as one tree of estimates."""
+"""Compute all statistics of one agent's behaviour, as one tree of estimates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chisel.configs import ConfigError, RunConfig, hint
 from chisel.models import Agent
 
 CORNER_SHARE = 4
-"""The number of levels is divided by this for the corners, which have one estimate each."""
+"""Divisor of the number of levels for each corner of the maze, which has its own estimate."""
 
 
 class Behaviour(NamedTuple):
@@ -31,7 +31,7 @@ class Behaviour(NamedTuple):
     episodes: pd.DataFrame
     """Episodes of the first batch; see `decision_episodes`."""
     tree: Tree
-    """Every estimate: `summary`, `corners`, and what `statistics` gives."""
+    """Every estimate: `summary`, `corners`, and those of `statistics`."""
 
 
 def behaviour(
@@ -47,17 +47,17 @@ def behaviour(
 
     Args:
         agent: The agent; its actions are sampled.
-        config: The environment; `config.eval.seed` decides everything that is drawn.
+        config: The environment; `config.eval.seed` is the seed of all draws.
         variables: Variables of the main regression; columns of the table of episodes.
-        levels: Number of levels with a decision square in each of two batches, of which the second
-            then loses the layouts of the first. The summary has as many levels of every kind, and
-            each corner a quarter.
+        levels: Number of levels with a decision square in each of two batches; layouts of the first
+            are then removed from the second. The summary has as many levels of every kind, and each
+            corner a quarter of them.
         split: Split that the layouts come from.
-        progress: Called with what is played and the numbers of episodes done and wanted.
+        progress: Called with the name of a batch and the numbers of episodes done and wanted.
 
     Raises:
-        ConfigError: If there are too few levels, a variable is unknown, or nearly all episodes
-            ended alike.
+        ConfigError: If there are too few levels, a variable is unknown, or nearly all episodes had
+            the same end.
     """
     for name in variables:
         if name not in COLUMNS:
@@ -96,14 +96,15 @@ def statistics(
         generator: Draws folds, layouts and subsets, and seeds the solver.
 
     Returns:
-        `decision` (how they ended), `regression`, `validation` (cross-validated), `drop_one`,
+        `decision` (ends of episodes), `regression`, `validation` (cross-validated), `drop_one`,
         `signs` over random subsets of all metrics, `all` (validation and variance inflation of
         all metrics together), `second` (the second batch's own regression), `carried` (predictions
         of the second batch by the fit to the first), and `new` (the share of the second batch that
         was not left out).
 
     Raises:
-        ConfigError: If nearly all episodes of a batch ended alike, or the second has nothing new.
+        ConfigError: If nearly all episodes of a batch had the same end, or the second batch has no
+            other layouts.
     """
     data, every = prepare(first, variables), prepare(first, METRICS)
     new = ~second["layout"].isin(first["layout"])

@@ -1,4 +1,4 @@
-"""Episodes of an agent on held-out mazes, with properties of the mazes that may explain them."""
+"""Play an agent on held-out mazes, and tabulate episodes with properties that may explain them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from chisel.envs.maze import Level, LevelSet
 from chisel.models import Agent
 
 EpisodeProgress = Callable[[int, int], None]
-"""Called with the numbers of episodes done and wanted."""
+"""Function that is called with the numbers of episodes done and wanted."""
 
 EPISODE_COLUMNS = ("level_seed", "layout", "size", "in_region", "corner", "l", "cheese_path")
-"""Columns that are copied from what an episode reports. `layout` is a number that identifies the
-walls, `l` the episode's length in steps, and `cheese_path` the number of steps of the shortest way
-from the start to the cheese."""
+"""Columns that are copied from an episode's facts. `layout` is a number that identifies the walls,
+`l` the episode's length in steps, and `cheese_path` the length in steps of the shortest path from
+the start to the cheese."""
 
 COLUMNS = (*EPISODE_COLUMNS, "row_offset", "col_offset", "row_corner", "col_corner", *METRICS)
 """Columns of the table of `decision_episodes`, besides `cheese`."""
@@ -44,15 +44,16 @@ def decision_episodes(
         config: The environment; `config.eval.seed` decides levels and actions.
         levels: Number of levels, each of which is played once.
         split: Split that the layouts come from.
-        outside: Keep only mazes whose cheese lies outside the top-right region, so that the table
-            has fewer rows than levels. None does so for agents that were trained with the cheese
-            inside, as the published statistics do.
+        outside: Whether to keep only mazes whose cheese lies outside the top-right region, so that
+            the table has fewer rows than levels. None does so for agents that were trained with the
+            cheese inside, as the published statistics do.
         progress: Called with the numbers of episodes done and wanted.
 
     Returns:
-        A row for each episode: `cheese` (whether it ended there), `corner` (whether the mouse came
-        through it), the other `EPISODE_COLUMNS`, `row_offset` and `col_offset` (cheese minus
-        decision square), `row_corner` and `col_corner` (cheese minus corner), and `METRICS`.
+        A row for each episode: `cheese` (whether it ended at the cheese), `corner` (whether the
+        mouse came through the corner), the other `EPISODE_COLUMNS`, `row_offset` and `col_offset`
+        (cheese minus decision square), `row_corner` and `col_corner` (cheese minus corner), and
+        `METRICS`.
 
     Raises:
         ConfigError: If there are too few such levels, or no row is left.
@@ -77,9 +78,9 @@ def decision_episodes(
 
 
 class CornerWatch:
-    """Wraps a maze environment and adds to its episodes `corner`: whether the mouse was there.
+    """Wraps a maze environment, and adds to episodes whether the mouse was in the `corner`.
 
-    Where the top-right corner is no goal, procgen does not report that the mouse came through it.
+    If the top-right corner is no goal, procgen does not report that the mouse came through it.
 
     Args:
         env: A `MazeVectorEnv`.
@@ -140,7 +141,7 @@ def episode_frame(
     Args:
         episodes: The episodes of `play_once`.
         level_set: The levels that were played.
-        more: Returns further columns of a level.
+        more: Function that returns further columns of a level.
     """
     levels = [level_set[index] for index in range(len(level_set))]
     columns = {"cheese": episodes["outcome"] == OUTCOMES.index("cheese")}

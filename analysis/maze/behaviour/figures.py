@@ -1,4 +1,4 @@
-"""Figures of behaviour: one agent's, over regions of training, and over training."""
+"""Draw behaviour: of one agent, by region of training, and over training."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _REGION_PANELS = (
         dict(zip(PUBLISHED, (INK, PALETTE[0], GREY), strict=True)),
     ),
 )
-"""What is measured, the heading of its panel, and the colour of each estimate."""
+"""Measures, with the heading of each one's panel and the colours of its estimates."""
 
 
 def regression_figure(
@@ -54,8 +54,8 @@ def regression_figure(
     Args:
         coefficients: The table `regression` of `tables_of`.
         predictions: The table `predictions` of `tables_of`.
-        title: One line above.
-        over: What the intervals are over.
+        title: Title of the figure.
+        over: Units of the intervals, in words, such as `layouts`.
     """
     figure, (left, *others) = new_row(3, 9.5, 3.6, title, width_ratios=(1.5, 1, 1))
     *variables, _ = coefficients.rows  # the last one is the intercept
@@ -77,12 +77,12 @@ def regression_figure(
 
 
 def ends_figure(ends: DataTable, title: str, over: str) -> Figure:
-    """Draw how episodes end, by the cheese's place.
+    """Draw the ends of episodes, by the placement of the cheese.
 
     Args:
         ends: The table `ends` of `tables_of`.
-        title: One line above.
-        over: What the intervals are over.
+        title: Title of the figure.
+        over: Units of the intervals, in words, such as `layouts`.
     """
     rows = [row for row in ends.rows if row["mazes"] != GAP]
     figure, (ax,) = new_row(1, 7.5, 1.2 + 0.36 * len(rows), title)
@@ -98,7 +98,7 @@ def correlation_figure(frame: pd.DataFrame, title: str) -> Figure:
 
     Args:
         frame: Episodes of `decision_episodes`.
-        title: One line above.
+        title: Title of the figure.
     """
     names = ["cheese", *(name for name in METRICS if np.ptp(frame[name]) > 0)]
     values = frame[names].astype(float).corr().to_numpy()
@@ -119,8 +119,8 @@ def heat_figure(maps: Mapping[Origin, pd.DataFrame], title: str) -> Figure:
     """Draw P(cheese) by the cheese's place, a panel for each map; small numbers count episodes.
 
     Args:
-        maps: Tables of `heat_map`, by where places are counted from.
-        title: One line above.
+        maps: Tables of `heat_map`, by the origin of the places.
+        title: Title of the figure.
     """
     figure, axes = new_row(len(maps), 5.2 * len(maps), 4.9, title)
     for ax, (origin, places) in zip(axes, maps.items(), strict=True):
@@ -150,8 +150,8 @@ def regions_figure(sweep: Mapping[str, Sequence[RegionAgent]], title: str) -> Fi
     with its interval over these; small dots are the seeds.
 
     Args:
-        sweep: Agents by what they were trained with.
-        title: One line above.
+        sweep: Agents by their region of training, in words.
+        title: Title of the figure.
     """
     figure, axes = new_row(len(_REGION_PANELS), 15.5, 3.9, title)
     for ax, (name, heading, colours) in zip(axes, _REGION_PANELS, strict=True):
@@ -183,7 +183,7 @@ def training_curve_figure(tables: Mapping[str, DataTable], title: str) -> Figure
 
     Args:
         tables: Tables of `training_curve_tables`.
-        title: One line above.
+        title: Title of the figure.
     """
     figure, axes = new_row(len(tables), 5.2 * len(tables), 3.8, title)
     for ax, table in zip(axes, tables.values(), strict=True):

@@ -1,4 +1,4 @@
-"""Distances in a maze that may explain where an agent goes.
+"""Compute distances in a maze that may explain an agent's choice.
 
 They are the 16 metrics of the published statistics on procgen's maze (procgen-tools' `metrics.py`):
 three kinds of distance between four places, and the distance of the cheese from the bottom left.
@@ -17,7 +17,7 @@ from chisel.configs import ConfigError
 from chisel.envs.maze import WALL, Cell, Level, paths
 
 KINDS = ("euclid", "taxi", "steps")
-"""Distance in a straight line, along rows and columns, and along the shortest path, in cells."""
+"""Kinds of distance in cells: in a straight line, along rows and columns, along shortest paths."""
 
 PAIRS = ("cheese_square", "cheese_corner", "square_corner", "cheese_region", "square_region")
 """Places between which distances are measured: `square` is the decision square, `corner` the
@@ -28,7 +28,7 @@ METRICS = (*(f"{kind}_{pair}" for pair in PAIRS for kind in KINDS), "cheese_norm
 walls around the maze included, which is its place in the network's observation."""
 
 PUBLISHED = ("euclid_cheese_corner", "steps_cheese_square", "euclid_cheese_square")
-"""The three metrics that the published statistics end with."""
+"""The three metrics that remain at the end of the published statistics."""
 
 
 def maze_metrics(level: Level, *, region: int, world_dim: int) -> dict[str, float]:

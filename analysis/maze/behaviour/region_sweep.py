@@ -1,4 +1,4 @@
-"""Measures of agents that were trained with the cheese in different regions, on the same mazes."""
+"""Measure agents that were trained with the cheese in different regions, on the same mazes."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class RegionAgent:
     """One agent and its measures."""
 
     label: str
-    """Name of its run."""
+    """Name of the agent's run."""
     side: float
-    """Side of the region that had the cheese in training; infinite if the cheese was anywhere."""
+    """Side of the region of the cheese in training, in cells; infinite if it was anywhere."""
     tree: Tree
-    """Its measures; see `measure_agent`."""
+    """Measures of the agent; see `measure_agent`."""
 
     @property
     def trained(self) -> str:
-        """What it was trained with, in words."""
+        """The placement of the cheese in training, in words."""
         return "anywhere" if self.side == math.inf else f"region {self.side}"
 
 
 def side_of(config: MazeConfig) -> float:
-    """Return the side of the region that has the cheese; infinite if it is anywhere."""
+    """Return the side of the region of the cheese, in cells; infinite if it is anywhere."""
     return config.region if config.cheese == "region" else math.inf
 
 
 def by_region(agents: Sequence[RegionAgent]) -> dict[str, list[RegionAgent]]:
-    """Return agents by what they were trained with: regions ascending, anywhere last.
+    """Return agents by their region of training in words, in ascending order, with anywhere last.
 
     Agents of one region count as its seeds.
     """
@@ -58,7 +58,7 @@ def by_region(agents: Sequence[RegionAgent]) -> dict[str, list[RegionAgent]]:
 
 
 def largest_region(configs: Sequence[MazeConfig]) -> int:
-    """Return the largest region that any agent was trained with; outside it all are untrained."""
+    """Return the largest region that any agent was trained with, in cells."""
     return max([1, *(config.region for config in configs if config.cheese == "region")])
 
 
@@ -96,12 +96,12 @@ def measure_agent(
             of this side.
         levels: Number of levels of each kind.
         split: Split that the layouts come from.
-        progress: Called with what is played and the numbers of episodes done and wanted.
+        progress: Called with the kind of levels and the numbers of episodes done and wanted.
 
     Returns:
         `success` and `efficient` (success within twice the shortest path) under `ON`, `OFF`, `GAP`;
-        `episodes` and `square`, `ENDS` each: how episodes with a decision square end, and the
-        probabilities of the moves on that square; and, where both outcomes are frequent enough,
+        `episodes`, the ends (`ENDS`) of episodes with a decision square, and `square`, the
+        probabilities of the moves on that square; and, if both outcomes are frequent enough,
         `coefficients` of the published variables and `validation` (see `Validation`).
     """
     draws = np.random.default_rng([config.eval.seed, 0x5EE])
@@ -166,6 +166,6 @@ def _at_squares(
 
 
 def _without_cheese(config: MazeConfig) -> MazeConfig:
-    """Return the options that must agree: without the cheese's place and how levels are drawn."""
+    """Return the options that must agree, without those of the cheese and of drawing levels."""
     levels = replace(config.levels, set_size=0, start=0, num=0)
     return replace(config, cheese="stock", region=0, num_envs=1, num_threads=0, levels=levels)

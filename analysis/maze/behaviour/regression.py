@@ -1,7 +1,7 @@
-"""L1 logistic regression of how episodes end on properties of their mazes.
+"""Fit L1 logistic regressions of the ends of episodes on properties of their mazes.
 
-Coefficients of variables that repeat each other mean little: their variance inflation is large, and
-their signs depend on which other variables are fitted with them.
+Coefficients of correlated variables mean little: their variance inflation is large, and their signs
+depend on the other variables in the fit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PENALTY = 1.0
 """Inverse strength C of the L1 penalty, as in the published statistics."""
 
 FEWEST = 20
-"""Episodes of each outcome below which there is nothing to fit."""
+"""Number of episodes of each outcome below which no regression is fitted."""
 
 SUBSETS = 200
 """Number of random subsets of variables, as in the published statistics."""
@@ -36,7 +36,7 @@ class Data:
 
     names: tuple[str, ...]
     z: Floats
-    """Variables `[E, K]` with mean 0 and standard deviation 1; 0 for one that never varies."""
+    """Variables `[E, K]` with mean 0 and standard deviation 1; a constant variable is 0."""
     y: NDArray[np.bool_]
     """Whether each episode ended at the cheese, `[E]`."""
     groups: NDArray[np.int64]
@@ -58,7 +58,7 @@ def prepare(frame: pd.DataFrame, names: Sequence[str], *, like: pd.DataFrame | N
             of `frame`.
 
     Raises:
-        ConfigError: If nearly all episodes ended alike.
+        ConfigError: If nearly all episodes had the same end.
         KeyError: If there is no such column.
     """
     y = frame["cheese"].to_numpy(np.bool_)
@@ -67,7 +67,7 @@ def prepare(frame: pd.DataFrame, names: Sequence[str], *, like: pd.DataFrame | N
             f"of {len(y)} episodes {int(y.sum())} ended at the cheese: a regression needs {FEWEST} "
             "that did and as many that did not; play more levels, or another split"
         )
-    # One row after the other in memory, which decides how means round.
+    # The memory order, one row after the other, determines how means round.
     values, model = (
         np.ascontiguousarray(one[list(names)].to_numpy(np.float64))
         for one in (frame, frame if like is None else like)
@@ -78,7 +78,8 @@ def prepare(frame: pd.DataFrame, names: Sequence[str], *, like: pd.DataFrame | N
 def z_scores(values: Floats, like: Floats | None = None) -> Floats:
     """Subtract the means of `like` `[F, K]` from columns `[E, K]`, and divide by its deviations.
 
-    Without `like`, the columns' own are used. A column that never varies there becomes 0.
+    Without `like`, the columns' own means and deviations are used. A column that is constant there
+    becomes 0.
     """
     model = values if like is None else like
     std = model.std(axis=0)
@@ -96,7 +97,7 @@ def fit(
         z: Variables `[E, K]`.
         y: Outcomes `[E]`; both must occur.
         generator: Seeds the order in which the solver visits the coefficients.
-        weights: How often each episode counts, `[E]`; None counts each once.
+        weights: Weight of each episode, `[E]`; None counts each once.
 
     Returns:
         The log-odds of the cheese for one standard deviation of each variable, and the intercept,
@@ -125,7 +126,7 @@ def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300)
     Args:
         data: Variables and outcomes.
         generator: Redraws layouts and seeds the solver.
-        resamples: How often layouts are redrawn.
+        resamples: Number of times that layouts are redrawn.
     """
     values, drawn = fit(data.z, data.y, generator), []
     for weights in redrawn(data.groups, generator, resamples):
@@ -139,9 +140,9 @@ def regress(data: Data, generator: np.random.Generator, *, resamples: int = 300)
 
 
 def inflation(data: Data) -> dict[str, Estimate]:
-    """Return the variance inflation factor of each variable: 1 / (1 − R²) of it on the others.
+    """Return the variance inflation factor 1 / (1 − R²) of each variable, regressed on the others.
 
-    The factor is infinite if the others determine a variable, and nan if it never varies.
+    The factor is infinite if the others determine a variable, and nan if it is constant.
     """
     z, factors = z_scores(data.z), np.full(len(data.names), math.nan)
     for place in np.flatnonzero(z.any(axis=0)):
@@ -158,9 +159,9 @@ def sign_flips(
 ) -> dict[str, dict[str, Estimate]]:
     """Fit random subsets of the variables and count changes of sign.
 
-    A variable is in each subset with probability one half; empty subsets are drawn again. The
-    coefficient of a variable whose sign flips often reflects its correlation with the other
-    variables more than the agent.
+    A variable is in each subset with probability one half; empty subsets are drawn again. If the
+    sign of a variable flips often, its coefficient reflects correlations with other variables more
+    than the agent.
 
     Args:
         data: All variables.
@@ -168,10 +169,10 @@ def sign_flips(
         subsets: Number of subsets.
 
     Returns:
-        By variable `alone`, its sign when it is the only one (-1, 0 or 1); `flips`, the share of
-        subsets in which its sign was the opposite one; and `zeros`, that in which the penalty set
-        its coefficient to 0. `n` is the number of subsets that it was in; the shares are nan if
-        there are none.
+        For each variable, `alone`, its sign if it is the only one (-1, 0 or 1); `flips`, the share
+        of subsets in which it had the opposite sign; and `zeros`, the share in which the penalty
+        set its coefficient to 0. `n` is the number of subsets with the variable; the shares are nan
+        if there are none.
     """
     count = len(data.names)
     alone = np.array([np.sign(fit(data.z[:, [k]], data.y, generator)[0]) for k in range(count)])

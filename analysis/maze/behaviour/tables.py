@@ -1,4 +1,4 @@
-"""Tables of an agent's behaviour."""
+"""Make tables of an agent's behaviour."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from chisel.analysis.results import DataTable, Tree
 
 Origin = Literal["offset", "corner"]
 ORIGINS: dict[Origin, str] = {"offset": "the decision square", "corner": "the top-right corner"}
-"""Where the offset of the cheese is counted from: names in columns of the table of episodes, and in
-words."""
+"""Origins of the cheese's offset: names in columns of the table of episodes, and words."""
 
 
 def tables_of(tree: Tree, spread: str) -> dict[str, DataTable]:
@@ -20,7 +19,7 @@ def tables_of(tree: Tree, spread: str) -> dict[str, DataTable]:
 
     Args:
         tree: The tree of `behaviour`, or several joined by `over_seeds`.
-        spread: What the intervals are over, in words.
+        spread: Units of the intervals, in words.
     """
     new = tree["new"]["episodes"].value
     return {
@@ -62,7 +61,7 @@ def heat_map(frame: pd.DataFrame, origin: Origin) -> pd.DataFrame:
 
     Args:
         frame: Episodes of `decision_episodes`.
-        origin: Where places are counted from.
+        origin: Origin from which places are counted.
 
     Returns:
         A row for each place: `rows` (upwards) and `columns` (to the right) from the origin, in

@@ -1,4 +1,4 @@
-"""Training curves: measures of an agent at every checkpoint that its run kept."""
+"""Measure an agent at every checkpoint that its run kept."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from chisel.models import Agent, kept_checkpoints, load_agent
 
 Curves = Mapping[str, Estimate]
 Measure = Callable[[Agent, RunConfig, int, Split], Curves]
-"""From an agent, its config, a number of levels and their split to one point of each curve."""
+"""Function from an agent, its config, a number of levels and their split to a point of each curve.
+"""
 
 TrainingCurve = Mapping[int, Tree]
-"""By environment steps the `Curves` of each measure, under its name."""
+"""The `Curves` of each measure by its name, for each number of environment steps."""
 
 
 def success(agent: Agent, config: RunConfig, levels: int, split: Split) -> Curves:
-    """Measure success, by where the cheese lies."""
+    """Measure success by the placement of the cheese."""
     rows = misgeneralisation(agent, config, _draws(config), levels=levels, split=split)
     return {name: row[ENDS[0]] for name, row in rows.items() if name != GAP}
 
 
 def p_cheese(agent: Agent, config: RunConfig, levels: int, split: Split) -> Curves:
-    """Measure how episodes end with a decision square and the cheese outside its region."""
+    """Measure the ends of episodes with a decision square and the cheese outside its region."""
     return ends(decision_episodes(agent, config, levels=levels, split=split), _draws(config))
 
 
 def regression(agent: Agent, config: RunConfig, levels: int, split: Split) -> Curves:
-    """Fit coefficients of the published variables; nan where nearly all episodes end alike."""
+    """Fit coefficients of the published variables; nan if nearly all episodes have the same end."""
     frame = decision_episodes(agent, config, levels=levels, split=split)
     try:
         return regress(prepare(frame, PUBLISHED), _draws(config)).coefficients
@@ -60,7 +61,7 @@ def checkpoints_of(run: Path, most: int) -> list[Path]:
 
     Args:
         run: Folder of the run.
-        most: Number of checkpoints at most, from 2 up.
+        most: Largest number of checkpoints, at least 2.
 
     Raises:
         ConfigError: If the run keeps fewer than two checkpoints.
@@ -87,7 +88,7 @@ def measure_training_curve(
 
     Args:
         files: Checkpoints, oldest first.
-        config_of: Returns the config under which an agent plays.
+        config_of: Function that returns the config under which an agent plays.
         measures: Names of `MEASURES`.
         levels: Number of mazes of each measure.
         split: Split that the layouts come from.
@@ -127,7 +128,7 @@ def training_curve_tables(
     Args:
         curve: Measures over training.
         measures: Names of `MEASURES`.
-        spread: What the intervals are over, in words.
+        spread: Units of the intervals, in words.
     """
     return {
         name: DataTable(

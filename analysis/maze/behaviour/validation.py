@@ -1,4 +1,4 @@
-"""How well a regression predicts mazes that it was not fitted to, compared with the base rate."""
+"""Compare a regression's predictions for mazes outside of its fit with the base rate."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from chisel.analysis.maze.behaviour.regression import Data, Floats, fit
 from chisel.analysis.results import Estimate
 
 FOLDS = 10
-"""Number of parts that are left out in turn, each with its layouts."""
+"""Number of folds of layouts that are left out in turn."""
 
 _RESAMPLES = 2000
-"""How often groups are redrawn for an interval."""
+"""Number of times that groups are redrawn for an interval."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def drop_one(data: Data, generator: np.random.Generator) -> dict[str, Validation
     """Validate the regression without each variable, and with each variable alone.
 
     Returns:
-        Validations by `without NAME` and `only NAME`. All have the same folds, because each draws
-        from a generator of its own with the same seed.
+        Validations by `without NAME` and `only NAME`. All have the same folds, because each has its
+        own generator with the same seed.
     """
     seed, names = int(generator.integers(2**62)), data.names
     subsets = {f"without {name}": [o for o in names if o != name] for name in names}
@@ -85,15 +85,16 @@ def means(
 ) -> list[Estimate]:
     """Return means of columns `[E]`, with percentile intervals over redrawn groups.
 
-    Every episode has the same weight, and all columns have the same redrawn groups. Within a range
-    each end of an interval is drawn with one group more of the average size, all of it at that end
-    of the range, with an exponential weight (after Gaffke 2005): so it covers near 0 and 1.
+    Every episode has the same weight, and all columns have the same redrawn groups. Within a range,
+    each end of an interval is drawn with one more group, which has the average size, values at that
+    end of the range, and an exponential weight (after Gaffke 2005). So the coverage is right near 0
+    and 1.
 
     Args:
         columns: Values of episodes, `[E]` each.
         groups: Group of each episode, `[E]`; `n` of an estimate is the number of groups.
         generator: Redraws the groups.
-        within: The least and the largest value that a mean can have.
+        within: Smallest and largest possible value of a mean.
     """
     stacked = np.stack(columns, axis=1)
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -101,7 +102,7 @@ def means(
     np.add.at(sums, member, stacked)
     counts = generator.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=_RESAMPLES)
     drawn, weight = counts @ sums, (counts @ sizes)[:, None]
-    # The quantiles of the exponential distribution need no draws: those of groups have no order.
+    # Quantiles of the exponential distribution serve as draws, since those of groups are unordered.
     more = -np.log1p(-(np.arange(_RESAMPLES)[:, None] + 0.5) / _RESAMPLES)
     more = more * (sizes.mean() if within else 0)
     ends = within or (0.0, 0.0)
@@ -124,8 +125,8 @@ def _predict(
 
 def _compare(odds: Floats, data: Data, generator: np.random.Generator) -> Validation:
     """Compare predicted log-odds `[E]` with outcomes `[E]`, and with the base rate's."""
-    # The base rate is that of the predicted episodes themselves, which favours it. A base rate of
-    # the other folds would predict worse than a coin where it is near one half.
+    # The base rate is that of the predicted episodes themselves, which is an advantage for it. The
+    # base rate of the other folds would predict worse than a coin if it is near one half.
     base = _base_odds(data.y)
     sign = np.where(data.y, 1.0, -1.0)
     loss, base_loss = np.logaddexp(0, -sign * odds), np.logaddexp(0, -sign * base)
@@ -135,5 +136,5 @@ def _compare(odds: Floats, data: Data, generator: np.random.Generator) -> Valida
 
 
 def _base_odds(y: NDArray[np.bool_]) -> float:
-    """Return a base rate's log-odds; half an episode more of each kind keeps it finite."""
+    """Return a base rate's log-odds; half an additional episode of each kind keeps it finite."""
     return float(special.logit((y.sum() + 0.5) / (len(y) + 1)))

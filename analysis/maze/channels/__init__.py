@@ -1,4 +1,4 @@
-"""Channels of a maze agent: which follow the cheese, what they do, and retargeting by them."""
+"""Find channels of a maze agent that follow the cheese, measure their effects, and retarget."""
 
 from chisel.analysis.maze.channels.detection import (
     Tracking,

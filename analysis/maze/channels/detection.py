@@ -1,4 +1,4 @@
-"""Channels that follow the cheese, found by moving the cheese about."""
+"""Find channels that follow the cheese, by moving the cheese."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chisel.models import to_tensor
 
 @dataclass(frozen=True, eq=False)
 class Tracking:
-    """How well each of `C` channels of a layer follows the cheese, over all mazes and cells."""
+    """Measures of how well each of `C` channels follows the cheese, over all mazes and cells."""
 
     correlation: NDArray[np.float64]
     """Pearson correlation of the change of each map with the cheese's place, `[C]` in -1…1."""
@@ -52,17 +52,17 @@ def goal_tracking(
     cells: int,
     generator: np.random.Generator,
 ) -> Tracking:
-    """Move the cheese about in mazes, and measure which channels change where it is.
+    """Move the cheese in mazes, and measure which channels change at its place.
 
-    In each maze the mean map over all cheese cells is subtracted, which leaves what the cheese
-    changes: nothing in a channel that shows walls or the mouse.
+    In each maze the mean map over all cheese cells is subtracted, which leaves the changes by the
+    cheese. A channel that shows walls or the mouse has none.
 
     Args:
         layer_split: Network and layer.
-        states: Mazes. Measure effects of the channels in other ones.
-        observe: Makes observations of states.
+        states: Mazes. Effects of the channels should be measured in other mazes.
+        observe: Function that makes observations of states.
         config: The environment, for its view.
-        cells: Cheese cells in each maze; fewer if it has fewer free squares.
+        cells: Number of cheese cells in each maze; fewer if it has fewer free squares.
         generator: Generator that draws the cells.
 
     Raises:
@@ -93,7 +93,7 @@ def goal_tracking(
 
 
 def with_cheese(state: MazeState, cell: tuple[int, int] | None) -> MazeState:
-    """Return a copy of a maze with its only cheese on `cell`; None takes all cheese away."""
+    """Return a copy of a maze with its only cheese on `cell`; None removes all cheese."""
     copy = state.copy()
     if cell is None:
         copy.remove_cheese()
@@ -115,7 +115,7 @@ def _tracking(
     correlation = np.where(moves, flat @ centred / here.size / (safe * here.std()), 0)
     std_elsewhere = flat[:, ~here].std(axis=1)
     jump = flat[:, here].mean(axis=1) - flat[:, ~here].mean(axis=1)
-    # A channel that changes nowhere else would be infinitely selective, up to rounding.
+    # Up to rounding, a channel that changes nowhere else would have infinite selectivity.
     selectivity = np.where(moves, jump / np.maximum(std_elsewhere, 1e-3 * safe), 0)
     sign = np.where(correlation < 0, -1.0, 1.0)
     hits = np.where(moves, _hits(change * sign[None, :, None, None], mark), 0)

@@ -1,4 +1,4 @@
-"""Figures of channels: their maps, what they do, and how well the mouse is led by them."""
+"""Draw channels: their maps, their effects, and how well they lead the mouse."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ LED = {
     "clamped": "channels clamped",
     "moved": "cheese really there",
 }
-"""What is done to lead the mouse, in words."""
+"""Interventions that lead the mouse, with words for each."""
 
 _COLUMNS = 8
-"""Channels side by side on a contact sheet."""
+"""Number of channels side by side on a contact sheet."""
 _DONORS = {
     "same": ("the same cell", PALETTE[0], -0.12),
     "different": ("another cell", PALETTE[1], 0.12),
 }
-"""By place of the donor's cheese: words, colour, and shift along the horizontal axis."""
+"""Words, colour, and shift along the horizontal axis, by the place of the donor's cheese."""
 _STEPS = {
     "distance": "steps from the start",
     "off_path": "steps off the way to the top-right corner",
 }
-"""Distances over which the scores are drawn, in words."""
+"""Distances over which the scores are drawn, with words for each."""
 _LED_COLOURS = {"base": GREY, "control": PALETTE[0], "clamped": CHEESE, "moved": PALETTE[2]}
 
 _PATH = "normalised path probability"
@@ -63,14 +63,14 @@ def channel_sheet(
     title: str,
     notes: Mapping[int, str] | None = None,
 ) -> Figure:
-    """Draw all channels of a layer for one maze, with the cheese on the left, without on the right.
+    """Draw all channels of a layer for one maze, on the left with and on the right without cheese.
 
     Blue is negative, red positive; every channel has its own scale.
 
     Args:
-        with_cheese: Maps `[C, H, W]`.
+        with_cheese: Maps `[C, H, W]` of the maze with its cheese.
         without: Maps `[C, H, W]` of the maze without cheese.
-        title: One line above.
+        title: Title of the figure.
         notes: Texts after the numbers of some channels, whose titles are bold.
     """
     count, texts = len(with_cheese), notes or {}
@@ -105,14 +105,14 @@ def _pair(ax: Axes, left: NDArray[np.float64], right: NDArray[np.float64]) -> No
 def channels_figure(
     channels: pd.DataFrame, goal: Sequence[int], effects: Effects, title: str
 ) -> Figure:
-    """Draw which channels follow the cheese, what each does alone, and what sets do together.
+    """Draw which channels follow the cheese, and the effects of single channels and of sets.
 
     Args:
-        channels: A row for each channel, as `Tracking.to_frame` gives it, with the effects of
-            ablating it alone by `zero` and by its `mean`.
+        channels: A row for each channel, from `Tracking.to_frame`, with the effects of ablating it
+            alone by `zero` and by its `mean`.
         goal: Channels that follow the cheese, which have another colour.
         effects: Effects of taking channels from a donor.
-        title: One line above.
+        title: Title of the figure.
     """
     figure, (left, middle, right) = new_row(3, 13, 4.2, title)
     colours = [CHEESE if c in goal else GREY for c in channels["channel"]]
@@ -167,14 +167,14 @@ def _draw_effects(ax: Axes, effects: Effects) -> None:
 
 
 def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
-    """Draw path probabilities by distance from the start and from the way to the corner.
+    """Draw path probabilities by distance from the start and from the path to the corner.
 
     Lines are means over seeds of means over squares, with a band if there are several seeds. They
-    have the distances that occur in every seed's mazes.
+    cover the distances that occur in every seed's mazes.
 
     Args:
-        of_each: For each seed the squares of all its mazes, as `RetargetMap.to_frame` gives them,
-            with a column for each of `LED` that was measured.
+        of_each: Squares of all mazes of each seed, from `RetargetMap.to_frame`, with a column for
+            each of `LED` that was measured.
     """
     seeds = "" if len(of_each) == 1 else f", {len(of_each)} training seeds"
     figure, axes = new_row(2, 10, 4, f"Leading the mouse{seeds}", sharey=True)
@@ -200,7 +200,7 @@ def led_figure(of_each: Sequence[pd.DataFrame]) -> Figure:
 
 
 def retarget_figure(found: RetargetMap, title: str) -> Figure:
-    """Draw path probabilities of a maze's squares: as it is, channels clamped, cheese moved."""
+    """Draw path probabilities of a maze's squares: unchanged, channels clamped, cheese moved."""
     panels = {"nothing done": found.base, "channels clamped there": found.clamped}
     if found.moved is not None:
         panels["cheese really there"] = found.moved

@@ -1,8 +1,8 @@
-"""Effects of replacing channels by their values in another maze, by zero, and by their mean.
+"""Measure the effects of replacing channels by values from another maze, by zero, or by the mean.
 
-Taking values from another input is "causal scrubbing". If channels represent the place of the
-cheese and nothing else, taking them from another maze with the cheese in the same place changes the
-policy little, and taking them from one with the cheese elsewhere changes it much.
+Replacing values by those of another input is "causal scrubbing". If channels represent only the
+place of the cheese, values from another maze with the cheese in the same place change the policy
+little, and values from a maze with the cheese elsewhere change it much.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RecordedMaze:
 
 
 def record_maze(layer_split: LayerSplit, state: MazeState, observe: Observe) -> RecordedMaze:
-    """Run the network up to the layer for the mouse on every square, facing left."""
+    """Run the network up to the layer, with the mouse on every square, facing left."""
     cells = [cell for cell in paths.free_cells(state.open) if cell not in state.cheese]
     obs = to_tensor(observe(mouse_at(state, cells, "left")))
     maps = layer_split.before(obs)
@@ -51,7 +51,7 @@ def record_maze(layer_split: LayerSplit, state: MazeState, observe: Observe) -> 
 
 
 class Donor(NamedTuple):
-    """Another maze that channels are taken from."""
+    """Another maze, from which channels are taken."""
 
     same: MazeState
     """The maze with its cheese on the receiver's cell."""
@@ -60,7 +60,7 @@ class Donor(NamedTuple):
 
 
 def donors_of(receiver: MazeState, others: Sequence[MazeState]) -> list[MazeState]:
-    """Return mazes of the receiver's size with other walls and the cell of its cheese free."""
+    """Return mazes of the receiver's size with other walls, in which its cheese's cell is free."""
     (cell,) = receiver.cheese
     return [
         other
@@ -77,7 +77,8 @@ def donor_for(
 ) -> Donor:
     """Choose a maze of the receiver's size with other walls, to take channels from.
 
-    Its two states differ only in the cheese: on the receiver's cell, or at least two squares away.
+    The donor's two states differ only in the cheese, which is on the receiver's cell or at least
+    two squares away.
 
     Raises:
         ConfigError: If the receiver has not exactly one cheese, or no other maze has its cell free.
@@ -100,7 +101,7 @@ def donor_for(
 def resampled(
     receiver: RecordedMaze, donor: Donor, observe: Observe, channels: Sequence[int]
 ) -> tuple[float, float]:
-    """Measure the effect of taking these channels together from a donor, its mouse at the start.
+    """Measure the effect of taking these channels from a donor whose mouse is at the start.
 
     Returns:
         The mean total variation, in 0…1, with the donor's cheese on the receiver's cell, and on
@@ -135,9 +136,9 @@ def ablation_sweep(
 def matched_channels(
     zero_effects: NDArray[np.float64], channels: Sequence[int], generator: np.random.Generator
 ) -> list[int]:
-    """Choose for each channel another one whose zero-ablation effect is closest to its own.
+    """Choose for each channel another one with the most similar effect of zero-ablation.
 
-    Ties, as between channels without any effect, are broken at random.
+    Ties, such as those between channels without any effect, are broken at random.
 
     Raises:
         ConfigError: If there are too few others.
@@ -153,7 +154,7 @@ def matched_channels(
 def random_channels(
     count: int, channels: Sequence[int], generator: np.random.Generator
 ) -> list[int]:
-    """Draw as many others of `count` channels as `channels` has.
+    """Draw as many other channels, out of `count`, as `channels` has.
 
     Raises:
         ConfigError: If there are too few others.

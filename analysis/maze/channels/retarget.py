@@ -1,4 +1,4 @@
-"""Retargeting: channels that follow the cheese are clamped elsewhere, to lead the mouse there."""
+"""Retarget the mouse: clamp channels that follow the cheese at another square to lead it there."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from chisel.models import to_tensor
 
 @dataclass(frozen=True, eq=False)
 class Ways:
-    """The shortest ways from the start to all squares, as `P` pairs of a target and a step."""
+    """The shortest paths from the start to all squares, as `P` pairs of a target and a step."""
 
     squares: list[MazeState]
-    """The maze with the mouse on each square that some way passes, facing as on that way."""
+    """The maze with the mouse on each square of some path, facing as on that path."""
     targets: list[Cell]
     """The `n` squares other than the start that can be reached."""
     target: NDArray[np.int64]
@@ -32,7 +32,7 @@ class Ways:
     square: NDArray[np.int64]
     """Index into `squares` of each pair, `[P]`."""
     move: NDArray[np.int64]
-    """Move of each pair that goes on towards the target, an index into `MOVES`, `[P]`."""
+    """Move of each pair towards the target, an index into `MOVES`, `[P]`."""
 
     @property
     def distance(self) -> NDArray[np.int64]:
@@ -41,9 +41,9 @@ class Ways:
 
 
 def ways_of(state: MazeState) -> Ways:
-    """Find the shortest ways from the mouse; in a maze without loops there is one to each square.
+    """Find the shortest paths from the mouse; in a maze without loops there is one to each square.
 
-    A step to the left or right turns the mouse, so each square of a way has one orientation.
+    A step to the left or right turns the mouse, so each square of a path has one orientation.
     """
     tree = paths.path_tree(state.open, state.mouse)
     targets = [cell for cell in paths.free_cells(state.open) if tree.distance[cell] > 0]
@@ -67,10 +67,10 @@ def ways_of(state: MazeState) -> Ways:
 
 
 def path_probability(ways: Ways, moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the geometric mean of the moves' probabilities along the way to each target, `[n]`.
+    """Return the geometric mean of the moves' probabilities along the path to each target, `[n]`.
 
     Args:
-        ways: The ways of a maze.
+        ways: The shortest paths of a maze.
         moves: Probabilities of the five moves at each pair, `[P, 5]`.
     """
     taken = moves[np.arange(len(ways.move)), ways.move]
@@ -88,17 +88,18 @@ class RetargetMap:
     """The maze, without cheese."""
     targets: list[Cell]
     distance: NDArray[np.int64]
-    """Steps to each target."""
+    """Number of steps to each target."""
     base: NDArray[np.float64]
-    """Without any intervention, and without cheese."""
+    """Probabilities without any intervention, and without cheese."""
     clamped: NDArray[np.float64]
-    """With the channels clamped at the target's place."""
+    """Probabilities with the channels clamped at the target's place."""
     moved: NDArray[np.float64] | None
-    """With the cheese really on the target, as an upper limit. None if not asked for."""
+    """Probabilities with the cheese really on the target, as an upper limit; None if not computed.
+    """
 
     @property
     def off_path(self) -> NDArray[np.int64]:
-        """Return the steps from each target to the way from the start to the corner, `[n]`."""
+        """Return the steps from each target to the path from the start to the corner, `[n]`."""
         state = self.state
         corner = (state.maze_dim - 1, state.maze_dim - 1)
         way = paths.shortest_path(state.open, state.mouse, corner) or [state.mouse]
@@ -126,16 +127,16 @@ def retarget_map(
     """Clamp channels at every square in turn, and compute how well that leads the mouse there.
 
     The layers before the clamp run once for each square, the rest once for each pair of a target
-    and a square on the way to it.
+    and a square on the path to it.
 
     Args:
         layer_split: Network and layer.
-        state: A maze. It is not changed; its cheese is taken away in copies.
-        observe: Makes observations of states.
+        state: A maze. It is not changed; its cheese is removed in copies.
+        observe: Function that makes observations of states.
         config: The environment, for its view.
         channels: Channels that are clamped together.
-        values: Value that each is set to.
-        ceiling: Compute `moved` as well, for which the whole network runs at each pair.
+        values: Value to which each channel is set.
+        ceiling: Whether to compute `moved` as well, for which the whole network runs at each pair.
 
     Raises:
         ConfigError: If a channel or the module is unknown.

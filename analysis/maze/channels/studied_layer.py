@@ -1,4 +1,4 @@
-"""The agent and layer that the studies of channels work on, and the choice of channels."""
+"""Prepare the agent and the layer for studies of channels, and choose the channels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAYER = "embedder.block2.res1.resadd"
 
 @dataclass(frozen=True, eq=False)
 class StudiedLayer:
-    """An agent split at a layer, and the mazes it is studied in."""
+    """An agent that is split at a layer, and the config of the mazes in which it is studied."""
 
     agent: Agent
     config: RunConfig
@@ -37,13 +37,13 @@ class StudiedLayer:
         """Return held-out mazes with the cheese anywhere.
 
         Raises:
-            ConfigError: If there are too few.
+            ConfigError: If there are too few such mazes.
             CheckpointError: If the agent is for another environment.
         """
         return held_out_states(self.agent, self.config.env, levels=count, split=split, seed=seed)
 
     def tracking(self, mazes: Sequence[MazeState], cells: int, seed: int) -> Tracking:
-        """Measure which channels follow the cheese in these mazes, at `cells` cells in each."""
+        """Measure how well channels follow the cheese in these mazes, at `cells` cells in each."""
         generator = np.random.default_rng([seed, 0])
         return goal_tracking(
             self.layer_split, mazes, self.observe, self.config.env, cells=cells, generator=generator
@@ -63,9 +63,9 @@ def goal_channels(found: Tracking, top: int, hits: float) -> list[int]:
     """Choose the channels that follow the cheese.
 
     Args:
-        found: What `goal_tracking` measured.
-        top: Number of channels at most; those with the largest correlation are taken.
-        hits: Least share of cheese cells beside which a channel must peak, in 0…1.
+        found: Result of `goal_tracking`.
+        top: Largest number of channels; those with the largest correlation are taken.
+        hits: Smallest share of cheese cells beside which a channel must peak, in 0…1.
 
     Raises:
         ConfigError: If no channel peaks beside the cheese often enough.

@@ -1,4 +1,4 @@
-"""The cheese vector: how a maze agent acts when the effect of its cheese is subtracted."""
+"""The cheese vector, which subtracts the effect of the cheese from a maze agent's activations."""
 
 from chisel.analysis.maze.cheese_vector.conditions import (
     Condition,

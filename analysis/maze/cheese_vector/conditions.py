@@ -1,4 +1,4 @@
-"""Choices at decision squares under one condition: of one agent, or over seeds."""
+"""Collect choices at decision squares under one condition, for one agent or over seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Row:
     """Choices of one agent at the decision squares of `m` mazes under one condition."""
 
     name: str
-    """What was done."""
+    """Name of the condition."""
     choices: NDArray[np.float64]
     """P(cheese), P(corner) and P(neither) in each maze, `[m, 3]`."""
     mazes: NDArray[np.int64]
@@ -28,7 +28,7 @@ class Row:
     module: str | None = None
     """Module whose output was edited."""
     coeff: float | None = None
-    """Factor the vector was multiplied by before it was added."""
+    """Factor by which the vector was multiplied before it was added."""
 
     @property
     def count(self) -> int:
@@ -39,10 +39,10 @@ class Row:
         """Return the probability of one choice in each maze, `[m]`."""
         return self.choices[:, CHOICES.index(choice)]
 
-    # Tables, figures and files read this many times, and a sweep has hundreds of rows.
+    # It is cached, since tables, figures and files read it many times, and a sweep has many rows.
     @functools.cached_property
     def over_mazes(self) -> dict[str, dict[str, Estimate]]:
-        """The `mean` (bootstrap intervals) and `median` (exact ones) of each choice over mazes."""
+        """The `mean` and `median` of each choice over mazes, with intervals."""
         means = {
             choice: bootstrap_mean(self.of(choice), np.random.default_rng(0), within=(0, 1))
             for choice in CHOICES
@@ -119,7 +119,7 @@ def choices_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def plain_row(row: Condition) -> dict[str, Any]:
-    """Return for JSON the condition, and mean and median of each choice."""
+    """Return the condition, and mean and median of each choice, in plain values for JSON."""
     return {
         "name": row.name,
         "module": row.module,

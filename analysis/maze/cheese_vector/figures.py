@@ -1,4 +1,4 @@
-"""Figures of steering: maps over layers and coefficients, dots of mazes, curves."""
+"""Draw the effects of the cheese vector: maps over layers and coefficients, and dots of mazes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chisel.analysis.results import (
 )
 
 _WIDTH = 0.2
-"""Width over which the dots of a choice are spread, in their order."""
+"""Width over which the dots of a choice are spread, in ascending order."""
 _CHOICE_COLOURS = {"cheese": CHEESE, "corner": CORNER, "neither": GREY}
 
 
@@ -32,7 +32,7 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
     Args:
         rows: Rows of `sweep`, or those of several seeds joined by `join_rows`.
         before: The choices without any intervention.
-        title: One line above.
+        title: Title of the figure.
     """
     modules = list(dict.fromkeys(str(row.module) for row in rows))
     coeffs = sorted({float(row.coeff or 0) for row in rows})
@@ -57,11 +57,11 @@ def sweep_figure(rows: Sequence[Condition], before: Condition, title: str) -> Fi
 def choices_figure(rows: Sequence[Row], title: str) -> Figure:
     """Draw a dot for each maze and choice by condition, and diamonds for the means.
 
-    Most mazes are near 0 or 1, so that boxes would show where no maze is.
+    Most mazes are near 0 or 1, so boxes would cover values that no maze has.
 
     Args:
         rows: Rows of `compared`.
-        title: One line above.
+        title: Title of the figure.
     """
     figure, (ax,) = new_row(1, 1.1 * len(rows) + 1.2, 4, title)
     for number, choice in enumerate(CHOICES):
@@ -81,11 +81,11 @@ def choices_figure(rows: Sequence[Row], title: str) -> Figure:
 
 
 def seeds_figure(rows: Sequence[SeedRow], title: str) -> Figure:
-    """Draw medians and means over mazes by condition, over seeds with intervals and a dot per seed.
+    """Draw medians and means over mazes by condition: means over seeds, and a dot for each seed.
 
     Args:
         rows: Rows of `compared` of several seeds, joined by `join_rows`.
-        title: One line above.
+        title: Title of the figure.
     """
     figure = new_figure(1.1 * len(rows) + 1.2, 6.2, title)
     axes = figure.subplots(2, 1, sharex=True)

@@ -1,8 +1,8 @@
 """The cheese vector: activations with the cheese minus those without it, at a maze's start.
 
-The vector is taken once for each maze, and added with the mouse elsewhere in it; what is measured
-is where the mouse turns at its decision square. After Turner et al. 2023, "Understanding and
-controlling a maze-solving policy network".
+The vector is taken once for each maze, and added with the mouse on other squares. Its effect is
+measured by the mouse's choice at the decision square. The method is that of Turner et al. 2023,
+"Understanding and controlling a maze-solving policy network".
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ LAYER = "embedder.block2.res1.resadd"
 NEAR = 2
 """Largest number of rows and columns at which a cheese counts as nearby."""
 KINDS = ("vector", "random", "shuffled")
-"""What is added: the vector itself, or a control of the same length."""
+"""Kinds of vectors that are added: the vector itself, and controls of the same length."""
 
 
 @dataclass(frozen=True)
 class SteeringSetup:
-    """An agent, `n` mazes with a decision square, and the observations that are used many times."""
+    """An agent, `n` mazes with a decision square, and observations that are used many times."""
 
     agent: Agent
     mazes: DecisionMazes
@@ -65,7 +65,7 @@ def steering_setup(agent: Agent, states: Sequence[MazeState], observe: Observe) 
     Args:
         agent: A maze agent.
         states: Mazes with one cheese and a decision square, the mouse at its start.
-        observe: Makes observations of states.
+        observe: Function that makes observations of states.
 
     Raises:
         ConfigError: If a maze has no cheese or no decision square.
@@ -108,8 +108,8 @@ def steered(
     Args:
         setup: The agent and mazes.
         module: Module to whose output the vectors are added.
-        vectors: `[n, C, …]`.
-        coeff: Factor they are multiplied by before they are added.
+        vectors: Vector of each maze, `[n, C, …]`.
+        coeff: Factor by which vectors are multiplied before they are added.
         obs: Observations `[n, C, H, W]`; None is the mazes at their decision squares.
     """
     with intervene(setup.agent.model, {module: add(vectors, coeff)}):
@@ -140,12 +140,12 @@ def sweep(
     Args:
         setup: The agent and mazes.
         vectors: Vectors of each module, from `cheese_vectors`.
-        coeffs: Factors they are multiplied by before they are added.
+        coeffs: Factors by which vectors are multiplied before they are added.
         generator: Draws one random and one shuffled vector for each maze and layer.
         progress: Called with the numbers of layers done and wanted.
 
     Returns:
-        Rows named as in `KINDS`. Choices are nan where the edited network gives no finite output.
+        Rows named as in `KINDS`. Choices are nan if the edited network gives no finite output.
     """
     rows = []
     kept = keep(setup.agent.model, list(vectors), setup.at_square)
@@ -172,13 +172,13 @@ def compared(
     """Compare the vector at one layer and coefficient with controls, other vectors and no cheese.
 
     "Averaged" is the mean vector of all other mazes. Each target maze also gets vectors of a donor
-    maze with its cheese in three places: the cell of the world where the target has its own, a cell
-    at most `NEAR` rows and columns from it, and a cell farther away.
+    maze with its cheese in three places: on the cell of the world of the target's own cheese, on a
+    cell at most `NEAR` rows and columns from it, and on a cell farther away.
 
     Args:
         setup: The agent and at least two mazes.
         module: Module to whose output the vectors are added.
-        coeff: Factor they are multiplied by before they are added.
+        coeff: Factor by which vectors are multiplied before they are added.
         draws: Chooses donors and cells.
         generator: Draws random and shuffled vectors.
 
@@ -200,8 +200,8 @@ def compared(
 def start_gap(setup: SteeringSetup, module: str) -> float:
     """Compare subtracting the vector at the start square with really removing the cheese.
 
-    The difference is rounding alone where everything passes through `module`; it is larger at a
-    layer beside a skip connection.
+    If everything passes through `module`, the difference is only rounding. It is larger at a layer
+    beside a skip connection.
 
     Returns:
         The largest absolute difference of a move's probability.
@@ -226,7 +226,7 @@ def cheese_vector_curves(
 
     Returns:
         `P(cheese)` without an intervention; with each maze's own vector subtracted (`vector`), with
-        a random one of the same length subtracted (`random`), and with the cheese taken away
+        a random vector of the same length subtracted (`random`), and with the cheese removed
         (`removed`); and `P(neither) with vector`, which shows damage to the policy.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The study `aup-ablation`: seven agents in five worlds, beside the published verdicts."""
+"""The study `aup-ablation`: compare seven agents in five worlds with the published verdicts."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ PUBLISHED = {
     "Inaction": "11101",
     "Decrease": "11011",
 }
-"""Verdicts on AUP and its variants: 1 is a pass; worlds as in `PAPER_WORLDS`. Source: the table of
-ablations in Turner's "Attainable Utility Preservation: Empirical Results" (2020), which has no row
-for relative reachability."""
+"""Verdicts on AUP and its variants in `PAPER_WORLDS`; 1 is a pass. Source: the table of ablations
+in Turner's "Attainable Utility Preservation: Empirical Results" (2020), which has no row for
+relative reachability."""
 
 ARTEFACTS = {
     ("Starting state", "interference"): "passes once values are kept by state instead of by board",
@@ -53,18 +53,18 @@ def run(
     """Run many trials of the seven agents of the AUP paper's ablation.
 
     Args:
-        preset: Options of the public code, of the paper's formulas, or of these with exact values
-            by state; all three draw rewards by board.
+        preset: Options of the public code, those of the paper's formulas, or the latter with exact
+            values by state. All three draw rewards by board.
         seeds: Number of trials of each agent in each world, each with its own auxiliary rewards.
-        rr_seeds: The same for relative reachability, which hardly depends on chance and is slow.
+        rr_seeds: Number of trials of relative reachability, which is slow and hardly random.
         worlds: Gridworlds.
-        keys: Whether learned values are kept by board or by state; preset leaves that to it.
+        keys: Whether learned values are kept by board or by state; `preset` does as the preset.
         seed: Seed of all random draws.
         progress: Called with a label, the amount done and the amount wanted.
 
     Returns:
-        Passes and outcomes of each agent in each world, a table and a figure of them, and learning
-        curves where agents learn.
+        Passes and outcomes of each agent in each world, a table and a figure of them, and the
+        learning curves of agents that learn.
 
     Raises:
         ConfigError: If a world is unknown, or the keys do not fit the preset.

@@ -1,4 +1,4 @@
-"""The study `aup-phase`: outcomes by λ, with two values of the ends of episodes."""
+"""The study `aup-phase`: count AUP's outcomes by λ, with two values of terminal states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chisel.impact import AUP, MODEL_FREE, Agent
 
 LAMBDAS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.667, 0.8, 0.95, 1.05, 1.3, 2.0, 4.0)
 ROWS = {"zero": "ends worth 0", "absorbing": "ends go on paying"}
-"""By `impact.Options.ends`, words for the auxiliary values of terminal states."""
+"""Words for the auxiliary values of terminal states, by `impact.Options.ends`."""
 
 _AGENTS: Mapping[str, Agent] = {"planner": AUP, "model-free": MODEL_FREE}
 
@@ -27,20 +27,20 @@ def run(
     seed: Seed = 0,
     progress: ProgressCallback,
 ) -> Result:
-    """Let AUP act with exact values at each λ, where ends are worth 0 and where they go on paying.
+    """Let AUP act with exact values at each λ, with and without rewards after an episode's end.
 
     Args:
         agent: The planner, or the agent that model-free AUP converges to.
         lambdas: Weights of the penalty.
         draws: Number of sets of auxiliary rewards; all are used at every λ.
         rewards: Number of rewards in a set.
-        rewards_by: Whether rewards are drawn for every board or for every state.
+        rewards_by: Whether a reward is drawn for every board or for every state.
         worlds: Gridworlds.
         seed: Seed of all random draws.
         progress: Called with a label, the amount done and the amount wanted.
 
     Returns:
-        How many draws had each outcome, a table for each value of the ends, and a figure.
+        The number of draws with each outcome, a table for each value of the ends, and a figure.
 
     Raises:
         ConfigError: If a world is unknown.

@@ -1,4 +1,4 @@
-"""The study `aup-sweep`: model-free AUP by discount, weight and number of auxiliary rewards."""
+"""The study `aup-sweep`: vary discount, weight and number of rewards of model-free AUP."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def run(
         trials: Number of trials for each value in each world, each with its own auxiliary rewards.
         worlds: Gridworlds.
         preset: Preset of all other options; see `aup-ablation`.
-        keys: Whether learned values are kept by board or by state; preset leaves that to it.
+        keys: Whether learned values are kept by board or by state; `preset` does as the preset.
         seed: Seed of all random draws.
         progress: Called with a label, the amount done and the amount wanted.
 
     Returns:
-        How many trials had each outcome, a table for each option, and a figure.
+        The number of trials with each outcome, a table for each option, and a figure.
 
     Raises:
         ConfigError: If a world is unknown, or the keys do not fit the preset.

@@ -1,4 +1,4 @@
-"""The study `delayed-specification`: AUP's score when the true reward is revealed later."""
+"""The study `delayed-specification`: score AUP if the true reward is revealed later."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def run(
 ) -> Result:
     """Compare AUP with the standard and the best agent while the true reward is not known.
 
-    The true reward is revealed after exactly `time` steps, or with chance 1/`time` in every step,
-    or after 1 to 2 `time` - 1 steps, each as likely: `time` on average in all three.
+    The true reward is revealed after exactly `time` steps; or with probability 1/`time` in every
+    step; or after 1 to 2 `time` - 1 steps, all equally likely. The mean is `time` in all three.
 
     Args:
-        worlds: Gridworlds, neither of which ends at the goal.
+        worlds: Gridworlds whose episodes do not end at the goal.
         gamma: Discount, below 1.
         time: Mean number of steps until the true reward is revealed.
         weight: AUP's λ, for a penalty that is summed over auxiliary rewards.
         auxiliary: Number of auxiliary rewards of each AUP agent, uniform on [0, 1] in each state.
-        draws: Number of random rewards, uniform as well, that may turn out to be true.
-        seeds: Number of AUP agents, each with auxiliary rewards of its own.
+        draws: Number of possible true rewards, which are drawn in the same way.
+        seeds: Number of AUP agents, each with its own auxiliary rewards.
         seed: Seed of all random draws.
         progress: Called with a label, the amount done and the amount wanted.
 

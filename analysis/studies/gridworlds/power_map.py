@@ -1,4 +1,4 @@
-"""The study `power-map`: POWER by where the agent is."""
+"""The study `power-map`: map POWER by the agent's cell."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chisel.envs.gridworlds import ACTIONS
 
 _ALL, _START = "mean over all states", "all else as at the start"
 _SHOWN = 5
-"""Number of cells at either end of the table."""
+"""Number of cells at each end of the table."""
 
 
 def run(
@@ -37,12 +37,13 @@ def run(
     draws: Annotated[int, Within(2)] = 10_000,
     seed: Seed = 0,
 ) -> Result:
-    """Map POWER over a gridworld, and compare the AUP penalty of each action with what it changes.
+    """Map POWER over a gridworld, and compare each action's AUP penalty with its change of POWER.
 
     Rewards are independent and uniform on [0, 1], one for each state.
 
     Args:
-        world: A gridworld such as options, damage or options-endless; or gridN, an empty square.
+        world: A gridworld such as options, damage or options-endless; or gridN, an empty square
+            with N cells a side.
         gamma: Discount.
         draws: Number of random reward functions, for states that cannot be integrated exactly.
         seed: Seed of the draws.

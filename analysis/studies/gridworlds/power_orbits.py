@@ -1,4 +1,4 @@
-"""The study `power-orbits`: closed forms of POWER, and what most reward functions prefer."""
+"""The study `power-orbits`: check closed forms of POWER, and the preferences of most rewards."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def run(
     draws: Count = 4,
     seed: Seed = 0,
 ) -> Result:
-    """Check POWER against closed forms, and count what the orbits of rewards prefer in figure 1.
+    """Check POWER against closed forms, and count the preferences of orbits of rewards in figure 1.
 
-    An orbit is a reward function under all 8! = 40,320 permutations of the states. The preference
-    of one orbit proves nothing about others; a copy of one choice's futures in another's does.
+    The figure is that of Turner et al. (2021). An orbit is a reward function under all 8! = 40,320
+    permutations of the states. The preference of one orbit proves nothing about other orbits; a
+    copy of one choice's futures among those of another does.
 
     Args:
         gammas: Discounts of the closed forms.
@@ -46,7 +47,7 @@ def run(
 
 
 def _forms_table(forms: Sequence[ClosedForm]) -> DataTable:
-    """Tabulate each quantity: its values over γ beside its formula."""
+    """Tabulate the values of each quantity over γ, beside its formula."""
     values = {form.gamma: f"γ={form.gamma:g}" for form in sorted(forms, key=lambda one: one.gamma)}
     rows: list[dict[str, Any]] = []
     for world, quantity in dict.fromkeys((form.world, form.quantity) for form in forms):

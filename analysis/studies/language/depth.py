@@ -1,4 +1,4 @@
-"""The study `lm-depth`: layer horizon and growth of the norm in networks of several depths."""
+"""The study `lm-depth`: measure layer horizon and growth of the norm by a network's depth."""
 
 from __future__ import annotations
 
@@ -49,24 +49,25 @@ def run(
 ) -> Result:
     """Measure layer horizon and growth of the norm in networks that learnt stories.
 
-    Growth is that of `residual-norms`. The horizon is that of `layer-horizon`: the smallest k from
-    which on the loss rises by at most `near`, where all reads, or the final one alone, see what the
-    last k blocks wrote, and the mean instead of what is older. With one more than there are blocks
-    reads see everything. Networks of one depth count as its seeds.
+    Growth is measured as in `residual-norms`, and the horizon as in `layer-horizon`: reads see the
+    output of the last k blocks, and the mean in place of the older part of the stream. The horizon
+    is the smallest k from which on the loss rises by at most `near`. It is measured for all reads
+    and for the final read alone. If k is one more than the number of blocks, reads see everything.
+    Networks of the same depth count as its seeds.
 
     Args:
         checkpoint: Runs of `language/stories`, checkpoints or folders of seeds.
         count: Number of test stories.
-        length: Number of tokens of each.
-        near: Rise of the loss that is allowed, nats per token.
+        length: Number of tokens of each story.
+        near: Largest rise of the loss that is allowed, nats per token.
         progress: Shows how many values of k are done.
 
     Returns:
-        Loss, growth and horizons by depth and of each network, and a figure.
+        Loss, growth and horizons of each network and, over networks, of each depth; and a figure.
 
     Raises:
-        ConfigError: There are too few stories of that length.
-        CheckpointError: A network is no language model.
+        ConfigError: If there are too few stories of that length.
+        CheckpointError: If a network is no language model.
     """
     rows: list[dict[str, Any]] = []
     for group in checkpoint:

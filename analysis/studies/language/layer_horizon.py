@@ -1,4 +1,4 @@
-"""The study `layer-horizon`: how many layers back a network's reads must reach."""
+"""The study `layer-horizon`: measure how many layers back a network's reads must reach."""
 
 from __future__ import annotations
 
@@ -51,27 +51,30 @@ def run(
     seed: Seed = 0,
     progress: ProgressCallback,
 ) -> Result:
-    """Replace what older layers wrote in what blocks read, and see what the network loses.
+    """Hide the output of older layers from the blocks that read it, and measure the damage.
 
-    Turner (2024) asks for the smallest number of layers k that suffices. With k, a read sees what
-    the last k blocks wrote, and instead of the older part, the embedding included, its mean over
-    examples or zero; position 0 of texts keeps its mean. Reads that are limited: all of them, so
-    that errors add up; the final one alone; all from a middle layer on; those of single blocks.
+    Turner (2024) asks for the smallest number of layers k that suffices. A read sees the output of
+    the last k blocks. The older part of the stream, including the embedding, is replaced by its
+    mean over examples or by zero; position 0 of texts keeps its mean. Four kinds of reads are
+    limited: all of them, so that errors add up; the final one alone; all from a middle layer on;
+    and those of single blocks.
 
     Args:
         model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
             of `algo.name: language`), or an Impala agent (a run, a checkpoint, a shipped folder).
         texts: For language models, a text file with paragraphs between empty lines, or a folder
-            of them; left out, test stories for a network that learnt stories, else texts of ours.
+            of such files; left out, test stories for a network that learnt stories, else texts
+            that are part of Chisel.
         count: Number of texts, or of an agent's states; left out, 6 texts or 200 states.
         length: Number of tokens of each text.
         ks: Numbers of layers back; left out, the powers of two below the depth, and the depth less
             one.
-        layers: Blocks whose read alone is limited; left out, those at a quarter, half and three
-            quarters of the depth.
+        layers: Blocks each of whose reads is limited alone; left out, those at a quarter, half and
+            three quarters of the depth.
         start: Block from which on all reads are limited; left out, half of the depth.
-        instead: What replaces the older part.
-        near: The horizon is the smallest k from which on the loss rises by at most this.
+        instead: Replacement of the older part.
+        near: Largest allowed rise of the loss; the horizon is the smallest k from which on the rise
+            is no larger.
         seed: Seed of an agent's states.
         progress: Shows how many measurements are done.
 
@@ -79,8 +82,8 @@ def run(
         The loss by k for each set of reads, and the horizon of each.
 
     Raises:
-        ConfigError: An option does not fit the model.
-        CheckpointError: The model cannot be loaded.
+        ConfigError: If an option does not fit the model.
+        CheckpointError: If the model cannot be loaded.
     """
     subject = load_subject(model, texts=texts, count=count, length=length, seed=seed)
     base = _estimate(subject.damage().numpy())
@@ -135,7 +138,7 @@ def _numbers(stream: Stream, ks: Sequence[int] | None) -> list[int]:
 def _readers(
     stream: Stream, layers: Sequence[int] | None, start: int | None
 ) -> Mapping[str, Sequence[int]]:
-    """Return, by name, the sets of reads that are limited; the read of the end is number L."""
+    """Return the sets of reads that are limited, by name; the final read has the number L."""
     depth = len(stream)
     middle = max(depth // 2, 1) if start is None else start
     if middle > depth:

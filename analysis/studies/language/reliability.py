@@ -1,4 +1,4 @@
-"""The study `steering-reliability`: how often contrast pairs give a vector that steers."""
+"""The study `steering-reliability`: count how often contrast pairs give a vector that steers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from chisel.models import Loaded
 MEANS, SAE = "means", "SAE feature"
 Read = Literal["evidence", "last"]
 _KEYS = {"target": 5, "pairs": 6, "many": 7}
-"""Tell the stories of each purpose apart."""
+"""Parts of the seed that make the stories of each purpose different."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +78,27 @@ class _Options:
                         yield count, agreement, noise, draw
 
     def generator(self, purpose: str, *more: int) -> np.random.Generator:
-        """Return the source of some stories."""
+        """Return the generator of the stories for one purpose."""
         return np.random.default_rng([self.seed, _KEYS[purpose], *more])
 
 
 class _Side(NamedTuple):
-    """What is read of the stories of one side."""
+    """Activations on the stories of one side of the pairs."""
 
     values: Tensor
     """Mean of the stream over the words that are read `[N, units]`."""
     features: Tensor
-    """The same of the autoencoder's features `[N, F]`."""
+    """Mean of the autoencoder's features over these words `[N, F]`."""
 
 
 class _Direction(NamedTuple):
-    """What a method finds."""
+    """The result of a method."""
 
     vector: Tensor
-    """`[units]`."""
+    """Direction `[units]`."""
     edit: Callable[[float], Edit]
-    """From the strength, in mean norms of the stream; a negative one is the reverse."""
+    """Function from the strength, in mean norms of the stream, to the edit; a negative strength is
+    the reverse."""
 
 
 def run(
@@ -120,50 +121,53 @@ def run(
     seed: Seed = 0,
     progress: ProgressCallback,
 ) -> Result:
-    """Draw contrast pairs again and again; count how often what they give steers reliably.
+    """Draw many samples of contrast pairs, and count how often a vector made from them steers.
 
-    A draw is a sample of pairs of stories that differ in the concept. Planted are a confound, which
-    goes along with the concept, and noise, which exchanges the two stories of a pair. Of each draw
-    come the difference in means, probes from strong to weak regularisation, the feature of a sparse
-    autoencoder that separates the pairs best, clamped, and, to calibrate the gates, a random
-    direction. All are as long as some share of the stream's mean norm, which is chosen on half of
-    the prompts by the loss over whole texts. On the other half three gates are decided with the
-    grammar's exact probabilities. Control: the log-odds of words for the concept over words against
-    it rise more than with any of the random directions of the same length. Fluency: the loss at
-    words that do not depend on the concept rises by no more than `rise`. Sign: the log-odds rise,
-    and fall with the reverse.
+    The pairs of a draw are stories that differ in the concept. Two faults are planted: a confound,
+    which is correlated with the concept, and noise, which exchanges the two stories of a pair. Each
+    draw gives several directions: the difference in means; probes from strong to weak
+    regularisation; the feature of a sparse autoencoder that separates the pairs best, which is
+    clamped; and a random direction, to calibrate the gates. Their length is a share of the stream's
+    mean norm, which is chosen on half of the prompts by the loss over whole texts.
+
+    The other half decides three gates, with the grammar's exact probabilities. Control: the
+    log-odds of words for the concept over words against it rise more than with any of the random
+    directions of the same length. Fluency: the loss at words that do not depend on the concept
+    rises by no more than `rise`. Sign: the log-odds rise, and fall with the reverse.
 
     Args:
-        checkpoint: Runs of `language/stories`, checkpoints or folders of seeds, commas between.
-        concept: Latent with two values: mood, weather, pace or sound; wanted is the first value.
+        checkpoint: Runs of `language/stories`, checkpoints or folders of seeds, with commas between
+            them.
+        concept: Latent with two values: mood, weather, pace or sound. The first value is wanted.
         confound: Another such latent.
         pairs: Numbers of pairs of a draw.
-        agreements: Probabilities that a story's confound goes along with its concept; 0.5 plants
-            nothing. The angle follows from it, and is in the tables.
+        agreements: Probabilities that a story's confound agrees with its concept; 0.5 plants no
+            confound. The tables have the angle that follows from it.
         noises: Shares of pairs whose two stories are exchanged.
         draws: Number of draws for each number of pairs, agreement and noise.
-        read: What is read of a story: the mean of the stream over the words that speak for a value
-            of the concept or of the confound, whose counts span the plane of the planted angle; or
-            the stream before the last word that depends on the concept.
+        read: Activation that is taken from a story. evidence is the mean of the stream over the
+            words that speak for a value of the concept or of the confound, whose counts span the
+            plane of the planted angle; the other is the stream before the last word that depends on
+            the concept.
         layer: Block whose input is steered; left out, the one at three quarters of the depth.
         strengths: Lengths that are tried, in mean norms of the stream.
-        prompts: Number of prompts that lengths are chosen on; about as many are for gates.
+        prompts: Number of prompts on which lengths are chosen; the gates use about as many.
         controls: Number of random directions of the control gate.
         rise: Largest rise of the loss for the fluency gate, nats per story.
-        many: Number of pairs without confound and noise that cosines are with the difference of.
-        carries: How much of the concept a network must take from a story's earlier words, 1 being
-            what an exact reader does; networks that take less are left out.
+        many: Number of pairs without confound and noise. Cosines are with their difference.
+        carries: Smallest amount of the concept that a network must infer from a story's earlier
+            words, as a share of what an exact reader infers; other networks are left out.
         seed: Seed of stories, pairs, features and random directions.
         progress: Shows how many draws are done.
 
     Returns:
-        Shares of draws that pass each gate by method and number of pairs, angle and noise, a row
-        for each draw, and a figure.
+        Shares of draws that pass each gate, by method and number of pairs, angle and noise; a row
+        for each draw; and a figure.
 
     Raises:
-        ConfigError: A network did not learn stories, there is no such latent or layer, or no
+        ConfigError: If a network did not learn stories, there is no such latent or layer, or no
             network carries the concept.
-        CheckpointError: A network cannot be loaded.
+        CheckpointError: If a network cannot be loaded.
     """
     if confound == concept:
         raise ConfigError(f"confound={confound}: it is the concept itself")
@@ -220,7 +224,7 @@ def run(
 
 
 def _opened(loaded: Loaded[nn.Module], options: _Options) -> tuple[StoryModel, int]:
-    """Return a network with the block whose input is steered."""
+    """Return a network, and the number of the block whose input is steered."""
     model, grammar = learnt_stories(loaded)
     known = [latent.name for latent in grammar.latents if len(latent.values) == 2]
     for name in ("concept", "confound"):
@@ -233,7 +237,7 @@ def _opened(loaded: Loaded[nn.Module], options: _Options) -> tuple[StoryModel, i
 
 
 def _by_level(rows: Sequence[Mapping[str, Any]], by: str) -> dict[str, dict[str, Any]]:
-    """Return the share that passes all gates by method and level."""
+    """Return the share of draws that pass all gates, by method and level."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         found.setdefault(row["method"], {})[f"{row[by]:.3g}"] = row["all"]
@@ -250,7 +254,7 @@ def _scores(
 
 
 class _Bench:
-    """One network, and what its draws share."""
+    """One network, with the samples and directions that its draws share."""
 
     def __init__(self, network: StoryModel, layer: int, options: _Options) -> None:
         self.network, self.layer, self.options = network, layer, options
@@ -334,7 +338,7 @@ class _Bench:
         return _Side(mean(values), mean(made.features(values)))
 
     def _methods(self, plus: _Side, minus: _Side) -> dict[str, _Direction]:
-        """Return what each method finds in a draw."""
+        """Return the direction of each method for a draw."""
         found = {MEANS: self._vector((plus.values - minus.values).mean(0))}
         for penalty in PENALTIES:
             probe = probe_direction(plus.values, minus.values, penalty)
@@ -356,7 +360,10 @@ class _Bench:
         return self._vector(torch.randn(width, generator=self.directions))
 
     def _moved(self, found: _Direction) -> tuple[float, Moved, Moved]:
-        """Choose the strength on one half; return it, and what edit and reverse do on the other."""
+        """Choose the strength on one half; return it, and the edit's changes on the other half.
+
+        The changes are those by the edit, then those by its reverse.
+        """
         gains = {
             strength: self.choose.measure(found.edit(strength)).whole
             for strength in self.options.strengths

@@ -1,4 +1,4 @@
-"""The study `residual-norms`: how the norm of the residual stream grows with depth."""
+"""The study `residual-norms`: measure how the residual stream's norm grows with depth."""
 
 from __future__ import annotations
 
@@ -47,27 +47,29 @@ def run(
 ) -> Result:
     """Measure the norm of the residual stream before each block, and fit its growth.
 
-    Follows Heimersheim and Turner (2023): mean norms without position 0 and padding, which is shown
-    apart; what attention and MLP add, and the bound on growth that it sets, (|attn| + |mlp|) / |x|;
-    the weights that write it. Where networks have LayerNorm, the mean over units is taken off.
+    It follows Heimersheim and Turner (2023). Mean norms are over tokens without padding and without
+    position 0, which is shown separately. Besides, there are the norms of the outputs that
+    attention and MLP add; the bound on growth that follows, (|attn| + |mlp|) / |x|; and the norms
+    of the weights that write them. In networks with LayerNorm, the mean over units is subtracted.
 
     Args:
         model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
             of `algo.name: language`), or an Impala agent (a run, a checkpoint, a shipped folder).
         texts: For language models, a text file with paragraphs between empty lines, or a folder
-            of them; left out, test stories for a network that learnt stories, else texts of ours.
+            of such files; left out, test stories for a network that learnt stories, else texts
+            that are part of Chisel.
         count: Number of texts, or of an agent's states; left out, 6 texts or 200 states.
         length: Number of tokens of each text.
-        first: First layer of the fit; None leaves out a sixth at the beginning.
-        last: Last layer of the fit; None leaves out the last two blocks, where there are ten.
+        first: First layer of the fit; left out, the first sixth of the blocks is skipped.
+        last: Last layer of the fit; left out, the last two blocks are skipped, from ten blocks on.
         seed: Seed of an agent's states.
 
     Returns:
         Norms by layer, and the growth per layer with its interval over texts or states.
 
     Raises:
-        ConfigError: An option does not fit the model.
-        CheckpointError: The model cannot be loaded.
+        ConfigError: If an option does not fit the model.
+        CheckpointError: If the model cannot be loaded.
     """
     subject = load_subject(model, texts=texts, count=count, length=length, seed=seed)
     rows: list[dict[str, Any]] = []

@@ -80,33 +80,36 @@ def run(
     """Steer a language model at several layers and strengths, beside random directions.
 
     caa takes the mean difference between texts with a behaviour and without, at their last token,
-    and adds it to every token but the first (Rimsky et al. 2023). Beside it: probes from strong to
-    weak regularisation, mean-centring (Jorgensen et al. 2023), the feature of a small sparse
-    autoencoder of the pairs' tokens that tells both sides apart best, clamped to that strength,
-    fewer pairs, the slope of every prompt. act-add takes the difference between two prompts and
-    adds it to the first tokens (Turner et al. 2023). Both: the reversed sign, at least 20 random
-    directions of the same length, a prompt that asks for the same, and what is lost on unrelated
-    text.
+    and adds it to every token but the first (Rimsky et al. 2023). It is compared with probes from
+    strong to weak regularisation; with mean-centring (Jorgensen et al. 2023); with a feature of a
+    small sparse autoencoder of the pairs' tokens, the one that separates both sides best, clamped
+    to that strength; and with vectors from fewer pairs. The slope of every prompt is measured, too.
+
+    act-add takes the difference between two prompts and adds it to the first tokens (Turner et al.
+    2023). Both methods are compared with the reversed vector, with at least 20 random directions of
+    the same length, and with a prompt that asks for the behaviour. Their cost on unrelated text is
+    measured.
 
     Args:
         model: A language model: a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
             of `algo.name: language`.
         method: caa or act-add.
-        behaviour: Contrast pairs with words to score: mood, agreement, or a YAML file; for a
-            network that learnt stories mood, weather, pace or sound of these stories, or a file.
-        layers: Blocks whose input is steered; left out, a fifth, two, three and four fifths of the
-            depth.
+        behaviour: Contrast pairs with words to score: mood, agreement, or a YAML file. For a
+            network that learnt stories: mood, weather, pace or sound of these stories, or a file.
+        layers: Blocks whose input is steered; left out, those at one, two, three and four fifths of
+            the depth.
         strengths: Factors of the vector. For caa its length is the mean norm of the stream there;
-            for act-add it is as it is. Left out, 0.125, 0.25, 0.5, 1 for caa and 1, 3, 5, 10 for
-            act-add.
-        pairs: For caa, numbers of pairs that means are over at the second strength; left out, 1, 4,
-            32, 128, 256, as far as there are so many.
-        draws: For caa, how often pairs are drawn for each number; left out, 4.
-        plus: For act-add, the prompt with what is wanted; left out, Love.
+            for act-add it has its own length. Left out, 0.125, 0.25, 0.5, 1 for caa and 1, 3, 5, 10
+            for act-add.
+        pairs: For caa, numbers of pairs of vectors from fewer pairs, which are tried at the second
+            strength; left out, 1, 4, 32, 128, 256, as far as there are enough pairs.
+        draws: For caa, number of samples of pairs for each of these numbers; left out, 4.
+        plus: For act-add, the prompt with the wanted property; left out, Love.
         minus: For act-add, the prompt that is subtracted; left out, Hate.
         controls: Number of random directions at each layer and strength.
-        texts: A text file with unrelated paragraphs between empty lines, or a folder of them; None
-            is test stories for a network that learnt stories, else texts of ours.
+        texts: A text file with unrelated paragraphs between empty lines, or a folder of such files;
+            left out, test stories for a network that learnt stories, else texts that are part of
+            Chisel.
         count: Number of unrelated texts.
         length: Number of tokens of each of them.
         seed: Seed of random directions and of drawn pairs.
@@ -116,15 +119,15 @@ def run(
         Shifts of the score by layer, strength and vector; and the vectors' files.
 
     Raises:
-        ConfigError: An option does not fit the model, or would do nothing.
-        CheckpointError: The model cannot be loaded.
+        ConfigError: If an option does not fit the model, or would have no effect.
+        CheckpointError: If the model cannot be loaded.
     """
     inert: dict[str, object] = {"pairs": pairs, "draws": draws}
     if method == "caa":
         inert = {"plus": plus, "minus": minus}
     for name, value in inert.items():
         if value is not None:
-            raise ConfigError(f"{name}: method={method} does nothing with it")
+            raise ConfigError(f"{name} has no effect with method={method}")
     opened = open_language_model(model)
     lm, contrast, paragraphs = opened.lm, opened.contrast(behaviour), opened.texts(texts)
     table = site_table(lm.model)
@@ -151,7 +154,7 @@ def _layers(table: SiteTable, layers: Sequence[int] | None) -> list[int]:
 
 
 class _Job:
-    """One run of the study: what its steps share."""
+    """One run of the study, with the model and settings that its steps share."""
 
     def __init__(
         self,
@@ -271,10 +274,10 @@ class _Job:
         norm: float,
         done: Callable[[], object],
     ) -> tuple[list[Tried], Tensor]:
-        """Try a feature of a sparse autoencoder at values in norms of the stream.
+        """Try a feature of a sparse autoencoder, clamped to values in norms of the stream.
 
         Returns:
-            What was tried, and the feature's direction `[units]`.
+            The attempts, and the feature's direction `[units]`.
         """
         every = torch.cat([wanted.every, unwanted.every])
         made = sparse_autoencoder(every, seed=self.seed)
@@ -296,7 +299,7 @@ class _Job:
         draws: int,
         done: Callable[[], object],
     ) -> list[Tried]:
-        """Try means over fewer pairs, several draws of each number."""
+        """Try vectors from fewer pairs, several draws of each number."""
         before, found = self.before, []
         for number in numbers:
             for draw in range(draws):
@@ -352,7 +355,7 @@ class _Job:
 
 
 def _directions(wanted: Tensor, unwanted: Tensor, background: Tensor) -> dict[str, Tensor]:
-    """Return directions by the name of the method; CAA first."""
+    """Return directions by the name of their method, CAA's first."""
     found = {CAA: (wanted - unwanted).mean(0), "mean-centred": wanted.mean(0) - background}
     return found | {f"probe C={c:g}": probe_direction(wanted, unwanted, c) for c in PENALTIES}
 

@@ -1,4 +1,4 @@
-"""The study `behaviour`: where an agent goes, and which properties of the maze explain it."""
+"""The study `behaviour`: explain an agent's choices by properties of the maze."""
 
 from __future__ import annotations
 
@@ -33,23 +33,24 @@ def run(
 ) -> Result:
     """Explain by properties of the maze whether an agent goes to the cheese.
 
-    Levels have a decision square: neither the cheese nor the top-right corner lies on the way to
+    Levels have a decision square: neither the cheese nor the top-right corner lies on the path to
     the other. The regression leaves out mazes whose cheese lies in the region of training.
 
     Args:
         checkpoint: A maze agent, or several seeds of one.
-        levels: Number of mazes in each of two batches, of which the second then loses the layouts
-            of the first; and for the shares with the cheese as in training and anywhere.
+        levels: Number of mazes in each of two batches; layouts of the first batch are then removed
+            from the second. Success with the cheese as in training and anywhere is measured on as
+            many.
         split: Split that the layouts come from.
         variables: Variables of the regression; see docs/howto/behavioural-statistics.md.
-        seed: Seed of levels, sampled actions and everything else that is drawn.
+        seed: Seed of levels, sampled actions and all other draws.
 
     Returns:
         Every estimate, four tables, a frame of episodes, and four figures.
 
     Raises:
-        ConfigError: If a variable is unknown, there are too few levels, or nearly all episodes end
-            alike.
+        ConfigError: If a variable is unknown, there are too few levels, or nearly all episodes have
+            the same end.
         CheckpointError: If the network is for another environment.
     """
 

@@ -1,4 +1,4 @@
-"""The study `channels`: which channels follow the cheese, and how they change the policy."""
+"""The study `channels`: find channels that follow the cheese, and measure their effects."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ from chisel.envs.maze import MOVES, MazeState
 from chisel.models import Agent, to_tensor
 
 _SWEPT = 6
-"""Number of mazes in which every channel is ablated alone."""
+"""Number of mazes in which each channel is ablated alone."""
 _POOL = 6
-"""Number of mazes to choose donors from, per maze that channels are put into."""
+"""Number of mazes from which donors are chosen, per maze that receives channels."""
 
 Sets = Mapping[str, Sequence[list[int]]]
 """Channels that are resampled together, by kind of set."""
@@ -60,12 +60,12 @@ Sets = Mapping[str, Sequence[list[int]]]
 
 @dataclass(frozen=True, eq=False)
 class _Channels:
-    """What was measured of the channels of a layer of one agent."""
+    """Measurements of the channels of a layer of one agent."""
 
     studied: StudiedLayer
     channels: pd.DataFrame
-    """A row for each channel: how well it follows the cheese, the effects of ablating it alone by
-    `zero` and by its `mean`, and what it adds to the logit of each move."""
+    """A row for each channel: measures of how well it follows the cheese, the effects of ablating
+    it alone by `zero` and by its `mean`, and its direct logit attribution to each move."""
     goal: list[int]
     """Channels that follow the cheese."""
     sets: Sets
@@ -88,24 +88,24 @@ def run(
 ) -> Result:
     """Find the channels that follow the cheese on validation mazes, and test what they do.
 
-    Each seed of a group has channels of its own; effects are then means over seeds.
+    Each seed of a group has its own channels; effects are then means over seeds.
 
     Args:
         checkpoint: A maze agent.
         module: The layer, such as `embedder.block2.res1.resadd`.
-        levels: Number of validation mazes in which channels are found, and of other mazes in which
+        levels: Number of validation mazes in which channels are found, and number of mazes in which
             they are tested.
         cells: Number of cheese cells in each maze.
-        top: Number of channels at most.
-        hits: Least share of cheese cells beside which a channel must peak.
+        top: Largest number of channels that are found.
+        hits: Smallest share of cheese cells beside which a channel must peak.
         controls: Number of sets of random channels.
         split: Split of the mazes in which channels are tested.
-        seed: Seed of everything that is drawn.
+        seed: Seed of all draws.
 
     Returns:
-        Numbers of every channel, tables of those that follow the cheese and of what taking them
-        from other mazes does, and figures: all channels of the layer in one maze, with and without
-        cheese (`sheet`), and what they do (`channels`; over seeds also `resampling`).
+        Numbers of every channel; tables of the channels that follow the cheese, and of the effects
+        of taking them from other mazes; and figures: all channels of the layer in one maze, with
+        and without cheese (`sheet`), and their effects (`channels`; over seeds also `resampling`).
 
     Raises:
         ConfigError: If there is no such module, no channel is found, or there are too few mazes.
@@ -162,7 +162,7 @@ def run(
 def _sets(
     goal: list[int], zeros: NDArray[np.float64], controls: int, generator: np.random.Generator
 ) -> Sets:
-    """Return the sets of channels that are resampled: the found ones, and controls."""
+    """Return the sets of channels that are resampled: those that were found, and controls."""
     drawn = [random_channels(len(zeros), goal, generator) for _ in range(controls)]
     matched = matched_channels(zeros, goal, generator)
     return {"goal": [goal], "random": drawn, "as strong": [matched]}
@@ -176,9 +176,9 @@ def _resampling(
     seed: int,
     progress: ProgressCallback,
 ) -> dict[str, dict[str, Estimate]]:
-    """Measure the effects of each kind of set, the donor's cheese on the same and on another cell.
+    """Measure the effects of each kind of set, with the donor's cheese on the same or another cell.
 
-    Intervals are over mazes; in each maze the random sets are averaged.
+    Intervals are over mazes; in each maze the effects of the random sets are averaged.
     """
     generator = np.random.default_rng([seed, 2])
     found: dict[str, list[list[float]]] = {name: [] for name in sets}

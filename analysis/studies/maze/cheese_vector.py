@@ -1,4 +1,4 @@
-"""The study `cheese-vector`: choices of the mouse with the cheese vector added or subtracted."""
+"""The study `cheese-vector`: measure the mouse's choices under the cheese vector."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Choices:
 
     setup: SteeringSetup
     start_gap: float
-    """See `start_gap`."""
+    """Result of `start_gap`."""
     close: list[Row]
     """Rows of `compared`."""
     rows: list[Row]
@@ -63,30 +63,30 @@ def run(
     orientation: Orientation = "left",
     seed: Seed = 0,
 ) -> Result:
-    """Add the cheese vector at every layer, and measure where the mouse turns at decision squares.
+    """Add the cheese vector at every layer, and measure the mouse's choice at decision squares.
 
     Each maze's vector is taken once, at its start square: activations with the cheese minus those
-    without. It is compared with random vectors of the same length, its own numbers shuffled, the
-    mean of other mazes' vectors, those of another maze with the cheese in the same cell, nearby and
-    elsewhere, and really removing the cheese. Choose module and coefficient on validation mazes,
-    and report on test mazes with layers=none.
+    without. It is compared with random vectors of the same length; with its own numbers shuffled;
+    with the mean of other mazes' vectors; with vectors of another maze whose cheese is in the same
+    cell, nearby or elsewhere; and with really removing the cheese. Choose module and coefficient on
+    validation mazes, and report on test mazes with layers=none.
 
     Args:
         checkpoint: A maze agent.
         module: The layer at which vectors are compared.
-        coeff: Factor that they are multiplied by before they are added there.
-        layers: Layers of the sweep: all on which the policy depends, none, or names.
+        coeff: Factor by which vectors are multiplied before they are added there.
+        layers: Layers of the sweep: all (on which the policy depends), none, or names.
         coeffs: Coefficients of the sweep.
         levels: Number of held-out mazes, each with a decision square.
         split: Split that the layouts come from.
         cheese: Place of the cheese: as in training, or anywhere.
         orientation: Side that the mouse faces.
-        seed: Seed of the mazes and of everything that is drawn.
+        seed: Seed of the mazes and of all draws.
 
     Returns:
-        The choices by what was added, in a table and a figure (`choices`) and, with a sweep, by
-        layer and coefficient (`layers`, `coefficients`). Several seeds have means over them with
-        intervals, and tables and figures of choices of their own.
+        The choices by the vector that was added, in a table and a figure (`choices`) and, with a
+        sweep, by layer and coefficient (`layers`, `coefficients`). For several seeds there are
+        means over them with intervals, and tables and figures of each seed's choices.
 
     Raises:
         ConfigError: If a layer is unknown, or there are too few such mazes.
@@ -132,7 +132,7 @@ def run(
 
 
 def _result(found: _Choices, module: str, title: str) -> Result:
-    """Return the numbers of one agent, and a table and a figure of what was compared."""
+    """Return the numbers of one agent, and a table and a figure of the comparison."""
     mazes = found.setup.mazes
     return Result(
         data={
@@ -155,7 +155,7 @@ def _result(found: _Choices, module: str, title: str) -> Result:
 def _with_sweep(
     result: Result, rows: Sequence[Condition], before: Condition, module: str, over: str
 ) -> Result:
-    """Return a result with the figures of a sweep, if there was one, with intervals over `over`."""
+    """Return a result with the figures of a sweep added, if there was one."""
     if not rows:
         return result
     swept = [row.module for row in rows]

@@ -1,4 +1,4 @@
-"""The study `edits`: held-out mazes played without and with the edits of a session of the lab."""
+"""The study `edits`: play held-out mazes without and with the edits of a session of the lab."""
 
 from __future__ import annotations
 
@@ -46,16 +46,21 @@ def run(
 ) -> Result:
     """Play held-out mazes without and with a list of edits, made in the browser lab or by hand.
 
-    Both play the same mazes with the same draws of actions. Vectors are those of the session: one
-    that was made from a maze drawn there is the same in every maze here.
+    Both play the same mazes with the same draws of actions. Vectors are those of the session: a
+    vector that was made from a maze drawn there is added in every maze here.
 
     Args:
         checkpoint: A maze agent.
         session: JSON file that the lab saved, or a list of edits; see `read_edits`.
-        slot: Which of the session's agents has the edits.
+        slot: The session's agent whose edits are taken, A or B.
         levels: Number of mazes, for each placement of the cheese.
-        split: Split that the layouts come from. Choose edits on validation, report test once.
-        seed: Seed of the mazes' order in time and of the actions.
+        split: Split that the layouts come from. Choose edits on validation, and report on test
+            once.
+        seed: Seed of the order of the mazes and of the actions.
+
+    Returns:
+        The metrics without and with the edits and their changes, for each placement of the cheese,
+        in a table.
 
     Raises:
         ConfigError: If the file holds no edits, or one does not fit the agent.

@@ -1,4 +1,4 @@
-"""The study `engine-parity`: the native maze engine beside procgen."""
+"""The study `engine-parity`: compare the native maze engine with procgen."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def run(
     steps: Count = 1000,
     seed: Seed = 0,
 ) -> Result:
-    """Hold the native maze engine to procgen, bit for bit. Needs procgen.
+    """Compare the native maze engine with procgen, bit for bit; procgen must be installed.
 
-    Compared are levels, every byte of the games' states and their pixels in every look under random
-    actions, and whole episodes of environments with all their facts.
+    The comparison is about levels; every byte of the games' states, and their pixels in every look,
+    under random actions; and whole episodes of environments with all their facts.
 
     Args:
         seeds: Level seeds, FIRST:LAST; the last one is not included.
@@ -49,12 +49,11 @@ def run(
         seed: Seed of the games' streams and of the actions.
 
     Returns:
-        For each kind of thing how many were compared and how many differ, with the first
-        difference.
+        The number of comparisons of each kind, the number that differ, and the first difference.
 
     Raises:
-        ConfigError: The seeds are no range.
-        EnvironmentFault: procgen is not installed.
+        ConfigError: If the seeds are no range.
+        EnvironmentFault: If procgen is not installed.
     """
     first, last = _range(seeds)
     compared = {
@@ -92,7 +91,7 @@ def _range(seeds: str) -> tuple[int, int]:
 
 
 def _compare_envs(config: MazeConfig, games: int, steps: int, seed: int) -> parity.Difference:
-    """Play both engines' environments side by side and compare all that they return."""
+    """Play both engines' environments side by side, and compare everything that they return."""
     found = parity.Difference()
     actions = np.random.default_rng(seed).integers(0, 15, (steps, games))
     with contextlib.ExitStack() as stack:

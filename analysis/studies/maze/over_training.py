@@ -1,4 +1,4 @@
-"""The study `over-training`: measures at every kept checkpoint, and a film of one maze."""
+"""The study `over-training`: measure every checkpoint that was kept, and film one maze."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def run(
     With `trainer.keep_every` a run keeps more checkpoints than the last ones.
 
     Args:
-        checkpoint: A run, or several seeds of one; the film is of the first.
+        checkpoint: A run, or several seeds of one; the film is of the first seed.
         measure: success (cheese as trained, and anywhere), p-cheese (levels with a decision
             square), regression (coefficients of the published variables), cheese-vector (P(cheese)
             with the cheese vector subtracted, and controls).
-        levels: Number of held-out mazes of each measure, the same for every checkpoint.
+        levels: Number of held-out mazes for each measure, the same for every checkpoint.
         split: Split that the layouts come from.
-        points: Number of checkpoints at most, which are spread evenly.
+        points: Largest number of checkpoints, which are spread evenly.
         maze: Number of the level that the film shows, counted from the largest.
         seed: Seed of levels and sampled actions.
 
@@ -67,7 +67,7 @@ def run(
         The curves, a table of each measure, a figure and `field.gif`.
 
     Raises:
-        ConfigError: If fewer than two checkpoints were kept, or `maze` is no number of a level.
+        ConfigError: If fewer than two checkpoints were kept, or `maze` is not a level's number.
     """
     if maze >= levels:
         raise ConfigError(f"maze={maze}: 0…{levels - 1}, the number of a level")

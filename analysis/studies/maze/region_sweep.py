@@ -1,4 +1,4 @@
-"""The study `region-sweep`: agents trained with the cheese in different regions, side by side."""
+"""The study `region-sweep`: compare agents trained with the cheese in different regions."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def run(
 ) -> Result:
     """Compare agents that were trained with the cheese in different regions.
 
-    All play the same mazes: with the cheese as in their own training, with it anywhere, and levels
-    with a decision square whose cheese lies outside the largest region that any of them was trained
-    with. Agents of one region count as its seeds.
+    All agents play the same mazes of three kinds: with the cheese as in their own training; with
+    the cheese anywhere; and levels with a decision square whose cheese lies outside the largest
+    region that any of them was trained with. Agents of one region count as its seeds.
 
     Args:
         checkpoint: Maze agents.
         levels: Number of held-out mazes of each kind.
         split: Split that the layouts come from.
-        seed: Seed of levels, sampled actions and everything else that is drawn.
+        seed: Seed of levels, sampled actions and all other draws.
 
     Returns:
         The measures of each region and of each agent, three tables and a figure.
@@ -125,11 +125,11 @@ def _tables(sweep: Sweep, beyond: int) -> dict[str, DataTable]:
 
 
 def _rows(sweep: Sweep, cells: Callable[[Tree], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for the mean over the seeds of each region, if there are several, and for each.
+    """Return a row for each agent and, for regions with several seeds, a row for their mean.
 
     Args:
-        sweep: Agents by what they were trained with.
-        cells: Cells of a row by heading, from its measures.
+        sweep: Agents by their region of training, in words.
+        cells: Function from measures to the cells of a row, by heading.
     """
     rows = []
     for trained, seeds in sweep.items():

@@ -1,4 +1,4 @@
-"""The study `retarget`: how well clamping channels at each square leads the mouse there."""
+"""The study `retarget`: measure how well clamping channels leads the mouse to each square."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from chisel.configs import ConfigError
 from chisel.models import Agent
 
 NEAR = 3
-"""Largest number of steps from the way to the corner at which a square counts as near it."""
+"""Largest number of steps from the path to the corner at which a square counts as near it."""
 _DETECTION = 20
 """Number of validation mazes in which channels are found and their usual values measured."""
 _CELLS = 12
-"""Number of cheese cells in each of these."""
+"""Number of cheese cells in each of these mazes."""
 _DRAWN = 6
-"""How many mazes of an agent have a figure of their own."""
+"""Number of an agent's mazes that have their own figure."""
 
 _Channel = Annotated[int, Within(0)]
 """Number of a channel."""
@@ -53,15 +53,15 @@ _Channel = Annotated[int, Within(0)]
 
 @dataclass(frozen=True, eq=False)
 class _Led:
-    """Where one agent's mouse was led by channels that were clamped together."""
+    """Results of clamping one agent's channels together at each square."""
 
     channels: list[int]
     values: list[float]
-    """Value of each channel; the controls are clamped to the same values."""
+    """Value to which each channel is clamped; the controls are clamped to the same values."""
     controls: list[int]
     maps: Sequence[RetargetMap]
     squares: Sequence[pd.DataFrame]
-    """For each maze the squares of its map, with path probabilities by what was done (`LED`)."""
+    """Squares of each maze's map, with path probabilities under each intervention of `LED`."""
     summary: Mapping[str, Estimate]
 
 
@@ -83,24 +83,24 @@ def run(
     The score of a square is the geometric mean of the probabilities of the moves that lead to it
     from the start ("normalised path probability"), in the maze without cheese. It is compared with
     clamping other channels to the same values, and with really moving the cheese. Each seed of a
-    group has channels and values of its own; scores are then means over seeds.
+    group has its own channels and values; scores are then means over seeds.
 
     Args:
         checkpoint: A maze agent.
         module: The layer, such as `embedder.block2.res1.resadd`.
         channels: Numbers of the channels; left out, those that follow the cheese are found.
-        strength: A channel is clamped to its mean value plus this many times its usual rise at the
+        strength: Value of a clamped channel: its mean plus this many times its usual rise at the
             cheese.
         levels: Number of mazes; the first six are drawn.
-        top: Number of channels at most, if they are found.
-        hits: Least share of cheese cells beside which a channel must peak, if they are found.
-        ceiling: Really move the cheese as well, which takes most of the time.
+        top: Largest number of channels, if they are found.
+        hits: Smallest share of cheese cells beside which a channel must peak, if they are found.
+        ceiling: Whether to really move the cheese as well, which takes most of the time.
         split: Split of the mazes.
-        seed: Seed of everything that is drawn.
+        seed: Seed of all draws.
 
     Returns:
-        Scores of every square, a table of their means, a figure of each drawn maze, and curves over
-        distance (`retarget`).
+        Scores of every square, a table of their means, a figure of each drawn maze, and a figure of
+        scores over distance (`retarget`).
 
     Raises:
         ConfigError: If there is no such module or channel, or no channel is found.
@@ -144,7 +144,7 @@ def run(
 
 
 def _known(channels: Sequence[int], count: int) -> list[int]:
-    """Return the channels that were asked for, all of which the layer must have."""
+    """Return the requested channels, all of which the layer must have."""
     for channel in channels:
         if channel >= count:
             raise ConfigError(f"channels={channel}: the layer has channels 0…{count - 1}")
@@ -154,8 +154,8 @@ def _known(channels: Sequence[int], count: int) -> list[int]:
 def _summary(mazes: Sequence[pd.DataFrame]) -> dict[str, Estimate]:
     """Return means over mazes of the mean over squares, with intervals over mazes.
 
-    For each intervention also the gain over `base`, over all squares and over those near the way
-    to the corner, but not on it.
+    For each intervention there is also the gain over `base`, over all squares and over those that
+    are near the path to the corner but not on it.
     """
     summary = {}
     for name in (name for name in LED if name in mazes[0]):

@@ -1,4 +1,4 @@
-"""The study `selective-ablation`: ablation of units selective for a goal, without routing."""
+"""The study `selective-ablation`: ablate units that are selective for a goal, without routing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(
     Args:
         checkpoint: A maze agent.
         module: Name of the module whose output units are chosen.
-        share: Share of its units that each goal gets.
+        share: Share of the module's units that is chosen for each goal.
         levels: Number of held-out mazes for each row.
         split: Split of these mazes.
         controls: Number of random regions for each region.

@@ -1,4 +1,4 @@
-"""The study `vector-field`: policy and values in mazes, the cheese as in training and anywhere."""
+"""The study `vector-field`: draw an agent's policy and values in mazes."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from chisel.envs.maze import observe_states
 from chisel.models import Agent
 
 _DRAWN = 6
-"""Number of mazes that are drawn, side by side on the contact sheet."""
+"""Number of mazes that are drawn, and are side by side on the contact sheet."""
 _COMPARED = 30
 """Default number of mazes if something is compared."""
 
 
 @dataclass(frozen=True)
 class _Maze:
-    """A maze with the policy in it, and with the policy that this one is compared with, if any."""
+    """A maze with the agent's policy, and with the policy that it is compared with, if any."""
 
     number: int
     placement: Placement
     policies: tuple[MazePolicy, ...]
     fields: tuple[VectorField, ...]
-    """Fields of the policies for a mouse that faces the side asked for."""
+    """Fields of the policies, for a mouse that faces the requested side."""
 
     @property
     def name(self) -> str:
-        """Return the name of its figure."""
+        """Return the name of the maze's figure."""
         return f"{self.number:02d}-{self.placement}"
 
 
@@ -66,8 +66,8 @@ def run(
 
     Args:
         checkpoint: A maze agent.
-        levels: Number of mazes, each with the cheese as in training and anywhere; left out it is 6,
-            or 30 if something is compared. The first six are drawn.
+        levels: Number of mazes, each with the cheese as in training and anywhere; left out, 6, or
+            30 for a comparison. The first six are drawn.
         split: Split that the layouts come from.
         seed: Seed of the mazes.
         orientation: Side that the mouse faces.
@@ -77,12 +77,12 @@ def run(
 
     Returns:
         A figure for each drawn maze and placement, a contact sheet, and the numbers behind them
-        with the exact outcome of an episode within the timeout. If something is compared, also a
-        figure of each maze's change, and a table.
+        with the exact outcome of an episode within the timeout. A comparison also gives a figure of
+        each maze's change, and a table.
 
     Raises:
         ConfigError: If an option is impossible or an intervention does not fit.
-        CheckpointError: If there is no vector, or the other agent has other observations.
+        CheckpointError: If a vector's file is missing, or the other agent has other observations.
     """
     agent, config = checkpoint, maze_run(checkpoint)
     compared = compared_policy(agent, config, steer=steer, ablate=ablate, other=other)
@@ -129,7 +129,7 @@ def _data(maze: _Maze) -> dict[str, Any]:
 
 
 def _figures(mazes: Sequence[_Maze], agent: str, name: str) -> dict[str, Figure]:
-    """Draw each maze of an agent, and its change by what `name` says."""
+    """Draw each maze of an agent and, if it is compared with the policy `name`, the change."""
     figures = {}
     for maze in mazes:
         field, *after = maze.fields
@@ -144,7 +144,7 @@ def _figures(mazes: Sequence[_Maze], agent: str, name: str) -> dict[str, Figure]
 
 
 def _rows(mazes: Sequence[_Maze]) -> list[tuple[str, list[VectorField]]]:
-    """Return labels and fields of the contact sheet's rows, those compared below each other."""
+    """Return labels and fields of the contact sheet's rows; compared ones are below each other."""
     rows: dict[str, list[VectorField]] = {}
     for maze in mazes:
         for when, field in zip(("", "after: "), maze.fields, strict=False):

@@ -1,4 +1,4 @@
-"""The study `safelife-compare`: methods side by side, reward against side effects."""
+"""The study `safelife-compare`: compare methods by reward and side effects."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _COLUMNS = {
     "performance": "performance",
     "length": "length",
 }
-"""Metrics of the evaluation, by what they are called here."""
+"""Metrics of the evaluation, by their names in this study."""
 
 
 def run(
@@ -55,32 +55,35 @@ def run(
 ) -> Result:
     """Compare SafeLife agents by reward and side effects, over sets of training levels.
 
-    Agents are of one method if their configs differ in the weight of the penalty, the set of levels
-    and the seed only. Means and intervals are over sets of levels (`env.level_seed`; where each
-    episode had a new level, over seeds), and methods are compared on the sets that they share.
+    Agents are of one method if their configs differ only in the weight of the penalty, the set of
+    levels and the seed. Means and intervals are over sets of levels (`env.level_seed`), or over
+    seeds if each episode had a new level. Methods are compared on the sets that they share.
 
     Args:
-        checkpoint: Agents, or folders of seeds; the first is what others are divided by, such as
-            PPO without a penalty.
+        checkpoint: Agents, or folders of seeds. The first method is the one that others are divided
+            by, such as PPO without a penalty.
         levels: Number of held-out levels, and of episodes on the training levels.
         split: Split that held-out levels come from.
-        seed: Seed of held-out levels and of everything that is drawn.
-        share: Share of the first agents' reward at which side effects are compared.
+        seed: Seed of held-out levels and of all draws.
+        share: Share of the first method's reward at which side effects are compared.
 
     Returns:
-        For each method and strength its reward and side effects, their ratios to the first's, and
-        what side effects the first would have at this reward if it did nothing in some episodes;
-        for each method the least side effects at equal reward; and a figure, with the curves of
-        the paper.
+        Reward and side effects of each method and strength, and their ratios to the first method's,
+        beside the side effects that the first would have at this reward if it did nothing in some
+        episodes; the smallest side effects of each method at equal reward; and a figure with the
+        curves of the paper.
 
     Raises:
-        ConfigError: If agents are of other worlds or tasks, or the same weights are given twice.
+        ConfigError: If agents are from other worlds or of several tasks, or the same weights are
+            given twice.
     """
     agents = [agent for group in checkpoint for agent in group]
     runs = [require_safelife(agent) for agent in agents]
     tasks = sorted({run.env.task for run in runs})
     if len(tasks) > 1:
-        raise ConfigError(f"checkpoint: agents of several tasks ({', '.join(tasks)}); give one's")
+        raise ConfigError(
+            f"checkpoint: agents of several tasks ({', '.join(tasks)}); give those of one task"
+        )
     if len({agent.digest for agent in agents}) < len(agents):
         raise ConfigError("checkpoint: the same weights are given twice")
     names, rows = methods_of(runs), []
@@ -119,8 +122,9 @@ def run(
 
 
 def _about(run: RunConfig, method: str) -> dict[str, Any]:
-    """Return what tells an agent from others. Where each episode had a new level, the set of levels
-    is that of the seed.
+    """Return method, strength and set of levels of an agent.
+
+    If each episode had a new level, the seed takes the place of the set of levels.
     """
     endless = run.env.num_levels is None
     return {
@@ -132,7 +136,7 @@ def _about(run: RunConfig, method: str) -> dict[str, Any]:
 
 
 def _means(episodes: pd.DataFrame) -> dict[str, float]:
-    """Return means in which each level weighs the same."""
+    """Return means in which each level has the same weight."""
     means = episodes.groupby("level").mean(numeric_only=True).mean()
     return {column: float(means[metric]) for column, metric in _COLUMNS.items()}
 
@@ -170,7 +174,7 @@ def _points(kind: str, methods: Sequence[Method]) -> Iterator[dict[str, Any]]:
 
 
 def _ratios(point: Point, base: Point) -> dict[str, Any]:
-    """Return the ratios of a method to the first on the sets that both have; none without any."""
+    """Return the ratios of a method to the first on the sets that both have; empty without any."""
     sets = sorted(set(point.rewards) & set(base.rewards))
     if not sets:
         return {}
@@ -184,7 +188,7 @@ def _ratios(point: Point, base: Point) -> dict[str, Any]:
 
 
 def _idle(reward: float, effect: float, base_reward: float, base_effect: float) -> float | None:
-    """Return a side effect over that of the mixture of the first and doing nothing."""
+    """Return a side effect divided by that of a mixture of the first method and doing nothing."""
     mixed = base_effect * reward / base_reward if base_reward > 0 else 0.0
     return effect / mixed if 0 < reward <= base_reward and mixed > 0 else None
 

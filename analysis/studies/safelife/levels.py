@@ -1,4 +1,4 @@
-"""The study `safelife-levels`: generated levels beside those of the reference."""
+"""The study `safelife-levels`: compare generated levels with those of the reference."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def run(
             compared cell by cell.
 
     Returns:
-        For each task the mean number of cells of each type beside the reference's, and the reward
-        and the side effect on green life of random actions; with each the difference in standard
+        For each task, the mean number of cells of each type, and the reward and the side effect on
+        green life of random actions, beside those of the reference, with the difference in standard
         errors.
 
     Raises:

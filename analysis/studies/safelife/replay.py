@@ -1,4 +1,4 @@
-"""The study `safelife-replay`: recorded episodes of the reference, played again."""
+"""The study `safelife-replay`: replay recorded episodes of the reference."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def run(*, traces: str, progress: ProgressCallback) -> Result:
         traces: Folder of npz files with one episode each.
 
     Returns:
-        For each trace whether boards, rewards, ends, positions, observations, exits and random
-        draws are equal, or the first step at which they differ (0 is the start); and the largest
+        Whether boards, rewards, ends, positions, observations, exits and random draws of each trace
+        are equal, or else the first step at which they differ (0 is the start); and the largest
         difference of the side effects, in cells.
 
     Raises:
@@ -41,7 +41,7 @@ def run(*, traces: str, progress: ProgressCallback) -> Result:
 
 
 def _one(path: Path) -> tuple[dict[str, Any], str]:
-    """Return the row of a trace, and what is wrong with it, if anything."""
+    """Return the row of a trace, and a description of its differences, which may be empty."""
     try:
         trace = read_trace(path)
     except ConfigError as error:

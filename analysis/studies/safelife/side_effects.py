@@ -1,4 +1,4 @@
-"""The study `side-effects`: what a SafeLife agent leaves of each type of cell."""
+"""The study `side-effects`: measure a SafeLife agent's side effects on each type of cell."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _METRICS = {
     "side effect": SIDE_EFFECT_RANGE,
     "side effect fraction": SIDE_EFFECT_RANGE,
 }
-"""What is shown of all episodes, and the range of each."""
+"""Metrics that are shown for all episodes, and their ranges."""
 
 
 def run(
@@ -46,22 +46,22 @@ def run(
     seed: Seed = 1000,
     progress: ProgressCallback,
 ) -> Result:
-    """Measure an agent's side effects on each type of cell, on levels old and new to it.
+    """Measure an agent's side effects on each type of cell, on training and held-out levels.
 
-    It plays as in `chisel eval`, beside random moves and doing nothing.
+    The agent plays as in `chisel eval`, beside random moves and doing nothing.
 
     Args:
         checkpoint: A SafeLife agent.
         levels: Number of held-out levels, and of episodes on the training levels.
         split: Split that held-out levels come from.
-        seed: Seed of held-out levels and of everything that is drawn.
+        seed: Seed of held-out levels and of all draws.
 
     Returns:
         Side effects by type, in cells and as a share of the cells that would be there without the
         agent; the metrics of the evaluation; and a row for each episode.
 
     Raises:
-        ConfigError: If the agent is of another world.
+        ConfigError: If the agent is from another world.
     """
     config = require_safelife(checkpoint)
     settings = evaluation_settings(config, levels=levels, split=split, seed=seed)
@@ -120,7 +120,7 @@ def _scores(episodes: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 
 def _types(episodes: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return, by type of cell, its side effect, its cells without the agent, and their ratio."""
+    """Return side effect, number of cells without the agent, and their ratio, by type of cell."""
     of_levels = episodes.groupby("level").mean(numeric_only=True)
     columns: Sequence[str] = [str(name) for name in of_levels if str(name).startswith(_EFFECT)]
     found = {}

@@ -1,4 +1,4 @@
-"""The study `safelife-videos`: episodes of SafeLife agents, side by side."""
+"""The study `safelife-videos`: film episodes of SafeLife agents side by side."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from chisel.envs.safelife import Level, SafeLifeVectorEnv
 from chisel.models import Agent
 
 _STRIP, _GAP = 16, 6
-"""Pixels of a panel's heading, and of grey between panels."""
+"""Height of a panel's heading, and width of the grey between panels, in pixels."""
 
 
 def run(
@@ -52,21 +52,22 @@ def run(
 ) -> Result:
     """Film SafeLife agents on the same levels: a column for each agent, a row for each level.
 
-    An episode that has ended stays, darkened.
+    The last picture of an episode that has ended stays, darkened.
 
     Args:
         checkpoint: Agents, or folders of seeds.
-        on: Held-out levels, or the first agent's training levels.
+        on: Levels that are played: held-out ones, or the first agent's training levels.
         levels: Number of levels.
         steps: Steps after which episodes are cut off.
         fps: Steps per second.
-        seed: Seed of held-out levels and of everything that is drawn.
+        seed: Seed of held-out levels and of all draws.
 
     Returns:
-        The film as `safelife-videos.gif`, its last picture as a PNG, and what each episode came to.
+        The film as `safelife-videos.gif`, its last picture as a PNG, and the outcome of each
+        episode.
 
     Raises:
-        ConfigError: If an agent is of another world, or there are no such levels.
+        ConfigError: If an agent is from another world, or there are no such levels.
     """
     agents = [agent for group in checkpoint for agent in group]
     names = [_name(group, name) for group in checkpoint for name in group.names]
@@ -99,7 +100,7 @@ def _name(group: Agents, name: str) -> str:
 
 
 def _judged(agent: Agent, levels: int, steps: int, seed: int) -> RunConfig:
-    """Return the config under which an agent is filmed: that of its evaluation, cut off earlier."""
+    """Return the config of an agent's film: that of its evaluation with a shorter time limit."""
     settings = evaluation_settings(require_safelife(agent), levels=levels, split="test", seed=seed)
     _, config = judged_by(agent, [*settings, f"eval.num_envs={levels}"])
     return replace(config, env=replace(config.env, time_limit=steps))
@@ -117,7 +118,7 @@ def _levels(agents: Sequence[Agent], config: RunConfig, on: str) -> Sequence[Lev
 def _played(
     agent: Agent, config: RunConfig, levels: Sequence[Level]
 ) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
-    """Return pictures of an agent's games `[T, N, H, W, 3]`, and what each came to."""
+    """Return pictures of an agent's games `[T, N, H, W, 3]`, and the outcome of each."""
     recorders = []
 
     def watch(env: SafeLifeVectorEnv) -> FilmRecorder:

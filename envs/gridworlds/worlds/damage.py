@@ -22,7 +22,7 @@ MARKED_MAP = ("####L", *MAP[1:])
 ROUND = ((2, 1), (2, 2), (2, 3), (2, 2))
 """Cells of the dog, one per step. Both visits of the middle look the same on the board."""
 MARKER = "LRRL"
-"""Direction of the dog's last step, by its place in the round; left at the start."""
+"""Direction of the dog's last step, by its place in the round; at the start it is left."""
 
 
 class State(NamedTuple):

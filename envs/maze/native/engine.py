@@ -20,11 +20,11 @@ from chisel.envs.maze.rules import CHEESE, FREE, NOTHING_ACTION, RESET_ACTION, L
 from chisel.envs.maze.state import MazeState
 
 _NUMBERS = 1_000_000
-"""In each step a number below this one is drawn, which the maze doesn't use."""
+"""In each step procgen draws a number below this one, which the maze does not use."""
 
 
 class NativeMaze:
-    """`num` maze games; see `Engine`. Each plays and is drawn bit for bit as procgen's.
+    """`num` maze games, played and drawn bit for bit as procgen's; see `Engine`.
 
     Args:
         num: Number of games.
@@ -54,7 +54,8 @@ class NativeMaze:
         self._streams = level_streams(seed, num)
         self._draws = np.zeros_like(self._streams)
         self._placed = np.zeros(num, np.bool_)
-        """Whether the level was given; the streams of such a game are those of a fresh state."""
+        """Whether the level was put there by `place`; such a game has the streams of a fresh state.
+        """
         self._due = np.ones(num, np.bool_)
         """Whether the next level is to be drawn."""
         self._pictures = _Pictures(num, look, assets)
@@ -159,7 +160,7 @@ class _Pictures:
     def __init__(self, num: int, look: Look, assets: str | None) -> None:
         self._num, self._look, self._assets = num, look, assets
         self.stale = np.ones(num, np.bool_)
-        """Games to draw anew when they are asked for: more than the mouse has changed."""
+        """Games to draw anew at the next call of `of`, because more than the mouse has changed."""
 
     @functools.cached_property
     def _painter(self) -> Painter:
@@ -167,7 +168,7 @@ class _Pictures:
 
     @functools.cached_property
     def _scenes(self) -> NDArray[np.uint8]:
-        """All but the mice."""
+        """Pictures of all games without the mice."""
         return np.zeros((self._num, PIXELS, PIXELS, 3), np.uint8)
 
     def of(self, boards: Boards, games: NDArray[Any]) -> NDArray[np.uint8]:
@@ -220,7 +221,7 @@ def _place(
     shifts: NDArray[np.float32],
     timeout: int,
 ) -> None:
-    """Make these games new, but for what they report of their last step."""
+    """Make these games new, except for what they report of their last step."""
     for number in range(len(rows)):
         game = games[rows[number]]
         reward, done = game["reward"], game["done"]
@@ -270,7 +271,7 @@ def _step(
 
 @compiled
 def _note_action(game: Any, action: int, moved_x: int, moved_y: int) -> None:
-    """Keep what procgen keeps of an action and of the move that came of it."""
+    """Record an action and the move that followed from it, as procgen does."""
     game["time"] += 1
     game["age"] += 1
     game["action"] = action

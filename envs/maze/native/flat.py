@@ -19,9 +19,9 @@ from chisel.envs.maze.rules import CHEESE, FREE, WALL
 
 PIXELS = 64
 VISIBLE_IN_MEMORY = 8
-"""Cells a side that are visible in the memory mode, around the mouse."""
+"""Side in cells of the square around the mouse that is visible in the memory mode."""
 MARGIN = np.float32(0.02)
-"""What a rectangle is larger than its cell, on each side, in cells."""
+"""Amount by which a rectangle is larger than its cell on each side, in cells."""
 MOUSE = 0
 """procgen's code of the mouse."""
 NO_CELL = -99
@@ -36,15 +36,15 @@ def color_of(code: int) -> tuple[int, int, int]:
 
 _MOUSE_COLOR = np.array(color_of(MOUSE), np.uint8)
 _COLORS = np.zeros((256, 3), np.uint8)
-"""Colors by the code of a cell; what is not drawn is black."""
+"""Colors by the code of a cell; black for codes that are not drawn."""
 _COLORS[WALL], _COLORS[CHEESE] = color_of(WALL), color_of(CHEESE)
 
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """Where the cells of a world lie in the picture.
+    """The positions of a world's cells in the picture.
 
-    There is one view, or in the memory mode one for each cell of the mouse: `V` views.
+    There are `V` views: in the memory mode one for each cell of the mouse, else a single one.
 
     Attributes:
         centred: Whether the picture follows the mouse.
@@ -64,7 +64,7 @@ class Canvas:
 
 @functools.cache
 def canvas(world_dim: int, centred: bool) -> Canvas:
-    """Compute where the cells of a world with `world_dim` cells a side lie."""
+    """Compute the positions of the cells of a world with `world_dim` cells a side."""
     cells = _cells(world_dim, centred)
 
     def spans(margin: np.float32) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
@@ -88,14 +88,14 @@ def canvas(world_dim: int, centred: bool) -> Canvas:
 def edges(
     world_dim: int, centred: bool, margin: np.float32
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], np.float32]:
-    """Return where the rectangles of cells begin, in pixels.
+    """Return the edges of the rectangles of cells, in pixels.
 
     In the memory mode cells beyond the world have rectangles, too.
 
     Args:
         world_dim: Side of the world in cells.
         centred: Whether the picture follows the mouse.
-        margin: What a rectangle is larger than its cell, on each side, in cells.
+        margin: Amount by which a rectangle is larger than its cell on each side, in cells.
 
     Returns:
         Left edges by columns of cells, float32 `[V, C]`; top edges by rows of cells, the bottom row

@@ -1,7 +1,7 @@
 """One game's whole state as procgen's bytes, written and read without procgen.
 
-`envs.maze.layout` names the offsets. What only procgen's own bookkeeping needs is written as
-procgen would, so that either engine goes on with the bytes of the other.
+`envs.maze.layout` names the offsets. The bytes that only procgen's own bookkeeping needs are
+written as procgen would, so that either engine can continue from the bytes of the other.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ GAME = np.dtype(
         ("number", "<i4"),
     ]
 )
-"""Facts of one game that bytes hold besides its streams, its cells and its mouse."""
+"""Facts of one game that the bytes hold besides its streams, its cells and its mouse."""
 
 _OFFSETS = {
     "reward": layout.REWARD,
@@ -76,16 +76,16 @@ _OFFSETS = {
     "asked_y": 240,
     "number": 264,
 }
-"""Where the bytes hold these facts, behind the head."""
+"""Offsets of these facts in the bytes, relative to the head."""
 
 MODE_CODES = {"easy": 0, "hard": 1, "memory": 10}
 """procgen's numbers of its distribution modes."""
 _UNSEEDED = 5489
-"""Seed of the Mersenne Twister's words before it is seeded; procgen's third stream stays so."""
+"""Seed of the words of a Mersenne Twister that was never seeded, such as procgen's third stream."""
 _ASSETS = -446301918
 """procgen's hash of the game's name."""
 _MEMORY_VIEW = 8
-"""Cells a side that are visible in the memory mode, around the mouse."""
+"""Side in cells of the square around the mouse that is visible in the memory mode."""
 
 
 def new_record() -> NDArray[Any]:
@@ -221,7 +221,7 @@ def read_record(blob: bytes | bytearray) -> tuple[NDArray[Any], Stream, Stream]:
 
 
 def _read_stream(blob: bytes | bytearray, at: int) -> tuple[Stream, int]:
-    """Return a stream, and where it ends."""
+    """Return a stream, and the offset of its end."""
     length = layout.INT.unpack_from(blob, at + 4)[0]
     words = bytes(blob[at + 8 : at + 8 + length]).split()
     return from_block(np.array(words, np.int64).astype(np.uint32)), at + 8 + length

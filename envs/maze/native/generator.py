@@ -27,7 +27,7 @@ def _candidates(rooms: int, walls: NDArray[np.int16]) -> int:
     """List the walls between neighbouring rooms as pairs of rooms, in procgen's order.
 
     Args:
-        rooms: Rooms in a row, k.
+        rooms: Number of rooms in a row, k.
         walls: int16 `[n, 2]`, filled with the numbers row * k + column of the rooms.
 
     Returns:
@@ -105,7 +105,7 @@ def generate(stream: Stream, world: NDArray[np.uint8]) -> tuple[int, int, float]
     """Draw one level from a stream that was just seeded with the level's seed.
 
     Args:
-        stream: uint32 `[626]`; stands behind the level's words afterwards.
+        stream: Random stream, uint32 `[626]`; afterwards it has passed the level's words.
         world: Codes of all cells, uint8 `[W, W]`, overwritten. The mouse starts in the lower left
             of the inner maze, which lies in the middle.
 

@@ -26,7 +26,7 @@ def level_streams(seed: int, games: int) -> Stream:
 
 @compiled
 def next_seed(stream: Stream, low: int, high: int) -> int:
-    """Draw the seed of a game's next level, in [low, high)."""
+    """Draw the seed of a game's next level, in [low, high), from its stream uint32 `[626]`."""
     return low + int(word(stream)) % (high - low)
 
 

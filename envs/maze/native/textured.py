@@ -1,7 +1,7 @@
 """procgen's textured look: 64×64 pictures of its own images, pixel for pixel.
 
-Where the rectangles lie, and in which order they are drawn, `flat` says; premultiplied colors are
-blended as Qt 5.9 does.
+The module `flat` describes the positions of the rectangles and the order in which they are drawn.
+Premultiplied colors are blended as Qt 5.9 does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TexturedPainter:
         folder: Folder of the image files.
 
     Raises:
-        ConfigError: An image file is missing or is not procgen's.
+        ConfigError: If an image file is missing or is not procgen's.
     """
 
     def __init__(self, look: Look, folder: Path) -> None:
@@ -68,7 +68,7 @@ _painter = functools.cache(TexturedPainter)
 
 
 def painter(look: Look, assets: str | None) -> flat.Painter:
-    """Return what draws mazes of a look; it has no state.
+    """Return the painter of mazes of a look; it has no state.
 
     Args:
         look: Mode and visual options.
@@ -76,7 +76,7 @@ def painter(look: Look, assets: str | None) -> flat.Painter:
             look needs none.
 
     Raises:
-        ConfigError: The look needs image files, and there are none, or they are not procgen's.
+        ConfigError: If the look needs image files, and they are missing or are not procgen's.
     """
     if look.flat:
         return flat.FlatPainter(look.world_dim, look.centred)
@@ -111,7 +111,7 @@ def _paint(
             col = cols[view_x, x, 0]
             code = flat.code_at(world, row, col)
             wall_x = wall.cols[view_x, col + beyond, x]
-            # The cell drawn last is mostly an opaque wall, or one that is free and alone.
+            # In most pixels the cell that is drawn last is an opaque wall, or the only, free cell.
             if (
                 code == WALL
                 and wall_y >= 0
@@ -231,7 +231,7 @@ def _draw(
 
 @compiled
 def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether two worlds have the same cells."""
+    """Return whether two worlds have the same cells."""
     for row in range(len(one)):
         for col in range(len(one)):
             if one[row, col] != other[row, col]:

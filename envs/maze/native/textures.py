@@ -1,7 +1,8 @@
-"""procgen's image files of the maze, and which of their texels each pixel of a picture shows.
+"""Read procgen's image files of the maze, and map the pixels of a picture to their texels.
 
-An image is laid into its rectangle as Qt 5.9 does without smoothing: each pixel takes the nearest
-texel, in steps of 1/65536 texel. The files are not part of this project.
+A texel is a pixel of an image file. An image is laid into its rectangle as Qt 5.9 does without
+smoothing: each pixel takes the nearest texel, in steps of 1/65536 texel. The files are not part of
+this project.
 """
 
 from __future__ import annotations
@@ -48,17 +49,17 @@ class Sprite(NamedTuple):
 
 
 class Textures(NamedTuple):
-    """All that a maze is drawn of; `V` views as in `flat.Canvas`.
+    """All images of which a maze is drawn; `V` views as in `flat.Canvas`.
 
     Attributes:
-        wall: In all cells.
-        cheese: In all cells.
-        mouse: Facing left, in cells of the world.
-        mirrored: Facing right.
+        wall: Sprite of a wall, for all cells.
+        cheese: Sprite of the cheese, for all cells.
+        mouse: Sprite of a mouse that faces left, for the cells of the world.
+        mirrored: Sprite of a mouse that faces right, for the cells of the world.
         floors: The backgrounds under the whole world, uint8 `[B, S, S, 3]`.
         floor_cols: Column of the floor in the first column of pixels, int64 `[V]`.
         floor_rows: The same for rows.
-        beyond: Number of cells left of and below the world that have a place, too.
+        beyond: Number of cells beyond the world, to the left and below, that sprites cover too.
     """
 
     wall: Sprite
@@ -104,7 +105,7 @@ def load_textures(look: Look, folder: Path) -> Textures:
     """Read the image files of a folder and lay them out for a look.
 
     Raises:
-        ConfigError: An image file is missing or is not procgen's.
+        ConfigError: If an image file is missing or is not procgen's.
     """
     images = _images(folder)
     side, centred = look.world_dim, look.centred
@@ -168,10 +169,10 @@ def _texels(
     """Return which texel of an image each pixel shows, int16 `[C, pixels]`, -1 outside.
 
     Args:
-        firsts: Where the rectangles begin, in pixels, float32 `[C]`.
-        length: Their length.
-        texels: Number of texels along it; a plain color of one texel fills it.
-        pixels: Pixels of the picture along it.
+        firsts: First edges of the rectangles, in pixels, float32 `[C]`.
+        length: Length of the rectangles, in pixels.
+        texels: Number of texels of the image in this direction; one texel fills the rectangle.
+        pixels: Number of pixels of the picture in this direction.
     """
     shown = np.full((len(firsts), pixels), -1, np.int16)
     step = int(_ONE * (texels / float(length)))

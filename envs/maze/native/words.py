@@ -1,9 +1,9 @@
 """procgen's random words: the Mersenne Twister MT19937, in compiled code.
 
-A stream is uint32 `[626]`: the 624 words of the state, the position, and how many words of the
-block have been renewed. Words are renewed one at a time, in place, when they are asked for; a level
-reads a tenth of a block. `as_block` gives the form that procgen saves, in which a block is renewed
-as a whole.
+A stream is uint32 `[626]`: the 624 words of the state, the position, and the number of words of the
+block that have been renewed. Words are renewed one at a time, in place, when they are asked for,
+since a level reads only a tenth of a block. `as_block` gives the form that procgen saves, in which
+a block is renewed as a whole.
 
 Source: Matsumoto and Nishimura, "Mersenne Twister" (1998), with their seeding of 2002.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from chisel.envs.compiled import compiled
 
 WORDS = 624
-"""Words in the state."""
+"""Number of words in the state."""
 SIZE = WORDS + 2
 """Length of a stream."""
 _AT, _RENEWED = WORDS, WORDS + 1
@@ -46,7 +46,7 @@ def seed_words(stream: Stream, seed: int) -> None:
 
 @compiled
 def _renew(stream: Stream, index: int) -> None:
-    """Put the next block's word in the place of this block's."""
+    """Replace one word of this block by that of the next block."""
     following = stream[index + 1 if index + 1 < WORDS else 0]
     mixed = (stream[index] & _UPPER) | (following & _LOWER)
     far = index + _SHIFT
@@ -75,7 +75,7 @@ def word(stream: Stream) -> np.uint32:
 
 @compiled
 def below(stream: Stream, limit: int) -> int:
-    """Return a whole number in [0, limit): one word modulo `limit`, slightly biased, as procgen."""
+    """Return a word modulo `limit`, in [0, limit): slightly biased, as in procgen."""
     return int(word(stream) % np.uint32(limit))
 
 

@@ -1,8 +1,8 @@
-"""Draws in the order and of the kinds of numpy's `Generator`, for compiled code.
+"""Draw numbers as numpy's `Generator` does, for compiled code.
 
 Bits are uint64 `[6]`: a stream of PCG64 in the first four (see `streams`), whether the upper half
-of its last word is left, and this half. SafeLife generates levels from such a generator; with the
-same draws ours are equal to its own.
+of its last word is still unused, and this half. SafeLife generates levels from such a generator;
+with the same draws our levels are equal to its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def new_bits(seed: int) -> Bits:
 
 @compiled
 def _draw_half(bits: Bits) -> np.uint64:
-    """Draw 32 bits: the lower half of a word, next time the upper."""
+    """Draw 32 bits: the lower half of a word, and in the next call the upper half."""
     if bits[_HALF_LEFT]:
         bits[_HALF_LEFT] = _ZERO
         return np.uint64(bits[_HALF])
@@ -53,9 +53,10 @@ def integer(bits: Bits, high: int) -> int:
 
 @compiled
 def masked_integer(bits: Bits, high: int, masked: int) -> int:
-    """Draw from 0…high−1: as many bits as `masked` has, again until they are below `high`.
+    """Draw from 0…high−1 by rejection.
 
-    SafeLife's solver masks with `high`, numpy's `shuffle` with `high - 1`.
+    As many bits as `masked` has are drawn until they are below `high`. For `masked`, SafeLife's
+    solver takes `high`, and numpy's `shuffle` takes `high - 1`.
     """
     mask = np.uint64(masked)
     for shift in (1, 2, 4, 8, 16):
@@ -95,7 +96,7 @@ def weighted(bits: Bits, weights: NDArray[np.float64]) -> int:
 
 @compiled
 def coins(bits: Bits, board: NDArray[np.uint16], share: float) -> NDArray[np.bool_]:
-    """Draw for each cell of a board `[H, W]` whether it is one of a share."""
+    """Draw bool `[H, W]` for the cells of a board, each True with the probability `share`."""
     heads = np.empty(board.shape, np.bool_)
     for y in range(board.shape[0]):
         for x in range(board.shape[1]):

@@ -11,16 +11,16 @@ from chisel.envs.safelife.generation.draws import Bits, permutation
 Mask = NDArray[np.bool_]
 
 _BIRTH = 3
-"""Living cells from which one is born."""
+"""Number of living neighbours with which a cell is born."""
 
 
 @compiled
 def fence(bits: Bits, inside: Mask) -> Mask:
     """Return walls `[H, W]` on the edge of a region, so that no cell can be born outside of it.
 
-    The edge is walked in a random order: a cell becomes a wall while a cell around it, outside of
-    the region, has three neighbours inside that are no walls. Then, again in a random order, walls
-    are taken away where all cells around would still have fewer than three.
+    The cells of the edge are taken in a random order. A cell becomes a wall if a cell around it,
+    outside of the region, has three neighbours inside that are no walls. Then, again in a random
+    order, a wall is removed if all cells around it would still have fewer than three.
     """
     height, width = inside.shape
     seen = np.zeros((height, width), np.int64)
@@ -46,7 +46,7 @@ def fence(bits: Bits, inside: Mask) -> Mask:
 
 @compiled
 def _places(mask: Mask) -> NDArray[np.int64]:
-    """Return row and column `[K, 2]` of the cells of a mask, in row-major order."""
+    """Return rows and columns `[K, 2]` of the cells of a mask, in row-major order."""
     places = np.empty((mask.sum(), 2), np.int64)
     number = 0
     for y in range(mask.shape[0]):

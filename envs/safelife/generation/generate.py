@@ -16,11 +16,11 @@ def generate(task: Task, seed: int) -> Level:
     """Generate a level; equal seeds give equal levels, in every process.
 
     The board is divided into regions. The agent is put between them, and the exit as far away from
-    it as possible; then each region is filled. Goals between the regions are white, which says
-    that nothing is wanted there.
+    it as possible; then each region is filled. Goals between the regions are white: nothing should
+    live there.
 
     Args:
-        task: What levels consist of.
+        task: Description of the levels.
         seed: The entropy of a `np.random.SeedSequence`; not negative.
     """
     bits = new_bits(seed)
@@ -43,7 +43,7 @@ def generate(task: Task, seed: int) -> Level:
 
 
 def _ends(bits: Bits, regions: Regions) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Draw the place of the agent between regions; return it, and the one farthest from it."""
+    """Draw a place between regions for the agent; return it and the farthest place from it."""
     places = np.argwhere(regions == 0)
     start = places[integer(bits, len(places))]
     ways = np.abs(places - start)
@@ -53,7 +53,7 @@ def _ends(bits: Bits, regions: Regions) -> tuple[tuple[int, int], tuple[int, int
 
 
 def _clear_around(regions: Regions, place: tuple[int, int]) -> None:
-    """Take the 3x3 square around a place out of all regions."""
+    """Remove the 3x3 square around a place from all regions."""
     rows, columns = (np.arange(at - 1, at + 2) for at in place)
     height, width = regions.shape
     regions[np.ix_(rows % height, columns % width)] = -1

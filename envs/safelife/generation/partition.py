@@ -18,7 +18,7 @@ from chisel.envs.safelife.generation.python_sets import (
 )
 
 Regions = NDArray[np.int64]
-"""`[H, W]`: the number of a cell's region from 1 on; 0 between regions."""
+"""Number of each cell's region, `[H, W]`, from 1 on; 0 between regions."""
 
 _RARELY = 1e-10
 
@@ -26,9 +26,9 @@ _RARELY = 1e-10
 def partition(bits: Bits, shape: tuple[int, int], least: int, most: int) -> Regions:
     """Grow `least` to `most` regions cell by cell, by a Dirichlet process with concentration 1.
 
-    A cell joins a region with a probability proportional to the region's perimeter, or founds a
-    new one, unless it would touch another region, even by a cell between. Where none of the
-    regions can grow any more, cells that are left may still found one more.
+    A cell joins a region with a probability proportional to the region's perimeter, or founds a new
+    one, unless it would lie less than two cells from another region. Once no region can grow any
+    more, cells that are left may found further ones, beyond `most`.
     """
     return _partition(bits, shape, least, most, pair_hashes(*shape))
 
@@ -70,7 +70,7 @@ def _partition(
 
 @compiled
 def _choose(bits: Bits, perimeters: PythonSets, number: int, least: int, most: int) -> int:
-    """Draw the region that grows; 0 is a new one."""
+    """Draw the number of the region that grows; 0 is a new region."""
     weights = perimeters.members[: number + 1].astype(np.float64)
     weights[0] = min(1.0, weights[0]) if number < most else _RARELY
     if number < least:
@@ -80,7 +80,7 @@ def _choose(bits: Bits, perimeters: PythonSets, number: int, least: int, most: i
 
 @compiled
 def _fits(regions: Regions, y: int, x: int, region: int) -> bool:
-    """Whether a cell can join a region (0: a new one)."""
+    """Return whether a cell can join a region (0: a new one)."""
     height, width = regions.shape
     near = np.empty((5, 5), np.int64)
     for dy in range(5):

@@ -1,7 +1,8 @@
 """Still lifes: patterns that stand still under the rules of life, found by a random search.
 
-As long as a cell breaks the rules, a cell around it changes to another kind. Changes that leave
-fewer broken rules are likelier, by a Boltzmann distribution at a temperature.
+A cell is broken if it would change in the next step. As long as there is a broken cell, a cell of
+the square around it changes to another kind. The change is drawn from a Boltzmann distribution, in
+which changes that leave fewer broken cells are likelier.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from chisel.envs.safelife.streams import draw
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.uint32]
-"""Unsigned: compiled code tests each index that may be negative, which costs a sixth of a level."""
+"""The type is unsigned, because compiled code tests every index that may be negative, which takes a
+sixth of the time of a level."""
 Small = NDArray[np.int8]
 
 _TRIES = 11
@@ -28,13 +30,14 @@ _CHANGES_PER_CELL = 40
 _MORE, _LESS = 1.07, 0.94
 _EMPTY, _WALL, _LIFE, _TREE = range(4)
 _NEVER = -40.0
-"""Logarithm of a weight that no draw of 53 bits can tell from 0."""
+"""Logarithm of a weight that a draw of 53 bits cannot distinguish from 0."""
 _CELLS = np.array([cells.EMPTY, cells.WALL, cells.LIFE, cells.TREE], np.uint16)
-"""Cells of the four kinds, in an order in which bit 0 says frozen and bit 1 alive."""
+"""Cells of the four kinds; bit 0 of a kind's number means frozen, bit 1 alive."""
 
 
 _BREAKS = np.zeros((4, 12), np.int8)
-"""`[kind, 1 + number of living cells in its square]`: 1 where a cell would change, else 0."""
+"""Whether a cell would change (1) or not (0), by its kind and one more than the number of living
+cells in its square."""
 _BREAKS[_EMPTY, 1 + 3] = 1
 _BREAKS[_LIFE] = 1
 _BREAKS[_LIFE, [1 + 3, 1 + 4]] = 0
@@ -42,18 +45,19 @@ _BREAKS[_LIFE, [1 + 3, 1 + 4]] = 0
 
 @dataclass(frozen=True)
 class Pattern:
-    """What kind of still life grows in a region."""
+    """Options of a still life that grows in a region."""
 
     min_fill: float = 0.2
-    """Least share of the cells that may change that it fills."""
+    """Smallest share that it fills of the cells that may change."""
     max_fill: float | None = None
-    """Largest share; None is twice the least."""
+    """Largest share; None is twice the smallest."""
     temperature: float = 0.5
-    """Below 0.3 the search often fails; at 0.4 patterns are simple, at 1.5 intricate."""
+    """Temperature of the Boltzmann distribution. Below 0.3 the search often fails; at 0.4 patterns
+    are simple, at 1.5 intricate."""
     wall: tuple[float, float] = (100.0, 100.0)
-    """Penalty on a wall while there is none, and when all that is filled is wall."""
+    """Penalty on a further wall if there is none yet, and if all filled cells are walls."""
     tree: tuple[float, float] = (100.0, 100.0)
-    """The same for trees."""
+    """Penalty on a further tree, likewise."""
 
 
 def grow(
@@ -65,12 +69,12 @@ def grow(
     too much (then more is allowed). After eleven tries nothing is added.
 
     Args:
-        bits: Where draws come from.
+        bits: Source of draws.
         board: Cells `[H, W]`.
-        free: Cells that may change; they are empty.
-        checked: Cells at which the rules must hold.
-        seeds: Cells around which the search begins.
-        pattern: What grows.
+        free: Cells that may change, bool `[H, W]`; they are empty.
+        checked: Cells that must not be broken, bool `[H, W]`.
+        seeds: Cells around which the search begins, bool `[H, W]`.
+        pattern: Options of the still life.
     """
     area = int(free.sum())
     least = pattern.min_fill
@@ -96,9 +100,9 @@ class _IndexSet(NamedTuple):
     order: Places
     """All cells; those in the set come first."""
     place: Places
-    """Where each cell lies in the order."""
+    """Position of each cell in the order."""
     size: Places
-    """`[1]`."""
+    """Number of cells in the set, `[1]`."""
 
 
 @compiled
@@ -116,7 +120,7 @@ def _swap(some: _IndexSet, cell: int, place: int) -> None:
 
 @compiled
 def _set(some: _IndexSet, cell: int, inside: bool) -> None:
-    """Put a cell into a set, or take it out."""
+    """Put a cell into a set, or remove it."""
     if inside and some.place[cell] >= some.size[0]:
         _swap(some, cell, some.size[0])
         some.size[0] += 1
@@ -130,25 +134,25 @@ class _Search(NamedTuple):
 
     kinds: Small
     near: Small
-    """Number of living cells in the 3x3 square around each."""
+    """Number of living cells in the 3x3 square around each cell."""
     broken: Small
     """1 where the cell would change in the next step, else 0."""
     flips: Small
-    """`[2, H W]`: what one more (row 0) or one less (row 1) living cell would add to `broken`."""
+    """Change of `broken` by one more (row 0) or one less (row 1) living cell, `[2, H W]`."""
     sums: Small
-    """`[2, H W]`: the sum of `flips` over the square."""
+    """Sum of `flips` over the square, `[2, H W]`."""
     free: Mask
     checked: Mask
     around: Places
-    """`[H W, 9]`: the cells of the square."""
+    """Cells of the square, `[H W, 9]`."""
     wrong: _IndexSet
     """The checked cells that are broken."""
     totals: NDArray[np.int64]
-    """Number `[4]` of free cells of each kind."""
+    """Number of free cells of each kind, `[4]`."""
     logs: NDArray[np.float64]
-    """Room for the logarithms of weights `[27]`."""
+    """Buffer for the logarithms of the weights of changes, `[27]`."""
     choices: Places
-    """Room for the changes that they are the weights of, each as `4 cell + kind`."""
+    """Buffer for these changes, each as `4 cell + kind`."""
 
 
 @compiled
@@ -174,10 +178,10 @@ def _search(
     min_fill: float,
     shape: NDArray[np.float64],
 ) -> bool:
-    """Grow a still life on a flat board, in place; False if it took too long.
+    """Grow a still life on a flat board, in place; return False if it took too long.
 
     Args:
-        shape: Temperature, and penalties on walls and trees, each at none and at all.
+        shape: Temperature, then the penalties of `Pattern.wall` and of `Pattern.tree`, `[5]`.
     """
     search = _start(board, free, checked, around)
     unused_seeds, anywhere = _index_set(len(board)), _index_set(len(board))
@@ -243,7 +247,7 @@ def _start(board: Board, free: Mask, checked: Mask, around: Places) -> _Search:
 
 @compiled
 def _judge(search: _Search, which: Places) -> None:
-    """Write where the rules are broken, and what would change that."""
+    """Compute which cells are broken, and how more or fewer living cells would change that."""
     broken, flips, sums, around = search.broken, search.flips, search.sums, search.around
     for cell in which:
         breaks, near = _BREAKS[search.kinds[cell]], search.near[cell]
@@ -266,7 +270,7 @@ def _penalize(
     enough: float,
     shape: NDArray[np.float64],
 ) -> None:
-    """Write the penalties `[4]` on the kinds: an empty cell has one until enough is filled."""
+    """Compute the penalties `[4]` on the kinds; an empty cell has one until enough is filled."""
     share = filled / enough
     penalties[_EMPTY] = 2.0 if share < 0.9 else (20 * (1 - share) if share < 1 else 0.0)
     penalties[_WALL] = shape[1] + totals[_WALL] / (filled + 1.0) * (shape[2] - shape[1])
@@ -296,7 +300,7 @@ def _change_one(
 
 @compiled
 def _weigh(search: _Search, middle: int, penalties: NDArray[np.float64], coldness: float) -> int:
-    """Write the logarithm of the weight of each change, and return how many changes there are."""
+    """Compute the logarithm of the weight of each change, and return the number of changes."""
     number = 0
     for place in range(9):
         cell = search.around[middle, place]

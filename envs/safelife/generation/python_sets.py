@@ -1,9 +1,9 @@
 """Sets of cells that list their members in the order in which Python's `set` lists pairs of ints.
 
-SafeLife picks a cell by its number in `list(set)`, so the levels of a seed depend on that order:
-members lie in a table by their hash, nine neighbours are tried before the next place, a new member
-takes the last place that it passed from which another was removed, and the table is renewed when
-three fifths of it are used (CPython's `setobject.c`).
+SafeLife picks a cell by its number in `list(set)`, so the levels of a seed depend on that order.
+As in CPython's `setobject.c`, members lie in a table by their hash, and nine neighbours are tried
+before the next place. A new member takes the last place on its way from which another one was
+removed. The table is renewed when three fifths of it are used.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class PythonSets(NamedTuple):
     """A number of sets of cells; a cell is its index in the flat board."""
 
     tables: NDArray[np.int32]
-    """`[K, S]`: the cell in each place, or -1 where none was ever, -2 where one was removed."""
+    """Cell in each place, `[K, S]`; -1 if there never was one, -2 if one was removed."""
     sizes: NDArray[np.int64]
-    """Places `[K]` of each table that are in use."""
+    """Number of places that each table uses, `[K]`."""
     filled: NDArray[np.int64]
-    """Places `[K]` that are not free."""
+    """Number of places that hold or once held a cell, `[K]`."""
     members: NDArray[np.int64]
-    """Number `[K]` of cells."""
+    """Number of cells in each set, `[K]`."""
 
 
 @cache
@@ -45,7 +45,7 @@ def pair_hashes(height: int, width: int) -> NDArray[np.uint64]:
 
 @compiled
 def empty_sets(number: int, num_cells: int) -> PythonSets:
-    """Return empty sets for boards of so many cells."""
+    """Return empty sets for boards of `num_cells` cells."""
     size = _SMALLEST_TABLE
     while size <= 4 * num_cells:
         size *= 2
@@ -78,9 +78,9 @@ def with_more_sets(sets: PythonSets) -> PythonSets:
 
 @compiled
 def _place(table: NDArray[np.int32], size: int, cell: int, hashed: np.uint64) -> tuple[int, int]:
-    """Return where a cell lies, or the free place where it would.
+    """Return the place of a cell, or the free place that it would take.
 
-    Beside it, return the last place passed from which a cell was removed, or -1.
+    Beside it, return the last place on the way from which a cell was removed, or -1.
     """
     mask = np.uint64(size - 1)
     place, rest = hashed & mask, hashed

@@ -1,4 +1,4 @@
-"""Fill a region of a board with layers: fences, spawners, and patterns that live or are goals."""
+"""Fill a region of a board with layers of fences, spawners, and patterns of life or of goals."""
 
 from __future__ import annotations
 
@@ -19,28 +19,33 @@ Color = Literal["black", "red", "green", "yellow", "blue", "magenta", "cyan", "w
 
 @dataclass(frozen=True)
 class Layer:
-    """What is added to a region, in the order of the fields."""
+    """Parts that are added to a region, in the order of the fields."""
 
     color: Color
     """Colour of life, trees, spawners and goals."""
     fences: float = 0.0
-    """Share of the walls that life would need to be kept inside."""
+    """Share that is built of the walls that would keep life inside."""
     spawners: float = 0.0
     """Share of the inner cells that are spawners; at least one is."""
     pattern: Pattern | None = None
-    """A still life, which also keeps what earlier layers added still."""
+    """A still life, together with which the parts of earlier layers are still too."""
     movable_walls: float = 0.0
-    """Share of the layer's walls that are crates."""
+    """Share of the layer's walls that are crates, which can be moved."""
     buffer_zone: int = 0
-    """Distance from life at which later layers add nothing."""
+    """Distance from life, in cells, within which later layers add nothing."""
     goals: bool = False
-    """Whether living cells are goals to be filled. Walls are on the board all the same."""
+    """Whether living cells become goals; walls are put on the board in any case."""
 
 
 def populate(bits: Bits, region: Mask, layers: tuple[Layer, ...]) -> tuple[Board, Board]:
     """Return board and goals `[H, W]` of a region; both are empty outside of it.
 
-    What is alive on the board or in the goals makes up one still life together.
+    The living cells of board and goals together are one still life.
+
+    Args:
+        bits: Source of draws.
+        region: Cells of the region, bool `[H, W]`.
+        layers: Layers, in the order in which they are added.
     """
     checked = spread(region, 1)
     free, seeds = region.copy(), checked
@@ -73,7 +78,7 @@ def populate(bits: Bits, region: Mask, layers: tuple[Layer, ...]) -> tuple[Board
 
 @compiled
 def spread(mask: Mask, distance: int) -> Mask:
-    """Return the cells `[H, W]` that have one of the mask in the square so far around them."""
+    """Return the cells `[H, W]` that have a cell of the mask in the square of that radius."""
     height, width = mask.shape
     wide = np.zeros((height, width), np.bool_)
     for y in range(height):

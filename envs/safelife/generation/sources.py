@@ -1,4 +1,4 @@
-"""Where levels come from that are generated: sets from a seed, or a new level for each episode."""
+"""Sources of generated levels: a set from a seed, or a new level for each episode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LevelSplit = Split | Literal["all"]
 
 
 def split_of_level(level: Level) -> Split:
-    """Return the split of a level, by its board and goals without the agent and the exits."""
+    """Return the split of a level, from its board and goals without the agent and the exits."""
     ends = level.board & (cells.AGENT | cells.EXIT) > 0
     digest = hashlib.blake2b(repr(level.board.shape).encode(), digest_size=16)
     for cell in (level.board, level.goals):
@@ -32,7 +32,13 @@ def split_of_level(level: Level) -> Split:
 
 
 def level_set(task: Task, number: int, *, seed: int, split: LevelSplit = "all") -> list[Level]:
-    """Generate a set of levels: the first of a seed that belong to a split.
+    """Generate a set of levels: the first ones of a seed that belong to a split.
+
+    Args:
+        task: Description of the levels.
+        number: Number of levels.
+        seed: Seed of the set, not negative.
+        split: Split that the levels belong to.
 
     Raises:
         ConfigError: If the number of levels is below 1, or the seed below 0.
@@ -52,13 +58,13 @@ def _levels(task: Task, seed: int, start: int, split: LevelSplit) -> Iterator[tu
 
 
 class EndlessLevels:
-    """Gives a new level each time; a thread generates them ahead, so that nobody waits.
+    """Gives a new level each time; a thread generates levels ahead, so that nobody waits.
 
-    Which level comes depends on the seed and on how many came before, never on the thread.
+    The next level depends on the seed and on the number of levels before it, never on the thread.
 
     Args:
-        task: What levels consist of.
-        split: Only levels of this split are given.
+        task: Description of the levels.
+        split: Split that the levels belong to.
         ahead: Number of levels that are kept ready.
     """
 

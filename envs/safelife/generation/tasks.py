@@ -1,4 +1,4 @@
-"""SafeLife's tasks as data: which regions a level has, and what fills them."""
+"""SafeLife's tasks as data: the regions of a level, and the layers that fill them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ Region = tuple[Layer, ...]
 
 @dataclass(frozen=True)
 class Task:
-    """How the levels of a task are generated."""
+    """Description of the levels of a task.
+
+    A level has between `least_regions` and `most_regions` regions.
+    """
 
     name: str
     later: tuple[Region, ...]
-    """What regions are filled with; one is drawn for each region."""
+    """Fillings of the regions; one is drawn for each region."""
     first: Region | None = None
-    """What the first region is filled with; None: like the others."""
+    """Filling of the first region; None draws it as for the others."""
     least_regions: int = 2
     most_regions: int = 3
     shape: tuple[int, int] = (26, 26)
     """Height and width of the board."""
     exit: bool = True
-    """Whether the level has an exit. Without one nothing needs to be found: episodes last until the
-    time limit."""
+    """Whether the level has an exit. Without an exit episodes last until the time limit."""
 
 
 _GREEN = Layer(

@@ -24,13 +24,13 @@ const VIEWS: readonly [View, string][] = [
   ["language", "Language"],
 ];
 
-/** Return the views of an agent: mazes are studied, other worlds played, language models steered. */
+/** Return the views of an agent or a language model, which depend on its world. */
 function viewsOf(agent: Agent | null, offline: boolean): readonly View[] {
   if (agent?.language) return ["language"];
   if (agent && !agent.maze) return ["play"];
   return offline ? ["study", "compare"] : ["study", "compare", "play"];
 }
-/** Keys that are shown otherwise than by their letter. */
+/** Names of keys that are not shown by their letter. */
 const SHOWN: Readonly<Record<string, string>> = {
   " ": "Space",
   Backspace: "Backspace",

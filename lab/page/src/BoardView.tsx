@@ -1,4 +1,4 @@
-/** The maze that is studied: drawn by dragging or by keys, or loaded. */
+/** Show the maze that is studied, which is drawn by dragging or by keys, or loaded. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
@@ -132,7 +132,7 @@ function Levels() {
     return answer !== null;
   };
   const random = async () => {
-    // Of procgen's levels some are larger than any of training, and some are of the test split.
+    // Some of procgen's levels are larger than any of training, and some are of the test split.
     const tries = source.value === "procgen" ? 20 : 1;
     for (let n = 0; n < tries; n++) if (await load(Math.floor(Math.random() * most))) return;
   };

@@ -27,7 +27,7 @@ function recipeName(recipe: Recipe): string {
   return `${recipe.make} vector (${from})`;
 }
 
-/** The edits of the agent that is looked at, or where only the first one acts, `alone`, of that. */
+/** The edits of the shown agent or, if only the first one acts (`alone`), of that one. */
 export function Edits({ alone = false }: { alone?: boolean }) {
   const store = useStore();
   const session = store.session.value;

@@ -1,4 +1,4 @@
-/** What the network does at every square: arrows, values, and the numbers of one square. */
+/** Show the network's policy and values at every square, and the numbers of one square. */
 
 import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
@@ -22,7 +22,7 @@ interface CanvasProps {
   readonly slot: number;
   readonly mode: () => Mode;
   readonly name: string;
-  /** What a difference is taken from; null is the slot's own network without edits. */
+  /** Slot that is subtracted for a difference; null is this slot's network without edits. */
   readonly against?: () => Outputs | null;
 }
 

@@ -1,4 +1,4 @@
-/** Cells that can be reached by mouse and by keyboard, laid over a canvas that draws them. */
+/** Cells for mouse and keyboard, which lie over a canvas that draws them. */
 
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
@@ -14,7 +14,7 @@ interface Props {
   readonly cursor: Cell | null;
   readonly marked?: (cell: Cell) => string;
   readonly onCursor: (cell: Cell) => void;
-  /** Called with where a stroke begins and goes on; `first` at its beginning. */
+  /** Called with each cell of a stroke; `first` is true for the first cell. */
   readonly onPress: (cell: Cell, first: boolean, event: MouseEvent | KeyboardEvent) => void;
   readonly onKey?: (cell: Cell, event: KeyboardEvent) => void;
   readonly children: ComponentChildren;

@@ -1,4 +1,4 @@
-/** A language model: what a pair of prompts does to it, by layer and strength, beside random vectors. */
+/** Steer a language model by a pair of prompts, by layer and strength, beside random vectors. */
 
 import { batch, signal, useSignal, type Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
@@ -33,7 +33,7 @@ const NETWORKS = [
 const CONTROLS = 4;
 const STRENGTHS = "1, 3, 5, 10";
 
-/** What somebody has typed and asked for. */
+/** The inputs that somebody has typed, and the requests. */
 class Bench {
   readonly plus: Signal<string>;
   readonly minus: Signal<string>;

@@ -17,13 +17,13 @@ interface Maps {
   readonly layer: Layer;
   readonly height: number;
   readonly width: number;
-  /** Values of what is shown, `[C, H, W]`. */
+  /** Values of the layer that is shown, `[C, H, W]`. */
   readonly values: Float32Array;
   readonly order: readonly number[];
   readonly change: Float32Array;
 }
 
-/** Return height and width of a channel; features without places are a grid of their own. */
+/** Return height and width of a channel; features without places are arranged as a grid. */
 export function placesOf(shape: readonly number[]): [channels: number, height: number, width: number] {
   return shape.length === 3 ? [shape[0]!, shape[1]!, shape[2]!] : [shape[0]!, 1, 1];
 }
@@ -203,7 +203,7 @@ function Large({ maps }: { maps: ReadonlySignal<Maps | null> }) {
   );
 }
 
-/** Add a clamp; one of the same channels and value takes the cells of the new one. */
+/** Add a clamp; if the last edit has the same channels and value, add the cells to that one. */
 export function joined(edits: readonly Edit[], edit: Edit & { kind: "clamp" }): Edit[] {
   const last = edits.at(-1);
   const alike =
@@ -236,7 +236,7 @@ export function fieldOf(site: Site | undefined, agent: Agent | null, board: Boar
   return left < right && bottom < top ? { left, right, bottom, top } : null;
 }
 
-/** Return the squares along a side of what the agent sees. */
+/** Return the number of squares along a side of the agent's view. */
 function viewSide(agent: Agent | null, world: number): number {
   return agent?.maze && agent.maze.view !== "pixels" ? agent.maze.largest : world;
 }

@@ -1,4 +1,4 @@
-/** An episode: played by a person, by the agent, or in turns; back in time and on from there. */
+/** Play an episode as a person, by the agent, or in turns; steps can be taken back. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";

@@ -1,4 +1,4 @@
-/** What is studied, as a value: each change makes a new one, so that undoing is exact. */
+/** The session as a value: each change makes a new value, so that undoing is exact. */
 
 import type { Board, Cell, Edit, Session, Slot } from "./protocol";
 
@@ -26,20 +26,20 @@ export function find(board: Board, what: string): Cell[] {
 
 export const mouseOf = (board: Board): Cell => find(board, "M")[0] ?? [0, 0];
 
-/** Make a cell wall or floor. The mouse's own cell and cheese stay what they are. */
+/** Make a cell wall or floor. The cells of the mouse and of cheese do not change. */
 export function paint(board: Board, cell: Cell, put: "#" | "."): Board {
   const there = glyph(board, cell);
   return there === "M" || there === "C" || there === put ? board : withGlyph(board, cell, put);
 }
 
-/** Move the mouse; a wall opens, and the mouse cannot stand on the cheese. */
+/** Move the mouse. A wall there becomes floor; the mouse cannot stand on cheese. */
 export function moveMouse(board: Board, cell: Cell): Board {
   const there = glyph(board, cell);
   if (there === "M" || there === "C") return board;
   return withGlyph(withGlyph(board, mouseOf(board), "."), cell, "M");
 }
 
-/** Move the cheese here, or take it away where it lies; `more` keeps the other pieces. */
+/** Move the cheese to a cell, or remove it if it is there; `more` keeps the other pieces. */
 export function moveCheese(board: Board, cell: Cell, more = false): Board {
   const there = glyph(board, cell);
   if (there === "M") return board;
@@ -60,7 +60,7 @@ export function blank(side: number): Board {
 export const describe = (mark: string): string =>
   ({ "#": "wall", ".": "free", C: "cheese", M: "mouse" })[mark] ?? "outside";
 
-/** Return whether a value is a session, as far as the page needs it; the server checks the rest. */
+/** Return whether a value has the parts of a session that the page reads; the server checks the rest. */
 export function isSession(value: unknown): value is Session {
   const { board, slots } = (value ?? {}) as { board?: { maze?: unknown }; slots?: unknown };
   const maze = board?.maze;
@@ -90,7 +90,7 @@ export interface History<T> {
   readonly past: readonly T[];
   readonly now: T;
   readonly future: readonly T[];
-  /** What the last change was part of; changes of one stroke are undone together. */
+  /** Stroke that the last change was part of; changes of one stroke are undone together. */
   readonly stroke: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** Pictures on a canvas: a maze, a field over it, a channel of a layer. */
+/** Draw on a canvas: a maze, a field over it, a channel of a layer. */
 
 import { divergingRgb, extent, sequentialRgb, type Rgb, type Theme } from "./colour";
 import { find, glyph, sideOf } from "./document";
@@ -13,7 +13,7 @@ const CHEESE = "#eab308";
 const RIND = "#a16207";
 const FUR: Record<Theme, string> = { light: "#6b7280", dark: "#b6bec8" };
 
-/** Fit a canvas to its place on the page, sharp at any zoom, and return its context. */
+/** Fit a canvas to its place on the page, so that it is sharp at any zoom; return its context. */
 export function prepared(canvas: HTMLCanvasElement): { pen: CanvasRenderingContext2D; width: number; height: number } | null {
   const box = canvas.getBoundingClientRect();
   const ratio = window.devicePixelRatio || 1;
@@ -50,7 +50,7 @@ export function drawBoard(canvas: HTMLCanvasElement, board: Board, theme: Theme,
   things(place, board);
 }
 
-/** Draw a field: arrows for moves, shades for values; or how much two networks differ. */
+/** Draw a field, with arrows for moves and shades for values; or draw the difference of two networks. */
 export function drawField(
   canvas: HTMLCanvasElement,
   board: Board,
@@ -170,7 +170,7 @@ function disc(pen: CanvasRenderingContext2D, x: number, y: number, radius: numbe
   pen.fill();
 }
 
-/** Arrows from the middles of squares, drawn together: short ones are a dot. */
+/** Draw arrows from the middles of squares together; short ones become a dot. */
 class Arrows {
   private readonly shafts = new Path2D();
   private readonly heads = new Path2D();

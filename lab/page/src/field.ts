@@ -13,7 +13,7 @@ export interface Field {
   readonly rev: number;
   readonly cells: readonly Cell[];
   readonly original: Outputs;
-  /** The same as `original` where nothing is edited. */
+  /** Equal to `original` if there are no edits. */
   readonly edited: Outputs;
   /** Squares that this revision has reached; the others are of an earlier one. */
   readonly known: Uint8Array;
@@ -68,7 +68,7 @@ export function take(field: Field, answer: Answer): void {
   });
 }
 
-/** Return half the sum of absolute changes of the five moves: the share that went elsewhere. */
+/** Return half the sum of absolute changes of the five moves: the share that went to other moves. */
 export function variation(a: Outputs, b: Outputs, row: number): number {
   let sum = 0;
   for (let k = 0; k < 5; k++) sum += Math.abs(a.moves[row * 5 + k]! - b.moves[row * 5 + k]!);

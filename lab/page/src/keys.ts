@@ -1,4 +1,4 @@
-/** Keys of the page, as one table. Keys do nothing while somebody writes text or numbers. */
+/** The keys of the page, as one table. They do nothing while somebody types text or numbers. */
 
 export interface Key {
   readonly key: string;
@@ -33,7 +33,7 @@ export const KEYS: readonly Key[] = [
   { key: "ArrowRight", where: "play", does: "you go right", action: "right" },
 ];
 
-/** Keys of digits, with Shift or without: what they type then depends on the keyboard. */
+/** Codes of the digit keys, since with Shift the typed character depends on the keyboard. */
 const DIGIT = /^(?:Digit|Numpad)([1-9])$/;
 
 export const digitOf = (event: KeyboardEvent): string => DIGIT.exec(event.code)?.[1] ?? "";

@@ -1,4 +1,4 @@
-/** The lab in any element: in the page of its server, in one without, or in a notebook's widget. */
+/** Show the lab in an element: of the server's page, of a page without a server, or of a widget. */
 
 import { options, render } from "preact";
 import { App } from "./App";
@@ -9,10 +9,10 @@ import { KEY, Store } from "./store";
 import { NotebookTransport, SocketTransport, type NotebookModel, type Transport } from "./transport";
 import "./style.css";
 
-// Draw once the elements are up to date, not a frame later: signals and hooks wait by this.
+// Signals and hooks draw once the elements are up to date, not a frame later.
 options.requestAnimationFrame = (run) => void setTimeout(run);
 
-/** Show the lab; returns what takes it away again. */
+/** Show the lab, and return the function that removes it. */
 export function mount(element: HTMLElement, transport: Transport, kept: Storage | null): () => void {
   const store = new Store(transport, kept);
   render(
@@ -24,7 +24,7 @@ export function mount(element: HTMLElement, transport: Transport, kept: Storage 
   return () => render(null, element);
 }
 
-/** What anywidget calls. */
+/** The functions that anywidget calls. */
 export default {
   render({ model, el }: { model: NotebookModel; el: HTMLElement }): () => void {
     return mount(el, new NotebookTransport(model), null);
@@ -33,7 +33,7 @@ export default {
 
 export { OfflineTransport };
 
-/** Open a page: the server's token, and maybe a session, are behind the `#` of the link. */
+/** Open a page. The server's token, and maybe a session, follow the `#` of the link. */
 async function open(element: HTMLElement): Promise<void> {
   const hash = new URLSearchParams(location.hash.slice(1));
   const session = hash.get("session");

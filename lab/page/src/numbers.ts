@@ -1,10 +1,10 @@
-/** Numbers as people read them. */
+/** Write numbers for people to read. */
 
-/** Write a number with some decimals; what rounds to zero has no minus. */
+/** Write a number with some decimals; a number that rounds to zero has no minus. */
 export const fixed = (one: number, digits: number): string =>
   (Math.abs(one) < 0.5 / 10 ** digits ? 0 : one).toFixed(digits);
 
-/** Write a change, with its sign; what rounds to zero has none, and what is unknown is a dash. */
+/** Write a change with its sign; it has none if it rounds to zero, and an unknown one is a dash. */
 export function signed(one: number, digits: number): string {
   if (!Number.isFinite(one)) return "–";
   const text = fixed(Math.abs(one), digits);

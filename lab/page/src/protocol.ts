@@ -76,7 +76,7 @@ export interface Agent {
   readonly sites: readonly Site[];
   readonly regions: readonly { readonly name: string; readonly units: number }[];
   readonly vectors: readonly string[];
-  /** Of a language model: its blocks and units, and what is asked about at first. */
+  /** Facts about a language model: its blocks and units, and the first inputs. */
   readonly language?: {
     readonly layers: number;
     readonly width: number;
@@ -93,7 +93,7 @@ export interface Facts {
   readonly rev: number;
   readonly board: Board;
   readonly cells: readonly Cell[];
-  /** Cells of wall around the maze in what the agent's world shows. */
+  /** Cells of wall around the maze in the agent's view. */
   readonly ring: number;
   /** Split of the layout; empty if a page without a server does not know it. */
   readonly split: string;
@@ -117,10 +117,10 @@ export interface Moment {
   readonly action: number | null;
   readonly reward: number;
   readonly total: number;
-  /** What the step was charged for its impact, and all steps so far; null if the agent never was. */
+  /** Impact penalty of the step, and of all steps so far; null if the agent was trained without one. */
   readonly penalty: number | null;
   readonly penalty_total: number | null;
-  /** What the penalty is multiplied by before it is taken off the reward. */
+  /** Factor of the penalty before it is subtracted from the reward. */
   readonly penalty_weight: number | null;
   readonly end: Readonly<Record<string, unknown>> | null;
   readonly value: number | null;

@@ -1,4 +1,4 @@
-/** Sessions in files and links, and other files that the server makes. */
+/** Save sessions in files and links, and other files that the server makes. */
 
 import type { Session } from "./protocol";
 

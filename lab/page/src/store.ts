@@ -1,4 +1,4 @@
-/** The state of the page: what is studied, and what the server has answered about it. */
+/** The state of the page: the session, and the server's answers about it. */
 
 import { batch, computed, effect, signal, type Signal } from "@preact/signals";
 import { begin as beginHistory, changed, isSession, redo, undo, withSlot, type Brush, type History } from "./document";
@@ -33,7 +33,7 @@ export interface SlotAnswers {
   readonly coefficients: Readonly<Record<string, number>>;
 }
 
-/** Milliseconds that an answer which is not drawn wholly may keep the next question waiting. */
+/** Milliseconds for which the next question waits until an answer is drawn completely. */
 const PATIENCE = 100;
 
 const NOTHING: SlotAnswers = { field: null, layer: null, solved: null, coefficients: {} };
@@ -61,7 +61,7 @@ export class Store {
   readonly names = signal<readonly string[]>([]);
   readonly agents = signal<Readonly<Record<string, Agent>>>({});
   readonly facts = signal<Facts | null>(null);
-  /** The maze that the answers belong to: while somebody draws, an earlier one than the board's. */
+  /** The maze of the answers, which is an earlier one than the board's while somebody draws. */
   readonly studied = computed(() => this.facts.value?.board ?? this.board.value);
   readonly answers = signal<readonly SlotAnswers[]>([NOTHING, NOTHING]);
   readonly shown = signal<Shown | null>(null);
@@ -74,7 +74,7 @@ export class Store {
   readonly mode = signal<Mode>("edited");
   readonly brush = signal<Brush>("wall");
   readonly cursor = signal<Cell | null>(null);
-  /** What the cell of a layer under the pointer sees. */
+  /** Part of the board that the layer's cell under the pointer sees. */
   readonly seen = signal<Seen | null>(null);
   readonly site = signal("");
   readonly channel = signal(0);
@@ -87,11 +87,11 @@ export class Store {
   playedOn: Board | null = null;
   private rev = 0;
   private asked = 0;
-  /** The last revisions that were answered to the end, drawn, and drawn wholly. */
+  /** The last revisions that were answered to the end, drawn, and drawn completely. */
   private done = 0;
   private begun = 0;
   private whole = 0;
-  /** What is to be asked next; an answer is drawn before. */
+  /** The next question, which is asked once an answer is drawn. */
   private next: { readonly session: Session; readonly site: string | null } | null = null;
   /** The maze of an answer whose first numbers have not arrived. */
   private awaited: Facts | null = null;
@@ -128,7 +128,7 @@ export class Store {
     return (name !== undefined && this.agents.value[name]) || null;
   }
 
-  /** Change what is studied. Changes of one stroke are undone together. */
+  /** Change the session. Changes of one stroke are undone together. */
   change(make: (session: Session) => Session, stroke: string | null = null): void {
     const history = this.history.value;
     if (history) this.history.value = changed(history, make(history.now), stroke);
@@ -141,7 +141,7 @@ export class Store {
     }, stroke);
   }
 
-  /** Keep the board under a number, or study the one that is kept there. */
+  /** Keep the board under a number, or take back the one that is kept there. */
   keepBoard(number: string): void {
     if (!this.board.value) return;
     const kept = { ...this.keptBoards(), [number]: this.board.value };
@@ -176,7 +176,7 @@ export class Store {
     return answer;
   }
 
-  /** Say on the document whether an answer is still awaited, so that a test can wait for it. */
+  /** Mark on the document whether an answer is still awaited, so that a test can wait for it. */
   private markBusy(): void {
     const busy = this.link.peek().link !== "open" || this.waiting.size > 0 || this.next !== null || this.done !== this.rev;
     document.documentElement.dataset["busy"] = String(busy);
@@ -200,7 +200,7 @@ export class Store {
     if (answer) this.agents.value = { ...this.agents.value, [name]: answer.head as unknown as Agent };
   }
 
-  /** Put an agent into a slot; its edits go, since another network has other layers. */
+  /** Put an agent into a slot, and remove its edits, since another network has other layers. */
   async choose(slot: number, name: string): Promise<void> {
     await this.open(name);
     const agent = this.agents.value[name];
@@ -260,7 +260,7 @@ export class Store {
     this.markBusy();
   }
 
-  /** Note that a field of a revision has been drawn, until all of them are drawn wholly. */
+  /** Note that a field of a revision has been drawn, until all of them are drawn completely. */
   drawn(rev: number): void {
     if (rev !== this.rev || rev === this.whole) return;
     this.begun = rev;
@@ -343,7 +343,7 @@ export class Store {
     else if (answer.kind === "done") this.fault.value = "";
   }
 
-  /** Take the first numbers of a slot; before those of any, the maze that they belong to. */
+  /** Take the first numbers of a slot; the first of all slots also bring the maze of the answer. */
   private first(slot: number, answer: Answer): void {
     if (this.awaited) this.begin(this.awaited);
     this.awaited = null;

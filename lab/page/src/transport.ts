@@ -1,4 +1,4 @@
-/** How messages travel: through a socket of the local server, or through a notebook's channel. */
+/** Carry messages through a socket of the local server, or through a notebook's channel. */
 
 import { decode, type Answer } from "./protocol";
 
@@ -6,15 +6,15 @@ export type Link = "opening" | "open" | "lost" | "refused";
 
 export interface Transport {
   onAnswer: (answer: Answer) => void;
-  /** Called when the way opens or closes, with words for the person. */
+  /** Called when the connection opens or closes, with words for the person. */
   onLink: (link: Link, why: string) => void;
-  /** What proves that the page was opened by the right person; empty in a notebook. */
+  /** Token that proves that the right person opened the page; empty in a notebook. */
   readonly token: string;
-  /** Whether the page answers itself, which has no games and makes no files. */
+  /** Whether the page answers itself; then there are no episodes and no files. */
   readonly offline: boolean;
   start(): void;
   send(message: object): void;
-  /** Say that the server refused this page: trying again would not help. */
+  /** Note that the server refused this page, so that trying again would not help. */
   refuse(why: string): void;
 }
 

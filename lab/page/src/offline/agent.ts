@@ -1,4 +1,4 @@
-/** An agent that a page holds: its network, and what edits of it need; see `chisel.lab.offline`. */
+/** Run an agent that the page contains, with its edits; see `chisel.lab.offline`. */
 
 import { moveCheese, find } from "../document";
 import { MOVES } from "../field";
@@ -13,13 +13,13 @@ interface Part {
   readonly units: readonly number[];
 }
 
-/** An agent as the page's file holds it. */
+/** An agent in the form of the page's file. */
 export interface Held {
   readonly facts: Agent & { readonly maze: NonNullable<Agent["maze"]> };
   readonly network: { readonly embedder: Module; readonly policy: Module; readonly critic: Module };
   /** First states of validation mazes. */
   readonly mazes: readonly (readonly string[])[];
-  /** By region, its parts, and for each seed those of a random region, or why there is none. */
+  /** Parts of each region, and for each seed those of a random region, or why there is none. */
   readonly regions: Readonly<Record<string, { parts: readonly Part[]; controls: readonly (readonly Part[])[]; why: string }>>;
   /** Numbers of the actions of each move. */
   readonly moves: readonly number[];
@@ -65,7 +65,7 @@ export class OfflineAgent {
     return found;
   }
 
-  /** Make what edits that are on need; each is made once. */
+  /** Make the vectors and regions of edits that are on; each is made once. */
   prepare(edits: readonly Edit[]): Prepared {
     const changes = new Map<string, Change[]>();
     const coefficients: Record<string, number> = {};
@@ -98,7 +98,7 @@ export class OfflineAgent {
     }
   }
 
-  /** Return the vector of an edit, or the random one that stands in its place. */
+  /** Return the vector of an edit, or the random vector that replaces it. */
   private placed(edit: Edit & { kind: "add" | "project" }, number: number): Float32Array {
     const vector = this.vector(edit.vector, edit.site);
     if (!norm(vector)) refuse(`edits[${number}]: the vector is zero, so there is nothing to add`);
@@ -135,7 +135,7 @@ export class OfflineAgent {
     return this.held.mazes.slice(0, levels);
   }
 
-  /** Return the mean norm of a layer's output at the starts of all mazes that the page has. */
+  /** Return the mean norm of a layer's output at the starts of all mazes in the page. */
   private norm(site: string): number {
     return this.once(["norm", site], () => {
       const norms = this.held.mazes.map((maze) => norm(this.starting(drawn(maze), site)));

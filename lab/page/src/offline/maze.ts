@@ -1,4 +1,4 @@
-/** Mazes without a server: what an agent sees of one, ways through it, and how an episode goes. */
+/** Mazes without a server: an agent's observation, shortest paths, and outcomes of an episode. */
 
 import { find, glyph, mouseOf, sideOf } from "../document";
 import { MOVES } from "../field";
@@ -38,7 +38,7 @@ export function observe(board: Board, mouse: Cell, side: number): Activation {
   return { shape: [3, side, side], data };
 }
 
-/** Return the steps from a square to every square that is reached, by `row,column`. */
+/** Return the steps from a square to every square that can be reached, by `row,column`. */
 function distances(board: Board, from: Cell): Map<string, number> {
   const found = new Map([[from.join(), 0]]);
   const queue = [from];
@@ -52,7 +52,7 @@ function distances(board: Board, from: Cell): Map<string, number> {
   return found;
 }
 
-/** Return what the server says of a maze; its split is known of those that the page holds. */
+/** Return the facts that the server gives about a maze; the split is known for mazes in the page. */
 export function factsOf(board: Board, maze: Maze, rev: number, split: string): Facts {
   const last = sideOf(board) - 1;
   const away = distances(board, mouseOf(board));
@@ -68,7 +68,7 @@ export function factsOf(board: Board, maze: Maze, rev: number, split: string): F
   };
 }
 
-/** Say what a maze has that no maze of training had; see `chisel.lab.session.marks`. */
+/** Describe the properties that no maze of training had; see `chisel.lab.session.marks`. */
 export function marks(board: Board, maze: Maze): string[] {
   const side = sideOf(board);
   const found: string[] = [];
@@ -84,7 +84,7 @@ export function marks(board: Board, maze: Maze): string[] {
   return found;
 }
 
-/** Return whether procgen could have carved a maze: a spanning tree of every other square. */
+/** Return whether procgen could carve a maze: a tree that spans every other square. */
 function isPerfect(board: Board): boolean {
   const cells = freeCells(board);
   const rooms = Math.ceil(sideOf(board) / 2) ** 2;

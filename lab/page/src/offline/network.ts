@@ -1,12 +1,12 @@
-/** An Impala network, or a mixture of them, run in the page as torch runs it. */
+/** Run an Impala network, or a mixture of such networks, in the page as torch does. */
 
 /** A module; `chisel.lab.offline` writes it. Names are those of torch's modules. */
 export interface Module {
   readonly kind: "sequence" | "residual" | "mixture" | "conv" | "linear" | "pool" | "relu" | "flatten" | "softmax";
   readonly name: string;
-  /** Of a residual unit the branch; of a mixture the experts. */
+  /** The branch of a residual unit, or the experts of a mixture. */
   readonly parts?: readonly Module[];
-  /** What gives a mixture's logits, and what makes shares of them. */
+  /** Modules that compute a mixture's logits, and its shares from these. */
   readonly gates?: readonly [Module, Module];
 }
 
@@ -22,14 +22,14 @@ export interface Activation {
   readonly data: Float32Array;
 }
 
-/** Changes an activation in place. */
+/** Function that changes an activation in place. */
 export type Change = (values: Activation) => void;
 export type Changes = ReadonlyMap<string, readonly Change[]>;
 
 export interface Output {
   readonly logits: Float32Array;
   readonly value: number;
-  /** Activation of the module that was watched, after its changes. */
+  /** Activation of the watched module, after its edits. */
   readonly watched: Activation | null;
 }
 
@@ -114,7 +114,7 @@ export class Network {
   }
 }
 
-/** Return probabilities of logits. */
+/** Return the probabilities of logits. */
 export function softmax(logits: Float32Array): Float64Array {
   const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const powers = Float64Array.from(logits, (one) => Math.exp(one - most));
@@ -122,7 +122,7 @@ export function softmax(logits: Float32Array): Float64Array {
   return powers.map((one) => one / total);
 }
 
-/** Convolve with kernels of 3×3 and one row of zeros around the map. */
+/** Convolve with kernels of 3×3, with a border of one zero around the map. */
 function convolved({ shape, data }: Activation, { weight, bias }: Parameters): Activation {
   const [channels, height, width] = shape as [number, number, number];
   const found = new Float32Array(bias.length * height * width);

@@ -1,4 +1,4 @@
-/** torch's random numbers on the CPU: a seed gives the numbers that it gives in Python. */
+/** Draw torch's random numbers on the CPU: a seed gives the same numbers as in Python. */
 
 const SIZE = 624;
 const SHIFT = 397;
@@ -25,7 +25,7 @@ function* words(seed: number): Generator<number, never> {
   }
 }
 
-/** Return what `torch.randn(count, generator=…, dtype=torch.float64)` draws with a new seed. */
+/** Return the draws of `torch.randn(count, generator=…, dtype=torch.float64)` with a new seed. */
 export function normals(count: number, seed: number): Float64Array {
   const source = words(seed);
   const next = () => (source.next().value & 0x1fffff) * 2 ** -21 + source.next().value * 2 ** -53;

@@ -1,4 +1,4 @@
-/** Answers the page's messages in the page itself, as the server does. */
+/** Answer the page's messages in the page itself, as the server does. */
 
 import { mouseOf } from "../document";
 import { MOVES } from "../field";
@@ -7,9 +7,9 @@ import type { Transport } from "../transport";
 import { drawn, OfflineAgent, type Held, type Prepared } from "./agent";
 import { factsOf, freeCells, solve, wrong } from "./maze";
 
-/** Squares that are computed before the page may draw and hear of clicks. */
+/** Number of squares that are computed before the page may draw and handle clicks. */
 const CHUNK = 16;
-/** Mazes with edits whose outputs are kept, so that undoing is quick. */
+/** Number of mazes with edits whose outputs are kept, so that undoing is quick. */
 const KEPT = 12;
 
 type Message = Readonly<Record<string, unknown>>;
@@ -124,7 +124,7 @@ export class OfflineTransport implements Transport {
     this.give("done", { rev });
   }
 
-  /** Answer what the mouse's square and its layer are. */
+  /** Answer with the outputs and the layer at the mouse's square. */
   private now(
     agent: OfflineAgent,
     edits: Prepared | null,
