@@ -102,7 +102,7 @@ def test_the_command_writes_the_file_and_says_where(tmp_path, monkeypatch, capsy
         (["lab"], "usage: chisel export lab"),
         (["page", "x"], "usage: chisel export lab"),
         (["lab", str(AGENT), "size=3"], "size=3"),
-        (["lab", str(AGENT), "to=lab.pdf"], "a name that ends with .html"),
+        (["lab", str(AGENT), "to=lab.pdf"], "must end with .html"),
         (["lab", "no/such"], "there is no no/such"),
     ],
 )
