@@ -236,7 +236,7 @@ def record(folder, rows):
     ("rows", "message"),
     [
         ("1,16,\n2,32,\n3,48,0.0\n", r"metrics\.csv has no penalty \(aup/penalty\) above 0"),
-        ("1,16,\n2,32,0.5\n", "has trained 32 of 63 frames; end it first, with `chisel resume"),
+        ("1,16,\n2,32,0.5\n", "has trained 32 of 63 frames; finish it first, with `chisel resume"),
     ],
 )
 def test_a_run_without_a_penalty_or_without_its_end_is_refused(rows, message, tmp_path):
@@ -257,7 +257,7 @@ def test_a_world_that_does_not_show_itself_whole_is_refused():
 
 def test_released_values_need_a_network_whose_value_head_reads_the_policys_features():
     config = dataclasses.replace(deep_config(faithful=True), model=GridMlpConfig(hidden=8))
-    with pytest.raises(ConfigError, match=r"model\.name=grid-mlp has a value network of its own"):
+    with pytest.raises(ConfigError, match=r"model\.name=grid-mlp has a separate value network"):
         make_deep_aup(config, Shown(), device=CPU)
 
 
