@@ -156,7 +156,7 @@ def test_tied_weights_are_reported():
     model[2].weight = model[0].weight
     regions = resolve(model, {"r": [{"module": "0", "units": "0:2", "consumers": ["2"]}]})
     found = {leak.kind: str(leak) for leak in leaks(model, regions, X)}
-    assert "0.weight of region r is 2.weight as well" in found["tied"]
+    assert "0.weight of region r is also 2.weight" in found["tied"]
     assert "path" in found
 
 

@@ -93,7 +93,7 @@ def test_attention_weights_that_are_read_open_what_makes_them():
 def test_a_layer_of_which_only_the_bias_would_rest_is_refused(make):
     model = Custom()
     make(model.fc1)
-    with pytest.raises(RoutingError, match="nothing of fc1 but its bias"):
+    with pytest.raises(RoutingError, match="only the bias of fc1 acts only through its units"):
         attach(model, PART, example=torch.randn(5, 4))
 
     class Tensordot(Custom):
@@ -101,7 +101,7 @@ def test_a_layer_of_which_only_the_bias_would_rest_is_refused(make):
             h = torch.tensordot(x, self.fc1.weight.T, 1) + self.fc1.bias
             return self.fc2(self.act(h))
 
-    with pytest.raises(RoutingError, match="nothing of fc1 but its bias"):
+    with pytest.raises(RoutingError, match="only the bias of fc1 acts only through its units"):
         attach(Tensordot(), PART, example=torch.randn(5, 4))
 
 
